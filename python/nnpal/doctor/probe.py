@@ -1,0 +1,77 @@
+"""Run a command of the user's environment and bring back what it printed."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LIMIT_SECONDS = 120.0  # a cold import of torch from a network file system can take a minute
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did.
+
+    Attributes:
+        returncode: exit status; None when the command could not start or ran past its limit.
+        output: stdout and stderr together.
+    """
+
+    returncode: int | None
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        """The last line printed, which is where interpreters and LAMMPS put the reason."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        return lines[-1] if lines else "no output"
+
+
+def run(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    limit_seconds: float = LIMIT_SECONDS,
+) -> Outcome:
+    """Run `command` in an empty temporary folder, without input."""
+    with tempfile.TemporaryDirectory(prefix="nnpal-doctor-") as folder:
+        return _run_in(Path(folder), command, environ, limit_seconds)
+
+
+def run_lammps(
+    command: Sequence[str],
+    script: str,
+    environ: Mapping[str, str],
+    *,
+    limit_seconds: float = LIMIT_SECONDS,
+) -> Outcome:
+    """Run `command -in <a file holding script>` in a temporary folder, without log file."""
+    with tempfile.TemporaryDirectory(prefix="nnpal-doctor-") as folder:
+        path = Path(folder) / "in.probe"
+        path.write_text(script, encoding="utf-8")
+        arguments = [*command, "-in", path.name, "-log", "none", "-nocite"]
+        return _run_in(Path(folder), arguments, environ, limit_seconds)
+
+
+def _run_in(
+    folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float
+) -> Outcome:
+    try:
+        finished = subprocess.run(
+            list(command),
+            cwd=folder,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=limit_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
+    except OSError as error:
+        return Outcome(None, f"{command[0]} did not start: {error}")
+    return Outcome(finished.returncode, finished.stdout.decode("utf-8", errors="replace"))
