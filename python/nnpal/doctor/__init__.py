@@ -1,8 +1,8 @@
 """Find out why an installation of nnpal does not work, and say what mends it.
 
-Every check is a function from facts (versions, paths, what a command printed) to one `Check`; the facts are
-gathered by small probes that start the user's own `lmp`, `mpirun` and `python` in a temporary folder, so that
-a broken library ends a probe and never the doctor.
+Every check is a function from facts (versions, paths, what a command printed) to one `Check`. The
+facts are gathered by small probes that start the user's own `lmp`, `mpirun` and `python` in a
+temporary folder, so that a broken library ends a probe and never the doctor.
 """
 
 from nnpal.doctor.check import Check, Status

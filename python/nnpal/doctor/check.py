@@ -7,7 +7,9 @@ from typing import Literal
 
 Status = Literal["ok", "warn", "fail"]
 
-REINSTALL = "in nnpal's source folder: pip install --no-build-isolation --force-reinstall --no-deps ."
+SOURCE_FOLDER = "in nnpal's source folder: "
+FIRST_INSTALL = SOURCE_FOLDER + "pip install --no-build-isolation ."
+REINSTALL = SOURCE_FOLDER + "pip install --no-build-isolation --force-reinstall --no-deps ."
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Check:
 
     Attributes:
         name: what was checked, in two or three words.
-        status: ok, warn (nnpal works, with a limit worth knowing) or fail (something will not work).
+        status: ok, warn (it works, with a limit worth knowing) or fail (it will not work).
         detail: what was found.
         cure: what to do about it; empty when all is well.
     """

