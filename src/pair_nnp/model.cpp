@@ -1,0 +1,201 @@
+#include "model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+namespace nnpal {
+namespace {
+
+// Sets libtorch's intra-op threads for one evaluation: the process may be a Python that trains as well.
+class ThreadGuard {
+ public:
+  explicit ThreadGuard(int n_threads) : saved_(at::get_num_threads())
+  {
+    if (saved_ != n_threads) at::set_num_threads(n_threads);
+  }
+  ~ThreadGuard() { at::set_num_threads(saved_); }
+
+ private:
+  int saved_;
+};
+
+// The first line of a libtorch error; the rest is a stack trace of libtorch itself.
+std::string first_line(const std::exception &error)
+{
+  const std::string text(error.what());
+  return text.substr(0, text.find('\n'));
+}
+
+double largest_difference(const std::vector<double> &found, const double *expected, std::size_t n)
+{
+  double largest = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double difference = std::abs(found[i] - expected[i]);
+    largest = std::isfinite(difference) ? std::max(largest, difference) : INFINITY;
+  }
+  return largest;
+}
+
+double largest_magnitude(const std::vector<double> &values)
+{
+  double largest = 0.0;
+  for (const double value : values) largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
+}    // namespace
+
+struct Model::Impl {
+  torch::jit::Module module;
+  torch::Device device = torch::kCPU;
+  torch::Dtype dtype = torch::kFloat32;
+  int n_threads = 1;
+  std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
+
+  template <typename T> torch::Tensor upload(std::vector<T> &values, at::IntArrayRef shape, torch::Dtype from)
+  {
+    return torch::from_blob(values.data(), shape, from);
+  }
+};
+
+void Tile::clear()
+{
+  centre_species.clear();
+  centre.clear();
+  neighbour_species.clear();
+  edge_vec.clear();
+}
+
+Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &options) :
+    impl_(std::make_unique<Impl>()), metadata_(std::move(metadata))
+{
+  using Precision = ModelOptions::Precision;
+  is_double_ = options.precision == Precision::kDouble ||
+      (options.precision == Precision::kOfFile && metadata_.is_double);
+  impl_->dtype = is_double_ ? torch::kFloat64 : torch::kFloat32;
+  impl_->n_threads = options.n_threads;
+  try {
+    impl_->device = torch::Device(options.device);
+    std::istringstream stream(archive);
+    auto &module = impl_->module;
+    module = torch::jit::load(stream, torch::kCPU);
+    module.eval();
+
+    const torch::Tensor self_energies = module.attr("self_energies").toTensor();
+    if (self_energies.scalar_type() != torch::kFloat64 ||
+        self_energies.numel() != static_cast<std::int64_t>(metadata_.elements.size()))
+      throw std::runtime_error("its self_energies are not one float64 for each element");
+    self_energies_.assign(self_energies.data_ptr<double>(),
+                          self_energies.data_ptr<double>() + self_energies.numel());
+
+    module.to(impl_->device, impl_->dtype);
+    n_members_ = metadata_.n_members;
+    module.setattr("n_active", static_cast<std::int64_t>(n_members_));
+    check_reference(true);
+    if (options.n_members > 0) n_members_ = options.n_members;
+    module.setattr("n_active", static_cast<std::int64_t>(n_members_));
+    module = torch::jit::freeze(module);
+    check_reference(n_members_ == metadata_.n_members);
+  } catch (const c10::Error &error) {
+    throw std::runtime_error("libtorch cannot run it: " + first_line(error));
+  }
+}
+
+Model::~Model() = default;
+
+int Model::centres_per_tile() const
+{
+  // On a CPU a tile's tensors should stay in the cache; on a GPU it should be large enough to fill it.
+  return impl_->device.is_cpu() ? 64 : 32768;
+}
+
+void Model::check_reference(bool with_gradient)
+{
+  const ReferenceConfiguration &reference = metadata_.reference;
+  Tile tile;
+  tile.centre_species.assign(reference.species.begin(), reference.species.begin() + reference.n_local);
+  tile.centre = reference.centre;
+  for (const auto j : reference.neighbour)
+    tile.neighbour_species.push_back(reference.species.at(static_cast<std::size_t>(j)));
+  tile.edge_vec = reference.edge_vec;
+  TileResult result;
+  evaluate(tile, false, result);
+
+  const double relative = is_double_ ? 1e-8 : 1e-4;    // the model contract; float32 keeps 7 digits
+  const double energy_error =
+      largest_difference(result.energies, reference.energies.data(), result.energies.size());
+  const double gradient_error = with_gradient
+      ? largest_difference(result.gradient, reference.gradient.data(), reference.gradient.size())
+      : 0.0;
+  if (energy_error > relative * largest_magnitude(reference.energies) ||
+      gradient_error > relative * largest_magnitude(reference.gradient)) {
+    std::ostringstream message;
+    message << "its self-check fails: on the reference configuration that the file carries, energies differ by "
+            << energy_error << " eV and gradients by " << gradient_error
+            << " eV/Å from the recorded ones; the file or this build's kernel is wrong, export the model again";
+    throw std::runtime_error(message.str());
+  }
+}
+
+void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &result)
+{
+  const std::int64_t n_centres = tile.n_centres(), n_edges = tile.n_edges();
+  Impl &impl = *impl_;
+  impl.species.resize(n_centres + n_edges);
+  std::copy(tile.centre_species.begin(), tile.centre_species.end(), impl.species.begin());
+  std::copy(tile.neighbour_species.begin(), tile.neighbour_species.end(), impl.species.begin() + n_centres);
+  impl.edge_index.resize(2 * n_edges);
+  std::copy(tile.centre.begin(), tile.centre.end(), impl.edge_index.begin());
+  for (std::int64_t e = 0; e < n_edges; ++e) impl.edge_index[n_edges + e] = n_centres + e;
+
+  const std::size_t n_gradient = static_cast<std::size_t>(n_edges) * 3;
+  result.energies.resize(static_cast<std::size_t>(n_members_) * n_centres);
+  result.gradient.resize(n_gradient);
+  result.member_gradient.resize(with_member_gradients ? n_members_ * n_gradient : 0);
+
+  try {
+    const ThreadGuard threads(impl.n_threads);
+    // Profiling executors specialise on shapes, and here every call has other shapes.
+    const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
+    const auto species =
+        impl.upload(impl.species, {n_centres + n_edges}, torch::kInt64).to(impl.device);
+    const auto edge_index = impl.upload(impl.edge_index, {2, n_edges}, torch::kInt64).to(impl.device);
+    auto edge_vec = torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64)
+                        .to(impl.device, impl.dtype);
+    edge_vec.requires_grad_(true);
+
+    const torch::Tensor energies =
+        impl.module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
+    if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centres)
+      throw std::runtime_error("its forward() returned energies of a wrong shape");
+
+    const auto download = [](const torch::Tensor &from, double *to) {
+      const auto host = from.detach().to(torch::kCPU, torch::kFloat64).contiguous();
+      std::copy_n(host.data_ptr<double>(), host.numel(), to);
+    };
+    const auto gradient_of = [&](const torch::Tensor &energy, bool keep_graph) {
+      return torch::autograd::grad({energy}, {edge_vec}, {}, keep_graph, false, true)[0];
+    };
+    download(energies, result.energies.data());
+    if (n_edges == 0) return;
+    // The mean has a backward pass of its own, so that asking for uq_force never changes the forces.
+    download(gradient_of(energies.mean(0).sum(), with_member_gradients), result.gradient.data());
+    for (int m = 0; with_member_gradients && m < n_members_; ++m)
+      download(gradient_of(energies[m].sum(), m + 1 < n_members_),
+               result.member_gradient.data() + m * n_gradient);
+  } catch (const c10::Error &error) {
+    throw std::runtime_error("libtorch failed: " + first_line(error));
+  }
+}
+
+int cuda_device_count()
+{
+  return torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
+}
+
+}    // namespace nnpal

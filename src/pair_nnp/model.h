@@ -1,0 +1,71 @@
+// A loaded model file, ready to evaluate. Knows nothing of LAMMPS; libtorch stays behind the pointer.
+#pragma once
+
+#include "metadata.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nnpal {
+
+// Some centres with all their edges. An edge points from a centre to a neighbour closer than the cutoff.
+struct Tile {
+  std::vector<std::int64_t> centre_species;       // [n_centres] element index
+  std::vector<std::int64_t> centre;               // [n_edges] index into centre_species, ascending
+  std::vector<std::int64_t> neighbour_species;    // [n_edges] element index
+  std::vector<double> edge_vec;                   // [n_edges * 3] r_neighbour - r_centre, Å
+
+  int n_centres() const { return static_cast<int>(centre_species.size()); }
+  int n_edges() const { return static_cast<int>(centre.size()); }
+  void clear();
+};
+
+// Energies exclude self-energies. Gradients are with respect to edge_vec.
+struct TileResult {
+  std::vector<double> energies;           // [n_members * n_centres] eV
+  std::vector<double> gradient;           // [n_edges * 3] of the members' mean energy, eV/Å
+  std::vector<double> member_gradient;    // [n_members * n_edges * 3], when asked for, eV/Å
+};
+
+struct ModelOptions {
+  std::string device = "cpu";    // "cpu" or "cuda:N", resolved
+  enum class Precision { kOfFile, kSingle, kDouble } precision = Precision::kOfFile;
+  int n_members = 0;             // the first so many members; 0 means all
+  int n_threads = 1;             // intra-op threads of libtorch while evaluating
+};
+
+class Model {
+ public:
+  // `archive` is the whole file, its checksums already verified. Evaluates the file's reference
+  // configuration and throws std::runtime_error, in words for the user, if anything is amiss.
+  Model(const std::string &archive, Metadata metadata, const ModelOptions &options);
+  ~Model();
+  Model(const Model &) = delete;
+  Model &operator=(const Model &) = delete;
+
+  const Metadata &metadata() const { return metadata_; }
+  int n_members() const { return n_members_; }
+  bool is_double() const { return is_double_; }
+  const std::vector<double> &self_energies() const { return self_energies_; }    // [n_elements] eV
+  int centres_per_tile() const;
+
+  // Throws std::runtime_error when libtorch fails (out of memory, say).
+  void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  Metadata metadata_;
+  int n_members_ = 0;
+  bool is_double_ = false;
+  std::vector<double> self_energies_;
+
+  void check_reference(bool with_gradient);
+};
+
+// Number of CUDA devices that libtorch can use; 0 for a CPU build.
+int cuda_device_count();
+
+}    // namespace nnpal

@@ -1,0 +1,251 @@
+#include "pair_nnp.h"
+
+#include "archive.h"
+#include "collective.h"
+#include "pair_nnp_state.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "memory.h"
+#include "neighbor.h"
+#include "update.h"
+#include "utils.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// neigh_request.h, which holds NeighConst::REQ_FULL, is not among the headers that LAMMPS installs.
+constexpr int kRequestFullList = 1;
+constexpr int kSummarySize = 4;
+
+// pair_style nnp: MODEL is what ErrorText
+std::string about(const std::string &path, const std::string &what)
+{
+  return "pair_style nnp: model " + path + ": " + what;
+}
+
+std::string joined(const std::vector<std::string> &words)
+{
+  std::string text;
+  for (const auto &word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+}    // namespace
+
+PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNNPState>())
+{
+  one_coeff = 1;
+  manybody_flag = 1;
+  single_enable = 0;
+  restartinfo = 1;
+  no_virial_fdotr_compute = 1;
+  centroidstressflag = CENTROID_AVAIL;
+  nextra = kSummarySize;
+  pvector = new double[kSummarySize];
+  std::fill_n(pvector, kSummarySize, comm->me == 0 ? std::nan("") : 0.0);
+}
+
+PairNNP::~PairNNP()
+{
+  delete[] pvector;
+  if (allocated && !copymode) {
+    memory->destroy(setflag);
+    memory->destroy(cutsq);
+    delete[] map;
+  }
+}
+
+void PairNNP::allocate()
+{
+  const int n = atom->ntypes + 1;
+  if (!allocated) {
+    memory->create(setflag, n, n, "pair:setflag");
+    memory->create(cutsq, n, n, "pair:cutsq");
+    map = new int[n];
+    allocated = 1;
+  }
+  for (int i = 0; i < n; ++i) {
+    map[i] = -1;
+    for (int j = 0; j < n; ++j) setflag[i][j] = 0;
+  }
+}
+
+void PairNNP::stop_if_any(const std::string &complaint)
+{
+  const std::string agreed = nnpal::agree_on_complaint(complaint, world);
+  if (!agreed.empty()) error->all(FLERR, Error::NOLASTLINE, "{}", agreed);
+}
+
+void PairNNP::settings(int narg, char **arg)
+{
+  try {
+    state_->settings = nnpal::parse_settings(std::vector<std::string>(arg, arg + narg));
+  } catch (const std::invalid_argument &complaint) {
+    error->all(FLERR, "pair_style nnp: {}", complaint.what());
+  }
+  load_model(true);
+  state_->elements.clear();
+  if (allocated) allocate();    // a repeated pair_style asks for a new pair_coeff
+}
+
+void PairNNP::load_model(bool missing_file_is_fatal)
+{
+  const nnpal::Settings &settings = state_->settings;
+  state_->model.reset();
+  std::string bytes;
+  if (!nnpal::read_file_everywhere(settings.model_path, bytes, world)) {
+    if (!missing_file_is_fatal) return;
+    error->all(FLERR, "{}", about(settings.model_path, "cannot be read: " + bytes));
+  }
+  state_->fingerprint = fmt::format("{:08x}-{}", nnpal::crc32(bytes.data(), bytes.size()), bytes.size());
+
+  std::string complaint;
+  try {
+    bool is_ours = false;
+    const std::string json = nnpal::checked_record(bytes, nnpal::kMetadataRecord, is_ours);
+    if (!is_ours)
+      throw std::runtime_error("it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
+                               "nnpal.export.export_ensemble");
+    nnpal::Metadata metadata = nnpal::parse_metadata(json);
+    nnpal::ModelOptions options;
+    options.device = nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), nnpal::rank_on_node(world));
+    options.precision = settings.precision == "double" ? nnpal::ModelOptions::Precision::kDouble
+        : settings.precision == "single"               ? nnpal::ModelOptions::Precision::kSingle
+                                                       : nnpal::ModelOptions::Precision::kOfFile;
+    options.n_members = settings.n_members;
+    options.n_threads = settings.n_threads;
+    if (settings.n_members > metadata.n_members)
+      throw std::invalid_argument(fmt::format("members is {}, but the file holds {}", settings.n_members,
+                                              metadata.n_members));
+    state_->model = std::make_unique<nnpal::Model>(bytes, std::move(metadata), options);
+    if (comm->me == 0)
+      utils::logmesg(lmp, "pair_style nnp: {}: elements {}, {} of {} members, cutoff {} Å, {} precision, {}\n",
+                     settings.model_path, joined(state_->model->metadata().elements),
+                     state_->model->n_members(), state_->model->metadata().n_members,
+                     state_->model->metadata().cutoff, state_->model->is_double() ? "double" : "single",
+                     options.device);
+  } catch (const std::exception &failure) {
+    complaint = about(settings.model_path, failure.what());
+  }
+  stop_if_any(complaint);
+  comm_reverse = 3 * state_->model->n_members();
+}
+
+void PairNNP::coeff(int narg, char **arg)
+{
+  if (narg < 3 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
+    error->all(FLERR, "pair_coeff (nnp): expected `pair_coeff * * ELEMENT ...`, one element for each atom type");
+  if (narg - 2 != atom->ntypes)
+    error->all(FLERR, "pair_coeff (nnp): {} element(s) given ({}), but the system has {} atom type(s)", narg - 2,
+               joined(std::vector<std::string>(arg + 2, arg + narg)), atom->ntypes);
+  map_types(std::vector<std::string>(arg + 2, arg + narg));
+}
+
+void PairNNP::map_types(const std::vector<std::string> &elements)
+{
+  const auto &known = state_->model->metadata().elements;
+  const bool is_hybrid = utils::strmatch(force->pair_style, "^hybrid");
+  allocate();
+  int n_mapped = 0;
+  for (int type = 1; type <= atom->ntypes; ++type) {
+    const std::string &element = elements[type - 1];
+    if (element == "NULL") {
+      if (!is_hybrid)
+        error->all(FLERR, "pair_coeff (nnp): NULL for atom type {} is for pair_style hybrid only; give one of: {}",
+                   type, joined(known));
+      continue;
+    }
+    const auto at = std::find(known.begin(), known.end(), element);
+    if (at == known.end())
+      error->all(FLERR, "pair_coeff (nnp): element {} (atom type {}) is not in model {}, which knows: {}", element,
+                 type, state_->settings.model_path, joined(known));
+    map[type] = static_cast<int>(at - known.begin());
+    ++n_mapped;
+  }
+  if (n_mapped == 0) error->all(FLERR, "pair_coeff (nnp): no atom type has an element");
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = i; j <= atom->ntypes; ++j) setflag[i][j] = map[i] >= 0 && map[j] >= 0;
+  state_->elements = elements;
+}
+
+void PairNNP::init_style()
+{
+  const std::string units(update->unit_style);
+  if (units == "metal")
+    state_->energy_scale = 1.0;
+  else if (units == "real")
+    state_->energy_scale = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
+  else
+    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: units are {}, expected metal or real", units);
+  if (!force->newton_pair)
+    error->all(FLERR, Error::NOLASTLINE,
+               "pair_style nnp: newton pair is off, expected on; put `newton on` before the box is made");
+  if (!state_->model)
+    error->all(FLERR, Error::NOLASTLINE,
+               "pair_style nnp: model {}, named in the restart file, cannot be read; give pair_style and "
+               "pair_coeff again after read_restart", state_->settings.model_path);
+  if (atom->molecular != Atom::ATOMIC)
+    for (int i = 1; i <= 3; ++i)
+      if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
+        error->all(FLERR, Error::NOLASTLINE,
+                   "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
+                   "model needs them; use `special_bonds lj/coul 1 1 1`", i + 1);
+  stop_if_any(non_finite_coordinates());
+  neighbor->add_request(this, kRequestFullList);
+}
+
+std::string PairNNP::non_finite_coordinates() const
+{
+  for (int i = 0; i < atom->nlocal; ++i)
+    for (int k = 0; k < 3; ++k)
+      if (!std::isfinite(atom->x[i][k]))
+        return fmt::format("pair_style nnp: atom {} has a non-finite coordinate ({} = {}) at step {}",
+                           atom->tag_enable ? atom->tag[i] : 0, "xyz"[k], atom->x[i][k], update->ntimestep);
+  return "";
+}
+
+double PairNNP::init_one(int i, int j)
+{
+  if (setflag[i][j] == 0)
+    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: atom types {} and {} have no pair_coeff", i, j);
+  return state_->model->metadata().cutoff;    // Å is the length unit of metal and real
+}
+
+void *PairNNP::extract(const char *name, int &dim)
+{
+  dim = 0;
+  if (strcmp(name, "uq_energy_flag") == 0) return &state_->uq_energy_flag;
+  if (strcmp(name, "uq_force_flag") == 0) return &state_->uq_force_flag;
+  return nullptr;
+}
+
+// A value that the latest compute() did not produce is no value: fix pair then stops with an error.
+void *PairNNP::extract_peratom(const char *name, int &n_columns)
+{
+  n_columns = 0;
+  if (strcmp(name, "uq_energy") == 0 && state_->has_uq_energy) return state_->uq_energy.data();
+  if (strcmp(name, "uq_force") == 0 && state_->has_uq_force) return state_->uq_force.data();
+  return nullptr;
+}
+
+double PairNNP::memory_usage()
+{
+  const nnpal::PairNNPState &s = *state_;
+  const std::size_t n_doubles = s.tile.edge_vec.capacity() + s.result.gradient.capacity() +
+      s.result.member_gradient.capacity() + s.uq_energy.capacity() + s.uq_force.capacity() +
+      s.member_force.capacity();
+  return Pair::memory_usage() + static_cast<double>(n_doubles * sizeof(double));
+}
+
+extern "C" __attribute__((visibility("default"))) void *nnpal_create_pair(void *lmp)
+{
+  return static_cast<Pair *>(new PairNNP(static_cast<LAMMPS *>(lmp)));
+}

@@ -1,0 +1,67 @@
+// pair_style nnp: an ensemble of neural network potentials with its uncertainty.
+//
+//   E   = sum_i [ mean_m e_im + self-energy_i ]            e_im: energy of atom i by ensemble member m
+//   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
+//   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
+//   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
+//   W_i = sum over edges whose neighbour is i of  edge_vec (x) force of the edge on i
+//
+// With W_i so assigned, sum_i W_i v_i is the potential part of the heat current of a many-body potential
+// (Fan et al., Phys. Rev. B 92, 094301 (2015), doi:10.1103/PhysRevB.92.094301).
+#pragma once
+
+#include "pair.h"
+
+#include <memory>
+#include <string>
+
+namespace nnpal {
+struct PairNNPState;
+}
+
+namespace LAMMPS_NS {
+
+class PairNNP : public Pair {
+ public:
+  explicit PairNNP(LAMMPS *lmp);
+  ~PairNNP() override;
+
+  void settings(int narg, char **arg) override;
+  void coeff(int narg, char **arg) override;
+  void init_style() override;
+  double init_one(int i, int j) override;
+  void compute(int eflag, int vflag) override;
+
+  void *extract(const char *name, int &dim) override;
+  void *extract_peratom(const char *name, int &n_columns) override;
+  int pack_reverse_comm(int n, int first, double *buffer) override;
+  void unpack_reverse_comm(int n, int *indices, double *buffer) override;
+  double memory_usage() override;
+
+  void write_restart(FILE *file) override;
+  void read_restart(FILE *file) override;
+  void write_restart_settings(FILE *file) override;
+  void read_restart_settings(FILE *file) override;
+
+ private:
+  std::unique_ptr<nnpal::PairNNPState> state_;
+
+  // pair_nnp.cpp: settings and checks
+  void allocate();
+  void load_model(bool missing_file_is_fatal);
+  void map_types(const std::vector<std::string> &elements);
+  void stop_if_any(const std::string &complaint);
+  std::string non_finite_coordinates() const;
+
+  // pair_nnp_compute.cpp: one step
+  std::string evaluate_tiles(bool want_forces_of_members);
+  std::string fill_tile(int first, int last);
+  void scatter_tile(int first, int last);
+  void tally_edge_virial(int j, const double *vec, const double *force_on_j);
+  void finish_uq_force();
+  void finish_summary(bool with_uq_force);
+  bool compute_pair_exists() const;
+  bool compute_pair_is_due() const;
+};
+
+}    // namespace LAMMPS_NS

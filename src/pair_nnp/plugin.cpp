@@ -1,0 +1,54 @@
+// The plugin file that LAMMPS loads: it registers `pair_style nnp` and links neither torch nor anything else,
+// so that a torch or LAMMPS that changed since the build is answered by a sentence and not by a linker.
+#include "build_info.h"
+#include "lammps_plugin_api.h"
+#include "versions.h"
+
+#include "error.h"
+#include "lammps.h"
+#include "pointers.h"
+
+#include <dlfcn.h>
+#include <string>
+
+namespace {
+
+std::string folder_of_this_file()
+{
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<const void *>(&lammpsplugin_init), &info) || !info.dli_fname) return ".";
+  const std::string path(info.dli_fname);
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+void *create_pair_nnp(void *handle)
+{
+  auto *lmp = static_cast<LAMMPS_NS::LAMMPS *>(handle);
+  const std::string folder = folder_of_this_file();
+  const std::string mismatch = nnpal::version_mismatch(lmp->num_ver, folder);
+  if (!mismatch.empty()) lmp->error->all(FLERR, "pair_style nnp: {}", mismatch);
+
+  const std::string library = folder + "/libnnpal_pair.so";
+  void *loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void *creator = loaded ? dlsym(loaded, "nnpal_create_pair") : nullptr;
+  if (!creator)
+    lmp->error->all(FLERR, "pair_style nnp: cannot load {}: {}; run: nnpal doctor", library, dlerror());
+  return reinterpret_cast<void *(*) (void *)>(creator)(handle);
+}
+
+}    // namespace
+
+extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lammps, void *handle,
+                                                                         void *register_function)
+{
+  lammpsplugin_t plugin;
+  plugin.version = static_cast<LAMMPS_NS::LAMMPS *>(lammps)->version;
+  plugin.style = "pair";
+  plugin.name = "nnp";
+  plugin.info = "pair_style nnp: neural network potentials with uncertainty (nnpal)";
+  plugin.author = "the nnpal developers";
+  plugin.creator.v1 = &create_pair_nnp;
+  plugin.handle = handle;
+  reinterpret_cast<lammpsplugin_regfunc *>(register_function)(&plugin, lammps);
+}
