@@ -6,11 +6,12 @@
 
 namespace nnpal {
 
-// Return the complaint of the lowest rank that has one, on every rank; "" when none has. Every rank must call.
+// Return the complaint of the lowest rank that has one, on every rank; "" when none has. Every rank must
+// call.
 std::string agree_on_complaint(const std::string &complaint, MPI_Comm world);
 
-// Read a file on rank 0 and hand its bytes to every rank. Returns false everywhere if it cannot be read, with the
-// system's reason in `bytes`.
+// Read a file on rank 0 and hand its bytes to every rank. Returns false everywhere if it cannot be read, with
+// the system's reason in `bytes`.
 bool read_file_everywhere(const std::string &path, std::string &bytes, MPI_Comm world);
 
 // The text of rank 0, on every rank.

@@ -13,7 +13,7 @@ struct lammpsplugin_t {
     void *(*v1)(void *);                  // pair styles: (LAMMPS *)
     void *(*v2)(void *, int, char **);    // fixes and computes: (LAMMPS *, narg, arg)
   } creator;
-  void *handle;           // from dlopen, passed through
+  void *handle;    // from dlopen, passed through
 };
 
 using lammpsplugin_regfunc = void(lammpsplugin_t *, void *);

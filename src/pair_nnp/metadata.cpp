@@ -68,8 +68,9 @@ Metadata parse_metadata(const std::string &json_text)
   require_text(json, "format", "nnpal-model");
   const int version = get<int>(json, "format_version");
   if (version > kFormatVersion || version < 1)
-    throw std::runtime_error("its format version is " + std::to_string(version) + ", this nnpal reads up to " +
-                             std::to_string(kFormatVersion) + "; install a newer nnpal");
+    throw std::runtime_error("its format version is " + std::to_string(version) +
+                             ", this nnpal reads up to " + std::to_string(kFormatVersion) +
+                             "; install a newer nnpal");
   require_text(json, "energy_unit", "eV");
   require_text(json, "length_unit", "angstrom");
   const int hops = get<int>(json, "hops");

@@ -12,20 +12,20 @@ inline constexpr char kMetadataRecord[] = "extra/nnpal.json";
 
 // A small cluster with its answers, evaluated in float64 when the model was exported.
 struct ReferenceConfiguration {
-  std::vector<std::int64_t> species;       // [n_atoms] element index
+  std::vector<std::int64_t> species;    // [n_atoms] element index
   int n_local = 0;
-  std::vector<std::int64_t> centre;        // [n_edges], ascending
-  std::vector<std::int64_t> neighbour;     // [n_edges]
-  std::vector<double> edge_vec;            // [n_edges * 3] Å
-  std::vector<double> energies;            // [n_members * n_local] eV
-  std::vector<double> gradient;            // [n_edges * 3] of the members' mean energy, eV/Å
+  std::vector<std::int64_t> centre;       // [n_edges], ascending
+  std::vector<std::int64_t> neighbour;    // [n_edges]
+  std::vector<double> edge_vec;           // [n_edges * 3] Å
+  std::vector<double> energies;           // [n_members * n_local] eV
+  std::vector<double> gradient;           // [n_edges * 3] of the members' mean energy, eV/Å
 };
 
 struct Metadata {
   std::vector<std::string> elements;    // in the order of the element index
   double cutoff = 0.0;                  // Å
   int n_members = 0;
-  bool is_double = false;               // dtype of the weights
+  bool is_double = false;    // dtype of the weights
   std::string kernel;
   ReferenceConfiguration reference;
 };

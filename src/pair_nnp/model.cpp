@@ -13,14 +13,14 @@ namespace {
 
 // Sets libtorch's intra-op threads for one evaluation: the process may be a Python that trains as well.
 class ThreadGuard {
- public:
+public:
   explicit ThreadGuard(int n_threads) : saved_(at::get_num_threads())
   {
     if (saved_ != n_threads) at::set_num_threads(n_threads);
   }
   ~ThreadGuard() { at::set_num_threads(saved_); }
 
- private:
+private:
   int saved_;
 };
 
@@ -72,11 +72,12 @@ void Tile::clear()
 }
 
 Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &options) :
-    impl_(std::make_unique<Impl>()), metadata_(std::move(metadata))
+    impl_(std::make_unique<Impl>()),
+    metadata_(std::move(metadata))
 {
   using Precision = ModelOptions::Precision;
   is_double_ = options.precision == Precision::kDouble ||
-      (options.precision == Precision::kOfFile && metadata_.is_double);
+               (options.precision == Precision::kOfFile && metadata_.is_double);
   impl_->dtype = is_double_ ? torch::kFloat64 : torch::kFloat32;
   impl_->n_threads = options.n_threads;
   try {
@@ -129,15 +130,16 @@ void Model::check_reference(bool with_gradient)
   const double relative = is_double_ ? 1e-8 : 1e-4;    // the model contract; float32 keeps 7 digits
   const double energy_error =
       largest_difference(result.energies, reference.energies.data(), result.energies.size());
-  const double gradient_error = with_gradient
-      ? largest_difference(result.gradient, reference.gradient.data(), reference.gradient.size())
-      : 0.0;
+  const double gradient_error = with_gradient ? largest_difference(result.gradient, reference.gradient.data(),
+                                                                   reference.gradient.size())
+                                              : 0.0;
   if (energy_error > relative * largest_magnitude(reference.energies) ||
       gradient_error > relative * largest_magnitude(reference.gradient)) {
     std::ostringstream message;
-    message << "its self-check fails: on the reference configuration that the file carries, energies differ by "
-            << energy_error << " eV and gradients by " << gradient_error
-            << " eV/Å from the recorded ones; the file or this build's kernel is wrong, export the model again";
+    message
+        << "its self-check fails: on the reference configuration that the file carries, energies differ by "
+        << energy_error << " eV and gradients by " << gradient_error
+        << " eV/Å from the recorded ones; the file or this build's kernel is wrong, export the model again";
     throw std::runtime_error(message.str());
   }
 }
@@ -162,15 +164,14 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     const ThreadGuard threads(impl.n_threads);
     // Profiling executors specialise on shapes, and here every call has other shapes.
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
-    const auto species =
-        impl.upload(impl.species, {n_centres + n_edges}, torch::kInt64).to(impl.device);
+    const auto species = impl.upload(impl.species, {n_centres + n_edges}, torch::kInt64).to(impl.device);
     const auto edge_index = impl.upload(impl.edge_index, {2, n_edges}, torch::kInt64).to(impl.device);
-    auto edge_vec = torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64)
-                        .to(impl.device, impl.dtype);
+    auto edge_vec =
+        torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64)
+            .to(impl.device, impl.dtype);
     edge_vec.requires_grad_(true);
 
-    const torch::Tensor energies =
-        impl.module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
+    const torch::Tensor energies = impl.module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
     if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centres)
       throw std::runtime_error("its forward() returned energies of a wrong shape");
 

@@ -32,12 +32,12 @@ struct TileResult {
 struct ModelOptions {
   std::string device = "cpu";    // "cpu" or "cuda:N", resolved
   enum class Precision { kOfFile, kSingle, kDouble } precision = Precision::kOfFile;
-  int n_members = 0;             // the first so many members; 0 means all
-  int n_threads = 1;             // intra-op threads of libtorch while evaluating
+  int n_members = 0;    // the first so many members; 0 means all
+  int n_threads = 1;    // intra-op threads of libtorch while evaluating
 };
 
 class Model {
- public:
+public:
   // `archive` is the whole file, its checksums already verified. Evaluates the file's reference
   // configuration and throws std::runtime_error, in words for the user, if anything is amiss.
   Model(const std::string &archive, Metadata metadata, const ModelOptions &options);
@@ -54,7 +54,7 @@ class Model {
   // Throws std::runtime_error when libtorch fails (out of memory, say).
   void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result);
 
- private:
+private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
   Metadata metadata_;

@@ -112,26 +112,28 @@ void PairNNP::load_model(bool missing_file_is_fatal)
     bool is_ours = false;
     const std::string json = nnpal::checked_record(bytes, nnpal::kMetadataRecord, is_ours);
     if (!is_ours)
-      throw std::runtime_error("it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
-                               "nnpal.export.export_ensemble");
+      throw std::runtime_error(
+          "it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
+          "nnpal.export.export_ensemble");
     nnpal::Metadata metadata = nnpal::parse_metadata(json);
     nnpal::ModelOptions options;
-    options.device = nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), nnpal::rank_on_node(world));
-    options.precision = settings.precision == "double" ? nnpal::ModelOptions::Precision::kDouble
-        : settings.precision == "single"               ? nnpal::ModelOptions::Precision::kSingle
-                                                       : nnpal::ModelOptions::Precision::kOfFile;
+    options.device =
+        nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), nnpal::rank_on_node(world));
+    options.precision = settings.precision == "double"   ? nnpal::ModelOptions::Precision::kDouble
+                        : settings.precision == "single" ? nnpal::ModelOptions::Precision::kSingle
+                                                         : nnpal::ModelOptions::Precision::kOfFile;
     options.n_members = settings.n_members;
     options.n_threads = settings.n_threads;
     if (settings.n_members > metadata.n_members)
-      throw std::invalid_argument(fmt::format("members is {}, but the file holds {}", settings.n_members,
-                                              metadata.n_members));
+      throw std::invalid_argument(
+          fmt::format("members is {}, but the file holds {}", settings.n_members, metadata.n_members));
     state_->model = std::make_unique<nnpal::Model>(bytes, std::move(metadata), options);
     if (comm->me == 0)
-      utils::logmesg(lmp, "pair_style nnp: {}: elements {}, {} of {} members, cutoff {} Å, {} precision, {}\n",
-                     settings.model_path, joined(state_->model->metadata().elements),
-                     state_->model->n_members(), state_->model->metadata().n_members,
-                     state_->model->metadata().cutoff, state_->model->is_double() ? "double" : "single",
-                     options.device);
+      utils::logmesg(
+          lmp, "pair_style nnp: {}: elements {}, {} of {} members, cutoff {} Å, {} precision, {}\n",
+          settings.model_path, joined(state_->model->metadata().elements), state_->model->n_members(),
+          state_->model->metadata().n_members, state_->model->metadata().cutoff,
+          state_->model->is_double() ? "double" : "single", options.device);
   } catch (const std::exception &failure) {
     complaint = about(settings.model_path, failure.what());
   }
@@ -142,10 +144,11 @@ void PairNNP::load_model(bool missing_file_is_fatal)
 void PairNNP::coeff(int narg, char **arg)
 {
   if (narg < 3 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
-    error->all(FLERR, "pair_coeff (nnp): expected `pair_coeff * * ELEMENT ...`, one element for each atom type");
+    error->all(FLERR,
+               "pair_coeff (nnp): expected `pair_coeff * * ELEMENT ...`, one element for each atom type");
   if (narg - 2 != atom->ntypes)
-    error->all(FLERR, "pair_coeff (nnp): {} element(s) given ({}), but the system has {} atom type(s)", narg - 2,
-               joined(std::vector<std::string>(arg + 2, arg + narg)), atom->ntypes);
+    error->all(FLERR, "pair_coeff (nnp): {} element(s) given ({}), but the system has {} atom type(s)",
+               narg - 2, joined(std::vector<std::string>(arg + 2, arg + narg)), atom->ntypes);
   map_types(std::vector<std::string>(arg + 2, arg + narg));
 }
 
@@ -159,14 +162,15 @@ void PairNNP::map_types(const std::vector<std::string> &elements)
     const std::string &element = elements[type - 1];
     if (element == "NULL") {
       if (!is_hybrid)
-        error->all(FLERR, "pair_coeff (nnp): NULL for atom type {} is for pair_style hybrid only; give one of: {}",
+        error->all(FLERR,
+                   "pair_coeff (nnp): NULL for atom type {} is for pair_style hybrid only; give one of: {}",
                    type, joined(known));
       continue;
     }
     const auto at = std::find(known.begin(), known.end(), element);
     if (at == known.end())
-      error->all(FLERR, "pair_coeff (nnp): element {} (atom type {}) is not in model {}, which knows: {}", element,
-                 type, state_->settings.model_path, joined(known));
+      error->all(FLERR, "pair_coeff (nnp): element {} (atom type {}) is not in model {}, which knows: {}",
+                 element, type, state_->settings.model_path, joined(known));
     map[type] = static_cast<int>(at - known.begin());
     ++n_mapped;
   }
@@ -191,13 +195,16 @@ void PairNNP::init_style()
   if (!state_->model)
     error->all(FLERR, Error::NOLASTLINE,
                "pair_style nnp: model {}, named in the restart file, cannot be read; give pair_style and "
-               "pair_coeff again after read_restart", state_->settings.model_path);
+               "pair_coeff again after read_restart",
+               state_->settings.model_path);
   if (atom->molecular != Atom::ATOMIC)
     for (int i = 1; i <= 3; ++i)
       if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
-        error->all(FLERR, Error::NOLASTLINE,
-                   "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
-                   "model needs them; use `special_bonds lj/coul 1 1 1`", i + 1);
+        error->all(
+            FLERR, Error::NOLASTLINE,
+            "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
+            "model needs them; use `special_bonds lj/coul 1 1 1`",
+            i + 1);
   stop_if_any(non_finite_coordinates());
   neighbor->add_request(this, kRequestFullList);
 }
@@ -240,8 +247,8 @@ double PairNNP::memory_usage()
 {
   const nnpal::PairNNPState &s = *state_;
   const std::size_t n_doubles = s.tile.edge_vec.capacity() + s.result.gradient.capacity() +
-      s.result.member_gradient.capacity() + s.uq_energy.capacity() + s.uq_force.capacity() +
-      s.member_force.capacity();
+                                s.result.member_gradient.capacity() + s.uq_energy.capacity() +
+                                s.uq_force.capacity() + s.member_force.capacity();
   return Pair::memory_usage() + static_cast<double>(n_doubles * sizeof(double));
 }
 

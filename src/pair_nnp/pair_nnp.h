@@ -22,7 +22,7 @@ struct PairNNPState;
 namespace LAMMPS_NS {
 
 class PairNNP : public Pair {
- public:
+public:
   explicit PairNNP(LAMMPS *lmp);
   ~PairNNP() override;
 
@@ -43,7 +43,7 @@ class PairNNP : public Pair {
   void write_restart_settings(FILE *file) override;
   void read_restart_settings(FILE *file) override;
 
- private:
+private:
   std::unique_ptr<nnpal::PairNNPState> state_;
 
   // pair_nnp.cpp: settings and checks

@@ -89,9 +89,10 @@ std::string PairNNP::fill_tile(int first, int last)
       const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
       if (squared >= cutoff_squared) continue;
       if (squared < kTooClose * kTooClose)
-        return fmt::format("pair_style nnp: atoms {} and {} are {:.3g} Å apart at step {}, closer than {} Å; check "
-                           "the initial structure or the timestep", atom->tag[i], atom->tag[j],
-                           std::sqrt(squared), update->ntimestep, kTooClose);
+        return fmt::format(
+            "pair_style nnp: atoms {} and {} are {:.3g} Å apart at step {}, closer than {} Å; check "
+            "the initial structure or the timestep",
+            atom->tag[i], atom->tag[j], std::sqrt(squared), update->ntimestep, kTooClose);
       s.tile.centre.push_back(ii - first);
       s.tile.neighbour_species.push_back(map[atom->type[j]]);
       s.tile.edge_vec.insert(s.tile.edge_vec.end(), vec, vec + 3);
@@ -207,8 +208,7 @@ void PairNNP::finish_summary(bool with_uq_force)
   const double n_atoms = world_sums[n_members + 1];
   double mean = 0.0, variance = 0.0;
   for (int m = 0; m < n_members; ++m) mean += world_sums[m] / n_members;
-  for (int m = 0; m < n_members; ++m)
-    variance += (world_sums[m] - mean) * (world_sums[m] - mean) / n_members;
+  for (int m = 0; m < n_members; ++m) variance += (world_sums[m] - mean) * (world_sums[m] - mean) / n_members;
   pvector[0] = world_largest[0];
   pvector[1] = n_atoms > 0 ? world_sums[n_members] / n_atoms : 0.0;
   pvector[2] = n_atoms > 0 ? std::sqrt(variance / n_atoms) : 0.0;
@@ -220,8 +220,8 @@ bool PairNNP::compute_pair_exists() const
   return !modify->get_compute_by_style("^pair$").empty();
 }
 
-// Forces of the members cost a backward pass each, so only where a `compute pair` says it will be read, and at the
-// ends of a run, where a script may read it without having said so.
+// Forces of the members cost a backward pass each, so only where a `compute pair` says it will be read, and
+// at the ends of a run, where a script may read it without having said so.
 bool PairNNP::compute_pair_is_due() const
 {
   const bigint step = update->ntimestep;

@@ -33,7 +33,7 @@ std::string read_text(FILE *file, LAMMPS *lmp, int rank, MPI_Comm world, Error *
     text.resize(size);
     if (size > 0) utils::sfread(FLERR, text.data(), 1, size, file, nullptr, error);
   }
-  (void) lmp;
+  (void)lmp;
   return nnpal::broadcast(text, world);
 }
 
@@ -63,11 +63,16 @@ void PairNNP::read_restart_settings(FILE *file)
   load_model(false);
   if (comm->me != 0) return;
   if (!state_->model)
-    error->warning(FLERR, "pair_style nnp: model {}, named in the restart file, is missing here; give pair_style and "
-                          "pair_coeff again", settings.model_path);
+    error->warning(
+        FLERR,
+        "pair_style nnp: model {}, named in the restart file, is missing here; give pair_style and "
+        "pair_coeff again",
+        settings.model_path);
   else if (state_->fingerprint != written_with)
-    error->warning(FLERR, "pair_style nnp: model {} is not the file that the restart file was written with "
-                          "(fingerprint {}, then {})", settings.model_path, state_->fingerprint, written_with);
+    error->warning(FLERR,
+                   "pair_style nnp: model {} is not the file that the restart file was written with "
+                   "(fingerprint {}, then {})",
+                   settings.model_path, state_->fingerprint, written_with);
 }
 
 void PairNNP::write_restart(FILE *file)

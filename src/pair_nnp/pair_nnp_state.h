@@ -11,21 +11,21 @@ namespace nnpal {
 
 struct PairNNPState {
   Settings settings;
-  std::unique_ptr<Model> model;          // null only after a restart file named a model that is missing
-  std::string fingerprint;               // CRC-32 and size of the model file
-  std::vector<std::string> elements;     // [n_types] element of each atom type, or NULL
-  double energy_scale = 1.0;             // LAMMPS energy unit per eV
+  std::unique_ptr<Model> model;         // null only after a restart file named a model that is missing
+  std::string fingerprint;              // CRC-32 and size of the model file
+  std::vector<std::string> elements;    // [n_types] element of each atom type, or NULL
+  double energy_scale = 1.0;            // LAMMPS energy unit per eV
 
   Tile tile;
   TileResult result;
-  std::vector<int> tile_neighbours;      // [n_edges of the tile] LAMMPS index of each neighbour
+  std::vector<int> tile_neighbours;    // [n_edges of the tile] LAMMPS index of each neighbour
 
-  int uq_energy_flag = 0, uq_force_flag = 0;      // set by fix pair on the steps that it asks for
+  int uq_energy_flag = 0, uq_force_flag = 0;           // set by fix pair on the steps that it asks for
   bool has_uq_energy = false, has_uq_force = false;    // computed by the latest compute()
-  std::vector<double> uq_energy;         // [n_local] LAMMPS energy units
-  std::vector<double> uq_force;          // [n_local] LAMMPS force units
-  std::vector<double> member_force;      // [(n_local + n_ghost) * n_members * 3] LAMMPS force units
-  std::vector<double> member_energy;     // [n_members] this rank's sum, LAMMPS energy units
+  std::vector<double> uq_energy;                       // [n_local] LAMMPS energy units
+  std::vector<double> uq_force;                        // [n_local] LAMMPS force units
+  std::vector<double> member_force;     // [(n_local + n_ghost) * n_members * 3] LAMMPS force units
+  std::vector<double> member_energy;    // [n_members] this rank's sum, LAMMPS energy units
 };
 
 }    // namespace nnpal

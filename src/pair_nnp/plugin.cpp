@@ -34,7 +34,7 @@ void *create_pair_nnp(void *handle)
   void *creator = loaded ? dlsym(loaded, "nnpal_create_pair") : nullptr;
   if (!creator)
     lmp->error->all(FLERR, "pair_style nnp: cannot load {}: {}; run: nnpal doctor", library, dlerror());
-  return reinterpret_cast<void *(*) (void *)>(creator)(handle);
+  return reinterpret_cast<void *(*)(void *)>(creator)(handle);
 }
 
 }    // namespace

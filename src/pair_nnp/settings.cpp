@@ -34,7 +34,7 @@ int positive(const std::string &keyword, const std::string &value)
 bool is_device(const std::string &value)
 {
   return value == "auto" || value == "cpu" || value == "cuda" ||
-      (value.rfind("cuda:", 0) == 0 && number_in(value.substr(5)) >= 0);
+         (value.rfind("cuda:", 0) == 0 && number_in(value.substr(5)) >= 0);
 }
 
 }    // namespace

@@ -8,9 +8,8 @@
 namespace nnpal {
 namespace {
 
-constexpr char kCure[] =
-    "rebuild nnpal in this environment, in its source folder: "
-    "pip install --no-build-isolation --force-reinstall --no-deps .";
+constexpr char kCure[] = "rebuild nnpal in this environment, in its source folder: "
+                         "pip install --no-build-isolation --force-reinstall --no-deps .";
 
 std::string after_equals(const char *marked)
 {
@@ -41,7 +40,7 @@ std::string version_mismatch(int running_lammps, const std::string &plugin_folde
   const std::string built_lammps = after_equals(kBuiltLammps);
   if (built_lammps != std::to_string(running_lammps))
     return "this plugin was built for LAMMPS " + built_lammps + " but runs in LAMMPS " +
-        std::to_string(running_lammps) + "; " + kCure;
+           std::to_string(running_lammps) + "; " + kCure;
 
   // The order in which the dynamic linker searches: beside the package first, then the build's place.
   const std::string built_torch = after_equals(kBuiltTorch);
@@ -49,12 +48,12 @@ std::string version_mismatch(int running_lammps, const std::string &plugin_folde
     const std::string found = torch_version_in(folder);
     if (found.empty()) continue;
     if (found == built_torch) return "";
-    return "this plugin was built with torch " + built_torch + " but finds torch " + found + " in " +
-        folder + "; " + kCure;
+    return "this plugin was built with torch " + built_torch + " but finds torch " + found + " in " + folder +
+           "; " + kCure;
   }
   return "this plugin was built with torch " + built_torch + " but finds no torch in " + plugin_folder +
-      "/../../torch or " + kTorchDir + "; install it (pip install torch==" +
-      built_torch.substr(0, built_torch.find('+')) + ") or " + kCure;
+         "/../../torch or " + kTorchDir +
+         "; install it (pip install torch==" + built_torch.substr(0, built_torch.find('+')) + ") or " + kCure;
 }
 
 }    // namespace nnpal

