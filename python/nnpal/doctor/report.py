@@ -30,7 +30,7 @@ def to_table(checks: Sequence[Check]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("found, and what to do")
+    table.add_column("found, and what to do", overflow="fold")
     for check in checks:
         found = Text(check.detail)
         if check.cure:
