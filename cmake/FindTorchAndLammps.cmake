@@ -60,12 +60,9 @@ execute_process(
   COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/lammps_date.py "${version_line}"
   OUTPUT_VARIABLE NNPAL_LAMMPS_VERSION OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 
-find_path(NNPAL_MPI_INCLUDE_DIR mpi.h HINTS ${Python_PREFIX}/include)
 execute_process(COMMAND ${Python_EXECUTABLE} -c "import sys; print(sys.prefix)"
   OUTPUT_VARIABLE python_prefix OUTPUT_STRIP_TRAILING_WHITESPACE)
-if(NOT NNPAL_MPI_INCLUDE_DIR)
-  find_path(NNPAL_MPI_INCLUDE_DIR mpi.h HINTS ${python_prefix}/include)
-endif()
+find_path(NNPAL_MPI_INCLUDE_DIR mpi.h HINTS ${python_prefix}/include)
 if(NOT NNPAL_MPI_INCLUDE_DIR)
   message(FATAL_ERROR "nnpal: mpi.h not found; run: pip install mpich, or set NNPAL_MPI_INCLUDE_DIR to the MPI that LAMMPS was built with")
 endif()

@@ -24,11 +24,14 @@ private:
   int saved_;
 };
 
-// The first line of a libtorch error; the rest is a stack trace of libtorch itself.
-std::string first_line(const std::exception &error)
+// What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
+// inside TorchScript, for there the trace comes first.
+std::string essence(const std::exception &error)
 {
-  const std::string text(error.what());
-  return text.substr(0, text.find('\n'));
+  std::string text(error.what());
+  if (text.rfind("The following operation failed", 0) != 0) return text.substr(0, text.find('\n'));
+  text.erase(text.find_last_not_of(" \n") + 1);
+  return text.substr(text.rfind('\n') + 1);
 }
 
 double largest_difference(const std::vector<double> &found, const double *expected, std::size_t n)
@@ -57,11 +60,23 @@ struct Model::Impl {
   int n_threads = 1;
   std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
 
-  template <typename T> torch::Tensor upload(std::vector<T> &values, at::IntArrayRef shape, torch::Dtype from)
+  torch::Tensor upload(std::vector<std::int64_t> &values, at::IntArrayRef shape) const
   {
-    return torch::from_blob(values.data(), shape, from);
+    return torch::from_blob(values.data(), shape, torch::kInt64).to(device);
   }
 };
+
+int first_non_finite_centre(const Tile &tile, const TileResult &result)
+{
+  const auto is_wrong = [](double value) { return !std::isfinite(value); };
+  const auto energy = std::find_if(result.energies.begin(), result.energies.end(), is_wrong);
+  if (energy != result.energies.end())
+    return static_cast<int>((energy - result.energies.begin()) % tile.n_centres());
+  const auto gradient = std::find_if(result.gradient.begin(), result.gradient.end(), is_wrong);
+  if (gradient != result.gradient.end())
+    return static_cast<int>(tile.centre[(gradient - result.gradient.begin()) / 3]);
+  return -1;
+}
 
 void Tile::clear()
 {
@@ -103,7 +118,7 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     module = torch::jit::freeze(module);
     check_reference(n_members_ == metadata_.n_members);
   } catch (const c10::Error &error) {
-    throw std::runtime_error("libtorch cannot run it: " + first_line(error));
+    throw std::runtime_error("libtorch cannot run it: " + essence(error));
   }
 }
 
@@ -164,8 +179,8 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     const ThreadGuard threads(impl.n_threads);
     // Profiling executors specialise on shapes, and here every call has other shapes.
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
-    const auto species = impl.upload(impl.species, {n_centres + n_edges}, torch::kInt64).to(impl.device);
-    const auto edge_index = impl.upload(impl.edge_index, {2, n_edges}, torch::kInt64).to(impl.device);
+    const auto species = impl.upload(impl.species, {n_centres + n_edges});
+    const auto edge_index = impl.upload(impl.edge_index, {2, n_edges});
     auto edge_vec =
         torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64)
             .to(impl.device, impl.dtype);
@@ -189,8 +204,8 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     for (int m = 0; with_member_gradients && m < n_members_; ++m)
       download(gradient_of(energies[m].sum(), m + 1 < n_members_),
                result.member_gradient.data() + m * n_gradient);
-  } catch (const c10::Error &error) {
-    throw std::runtime_error("libtorch failed: " + first_line(error));
+  } catch (const std::exception &error) {
+    throw std::runtime_error("libtorch failed: " + essence(error));
   }
 }
 

@@ -29,6 +29,9 @@ struct TileResult {
   std::vector<double> member_gradient;    // [n_members * n_edges * 3], when asked for, eV/Å
 };
 
+// The first centre with a NaN or infinite energy, or an edge with such a gradient; -1 when all are finite.
+int first_non_finite_centre(const Tile &tile, const TileResult &result);
+
 struct ModelOptions {
   std::string device = "cpu";    // "cpu" or "cuda:N", resolved
   enum class Precision { kOfFile, kSingle, kDouble } precision = Precision::kOfFile;

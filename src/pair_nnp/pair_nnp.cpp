@@ -1,6 +1,7 @@
 #include "pair_nnp.h"
 
 #include "archive.h"
+#include "atoms_to_tile.h"
 #include "collective.h"
 #include "pair_nnp_state.h"
 
@@ -14,8 +15,8 @@
 #include "utils.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <limits>
 
 using namespace LAMMPS_NS;
 
@@ -24,12 +25,6 @@ namespace {
 // neigh_request.h, which holds NeighConst::REQ_FULL, is not among the headers that LAMMPS installs.
 constexpr int kRequestFullList = 1;
 constexpr int kSummarySize = 4;
-
-// pair_style nnp: MODEL is what ErrorText
-std::string about(const std::string &path, const std::string &what)
-{
-  return "pair_style nnp: model " + path + ": " + what;
-}
 
 std::string joined(const std::vector<std::string> &words)
 {
@@ -50,7 +45,7 @@ PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNN
   centroidstressflag = CENTROID_AVAIL;
   nextra = kSummarySize;
   pvector = new double[kSummarySize];
-  std::fill_n(pvector, kSummarySize, comm->me == 0 ? std::nan("") : 0.0);
+  std::fill_n(pvector, kSummarySize, comm->me == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0);
 }
 
 PairNNP::~PairNNP()
@@ -78,10 +73,13 @@ void PairNNP::allocate()
   }
 }
 
+// Every rank must call. Ends every rank with the complaint of the lowest rank that has one.
 void PairNNP::stop_if_any(const std::string &complaint)
 {
   const std::string agreed = nnpal::agree_on_complaint(complaint, world);
-  if (!agreed.empty()) error->all(FLERR, Error::NOLASTLINE, "{}", agreed);
+  if (agreed.empty()) return;
+  if (update->whichflag == 0) error->all(FLERR, "pair_style nnp: {}", agreed);
+  error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: step {}: {}", update->ntimestep, agreed);
 }
 
 void PairNNP::settings(int narg, char **arg)
@@ -103,7 +101,7 @@ void PairNNP::load_model(bool missing_file_is_fatal)
   std::string bytes;
   if (!nnpal::read_file_everywhere(settings.model_path, bytes, world)) {
     if (!missing_file_is_fatal) return;
-    error->all(FLERR, "{}", about(settings.model_path, "cannot be read: " + bytes));
+    error->all(FLERR, "pair_style nnp: model {} cannot be read: {}", settings.model_path, bytes);
   }
   state_->fingerprint = fmt::format("{:08x}-{}", nnpal::crc32(bytes.data(), bytes.size()), bytes.size());
 
@@ -135,14 +133,26 @@ void PairNNP::load_model(bool missing_file_is_fatal)
           state_->model->metadata().n_members, state_->model->metadata().cutoff,
           state_->model->is_double() ? "double" : "single", options.device);
   } catch (const std::exception &failure) {
-    complaint = about(settings.model_path, failure.what());
+    complaint = "model " + settings.model_path + ": " + failure.what();
   }
   stop_if_any(complaint);
   comm_reverse = 3 * state_->model->n_members();
 }
 
+// A restart file may name a model that is not there; the user can still give another one.
+void PairNNP::require_model()
+{
+  if (!state_->model)
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: model {}, named in the restart file, cannot be read; give pair_style and pair_coeff "
+        "again after read_restart",
+        state_->settings.model_path);
+}
+
 void PairNNP::coeff(int narg, char **arg)
 {
+  require_model();
   if (narg < 3 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
     error->all(FLERR,
                "pair_coeff (nnp): expected `pair_coeff * * ELEMENT ...`, one element for each atom type");
@@ -192,11 +202,7 @@ void PairNNP::init_style()
   if (!force->newton_pair)
     error->all(FLERR, Error::NOLASTLINE,
                "pair_style nnp: newton pair is off, expected on; put `newton on` before the box is made");
-  if (!state_->model)
-    error->all(FLERR, Error::NOLASTLINE,
-               "pair_style nnp: model {}, named in the restart file, cannot be read; give pair_style and "
-               "pair_coeff again after read_restart",
-               state_->settings.model_path);
+  require_model();
   if (atom->molecular != Atom::ATOMIC)
     for (int i = 1; i <= 3; ++i)
       if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
@@ -205,18 +211,8 @@ void PairNNP::init_style()
             "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
             "model needs them; use `special_bonds lj/coul 1 1 1`",
             i + 1);
-  stop_if_any(non_finite_coordinates());
+  stop_if_any(nnpal::non_finite_position(*atom));
   neighbor->add_request(this, kRequestFullList);
-}
-
-std::string PairNNP::non_finite_coordinates() const
-{
-  for (int i = 0; i < atom->nlocal; ++i)
-    for (int k = 0; k < 3; ++k)
-      if (!std::isfinite(atom->x[i][k]))
-        return fmt::format("pair_style nnp: atom {} has a non-finite coordinate ({} = {}) at step {}",
-                           atom->tag_enable ? atom->tag[i] : 0, "xyz"[k], atom->x[i][k], update->ntimestep);
-  return "";
 }
 
 double PairNNP::init_one(int i, int j)
@@ -229,9 +225,15 @@ double PairNNP::init_one(int i, int j)
 void *PairNNP::extract(const char *name, int &dim)
 {
   dim = 0;
-  if (strcmp(name, "uq_energy_flag") == 0) return &state_->uq_energy_flag;
-  if (strcmp(name, "uq_force_flag") == 0) return &state_->uq_force_flag;
-  return nullptr;
+  int *flag = nullptr;
+  if (strcmp(name, "uq_energy_flag") == 0) flag = &state_->uq_energy_flag;
+  if (strcmp(name, "uq_force_flag") == 0) flag = &state_->uq_force_flag;
+  if (flag && state_->model && state_->model->n_members() == 1)
+    error->all(FLERR,
+               "pair_style nnp: the uncertainty of an ensemble needs at least 2 members, but model {} is "
+               "used with 1",
+               state_->settings.model_path);
+  return flag;
 }
 
 // A value that the latest compute() did not produce is no value: fix pair then stops with an error.

@@ -51,11 +51,10 @@ private:
   void load_model(bool missing_file_is_fatal);
   void map_types(const std::vector<std::string> &elements);
   void stop_if_any(const std::string &complaint);
-  std::string non_finite_coordinates() const;
+  void require_model();
 
   // pair_nnp_compute.cpp: one step
   std::string evaluate_tiles(bool want_forces_of_members);
-  std::string fill_tile(int first, int last);
   void scatter_tile(int first, int last);
   void tally_edge_virial(int j, const double *vec, const double *force_on_j);
   void finish_uq_force();

@@ -1,31 +1,29 @@
 // One step of pair_style nnp: edges in, energies, forces, virials and uncertainty out.
 #include "pair_nnp.h"
 
-#include "collective.h"
+#include "atoms_to_tile.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"
 #include "comm.h"
 #include "compute.h"
-#include "error.h"
 #include "modify.h"
 #include "neigh_list.h"
 #include "update.h"
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <limits>
 
 using namespace LAMMPS_NS;
-
-namespace {
-constexpr double kTooClose = 0.1;    // Å; no two nuclei of any trained model come this near
-}
 
 void PairNNP::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
   nnpal::PairNNPState &s = *state_;
-  const bool want_summary = eflag_global && compute_pair_exists();
+  // One member has no spread: asking fix pair for it is an error, and compute pair's vector stays NaN.
+  const bool want_summary = eflag_global && s.model->n_members() > 1 && compute_pair_exists();
   const bool summary_has_force = want_summary && compute_pair_is_due();
   const bool want_uq_force = s.uq_force_flag || summary_has_force;
   const bool want_uq_energy = s.uq_energy_flag || want_summary;
@@ -37,67 +35,36 @@ void PairNNP::compute(int eflag, int vflag)
   if (want_uq_force)
     s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
 
-  std::string complaint = non_finite_coordinates();
+  std::string complaint = nnpal::non_finite_position(*atom);
   if (complaint.empty()) complaint = evaluate_tiles(want_uq_force);
   stop_if_any(complaint);
 
   s.has_uq_energy = want_uq_energy;
   if (want_uq_force) finish_uq_force();
-  std::fill_n(pvector, nextra, comm->me == 0 ? std::nan("") : 0.0);
+  std::fill_n(pvector, nextra, comm->me == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0);
   if (want_summary) finish_summary(summary_has_force);
 }
 
 // Returns a complaint for the user, or "".
 std::string PairNNP::evaluate_tiles(bool want_forces_of_members)
 {
-  const int per_tile = state_->model->centres_per_tile();
+  nnpal::PairNNPState &s = *state_;
+  const int per_tile = s.model->centres_per_tile();
   for (int first = 0; first < list->inum; first += per_tile) {
     const int last = std::min(first + per_tile, list->inum);
-    std::string complaint = fill_tile(first, last);
+    std::string complaint = nnpal::atoms_to_tile(*atom, *list, map, s.model->metadata().cutoff, first, last,
+                                                 s.tile, s.tile_neighbours);
     if (!complaint.empty()) return complaint;
     try {
-      state_->model->evaluate(state_->tile, want_forces_of_members, state_->result);
+      s.model->evaluate(s.tile, want_forces_of_members, s.result);
     } catch (const std::exception &failure) {
-      return fmt::format("pair_style nnp: model {} at step {}: {}", state_->settings.model_path,
-                         update->ntimestep, failure.what());
+      return "model " + s.settings.model_path + ": " + failure.what();
     }
-    for (int i = first; i < last; ++i)
-      if (!std::isfinite(state_->result.energies[i - first]))
-        return fmt::format("pair_style nnp: model {} gives atom {} the energy {} at step {}",
-                           state_->settings.model_path, atom->tag[list->ilist[i]],
-                           state_->result.energies[i - first], update->ntimestep);
+    const int wrong = nnpal::first_non_finite_centre(s.tile, s.result);
+    if (wrong >= 0)
+      return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
+             nnpal::name_of(*atom, list->ilist[first + wrong]);
     scatter_tile(first, last);
-  }
-  return "";
-}
-
-// Gather the centres ilist[first..last) and their edges within the cutoff. Returns a complaint, or "".
-std::string PairNNP::fill_tile(int first, int last)
-{
-  nnpal::PairNNPState &s = *state_;
-  const double cutoff = s.model->metadata().cutoff;
-  const double cutoff_squared = cutoff * cutoff;
-  double **x = atom->x;
-  s.tile.clear();
-  s.tile_neighbours.clear();
-  for (int ii = first; ii < last; ++ii) {
-    const int i = list->ilist[ii];
-    s.tile.centre_species.push_back(map[atom->type[i]]);
-    for (int jj = 0; jj < list->numneigh[i]; ++jj) {
-      const int j = list->firstneigh[i][jj] & NEIGHMASK;
-      const double vec[3] = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
-      const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
-      if (squared >= cutoff_squared) continue;
-      if (squared < kTooClose * kTooClose)
-        return fmt::format(
-            "pair_style nnp: atoms {} and {} are {:.3g} Å apart at step {}, closer than {} Å; check "
-            "the initial structure or the timestep",
-            atom->tag[i], atom->tag[j], std::sqrt(squared), update->ntimestep, kTooClose);
-      s.tile.centre.push_back(ii - first);
-      s.tile.neighbour_species.push_back(map[atom->type[j]]);
-      s.tile.edge_vec.insert(s.tile.edge_vec.end(), vec, vec + 3);
-      s.tile_neighbours.push_back(j);
-    }
   }
   return "";
 }

@@ -24,7 +24,7 @@ void write_text(FILE *file, const std::string &text)
 }
 
 // Read on rank 0, which alone has the file open; hand to all.
-std::string read_text(FILE *file, LAMMPS *lmp, int rank, MPI_Comm world, Error *error)
+std::string read_text(FILE *file, int rank, MPI_Comm world, Error *error)
 {
   std::string text;
   if (rank == 0) {
@@ -33,7 +33,6 @@ std::string read_text(FILE *file, LAMMPS *lmp, int rank, MPI_Comm world, Error *
     text.resize(size);
     if (size > 0) utils::sfread(FLERR, text.data(), 1, size, file, nullptr, error);
   }
-  (void)lmp;
   return nnpal::broadcast(text, world);
 }
 
@@ -52,7 +51,7 @@ void PairNNP::write_restart_settings(FILE *file)
 
 void PairNNP::read_restart_settings(FILE *file)
 {
-  const auto next = [&] { return read_text(file, lmp, comm->me, world, error); };
+  const auto next = [&] { return read_text(file, comm->me, world, error); };
   nnpal::Settings &settings = state_->settings;
   settings.model_path = next();
   settings.device = next();
@@ -86,7 +85,7 @@ void PairNNP::write_restart(FILE *file)
 void PairNNP::read_restart(FILE *file)
 {
   read_restart_settings(file);
-  std::istringstream names(read_text(file, lmp, comm->me, world, error));
+  std::istringstream names(read_text(file, comm->me, world, error));
   std::vector<std::string> elements;
   for (std::string name; names >> name;) elements.push_back(name);
   if (state_->model)

@@ -1,0 +1,59 @@
+#include "atoms_to_tile.h"
+
+#include "atom.h"
+#include "fmt/format.h"
+#include "neigh_list.h"
+
+#include <cmath>
+
+namespace nnpal {
+namespace {
+constexpr double kTooClose = 0.1;    // Å; no two nuclei of any training set come this near
+}
+
+std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list,
+                          const int *element_of_type, double cutoff, int first, int last, Tile &tile,
+                          std::vector<int> &neighbours)
+{
+  const double cutoff_squared = cutoff * cutoff;
+  const double *const *x = atom.x;
+  tile.clear();
+  neighbours.clear();
+  for (int ii = first; ii < last; ++ii) {
+    const int i = list.ilist[ii];
+    tile.centre_species.push_back(element_of_type[atom.type[i]]);
+    for (int jj = 0; jj < list.numneigh[i]; ++jj) {
+      const int j = list.firstneigh[i][jj] & NEIGHMASK;
+      const double vec[3] = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
+      const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
+      if (squared >= cutoff_squared) continue;
+      if (squared < kTooClose * kTooClose)
+        return fmt::format(
+            "{} and {} are {:.3g} Å apart, closer than {} Å; check the structure, the units or "
+            "the timestep",
+            name_of(atom, i), name_of(atom, j), std::sqrt(squared), kTooClose);
+      tile.centre.push_back(ii - first);
+      tile.neighbour_species.push_back(element_of_type[atom.type[j]]);
+      tile.edge_vec.insert(tile.edge_vec.end(), vec, vec + 3);
+      neighbours.push_back(j);
+    }
+  }
+  return "";
+}
+
+std::string non_finite_position(const LAMMPS_NS::Atom &atom)
+{
+  for (int i = 0; i < atom.nlocal; ++i)
+    for (int k = 0; k < 3; ++k)
+      if (!std::isfinite(atom.x[i][k]))
+        return fmt::format("{} has a non-finite coordinate, {} = {}", name_of(atom, i), "xyz"[k],
+                           atom.x[i][k]);
+  return "";
+}
+
+std::string name_of(const LAMMPS_NS::Atom &atom, int i)
+{
+  return atom.tag_enable ? fmt::format("atom {}", atom.tag[i]) : "an atom without ID";
+}
+
+}    // namespace nnpal

@@ -1,0 +1,31 @@
+// From LAMMPS's atoms and neighbor list to the edges that a model evaluates.
+#pragma once
+
+#include "lmptype.h"
+#include "model.h"
+
+#include <string>
+#include <vector>
+
+namespace LAMMPS_NS {
+class Atom;
+class NeighList;
+}    // namespace LAMMPS_NS
+
+namespace nnpal {
+
+// Gather the centres ilist[first..last) of a full neighbor list and their edges shorter than `cutoff` (Å).
+// `element_of_type` maps an atom type to its element index. `neighbours` [n_edges] receives the LAMMPS index
+// of each edge's neighbour. Returns a complaint for the user when two atoms lie almost on top of each other,
+// or "".
+std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list,
+                          const int *element_of_type, double cutoff, int first, int last, Tile &tile,
+                          std::vector<int> &neighbours);
+
+// A complaint that names the first local atom whose position is NaN or infinite, or "".
+std::string non_finite_position(const LAMMPS_NS::Atom &atom);
+
+// "atom 17", by its tag, for messages.
+std::string name_of(const LAMMPS_NS::Atom &atom, int i);
+
+}    // namespace nnpal
