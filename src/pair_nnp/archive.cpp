@@ -1,15 +1,20 @@
 #include "archive.h"
 
 #include <array>
+#include <caffe2/serialize/inline_container.h>
 #include <cstring>
+#include <memory>
+#include <sstream>
+#include <utility>
+#include <vector>
 
 namespace nnpal {
 namespace {
 
-// Record layouts and signatures: PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16.
+// Record layouts and signatures: PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12 and 4.3.14 to 4.3.16.
 constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50;
 constexpr std::uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
-constexpr std::size_t kEndSize = 22, kLocator64Size = 20, kCentralSize = 46, kLocalSize = 30;
+constexpr std::size_t kEndSize = 22, kLocator64Size = 20, kCentralSize = 46;
 
 template <typename T> T read(const std::string &bytes, std::uint64_t at)
 {
@@ -44,25 +49,23 @@ Directory find_directory(const std::string &bytes)
   throw ArchiveError("the file is truncated (the directory at its end is missing)");
 }
 
-// The bytes that hold an entry's data; zip64 sizes never occur below 4 GB, which model files stay under.
-std::string entry_data(const std::string &bytes, std::uint64_t central, const std::string &name)
+// Names of all records with their recorded CRC-32.
+std::vector<std::pair<std::string, std::uint32_t>> list_records(const std::string &bytes)
 {
-  const auto crc = read<std::uint32_t>(bytes, central + 16);
-  const auto packed = read<std::uint32_t>(bytes, central + 20);
-  const auto size = read<std::uint32_t>(bytes, central + 24);
-  std::uint64_t local = read<std::uint32_t>(bytes, central + 42);
-  if (read<std::uint16_t>(bytes, central + 10) != 0 || packed != size)
-    throw ArchiveError("the file is damaged or no TorchScript archive (record " + name + " is compressed)");
-  if (read<std::uint32_t>(bytes, local) != kLocal ||
-      bytes.compare(local + kLocalSize, read<std::uint16_t>(bytes, local + 26), name) != 0)
-    throw ArchiveError("the file is damaged (record " + name + " is not where its directory says)");
-  const std::uint64_t data =
-      local + kLocalSize + read<std::uint16_t>(bytes, local + 26) + read<std::uint16_t>(bytes, local + 28);
-  if (data > bytes.size() || bytes.size() - data < size)
-    throw ArchiveError("the file is truncated (record " + name + " reaches past its end)");
-  if (crc32(bytes.data() + data, size) != crc)
-    throw ArchiveError("the file is damaged (checksum of record " + name + " differs)");
-  return bytes.substr(data, size);
+  const Directory directory = find_directory(bytes);
+  std::vector<std::pair<std::string, std::uint32_t>> records;
+  std::uint64_t at = directory.offset;
+  for (std::uint64_t i = 0; i < directory.n_entries; ++i) {
+    if (read<std::uint32_t>(bytes, at) != kCentral)
+      throw ArchiveError("the file is damaged (its directory is broken)");
+    const auto name_size = read<std::uint16_t>(bytes, at + 28);
+    const auto rest = read<std::uint16_t>(bytes, at + 30) + read<std::uint16_t>(bytes, at + 32);
+    if (bytes.size() - at < kCentralSize + name_size)
+      throw ArchiveError("the file is truncated (its directory reaches past its end)");
+    records.emplace_back(bytes.substr(at + kCentralSize, name_size), read<std::uint32_t>(bytes, at + 16));
+    at += kCentralSize + name_size + rest;
+  }
+  return records;
 }
 
 std::array<std::uint32_t, 256> make_crc_table()
@@ -89,26 +92,33 @@ std::uint32_t crc32(const char *data, std::size_t size)
 
 std::string checked_record(const std::string &bytes, const std::string &wanted, bool &found)
 {
-  const Directory directory = find_directory(bytes);
+  const auto records = list_records(bytes);
   std::string content;
   found = false;
-  std::uint64_t at = directory.offset;
-  for (std::uint64_t i = 0; i < directory.n_entries; ++i) {
-    if (read<std::uint32_t>(bytes, at) != kCentral)
-      throw ArchiveError("the file is damaged (its directory is broken)");
-    const auto name_size = read<std::uint16_t>(bytes, at + 28);
-    const auto extra_size = read<std::uint16_t>(bytes, at + 30);
-    const auto comment_size = read<std::uint16_t>(bytes, at + 32);
-    if (bytes.size() - at < kCentralSize + name_size)
-      throw ArchiveError("the file is truncated (its directory reaches past its end)");
-    const std::string name = bytes.substr(at + kCentralSize, name_size);
-    std::string data = entry_data(bytes, at, name);
-    if (name.size() >= wanted.size() &&
-        name.compare(name.size() - wanted.size(), wanted.size(), wanted) == 0) {
-      content = std::move(data);
+  std::istringstream stream(bytes);
+  std::unique_ptr<caffe2::serialize::PyTorchStreamReader> reader;
+  try {
+    reader = std::make_unique<caffe2::serialize::PyTorchStreamReader>(&stream);
+  } catch (const std::exception &) {
+    throw ArchiveError("the file is a zip archive, but not one that torch.jit.save wrote, or it is damaged");
+  }
+  for (const auto &[path, crc] : records) {
+    const std::string name =
+        path.substr(path.find('/') + 1);    // the reader adds the archive's folder itself
+    std::tuple<at::DataPtr, std::size_t> record;
+    try {
+      record = reader->getRecord(name);
+    } catch (const std::exception &) {
+      throw ArchiveError("the file is damaged (record " + name + " cannot be unpacked)");
+    }
+    const auto *data = static_cast<const char *>(std::get<0>(record).get());
+    const std::size_t size = std::get<1>(record);
+    if (crc32(data, size) != crc)
+      throw ArchiveError("the file is damaged (checksum of record " + name + " differs)");
+    if (name == wanted) {
+      content.assign(data, size);
       found = true;
     }
-    at += kCentralSize + name_size + extra_size + comment_size;
   }
   return content;
 }

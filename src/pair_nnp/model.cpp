@@ -34,6 +34,16 @@ std::string essence(const std::exception &error)
   return text.substr(text.rfind('\n') + 1);
 }
 
+// Module::to(device, dtype) would turn the integer buffers into floating-point ones too.
+void move_to(torch::jit::Module &module, torch::Device device, torch::Dtype dtype)
+{
+  const auto move = [&](torch::Tensor tensor) {
+    tensor.set_data(tensor.is_floating_point() ? tensor.to(device, dtype) : tensor.to(device));
+  };
+  for (const auto &parameter : module.parameters()) move(parameter);
+  for (const auto &buffer : module.buffers()) move(buffer);
+}
+
 double largest_difference(const std::vector<double> &found, const double *expected, std::size_t n)
 {
   double largest = 0.0;
@@ -109,7 +119,7 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     self_energies_.assign(self_energies.data_ptr<double>(),
                           self_energies.data_ptr<double>() + self_energies.numel());
 
-    module.to(impl_->device, impl_->dtype);
+    move_to(module, impl_->device, impl_->dtype);
     n_members_ = metadata_.n_members;
     module.setattr("n_active", static_cast<std::int64_t>(n_members_));
     check_reference(true);

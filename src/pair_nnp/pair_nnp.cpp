@@ -54,7 +54,6 @@ PairNNP::~PairNNP()
   if (allocated && !copymode) {
     memory->destroy(setflag);
     memory->destroy(cutsq);
-    delete[] map;
   }
 }
 
@@ -64,7 +63,7 @@ void PairNNP::allocate()
   if (!allocated) {
     memory->create(setflag, n, n, "pair:setflag");
     memory->create(cutsq, n, n, "pair:cutsq");
-    map = new int[n];
+    map = new int[n];    // ~Pair deletes it
     allocated = 1;
   }
   for (int i = 0; i < n; ++i) {
