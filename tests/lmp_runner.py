@@ -23,6 +23,8 @@ FULL_DIGITS = "%24.17g"
 # Follows a thermo_style line: all digits, in the form that `parse_thermo` reads.
 THERMO_FORMAT = f"thermo_modify line yaml format float '{FULL_DIGITS}'"
 
+SIGNS_OF_A_CRASH = r"(?i)segmentation|terminate called|BAD TERMINATION|Traceback|MPI_Abort"
+
 _TABLE = re.compile(r"^---\nkeywords: (\[.*?\])\s*\ndata:\n(.*?)^\.\.\.", re.M | re.S)
 
 
@@ -155,3 +157,51 @@ def run_lmp(
         text, _ = process.communicate()
         raise LmpTimeout(f"{' '.join(command)} still ran after {timeout} s:\n{text}") from None
     return LmpRun(process.returncode, text, folder)
+
+
+class Lmp:
+    """Run LAMMPS in one folder: `lmp(script)` must succeed, `lmp.expect_error` must not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self,
+        script: str,
+        *,
+        n_ranks: int = 1,
+        args: tuple[str, ...] = (),
+        timeout: float = 120.0,
+        env: dict[str, str] | None = None,
+    ) -> LmpRun:
+        run = run_lmp(script, self.folder, n_ranks=n_ranks, args=args, timeout=timeout, env=env)
+        assert run.returncode == 0, f"lmp ended with {run.returncode}:\n{run.text}"
+        return run
+
+    def expect_error(
+        self,
+        script: str,
+        regex: str,
+        *,
+        ranks: tuple[int, ...] = (1, 2),
+        timeout: float = 60.0,
+        env: dict[str, str] | None = None,
+    ) -> str:
+        """Require that LAMMPS ends through error->all, with an ERROR that matches `regex`.
+
+        A rank that stops alone (error->one) calls MPI_Abort, and a signal shows in the text too.
+
+        Returns:
+            The screen text of the last run.
+        """
+        text = ""
+        for n_ranks in ranks:
+            run = run_lmp(script, self.folder, n_ranks=n_ranks, timeout=timeout, env=env)
+            text = run.text
+            where = f"on {n_ranks} rank(s), exit status {run.returncode}:\n{text}"
+            assert run.returncode != 0, f"no error {where}"
+            assert run.returncode == 1, f"not LAMMPS's own exit status 1 {where}"
+            assert not re.search(SIGNS_OF_A_CRASH, text), f"crashed or aborted {where}"
+            errors = "\n".join(re.findall(r"^ERROR.*", text, re.M))
+            assert re.search(regex, errors), f"no ERROR line matches {regex!r} {where}"
+        return text

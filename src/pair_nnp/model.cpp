@@ -136,8 +136,9 @@ Model::~Model() = default;
 
 int Model::centres_per_tile() const
 {
-  // On a CPU a tile's tensors should stay in the cache; on a GPU it should be large enough to fill it.
-  return impl_->device.is_cpu() ? 64 : 32768;
+  // On a CPU a tile should stay in the cache: 84 µs an atom at 256, 104 at 64, 130 at 864 (Ni, 5 members, AMD
+  // EPYC 9005). On a GPU it should be large enough to fill it.
+  return impl_->device.is_cpu() ? 256 : 32768;
 }
 
 void Model::check_reference(bool with_gradient)
