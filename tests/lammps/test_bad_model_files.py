@@ -1,0 +1,221 @@
+"""Model files that are missing, damaged or not ours: each a clear error that names the file."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lmp_runner import Lmp
+from lmp_systems import fcc
+from torchani_reference import ExportedModel
+
+DRIVER = Path(__file__).parents[1] / "lammps_driver.py"
+
+
+def script_with(lmp: Lmp, model: Path) -> str:
+    fcc("Al", 4.05, 2).write(lmp.folder / "data")
+    return f"units metal\nread_data data\npair_style nnp {model}\npair_coeff * * Al\nrun 0\n"
+
+
+def plain_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme.txt", "no model")
+    return buffer.getvalue()
+
+
+def foreign_torchscript() -> bytes:
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 1), torch.zeros(1, 3)), buffer)
+    return buffer.getvalue()
+
+
+def state_dict() -> bytes:
+    buffer = io.BytesIO()
+    torch.save(torch.nn.Linear(3, 1).state_dict(), buffer)
+    return buffer.getvalue()
+
+
+FOREIGN_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "zip|empty"),
+    "text": (lambda: b"pair_style nnp wants a model, not this text\n" * 50, "zip"),
+    "pickle": (lambda: pickle.dumps({"weights": [1.0, 2.0]}), "zip"),
+    "plain zip": (plain_zip, "no nnpal model.*export_ensemble"),
+    "foreign TorchScript": (foreign_torchscript, "no nnpal model.*export_ensemble"),
+    "state dict": (state_dict, "no nnpal model.*export_ensemble"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN_FILES)
+def test_file_that_is_no_model(lmp: Lmp, kind: str) -> None:
+    content, expected = FOREIGN_FILES[kind]
+    path = lmp.folder / "bad.nnp.pt"
+    path.write_bytes(content())
+    ranks = (1, 2) if kind in ("text", "foreign TorchScript") else (1,)
+    lmp.expect_error(
+        script_with(lmp, path), rf"pair_style nnp: model .*bad\.nnp\.pt.*({expected})", ranks=ranks
+    )
+
+
+def test_missing_file_and_folder(lmp: Lmp) -> None:
+    missing = lmp.folder / "absent.nnp.pt"
+    lmp.expect_error(
+        script_with(lmp, missing), r"pair_style nnp: model .*absent\.nnp\.pt.*No such file"
+    )
+    lmp.expect_error(script_with(lmp, lmp.folder), "pair_style nnp: model .*directory", ranks=(1,))
+
+
+def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    """Write the model again with another nnpal.json."""
+    extra = {"nnpal.json": ""}
+    module = torch.jit.load(str(source), _extra_files=extra)
+    metadata = json.loads(extra["nnpal.json"])
+    edit(metadata)
+    torch.jit.save(module, str(target), _extra_files={"nnpal.json": json.dumps(metadata)})
+    return target
+
+
+def shift_reference_energy(metadata: dict[str, Any]) -> None:
+    energies = metadata["reference"]["energies"]
+    energies[0][0] += 0.01 * np.abs(energies).max()
+
+
+def swap_reference_vectors(metadata: dict[str, Any]) -> None:
+    metadata["reference"]["gradient"].reverse()
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "newer format": (lambda m: m.update(format_version=2), "format version is 2.*newer nnpal"),
+    "format zero": (lambda m: m.update(format_version=0), "format version is 0"),
+    "another format": (lambda m: m.update(format="x-model"), "format 'x-model'.*'nnpal-model'"),
+    "another energy unit": (lambda m: m.update(energy_unit="hartree"), "'hartree'.*'eV'"),
+    "another length unit": (lambda m: m.update(length_unit="bohr"), "'bohr'.*'angstrom'"),
+    "message passing": (lambda m: m.update(hops=2), "2 hops"),
+    "gap": (lambda m: m.pop("cutoff"), "no key 'cutoff'"),
+    "text for a number": (lambda m: m.update(n_members="three"), "'n_members'"),
+    "negative cutoff": (lambda m: m.update(cutoff=-6.9), "cutoff"),
+    "more elements than weights": (lambda m: m["elements"].append("Ni"), "self_energies"),
+    "no elements": (lambda m: m.update(elements=[]), "elements"),
+    "more members than weights": (lambda m: m.update(n_members=9), "reference|members"),
+    "reference out of range": (
+        lambda m: m["reference"]["edge_index"][1].__setitem__(0, 10**6),
+        "reference",
+    ),
+    "another reference energy": (shift_reference_energy, "self-check"),
+    "another reference gradient": (swap_reference_vectors, "self-check"),
+    "half a reference": (lambda m: m["reference"]["gradient"].pop(), "reference"),
+}
+
+
+@pytest.fixture(scope="module")
+def edited_models(al_model: ExportedModel, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("edited")
+    return [
+        resaved(al_model.path, folder / f"{name.replace(' ', '_')}.pt", edit)
+        for name, (edit, _) in EDITS.items()
+    ]
+
+
+def drive(folder: Path, models: list[Path], *, same_instance: bool = False) -> list[dict[str, Any]]:
+    """Evaluate model files one after another in one Python process that runs LAMMPS."""
+    fcc("Al", 4.05, 2).write(folder / "data")
+    jobs = {
+        "data": str(folder / "data"),
+        "element": "Al",
+        "models": [str(model) for model in models],
+        "same_instance": same_instance,
+    }
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    process = subprocess.run(
+        [sys.executable, str(DRIVER), "jobs.json", "answers.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    answers: list[dict[str, Any]] = json.loads((folder / "answers.json").read_text())
+    return answers
+
+
+def test_edited_metadata(tmp_path: Path, edited_models: list[Path]) -> None:
+    answers = drive(tmp_path, edited_models)
+    for (name, (_, expected)), path, answer in zip(
+        EDITS.items(), edited_models, answers, strict=True
+    ):
+        assert "error" in answer, f"{name}: accepted"
+        assert path.name in answer["error"], f"{name}: {answer['error']}"
+        assert re.search(expected, answer["error"]), f"{name}: {answer['error']}"
+
+
+def test_newer_format_on_two_ranks(lmp: Lmp, edited_models: list[Path]) -> None:
+    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 2.*newer nnpal")
+
+
+def flip_bit(content: bytes, bit: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[bit // 8] ^= 1 << (bit % 8)
+    return bytes(damaged)
+
+
+def test_truncated_and_flipped_archives(tmp_path: Path, al_model: ExportedModel) -> None:
+    """Every damaged copy must be refused, or give the very numbers of the whole one."""
+    content = al_model.path.read_bytes()
+    rng = np.random.default_rng(8)
+    places = [
+        *rng.integers(0, 8 * len(content), 60),  # mostly weights
+        *rng.integers(0, 8 * 2000, 15),  # the first records
+        *rng.integers(8 * (len(content) - 4000), 8 * len(content), 45),  # the central directory
+        *range(8 * (len(content) - 22), 8 * len(content), 7),  # the end record
+    ]
+    lengths = [1, 100, len(content) // 2, len(content) - 1000, len(content) - 1]
+    damaged = [flip_bit(content, int(place)) for place in places]
+    damaged += [content[:length] for length in lengths]
+    models = [al_model.path]
+    for index, copy in enumerate(damaged):
+        models.append(tmp_path / f"damaged_{index}.pt")
+        models[-1].write_bytes(copy)
+    whole, *answers = drive(tmp_path, models, same_instance=True)
+    assert "energy" in whole
+    n_refused = 0
+    for model, answer in zip(models[1:], answers, strict=True):
+        if "error" in answer:
+            n_refused += 1
+            assert f"pair_style nnp: model {model}" in answer["error"]
+        else:
+            assert answer == whole, f"{model.name} gives other numbers silently"
+    for answer in answers[-len(lengths) :]:
+        assert "error" in answer
+    # Weights fill most of the file, so most flips change what it means.
+    assert n_refused > 0.8 * len(answers)
+
+
+def test_damaged_archive_on_two_ranks(lmp: Lmp, al_model: ExportedModel) -> None:
+    content = al_model.path.read_bytes()
+    path = lmp.folder / "damaged.pt"
+    path.write_bytes(flip_bit(content, 4 * len(content)))
+    lmp.expect_error(script_with(lmp, path), r"pair_style nnp: model .*damaged\.pt", ranks=(2,))
+
+
+def test_python_process_survives_a_bad_model(tmp_path: Path, al_model: ExportedModel) -> None:
+    """An error is a Python exception; the same LAMMPS then takes a valid model."""
+    bad = tmp_path / "bad.pt"
+    bad.write_text("no model")
+    for same_instance in (True, False):
+        models = [al_model.path, bad, tmp_path / "absent.pt", al_model.path]
+        first, *refused, last = drive(tmp_path, models, same_instance=same_instance)
+        assert all("error" in answer for answer in refused)
+        assert "energy" in first
+        assert last == first

@@ -1,0 +1,166 @@
+"""One configuration through `pair_style nnp`: every quantity the style gives, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp, LmpRun
+from lmp_systems import System
+from torchani_reference import ExportedModel
+
+# LAMMPS's own conversion from energy per volume to pressure (atm in real units, bar in metal).
+NKTV2P = {"metal": 1.6021765e6, "real": 68568.415}
+
+# Asks for everything; a script adds a `run` or `rerun` after it.
+MEASURE = f"""
+fix uq all pair 1 nnp uq_energy 1 uq_force 1
+compute uq all pair nnp
+compute e all pe/atom
+compute s all stress/atom NULL virial
+compute cs all centroid/stress/atom NULL virial
+compute p all pressure NULL virial
+thermo 1
+thermo_style custom step pe vol c_p[*] c_uq c_uq[*]
+{THERMO_FORMAT}
+dump d all custom 1 all.dump id type x y z fx fy fz c_e f_uq[*] c_s[*] c_cs[*]
+dump_modify d sort id format float {FULL_DIGITS}
+"""
+
+
+@dataclass(frozen=True)
+class SinglePoint:
+    """Everything about one frame, in the units of the script.
+
+    Attributes:
+        energy: total.
+        pair_energy: the energy that `compute pair` gives.
+        virial: global, xx yy zz xy xz yz, energy units, [6].
+        summary: the four values of `compute pair`, [4].
+        frame: per-atom values by dump column.
+    """
+
+    energy: float
+    pair_energy: float
+    virial: np.ndarray
+    summary: np.ndarray
+    frame: Frame
+
+    @property
+    def forces(self) -> np.ndarray:
+        return self.frame.forces
+
+    @property
+    def atomic_energies(self) -> np.ndarray:
+        return self.frame["c_e"]
+
+    @property
+    def uq_energy(self) -> np.ndarray:
+        return self.frame["f_uq[1]"]
+
+    @property
+    def uq_force(self) -> np.ndarray:
+        return self.frame["f_uq[2]"]
+
+
+def header(
+    model: ExportedModel,
+    system: System,
+    *,
+    data: str = "data",
+    units: str = "metal",
+    boundary: str | None = None,
+    options: str = "precision double",
+    before_box: str = "",
+) -> str:
+    """Return the script up to and including pair_coeff; types have the system's elements."""
+    return f"""
+units {units}
+atom_style atomic
+boundary {boundary or ("p p p" if system.periodic else "f f f")}
+{before_box}
+read_data {data}
+pair_style nnp {model.path} {options}
+pair_coeff * * {" ".join(system.elements)}
+"""
+
+
+def single_points(run: LmpRun, *, units: str = "metal") -> list[SinglePoint]:
+    """Read back the frames that MEASURE wrote, in the order of their steps."""
+    table, nktv2p = run.thermo[-1], NKTV2P[units]
+    points = []
+    for row, frame in enumerate(run.dump("all.dump")):
+        pressure = np.array([table[f"c_p[{k}]"][row] for k in range(1, 7)])
+        points.append(
+            SinglePoint(
+                energy=table["PotEng"][row],
+                pair_energy=table["c_uq"][row],
+                virial=pressure * table["Volume"][row] / nktv2p,
+                summary=np.array([table[f"c_uq[{k}]"][row] for k in range(1, 5)]),
+                frame=frame,
+            )
+        )
+    return points
+
+
+def single_point(
+    lmp: Lmp,
+    model: ExportedModel,
+    system: System,
+    *,
+    n_ranks: int = 1,
+    units: str = "metal",
+    boundary: str | None = None,
+    options: str = "precision double",
+    before_box: str = "",
+    before_run: str = "",
+) -> SinglePoint:
+    """Evaluate one system with `run 0`."""
+    system.write(lmp.folder / "data")
+    script = header(
+        model, system, units=units, boundary=boundary, options=options, before_box=before_box
+    )
+    run = lmp(script + before_run + MEASURE + "run 0 post no\n", n_ranks=n_ranks)
+    return single_points(run, units=units)[0]
+
+
+def write_frames(path: Path, systems: Sequence[System]) -> None:
+    """Write systems of the same atoms as one text dump, for `rerun`."""
+    lines: list[str] = []
+    for step, system in enumerate(systems):
+        _, (xy, _, _), (xz, yz, _) = system.cell
+        low, high = system.origin, system.origin + np.diag(system.cell)
+        # The dump format records the box that bounds the tilted one.
+        tilts = [
+            (min(0, xy, xz, xy + xz), max(0, xy, xz, xy + xz)),
+            (min(0, yz), max(0, yz)),
+            (0, 0),
+        ]
+        lines += ["ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", str(len(system.types))]
+        boundary = " ".join(3 * ["pp" if system.periodic else "ff"])
+        lines.append(f"ITEM: BOX BOUNDS xy xz yz {boundary}")
+        for axis, tilt in enumerate((xy, xz, yz)):
+            bounds = (low[axis] + tilts[axis][0], high[axis] + tilts[axis][1], tilt)
+            lines.append(" ".join(f"{value:.17g}" for value in bounds))
+        lines.append("ITEM: ATOMS id type x y z")
+        for i, (type_, r) in enumerate(zip(system.types, system.positions, strict=True)):
+            lines.append(f"{i + 1} {type_} " + " ".join(f"{value:.17g}" for value in r))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def rerun_points(
+    lmp: Lmp,
+    model: ExportedModel,
+    systems: Sequence[System],
+    *,
+    options: str = "precision double",
+    before_run: str = "",
+) -> list[SinglePoint]:
+    """Evaluate many systems of the same atoms (triclinic boxes) in one process, by `rerun`."""
+    systems[0].write(lmp.folder / "data")
+    write_frames(lmp.folder / "frames.dump", systems)
+    triclinic = "change_box all triclinic\n" if not np.any(np.triu(systems[0].cell.T, 1)) else ""
+    script = header(model, systems[0], options=options) + triclinic + before_run + MEASURE
+    return single_points(lmp(script + "rerun frames.dump dump x y z box yes\n"))
