@@ -1,0 +1,119 @@
+"""Model files on disk: whole, checked, or refused."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nnpal.export.metadata import RECORD, Metadata, ModelFileError, parse_metadata
+from nnpal.export.reference import check_reference
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model file ready to evaluate.
+
+    Attributes:
+        module: ``module(species, n_local, edge_index, edge_vec)`` gives energies, eV, [n_members, n_local].
+        metadata: what the file says of itself.
+        self_energies: of each element, eV, float64 [n_elements].
+        dtype: of ``edge_vec`` and the energies.
+        device: where the module lies.
+    """
+
+    module: torch.jit.ScriptModule
+    metadata: Metadata
+    self_energies: Tensor
+    dtype: torch.dtype
+    device: str
+
+
+def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
+    """Write the archive beside ``path`` and rename it, so that ``path`` is whole or as it was."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        torch.jit.save(module, name, _extra_files={RECORD: metadata.to_json()})
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_metadata(path: str | os.PathLike[str]) -> Metadata:
+    """Read what a model file says of itself, after checking its checksums.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: no model file of nnpal, damaged, or of a newer format.
+    """
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"model file {name} does not exist")
+    try:
+        with zipfile.ZipFile(name) as archive:
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise ModelFileError(f"{name}: damaged, checksum of record {damaged} differs")
+            records = [item for item in archive.namelist() if item.endswith(f"/extra/{RECORD}")]
+            if not records:
+                raise ModelFileError(
+                    f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export.export_ensemble"
+                )
+            text = archive.read(records[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        raise ModelFileError(f"{name}: not a TorchScript archive, or truncated or damaged ({error})") from error
+    return parse_metadata(text, name)
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    members: int | None = None,
+) -> LoadedModel:
+    """Load a model file and evaluate the reference configuration that it carries.
+
+    Arguments:
+        path: written by :func:`nnpal.export.export_ensemble`.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: torch.float32 or torch.float64; by default that of the file.
+        members: evaluate the first so many members; by default all.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: the file is not what it should be, or fails its self-check.
+        ValueError: ``members`` or ``dtype`` is out of range.
+    """
+    metadata = read_metadata(path)
+    name = os.fspath(path)
+    chosen = dtype or getattr(torch, metadata.dtype)
+    if chosen not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.float64")
+    if members is not None and not 1 <= members <= metadata.n_members:
+        raise ValueError(f"members is {members}, but {name} holds {metadata.n_members}")
+    try:
+        module = torch.jit.load(name, map_location="cpu")
+    except RuntimeError as error:
+        raise ModelFileError(f"{name}: torch cannot load it ({str(error).splitlines()[0]})") from error
+    self_energies = module.self_energies.clone()
+    module = module.to(device=device, dtype=chosen)
+    check_reference(module, metadata, chosen, device, name)
+    if members is not None:
+        module.n_active = members
+    return LoadedModel(module, metadata, self_energies, chosen, device)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

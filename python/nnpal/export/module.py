@@ -1,0 +1,108 @@
+"""The exported model: TorchANI's own terms and networks over a list of edges.
+
+Only centres get an AEV and an energy; other atoms are neighbours alone. Positions never enter, so the gradient in the
+edge vectors gives pair-resolved forces and with them every virial.
+"""
+
+import torch
+from torch import Tensor
+from torchani.aev import AEVComputer
+
+
+class EnsembleModule(torch.nn.Module):
+    """Interaction energy of each centre by each ensemble member, eV.
+
+    The AEV is that of ANI (doi:10.1039/C6SC05720A, equations 3 and 4) in TorchANI's layout: radial terms by the
+    neighbour's element, then angular terms by the pair of the neighbours' elements.
+
+    Attributes:
+        self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
+        n_active: how many members are evaluated, the first ones.
+    """
+
+    self_energies: Tensor
+    triu_index: Tensor
+    n_active: int
+
+    def __init__(
+        self,
+        aev_computer: AEVComputer,
+        members: list[torch.nn.Module],
+        self_energies: Tensor,
+        energy_scale: float,
+    ) -> None:
+        super().__init__()
+        self.radial = aev_computer.radial
+        self.angular = aev_computer.angular
+        self.members = torch.nn.ModuleList(members)
+        self.n_species = int(aev_computer.num_species)
+        self.n_species_pairs = int(aev_computer.num_species_pairs)
+        self.n_radial = int(aev_computer.radial.num_feats)
+        self.n_angular = int(aev_computer.angular.num_feats)
+        self.angular_cutoff = float(aev_computer.angular.cutoff)
+        self.energy_scale = energy_scale
+        self.n_active = len(members)
+        self.register_buffer("triu_index", aev_computer.triu_index)
+        self.register_buffer("self_energies", self_energies.to(torch.float64))
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Evaluate centres 0 .. n_local-1.
+
+        Arguments:
+            species: element index of every atom, centres first, int64 [n_atoms].
+            n_local: number of centres.
+            edge_index: (centre, neighbour), int64 [2, n_edges], sorted by centre.
+            edge_vec: r_neighbour - r_centre, Å, [n_edges, 3], shorter than the radial cutoff.
+
+        Returns:
+            Energies without self-energies, eV, [n_active, n_local].
+        """
+        centre = edge_index[0]
+        neighbour_species = species.index_select(0, edge_index[1])
+        distance = edge_vec.norm(2, -1)
+        radial_aev = self._radial_aev(n_local, centre, neighbour_species, distance)
+        angular_aev = self._angular_aev(n_local, centre, neighbour_species, distance, edge_vec)
+        aev = torch.cat((radial_aev, angular_aev), -1).unsqueeze(0)
+        local_species = species[:n_local].unsqueeze(0)
+        energies: list[Tensor] = []
+        for i, member in enumerate(self.members):
+            if i < self.n_active:
+                energies.append(member(local_species, aev, atomic=True).view(-1))
+        return torch.stack(energies) * self.energy_scale
+
+    def _radial_aev(self, n_local: int, centre: Tensor, neighbour_species: Tensor, distance: Tensor) -> Tensor:
+        terms = self.radial(distance)
+        aev = terms.new_zeros((n_local * self.n_species, self.n_radial))
+        aev = aev.index_add(0, centre * self.n_species + neighbour_species, terms)
+        return aev.view(n_local, self.n_species * self.n_radial)
+
+    def _angular_aev(
+        self,
+        n_local: int,
+        centre: Tensor,
+        neighbour_species: Tensor,
+        distance: Tensor,
+        edge_vec: Tensor,
+    ) -> Tensor:
+        near = (distance <= self.angular_cutoff).nonzero().view(-1)
+        centre = centre.index_select(0, near)
+        neighbour_species = neighbour_species.index_select(0, near)
+        distance = distance.index_select(0, near)
+        edge_vec = edge_vec.index_select(0, near)
+
+        # Every edge makes a triple with each later edge of the same centre.
+        n_near = centre.shape[0]
+        ends = torch.bincount(centre, minlength=n_local).cumsum(0)
+        n_later = ends.index_select(0, centre) - 1 - torch.arange(n_near, device=centre.device)
+        first = torch.repeat_interleave(n_later)
+        rank = torch.arange(first.shape[0], device=centre.device)
+        second = first + 1 + rank - (n_later.cumsum(0) - n_later).index_select(0, first)
+
+        terms = self.angular(
+            torch.stack((distance.index_select(0, first), distance.index_select(0, second))),
+            torch.stack((edge_vec.index_select(0, first), edge_vec.index_select(0, second))),
+        )
+        pair = self.triu_index[neighbour_species.index_select(0, first), neighbour_species.index_select(0, second)]
+        aev = terms.new_zeros((n_local * self.n_species_pairs, self.n_angular))
+        aev = aev.index_add(0, centre.index_select(0, first) * self.n_species_pairs + pair, terms)
+        return aev.view(n_local, self.n_species_pairs * self.n_angular)

@@ -1,0 +1,101 @@
+"""Neighbour graphs of configurations: what a model evaluates in place of positions.
+
+An edge points from a centre i to a neighbour j closer than the cutoff; both directions of a pair are in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from vesin import NeighborList
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Atoms and the edges between them.
+
+    Attributes:
+        species: element index of every atom, int64 [n_atoms]; the first ``n_local`` are centres.
+        n_local: number of centres.
+        edge_index: (centre, neighbour) of every edge, int64 [2, n_edges], sorted by centre.
+        edge_vec: r_neighbour - r_centre, Å, [n_edges, 3].
+    """
+
+    species: Tensor
+    n_local: int
+    edge_index: Tensor
+    edge_vec: Tensor
+
+
+def neighbor_graph(
+    positions: ArrayLike,
+    cell: ArrayLike,
+    pbc: ArrayLike,
+    species: ArrayLike,
+    cutoff: float,
+) -> Graph:
+    """Find the neighbours of every atom, its own periodic images and those in small cells included.
+
+    Arguments:
+        positions: Å, [n_atoms, 3]; they need not lie inside the cell.
+        cell: rows are the cell vectors, Å, [3, 3]; any shape, also shorter than the cutoff.
+        pbc: whether each cell vector repeats, one bool or [3].
+        species: element index of every atom, [n_atoms].
+        cutoff: Å.
+
+    Raises:
+        ValueError: a position is not finite, or shapes do not fit.
+    """
+    points = np.ascontiguousarray(positions, dtype=np.float64)
+    elements = torch.as_tensor(np.asarray(species, dtype=np.int64))
+    if points.ndim != 2 or points.shape[1] != 3 or elements.shape != (len(points),):
+        raise ValueError(
+            f"positions have shape {points.shape} and species {tuple(elements.shape)}; "
+            "expected [n_atoms, 3] and [n_atoms]"
+        )
+    if not np.isfinite(points).all():
+        atom = int(np.argwhere(~np.isfinite(points))[0, 0])
+        raise ValueError(f"position of atom {atom} is {points[atom]}; expected finite numbers in Å")
+    periodic = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
+    centre, neighbour, vectors = finder.compute(
+        points, np.asarray(cell, dtype=np.float64), list(map(bool, periodic)), "ijD"
+    )
+    edge_index = torch.from_numpy(np.stack((centre, neighbour)).astype(np.int64))
+    return Graph(elements, len(points), edge_index, torch.from_numpy(np.array(vectors)))
+
+
+def merge_graphs(graphs: Sequence[Graph]) -> tuple[Graph, Tensor]:
+    """Join configurations into one graph without edges between them.
+
+    Every atom of every graph must be a centre, so that centres stay in front.
+
+    Returns:
+        The graph, and the index of the configuration of every atom, int64 [n_atoms].
+
+    Raises:
+        ValueError: there is no graph, or one has atoms that are no centres.
+    """
+    if not graphs:
+        raise ValueError("graphs is empty; expected at least one")
+    sizes = [len(graph.species) for graph in graphs]
+    for number, graph in enumerate(graphs):
+        if graph.n_local != len(graph.species):
+            raise ValueError(
+                f"graph {number} has {len(graph.species)} atoms but {graph.n_local} centres; "
+                "expected every atom to be a centre"
+            )
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    merged = Graph(
+        species=torch.cat([graph.species for graph in graphs]),
+        n_local=sum(sizes),
+        edge_index=torch.cat([graph.edge_index + int(start) for graph, start in zip(graphs, starts, strict=True)], 1),
+        edge_vec=torch.cat([graph.edge_vec for graph in graphs]),
+    )
+    frames = torch.repeat_interleave(torch.arange(len(graphs)), torch.tensor(sizes))
+    return merged, frames
