@@ -1,0 +1,15 @@
+"""Sample and label configurations with an embedded-atom potential, through LAMMPS."""
+
+from nnpal.sampling.eam import eam_potential, label
+from nnpal.sampling.order import fcc_order
+from nnpal.sampling.trajectories import Schedule, sample_crystal, sample_liquid, sample_slab
+
+__all__ = [
+    "Schedule",
+    "eam_potential",
+    "fcc_order",
+    "label",
+    "sample_crystal",
+    "sample_liquid",
+    "sample_slab",
+]

@@ -1,0 +1,184 @@
+"""Molecular dynamics of one element under an embedded-atom potential: crystal, liquid, slab.
+
+Each call is one trajectory with its own seed, so calls with different seeds are statistically
+independent. The thermostat rescales velocities (``fix temp/csvr``, Bussi, Donadio and Parrinello,
+doi:10.1063/1.2408420) and the barostat moves the box (``fix nph``); neither adds to the forces, so
+the forces read are the potential's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk, surface
+
+from nnpal.sampling.eam import eam_session, read_frame, read_velocities
+
+BAR_PER_GPA = 1.0e4
+SECOND_PER_PS = 1.0e-12
+TEMPERATURE_DAMPING = 0.1
+"""ps, fifty steps of the default time step."""
+PRESSURE_DAMPING = 0.5
+"""ps, slower than the thermostat, so that the box follows the atoms."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a trajectory is and which of its configurations are kept.
+
+    Attributes:
+        n_frames: configurations kept.
+        every: steps between two of them.
+        n_equilibrate: steps before the first, after melting where there is melting.
+        timestep: ps.
+    """
+
+    n_frames: int
+    every: int = 50
+    n_equilibrate: int = 2000
+    timestep: float = 0.002
+
+    def __post_init__(self) -> None:
+        for name in ("n_frames", "every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Schedule: {name} is {getattr(self, name)}, expected at least 1")
+        if self.n_equilibrate < 0:
+            raise ValueError(f"Schedule: n_equilibrate is {self.n_equilibrate}, expected at least 0")
+        if not self.timestep > 0.0:
+            raise ValueError(f"Schedule: timestep is {self.timestep} ps, expected more than 0")
+
+
+def sample_crystal(
+    element: str,
+    lattice_constant: float,
+    repeat: int,
+    *,
+    potential: Path,
+    temperature: float,
+    pressure: float,
+    schedule: Schedule,
+    seed: int,
+) -> list[Atoms]:
+    """Sample the face-centred cubic crystal at constant temperature and pressure, each box edge
+    free to move.
+
+    Arguments:
+        element: chemical symbol.
+        lattice_constant: Å, of the first configuration.
+        repeat: conventional cells of four atoms along each box vector.
+        potential: Finnis-Sinclair table.
+        temperature: K.
+        pressure: GPa.
+        schedule: length and stride.
+        seed: of initial velocities and thermostat.
+
+    Returns:
+        Configurations with energy (eV), forces (eV/Å) and velocities.
+    """
+    start = bulk(element, "fcc", a=lattice_constant, cubic=True).repeat(repeat)
+    with eam_session(start, potential) as session:
+        _start(session, 2.0 * temperature, schedule, seed)  # equipartition takes half of it
+        _control(session, temperature, seed, barostat=_barostat("aniso", pressure))
+        return _collect(session, start, schedule)
+
+
+def sample_liquid(
+    element: str,
+    lattice_constant: float,
+    repeat: int,
+    *,
+    potential: Path,
+    temperature: float,
+    pressure: float,
+    schedule: Schedule,
+    seed: int,
+    melting_temperature: float = 3000.0,
+    n_melt: int = 2000,
+) -> list[Atoms]:
+    """Melt the crystal for ``n_melt`` steps at ``melting_temperature`` (K), then sample the liquid
+    at ``temperature``.
+
+    The box stays cubic. Other arguments and result as for :func:`sample_crystal`.
+    """
+    start = bulk(element, "fcc", a=lattice_constant, cubic=True).repeat(repeat)
+    barostat = _barostat("iso", pressure)
+    with eam_session(start, potential) as session:
+        _start(session, 2.0 * melting_temperature, schedule, seed)
+        _control(session, melting_temperature, seed, barostat=barostat)
+        session.command(f"run {n_melt} post no")
+        _control(session, temperature, seed + 1, barostat=barostat)
+        return _collect(session, start, schedule)
+
+
+def sample_slab(
+    element: str,
+    lattice_constant: float,
+    repeat: int,
+    *,
+    potential: Path,
+    temperature: float,
+    vacuum: float,
+    schedule: Schedule,
+    seed: int,
+) -> list[Atoms]:
+    """Sample a (100) slab, two free surfaces along z, in a box that does not move.
+
+    Arguments:
+        lattice_constant: Å, kept in the plane.
+        repeat: conventional cells along x and y and through the slab, which so has 2 ``repeat``
+            layers.
+        vacuum: Å, from the last layer of the slab to the first layer of its periodic image.
+
+    Other arguments and result as for :func:`sample_crystal`.
+    """
+    start = surface(bulk(element, "fcc", a=lattice_constant, cubic=True), (1, 0, 0), repeat, periodic=True)
+    start = start.repeat((repeat, repeat, 1))
+    start.center(vacuum=vacuum / 2.0, axis=2)
+    with eam_session(start, potential) as session:
+        _start(session, 2.0 * temperature, schedule, seed)
+        _control(session, temperature, seed, barostat="nve")
+        return _collect(session, start, schedule)
+
+
+def _barostat(coupling: str, pressure: float) -> str:
+    bar = pressure * BAR_PER_GPA
+    return f"nph {coupling} {bar!r} {bar!r} {PRESSURE_DAMPING!r}"
+
+
+def _start(session: Any, temperature: float, schedule: Schedule, seed: int) -> None:
+    """Set the time step and Gaussian velocities without drift."""
+    session.command(f"timestep {schedule.timestep!r}")
+    session.command(f"velocity all create {temperature!r} {_lammps_seed(seed, 0)} loop all dist gaussian")
+
+
+def _control(session: Any, temperature: float, seed: int, *, barostat: str) -> None:
+    """Set, or set anew, the thermostat and the integrator."""
+    session.command(f"fix move all {barostat}")
+    session.command(
+        f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {_lammps_seed(seed, 1)}"
+    )
+
+
+def _collect(session: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
+    """Equilibrate, then keep a configuration after every ``schedule.every`` steps."""
+    from ase import units
+
+    symbols = start.get_chemical_symbols()
+    session.command(f"run {schedule.n_equilibrate} post no")
+    frames = []
+    for _ in range(schedule.n_frames):
+        session.command(f"run {schedule.every} post no")
+        frame = read_frame(session, symbols)
+        frame.set_velocities(read_velocities(session) / (SECOND_PER_PS * units.second))
+        frames.append(frame)
+    return frames
+
+
+def _lammps_seed(seed: int, stream: int) -> int:
+    """Return a seed that LAMMPS accepts (1 to 900 million), distinct streams for distinct uses "
+    "of one seed."""
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]) % 900_000_000 + 1
