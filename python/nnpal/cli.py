@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +31,8 @@ def main(
     ] = False,
 ) -> None:
     """Active learning of neural network potentials inside LAMMPS."""
+    # TorchANI warns of its own compiled extensions on import; nnpal uses none of them.
+    os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 
 @app.command()
@@ -47,3 +51,44 @@ def doctor(
         Console(soft_wrap=False).print(report.to_table(checks))
     if not report.is_well(checks):
         raise typer.Exit(1)
+
+
+@app.command()
+def info(
+    model: Annotated[Path, typer.Argument(help="A model file, e.g. al.nnp.pt.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print what a model file says of itself, after checking its checksums."""
+    import dataclasses
+    from json import dumps
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from nnpal.export import ModelFileError, read_metadata
+
+    try:
+        metadata = dataclasses.asdict(read_metadata(model))
+    except (FileNotFoundError, ModelFileError) as error:
+        typer.echo(f"nnpal info: {error}", err=True)
+        raise typer.Exit(1) from error
+    reference = metadata.pop("reference")
+    metadata["reference"] = f"{len(reference['species'])} atoms, checked whenever the file is loaded"
+    if json:
+        typer.echo(dumps(metadata, indent=2))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in metadata.items():
+        table.add_row(key.replace("_", " "), _in_words(value))
+    Console().print(table)
+
+
+def _in_words(value: object) -> str:
+    """Write a value of `nnpal.json` for people: lists with commas, dictionaries a line a key."""
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {item}" for key, item in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "-" if value is None else str(value)
