@@ -1,0 +1,75 @@
+"""TorchANI ensembles for tests: random weights, deterministic by seed, with forces and spreads that tests can bite on.
+
+Final layers are scaled up so that forces reach about 1 eV/Å, and self-energies are large, so that a float32 path that
+carried them would show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torchani.aev import AEVComputer, ANIAngular, ANIRadial
+from torchani.arch import ANI
+from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
+from torchani.sae import SelfEnergy
+
+
+def metal_aev_computer(cutoff_fn: str = "cosine") -> AEVComputer:
+    """The AEV of the Ni, Al and Nb networks of Jung et al.: 22 radial and 32 angular terms for one element."""
+    radial_shifts = [1.06875 + 0.26875 * k for k in range(15)] + [5.10 + 0.27 * k for k in range(7)]
+    angular_shifts = [0.8 + 0.3375 * k for k in range(8)]
+    sections = [math.pi / 8 + k * math.pi / 4 for k in range(4)]
+    return AEVComputer(
+        ANIRadial(19.7, radial_shifts, 6.9),
+        ANIAngular(12.5, 14.1, angular_shifts, sections, 3.5),
+        num_species=1,
+        cutoff_fn=cutoff_fn,
+    )
+
+
+def one_element_ensemble(
+    symbol: str = "Al",
+    n_members: int = 3,
+    *,
+    hidden: Sequence[int] = (32, 24, 16),
+    self_energy: float = -38.0,
+    cutoff_fn: str = "cosine",
+    seed: int = 0,
+) -> ANI:
+    """Return an ensemble of GELU networks with biases on the metals' AEV; self_energy in hartree (-38 is -1034 eV)."""
+    torch.manual_seed(seed)
+    aev_computer = metal_aev_computer(cutoff_fn)
+    members = [
+        ANINetworks({symbol: atomic_network((aev_computer.out_dim, *hidden, 1), "gelu", scale=0.05)})
+        for _ in range(n_members)
+    ]
+    return ANI((symbol,), aev_computer, Ensemble(members), SelfEnergy((symbol,), [self_energy]))
+
+
+def organic_ensemble(symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 4, *, seed: int = 1) -> ANI:
+    """Return an ensemble of CELU networks on ANI-2x's AEV; every element has layers of its own sizes."""
+    torch.manual_seed(seed)
+    aev_computer = AEVComputer("ani2x", "ani2x", num_species=len(symbols))
+    members = [
+        ANINetworks(
+            {
+                symbol: atomic_network((aev_computer.out_dim, 24 + 8 * i, 16, 1), "celu", scale=0.5)
+                for i, symbol in enumerate(symbols)
+            }
+        )
+        for _ in range(n_members)
+    ]
+    self_energies = [-0.5 - 37.5 * i for i in range(len(symbols))]
+    return ANI(tuple(symbols), aev_computer, Ensemble(members), SelfEnergy(tuple(symbols), self_energies))
+
+
+def atomic_network(layers: Sequence[int], activation: str, *, scale: float) -> AtomicNetwork:
+    """Return a network whose output spreads over about ``scale`` hartree."""
+    network = AtomicNetwork(tuple(layers), activation=activation, bias=True)
+    with torch.no_grad():
+        network.final_layer.weight *= scale / network.final_layer.weight.norm()
+        for layer in network.layers:
+            layer.weight *= 2.0
+    return network
