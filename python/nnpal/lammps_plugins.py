@@ -12,13 +12,13 @@ def plugin_dir() -> str:
         FileNotFoundError: the package was installed without its compiled part.
     """
     try:
-        from nnpal import _build_info
+        import nnpal._build_info as build_info  # written by CMake
     except ImportError as error:
         raise FileNotFoundError(
             "nnpal was installed without its LAMMPS plugin; run, in the source folder: "
             "pip install --no-build-isolation ."
         ) from error
-    folder = Path(_build_info.__file__).parent / "lammps"
+    folder = Path(build_info.__file__).parent / "lammps"
     if not (folder / "nnpplugin.so").is_file():
         raise FileNotFoundError(
             f"nnpplugin.so is missing from {folder}; run, in the source folder: "

@@ -1,0 +1,128 @@
+"""An ASE calculator over an exported model, with the numbers that ``pair_style nnp`` gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+from torch import Tensor
+
+from nnpal.export import load_model
+from nnpal.graph import Graph, neighbor_graph
+
+
+class NNPCalculator(Calculator):
+    """Energies, forces, stress and uncertainty of an ensemble in ASE's units (eV, Å).
+
+    With e_im the energy of atom i by member m of M and F_im its force::
+
+        E           = sum_i [ mean_m e_im + self-energy_i ]
+        uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
+        uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
+
+    ``uq_force`` costs a backward pass for each member and is computed only when asked for:
+    ``calculator.get_property("uq_force", atoms)``; ``uq_energy`` is always in ``results``. Both are [n_atoms], in eV
+    and eV/Å.
+
+    Arguments:
+        path: a model file written by :func:`nnpal.export.export_ensemble`.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: torch.float32 or torch.float64; by default that of the file.
+        members: evaluate the first so many members; by default all.
+
+    Raises:
+        FileNotFoundError: no such file.
+        nnpal.export.ModelFileError: the file cannot be used.
+        ValueError: at evaluation, an element that the model does not know or a position that is not finite.
+    """
+
+    implemented_properties: list[str] = [  # noqa: RUF012 - as ASE declares it
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+        "uq_energy",
+        "uq_force",
+    ]
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype | None = None,
+        members: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = os.fspath(path)
+        self.model = load_model(path, device=device, dtype=dtype, members=members)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Fill ``results``; ASE calls this."""
+        super().calculate(atoms, properties, system_changes)
+        graph = self._graph()
+        model = self.model
+        edge_vec = graph.edge_vec.to(model.device, model.dtype).detach().requires_grad_(True)
+        energies = model.module(
+            graph.species.to(model.device), graph.n_local, graph.edge_index.to(model.device), edge_vec
+        )
+        wants_uq_force = "uq_force" in properties
+        gradient = _gradient(energies.mean(0).sum(), edge_vec, keep_graph=wants_uq_force)
+        member_energies = energies.detach().cpu().double()
+        atomic = member_energies.mean(0) + model.self_energies[graph.species]
+        energy = float(atomic.sum())
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": atomic.numpy(),
+            "forces": _forces(graph, gradient).numpy(),
+            "uq_energy": member_energies.std(0, correction=0).numpy(),
+        }
+        if self.atoms.cell.rank == 3 and self.atoms.pbc.any():
+            strain_gradient = (graph.edge_vec.T @ gradient).numpy()
+            stress = 0.5 * (strain_gradient + strain_gradient.T) / self.atoms.get_volume()
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        if wants_uq_force:
+            members = [_forces(graph, _gradient(energy.sum(), edge_vec)) for energy in energies]
+            variance = torch.stack(members).var(0, correction=0).sum(-1)
+            self.results["uq_force"] = variance.sqrt().numpy()
+
+    def _graph(self) -> Graph:
+        elements = self.model.metadata.elements
+        unknown = sorted(set(self.atoms.symbols) - set(elements))
+        if unknown:
+            raise ValueError(f"atoms hold {', '.join(unknown)}; model {self.path} knows {', '.join(elements)}")
+        species = np.array([elements.index(symbol) for symbol in self.atoms.symbols], dtype=np.int64)
+        return neighbor_graph(
+            self.atoms.positions,
+            self.atoms.cell[:],
+            self.atoms.pbc,
+            species,
+            self.model.metadata.cutoff,
+        )
+
+
+def _gradient(energy: Tensor, edge_vec: Tensor, *, keep_graph: bool = True) -> Tensor:
+    """Return d energy / d edge_vec, eV/Å, float64 [n_edges, 3]."""
+    (gradient,) = torch.autograd.grad(energy, edge_vec, retain_graph=keep_graph)
+    return gradient.cpu().double()
+
+
+def _forces(graph: Graph, gradient: Tensor) -> Tensor:
+    """Return the forces on all atoms, [n_atoms, 3]: -gradient on an edge's neighbour, its opposite on the centre."""
+    centre, neighbour = graph.edge_index
+    forces = gradient.new_zeros((len(graph.species), 3))
+    return forces.index_add(0, centre, gradient).index_add(0, neighbour, -gradient)
