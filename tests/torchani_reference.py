@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import ase.units
 import numpy as np
 import torch
 from ase.data import atomic_numbers
 from lmp_systems import System
+from torchani.units import HARTREE_TO_EV
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def evaluate(model: torch.nn.Module, system: System, members: int | None = None)
         forces = [-torch.autograd.grad(e.sum(), rest, retain_graph=True)[0] for e in energies]
         virial = -torch.autograd.grad(energies.mean(0).sum(), strain)[0]
     return Reference(
-        energies.detach().numpy() * ase.units.Hartree,
-        torch.stack(forces).numpy() * ase.units.Hartree,
-        virial.numpy() * ase.units.Hartree,
+        energies.detach().numpy() * HARTREE_TO_EV,
+        torch.stack(forces).numpy() * HARTREE_TO_EV,
+        virial.numpy() * HARTREE_TO_EV,
     )

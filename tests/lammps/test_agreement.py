@@ -27,9 +27,7 @@ CASES = {
 }
 
 
-def assert_agree(
-    point: SinglePoint, expected: Reference, *, relative: float, unit: float = 1.0
-) -> None:
+def assert_agree(point: SinglePoint, expected: Reference, *, relative: float, unit: float = 1.0) -> None:
     """Compare every quantity, with tolerances relative to the largest force (eV/Å) or 1.
 
     `unit` is the script's energy unit per eV.
@@ -37,12 +35,8 @@ def assert_agree(
     scale = max(1.0, float(np.abs(expected.forces).max()))
     tolerance = relative * scale * unit
     n_atoms = len(expected.forces)
-    np.testing.assert_allclose(
-        point.atomic_energies, unit * expected.atomic_energies, atol=tolerance, rtol=1e-12
-    )
-    np.testing.assert_allclose(
-        point.energy, unit * expected.energy, atol=n_atoms * tolerance, rtol=1e-12
-    )
+    np.testing.assert_allclose(point.atomic_energies, unit * expected.atomic_energies, atol=tolerance, rtol=1e-12)
+    np.testing.assert_allclose(point.energy, unit * expected.energy, atol=n_atoms * tolerance, rtol=1e-12)
     np.testing.assert_allclose(point.pair_energy, point.energy, rtol=1e-14)
     np.testing.assert_allclose(point.forces, unit * expected.forces, atol=tolerance)
     w = unit * (expected.virial + expected.virial.T) / 2
@@ -122,10 +116,6 @@ def test_reference_agrees_with_explicit_images(hcno_model: ExportedModel) -> Non
     shifts = np.stack(np.meshgrid(*3 * [np.arange(-2, 3)], indexing="ij"), -1).reshape(-1, 3)
     shifts = shifts[np.argsort(np.abs(shifts).sum(1), kind="stable")]  # the cell itself first
     images = (system.positions + (shifts @ system.cell)[:, None]).reshape(-1, 3)
-    cluster = System(
-        system.elements, np.tile(system.types, len(shifts)), images, system.cell, periodic=False
-    )
+    cluster = System(system.elements, np.tile(system.types, len(shifts)), images, system.cell, periodic=False)
     inside, periodic = evaluate(hcno_model.model, cluster), evaluate(hcno_model.model, system)
-    np.testing.assert_allclose(
-        inside.atomic_energies[: len(system.types)], periodic.atomic_energies, atol=1e-9, rtol=0
-    )
+    np.testing.assert_allclose(inside.atomic_energies[: len(system.types)], periodic.atomic_energies, atol=1e-9, rtol=0)

@@ -89,9 +89,7 @@ def test_wrong_pair_coeff(lmp: Lmp, al_model: ExportedModel, name: str) -> None:
 def test_element_missing_for_one_type_of_several(lmp: Lmp, hcno_model: ExportedModel) -> None:
     random_hcno(8, 0.05, periodic=True).write(lmp.folder / "data")
     script = f"units metal\nread_data data\npair_style nnp {hcno_model.path}\n"
-    lmp.expect_error(
-        script + "pair_coeff * * H C N\nrun 0\n", r"3 element\(s\) given \(H C N\).*4 atom type"
-    )
+    lmp.expect_error(script + "pair_coeff * * H C N\nrun 0\n", r"3 element\(s\) given \(H C N\).*4 atom type")
 
 
 def test_pair_coeff_before_the_box(lmp: Lmp, al_model: ExportedModel) -> None:
@@ -114,17 +112,13 @@ def test_repeated_pair_style_needs_pair_coeff_again(lmp: Lmp, al_model: Exported
         ({"before_box": "newton off on"}, "newton pair is off, expected on"),
     ],
 )
-def test_unsupported_settings(
-    lmp: Lmp, al_model: ExportedModel, keywords: dict[str, str], expected: str
-) -> None:
+def test_unsupported_settings(lmp: Lmp, al_model: ExportedModel, keywords: dict[str, str], expected: str) -> None:
     script = al_script(lmp, f"pair_style nnp {al_model.path}", **keywords)
     lmp.expect_error(script, f"pair_style nnp: {expected}")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
-def test_non_finite_coordinate_in_the_data_file(
-    lmp: Lmp, al_model: ExportedModel, value: str
-) -> None:
+def test_non_finite_coordinate_in_the_data_file(lmp: Lmp, al_model: ExportedModel, value: str) -> None:
     """LAMMPS or the style must stop; what it must not do is to run on with NaN energies."""
     system = fcc("Al", 4.05, 2)
     lines = data_file(system).splitlines()
@@ -142,9 +136,7 @@ def test_coordinate_set_to_nan_names_the_atom(lmp: Lmp, al_model: ExportedModel)
 
 
 @pytest.mark.parametrize("value", ["sqrt(-1.0)", "1.0e308*1.0e10"])
-def test_coordinate_lost_in_a_run_names_the_atom_and_the_step(
-    lmp: Lmp, al_model: ExportedModel, value: str
-) -> None:
+def test_coordinate_lost_in_a_run_names_the_atom_and_the_step(lmp: Lmp, al_model: ExportedModel, value: str) -> None:
     """An infinite or NaN velocity, of which the first step makes a coordinate."""
     before_run = f"""neigh_modify delay 1000 every 1000 check no
 run 0
@@ -158,16 +150,12 @@ fix hit one addforce v_bad 0.0 0.0
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e-9, 0.01])
-def test_atoms_almost_on_top_of_each_other(
-    lmp: Lmp, al_model: ExportedModel, distance: float
-) -> None:
+def test_atoms_almost_on_top_of_each_other(lmp: Lmp, al_model: ExportedModel, distance: float) -> None:
     system = fcc("Al", 4.05, 2)
     system.positions[9] = system.positions[4] + [distance, 0, 0]
     system.write(lmp.folder / "data")
     script = f"units metal\nread_data data\npair_style nnp {al_model.path}\npair_coeff * * Al\n"
-    lmp.expect_error(
-        script + "run 0\n", "pair_style nnp: atoms (5 and 10|10 and 5) are .* apart at step 0"
-    )
+    lmp.expect_error(script + "run 0\n", "pair_style nnp: atoms (5 and 10|10 and 5) are .* apart at step 0")
 
 
 def test_special_bonds_that_hide_pairs(lmp: Lmp, al_model: ExportedModel) -> None:
@@ -191,9 +179,7 @@ def test_fix_pair_of_a_name_that_does_not_exist(lmp: Lmp, al_model: ExportedMode
     lmp.expect_error(script, "(?i)fix pair|uq_enrgy", ranks=(1,))
 
 
-def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(
-    lmp: Lmp, al_model: ExportedModel
-) -> None:
+def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(lmp: Lmp, al_model: ExportedModel) -> None:
     script = al_script(
         lmp,
         f"pair_style nnp {al_model.path}",

@@ -63,16 +63,12 @@ def test_file_that_is_no_model(lmp: Lmp, kind: str) -> None:
     path = lmp.folder / "bad.nnp.pt"
     path.write_bytes(content())
     ranks = (1, 2) if kind in ("text", "foreign TorchScript") else (1,)
-    lmp.expect_error(
-        script_with(lmp, path), rf"pair_style nnp: model .*bad\.nnp\.pt.*({expected})", ranks=ranks
-    )
+    lmp.expect_error(script_with(lmp, path), rf"pair_style nnp: model .*bad\.nnp\.pt.*({expected})", ranks=ranks)
 
 
 def test_missing_file_and_folder(lmp: Lmp) -> None:
     missing = lmp.folder / "absent.nnp.pt"
-    lmp.expect_error(
-        script_with(lmp, missing), r"pair_style nnp: model .*absent\.nnp\.pt.*No such file"
-    )
+    lmp.expect_error(script_with(lmp, missing), r"pair_style nnp: model .*absent\.nnp\.pt.*No such file")
     lmp.expect_error(script_with(lmp, lmp.folder), "pair_style nnp: model .*directory", ranks=(1,))
 
 
@@ -121,10 +117,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 @pytest.fixture(scope="module")
 def edited_models(al_model: ExportedModel, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("edited")
-    return [
-        resaved(al_model.path, folder / f"{name.replace(' ', '_')}.pt", edit)
-        for name, (edit, _) in EDITS.items()
-    ]
+    return [resaved(al_model.path, folder / f"{name.replace(' ', '_')}.pt", edit) for name, (edit, _) in EDITS.items()]
 
 
 def drive(folder: Path, models: list[Path], *, same_instance: bool = False) -> list[dict[str, Any]]:
@@ -152,9 +145,7 @@ def drive(folder: Path, models: list[Path], *, same_instance: bool = False) -> l
 
 def test_edited_metadata(tmp_path: Path, edited_models: list[Path]) -> None:
     answers = drive(tmp_path, edited_models)
-    for (name, (_, expected)), path, answer in zip(
-        EDITS.items(), edited_models, answers, strict=True
-    ):
+    for (name, (_, expected)), path, answer in zip(EDITS.items(), edited_models, answers, strict=True):
         assert "error" in answer, f"{name}: accepted"
         assert path.name in answer["error"], f"{name}: {answer['error']}"
         assert re.search(expected, answer["error"]), f"{name}: {answer['error']}"

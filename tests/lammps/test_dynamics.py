@@ -121,12 +121,7 @@ dump_modify d sort id format float {FULL_DIGITS}
     start = header(hcno_model, system, options="precision double members 2")
     first = lmp(start + "velocity all create 300.0 1\nrun 0\n" + tail + "run 40\n")
     straight = first.dump("out.dump")[-1]
-    lmp(
-        start
-        + "velocity all create 300.0 1\nrun 0\n"
-        + tail
-        + "run 20\nwrite_restart half.restart\n"
-    )
+    lmp(start + "velocity all create 300.0 1\nrun 0\n" + tail + "run 20\nwrite_restart half.restart\n")
     second = lmp("read_restart half.restart\n" + tail + "run 20\n")
     assert "2 of 3 members" in second.text
     assert "double precision" in second.text
@@ -146,9 +141,7 @@ def test_restart_of_a_model_that_moved(lmp: Lmp, al_model: ExportedModel) -> Non
     system.write(lmp.folder / "data")
     first = lmp(header(moved, system) + "run 0\nwrite_restart now.restart\n")
     copy.unlink()
-    lmp.expect_error(
-        "read_restart now.restart\nrun 0\n", r"pair_style nnp: model .*copy\.pt.*pair_style"
-    )
+    lmp.expect_error("read_restart now.restart\nrun 0\n", r"pair_style nnp: model .*copy\.pt.*pair_style")
     again = lmp(
         f"""read_restart now.restart
 pair_style nnp {al_model.path} precision double
@@ -168,10 +161,7 @@ def test_restart_with_another_file_of_the_same_name_warns(
     copy.write_bytes(al_model.path.read_bytes())
     system = fcc("Al", 4.05, 2)
     system.write(lmp.folder / "data")
-    lmp(
-        header(dataclasses.replace(al_model, path=copy), system)
-        + "run 0\nwrite_restart now.restart\n"
-    )
+    lmp(header(dataclasses.replace(al_model, path=copy), system) + "run 0\nwrite_restart now.restart\n")
     copy.write_bytes(al_other_model.path.read_bytes())
     run = lmp("read_restart now.restart\nrun 0\n")
     assert "is not the file that the restart file was written with" in run.text

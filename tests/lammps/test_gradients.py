@@ -36,9 +36,7 @@ def moved(system: System, displacement: np.ndarray) -> System:
 def strained(system: System, i: int, j: int, amount: float) -> System:
     deform = np.eye(3)
     deform[i, j] += amount
-    return dataclasses.replace(
-        system, positions=system.positions @ deform, cell=system.cell @ deform
-    )
+    return dataclasses.replace(system, positions=system.positions @ deform, cell=system.cell @ deform)
 
 
 def slope(points: list[SinglePoint]) -> float:
@@ -51,9 +49,7 @@ def model_for(case: str, request: pytest.FixtureRequest) -> ExportedModel:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_forces_and_virial_are_the_slopes_of_the_energy(
-    lmp: Lmp, request: pytest.FixtureRequest, case: str
-) -> None:
+def test_forces_and_virial_are_the_slopes_of_the_energy(lmp: Lmp, request: pytest.FixtureRequest, case: str) -> None:
     model, system = model_for(case, request), CASES[case]()
     direction = np.random.default_rng(3).normal(size=system.positions.shape)
     systems = [system, *(moved(system, k * STEP * direction) for k in WEIGHTS)]
@@ -63,9 +59,7 @@ def test_forces_and_virial_are_the_slopes_of_the_energy(
     point, *displaced = rerun_points(lmp, model, systems)
 
     assert np.abs(point.forces).max() > 0.05
-    np.testing.assert_allclose(
-        slope(displaced[:4]), -np.sum(point.forces * direction), atol=TOLERANCE
-    )
+    np.testing.assert_allclose(slope(displaced[:4]), -np.sum(point.forces * direction), atol=TOLERANCE)
     for k in range(len(displaced) // 4 - 1):
         found = slope(displaced[4 * (k + 1) : 4 * (k + 2)])
         np.testing.assert_allclose(found, -point.virial[k], atol=TOLERANCE)

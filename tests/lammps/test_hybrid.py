@@ -29,8 +29,7 @@ def test_overlay_with_zbl_is_the_sum(lmp: Lmp, al_model: ExportedModel) -> None:
     for name, styles in {
         "nnp": f"pair_style {nnp}\npair_coeff * * Al\n",
         "zbl": f"pair_style {zbl}\npair_coeff 1 1 13 13\n",
-        "both": f"pair_style hybrid/overlay {zbl} {nnp}\n"
-        "pair_coeff 1 1 zbl 13 13\npair_coeff * * nnp Al\n",
+        "both": f"pair_style hybrid/overlay {zbl} {nnp}\npair_coeff 1 1 zbl 13 13\npair_coeff * * nnp Al\n",
     }.items():
         run = lmp(start + styles + OUTPUT)
         results[name] = (run.thermo[0], run.dump("out.dump")[0])
@@ -40,9 +39,7 @@ def test_overlay_with_zbl_is_the_sum(lmp: Lmp, al_model: ExportedModel) -> None:
     np.testing.assert_allclose(frame.forces, nnp_frame.forces + zbl_frame.forces, atol=1e-10)
     np.testing.assert_allclose(frame["c_e"], nnp_frame["c_e"] + zbl_frame["c_e"], rtol=1e-12)
     for name in ("PotEng", *(f"c_p[{k}]" for k in range(1, 7))):
-        np.testing.assert_allclose(
-            thermo[name], nnp_thermo[name] + zbl_thermo[name], rtol=1e-10, atol=1e-5
-        )
+        np.testing.assert_allclose(thermo[name], nnp_thermo[name] + zbl_thermo[name], rtol=1e-10, atol=1e-5)
 
 
 def with_guest(system: System) -> System:
@@ -85,9 +82,7 @@ pair_coeff * 2 lj/cut 0.01 2.2
     lj = run_lj.dump("out.dump")[0]
     assert np.abs(lj.forces).max() > 0.01
     # float64 sums in another order beside self-energies, as in test_agreement
-    np.testing.assert_allclose(
-        point.forces, np.vstack([expected.forces, np.zeros(3)]) + lj.forces, atol=1e-8
-    )
+    np.testing.assert_allclose(point.forces, np.vstack([expected.forces, np.zeros(3)]) + lj.forces, atol=1e-8)
     np.testing.assert_allclose(point.energy, expected.energy + run_lj.last("PotEng"), atol=1e-7)
     np.testing.assert_allclose(point.uq_energy, np.append(expected.uq_energy, 0.0), atol=1e-8)
     np.testing.assert_allclose(point.uq_force, np.append(expected.uq_force, 0.0), atol=1e-8)
@@ -108,8 +103,7 @@ pair_coeff * 2 lj/cut 0.01 2.2
         + "write_restart now.restart\n"
     ).last("PotEng")
     # hybrid leaves pair_coeff to the script, as for every style under it
-    again = lmp(
-        "read_restart now.restart\npair_coeff * * nnp Al NULL\npair_coeff * 2 lj/cut 0.01 2.2\n"
-        + OUTPUT
-    ).last("PotEng")
+    again = lmp("read_restart now.restart\npair_coeff * * nnp Al NULL\npair_coeff * 2 lj/cut 0.01 2.2\n" + OUTPUT).last(
+        "PotEng"
+    )
     np.testing.assert_allclose(again, first, rtol=1e-13)

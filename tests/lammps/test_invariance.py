@@ -26,9 +26,7 @@ def assert_same_scalars(found: SinglePoint, expected: SinglePoint, order=slice(N
     np.testing.assert_allclose(found.energy, expected.energy, rtol=1e-13, atol=ROUNDING)
     np.testing.assert_allclose(found.summary, expected.summary, atol=ROUNDING)
     for name in ("c_e", "f_uq[1]", "f_uq[2]"):
-        np.testing.assert_allclose(
-            found.frame[name], expected.frame[name][order], atol=ROUNDING, rtol=1e-12
-        )
+        np.testing.assert_allclose(found.frame[name], expected.frame[name][order], atol=ROUNDING, rtol=1e-12)
 
 
 def matrix(voigt: np.ndarray) -> np.ndarray:
@@ -49,9 +47,7 @@ def test_rotated_and_translated_cluster(lmp: Lmp, hcno_model: ExportedModel) -> 
     plain, rotated, translated = rerun_points(lmp, hcno_model, clusters)
     assert_same_scalars(rotated, plain)
     np.testing.assert_allclose(rotated.forces, plain.forces @ rotation, atol=ROUNDING)
-    np.testing.assert_allclose(
-        matrix(rotated.virial), rotation.T @ matrix(plain.virial) @ rotation, atol=10 * ROUNDING
-    )
+    np.testing.assert_allclose(matrix(rotated.virial), rotation.T @ matrix(plain.virial) @ rotation, atol=10 * ROUNDING)
     assert_same_scalars(translated, plain)
     np.testing.assert_allclose(translated.forces, plain.forces, atol=ROUNDING)
 
@@ -63,9 +59,7 @@ def reoriented(system: System, order: list[int]) -> tuple[System, np.ndarray]:
     signs = np.sign(np.diag(r))
     rotation = q * signs
     assert np.linalg.det(rotation) > 0
-    turned = dataclasses.replace(
-        system, positions=system.positions @ rotation, cell=np.tril(cell @ rotation)
-    )
+    turned = dataclasses.replace(system, positions=system.positions @ rotation, cell=np.tril(cell @ rotation))
     return turned, rotation
 
 
@@ -75,9 +69,7 @@ def test_rotated_triclinic_box(lmp: Lmp, hcno_model: ExportedModel) -> None:
     plain, rotated = (single_point(lmp, hcno_model, s) for s in (system, turned))
     assert_same_scalars(rotated, plain)
     np.testing.assert_allclose(rotated.forces, plain.forces @ rotation, atol=ROUNDING)
-    np.testing.assert_allclose(
-        matrix(rotated.virial), rotation.T @ matrix(plain.virial) @ rotation, atol=10 * ROUNDING
-    )
+    np.testing.assert_allclose(matrix(rotated.virial), rotation.T @ matrix(plain.virial) @ rotation, atol=10 * ROUNDING)
 
 
 def test_atom_order_and_periodic_translation(lmp: Lmp, hcno_model: ExportedModel) -> None:

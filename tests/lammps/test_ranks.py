@@ -39,9 +39,7 @@ def assert_same(found: SinglePoint, expected: SinglePoint) -> None:
     assert found.frame.columns.keys() == expected.frame.columns.keys()
     for name, values in expected.frame.columns.items():
         pressure_volume = 1.6021765e6 if name.startswith(("c_s", "c_cs")) else 1.0
-        np.testing.assert_allclose(
-            found.frame[name], values, atol=ROUNDING * pressure_volume, rtol=1e-12, err_msg=name
-        )
+        np.testing.assert_allclose(found.frame[name], values, atol=ROUNDING * pressure_volume, rtol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -58,9 +56,7 @@ def test_grids_agree(lmp: Lmp, request: pytest.FixtureRequest, name: str) -> Non
 def test_tiled_communication_agrees(lmp: Lmp, hcno_model: ExportedModel) -> None:
     system = cluster_in_a_corner()
     alone = single_point(lmp, hcno_model, system)
-    tiled = single_point(
-        lmp, hcno_model, system, n_ranks=4, before_run="comm_style tiled\nbalance 1.0 rcb\n"
-    )
+    tiled = single_point(lmp, hcno_model, system, n_ranks=4, before_run="comm_style tiled\nbalance 1.0 rcb\n")
     assert_same(tiled, alone)
 
 

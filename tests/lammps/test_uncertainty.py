@@ -23,9 +23,7 @@ dump_modify d sort id format float {FULL_DIGITS}
 
 def reference_of(model: ExportedModel, system: System, frame: Frame) -> Reference:
     """Evaluate the frame's own positions and types by TorchANI."""
-    at_frame = dataclasses.replace(
-        system, positions=frame.positions, types=frame["type"].astype(int)
-    )
+    at_frame = dataclasses.replace(system, positions=frame.positions, types=frame["type"].astype(int))
     return evaluate(model.model, at_frame)
 
 
@@ -59,9 +57,7 @@ def test_values_belong_to_the_dumped_frame(lmp: Lmp, al_model: ExportedModel) ->
 
 def test_rerun_reproduces_the_run(lmp: Lmp, al_model: ExportedModel) -> None:
     system, script = hot_al(lmp, al_model)
-    every_fifth = MEASURE.replace("thermo 1\n", "thermo 5\n").replace(
-        "custom 1 all", "custom 5 all"
-    )
+    every_fifth = MEASURE.replace("thermo 1\n", "thermo 5\n").replace("custom 1 all", "custom 5 all")
     run = lmp(script + "fix n all nve\n" + every_fifth + "run 20 post no\n")
     original = single_points(run)
     (lmp.folder / "all.dump").rename(lmp.folder / "original.dump")
@@ -148,10 +144,7 @@ thermo_style custom step c_c[{column}]
 def test_dump_threshold_selects_uncertain_atoms(lmp: Lmp, al_model: ExportedModel) -> None:
     _, script = hot_al(lmp, al_model)
     everything = lmp(
-        script
-        + "fix uq all pair 5 nnp uq_energy 1 uq_force 1\nfix n all nve\n"
-        + UQ_DUMP
-        + "run 10 post no\n"
+        script + "fix uq all pair 5 nnp uq_energy 1 uq_force 1\nfix n all nve\n" + UQ_DUMP + "run 10 post no\n"
     ).dump("uq.dump")
     threshold = float(np.median(everything[1]["f_uq[2]"]))
     selected = lmp(

@@ -1,7 +1,7 @@
 """A plugin that meets another torch or LAMMPS than it was built with says so, and how to mend it.
 
 The plugin's file holds both versions as marked text, so a copy with other digits stands for one
-that was built elsewhere; and a folder `torch` beside the package is where a changed torch would lie.
+built elsewhere; and a folder `torch` beside the package is where a changed torch would lie.
 """
 
 from __future__ import annotations
@@ -78,9 +78,7 @@ def test_built_with_another_torch(lmp: Lmp, copied_plugin: Path, al_model: Expor
     assert "undefined symbol" not in text
 
 
-def test_torch_changed_after_the_build(
-    lmp: Lmp, copied_plugin: Path, al_model: ExportedModel
-) -> None:
+def test_torch_changed_after_the_build(lmp: Lmp, copied_plugin: Path, al_model: ExportedModel) -> None:
     torch_folder = copied_plugin.parents[2] / "torch"
     torch_folder.mkdir()
     (torch_folder / "version.py").write_text("__version__ = '9.8.7+cpu'\n")
@@ -91,12 +89,8 @@ def test_torch_changed_after_the_build(
     assert CURE in text
 
 
-def test_library_missing_beside_the_plugin(
-    lmp: Lmp, copied_plugin: Path, al_model: ExportedModel
-) -> None:
+def test_library_missing_beside_the_plugin(lmp: Lmp, copied_plugin: Path, al_model: ExportedModel) -> None:
     for library in copied_plugin.parent.glob("*.so"):
         if library != copied_plugin:
             library.unlink()
-    lmp.expect_error(
-        script_with(lmp, copied_plugin, al_model), r"cannot load .*\.so.*nnpal doctor", ranks=(1,)
-    )
+    lmp.expect_error(script_with(lmp, copied_plugin, al_model), r"cannot load .*\.so.*nnpal doctor", ranks=(1,))

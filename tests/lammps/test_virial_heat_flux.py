@@ -62,15 +62,10 @@ def test_centroid_virial_gives_the_heat_current(lmp: Lmp, hcno_model: ExportedMo
 
     # d/dt along (r, v) -> (v, a), by the four-point central difference
     weights = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
-    shifted = [
-        dataclasses.replace(system, positions=system.positions + k * STEP * velocities)
-        for k in weights
-    ]
+    shifted = [dataclasses.replace(system, positions=system.positions + k * STEP * velocities) for k in weights]
     moments = [
         first_moment(moved, velocities + k * STEP * accelerations, point.atomic_energies)
-        for k, moved, point in zip(
-            weights, shifted, rerun_points(lmp, hcno_model, shifted), strict=True
-        )
+        for k, moved, point in zip(weights, shifted, rerun_points(lmp, hcno_model, shifted), strict=True)
     ]
     rate = np.array(list(weights.values())) @ np.array(moments) / STEP
 
