@@ -88,8 +88,11 @@ void PairNNP::read_restart(FILE *file)
   std::istringstream names(read_text(file, comm->me, world, error));
   std::vector<std::string> elements;
   for (std::string name; names >> name;) elements.push_back(name);
-  if (state_->model)
+  if (state_->model) {
     map_types(elements);
-  else
-    allocate();
+    return;
+  }
+  allocate();    // marked as set, so that a run reaches init_style(), which names the missing model
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = i; j <= atom->ntypes; ++j) setflag[i][j] = 1;
 }

@@ -15,8 +15,10 @@ namespace {
 
 std::string folder_of_this_file()
 {
+  // Not the address of lammpsplugin_init: every plugin file exports that name, and the first one loaded
+  // answers.
   Dl_info info;
-  if (!dladdr(reinterpret_cast<const void *>(&lammpsplugin_init), &info) || !info.dli_fname) return ".";
+  if (!dladdr(reinterpret_cast<const void *>(&folder_of_this_file), &info) || !info.dli_fname) return ".";
   const std::string path(info.dli_fname);
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash);
