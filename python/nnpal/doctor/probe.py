@@ -56,9 +56,7 @@ def run_lammps(
         return _run_in(Path(folder), arguments, environ, limit_seconds)
 
 
-def _run_in(
-    folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float
-) -> Outcome:
+def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float) -> Outcome:
     try:
         finished = subprocess.run(
             list(command),
