@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +30,6 @@ def main(
     ] = False,
 ) -> None:
     """Active learning of neural network potentials inside LAMMPS."""
-    # TorchANI warns of its own compiled extensions on import; nnpal uses none of them.
-    os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 
 @app.command()

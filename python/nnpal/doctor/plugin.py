@@ -48,10 +48,8 @@ def find_plugin_folder() -> Path | None:
     """Return the folder that nnpal tells LAMMPS of, None when the plugin is missing there."""
     from nnpal.lammps_plugins import plugin_dir
 
-    try:
-        return Path(plugin_dir())
-    except FileNotFoundError:
-        return None
+    folder = Path(plugin_dir())
+    return folder if (folder / "nnpplugin.so").is_file() else None
 
 
 def check_plugin_file(folder: Path | None) -> Check:
