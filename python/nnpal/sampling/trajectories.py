@@ -1,4 +1,4 @@
-"""Molecular dynamics of one element under an embedded-atom potential: crystal, liquid, slab.
+"""Molecular dynamics of one element under an embedded-atom potential: crystal, liquid, cluster.
 
 Each call is one trajectory with its own seed, so calls with different seeds are statistically
 independent. The thermostat rescales velocities (``fix temp/csvr``, Bussi, Donadio and Parrinello,
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms
-from ase.build import bulk, surface
+from ase import Atoms, units
+from ase.build import bulk
+from ase.cluster import Icosahedron
 
 from nnpal.sampling.eam import eam_session, read_frame, read_velocities
 
@@ -114,10 +115,10 @@ def sample_liquid(
         return _collect(session, start, schedule)
 
 
-def sample_slab(
+def sample_cluster(
     element: str,
     lattice_constant: float,
-    repeat: int,
+    n_shells: int,
     *,
     potential: Path,
     temperature: float,
@@ -125,21 +126,21 @@ def sample_slab(
     schedule: Schedule,
     seed: int,
 ) -> list[Atoms]:
-    """Sample a (100) slab, two free surfaces along z, in a box that does not move.
+    """Sample a free icosahedral cluster, Mackay's with 1, 13, 55, 147, ... atoms, that does not turn at the start.
 
     Arguments:
-        lattice_constant: Å, kept in the plane.
-        repeat: conventional cells along x and y and through the slab, which so has 2 ``repeat``
-            layers.
-        vacuum: Å, from the last layer of the slab to the first layer of its periodic image.
+        lattice_constant: Å, of the crystal whose nearest-neighbour distance the cluster has.
+        n_shells: 1 is a single atom, each more is a shell.
+        vacuum: Å, from the outermost atoms to those of the periodic image; beyond the cutoff of any potential in use.
 
     Other arguments and result as for :func:`sample_crystal`.
     """
-    start = surface(bulk(element, "fcc", a=lattice_constant, cubic=True), (1, 0, 0), repeat, periodic=True)
-    start = start.repeat((repeat, repeat, 1))
-    start.center(vacuum=vacuum / 2.0, axis=2)
+    start = Icosahedron(element, n_shells, latticeconstant=lattice_constant)
+    start = Atoms(start.get_chemical_symbols(), positions=start.positions, pbc=True)
+    start.center(vacuum=vacuum / 2.0)
     with eam_session(start, potential) as session:
         _start(session, 2.0 * temperature, schedule, seed)
+        session.command("velocity all zero angular")
         _control(session, temperature, seed, barostat="nve")
         return _collect(session, start, schedule)
 
@@ -165,8 +166,6 @@ def _control(session: Any, temperature: float, seed: int, *, barostat: str) -> N
 
 def _collect(session: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
     """Equilibrate, then keep a configuration after every ``schedule.every`` steps."""
-    from ase import units
-
     symbols = start.get_chemical_symbols()
     session.command(f"run {schedule.n_equilibrate} post no")
     frames = []

