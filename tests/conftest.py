@@ -10,10 +10,11 @@ os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")  # before torchani is 
 
 import pytest
 import torch
+from torchani.arch import ANI
+
 from ensembles import one_element_ensemble, organic_ensemble
 from lmp_runner import Lmp
 from nnpal.export import export_ensemble
-from torchani.arch import ANI
 from torchani_reference import ExportedModel
 
 torch.set_num_threads(1)

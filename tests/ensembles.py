@@ -48,14 +48,19 @@ def one_element_ensemble(
     return ANI((symbol,), aev_computer, Ensemble(members), SelfEnergy((symbol,), [self_energy]))
 
 
-def organic_ensemble(symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 4, *, seed: int = 1) -> ANI:
-    """Return an ensemble of CELU networks on ANI-2x's AEV; every element has layers of its own sizes."""
+def organic_ensemble(
+    symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 4, *, activation: str = "gelu", seed: int = 1
+) -> ANI:
+    """Return an ensemble on ANI-2x's AEV whose elements have layers of their own sizes.
+
+    TorchANI's `celu` has a jump of 10 in its second derivative at 0, which finite differences see.
+    """
     torch.manual_seed(seed)
     aev_computer = AEVComputer("ani2x", "ani2x", num_species=len(symbols))
     members = [
         ANINetworks(
             {
-                symbol: atomic_network((aev_computer.out_dim, 24 + 8 * i, 16, 1), "celu", scale=0.5)
+                symbol: atomic_network((aev_computer.out_dim, 24 + 8 * i, 16, 1), activation, scale=0.5)
                 for i, symbol in enumerate(symbols)
             }
         )

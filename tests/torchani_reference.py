@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase.data import atomic_numbers
-from lmp_systems import System
 from torchani.units import HARTREE_TO_EV
+
+from lmp_systems import System
 
 
 @dataclass(frozen=True)

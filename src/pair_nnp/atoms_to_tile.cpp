@@ -41,9 +41,9 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
   return "";
 }
 
-std::string non_finite_position(const LAMMPS_NS::Atom &atom)
+std::string non_finite_position(const LAMMPS_NS::Atom &atom, int n)
 {
-  for (int i = 0; i < atom.nlocal; ++i)
+  for (int i = 0; i < n; ++i)
     for (int k = 0; k < 3; ++k)
       if (!std::isfinite(atom.x[i][k]))
         return fmt::format("{} has a non-finite coordinate, {} = {}", name_of(atom, i), "xyz"[k],

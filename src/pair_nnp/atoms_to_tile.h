@@ -22,8 +22,8 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
                           const int *element_of_type, double cutoff, int first, int last, Tile &tile,
                           std::vector<int> &neighbours);
 
-// A complaint that names the first local atom whose position is NaN or infinite, or "".
-std::string non_finite_position(const LAMMPS_NS::Atom &atom);
+// A complaint that names the first of `n` atoms whose position is NaN or infinite, or "".
+std::string non_finite_position(const LAMMPS_NS::Atom &atom, int n);
 
 // "atom 17", by its tag, for messages.
 std::string name_of(const LAMMPS_NS::Atom &atom, int i);

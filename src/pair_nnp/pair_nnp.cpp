@@ -210,7 +210,7 @@ void PairNNP::init_style()
             "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
             "model needs them; use `special_bonds lj/coul 1 1 1`",
             i + 1);
-  stop_if_any(nnpal::non_finite_position(*atom));
+  stop_if_any(nnpal::non_finite_position(*atom, atom->nlocal));
   neighbor->add_request(this, kRequestFullList);
 }
 
@@ -239,8 +239,15 @@ void *PairNNP::extract(const char *name, int &dim)
 void *PairNNP::extract_peratom(const char *name, int &n_columns)
 {
   n_columns = 0;
-  if (strcmp(name, "uq_energy") == 0 && state_->has_uq_energy) return state_->uq_energy.data();
-  if (strcmp(name, "uq_force") == 0 && state_->has_uq_force) return state_->uq_force.data();
+  nnpal::PairNNPState &s = *state_;
+  if (strcmp(name, "uq_energy") == 0 && s.has_uq_energy) {
+    s.fields_read.push_back(nnpal::UQField::kEnergy);
+    return s.uq_energy.data();
+  }
+  if (strcmp(name, "uq_force") == 0 && s.has_uq_force) {
+    s.fields_read.push_back(nnpal::UQField::kForce);
+    return s.uq_force.data();
+  }
   return nullptr;
 }
 

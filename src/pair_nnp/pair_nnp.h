@@ -57,6 +57,8 @@ private:
   std::string evaluate_tiles(bool want_forces_of_members);
   void scatter_tile(int first, int last);
   void tally_edge_virial(int j, const double *vec, const double *force_on_j);
+  void note_what_fix_pair_asks();
+  void refresh_fix_pair();
   void finish_uq_force();
   void finish_summary(bool with_uq_force);
   bool compute_pair_exists() const;

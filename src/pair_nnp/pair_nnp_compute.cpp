@@ -25,8 +25,10 @@ void PairNNP::compute(int eflag, int vflag)
   // One member has no spread: asking fix pair for it is an error, and compute pair's vector stays NaN.
   const bool want_summary = eflag_global && s.model->n_members() > 1 && compute_pair_exists();
   const bool summary_has_force = want_summary && compute_pair_is_due();
-  const bool want_uq_force = s.uq_force_flag || summary_has_force;
-  const bool want_uq_energy = s.uq_energy_flag || want_summary;
+  note_what_fix_pair_asks();
+  const bool is_asked = s.asked_step == update->ntimestep;
+  const bool want_uq_force = (is_asked && s.asked_force) || summary_has_force;
+  const bool want_uq_energy = (is_asked && s.asked_energy) || want_summary;
 
   const int n_members = s.model->n_members();
   s.member_energy.assign(n_members, 0.0);
@@ -35,12 +37,14 @@ void PairNNP::compute(int eflag, int vflag)
   if (want_uq_force)
     s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
 
-  std::string complaint = nnpal::non_finite_position(*atom);
+  // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
+  std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
   if (complaint.empty()) complaint = evaluate_tiles(want_uq_force);
   stop_if_any(complaint);
 
   s.has_uq_energy = want_uq_energy;
   if (want_uq_force) finish_uq_force();
+  refresh_fix_pair();
   std::fill_n(pvector, nextra, comm->me == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0);
   if (want_summary) finish_summary(summary_has_force);
 }

@@ -9,6 +9,8 @@
 
 namespace nnpal {
 
+enum class UQField { kEnergy, kForce };
+
 struct PairNNPState {
   Settings settings;
   std::unique_ptr<Model> model;         // null only after a restart file named a model that is missing
@@ -22,6 +24,9 @@ struct PairNNPState {
 
   int uq_energy_flag = 0, uq_force_flag = 0;           // set by fix pair on the steps that it asks for
   bool has_uq_energy = false, has_uq_force = false;    // computed by the latest compute()
+  std::int64_t asked_step = -1;                        // latest step with a flag set ...
+  bool asked_energy = false, asked_force = false;      // ... and which
+  std::vector<UQField> fields_read;                    // by fix pair since then, in order
   std::vector<double> uq_energy;                       // [n_local] LAMMPS energy units
   std::vector<double> uq_force;                        // [n_local] LAMMPS force units
   std::vector<double> member_force;     // [(n_local + n_ghost) * n_members * 3] LAMMPS force units

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from lmp_runner import Lmp
 from lmp_single_point import SinglePoint, single_point
 from lmp_systems import System, fcc, random_hcno, tilted
@@ -89,10 +90,6 @@ def test_members_uses_the_first_members(lmp: Lmp, al_model: ExportedModel) -> No
     system = fcc("Al", 4.05, 2)
     point = single_point(lmp, al_model, system, options="members 2 precision double")
     assert_agree(point, evaluate(al_model.model, system, members=2), relative=DOUBLE)
-    alone = single_point(lmp, al_model, system, options="members 1 precision double")
-    assert_agree(alone, evaluate(al_model.model, system, members=1), relative=DOUBLE)
-    assert np.all(alone.uq_energy == 0)
-    assert np.all(alone.uq_force == 0)
 
 
 def test_element_order_of_the_script_is_free(lmp: Lmp, hcno_model: ExportedModel) -> None:

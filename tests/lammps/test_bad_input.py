@@ -6,9 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lmp_runner import Lmp
+
+from lmp_runner import Lmp, run_lmp
 from lmp_systems import data_file, fcc, random_hcno
 from torchani_reference import ExportedModel
+
+# LAMMPS's formulas refuse sqrt(-1) and the like, but not an overflow.
+INFINITY = "1.0e308*1.0e10"
+NAN = f"({INFINITY})-({INFINITY})"
 
 
 def al_script(
@@ -72,9 +77,9 @@ WRONG_COEFFS = {
     "element in the wrong case": ("pair_coeff * * al", "element al .*knows: Al"),
     "element missing for a type": ("pair_coeff * *", r"\(nnp\): "),
     "too many elements": ("pair_coeff * * Al Al", r"2 element\(s\) given \(Al Al\).*1 atom type"),
-    "one type alone": ("pair_coeff 1 1 Al", r"expected `pair_coeff \* \* ELEMENT"),
+    "one type alone": ("pair_coeff 1 1 Al", r"\* \*"),
     "NULL outside hybrid": ("pair_coeff * * NULL", "NULL for atom type 1 is for pair_style hybrid"),
-    "no pair_coeff": ("", "(?i)not all pair coeffs are set|pair_coeff"),
+    "no pair_coeff": ("", "All pair coeffs are not set"),
 }
 
 
@@ -130,12 +135,12 @@ def test_non_finite_coordinate_in_the_data_file(lmp: Lmp, al_model: ExportedMode
 
 
 def test_coordinate_set_to_nan_names_the_atom(lmp: Lmp, al_model: ExportedModel) -> None:
-    before_run = "variable bad atom sqrt(-1.0)\ngroup one id 7\nset group one x v_bad"
+    before_run = f"variable bad atom {NAN}\ngroup one id 7\nset group one x v_bad"
     script = al_script(lmp, f"pair_style nnp {al_model.path}", before_run=before_run)
-    lmp.expect_error(script, "pair_style nnp: atom 7 has a non-finite coordinate.*at step 0")
+    lmp.expect_error(script, "pair_style nnp: step 0: atom 7 has a non-finite coordinate, x = -?nan")
 
 
-@pytest.mark.parametrize("value", ["sqrt(-1.0)", "1.0e308*1.0e10"])
+@pytest.mark.parametrize("value", [NAN, INFINITY])
 def test_coordinate_lost_in_a_run_names_the_atom_and_the_step(lmp: Lmp, al_model: ExportedModel, value: str) -> None:
     """An infinite or NaN velocity, of which the first step makes a coordinate."""
     before_run = f"""neigh_modify delay 1000 every 1000 check no
@@ -146,7 +151,7 @@ fix integrate all nve
 fix hit one addforce v_bad 0.0 0.0
 """
     script = al_script(lmp, f"pair_style nnp {al_model.path}", before_run=before_run, run="run 10")
-    lmp.expect_error(script, "pair_style nnp: atom 7 has a non-finite coordinate.*at step [12]")
+    lmp.expect_error(script, "pair_style nnp: step [12]: atom 7 has a non-finite coordinate, x = ")
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e-9, 0.01])
@@ -155,7 +160,7 @@ def test_atoms_almost_on_top_of_each_other(lmp: Lmp, al_model: ExportedModel, di
     system.positions[9] = system.positions[4] + [distance, 0, 0]
     system.write(lmp.folder / "data")
     script = f"units metal\nread_data data\npair_style nnp {al_model.path}\npair_coeff * * Al\n"
-    lmp.expect_error(script + "run 0\n", "pair_style nnp: atoms (5 and 10|10 and 5) are .* apart at step 0")
+    lmp.expect_error(script + "run 0\n", "pair_style nnp: step 0: (atom 5 and atom 10|atom 10 and atom 5) are .* apart")
 
 
 def test_special_bonds_that_hide_pairs(lmp: Lmp, al_model: ExportedModel) -> None:
@@ -180,12 +185,15 @@ def test_fix_pair_of_a_name_that_does_not_exist(lmp: Lmp, al_model: ExportedMode
 
 
 def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(lmp: Lmp, al_model: ExportedModel) -> None:
+    """The error is LAMMPS's own, from the rank that meets it."""
     script = al_script(
         lmp,
         f"pair_style nnp {al_model.path}",
         before_run="fix uq all pair 1 nnp uq_energy 0 uq_force 0",
     )
-    lmp.expect_error(script, "(?i)fix pair")
+    run = run_lmp(script, lmp.folder)
+    assert run.returncode != 0
+    assert "Fix pair cannot extract property uq_energy from pair style" in run.text
 
 
 def test_the_style_still_works_after_all_this(lmp: Lmp, al_model: ExportedModel) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp
 from lmp_single_point import MEASURE, header
 from lmp_systems import System, fcc, random_hcno, tilted
@@ -73,7 +74,7 @@ def test_npt_keeps_its_conserved_quantity(lmp: Lmp, al_model: ExportedModel, bar
             + triclinic
             + f"""fix b all nph {barostat} pchain 0
 thermo 1
-thermo_style custom step econserve vol
+thermo_style custom step econserve vol ke
 {THERMO_FORMAT}
 timestep {timestep}
 run {round(N_STEPS * 0.001 / timestep)} post no
@@ -82,9 +83,10 @@ run {round(N_STEPS * 0.001 / timestep)} post no
         conserved, volume = run.thermo[0]["Econserve"], run.thermo[0]["Volume"]
         assert abs(volume[-1] / volume[0] - 1) > 1e-4, "the barostat did nothing"
         drifts[timestep] = abs(conserved - conserved[0]).max()
+        exchanged = np.ptp(run.thermo[0]["KinEng"])
     # second order in the timestep, as in test_nve_conserves_energy
     assert drifts[0.0005] < 0.35 * drifts[0.001] + 1e-6
-    assert drifts[0.001] < 2e-2
+    assert drifts[0.0005] < 0.05 * exchanged, "the energy that the conserved quantity has to balance"
 
 
 def test_minimise_ends_with_small_forces(lmp: Lmp, al_model: ExportedModel) -> None:
@@ -150,8 +152,8 @@ run 0
 """
     )
     assert again.returncode == first.returncode
-    copy.write_bytes(al_model.path.read_bytes() + b"")
-    assert "WARNING" not in lmp("read_restart now.restart\nrun 0\n").text.split("Setting up")[0]
+    copy.write_bytes(al_model.path.read_bytes())
+    assert "WARNING: pair_style nnp" not in lmp("read_restart now.restart\nrun 0\n").text
 
 
 def test_restart_with_another_file_of_the_same_name_warns(
@@ -182,8 +184,10 @@ def test_neighbour_settings_do_not_matter(lmp: Lmp, al_model: ExportedModel) -> 
         frames.append(run.dump("all.dump")[-1])
     for frame in frames[1:]:
         assert frame.step == 30
-        for name in ("x", "fx", "fy", "fz", "c_e", "f_uq[1]", "f_uq[2]"):
+        for name in ("fx", "fy", "fz", "c_e", "f_uq[1]", "f_uq[2]"):
             np.testing.assert_allclose(frame[name], frames[0][name], atol=1e-8, err_msg=name)
+        shift = (frame["x"] - frames[0]["x"]) / system.cell[0, 0]  # atoms are wrapped when lists are built
+        np.testing.assert_allclose(shift, np.round(shift), atol=1e-9)
 
 
 def test_run_0_twice_gives_the_same(lmp: Lmp, al_model: ExportedModel) -> None:

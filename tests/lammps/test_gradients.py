@@ -6,15 +6,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from lmp_runner import Lmp
 from lmp_single_point import SinglePoint, rerun_points
 from lmp_systems import System, fcc, random_hcno, tilted
 from torchani_reference import ExportedModel
 
-# Four-point central difference with steps of 1e-3 (Å, or strain times some 5 Å): the truncation
-# error is h^4/30 of the fifth derivative, (2 eta)^2.5 = 1e4 for Gaussians with eta = 20, so 3e-10
-# for each of some 1e3 pairs; rounding of a total of 1e4 eV adds 1e4 * 2e-16 / 1e-3 = 2e-9.
-STEP = 1e-3
+# Four-point central difference with steps of 1e-4 (Å, or strain times some 5 Å). Rounding of a total of 1e4 eV adds
+# 1e4 * 2e-16 / 1e-4 = 2e-8. The truncation error h^4/30 is far below, but the cosine cutoff has a jump of
+# pi^2 / (2 r_c^2) = 0.2 to 0.4 / Å^2 in its second derivative: a pair that crosses it within a step adds up to 1e-5 eV/Å at
+# 1 eV a term. STEP is small enough that none does here.
+STEP = 1e-4
 WEIGHTS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 TOLERANCE = 1e-6
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp
 from lmp_single_point import MEASURE, single_points
 from lmp_systems import System, fcc

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import read
+
 from lmp_runner import Lmp, LmpRun, read_dump
 from lmp_systems import System, fcc
 from torchani_reference import ExportedModel, evaluate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+
 from lmp_runner import Lmp
 from lmp_single_point import SinglePoint, rerun_points, single_point
 from lmp_systems import System, fcc, random_hcno, tilted

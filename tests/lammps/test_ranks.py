@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from lmp_runner import FULL_DIGITS, Lmp, LmpRun
 from lmp_single_point import MEASURE, SinglePoint, header, single_point
 from lmp_systems import System, fcc, random_hcno, tilted

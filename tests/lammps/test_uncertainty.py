@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp
 from lmp_single_point import MEASURE, header, single_points
 from lmp_systems import System, fcc, random_hcno

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from lmp_runner import Lmp
 from lmp_systems import fcc
 from nnpal import _build_info

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp
 from lmp_single_point import header, rerun_points
 from lmp_systems import MASSES, System, random_hcno

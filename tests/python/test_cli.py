@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from nnpal import __version__, demo, doctor
 from nnpal.cli import app
 from nnpal.demo.dynamics import LmpError
 from nnpal.doctor import Check
 from torchani_reference import ExportedModel
-from typer.testing import CliRunner
 
 WELL = Check("plugin", "ok", "/x/nnpplugin.so")
 LIMITED = Check("threads", "warn", "OMP_NUM_THREADS=8", "export OMP_NUM_THREADS=1")

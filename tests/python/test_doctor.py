@@ -11,6 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 from nnpal.doctor import Check, diagnose, gpu, lammps_command, packages, parallel, plugin, report
 from nnpal.doctor.probe import Outcome, run
 
