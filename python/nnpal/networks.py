@@ -21,8 +21,7 @@ from torchani.units import HARTREE_TO_EV
 
 @dataclass(frozen=True)
 class AEVDescription:
-    """Parameters of the atomic environment vector (AEV) of ANI (doi:10.1039/C6SC05720A, equations 3
-    and 4).
+    """Parameters of the atomic environment vector (AEV) of ANI (doi:10.1039/C6SC05720A, equations 3 and 4).
 
     The defaults are ANI-2x's terms with the radial part carried on to 6.9 Å, as Jung et al. trained
     Ni, Al and Nb with: 22 radial and 8 x 4 angular terms, 54 for one element.
@@ -91,8 +90,7 @@ def build_aev_computer(description: NetworkDescription) -> AEVComputer:
 
 
 def build_member(description: NetworkDescription, seed: int) -> ANINetworks:
-    """Return one ensemble member with random weights drawn from ``seed``; the global generator "
-    "is left as it was."""
+    """Return one ensemble member with random weights drawn from ``seed``; the global generator is left as it was."""
     n_features = build_aev_computer(description).out_dim
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

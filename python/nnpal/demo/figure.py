@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from nnpal.demo.accuracy import MILLI, Comparison
 from nnpal.demo.dynamics import NVERun
@@ -92,6 +92,8 @@ def _force_parity(axis: Axes, comparisons: Mapping[str, Comparison]) -> None:
             color=COLOURS[phase],
             zorder={"liquid": 1, "cluster": 2, "solid": 3}[phase],
         )
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_locator(MaxNLocator(6, integer=True))
     axis.set(xlabel="EAM force (eV/Å)", ylabel="ensemble force (eV/Å)")
 
 

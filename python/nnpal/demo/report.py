@@ -63,7 +63,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     """Print accuracy, dynamics and times."""
     data, settings = summary["data"], summary["settings"]
     accuracy = _table(
-        "Ensemble against EAM, configurations held out (meV/atom, meV/Å)",
+        "Ensemble against EAM, held-out frames (meV/atom, meV/Å)",
         ["frames", "energy\nMAE", "energy\nRMSE", "force\nMAE", "force\nRMSE"],
     )
     for phase, row in summary["accuracy"].items():
@@ -76,29 +76,17 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
             f"{row['force_rmse']:.1f}",
         )
     dynamics = _table(
-        "NVE in lmp under pair_style nnp (meV/atom/ps, meV, meV/Å)",
-        [
-            "atoms",
-            "energy\ndrift",
-            "uq_energy\nmean",
-            "\nmax",
-            "uq_force\nmean",
-            "\nmax",
-            "|F-F_EAM|\nmean",
-            "\nmax",
-        ],
+        "NVE in lmp under pair_style nnp, mean / maximum of the atoms (meV, meV/Å)",
+        ["atoms", "drift\nmeV/atom/ps", "uq_energy", "uq_force", "true |ΔF|"],
     )
     for phase, row in summary["dynamics"].items():
         dynamics.add_row(
             _name(phase),
             f"{row['n_atoms']}",
-            f"{row['drift_meV_per_atom_ps']:+.3f}",
-            f"{row['uq_energy_mean']:.1f}",
-            f"{row['uq_energy_max']:.1f}",
-            f"{row['uq_force_mean']:.0f}",
-            f"{row['uq_force_max']:.0f}",
-            f"{row['force_error_mean']:.0f}",
-            f"{row['force_error_max']:.0f}",
+            f"{row['drift_meV_per_atom_ps']:+.4f}",
+            f"{row['uq_energy_mean']:.1f} / {row['uq_energy_max']:.1f}",
+            f"{row['uq_force_mean']:.0f} / {row['uq_force_max']:.0f}",
+            f"{row['force_error_mean']:.0f} / {row['force_error_max']:.0f}",
         )
     length = next(iter(summary["dynamics"].values()))["duration_ps"]
     stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary["seconds"].items())

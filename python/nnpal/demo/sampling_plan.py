@@ -13,6 +13,7 @@ from nnpal.demo.settings import DemoSettings
 from nnpal.sampling import (
     Schedule,
     eam_potential,
+    fcc_order,
     sample_cluster,
     sample_crystal,
     sample_liquid,
@@ -72,8 +73,7 @@ def plan(settings: DemoSettings) -> list[Trajectory]:
 
 
 def run(trajectory: Trajectory, settings: DemoSettings) -> list[Atoms]:
-    """Run one trajectory under the embedded-atom potential; its conditions go into "
-    "``Atoms.info``."""
+    """Run one trajectory under the embedded-atom potential; its conditions go into ``Atoms.info``."""
     potential = eam_potential(settings.potential)
     common: dict[str, Any] = {
         "potential": potential,
@@ -89,7 +89,12 @@ def run(trajectory: Trajectory, settings: DemoSettings) -> list[Atoms]:
     else:
         frames = sample_liquid(*cell, pressure=trajectory.pressure, **common)
     for frame in frames:
-        frame.info.update(phase=trajectory.phase, temperature=trajectory.temperature, seed=trajectory.seed)
-        if trajectory.pressure is not None:
-            frame.info["pressure"] = trajectory.pressure
+        frame.info.update(
+            phase=trajectory.phase,
+            temperature=trajectory.temperature,
+            pressure=trajectory.pressure,
+            seed=trajectory.seed,
+        )
+        if trajectory.phase != "cluster":
+            frame.info["fcc_order"] = fcc_order(frame, trajectory.size)
     return frames

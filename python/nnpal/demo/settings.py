@@ -11,8 +11,7 @@ from nnpal.training import TrainingSettings
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Every number of the demo that is chosen and not measured; the defaults fit two cores and
-    three minutes.
+    """Every number of the demo that is chosen and not measured; the defaults fit two cores and two minutes.
 
     Attributes:
         element: chemical symbol, an element of ``potential``.
@@ -57,8 +56,8 @@ class DemoSettings:
             force_weight=1.0,
             batch_size=4,
             max_epochs=50,
-            learning_rate=2e-3,
-            plateau_patience=3,
+            learning_rate=3e-3,
+            plateau_patience=4,
         )
     )
     n_members: int = 5
@@ -73,3 +72,9 @@ class DemoSettings:
     cluster_shells: int = 3
     vacuum: float = 16.0
     seed: int = 2024
+
+    def __post_init__(self) -> None:
+        if self.network.symbols != (self.element,):
+            raise ValueError(
+                f"DemoSettings: network knows {self.network.symbols}, expected the element {self.element} alone"
+            )

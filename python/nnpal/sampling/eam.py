@@ -17,8 +17,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 ORTHOGONALITY = 1e-10
-"""Largest off-diagonal element of a cell, Å, that still counts as orthogonal: far below the "
-"rounding of LAMMPS's box."""
+"""Largest off-diagonal element of a cell, Å, that still counts as orthogonal."""
 
 
 def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
@@ -43,8 +42,7 @@ def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
 
 @contextmanager
 def eam_session(atoms: Atoms, potential: Path) -> Iterator[Any]:
-    """Open LAMMPS on ``atoms`` (one element, periodic, orthogonal cell) under ``pair_style
-    eam/fs``.
+    """Open LAMMPS on ``atoms`` (one element, periodic, orthogonal cell) under ``pair_style eam/fs``.
 
     Yields the ``lammps.lammps`` object, closed on the way out. Atom tags are the indices of
     ``atoms`` plus one.
@@ -89,8 +87,7 @@ def eam_session(atoms: Atoms, potential: Path) -> Iterator[Any]:
 
 
 def read_frame(session: Any, symbols: Sequence[str]) -> Atoms:
-    """Return the session's present configuration with its energy (eV) and forces (eV/Å), positions
-    from the box corner.
+    """Return the session's present configuration with its energy (eV) and forces (eV/Å), positions from the box corner.
 
     Forces are those LAMMPS holds: they are the potential's own as long as no fix adds to them.
     """
@@ -121,8 +118,7 @@ def label(frames: Sequence[Atoms], potential: Path) -> list[Atoms]:
 
 
 def box_edges(atoms: Atoms) -> np.ndarray:
-    """Return the three edge lengths, Å, of a periodic orthogonal cell along x, y, z; anything "
-    "else is a ValueError."""
+    """Return the three edge lengths, Å, of a periodic orthogonal cell along x, y, z; anything else is a ValueError."""
     cell = atoms.cell.array
     if not atoms.pbc.all():
         raise ValueError(f"box_edges: pbc is {atoms.pbc.tolist()}, expected periodic in all three directions")

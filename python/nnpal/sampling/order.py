@@ -7,8 +7,7 @@ from ase import Atoms
 
 
 def fcc_order(atoms: Atoms, repeat: int) -> float:
-    """Return O = 1/(N_g N_A) Σ_g |Σ_i exp(i g·r_i)|², g over the shortest reciprocal vectors of the
-    crystal.
+    """Return O = 1/(N_g N_A) Σ_g |Σ_i exp(i g·r_i)|², g over the shortest reciprocal vectors of the crystal.
 
     The eight g = 2π (±1, ±1, ±1)/a are taken as multiples ±``repeat`` of the box's own reciprocal
     vectors, so O depends on fractional coordinates alone: N_A for the perfect crystal of

@@ -64,8 +64,7 @@ def sample_crystal(
     schedule: Schedule,
     seed: int,
 ) -> list[Atoms]:
-    """Sample the face-centred cubic crystal at constant temperature and pressure, each box edge
-    free to move.
+    """Sample the face-centred cubic crystal at constant temperature and pressure, each box edge free to move.
 
     Arguments:
         element: chemical symbol.
@@ -100,8 +99,7 @@ def sample_liquid(
     melting_temperature: float = 3000.0,
     n_melt: int = 2000,
 ) -> list[Atoms]:
-    """Melt the crystal for ``n_melt`` steps at ``melting_temperature`` (K), then sample the liquid
-    at ``temperature``.
+    """Melt the crystal for ``n_melt`` steps at ``melting_temperature`` (K), then sample the liquid at ``temperature``.
 
     The box stays cubic. Other arguments and result as for :func:`sample_crystal`.
     """
@@ -111,7 +109,7 @@ def sample_liquid(
         _start(session, 2.0 * melting_temperature, schedule, seed)
         _control(session, melting_temperature, seed, barostat=barostat)
         session.command(f"run {n_melt} post no")
-        _control(session, temperature, seed + 1, barostat=barostat)
+        _control(session, temperature, seed, barostat=barostat, stream=2)
         return _collect(session, start, schedule)
 
 
@@ -156,11 +154,11 @@ def _start(session: Any, temperature: float, schedule: Schedule, seed: int) -> N
     session.command(f"velocity all create {temperature!r} {_lammps_seed(seed, 0)} loop all dist gaussian")
 
 
-def _control(session: Any, temperature: float, seed: int, *, barostat: str) -> None:
+def _control(session: Any, temperature: float, seed: int, *, barostat: str, stream: int = 1) -> None:
     """Set, or set anew, the thermostat and the integrator."""
     session.command(f"fix move all {barostat}")
     session.command(
-        f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {_lammps_seed(seed, 1)}"
+        f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {_lammps_seed(seed, stream)}"
     )
 
 
@@ -178,6 +176,5 @@ def _collect(session: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
 
 
 def _lammps_seed(seed: int, stream: int) -> int:
-    """Return a seed that LAMMPS accepts (1 to 900 million), distinct streams for distinct uses "
-    "of one seed."""
+    """Return a seed that LAMMPS accepts (1 to 900 million), distinct streams for distinct uses of one seed."""
     return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]) % 900_000_000 + 1

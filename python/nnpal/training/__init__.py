@@ -1,7 +1,7 @@
 """Train ensembles of TorchANI networks on energies and forces."""
 
 from nnpal.training.dataset import Dataset, build_dataset, content_hash
-from nnpal.training.ensemble import TrainedEnsemble, train_ensemble
+from nnpal.training.ensemble import TrainedEnsemble, train_ensemble, usable_cores
 from nnpal.training.loss import energy_force_loss
 from nnpal.training.member import EpochRecord, TrainedMember, TrainingSettings, train_member
 from nnpal.training.self_energies import fit_self_energies
@@ -21,4 +21,5 @@ __all__ = [
     "random_split",
     "train_ensemble",
     "train_member",
+    "usable_cores",
 ]

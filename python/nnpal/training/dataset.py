@@ -79,16 +79,14 @@ def build_dataset(
 
 
 def frame_graph(frame: Atoms, description: NetworkDescription) -> Graph:
-    """Return the neighbours of ``frame`` within the radial cutoff, elements numbered as "
-    "described."""
+    """Return the neighbours of ``frame`` within the radial cutoff, elements numbered as described."""
     species = [description.symbols.index(symbol) for symbol in frame.get_chemical_symbols()]
     cutoff = description.aev.radial_cutoff
     return neighbor_graph(frame.positions, frame.cell.array, frame.pbc, species, cutoff)
 
 
 def content_hash(frames: Sequence[Atoms]) -> str:
-    """Return the SHA-256 of atomic numbers, cells, periodicity, positions, energies and forces, "
-    "in order, as hexadecimal."""
+    """Return the SHA-256 of atomic numbers, cells, periodicity, positions, energies and forces, in order."""
     digest = hashlib.sha256()
     for frame in frames:
         for values in (
@@ -104,8 +102,7 @@ def content_hash(frames: Sequence[Atoms]) -> str:
 
 
 def _composition(frames: Sequence[Atoms], symbols: Sequence[str]) -> np.ndarray:
-    """Return the number of atoms of each element in each configuration, float64 [n_data, "
-    "n_elements]."""
+    """Return the number of atoms of each element in each configuration, float64 [n_data, n_elements]."""
     counts = [frame.symbols.formula.count() for frame in frames]
     return np.array([[count.get(symbol, 0) for symbol in symbols] for count in counts], dtype=float)
 

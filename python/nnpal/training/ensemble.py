@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,13 @@ from torchani.arch import ANI
 from nnpal.networks import NetworkDescription, build_model
 from nnpal.training.dataset import Dataset
 from nnpal.training.member import EpochRecord, TrainedMember, TrainingSettings, train_member
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on, where the system tells, or else of all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def train_ensemble(
         description: elements, AEV and layers.
         settings: options, the same for all members.
         seeds: one for each member, all different.
-        n_workers: members trained at one time; torch's number of threads when None.
+        n_workers: members trained at one time; the cores that this process may use when None.
         on_epoch: called with the member's position in ``seeds`` after each of its epochs, from the
             worker's thread.
 
@@ -69,7 +77,7 @@ def train_ensemble(
 
         return train_member(dataset, description, settings, seeds[position], report)
 
-    workers = n_workers or torch.get_num_threads()
+    workers = n_workers or usable_cores()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             members = list(pool.map(train, range(len(seeds))))

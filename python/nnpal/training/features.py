@@ -1,5 +1,4 @@
-"""AEVs of a configuration and their derivative in the positions, computed once for a whole
-training.
+"""AEVs of a configuration and their derivative in the positions, computed once for a whole training.
 
 AEVs carry no weights, so they and their Jacobian are the same in every epoch and for every member.
 With G = ∂E/∂AEV, which the networks give, forces are F = -Jᵀ G.
@@ -70,8 +69,7 @@ def compute_features(
 
 
 def _position_jacobian(edge_jacobian: Tensor, graph: Graph) -> Tensor:
-    """Turn ∂G_i/∂r_ij [n_edges, n_features, 3] into J [n_atoms * n_features, n_atoms * 3]: r_ij "
-    "= r_j - r_i."""
+    """Turn ∂G_i/∂r_ij [n_edges, n_features, 3] into J [n_atoms * n_features, n_atoms * 3]: r_ij = r_j - r_i."""
     n_atoms, n_features = graph.species.shape[0], edge_jacobian.shape[1]
     centre, neighbour = graph.edge_index
     blocks = edge_jacobian.new_zeros(n_atoms * n_atoms, n_features * 3)
@@ -127,8 +125,7 @@ def _derivative(function: Callable[[Tensor], Tensor], point: Tensor, tangent: Te
 
 
 def _pairs_of_one_centre(centre: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the unordered pairs of positions in ``centre`` (sorted, [n]) that hold the same "
-    "value: two int64 [n_pairs]."""
+    """Return the unordered pairs of equal values in ``centre`` (sorted, [n]) as positions, two int64 [n_pairs]."""
     position = torch.arange(centre.shape[0])
     n_later = torch.searchsorted(centre, centre, right=True) - 1 - position
     first = position.repeat_interleave(n_later)

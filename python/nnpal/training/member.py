@@ -52,8 +52,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One line of the learning curve; losses in eV² (equation 3), the training loss averaged "
-    "over the epoch's batches."""
+    """One line of the learning curve; losses in eV², the training loss averaged over the batches of the epoch."""
 
     epoch: int
     train_loss: float
@@ -87,8 +86,7 @@ def train_member(
     seed: int,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> TrainedMember:
-    """Train one member on its own random split, with AdamW and a learning rate that falls on
-    plateaus.
+    """Train one member on its own random split, with AdamW and a learning rate that falls on plateaus.
 
     The same seed gives the same member.
 
@@ -156,8 +154,7 @@ def batch_loss(
     *,
     training: bool,
 ) -> Tensor:
-    """Return the loss over the configurations ``indices``, eV²; with ``training`` it can be "
-    "differentiated in the weights."""
+    """Return the loss over the configurations ``indices``, eV², differentiable in the weights when ``training``."""
     features = [dataset.features[i] for i in indices]
     energies, forces = predict(network, features, training=training)
     n_atoms = torch.tensor([feature.species.shape[0] for feature in features])
@@ -170,8 +167,7 @@ def batch_loss(
 
 
 def predict(network: ANINetworks, features: Sequence[Any], *, training: bool = False) -> tuple[Tensor, Tensor]:
-    """Return energies [n_data] (eV) and forces [sum of n_atoms, 3] (eV/Å) of configurations, in
-    their order.
+    """Return energies [n_data] (eV) and forces [sum of n_atoms, 3] (eV/Å) of configurations, in their order.
 
     With ``training`` both can be differentiated in the weights.
     """
@@ -186,8 +182,7 @@ def predict(network: ANINetworks, features: Sequence[Any], *, training: bool = F
 
 
 class _ForcesFromGradient(torch.autograd.Function):
-    """F = -Jᵀ ∂E/∂G, configuration by configuration: the Jacobians are read where they lie and "
-    "never copied."""
+    """F = -Jᵀ ∂E/∂G, configuration by configuration: the Jacobians are read where they lie and never copied."""
 
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, jacobians: list[Tensor], sizes: list[int]) -> Tensor:

@@ -1,0 +1,86 @@
+"""Models from a description: sizes, seeds, units."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torchani.units import HARTREE_TO_EV
+
+from nnpal.networks import (
+    AEVDescription,
+    NetworkDescription,
+    build_aev_computer,
+    build_member,
+    build_model,
+)
+
+
+def test_default_aev_is_that_of_the_seeds():
+    aev = AEVDescription()
+    computer = build_aev_computer(NetworkDescription(("Al",)))
+    assert computer.out_dim == 54
+    assert len(aev.radial_shifts) == 22
+    assert aev.radial_shifts[14] == pytest.approx(1.06875 + 14 * 0.26875)
+    assert aev.radial_shifts[15] == pytest.approx(5.10)
+    assert aev.radial_shifts[21] == pytest.approx(6.72)
+    assert aev.angular_shifts[-1] == pytest.approx(3.1625)
+    assert aev.angular_sections == pytest.approx([math.pi / 8 + k * math.pi / 4 for k in range(4)])
+    assert (computer.radial.cutoff, computer.angular.cutoff) == (6.9, 3.5)
+
+
+@pytest.mark.parametrize(("n_elements", "length"), [(1, 54), (2, 2 * 22 + 3 * 32), (4, 4 * 22 + 10 * 32)])
+def test_aev_length_of_several_elements(n_elements, length):
+    description = NetworkDescription(("Al", "Ni", "Nb", "H")[:n_elements])
+    assert build_aev_computer(description).out_dim == length
+
+
+def test_member_has_the_layers_and_biases_asked_for():
+    network = build_member(NetworkDescription(("Al",)), seed=0)["Al"]
+    layers = [*network.layers, network.final_layer]
+    assert [layer.in_features for layer in layers] == [54, 224, 192, 160]
+    assert layers[-1].out_features == 1
+    assert all(layer.bias is not None for layer in layers)
+    without = build_member(NetworkDescription(("Al",), bias=False), seed=0)["Al"]
+    assert all(layer.bias is None for layer in [*without.layers, without.final_layer])
+
+
+def test_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
+    description = NetworkDescription(("Al", "Ni"), hidden=(8,))
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first, again, other = (build_member(description, seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.rand(1), expected)
+    pairs = list(zip(first.parameters(), again.parameters(), other.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b, _ in pairs)
+    assert not any(torch.equal(a, c) for a, _, c in pairs)
+
+
+def test_model_in_hartree_is_the_mean_of_members_in_ev():
+    description = NetworkDescription(("H", "O"), hidden=(16, 8))
+    members = [build_member(description, seed).double() for seed in (3, 4)]
+    before = [parameter.clone() for member in members for parameter in member.parameters()]
+    model = build_model(description, members, [-13.6, -2041.8]).double()
+
+    positions = torch.tensor([[[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]], dtype=torch.float64)
+    energy = model((torch.tensor([[8, 1, 1]]), positions)).energies.item() * HARTREE_TO_EV
+    elements = torch.tensor([[1, 0, 0]])
+    aev = build_aev_computer(description).double()(elements, positions)
+    expected = sum(member(elements, aev).item() for member in members) / 2 + 2 * -13.6 - 2041.8
+    # float64 through a sum of 2000 eV: 1e-16 * 2000 with room for a few operations
+    assert energy == pytest.approx(expected, abs=1e-10)
+    after = [parameter for member in members for parameter in member.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("symbols", [(), ("Al", "Al")])
+def test_symbols_must_be_distinct_and_present(symbols):
+    with pytest.raises(ValueError, match="each once"):
+        NetworkDescription(symbols)
+
+
+def test_model_needs_a_member():
+    with pytest.raises(ValueError, match="members is empty"):
+        build_model(NetworkDescription(("Al",)), [], [0.0])
