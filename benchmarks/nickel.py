@@ -1,0 +1,64 @@
+"""What the benchmark runs on: thermal nickel crystals and an ensemble of networks on them.
+
+The networks have random weights: their arithmetic does not know. Lengths in Å, energies in eV.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nnpal.export import export_ensemble
+from nnpal.networks import NetworkDescription, build_member, build_model
+
+LATTICE = 3.52
+MASS = 58.693
+TEMPERATURE = 600.0  # K
+DISPLACEMENT = 0.09  # Å for each component: the root mean square in nickel near 600 K
+CELLS = {108: 3, 864: 6, 4000: 10}  # atoms -> cubic cells along an edge
+N_MEMBERS = 5
+HIDDEN = (224, 192, 160)
+AEV_LENGTH = 54
+
+
+def positions_and_edge(n_atoms: int) -> tuple[np.ndarray, float]:
+    """Return a crystal with thermal displacements, [n_atoms, 3], and the edge of its cubic box."""
+    n_cells = CELLS[n_atoms]
+    basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    corners = np.stack(np.meshgrid(*3 * [np.arange(n_cells)], indexing="ij"), -1).reshape(-1, 1, 3)
+    perfect = LATTICE * (corners + basis).reshape(-1, 3)
+    rng = np.random.default_rng(n_atoms)
+    edge = LATTICE * n_cells
+    return (perfect + rng.normal(0, DISPLACEMENT, perfect.shape)) % edge, edge
+
+
+def write_data(path: Path, n_atoms: int) -> None:
+    """Write the crystal as a LAMMPS data file with all digits."""
+    positions, edge = positions_and_edge(n_atoms)
+    lines = ["nickel", "", f"{n_atoms} atoms", "1 atom types", ""]
+    lines += [f"0 {edge:.17g} {axis}lo {axis}hi" for axis in "xyz"]
+    lines += ["", "Masses", "", f"1 {MASS}", "", "Atoms # atomic", ""]
+    for i, (x, y, z) in enumerate(positions):
+        lines.append(f"{i + 1} 1 {x:.17g} {y:.17g} {z:.17g}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def weights_per_member() -> int:
+    """Multiply-adds of one member for one atom, forward."""
+    sizes = (AEV_LENGTH, *HIDDEN, 1)
+    return sum(n_in * n_out for n_in, n_out in itertools.pairwise(sizes))
+
+
+def build_ensemble() -> torch.nn.Module:
+    """Return the TorchANI model, float32, evaluated without nnpal's export."""
+    description = NetworkDescription(symbols=("Ni",), hidden=HIDDEN)
+    members = [build_member(description, seed) for seed in range(N_MEMBERS)]
+    model = build_model(description, members, self_energies=[0.0])
+    return model.requires_grad_(False)
+
+
+def export(model: torch.nn.Module, path: Path) -> Path:
+    return export_ensemble(model, path, dtype=torch.float32)

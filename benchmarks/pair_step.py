@@ -1,0 +1,152 @@
+"""Time a step of pair_style nnp against its limit and its peers, all in one run.
+
+    python benchmarks/pair_step.py [--quick] [--output benchmarks/results/pair_step.json]
+
+Every round times each contender once, one after another, so that a machine that slows down slows all of them; figures are
+medians over the rounds, and ratios are medians of the rounds' ratios. Contenders, per atom and step:
+
+- networks: the matrix products of the five networks, forward and input gradient, at this machine's sgemm rate: the limit
+- nnp: the pair style, energy and forces; with uq_energy and with uq_force on top at every step; on two ranks
+- TorchANI eager: the same model in Python, energy and forces, its pairs given
+- SNAP: of the same LAMMPS, with the same skin and rebuilds; on two ranks
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import lmp_timing
+import nickel
+import torch_timing
+
+STEPS = {108: 200, 864: 40, 4000: 10}
+SECONDS_IN_TORCH = 2.0
+LIMIT = "networks at the sgemm rate"
+PAIR_STYLE = "nnp"
+# float32 sums over 1e3 edges of an atom in another order: 1e-5 of the largest
+AGREEMENT = 1e-5
+
+
+def contenders(model: Path, ensemble: torch.nn.Module, n_atoms: int, folder: Path) -> dict[str, Callable[[], float]]:
+    """Return what each contender measures, in µs for each atom and step."""
+
+    def lammps(contender: lmp_timing.Contender, n_ranks: int) -> Callable[[], float]:
+        return lambda: lmp_timing.microseconds_per_atom_and_step(contender, n_atoms, STEPS[n_atoms], n_ranks, folder)
+
+    def in_torch(function: Callable[[], object]) -> Callable[[], float]:
+        return lambda: torch_timing.microseconds_per_call(function, SECONDS_IN_TORCH) / n_atoms
+
+    return {
+        LIMIT: in_torch(torch_timing.NetworkProducts(n_atoms)),
+        PAIR_STYLE: lammps(lmp_timing.nnp(model), 1),
+        "nnp + uq_energy": lammps(lmp_timing.nnp(model, extra=lmp_timing.UQ_ENERGY), 1),
+        "nnp + uq_energy + uq_force": lammps(lmp_timing.nnp(model, extra=lmp_timing.UQ_BOTH), 1),
+        "TorchANI eager": in_torch(torch_timing.TorchANI(ensemble, n_atoms)),
+        "SNAP": lammps(lmp_timing.snap(), 1),
+        "nnp, 2 ranks": lammps(lmp_timing.nnp(model), 2),
+        "SNAP, 2 ranks": lammps(lmp_timing.snap(), 2),
+    }
+
+
+def check_agreement(model: Path, ensemble: torch.nn.Module, n_atoms: int, folder: Path) -> dict[str, float]:
+    """Require that the pair style and TorchANI give the same energy and forces.
+
+    Raises:
+        RuntimeError: they differ by more than rounding.
+    """
+    energy, forces = lmp_timing.energy_and_forces(lmp_timing.nnp(model), n_atoms, folder)
+    expected_energy, expected_forces = torch_timing.TorchANI(ensemble, n_atoms)()
+    differences = {
+        "energy_ev_per_atom": abs(energy - expected_energy) / n_atoms,
+        "force_ev_per_angstrom": float(np.abs(forces - expected_forces).max()),
+    }
+    largest_force = float(np.abs(expected_forces).max())
+    if differences["force_ev_per_angstrom"] > AGREEMENT * max(1.0, largest_force):
+        raise RuntimeError(f"pair_style nnp and TorchANI disagree at {n_atoms} atoms: {differences}")
+    return differences
+
+
+def measure(n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
+    """Time all contenders at one size."""
+    ensemble = nickel.build_ensemble()
+    model = nickel.export(ensemble, folder / "ni.nnp.pt")
+    differences = check_agreement(model, ensemble, n_atoms, folder)
+    timers = contenders(model, ensemble, n_atoms, folder)
+    rounds = [{name: timer() for name, timer in timers.items()} for _ in range(n_rounds)]
+    return {
+        "n_atoms": n_atoms,
+        "difference_from_torchani": differences,
+        "microseconds_per_atom_and_step": {name: statistics.median(r[name] for r in rounds) for name in timers},
+        "ratio_to_networks": {name: statistics.median(r[name] / r[LIMIT] for r in rounds) for name in timers},
+        "ratio_to_nnp": {name: statistics.median(r[name] / r[PAIR_STYLE] for r in rounds) for name in timers},
+        "rounds": rounds,
+    }
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures were measured on."""
+    info = Path("/proc/cpuinfo")
+    models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def print_table(results: list[dict[str, object]]) -> None:
+    table = Table(title="µs per atom and step (ratio to the networks' matrix products)")
+    table.add_column("contender")
+    for result in results:
+        table.add_column(f"{result['n_atoms']} atoms", justify="right")
+    for name in results[0]["microseconds_per_atom_and_step"]:
+        cells = [
+            f"{result['microseconds_per_atom_and_step'][name]:.1f} ({result['ratio_to_networks'][name]:.1f})"
+            for result in results
+        ]
+        table.add_row(name, *cells)
+    Console(width=110).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "pair_step.json")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    sizes = [108] if arguments.quick else list(nickel.CELLS)
+    with tempfile.TemporaryDirectory() as name:
+        results = [measure(n_atoms, 1 if arguments.quick else arguments.rounds, Path(name)) for n_atoms in sizes]
+    print_table(results)
+    record = {
+        "benchmark": "pair_step",
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": {package: version(package) for package in ("nnpal", "torch", "torchani", "lammps", "mpich")},
+        "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
+        "results": results,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    partial = arguments.output.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=2) + "\n")
+    partial.replace(arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Time the same work in torch, on one thread: the networks' matrix products, and TorchANI."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torchani.arch import ANI
+from torchani.units import HARTREE_TO_EV
+from vesin import NeighborList
+
+import nickel
+
+
+def microseconds_per_call(function: Callable[[], object], seconds: float) -> float:
+    """Call `function` for about `seconds`, at least three times after one that is not counted."""
+    function()
+    n_calls, begin = 0, time.perf_counter()
+    while n_calls < 3 or time.perf_counter() - begin < seconds:
+        function()
+        n_calls += 1
+    return 1e6 * (time.perf_counter() - begin) / n_calls
+
+
+class NetworkProducts:
+    """The matrix products of all members for some atoms: forward, then the input's gradient.
+
+    Nothing else of the networks: no bias, no activation. 2 * 2 * weights operations for each atom
+    and member.
+    """
+
+    def __init__(self, n_atoms: int) -> None:
+        sizes = (nickel.AEV_LENGTH, *nickel.HIDDEN)
+        generator = torch.Generator().manual_seed(0)
+        self.weights = [torch.randn(n_in, n_out, generator=generator) for n_in, n_out in itertools.pairwise(sizes)]
+        self.inputs = [torch.randn(n_atoms, n, generator=generator) for n in sizes]
+        self.outputs = [torch.empty(n_atoms, n) for n in sizes]
+
+    def __call__(self) -> None:
+        for _ in range(nickel.N_MEMBERS):
+            for k, weight in enumerate(self.weights):
+                torch.mm(self.inputs[k], weight, out=self.outputs[k + 1])
+            for k in reversed(range(len(self.weights))):
+                torch.mm(self.inputs[k + 1], self.weights[k].T, out=self.outputs[k])
+
+    @property
+    def operations(self) -> int:
+        """Floating-point operations of one call."""
+        per_atom = sum(weight.numel() for weight in self.weights)
+        return 2 * 2 * per_atom * nickel.N_MEMBERS * len(self.inputs[0])
+
+
+class TorchANI:
+    """Energy and forces by the TorchANI model in Python, eager, float32, given the pairs within the cutoff.
+
+    The search for pairs is left out, for in LAMMPS it is not part of the pair style either.
+    """
+
+    def __init__(self, model: ANI, n_atoms: int) -> None:
+        positions, edge = nickel.positions_and_edge(n_atoms)
+        cell = edge * np.eye(3)
+        finder = NeighborList(cutoff=model.cutoff, full_list=False)
+        i, j, shifts = finder.compute(positions, cell, True, "ijS")
+        self.model = model
+        self.numbers = torch.full((1, n_atoms), 28)
+        self.positions = torch.tensor(positions[None], dtype=torch.float32, requires_grad=True)
+        self.pairs = torch.from_numpy(np.stack((i, j)).astype(np.int64))
+        # TorchANI's pair vector is x_i - x_j + shift
+        self.shifts = torch.tensor(-(shifts @ cell), dtype=torch.float32)
+
+    def __call__(self) -> tuple[float, np.ndarray]:
+        """Return eV and eV/Å."""
+        result = self.model.compute_from_external_neighbors(self.numbers, self.positions, self.pairs, self.shifts)
+        (gradient,) = torch.autograd.grad(result.energies.sum(), self.positions)
+        return float(result.energies.sum()) * HARTREE_TO_EV, -gradient[0].numpy() * HARTREE_TO_EV
