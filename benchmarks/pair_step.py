@@ -2,10 +2,10 @@
 
     python benchmarks/pair_step.py [--quick] [--output benchmarks/results/pair_step.json]
 
-Every round times each contender once, one after another, so that a machine that slows down slows all of them; figures are
+Every round times each contender once, one after another, so that a slower machine slows all; figures are
 medians over the rounds, and ratios are medians of the rounds' ratios. Contenders, per atom and step:
 
-- networks: the matrix products of the five networks, forward and input gradient, at this machine's sgemm rate: the limit
+- networks: the matrix products of the five networks, forward and input gradient: the limit
 - nnp: the pair style, energy and forces; with uq_energy and with uq_force on top at every step; on two ranks
 - TorchANI eager: the same model in Python, energy and forces, its pairs given
 - SNAP: of the same LAMMPS, with the same skin and rebuilds; on two ranks
