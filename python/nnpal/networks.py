@@ -90,14 +90,24 @@ def build_aev_computer(description: NetworkDescription) -> AEVComputer:
 
 
 def build_member(description: NetworkDescription, seed: int) -> ANINetworks:
-    """Return one ensemble member with random weights drawn from ``seed``; the global generator is left as it was."""
+    """Return one ensemble member, weights and biases uniform in ±1/√(inputs of the layer), torch's own default.
+
+    The numbers come from a generator of this call, so members can be built in several threads.
+    """
+    generator = torch.Generator().manual_seed(seed)
     n_features = build_aev_computer(description).out_dim
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    sizes = (n_features, *description.hidden, 1)
+    with torch.device("meta"):  # no numbers yet: torch would draw them from its global generator
         networks = {
-            symbol: AtomicNetwork((n_features, *description.hidden, 1), description.activation, bias=description.bias)
+            symbol: AtomicNetwork(sizes, description.activation, bias=description.bias)
             for symbol in description.symbols
         }
+    for network in networks.values():
+        network.to_empty(device="cpu")
+        for layer in [*network.layers, network.final_layer]:
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                torch.nn.init.uniform_(parameter, -bound, bound, generator=generator)
     return ANINetworks(networks)
 
 

@@ -17,7 +17,7 @@ from nnpal.demo import DemoSettings, run_demo
 from nnpal.demo.accuracy import Comparison
 from nnpal.demo.dynamics import LmpError, NVERun, run_lmp
 from nnpal.demo.files import aside
-from nnpal.demo.sampling_plan import plan
+from nnpal.demo.sampling_plan import has_its_phase, plan
 from nnpal.networks import NetworkDescription
 from nnpal.sampling import Schedule, eam_potential, label
 from nnpal.training import TrainingSettings
@@ -122,6 +122,16 @@ def test_training_and_held_out_configurations_share_nothing(demo):
             shift = a.get_scaled_positions() - b.get_scaled_positions()
             # atoms of independent trajectories, or 40 fs apart, differ by more than a thousandth
             assert np.abs(shift - np.round(shift)).max() > 1e-3
+
+
+def test_phases_are_told_apart_by_their_order(demo):
+    train = read(demo[0] / "train.extxyz", ":")
+    solid, liquid = ([frame for frame in train if frame.info["phase"] == p] for p in ("solid", "liquid"))
+    assert has_its_phase("solid", solid)
+    assert has_its_phase("liquid", liquid)
+    assert not has_its_phase("solid", liquid)
+    assert not has_its_phase("liquid", solid)
+    assert "did not stay one" not in demo[1]
 
 
 def test_lmp_errors_show_command_and_output(tmp_path):

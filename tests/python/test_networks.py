@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -56,6 +57,19 @@ def test_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
     pairs = list(zip(first.parameters(), again.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b, _ in pairs)
     assert not any(torch.equal(a, c) for a, _, c in pairs)
+    layer = first["Ni"].layers[0]
+    bound = layer.in_features**-0.5
+    assert 0.9 * bound < layer.weight.abs().max() <= bound  # the largest of a thousand uniform numbers
+
+
+def test_members_built_in_many_threads_are_those_of_one():
+    description = NetworkDescription(("Al",), hidden=(64, 64))
+    expected = [build_member(description, seed).state_dict() for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            members = pool.map(lambda seed: build_member(description, seed), range(8))
+            for member, weights in zip(members, expected, strict=True):
+                assert all(torch.equal(value, weights[name]) for name, value in member.state_dict().items())
 
 
 def test_model_in_hartree_is_the_mean_of_members_in_ev():

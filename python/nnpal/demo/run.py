@@ -113,8 +113,13 @@ def _sample(
     """Run all trajectories; the result is by role and phase."""
     frames: dict[tuple[str, str], list[Atoms]] = {}
     for trajectory in progress.track(trajectories, description="EAM trajectories"):
-        key = trajectory.role, trajectory.phase
-        frames.setdefault(key, []).extend(sampling_plan.run(trajectory, settings))
+        sampled = sampling_plan.run(trajectory, settings)
+        if not sampling_plan.has_its_phase(trajectory.phase, sampled):
+            progress.console.print(
+                f"Note: the {trajectory.phase} at {trajectory.temperature:g} K and {trajectory.pressure:g} GPa "
+                "did not stay one; its frames are used as they are."
+            )
+        frames.setdefault((trajectory.role, trajectory.phase), []).extend(sampled)
     return frames
 
 

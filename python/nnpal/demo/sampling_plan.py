@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, product
 from typing import Any
@@ -98,3 +98,11 @@ def run(trajectory: Trajectory, settings: DemoSettings) -> list[Atoms]:
         if trajectory.phase != "cluster":
             frame.info["fcc_order"] = fcc_order(frame, trajectory.size)
     return frames
+
+
+def has_its_phase(phase: str, frames: Sequence[Atoms]) -> bool:
+    """Say whether the mean order of a solid is above, or of a liquid below, half that of the perfect crystal."""
+    if phase == "cluster":
+        return True
+    order = sum(frame.info["fcc_order"] for frame in frames) / len(frames)
+    return (order > len(frames[0]) / 2) == (phase == "solid")

@@ -41,13 +41,13 @@ class DemoSettings:
     potential: str = "Al_mm.eam.fs"
     lattice_constant: float = 4.05
     repeat: int = 2
-    solid_temperatures: tuple[float, ...] = (300.0, 600.0, 900.0)
-    liquid_temperatures: tuple[float, ...] = (1000.0, 1500.0, 2000.0)
+    solid_temperatures: tuple[float, ...] = (300.0, 550.0, 800.0)
+    liquid_temperatures: tuple[float, ...] = (1250.0, 1600.0, 2000.0)
     pressures: tuple[float, ...] = (0.0, 5.0)
     solid_schedule: Schedule = field(default_factory=lambda: Schedule(n_frames=30))
     liquid_schedule: Schedule = field(default_factory=lambda: Schedule(n_frames=50))
-    held_out_solid_temperatures: tuple[float, ...] = (450.0, 750.0)
-    held_out_liquid_temperatures: tuple[float, ...] = (1250.0, 1750.0)
+    held_out_solid_temperatures: tuple[float, ...] = (425.0, 675.0)
+    held_out_liquid_temperatures: tuple[float, ...] = (1400.0, 1800.0)
     held_out_pressures: tuple[float, ...] = (0.0, 2.5)
     held_out_schedule: Schedule = field(default_factory=lambda: Schedule(n_frames=12))
     network: NetworkDescription = field(default_factory=lambda: NetworkDescription(("Al",)))
