@@ -14,8 +14,8 @@ from torchani_reference import ExportedModel
 
 # Four-point central difference with steps of 1e-4 (Å, or strain times some 5 Å). Rounding of a total of 1e4 eV adds
 # 1e4 * 2e-16 / 1e-4 = 2e-8. The truncation error h^4/30 is far below, but the cosine cutoff has a jump of
-# pi^2 / (2 r_c^2) = 0.2 to 0.4 / Å^2 in its second derivative: a pair that crosses it within a step adds up to 1e-5 eV/Å at
-# 1 eV a term. STEP is small enough that none does here.
+# pi^2 / (2 r_c^2) = 0.2 to 0.4 / Å^2 in its second derivative: a pair that crosses it within a step adds up to
+# 1e-5 eV/Å at 1 eV a term. STEP is small enough that none does here.
 STEP = 1e-4
 WEIGHTS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 TOLERANCE = 1e-6

@@ -1,0 +1,113 @@
+"""Models that cannot be exported: each refusal names the culprit, and no file is left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torchani.aev import AEVComputer, ANIAngular, ANIRadial, Radial
+from torchani.arch import ANI
+from torchani.nn import ANINetworks
+from torchani.potentials import RepulsionXTB
+from torchani.sae import SelfEnergy
+
+from ensembles import atomic_network, metal_aev_computer, one_element_ensemble, organic_ensemble
+from nnpal.export import export_ensemble, load_model
+
+
+class LinearRadial(Radial):
+    """A radial term that is not ANI's."""
+
+    tensors = ["scale"]  # noqa: RUF012 - as TorchANI declares it
+
+    def compute(self, distances: torch.Tensor) -> torch.Tensor:
+        return self.scale * distances
+
+
+def with_repulsion() -> ANI:
+    plain = organic_ensemble()
+    return ANI(
+        plain.symbols,
+        plain.aev_computer,
+        plain.neural_networks,
+        plain.energy_shifter,
+        potentials={"repulsion_xtb": RepulsionXTB(plain.symbols, cutoff=5.1)},
+    )
+
+
+def with_a_term_of_its_own() -> ANI:
+    standard = metal_aev_computer()
+    computer = AEVComputer(LinearRadial(cutoff=6.9, scale=[1.0]), standard.angular, num_species=1)
+    networks = ANINetworks({"Al": atomic_network((computer.out_dim, 8, 1), "gelu", scale=1.0)})
+    return ANI(("Al",), computer, networks, SelfEnergy(("Al",), [0.0]))
+
+
+def for_inference() -> ANI:
+    return organic_ensemble(activation="celu").to_infer_model()
+
+
+def switched_off() -> ANI:
+    model = one_element_ensemble()
+    model.set_enabled("nnp", False)
+    return model
+
+
+MODELS = {
+    "another potential": (with_repulsion, ValueError, r"potential 'repulsion_xtb' \(RepulsionXTB\).*set_enabled"),
+    "another radial term": (with_a_term_of_its_own, ValueError, "radial terms are LinearRadial, expected ANIRadial"),
+    "networks for inference": (for_inference, ValueError, r"networks are \w+, expected.*to_infer_model"),
+    "networks switched off": (switched_off, ValueError, r"set_enabled\('nnp', True\)"),
+    "no ANI model": (lambda: torch.nn.Linear(2, 1), TypeError, r"model is a Linear, expected torchani\.arch\.ANI"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_that_do_not_fit(name: str, tmp_path: Path) -> None:
+    build, kind, message = MODELS[name]
+    with pytest.raises(kind, match=message):
+        export_ensemble(build(), tmp_path / "model.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_potential_that_is_switched_off_is_no_obstacle(tmp_path: Path) -> None:
+    model = with_repulsion()
+    model.set_enabled("repulsion_xtb", False)
+    assert load_model(export_ensemble(model, tmp_path / "model.pt")).metadata.elements == ["H", "C", "N", "O"]
+
+
+ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
+    "kernel": ({"kernel": "fused"}, "kernel is 'fused'.*'torchani' only"),
+    "energy_unit": ({"energy_unit": "kcal/mol"}, "energy_unit is 'kcal/mol', expected one of.*hartree.*ev"),
+    "dtype": ({"dtype": torch.float16}, "dtype is torch.float16, expected torch.float32 or torch.float64"),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_out_of_range(name: str, tmp_path: Path) -> None:
+    arguments, message = ARGUMENTS[name]
+    with pytest.raises(ValueError, match=message):
+        export_ensemble(one_element_ensemble(), tmp_path / "model.pt", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"folder .*nowhere does not exist"):
+        export_ensemble(one_element_ensemble(), tmp_path / "nowhere" / "model.pt")
+
+
+def test_a_failed_export_leaves_the_old_file(tmp_path: Path) -> None:
+    path = export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="JSON"):
+        export_ensemble(one_element_ensemble(seed=1), path, provenance={"when": object()})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_standard_terms_are_what_the_message_says() -> None:
+    """The refusal of LinearRadial is not a refusal of everything."""
+    computer = metal_aev_computer()
+    assert type(computer.radial) is ANIRadial
+    assert type(computer.angular) is ANIAngular

@@ -1,0 +1,101 @@
+"""Neighbour graphs against ASE's neighbour list, and merging."""
+
+from __future__ import annotations
+
+import ase.neighborlist
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+
+from nnpal.graph import Graph, merge_graphs, neighbor_graph
+
+CUTOFF = 6.9
+
+
+def crystal(pbc: tuple[bool, bool, bool] = (True, True, True)) -> Atoms:
+    """Four atoms in a cell shorter than the cutoff, displaced and outside of it."""
+    atoms = bulk("Al", cubic=True)
+    atoms.rattle(0.1, seed=1)
+    atoms.positions += [9.0, -5.0, 2.0]
+    atoms.pbc = pbc
+    return atoms
+
+
+def sheared(atoms: Atoms) -> Atoms:
+    atoms = atoms.copy()
+    atoms.set_cell(atoms.cell[:] @ [[1.0, 0.3, -0.2], [0.0, 1.0, 0.4], [0.0, 0.0, 1.0]], scale_atoms=True)
+    return atoms
+
+
+CASES = {
+    "periodic": crystal(),
+    "triclinic": sheared(crystal()),
+    "slab": crystal((True, True, False)),
+    "wire": sheared(crystal((False, True, False))),
+    "cluster": crystal((False, False, False)),
+    "large cell": bulk("Al", cubic=True) * (4, 4, 4),
+}
+
+
+def graph_of(atoms: Atoms) -> Graph:
+    return neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, np.zeros(len(atoms)), CUTOFF)
+
+
+def edges(centre: np.ndarray, neighbour: np.ndarray, vectors: np.ndarray) -> set[tuple[float, ...]]:
+    """Edges as a set; vectors to 1e-6 Å, far above rounding and far below what tells images apart."""
+    return {(i, j, *np.round(v, 6) + 0.0) for i, j, v in zip(centre, neighbour, vectors, strict=True)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_same_edges_as_ase(name: str) -> None:
+    atoms = CASES[name]
+    graph = graph_of(atoms)
+    found = edges(*graph.edge_index.numpy(), graph.edge_vec.numpy())
+    expected = edges(*ase.neighborlist.neighbor_list("ijD", atoms, CUTOFF))
+    assert found == expected
+    assert len(found) == graph.edge_vec.shape[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sorted_by_centre_and_in_both_directions(name: str) -> None:
+    graph = graph_of(CASES[name])
+    centre, neighbour = graph.edge_index.numpy()
+    assert (np.diff(centre) >= 0).all()
+    vectors = graph.edge_vec.numpy()
+    assert edges(centre, neighbour, vectors) == edges(neighbour, centre, -vectors)
+
+
+def test_atoms_without_neighbours() -> None:
+    graph = neighbor_graph([[0.0, 0, 0], [50.0, 0, 0]], np.zeros((3, 3)), False, [0, 1], CUTOFF)
+    assert graph.n_local == 2
+    assert graph.edge_index.shape == (2, 0)
+    assert graph.edge_vec.shape == (0, 3)
+
+
+def test_merged_graph_is_the_frames_side_by_side() -> None:
+    graphs = [graph_of(CASES["triclinic"]), graph_of(CASES["cluster"]), graph_of(CASES["slab"])]
+    merged, frames = merge_graphs(graphs)
+    assert merged.n_local == len(merged.species) == 12
+    torch.testing.assert_close(frames, torch.tensor([0] * 4 + [1] * 4 + [2] * 4))
+    centre, neighbour = merged.edge_index
+    assert (centre.diff() >= 0).all()
+    assert (frames[centre] == frames[neighbour]).all()
+    for number, graph in enumerate(graphs):
+        own = frames[centre] == number
+        torch.testing.assert_close(merged.edge_index[:, own] - 4 * number, graph.edge_index)
+        torch.testing.assert_close(merged.edge_vec[own], graph.edge_vec)
+
+
+def test_refusals() -> None:
+    with pytest.raises(ValueError, match=r"position of atom 1 is .*nan"):
+        neighbor_graph([[0.0, 0, 0], [np.nan, 0, 0]], np.eye(3), False, [0, 0], CUTOFF)
+    with pytest.raises(ValueError, match=r"species \(3,\); expected"):
+        neighbor_graph(np.zeros((2, 3)), np.eye(3), False, [0, 0, 0], CUTOFF)
+    with pytest.raises(ValueError, match="graphs is empty"):
+        merge_graphs([])
+    whole = graph_of(CASES["cluster"])
+    part = Graph(whole.species, 2, whole.edge_index[:, :0], whole.edge_vec[:0])
+    with pytest.raises(ValueError, match="graph 1 has 4 atoms but 2 centres"):
+        merge_graphs([whole, part])

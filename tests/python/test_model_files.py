@@ -1,0 +1,154 @@
+"""Model files on disk: what they say of themselves, and damaged ones, which are refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ensembles import one_element_ensemble
+from nnpal.export import ModelFileError, export_ensemble, load_model, read_metadata
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_ensemble(
+        one_element_ensemble(hidden=(8, 4)),
+        tmp_path_factory.mktemp("file") / "al.nnp.pt",
+        dataset_hash="sha256:0123",
+        provenance={"epochs": 300, "splits": [1, 2, 3]},
+    )
+
+
+def test_what_a_file_says_of_itself(model_file: Path) -> None:
+    metadata = read_metadata(model_file)
+    assert metadata.elements == ["Al"]
+    assert metadata.cutoff == 6.9
+    assert (metadata.n_members, metadata.dtype, metadata.kernel, metadata.hops) == (3, "float32", "torchani", 1)
+    assert (metadata.energy_unit, metadata.length_unit) == ("eV", "angstrom")
+    assert metadata.dataset_hash == "sha256:0123"
+    assert metadata.provenance == {"epochs": 300, "splits": [1, 2, 3]}
+    assert set(metadata.versions) == {"nnpal", "torch", "torchani"}
+    assert len(metadata.reference.energies) == 3
+
+
+def foreign_torchscript() -> bytes:
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 1), torch.zeros(1, 3)), buffer)
+    return buffer.getvalue()
+
+
+def plain_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme.txt", "no model")
+    return buffer.getvalue()
+
+
+FOREIGN = {
+    "empty": (b"", "not a TorchScript archive"),
+    "text": (b"no model", "not a TorchScript archive"),
+    "plain zip": (plain_zip(), r"no nnpal model.*export_ensemble"),
+    "foreign TorchScript": (foreign_torchscript(), r"no nnpal model.*export_ensemble"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_files_of_others(name: str, tmp_path: Path) -> None:
+    content, message = FOREIGN[name]
+    path = tmp_path / "other.pt"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=rf"other\.pt: {message}"):
+        load_model(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"absent\.pt does not exist"):
+        load_model(tmp_path / "absent.pt")
+
+
+def test_arguments_out_of_range(model_file: Path) -> None:
+    with pytest.raises(ValueError, match=r"members is 4, but .* holds 3"):
+        load_model(model_file, members=4)
+    with pytest.raises(ValueError, match="members is 0"):
+        load_model(model_file, members=0)
+    with pytest.raises(ValueError, match=r"dtype is torch\.float16"):
+        load_model(model_file, dtype=torch.float16)
+
+
+def test_truncated(model_file: Path, tmp_path: Path) -> None:
+    content = model_file.read_bytes()
+    path = tmp_path / "short.pt"
+    for length in (1, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(ModelFileError, match=r"short\.pt"):
+            load_model(path)
+
+
+def record_bytes(content: bytes) -> np.ndarray:
+    """Return which bytes of an archive are content of its records, bool [n_bytes]: those have checksums."""
+    covered = np.zeros(len(content), dtype=bool)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for item in archive.infolist():
+            name_size, extra_size = struct.unpack_from("<HH", content, item.header_offset + 26)
+            start = item.header_offset + 30 + name_size + extra_size
+            covered[start : start + item.compress_size] = True
+    return covered
+
+
+def test_every_flipped_bit_of_a_record_is_found(model_file: Path, tmp_path: Path) -> None:
+    content = model_file.read_bytes()
+    path = tmp_path / "flipped.pt"
+    places = np.flatnonzero(record_bytes(content))
+    rng = np.random.default_rng(9)
+    for place in rng.choice(places, 60, replace=False):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=r"flipped\.pt"):
+            load_model(path)
+
+
+def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], Any]) -> Path:
+    """Write a model again with another nnpal.json."""
+    metadata = asdict(read_metadata(source))
+    edit(metadata)
+    module = torch.jit.load(str(source))
+    torch.jit.save(module, str(target), _extra_files={"nnpal.json": json.dumps(metadata)})
+    return target
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "newer format": (lambda m: m.update(format_version=2), "format version is 2.*newer nnpal"),
+    "another format": (lambda m: m.update(format="x"), "format 'x', expected 'nnpal-model'"),
+    "another unit": (lambda m: m.update(energy_unit="hartree"), "energy_unit 'hartree', expected 'eV'"),
+    "message passing": (lambda m: m.update(hops=3), "3 hops"),
+    "wrong dtype": (lambda m: m.update(dtype="float16"), "dtype 'float16', expected float32 or float64"),
+    "no cutoff": (lambda m: m.pop("cutoff"), "no key 'cutoff'"),
+    "no provenance": (lambda m: m.pop("provenance"), "no key 'provenance'"),
+    "no reference": (lambda m: m.pop("reference"), "lacks the reference configuration"),
+    "half a reference": (lambda m: m["reference"].pop("gradient"), "no key 'gradient'"),
+    "another energy": (lambda m: m["reference"]["energies"][0].reverse(), "self-check fails, energies"),
+    "another gradient": (lambda m: m["reference"]["gradient"].reverse(), "self-check fails, gradients"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edited_metadata(name: str, model_file: Path, tmp_path: Path) -> None:
+    edit, message = EDITS[name]
+    path = resaved(model_file, tmp_path / "edited.pt", edit)
+    with pytest.raises(ModelFileError, match=rf"edited\.pt: .*{message}"):
+        load_model(path)
+
+
+def test_resaved_without_an_edit_loads(model_file: Path, tmp_path: Path) -> None:
+    assert load_model(resaved(model_file, tmp_path / "same.pt", lambda m: None)).metadata.n_members == 3
