@@ -33,6 +33,18 @@ std::string joined(const std::vector<std::string> &words)
   return text;
 }
 
+nnpal::ModelOptions model_options(const nnpal::Settings &settings, int rank_on_node)
+{
+  using Precision = nnpal::ModelOptions::Precision;
+  nnpal::ModelOptions options;
+  options.device = nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), rank_on_node);
+  if (settings.precision == "single") options.precision = Precision::kSingle;
+  if (settings.precision == "double") options.precision = Precision::kDouble;
+  options.n_members = settings.n_members;
+  options.n_threads = settings.n_threads;
+  return options;
+}
+
 }    // namespace
 
 PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNNPState>())
@@ -104,6 +116,7 @@ void PairNNP::load_model(bool missing_file_is_fatal)
   }
   state_->fingerprint = fmt::format("{:08x}-{}", nnpal::crc32(bytes.data(), bytes.size()), bytes.size());
 
+  const int rank_on_node = nnpal::rank_on_node(world);
   std::string complaint;
   try {
     bool is_ours = false;
@@ -113,14 +126,7 @@ void PairNNP::load_model(bool missing_file_is_fatal)
           "it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
           "nnpal.export.export_ensemble");
     nnpal::Metadata metadata = nnpal::parse_metadata(json);
-    nnpal::ModelOptions options;
-    options.device =
-        nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), nnpal::rank_on_node(world));
-    options.precision = settings.precision == "double"   ? nnpal::ModelOptions::Precision::kDouble
-                        : settings.precision == "single" ? nnpal::ModelOptions::Precision::kSingle
-                                                         : nnpal::ModelOptions::Precision::kOfFile;
-    options.n_members = settings.n_members;
-    options.n_threads = settings.n_threads;
+    const nnpal::ModelOptions options = model_options(settings, rank_on_node);
     if (settings.n_members > metadata.n_members)
       throw std::invalid_argument(
           fmt::format("members is {}, but the file holds {}", settings.n_members, metadata.n_members));
