@@ -56,6 +56,21 @@ def test_values_belong_to_the_dumped_frame(lmp: Lmp, al_model: ExportedModel) ->
         assert_belongs(al_model, system, frame)
 
 
+def test_asking_does_not_change_the_trajectory(lmp: Lmp, al_model: ExportedModel) -> None:
+    """Bit for bit, in single precision, where another order of operations would show."""
+    _, script = hot_al(lmp, al_model)
+    script = script.replace("precision double", "precision single")
+    assert "precision single" in script
+    dump = f"dump t all custom 20 t.dump id x y z fx fy fz\ndump_modify t sort id format float {FULL_DIGITS}\n"
+    questions = "fix uq all pair 1 nnp uq_energy 1 uq_force 1\ncompute c all pair nnp\nthermo_style custom step c_c[4]\n"
+    ends = []
+    for asked in ("", questions):
+        run = lmp(script + asked + "thermo 1\nfix n all nve\n" + dump + "run 20 post no\n")
+        ends.append(run.dump("t.dump")[-1])
+    for name in ("x", "y", "z", "fx", "fy", "fz"):
+        np.testing.assert_array_equal(ends[1][name], ends[0][name], err_msg=name)
+
+
 def test_rerun_reproduces_the_run(lmp: Lmp, al_model: ExportedModel) -> None:
     system, script = hot_al(lmp, al_model)
     every_fifth = MEASURE.replace("thermo 1\n", "thermo 5\n").replace("custom 1 all", "custom 5 all")
