@@ -6,10 +6,8 @@ import io
 import json
 import pickle
 import re
-import struct
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from broken_files import foreign_torchscript, plain_zip, record_bytes
 from lmp_runner import Lmp
 from lmp_systems import fcc
 from torchani_reference import ExportedModel
@@ -28,19 +27,6 @@ DRIVER = Path(__file__).parents[1] / "lammps_driver.py"
 def script_with(lmp: Lmp, model: Path) -> str:
     fcc("Al", 4.05, 2).write(lmp.folder / "data")
     return f"units metal\nread_data data\npair_style nnp {model}\npair_coeff * * Al\nrun 0\n"
-
-
-def plain_zip() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("readme.txt", "no model")
-    return buffer.getvalue()
-
-
-def foreign_torchscript() -> bytes:
-    buffer = io.BytesIO()
-    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 1), torch.zeros(1, 3)), buffer)
-    return buffer.getvalue()
 
 
 def state_dict() -> bytes:
@@ -161,17 +147,6 @@ def flip_bit(content: bytes, bit: int) -> bytes:
     damaged = bytearray(content)
     damaged[bit // 8] ^= 1 << (bit % 8)
     return bytes(damaged)
-
-
-def record_bytes(content: bytes) -> np.ndarray:
-    """Return which bytes of an archive are content of its records, bool [n_bytes]: those have checksums."""
-    covered = np.zeros(len(content), dtype=bool)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for item in archive.infolist():
-            name_size, extra_size = struct.unpack_from("<HH", content, item.header_offset + 26)
-            start = item.header_offset + 30 + name_size + extra_size
-            covered[start : start + item.compress_size] = True
-    return covered
 
 
 def test_truncated_and_flipped_archives(tmp_path: Path, al_model: ExportedModel) -> None:

@@ -62,7 +62,9 @@ def test_asking_does_not_change_the_trajectory(lmp: Lmp, al_model: ExportedModel
     script = script.replace("precision double", "precision single")
     assert "precision single" in script
     dump = f"dump t all custom 20 t.dump id x y z fx fy fz\ndump_modify t sort id format float {FULL_DIGITS}\n"
-    questions = "fix uq all pair 1 nnp uq_energy 1 uq_force 1\ncompute c all pair nnp\nthermo_style custom step c_c[4]\n"
+    questions = (
+        "fix uq all pair 1 nnp uq_energy 1 uq_force 1\ncompute c all pair nnp\nthermo_style custom step c_c[4]\n"
+    )
     ends = []
     for asked in ("", questions):
         run = lmp(script + asked + "thermo 1\nfix n all nve\n" + dump + "run 20 post no\n")

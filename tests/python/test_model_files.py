@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import struct
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from broken_files import foreign_torchscript, plain_zip, record_bytes
 from ensembles import one_element_ensemble
 from nnpal.export import ModelFileError, export_ensemble, load_model, read_metadata
 
@@ -39,19 +37,6 @@ def test_what_a_file_says_of_itself(model_file: Path) -> None:
     assert metadata.provenance == {"epochs": 300, "splits": [1, 2, 3]}
     assert set(metadata.versions) == {"nnpal", "torch", "torchani"}
     assert len(metadata.reference.energies) == 3
-
-
-def foreign_torchscript() -> bytes:
-    buffer = io.BytesIO()
-    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 1), torch.zeros(1, 3)), buffer)
-    return buffer.getvalue()
-
-
-def plain_zip() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("readme.txt", "no model")
-    return buffer.getvalue()
 
 
 FOREIGN = {
@@ -92,17 +77,6 @@ def test_truncated(model_file: Path, tmp_path: Path) -> None:
         path.write_bytes(content[:length])
         with pytest.raises(ModelFileError, match=r"short\.pt"):
             load_model(path)
-
-
-def record_bytes(content: bytes) -> np.ndarray:
-    """Return which bytes of an archive are content of its records, bool [n_bytes]: those have checksums."""
-    covered = np.zeros(len(content), dtype=bool)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for item in archive.infolist():
-            name_size, extra_size = struct.unpack_from("<HH", content, item.header_offset + 26)
-            start = item.header_offset + 30 + name_size + extra_size
-            covered[start : start + item.compress_size] = True
-    return covered
 
 
 def test_every_flipped_bit_of_a_record_is_found(model_file: Path, tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""Files that are no model files, and where the bytes of one lie."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+
+import numpy as np
+import torch
+
+
+def plain_zip() -> bytes:
+    """Return a zip archive that torch did not write."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme.txt", "no model")
+    return buffer.getvalue()
+
+
+def foreign_torchscript() -> bytes:
+    """Return a TorchScript archive that nnpal did not write."""
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 1), torch.zeros(1, 3)), buffer)
+    return buffer.getvalue()
+
+
+def record_bytes(content: bytes) -> np.ndarray:
+    """Return which bytes of an archive are content of its records, bool [n_bytes]: those have checksums."""
+    covered = np.zeros(len(content), dtype=bool)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for item in archive.infolist():
+            name_size, extra_size = struct.unpack_from("<HH", content, item.header_offset + 26)
+            start = item.header_offset + 30 + name_size + extra_size
+            covered[start : start + item.compress_size] = True
+    return covered
