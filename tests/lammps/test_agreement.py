@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lmp_runner import Lmp
-from lmp_single_point import SinglePoint, single_point
+from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp
+from lmp_single_point import SinglePoint, header, single_point
 from lmp_systems import System, fcc, random_hcno, tilted
 from torchani_reference import ExportedModel, Reference, evaluate
 
@@ -90,6 +90,28 @@ def test_members_uses_the_first_members(lmp: Lmp, al_model: ExportedModel) -> No
     system = fcc("Al", 4.05, 2)
     point = single_point(lmp, al_model, system, options="members 2 precision double")
     assert_agree(point, evaluate(al_model.model, system, members=2), relative=DOUBLE)
+
+
+def test_one_member_alone(lmp: Lmp, al_model: ExportedModel) -> None:
+    """It has energies and forces, and no spread: not zeros, but NaN and an error."""
+    system = fcc("Al", 4.05, 2)
+    system.write(lmp.folder / "data")
+    script = header(al_model, system, options="members 1 precision double")
+    run = lmp(
+        script
+        + f"""compute c all pair nnp
+thermo_style custom step pe c_c[*]
+{THERMO_FORMAT}
+dump d all custom 1 one.dump id fx fy fz
+dump_modify d sort id format float {FULL_DIGITS}
+run 0 post no
+"""
+    )
+    expected = evaluate(al_model.model, system, members=1)
+    np.testing.assert_allclose(run.last("PotEng"), expected.energy, atol=len(system.types) * DOUBLE, rtol=0)
+    np.testing.assert_allclose(run.dump("one.dump")[0].forces, expected.forces, atol=DOUBLE, rtol=0)
+    assert all(np.isnan(run.last(f"c_c[{k}]")) for k in range(1, 5))
+    lmp.expect_error(script + "fix uq all pair 1 nnp uq_energy 1\nrun 0\n", "needs at least 2 members")
 
 
 def test_element_order_of_the_script_is_free(lmp: Lmp, hcno_model: ExportedModel) -> None:

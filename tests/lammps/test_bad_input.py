@@ -191,9 +191,10 @@ def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(lmp: Lmp, al_mod
         f"pair_style nnp {al_model.path}",
         before_run="fix uq all pair 1 nnp uq_energy 0 uq_force 0",
     )
-    run = run_lmp(script, lmp.folder)
-    assert run.returncode != 0
-    assert "Fix pair cannot extract property uq_energy from pair style" in run.text
+    for n_ranks in (1, 2):
+        run = run_lmp(script, lmp.folder, n_ranks=n_ranks, timeout=60)
+        assert run.returncode != 0
+        assert "Fix pair cannot extract property uq_energy from pair style" in run.text
 
 
 def test_the_style_still_works_after_all_this(lmp: Lmp, al_model: ExportedModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 
 import numpy as np
@@ -135,6 +136,34 @@ thermo 5
         assert_belongs(al_model, system, frame)
 
 
+@pytest.mark.mpi
+@pytest.mark.parametrize("n_ranks", [1, 2])
+def test_values_follow_moves_and_line_searches_on_one_step(lmp: Lmp, al_model: ExportedModel, n_ranks: int) -> None:
+    """fix pair reads once a step by itself; a second run on the step, or a minimiser, evaluates again."""
+    system, script = hot_al(lmp, al_model)
+    keep = (f"write_dump all custom {{}}.dump id type x y z f_uq[*] modify sort id format float {FULL_DIGITS}\n").format
+    names = ("start", "moved", "cg", "fire")
+    run = lmp(
+        script
+        + "fix uq all pair 1 nnp uq_energy 1 uq_force 1\nrun 0 post no\n"
+        + keep("start")
+        + "displace_atoms all random 0.1 0.1 0.1 4711\nrun 0 post no\n"
+        + keep("moved")
+        + "min_style cg\nminimize 0.0 0.0 5 50\n"
+        + keep("cg")
+        + "min_style fire\nminimize 0.0 0.0 5 50\n"
+        + keep("fire"),
+        n_ranks=n_ranks,
+    )
+    frames = [run.dump(f"{name}.dump")[0] for name in names]
+    assert frames[0].step == frames[1].step
+    for before, frame in itertools.pairwise(frames):
+        # A stale value would be seen.
+        assert np.abs(before["f_uq[2]"] - frame["f_uq[2]"]).max() > 100 * ROUNDING
+    for frame in frames:
+        assert_belongs(al_model, system, frame)
+
+
 @pytest.mark.parametrize("column", [1, 4])
 def test_fix_halt_stops_on_the_maximum(lmp: Lmp, al_model: ExportedModel, column: int) -> None:
     """fix halt sees the value of the very step, on every rank, and the run ends cleanly."""
@@ -218,27 +247,6 @@ run 12 post no
         steps = int(row[0]) - np.array([4, 2, 0])
         means = [table[f"c_c[{k}]"][steps].mean() for k in range(1, 5)]
         np.testing.assert_allclose(row[1:], means, rtol=1e-5)  # the file keeps 6 digits
-
-
-def test_uncertainty_does_not_change_the_trajectory(lmp: Lmp, al_model: ExportedModel) -> None:
-    """Asking for it reads the run and never steers it: the same bits."""
-    _, script = hot_al(lmp, al_model)
-    finals = []
-    for ask in ("", "fix uq all pair 1 nnp uq_energy 1 uq_force 1\ncompute c all pair nnp\n"):
-        thermo = "thermo_style custom step c_c[4]\nthermo 1\n" if ask else ""
-        run = lmp(
-            script
-            + ask
-            + thermo
-            + f"""fix n all nve
-dump d all custom 20 end.dump id x y z fx fy fz
-dump_modify d sort id format float {FULL_DIGITS}
-run 20 post no
-"""
-        )
-        finals.append(run.dump("end.dump")[-1])
-    for name in ("x", "y", "z", "fx", "fy", "fz"):
-        np.testing.assert_array_equal(finals[1][name], finals[0][name])
 
 
 def test_one_field_alone(lmp: Lmp, al_model: ExportedModel) -> None:
