@@ -37,8 +37,9 @@ STEPS = {108: 200, 864: 40, 4000: 10}
 SECONDS_IN_TORCH = 2.0
 LIMIT = "networks at the sgemm rate"
 PAIR_STYLE = "nnp"
-# float32 sums over 1e3 edges of an atom in another order: 1e-5 of the largest
-AGREEMENT = 1e-5
+# Of the largest force and of the energy per atom. TorchANI takes float32 positions, which keep 2e-6 Å at 35 Å; a
+# Gaussian with eta = 20 / Å^2 makes some 2e-5 of it.
+AGREEMENT = 1e-4
 
 
 def contenders(model: Path, ensemble: torch.nn.Module, n_atoms: int, folder: Path) -> dict[str, Callable[[], float]]:
@@ -74,9 +75,12 @@ def check_agreement(model: Path, ensemble: torch.nn.Module, n_atoms: int, folder
         "energy_ev_per_atom": abs(energy - expected_energy) / n_atoms,
         "force_ev_per_angstrom": float(np.abs(forces - expected_forces).max()),
     }
-    largest_force = float(np.abs(expected_forces).max())
-    if differences["force_ev_per_angstrom"] > AGREEMENT * max(1.0, largest_force):
-        raise RuntimeError(f"pair_style nnp and TorchANI disagree at {n_atoms} atoms: {differences}")
+    allowed = {
+        "energy_ev_per_atom": AGREEMENT * abs(expected_energy) / n_atoms,
+        "force_ev_per_angstrom": AGREEMENT * float(np.abs(expected_forces).max()),
+    }
+    if any(not differences[name] <= allowed[name] for name in allowed):
+        raise RuntimeError(f"pair_style nnp and TorchANI disagree at {n_atoms} atoms: {differences}, allowed {allowed}")
     return differences
 
 

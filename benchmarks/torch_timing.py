@@ -74,5 +74,6 @@ class TorchANI:
     def __call__(self) -> tuple[float, np.ndarray]:
         """Return eV and eV/Å."""
         result = self.model.compute_from_external_neighbors(self.numbers, self.positions, self.pairs, self.shifts)
-        (gradient,) = torch.autograd.grad(result.energies.sum(), self.positions)
-        return float(result.energies.sum()) * HARTREE_TO_EV, -gradient[0].numpy() * HARTREE_TO_EV
+        energy = result.energies.sum()
+        (gradient,) = torch.autograd.grad(energy, self.positions)
+        return energy.item() * HARTREE_TO_EV, -gradient[0].numpy() * HARTREE_TO_EV
