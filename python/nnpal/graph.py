@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from vesin import NeighborList
+
+_LARGEST_SPREAD = 1e4  # Å; from 1e5 Å on vesin takes minutes, from 1e6 Å it divides by zero
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def neighbor_graph(
         cutoff: Å.
 
     Raises:
-        ValueError: a position is not finite, or shapes do not fit.
+        ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
+            farther apart along a direction without periodicity than the search can span, or shapes do not fit.
     """
     points = np.ascontiguousarray(positions, dtype=np.float64)
     elements = torch.as_tensor(np.asarray(species, dtype=np.int64))
@@ -62,12 +65,27 @@ def neighbor_graph(
         atom = int(np.argwhere(~np.isfinite(points))[0, 0])
         raise ValueError(f"position of atom {atom} is {points[atom]}; expected finite numbers in Å")
     periodic = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+    box = np.asarray(cell, dtype=np.float64)
+    _require_searchable(points, box, periodic)
     finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    centre, neighbour, vectors = finder.compute(
-        points, np.asarray(cell, dtype=np.float64), list(map(bool, periodic)), "ijD"
-    )
+    centre, neighbour, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD")
     edge_index = torch.from_numpy(np.stack((centre, neighbour)).astype(np.int64))
     return Graph(elements, len(points), edge_index, torch.from_numpy(np.array(vectors)))
+
+
+def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
+    """Refuse what ends the whole process inside vesin 0.6 (a division by zero) or takes it minutes."""
+    if box.shape != (3, 3) or not np.isfinite(box).all():
+        raise ValueError(f"cell is {box.tolist()}; expected three rows of three finite numbers in Å")
+    repeats = box[periodic]
+    if np.linalg.matrix_rank(repeats) < len(repeats):
+        raise ValueError(f"cell is {box.tolist()}; expected periodic vectors that span a cell, or pbc=False")
+    free = points - points @ np.linalg.pinv(repeats) @ repeats
+    if len(free) and not periodic.all() and (spread := np.ptp(free, axis=0)).max() > _LARGEST_SPREAD:
+        raise ValueError(
+            f"positions spread over {spread.max():.3g} Å along a direction without periodicity; expected at most "
+            f"{_LARGEST_SPREAD:g} Å; has an atom flown away?"
+        )
 
 
 def merge_graphs(graphs: Sequence[Graph]) -> tuple[Graph, Tensor]:

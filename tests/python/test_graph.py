@@ -93,9 +93,38 @@ def test_refusals() -> None:
         neighbor_graph([[0.0, 0, 0], [np.nan, 0, 0]], np.eye(3), False, [0, 0], CUTOFF)
     with pytest.raises(ValueError, match=r"species \(3,\); expected"):
         neighbor_graph(np.zeros((2, 3)), np.eye(3), False, [0, 0, 0], CUTOFF)
+    with pytest.raises(ValueError, match=r"position of atom 0 is .*inf"):
+        neighbor_graph([[0.0, np.inf, 0]], np.eye(3), False, [0], CUTOFF)
     with pytest.raises(ValueError, match="graphs is empty"):
         merge_graphs([])
     whole = graph_of(CASES["cluster"])
     part = Graph(whole.species, 2, whole.edge_index[:, :0], whole.edge_vec[:0])
     with pytest.raises(ValueError, match="graph 1 has 4 atoms but 2 centres"):
         merge_graphs([whole, part])
+
+
+CELLS = {
+    "nan": (np.full((3, 3), np.nan), True, r"cell is \[\[nan.*three finite numbers"),
+    "infinite": (np.diag([5.0, 5.0, np.inf]), False, "cell is .*inf.*three finite numbers"),
+    "three lengths": (np.array([5.0, 5.0, 5.0]), True, r"cell is \[5\.0, 5\.0, 5\.0\]; expected three rows"),
+    "flat": (np.diag([5.0, 5.0, 0.0]), True, "expected periodic vectors that span a cell, or pbc=False"),
+    "parallel": (np.array([[5.0, 0, 0], [10.0, 0, 0], [0, 0, 0]]), (True, True, False), "that span a cell"),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_cells_that_end_the_process_inside_the_search(name: str) -> None:
+    cell, pbc, message = CELLS[name]
+    with pytest.raises(ValueError, match=message):
+        neighbor_graph(np.zeros((1, 3)), cell, pbc, [0], CUTOFF)
+
+
+def test_an_atom_that_has_flown_away() -> None:
+    """Along a periodic direction it is wrapped back; along another it ends the process inside the search."""
+    cell, along, across = np.diag([9.0, 9.0, 0.0]), [9e6, 0.0, 0.0], [0.0, 0.0, 1e6]
+    for pbc, place in ((False, along), (False, across), ((True, True, False), across)):
+        with pytest.raises(ValueError, match=r"positions spread over (9|1)e\+06 Å.*at most 10000 Å"):
+            neighbor_graph([place, [0, 0, 0]], cell, pbc, [0, 0], 5.0)
+    wrapped = neighbor_graph([along, [2.0, 0, 0]], cell, (True, True, False), [0, 0], 5.0)
+    # 9e6 Å is 1e6 cells, and float64 resolves 2e-9 Å there
+    np.testing.assert_allclose(wrapped.edge_vec[0], [2.0, 0, 0], atol=1e-8)
