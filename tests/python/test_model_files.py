@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import torch
 
 from broken_files import foreign_torchscript, plain_zip, record_bytes
 from ensembles import one_element_ensemble
-from nnpal.export import ModelFileError, export_ensemble, load_model, read_metadata
+from nnpal.export import Metadata, ModelFileError, export_ensemble, load_model, read_metadata
+from nnpal.export.metadata import ReferenceConfiguration
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_arguments_out_of_range(model_file: Path) -> None:
 def test_truncated(model_file: Path, tmp_path: Path) -> None:
     content = model_file.read_bytes()
     path = tmp_path / "short.pt"
-    for length in (1, 100, len(content) // 2, len(content) - 1):
+    for length in (0, 1, 100, *(len(content) * k // 8 for k in range(1, 8)), len(content) - 22, len(content) - 1):
         path.write_bytes(content[:length])
         with pytest.raises(ModelFileError, match=r"short\.pt"):
             load_model(path)
@@ -92,6 +93,34 @@ def test_every_flipped_bit_of_a_record_is_found(model_file: Path, tmp_path: Path
             load_model(path)
 
 
+def test_a_flipped_bit_between_records_is_found_or_harmless(model_file: Path, tmp_path: Path) -> None:
+    """No checksum covers the archive's headers, names and padding; some of them, such as dates, nobody reads."""
+    content = model_file.read_bytes()
+    healthy = load_model(model_file)
+    expected = healthy.module.state_dict()
+    rng = np.random.default_rng(11)
+    places = rng.choice(np.flatnonzero(~record_bytes(content)), 120, replace=False)
+    bits = [(int(place), int(rng.integers(8))) for place in places]
+    entry = content.index(b"PK\x01\x02")  # of the first record in the archive's directory
+    bits += [(entry + 8, 0), (entry + 46, 7)]  # the flag "encrypted"; a record's name that is not UTF-8
+    path = tmp_path / "flipped.pt"
+    refused = 0
+    for place, bit in bits:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        try:
+            loaded = load_model(path)
+        except ModelFileError as error:
+            assert "flipped.pt" in str(error)  # noqa: PT017 - both outcomes are right
+            refused += 1
+        else:
+            assert loaded.metadata == healthy.metadata, (place, bit)
+            found = loaded.module.state_dict()
+            assert all(torch.equal(found[name], expected[name]) for name in expected), (place, bit)
+    assert 2 <= refused < len(bits)
+
+
 def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], Any]) -> Path:
     """Write a model again with another nnpal.json."""
     metadata = asdict(read_metadata(source))
@@ -101,16 +130,30 @@ def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], Any]) -
     return target
 
 
+NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "newer format": (lambda m: m.update(format_version=2), "format version is 2.*newer nnpal"),
     "another format": (lambda m: m.update(format="x"), "format 'x', expected 'nnpal-model'"),
     "another unit": (lambda m: m.update(energy_unit="hartree"), "energy_unit 'hartree', expected 'eV'"),
     "message passing": (lambda m: m.update(hops=3), "3 hops"),
     "wrong dtype": (lambda m: m.update(dtype="float16"), "dtype 'float16', expected float32 or float64"),
-    "no cutoff": (lambda m: m.pop("cutoff"), "no key 'cutoff'"),
-    "no provenance": (lambda m: m.pop("provenance"), "no key 'provenance'"),
-    "no reference": (lambda m: m.pop("reference"), "lacks the reference configuration"),
-    "half a reference": (lambda m: m["reference"].pop("gradient"), "no key 'gradient'"),
+    "no elements": (lambda m: m.update(elements=[]), r"says elements \[\], which cannot be"),
+    "elements of another model": (lambda m: m.update(elements=["Al", "Ni"]), r"self_energies .*\(1,\).*'Al', 'Ni'"),
+    "cutoff as text": (lambda m: m.update(cutoff="6.9"), "says cutoff '6.9', which cannot be"),
+    "negative cutoff": (lambda m: m.update(cutoff=-6.9), "says cutoff -6.9, which cannot be"),
+    "zero members": (lambda m: m.update(n_members=0), "says n_members 0, which cannot be"),
+    "too many members": (lambda m: m.update(n_members=5), NO_FIT),
+    "fewer members": (lambda m: m.update(n_members=2), NO_FIT),
+    "members less by one": (
+        lambda m: (m.update(n_members=2), m["reference"]["energies"].pop()),
+        r"self-check fails, energies .* have shape \(3, 8\), the recorded ones \(2, 8\)",
+    ),
+    "atom that is not there": (lambda m: m["reference"]["edge_index"][1].__setitem__(0, 99), NO_FIT),
+    "element that is not there": (lambda m: m["reference"]["species"].__setitem__(0, 1), NO_FIT),
+    "centre that is not there": (lambda m: m["reference"].update(n_local=99), NO_FIT),
+    "edges of two shapes": (lambda m: m["reference"]["edge_vec"].pop(), NO_FIT),
+    "words for numbers": (lambda m: m["reference"].update(gradient="none"), NO_FIT),
+    "reference as a list": (lambda m: m.update(reference=[]), "lacks the reference configuration"),
     "another energy": (lambda m: m["reference"]["energies"][0].reverse(), "self-check fails, energies"),
     "another gradient": (lambda m: m["reference"]["gradient"].reverse(), "self-check fails, gradients"),
 }
@@ -122,6 +165,28 @@ def test_edited_metadata(name: str, model_file: Path, tmp_path: Path) -> None:
     path = resaved(model_file, tmp_path / "edited.pt", edit)
     with pytest.raises(ModelFileError, match=rf"edited\.pt: .*{message}"):
         load_model(path)
+
+
+@pytest.mark.parametrize("key", [item.name for item in fields(Metadata)])
+def test_missing_key(key: str, model_file: Path, tmp_path: Path) -> None:
+    path = resaved(model_file, tmp_path / "gap.pt", lambda m: m.pop(key))
+    with pytest.raises(ModelFileError, match=rf"gap\.pt: .*(no key '{key}'|lacks the {key} configuration)"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("key", [item.name for item in fields(ReferenceConfiguration)])
+def test_missing_key_of_the_reference(key: str, model_file: Path, tmp_path: Path) -> None:
+    path = resaved(model_file, tmp_path / "gap.pt", lambda m: m["reference"].pop(key))
+    with pytest.raises(ModelFileError, match=rf"gap\.pt: .*no key '{key}'"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is no JSON"), ("[1]", "is no JSON object")])
+def test_metadata_that_is_no_object(text: str, message: str, model_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.pt"
+    torch.jit.save(torch.jit.load(str(model_file)), str(path), _extra_files={"nnpal.json": text})
+    with pytest.raises(ModelFileError, match=message):
+        read_metadata(path)
 
 
 def test_resaved_without_an_edit_loads(model_file: Path, tmp_path: Path) -> None:

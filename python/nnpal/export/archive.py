@@ -69,7 +69,8 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
                     f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export.export_ensemble"
                 )
             text = archive.read(records[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    # zipfile's own: UnicodeDecodeError for a record's name, RuntimeError for a flag that says encrypted.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, UnicodeDecodeError) as error:
         raise ModelFileError(f"{name}: not a TorchScript archive, or truncated or damaged ({error})") from error
     return parse_metadata(text, name)
 
@@ -106,6 +107,11 @@ def load_model(
     except RuntimeError as error:
         raise ModelFileError(f"{name}: torch cannot load it ({str(error).splitlines()[0]})") from error
     self_energies = module.self_energies.clone()
+    if self_energies.dtype != torch.float64 or self_energies.shape != (len(metadata.elements),):
+        raise ModelFileError(
+            f"{name}: its self_energies are {self_energies.dtype} of shape {tuple(self_energies.shape)}, "
+            f"expected one float64 for each of {metadata.elements}"
+        )
     module = module.to(device=device, dtype=chosen)
     check_reference(module, metadata, chosen, device, name)
     if members is not None:

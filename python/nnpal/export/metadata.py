@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 FORMAT = "nnpal-model"
 FORMAT_VERSION = 1
 RECORD = "nnpal.json"
@@ -93,10 +95,13 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         raise ModelFileError(f"{path}: its {RECORD} is no JSON ({error}); {_CURE}") from error
     if not isinstance(values, dict):
         raise ModelFileError(f"{path}: its {RECORD} is no JSON object; {_CURE}")
+    missing = [key for key in (*_FIXED, "format_version") if key not in values]
+    if missing:
+        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {_CURE}")
     for key, expected in _FIXED.items():
-        if values.get(key) != expected:
-            raise ModelFileError(f"{path}: its {RECORD} says {key} {values.get(key)!r}, expected {expected!r}; {_CURE}")
-    version = values.get("format_version")
+        if values[key] != expected:
+            raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, expected {expected!r}; {_CURE}")
+    version = values["format_version"]
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ModelFileError(
             f"{path}: its format version is {version!r}, this nnpal reads up to {FORMAT_VERSION}; install a newer nnpal"
@@ -109,7 +114,44 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         raise ModelFileError(
             f"{path}: its {RECORD} says dtype {metadata.dtype!r}, expected float32 or float64; {_CURE}"
         )
+    for key, usable in (
+        ("elements", _are_symbols(metadata.elements)),
+        ("cutoff", isinstance(metadata.cutoff, int | float) and 0 < metadata.cutoff < float("inf")),
+        ("n_members", isinstance(metadata.n_members, int) and metadata.n_members >= 1),
+    ):
+        if not usable:
+            raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {_CURE}")
+    if not _fits(metadata.reference, metadata.n_members, len(metadata.elements)):
+        raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {_CURE}")
     return metadata
+
+
+def _are_symbols(elements: Any) -> bool:
+    return isinstance(elements, list) and bool(elements) and all(isinstance(symbol, str) for symbol in elements)
+
+
+def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int) -> bool:
+    """Return whether the arrays have the shapes of :class:`ReferenceConfiguration` and the indices exist."""
+    try:
+        species = np.asarray(reference.species, dtype=np.int64)
+        edge_index = np.asarray(reference.edge_index, dtype=np.int64)
+        edge_vec, energies, gradient = (
+            np.asarray(rows, dtype=np.float64) for rows in (reference.edge_vec, reference.energies, reference.gradient)
+        )
+    except (TypeError, ValueError, OverflowError):  # ragged, or no numbers
+        return False
+    n_local, n_edges = reference.n_local, edge_index.shape[-1] if edge_index.ndim else 0
+    return (
+        isinstance(n_local, int)
+        and species.ndim == 1
+        and 1 <= n_local <= len(species)
+        and edge_index.shape == (2, n_edges)
+        and n_edges > 0
+        and edge_vec.shape == gradient.shape == (n_edges, 3)
+        and energies.shape == (n_members, n_local)
+        and bool((species >= 0).all() and (species < n_elements).all())
+        and bool((edge_index >= 0).all() and (edge_index[0] < n_local).all() and (edge_index[1] < len(species)).all())
+    )
 
 
 def _build(kind: type[Any], values: Any, path: str) -> Any:

@@ -24,6 +24,9 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
         module: an exported model before scripting; it is not changed.
         n_elements: number of its elements.
         cutoff: its radial cutoff, Å.
+
+    Raises:
+        ValueError: an answer is not finite.
     """
     n_atoms = max(8, 2 * n_elements)
     side = round((n_atoms - 0.5) ** (1 / 3) + 0.5)
@@ -43,6 +46,11 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
     species = torch.arange(n_atoms) % n_elements
     edge_index = torch.stack((centre, neighbour))
     energies, gradient = energies_and_gradient(copy.deepcopy(module).double(), species, n_atoms, edge_index, edge_vec)
+    if not (energies.isfinite().all() and gradient.isfinite().all()):
+        raise ValueError(
+            f"model gives energies or gradients that are not finite on a cluster with atoms {spacing} Å apart; "
+            "expected finite ones; its weights hold nan or inf, or its training diverged"
+        )
     return ReferenceConfiguration(
         species=species.tolist(),
         n_local=n_atoms,
@@ -82,6 +90,11 @@ def check_reference(module: torch.nn.Module, metadata: Metadata, dtype: torch.dt
         ("gradients", gradient, reference.gradient),
     ):
         expected = torch.tensor(recorded, dtype=torch.float64)
+        if found.shape != expected.shape:
+            raise ModelFileError(
+                f"{path}: self-check fails, {name} of its reference configuration have shape {tuple(found.shape)}, "
+                f"the recorded ones {tuple(expected.shape)}; export the model again"
+            )
         error = (found.cpu().double() - expected).abs().max()
         if not error <= _TOLERANCE[dtype] * expected.abs().max():
             raise ModelFileError(
