@@ -44,6 +44,32 @@ def with_a_term_of_its_own() -> ANI:
     return ANI(("Al",), computer, networks, SelfEnergy(("Al",), [0.0]))
 
 
+class OtherAngular(ANIAngular):
+    """Not ANI's own, though it looks so."""
+
+
+def with_another_angular_term() -> ANI:
+    model = one_element_ensemble()
+    standard = model.aev_computer
+    angular = OtherAngular(12.5, 14.1, [0.8], [0.4], 3.5)
+    computer = AEVComputer(standard.radial, angular, num_species=1)
+    return ANI(("Al",), computer, model.neural_networks, SelfEnergy(("Al",), [0.0]))
+
+
+def with_nan() -> ANI:
+    """What a diverged training leaves."""
+    model = one_element_ensemble()
+    with torch.no_grad():
+        model.neural_networks.members[1].atomics["Al"].layers[0].weight[0, 0] = torch.nan
+    return model
+
+
+def without_active_members() -> ANI:
+    model = one_element_ensemble()
+    model.set_active_members([])
+    return model
+
+
 def for_inference() -> ANI:
     return organic_ensemble(activation="celu").to_infer_model()
 
@@ -57,6 +83,9 @@ def switched_off() -> ANI:
 MODELS = {
     "another potential": (with_repulsion, ValueError, r"potential 'repulsion_xtb' \(RepulsionXTB\).*set_enabled"),
     "another radial term": (with_a_term_of_its_own, ValueError, "radial terms are LinearRadial, expected ANIRadial"),
+    "another angular term": (with_another_angular_term, ValueError, "angular terms are OtherAngular, expected ANIAng"),
+    "nan among the weights": (with_nan, ValueError, "not finite on a cluster.*weights hold nan"),
+    "no active members": (without_active_members, ValueError, r"no active members.*set_active_members"),
     "networks for inference": (for_inference, ValueError, r"networks are \w+, expected.*to_infer_model"),
     "networks switched off": (switched_off, ValueError, r"set_enabled\('nnp', True\)"),
     "no ANI model": (lambda: torch.nn.Linear(2, 1), TypeError, r"model is a Linear, expected torchani\.arch\.ANI"),
@@ -100,8 +129,25 @@ def test_missing_folder(tmp_path: Path) -> None:
 def test_a_failed_export_leaves_the_old_file(tmp_path: Path) -> None:
     path = export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
     before = path.read_bytes()
-    with pytest.raises(TypeError, match="JSON"):
+    with pytest.raises(TypeError, match="provenance does not fit into JSON"):
         export_ensemble(one_element_ensemble(seed=1), path, provenance={"when": object()})
+    with pytest.raises(ValueError, match="provenance does not fit into JSON"):
+        export_ensemble(one_element_ensemble(seed=1), path, provenance={"loss": float("nan")})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
+    before = path.read_bytes()
+
+    def half_of_it(module: object, name: str, **kwargs: object) -> None:
+        Path(name).write_bytes(before[: len(before) // 2])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch.jit, "save", half_of_it)
+    with pytest.raises(OSError, match="No space left"):
+        export_ensemble(one_element_ensemble(seed=1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -52,7 +53,8 @@ def export_ensemble(
 
     Raises:
         TypeError: ``model`` is no TorchANI 2 ``ANI`` model, or the provenance does not fit into JSON.
-        ValueError: the model holds what an exported file cannot, or an argument is out of range.
+        ValueError: the model holds what an exported file cannot or gives numbers that are not finite, or an argument
+            is out of range.
     """
     target = Path(path)
     if kernel != "torchani":
@@ -63,6 +65,7 @@ def export_ensemble(
         raise TypeError(f"model is a {type(model).__name__}, expected torchani.arch.ANI")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"path is {target}, but folder {target.parent} does not exist")
+    _require_json(provenance)
     _require_networks_alone(model)
     aev_computer = _standard_aev_computer(model)
     members = _members(model)
@@ -98,6 +101,13 @@ def export_ensemble(
     return target
 
 
+def _require_json(provenance: dict[str, Any] | None) -> None:
+    try:
+        json.dumps(provenance, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"provenance does not fit into JSON: {error}") from error
+
+
 def _require_networks_alone(model: ANI) -> None:
     for name, potential in model.potentials.items():
         if potential._enabled and type(potential) is not NNPotential:
@@ -125,6 +135,8 @@ def _members(model: ANI) -> list[torch.nn.Module]:
     members = (
         [networks.members[i] for i in networks.active_members_idxs] if isinstance(networks, Ensemble) else [networks]
     )
+    if not members:
+        raise ValueError("model's Ensemble has no active members; choose some with model.set_active_members([...])")
     for member in members:
         if type(member) not in _CONTAINERS:
             raise ValueError(
