@@ -285,6 +285,22 @@ def test_active_members_alone_are_exported(tmp_path: Path) -> None:
     torch.testing.assert_close(energies, all_members[[3, 1]], rtol=0, atol=DOUBLE)
 
 
+def test_weights_of_float64_rounded_to_float32(tmp_path: Path) -> None:
+    """Training in float64 gives weights that float32 cannot hold; the file must still pass its check in float64.
+
+    The file's weights are the rounded ones: its energies, near 10 eV, differ from the model's by some 1e-7 of them.
+    """
+    model = one_element_ensemble().double()
+    generator = torch.Generator().manual_seed(6)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 1e-3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    path = export_ensemble(model, tmp_path / "model.pt", dtype=torch.float32)
+    expected, _ = torchani_energies_and_forces(model, metal_bulk())
+    energies, _ = exported_energies_and_forces(load_model(path, dtype=torch.float64), metal_bulk())
+    assert 1e-9 < (energies - expected).abs().max() < 1e-5
+
+
 def test_energy_unit_and_self_energies(tmp_path: Path) -> None:
     atoms = metal_bulk()
     model = one_element_ensemble()

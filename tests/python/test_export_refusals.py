@@ -9,8 +9,8 @@ import pytest
 import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial, Radial
 from torchani.arch import ANI
-from torchani.nn import ANINetworks
-from torchani.potentials import RepulsionXTB
+from torchani.nn import ANINetworks, AtomicNetwork
+from torchani.potentials import NNPotential, RepulsionXTB
 from torchani.sae import SelfEnergy
 
 from ensembles import atomic_network, metal_aev_computer, one_element_ensemble, organic_ensemble
@@ -80,7 +80,39 @@ def switched_off() -> ANI:
     return model
 
 
+def with_a_second_network() -> ANI:
+    """TorchANI adds up both; a file holds one."""
+    plain, other = one_element_ensemble(), one_element_ensemble(seed=1)
+    second = NNPotential(other.aev_computer, other.neural_networks)
+    return ANI(
+        plain.symbols, plain.aev_computer, plain.neural_networks, plain.energy_shifter, potentials={"second": second}
+    )
+
+
+def with_two_outputs() -> ANI:
+    computer = metal_aev_computer()
+    networks = ANINetworks({"Al": AtomicNetwork((computer.out_dim, 8, 2), bias=True)})
+    return ANI(("Al",), computer, networks, SelfEnergy(("Al",), [0.0]))
+
+
+class Unscriptable(torch.nn.Module):
+    """An activation that Python alone can evaluate."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(eval("x"))
+
+
+def with_an_activation_of_python() -> ANI:
+    model = one_element_ensemble()
+    for member in model.neural_networks.members:
+        member.atomics["Al"].activation = Unscriptable()
+    return model
+
+
 MODELS = {
+    "a second network": (with_a_second_network, ValueError, r"potential 'second' \(NNPotential\).*set_enabled"),
+    "two outputs": (with_two_outputs, ValueError, "gives 16 values for 8 atoms; expected networks with one output"),
+    "not scriptable": (with_an_activation_of_python, ValueError, r"cannot be compiled by TorchScript \(.*eval"),
     "another potential": (with_repulsion, ValueError, r"potential 'repulsion_xtb' \(RepulsionXTB\).*set_enabled"),
     "another radial term": (with_a_term_of_its_own, ValueError, "radial terms are LinearRadial, expected ANIRadial"),
     "another angular term": (with_another_angular_term, ValueError, "angular terms are OtherAngular, expected ANIAng"),

@@ -80,6 +80,9 @@ def export_ensemble(
 
     module = EnsembleModule(aev_computer, members, self_energies, scale).cpu().eval()
     module.requires_grad_(False)
+    module.to(chosen)  # before the reference is evaluated, which is to be that of the rounded weights
+    module.self_energies = self_energies
+    scripted = _script(module)
     metadata = Metadata(
         elements=list(model.symbols),
         cutoff=float(aev_computer.radial.cutoff),
@@ -95,9 +98,7 @@ def export_ensemble(
         },
         reference=make_reference(module, len(model.symbols), float(aev_computer.radial.cutoff)),
     )
-    module.to(chosen)
-    module.self_energies = self_energies
-    write_archive(torch.jit.script(module), metadata, target)
+    write_archive(scripted, metadata, target)
     return target
 
 
@@ -110,7 +111,7 @@ def _require_json(provenance: dict[str, Any] | None) -> None:
 
 def _require_networks_alone(model: ANI) -> None:
     for name, potential in model.potentials.items():
-        if potential._enabled and type(potential) is not NNPotential:
+        if potential._enabled and (name != "nnp" or type(potential) is not NNPotential):
             raise ValueError(
                 f"model has the potential {name!r} ({type(potential).__name__}), which an exported file cannot "
                 f"hold; switch it off with model.set_enabled({name!r}, False) if it was trained without it"
@@ -145,3 +146,14 @@ def _members(model: ANI) -> list[torch.nn.Module]:
                 "the members' energies"
             )
     return [copy.deepcopy(member) for member in members]
+
+
+def _script(module: EnsembleModule) -> torch.jit.ScriptModule:
+    try:
+        return torch.jit.script(module)
+    except (RuntimeError, torch.jit.frontend.FrontendError) as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ValueError(
+            f"model cannot be compiled by TorchScript ({reason}); expected activations and cutoff functions that "
+            "torch.jit.script takes"
+        ) from error

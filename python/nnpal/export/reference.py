@@ -26,7 +26,7 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
         cutoff: its radial cutoff, Å.
 
     Raises:
-        ValueError: an answer is not finite.
+        ValueError: an answer is not finite, or there is more than one for an atom.
     """
     n_atoms = max(8, 2 * n_elements)
     side = round((n_atoms - 0.5) ** (1 / 3) + 0.5)
@@ -46,6 +46,10 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
     species = torch.arange(n_atoms) % n_elements
     edge_index = torch.stack((centre, neighbour))
     energies, gradient = energies_and_gradient(copy.deepcopy(module).double(), species, n_atoms, edge_index, edge_vec)
+    if energies.shape[1] != n_atoms:
+        raise ValueError(
+            f"model gives {energies.shape[1]} values for {n_atoms} atoms; expected networks with one output each"
+        )
     if not (energies.isfinite().all() and gradient.isfinite().all()):
         raise ValueError(
             f"model gives energies or gradients that are not finite on a cluster with atoms {spacing} Å apart; "
