@@ -39,7 +39,8 @@ class NNPCalculator(Calculator):
     Raises:
         FileNotFoundError: no such file.
         nnpal.export.ModelFileError: the file cannot be used.
-        ValueError: at evaluation, an element that the model does not know or a position that is not finite.
+        ValueError: ``device``, ``dtype`` or ``members`` is out of range; at evaluation, an element that the model
+            does not know, or a position or cell that is not finite.
     """
 
     implemented_properties: list[str] = [  # noqa: RUF012 - as ASE declares it
@@ -89,7 +90,7 @@ class NNPCalculator(Calculator):
             "free_energy": energy,
             "energies": atomic.numpy(),
             "forces": _forces(graph, gradient).numpy(),
-            "uq_energy": member_energies.std(0, correction=0).numpy(),
+            "uq_energy": member_energies.numpy().std(0),
         }
         if self.atoms.cell.rank == 3 and self.atoms.pbc.any():
             strain_gradient = (graph.edge_vec.T @ gradient).numpy()
@@ -97,8 +98,7 @@ class NNPCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         if wants_uq_force:
             members = [_forces(graph, _gradient(energy.sum(), edge_vec)) for energy in energies]
-            variance = torch.stack(members).var(0, correction=0).sum(-1)
-            self.results["uq_force"] = variance.sqrt().numpy()
+            self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
 
     def _graph(self) -> Graph:
         elements = self.model.metadata.elements
@@ -117,7 +117,7 @@ class NNPCalculator(Calculator):
 
 def _gradient(energy: Tensor, edge_vec: Tensor, *, keep_graph: bool = True) -> Tensor:
     """Return d energy / d edge_vec, eV/Å, float64 [n_edges, 3]."""
-    (gradient,) = torch.autograd.grad(energy, edge_vec, retain_graph=keep_graph)
+    (gradient,) = torch.autograd.grad(energy, edge_vec, retain_graph=keep_graph, materialize_grads=True)
     return gradient.cpu().double()
 
 

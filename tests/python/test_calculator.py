@@ -164,6 +164,14 @@ def test_precisions_agree(organic_file: Path) -> None:
     assert np.abs(single_forces - double_forces).max() > 0, "the precision changed nothing"
 
 
+def test_no_atoms(al_file: Path) -> None:
+    atoms = Atoms()
+    atoms.calc = NNPCalculator(al_file)
+    assert atoms.get_potential_energy() == 0.0
+    assert atoms.get_forces().shape == (0, 3)
+    assert atoms.calc.get_property("uq_force", atoms).shape == (0,)
+
+
 def test_unknown_element(al_file: Path) -> None:
     atoms = bulk("Cu", cubic=True)
     atoms.calc = NNPCalculator(al_file)

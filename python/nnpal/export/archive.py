@@ -93,7 +93,7 @@ def load_model(
     Raises:
         FileNotFoundError: no such file.
         ModelFileError: the file is not what it should be, or fails its self-check.
-        ValueError: ``members`` or ``dtype`` is out of range.
+        ValueError: ``members``, ``dtype`` or ``device`` is out of range.
     """
     metadata = read_metadata(path)
     name = os.fspath(path)
@@ -102,6 +102,7 @@ def load_model(
         raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.float64")
     if members is not None and not 1 <= members <= metadata.n_members:
         raise ValueError(f"members is {members}, but {name} holds {metadata.n_members}")
+    _check_device(device)
     try:
         module = torch.jit.load(name, map_location="cpu")
     except RuntimeError as error:
@@ -117,6 +118,15 @@ def load_model(
     if members is not None:
         module.n_active = members
     return LoadedModel(module, metadata, self_energies, chosen, device)
+
+
+def _check_device(device: str) -> None:
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise ValueError(f"device is {device!r}, expected cpu, cuda or cuda:N")
+    n_gpus = torch.cuda.device_count()
+    if kind == "cuda" and int(index or 0) >= n_gpus:
+        raise ValueError(f"device is {device!r}, but torch {torch.__version__} finds {n_gpus} GPUs; use cpu")
 
 
 def _umask() -> int:

@@ -149,6 +149,7 @@ def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int) ->
         and n_edges > 0
         and edge_vec.shape == gradient.shape == (n_edges, 3)
         and energies.shape == (n_members, n_local)
+        and all(bool(np.isfinite(values).all()) for values in (edge_vec, energies, gradient))
         and bool((species >= 0).all() and (species < n_elements).all())
         and bool((edge_index >= 0).all() and (edge_index[0] < n_local).all() and (edge_index[1] < len(species)).all())
     )
