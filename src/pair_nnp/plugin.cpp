@@ -1,34 +1,24 @@
 // The plugin file that LAMMPS loads: it registers `pair_style nnp` and links neither torch nor anything else,
 // so that a torch or LAMMPS that changed since the build is answered by a sentence and not by a linker.
-#include "build_info.h"
 #include "lammps_plugin_api.h"
 #include "versions.h"
 
 #include "error.h"
 #include "lammps.h"
-#include "pointers.h"
 
 #include <dlfcn.h>
 #include <string>
 
 namespace {
 
-std::string folder_of_this_file()
-{
-  // Not the address of lammpsplugin_init: every plugin file exports that name, and the first one loaded
-  // answers.
-  Dl_info info;
-  if (!dladdr(reinterpret_cast<const void *>(&folder_of_this_file), &info) || !info.dli_fname) return ".";
-  const std::string path(info.dli_fname);
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
 void *create_pair_nnp(void *handle)
 {
   auto *lmp = static_cast<LAMMPS_NS::LAMMPS *>(handle);
-  const std::string folder = folder_of_this_file();
-  const std::string mismatch = nnpal::version_mismatch(lmp->num_ver, folder);
+  // Not the address of lammpsplugin_init: every plugin file exports that name, and the first one loaded
+  // answers.
+  const std::string folder = nnpal::folder_of(reinterpret_cast<const void *>(&create_pair_nnp));
+  std::string mismatch = nnpal::lammps_mismatch(lmp->num_ver);
+  if (mismatch.empty()) mismatch = nnpal::torch_mismatch(folder);
   if (!mismatch.empty()) lmp->error->all(FLERR, "pair_style nnp: {}", mismatch);
 
   const std::string library = folder + "/libnnpal_pair.so";

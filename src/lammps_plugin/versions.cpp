@@ -2,6 +2,7 @@
 
 #include "build_info.h"
 
+#include <dlfcn.h>
 #include <fstream>
 #include <initializer_list>
 
@@ -35,25 +36,45 @@ std::string torch_version_in(const std::string &folder)
 
 }    // namespace
 
-std::string version_mismatch(int running_lammps, const std::string &plugin_folder)
+std::string lammps_mismatch(int running_lammps)
 {
-  const std::string built_lammps = after_equals(kBuiltLammps);
-  if (built_lammps != std::to_string(running_lammps))
-    return "this plugin was built for LAMMPS " + built_lammps + " but runs in LAMMPS " +
-           std::to_string(running_lammps) + "; " + kCure;
+  const std::string built = after_equals(kBuiltLammps);
+  if (built == std::to_string(running_lammps)) return "";
+  return "this plugin was built for LAMMPS " + built + " but runs in LAMMPS " +
+         std::to_string(running_lammps) + "; " + kCure;
+}
 
+std::string torch_mismatch(const std::string &plugin_folder)
+{
   // The order in which the dynamic linker searches: beside the package first, then the build's place.
-  const std::string built_torch = after_equals(kBuiltTorch);
+  const std::string built = after_equals(kBuiltTorch);
   for (const std::string &folder : {plugin_folder + "/../../torch", std::string(kTorchDir)}) {
     const std::string found = torch_version_in(folder);
     if (found.empty()) continue;
-    if (found == built_torch) return "";
-    return "this plugin was built with torch " + built_torch + " but finds torch " + found + " in " + folder +
+    if (found == built) return "";
+    return "this plugin was built with torch " + built + " but finds torch " + found + " in " + folder +
            "; " + kCure;
   }
-  return "this plugin was built with torch " + built_torch + " but finds no torch in " + plugin_folder +
+  return "this plugin was built with torch " + built + " but finds no torch in " + plugin_folder +
          "/../../torch or " + kTorchDir +
-         "; install it (pip install torch==" + built_torch.substr(0, built_torch.find('+')) + ") or " + kCure;
+         "; install it (pip install torch==" + built.substr(0, built.find('+')) + ") or " + kCure;
+}
+
+std::string python_mismatch(const std::string &running_python)
+{
+  const std::string built = after_equals(kBuiltPython);
+  if (running_python.rfind(built + ".", 0) == 0) return "";
+  return "this plugin was built with Python " + built + " but runs in Python " +
+         running_python.substr(0, running_python.find(' ')) + "; " + kCure;
+}
+
+std::string folder_of(const void *address)
+{
+  Dl_info info;
+  if (!dladdr(address, &info) || !info.dli_fname) return ".";
+  const std::string path(info.dli_fname);
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
 }    // namespace nnpal

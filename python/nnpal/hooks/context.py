@@ -1,0 +1,192 @@
+"""What a hook sees of LAMMPS. Under `fix python/hook` the object is compiled; this protocol says what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Context(Protocol):
+    """LAMMPS at one moment of a step. Quantities are in the units of the script.
+
+    Arrays of atoms are views of LAMMPS's own memory, this rank's atoms only, in an order that changes when atoms
+    migrate: use them in the call that hands them over, and keep none.
+    """
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Positions, wrapped into the box but for what they moved since the last rebuild, [n_local, 3]."""
+
+    @property
+    def v(self) -> NDArray[np.float64]:
+        """Velocities, [n_local, 3]; at the half step in `pre_reverse` and `post_force` of a dynamics run."""
+
+    @property
+    def f(self) -> NDArray[np.float64]:
+        """Forces, [n_local, 3]; in `pre_reverse` still without what other ranks' ghosts will add."""
+
+    @property
+    def tag(self) -> NDArray[np.int32]:
+        """Atom IDs, [n_local]."""
+
+    @property
+    def type(self) -> NDArray[np.int32]:
+        """Atom types from 1, [n_local]."""
+
+    @property
+    def mask(self) -> NDArray[np.int32]:
+        """Group bits, [n_local]."""
+
+    @property
+    def masses(self) -> NDArray[np.float64]:
+        """Mass of each type, [n_types + 1], the first unused."""
+
+    @property
+    def group_mask(self) -> NDArray[np.bool_]:
+        """Whether each atom is in the fix's group, [n_local]."""
+
+    @property
+    def n_local(self) -> int:
+        """Atoms that this rank owns."""
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms of all ranks."""
+
+    @property
+    def n_group(self) -> int:
+        """Atoms of all ranks in the fix's group (collective)."""
+
+    @property
+    def box(self) -> NDArray[np.float64]:
+        """Box vectors a, b, c as rows, lower triangular, [3, 3]."""
+
+    @property
+    def origin(self) -> NDArray[np.float64]:
+        """Lower corner of the box, [3]."""
+
+    @property
+    def periodic(self) -> tuple[bool, bool, bool]:
+        """Whether the box repeats along a, b, c."""
+
+    @property
+    def volume(self) -> float:
+        """Volume of the box."""
+
+    @property
+    def box_changes(self) -> bool:
+        """Whether some fix changes the box (a barostat, fix deform)."""
+
+    @property
+    def step(self) -> int:
+        """LAMMPS's step number."""
+
+    @property
+    def dt(self) -> float:
+        """Time step."""
+
+    @property
+    def minimizing(self) -> bool:
+        """True in `minimize`, false in `run`."""
+
+    @property
+    def units(self) -> str:
+        """Unit style of the script: metal, real, lj..."""
+
+    @property
+    def boltz(self) -> float:
+        """Boltzmann's constant: kT = boltz T."""
+
+    @property
+    def nktv2p(self) -> float:
+        """Energy = pressure volume / nktv2p."""
+
+    @property
+    def ftm2v(self) -> float:
+        """Velocity = force time / mass ftm2v."""
+
+    @property
+    def mvv2e(self) -> float:
+        """Energy = mass velocity² mvv2e."""
+
+    @property
+    def qqr2e(self) -> float:
+        """Energy = charge² / distance qqr2e."""
+
+    @property
+    def potential_energy(self) -> float:
+        """Pair, bonded and kspace energy of this force evaluation, all ranks, with that of the `pre_reverse` of
+        python/hook fixes defined earlier. Other fixes' energies are not in it."""
+
+    @property
+    def virial(self) -> NDArray[np.float64]:
+        """Virial that belongs to `potential_energy`, Σ r f, [6]: xx yy zz xy xz yz, energy units."""
+
+    @property
+    def comm(self) -> Any:
+        """mpi4py communicator of the ranks of this LAMMPS."""
+
+    @property
+    def universe_comm(self) -> Any:
+        """mpi4py communicator of the ranks of all partitions."""
+
+    @property
+    def partition(self) -> int:
+        """Which partition this is, from 0."""
+
+    @property
+    def n_partitions(self) -> int:
+        """How many partitions there are; 1 without `-partition`."""
+
+    @property
+    def fix_id(self) -> str:
+        """ID of the fix."""
+
+    @property
+    def group(self) -> str:
+        """Name of the fix's group."""
+
+    @property
+    def energy_yes(self) -> bool:
+        """Whether `fix_modify ID energy yes` was given."""
+
+    @property
+    def virial_yes(self) -> bool:
+        """Whether `fix_modify ID virial yes` was given."""
+
+    def scale_forces(self, factor: float) -> None:
+        """Multiply the forces of the potential, ghosts' included; in `pre_reverse` alone."""
+
+    def group_mask_of(self, group: str) -> NDArray[np.bool_]:
+        """Return whether each atom is in a group, [n_local]."""
+
+    def positions_of(self, tags: Sequence[int]) -> NDArray[np.float64]:
+        """Return the positions of these atoms on every rank, [n, 3] (collective).
+
+        Raises:
+            HookError: no atom has such an ID.
+        """
+
+    def add_force(self, tag: int, force: Sequence[float] | NDArray[np.float64]) -> None:
+        """Add to the force of one atom, on the rank that owns it; elsewhere nothing happens."""
+
+    def center_of_mass(self, group: str) -> NDArray[np.float64]:
+        """Return a group's centre of mass, unwrapped, [3] (collective)."""
+
+    def group_mass(self, group: str) -> float:
+        """Return a group's mass (collective)."""
+
+    def group_count(self, group: str) -> int:
+        """Return how many atoms a group has (collective)."""
+
+    def minimum_image(self, vector: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the shortest periodic image of a distance vector, [3]."""
+
+    def log(self, text: str) -> None:
+        """Write a line to the screen and to LAMMPS's log file, once."""
+
+    def write_restart(self, path: str) -> None:
+        """Have LAMMPS write a restart file now (collective)."""

@@ -1,0 +1,70 @@
+"""Find a hook class by its name in an input script, and create it with the script's options."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from nnpal.hooks.context import Context
+from nnpal.hooks.error import HookError
+from nnpal.hooks.options import parse_options
+from nnpal.hooks.suggest import did_you_mean
+
+METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "close")
+
+
+def create(spec: str, words: Sequence[str], context: Context) -> Any:
+    """Return a hook made as `CLASS(context, **options)`.
+
+    Args:
+        spec: `MODULE:CLASS`, the module as Python imports it.
+        words: the script's words that follow it.
+        context: handed to the class.
+
+    Raises:
+        HookError: no such module or class, or options that the class does not take.
+    """
+    hook_class = find_class(spec)
+    return hook_class(context, **parse_options(hook_class, words))
+
+
+def find_class(spec: str) -> type:
+    """Import MODULE of `MODULE:CLASS` and return CLASS.
+
+    Raises:
+        HookError: the name has another form, or there is no such module or class.
+    """
+    module_name, colon, class_name = spec.partition(":")
+    if not (module_name and colon and class_name):
+        raise HookError(f"{spec!r} names no hook; expected MODULE:CLASS, such as nnpal.momt:MOMT")
+    module = _import(module_name)
+    found = getattr(module, class_name, None)
+    if inspect.isclass(found):
+        _check_methods(found)
+        return found
+    classes = [name for name, value in vars(module).items() if inspect.isclass(value) and not name.startswith("_")]
+    raise HookError(f"module {module_name} has no class {class_name}{did_you_mean(class_name, classes)}")
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name != missing and not name.startswith(missing + "."):
+            raise  # the module is there, and something that it imports is not: its traceback says what
+        raise HookError(
+            f"there is no Python module {name}; put {name.split('.')[0]}.py in the folder that LAMMPS runs in, install "
+            f"it, or add its folder to PYTHONPATH"
+        ) from None
+
+
+def _check_methods(hook_class: type) -> None:
+    """Refuse a class that LAMMPS would never call: most often a method's name is misspelt."""
+    if not any(hasattr(hook_class, name) for name in METHODS):
+        raise HookError(f"class {hook_class.__name__} has none of a hook's methods: {', '.join(METHODS)}")
+    if hasattr(hook_class, "state_dict") != hasattr(hook_class, "load_state_dict"):
+        raise HookError(f"class {hook_class.__name__} must have both state_dict and load_state_dict, or neither")

@@ -1,0 +1,78 @@
+"""A hook's state as bytes for LAMMPS's restart files: JSON for the structure, NumPy's own format for the arrays.
+
+Nothing that is read can run code, unlike a pickle: restart files travel between people.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+_FORMAT = "nnpal-hook-state-1"
+_ARRAY = "__array__"
+
+
+def pack(state: dict[str, Any]) -> bytes:
+    """Return the bytes of a state: nested dict and list of str, int, float, bool, None and arrays.
+
+    Raises:
+        TypeError: the state holds something else, or a key that is not a string.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    text = json.dumps({"format": _FORMAT, "state": _without_arrays(state, "state", arrays)})
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, structure=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes) -> dict[str, Any]:
+    """Return the state that `pack` wrote, arrays with their dtype and every bit.
+
+    Raises:
+        ValueError: the bytes are not such a state.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    document = json.loads(arrays.pop("structure").tobytes().decode())
+    if document.get("format") != _FORMAT:
+        raise ValueError(f"hook state: format {document.get('format')!r}, expected {_FORMAT!r}")
+    state: dict[str, Any] = _with_arrays(document["state"], arrays)
+    return state
+
+
+def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Replace arrays by references into `arrays`, and NumPy scalars by Python's."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"{path}: arrays of Python objects cannot be kept in a restart file")
+        name = f"array_{len(arrays)}"
+        arrays[name] = value
+        return {_ARRAY: name}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{path}: key {key!r} is no string")
+        return {key: _without_arrays(item, f"{path}[{key!r}]", arrays) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_arrays(item, f"{path}[{i}]", arrays) for i, item in enumerate(value)]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(
+        f"{path}: {type(value).__name__} cannot be kept in a restart file; expected dict, list, str, int, float, bool, "
+        "None or an array"
+    )
+
+
+def _with_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {_ARRAY}:
+            return arrays[value[_ARRAY]]
+        return {key: _with_arrays(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_arrays(item, arrays) for item in value]
+    return value

@@ -1,0 +1,17 @@
+// Compare what the plugins were built against with what they find at run time, before anything else is
+// loaded.
+#pragma once
+
+#include <string>
+
+namespace nnpal {
+
+// Each returns "" when the versions agree, else one sentence that names both and the command that mends it.
+std::string lammps_mismatch(int running_lammps);    // LAMMPS's date as YYYYMMDD
+std::string torch_mismatch(const std::string &plugin_folder);
+std::string python_mismatch(const std::string &running_python);    // "3.11.7 ..."
+
+// The folder of the plugin file that holds `address`, a function of that file which no other file exports.
+std::string folder_of(const void *address);
+
+}    // namespace nnpal

@@ -1,0 +1,319 @@
+#include "context.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "domain.h"
+#include "fix.h"
+#include "force.h"
+#include "group.h"
+#include "input.h"
+#include "universe.h"
+#include "update.h"
+#include "utils.h"
+
+#include <pybind11/stl.h>
+
+using LAMMPS_NS::bigint;
+using LAMMPS_NS::tagint;
+
+namespace nnpal {
+namespace {
+
+py::object communicator(MPI_Comm ranks)
+{
+  return py::module_::import("mpi4py.MPI").attr("Comm").attr("f2py")(MPI_Comm_c2f(ranks));
+}
+
+py::array vector3(double x, double y, double z)
+{
+  py::array_t<double> array(3);
+  double *data = array.mutable_data();
+  data[0] = x, data[1] = y, data[2] = z;
+  return array;
+}
+
+}    // namespace
+
+[[noreturn]] void throw_hook_error(const std::string &message)
+{
+  py::object type = py::module_::import("nnpal.hooks").attr("HookError");
+  PyErr_SetString(type.ptr(), message.c_str());
+  throw py::error_already_set();
+}
+
+template <typename T> py::object Context::rows(View &view, T **data)
+{
+  const int n = atom->nlocal;
+  const T *first = n > 0 ? data[0] : nullptr;
+  if (view.n != n || view.data != first) {
+    view.n = n;
+    view.data = first;
+    if (n == 0)
+      view.array = py::array_t<T>(std::vector<py::ssize_t>{0, 3});
+    else
+      view.array = py::array_t<T>(std::vector<py::ssize_t>{n, 3}, first,
+                                  py::none());    // with a base, NumPy does not copy
+  }
+  return view.array;
+}
+
+template <typename T> py::object Context::values(View &view, T *data, int n)
+{
+  if (view.n != n || view.data != data) {
+    view.n = n;
+    view.data = data;
+    if (n == 0)
+      view.array = py::array_t<T>(std::vector<py::ssize_t>{0});
+    else
+      view.array = py::array_t<T>(std::vector<py::ssize_t>{n}, data, py::none());
+  }
+  return view.array;
+}
+
+py::object Context::positions()
+{
+  return rows(x_, atom->x);
+}
+py::object Context::velocities()
+{
+  return rows(v_, atom->v);
+}
+py::object Context::forces()
+{
+  return rows(f_, atom->f);
+}
+py::object Context::tags()
+{
+  return values(tag_, atom->tag, atom->nlocal);
+}
+py::object Context::types()
+{
+  return values(type_, atom->type, atom->nlocal);
+}
+py::object Context::masks()
+{
+  return values(mask_, atom->mask, atom->nlocal);
+}
+
+py::object Context::masses()
+{
+  if (!atom->mass) throw_hook_error("this atom_style has a mass for each atom and none for each type");
+  return values(mass_, atom->mass, atom->ntypes + 1);
+}
+
+int Context::group_index(const std::string &name) const
+{
+  const int index = LAMMPS_NS::Pointers::group->find(name);
+  if (index < 0) throw_hook_error("there is no group " + name + "; define it first: group " + name + " ...");
+  return index;
+}
+
+namespace {
+py::array atoms_with_bit(const int *mask, int n, int bit)
+{
+  py::array_t<bool> chosen(n);
+  bool *data = chosen.mutable_data();
+  for (int i = 0; i < n; i++) data[i] = (mask[i] & bit) != 0;
+  return chosen;
+}
+}    // namespace
+
+py::array Context::group_mask(const std::string &name) const
+{
+  return atoms_with_bit(atom->mask, atom->nlocal, LAMMPS_NS::Pointers::group->bitmask[group_index(name)]);
+}
+
+py::array Context::own_group_mask() const
+{
+  return atoms_with_bit(atom->mask, atom->nlocal, fix_->groupbit);
+}
+
+int Context::n_local() const
+{
+  return atom->nlocal;
+}
+bigint Context::n_atoms() const
+{
+  return atom->natoms;
+}
+bigint Context::n_group() const
+{
+  return LAMMPS_NS::Pointers::group->count(fix_->igroup);
+}
+
+py::array Context::box() const
+{
+  py::array_t<double> box(std::vector<py::ssize_t>{3, 3});
+  double *h = box.mutable_data();
+  h[0] = domain->xprd, h[1] = 0.0, h[2] = 0.0;
+  h[3] = domain->xy, h[4] = domain->yprd, h[5] = 0.0;
+  h[6] = domain->xz, h[7] = domain->yz, h[8] = domain->zprd;
+  return box;
+}
+
+py::array Context::origin() const
+{
+  return vector3(domain->boxlo[0], domain->boxlo[1], domain->boxlo[2]);
+}
+
+py::tuple Context::periodic() const
+{
+  return py::make_tuple(domain->xperiodic != 0, domain->yperiodic != 0, domain->zperiodic != 0);
+}
+
+double Context::volume() const
+{
+  return domain->xprd * domain->yprd * domain->zprd;
+}
+bool Context::box_changes() const
+{
+  return domain->box_change_size || domain->box_change_shape;
+}
+
+bigint Context::step() const
+{
+  return update->ntimestep;
+}
+double Context::dt() const
+{
+  return update->dt;
+}
+bool Context::minimizing() const
+{
+  return update->whichflag == 2;
+}
+std::string Context::units() const
+{
+  return update->unit_style;
+}
+double Context::boltz() const
+{
+  return force->boltz;
+}
+double Context::nktv2p() const
+{
+  return force->nktv2p;
+}
+double Context::ftm2v() const
+{
+  return force->ftm2v;
+}
+double Context::mvv2e() const
+{
+  return force->mvv2e;
+}
+double Context::qqr2e() const
+{
+  return force->qqr2e;
+}
+
+py::array Context::virial() const
+{
+  py::array_t<double> virial(6);
+  for (int i = 0; i < 6; i++) virial.mutable_data()[i] = potential.virial[i];
+  return virial;
+}
+
+py::object Context::world_communicator()
+{
+  if (!world_) world_ = communicator(world);
+  return world_;
+}
+
+py::object Context::universe_communicator()
+{
+  if (!universe_) universe_ = communicator(universe->uworld);
+  return universe_;
+}
+
+int Context::partition() const
+{
+  return universe->iworld;
+}
+int Context::n_partitions() const
+{
+  return universe->nworlds;
+}
+
+std::string Context::fix_id() const
+{
+  return fix_->id;
+}
+std::string Context::group() const
+{
+  return LAMMPS_NS::Pointers::group->names[fix_->igroup];
+}
+bool Context::energy_yes() const
+{
+  return fix_->thermo_energy != 0;
+}
+bool Context::virial_yes() const
+{
+  return fix_->thermo_virial != 0;
+}
+
+void Context::scale_forces(double factor)
+{
+  if (!forces_are_partial)
+    throw_hook_error(
+        "scale_forces can be called in pre_reverse alone: later, other fixes have added their forces");
+  const int n = atom->nlocal + atom->nghost;
+  if (n == 0) return;
+  double *f = atom->f[0];
+  for (int i = 0; i < 3 * n; i++) f[i] *= factor;
+}
+
+py::array Context::positions_of(const std::vector<tagint> &wanted)
+{
+  const tagint missing = lookup_.positions(wanted, found_);
+  if (missing) throw_hook_error("there is no atom with ID " + std::to_string(missing));
+  py::array_t<double> x(std::vector<py::ssize_t>{static_cast<py::ssize_t>(wanted.size()), 3});
+  std::copy(found_.begin(), found_.end(), x.mutable_data());
+  return x;
+}
+
+void Context::add_force(tagint tag, double fx, double fy, double fz)
+{
+  const int i = lookup_.find(tag);
+  if (i < 0) return;
+  double *f = atom->f[i];
+  f[0] += fx, f[1] += fy, f[2] += fz;
+}
+
+py::array Context::center_of_mass(const std::string &group_name)
+{
+  const int index = group_index(group_name);
+  double center[3];
+  auto *groups = LAMMPS_NS::Pointers::group;
+  groups->xcm(index, groups->mass(index), center);
+  return vector3(center[0], center[1], center[2]);
+}
+
+double Context::group_mass(const std::string &group_name)
+{
+  return LAMMPS_NS::Pointers::group->mass(group_index(group_name));
+}
+
+bigint Context::group_count(const std::string &group_name)
+{
+  return LAMMPS_NS::Pointers::group->count(group_index(group_name));
+}
+
+py::array Context::minimum_image(double dx, double dy, double dz) const
+{
+  domain->minimum_image_big(FLERR, dx, dy, dz);
+  return vector3(dx, dy, dz);
+}
+
+void Context::log(const std::string &text) const
+{
+  if (comm->me == 0) LAMMPS_NS::utils::logmesg(lmp, text + "\n");
+}
+
+void Context::write_restart(const std::string &path)
+{
+  py::gil_scoped_release released;    // other hooks are asked for their state
+  input->one("write_restart " + LAMMPS_NS::utils::utf8_subst(path));
+}
+
+}    // namespace nnpal

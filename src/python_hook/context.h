@@ -1,0 +1,109 @@
+// What a Python hook sees of LAMMPS: arrays of this rank's atoms, box, units, potential, and a few
+// operations.
+#pragma once
+
+#include "atom_lookup.h"
+#include "potential.h"
+
+#include "pointers.h"
+
+#include <pybind11/numpy.h>
+#include <string>
+#include <vector>
+
+namespace LAMMPS_NS {
+class Fix;
+}
+
+namespace nnpal {
+
+namespace py = pybind11;
+
+class Context : protected LAMMPS_NS::Pointers {
+public:
+  Context(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::Fix *fix) : Pointers(lmp), fix_(fix), lookup_(lmp), tally_(lmp)
+  {
+  }
+
+  // Set by the fix
+  Potential potential;
+  bool forces_are_partial = false;    // in pre_reverse: ghosts' forces are not summed home yet
+
+  // This rank's atoms: views of LAMMPS's own memory, remade when it moves
+  py::object positions();
+  py::object velocities();
+  py::object forces();
+  py::object tags();
+  py::object types();
+  py::object masks();
+  py::object masses();    // [n_types + 1]
+  py::array group_mask(const std::string &group) const;
+  py::array own_group_mask() const;
+  int n_local() const;
+  LAMMPS_NS::bigint n_atoms() const;
+  LAMMPS_NS::bigint n_group() const;
+
+  py::array box() const;       // [3, 3] rows a, b, c
+  py::array origin() const;    // [3]
+  py::tuple periodic() const;
+  double volume() const;
+  bool box_changes() const;
+
+  LAMMPS_NS::bigint step() const;
+  double dt() const;
+  bool minimizing() const;
+  std::string units() const;
+  double boltz() const;
+  double nktv2p() const;
+  double ftm2v() const;
+  double mvv2e() const;
+  double qqr2e() const;
+
+  double potential_energy() const { return potential.energy; }
+  py::array virial() const;
+
+  py::object world_communicator();
+  py::object universe_communicator();
+  int partition() const;
+  int n_partitions() const;
+
+  std::string fix_id() const;
+  std::string group() const;
+  bool energy_yes() const;
+  bool virial_yes() const;
+
+  void scale_forces(double factor);
+  py::array positions_of(const std::vector<LAMMPS_NS::tagint> &tags);
+  void add_force(LAMMPS_NS::tagint tag, double fx, double fy, double fz);
+  py::array center_of_mass(const std::string &group_name);
+  double group_mass(const std::string &group_name);
+  LAMMPS_NS::bigint group_count(const std::string &group_name);
+  py::array minimum_image(double dx, double dy, double dz) const;
+  void log(const std::string &text) const;
+  void write_restart(const std::string &path);
+
+private:
+  struct View {
+    const void *data = nullptr;
+    int n = -1;
+    py::object array;
+  };
+  template <typename T> py::object rows(View &view, T **data);
+  template <typename T> py::object values(View &view, T *data, int n);
+  int group_index(const std::string &name) const;
+
+  LAMMPS_NS::Fix *fix_;
+  AtomLookup lookup_;
+  PotentialTally tally_;
+  View x_, v_, f_, tag_, type_, mask_, mass_;
+  std::vector<double> found_;
+  py::object world_, universe_;
+};
+
+// Make the class known to Python (once a process).
+void export_context();
+
+// Raise nnpal.hooks.HookError: a user's mistake, reported without a traceback.
+[[noreturn]] void throw_hook_error(const std::string &message);
+
+}    // namespace nnpal

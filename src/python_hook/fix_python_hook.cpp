@@ -1,0 +1,260 @@
+#include "fix_python_hook.h"
+
+#include "agreement.h"
+#include "context.h"
+#include "hook.h"
+#include "interpreter.h"
+
+#include "comm.h"
+#include "compute.h"
+#include "error.h"
+#include "modify.h"
+#include "universe.h"
+#include "update.h"
+#include "utils.h"
+
+#include <cstdint>
+#include <cstring>
+
+using namespace LAMMPS_NS;
+using nnpal::Hook;
+
+namespace nnpal {
+
+struct PythonSide {
+  PythonSide(LAMMPS *lmp, Fix *fix) : context(lmp, fix), tally(lmp) {}
+  Context context;
+  PotentialTally tally;
+  std::unique_ptr<Hook> hook;
+  MPI_Comm ranks = MPI_COMM_NULL;    // of our own: agreement never meets the hook's own messages
+};
+
+void PythonSideDeleter::operator()(PythonSide *side) const
+{
+  if (side->ranks != MPI_COMM_NULL) MPI_Comm_free(&side->ranks);
+  if (!Py_IsInitialized()) return;    // Python ended first: its objects are gone already
+  py::gil_scoped_acquire gil;
+  delete side;
+}
+
+}    // namespace nnpal
+
+namespace {
+
+// A rank whose hook failed waits so long for ranks that may be stuck in a collective call of the same hook.
+constexpr double kPatienceSeconds = 10.0;
+
+// Run `work` with the GIL held and return what went wrong in it, or "".
+template <typename Work> std::string complaint_of(const Work &work)
+{
+  nnpal::py::gil_scoped_acquire gil;
+  try {
+    work();
+  } catch (nnpal::py::error_already_set &error) {
+    return nnpal::describe(error);
+  } catch (std::exception &error) {
+    return error.what();
+  }
+  return "";
+}
+
+}    // namespace
+
+FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
+{
+  if (narg < 4)
+    error->all(
+        FLERR,
+        "fix {}: expected python/hook MODULE:CLASS key value ..., such as python/hook my_module:MyHook", id);
+  spec_ = arg[3];
+  if (!nnpal::ensure_interpreter())
+    error->all(FLERR, "fix {}: Python could not be started; run: nnpal doctor", id);
+
+  python_.reset(new nnpal::PythonSide(lmp, this));
+  MPI_Comm_dup(world, &python_->ranks);
+  const std::vector<std::string> words(arg + 4, arg + narg);
+  settle(complaint_of([&] {
+    nnpal::export_context();
+    const auto context = nnpal::py::cast(&python_->context, nnpal::py::return_value_policy::reference);
+    python_->hook = std::make_unique<Hook>(spec_, words, context);
+  }));
+
+  nevery = 1;
+  global_freq = 1;
+  dynamic_group_allow = 1;
+  energy_global_flag = 1;
+  virial_global_flag = 1;
+  restart_global = python_->hook->has_state() ? 1 : 0;
+  scalar_flag = python_->hook->has_energy() ? 1 : 0;
+  extscalar = 1;
+  size_vector = static_cast<int>(python_->hook->vector.size());
+  vector_flag = size_vector > 0 ? 1 : 0;
+  extvector = 0;
+  std::memset(virial, 0, sizeof(virial));
+}
+
+FixPythonHook::~FixPythonHook()
+{
+  for (const auto &compute : {id_energy_, id_virial_})
+    if (!compute.empty() && modify && modify->get_compute_by_id(compute)) modify->delete_compute(compute);
+  if (!python_ || !python_->hook || !python_->hook->has(Hook::kClose) || !Py_IsInitialized()) return;
+  const std::string complaint = complaint_of([&] { python_->hook->call(Hook::kClose); });
+  if (!complaint.empty())
+    error->warning(FLERR, "fix " + std::string(id) + " (python/hook " + spec_ + "): " + complaint);
+}
+
+int FixPythonHook::setmask()
+{
+  const Hook &hook = *python_->hook;
+  int mask = FixConst::PRE_REVERSE | FixConst::MIN_PRE_REVERSE;    // always: energy and virial are read there
+  if (hook.has(Hook::kPostForce)) mask |= FixConst::POST_FORCE | FixConst::MIN_POST_FORCE;
+  if (hook.has(Hook::kEndOfStep)) mask |= FixConst::END_OF_STEP;
+  if (hook.has(Hook::kPostRun)) mask |= FixConst::POST_RUN;
+  return mask;
+}
+
+// LAMMPS tallies energy and virial on the steps for which a compute asks.
+void FixPythonHook::post_constructor()
+{
+  id_energy_ = std::string(id) + "_hook_energy";
+  id_virial_ = std::string(id) + "_hook_virial";
+  modify->add_compute(id_energy_ + " all pe");
+  modify->add_compute(id_virial_ + " all pressure NULL virial");
+}
+
+void FixPythonHook::init()
+{
+  if (utils::strmatch(update->integrate_style, "^respa"))
+    error->all(FLERR, Error::NOLASTLINE,
+               "fix {} (python/hook {}): run_style respa is not supported; use verlet", id, spec_);
+  earlier_potentials_.clear();
+  for (const auto *fix : modify->get_fix_list()) {
+    if (fix == this) break;
+    const auto *other = dynamic_cast<const FixPythonHook *>(fix);
+    if (other && other->python_->hook->has(Hook::kPreReverse)) earlier_potentials_.push_back(other);
+  }
+}
+
+void FixPythonHook::ask_for_tally()
+{
+  for (const auto &compute : {id_energy_, id_virial_})
+    modify->get_compute_by_id(compute)->addstep(update->ntimestep + 1);
+}
+
+void FixPythonHook::pre_reverse(int eflag, int vflag)
+{
+  if (!python_->tally.is_fresh())
+    error->all(FLERR, Error::NOLASTLINE,
+               "fix {} (python/hook {}): LAMMPS did not tally energy and virial on step {}; after run ... "
+               "pre no, run "
+               "once without it",
+               id, spec_, update->ntimestep);
+  ask_for_tally();
+  auto &context = python_->context;
+  context.potential = python_->tally.sum();
+  for (const auto *other : earlier_potentials_) {
+    context.potential.energy += other->python_->hook->energy;
+    for (int i = 0; i < 6; i++) context.potential.virial[i] += other->python_->hook->virial[i];
+  }
+  if (!python_->hook->has(Hook::kPreReverse)) return;
+  context.forces_are_partial = true;
+  call(Hook::kPreReverse);
+  context.forces_are_partial = false;
+}
+
+void FixPythonHook::setup_pre_reverse(int eflag, int vflag)
+{
+  if (python_->hook->has(Hook::kSetup)) call(Hook::kSetup);
+  pre_reverse(eflag, vflag);
+}
+
+void FixPythonHook::setup(int vflag)
+{
+  post_force(vflag);
+}
+void FixPythonHook::min_setup(int vflag)
+{
+  post_force(vflag);
+}
+void FixPythonHook::min_pre_reverse(int eflag, int vflag)
+{
+  pre_reverse(eflag, vflag);
+}
+void FixPythonHook::min_post_force(int vflag)
+{
+  post_force(vflag);
+}
+
+void FixPythonHook::post_force(int)
+{
+  if (python_->hook->has(Hook::kPostForce)) call(Hook::kPostForce);
+}
+
+void FixPythonHook::end_of_step()
+{
+  if (update->whichflag == 1) call(Hook::kEndOfStep);
+}
+
+// LAMMPS calls this of every fix, whatever its mask
+void FixPythonHook::post_run()
+{
+  if (python_->hook->has(Hook::kPostRun)) call(Hook::kPostRun);
+}
+
+double FixPythonHook::compute_scalar()
+{
+  return python_->hook->energy;
+}
+double FixPythonHook::compute_vector(int index)
+{
+  return python_->hook->vector[index];
+}
+
+void FixPythonHook::write_restart(FILE *file)
+{
+  std::string state;
+  settle(complaint_of([&] { state = python_->hook->state(); }));
+  if (comm->me != 0) return;
+  const int size = static_cast<int>(sizeof(std::int64_t) + state.size());    // LAMMPS's own prefix
+  const std::int64_t length = static_cast<std::int64_t>(state.size());
+  fwrite(&size, sizeof(int), 1, file);
+  fwrite(&length, sizeof(length), 1, file);
+  fwrite(state.data(), 1, state.size(), file);
+}
+
+void FixPythonHook::restart(char *buffer)
+{
+  std::int64_t length;
+  std::memcpy(&length, buffer, sizeof(length));
+  const std::string state(buffer + sizeof(length), static_cast<std::size_t>(length));
+  settle(complaint_of([&] { python_->hook->load_state(state); }));
+}
+
+void FixPythonHook::call(int method)
+{
+  settle(complaint_of([&] { python_->hook->call(static_cast<Hook::Method>(method)); }));
+  // LAMMPS sums the virials of all ranks; the hook's is the whole
+  for (int i = 0; i < 6; i++) virial[i] = comm->me == 0 ? python_->hook->virial[i] : 0.0;
+}
+
+void FixPythonHook::settle(std::string complaint)
+{
+  const nnpal::Verdict verdict = nnpal::agree(complaint, python_->ranks, kPatienceSeconds);
+  if (verdict == nnpal::Verdict::kAllWell) return;
+  if (verdict == nnpal::Verdict::kAgreed)
+    error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);
+
+  // The others wait in a collective call of the hook that this rank will never make
+  const std::string text =
+      fmt::format("ERROR on rank {}: fix {} (python/hook {}): {}\n", comm->me, id, spec_, complaint);
+  fputs(text.c_str(), stdout);
+  if (logfile) fputs(text.c_str(), logfile);
+  fflush(nullptr);
+  MPI_Abort(universe->uworld, 1);
+}
+
+extern "C" __attribute__((visibility("default"))) void *nnpal_create_fix_python_hook(void *lmp, int narg,
+                                                                                     char **arg)
+{
+  return new FixPythonHook(static_cast<LAMMPS *>(lmp), narg, arg);
+}

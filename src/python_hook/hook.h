@@ -1,0 +1,45 @@
+// One Python hook object: its methods, its outputs, its state. Knows no LAMMPS. Callers hold the GIL.
+#pragma once
+
+#include <pybind11/pybind11.h>
+#include <string>
+#include <vector>
+
+namespace nnpal {
+
+namespace py = pybind11;
+
+class Hook {
+public:
+  enum Method { kSetup, kPreReverse, kPostForce, kEndOfStep, kPostRun, kClose, kMethods };
+
+  // Import `spec` (MODULE:CLASS) and create it with the words of the input script. Throws
+  // py::error_already_set.
+  Hook(const std::string &spec, const std::vector<std::string> &words, const py::object &context);
+
+  bool has(Method method) const { return static_cast<bool>(methods_[method]); }
+  bool has_energy() const { return has_energy_; }
+  bool has_state() const { return has_state_; }
+
+  // Call a method and take over the outputs that it set. Throws py::error_already_set.
+  void call(Method method);
+
+  std::string state() const;                    // packed
+  void load_state(const std::string &state);    // of the same class, from a restart file
+
+  double energy = 0.0;
+  double virial[6] = {};
+  std::vector<double> vector;    // fixed length
+
+private:
+  void read_outputs();
+
+  py::object object_, context_;
+  py::object methods_[kMethods];
+  bool has_energy_ = false, has_virial_ = false, has_vector_ = false, has_state_ = false;
+};
+
+// The error at hand as text: HookError's message, or the whole traceback. Takes the GIL itself.
+std::string describe(py::error_already_set &error);
+
+}    // namespace nnpal
