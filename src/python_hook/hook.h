@@ -34,6 +34,7 @@ public:
 private:
   void read_outputs();
 
+  std::string spec_;
   py::object object_, context_;
   py::object methods_[kMethods];
   bool has_energy_ = false, has_virial_ = false, has_vector_ = false, has_state_ = false;

@@ -17,7 +17,7 @@ METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "clo
 
 
 def create(spec: str, words: Sequence[str], context: Context) -> Any:
-    """Return a hook made as `CLASS(context, **options)`.
+    """Return a hook made as `CLASS(context, **options)`, or as `CLASS()` where it has no `__init__`.
 
     Args:
         spec: `MODULE:CLASS`, the module as Python imports it.
@@ -28,6 +28,10 @@ def create(spec: str, words: Sequence[str], context: Context) -> Any:
         HookError: no such module or class, or options that the class does not take.
     """
     hook_class = find_class(spec)
+    if not inspect.signature(hook_class).parameters:  # a class without a constructor of its own
+        if words:
+            raise HookError(f"{hook_class.__name__} takes no options, found {' '.join(words)}")
+        return hook_class()
     return hook_class(context, **parse_options(hook_class, words))
 
 

@@ -11,34 +11,46 @@ from typing import Any
 
 import numpy as np
 
+from nnpal.hooks.error import HookError
+
 _FORMAT = "nnpal-hook-state-1"
 _ARRAY = "__array__"
 
 
-def pack(state: dict[str, Any]) -> bytes:
+def pack(spec: str, state: dict[str, Any]) -> bytes:
     """Return the bytes of a state: nested dict and list of str, int, float, bool, None and arrays.
+
+    Args:
+        spec: `MODULE:CLASS` of the hook.
+        state: what its `state_dict` returned.
 
     Raises:
         TypeError: the state holds something else, or a key that is not a string.
     """
     arrays: dict[str, np.ndarray] = {}
-    text = json.dumps({"format": _FORMAT, "state": _without_arrays(state, "state", arrays)})
+    text = json.dumps({"format": _FORMAT, "hook": spec, "state": _without_arrays(state, "state", arrays)})
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, structure=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
     return buffer.getvalue()
 
 
-def unpack(content: bytes) -> dict[str, Any]:
+def unpack(spec: str, content: bytes) -> dict[str, Any]:
     """Return the state that `pack` wrote, arrays with their dtype and every bit.
 
     Raises:
         ValueError: the bytes are not such a state.
+        HookError: it is the state of another hook class.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     document = json.loads(arrays.pop("structure").tobytes().decode())
     if document.get("format") != _FORMAT:
         raise ValueError(f"hook state: format {document.get('format')!r}, expected {_FORMAT!r}")
+    if document["hook"] != spec:
+        raise HookError(
+            f"the restart file holds the state of {document['hook']} under this fix ID, not of {spec}; use the same "
+            "class, or another fix ID to begin anew"
+        )
     state: dict[str, Any] = _with_arrays(document["state"], arrays)
     return state
 
