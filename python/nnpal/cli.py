@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nnpal import __version__
+from nnpal.smd.cli import app as smd_app
 
 app = typer.Typer(
     help="Active learning of neural network potentials inside LAMMPS.",
@@ -15,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(smd_app, name="smd")
 
 
 def _print_version(asked: bool) -> None:

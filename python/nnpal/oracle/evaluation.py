@@ -1,0 +1,87 @@
+"""One calculation by an ASE calculator, in ASE's units; knows no LAMMPS."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.hooks import HookError
+from nnpal.hooks.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Result:
+    """Energy (eV), forces [n_atoms, 3] (eV/Å), and stress [6] in Voigt's order (eV/Å³) where there is one."""
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
+
+
+class CalculationFailed(RuntimeError):
+    """The calculator gave no usable result; the message holds its own words."""
+
+
+def find_calculator(spec: str) -> Any:
+    """Return what `MODULE:CLASS` names: a class or function that makes an ASE calculator.
+
+    Raises:
+        HookError: there is no such module or name.
+    """
+    module_name, colon, name = spec.partition(":")
+    if not (module_name and colon and name):
+        raise HookError(f"calculator {spec}: expected MODULE:CLASS, such as tblite.ase:TBLite")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise HookError(f"calculator {spec}: module {module_name} cannot be imported: {error}; install it") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        classes = [n for n, value in vars(module).items() if inspect.isclass(value) and hasattr(value, "get_forces")]
+        raise HookError(f"calculator {spec}: there is no {name} in {module_name}{did_you_mean(name, classes)}")
+    return found
+
+
+def make_calculator(spec: str, options: dict[str, Any]) -> Any:
+    """Return a calculator made with these keyword arguments.
+
+    Raises:
+        HookError: it cannot be made of them.
+    """
+    factory = find_calculator(spec)
+    try:
+        return factory(**options)
+    except Exception as error:  # a calculator's constructor may raise anything about its options
+        given = " ".join(f"{key} {value}" for key, value in options.items()) or "no options"
+        raise HookError(f"calculator {spec} with {given}: {type(error).__name__}: {error}") from error
+
+
+def gives_stress(calculator: Any) -> bool:
+    return "stress" in getattr(calculator, "implemented_properties", ())
+
+
+def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
+    """Return what the calculator says of these atoms.
+
+    With an electronic temperature the energy is the free energy that the forces are the gradient of, where the
+    calculator tells them apart.
+
+    Raises:
+        CalculationFailed: it raised, or something that it returned is not finite.
+    """
+    try:
+        forces = np.array(calculator.get_property("forces", atoms), dtype=float)
+        consistent = "free_energy" in getattr(calculator, "implemented_properties", ())
+        energy = float(calculator.get_property("free_energy" if consistent else "energy", atoms))
+        stress = np.array(calculator.get_property("stress", atoms), dtype=float) if want_stress else None
+    except Exception as error:  # any calculator's own exceptions
+        raise CalculationFailed(f"{type(error).__name__}: {error}") from error
+    parts = [np.array([energy]), forces] + ([stress] if stress is not None else [])
+    if not all(np.all(np.isfinite(part)) for part in parts):
+        raise CalculationFailed(f"energy or forces are not finite (energy {energy} eV)")
+    return Result(energy, forces, stress)

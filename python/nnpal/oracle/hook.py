@@ -1,0 +1,130 @@
+"""The hook: `fix ID all python/hook nnpal.oracle:CalculatorForces calculator MODULE:CLASS key value ...`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import ase.units
+import numpy as np
+from ase import Atoms
+
+from nnpal.hooks import Context, HookError
+from nnpal.oracle.elements import numbers_of_types
+from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, gives_stress, make_calculator
+from nnpal.oracle.last_step import LastStep
+from nnpal.oracle.snapshot import gathered, on_rank_zero, rows_of
+
+# ASE's energy unit, eV, in the unit of the script; both have Å and g/mol.
+EV_IN_SCRIPT_UNITS = {"metal": 1.0, "real": ase.units.mol / ase.units.kcal}
+
+_LITERALS = {"True": True, "False": False, "None": None}
+
+
+class CalculatorForces:
+    """Take energy, forces and virial from an ASE calculator, which sees all atoms, on rank 0.
+
+    Arguments:
+        context: LAMMPS, as the hook contract has it.
+        calculator: `MODULE:CLASS`, e.g. tblite.ase:TBLite.
+        restart: restart file that is written when a calculation fails.
+        elements: one symbol for each atom type, given last; by default from the masses.
+        options: keyword arguments of the calculator; True, False and None as in Python.
+
+    Attributes:
+        energy: of the calculator, in the script's unit.
+        virial: xx yy zz xy xz yz; zero where the box is not periodic or the calculator has no stress, and then
+            `fix_modify virial yes` and a changing box are errors.
+        vector: calculations made, and seconds that they took on rank 0.
+
+    Raises:
+        nnpal.hooks.HookError: options, units, group or masses that do not fit; a calculation that failed.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        calculator: str,
+        restart: str = "oracle_failed.restart",
+        elements: list[str] | None = None,
+        **options: Any,
+    ) -> None:
+        if context.units not in EV_IN_SCRIPT_UNITS:
+            raise HookError(f"units {context.units}: expected {' or '.join(EV_IN_SCRIPT_UNITS)}")
+        if context.n_group != context.n_atoms:
+            raise HookError(
+                f"group {context.group} has {context.n_group} of {context.n_atoms} atoms; the calculator needs all: "
+                f"fix {context.fix_id} all python/hook ..."
+            )
+        self._ev = EV_IN_SCRIPT_UNITS[context.units]
+        self._name = calculator
+        self._restart = restart
+        self._numbers = numbers_of_types(elements, context.masses)
+        keywords = {key: _LITERALS.get(str(value), value) for key, value in options.items()}
+        self._calculator = on_rank_zero(context.comm, lambda: make_calculator(calculator, keywords))
+        self._has_stress = bool(context.comm.bcast(gives_stress(self._calculator), root=0))
+        self._last = LastStep()
+
+        self.energy = 0.0
+        self.virial = np.zeros(6)
+        self.vector = np.zeros(2)
+
+    def setup(self, context: Context) -> None:
+        if self._wants_stress(context):
+            return
+        why = "the calculator gives none" if not self._has_stress else "the box is not periodic in all directions"
+        if context.box_changes:
+            raise HookError(
+                f"a fix changes the box, which needs the calculator's stress, and {why}; keep the box, or take a "
+                "calculator with stress in a periodic box"
+            )
+        if context.virial_yes:
+            raise HookError(
+                f"fix_modify {context.fix_id} virial yes needs the calculator's stress, and {why}; leave it out"
+            )
+
+    def pre_reverse(self, context: Context) -> None:
+        comm = context.comm
+        tags, x, types = gathered(comm, context.tag, context.x, context.type)
+        result, complaint = None, ""
+        if comm.rank == 0:
+            start = time.perf_counter()
+            try:
+                result = self._calculate(context, x, types)
+            except CalculationFailed as error:
+                complaint = str(error)
+            self.vector += (1.0, time.perf_counter() - start)
+        result, complaint, self.vector = comm.bcast((result, complaint, self.vector), root=0)
+        if complaint:
+            self._stop(context, complaint)
+        context.f[:] += self._ev * result.forces[rows_of(context.tag, tags)]
+        self.energy = self._ev * result.energy
+        if result.stress is not None:
+            xx, yy, zz, yz, xz, xy = (-self._ev * context.volume * result.stress).tolist()
+            self.virial[:] = (xx, yy, zz, xy, xz, yz)
+        if context.minimizing:
+            self._last.keep(context)
+
+    def end_of_step(self, context: Context) -> None:
+        self._last.keep(context)
+
+    def _wants_stress(self, context: Context) -> bool:
+        return self._has_stress and all(context.periodic)
+
+    def _calculate(self, context: Context, x: np.ndarray, types: np.ndarray) -> Result:
+        atoms = Atoms(
+            numbers=self._numbers[types], positions=x - context.origin, cell=context.box, pbc=context.periodic
+        )
+        return evaluate(self._calculator, atoms, want_stress=self._wants_stress(context))
+
+    def _stop(self, context: Context, complaint: str) -> None:
+        """Write the last completed step to the restart file and end the run on every rank."""
+        step = context.step
+        held = self._last.restore(context)
+        context.write_restart(self._restart)
+        raise HookError(
+            f"{self._name} failed at step {step}: {complaint}. Restart file {self._restart} holds {held}; continue "
+            "from it with a smaller timestep or with other settings of the calculator (for xTB a higher "
+            "electronic_temperature or more max_iterations)"
+        )

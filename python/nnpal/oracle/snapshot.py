@@ -1,0 +1,58 @@
+"""All atoms of all ranks in one place, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nnpal.hooks import HookError
+
+T = TypeVar("T")
+
+
+def gathered(comm: Any, tags: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return tags [n_atoms] in rising order on every rank, and on rank 0 the columns' rows in that order (collective).
+
+    Args:
+        comm: mpi4py communicator.
+        tags: atom IDs of this rank's atoms, [n_local].
+        columns: their values, [n_local, ...] each; on ranks above 0 the columns come back empty.
+    """
+    if comm.size > 1:
+        parts = comm.gather((np.array(tags), *(np.array(column) for column in columns)), root=0)
+        if comm.rank == 0:
+            tags, *joined = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+            columns = tuple(joined)
+    if comm.rank > 0:
+        return (comm.bcast(None, root=0), *(column[:0] for column in columns))
+    order = np.argsort(tags)
+    tags = np.array(tags)[order]
+    if comm.size > 1:
+        comm.bcast(tags, root=0)
+    return (tags, *(column[order] for column in columns))
+
+
+def rows_of(tags: np.ndarray, sorted_tags: np.ndarray) -> np.ndarray:
+    """Return where each of a rank's tags [n_local] stands among all tags [n_atoms]."""
+    return np.searchsorted(sorted_tags, tags)
+
+
+def on_rank_zero(comm: Any, work: Callable[[], T]) -> T | None:
+    """Do work on rank 0 and return its result there, None elsewhere (collective).
+
+    Raises:
+        HookError: on every rank, where the work raised one.
+    """
+    result, complaint = None, ""
+    if comm.rank == 0:
+        try:
+            result = work()
+        except HookError as error:
+            complaint = str(error)
+    if comm.size > 1:
+        complaint = comm.bcast(complaint, root=0)
+    if complaint:
+        raise HookError(complaint)
+    return result

@@ -1,0 +1,18 @@
+"""Steered molecular dynamics: the hook for LAMMPS, and the analysis of what it records."""
+
+from nnpal.smd.free_energy import FreeEnergy, jarzynski, jarzynski_profile
+from nnpal.smd.hook import SMD
+from nnpal.smd.pull import Break, Pull, activation_energy, find_break
+from nnpal.smd.reading import read_pull
+
+__all__ = [
+    "SMD",
+    "Break",
+    "FreeEnergy",
+    "Pull",
+    "activation_energy",
+    "find_break",
+    "jarzynski",
+    "jarzynski_profile",
+    "read_pull",
+]

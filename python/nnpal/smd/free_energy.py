@@ -1,0 +1,114 @@
+"""Free energies from the work of several pulls: Jarzynski's equality and the second cumulant.
+
+Sources: Jarzynski, Phys. Rev. Lett. 78, 2690 (1997), doi:10.1103/PhysRevLett.78.2690; Park and Schulten, J. Chem.
+Phys. 120, 5946 (2004), doi:10.1063/1.1651473.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnpal.smd.pull import Pull
+
+
+@dataclass(frozen=True)
+class FreeEnergy:
+    """ΔF from the works of n pulls; arrays [...] as the works' trailing axes, energies in the works' unit.
+
+    Attributes:
+        value: −kT ln ⟨exp(−W/kT)⟩.
+        error: its standard error, by the jackknife over pulls; nan for one pull.
+        bias: the jackknife's estimate of how far `value` lies above ΔF because the pulls are few (it is not taken off,
+            and is itself too small where few pulls carry the average); nan for one pull.
+        cumulant: ⟨W⟩ − var(W)/2kT, exact for Gaussian work; nan for one pull.
+        cumulant_error: its standard error for Gaussian work.
+        n_effective: (Σ w)²/Σ w² of the weights w = exp(−W/kT): how many pulls carry the average.
+        mean_work: ⟨W⟩.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    bias: np.ndarray
+    cumulant: np.ndarray
+    cumulant_error: np.ndarray
+    n_effective: np.ndarray
+    mean_work: np.ndarray
+
+
+def jarzynski(work: np.ndarray, kT: float) -> FreeEnergy:
+    """Estimate ΔF = −kT ln ⟨exp(−W/kT)⟩ over pulls of one protocol from equilibrium.
+
+    Args:
+        work: W of each pull, [n_pulls, ...].
+        kT: in the unit of W.
+
+    Raises:
+        ValueError: no pulls, or kT is not greater than 0.
+    """
+    w = np.asarray(work, dtype=float)
+    if w.ndim == 0 or len(w) == 0:
+        raise ValueError("work: expected the work of one pull or more, found none")
+    if not kT > 0.0:
+        raise ValueError(f"kT {kT:g}: expected more than 0")
+    n = len(w)
+    value = _exponential_average(w, kT)
+    nothing = np.full_like(value, np.nan)
+    error, bias, cumulant, cumulant_error = nothing, nothing, nothing, nothing
+    if n > 1:
+        without_one = np.stack([_exponential_average(np.delete(w, i, axis=0), kT) for i in range(n)])
+        error = np.sqrt((n - 1) * without_one.var(axis=0))
+        bias = (n - 1) * (without_one.mean(axis=0) - value)
+        variance = w.var(axis=0, ddof=1)
+        cumulant = w.mean(axis=0) - variance / (2 * kT)
+        cumulant_error = np.sqrt(variance / n + variance**2 / (2 * (n - 1) * kT**2))
+    log_weight = -w / kT
+    n_effective = np.exp(2 * np.logaddexp.reduce(log_weight, axis=0) - np.logaddexp.reduce(2 * log_weight, axis=0))
+    return FreeEnergy(value, error, bias, cumulant, cumulant_error, n_effective, w.mean(axis=0))
+
+
+def _exponential_average(w: np.ndarray, kT: float) -> np.ndarray:
+    return np.asarray(-kT * (np.logaddexp.reduce(-w / kT, axis=0) - np.log(len(w))))
+
+
+def jarzynski_profile(pulls: Sequence[Pull], kT: float, n_points: int = 201) -> tuple[np.ndarray, FreeEnergy]:
+    """Return λ [n_points] and ΔF(λ) from the works of several pulls along the same way.
+
+    ΔF is of the system with its spring at λ. For a stiff spring (k much larger than the curvature of the free energy)
+    it is the potential of mean force at d = λ but for terms of order 1/k.
+
+    Raises:
+        ValueError: the pulls differ in k, rate or the start of λ, or have no λ in common.
+    """
+    check_one_protocol(pulls)
+    sign = np.sign(pulls[0].target[-1] - pulls[0].target[0])
+    end = min(sign * pull.target[-1] for pull in pulls)
+    start = max(sign * pull.target[0] for pull in pulls)
+    if not end > start:
+        raise ValueError("pulls: λ does not move, or there is no λ that all pulls passed; leave out the short ones")
+    target = sign * np.linspace(start, end, n_points)
+    work = np.stack([np.interp(sign * target, sign * pull.target, pull.work) for pull in pulls])
+    return target, jarzynski(work, kT)
+
+
+def check_one_protocol(pulls: Sequence[Pull]) -> None:
+    """Require that all pulls moved the same spring from the same λ at the same rate.
+
+    Raises:
+        ValueError: they did not.
+    """
+    if not pulls:
+        raise ValueError("pulls: expected one or more, found none")
+    first = pulls[0]
+    for pull in pulls[1:]:
+        for fact in ("k", "rate", "pulled", "units"):
+            a, b = first.facts.get(fact), pull.facts.get(fact)
+            if a != b:
+                raise ValueError(f"{pull.name}: {fact} is {b}, in {first.name} it is {a}; Jarzynski needs one protocol")
+        if abs(pull.target[0] - first.target[0]) > 1e-6 * max(abs(first.target[0]), 1.0):
+            raise ValueError(
+                f"{pull.name}: λ starts at {pull.target[0]:.8g}, in {first.name} at {first.target[0]:.8g}; Jarzynski "
+                "needs one protocol: give every pull the same `start`, and equilibrate there with rate 0"
+            )

@@ -1,0 +1,170 @@
+"""The hook: `fix ID group python/hook nnpal.smd:SMD atoms 1 4 k 20 rate 1.0`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nnpal.hooks import Context, HookError
+from nnpal.smd.distance import AtomPair, Distance, GroupPair, GroupToPoint, Vector
+from nnpal.smd.steering import ConstantForce, MovingSpring, Steering
+from nnpal.smd.trace import TraceFile
+
+
+class SMD:
+    """Pull a distance d by a spring whose far end moves, or by a constant force.
+
+        U = ½ k (d − λ)²,  λ(t) = λ0 + rate·t        or        U = −F d
+
+    Arguments:
+        context: LAMMPS, as the hook contract has it.
+        atoms: IDs of two atoms.
+        groups: names of two groups; d is between their centres of mass.
+        group: name of one group, whose centre of mass is pulled relative to `point`.
+        point: x y z.
+        direction: d is along this vector; without it, d is the distance from the point.
+        k: spring constant, energy/distance².
+        rate: velocity of λ, distance/time; negative pushes together, 0 holds.
+        start: λ0; by default d at the first evaluation.
+        force: constant force, energy/distance; positive lengthens d. Instead of `k` and `rate`.
+        file: name of a file that gets a row of every `every`-th step.
+        every: steps between rows.
+
+    Attributes:
+        energy: U.
+        virial: of the spring, xx yy zz xy xz yz; zero for a point, whose force is external.
+        vector: d, λ, spring force k (λ − d), work ∫ F dλ.
+
+    Raises:
+        nnpal.hooks.HookError: options that do not fit, atoms or groups that cannot be pulled, or d at half the box.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        atoms: tuple[int, int] | None = None,
+        groups: tuple[str, str] | None = None,
+        group: str | None = None,
+        point: tuple[float, float, float] | None = None,
+        direction: tuple[float, float, float] | None = None,
+        k: float | None = None,
+        rate: float | None = None,
+        start: float | None = None,
+        force: float | None = None,
+        file: str | None = None,
+        every: int = 100,
+    ) -> None:
+        self._steering = choose_steering(k, rate, start, force)
+        self._distance = choose_distance(context, atoms, groups, group, point, direction)
+        if every < 1:
+            raise HookError(f"every {every}: expected a number of steps of 1 or more")
+        self._every = every
+        self._n_steps = 0  # dynamics steps seen, by all runs
+        self._seen = -1  # LAMMPS's step at the last evaluation; -1 before the first of a run
+        facts = {"units": context.units, "boltz": context.boltz, "pulled": self._distance.label}
+        facts |= {"force": force} if force is not None else {"k": k, "rate": rate}
+        self._trace = TraceFile(file, facts, writes=context.comm.rank == 0) if file else None
+
+        self.energy = 0.0
+        self.virial = np.zeros(6)
+        self.vector = np.zeros(4)
+
+    def setup(self, context: Context) -> None:
+        self._seen = -1
+
+    def pre_reverse(self, context: Context) -> None:
+        step = context.step
+        first_of_run = self._seen < 0
+        if not first_of_run and step > self._seen and not context.minimizing:
+            self._steering.advance(context.dt)
+            self._n_steps += 1
+        self._seen = step
+
+        d = self._distance.measure(context)
+        steering = self._steering
+        steering.begin(d)
+        steering.evaluate(d)
+        self._distance.push(context, steering.force)
+
+        self.energy = steering.energy
+        self.virial[:] = self._distance.virial(steering.force)
+        self.vector[:] = (d, steering.target, steering.force, steering.work)
+        if first_of_run and self._trace and self._trace.n_rows == 0 and not context.minimizing:
+            self._trace.write(step, self.vector)
+
+    def end_of_step(self, context: Context) -> None:
+        if self._trace and self._n_steps % self._every == 0:
+            self._trace.write(context.step, self.vector)
+
+    def post_run(self, context: Context) -> None:
+        if self._trace:
+            self._trace.flush()
+
+    def close(self) -> None:
+        if self._trace:
+            self._trace.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"pulled": self._distance.label, "n_steps": self._n_steps}
+        state["kind"] = type(self._steering).__name__
+        state["steering"] = self._steering.state()
+        state["trace"] = self._trace.state() if self._trace else None
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        kind = type(self._steering).__name__
+        for name, found, expected in (("pulled", self._distance.label, state["pulled"]), ("by", kind, state["kind"])):
+            if found != expected:
+                raise HookError(
+                    f"{name} {found}, but the restart file holds a pull of {state['pulled']} by {state['kind']}; give "
+                    "the options of that run, or another fix ID to begin a new pull"
+                )
+        self._n_steps = state["n_steps"]
+        self._steering.load(state["steering"])
+        if self._trace and state["trace"]:
+            self._trace.load(state["trace"])
+
+
+def choose_steering(k: float | None, rate: float | None, start: float | None, force: float | None) -> Steering:
+    """Return the moving spring or the constant force that the options ask for."""
+    for name, value in (("k", k), ("rate", rate), ("start", start), ("force", force)):
+        if value is not None and not math.isfinite(value):
+            raise HookError(f"{name} {value}: expected a finite number")
+    if force is not None:
+        for name, value in (("k", k), ("rate", rate), ("start", start)):
+            if value is not None:
+                raise HookError(f"{name} {value:g} with force {force:g}: give k and rate, or force alone")
+        return ConstantForce(force)
+    if k is None or rate is None:
+        raise HookError("give k and rate (a spring that moves), or force (a constant force)")
+    if k <= 0.0:
+        raise HookError(f"k {k:g}: expected a spring constant greater than 0")
+    return MovingSpring(k, rate, start)
+
+
+def choose_distance(
+    context: Context,
+    atoms: tuple[int, int] | None,
+    groups: tuple[str, str] | None,
+    group: str | None,
+    point: Vector | None,
+    direction: Vector | None,
+) -> Distance:
+    """Return the distance that the options name."""
+    given = [name for name, value in (("atoms", atoms), ("groups", groups), ("group", group)) if value is not None]
+    if len(given) != 1:
+        raise HookError(
+            f"found {' and '.join(given) or 'nothing to pull'}; give one of: atoms I J, groups A B, group A point X Y Z"
+        )
+    if group is None and (point is not None or direction is not None):
+        raise HookError(f"point and direction go with group, not with {given[0]}")
+    if atoms is not None:
+        return AtomPair(context, atoms)
+    if groups is not None:
+        return GroupPair(context, groups)
+    if group is None or point is None:
+        raise HookError(f"group {group}: it is pulled relative to a point; give point X Y Z")
+    return GroupToPoint(context, group, point, direction)

@@ -1,0 +1,107 @@
+"""One pull: work function, activation energy, and where the bond breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What one pull recorded, in the units of its script; arrays [n_rows] in the order of time.
+
+    Attributes:
+        step: LAMMPS's step.
+        d: pulled distance.
+        target: λ.
+        force: spring force k (λ − d).
+        work: ∫ F dλ since the start of the pull: W as a function of λ (or of d) is the work function.
+        facts: what the file says of the pull: units, boltz, k, rate, ...
+        name: the file.
+    """
+
+    step: np.ndarray
+    d: np.ndarray
+    target: np.ndarray
+    force: np.ndarray
+    work: np.ndarray
+    facts: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where the pulled bond gave way: the largest force that it bore, averaged over vibrations.
+
+    Attributes:
+        d: breaking distance.
+        target: λ there.
+        force: largest mean force.
+        work: work done by then.
+        broken: whether the mean force fell for good below half of its largest value; if not, the pull ended before
+            the break, and the other numbers are those of the strongest pull so far.
+    """
+
+    d: float
+    target: float
+    force: float
+    work: float
+    broken: bool
+
+
+def activation_energy(pull: Pull) -> float:
+    """Return the largest value of the work function, max over λ of W(λ), with W = 0 at the start of the pull.
+
+    It is the work that the far end of the spring has done when the bond has let go: beyond, the spring is slack and W
+    stays level. It contains the heat dissipated on the way, so it grows with the rate, and one pull scatters by
+    thermal motion; :func:`nnpal.smd.jarzynski` takes both out.
+    """
+    return float(np.max(pull.work))
+
+
+def find_break(pull: Pull, window: float) -> Break:
+    """Return where the running mean of the force over `window` of λ is largest.
+
+    Args:
+        pull: of a moving spring.
+        window: distance units; long enough to average the vibrations of the bond (rate × some periods), short
+            enough to leave the rise of the force.
+
+    Raises:
+        ValueError: λ does not move, or the window is not between one row and the whole pull.
+    """
+    n = rows_in_window(pull, window)
+    force, d, target, work = (running_mean(v, n) for v in (pull.force, pull.d, pull.target, pull.work))
+    sign = np.sign(pull.target[-1] - pull.target[0])  # of pushing together, the force is negative
+    top = int(np.argmax(sign * force))
+    after = sign * force[top:]
+    return Break(
+        d=float(d[top]),
+        target=float(target[top]),
+        force=float(force[top]),
+        work=float(work[top]),
+        broken=bool(after[0] > 0 and after[-1] < 0.5 * after[0]),
+    )
+
+
+def rows_in_window(pull: Pull, window: float) -> int:
+    """Return the odd number of rows that spans `window` of λ."""
+    if len(pull.step) < 2 or pull.target[0] == pull.target[-1]:
+        raise ValueError(f"{pull.name or 'pull'}: λ does not move; expected a pull at constant velocity")
+    length = abs(pull.target[-1] - pull.target[0])
+    spacing = length / (len(pull.step) - 1)
+    if not 0.0 < window < length:
+        raise ValueError(
+            f"{pull.name or 'pull'}: window {window:g}: expected more than 0 and less than the way of λ, {length:g}"
+        )
+    return 2 * int(0.5 * window / spacing) + 1
+
+
+def running_mean(values: np.ndarray, n: int) -> np.ndarray:
+    """Return the centred mean over n values (n odd), [n_values]; at the ends over as many as there are both ways."""
+    half = np.minimum(np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]), n // 2)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    centre = np.arange(len(values))
+    mean: np.ndarray = (sums[centre + half + 1] - sums[centre - half]) / (2 * half + 1)
+    return mean

@@ -1,0 +1,105 @@
+"""What pulls say together: activation energies, breaking distances, and the free energy along the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from nnpal.smd.free_energy import jarzynski_profile
+from nnpal.smd.pull import Break, Pull, activation_energy, find_break
+
+BOLTZ = {"metal": 8.617343e-5, "real": 0.0019872067, "lj": 1.0}  # LAMMPS's own values
+
+# Fewer pulls that carry the average than this, and Jarzynski's average is that of its luckiest pulls.
+FEW_PULLS = 5.0
+
+
+@dataclass(frozen=True)
+class PullSummary:
+    """One pull in a line: energies and distances in the units of the script."""
+
+    name: str
+    activation_energy: float
+    at: Break
+
+
+@dataclass(frozen=True)
+class Report:
+    """All pulls, and ΔF(λ) by Jarzynski where its pulls follow one protocol.
+
+    Attributes:
+        pulls: one by one.
+        kT: in the script's energy unit.
+        profile: λ, ΔF, its error, its bias, the second cumulant and the effective number of pulls, [n] each.
+        notes: what to know before using the numbers.
+    """
+
+    pulls: list[PullSummary]
+    kT: float
+    profile: dict[str, np.ndarray]
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kT": self.kT,
+            "pulls": [asdict(pull) for pull in self.pulls],
+            "profile": {name: values.tolist() for name, values in self.profile.items()},
+            "notes": self.notes,
+        }
+
+
+def make_report(pulls: Sequence[Pull], temperature: float, window: float, units: str | None = None) -> Report:
+    """Analyse pulls.
+
+    Args:
+        pulls: of moving springs.
+        temperature: in the script's unit (K).
+        window: of λ, over which forces are averaged to find the break.
+        units: LAMMPS's unit style, for files that do not say it.
+
+    Raises:
+        ValueError: the unit style is unknown, the temperature is not above 0, or a pull cannot be analysed.
+    """
+    if not temperature > 0.0:
+        raise ValueError(f"temperature {temperature:g}: expected more than 0")
+    kT = boltzmann(pulls[0], units) * temperature
+    summaries = [PullSummary(pull.name, activation_energy(pull), find_break(pull, window)) for pull in pulls]
+    notes = [
+        f"{s.name}: the force has not fallen to half of its largest value at the end; pull further"
+        for s in summaries
+        if not s.at.broken
+    ]
+    profile: dict[str, np.ndarray] = {}
+    try:
+        target, free = jarzynski_profile(pulls, kT)
+    except ValueError as error:
+        notes.append(f"no Jarzynski average: {error}")
+    else:
+        profile = {
+            "lambda": target,
+            "free_energy": free.value,
+            "error": free.error,
+            "bias": free.bias,
+            "second_cumulant": free.cumulant,
+            "n_effective": free.n_effective,
+        }
+        if free.n_effective[-1] < FEW_PULLS:
+            notes.append(
+                f"{free.n_effective[-1]:.1f} of {len(pulls)} pulls carry the Jarzynski average at the end, so its "
+                "error and bias are too small; pull more slowly, or many more times"
+            )
+    return Report(summaries, kT, profile, notes)
+
+
+def boltzmann(pull: Pull, units: str | None) -> float:
+    """Return Boltzmann's constant in the units of a pull."""
+    if "boltz" in pull.facts:
+        return float(pull.facts["boltz"])
+    if units is None:
+        raise ValueError(f"{pull.name}: the file does not say its units; give --units {'|'.join(BOLTZ)}")
+    if units not in BOLTZ:
+        raise ValueError(f"units {units}: expected one of {', '.join(BOLTZ)}")
+    return BOLTZ[units]
