@@ -1,6 +1,6 @@
 #include "versions.h"
 
-#include "build_info.h"
+#include "built_with.h"
 
 #include <dlfcn.h>
 #include <fstream>
@@ -66,6 +66,11 @@ std::string python_mismatch(const std::string &running_python)
   if (running_python.rfind(built + ".", 0) == 0) return "";
   return "this plugin was built with Python " + built + " but runs in Python " +
          running_python.substr(0, running_python.find(' ')) + "; " + kCure;
+}
+
+std::string python_library()
+{
+  return kPythonLibrary;
 }
 
 std::string folder_of(const void *address)

@@ -1,6 +1,6 @@
 #include "interpreter.h"
 
-#include "build_info.h"
+#include "built_with.h"
 
 #include <pybind11/pybind11.h>
 

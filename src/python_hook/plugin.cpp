@@ -1,14 +1,13 @@
 // The plugin file that LAMMPS loads: it registers `fix python/hook`. It does not link libpython: under `lmp`
 // it opens the one of the environment that nnpal was built in, and where Python runs LAMMPS it takes that
 // Python.
-#include "build_info.h"
+#include "built_with.h"
 #include "lammps_plugin_api.h"
 #include "versions.h"
 
 #include "error.h"
 #include "lammps.h"
 
-#include <cstring>
 #include <dlfcn.h>
 #include <string>
 
@@ -20,13 +19,14 @@ constexpr char kWithoutSharedPython[] = "nnpal lmp -in in.file";
 std::string find_python()
 {
   if (!dlsym(RTLD_DEFAULT, "Py_IsInitialized")) {
-    if (std::strcmp(nnpal::kPythonLibrary, "NONE") == 0)
+    const std::string library = nnpal::kPythonLibrary;
+    if (library == "NONE")
       return std::string(
                  "the Python that nnpal was built with has no shared library, so lmp cannot hold it; run "
                  "LAMMPS from Python instead: ") +
              kWithoutSharedPython;
     // Global, for NumPy and other extension modules look for Python's symbols there
-    if (!dlopen(nnpal::kPythonLibrary, RTLD_NOW | RTLD_GLOBAL))
+    if (!dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL))
       return std::string("cannot load Python: ") + dlerror() +
              "; run: nnpal doctor, or run LAMMPS from Python: " + kWithoutSharedPython;
   }
