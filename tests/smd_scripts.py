@@ -6,7 +6,8 @@ import numpy as np
 
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, LmpRun
 
-# 108 atoms at 600 K in a box of 12.15 Å; forces of a few eV/Å, so that a wrong sign or factor shows at once.
+# 108 atoms at 600 K in a box of 12.15 Å, with the same IDs on any number of ranks. Energy and force are continuous at
+# the cutoff, so that conservation can be seen.
 CRYSTAL = """
 units metal
 atom_style atomic
@@ -16,9 +17,12 @@ region box block 0 3 0 3 0 3
 create_box 1 box
 create_atoms 1 box
 mass 1 26.982
+pair_style zero 6.0
+pair_coeff * *
+reset_atoms id sort yes
 """
 PAIR = """
-pair_style lj/cut 6.0
+pair_style lj/smooth/linear 6.0
 pair_coeff 1 1 0.39 2.62
 timestep 0.002
 """
@@ -27,7 +31,7 @@ ALUMINIUM = f"""
 {PAIR}
 velocity all create 600 12345 loop geom
 group corner id 1:4
-group other id 20:25
+group other id 15:20
 """
 
 HOOK = "fix pull all python/hook nnpal.smd:SMD"

@@ -45,8 +45,8 @@ harmonic {{
 """
 
 PULLED = {
-    "atoms 1 8": ("1", "8"),
-    "groups corner other": ("1 2 3 4", "20 21 22 23 24 25"),
+    "atoms 1 17": ("1", "17"),
+    "groups corner other": ("1 2 3 4", "15 16 17 18 19 20"),
 }
 
 
@@ -77,7 +77,7 @@ def test_follows_colvars_moving_restraint(lmp: Lmp, pulled: str) -> None:
 def fix_smd(lmp: Lmp, runs: str) -> dict[str, np.ndarray]:
     """Run fix smd cvel and return the last table: [4] force, [5] target, [6] distance, [7] work."""
     run = lmp(
-        f"{ALUMINIUM}\nfix 1 all nve\ngroup a id 1\ngroup b id 8\n"
+        f"{ALUMINIUM}\nfix 1 all nve\ngroup a id 1\ngroup b id 17\n"
         f"fix pull a smd cvel {K} {RATE} couple b auto auto auto 0.0\n{dumped(50)}\n"
         f"thermo 1\nthermo_style custom step f_pull[*]\n{THERMO_FORMAT}\n{runs}"
     )
@@ -88,7 +88,7 @@ def test_follows_fix_smd_but_for_its_known_faults(lmp: Lmp) -> None:
     theirs = fix_smd(lmp, f"run {N_STEPS}")
     frames = read_dump(lmp.folder / "all.dump")
     run = lmp(
-        f"{ALUMINIUM}\nfix 1 all nve\n{HOOK} atoms 1 8 k {K} rate {RATE}\n{MODIFY}\n{output()}\n"
+        f"{ALUMINIUM}\nfix 1 all nve\n{HOOK} atoms 1 17 k {K} rate {RATE}\n{MODIFY}\n{output()}\n"
         f"{dumped(50)}\nrun {N_STEPS}"
     )
     for mine, other in zip(run.dump("all.dump"), frames, strict=True):
@@ -109,7 +109,7 @@ def test_a_second_run_restarts_fix_smd_but_not_the_hook(lmp: Lmp) -> None:
     whole = fix_smd(lmp, f"run {N_STEPS}")
     split = fix_smd(lmp, f"run {N_STEPS // 2}\nrun {N_STEPS // 2}")
     assert abs(whole["f_pull[5]"][-1] - split["f_pull[5]"][-1]) > 0.5 * RATE * DT
-    script = f"{ALUMINIUM}\nfix 1 all nve\n{HOOK} atoms 1 8 k {K} rate {RATE}\n{output()}\n"
+    script = f"{ALUMINIUM}\nfix 1 all nve\n{HOOK} atoms 1 17 k {K} rate {RATE}\n{output()}\n"
     one = vector(lmp(f"{script}run {N_STEPS}"))
     two = vector(lmp(f"{script}run {N_STEPS // 2}\nrun {N_STEPS // 2}"))
     np.testing.assert_allclose(two, one[N_STEPS // 2 :], **COLVARS)
