@@ -67,6 +67,7 @@ def _print(result: Report, console: Console) -> None:
                 f"(bias {p['bias'][i]:+.4f}, second cumulant {p['second_cumulant'][i]:.4f}, "
                 f"{p['n_effective'][i]:.1f} effective pulls)",
                 highlight=False,
+                soft_wrap=True,
             )
     for note in result.notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)

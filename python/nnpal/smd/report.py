@@ -77,6 +77,9 @@ def make_report(pulls: Sequence[Pull], temperature: float, window: float, units:
         target, free = jarzynski_profile(pulls, kT)
     except ValueError as error:
         notes.append(f"no Jarzynski average: {error}")
+        return Report(summaries, kT, profile, notes)
+    if len(pulls) == 1:
+        notes.append("one pull: on average its work lies above the free energy; several give Jarzynski's average")
     else:
         profile = {
             "lambda": target,
