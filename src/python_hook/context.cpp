@@ -128,6 +128,10 @@ py::array Context::own_group_mask() const
   return atoms_with_bit(atom->mask, atom->nlocal, fix_->groupbit);
 }
 
+int Context::group_bit() const
+{
+  return fix_->groupbit;
+}
 int Context::n_local() const
 {
   return atom->nlocal;

@@ -39,6 +39,7 @@ public:
   py::object masses();    // [n_types + 1]
   py::array group_mask(const std::string &group) const;
   py::array own_group_mask() const;
+  int group_bit() const;
   int n_local() const;
   LAMMPS_NS::bigint n_atoms() const;
   LAMMPS_NS::bigint n_group() const;

@@ -141,7 +141,7 @@ void FixPythonHook::ask_for_tally()
     modify->get_compute_by_id(compute)->addstep(update->ntimestep + 1);
 }
 
-void FixPythonHook::pre_reverse(int eflag, int vflag)
+void FixPythonHook::read_potential()
 {
   if (!python_->tally.is_fresh())
     error->all(FLERR, Error::NOLASTLINE,
@@ -156,16 +156,27 @@ void FixPythonHook::pre_reverse(int eflag, int vflag)
     context.potential.energy += other->python_->hook->energy;
     for (int i = 0; i < 6; i++) context.potential.virial[i] += other->python_->hook->virial[i];
   }
-  if (!python_->hook->has(Hook::kPreReverse)) return;
-  context.forces_are_partial = true;
-  call(Hook::kPreReverse);
-  context.forces_are_partial = false;
 }
 
-void FixPythonHook::setup_pre_reverse(int eflag, int vflag)
+void FixPythonHook::call_pre_reverse()
 {
+  if (!python_->hook->has(Hook::kPreReverse)) return;
+  python_->context.forces_are_partial = true;
+  call(Hook::kPreReverse);
+  python_->context.forces_are_partial = false;
+}
+
+void FixPythonHook::pre_reverse(int, int)
+{
+  read_potential();
+  call_pre_reverse();
+}
+
+void FixPythonHook::setup_pre_reverse(int, int)
+{
+  read_potential();
   if (python_->hook->has(Hook::kSetup)) call(Hook::kSetup);
-  pre_reverse(eflag, vflag);
+  call_pre_reverse();
 }
 
 void FixPythonHook::setup(int vflag)

@@ -44,6 +44,8 @@ private:
   void call(int method);
   void settle(std::string complaint);    // ends all ranks if any has a complaint
   void ask_for_tally();
+  void read_potential();    // of this force evaluation, into the context
+  void call_pre_reverse();
 
   std::unique_ptr<nnpal::PythonSide, nnpal::PythonSideDeleter> python_;
   std::string spec_;

@@ -45,6 +45,10 @@ class Context(Protocol):
         """Mass of each type, [n_types + 1], the first unused."""
 
     @property
+    def group_bit(self) -> int:
+        """Bit of the fix's group in `mask`."""
+
+    @property
     def group_mask(self) -> NDArray[np.bool_]:
         """Whether each atom is in the fix's group, [n_local]."""
 

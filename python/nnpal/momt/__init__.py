@@ -1,0 +1,7 @@
+"""MOMT, multiorder-multithermal sampling: the hook, and its files read back."""
+
+from nnpal.momt.bias_file import Bias, read_bias, write_bias
+from nnpal.momt.hook import MOMT
+from nnpal.momt.trace import Trace, read_trace
+
+__all__ = ["MOMT", "Bias", "Trace", "read_bias", "read_trace", "write_bias"]

@@ -1,0 +1,151 @@
+"""The bias file: what MOMT has learned, in HDF5 (layout in docs/momt.md)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from nnpal.hooks import HookError
+from nnpal.momt.grid import Axis, basis
+
+FORMAT, FORMAT_VERSION = "nnpal-momt", 1
+_ATTRIBUTES = (
+    *("units", "temp", "press", "boltz", "nktv2p", "n_atoms", "n_group", "lattice", "ln_f", "phase", "step"),
+    *("n_updates", "round_trips", "stride", "walkers"),
+)
+_VISITS = ("visits", "flatness_visits", "production_visits")
+
+
+@dataclass(frozen=True)
+class Walls:
+    """Walls at the edges of one axis: energy ½ stiffness (distance beyond the edge)².
+
+    Attributes:
+        low, high: whether that edge has one.
+        stiffness: energy units per unit of the axis squared.
+    """
+
+    low: bool
+    high: bool
+    stiffness: float
+
+
+@dataclass(frozen=True)
+class Bias:
+    """A bias δH on its grid, with how it was learned.
+
+    Attributes:
+        units: LAMMPS's unit style; energies, volumes and pressures below are in its units.
+        temp, press: T0 (K; lj: reduced) and P0.
+        boltz, nktv2p: LAMMPS's constants: kT = boltz T, energy = pressure volume / nktv2p.
+        axes, walls: the grid and the walls at its edges, one or two of each.
+        coefficients: of the cubic B-splines, [n_bins + 3] for each axis, energy units.
+        visits, flatness_visits, production_visits: updates in each bin since learning began, since ln f last fell, and
+            since learning ended, [n_bins] for each axis.
+        reciprocal_vectors: of the order parameter, [n_g, 3] multiples of the box's; empty if it was not measured.
+        ln_f: kT. phase: 0 learning, 1 production. step, n_updates, round_trips: so far. stride: steps between updates.
+        walkers: LAMMPS partitions that share this bias. n_atoms, n_group: atoms in all, and in the fix's group.
+        lattice: name, or reciprocal for vectors that the user gave, or none.
+    """
+
+    units: str
+    temp: float
+    press: float
+    boltz: float
+    nktv2p: float
+    axes: tuple[Axis, ...]
+    walls: tuple[Walls, ...]
+    coefficients: np.ndarray
+    visits: np.ndarray
+    flatness_visits: np.ndarray
+    production_visits: np.ndarray
+    reciprocal_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+    n_atoms: int = 0
+    n_group: int = 0
+    lattice: str = "none"
+    ln_f: float = 0.0
+    phase: int = 0
+    step: int = 0
+    n_updates: int = 0
+    round_trips: int = 0
+    stride: int = 1
+    walkers: int = 1
+
+    def evaluate(self, **variables: np.ndarray | float) -> np.ndarray:
+        """Return δH, walls included, e.g. `bias.evaluate(H=h, O=o)`; arrays of one shape.
+
+        Raises:
+            TypeError: other variables than the grid's.
+        """
+        names = [axis.name for axis in self.axes]
+        if sorted(variables) != sorted(names):
+            raise TypeError(f"evaluate takes {', '.join(names)}, not {', '.join(variables) or 'nothing'}")
+        points = np.broadcast_arrays(*(np.asarray(variables[name], dtype=float) for name in names))
+        shape = points[0].shape
+        flat = [point.ravel() for point in points]
+        first, value = zip(*(basis(axis, s)[:2] for axis, s in zip(self.axes, flat, strict=True)), strict=True)
+        four = np.arange(4)
+        if len(self.axes) == 1:
+            energy = (self.coefficients[first[0][:, None] + four] * value[0]).sum(axis=1)
+        else:
+            block = self.coefficients[first[0][:, None, None] + four[:, None], first[1][:, None, None] + four]
+            energy = np.einsum("nkl,nk,nl->n", block, value[0], value[1])
+        for axis, wall, s in zip(self.axes, self.walls, flat, strict=True):
+            beyond = np.minimum(s - axis.low, 0) * wall.low + np.maximum(s - axis.high, 0) * wall.high
+            energy = energy + 0.5 * wall.stiffness * beyond**2
+        return energy.reshape(shape)
+
+
+def write_bias(path: Path, bias: Bias) -> None:
+    """Write a bias file aside and rename it: whoever reads meets the old file or the new one, whole."""
+    aside = path.with_name(path.name + ".partial")
+    with h5py.File(aside, "w") as file:
+        file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
+        file.attrs["axes"] = [axis.name for axis in bias.axes]
+        for name in _ATTRIBUTES:
+            file.attrs[name] = getattr(bias, name)
+        for axis, wall in zip(bias.axes, bias.walls, strict=True):
+            dataset = file.create_dataset(f"axis/{axis.name}", data=[axis.low, axis.high, axis.n_bins])
+            dataset.attrs["wall_low"], dataset.attrs["wall_high"] = wall.low, wall.high
+            dataset.attrs["wall_stiffness"] = wall.stiffness
+        for name in ("coefficients", "reciprocal_vectors", *_VISITS):
+            file.create_dataset(name, data=getattr(bias, name))
+    os.replace(aside, path)
+
+
+def read_bias(path: str | Path) -> Bias:
+    """Read a bias file.
+
+    Raises:
+        HookError: there is no such file, or it is no bias file, or one with a gap.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise HookError(f"bias file {path}: no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT or file.attrs.get("format_version") != FORMAT_VERSION:
+                raise HookError(
+                    f"bias file {path}: format {file.attrs.get('format')} {file.attrs.get('format_version')}, expected "
+                    f"{FORMAT} {FORMAT_VERSION}"
+                )
+            axes, walls = [], []
+            for name in file.attrs["axes"]:
+                dataset = file[f"axis/{name}"]
+                low, high, n_bins = dataset[:]
+                axes.append(Axis(str(name), float(low), float(high), int(n_bins)))
+                attrs = dataset.attrs
+                walls.append(Walls(bool(attrs["wall_low"]), bool(attrs["wall_high"]), float(attrs["wall_stiffness"])))
+            values = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
+            arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
+    except (OSError, KeyError) as error:
+        raise HookError(f"bias file {path} cannot be read: {error}; give a file that MOMT wrote") from error
+    return Bias(axes=tuple(axes), walls=tuple(walls), **values, **arrays)
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value

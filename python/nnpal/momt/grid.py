@@ -1,0 +1,93 @@
+"""The variables that MOMT flattens over, and their grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from nnpal.hooks import HookError
+
+# What may be flattened over, in the order of the grid's axes
+CHOICES = (("H",), ("O",), ("H", "O"), ("V", "H"))
+MAX_BINS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Bins of equal width along one variable.
+
+    Attributes:
+        name: H (enthalpy U + P0 V, energy units), V (volume) or O (order parameter).
+        low, high: outer edges.
+        n_bins: number of bins.
+    """
+
+    name: str
+    low: float
+    high: float
+    n_bins: int
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
+            raise HookError(
+                f"grid {self.name} {self.low:g} {self.high:g} {self.n_bins}: expected low < high; "
+                f"write {self.name} LOW HIGH BINS"
+            )
+        if not 1 <= self.n_bins <= MAX_BINS:
+            raise HookError(
+                f"grid {self.name} {self.low:g} {self.high:g} {self.n_bins}: expected 1 to {MAX_BINS} bins; "
+                f"write {self.name} LOW HIGH BINS"
+            )
+
+    @property
+    def width(self) -> float:
+        return (self.high - self.low) / self.n_bins
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Edges of the bins, [n_bins + 1]."""
+        return np.linspace(self.low, self.high, self.n_bins + 1)
+
+    @property
+    def centres(self) -> np.ndarray:
+        """Centres of the bins, [n_bins]."""
+        return self.low + (np.arange(self.n_bins) + 0.5) * self.width
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.low:g} {self.high:g} {self.n_bins}"
+
+
+def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis, ...]:
+    """Return the axes of the grids given, in the order of `CHOICES`.
+
+    Raises:
+        HookError: no grid, or a combination that is none of the choices.
+    """
+    given = {name for name, grid in grids.items() if grid is not None}
+    for names in CHOICES:
+        if given == set(names):
+            return tuple(Axis(name, *grid) for name in names if (grid := grids[name]) is not None)
+    possible = ", ".join(" and ".join(names) for names in CHOICES)
+    found = " and ".join(sorted(given)) or "none"
+    raise HookError(f"grids of {found}: expected grids of {possible}, each as NAME LOW HIGH BINS")
+
+
+def basis(axis: Axis, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the four cubic B-splines that are not zero at each s, as the compiled bias has them.
+
+    Args:
+        axis: bins; knots at their edges, n_bins + 3 basis functions.
+        s: values [n].
+
+    Returns:
+        Index of the first [n], values [n, 4], slopes [n, 4]; outside the grid the tangents at its edge.
+    """
+    inside = np.clip(s, axis.low, axis.high)
+    u = (inside - axis.low) / axis.width
+    first = np.clip(u.astype(int), 0, axis.n_bins - 1)
+    t = u - first
+    values = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=-1) / 6
+    slopes = np.stack([-((1 - t) ** 2), 3 * t**2 - 4 * t, -3 * t**2 + 2 * t + 1, t**2], axis=-1) / (2 * axis.width)
+    return first, values + slopes * (s - inside)[..., None], slopes

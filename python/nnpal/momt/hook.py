@@ -1,0 +1,358 @@
+"""MOMT inside LAMMPS: `fix ID group python/hook nnpal.momt:MOMT ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnpal._momt import OrderParameter, SplineBias
+from nnpal.hooks import Context, HookError
+from nnpal.momt.backup import set_aside
+from nnpal.momt.bias_file import Bias, read_bias, write_bias
+from nnpal.momt.grid import choose_axes
+from nnpal.momt.round_trips import RoundTrips
+from nnpal.momt.schedule import Schedule
+from nnpal.momt.settings import (
+    WALL_STIFFNESS,
+    choose_ends,
+    choose_order,
+    choose_walls,
+    identity,
+    identity_of,
+    require_same,
+)
+from nnpal.momt.trace import TraceWriter
+from nnpal.momt.walkers import Walkers
+
+_NOT_MEASURED = float("nan")
+
+
+class MOMT:
+    """Multiorder-multithermal sampling: Wang-Landau learns δH until the histogram over the grid is flat.
+
+    The sampled Hamiltonian is H_momt = H + δH, with H = U + P0 V and δH a function of (H, O), H, O or (V, H). With
+    a = ∂δH/∂H, b = ∂δH/∂O, c = ∂δH/∂V: forces F' = (1 + a) F - b ∂O/∂r, virial added a (W - P0 V 1) - c V 1.
+    Y. Yoshimoto, J. Chem. Phys. 125, 184103 (2006), doi:10.1063/1.2363987; G. S. Jung et al., arXiv:2308.08098.
+
+    Outputs: energy = δH; vector = [H, O, δH, ∂δH/∂H, ∂δH/∂O (∂δH/∂V for a grid of V and H), ln f in kT, flatness,
+    phase].
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        temp: float,
+        press: float = 0.0,
+        lattice: str = "none",
+        cells: list[float] | None = None,
+        reciprocal: list[int] | None = None,
+        H: tuple[float, float, int] | None = None,
+        V: tuple[float, float, int] | None = None,
+        O: tuple[float, float, int] | None = None,  # noqa: E741
+        file: str = "momt.h5",
+        trace: str | None = None,
+        every: int = 100,
+        start: str | None = None,
+        phase: str = "learning",
+        stride: int = 10,
+        ln_f: float = 0.3,
+        ln_f_end: float = 1e-3,
+        schedule: str = "1/t",
+        flatness: float = 0.8,
+        learn: int | None = None,
+        walls: tuple[str, ...] = ("yes",),
+        wall_stiffness: float = WALL_STIFFNESS,
+        walkers: bool = False,
+        progress: int = 10_000,
+        ends: tuple[float, float] | None = None,
+    ) -> None:
+        """Prepare the bias; the options are described in docs/momt.md.
+
+        Raises:
+            HookError: an option that does not fit the others, the system or the file to start from.
+        """
+        if temp <= 0:
+            raise HookError(f"option temp: expected a temperature above 0, found {temp:g}")
+        for name, value in (("every", every), ("stride", stride), ("progress", progress)):
+            if value < 1:
+                raise HookError(f"option {name}: expected a number of steps from 1, found {value}")
+        if phase not in ("learning", "production"):
+            raise HookError(f"option phase: expected learning or production, found {phase}")
+        if phase == "production" and start is None:
+            raise HookError("option phase production: expected start FILE too, the bias to sample with")
+        self.temp, self.press = temp, press
+        self.kT = context.boltz * temp
+        self.axes = choose_axes({"H": H, "O": O, "V": V})
+        self.names = tuple(axis.name for axis in self.axes)
+        self.order = choose_order(context, lattice, cells, reciprocal)
+        if "O" in self.names and not self.order.vectors:
+            raise HookError("a grid of O: expected lattice fcc, bcc, hcp or diamond, or reciprocal h k l ...")
+        self.walls = choose_walls(self.axes, walls, self.kT, wall_stiffness)
+        self.every, self.stride, self.progress = every, stride, progress
+        self.walkers = Walkers(context, walkers)
+        self.bias = SplineBias(
+            [(axis.low, axis.high, axis.n_bins) for axis in self.axes],
+            [(wall.low, wall.high, wall.stiffness) for wall in self.walls],
+        )
+        self.schedule = Schedule(
+            int(np.prod([axis.n_bins for axis in self.axes])),
+            ln_f=ln_f,
+            ln_f_end=ln_f_end,
+            rule=schedule,
+            flatness=flatness,
+            max_updates=None if learn is None else max(1, learn // stride * self.walkers.n),
+        )
+        self._ends_of, low, high = choose_ends(self.axes, self.order, ends)
+        self.round_trips = RoundTrips(low, high)
+        self._order_parameter = OrderParameter(self.order.vectors, context.n_group) if self.order.vectors else None
+        self._in_place = _in_place() if context.comm.size > 1 else None
+        self._identity = identity(self.axes, self.order.vectors, context.units, temp, press)
+        self._facts: dict[str, Any] = {
+            "units": context.units,
+            "boltz": context.boltz,
+            "nktv2p": context.nktv2p,
+            "n_atoms": context.n_atoms,
+            "n_group": context.n_group,
+        }
+        self._paths(context, file, trace)
+        self._continues = False
+        self._trace: TraceWriter | None = None
+        self._is_begun = False
+        if start is not None:
+            self._carry(start)
+        if phase == "production":
+            self.schedule.end_learning()
+        self.H = self.V = 0.0
+        self.O = _NOT_MEASURED
+        self.energy = 0.0
+        self.virial = np.zeros(6)
+        self.vector = np.zeros(8)
+        self._show_schedule()
+
+    def _paths(self, context: Context, file: str, trace: str | None) -> None:
+        """Name the files: a part for each partition, but for the bias that walkers share."""
+        self.file = Path(file)
+        self.trace_file = Path(trace) if trace else self.file.with_suffix(".trace")
+        if self.trace_file == self.file:
+            raise HookError(f"options file and trace: both are {file}; give the trace another name")
+        self._writes_trace = context.comm.rank == 0
+        self._writes_bias = self._writes_trace and (self.walkers.n == 1 or context.partition == 0)
+        if context.n_partitions > 1:
+            part = f".{context.partition}"
+            self.trace_file = self.trace_file.with_name(self.trace_file.stem + part + self.trace_file.suffix)
+            if self.walkers.n == 1:
+                self.file = self.file.with_name(self.file.stem + part + self.file.suffix)
+
+    def _carry(self, path: str) -> None:
+        """Begin from the δH of a bias file; ln f and the histograms begin anew."""
+        old = read_bias(path)
+        require_same(
+            f"bias file {path}",
+            identity_of(old),
+            self._identity,
+            "carry δH between runs of the same grid, lattice, temp and press, or begin without start",
+        )
+        self.bias.coefficients[:] = old.coefficients
+
+    def setup(self, context: Context) -> None:
+        """Check that the bias can act, and open the files."""
+        if context.box_changes and not context.virial_yes and not context.minimizing:
+            raise HookError(
+                f"the box changes, but its barostat does not see the bias; add: fix_modify {context.fix_id} energy yes "
+                "virial yes"
+            )
+        if not self._is_begun and not context.minimizing:
+            self._measure(context)
+            self._check_start(context)
+            self._begin(context)
+
+    def _check_start(self, context: Context) -> None:
+        if self._continues:
+            return
+        for axis in self.axes:
+            value = getattr(self, axis.name)
+            if not axis.low <= value <= axis.high:
+                raise HookError(
+                    f"{axis.name} = {value:.6g} at the start is outside the grid {axis}; widen the grid, or "
+                    f"equilibrate at temp and press first"
+                )
+
+    def _begin(self, context: Context) -> None:
+        self._is_begun = True
+        if not self._writes_trace:
+            return
+        if not self._continues:
+            for path in (self.trace_file, self.file) if self._writes_bias else (self.trace_file,):
+                kept = set_aside(path)
+                if kept:
+                    context.log(f"momt: {path} of an earlier run is kept as {kept}")
+        header = {**self._facts, "temp": self.temp, "press": self.press}
+        self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None)
+
+    def _measure(self, context: Context) -> None:
+        self.V = context.volume
+        self.H = context.potential_energy + self.press * self.V / self._facts["nktv2p"]
+        order = self._order_parameter
+        if order is not None:
+            order.add_atoms(context.x, context.mask, context.group_bit, context.box)
+            if context.comm.size > 1:
+                context.comm.Allreduce(self._in_place, order.sums)
+            self.O = order.value()
+
+    def _point(self) -> tuple[float, float]:
+        if self.names == ("H", "O"):
+            return self.H, self.O
+        if self.names == ("V", "H"):
+            return self.V, self.H
+        return (self.H if self.names == ("H",) else self.O), 0.0
+
+    def pre_reverse(self, context: Context) -> None:
+        """Bias forces and virial."""
+        self._measure(context)
+        s0, s1 = self._point()
+        self.energy, slope0, slope1 = self.bias.evaluate(s0, s1)
+        a = b = c = 0.0
+        if self.names == ("H", "O"):
+            a, b = slope0, slope1
+        elif self.names == ("V", "H"):
+            c, a = slope0, slope1
+        elif self.names == ("H",):
+            a = slope0
+        else:
+            b = slope0
+        if a != 0.0:
+            context.scale_forces(1.0 + a)
+        if b != 0.0 and self._order_parameter is not None:
+            self._order_parameter.add_gradient(-b, context.f)
+        virial = self.virial
+        np.multiply(context.virial, a, out=virial)
+        virial[:3] -= (a * self.press / self._facts["nktv2p"] + c) * self.V
+        self.vector[:5] = self.H, self.O, self.energy, a, c if self.names == ("V", "H") else b
+
+    def end_of_step(self, context: Context) -> None:
+        """Write the trace, learn, and say how far learning is."""
+        step = context.step
+        if self._trace is not None and step % self.every == 0:
+            bin_ = self.bias.bin(*self._point())
+            phase = int(self.schedule.production)
+            self._trace.add(step, self.H, self.V, self.O, self.energy, bin_, phase, self.schedule.ln_f)
+        self.round_trips.visit(self.O if self._ends_of == "O" else self.H)
+        if step % self.stride == 0:
+            self._update(context)
+        if step % self.progress == 0:
+            self._report(context)
+
+    def _update(self, context: Context) -> None:
+        points = self.walkers.points(context, *self._point())
+        bins = [self.bias.bin(*point) for point in points]
+        if not self.schedule.production:
+            amount = self.schedule.ln_f * self.kT
+            for point, bin_ in zip(points, bins, strict=True):
+                if bin_ >= 0:
+                    self.bias.deposit(amount, *point)
+        was_learning = not self.schedule.production
+        fell = self.schedule.update(bins, explored=self.round_trips.count > 0)
+        self._show_schedule()
+        if fell:
+            self._report(context)
+        if was_learning and self.schedule.production:
+            context.log(f"momt: step {context.step}: learning has ended, δH is frozen from here on")
+
+    def _show_schedule(self) -> None:
+        self.vector[5] = self.schedule.ln_f
+        self.vector[6] = self.schedule.flatness
+        self.vector[7] = self.schedule.production
+
+    def _report(self, context: Context) -> None:
+        """Log where learning stands, and write the bias file."""
+        schedule = self.schedule
+        schedule.measure_flatness()
+        self._show_schedule()
+        visited = np.argwhere(schedule.visits.reshape([axis.n_bins for axis in self.axes]) > 0)
+        area = ""
+        if len(visited):
+            ranges = zip(self.axes, visited.min(axis=0), visited.max(axis=0), strict=True)
+            area = " (" + ", ".join(f"{a.name} {a.edges[i]:.5g} to {a.edges[j + 1]:.5g}" for a, i, j in ranges) + ")"
+        context.log(
+            f"momt: step {context.step} {'production' if schedule.production else 'learning'} ln f "
+            f"{schedule.ln_f:.3g} kT flatness {schedule.flatness:.2f} visited {schedule.n_visited} of "
+            f"{len(schedule.visits)} bins{area} round trips {self.round_trips.count}"
+        )
+        self._write(context.step)
+
+    def _write(self, step: int) -> None:
+        if self._trace is not None:
+            self._trace.flush()
+        if not (self._writes_bias and self._is_begun):
+            return
+        shape = [axis.n_bins for axis in self.axes]
+        schedule = self.schedule
+        write_bias(
+            self.file,
+            Bias(
+                **self._facts,
+                temp=self.temp,
+                press=self.press,
+                axes=self.axes,
+                walls=self.walls,
+                coefficients=self.bias.coefficients,
+                visits=schedule.visits.reshape(shape),
+                flatness_visits=schedule.flatness_visits.reshape(shape),
+                production_visits=schedule.production_visits.reshape(shape),
+                reciprocal_vectors=np.array(self.order.vectors, dtype=np.int64).reshape(-1, 3),
+                lattice=self.order.lattice,
+                ln_f=schedule.ln_f,
+                phase=int(schedule.production),
+                step=step,
+                n_updates=schedule.n_updates,
+                round_trips=self.round_trips.count,
+                stride=self.stride,
+                walkers=self.walkers.n,
+            ),
+        )
+
+    def post_run(self, context: Context) -> None:
+        if not context.minimizing:
+            self._report(context)
+
+    def close(self) -> None:
+        if self._trace is not None:
+            self._trace.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a restart needs for the same walk to the last bit."""
+        if self._trace is not None:
+            self._trace.flush()
+        return {
+            "identity": self._identity,
+            "coefficients": self.bias.coefficients.copy(),
+            "schedule": self.schedule.state_dict(),
+            "round_trips": self.round_trips.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a restart.
+
+        Raises:
+            HookError: it is of another grid, lattice, temperature or pressure.
+        """
+        require_same(
+            "the restart file",
+            state["identity"],
+            self._identity,
+            "continue with the options of the run that wrote it, or carry its δH to a new fix ID by start FILE",
+        )
+        self.bias.coefficients[:] = state["coefficients"]
+        self.schedule.load_state_dict(state["schedule"])
+        self.round_trips.load_state_dict(state["round_trips"])
+        self._continues = True
+        self._show_schedule()
+
+
+def _in_place() -> Any:
+    """Return MPI.IN_PLACE; mpi4py starts MPI when imported, so only where there are ranks to sum over."""
+    from mpi4py import MPI
+
+    return MPI.IN_PLACE

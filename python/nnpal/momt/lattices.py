@@ -1,0 +1,125 @@
+"""Shortest reciprocal vectors of crystals, as integer multiples of a box's reciprocal vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from nnpal.hooks import HookError
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A crystal in its conventional cell.
+
+    Attributes:
+        basis: fractional coordinates of the cell's atoms, [n, 3].
+        vectors: shortest reciprocal vectors, as multiples of the cell's reciprocal vectors, [n_g, 3].
+        edges: edges of the cell in units of the first, [3].
+    """
+
+    basis: tuple[tuple[float, float, float], ...]
+    vectors: tuple[tuple[int, int, int], ...]
+    edges: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @property
+    def intensity(self) -> float:
+        """O/N of the perfect crystal: the mean of |F_g|² over the vectors, F the structure factor per atom."""
+        phases = np.exp(2j * np.pi * np.array(self.vectors) @ np.array(self.basis).T)
+        return float(np.mean(np.abs(phases.mean(axis=1)) ** 2))
+
+
+_111 = tuple(product((1, -1), repeat=3))
+_110 = tuple(n for n in product((-1, 0, 1), repeat=3) if sum(map(abs, n)) == 2)
+_FCC = ((0.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
+
+LATTICES = {
+    "fcc": Lattice(_FCC, _111),
+    "bcc": Lattice(((0.0, 0.0, 0.0), (0.5, 0.5, 0.5)), _110),
+    "diamond": Lattice((*_FCC, *((x + 0.25, y + 0.25, z + 0.25) for x, y, z in _FCC)), _111),
+    # The orthogonal cell of four atoms of LAMMPS's `lattice hcp`: a, √3 a, √(8/3) a; {10-10} there
+    "hcp": Lattice(
+        ((0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 5 / 6, 0.5), (0.0, 1 / 3, 0.5)),
+        ((0, 2, 0), (0, -2, 0), (1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)),
+        (1.0, 3**0.5, (8 / 3) ** 0.5),
+    ),
+}
+
+# A cell fits if no edge differs by more from the lattice's own shape: a crystal under strain, not another crystal
+_SHAPE_TOLERANCE = 0.2
+
+
+def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, int, int]]:
+    """Return a lattice's shortest reciprocal vectors as multiples of the box's.
+
+    With the box vectors M times those of the conventional cell, the vector (h k l) of the cell is M (h k l) of the box.
+
+    Args:
+        lattice: a name in `LATTICES`.
+        cells: how often the cell repeats along each box vector, or the nine elements of M by rows.
+
+    Raises:
+        HookError: another number of cells, or vectors that are no vectors of the box.
+    """
+    if len(cells) == 3:
+        matrix = np.diag(np.asarray(cells, dtype=float))
+    elif len(cells) == 9:
+        matrix = np.asarray(cells, dtype=float).reshape(3, 3)
+    else:
+        raise HookError(f"option cells: expected 3 or 9 numbers, found {len(cells)}")
+    vectors = np.array(LATTICES[lattice].vectors) @ matrix.T
+    rounded = np.rint(vectors)
+    if np.abs(vectors - rounded).max() > 1e-6 or not np.abs(rounded).any(axis=1).all():
+        bad = vectors[np.abs(vectors - rounded).max(axis=1).argmax()]
+        raise HookError(
+            f"lattice {lattice} does not fit cells {' '.join(f'{c:g}' for c in cells)}: the reciprocal vector "
+            f"({', '.join(f'{b:g}' for b in bad)}) is not one of the box; give the box vectors in units of the "
+            "conventional cell's"
+        )
+    return [(int(h), int(k), int(m)) for h, k, m in rounded]
+
+
+def deduce_cells(lattice: str, n_atoms: int, box: np.ndarray) -> tuple[int, int, int]:
+    """Return how often the conventional cell repeats along each box vector.
+
+    Args:
+        lattice: a name in `LATTICES`.
+        n_atoms: atoms of the crystal.
+        box: box vectors as rows, [3, 3].
+
+    Raises:
+        HookError: no whole numbers of cells hold so many atoms in a box of this shape.
+    """
+    cell = LATTICES[lattice]
+    per_cell = len(cell.basis)
+    lengths = np.linalg.norm(box, axis=1)
+    edges = np.array(cell.edges)
+    # Edge of the first cell vector if the atoms fill the box
+    a = (abs(np.linalg.det(box)) * per_cell / (n_atoms * edges.prod())) ** (1 / 3)
+    ratio = lengths / (a * edges)
+    counts = np.maximum(1, np.rint(ratio)).astype(int)
+    fits = per_cell * counts.prod() == n_atoms and np.abs(ratio / counts - 1).max() < _SHAPE_TOLERANCE
+    if not fits:
+        raise HookError(
+            f"lattice {lattice} does not fit {n_atoms} atoms in a box of {' x '.join(f'{x:.4g}' for x in lengths)}: "
+            f"its cell of {per_cell} atoms would repeat {' x '.join(f'{r:.2f}' for r in ratio)} times; build the box "
+            "from whole cells, or say cells NA NB NC (or the nine elements of the box matrix in units of the cell)"
+        )
+    return int(counts[0]), int(counts[1]), int(counts[2])
+
+
+def triples(values: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Return user-given reciprocal vectors h k l h k l ...
+
+    Raises:
+        HookError: not triples, or the vector 0 0 0.
+    """
+    if len(values) == 0 or len(values) % 3:
+        raise HookError(f"option reciprocal: expected triples h k l, found {len(values)} numbers")
+    vectors = [(values[i], values[i + 1], values[i + 2]) for i in range(0, len(values), 3)]
+    if (0, 0, 0) in vectors:
+        raise HookError("option reciprocal: 0 0 0 is no reciprocal vector of a crystal; leave it out")
+    return vectors

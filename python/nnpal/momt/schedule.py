@@ -1,0 +1,126 @@
+"""Wang-Landau learning: when ln f falls, and when learning ends.
+
+F. Wang and D. P. Landau, Phys. Rev. Lett. 86, 2050 (2001), doi:10.1103/PhysRevLett.86.2050: ln f is halved when the
+histogram is flat. R. E. Belardinelli and V. D. Pereyra, J. Chem. Phys. 127, 184105 (2007), doi:10.1063/1.2803061: it is
+halved when every bin was visited again, and once it has met 1/t it falls as that, t in updates for each visited bin; the
+error then goes on falling, where halving alone leaves a fixed one. Ours: nothing falls before the first round trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nnpal.hooks import HookError
+
+# Bins at the rim of what can be reached are met too rarely to wait for: the least visited twentieth is left out.
+RIM = 0.05
+
+_ARRAYS = ("visits", "flatness_visits", "production_visits")
+_NUMBERS = ("ln_f", "n_updates", "falls_as_1_over_t", "production")
+
+
+class Schedule:
+    """ln f, in kT, and the visits that decide on it.
+
+    Attributes:
+        ln_f: height of an update, kT.
+        visits: updates in each bin since learning began, [n_bins].
+        flatness_visits: the same since ln f last fell, [n_bins].
+        production_visits: the same since learning ended, [n_bins].
+        production: learning has ended.
+    """
+
+    def __init__(
+        self, n_bins: int, *, ln_f: float, ln_f_end: float, rule: str, flatness: float, max_updates: int | None = None
+    ) -> None:
+        if not 0 < ln_f_end <= ln_f:
+            raise HookError(f"options ln_f {ln_f:g} and ln_f_end {ln_f_end:g}: expected 0 < ln_f_end <= ln_f")
+        if rule not in ("1/t", "flat"):
+            raise HookError(f"option schedule: expected 1/t or flat, found {rule}")
+        if not 0 < flatness < 1:
+            raise HookError(f"option flatness: expected a number between 0 and 1, found {flatness:g}")
+        self.ln_f = ln_f
+        self.ln_f_end = ln_f_end
+        self.rule = rule
+        self.needed_flatness = flatness
+        self.max_updates = max_updates
+        self.visits = np.zeros(n_bins, dtype=np.int64)
+        self.flatness_visits = np.zeros(n_bins, dtype=np.int64)
+        self.production_visits = np.zeros(n_bins, dtype=np.int64)
+        self.n_updates = 0
+        self.falls_as_1_over_t = False
+        self.production = False
+        self.flatness = 0.0
+        self.n_visited = 0
+
+    def update(self, bins: list[int], explored: bool) -> bool:
+        """Count the bins of one update, and say whether ln f fell by a step.
+
+        Args:
+            bins: where each walker is, -1 outside the grid.
+            explored: the walk has been from one end to the other and back. Before that, ln f stays: the first few bins
+                are visited again and again long before the rest is known.
+        """
+        inside = [b for b in bins if b >= 0]
+        if self.production:
+            for b in inside:
+                self.production_visits[b] += 1
+            return False
+        for b in inside:
+            self.n_visited += int(self.visits[b] == 0)
+            self.visits[b] += 1
+            self.flatness_visits[b] += 1
+        self.n_updates += len(bins)
+        fell = explored and self._fall()
+        if self.ln_f < self.ln_f_end or (self.max_updates is not None and self.n_updates >= self.max_updates):
+            self.end_learning()
+            return True
+        return fell
+
+    def end_learning(self) -> None:
+        """Freeze the bias."""
+        self.measure_flatness()
+        self.production = True
+
+    def measure_flatness(self) -> float:
+        """Return and keep min/mean of the visits since ln f last fell, over visited bins without the rim."""
+        seen = self.flatness_visits[self.visits > 0]
+        if len(seen):
+            ordered = np.sort(seen)[int(RIM * len(seen)) :]
+            mean = ordered.mean()
+            self.flatness = float(ordered[0] / mean) if mean > 0 else 0.0
+        return self.flatness
+
+    def _fall(self) -> bool:
+        if self.falls_as_1_over_t:
+            self.ln_f = min(self.ln_f, self.n_visited / self.n_updates)
+            return False
+        # A pass over all bins costs as much as many updates: look as often as there are visited bins
+        if self.n_updates % max(100, self.n_visited):
+            return False
+        flatness = self.measure_flatness()
+        if flatness < self.needed_flatness if self.rule == "flat" else flatness == 0.0:
+            return False
+        floor = self.n_visited / self.n_updates if self.rule == "1/t" else 0.0
+        if floor >= self.ln_f:
+            return False
+        self.falls_as_1_over_t = 0.5 * self.ln_f < floor
+        self.ln_f = max(0.5 * self.ln_f, floor)
+        self.flatness_visits[:] = 0
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {name: getattr(self, name) for name in _NUMBERS}
+        return {**state, **{name: getattr(self, name).copy() for name in _ARRAYS}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        as_own: dict[str, Callable[[Any], Any]] = {"ln_f": float, "n_updates": int}
+        for name in _NUMBERS:
+            setattr(self, name, as_own.get(name, bool)(state[name]))
+        for name in _ARRAYS:
+            getattr(self, name)[:] = state[name]
+        self.n_visited = int((self.visits > 0).sum())
+        self.measure_flatness()

@@ -1,0 +1,133 @@
+"""The trace: H, V, O and δH along a MOMT run, as text in the manner of PLUMED's COLVAR files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from nnpal.hooks import HookError
+
+FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
+_HEADER = "#! FIELDS "
+_SET = "#! SET "
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Columns of a trace, [n_rows] each, in the units of the run.
+
+    Attributes:
+        step: LAMMPS's step of each row.
+        H, V, O, dH: enthalpy U + P0 V, volume, order parameter (NaN if not measured), bias δH with its walls.
+        bin: flat index of the grid's bin, -1 outside. phase: 0 learning, 1 production. lnf: kT.
+        units: LAMMPS's unit style. temp, press: T0 and P0. boltz, nktv2p: LAMMPS's constants. n_atoms: in all.
+    """
+
+    step: np.ndarray
+    H: np.ndarray
+    V: np.ndarray
+    O: np.ndarray  # noqa: E741 (the order parameter's name in the papers)
+    dH: np.ndarray
+    bin: np.ndarray
+    phase: np.ndarray
+    lnf: np.ndarray
+    units: str
+    temp: float
+    press: float
+    boltz: float
+    nktv2p: float
+    n_atoms: int
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Read a trace file.
+
+    Raises:
+        HookError: there is no such file, or its header or a row is not a trace's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise HookError(f"trace {path}: no such file")
+    fields: list[str] = []
+    constants: dict[str, str] = {}
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if line.startswith(_HEADER):
+            fields = line[len(_HEADER) :].split()
+        elif line.startswith(_SET):
+            name, _, value = line[len(_SET) :].partition(" ")
+            constants[name] = value
+        elif line and not line.startswith("#"):
+            rows.append(_row(path, number, line, len(fields)))
+    missing = [name for name in FIELDS if name not in fields]
+    missing += [name for name in ("units", "temp", "press", "boltz", "nktv2p", "n_atoms") if name not in constants]
+    if missing:
+        raise HookError(f"trace {path}: its header lacks {', '.join(missing)}; give a trace that MOMT wrote")
+    table = np.array(rows).reshape(-1, len(fields))
+    columns = {name: table[:, fields.index(name)] for name in FIELDS}
+    for name in ("step", "bin", "phase"):
+        columns[name] = columns[name].astype(np.int64)
+    numbers = {name: float(constants[name]) for name in ("temp", "press", "boltz", "nktv2p")}
+    return Trace(**columns, units=constants["units"], n_atoms=int(constants["n_atoms"]), **numbers)
+
+
+def _row(path: Path, number: int, line: str, n_fields: int) -> list[float]:
+    try:
+        values = [float(word) for word in line.split()]
+    except ValueError:
+        values = []
+    if len(values) != n_fields:
+        raise HookError(f"trace {path}, line {number}: expected {n_fields} numbers, found {line!r}")
+    return values
+
+
+class TraceWriter:
+    """Append rows to a trace file, after dropping what an earlier run wrote beyond the step it continues from."""
+
+    def __init__(self, path: Path, constants: Mapping[str, object], continued_from: int | None) -> None:
+        """Open the file.
+
+        Args:
+            path: file to write.
+            constants: the header's SET lines.
+            continued_from: step of the restart that this run goes on from; None begins a new file.
+        """
+        kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)
+        aside = path.with_name(path.name + ".partial")
+        with open(aside, "w") as file:
+            print(_HEADER + " ".join(FIELDS), file=file)
+            for name, value in constants.items():
+                print(f"{_SET}{name} {value:.17g}" if isinstance(value, float) else f"{_SET}{name} {value}", file=file)
+            file.writelines(kept)
+        os.replace(aside, path)
+        self._file: IO[str] = open(path, "a")  # noqa: SIM115 (closed by close)
+
+    def add(self, step: int, H: float, V: float, O: float, dH: float, bin_: int, phase: int, ln_f: float) -> None:  # noqa: E741
+        self._file.write(f"{step} {H:.17g} {V:.17g} {O:.17g} {dH:.17g} {bin_} {phase} {ln_f:.17g}\n")
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _rows_until(path: Path, step: int) -> list[str]:
+    """Return the whole rows up to a step; a last line cut off in writing is dropped."""
+    rows = []
+    with open(path) as file:
+        for line in file:
+            if line.startswith("#") or not line.endswith("\n"):
+                continue
+            word = line.split(maxsplit=1)[0]
+            if word.lstrip("-").isdigit() and int(word) <= step:
+                rows.append(line)
+    return rows
