@@ -72,6 +72,24 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(
+    name="lmp",
+    # everything but --help is LAMMPS's, -h too
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+        "help_option_names": ["--help"],
+    },
+    options_metavar="[-in FILE] [any option of lmp]...",
+)
+def lmp(context: typer.Context) -> None:
+    """Run LAMMPS from this Python, with the options of lmp: for Pythons that lmp cannot load, and to debug hooks."""
+    from nnpal.lmp_command import run_lmp
+
+    raise typer.Exit(run_lmp(context.args))
+
+
 @app.command()
 def info(
     model: Annotated[Path, typer.Argument(help="A model file, e.g. al.nnp.pt.")],
