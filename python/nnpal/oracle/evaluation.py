@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 from dataclasses import dataclass
@@ -54,11 +55,21 @@ def make_calculator(spec: str, options: dict[str, Any]) -> Any:
         HookError: it cannot be made of them.
     """
     factory = find_calculator(spec)
+    _check_spelling(spec, factory, options)
     try:
         return factory(**options)
     except Exception as error:  # a calculator's constructor may raise anything about its options
         given = " ".join(f"{key} {value}" for key, value in options.items()) or "no options"
         raise HookError(f"calculator {spec} with {given}: {type(error).__name__}: {error}") from error
+
+
+def _check_spelling(spec: str, factory: Any, options: dict[str, Any]) -> None:
+    """Refuse what looks like a known parameter misspelt: many ASE calculators take any keyword and ignore it."""
+    known = {*getattr(factory, "default_parameters", {}), *inspect.signature(factory).parameters}
+    for name in options:
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if name not in known and nearest:
+            raise HookError(f"calculator {spec} knows no option {name}; did you mean {nearest[0]}?")
 
 
 def gives_stress(calculator: Any) -> bool:
