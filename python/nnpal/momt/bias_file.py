@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -140,7 +141,7 @@ def read_bias(path: str | Path) -> Bias:
                 axes.append(Axis(str(name), float(low), float(high), int(n_bins)))
                 attrs = dataset.attrs
                 walls.append(Walls(bool(attrs["wall_low"]), bool(attrs["wall_high"]), float(attrs["wall_stiffness"])))
-            values = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
+            values: dict[str, Any] = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
     except (OSError, KeyError) as error:
         raise HookError(f"bias file {path} cannot be read: {error}; give a file that MOMT wrote") from error

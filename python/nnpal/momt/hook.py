@@ -97,7 +97,7 @@ class MOMT:
             [(wall.low, wall.high, wall.stiffness) for wall in self.walls],
         )
         self.schedule = Schedule(
-            int(np.prod([axis.n_bins for axis in self.axes])),
+            tuple(axis.n_bins for axis in self.axes),
             ln_f=ln_f,
             ln_f_end=ln_f_end,
             rule=schedule,
@@ -270,7 +270,7 @@ class MOMT:
         schedule = self.schedule
         schedule.measure_flatness()
         self._show_schedule()
-        visited = np.argwhere(schedule.visits.reshape([axis.n_bins for axis in self.axes]) > 0)
+        visited = np.argwhere(schedule.visits.reshape(schedule.shape) > 0)
         area = ""
         if len(visited):
             ranges = zip(self.axes, visited.min(axis=0), visited.max(axis=0), strict=True)
@@ -287,8 +287,8 @@ class MOMT:
             self._trace.flush()
         if not (self._writes_bias and self._is_begun):
             return
-        shape = [axis.n_bins for axis in self.axes]
         schedule = self.schedule
+        shape = schedule.shape
         write_bias(
             self.file,
             Bias(

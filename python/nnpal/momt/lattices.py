@@ -32,8 +32,8 @@ class Lattice:
         return float(np.mean(np.abs(phases.mean(axis=1)) ** 2))
 
 
-_111 = tuple(product((1, -1), repeat=3))
-_110 = tuple(n for n in product((-1, 0, 1), repeat=3) if sum(map(abs, n)) == 2)
+_111 = tuple((h, k, m) for h, k, m in product((1, -1), repeat=3))
+_110 = tuple((h, k, m) for h, k, m in product((-1, 0, 1), repeat=3) if abs(h) + abs(k) + abs(m) == 2)
 _FCC = ((0.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
 
 LATTICES = {

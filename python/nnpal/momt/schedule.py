@@ -2,8 +2,9 @@
 
 F. Wang and D. P. Landau, Phys. Rev. Lett. 86, 2050 (2001), doi:10.1103/PhysRevLett.86.2050: ln f is halved when the
 histogram is flat. R. E. Belardinelli and V. D. Pereyra, J. Chem. Phys. 127, 184105 (2007), doi:10.1063/1.2803061: it is
-halved when every bin was visited again, and once it has met 1/t it falls as that, t in updates for each visited bin; the
-error then goes on falling, where halving alone leaves a fixed one. Ours: nothing falls before the first round trip.
+halved when every bin was visited again, and once it has met 1/t it falls as that, t in updates for each visited bin;
+the error then goes on falling, where halving alone leaves a fixed one. Ours: nothing falls before the first round trip,
+and bins at the rim of what can be reached, met too rarely to wait for, do not decide.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ import numpy as np
 
 from nnpal.hooks import HookError
 
-# Bins at the rim of what can be reached are met too rarely to wait for: the least visited twentieth is left out.
-RIM = 0.05
-
 _ARRAYS = ("visits", "flatness_visits", "production_visits")
 _NUMBERS = ("ln_f", "n_updates", "falls_as_1_over_t", "production")
 
@@ -27,15 +25,34 @@ class Schedule:
 
     Attributes:
         ln_f: height of an update, kT.
-        visits: updates in each bin since learning began, [n_bins].
-        flatness_visits: the same since ln f last fell, [n_bins].
-        production_visits: the same since learning ended, [n_bins].
+        visits: updates in each bin since learning began, flat [n_bins].
+        flatness_visits: the same since ln f last fell.
+        production_visits: the same since learning ended.
         production: learning has ended.
     """
 
     def __init__(
-        self, n_bins: int, *, ln_f: float, ln_f_end: float, rule: str, flatness: float, max_updates: int | None = None
+        self,
+        shape: tuple[int, ...],
+        *,
+        ln_f: float,
+        ln_f_end: float,
+        rule: str,
+        flatness: float,
+        max_updates: int | None = None,
     ) -> None:
+        """Begin to learn on a grid.
+
+        Args:
+            shape: bins along each axis.
+            ln_f, ln_f_end: first value, and the one below which learning ends, kT.
+            rule: 1/t or flat.
+            flatness: min/mean at which `flat` halves ln f.
+            max_updates: learning ends after so many at the latest.
+
+        Raises:
+            HookError: a value out of range.
+        """
         if not 0 < ln_f_end <= ln_f:
             raise HookError(f"options ln_f {ln_f:g} and ln_f_end {ln_f_end:g}: expected 0 < ln_f_end <= ln_f")
         if rule not in ("1/t", "flat"):
@@ -47,6 +64,8 @@ class Schedule:
         self.rule = rule
         self.needed_flatness = flatness
         self.max_updates = max_updates
+        self.shape = shape
+        n_bins = int(np.prod(shape))
         self.visits = np.zeros(n_bins, dtype=np.int64)
         self.flatness_visits = np.zeros(n_bins, dtype=np.int64)
         self.production_visits = np.zeros(n_bins, dtype=np.int64)
@@ -86,12 +105,12 @@ class Schedule:
         self.production = True
 
     def measure_flatness(self) -> float:
-        """Return and keep min/mean of the visits since ln f last fell, over visited bins without the rim."""
-        seen = self.flatness_visits[self.visits > 0]
-        if len(seen):
-            ordered = np.sort(seen)[int(RIM * len(seen)) :]
-            mean = ordered.mean()
-            self.flatness = float(ordered[0] / mean) if mean > 0 else 0.0
+        """Return and keep min/mean of the visits since ln f last fell, over the visited bins within the rim."""
+        visited = self.visits.reshape(self.shape) > 0
+        inner = within_rim(visited)
+        seen = self.flatness_visits.reshape(self.shape)[inner if inner.any() else visited]
+        mean = seen.mean() if len(seen) else 0.0
+        self.flatness = float(seen.min() / mean) if mean > 0 else 0.0
         return self.flatness
 
     def _fall(self) -> bool:
@@ -124,3 +143,13 @@ class Schedule:
             getattr(self, name)[:] = state[name]
         self.n_visited = int((self.visits > 0).sum())
         self.measure_flatness()
+
+
+def within_rim(visited: np.ndarray) -> np.ndarray:
+    """Return which visited bins have none but visited bins beside them; beyond the grid's edge counts as visited."""
+    inner = visited.copy()
+    for axis in range(visited.ndim):
+        padded = np.pad(visited, [(1, 1) if d == axis else (0, 0) for d in range(visited.ndim)], constant_values=True)
+        n = visited.shape[axis]
+        inner &= padded.take(range(n), axis) & padded.take(range(2, n + 2), axis)
+    return inner

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -72,10 +72,10 @@ def read_trace(path: str | Path) -> Trace:
     if missing:
         raise HookError(f"trace {path}: its header lacks {', '.join(missing)}; give a trace that MOMT wrote")
     table = np.array(rows).reshape(-1, len(fields))
-    columns = {name: table[:, fields.index(name)] for name in FIELDS}
+    columns: dict[str, Any] = {name: table[:, fields.index(name)] for name in FIELDS}
     for name in ("step", "bin", "phase"):
         columns[name] = columns[name].astype(np.int64)
-    numbers = {name: float(constants[name]) for name in ("temp", "press", "boltz", "nktv2p")}
+    numbers: dict[str, Any] = {name: float(constants[name]) for name in ("temp", "press", "boltz", "nktv2p")}
     return Trace(**columns, units=constants["units"], n_atoms=int(constants["n_atoms"]), **numbers)
 
 
