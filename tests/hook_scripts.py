@@ -13,17 +13,17 @@ from nnpal.sampling.eam import eam_potential
 ENV = {"PYTHONPATH": str(Path(__file__).parent)}
 
 
-def al_start(n_cells: int = 2, *, temperature: float = 900, seed: int = 4711, lattice: float = 4.05) -> str:
+def al_start(n_cells: int = 2, *, temperature: float = 900, seed: int = 4711, jiggle: float = 0.1) -> str:
     """Return the head of a script: thermal fcc Al under EAM, 4 n_cells³ atoms."""
     return f"""units metal
 atom_modify map array
-lattice fcc {lattice}
+lattice fcc 4.05
 region box block 0 {n_cells} 0 {n_cells} 0 {n_cells}
 create_box 1 box
 create_atoms 1 box
 pair_style eam/fs
 pair_coeff * * {eam_potential()} Al
-displace_atoms all random 0.1 0.1 0.1 {seed}
+displace_atoms all random {jiggle} {jiggle} {jiggle} {seed} units box
 velocity all create {temperature} {seed} loop geom
 timestep 0.002
 """
