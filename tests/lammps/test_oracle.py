@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 
-from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp, LmpRun
+from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp, LmpRun, read_dump
 from lmp_single_point import NKTV2P
 from lmp_systems import System, tilted
 
@@ -205,12 +205,23 @@ def test_failure_stops_all_ranks_and_its_restart_file_continues(lmp: Lmp, n_rank
     assert np.ptp(whole["PotEng"][10:]) > 1e-3
 
 
-def test_failure_at_the_first_calculation(lmp: Lmp) -> None:
+def test_failure_at_the_first_calculation_of_a_run_keeps_what_the_script_did(lmp: Lmp) -> None:
     (lmp.folder / "failing.py").write_text(FAILING)
     aluminium().write(lmp.folder / "data")
-    hook = f"{HOOK} failing:FailsAt after 0 {LJ} restart other.restart"
-    lmp.expect_error(script(aluminium(), hook) + "run 1", "other.restart holds the atoms as they are", ranks=(1,))
-    assert (lmp.folder / "other.restart").stat().st_size > 0
+    hook = f"{HOOK} failing:FailsAt after 3 {LJ} restart other.restart"
+    lmp.expect_error(
+        script(aluminium(), hook) + f"{START}run 2\ndisplace_atoms all move 0.5 0 0\nrun 1",
+        "failed at step 2.*other.restart holds the atoms as they are",
+        ranks=(1,),
+    )
+    before = read_dump(lmp.folder / "all.dump")[-1].positions
+    lmp(
+        "read_restart other.restart\npair_style zero 5.0\npair_coeff * *\nthermo_modify lost error\n"
+        f"dump d all custom 1 moved.dump id x y z\ndump_modify d sort id format float {FULL_DIGITS}\nrun 0"
+    )
+    moved = read_dump(lmp.folder / "moved.dump")[0].positions - before
+    moved[:, 0] -= 8.1 * np.round((moved[:, 0] - 0.5) / 8.1)  # wrapped
+    np.testing.assert_allclose(moved, np.tile([0.5, 0, 0], (32, 1)), atol=1e-12)
 
 
 def test_unconverged_xtb_says_so(lmp: Lmp) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -202,3 +205,12 @@ def test_restart_on_another_number_of_ranks(lmp: Lmp) -> None:
     second_half = vector(lmp(f"{ALUMINIUM}\n{fixes}\n{output()}\nrun 20\nwrite_restart half\nrun 20", n_ranks=2))
     again = vector(lmp(f"units metal\nread_restart half\n{PAIR}\n{fixes}\n{output()}\nrun 20", n_ranks=1))
     np.testing.assert_allclose(again, second_half, **ROUNDING)
+
+
+def test_examples_of_the_page_run(lmp: Lmp) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "smd.md").read_text()
+    examples = re.findall(r"^fix pull all python/hook nnpal.smd:SMD .*$", page, re.M)
+    assert len(examples) == 5
+    groups = "group left id 1:4\ngroup right id 15:20\ngroup tip id 30:40"
+    runs = "\n".join(f"{example}\nrun 2\nunfix pull" for example in examples)
+    lmp(f"{ALUMINIUM}\n{groups}\n{NVE}\n{runs}")

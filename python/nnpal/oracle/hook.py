@@ -71,6 +71,7 @@ class CalculatorForces:
         self.vector = np.zeros(2)
 
     def setup(self, context: Context) -> None:
+        self._last = LastStep()  # between runs a script may have moved the atoms
         if self._wants_stress(context):
             return
         why = "the calculator gives none" if not self._has_stress else "the box is not periodic in all directions"

@@ -29,7 +29,7 @@ class LastStep:
     def restore(self, context: Context) -> str:
         """Put positions and velocities back, wherever the atoms are by now, and say what they are (collective)."""
         if self._step is None:
-            return "the atoms as they are, as no step was completed before"
+            return "the atoms as they are, at the first calculation of a run"
         comm = context.comm
         tags, x, v = gathered(comm, self._tags, self._x, self._v)
         x, v = comm.bcast((x, v), root=0)
