@@ -120,6 +120,8 @@ class MOMT:
         self._continues = False
         self._trace: TraceWriter | None = None
         self._is_begun = False
+        self._pending: list[tuple[float, float]] = []
+        self._pending_step = 0
         if start is not None:
             self._carry(start)
         if phase == "production":
@@ -210,6 +212,8 @@ class MOMT:
 
     def pre_reverse(self, context: Context) -> None:
         """Bias forces and virial."""
+        if self._pending and context.step != self._pending_step:
+            self._update(context)
         self._measure(context)
         s0, s1 = self._point()
         self.energy, slope0, slope1 = self.bias.evaluate(s0, s1)
@@ -240,12 +244,19 @@ class MOMT:
             self._trace.add(step, self.H, self.V, self.O, self.energy, bin_, phase, self.schedule.ln_f)
         self.round_trips.visit(self.O if self._ends_of == "O" else self.H)
         if step % self.stride == 0:
-            self._update(context)
+            self._pending = self.walkers.points(context, *self._point())
+            self._pending_step = step
         if step % self.progress == 0:
+            self.schedule.flatness = self.schedule.measure_flatness()
+            self._show_schedule()
             self._report(context)
 
     def _update(self, context: Context) -> None:
-        points = self.walkers.points(context, *self._point())
+        """Learn from the points of the step before.
+
+        Only now, so that the forces of a step are the same when it is evaluated again at the start of the next run.
+        """
+        points, self._pending = self._pending, []
         bins = [self.bias.bin(*point) for point in points]
         if not self.schedule.production:
             amount = self.schedule.ln_f * self.kT
@@ -268,8 +279,6 @@ class MOMT:
     def _report(self, context: Context) -> None:
         """Log where learning stands, and write the bias file."""
         schedule = self.schedule
-        schedule.measure_flatness()
-        self._show_schedule()
         visited = np.argwhere(schedule.visits.reshape(schedule.shape) > 0)
         area = ""
         if len(visited):
@@ -277,7 +286,7 @@ class MOMT:
             area = " (" + ", ".join(f"{a.name} {a.edges[i]:.5g} to {a.edges[j + 1]:.5g}" for a, i, j in ranges) + ")"
         context.log(
             f"momt: step {context.step} {'production' if schedule.production else 'learning'} ln f "
-            f"{schedule.ln_f:.3g} kT flatness {schedule.flatness:.2f} visited {schedule.n_visited} of "
+            f"{schedule.ln_f:.3g} kT flatness {schedule.measure_flatness():.2f} visited {schedule.n_visited} of "
             f"{len(schedule.visits)} bins{area} round trips {self.round_trips.count}"
         )
         self._write(context.step)
@@ -330,6 +339,8 @@ class MOMT:
             "coefficients": self.bias.coefficients.copy(),
             "schedule": self.schedule.state_dict(),
             "round_trips": self.round_trips.state_dict(),
+            "pending": self._pending,
+            "pending_step": self._pending_step,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -347,6 +358,8 @@ class MOMT:
         self.bias.coefficients[:] = state["coefficients"]
         self.schedule.load_state_dict(state["schedule"])
         self.round_trips.load_state_dict(state["round_trips"])
+        self._pending = [(s0, s1) for s0, s1 in state["pending"]]
+        self._pending_step = state["pending_step"]
         self._continues = True
         self._show_schedule()
 

@@ -17,7 +17,7 @@ import numpy as np
 from nnpal.hooks import HookError
 
 _ARRAYS = ("visits", "flatness_visits", "production_visits")
-_NUMBERS = ("ln_f", "n_updates", "falls_as_1_over_t", "production")
+_NUMBERS = ("ln_f", "n_updates", "flatness", "falls_as_1_over_t", "production")
 
 
 class Schedule:
@@ -29,6 +29,7 @@ class Schedule:
         flatness_visits: the same since ln f last fell.
         production_visits: the same since learning ended.
         production: learning has ended.
+        flatness: as measured when it was last looked at.
     """
 
     def __init__(
@@ -101,17 +102,16 @@ class Schedule:
 
     def end_learning(self) -> None:
         """Freeze the bias."""
-        self.measure_flatness()
+        self.flatness = self.measure_flatness()
         self.production = True
 
     def measure_flatness(self) -> float:
-        """Return and keep min/mean of the visits since ln f last fell, over the visited bins within the rim."""
+        """Return min/mean of the visits since ln f last fell, over the visited bins within the rim."""
         visited = self.visits.reshape(self.shape) > 0
         inner = within_rim(visited)
         seen = self.flatness_visits.reshape(self.shape)[inner if inner.any() else visited]
         mean = seen.mean() if len(seen) else 0.0
-        self.flatness = float(seen.min() / mean) if mean > 0 else 0.0
-        return self.flatness
+        return float(seen.min() / mean) if mean > 0 else 0.0
 
     def _fall(self) -> bool:
         if self.falls_as_1_over_t:
@@ -120,7 +120,7 @@ class Schedule:
         # A pass over all bins costs as much as many updates: look as often as there are visited bins
         if self.n_updates % max(100, self.n_visited):
             return False
-        flatness = self.measure_flatness()
+        flatness = self.flatness = self.measure_flatness()
         if flatness < self.needed_flatness if self.rule == "flat" else flatness == 0.0:
             return False
         floor = self.n_visited / self.n_updates if self.rule == "1/t" else 0.0
@@ -136,13 +136,12 @@ class Schedule:
         return {**state, **{name: getattr(self, name).copy() for name in _ARRAYS}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        as_own: dict[str, Callable[[Any], Any]] = {"ln_f": float, "n_updates": int}
+        as_own: dict[str, Callable[[Any], Any]] = {"ln_f": float, "n_updates": int, "flatness": float}
         for name in _NUMBERS:
             setattr(self, name, as_own.get(name, bool)(state[name]))
         for name in _ARRAYS:
             getattr(self, name)[:] = state[name]
         self.n_visited = int((self.visits > 0).sum())
-        self.measure_flatness()
 
 
 def within_rim(visited: np.ndarray) -> np.ndarray:
