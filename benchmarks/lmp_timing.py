@@ -48,7 +48,7 @@ def command(name: str) -> str:
 
 
 def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
-    """Return the screen output of a run.
+    """Return the screen output of a run; its hooks find the modules of this folder.
 
     Raises:
         RuntimeError: LAMMPS stopped with an error, which is the message.
@@ -58,7 +58,7 @@ def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
     process = subprocess.run(
         [*launcher, command("lmp"), "-in", "in.bench", "-log", "none"],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
         check=False,

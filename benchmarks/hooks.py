@@ -1,0 +1,166 @@
+"""Time what a Python hook adds to a step of LAMMPS, each beside the plain step of the same run.
+
+    python benchmarks/hooks.py [--quick] [--output benchmarks/results/hooks.json]
+
+One `lmp` for each size runs blocks of steps: plain, A, plain, B, plain, ... and all of it again in every round. What
+a contender adds is its block less the mean of the two plain blocks beside it; figures are medians of these
+differences over the rounds, with their quartiles. Thermal fcc Al under EAM, NVE, one core, the list built every 10
+steps. Contenders:
+
+- nothing: one more plain block, the noise
+- tally by LAMMPS: energy and virial at every step, asked for by LAMMPS's own fix ave/time: no hook
+- an empty hook; SMD on two atoms; MOMT over (H, O), learning, at its default stride and at stride 1
+- MOMT's forces by a NumPy callback, bias frozen
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import lmp_timing
+from nnpal.sampling.eam import eam_potential
+from record import write_record
+
+CELLS = {32: 2, 108: 3, 864: 6}  # atoms -> cubic cells along an edge
+STEPS = {32: 1000, 108: 400, 864: 50}  # in a block: some 50 to 100 ms, short beside the machine's moods
+PLAIN = "plain"
+TALLY = "tally by LAMMPS"
+N_WARM_UP = 500
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What a block has beside the plain step: lines before it and after it."""
+
+    name: str
+    begin: str = ""
+    end: str = ""
+
+
+def contenders(n_atoms: int) -> list[Contender]:
+    """Return what is timed. MOMT's ln f is small, for all contenders are to run through the same crystal."""
+    momt = (
+        f"nnpal.momt:MOMT temp 600 press 1 lattice fcc H {-3.6 * n_atoms:g} {-2.6 * n_atoms:g} 60 "
+        f"O {-0.1 * n_atoms:g} {1.2 * n_atoms:g} 60 ln_f 1e-5 ln_f_end 1e-7"
+    )
+    tally = (
+        "compute energy all pe\ncompute virial all pressure NULL virial\n"
+        "fix tally all ave/time 1 1 1 c_energy c_virial\n"
+    )
+    return [
+        Contender("nothing"),
+        Contender(TALLY, tally, "unfix tally\nuncompute energy\nuncompute virial\n"),
+        _hook("empty hook", "hook_contenders:Empty"),
+        _hook("SMD", "nnpal.smd:SMD atoms 1 2 k 2.0 rate 0.0"),
+        _hook("MOMT", momt),
+        _hook("MOMT, stride 1", f"{momt} stride 1"),
+        _hook("NumPy callback", f"hook_contenders:NumpyBias cells {CELLS[n_atoms]}"),
+    ]
+
+
+def _hook(name: str, words: str) -> Contender:
+    return Contender(name, f"fix hook all python/hook {words}\n", "unfix hook\n")
+
+
+def script(n_atoms: int, n_rounds: int) -> str:
+    """Return the input script of one size; `block NAME` lines say what each run is."""
+    n_cells, n_steps = CELLS[n_atoms], STEPS[n_atoms]
+    plain = f'print "block {PLAIN}"\nrun {n_steps} post no\n'
+    one_round = "".join(
+        f'{plain}{contender.begin}print "block {contender.name}"\nrun {n_steps} post no\n{contender.end}'
+        for contender in contenders(n_atoms)
+    )
+    return f"""units metal
+atom_modify map array
+lattice fcc 4.05
+region box block 0 {n_cells} 0 {n_cells} 0 {n_cells}
+create_box 1 box
+create_atoms 1 box
+pair_style eam/fs
+pair_coeff * * {eam_potential()} Al
+velocity all create 1200 4711 loop geom
+neigh_modify every 10 delay 0 check no
+timestep 0.002
+fix n all nve
+thermo 0
+run {N_WARM_UP} post no
+{one_round * n_rounds}{plain}"""
+
+
+def read_blocks(text: str) -> list[tuple[str, float]]:
+    """Return name and µs per step of each block, in their order."""
+    blocks, name = [], None
+    for line in text.splitlines():
+        if line.startswith("block "):
+            name = line.removeprefix("block ")
+        loop = re.match(r"Loop time of (\S+) on \d+ procs for (\d+) steps", line)
+        if loop and name is not None:
+            blocks.append((name, 1e6 * float(loop[1]) / int(loop[2])))
+    return blocks
+
+
+def added(blocks: list[tuple[str, float]]) -> dict[str, list[float]]:
+    """Return what each contender adds to the plain blocks beside it, one value a round, µs per step."""
+    differences: dict[str, list[float]] = {}
+    for (_, before), (name, time), (_, after) in zip(blocks[:-2:2], blocks[1:-1:2], blocks[2::2], strict=True):
+        differences.setdefault(name, []).append(time - (before + after) / 2)
+    return differences
+
+
+def quartiles(values: list[float]) -> dict[str, float]:
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else 3 * values
+    return {"median": median, "lower_quartile": low, "upper_quartile": high}
+
+
+def measure(n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
+    """Time all contenders at one size."""
+    blocks = read_blocks(lmp_timing.run_lmp(script(n_atoms, n_rounds), folder, 1))
+    differences = added(blocks)
+    assert list(differences) == [contender.name for contender in contenders(n_atoms)], list(differences)
+    return {
+        "n_atoms": n_atoms,
+        "steps_in_a_block": STEPS[n_atoms],
+        "plain_microseconds_per_step": quartiles([time for name, time in blocks if name == PLAIN]),
+        "added_microseconds_per_step": {name: quartiles(values) for name, values in differences.items()},
+        "rounds": differences,
+    }
+
+
+def print_table(results: list[dict]) -> None:
+    table = Table(title="µs per step that each adds to the plain step: median (quartiles)")
+    table.add_column("contender")
+    for result in results:
+        table.add_column(f"{result['n_atoms']} atoms", justify="right")
+    table.add_row("(plain step)", *(_cell(result["plain_microseconds_per_step"]) for result in results))
+    for name in results[0]["added_microseconds_per_step"]:
+        table.add_row(name, *(_cell(result["added_microseconds_per_step"][name]) for result in results))
+    Console(width=110).print(table)
+
+
+def _cell(value: dict[str, float]) -> str:
+    return f"{value['median']:.1f} ({value['lower_quartile']:.1f} .. {value['upper_quartile']:.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round at 32 atoms, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "hooks.json")
+    arguments = parser.parse_args()
+    sizes = [32] if arguments.quick else list(CELLS)
+    with tempfile.TemporaryDirectory() as name:
+        results = [measure(n_atoms, 1 if arguments.quick else arguments.rounds, Path(name)) for n_atoms in sizes]
+    print_table(results)
+    write_record(arguments.output, "hooks", ("nnpal", "lammps", "numpy", "mpich", "mpi4py"), {"results": results})
+
+
+if __name__ == "__main__":
+    main()
