@@ -68,13 +68,13 @@ PYBIND11_MODULE(_momt, m)
              std::vector<nnpal::Axis> axes;
              for (std::size_t d = 0; d < grid.size(); d++) {
                const auto &[low, high, n] = grid[d];
-               const auto &[wall_low, wall_high, stiffness] = walls.at(d);
-               axes.push_back({low, high, n, wall_low, wall_high, stiffness});
+               const auto &[wall_low, wall_high, slope] = walls.at(d);
+               axes.push_back({low, high, n, wall_low, wall_high, slope});
              }
              return SplineBias(axes);
            }),
            py::arg("grid"), py::arg("walls"),
-           "grid: (low, high, n_bins) of each axis; walls: (at low, at high, stiffness) of each axis.")
+           "grid: (low, high, n_bins) of each axis; walls: (at low, at high, slope) of each axis.")
       .def_property_readonly(
           "coefficients",
           [](py::object self) {

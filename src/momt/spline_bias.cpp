@@ -63,8 +63,10 @@ BiasValue SplineBias::evaluate(const Point &s) const
     double beyond = 0.0;
     if (axis.wall_low && s[d] < axis.low) beyond = s[d] - axis.low;
     if (axis.wall_high && s[d] > axis.high) beyond = s[d] - axis.high;
-    result.energy += 0.5 * axis.wall_stiffness * beyond * beyond;
-    result.slope[d] += axis.wall_stiffness * beyond;
+    if (beyond == 0.0) continue;
+    const double bins = beyond / axis.width(), root = std::sqrt(1.0 + bins * bins);
+    result.energy += axis.wall_slope * axis.width() * (root - 1.0);
+    result.slope[d] += axis.wall_slope * bins / root;
   }
   return result;
 }

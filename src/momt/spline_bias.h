@@ -1,7 +1,8 @@
 // A bias on a grid of one or two variables: uniform cubic B-splines with knots at the bin edges, so twice
 // continuously differentiable. Outside the grid each basis function goes on as its tangent at the edge: value
-// and slope stay continuous, and the bias is linear there. Walls add 1/2 stiffness (distance beyond the
-// edge)^2.
+// and slope stay continuous, and the bias is linear there. A wall at an edge adds slope w (sqrt(1 + (x/w)^2)
+// - 1), x the distance beyond the edge and w the bin's width: it leads back, and its slope has a limit, for a
+// bias along the enthalpy multiplies all forces by 1 + slope, and a time step bears no more than that.
 #pragma once
 
 #include <array>
@@ -13,7 +14,7 @@ struct Axis {
   double low = 0.0, high = 1.0;
   int n_bins = 1;
   bool wall_low = false, wall_high = false;
-  double wall_stiffness = 0.0;    // energy per (unit of the axis)^2
+  double wall_slope = 0.0;    // of a wall far beyond its edge, energy per unit of the axis
   double width() const { return (high - low) / n_bins; }
 };
 

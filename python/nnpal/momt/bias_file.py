@@ -23,16 +23,16 @@ _VISITS = ("visits", "flatness_visits", "production_visits")
 
 @dataclass(frozen=True)
 class Walls:
-    """Walls at the edges of one axis: energy ½ stiffness (distance beyond the edge)².
+    """Walls at the edges of one axis: energy slope w (√(1 + (x/w)²) - 1), x beyond the edge, w the bin's width.
 
     Attributes:
         low, high: whether that edge has one.
-        stiffness: energy units per unit of the axis squared.
+        slope: far beyond the edge, energy units per unit of the axis.
     """
 
     low: bool
     high: bool
-    stiffness: float
+    slope: float
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Bias:
             energy = np.einsum("nkl,nk,nl->n", block, value[0], value[1])
         for axis, wall, s in zip(self.axes, self.walls, flat, strict=True):
             beyond = np.minimum(s - axis.low, 0) * wall.low + np.maximum(s - axis.high, 0) * wall.high
-            energy = energy + 0.5 * wall.stiffness * beyond**2
+            energy = energy + wall.slope * axis.width * (np.hypot(1, beyond / axis.width) - 1)
         return energy.reshape(shape)
 
 
@@ -112,7 +112,7 @@ def write_bias(path: Path, bias: Bias) -> None:
         for axis, wall in zip(bias.axes, bias.walls, strict=True):
             dataset = file.create_dataset(f"axis/{axis.name}", data=[axis.low, axis.high, axis.n_bins])
             dataset.attrs["wall_low"], dataset.attrs["wall_high"] = wall.low, wall.high
-            dataset.attrs["wall_stiffness"] = wall.stiffness
+            dataset.attrs["wall_slope"] = wall.slope
         for name in ("coefficients", "reciprocal_vectors", *_VISITS):
             file.create_dataset(name, data=getattr(bias, name))
     os.replace(aside, path)
@@ -140,7 +140,7 @@ def read_bias(path: str | Path) -> Bias:
                 low, high, n_bins = dataset[:]
                 axes.append(Axis(str(name), float(low), float(high), int(n_bins)))
                 attrs = dataset.attrs
-                walls.append(Walls(bool(attrs["wall_low"]), bool(attrs["wall_high"]), float(attrs["wall_stiffness"])))
+                walls.append(Walls(bool(attrs["wall_low"]), bool(attrs["wall_high"]), float(attrs["wall_slope"])))
             values: dict[str, Any] = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
     except (OSError, KeyError) as error:

@@ -15,7 +15,7 @@ from nnpal.momt.grid import choose_axes
 from nnpal.momt.round_trips import RoundTrips
 from nnpal.momt.schedule import Schedule
 from nnpal.momt.settings import (
-    WALL_STIFFNESS,
+    WALL_STRENGTH,
     choose_ends,
     choose_order,
     choose_walls,
@@ -63,7 +63,7 @@ class MOMT:
         flatness: float = 0.8,
         learn: int | None = None,
         walls: tuple[str, ...] = ("yes",),
-        wall_stiffness: float = WALL_STIFFNESS,
+        wall_strength: float = WALL_STRENGTH,
         walkers: bool = False,
         progress: int = 10_000,
         ends: tuple[float, float] | None = None,
@@ -89,12 +89,12 @@ class MOMT:
         self.order = choose_order(context, lattice, cells, reciprocal)
         if "O" in self.names and not self.order.vectors:
             raise HookError("a grid of O: expected lattice fcc, bcc, hcp or diamond, or reciprocal h k l ...")
-        self.walls = choose_walls(self.axes, walls, self.kT, wall_stiffness)
+        self.walls = choose_walls(self.axes, walls, self.kT, wall_strength)
         self.every, self.stride, self.progress = every, stride, progress
         self.walkers = Walkers(context, walkers)
         self.bias = SplineBias(
             [(axis.low, axis.high, axis.n_bins) for axis in self.axes],
-            [(wall.low, wall.high, wall.stiffness) for wall in self.walls],
+            [(wall.low, wall.high, wall.slope) for wall in self.walls],
         )
         self.schedule = Schedule(
             tuple(axis.n_bins for axis in self.axes),

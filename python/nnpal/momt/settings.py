@@ -12,8 +12,9 @@ from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, triples
 
-# ½ stiffness (one bin)² beyond an edge, in kT: a wall of a few bins' depth
-WALL_STIFFNESS = 1.0
+# Slope of a wall far beyond its edge, kT per bin: the walk is turned back within a bin or so, and along H with bins of
+# some kT, forces grow no more than the time step bears
+WALL_STRENGTH = 2.0
 # Ends of a round trip, as shares of the perfect crystal's O: Ni(32) at 2000 K has 0.05 in the liquid, 0.6 to 0.8 in fcc
 LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5
 # ... and of the grid of H where O is not measured
@@ -82,14 +83,14 @@ def choose_ends(axes: tuple[Axis, ...], order: Order, ends: tuple[float, float] 
     return variable, low, high
 
 
-def choose_walls(axes: tuple[Axis, ...], words: tuple[str, ...], kT: float, stiffness: float) -> tuple[Walls, ...]:
+def choose_walls(axes: tuple[Axis, ...], words: tuple[str, ...], kT: float, strength: float) -> tuple[Walls, ...]:
     """Return the walls at the edges of each axis.
 
     Args:
         axes: the grid.
         words: yes (all edges), no, or edges such as H- H+ O+.
         kT: energy units.
-        stiffness: ½ stiffness (one bin)² in kT.
+        strength: slope far beyond an edge, kT per bin.
 
     Raises:
         HookError: no such edge.
@@ -99,9 +100,9 @@ def choose_walls(axes: tuple[Axis, ...], words: tuple[str, ...], kT: float, stif
     for word in chosen:
         if word not in edges:
             raise HookError(f"option walls: unknown edge {word}; expected yes, no or some of {' '.join(edges)}")
-    if stiffness <= 0:
-        raise HookError(f"option wall_stiffness: expected a number above 0 (kT per squared bin), found {stiffness:g}")
-    return tuple(Walls(f"{a.name}-" in chosen, f"{a.name}+" in chosen, 2 * stiffness * kT / a.width**2) for a in axes)
+    if strength <= 0:
+        raise HookError(f"option wall_strength: expected a number above 0 (kT per bin), found {strength:g}")
+    return tuple(Walls(f"{a.name}-" in chosen, f"{a.name}+" in chosen, strength * kT / a.width) for a in axes)
 
 
 def require_same(what: str, found: dict[str, str], wanted: dict[str, str], cure: str) -> None:
