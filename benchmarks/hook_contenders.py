@@ -12,7 +12,7 @@ from nnpal.hooks import Context
 class Empty:
     """A hook that does nothing where a bias would act."""
 
-    reads_potential = False
+    reads = ()
 
     def pre_reverse(self, context: Context) -> None:
         pass

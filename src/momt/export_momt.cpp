@@ -33,6 +33,15 @@ PYBIND11_MODULE(_momt, m)
 {
   m.doc() = "Order parameter and spline bias of MOMT, compiled; used by nnpal.momt.";
 
+  m.def(
+      "fill_virial",
+      [](Doubles &out, const Doubles &virial, double factor, double isotropic) {
+        if (out.size() != 6 || virial.size() != 6) throw py::value_error("virials have 6 components");
+        double *to = out.mutable_data();
+        for (int i = 0; i < 6; i++) to[i] = factor * virial.data()[i] - (i < 3 ? isotropic : 0.0);
+      },
+      "out = factor virial - isotropic 1, each [6]: xx yy zz xy xz yz.");
+
   py::class_<OrderParameter>(m, "OrderParameter", "O = 1/(N_g N) sum_g |sum_i exp(2 pi i n_g . s_i)|^2")
       .def(py::init<const std::vector<OrderParameter::IntVector> &, long long>(), py::arg("vectors"),
            py::arg("n_atoms"))

@@ -79,8 +79,7 @@ void OrderParameter::add_atoms(const double *x, const int *mask, int groupbit, i
       if (powers_[d].empty()) continue;
       const double s = r[0] * inverse[d] + r[1] * inverse[3 + d] + r[2] * inverse[6 + d];
       for (std::size_t p = 0; p < powers_[d].size(); p++) {
-        const double turns = powers_[d][p] * s;
-        const double angle = kTwoPi * (turns - std::nearbyint(turns));
+        const double angle = kTwoPi * powers_[d][p] * s;
         table_[d][p] = {std::cos(angle), std::sin(angle)};
       }
     }

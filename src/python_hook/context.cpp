@@ -211,8 +211,18 @@ double Context::qqr2e() const
   return force->qqr2e;
 }
 
+double Context::potential_energy() const
+{
+  if (!has_energy)
+    throw_hook_error(
+        "the potential energy was not tallied on this step, as the hook's `reads` does not name energy");
+  return potential.energy;
+}
+
 py::array Context::virial() const
 {
+  if (!has_virial)
+    throw_hook_error("the virial was not tallied on this step, as the hook's `reads` does not name virial");
   py::array_t<double> virial(6);
   for (int i = 0; i < 6; i++) virial.mutable_data()[i] = potential.virial[i];
   return virial;

@@ -7,6 +7,7 @@
 
 #include "pointers.h"
 
+#include <functional>
 #include <pybind11/numpy.h>
 #include <string>
 #include <vector>
@@ -27,7 +28,9 @@ public:
 
   // Set by the fix
   Potential potential;
-  bool forces_are_partial = false;    // in pre_reverse: ghosts' forces are not summed home yet
+  std::function<bool()> virial_is_used;
+  bool has_energy = false, has_virial = false;    // of this force evaluation, in `potential`
+  bool forces_are_partial = false;                // in pre_reverse: ghosts' forces are not summed home yet
 
   // This rank's atoms: views of LAMMPS's own memory, remade when it moves
   py::object positions();
@@ -60,7 +63,7 @@ public:
   double mvv2e() const;
   double qqr2e() const;
 
-  double potential_energy() const { return potential.energy; }
+  double potential_energy() const;
   py::array virial() const;
 
   py::object world_communicator();
@@ -72,6 +75,7 @@ public:
   std::string group() const;
   bool energy_yes() const;
   bool virial_yes() const;
+  bool virial_used() const { return virial_is_used(); }
 
   void scale_forces(double factor);
   py::array positions_of(const std::vector<LAMMPS_NS::tagint> &tags);

@@ -72,6 +72,7 @@ FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg,
 
   python_.reset(new nnpal::PythonSide(lmp, this));
   MPI_Comm_dup(world, &python_->ranks);
+  python_->context.virial_is_used = [this] { return virial_is_used(); };
   const std::vector<std::string> words(arg + 4, arg + narg);
   settle(complaint_of([&] {
     nnpal::export_context();
@@ -127,6 +128,10 @@ void FixPythonHook::init()
   if (utils::strmatch(update->integrate_style, "^respa"))
     error->all(FLERR, Error::NOLASTLINE,
                "fix {} (python/hook {}): run_style respa is not supported; use verlet", id, spec_);
+  settle(complaint_of([&] {
+    reads_energy_ = python_->hook->reads("energy");
+    reads_virial_ = python_->hook->reads("virial");
+  }));
   earlier_potentials_.clear();
   for (const auto *fix : modify->get_fix_list()) {
     if (fix == this) break;
@@ -135,22 +140,37 @@ void FixPythonHook::init()
   }
 }
 
+bool FixPythonHook::virial_is_used() const
+{
+  if (thermo_virial) return true;
+  bool is_later = false;
+  for (const auto *fix : modify->get_fix_list()) {
+    const auto *other = dynamic_cast<const FixPythonHook *>(fix);
+    if (is_later && other && other->python_->hook->reads("virial")) return true;
+    is_later = is_later || fix == this;
+  }
+  return false;
+}
+
 void FixPythonHook::ask_for_tally()
 {
-  for (const auto &compute : {id_energy_, id_virial_})
-    modify->get_compute_by_id(compute)->addstep(update->ntimestep + 1);
+  if (reads_energy_) modify->get_compute_by_id(id_energy_)->addstep(update->ntimestep + 1);
+  if (reads_virial_) modify->get_compute_by_id(id_virial_)->addstep(update->ntimestep + 1);
 }
 
 void FixPythonHook::read_potential()
 {
-  if (!python_->tally.is_fresh())
+  auto &context = python_->context;
+  context.has_energy = reads_energy_ && python_->tally.energy_is_fresh();
+  context.has_virial = reads_virial_ && python_->tally.virial_is_fresh();
+  if ((reads_energy_ && !context.has_energy) || (reads_virial_ && !context.has_virial))
     error->all(FLERR, Error::NOLASTLINE,
                "fix {} (python/hook {}): LAMMPS did not tally energy and virial on step {}; after run ... "
                "pre no, run "
                "once without it",
                id, spec_, update->ntimestep);
   ask_for_tally();
-  auto &context = python_->context;
+  if (!reads_energy_ && !reads_virial_) return;
   context.potential = python_->tally.sum();
   for (const auto *other : earlier_potentials_) {
     context.potential.energy += other->python_->hook->energy;

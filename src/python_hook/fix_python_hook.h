@@ -43,6 +43,7 @@ public:
 private:
   void call(int method);
   void settle(std::string complaint);    // ends all ranks if any has a complaint
+  bool virial_is_used() const;           // by LAMMPS, or by a python/hook defined later
   void ask_for_tally();
   void read_potential();    // of this force evaluation, into the context
   void call_pre_reverse();
@@ -50,5 +51,6 @@ private:
   std::unique_ptr<nnpal::PythonSide, nnpal::PythonSideDeleter> python_;
   std::string spec_;
   std::string id_energy_, id_virial_;    // computes that make LAMMPS tally every step
+  bool reads_energy_ = true, reads_virial_ = true;
   std::vector<const FixPythonHook *> earlier_potentials_;
 };

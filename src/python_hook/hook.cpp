@@ -44,6 +44,18 @@ Hook::Hook(const std::string &spec, const std::vector<std::string> &words, const
   read_outputs();
 }
 
+bool Hook::reads(const char *what) const
+{
+  if (!py::hasattr(object_, "reads")) return true;
+  const py::object names = object_.attr("reads");
+  for (const py::handle name : py::iter(names)) {
+    const std::string word = py::cast<std::string>(name);
+    if (word != "energy" && word != "virial")
+      throw_value_error("reads names " + word + "; expected energy and virial, or less");
+  }
+  return names.contains(what);
+}
+
 void Hook::call(Method method)
 {
   if (method == kClose) {

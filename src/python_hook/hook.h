@@ -21,6 +21,9 @@ public:
   bool has_energy() const { return has_energy_; }
   bool has_state() const { return has_state_; }
 
+  // Whether the hook reads the potential's "energy" or "virial": its attribute `reads`, both without it.
+  bool reads(const char *what) const;
+
   // Call a method and take over the outputs that it set. Throws py::error_already_set.
   void call(Method method);
 

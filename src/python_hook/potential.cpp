@@ -24,9 +24,13 @@ template <typename Style> void add_bonded(const Style *style, double *sum)
 
 }    // namespace
 
-bool PotentialTally::is_fresh() const
+bool PotentialTally::energy_is_fresh() const
 {
-  return update->eflag_global == update->ntimestep && update->vflag_global == update->ntimestep;
+  return update->eflag_global == update->ntimestep;
+}
+bool PotentialTally::virial_is_fresh() const
+{
+  return update->vflag_global == update->ntimestep;
 }
 
 Potential PotentialTally::sum() const

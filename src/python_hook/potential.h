@@ -15,8 +15,11 @@ class PotentialTally : protected LAMMPS_NS::Pointers {
 public:
   explicit PotentialTally(LAMMPS_NS::LAMMPS *lmp) : Pointers(lmp) {}
 
-  // False if LAMMPS did not tally energy and virial on this step.
-  bool is_fresh() const;
+  // Whether LAMMPS tallied on this step.
+  bool energy_is_fresh() const;
+  bool virial_is_fresh() const;
+
+  // What was not tallied is not of this step.
   Potential sum() const;
 };
 

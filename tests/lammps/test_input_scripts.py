@@ -76,8 +76,12 @@ def relabel_frames(run: LmpRun) -> dict[int, Atoms]:
     return {frame.info["timestep"]: frame for frame in frames}
 
 
-def test_every_script_has_a_promise() -> None:
-    assert {path.name for path in INPUTS.iterdir()} == set(PROMISES)
+def test_every_script_is_run_by_a_test() -> None:
+    """Here, or in a file of its subject beside this one."""
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_input_scripts*.py"))
+    scripts = {path.name for path in INPUTS.glob("in.*")}
+    assert scripts >= set(PROMISES)
+    assert {name for name in scripts if f'"{name}"' not in tests} == set()
 
 
 @pytest.mark.mpi

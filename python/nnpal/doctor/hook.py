@@ -31,7 +31,7 @@ run 0
 class Probe:
     """The hook that is run: it needs NumPy, mpi4py and LAMMPS's own arrays."""
 
-    reads_potential = False
+    reads = ()
 
     def setup(self, context: Context) -> None:
         if context.x.shape == (1, 3):

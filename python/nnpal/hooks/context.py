@@ -161,6 +161,10 @@ class Context(Protocol):
     def virial_yes(self) -> bool:
         """Whether `fix_modify ID virial yes` was given."""
 
+    @property
+    def virial_used(self) -> bool:
+        """Whether anybody reads this hook's virial: LAMMPS (`virial_yes`), or a python/hook fix defined later."""
+
     def scale_forces(self, factor: float) -> None:
         """Multiply the forces of the potential, ghosts' included; in `pre_reverse` alone."""
 

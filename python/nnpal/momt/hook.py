@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnpal._momt import OrderParameter, SplineBias
+from nnpal._momt import OrderParameter, SplineBias, fill_virial
 from nnpal.hooks import Context, HookError
 from nnpal.momt.backup import set_aside
 from nnpal.momt.bias_file import Bias, read_bias, write_bias
@@ -84,6 +84,9 @@ class MOMT:
             raise HookError("option phase production: expected start FILE too, the bias to sample with")
         self.temp, self.press = temp, press
         self.kT = context.boltz * temp
+        self._pressure = press / context.nktv2p  # energy per volume
+        self._context = context
+        self._virial_used = True
         self.axes = choose_axes({"H": H, "O": O, "V": V})
         self.names = tuple(axis.name for axis in self.axes)
         self.order = choose_order(context, lattice, cells, reciprocal)
@@ -158,8 +161,14 @@ class MOMT:
         )
         self.bias.coefficients[:] = old.coefficients
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What LAMMPS has to tally for this hook: the virial only if the bias's own is read by anybody."""
+        return ("energy", "virial") if self._context.virial_used else ("energy",)
+
     def setup(self, context: Context) -> None:
         """Check that the bias can act, and open the files."""
+        self._virial_used = context.virial_used
         if context.box_changes and not context.virial_yes and not context.minimizing:
             raise HookError(
                 f"the box changes, but its barostat does not see the bias; add: fix_modify {context.fix_id} energy yes "
@@ -195,11 +204,11 @@ class MOMT:
 
     def _measure(self, context: Context) -> None:
         self.V = context.volume
-        self.H = context.potential_energy + self.press * self.V / self._facts["nktv2p"]
+        self.H = context.potential_energy + self._pressure * self.V
         order = self._order_parameter
         if order is not None:
             order.add_atoms(context.x, context.mask, context.group_bit, context.box)
-            if context.comm.size > 1:
+            if self._in_place is not None:
                 context.comm.Allreduce(self._in_place, order.sums)
             self.O = order.value()
 
@@ -230,10 +239,11 @@ class MOMT:
             context.scale_forces(1.0 + a)
         if b != 0.0 and self._order_parameter is not None:
             self._order_parameter.add_gradient(-b, context.f)
-        virial = self.virial
-        np.multiply(context.virial, a, out=virial)
-        virial[:3] -= (a * self.press / self._facts["nktv2p"] + c) * self.V
-        self.vector[:5] = self.H, self.O, self.energy, a, c if self.names == ("V", "H") else b
+        if self._virial_used:
+            fill_virial(self.virial, context.virial, a, (a * self._pressure + c) * self.V)
+        vector = self.vector
+        vector[0], vector[1], vector[2], vector[3] = self.H, self.O, self.energy, a
+        vector[4] = c if self.names == ("V", "H") else b
 
     def end_of_step(self, context: Context) -> None:
         """Write the trace, learn, and say how far learning is."""

@@ -41,6 +41,8 @@ class CalculatorForces:
         nnpal.hooks.HookError: options, units, group or masses that do not fit; a calculation that failed.
     """
 
+    reads = ()  # neither the potential's energy nor its virial
+
     def __init__(
         self,
         context: Context,

@@ -41,6 +41,8 @@ class SMD:
         nnpal.hooks.HookError: options that do not fit, atoms or groups that cannot be pulled, or d at half the box.
     """
 
+    reads = ()  # neither the potential's energy nor its virial
+
     def __init__(
         self,
         context: Context,

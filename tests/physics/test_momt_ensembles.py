@@ -1,0 +1,144 @@
+"""`physical_validation` on ensembles: a plain one, one under a bias that is a scaled temperature, reweighted ones.
+
+M. R. Shirts, J. Chem. Theory Comput. 9, 909 (2013), doi:10.1021/ct300688p: the ratio of the distributions of U and V at
+two temperatures has a slope that is known exactly; the check gives the distance from it in standard errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import physical_validation as pv
+import pytest
+
+from hook_scripts import al_start
+from lmp_runner import Lmp
+from momt_biases import BOLTZ, NKTV2P, frozen, write_function
+from nnpal.momt import read_trace
+from nnpal.momt.grid import Axis
+
+pytestmark = pytest.mark.physics
+
+N_ATOMS = 32
+PRESS = 1.0
+H_AXIS = Axis("H", -130.0, -60.0, 30)
+# A false alarm in one of 15,000 normal deviates; two deviates a check
+SIGMAS = 4.0
+THERMOSTAT = "fix npt all npt temp {t} {t} 0.1 iso 1 1 0.5\n"
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Independent samples at one temperature: energies U in eV, volumes V in Å³."""
+
+    temperature: float
+    U: np.ndarray
+    V: np.ndarray
+
+    def for_validation(self) -> pv.data.SimulationData:
+        return pv.data.SimulationData(
+            units=pv.data.UnitData(
+                kb=BOLTZ,
+                energy_str="eV",
+                energy_conversion=96.485332,
+                length_str="Å",
+                length_conversion=0.1,
+                volume_str="Å^3",
+                volume_conversion=1e-3,
+                temperature_str="K",
+                temperature_conversion=1.0,
+                pressure_str="bar",
+                pressure_conversion=1.0,
+                time_str="ps",
+                time_conversion=1.0,
+            ),
+            ensemble=pv.data.EnsembleData("NPT", natoms=N_ATOMS, pressure=PRESS, temperature=self.temperature),
+            observables=pv.data.ObservableData(potential_energy=self.U, volume=self.V),
+        )
+
+
+def distance(first: Ensemble, second: Ensemble) -> float:
+    """Return how many standard errors 1/T1 - 1/T2 of the samples is from what the ensembles say."""
+    quantiles = pv.ensemble.check(
+        first.for_validation(), second.for_validation(), data_is_uncorrelated=True, bootstrap_seed=1, verbosity=0
+    )
+    return float(np.max(np.abs(quantiles)))
+
+
+def sampled(lmp: Lmp, temperature: float, momt: str, steps: int = 400_000) -> Ensemble:
+    """Run and return samples of the effective temperature `temperature`, 0.2 ps apart."""
+    lmp(al_start(temperature=1800) + momt + "thermo 100000\n" + f"run {steps}\n", timeout=1200)
+    trace = read_trace(lmp.folder / "sampled.trace")
+    late = trace.step > 20_000
+    h, v = trace.H[late], trace.V[late]
+    return Ensemble(temperature, h - PRESS * v / NKTV2P, v)
+
+
+def flat(folder: Path) -> None:
+    write_function(folder / "bias.h5", (H_AXIS,), lambda h: 0 * h, temp=900, press=PRESS, n_cells=None)
+
+
+def at(temp: float) -> str:
+    return THERMOSTAT.format(t=temp) + frozen((H_AXIS,), temp=temp, press=PRESS, lattice=None)
+
+
+@pytest.fixture
+def plain_900(lmp: Lmp) -> Ensemble:
+    flat(lmp.folder)
+    return sampled(lmp, 900, at(900))
+
+
+def test_plain_ensembles(lmp: Lmp, plain_900: Ensemble) -> None:
+    """Without a bias: NPT at 900 and 960 K; and two that are not what they say fail."""
+    write_function(lmp.folder / "bias.h5", (H_AXIS,), lambda h: 0 * h, temp=960, press=PRESS, n_cells=None)
+    plain_960 = sampled(lmp, 960, at(960))
+    found = distance(plain_900, plain_960)
+    wrong = distance(plain_900, Ensemble(1000, plain_960.U, plain_960.V))
+    print(f"plain 900 and 960 K: {found:.2f} standard errors; 960 taken for 1000 K: {wrong:.1f}")
+    assert found < SIGMAS
+    assert wrong > 2 * SIGMAS
+
+
+def test_bias_linear_in_enthalpy_samples_the_scaled_temperature(lmp: Lmp, plain_900: Ensemble) -> None:
+    """δH = α H at T0 = 1152 K with 1 + α = 1.2 is the ensemble of 960 K."""
+    alpha, temp = 0.2, 1152.0
+    write_function(lmp.folder / "bias.h5", (H_AXIS,), lambda h: alpha * h, temp=temp, press=PRESS, n_cells=None)
+    scaled = sampled(lmp, temp / (1 + alpha), at(temp))
+    found = distance(plain_900, scaled)
+    print(f"plain 900 K and scaled {scaled.temperature:.0f} K: {found:.2f} standard errors")
+    assert found < SIGMAS
+
+
+def test_reweighted_ensembles(lmp: Lmp) -> None:
+    """A learned, frozen bias over H; its samples accepted with their weights at 870 and 930 K."""
+    grid = "temp 900 press 1 H -106.5 -92 29"
+    lmp(
+        al_start(temperature=1800)
+        + THERMOSTAT.format(t=900)
+        + "thermo 100000\nrun 5000\nreset_timestep 0\n"
+        + f"fix momt all python/hook nnpal.momt:MOMT {grid} learn 400000 ln_f 0.05\n"
+        + "fix_modify momt energy yes virial yes\nrun 1600000\n",
+        timeout=1800,
+    )
+    trace = read_trace(lmp.folder / "momt.trace")
+    rows = np.flatnonzero(trace.phase == 1)
+    assert np.ptp(trace.H[rows]) > 10, "the walk must span the grid"
+    rng = np.random.default_rng(5)
+    ensembles = []
+    for temperature, part in zip((870.0, 930.0), np.array_split(rows, 2), strict=True):
+        kept = part[::2]  # 0.4 ps apart
+        log_weight = (trace.H[kept] + trace.dH[kept]) / (BOLTZ * 900) - trace.H[kept] / (BOLTZ * temperature)
+        accepted = kept[rng.uniform(size=len(kept)) < np.exp(log_weight - log_weight.max())]
+        assert len(accepted) > 300
+        v = trace.V[accepted]
+        ensembles.append(Ensemble(temperature, trace.H[accepted] - PRESS * v / NKTV2P, v))
+    found = distance(*ensembles)
+    print(f"reweighted 870 and 930 K: {found:.2f} standard errors, {[len(e.U) for e in ensembles]} samples")
+    assert found < SIGMAS
+    # Close in T as they are, the two cannot be taken for one ensemble either
+    assert (
+        distance(Ensemble(870.0, ensembles[0].U, ensembles[0].V), Ensemble(990.0, ensembles[1].U, ensembles[1].V))
+        > SIGMAS
+    )
