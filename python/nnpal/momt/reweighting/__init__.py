@@ -1,0 +1,29 @@
+"""Reweighting of MOMT runs: averages, free energies and coexistence at temperatures that were not simulated."""
+
+from nnpal.momt.reweighting.averages import Thermodynamics, average, thermodynamics
+from nnpal.momt.reweighting.blocks import Estimate, jackknife, statistical_inefficiency, time_blocks
+from nnpal.momt.reweighting.mbar import u_kn
+from nnpal.momt.reweighting.profiles import Profile, coexistence, dividing_order, free_energy, ln_omega
+from nnpal.momt.reweighting.samples import Samples, from_traces
+from nnpal.momt.reweighting.weights import covered_range, effective_size, log_weights
+
+__all__ = [
+    "Estimate",
+    "Profile",
+    "Samples",
+    "Thermodynamics",
+    "average",
+    "coexistence",
+    "covered_range",
+    "dividing_order",
+    "effective_size",
+    "free_energy",
+    "from_traces",
+    "jackknife",
+    "ln_omega",
+    "log_weights",
+    "statistical_inefficiency",
+    "thermodynamics",
+    "time_blocks",
+    "u_kn",
+]

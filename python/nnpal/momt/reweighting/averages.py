@@ -1,0 +1,86 @@
+"""Averages, enthalpy and heat capacity at any temperature that the samples reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
+from nnpal.momt.reweighting.samples import Samples
+from nnpal.momt.reweighting.weights import require_coverage
+
+
+def average(
+    samples: Samples, values: np.ndarray, temp: float, press: float | None = None, n_blocks: int = N_BLOCKS
+) -> Estimate:
+    """Return ⟨A⟩ at T and P with its standard error.
+
+    Args:
+        samples: rows.
+        values: A of each row, [n] or [n, ...].
+        temp, press: T and P (P0 by default).
+        n_blocks: blocks of the jackknife.
+
+    Raises:
+        ValueError: T is not covered, or `values` has another length.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) != len(samples):
+        raise ValueError(f"values: {len(values)} rows, the samples have {len(samples)}")
+    weights = np.exp(require_coverage(samples, temp, press))
+
+    def mean(rows: np.ndarray) -> np.ndarray:
+        return np.tensordot(weights[rows], values[rows], axes=1) / weights[rows].sum()
+
+    return jackknife(mean, time_blocks(samples.walker, n_blocks))
+
+
+@dataclass(frozen=True)
+class Thermodynamics:
+    """At one temperature, energies in the units of the run.
+
+    Attributes:
+        temp: T.
+        enthalpy: ⟨U + P V⟩, without the kinetic energy.
+        volume: ⟨V⟩.
+        heat_capacity: C_P = (⟨(U + P V)²⟩ - ⟨U + P V⟩²)/kT² + 3 N k/2, the whole system's.
+        n_effective: Kish's effective number of rows.
+    """
+
+    temp: float
+    enthalpy: Estimate
+    volume: Estimate
+    heat_capacity: Estimate
+    n_effective: float
+
+
+def thermodynamics(
+    samples: Samples, temp: float, press: float | None = None, n_blocks: int = N_BLOCKS
+) -> Thermodynamics:
+    """Return enthalpy, volume and heat capacity at T and P with standard errors.
+
+    Raises:
+        ValueError: T is not covered.
+    """
+    weights = np.exp(require_coverage(samples, temp, press))
+    kT = samples.boltz * temp
+    h = samples.reduced(temp, press) * kT
+    shift = float(weights @ h)  # against cancellation in the variance
+    kinetic = 1.5 * samples.n_atoms * samples.boltz
+
+    def means(rows: np.ndarray) -> np.ndarray:
+        w = weights[rows] / weights[rows].sum()
+        d = h[rows] - shift
+        first = float(w @ d)
+        variance = float(w @ d**2) - first**2
+        return np.array([shift + first, float(w @ samples.V[rows]), variance / (kT * temp) + kinetic])
+
+    (h_mean, v_mean, c_mean), (h_error, v_error, c_error) = jackknife(means, time_blocks(samples.walker, n_blocks))
+    return Thermodynamics(
+        temp,
+        Estimate(h_mean, h_error),
+        Estimate(v_mean, v_error),
+        Estimate(c_mean, c_error),
+        float(1 / (weights**2).sum()),
+    )

@@ -1,0 +1,77 @@
+"""Errors of correlated samples: the jackknife over blocks of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+N_BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its standard error, numbers or arrays of one shape."""
+
+    value: np.ndarray
+    error: np.ndarray
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter((self.value, self.error))
+
+
+def time_blocks(walker: np.ndarray, n_blocks: int = N_BLOCKS) -> list[np.ndarray]:
+    """Return the rows of each block: consecutive rows of one walker, about equally many in each.
+
+    Args:
+        walker: number of the walker of each row, [n].
+        n_blocks: of all walkers together; each walker has at least one.
+
+    Raises:
+        ValueError: fewer than two blocks, or fewer rows than blocks.
+    """
+    numbers = np.unique(walker)
+    if n_blocks < 2 or len(walker) < n_blocks:
+        raise ValueError(f"{n_blocks} blocks of {len(walker)} rows: expected at least 2 blocks and a row in each")
+    per_walker = max(1 if len(numbers) > 1 else 2, round(n_blocks / len(numbers)))
+    return [block for number in numbers for block in np.array_split(np.flatnonzero(walker == number), per_walker)]
+
+
+def jackknife(estimator: Callable[[np.ndarray], np.ndarray | float], blocks: list[np.ndarray]) -> Estimate:
+    """Return an estimator's value on all rows, and its standard error by leaving out one block at a time.
+
+    Args:
+        estimator: rows [m] -> a number or an array of fixed shape.
+        blocks: rows of each block, [n_blocks][...].
+    """
+    value = np.asarray(estimator(np.concatenate(blocks)))
+    n = len(blocks)
+    left_out = np.array([estimator(np.concatenate(blocks[:i] + blocks[i + 1 :])) for i in range(n)])
+    spread = ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
+    return Estimate(value, np.sqrt((n - 1) / n * spread))
+
+
+def statistical_inefficiency(series: np.ndarray, walker: np.ndarray) -> float:
+    """Return how many consecutive rows tell as much as one independent row, at least 1.
+
+    g = 1 + 2 Σ_t (1 - t/n) C(t), summed until the correlation C first falls below 0. J. D. Chodera et al., J. Chem.
+    Theory Comput. 3, 26 (2007), doi:10.1021/ct0502864.
+    """
+    total, weight = 0.0, 0
+    for number in np.unique(walker):
+        part = series[walker == number]
+        n = len(part)
+        deviation = part - part.mean()
+        variance = float(deviation @ deviation) / n if n else 0.0
+        if variance == 0.0:
+            continue
+        spectrum = np.fft.rfft(deviation, 2 * n)
+        covariance = np.fft.irfft(spectrum * np.conj(spectrum))[:n] / np.arange(n, 0, -1)
+        correlation = covariance / variance
+        below = np.flatnonzero(correlation < 0)
+        end = int(below[0]) if len(below) else n
+        t = np.arange(1, end)
+        total += n * max(1.0, 1 + 2 * float(((1 - t / n) * correlation[1:end]).sum()))
+        weight += n
+    return total / weight if weight else 1.0

@@ -1,0 +1,147 @@
+"""Free energy along the order parameter, the density of states, and the temperature where two phases coexist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
+from nnpal.momt.reweighting.samples import Samples
+from nnpal.momt.reweighting.weights import log_weights, require_coverage
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A function on bins with standard errors; NaN where nothing was sampled.
+
+    Attributes:
+        centres: of the bins, [n].
+        value, error: [n].
+    """
+
+    centres: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+
+
+def _profile(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray, walker: np.ndarray, n_blocks: int) -> Profile:
+    """Return -ln of the weighted histogram, 0 at its least."""
+    bins = np.digitize(x, edges) - 1
+    inside = (bins >= 0) & (bins < len(edges) - 1)
+
+    def minus_log(rows: np.ndarray) -> np.ndarray:
+        chosen = rows[inside[rows]]
+        with np.errstate(divide="ignore"):
+            shift = log_w[chosen].max()
+            sums = np.bincount(bins[chosen], weights=np.exp(log_w[chosen] - shift), minlength=len(edges) - 1)
+            return -np.log(sums / np.exp(log_w[rows] - shift).sum())
+
+    with np.errstate(invalid="ignore"):
+        estimate = jackknife(minus_log, time_blocks(walker, n_blocks))
+    known = np.isfinite(estimate.value)
+    value = np.where(known, estimate.value - estimate.value[known].min(), np.nan)
+    # A bin that one block alone has seen has no error that the blocks could tell
+    return Profile(0.5 * (edges[1:] + edges[:-1]), value, np.where(np.isfinite(estimate.error), estimate.error, np.nan))
+
+
+def free_energy(
+    samples: Samples, temp: float, edges: np.ndarray | None = None, press: float | None = None, n_blocks: int = N_BLOCKS
+) -> Profile:
+    """Return F(O; T)/kT, 0 at its least, with standard errors.
+
+    Args:
+        samples: rows with O.
+        temp, press: T and P.
+        edges: of the bins of O; 50 over what was sampled by default.
+        n_blocks: blocks of the jackknife.
+
+    Raises:
+        ValueError: T is not covered, or O was not measured.
+    """
+    _require_order(samples)
+    log_w = require_coverage(samples, temp, press)
+    bins = np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51) if edges is None else np.asarray(edges)
+    return _profile(samples.O, log_w, bins, samples.walker, n_blocks)
+
+
+def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> Profile:
+    """Return ln Ω(H) at P0 but for a constant (0 at its largest), with standard errors.
+
+    Args:
+        samples: rows.
+        edges: of the bins of H.
+        n_blocks: blocks of the jackknife.
+    """
+    profile = _profile(samples.H, samples.reduced_as_sampled(), np.asarray(edges), samples.walker, n_blocks)
+    return Profile(profile.centres, -profile.value, profile.error)
+
+
+def dividing_order(samples: Samples, temp: float, press: float | None = None) -> float:
+    """Return O between two phases: where F(O; T) is largest between its two deepest valleys.
+
+    Raises:
+        ValueError: there are no two valleys.
+    """
+    _require_order(samples)
+    edges = np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51)
+    log_w = log_weights(samples, temp, press)
+    with np.errstate(divide="ignore"):
+        shift = log_w.max()
+        f = -np.log(np.histogram(samples.O, bins=edges, weights=np.exp(log_w - shift))[0])
+    deepest = int(np.argmin(f))
+    depths = [
+        f[min(deepest, j) : max(deepest, j) + 1].max() - f[j] if np.isfinite(f[j]) else -np.inf for j in range(len(f))
+    ]
+    other = int(np.argmax(depths))
+    if not np.isfinite(depths[other]) or depths[other] <= 0:
+        raise ValueError("F(O) has one valley; give the order parameter that divides the phases")
+    low, high = sorted((deepest, other))
+    return float(0.5 * (edges[:-1] + edges[1:])[low + int(np.argmax(f[low : high + 1]))])
+
+
+def coexistence(
+    samples: Samples, divide: float | None = None, press: float | None = None, n_blocks: int = N_BLOCKS
+) -> Estimate:
+    """Return the temperature at which the phases on either side of an order parameter are equally likely.
+
+    Args:
+        samples: rows with O.
+        divide: O between the phases; found at T0 by default. The result hardly depends on it: a barrier has no weight.
+        press: P.
+        n_blocks: blocks of the jackknife.
+
+    Raises:
+        ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+    """
+    _require_order(samples)
+    at = dividing_order(samples, samples.temp, press) if divide is None else divide
+    ordered = np.greater(samples.O, at)
+    if ordered.all() or not ordered.any():
+        raise ValueError(f"no samples on one side of O = {at:g}; sample both phases, or give another divide")
+    as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
+
+    def log_odds(temp: float, rows: np.ndarray) -> float:
+        log_w = as_sampled[rows] - at_beta_1[rows] / (samples.boltz * temp)
+        side = ordered[rows]
+        return float(np.logaddexp.reduce(log_w[side]) - np.logaddexp.reduce(log_w[~side]))
+
+    def root(rows: np.ndarray) -> float:
+        low = high = samples.temp
+        for _ in range(60):
+            low, high = low / 1.02, high * 1.02
+            if log_odds(low, rows) * log_odds(high, rows) <= 0:
+                return float(brentq(log_odds, low, high, args=(rows,), xtol=1e-10 * samples.temp))
+        raise ValueError(
+            f"no temperature within a factor of 3 of {samples.temp:g} makes the two sides of O = {at:g} equal"
+        )
+
+    blocks = time_blocks(samples.walker, n_blocks)
+    require_coverage(samples, root(np.concatenate(blocks)), press)
+    return jackknife(root, blocks)
+
+
+def _require_order(samples: Samples) -> None:
+    if np.isnan(samples.O).any():
+        raise ValueError("the order parameter was not measured; run MOMT with lattice or reciprocal")
