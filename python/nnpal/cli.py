@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nnpal import __version__
+from nnpal.momt_command import app as momt_app
 from nnpal.smd.cli import app as smd_app
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(momt_app, name="momt")
 app.add_typer(smd_app, name="smd")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linprog  # type: ignore[import-untyped]
+from scipy.optimize import linprog
 
 
 def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarray:

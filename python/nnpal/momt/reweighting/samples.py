@@ -90,7 +90,8 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0) -> Samples:
         learning = sum(len(trace) for trace in walkers)
         raise ValueError(
             f"no production rows among {learning}: the bias was still being learned, and a bias that changes cannot "
-            "be reweighted; run on until learning ends (ln_f_end, or learn STEPS), or freeze it: start FILE phase production"
+            "be reweighted; run on until learning ends (ln_f_end, or learn STEPS), or freeze it: start FILE phase "
+            "production"
         )
     columns = {
         name: np.concatenate([getattr(trace, name)[r] for trace, r in zip(walkers, rows, strict=True)])

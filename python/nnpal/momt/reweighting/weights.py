@@ -7,7 +7,7 @@ import numpy as np
 from nnpal.momt.reweighting.blocks import time_blocks
 from nnpal.momt.reweighting.samples import Samples
 
-# Of 20 blocks of time, as many must carry an average, by Kish's measure, for its error to mean anything; and so many rows
+# Blocks of time (of 20) and rows that must carry an average, by Kish's measure, for its error to mean anything
 MIN_BLOCKS, MIN_ROWS = 4.0, 20.0
 # Beyond the edge of what was sampled, weight piles up at the edge: refuse when the outermost hundredth carries a tenth
 EDGE_SHARE, EDGE_WEIGHT = 0.01, 0.1
@@ -39,8 +39,8 @@ def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> s
         return f"{carried:.1f} of {len(blocks)} blocks of time carry the average, expected {MIN_BLOCKS:g}"
     order = np.argsort(samples.H)
     outermost = max(1, int(EDGE_SHARE * len(order)))
-    for name, rows in (("lowest", order[:outermost]), ("highest", order[-outermost:])):
-        share = float(np.exp(np.logaddexp.reduce(log_w[rows])))
+    for name, edge in (("lowest", order[:outermost]), ("highest", order[-outermost:])):
+        share = float(np.exp(np.logaddexp.reduce(log_w[edge])))
         if share > EDGE_WEIGHT:
             return f"the {name} {EDGE_SHARE:.0%} of the sampled H carry {share:.0%} of the weight: the rest lies beyond"
     return ""
@@ -66,7 +66,7 @@ def require_coverage(samples: Samples, temp: float, press: float | None = None) 
         covered = covered_range(samples, press)
         reach = f"they reach {covered[0]:.4g} to {covered[1]:.4g}" if covered else "they reach no temperature yet"
         raise ValueError(
-            f"the samples do not reach temperature {temp:g}: {gap}; {reach}. Run on in production, or with a wider grid "
-            "of H"
+            f"the samples do not reach temperature {temp:g}: {gap}; {reach}. Run on in production, or with a wider "
+            "grid of H"
         )
     return log_weights(samples, temp, press)

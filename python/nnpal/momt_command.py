@@ -1,0 +1,86 @@
+"""The `nnpal momt` commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(help="MOMT: reweight what a run sampled.", no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """MOMT: reweight what a run sampled."""
+
+
+@app.command()
+def report(
+    bias: Annotated[Path, typer.Argument(help="Bias file of the run, e.g. momt.h5.")],
+    traces: Annotated[list[Path], typer.Argument(help="Its trace, or one of each walker.")],
+    temperature: Annotated[list[float] | None, typer.Option(help="Repeat for several; T0 by default.")] = None,
+    divide: Annotated[float | None, typer.Option(help="Order parameter between two phases; found by default.")] = None,
+    discard: Annotated[int, typer.Option(help="Rows to leave out at the beginning of production.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Folder for figures and summary.json.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Print enthalpy, volume, heat capacity and the coexistence temperature, with errors; draw figures."""
+    from json import dumps
+
+    from rich.console import Console
+
+    from nnpal.momt import read_bias, read_trace
+    from nnpal.momt.report import save_figures, summarise
+    from nnpal.momt.reweighting import from_traces
+
+    try:
+        learned = read_bias(bias)
+        walks = [read_trace(path) for path in traces]
+        samples = from_traces(walks, discard)
+        temps = temperature or [learned.temp]
+        summary = summarise(learned, samples, temps, divide)
+        if output is not None:
+            summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
+            (output / "summary.json").write_text(dumps(summary, indent=2) + "\n")
+    except ValueError as error:
+        typer.echo(f"nnpal momt report: {error}", err=True)
+        raise typer.Exit(1) from error
+    if json:
+        typer.echo(dumps(summary, indent=2))
+    else:
+        _print(summary, Console())
+
+
+def _print(summary: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    console.print(
+        f"{summary['samples']} samples of {summary['walkers']} walker(s), grid {', '.join(summary['grid'])}, "
+        f"{summary['visited_bins']} of {summary['bins']} bins visited, {summary['round_trips']} round trips"
+    )
+    if summary["covered"]:
+        low, high = summary["covered"]
+        console.print(f"temperatures reached: {low:.5g} to {high:.5g}")
+    table = Table(box=None, pad_edge=False)
+    for name in ("T", "enthalpy", "volume", "heat capacity", "effective rows"):
+        table.add_column(name, justify="right")
+    for row in summary["temperatures"]:
+        if "error" in row:
+            console.print(f"T = {row['temp']:g}: {row['error']}")
+            continue
+        cells = [f"{row[name]:.6g} ± {row[name + '_error']:.2g}" for name in ("enthalpy", "volume", "heat_capacity")]
+        table.add_row(f"{row['temp']:g}", *cells, f"{row['n_effective']:.0f}")
+    if table.row_count:
+        console.print(table)
+    coexistence = summary.get("coexistence")
+    if coexistence and "error" in coexistence:
+        console.print(f"coexistence: {coexistence['error']}")
+    elif coexistence:
+        console.print(
+            f"coexistence temperature {coexistence['temp']:.5g} ± {coexistence['temp_error']:.2g} "
+            f"(phases divided at O = {coexistence['divide']:.3g})"
+        )
