@@ -26,9 +26,10 @@ def write_function(
     press: float,
     n_cells: int | None = 2,
 ) -> Path:
-    """Write a bias file whose coefficients are a function's values at the basis functions' centres.
+    """Write a bias file whose coefficients are a function's values at the bin edges, the basis functions' centres.
 
-    Cubic B-splines with such coefficients reproduce a linear function exactly and are close to a smooth one.
+    Cubic B-splines with such coefficients reproduce a linear function exactly, from the second bin to the last but
+    one, and are close to a smooth one.
 
     Args:
         path: file to write.
@@ -37,7 +38,7 @@ def write_function(
         temp, press: T0 and P0.
         n_cells: fcc cells along each edge, for the order parameter; None without it.
     """
-    centres = [axis.low + (np.arange(axis.n_bins + 3) - 1) * axis.width for axis in axes]
+    centres = [axis.edges for axis in axes]
     coefficients = np.broadcast_to(function(*np.meshgrid(*centres, indexing="ij")), [len(c) for c in centres]).astype(
         float
     )
@@ -52,7 +53,7 @@ def write_function(
             boltz=BOLTZ,
             nktv2p=NKTV2P,
             axes=axes,
-            walls=tuple(Walls(False, False, 1.0) for _ in axes),
+            walls=tuple(Walls(False, False, 1.0, False) for _ in axes),
             coefficients=coefficients,
             visits=none,
             flatness_visits=none,

@@ -73,17 +73,18 @@ PYBIND11_MODULE(_momt, m)
 
   py::class_<SplineBias>(m, "SplineBias", "A bias on a grid of one or two variables, cubic B-splines.")
       .def(py::init([](const std::vector<std::tuple<double, double, int>> &grid,
-                       const std::vector<std::tuple<bool, bool, double>> &walls) {
+                       const std::vector<std::tuple<bool, bool, double, bool>> &walls) {
              std::vector<nnpal::Axis> axes;
              for (std::size_t d = 0; d < grid.size(); d++) {
                const auto &[low, high, n] = grid[d];
-               const auto &[wall_low, wall_high, slope] = walls.at(d);
-               axes.push_back({low, high, n, wall_low, wall_high, slope});
+               const auto &[wall_low, wall_high, energy, is_limited] = walls.at(d);
+               axes.push_back({low, high, n, wall_low, wall_high, energy, is_limited});
              }
              return SplineBias(axes);
            }),
            py::arg("grid"), py::arg("walls"),
-           "grid: (low, high, n_bins) of each axis; walls: (at low, at high, slope) of each axis.")
+           "grid: (low, high, n_bins) of each axis; walls: (at low, at high, energy, slope is limited) of "
+           "each axis.")
       .def_property_readonly(
           "coefficients",
           [](py::object self) {
@@ -92,7 +93,7 @@ PYBIND11_MODULE(_momt, m)
             for (int d = 0; d < bias.n_axes(); d++) shape.push_back(bias.n_coefficients(d));
             return view(shape, bias.coefficients().data(), self);
           },
-          "View of the coefficients, [n_0 + 3, n_1 + 3] or [n_0 + 3].")
+          "View of the coefficients, [n_0 + 1, n_1 + 1] or [n_0 + 1].")
       .def(
           "evaluate",
           [](const SplineBias &bias, double s0, double s1) {

@@ -1,8 +1,9 @@
-// A bias on a grid of one or two variables: uniform cubic B-splines with knots at the bin edges, so twice
-// continuously differentiable. Outside the grid each basis function goes on as its tangent at the edge: value
-// and slope stay continuous, and the bias is linear there. A wall at an edge adds slope w (sqrt(1 + (x/w)^2)
-// - 1), x the distance beyond the edge and w the bin's width: it leads back, and its slope has a limit, for a
-// bias along the enthalpy multiplies all forces by 1 + slope, and a time step bears no more than that.
+// A bias on a grid of one or two variables: uniform cubic B-splines at the bin edges, mirrored at the grid's
+// edges, so that the slope there is 0. Beyond, the bias stays at its value at the edge: continuous with its
+// slope everywhere, and what lies outside is sampled as without it, which along the enthalpy leads back.
+//
+// Walls lead back where that is not enough, b bins beyond an edge: e b^2 / 2, or, along the enthalpy, where a
+// slope multiplies all forces and a time step bears no more than so much of it, e (sqrt(1 + b^2) - 1).
 #pragma once
 
 #include <array>
@@ -14,7 +15,8 @@ struct Axis {
   double low = 0.0, high = 1.0;
   int n_bins = 1;
   bool wall_low = false, wall_high = false;
-  double wall_slope = 0.0;    // of a wall far beyond its edge, energy per unit of the axis
+  double wall_energy = 0.0;    // e
+  bool wall_slope_is_limited = false;
   double width() const { return (high - low) / n_bins; }
 };
 
@@ -30,8 +32,8 @@ public:
   explicit SplineBias(const std::vector<Axis> &axes);
 
   int n_axes() const { return static_cast<int>(axes_.size()); }
-  int n_coefficients(int axis) const { return axes_[axis].n_bins + 3; }
-  std::vector<double> &coefficients() { return coefficients_; }    // [n_0 + 3, n_1 + 3], row major
+  int n_coefficients(int axis) const { return axes_[axis].n_bins + 1; }    // one at each bin edge
+  std::vector<double> &coefficients() { return coefficients_; }            // [n_0 + 1, n_1 + 1], row major
 
   BiasValue evaluate(const Point &s) const;
 
@@ -43,10 +45,11 @@ public:
 
 private:
   struct Basis {
-    int first;    // index of the first of four basis functions
+    int index[4];    // of the coefficients, mirrored into the grid
     double value[4], slope[4];
   };
   static Basis basis(const Axis &axis, double s);
+  static void add_wall(const Axis &axis, double s, double &energy, double &slope);
 
   std::vector<Axis> axes_;
   std::vector<double> coefficients_;

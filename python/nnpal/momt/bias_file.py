@@ -23,16 +23,18 @@ _VISITS = ("visits", "flatness_visits", "production_visits")
 
 @dataclass(frozen=True)
 class Walls:
-    """Walls at the edges of one axis: energy slope w (√(1 + (x/w)²) - 1), x beyond the edge, w the bin's width.
+    """Walls at the edges of one axis: b bins beyond an edge, e b²/2, or e (√(1 + b²) - 1) where the slope is limited.
 
     Attributes:
         low, high: whether that edge has one.
-        slope: far beyond the edge, energy units per unit of the axis.
+        energy: e, energy units.
+        slope_is_limited: as along H, where a slope multiplies all forces.
     """
 
     low: bool
     high: bool
-    slope: float
+    energy: float
+    slope_is_limited: bool
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Bias:
         temp, press: T0 (K; lj: reduced) and P0.
         boltz, nktv2p: LAMMPS's constants: kT = boltz T, energy = pressure volume / nktv2p.
         axes, walls: the grid and the walls at its edges, one or two of each.
-        coefficients: of the cubic B-splines, [n_bins + 3] for each axis, energy units.
+        coefficients: of the cubic B-splines, [n_bins + 1] for each axis, energy units.
         visits, flatness_visits, production_visits: updates in each bin since learning began, since ln f last fell, and
             since learning ended, [n_bins] for each axis.
         reciprocal_vectors: of the order parameter, [n_g, 3] multiples of the box's; empty if it was not measured.
@@ -88,16 +90,16 @@ class Bias:
         points = np.broadcast_arrays(*(np.asarray(variables[name], dtype=float) for name in names))
         shape = points[0].shape
         flat = [point.ravel() for point in points]
-        first, value = zip(*(basis(axis, s)[:2] for axis, s in zip(self.axes, flat, strict=True)), strict=True)
-        four = np.arange(4)
+        index, value = zip(*(basis(axis, s) for axis, s in zip(self.axes, flat, strict=True)), strict=True)
         if len(self.axes) == 1:
-            energy = (self.coefficients[first[0][:, None] + four] * value[0]).sum(axis=1)
+            energy = (self.coefficients[index[0]] * value[0]).sum(axis=1)
         else:
-            block = self.coefficients[first[0][:, None, None] + four[:, None], first[1][:, None, None] + four]
+            block = self.coefficients[index[0][:, :, None], index[1][:, None, :]]
             energy = np.einsum("nkl,nk,nl->n", block, value[0], value[1])
         for axis, wall, s in zip(self.axes, self.walls, flat, strict=True):
             beyond = np.minimum(s - axis.low, 0) * wall.low + np.maximum(s - axis.high, 0) * wall.high
-            energy = energy + wall.slope * axis.width * (np.hypot(1, beyond / axis.width) - 1)
+            bins = beyond / axis.width
+            energy = energy + wall.energy * (np.hypot(1, bins) - 1 if wall.slope_is_limited else 0.5 * bins**2)
         return energy.reshape(shape)
 
 
@@ -112,7 +114,8 @@ def write_bias(path: Path, bias: Bias) -> None:
         for axis, wall in zip(bias.axes, bias.walls, strict=True):
             dataset = file.create_dataset(f"axis/{axis.name}", data=[axis.low, axis.high, axis.n_bins])
             dataset.attrs["wall_low"], dataset.attrs["wall_high"] = wall.low, wall.high
-            dataset.attrs["wall_slope"] = wall.slope
+            dataset.attrs["wall_energy"] = wall.energy
+            dataset.attrs["wall_slope_is_limited"] = wall.slope_is_limited
         for name in ("coefficients", "reciprocal_vectors", *_VISITS):
             file.create_dataset(name, data=getattr(bias, name))
     os.replace(aside, path)
@@ -140,7 +143,14 @@ def read_bias(path: str | Path) -> Bias:
                 low, high, n_bins = dataset[:]
                 axes.append(Axis(str(name), float(low), float(high), int(n_bins)))
                 attrs = dataset.attrs
-                walls.append(Walls(bool(attrs["wall_low"]), bool(attrs["wall_high"]), float(attrs["wall_slope"])))
+                walls.append(
+                    Walls(
+                        bool(attrs["wall_low"]),
+                        bool(attrs["wall_high"]),
+                        float(attrs["wall_energy"]),
+                        bool(attrs["wall_slope_is_limited"]),
+                    )
+                )
             values: dict[str, Any] = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
     except (OSError, KeyError) as error:

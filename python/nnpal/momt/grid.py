@@ -74,20 +74,19 @@ def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis
     raise HookError(f"grids of {found}: expected grids of {possible}, each as NAME LOW HIGH BINS")
 
 
-def basis(axis: Axis, s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def basis(axis: Axis, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the four cubic B-splines that are not zero at each s, as the compiled bias has them.
 
     Args:
-        axis: bins; knots at their edges, n_bins + 3 basis functions.
-        s: values [n].
+        axis: bins; one basis function at each of their n_bins + 1 edges, mirrored at the outermost.
+        s: values [n]; beyond the grid its edge counts.
 
     Returns:
-        Index of the first [n], values [n, 4], slopes [n, 4]; outside the grid the tangents at its edge.
+        Indices of the coefficients [n, 4], values [n, 4].
     """
-    inside = np.clip(s, axis.low, axis.high)
-    u = (inside - axis.low) / axis.width
-    first = np.clip(u.astype(int), 0, axis.n_bins - 1)
-    t = u - first
+    u = (np.clip(s, axis.low, axis.high) - axis.low) / axis.width
+    cell = np.clip(u.astype(int), 0, axis.n_bins - 1)
+    t = u - cell
     values = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=-1) / 6
-    slopes = np.stack([-((1 - t) ** 2), 3 * t**2 - 4 * t, -3 * t**2 + 2 * t + 1, t**2], axis=-1) / (2 * axis.width)
-    return first, values + slopes * (s - inside)[..., None], slopes
+    knots = np.abs(cell[..., None] - 1 + np.arange(4))
+    return np.where(knots > axis.n_bins, 2 * axis.n_bins - knots, knots), values

@@ -97,7 +97,7 @@ class MOMT:
         self.walkers = Walkers(context, walkers)
         self.bias = SplineBias(
             [(axis.low, axis.high, axis.n_bins) for axis in self.axes],
-            [(wall.low, wall.high, wall.slope) for wall in self.walls],
+            [(wall.low, wall.high, wall.energy, wall.slope_is_limited) for wall in self.walls],
         )
         self.schedule = Schedule(
             tuple(axis.n_bins for axis in self.axes),

@@ -12,8 +12,8 @@ from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, triples
 
-# Slope of a wall far beyond its edge, kT per bin: the walk is turned back within a bin or so, and along H with bins of
-# some kT, forces grow no more than the time step bears
+# Energy e of the walls in kT. Along H the slope far beyond the edge is then 2 kT a bin: with bins of some kT, forces grow
+# no more than the time step bears
 WALL_STRENGTH = 2.0
 # Ends of a round trip, as shares of the perfect crystal's O: Ni(32) at 2000 K has 0.05 in the liquid, 0.6 to 0.8 in fcc
 LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5
@@ -90,7 +90,7 @@ def choose_walls(axes: tuple[Axis, ...], words: tuple[str, ...], kT: float, stre
         axes: the grid.
         words: yes (all edges), no, or edges such as H- H+ O+.
         kT: energy units.
-        strength: slope far beyond an edge, kT per bin.
+        strength: energy of the walls, kT.
 
     Raises:
         HookError: no such edge.
@@ -101,8 +101,8 @@ def choose_walls(axes: tuple[Axis, ...], words: tuple[str, ...], kT: float, stre
         if word not in edges:
             raise HookError(f"option walls: unknown edge {word}; expected yes, no or some of {' '.join(edges)}")
     if strength <= 0:
-        raise HookError(f"option wall_strength: expected a number above 0 (kT per bin), found {strength:g}")
-    return tuple(Walls(f"{a.name}-" in chosen, f"{a.name}+" in chosen, strength * kT / a.width) for a in axes)
+        raise HookError(f"option wall_strength: expected a number above 0 (kT), found {strength:g}")
+    return tuple(Walls(f"{a.name}-" in chosen, f"{a.name}+" in chosen, strength * kT, a.name == "H") for a in axes)
 
 
 def require_same(what: str, found: dict[str, str], wanted: dict[str, str], cure: str) -> None:
