@@ -16,6 +16,10 @@ import numpy as np
 
 from nnpal.hooks import HookError
 
+# Share of the bins within the rim that must have been visited again before ln f falls by the rule 1/t. All of them, as
+# in the original, would mean waiting for the rarest.
+REVISITED = 0.9
+
 _ARRAYS = ("visits", "flatness_visits", "production_visits")
 _NUMBERS = ("ln_f", "n_updates", "flatness", "falls_as_1_over_t", "production")
 
@@ -107,11 +111,19 @@ class Schedule:
 
     def measure_flatness(self) -> float:
         """Return min/mean of the visits since ln f last fell, over the visited bins within the rim."""
-        visited = self.visits.reshape(self.shape) > 0
-        inner = within_rim(visited)
-        seen = self.flatness_visits.reshape(self.shape)[inner if inner.any() else visited]
+        seen = self._since_last_fall()
         mean = seen.mean() if len(seen) else 0.0
         return float(seen.min() / mean) if mean > 0 else 0.0
+
+    def _revisited(self) -> float:
+        seen = self._since_last_fall()
+        return float((seen > 0).mean()) if len(seen) else 0.0
+
+    def _since_last_fall(self) -> np.ndarray:
+        """Return the visits since ln f last fell of the visited bins within the rim, or of all if the rim is all."""
+        visited = self.visits.reshape(self.shape) > 0
+        inner = within_rim(visited)
+        return self.flatness_visits.reshape(self.shape)[inner if inner.any() else visited]
 
     def _fall(self) -> bool:
         if self.falls_as_1_over_t:
@@ -120,8 +132,9 @@ class Schedule:
         # A pass over all bins costs as much as many updates: look as often as there are visited bins
         if self.n_updates % max(100, self.n_visited):
             return False
-        flatness = self.flatness = self.measure_flatness()
-        if flatness < self.needed_flatness if self.rule == "flat" else flatness == 0.0:
+        self.flatness = self.measure_flatness()
+        is_due = self.flatness >= self.needed_flatness if self.rule == "flat" else self._revisited() >= REVISITED
+        if not is_due:
             return False
         floor = self.n_visited / self.n_updates if self.rule == "1/t" else 0.0
         if floor >= self.ln_f:
