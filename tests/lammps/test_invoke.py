@@ -180,6 +180,16 @@ def test_spring_equals_fix_spring_couple(python_lmp: PythonLmp) -> None:
         np.testing.assert_allclose(found["PotEng"], wanted["PotEng"], **SAME_DYNAMICS)
 
 
+def test_the_pages_example_runs(python_lmp: PythonLmp) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
+    block = re.search(r"^```\n(python wall_force here.*?)^```$", page, re.M | re.S)
+    assert block is not None
+    dynamics = "fix n all nve\n" + thermo("step", "v_work") + "run 2\n"
+    run = python_lmp(START + block[1].replace("radius 14 k", "rate -5 radius 5 k").replace("run ...\n", dynamics))
+    assert run.returncode == 0, run.text
+    assert run.last("v_work") > 0.0
+
+
 def test_context_equals_that_of_hook(lmp: Lmp, python_lmp: PythonLmp) -> None:
     facts = [f"f_x[{i}]" for i in range(1, 17)]
     reference = lmp(
