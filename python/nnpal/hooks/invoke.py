@@ -79,7 +79,7 @@ class InvokedHook:
         return 0.0 if self.hook is None else float(self.hook.vector[index - 1])
 
     def close(self) -> None:
-        """Call `post_run` and `close`, once: at the end of the script, or when Python ends."""
+        """Call the hook's `close`, once: where the script says so, or when Python ends."""
         if self._is_closed or self.hook is None:
             return
         self._is_closed = True
