@@ -12,8 +12,8 @@ from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, triples
 
-# Energy e of the walls in kT. Along H the slope far beyond the edge is then 2 kT a bin: with bins of some kT, forces grow
-# no more than the time step bears
+# Energy e of the walls in kT. Along H the slope far beyond the edge is then 2 kT a bin: with bins of some kT, forces
+# grow no more than the time step bears
 WALL_STRENGTH = 2.0
 # Ends of a round trip, as shares of the perfect crystal's O: Ni(32) at 2000 K has 0.05 in the liquid, 0.6 to 0.8 in fcc
 LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5

@@ -90,15 +90,17 @@ def dividing_order(samples: Samples, temp: float, press: float | None = None) ->
     with np.errstate(divide="ignore"):
         shift = log_w.max()
         f = -np.log(np.histogram(samples.O, bins=edges, weights=np.exp(log_w - shift))[0])
+    seen = np.isfinite(f)
+    f = np.where(seen, f, f[seen].max() + 1)  # where nothing was sampled the barrier is higher than all that was
     deepest = int(np.argmin(f))
-    depths = [
-        f[min(deepest, j) : max(deepest, j) + 1].max() - f[j] if np.isfinite(f[j]) else -np.inf for j in range(len(f))
-    ]
+    depths = [f[min(deepest, j) : max(deepest, j) + 1].max() - f[j] if seen[j] else -np.inf for j in range(len(f))]
     other = int(np.argmax(depths))
-    if not np.isfinite(depths[other]) or depths[other] <= 0:
+    if depths[other] <= 0:
         raise ValueError("F(O) has one valley; give the order parameter that divides the phases")
     low, high = sorted((deepest, other))
-    return float(0.5 * (edges[:-1] + edges[1:])[low + int(np.argmax(f[low : high + 1]))])
+    barrier = f[low : high + 1]
+    top = low + int(np.median(np.flatnonzero(barrier == barrier.max())))
+    return float(0.5 * (edges[top] + edges[top + 1]))
 
 
 def coexistence(

@@ -9,8 +9,9 @@ from nnpal.momt.reweighting.samples import Samples
 
 # Blocks of time (of 20) and rows that must carry an average, by Kish's measure, for its error to mean anything
 MIN_BLOCKS, MIN_ROWS = 4.0, 20.0
-# Beyond the edge of what was sampled, weight piles up at the edge: refuse when the outermost hundredth carries a tenth
-EDGE_SHARE, EDGE_WEIGHT = 0.01, 0.1
+# A distribution cut off where H was no longer sampled: in 50 bins of the sampled H, an outermost one with a tenth of
+# the fullest one's weight
+EDGE_BINS, EDGE_SHARE = 50, 0.1
 
 
 def log_weights(samples: Samples, temp: float, press: float | None = None) -> np.ndarray:
@@ -37,12 +38,10 @@ def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> s
     carried = effective_size(np.array([np.logaddexp.reduce(log_w[block]) for block in blocks]))
     if carried < MIN_BLOCKS:
         return f"{carried:.1f} of {len(blocks)} blocks of time carry the average, expected {MIN_BLOCKS:g}"
-    order = np.argsort(samples.H)
-    outermost = max(1, int(EDGE_SHARE * len(order)))
-    for name, edge in (("lowest", order[:outermost]), ("highest", order[-outermost:])):
-        share = float(np.exp(np.logaddexp.reduce(log_w[edge])))
-        if share > EDGE_WEIGHT:
-            return f"the {name} {EDGE_SHARE:.0%} of the sampled H carry {share:.0%} of the weight: the rest lies beyond"
+    weights, edges = np.histogram(samples.H, bins=EDGE_BINS, weights=np.exp(log_w - log_w.max()))
+    for name, weight, edge in (("below", weights[0], edges[0]), ("above", weights[-1], edges[-1])):
+        if weight > EDGE_SHARE * weights.max():
+            return f"its distribution goes on {name} the sampled H, which ends at {edge:.6g}"
     return ""
 
 
