@@ -130,7 +130,7 @@ def test_weight_of_a_few_moments_is_refused() -> None:
 SOLID, LIQUID, WIDTH = -10.0, -9.0, 0.05
 
 
-def two_phases(balance: float, n: int = 40_000, seed: int = 4) -> Samples:
+def two_phases(balance: float, n: int = 10_000, seed: int = 4) -> Samples:
     """Draw both phases equally often under a bias that makes it so.
 
     ln Ω of phase p is normal in H, so at temperature T its weight is exp(s_p - m_p/kT + w²/2(kT)²): equal at `balance`
