@@ -1,5 +1,7 @@
 #include "order_parameter.h"
 
+#include "unit_circle.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -36,13 +38,25 @@ void invert_box(const double *h, double *inverse)
   inverse[6] = (h[3] * h[7] - h[4] * h[6]) * xx * yy * zz, inverse[7] = -h[7] * yy * zz, inverse[8] = zz;
 }
 
-struct Complex {
-  double re, im;
-};
-
-Complex operator*(Complex a, Complex b)
+// (re, im) *= (cosine, sign * sine), for each atom of a block
+void rotate(double *re, double *im, const double *cosine, const double *sine, double sign, int n)
 {
-  return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+  for (int k = 0; k < n; k++) {
+    const double c = cosine[k], s = sign * sine[k];
+    const double turned = re[k] * c - im[k] * s;
+    im[k] = re[k] * s + im[k] * c;
+    re[k] = turned;
+  }
+}
+
+double sum_of(const double *values, int n)
+{
+  double parts[4] = {0.0, 0.0, 0.0, 0.0};    // four chains of additions at a time
+  int k = 0;
+  for (; k + 4 <= n; k += 4)
+    for (int j = 0; j < 4; j++) parts[j] += values[k + j];
+  for (; k < n; k++) parts[0] += values[k];
+  return (parts[0] + parts[1]) + (parts[2] + parts[3]);
 }
 
 }    // namespace
@@ -70,32 +84,41 @@ void OrderParameter::add_atoms(const double *x, const int *mask, int groupbit, i
   phase_.resize(atoms_.size() * sums_.size());
   std::fill(sums_.begin(), sums_.end(), 0.0);
 
-  const double *inverse = inverse_box_;
+  const int n_atoms = static_cast<int>(atoms_.size());
+  for (int first = 0; first < n_atoms; first += kBlock)
+    add_block(x, first, std::min(kBlock, n_atoms - first));
+}
 
-  double *phase = phase_.data();
-  for (int i : atoms_) {
-    const double *r = x + 3 * static_cast<std::size_t>(i);
+void OrderParameter::add_block(const double *x, int first, int n)
+{
+  const double *inverse = inverse_box_;
+  double fraction[3][kBlock];
+  for (int k = 0; k < n; k++) {
+    const double *r = x + 3 * static_cast<std::size_t>(atoms_[first + k]);
+    for (int d = 0; d < 3; d++)
+      fraction[d][k] = r[0] * inverse[d] + r[1] * inverse[3 + d] + r[2] * inverse[6 + d];
+  }
+  for (int d = 0; d < 3; d++)
+    for (std::size_t p = 0; p < powers_[d].size(); p++) {
+      Block &block = table_[d][p];
+      const double power = powers_[d][p];
+      for (int k = 0; k < n; k++) unit_circle(power * fraction[d][k], block.cosine[k], block.sine[k]);
+    }
+
+  double *re = phase_.data() + sums_.size() * first;
+  double *sum = sums_.data();
+  for (const auto &pair : pairs_) {
+    double *im = re + n;
+    std::fill(re, im, 1.0);
+    std::fill(im, im + n, 0.0);
     for (int d = 0; d < 3; d++) {
-      if (powers_[d].empty()) continue;
-      const double s = r[0] * inverse[d] + r[1] * inverse[3 + d] + r[2] * inverse[6 + d];
-      for (std::size_t p = 0; p < powers_[d].size(); p++) {
-        const double angle = kTwoPi * powers_[d][p] * s;
-        table_[d][p] = {std::cos(angle), std::sin(angle)};
-      }
+      if (pair.power[d] < 0) continue;
+      const Block &block = table_[d][pair.power[d]];
+      rotate(re, im, block.cosine, block.sine, pair.n[d] < 0 ? -1.0 : 1.0, n);
     }
-    double *sum = sums_.data();
-    for (const auto &pair : pairs_) {
-      Complex e{1.0, 0.0};
-      for (int d = 0; d < 3; d++) {
-        if (pair.power[d] < 0) continue;
-        Complex factor{table_[d][pair.power[d]][0], table_[d][pair.power[d]][1]};
-        if (pair.n[d] < 0) factor.im = -factor.im;
-        e = e * factor;
-      }
-      phase[0] = e.re, phase[1] = e.im;
-      sum[0] += e.re, sum[1] += e.im;
-      phase += 2, sum += 2;
-    }
+    sum[0] += sum_of(re, n);
+    sum[1] += sum_of(im, n);
+    re += 2 * n, sum += 2;
   }
 }
 
@@ -109,19 +132,33 @@ double OrderParameter::value() const
 
 void OrderParameter::add_gradient(double factor, double *f) const
 {
-  const double *phase = phase_.data();
+  const int n_atoms = static_cast<int>(atoms_.size());
+  for (int first = 0; first < n_atoms; first += kBlock)
+    add_gradient_of_block(factor, first, std::min(kBlock, n_atoms - first), f);
+}
+
+void OrderParameter::add_gradient_of_block(double factor, int first, int n, double *f) const
+{
+  double along[3][kBlock] = {};    // sum_g w n (Im S cos - Re S sin)
+  const double *re = phase_.data() + sums_.size() * first;
+  for (std::size_t p = 0; p < pairs_.size(); p++, re += 2 * n) {
+    const double *im = re + n;
+    const double real = pairs_[p].weight * sums_[2 * p], imaginary = pairs_[p].weight * sums_[2 * p + 1];
+    const double nx = pairs_[p].n[0], ny = pairs_[p].n[1], nz = pairs_[p].n[2];
+    for (int k = 0; k < n; k++) {
+      const double slope = imaginary * re[k] - real * im[k];
+      along[0][k] += nx * slope;
+      along[1][k] += ny * slope;
+      along[2][k] += nz * slope;
+    }
+  }
   const double *inverse = inverse_box_;
   const double scale = factor * 2.0 * kTwoPi * norm_;
-  for (int i : atoms_) {
-    double along[3] = {0.0, 0.0, 0.0};    // sum_g w n (Im S cos - Re S sin)
-    for (std::size_t p = 0; p < pairs_.size(); p++, phase += 2) {
-      const double slope = pairs_[p].weight * (sums_[2 * p + 1] * phase[0] - sums_[2 * p] * phase[1]);
-      for (int d = 0; d < 3; d++) along[d] += pairs_[p].n[d] * slope;
-    }
-    double *force = f + 3 * static_cast<std::size_t>(i);
-    for (int k = 0; k < 3; k++)
-      force[k] +=
-          scale * (inverse[3 * k] * along[0] + inverse[3 * k + 1] * along[1] + inverse[3 * k + 2] * along[2]);
+  for (int k = 0; k < n; k++) {
+    double *force = f + 3 * static_cast<std::size_t>(atoms_[first + k]);
+    for (int d = 0; d < 3; d++)
+      force[d] += scale * (inverse[3 * d] * along[0][k] + inverse[3 * d + 1] * along[1][k] +
+                           inverse[3 * d + 2] * along[2][k]);
   }
 }
 

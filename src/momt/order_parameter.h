@@ -40,14 +40,22 @@ private:
     int weight;                  // of the vectors given, 2 where both n and -n are among them
     std::array<int, 3> power;    // place of |n_d| in the table of dimension d, -1 for 0
   };
+  // Atoms are worked through in blocks, each quantity as an array over the block's atoms.
+  static constexpr int kBlock = 64;
+  struct Block {
+    double cosine[kBlock], sine[kBlock];
+  };
+  void add_block(const double *x, int first, int n);
+  void add_gradient_of_block(double factor, int first, int n, double *f) const;
+
   std::vector<Pair> pairs_;
   std::array<std::vector<int>, 3> powers_;    // the distinct |n_d| > 0
   double norm_;                               // 1 / (N_g N)
   double inverse_box_[9] = {};
-  std::array<std::vector<std::array<double, 2>>, 3> table_;    // exp(2 pi i |n_d| s_d) of the atom at hand
-  std::vector<int> atoms_;                                     // local indices that count
-  std::vector<double> phase_;                                  // [n_atoms, n_pairs, 2] cos, sin
-  std::vector<double> sums_;                                   // [n_pairs, 2]
+  std::array<std::vector<Block>, 3> table_;    // exp(2 pi i |n_d| s_d) of the block at hand
+  std::vector<int> atoms_;                     // local indices that count
+  std::vector<double> phase_;                  // for each block [n_pairs, 2, n_atoms of the block] cos, sin
+  std::vector<double> sums_;                   // [n_pairs, 2]
 };
 
 }    // namespace nnpal
