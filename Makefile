@@ -1,6 +1,6 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
-# make bench  time the pair style
+# make bench  time the pair style and the hooks
 # make lint   what CI checks besides the tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,6 +19,7 @@ test: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py
+	$(BIN)/python benchmarks/hooks.py
 
 lint: $(VENV)/.installed
 	$(BIN)/pip install --quiet ruff mypy clang-format
