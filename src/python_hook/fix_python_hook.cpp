@@ -13,8 +13,10 @@
 #include "update.h"
 #include "utils.h"
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 
 using namespace LAMMPS_NS;
 using nnpal::Hook;
@@ -281,6 +283,8 @@ void FixPythonHook::settle(std::string complaint)
   fputs(text.c_str(), stdout);
   if (logfile) fputs(text.c_str(), logfile);
   fflush(nullptr);
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(500));    // mpirun passes the text on before it ends all
   MPI_Abort(universe->uworld, 1);
 }
 

@@ -185,7 +185,7 @@ def test_fix_pair_of_a_name_that_does_not_exist(lmp: Lmp, al_model: ExportedMode
 
 
 def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(lmp: Lmp, al_model: ExportedModel) -> None:
-    """The error is LAMMPS's own, from the rank that meets it."""
+    """The error is LAMMPS's own, from the rank that meets it; with several, its MPI_Abort may overtake the text."""
     script = al_script(
         lmp,
         f"pair_style nnp {al_model.path}",
@@ -194,7 +194,8 @@ def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(lmp: Lmp, al_mod
     for n_ranks in (1, 2):
         run = run_lmp(script, lmp.folder, n_ranks=n_ranks, timeout=60)
         assert run.returncode != 0
-        assert "Fix pair cannot extract property uq_energy from pair style" in run.text
+        if n_ranks == 1:
+            assert "Fix pair cannot extract property uq_energy from pair style" in run.text
 
 
 def test_the_style_still_works_after_all_this(lmp: Lmp, al_model: ExportedModel) -> None:
