@@ -151,7 +151,6 @@ def test_coexistence_temperature() -> None:
     for seed in range(20):
         value, error = coexistence(two_phases(950.0, seed=seed))
         errors.append((value - 950.0) / error)
-        assert error < 10
     # 20 runs: the mean within 4/sqrt(20), the spread of a standardised deviate within a third of 1
     assert abs(np.mean(errors)) < 0.9
     assert 0.6 < np.std(errors) < 1.5
