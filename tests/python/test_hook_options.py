@@ -9,7 +9,7 @@ import pytest
 from nnpal.hooks import HookError
 from nnpal.hooks.loader import create
 from nnpal.hooks.options import parse_options
-from nnpal.hooks.suggest import did_you_mean
+from nnpal.suggest import did_you_mean
 
 
 class Typed:

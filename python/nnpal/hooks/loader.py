@@ -11,7 +11,7 @@ from typing import Any
 from nnpal.hooks.context import Context
 from nnpal.hooks.error import HookError
 from nnpal.hooks.options import parse_options
-from nnpal.hooks.suggest import did_you_mean
+from nnpal.suggest import did_you_mean
 
 METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "close")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnpal.hooks import Context, HookError
-from nnpal.hooks.suggest import did_you_mean
+from nnpal.suggest import did_you_mean
 from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, triples

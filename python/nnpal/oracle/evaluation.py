@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.hooks import HookError
-from nnpal.hooks.suggest import did_you_mean
+from nnpal.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
