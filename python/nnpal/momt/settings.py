@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnpal.hooks import Context, HookError
-from nnpal.suggest import did_you_mean
 from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, triples
+from nnpal.suggest import did_you_mean
 
 # Energy e of the walls in kT. Along H the slope far beyond the edge is then 2 kT a bin: with bins of some kT, forces
 # grow no more than the time step bears
