@@ -16,8 +16,8 @@ from nnpal.calculator import NNPCalculator
 from nnpal.demo import DemoSettings, run_demo
 from nnpal.demo.accuracy import Comparison
 from nnpal.demo.dynamics import LmpError, NVERun, run_lmp
-from nnpal.demo.files import aside
 from nnpal.demo.sampling_plan import has_its_phase, plan
+from nnpal.files import aside
 from nnpal.networks import NetworkDescription
 from nnpal.sampling import Schedule, eam_potential, label
 from nnpal.training import TrainingSettings

