@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from torchani.aev import ANIAngular, ANIRadial
 from torchani.units import HARTREE_TO_EV
 
 from nnpal.networks import (
+    AEVS,
     AEVDescription,
     NetworkDescription,
+    NetworkSettings,
     build_aev_computer,
     build_member,
     build_model,
@@ -98,3 +101,38 @@ def test_symbols_must_be_distinct_and_present(symbols):
 def test_model_needs_a_member():
     with pytest.raises(ValueError, match="members is empty"):
         build_model(NetworkDescription(("Al",)), [], [0.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "radial", "angular"),
+    [
+        ("ani1x", ANIRadial.like_1x(), ANIAngular.like_1x()),
+        ("ani2x", ANIRadial.like_2x(), ANIAngular.like_2x()),
+    ],
+)
+def test_named_aevs_are_torchanis(name, radial, angular):
+    computer = build_aev_computer(NetworkDescription(("H", "C"), aev=AEVS[name]))
+    for ours, theirs in ((computer.radial, radial), (computer.angular, angular)):
+        buffers = dict(theirs.named_buffers())
+        assert {"eta", "shifts"} <= set(buffers)
+        assert all(torch.equal(buffer, buffers[key]) for key, buffer in ours.named_buffers())
+        assert (ours.cutoff, ours.num_feats) == (theirs.cutoff, theirs.num_feats)
+
+
+def test_layers_by_element():
+    settings = NetworkSettings(aev="ani2x", hidden="ani2x")
+    network = build_member(settings.description(["C", "H"]), seed=0)
+    assert list(network.atomics) == ["H", "C"]
+    assert [layer.out_features for layer in network["H"].layers] == [256, 192, 160]
+    assert [layer.out_features for layer in network["C"].layers] == [224, 192, 160]
+    with pytest.raises(ValueError, match="no layers for \\['Al'\\]"):
+        settings.description(["Al"])
+
+
+def test_elements_of_the_section():
+    assert NetworkSettings().description(["O", "H", "O"]).symbols == ("H", "O")
+    assert NetworkSettings(elements=("O", "H")).description(["H"]).symbols == ("O", "H")
+    with pytest.raises(ValueError, match="the data hold \\['C'\\] too"):
+        NetworkSettings(elements=("O", "H")).description(["H", "C"])
+    with pytest.raises(ValueError, match="Xx is no element"):
+        NetworkSettings(elements=("Xx",))
