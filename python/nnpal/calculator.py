@@ -14,7 +14,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
 from nnpal.export import load_model
-from nnpal.graph import Graph, neighbor_graph
+from nnpal.graph import atoms_graph, edge_forces
 
 
 class NNPCalculator(Calculator):
@@ -74,8 +74,9 @@ class NNPCalculator(Calculator):
     ) -> None:
         """Fill ``results``; ASE calls this."""
         super().calculate(atoms, properties, system_changes)
-        graph = self._graph()
         model = self.model
+        metadata = model.metadata
+        graph = atoms_graph(self.atoms, metadata.elements, metadata.cutoff, model=self.path)
         edge_vec = graph.edge_vec.to(model.device, model.dtype).detach().requires_grad_(True)
         energies = model.module(
             graph.species.to(model.device), graph.n_local, graph.edge_index.to(model.device), edge_vec
@@ -89,7 +90,7 @@ class NNPCalculator(Calculator):
             "energy": energy,
             "free_energy": energy,
             "energies": atomic.numpy(),
-            "forces": _forces(graph, gradient).numpy(),
+            "forces": edge_forces(graph, gradient).numpy(),
             "uq_energy": member_energies.numpy().std(0),
         }
         if self.atoms.cell.rank == 3 and self.atoms.pbc.any():
@@ -97,32 +98,11 @@ class NNPCalculator(Calculator):
             stress = 0.5 * (strain_gradient + strain_gradient.T) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         if wants_uq_force:
-            members = [_forces(graph, _gradient(energy.sum(), edge_vec)) for energy in energies]
+            members = [edge_forces(graph, _gradient(energy.sum(), edge_vec)) for energy in energies]
             self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
-
-    def _graph(self) -> Graph:
-        elements = self.model.metadata.elements
-        unknown = sorted(set(self.atoms.symbols) - set(elements))
-        if unknown:
-            raise ValueError(f"atoms hold {', '.join(unknown)}; model {self.path} knows {', '.join(elements)}")
-        species = np.array([elements.index(symbol) for symbol in self.atoms.symbols], dtype=np.int64)
-        return neighbor_graph(
-            self.atoms.positions,
-            self.atoms.cell[:],
-            self.atoms.pbc,
-            species,
-            self.model.metadata.cutoff,
-        )
 
 
 def _gradient(energy: Tensor, edge_vec: Tensor, *, keep_graph: bool = True) -> Tensor:
     """Return d energy / d edge_vec, eV/Å, float64 [n_edges, 3]."""
     (gradient,) = torch.autograd.grad(energy, edge_vec, retain_graph=keep_graph, materialize_grads=True)
     return gradient.cpu().double()
-
-
-def _forces(graph: Graph, gradient: Tensor) -> Tensor:
-    """Return the forces on all atoms, [n_atoms, 3]: -gradient on an edge's neighbour, its opposite on the centre."""
-    centre, neighbour = graph.edge_index
-    forces = gradient.new_zeros((len(graph.species), 3))
-    return forces.index_add(0, centre, gradient).index_add(0, neighbour, -gradient)

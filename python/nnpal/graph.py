@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from vesin import NeighborList
@@ -71,6 +72,35 @@ def neighbor_graph(
     centre, neighbour, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD")
     edge_index = torch.from_numpy(np.stack((centre, neighbour)).astype(np.int64))
     return Graph(elements, len(points), edge_index, torch.from_numpy(np.array(vectors)))
+
+
+def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: str) -> Graph:
+    """Return the graph of ``atoms`` with species as indices into ``elements``.
+
+    Arguments:
+        atoms: a configuration.
+        elements: chemical symbols in the order of the element index.
+        cutoff: Å.
+        model: what knows these elements, for the error.
+
+    Raises:
+        ValueError: an element that is not among ``elements``; see also :func:`neighbor_graph`.
+    """
+    unknown = sorted(set(atoms.symbols) - set(elements))
+    if unknown:
+        raise ValueError(f"atoms hold {', '.join(unknown)}; model {model} knows {', '.join(elements)}")
+    species = np.array([elements.index(symbol) for symbol in atoms.symbols], dtype=np.int64)
+    return neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, species, cutoff)
+
+
+def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
+    """Return the forces on all atoms, eV/Å, [n_atoms, 3], from d energy / d edge_vec [n_edges, 3].
+
+    An edge pushes its neighbour by -gradient and its centre by the opposite.
+    """
+    centre, neighbour = graph.edge_index
+    forces = gradient.new_zeros((len(graph.species), 3))
+    return forces.index_add(0, centre, gradient).index_add(0, neighbour, -gradient)
 
 
 def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
