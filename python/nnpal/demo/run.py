@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from nnpal.demo import sampling_plan
-from nnpal.demo.accuracy import compare
 from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
 from nnpal.demo.figure import draw
 from nnpal.demo.report import print_summary, summarise, write_summary
 from nnpal.demo.settings import DemoSettings
+from nnpal.evaluate import Comparison, compare, predict, read_labels
 from nnpal.export import export_ensemble
 from nnpal.files import aside
 from nnpal.sampling import eam_potential
@@ -50,7 +50,7 @@ def run_demo(
         What ``summary.json`` holds.
 
     Raises:
-        nnpal.demo.dynamics.LmpError: ``lmp`` is not there or ends with an error.
+        nnpal.lmp_process.LmpError: ``lmp`` is not there or ends with an error.
     """
     settings = settings or DemoSettings()
     console = console or Console()
@@ -94,7 +94,7 @@ def run_demo(
                     "member_seeds": seeds,
                 },
             )
-            comparisons = {p: compare(output_dir / MODEL, held_out[p]) for p in held_out}
+            comparisons = {phase: _accuracy(output_dir / MODEL, part) for phase, part in held_out.items()}
         with _timed(seconds, "dynamics"):
             starts = {phase: frames["start", phase][-1] for phase in sampling_plan.PHASES}
             write_inputs(output_dir, MODEL, starts, settings)
@@ -137,6 +137,10 @@ def _train(dataset: Any, settings: DemoSettings, seeds: list[int], progress: Pro
         )
 
     return train_ensemble(dataset, settings.network, settings.training, seeds, on_epoch=on_epoch)
+
+
+def _accuracy(model: Path, frames: list[Atoms]) -> Comparison:
+    return compare(predict(model, frames, members=False, uq_force=False), read_labels(frames))
 
 
 def _run_phases(output_dir: Path, settings: DemoSettings, progress: Progress) -> dict[str, NVERun]:

@@ -1,0 +1,60 @@
+"""What an oracle said of configurations, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+NO_TAG = "untagged"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of configurations; atoms of all configurations stand one after another.
+
+    Attributes:
+        n_atoms: of each configuration, int [n_frames].
+        energies: total, eV, [n_frames].
+        forces: eV/Å, [n_atoms in all, 3].
+        stresses: Voigt, ASE's sign, eV/Å³, [n_frames, 6]; NaN where there is no label.
+        symbols: chemical symbol of every atom, [n_atoms in all].
+        tags: ``atoms.info["tag"]`` of every configuration, or ``untagged``, [n_frames].
+    """
+
+    n_atoms: np.ndarray
+    energies: np.ndarray
+    forces: np.ndarray
+    stresses: np.ndarray
+    symbols: np.ndarray
+    tags: np.ndarray
+
+
+def read_labels(frames: Sequence[Atoms]) -> Labels:
+    """Read the labels that configurations carry in their calculators.
+
+    Raises:
+        ValueError: there are none, or a configuration has no energy or no forces; the message has its index.
+    """
+    if not frames:
+        raise ValueError("read_labels: no configurations, expected at least one")
+    for index, frame in enumerate(frames):
+        known = frame.calc.results if frame.calc else {}
+        missing = [name for name in ("energy", "forces") if name not in known]
+        if missing:
+            source = frame.info.get("source")
+            raise ValueError(
+                f"configuration {index}{f' ({source})' if source else ''} has no {' and no '.join(missing)}; "
+                "label it with the oracle first"
+            )
+    nothing = np.full(6, np.nan)
+    return Labels(
+        n_atoms=np.array([len(frame) for frame in frames]),
+        energies=np.array([frame.calc.results["energy"] for frame in frames], dtype=float),
+        forces=np.concatenate([frame.calc.results["forces"] for frame in frames]).astype(float),
+        stresses=np.array([frame.calc.results.get("stress", nothing) for frame in frames], dtype=float),
+        symbols=np.concatenate([np.array(frame.get_chemical_symbols(), dtype=str) for frame in frames]),
+        tags=np.array([str(frame.info.get("tag", NO_TAG)) for frame in frames]),
+    )
