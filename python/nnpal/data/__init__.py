@@ -1,0 +1,25 @@
+"""Datasets: structures and labels in many formats, one form on disk, and checks of both."""
+
+from nnpal.data.dataset_file import read_dataset, write_dataset
+from nnpal.data.error import DatasetError
+from nnpal.data.extxyz import write_extxyz
+from nnpal.data.hashes import content_hash, structure_hash
+from nnpal.data.keys import Keys
+from nnpal.data.labels import attach, labels_of, stress_of_virial
+from nnpal.data.read import read_frames
+from nnpal.data.units import Units
+
+__all__ = [
+    "DatasetError",
+    "Keys",
+    "Units",
+    "attach",
+    "content_hash",
+    "labels_of",
+    "read_dataset",
+    "read_frames",
+    "stress_of_virial",
+    "structure_hash",
+    "write_dataset",
+    "write_extxyz",
+]

@@ -1,0 +1,213 @@
+"""Extended XYZ: read what ASE, MACE and others write, write what they read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io.extxyz import XYZError, read_xyz
+
+from nnpal.data.error import DatasetError
+from nnpal.data.keys import ANY_KEYS, Keys, require_everywhere
+from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach, labels_of, stress_of_virial, to_voigt
+from nnpal.data.units import Units
+from nnpal.files import aside
+
+UNITS_KEY = "units"
+STRESSES = ("stress",)
+VIRIALS = ("virial", "virials")
+
+
+def read_extxyz(
+    path: str | os.PathLike[str], *, units: Units | None, keys: Keys = ANY_KEYS, labelled: bool | None = True
+) -> list[Atoms]:
+    """Read an extended XYZ file; labels by :class:`Keys`, else REF_ keys where any frame has one, else plain ones.
+
+    Args:
+        units: of the file; None takes those that its frames state by the key `units`.
+        labelled: True asks for energy and forces in every frame, None takes what there is, False nothing.
+
+    Raises:
+        DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
+    """
+    frames = _parsed(path)
+    names = _chosen(path, frames, keys, labelled) if labelled is not False else {}
+    converted = []
+    for index, frame in enumerate(frames):
+        own = units_of(path, index, frame, units)
+        converted.append(_in_ev_and_angstrom(path, index, frame, names, own, keys))
+    return converted
+
+
+def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
+    """Write configurations to the last bit, aside and renamed: REF_energy, REF_forces, REF_stress, tag, source, units.
+
+    Raises:
+        ValueError: no configuration, or one that has changed since it was labelled.
+    """
+    path = Path(path)
+    if not frames:
+        raise ValueError(f"{path}: no configurations to write")
+    with aside(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        for index, frame in enumerate(frames):
+            file.writelines(line + "\n" for line in _lines(frame, f"{path}: configuration {index}"))
+
+
+def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Units:
+    """Return the units of a frame: stated by its key `units`, given, or both and the same."""
+    text = frame.info.get(UNITS_KEY)
+    try:
+        stated = None if text is None else Units.parse(str(text))
+    except ValueError as error:
+        raise DatasetError(f"{path}: frame {index}: {error}") from error
+    if stated and given and stated != given:
+        raise DatasetError(f"{path}: frame {index} states units {stated}, but {given} were given; give none or these")
+    units = given or stated
+    if units is None:
+        raise DatasetError(
+            f"{path}: frame {index} does not state its units; give them, e.g. units=Units('eV', 'Å') or "
+            "--energy-unit eV --length-unit Å, which is what ASE and MACE write"
+        )
+    return units
+
+
+def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
+    frames: list[Atoms] = []
+    try:
+        with open(path, encoding="utf-8") as file:
+            for frame in read_xyz(file, index=slice(None)):
+                frames.append(frame)
+            file.seek(0)
+            n_lines = sum(1 for line in file if line.strip() or line == "\n")
+            file.seek(0)
+            n_blank_at_end = _blank_at_end(file)
+    except FileNotFoundError:
+        raise
+    except (XYZError, ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
+        raise DatasetError(f"{path}: frame {len(frames)} is no extended XYZ: {error}") from error
+    if not frames:
+        raise DatasetError(f"{path}: holds no frame")
+    # ASE stops at an empty line between frames, without a word
+    used = sum(len(frame) + 2 for frame in frames)
+    if n_lines - n_blank_at_end > used:
+        raise DatasetError(f"{path}: something follows line {used}, where an empty line ends frame {len(frames) - 1}")
+    return frames
+
+
+def _blank_at_end(lines: Iterator[str]) -> int:
+    count = 0
+    for line in lines:
+        count = 0 if line.strip() else count + 1
+    return count
+
+
+def _held(frame: Atoms) -> dict[str, Any]:
+    """Return all that may be a label, by the name it has in the file; ASE moves plain keys into a calculator."""
+    results = frame.calc.results if frame.calc is not None else {}
+    arrays = {k: v for k, v in frame.arrays.items() if k not in ("numbers", "positions")}
+    return {**frame.info, **arrays, **results}
+
+
+def _chosen(path: object, frames: Sequence[Atoms], keys: Keys, labelled: bool | None) -> dict[str, str]:
+    """Return the name of each label in this file: one choice for all frames."""
+    held = [_held(frame) for frame in frames]
+    every = {name for one in held for name in one}
+    prefix = "REF_" if any(name.startswith("REF_") for name in every) else ""
+    names = {"energy": keys.energy or f"{prefix}energy", "forces": keys.forces or f"{prefix}forces"}
+    for label, name in names.items():
+        asked = getattr(keys, label) is not None
+        if labelled or asked:
+            require_everywhere(path, name, [name in one for one in held], held)
+    names = {label: name for label, name in names.items() if name in every}
+    asked_stress = {"stress": keys.stress, "virial": keys.virial}
+    for label, candidates in (("stress", STRESSES), ("virial", VIRIALS)):
+        if asked_stress[label] is not None:
+            if asked_stress[label] not in every:
+                require_everywhere(path, str(asked_stress[label]), [False] * len(held), held)
+            names[label] = str(asked_stress[label])
+        elif not any(asked_stress.values()) and not {"stress", "virial"} & set(names):
+            found = [prefix + name for name in candidates if prefix + name in every]
+            names.update({label: found[0]} if found else {})
+    return names
+
+
+def _in_ev_and_angstrom(
+    path: object, index: int, frame: Atoms, names: dict[str, str], units: Units, keys: Keys
+) -> Atoms:
+    """Return the frame with its labels attached in our units."""
+    what = f"{path}: frame {index}"
+    held = _held(frame)
+    atoms = Atoms(
+        frame.numbers,
+        positions=frame.positions * units.to_angstrom,
+        cell=frame.cell.array * units.to_angstrom,
+        pbc=frame.pbc,
+    )
+    for name in ("tag", "source"):
+        if name in frame.info:
+            atoms.info[name] = str(frame.info[name])
+    if "tag" not in atoms.info and "config_type" in frame.info:
+        atoms.info["tag"] = str(frame.info["config_type"])
+    energy, forces, stress = (held.get(names.get(label, "")) for label in ("energy", "forces", "stress"))
+    order = LAMMPS_ORDER if keys.order == "lammps" else VOIGT
+    try:
+        if energy is not None:
+            energy = float(energy) * units.to_ev
+        if forces is not None:
+            forces = np.asarray(forces, dtype=float) * units.to_ev_per_angstrom
+            if forces.shape != (len(atoms), 3):
+                raise ValueError(f"{names['forces']} are {forces.shape}, expected ({len(atoms)}, 3)")
+        if stress is not None:
+            stress = to_voigt(stress, names["stress"], order) * units.to_ev_per_angstrom3
+        virial = held.get(names.get("virial", ""))
+        if virial is not None:
+            stress = stress_of_virial(to_voigt(virial, names["virial"], order) * units.to_ev, atoms, names["virial"])
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{what}: {error}") from error
+    attach(atoms, energy=energy, forces=forces, stress=stress)
+    return atoms
+
+
+def _lines(frame: Atoms, what: str) -> Iterator[str]:
+    labels = labels_of(frame, what)
+    columns = [frame.positions]
+    properties = "species:S:1:pos:R:3"
+    if "forces" in labels:
+        columns.append(labels["forces"])
+        properties += ":REF_forces:R:3"
+    header = []
+    if frame.cell.array.any():
+        header.append(f'Lattice="{_numbers(frame.cell.array.ravel())}"')
+    header.append(f"Properties={properties}")
+    if "energy" in labels:
+        header.append(f"REF_energy={labels['energy']!r}")
+    if "stress" in labels:
+        xx, yy, zz, yz, xz, xy = labels["stress"]
+        header.append(f'REF_stress="{_numbers([xx, xy, xz, xy, yy, yz, xz, yz, zz])}"')
+    header.extend(f"{name}={_text(frame.info[name])}" for name in ("tag", "source") if name in frame.info)
+    header.append(f'{UNITS_KEY}="eV Å"')
+    header.append('pbc="' + " ".join("T" if periodic else "F" for periodic in frame.pbc) + '"')
+    yield str(len(frame))
+    yield " ".join(header)
+    for symbol, row in zip(frame.get_chemical_symbols(), np.hstack(columns), strict=True):
+        yield f"{symbol} {_numbers(row)}"
+
+
+def _numbers(values: Any) -> str:
+    return " ".join(repr(float(value)) for value in values)
+
+
+def _text(value: object) -> str:
+    """Write a string so that ASE reads the same string, not a number or a logical value."""
+    text = str(value)
+    plain = re.fullmatch(r"[A-Za-z_][\w./:#+-]*", text, re.ASCII)
+    if plain and text.lower() not in ("t", "f", "true", "false", "nan", "inf", "infinity"):
+        return text
+    quoted = ("_JSON " + json.dumps(text)).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'

@@ -1,0 +1,106 @@
+"""Labels of a configuration: energy, forces, stress, and how a virial becomes a stress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # ASE's order: xx yy zz yz xz xy
+LAMMPS_ORDER = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # xx yy zz xy xz yz
+NAMES = ("energy", "forces", "stress")
+
+
+def attach(
+    atoms: Atoms,
+    *,
+    energy: float | None = None,
+    forces: np.ndarray | None = None,
+    stress: np.ndarray | None = None,
+) -> None:
+    """Give ``atoms`` a SinglePointCalculator with these labels, or none when there are none.
+
+    Args:
+        energy: eV. forces: eV/Å, [n_atoms, 3]. stress: eV/Å³, Voigt, ASE's sign, [6].
+    """
+    given = {"energy": energy, "forces": forces, "stress": stress}
+    results = {name: value for name, value in given.items() if value is not None}
+    atoms.calc = SinglePointCalculator(atoms, **results) if results else None
+
+
+def labels_of(atoms: Atoms, what: str = "configuration") -> dict[str, Any]:
+    """Return those of `energy` (float), `forces` [n_atoms, 3] and `stress` (Voigt, [6]) that ``atoms`` holds.
+
+    Nothing is calculated.
+
+    Raises:
+        ValueError: atoms or cell have changed since the labels were attached, or a label has the wrong shape.
+    """
+    if atoms.calc is None:
+        return {}
+    found = {name: atoms.calc.results.get(name) for name in NAMES}
+    labels: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+    if not labels:
+        return {}
+    if _changed(atoms.calc.atoms, atoms):
+        raise ValueError(f"{what}: atoms or cell have changed since it was labelled; label it anew")
+    if "energy" in labels:
+        labels["energy"] = float(labels["energy"])
+    if "forces" in labels:
+        labels["forces"] = np.asarray(labels["forces"], dtype=float)
+        if labels["forces"].shape != (len(atoms), 3):
+            raise ValueError(f"{what}: forces are {labels['forces'].shape}, expected ({len(atoms)}, 3)")
+    if "stress" in labels:
+        labels["stress"] = to_voigt(labels["stress"], f"{what}: stress")
+    return labels
+
+
+def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT) -> np.ndarray:
+    """Return a symmetric tensor as ASE's Voigt vector, [6].
+
+    Args:
+        values: [3, 3], [9] or, in ``order``, [6].
+
+    Raises:
+        ValueError: another shape, or a matrix that is not symmetric.
+    """
+    tensor = np.asarray(values, dtype=float)
+    if tensor.shape == (6,):
+        matrix = np.empty((3, 3))
+        for value, (i, j) in zip(tensor, order, strict=True):
+            matrix[i, j] = matrix[j, i] = value
+    elif tensor.size == 9:
+        matrix = tensor.reshape(3, 3)
+        # Rounding of printed digits passes, a tensor of something else does not
+        largest = np.abs(matrix[np.isfinite(matrix)]).max(initial=0.0)
+        if not np.allclose(matrix, matrix.T, rtol=1e-5, atol=1e-6 * largest, equal_nan=True):
+            raise ValueError(f"{what} is {matrix.tolist()}, expected a symmetric matrix")
+    else:
+        raise ValueError(f"{what} has {tensor.size} components, expected 9 or 6")
+    return np.array([matrix[i, j] for i, j in VOIGT])
+
+
+def stress_of_virial(virial: np.ndarray, atoms: Atoms, what: str) -> np.ndarray:
+    """Return σ = -W/V, eV/Å³, of the virial W = Σ r_i ⊗ F_i = -dE/dε, eV (LAMMPS's sign: it pushes outwards).
+
+    Raises:
+        ValueError: the cell has no volume.
+    """
+    volume = abs(float(np.linalg.det(atoms.cell.array)))
+    if not volume > 0:
+        raise ValueError(f"{what}: has a virial but its cell no volume, so that it has no stress")
+    return -np.asarray(virial, dtype=float) / volume
+
+
+def _changed(before: Atoms | None, now: Atoms) -> bool:
+    if before is None:
+        return False
+    pairs = (
+        (before.numbers, now.numbers),
+        (before.positions, now.positions),
+        (before.cell.array, now.cell.array),
+        (before.pbc, now.pbc),
+    )
+    return not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)

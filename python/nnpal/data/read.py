@@ -1,0 +1,89 @@
+"""Read structures and labels from any format that nnpal knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ase import Atoms
+
+from nnpal.data.dataset_file import is_dataset, read_dataset
+from nnpal.data.error import DatasetError
+from nnpal.data.extxyz import read_extxyz
+from nnpal.data.keys import Keys, require_everywhere
+from nnpal.data.labels import labels_of
+from nnpal.data.units import OURS, Units
+from nnpal.suggest import did_you_mean
+
+SUFFIXES = {".h5": "hdf5", ".hdf5": "hdf5", ".xyz": "extxyz", ".extxyz": "extxyz"}
+FORMATS = ("hdf5", "extxyz")
+
+
+def read_frames(
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None = None,
+    symbols: Sequence[str] | None = None,
+    labelled: bool | None = True,
+    tag: str | None = None,
+    keys: Keys | None = None,
+    format: str | None = None,
+) -> list[Atoms]:
+    """Return the configurations of a file, in eV and Å, with labels as a SinglePointCalculator.
+
+    Each has `info["tag"]` (given here, by the file, or the file's name without suffix) and `info["source"]` (by the
+    file, or PATH:INDEX).
+
+    Args:
+        units: of the file, where it does not state them; required then.
+        symbols: an element for each LAMMPS type; or OLD=NEW where the file's own symbols are not the elements.
+        labelled: True asks for energy and forces of every configuration; False gives bare structures; None takes
+            the labels that there are.
+        keys: names of the labels, where they are not the format's usual ones.
+        format: one of ``FORMATS``; by default from the suffix.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DatasetError: anything that would have to be guessed, is damaged, or is not there.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    kind = format or _format_of(Path(path))
+    frames = _read(kind, path, units, symbols, labelled, keys or Keys())
+    for index, frame in enumerate(frames):
+        if tag is not None:
+            frame.info["tag"] = tag
+        frame.info.setdefault("tag", Path(path).stem)
+        frame.info.setdefault("source", f"{path}:{index}")
+        if labelled is False:
+            frame.calc = None
+    if labelled:
+        held = [set(labels_of(frame)) for frame in frames]
+        for name in ("energy", "forces"):
+            require_everywhere(path, name, [name in one for one in held], held)
+    return frames
+
+
+def _read(
+    kind: str,
+    path: str | os.PathLike[str],
+    units: Units | None,
+    symbols: Sequence[str] | None,
+    labelled: bool | None,
+    keys: Keys,
+) -> list[Atoms]:
+    if kind == "hdf5" and is_dataset(path):
+        if units not in (None, OURS):
+            raise DatasetError(f"{path}: is in {OURS} by its own record, but units {units} were given")
+        return read_dataset(path).frames
+    if kind == "extxyz":
+        return read_extxyz(path, units=units, keys=keys, labelled=labelled)
+    raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
+
+
+def _format_of(path: Path) -> str:
+    kind = SUFFIXES.get(path.suffix)
+    if kind is None:
+        raise DatasetError(f"{path}: the suffix does not tell the format; give format, one of {', '.join(FORMATS)}")
+    return kind
