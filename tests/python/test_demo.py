@@ -34,7 +34,7 @@ SMALL = DemoSettings(
     held_out_pressures=(0.0,),
     held_out_schedule=Schedule(n_frames=2, every=20, n_equilibrate=300),
     network=NetworkDescription(("Al",), hidden=(32, 24)),
-    training=TrainingSettings(batch_size=4, max_epochs=12, learning_rate=3e-3, force_weight=1.0),
+    training=TrainingSettings(batch_size=4, max_epochs=12, learning_rate=3e-3),
     n_members=2,
     md_equilibrate=200,
     md_steps=20,

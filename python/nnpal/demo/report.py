@@ -39,7 +39,11 @@ def summarise(
         data: what is known of data and training: counts, hash, seeds, trajectories.
     """
     return {
-        "settings": asdict(settings),
+        "settings": {
+            **asdict(settings),
+            "training": settings.training.model_dump(),
+            "loss": settings.loss.model_dump(),
+        },
         "versions": {
             "nnpal": __version__,
             "python": platform.python_version(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,10 @@ from nnpal.evaluate import Comparison, compare, predict, read_labels
 from nnpal.export import export_ensemble
 from nnpal.files import aside
 from nnpal.sampling import eam_potential
-from nnpal.training import EpochRecord, TrainedEnsemble, build_dataset, train_ensemble, usable_cores
+from nnpal.training import EnsembleSettings, EpochRecord, TrainedEnsemble, train_ensemble, usable_cores
 
 MODEL = "al.nnp.pt"
+TRAINING = "training"
 
 
 def run_demo(
@@ -37,9 +39,9 @@ def run_demo(
 ) -> dict[str, Any]:
     """Sample aluminium, train an ensemble, export it, run it in LAMMPS, compare with the potential it learned.
 
-    The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the model
-    (``al.nnp.pt``), the inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase
-    solid`` repeats one), ``figure.png`` and ``summary.json``.
+    The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the training (``training``), the model
+    (``al.nnp.pt``), the inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase solid`` repeats one),
+    ``figure.png`` and ``summary.json``.
 
     Arguments:
         output_dir: made where it is not there; files of an earlier demo are replaced.
@@ -60,36 +62,36 @@ def run_demo(
         with _timed(seconds, "sampling"):
             trajectories = sampling_plan.plan(settings)
             frames = _sample(trajectories, settings, progress)
-        with _timed(seconds, "descriptors"):
+        with _timed(seconds, "files"):
             train_frames = frames["train", "solid"] + frames["train", "liquid"]
             held_out = {phase: frames["held_out", phase] for phase in sampling_plan.PHASES}
             _write_frames(output_dir / "train.extxyz", train_frames)
             _write_frames(output_dir / "held_out.extxyz", [f for part in held_out.values() for f in part])
-            dataset = build_dataset(train_frames, settings.network)
         with _timed(seconds, "training"):
             seeds = [settings.seed + number for number in range(settings.n_members)]
-            ensemble = _train(dataset, settings, seeds, progress)
+            ensemble = _train(train_frames, output_dir / TRAINING, settings, seeds, progress)
         data = {
             "n_train": len(train_frames),
             "mean_fcc_order": {
                 phase: float(np.mean([frame.info["fcc_order"] for frame in frames["train", phase]]))
                 for phase in ("solid", "liquid")
             },
-            "hash": dataset.content_hash,
-            "self_energies_eV": dataset.self_energies.tolist(),
+            "hash": ensemble.plan.content_hash,
+            "self_energies_eV": ensemble.result.self_energies,
             "member_seeds": seeds,
             "best_epochs": [member.best_epoch for member in ensemble.members],
             "trajectories": [asdict(trajectory) for trajectory in trajectories],
         }
         with _timed(seconds, "export and test"):
             export_ensemble(
-                ensemble.model,
+                ensemble.model(),
                 output_dir / MODEL,
                 kernel="torchani",
-                dataset_hash=dataset.content_hash,
+                dataset_hash=ensemble.plan.content_hash,
                 provenance={
                     "trained_by": "nnpal demo",
-                    "training": asdict(settings.training),
+                    "training": settings.training.model_dump(),
+                    "loss": settings.loss.model_dump(),
                     "network": asdict(settings.network),
                     "member_seeds": seeds,
                 },
@@ -123,20 +125,33 @@ def _sample(
     return frames
 
 
-def _train(dataset: Any, settings: DemoSettings, seeds: list[int], progress: Progress) -> TrainedEnsemble:
-    """Train with one bar for each member."""
+def _train(
+    frames: list[Atoms], folder: Path, settings: DemoSettings, seeds: list[int], progress: Progress
+) -> TrainedEnsemble:
+    """Train with one bar for each member; what an earlier demo trained there is replaced."""
+    shutil.rmtree(folder, ignore_errors=True)
+    features = progress.add_task("descriptors", total=len(frames))
     bars = [
         progress.add_task(f"member {number + 1}", total=settings.training.max_epochs) for number in range(len(seeds))
     ]
 
-    def on_epoch(position: int, record: EpochRecord) -> None:
+    def on_epoch(number: int, record: EpochRecord) -> None:
         progress.update(
-            bars[position],
+            bars[number],
             advance=1,
-            description=f"member {position + 1}, validation loss {record.validation_loss:.4f} eV²",
+            description=f"member {number + 1}, validation loss {record.validation_loss:.4f} eV²",
         )
 
-    return train_ensemble(dataset, settings.network, settings.training, seeds, on_epoch=on_epoch)
+    return train_ensemble(
+        frames,
+        folder,
+        network=settings.network,
+        loss=settings.loss,
+        training=settings.training,
+        ensemble=EnsembleSettings(members=len(seeds), seeds=tuple(seeds)),
+        on_features=lambda done, _: progress.update(features, completed=done),
+        on_epoch=on_epoch,
+    )
 
 
 def _accuracy(model: Path, frames: list[Atoms]) -> Comparison:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nnpal.networks import NetworkDescription
 from nnpal.sampling import Schedule
-from nnpal.training import TrainingSettings
+from nnpal.training import LossSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class DemoSettings:
         held_out_pressures: GPa.
         held_out_schedule: length of a held-out trajectory, the cluster's too.
         network: layers and AEV.
-        training: options. α is ten times that of the seeds, whose 0.1 belongs to 300 epochs, and
-            batches are small, so that some thousand updates fit into a minute.
+        training: options; batches are small, so that some thousand updates fit into a minute.
+        loss: α is ten times that of the seeds, whose 0.1 belongs to 300 epochs.
         n_members: of the ensemble.
         md_repeat: cubic cells along each edge under ``pair_style nnp``.
         md_temperatures: K, at the start of each phase's run.
@@ -53,13 +53,13 @@ class DemoSettings:
     network: NetworkDescription = field(default_factory=lambda: NetworkDescription(("Al",)))
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            force_weight=1.0,
             batch_size=4,
             max_epochs=50,
             learning_rate=3e-3,
             plateau_patience=4,
         )
     )
+    loss: LossSettings = field(default_factory=lambda: LossSettings(force_weight=1.0))
     n_members: int = 5
     md_repeat: int = 3
     md_temperatures: dict[str, float] = field(

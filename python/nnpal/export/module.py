@@ -57,18 +57,22 @@ class EnsembleModule(torch.nn.Module):
         Returns:
             Energies without self-energies, eV, [n_active, n_local].
         """
-        centre = edge_index[0]
-        neighbour_species = species.index_select(0, edge_index[1])
-        distance = edge_vec.norm(2, -1)
-        radial_aev = self._radial_aev(n_local, centre, neighbour_species, distance)
-        angular_aev = self._angular_aev(n_local, centre, neighbour_species, distance, edge_vec)
-        aev = torch.cat((radial_aev, angular_aev), -1).unsqueeze(0)
+        aev = self.aev(species, n_local, edge_index, edge_vec).unsqueeze(0)
         local_species = species[:n_local].unsqueeze(0)
         energies: list[Tensor] = []
         for i, member in enumerate(self.members):
             if i < self.n_active:
                 energies.append(member(local_species, aev, atomic=True).view(-1))
         return torch.stack(energies) * self.energy_scale
+
+    def aev(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Return the AEVs of the centres, [n_local, n_features]; arguments as for :meth:`forward`."""
+        centre = edge_index[0]
+        neighbour_species = species.index_select(0, edge_index[1])
+        distance = edge_vec.norm(2, -1)
+        radial_aev = self._radial_aev(n_local, centre, neighbour_species, distance)
+        angular_aev = self._angular_aev(n_local, centre, neighbour_species, distance, edge_vec)
+        return torch.cat((radial_aev, angular_aev), -1)
 
     def _radial_aev(self, n_local: int, centre: Tensor, neighbour_species: Tensor, distance: Tensor) -> Tensor:
         terms = self.radial(distance)

@@ -1,25 +1,33 @@
-"""Train ensembles of TorchANI networks on energies and forces."""
+"""Train ensembles of TorchANI networks on energies, forces and stresses."""
 
-from nnpal.training.dataset import Dataset, build_dataset, content_hash
-from nnpal.training.ensemble import TrainedEnsemble, train_ensemble, usable_cores
-from nnpal.training.loss import energy_force_loss
-from nnpal.training.member import EpochRecord, TrainedMember, TrainingSettings, train_member
+from nnpal.training.data import TrainingData, build_training_data
+from nnpal.training.ensemble import TrainedEnsemble, TrainedMember, load_ensemble, train_ensemble
+from nnpal.training.loss import Errors, energy_force_loss
+from nnpal.training.member import DivergedError, EpochRecord
+from nnpal.training.plan import TrainingFolderError
+from nnpal.training.processes import usable_cores
 from nnpal.training.self_energies import fit_self_energies
-from nnpal.training.split import Split, random_split
+from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
+from nnpal.training.split import Split, inherited_split, random_split
 
 __all__ = [
-    "Dataset",
+    "DivergedError",
+    "EnsembleSettings",
     "EpochRecord",
+    "Errors",
+    "LossSettings",
     "Split",
     "TrainedEnsemble",
     "TrainedMember",
+    "TrainingData",
+    "TrainingFolderError",
     "TrainingSettings",
-    "build_dataset",
-    "content_hash",
+    "build_training_data",
     "energy_force_loss",
     "fit_self_energies",
+    "inherited_split",
+    "load_ensemble",
     "random_split",
     "train_ensemble",
-    "train_member",
     "usable_cores",
 ]

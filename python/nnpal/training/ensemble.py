@@ -1,26 +1,60 @@
-"""Train the members of an ensemble side by side."""
+"""Train an ensemble in a folder, and read what has been trained there."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from ase import Atoms
 from torchani.arch import ANI
+from torchani.nn import ANINetworks
 
-from nnpal.networks import NetworkDescription, build_model
-from nnpal.training.dataset import Dataset
-from nnpal.training.member import EpochRecord, TrainedMember, TrainingSettings, train_member
+from nnpal.data import content_hash
+from nnpal.networks import NetworkDescription, NetworkSettings, build_model
+from nnpal.training.data import GIGABYTE, build_training_data
+from nnpal.training.member import EpochRecord
+from nnpal.training.plan import (
+    PLAN,
+    Plan,
+    TrainingFolderError,
+    draw_splits,
+    member_folder,
+    read_plan,
+    require_same,
+    write_plan,
+    write_splits,
+)
+from nnpal.training.processes import OnEpoch, deal, resolve_devices, train_groups, usable_cores
+from nnpal.training.ranking import rank_members
+from nnpal.training.result import Result, read_result, write_result
+from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
+from nnpal.training.split import Split
+from nnpal.training.storage import DATA, DERIVATIVES, load_data, save_data
+from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, restore
 
 
-def usable_cores() -> int:
-    """Return the number of cores that this process may run on, where the system tells, or else of all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@dataclass(frozen=True)
+class TrainedMember:
+    """A member with its best weights by validation.
+
+    Attributes:
+        number: its place in the plan.
+        network: in eV.
+        split: which configurations it learned from.
+        history: one record for each epoch.
+        best_epoch: the epoch whose weights are kept.
+        seed: of weights and batches.
+    """
+
+    number: int
+    network: ANINetworks
+    split: Split
+    history: list[EpochRecord]
+    best_epoch: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -28,61 +62,164 @@ class TrainedEnsemble:
     """An ensemble ready for export.
 
     Attributes:
-        model: TorchANI model of all members, hartree.
-        members: each with its split and learning curve.
+        folder: where it was trained.
+        plan: how.
+        members: those that were trained to their end.
+        result: the best member, self-energies, and why others failed.
     """
 
-    model: ANI
+    folder: Path
+    plan: Plan
     members: list[TrainedMember]
+    result: Result
+
+    @property
+    def best(self) -> TrainedMember:
+        return next(member for member in self.members if member.number == self.result.best_member)
+
+    def model(self, members: Sequence[TrainedMember] | None = None) -> ANI:
+        """Return a TorchANI model, hartree, of some members, by default all."""
+        chosen = self.members if members is None else members
+        return build_model(self.plan.network, [m.network for m in chosen], self.result.self_energies)
 
 
 def train_ensemble(
-    dataset: Dataset,
-    description: NetworkDescription,
-    settings: TrainingSettings,
-    seeds: list[int],
+    frames: Sequence[Atoms],
+    folder: Path,
     *,
-    n_workers: int | None = None,
-    on_epoch: Callable[[int, EpochRecord], None] | None = None,
+    network: NetworkDescription | NetworkSettings | None = None,
+    loss: LossSettings | None = None,
+    training: TrainingSettings | None = None,
+    ensemble: EnsembleSettings | None = None,
+    on_features: Callable[[int, int], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> TrainedEnsemble:
-    """Train one member for each seed; each draws its own weights, split and batches.
+    """Train members side by side in ``folder``, or go on with what was begun there.
 
-    Members share the features and run in threads, one core each: torch lets go of the interpreter
-    while it computes, and a member depends on its seed alone, so the number of workers does not
-    change the result.
+    Members depend on their seeds, data and settings alone: not on the number of workers, nor on whether the training
+    was broken off, by SIGKILL too, and taken up again, any number of times.
 
     Arguments:
-        dataset: features and reference values.
-        description: elements, AEV and layers.
-        settings: options, the same for all members.
-        seeds: one for each member, all different.
-        n_workers: members trained at one time; the cores that this process may use when None.
-        on_epoch: called with the member's position in ``seeds`` after each of its epochs, from the
-            worker's thread.
+        frames: labelled configurations.
+        folder: made where it does not exist; see :mod:`nnpal.training.plan` for what lies in it.
+        network: elements, AEV and layers; settings take the elements that they lack from the data.
+        loss, training, ensemble: settings, all with defaults.
+        on_features: called with configurations done and their total, while features are computed.
+        on_epoch: called with a member's number and its record, from threads of this process.
 
     Raises:
-        ValueError: no seed, or the same one twice.
+        TrainingFolderError: the folder holds another training, or no member came through.
+        ValueError: data or settings that cannot be used.
     """
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"train_ensemble: seeds are {seeds}, expected one or more, all different")
+    loss, training, ensemble = loss or LossSettings(), training or TrainingSettings(), ensemble or EnsembleSettings()
+    if not isinstance(network, NetworkDescription):
+        present = sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()})
+        network = (network or NetworkSettings()).description(present)
+    plan = Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble, folder))
+    devices = resolve_devices(ensemble.devices)
+    if (folder / PLAN).exists():
+        require_same(folder, plan)
+    if read_result(folder) is not None:
+        shutil.rmtree(folder / CACHE, ignore_errors=True)  # a call may have been killed just before it did so
+    else:
+        _prepare(frames, folder, plan, on_features)
+        members = [k for k in range(ensemble.members) if not _is_finished(folder, plan, k)]
+        for member in members:
+            (member_folder(folder, member) / ERROR).unlink(missing_ok=True)
+        workers = ensemble.workers or max(1, usable_cores() // ensemble.threads)
+        train_groups(folder, deal(members, devices), n_workers=workers, threads=ensemble.threads, on_epoch=on_epoch)
+        _conclude(folder, plan)
+    return load_ensemble(folder)
 
-    stopped = threading.Event()
 
-    def train(position: int) -> TrainedMember:
-        def report(record: EpochRecord) -> None:
-            if stopped.is_set():
-                raise RuntimeError("train_ensemble: stopped because another member failed")
-            if on_epoch is not None:
-                on_epoch(position, record)
+def load_ensemble(folder: Path) -> TrainedEnsemble:
+    """Return what was trained in ``folder``.
 
-        return train_member(dataset, description, settings, seeds[position], report)
+    Raises:
+        TrainingFolderError: it is no training folder, or its training has not come to an end.
+    """
+    plan, result = read_plan(folder), read_result(folder)
+    if result is None:
+        raise TrainingFolderError(f"{folder} holds a training that is not finished; go on with it first")
+    members = [k for k in range(plan.ensemble.members) if k not in result.failed]
+    return TrainedEnsemble(folder, plan, [_trained(folder, plan, k) for k in members], result)
 
-    workers = n_workers or usable_cores()
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            members = list(pool.map(train, range(len(seeds))))
-        except BaseException:  # Ctrl-C too: the others would go on to their last epoch
-            stopped.set()
-            raise
-    model = build_model(description, [m.network for m in members], dataset.self_energies.tolist())
-    return TrainedEnsemble(model, members)
+
+def _previous(ensemble: EnsembleSettings, folder: Path) -> dict[str, object] | None:
+    if ensemble.previous is None:
+        return None
+    path = Path(ensemble.previous)
+    before = read_result(path)
+    if before is None:
+        raise TrainingFolderError(f"ensemble.previous = {ensemble.previous}: no finished training there")
+    return {
+        "folder": str(path),
+        "member": before.best_member,
+        "content_hash": read_plan(path).content_hash,
+    }
+
+
+def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Callable[[int, int], None] | None) -> None:
+    """Make everything that workers read; what a broken call left is made again."""
+    cache = folder / CACHE
+    for member in range(plan.ensemble.members):
+        member_folder(folder, member).mkdir(parents=True, exist_ok=True)
+    if not (cache / DATA).exists():
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir()
+        data = build_training_data(
+            frames,
+            plan.network,
+            dtype=getattr(torch, plan.training.dtype),
+            stress=plan.loss.stress_weight > 0,
+            features=plan.training.features,
+            limit_bytes=plan.training.features_gigabytes * GIGABYTE,
+            store=cache / DERIVATIVES,
+            on_progress=on_features,
+        )
+        save_data(cache, data)
+    if not (folder / PLAN).exists():
+        hashes = load_data(cache, plan.network).hashes
+        write_splits(folder, hashes, draw_splits(plan, hashes))
+        write_plan(folder, plan)
+
+
+def _is_finished(folder: Path, plan: Plan, number: int) -> bool:
+    path = member_folder(folder, number) / CHECKPOINT
+    return path.exists() and restore(folder, plan, number, torch.device("cpu")).finished
+
+
+def _trained(folder: Path, plan: Plan, number: int) -> TrainedMember:
+    member = restore(folder, plan, number, torch.device("cpu"))
+    return TrainedMember(
+        number=number,
+        network=member.best_network(),
+        split=member.split,
+        history=member.progress.history,
+        best_epoch=member.progress.best_epoch,
+        seed=member.seed,
+    )
+
+
+def _conclude(folder: Path, plan: Plan) -> None:
+    """Rank the members, write the result, and delete the features."""
+    failed, trained = {}, []
+    for number in range(plan.ensemble.members):
+        path = member_folder(folder, number) / ERROR
+        if path.exists():
+            failed[number] = path.read_text().strip()
+        else:
+            trained.append(_trained(folder, plan, number))
+    if not trained:
+        reasons = "; ".join(f"member {number}: {reason}" for number, reason in failed.items())
+        raise TrainingFolderError(f"no member of {folder} came through: {reasons}")
+    self_energies = load_data(folder / CACHE, plan.network).self_energies.tolist()
+    scores = rank_members(
+        plan,
+        {m.number: build_model(plan.network, [m.network], self_energies) for m in trained},
+        {m.number: m.history[m.best_epoch] for m in trained},
+        folder,
+    )
+    best = min(scores, key=scores.__getitem__)
+    write_result(folder, Result(best, scores, failed, self_energies))
+    shutil.rmtree(folder / CACHE)

@@ -1,159 +1,201 @@
-"""AEVs of a configuration and their derivative in the positions, computed once for a whole training.
+"""AEVs of configurations and what turns ∂E/∂AEV into forces: stored in full, or recomputed from neighbour lists.
 
-AEVs carry no weights, so they and their Jacobian are the same in every epoch and for every member.
-With G = ∂E/∂AEV, which the networks give, forces are F = -Jᵀ G.
+Stored derivatives are dense, 3 n_features n_atoms² numbers a configuration: 0.66 MB in float32 for 32 atoms and 54
+features, 7.6 MB for 108 atoms; :func:`stored_bytes` counts them. Neighbour lists are a hundred times smaller, and an
+update then computes its AEVs by TorchANI.
 
-| symbol      | variable                                            |
-|-------------|-----------------------------------------------------|
-| G_i         | ``aev`` [n_atoms, n_features]                       |
-| ∂G_i/∂r_ij  | ``edge_jacobian`` [n_edges, n_features, 3], 1/Å     |
-| J           | ``jacobian`` [n_atoms * n_features, n_atoms * 3]    |
+Both kinds give batches: some configurations, atoms in their order, with
 
-Memory: J is dense, 3 n_features n_atoms² numbers a configuration: 0.66 MB in float32 for 32 atoms
-and 54 features, 7.6 MB for 108 atoms. :func:`check_memory` refuses a data set that would not fit.
+- ``species``: element indices, int64 [n_atoms];
+- ``aev``: [n_atoms, n_features], a leaf that requires a gradient;
+- ``sizes``: atoms of each configuration;
+- ``pull_back(G, training=...)``: from G = ∂E/∂AEV [n_atoms, n_features] the forces, eV/Å, [n_atoms, 3], and ∂E/∂strain,
+  eV, [n_data, 3, 3], or None without ``strain``. With ``training`` both can be differentiated in G.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torchani.aev import AEVComputer
 
+from nnpal.export.module import EnsembleModule
 from nnpal.graph import Graph, merge_graphs
+from nnpal.training.jacobian import VOIGT, aev_and_edge_jacobian, derivatives
 
 
 @dataclass(frozen=True)
-class Features:
-    """AEVs and their Jacobian for one configuration.
+class StoredFeatures:
+    """AEVs and their derivatives in full.
 
     Attributes:
-        species: element indices, int64 [n_atoms].
-        aev: [n_atoms, n_features].
-        jacobian: d aev / d position, 1/Å, [n_atoms * n_features, n_atoms * 3].
+        species: [n_atoms of all configurations].
+        aev: [n_atoms of all configurations, n_features].
+        derivatives: those of :func:`nnpal.training.jacobian.derivatives`, one configuration after another, flat.
+        sizes: atoms of each configuration, int64 [n_data], on the CPU.
+        strain: whether the derivatives hold those in strain.
     """
 
     species: Tensor
     aev: Tensor
-    jacobian: Tensor
+    derivatives: Tensor
+    sizes: np.ndarray
+    strain: bool
+
+    def batch(self, indices: np.ndarray) -> StoredBatch:
+        """Return the configurations ``indices``, in their order."""
+        rows = torch.from_numpy(atom_rows(self.sizes, indices)).to(self.aev.device)
+        aev = self.aev[rows].requires_grad_(True)
+        sizes = self.sizes[indices]
+        width = 6 * self.strain + 3 * sizes
+        heights = self.aev.shape[1] * self.sizes
+        starts = _starts(heights * (6 * self.strain + 3 * self.sizes))[indices]
+        blocks = [
+            self.derivatives[start : start + height * columns].view(height, columns)
+            for start, height, columns in zip(starts, heights[indices], width, strict=True)
+        ]
+        return StoredBatch(self.species[rows], aev, sizes.tolist(), blocks, self.strain)
+
+    def to(self, device: torch.device) -> StoredFeatures:
+        species, aev, flat = (tensor.to(device) for tensor in (self.species, self.aev, self.derivatives))
+        return StoredFeatures(species, aev, flat, self.sizes, self.strain)
 
 
-def compute_features(
-    computer: AEVComputer, graphs: Sequence[Graph], *, dtype: torch.dtype, n_merged: int = 8
-) -> list[Features]:
-    """Return the features of configurations in which every atom is a centre.
+@dataclass(frozen=True)
+class StoredBatch:
+    """A batch whose derivatives are read where they lie and never copied on a CPU."""
 
-    Arguments:
-        computer: TorchANI's AEV computer.
-        graphs: neighbours within the radial cutoff, one graph for each configuration.
-        dtype: of the features.
-        n_merged: configurations whose terms are computed at a time, which spreads torch's cost of a
-            call.
+    species: Tensor
+    aev: Tensor
+    sizes: list[int]
+    derivatives: list[Tensor]
+    strain: bool
+
+    def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
+        product = _TransposedProduct.apply(gradient, self.derivatives, self.sizes)
+        if not self.strain:
+            return -product.view(-1, 3), None
+        parts = product.split([3 * size + 6 for size in self.sizes])
+        forces = torch.cat([-part[:-6].view(-1, 3) for part in parts])
+        return forces, _from_voigt(torch.stack([part[-6:] for part in parts]))
+
+
+class _TransposedProduct(torch.autograd.Function):
+    """Dᵀ G, configuration by configuration, one after another."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, blocks: list[Tensor], sizes: list[int]) -> Tensor:
+        ctx.blocks, ctx.sizes = blocks, sizes
+        parts = [part.reshape(-1) for part in gradient.split(sizes)]
+        if gradient.is_cuda and len(set(sizes)) == 1:  # one launch; copying costs little there
+            stacked = torch.bmm(torch.stack(parts)[:, None], torch.stack(blocks))
+            return stacked.reshape(-1)
+        return torch.cat([part @ block for part, block in zip(parts, blocks, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        widths = [block.shape[1] for block in ctx.blocks]
+        n_features = ctx.blocks[0].shape[0] // ctx.sizes[0]
+        if grad.is_cuda and len(set(ctx.sizes)) == 1:
+            stacked = torch.bmm(torch.stack(ctx.blocks), grad.view(len(widths), -1, 1))
+            return stacked.reshape(-1, n_features), None, None
+        parts = zip(grad.split(widths), ctx.blocks, strict=True)
+        return torch.cat([block @ part for part, block in parts]).view(-1, n_features), None, None
+
+
+@dataclass(frozen=True)
+class GraphFeatures:
+    """Neighbour lists; AEVs are computed at every use.
+
+    Attributes:
+        module: computes AEVs, without members.
+        graphs: neighbours within the radial cutoff.
+        strain: whether strain derivatives are wanted.
     """
-    features = []
+
+    module: EnsembleModule
+    graphs: Sequence[Graph]
+    strain: bool
+
+    def batch(self, indices: np.ndarray) -> GraphBatch:
+        """Return the configurations ``indices``, in their order."""
+        graph, frames = merge_graphs([self.graphs[i] for i in indices])
+        device = self.module.self_energies.device
+        edge_vec = graph.edge_vec.to(device).requires_grad_(True)
+        species, edge_index = graph.species.to(device), graph.edge_index.to(device)
+        aev = self.module.aev(species, len(species), edge_index, edge_vec)
+        sizes = [len(self.graphs[i].species) for i in indices]
+        leaf = aev.detach().requires_grad_(True)
+        frame_of_edge = frames.to(device)[edge_index[0]]
+        return GraphBatch(species, leaf, sizes, aev, edge_index, edge_vec, frame_of_edge, self.strain)
+
+    def to(self, device: torch.device) -> GraphFeatures:
+        return GraphFeatures(self.module.to(device), self.graphs, self.strain)
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """A batch whose AEVs were just computed."""
+
+    species: Tensor
+    aev: Tensor
+    sizes: list[int]
+    computed_aev: Tensor
+    edge_index: Tensor
+    edge_vec: Tensor
+    frame_of_edge: Tensor
+    strain: bool
+
+    def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
+        (pair,) = torch.autograd.grad(self.computed_aev, self.edge_vec, gradient, create_graph=training)
+        centre, neighbour = self.edge_index
+        forces = pair.new_zeros(len(self.species), 3).index_add(0, centre, pair).index_add(0, neighbour, -pair)
+        if not self.strain:
+            return forces, None
+        outer = self.edge_vec.detach()[:, :, None] * pair[:, None, :]
+        strain = pair.new_zeros(len(self.sizes), 3, 3).index_add(0, self.frame_of_edge, outer)
+        return forces, 0.5 * (strain + strain.transpose(1, 2))
+
+
+Features = StoredFeatures | GraphFeatures
+Batch = StoredBatch | GraphBatch
+
+
+def stored_bytes(sizes: np.ndarray, n_features: int, dtype: torch.dtype, *, strain: bool) -> int:
+    """Return the bytes of AEVs and derivatives of configurations with ``sizes`` atoms."""
+    return int(dtype.itemsize * n_features * (sizes * (3 * sizes + 6 * strain + 1)).sum())
+
+
+def feature_chunks(
+    computer: AEVComputer, graphs: Sequence[Graph], *, dtype: torch.dtype, strain: bool, n_merged: int = 8
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield AEVs and flat derivatives, configuration by configuration, ``n_merged`` of which are computed together."""
     for start in range(0, len(graphs), n_merged):
         chunk = graphs[start : start + n_merged]
         merged, _ = merge_graphs(chunk)
-        aev, jacobian = _edge_jacobian(computer, merged, dtype)
+        aev, jacobian = aev_and_edge_jacobian(computer, merged, dtype)
         aevs = aev.split([graph.species.shape[0] for graph in chunk])
         jacobians = jacobian.split([graph.edge_vec.shape[0] for graph in chunk])
-        features += [
-            Features(graph.species, own_aev.clone(), _position_jacobian(own, graph))
-            for graph, own_aev, own in zip(chunk, aevs, jacobians, strict=True)
-        ]
-    return features
+        for graph, own_aev, own in zip(chunk, aevs, jacobians, strict=True):
+            yield own_aev, derivatives(own, graph, strain=strain).reshape(-1)
 
 
-def _position_jacobian(edge_jacobian: Tensor, graph: Graph) -> Tensor:
-    """Turn ∂G_i/∂r_ij [n_edges, n_features, 3] into J [n_atoms * n_features, n_atoms * 3]: r_ij = r_j - r_i."""
-    n_atoms, n_features = graph.species.shape[0], edge_jacobian.shape[1]
-    centre, neighbour = graph.edge_index
-    blocks = edge_jacobian.new_zeros(n_atoms * n_atoms, n_features * 3)
-    flat = edge_jacobian.reshape(-1, n_features * 3)
-    blocks.index_add_(0, centre * n_atoms + neighbour, flat)
-    blocks.index_add_(0, centre * n_atoms + centre, flat, alpha=-1.0)
-    jacobian = blocks.view(n_atoms, n_atoms, n_features, 3).transpose(1, 2)
-    return jacobian.reshape(n_atoms * n_features, n_atoms * 3)
+def atom_rows(sizes: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return the rows of the atoms of configurations ``indices``, in their order, int64."""
+    starts = _starts(sizes)
+    return np.concatenate([np.arange(starts[i], starts[i] + sizes[i]) for i in indices])
 
 
-def _edge_jacobian(computer: AEVComputer, graph: Graph, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the AEVs and ∂AEV(centre)/∂edge_vec of every edge, by forward-mode derivatives."""
-    species, edge_vec = graph.species, graph.edge_vec.to(dtype)
-    centre, neighbour = graph.edge_index
-    aev = edge_vec.new_zeros(species.shape[0], computer.out_dim)
-    jacobian = edge_vec.new_zeros(edge_vec.shape[0], computer.out_dim, 3)
-
-    distance = edge_vec.norm(dim=1)
-    terms, slopes = _derivative(computer.radial, distance, torch.ones_like(distance))
-    n_radial = computer.radial.num_feats
-    column = species[neighbour, None] * n_radial + torch.arange(n_radial)
-    edge = torch.arange(edge_vec.shape[0])[:, None]
-    unit = edge_vec / distance[:, None]
-    aev.index_put_((centre[:, None], column), terms, accumulate=True)
-    jacobian[edge, column] = slopes[:, :, None] * unit[:, None, :]
-
-    near = (distance < computer.angular.cutoff).nonzero().flatten()
-    first, second = (near[side] for side in _pairs_of_one_centre(centre[near]))
-    species_pair = computer.triu_index[species[neighbour[first]], species[neighbour[second]]]
-    n_angular = computer.angular.num_feats
-    column = computer.radial_len + species_pair[:, None] * n_angular + torch.arange(n_angular)
-
-    def angular(vectors: Tensor) -> Tensor:
-        return computer.angular(vectors.norm(dim=2), vectors)
-
-    vectors = torch.stack((edge_vec[first], edge_vec[second]))
-    for side, target in enumerate((first, second)):
-        for axis in range(3):
-            tangent = torch.zeros_like(vectors)
-            tangent[side, :, axis] = 1.0
-            terms, slopes = _derivative(angular, vectors, tangent)
-            jacobian[:, :, axis].index_put_((target[:, None], column), slopes, accumulate=True)
-    if first.numel():
-        aev.index_put_((centre[first][:, None], column), terms, accumulate=True)
-    return aev, jacobian
+def _starts(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate(([0], np.cumsum(lengths)[:-1]))
 
 
-def _derivative(function: Callable[[Tensor], Tensor], point: Tensor, tangent: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the value of ``function`` at ``point`` and its derivative along ``tangent``."""
-    with forward_ad.dual_level():
-        value, slope = forward_ad.unpack_dual(function(forward_ad.make_dual(point, tangent)))
-    return value, slope
-
-
-def _pairs_of_one_centre(centre: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the unordered pairs of equal values in ``centre`` (sorted, [n]) as positions, two int64 [n_pairs]."""
-    position = torch.arange(centre.shape[0])
-    n_later = torch.searchsorted(centre, centre, right=True) - 1 - position
-    first = position.repeat_interleave(n_later)
-    start = n_later.cumsum(0) - n_later
-    second = first + 1 + torch.arange(first.shape[0]) - start[first]
-    return first, second
-
-
-def check_memory(n_atoms: Sequence[int], n_features: int, dtype: torch.dtype, limit: int | None = None) -> int:
-    """Return the bytes that the features of configurations of ``n_atoms`` atoms take.
-
-    Arguments:
-        n_atoms: atoms of each configuration.
-        n_features: length of the AEV.
-        dtype: of the features.
-        limit: most bytes allowed; half of this machine's memory when None.
-
-    Raises:
-        ValueError: more than the limit.
-    """
-    if limit is None:
-        limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    needed = dtype.itemsize * n_features * sum(3 * n * n + n for n in n_atoms)
-    if needed > limit:
-        raise ValueError(
-            f"check_memory: {len(n_atoms)} configurations of up to {max(n_atoms)} atoms need "
-            f"{needed / 1e9:.1f} GB for their AEV Jacobians, expected at most {limit / 1e9:.1f} "
-            "GB; train on fewer or "
-            "smaller configurations, or on a machine with more memory"
-        )
-    return needed
+def _from_voigt(values: Tensor) -> Tensor:
+    """Return symmetric matrices [n, 3, 3] of [n, 6]."""
+    rows = [next(k for k, pair in enumerate(VOIGT) if set(pair) == {a, b}) for a in range(3) for b in range(3)]
+    return values[:, rows].view(-1, 3, 3)

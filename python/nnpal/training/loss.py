@@ -1,25 +1,73 @@
-"""The loss of the second seed: squared errors of total energies and forces."""
+"""The loss of the second seed, and its variants."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from torch import Tensor
 
 
-def energy_force_loss(energy_error: Tensor, force_error: Tensor, n_atoms: Tensor, force_weight: float) -> Tensor:
-    """Return equation (3) of the supplementary text of Jung et al. on data distillation.
+@dataclass(frozen=True)
+class Errors:
+    """Predictions minus reference values of some configurations.
 
-    Loss = 1/N_data Σ (E_NNP - E_ref)² / √N_atom + α/N_data Σ (F_NNP - F_ref)² / N_atom
-
-    | symbol        | variable                                                        |
-    |---------------|-----------------------------------------------------------------|
-    | E_NNP - E_ref | ``energy_error``, eV, [n_data]                                  |
-    | F_NNP - F_ref | ``force_error``, eV/Å, [sum of n_atoms, 3], atoms in data order |
-    | N_atom        | ``n_atoms``, int64 [n_data]                                     |
-    | α             | ``force_weight``, Å²                                            |
-
-    Energies are those of the whole configuration; the squared force error sums over its atoms and
-    components.
+    Attributes:
+        energy: of whole configurations, eV, [n_data].
+        force: eV/Å, [sum of n_atoms, 3], atoms in data order.
+        n_atoms: int64 [n_data].
+        virial: stress times volume, eV, [n_data, 3, 3], NaN where a configuration has no stress; None without a
+            stress term.
     """
-    energy_term = (energy_error.square() / n_atoms.sqrt()).mean()
-    per_atom = force_error.square().sum(dim=1) / n_atoms.repeat_interleave(n_atoms)
-    return energy_term + force_weight * per_atom.sum() / n_atoms.shape[0]
+
+    energy: Tensor
+    force: Tensor
+    n_atoms: Tensor
+    virial: Tensor | None = None
+
+
+def energy_force_loss(
+    errors: Errors,
+    force_weight: float,
+    *,
+    stress_weight: float = 0.0,
+    huber_energy: float | None = None,
+    huber_force: float | None = None,
+) -> Tensor:
+    """Return equation (3) of the supplementary text of Jung et al. on data distillation, eV².
+
+    Loss = 1/N_data Σ (E_NNP - E_ref)² / √N_atom + α/N_data Σ |F_NNP - F_ref|² / N_atom
+           + γ/N_stress Σ |V (σ_NNP - σ_ref)|² / N_atom                                    (the last is ours)
+
+    | symbol        | variable                                                                      |
+    |---------------|-------------------------------------------------------------------------------|
+    | E_NNP - E_ref | ``errors.energy``                                                             |
+    | F_NNP - F_ref | ``errors.force``, summed over the atoms and components of a configuration      |
+    | V (σ - σ_ref) | ``errors.virial``, summed over all nine components                            |
+    | N_atom        | ``errors.n_atoms``                                                            |
+    | N_stress      | configurations that have a stress                                             |
+    | α, γ          | ``force_weight`` (Å²), ``stress_weight``                                      |
+
+    With ``huber_energy`` (eV/atom) or ``huber_force`` (eV/Å) the square x² of an error (for forces, of a component)
+    beyond δ becomes 2δ|x| - δ², which goes on with the same slope: twice Huber's function
+    (doi:10.1214/aoms/1177703732).
+    """
+    n_atoms = errors.n_atoms
+    bound = None if huber_energy is None else huber_energy * n_atoms
+    loss = (_square(errors.energy, bound) / n_atoms.sqrt()).mean()
+    per_atom = _square(errors.force, huber_force).sum(dim=1) / n_atoms.repeat_interleave(n_atoms)
+    loss = loss + force_weight * per_atom.sum() / n_atoms.shape[0]
+    if errors.virial is not None:
+        known = errors.virial.isfinite().all(-1).all(-1)
+        if known.any():
+            square = errors.virial[known].square().sum(dim=(1, 2)) / n_atoms[known]
+            loss = loss + stress_weight * square.mean()
+    return loss
+
+
+def _square(error: Tensor, bound: float | Tensor | None) -> Tensor:
+    """Return error², or beyond ``bound`` its tangent there."""
+    if bound is None:
+        return error.square()
+    size = error.abs()
+    inside = size.clamp(max=bound)
+    return inside.square() + 2.0 * bound * (size - inside)

@@ -1,202 +1,229 @@
-"""Train one ensemble member."""
+"""One member in training: its weights, optimiser, learning curve, and the best weights so far."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchani.nn import ANINetworks
 
 from nnpal.networks import NetworkDescription, build_member
-from nnpal.training.dataset import Dataset
-from nnpal.training.loss import energy_force_loss
-from nnpal.training.split import Split, random_split
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Options of the training; defaults are those of the seeds where these are published.
-
-    Attributes:
-        force_weight: α of the loss, Å².
-        validation_fraction: share of the data that a member does not learn from.
-        batch_size: configurations for each update.
-        max_epochs: passes over the training part.
-        learning_rate: of AdamW at the start.
-        weight_decay: of AdamW.
-        plateau_factor: the learning rate is multiplied by this
-        plateau_patience: after so many epochs without a better validation loss.
-    """
-
-    force_weight: float = 0.1
-    validation_fraction: float = 0.2
-    batch_size: int = 64
-    max_epochs: int = 300
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    plateau_factor: float = 0.5
-    plateau_patience: int = 100
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "max_epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"TrainingSettings: {name} is {getattr(self, name)}, expected >= 1")
-        if self.force_weight < 0.0:
-            raise ValueError(f"TrainingSettings: force_weight is {self.force_weight}, expected >= 0")
+from nnpal.training.settings import TrainingSettings
+from nnpal.training.split import Split
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One line of the learning curve; losses in eV², the training loss averaged over the batches of the epoch."""
+    """One line of the learning curve.
+
+    Training values are averaged over the epoch's batches, before each update; validation values follow the epoch.
+
+    Attributes:
+        epoch: from 0.
+        train_loss, validation_loss: eV².
+        train_energy_mae, validation_energy_mae: eV/atom.
+        train_force_mae, validation_force_mae: of components, eV/Å.
+        learning_rate: of the weights.
+    """
 
     epoch: int
     train_loss: float
     validation_loss: float
+    train_energy_mae: float
+    validation_energy_mae: float
+    train_force_mae: float
+    validation_force_mae: float
     learning_rate: float
 
 
 @dataclass(frozen=True)
-class TrainedMember:
-    """A member with its best weights by validation.
+class Scores:
+    """Mean loss (eV²), energy MAE (eV/atom) and force MAE (eV/Å) over some configurations."""
+
+    loss: float
+    energy_mae: float
+    force_mae: float
+
+
+class DivergedError(FloatingPointError):
+    """A member's loss is not finite any more."""
+
+
+@dataclass
+class Progress:
+    """What has happened to a member so far.
 
     Attributes:
-        network: in eV.
-        split: which configurations it learned from.
         history: one record for each epoch.
-        best_epoch: the epoch whose weights are kept.
-        seed: of weights, split and batches.
+        best_value: lowest validation value, in the unit of what ``best_by`` names.
+        best_epoch: where it was.
     """
 
-    network: ANINetworks
-    split: Split
-    history: list[EpochRecord]
-    best_epoch: int
-    seed: int
+    history: list[EpochRecord] = field(default_factory=list)
+    best_value: float = np.inf
+    best_epoch: int = -1
 
 
-def train_member(
-    dataset: Dataset,
-    description: NetworkDescription,
-    settings: TrainingSettings,
-    seed: int,
-    on_epoch: Callable[[EpochRecord], None] | None = None,
-) -> TrainedMember:
-    """Train one member on its own random split, with AdamW and a learning rate that falls on plateaus.
+class Member:
+    """A member between two epochs.
 
-    The same seed gives the same member.
+    A batch order is drawn from the seed and the epoch alone, so a member that goes on from a checkpoint does what one
+    that was never broken off does.
 
     Arguments:
-        dataset: features and reference values.
-        description: elements, AEV and layers; those the data set was built with.
+        description: elements, AEV and layers.
         settings: options.
-        seed: of weights, split and batches.
-        on_epoch: called after each epoch.
-
-    Raises:
-        FloatingPointError: the validation loss is not finite.
+        split: which configurations it learns from.
+        seed: of weights and batches.
+        device: where it is trained.
     """
-    rng = np.random.default_rng(seed)
-    split = random_split(len(dataset), settings.validation_fraction, rng)
-    network = build_member(description, seed).to(dataset.energies.dtype)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience
-    )
-    history: list[EpochRecord] = []
-    best_loss, best_epoch, best_weights = np.inf, -1, copy.deepcopy(network.state_dict())
-    for epoch in range(settings.max_epochs):
-        learning_rate = optimizer.param_groups[0]["lr"]
-        train_loss = 0.0
-        for batch in _batches(rng.permutation(split.train), settings.batch_size):
-            loss = batch_loss(network, dataset, batch, settings.force_weight, training=True)
-            optimizer.zero_grad()
-            loss.backward()
+
+    def __init__(
+        self,
+        description: NetworkDescription,
+        settings: TrainingSettings,
+        split: Split,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.settings, self.split, self.seed = settings, split, seed
+        self.network = build_member(description, seed).to(device, getattr(torch, settings.dtype))
+        self.average = (
+            None
+            if settings.ema is None
+            else AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        )
+        self.optimizers = _optimizers(self.network, settings)
+        self.plateaus = [
+            ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
+            for optimizer in self.optimizers
+        ]
+        self.progress = Progress()
+        self.best_weights = copy.deepcopy(self.validated.state_dict())
+
+    @property
+    def validated(self) -> ANINetworks:
+        """The network whose weights are judged and kept: the moving average where there is one."""
+        return self.network if self.average is None else self.average.module
+
+    @property
+    def epoch(self) -> int:
+        return len(self.progress.history)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left, by number, early stop or learning rate."""
+        settings, progress = self.settings, self.progress
+        stalled = self.epoch - 1 - progress.best_epoch
+        return (
+            self.epoch >= settings.max_epochs
+            or (settings.early_stop_patience is not None and stalled >= settings.early_stop_patience)
+            or self.learning_rate < settings.min_learning_rate
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.optimizers[0].param_groups[0]["lr"])
+
+    def batches(self) -> list[np.ndarray]:
+        """Return this epoch's batches: indices of configurations, in an order of its own."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.split.train)
+        return in_parts(order, self.settings.batch_size)
+
+    def step(self) -> None:
+        """Update the weights by their gradients."""
+        for optimizer in self.optimizers:
             optimizer.step()
-            train_loss += loss.item() * len(batch) / len(split.train)
-        validation_loss = evaluate_loss(network, dataset, split.validation, settings)
-        if not np.isfinite(validation_loss):
-            raise FloatingPointError(
-                f"train_member: validation loss is {validation_loss} in epoch {epoch} of seed "
-                f"{seed}; "
-                f"lower learning_rate, now {learning_rate}"
+            optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def end_epoch(self, train: Scores, validation: Scores) -> EpochRecord:
+        """Record an epoch, keep its weights if they are the best, and lower the learning rates on a plateau.
+
+        Raises:
+            DivergedError: a loss is not finite.
+        """
+        record = EpochRecord(
+            self.epoch,
+            train.loss,
+            validation.loss,
+            train.energy_mae,
+            validation.energy_mae,
+            train.force_mae,
+            validation.force_mae,
+            self.learning_rate,
+        )
+        if not np.isfinite([train.loss, validation.loss]).all():
+            raise DivergedError(
+                f"losses are {train.loss} (training) and {validation.loss} (validation) in epoch {record.epoch} of the "
+                f"member with seed {self.seed}; lower training.learning_rate, now {record.learning_rate:g}"
             )
-        plateau.step(validation_loss)
-        if validation_loss < best_loss:
-            best_loss, best_epoch = validation_loss, epoch
-            best_weights = copy.deepcopy(network.state_dict())
-        record = EpochRecord(epoch, train_loss, validation_loss, learning_rate)
-        history.append(record)
-        if on_epoch is not None:
-            on_epoch(record)
-    network.load_state_dict(best_weights)
-    return TrainedMember(network, split, history, best_epoch, seed)
+        value = {"loss": validation.loss, "energy": validation.energy_mae, "force": validation.force_mae}[
+            self.settings.best_by
+        ]
+        self.progress.history.append(record)
+        if value < self.progress.best_value:
+            self.progress.best_value, self.progress.best_epoch = value, record.epoch
+            self.best_weights = copy.deepcopy(self.validated.state_dict())
+        for plateau in self.plateaus:
+            plateau.step(validation.loss)
+        return record
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next epoch depends on, in types that torch loads as weights only."""
+        return {
+            "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "plateaus": [plateau.state_dict() for plateau in self.plateaus],
+            "history": [asdict(record) for record in self.progress.history],
+            "best_value": self.progress.best_value,
+            "best_epoch": self.progress.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(own)
+        for plateau, own in zip(self.plateaus, state["plateaus"], strict=True):
+            plateau.load_state_dict(own)
+        history = [EpochRecord(**record) for record in state["history"]]
+        self.progress = Progress(history, state["best_value"], state["best_epoch"])
+        self.best_weights = state["best_weights"]
+
+    def best_network(self) -> ANINetworks:
+        """Return a copy of the network with the best weights, on the CPU."""
+        network = copy.deepcopy(self.network).cpu()
+        network.load_state_dict(self.best_weights)
+        return network
 
 
-def evaluate_loss(network: ANINetworks, dataset: Dataset, indices: np.ndarray, settings: TrainingSettings) -> float:
-    """Return the loss of the network over the configurations ``indices``, eV²."""
-    total = 0.0
-    for batch in _batches(indices, settings.batch_size):
-        loss = batch_loss(network, dataset, batch, settings.force_weight, training=False)
-        total += loss.item() * len(batch)
-    return total / len(indices)
-
-
-def batch_loss(
-    network: ANINetworks,
-    dataset: Dataset,
-    indices: Sequence[int] | np.ndarray,
-    force_weight: float,
-    *,
-    training: bool,
-) -> Tensor:
-    """Return the loss over the configurations ``indices``, eV², differentiable in the weights when ``training``."""
-    features = [dataset.features[i] for i in indices]
-    energies, forces = predict(network, features, training=training)
-    n_atoms = torch.tensor([feature.species.shape[0] for feature in features])
-    return energy_force_loss(
-        energies - dataset.energies[torch.as_tensor(indices)],
-        forces - torch.cat([dataset.forces[i] for i in indices]),
-        n_atoms,
-        force_weight,
-    )
-
-
-def predict(network: ANINetworks, features: Sequence[Any], *, training: bool = False) -> tuple[Tensor, Tensor]:
-    """Return energies [n_data] (eV) and forces [sum of n_atoms, 3] (eV/Å) of configurations, in their order.
-
-    With ``training`` both can be differentiated in the weights.
-    """
-    aev = torch.cat([feature.aev for feature in features]).requires_grad_(True)
-    species = torch.cat([feature.species for feature in features])
-    atomic = network(species[None], aev[None], atomic=True)[0]
-    (gradient,) = torch.autograd.grad(atomic.sum(), aev, create_graph=training)
-    sizes = [feature.species.shape[0] for feature in features]
-    forces = _ForcesFromGradient.apply(gradient, [f.jacobian for f in features], sizes)
-    energies = torch.stack([part.sum() for part in atomic.split(sizes)])
-    return energies, forces
-
-
-class _ForcesFromGradient(torch.autograd.Function):
-    """F = -Jᵀ ∂E/∂G, configuration by configuration: the Jacobians are read where they lie and never copied."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, jacobians: list[Tensor], sizes: list[int]) -> Tensor:
-        ctx.jacobians, ctx.sizes = jacobians, sizes
-        parts = zip(gradient.split(sizes), jacobians, strict=True)
-        return torch.cat([-(part.reshape(-1) @ jacobian).view(-1, 3) for part, jacobian in parts])
-
-    @staticmethod
-    def backward(ctx: Any, grad_forces: Tensor) -> tuple[Tensor, None, None]:
-        parts = zip(grad_forces.split(ctx.sizes), ctx.jacobians, ctx.sizes, strict=True)
-        grad = [-(jacobian @ part.reshape(-1)).view(size, -1) for part, jacobian, size in parts]
-        return torch.cat(grad), None, None
-
-
-def _batches(indices: np.ndarray, size: int) -> list[np.ndarray]:
+def in_parts(indices: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut ``indices`` into consecutive parts of at most ``size``."""
     return [indices[start : start + size] for start in range(0, len(indices), size)]
+
+
+def _optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
+    """Return AdamW for all parameters, or for the weights with SGD for the biases."""
+    weights: list[Tensor] = []
+    biases: list[Tensor] = []
+    for name, parameter in network.named_parameters():
+        apart = settings.bias_optimizer == "sgd" and name.endswith("bias")
+        (biases if apart else weights).append(parameter)
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    ]
+    if biases:
+        optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate))
+    return optimizers

@@ -1,7 +1,8 @@
-"""Train/validation splits."""
+"""Train/validation splits, by what configurations are: equal ones never stand on both sides."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,25 +10,69 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of a data set's configurations, int64, disjoint and together complete."""
+    """Indices of a data set's configurations, int64, rising, disjoint and together complete."""
 
     train: np.ndarray
     validation: np.ndarray
 
+    def roles(self, hashes: Sequence[str]) -> dict[str, str]:
+        """Return ``train`` or ``validation`` for the hash of each configuration."""
+        return {hashes[i]: "train" for i in self.train} | {hashes[i]: "validation" for i in self.validation}
 
-def random_split(n_data: int, validation_fraction: float, rng: np.random.Generator) -> Split:
-    """Draw a split of ``n_data`` configurations, each part sorted.
+
+def random_split(hashes: Sequence[str], validation_fraction: float, rng: np.random.Generator) -> Split:
+    """Draw a split of all configurations.
+
+    Arguments:
+        hashes: of each configuration's structure; equal ones get the same role.
+        validation_fraction: share of different configurations for validation, rounded.
+        rng: source of the draw.
 
     Raises:
         ValueError: a fraction that leaves one part empty.
     """
-    n_validation = round(n_data * validation_fraction)
-    if not 0 < n_validation < n_data:
+    return _split(hashes, _drawn(dict.fromkeys(hashes), validation_fraction, rng), validation_fraction)
+
+
+def inherited_split(
+    hashes: Sequence[str],
+    previous: Mapping[str, str],
+    validation_fraction: float,
+    rng: np.random.Generator,
+) -> Split:
+    """Keep the roles of configurations that were there before; draw those of new ones.
+
+    The strategy that Jung et al. (rare events) call inherited does not say its rule; ours: a configuration keeps the
+    role that it had in the best member of the previous iteration, and each member draws the new ones for itself.
+
+    Arguments:
+        hashes: of each configuration's structure; equal ones get the same role.
+        previous: hash -> ``train`` or ``validation`` in the previous best member; hashes that are gone are ignored.
+        validation_fraction: share of the new configurations for validation, rounded.
+        rng: source of the draw.
+
+    Raises:
+        ValueError: one part is empty.
+    """
+    new = dict.fromkeys(h for h in hashes if h not in previous)
+    return _split(hashes, {**previous, **_drawn(new, validation_fraction, rng)}, validation_fraction)
+
+
+def _drawn(hashes: Mapping[str, None], validation_fraction: float, rng: np.random.Generator) -> dict[str, str]:
+    """Return a role for each hash."""
+    order = rng.permutation(len(hashes))
+    n_validation = round(len(hashes) * validation_fraction)
+    names = list(hashes)
+    return {names[i]: "validation" if k < n_validation else "train" for k, i in enumerate(order)}
+
+
+def _split(hashes: Sequence[str], roles: Mapping[str, str], validation_fraction: float) -> Split:
+    validates = np.array([roles[h] == "validation" for h in hashes], dtype=bool)
+    split = Split(np.flatnonzero(~validates), np.flatnonzero(validates))
+    if not len(split.train) or not len(split.validation):
         raise ValueError(
-            f"random_split: validation_fraction {validation_fraction} of {n_data} configurations "
-            "gives "
-            f"{n_validation} for validation, expected 1 to {n_data - 1}; add configurations or "
-            "change the fraction"
+            f"split of {len(hashes)} configurations ({len(set(hashes))} different): validation_fraction "
+            f"{validation_fraction} leaves {len(split.train)} for training and {len(split.validation)} for validation, "
+            "expected at least one each; add configurations or change the fraction"
         )
-    order = rng.permutation(n_data)
-    return Split(np.sort(order[n_validation:]), np.sort(order[:n_validation]))
+    return split

@@ -1,0 +1,196 @@
+"""Labelled configurations made ready for training: features and reference values as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from nnpal.data import content_hash, structure_hash
+from nnpal.export.module import EnsembleModule
+from nnpal.graph import Graph, atoms_graph
+from nnpal.networks import NetworkDescription, build_aev_computer
+from nnpal.training.features import (
+    Features,
+    GraphFeatures,
+    StoredFeatures,
+    atom_rows,
+    feature_chunks,
+    stored_bytes,
+)
+from nnpal.training.self_energies import fit_self_energies
+
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Features and reference values.
+
+    Attributes:
+        features: AEVs and what gives forces.
+        energies: interaction energy (self-energies taken off), eV, [n_data].
+        forces: eV/Å, [n_atoms of all configurations, 3].
+        virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None where no stress is learnt.
+        sizes: atoms of each configuration, int64 [n_data], on the CPU.
+        self_energies: eV, float64 [n_elements].
+        hashes: of each configuration's structure.
+        content_hash: of all labelled configurations.
+    """
+
+    features: Features
+    energies: Tensor
+    forces: Tensor
+    virials: Tensor | None
+    sizes: np.ndarray
+    self_energies: np.ndarray
+    hashes: list[str]
+    content_hash: str
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def to(self, device: torch.device) -> TrainingData:
+        """Return the same data on ``device``."""
+        if self.energies.device == device:
+            return self
+        return TrainingData(
+            self.features.to(device),
+            self.energies.to(device),
+            self.forces.to(device),
+            None if self.virials is None else self.virials.to(device),
+            self.sizes,
+            self.self_energies,
+            self.hashes,
+            self.content_hash,
+        )
+
+    def force_rows(self, indices: np.ndarray) -> Tensor:
+        """Return the reference forces of configurations ``indices``, [sum of n_atoms, 3]."""
+        return self.forces[torch.from_numpy(atom_rows(self.sizes, indices)).to(self.forces.device)]
+
+
+def build_training_data(
+    frames: Sequence[Atoms],
+    description: NetworkDescription,
+    *,
+    dtype: torch.dtype = torch.float32,
+    stress: bool = False,
+    features: str = "auto",
+    limit_bytes: float = 16 * GIGABYTE,
+    store: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> TrainingData:
+    """Compute neighbours, features and self-energies of labelled configurations.
+
+    Arguments:
+        frames: configurations with energy (eV), forces (eV/Å) and, with ``stress``, stress (eV/Å³) where known.
+        description: elements and AEV.
+        dtype: of features and reference values.
+        stress: whether stresses are learnt.
+        features: ``stored``, ``recomputed``, or ``auto``: stored where they fit into ``limit_bytes``.
+        limit_bytes: see above.
+        store: file, a flat array of ``dtype``, that stored derivatives are written to and mapped from, so that
+            processes share them; in memory when None.
+        on_progress: called with the number of configurations done and their total.
+
+    Raises:
+        ValueError: no configuration, an unknown element, or a label that is absent or not finite.
+    """
+    if not frames:
+        raise ValueError("build_training_data: frames is empty, expected labelled configurations")
+    for index, frame in enumerate(frames):
+        _check_frame(index, frame, description.symbols)
+    sizes = np.array([len(frame) for frame in frames], dtype=np.int64)
+    energies = np.array([frame.get_potential_energy() for frame in frames])
+    composition = _composition(frames, description.symbols)
+    self_energies = fit_self_energies(composition, energies)
+    graphs = [_frame_graph(frame, description, dtype) for frame in frames]
+    n_features = build_aev_computer(description).out_dim
+    fits = stored_bytes(sizes, n_features, dtype, strain=stress) <= limit_bytes
+    if features == "stored" or (features == "auto" and fits):
+        made: Features = _stored(graphs, sizes, description, dtype, stress, store, on_progress)
+    else:
+        module = EnsembleModule(build_aev_computer(description), [], torch.zeros(len(description.symbols)), 1.0)
+        made = GraphFeatures(module.to(dtype), graphs, stress)
+    return TrainingData(
+        features=made,
+        energies=torch.tensor(energies - composition @ self_energies, dtype=dtype),
+        forces=torch.tensor(np.concatenate([frame.get_forces() for frame in frames]), dtype=dtype),
+        virials=_virials(frames, dtype) if stress else None,
+        sizes=sizes,
+        self_energies=self_energies,
+        hashes=[structure_hash(frame) for frame in frames],
+        content_hash=content_hash(frames),
+    )
+
+
+def _stored(
+    graphs: list[Graph],
+    sizes: np.ndarray,
+    description: NetworkDescription,
+    dtype: torch.dtype,
+    strain: bool,
+    store: Path | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> StoredFeatures:
+    computer = build_aev_computer(description).to(dtype)
+    n_numbers = int((computer.out_dim * sizes * (3 * sizes + 6 * strain)).sum())
+    flat = _empty(n_numbers, dtype, store)
+    aevs, start = [], 0
+    for done, (aev, own) in enumerate(feature_chunks(computer, graphs, dtype=dtype, strain=strain), 1):
+        flat[start : start + own.numel()] = own
+        start += own.numel()
+        aevs.append(aev.clone())
+        if on_progress is not None:
+            on_progress(done, len(graphs))
+    return StoredFeatures(torch.cat([g.species for g in graphs]), torch.cat(aevs), flat, sizes, strain)
+
+
+def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
+    if store is None:
+        return torch.empty(n_numbers, dtype=dtype)
+    return torch.from_file(str(store), shared=True, size=n_numbers, dtype=dtype)
+
+
+def _frame_graph(frame: Atoms, description: NetworkDescription, dtype: torch.dtype) -> Graph:
+    """Return the neighbours of ``frame`` within the radial cutoff, elements numbered as described."""
+    graph = atoms_graph(frame, description.symbols, description.aev.radial_cutoff, model="to be trained")
+    return Graph(graph.species, graph.n_local, graph.edge_index, graph.edge_vec.to(dtype))
+
+
+def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
+    """Return stress times volume, eV, [n_data, 3, 3], NaN without a stress."""
+    virials = np.full((len(frames), 3, 3), np.nan)
+    for virial, frame in zip(virials, frames, strict=True):
+        if "stress" in frame.calc.results:
+            virial[:] = frame.get_stress(voigt=False) * frame.get_volume()
+    if np.isnan(virials).all():
+        raise ValueError(
+            "loss.stress_weight is not 0, but no configuration has a stress; label with stresses or set it to 0"
+        )
+    return torch.tensor(virials, dtype=dtype)
+
+
+def _composition(frames: Sequence[Atoms], symbols: Sequence[str]) -> np.ndarray:
+    """Return the number of atoms of each element in each configuration, float64 [n_data, n_elements]."""
+    counts = [frame.symbols.formula.count() for frame in frames]
+    return np.array([[count.get(symbol, 0) for symbol in symbols] for count in counts], dtype=float)
+
+
+def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
+    """Refuse an element that is not in ``symbols`` and labels that are absent or not finite."""
+    unknown = sorted(set(frame.get_chemical_symbols()) - set(symbols))
+    if unknown:
+        raise ValueError(f"configuration {index} holds {unknown}, the networks know {list(symbols)}")
+    results = {} if frame.calc is None else frame.calc.results
+    for name in ("energy", "forces"):
+        if name not in results:
+            raise ValueError(f"configuration {index} has no {name}, only {sorted(results)}; label it first")
+        if not np.isfinite(results[name]).all():
+            raise ValueError(f"configuration {index} has {name} that are not finite")

@@ -1,0 +1,190 @@
+"""What a training folder is for: settings, data and splits, fixed when the folder is made.
+
+A folder holds
+
+```
+plan.json              settings, seeds, hash of the data; what a resumed training must agree with
+splits.json            which configurations each member learns from
+cache/                 features that the members share; deleted when all are finished
+member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt where a member failed
+```
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnpal import __version__
+from nnpal.files import aside
+from nnpal.networks import AEVDescription, NetworkDescription
+from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
+from nnpal.training.split import Split, inherited_split, random_split
+
+FORMAT = 1
+PLAN, SPLITS = "plan.json", "splits.json"
+FREE = {("ensemble", "workers"), ("ensemble", "devices"), ("training", "checkpoint_every")}
+"""Settings that may change on resume: none of them decides what is learnt, but for the rounding of another device."""
+
+
+class TrainingFolderError(ValueError):
+    """A training folder that does not fit what is asked of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the module.
+
+    Attributes:
+        network: elements, AEV and layers.
+        loss, training, ensemble: settings.
+        content_hash: of the data.
+        previous: of inherited splits: the folder, its data and its best member.
+    """
+
+    network: NetworkDescription
+    loss: LossSettings
+    training: TrainingSettings
+    ensemble: EnsembleSettings
+    content_hash: str
+    previous: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "network": dataclasses.asdict(self.network),
+            "loss": self.loss.model_dump(),
+            "training": self.training.model_dump(),
+            "ensemble": self.ensemble.model_dump(),
+            "seeds": self.ensemble.member_seeds(),
+            "content_hash": self.content_hash,
+            "previous": self.previous,
+            "versions": {"nnpal": __version__, "torch": version("torch"), "torchani": version("torchani")},
+        }
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan of a training folder.
+
+    Raises:
+        TrainingFolderError: it is none, or of another version of nnpal.
+    """
+    values = _read_json(folder / PLAN)
+    if values.get("format") != FORMAT:
+        raise TrainingFolderError(f"{folder / PLAN} has format {values.get('format')}, this nnpal reads {FORMAT}")
+    return Plan(
+        network=_network(values["network"]),
+        loss=LossSettings.model_validate_json(json.dumps(values["loss"])),
+        training=TrainingSettings.model_validate_json(json.dumps(values["training"])),
+        ensemble=EnsembleSettings.model_validate_json(json.dumps(values["ensemble"])),
+        content_hash=values["content_hash"],
+        previous=values["previous"],
+    )
+
+
+def _network(values: dict[str, Any]) -> NetworkDescription:
+    hidden = values["hidden"]
+    aev: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values["aev"].items()}
+    return NetworkDescription(
+        symbols=tuple(values["symbols"]),
+        hidden={symbol: tuple(v) for symbol, v in hidden.items()} if isinstance(hidden, dict) else tuple(hidden),
+        activation=values["activation"],
+        bias=values["bias"],
+        aev=AEVDescription(**aev),
+    )
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write ``plan.json``."""
+    _write_json(folder / PLAN, plan.to_json())
+
+
+def require_same(folder: Path, plan: Plan) -> None:
+    """Refuse to go on in a folder that was made for something else.
+
+    Raises:
+        TrainingFolderError: names what differs.
+    """
+    found, wanted = read_plan(folder).to_json(), plan.to_json()
+    differences = [
+        f"{'.'.join(key)} is {_at(wanted, key)!r}, but was {_at(found, key)!r}"
+        for key in sorted({*_keys(found), *_keys(wanted)})
+        if key not in FREE and key[0] != "versions" and _at(found, key) != _at(wanted, key)
+    ]
+    if differences:
+        raise TrainingFolderError(
+            f"{folder} holds another training: {'; '.join(differences)}; give another folder, undo the change, or "
+            "delete the folder"
+        )
+
+
+def draw_splits(plan: Plan, hashes: Sequence[str]) -> list[Split]:
+    """Return each member's split, by the plan's rule.
+
+    Arguments:
+        plan: rule, fraction and seeds; with inherited splits also where the previous roles stand.
+        hashes: of each configuration's structure.
+    """
+    fraction = plan.ensemble.validation_fraction
+    generators = [np.random.default_rng([seed, 0x5117]) for seed in plan.ensemble.member_seeds()]
+    if plan.previous is None:
+        return [random_split(hashes, fraction, rng) for rng in generators]
+    roles = read_roles(Path(plan.previous["folder"]), plan.previous["member"])
+    return [inherited_split(hashes, roles, fraction, rng) for rng in generators]
+
+
+def write_splits(folder: Path, hashes: Sequence[str], splits: Sequence[Split]) -> None:
+    """Write ``splits.json``: the hashes of all structures, and for each member which of them validate."""
+    _write_json(
+        folder / SPLITS, {"structures": list(hashes), "validation": [split.validation.tolist() for split in splits]}
+    )
+
+
+def read_splits(folder: Path) -> list[Split]:
+    """Return the members' splits."""
+    values = _read_json(folder / SPLITS)
+    everything = np.arange(len(values["structures"]))
+    return [Split(np.setdiff1d(everything, own), np.array(own, dtype=np.int64)) for own in values["validation"]]
+
+
+def read_roles(folder: Path, member: int) -> dict[str, str]:
+    """Return hash -> role in a member of a training folder."""
+    return read_splits(folder)[member].roles(_read_json(folder / SPLITS)["structures"])
+
+
+def member_folder(folder: Path, member: int) -> Path:
+    return folder / f"member-{member}"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise TrainingFolderError(f"{path.parent} is no training folder: {path.name}: {error}") from error
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with aside(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def _keys(values: dict[str, Any], depth: int = 2) -> list[tuple[str, ...]]:
+    keys: list[tuple[str, ...]] = []
+    for key, value in values.items():
+        nested = isinstance(value, dict) and value and depth > 1
+        keys += [(key, *rest) for rest in _keys(value, depth - 1)] if nested else [(key,)]
+    return keys
+
+
+def _at(values: Any, key: tuple[str, ...]) -> Any:
+    """Return the value at ``key`` as JSON would hold it, None where there is none."""
+    for part in key:
+        values = values.get(part) if isinstance(values, dict) else None
+    return json.loads(json.dumps(values))

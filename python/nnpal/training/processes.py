@@ -1,0 +1,157 @@
+"""The members' processes: one for each member on a CPU, one for all members of a GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from nnpal.training.member import EpochRecord
+from nnpal.training.plan import member_folder
+from nnpal.training.worker import ERROR
+
+OnEpoch = Callable[[int, EpochRecord], None]
+WORKER_LOG = "worker.log"
+LAST_LINES = 5
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members that one process trains on one device."""
+
+    device: str
+    members: tuple[int, ...]
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on, where the system tells, or else of all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def resolve_devices(devices: Sequence[str]) -> list[str]:
+    """Return torch's names of ``devices``; ``auto`` becomes all GPUs, or the CPU where there is none.
+
+    Raises:
+        ValueError: no such device.
+    """
+    n_gpus = torch.cuda.device_count()
+    names: list[str] = []
+    for device in devices:
+        if device == "auto":
+            names += [f"cuda:{k}" for k in range(n_gpus)] or ["cpu"]
+        elif device == "cpu":
+            names.append("cpu")
+        elif device == "cuda" or device.startswith("cuda:"):
+            number = device.partition(":")[2] or "0"
+            if not number.isdigit() or int(number) >= n_gpus:
+                raise ValueError(f"ensemble.devices: {device!r} is not there; torch sees {n_gpus} GPUs")
+            names.append(f"cuda:{number}")
+        else:
+            raise ValueError(f"ensemble.devices: {device!r}, expected auto, cpu, cuda or cuda:N")
+    return names
+
+
+def deal(members: Sequence[int], devices: Sequence[str]) -> list[Group]:
+    """Deal members to devices in turn, and join those of one GPU."""
+    dealt = [(devices[k % len(devices)], member) for k, member in enumerate(members)]
+    groups = [Group(device, (member,)) for device, member in dealt if device == "cpu"]
+    for gpu in dict.fromkeys(device for device, _ in dealt if device != "cpu"):
+        groups.append(Group(gpu, tuple(member for device, member in dealt if device == gpu)))
+    return groups
+
+
+def train_groups(
+    folder: Path, groups: Sequence[Group], *, n_workers: int, threads: int, on_epoch: OnEpoch | None
+) -> None:
+    """Run a process for each group, ``n_workers`` CPU processes at a time and all GPU processes at once.
+
+    A process that dies is started again from its members' checkpoints as long as it gets further each time; otherwise,
+    and where a member diverges, ``error.txt`` in its folder says why. When this call is left, by an exception too, no
+    process is left running.
+    """
+    running: list[subprocess.Popen[str]] = []
+    stopped = threading.Event()
+    lock = threading.Lock()
+
+    def carry(group: Group) -> None:
+        while not stopped.is_set():
+            with (member_folder(folder, group.members[0]) / WORKER_LOG).open("a") as log:
+                process = _start(folder, group, threads, log)
+                with lock:
+                    running.append(process)
+                if stopped.is_set():
+                    process.kill()
+                n_epochs = _follow(process, on_epoch)
+                code = process.wait()
+            if code == 0 or stopped.is_set():
+                return
+            if n_epochs == 0:
+                _give_up(folder, group, code)
+                return
+
+    n_threads = len([g for g in groups if g.device != "cpu"])
+    cpu_pool = ThreadPoolExecutor(n_workers)
+    gpu_pool = ThreadPoolExecutor(max(1, n_threads))
+    try:
+        tasks = [(cpu_pool if group.device == "cpu" else gpu_pool).submit(carry, group) for group in groups]
+        for task in tasks:
+            task.result()
+    finally:
+        stopped.set()
+        with lock:
+            for process in running:
+                process.kill()
+        cpu_pool.shutdown(cancel_futures=True)
+        gpu_pool.shutdown(cancel_futures=True)
+
+
+def _start(folder: Path, group: Group, threads: int, log: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "nnpal.training.worker", str(folder), group.device, *map(str, group.members)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TORCHANI_NO_WARN_EXTENSIONS": "1"}
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
+        stdout=subprocess.PIPE,
+        stderr=log,  # type: ignore[call-overload]
+        text=True,
+        env=environment,
+    )
+
+
+def _follow(process: subprocess.Popen[str], on_epoch: OnEpoch | None) -> int:
+    """Pass on the worker's lines until it ends, and return how many epochs it did."""
+    n_epochs = 0
+    assert process.stdout is not None  # as started above
+    for line in process.stdout:
+        if not line.endswith("\n"):  # killed in the middle of it
+            break
+        values = json.loads(line)
+        n_epochs += 1
+        if on_epoch is not None:
+            on_epoch(values.pop("member"), EpochRecord(**values))
+    if process.stdin is not None:
+        process.stdin.close()
+    process.stdout.close()
+    return n_epochs
+
+
+def _give_up(folder: Path, group: Group, code: int) -> None:
+    log = member_folder(folder, group.members[0]) / WORKER_LOG
+    lines = log.read_text().splitlines()[-LAST_LINES:]
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    for member in group.members:
+        path = member_folder(folder, member) / ERROR
+        if not path.exists():
+            path.write_text(
+                f"its process {how} before it got further; last lines of {log}:\n" + "\n".join(lines) + "\n"
+            )

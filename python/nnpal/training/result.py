@@ -1,0 +1,53 @@
+"""What a finished training says: ``result.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnpal.files import aside
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a training.
+
+    Attributes:
+        best_member: number of the member with the lowest score.
+        scores: member -> validation value, or what the user's function gave; lowest is best.
+        failed: member -> why it was not trained to its end.
+        self_energies: eV, in the order of the elements.
+    """
+
+    best_member: int
+    scores: dict[int, float]
+    failed: dict[int, str]
+    self_energies: list[float]
+
+
+def write_result(folder: Path, result: Result) -> None:
+    values = {
+        "best_member": result.best_member,
+        "scores": {str(k): v for k, v in result.scores.items()},
+        "failed": {str(k): v for k, v in result.failed.items()},
+        "self_energies_eV": result.self_energies,
+    }
+    with aside(folder / RESULT) as path:
+        path.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def read_result(folder: Path) -> Result | None:
+    """Return the result of a finished training, None where there is none yet."""
+    path = folder / RESULT
+    if not path.exists():
+        return None
+    values = json.loads(path.read_text())
+    return Result(
+        values["best_member"],
+        {int(k): v for k, v in values["scores"].items()},
+        {int(k): v for k, v in values["failed"].items()},
+        values["self_energies_eV"],
+    )

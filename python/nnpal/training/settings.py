@@ -1,0 +1,102 @@
+"""The tables [loss], [training] and [ensemble] of the configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from nnpal.config import Section
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class LossSettings(Section):
+    """[loss]: equation (3) of the seeds, and its variants."""
+
+    force_weight: NonNegativeFloat = Field(0.1, description="α, weight of the force term, Å²")
+    stress_weight: NonNegativeFloat = Field(0.0, description="γ, weight of the stress term (stress times volume)")
+    huber_energy: PositiveFloat | None = Field(
+        None, description="energy errors beyond this count linearly, eV/atom; absent: squared throughout"
+    )
+    huber_force: PositiveFloat | None = Field(
+        None, description="errors of force components beyond this count linearly, eV/Å; absent: squared throughout"
+    )
+
+
+class TrainingSettings(Section):
+    """[training]: how a member learns; defaults are those of the seeds where these are published."""
+
+    batch_size: PositiveInt = Field(64, description="configurations for each update")
+    max_epochs: PositiveInt = Field(300, description="passes over the training part")
+    learning_rate: PositiveFloat = Field(1e-3, description="of AdamW at the start")
+    weight_decay: NonNegativeFloat = Field(1e-2, description="of AdamW")
+    bias_optimizer: Literal["adamw", "sgd"] = Field("adamw", description="what updates the biases")
+    bias_learning_rate: PositiveFloat = Field(1e-4, description="of SGD at the start, with bias_optimizer = 'sgd'")
+    plateau_factor: Fraction = Field(0.5, description="learning rates are multiplied by this")
+    plateau_patience: Annotated[int, Field(ge=0)] = Field(
+        100, description="after so many epochs without a better validation loss"
+    )
+    early_stop_patience: PositiveInt | None = Field(
+        None, description="end after so many epochs without a better validation value; absent: never"
+    )
+    min_learning_rate: NonNegativeFloat = Field(0.0, description="end when plateaus have brought the rate below this")
+    ema: Fraction | None = Field(
+        None, description="decay, by update, of a moving average of the weights that is validated and kept"
+    )
+    best_by: Literal["loss", "energy", "force"] = Field(
+        "loss", description="validation value whose best epoch is kept: the loss, or the MAE of energy or force"
+    )
+    dtype: Literal["float32", "float64"] = Field("float32", description="of weights and features")
+    features: Literal["auto", "stored", "recomputed"] = Field(
+        "auto",
+        description="stored: AEVs and their derivatives once for all epochs; recomputed: AEVs at each update from "
+        "neighbour lists kept; auto: stored where they fit",
+    )
+    features_gigabytes: PositiveFloat = Field(16.0, description="largest size of stored features under auto")
+    checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")
+
+
+class EnsembleSettings(Section):
+    """[ensemble]: the members, their data and where they are trained."""
+
+    members: PositiveInt = Field(5, description="number of members")
+    seed: Seed = Field(1, description="members' seeds follow from it, unless `seeds` gives them")
+    seeds: tuple[Seed, ...] | None = Field(None, min_length=1, description="one for each member, all different")
+    split: Literal["random", "inherited"] = Field(
+        "random",
+        description="random: every member draws from all data; inherited: data keep the role that they had in the "
+        "best member of `previous`, only new ones are drawn",
+    )
+    previous: str | None = Field(None, description="training folder of the previous iteration, for inherited splits")
+    validation_fraction: Fraction = Field(0.2, description="share of the data that a member does not learn from")
+    best_member: str = Field(
+        "validation",
+        description="how members are ranked: validation, or MODULE:FUNCTION of a model file's path, lowest is best",
+    )
+    workers: PositiveInt | None = Field(None, description="members trained at a time on CPUs; the cores at hand")
+    threads: PositiveInt = Field(1, description="of each member on CPUs; part of what makes a run repeatable")
+    devices: tuple[str, ...] = Field(
+        ("auto",),
+        min_length=1,
+        description="members are dealt to these in turn: cpu, cuda, cuda:N; auto: all GPUs, else the CPU. Members on "
+        "one GPU are trained in one batched process, on CPUs each in its own",
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> EnsembleSettings:
+        if self.seeds is not None and len(self.seeds) != self.members:
+            raise ValueError(f"seeds are {len(self.seeds)}, but members = {self.members}")
+        if self.seeds is not None and len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds are {list(self.seeds)}, expected all different")
+        if (self.split == "inherited") != (self.previous is not None):
+            raise ValueError(f"split = {self.split!r} with previous = {self.previous!r}: one needs the other")
+        return self
+
+    def member_seeds(self) -> list[int]:
+        """Return one seed for each member."""
+        if self.seeds is not None:
+            return list(self.seeds)
+        return [int(s.generate_state(1, np.uint32)[0]) for s in np.random.SeedSequence(self.seed).spawn(self.members)]

@@ -1,0 +1,88 @@
+"""Training data in files that the members' processes share.
+
+``data.pt`` holds everything but stored derivatives, which lie in ``derivatives.bin`` and are mapped into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnpal.export.module import EnsembleModule
+from nnpal.files import aside
+from nnpal.graph import Graph
+from nnpal.networks import NetworkDescription, build_aev_computer
+from nnpal.training.data import TrainingData
+from nnpal.training.features import Features, GraphFeatures, StoredFeatures
+
+DATA, DERIVATIVES = "data.pt", "derivatives.bin"
+
+
+def save_data(folder: Path, data: TrainingData) -> None:
+    """Write ``data.pt``; stored derivatives were built in ``derivatives.bin``, see :func:`build_training_data`."""
+    state: dict[str, Any] = {
+        "energies": data.energies,
+        "forces": data.forces,
+        "virials": data.virials,
+        "sizes": torch.from_numpy(data.sizes),
+        "self_energies": torch.from_numpy(data.self_energies),
+        "hashes": data.hashes,
+        "content_hash": data.content_hash,
+        "strain": data.virials is not None,
+    }
+    if isinstance(data.features, StoredFeatures):
+        state |= {"kind": "stored", "species": data.features.species, "aev": data.features.aev}
+        state["n_derivatives"] = data.features.derivatives.numel()
+    elif isinstance(data.features, GraphFeatures):
+        state |= {"kind": "recomputed", **_packed(data.features.graphs)}
+    with aside(folder / DATA) as path:
+        torch.save(state, path)
+
+
+def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
+    """Read what :func:`save_data` wrote."""
+    state = torch.load(folder / DATA, weights_only=True)
+    sizes, energies = state["sizes"].numpy(), state["energies"]
+    features: Features
+    if state["kind"] == "stored":
+        flat = torch.from_file(
+            str(folder / DERIVATIVES), shared=True, size=state["n_derivatives"], dtype=energies.dtype
+        )
+        features = StoredFeatures(state["species"], state["aev"], flat, sizes, state["strain"])
+    else:
+        module = EnsembleModule(build_aev_computer(description), [], torch.zeros(len(description.symbols)), 1.0)
+        features = GraphFeatures(module.to(energies.dtype), _unpacked(state, sizes), state["strain"])
+    return TrainingData(
+        features=features,
+        energies=energies,
+        forces=state["forces"],
+        virials=state["virials"],
+        sizes=sizes,
+        self_energies=state["self_energies"].numpy(),
+        hashes=state["hashes"],
+        content_hash=state["content_hash"],
+    )
+
+
+def _packed(graphs: Sequence[Graph]) -> dict[str, torch.Tensor]:
+    return {
+        "species": torch.cat([graph.species for graph in graphs]),
+        "edge_index": torch.cat([graph.edge_index for graph in graphs], 1),
+        "edge_vec": torch.cat([graph.edge_vec for graph in graphs]),
+        "n_edges": torch.tensor([len(graph.edge_vec) for graph in graphs]),
+    }
+
+
+def _unpacked(state: dict[str, Any], sizes: np.ndarray) -> list[Graph]:
+    n_edges = state["n_edges"].tolist()
+    parts = zip(
+        state["species"].split(sizes.tolist()),
+        state["edge_index"].split(n_edges, 1),
+        state["edge_vec"].split(n_edges),
+        strict=True,
+    )
+    return [Graph(species, len(species), index, vectors) for species, index, vectors in parts]

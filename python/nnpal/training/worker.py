@@ -1,0 +1,106 @@
+"""The process that trains one member on a CPU, or all members of one GPU: ``python -m nnpal.training.worker``.
+
+It writes a checkpoint and a log for each member, prints a line of JSON for each epoch, and ends when its standard input
+closes, so that no worker outlives the program that started it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+
+from nnpal.files import aside
+from nnpal.training.data import TrainingData
+from nnpal.training.epoch import train_epoch
+from nnpal.training.member import DivergedError, EpochRecord, Member
+from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
+from nnpal.training.storage import load_data
+
+CHECKPOINT, LOG, ERROR, CACHE = "checkpoint.pt", "log.csv", "error.txt", "cache"
+
+
+def restore(folder: Path, plan: Plan, number: int, device: torch.device) -> Member:
+    """Return a member as its checkpoint says, or as it starts."""
+    member = Member(
+        plan.network, plan.training, read_splits(folder)[number], plan.ensemble.member_seeds()[number], device
+    )
+    path = member_folder(folder, number) / CHECKPOINT
+    if path.exists():
+        member.load_state_dict(torch.load(path, map_location=device, weights_only=True))
+    return member
+
+
+def run(
+    folder: Path,
+    numbers: list[int],
+    device: torch.device,
+    data: TrainingData,
+    on_epoch: Callable[[int, EpochRecord], None],
+) -> None:
+    """Train members to their end, each from where it stands; one that diverges leaves the others alone."""
+    plan = read_plan(folder)
+    members = {number: restore(folder, plan, number, device) for number in numbers}
+    logs = {number: Log(member_folder(folder, number) / LOG, member) for number, member in members.items()}
+    data = data.to(device)
+    while active := {number: member for number, member in members.items() if not member.finished}:
+        outcomes = train_epoch(list(active.values()), data, plan.loss)
+        for (number, member), outcome in zip(active.items(), outcomes, strict=True):
+            if isinstance(outcome, DivergedError):
+                _write(member_folder(folder, number) / ERROR, str(outcome))
+                del members[number]
+                continue
+            if member.finished or member.epoch % plan.training.checkpoint_every == 0:
+                with aside(member_folder(folder, number) / CHECKPOINT) as path:
+                    torch.save(member.state_dict(), path)
+            logs[number].add(outcome)
+            on_epoch(number, outcome)
+
+
+class Log:
+    """``log.csv``: a line for each epoch, first those that the checkpoint knows of."""
+
+    def __init__(self, path: Path, member: Member) -> None:
+        self._path = path
+        with aside(path) as temporary, temporary.open("w", newline="") as file:
+            csv.writer(file).writerow([field.name for field in fields(EpochRecord)])
+        for record in member.progress.history:
+            self.add(record)
+
+    def add(self, record: EpochRecord) -> None:
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerow(asdict(record).values())
+
+
+def _write(path: Path, text: str) -> None:
+    with aside(path) as temporary:
+        temporary.write_text(text + "\n")
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)  # returns at the end of input; sys.stdin would lock the interpreter's end
+    os._exit(1)
+
+
+def _print_epoch(number: int, record: EpochRecord) -> None:
+    print(json.dumps({"member": number, **asdict(record)}), flush=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Arguments: FOLDER DEVICE MEMBER..."""
+    folder, device, numbers = Path(arguments[0]), torch.device(arguments[1]), [int(a) for a in arguments[2:]]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    plan = read_plan(folder)
+    torch.set_num_threads(plan.ensemble.threads)
+    run(folder, numbers, device, load_data(folder / CACHE, plan.network), _print_epoch)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
