@@ -189,6 +189,8 @@ def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
     if unknown:
         raise ValueError(f"configuration {index} holds {unknown}, the networks know {list(symbols)}")
     results = {} if frame.calc is None else frame.calc.results
+    if results and frame.calc.check_state(frame):
+        raise ValueError(f"configuration {index} was changed after it was labelled; label it again")
     for name in ("energy", "forces"):
         if name not in results:
             raise ValueError(f"configuration {index} has no {name}, only {sorted(results)}; label it first")

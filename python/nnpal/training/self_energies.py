@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import linprog
+from scipy.sparse import bmat, csr_array, eye_array
 
 
 def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """Return the self-energies ε that minimise Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
-    Solved exactly as a linear programme: minimise Σ_d t_d with -t_d <= E_d - Σ_s n_ds ε_s <= t_d.
+    Solved exactly as a linear programme: minimise Σ_d t_d with -t_d <= E_d - Σ_s n_ds ε_s <= t_d. Elements that stand in
+    one ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
 
     Arguments:
         composition: n_ds, atoms of element s in configuration d, [n_data, n_elements].
@@ -35,10 +37,10 @@ def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarr
             f"fit_self_energies: no configuration holds element {absent.tolist()}; drop it from the elements"
         )
     n_data, n_elements = composition.shape
-    identity = np.eye(n_data)
+    counts, identity = csr_array(composition), eye_array(n_data)
     result = linprog(
         c=np.concatenate([np.zeros(n_elements), np.ones(n_data)]),
-        A_ub=np.block([[composition, -identity], [-composition, -identity]]),
+        A_ub=bmat([[counts, -identity], [-counts, -identity]], format="csr"),
         b_ub=np.concatenate([energies, -energies]),
         bounds=[(None, None)] * n_elements + [(0, None)] * n_data,
         method="highs",
