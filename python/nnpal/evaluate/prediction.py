@@ -105,8 +105,10 @@ def predict(
     energies, forces, stresses, atomic = (
         np.concatenate([part[k] for part in parts], axis=1) for k in range(len(parts[0]))
     )
+    n_atoms = np.array([len(frame) for frame in frames])
+    _require_finite(os.fspath(model_path), n_atoms, energies, forces)
     return Predictions(
-        n_atoms=np.array([len(frame) for frame in frames]),
+        n_atoms=n_atoms,
         energies=energies.mean(0),
         forces=forces.mean(0),
         stresses=stresses.mean(0),
@@ -116,6 +118,16 @@ def predict(
         member_forces=forces if members else None,
         member_stresses=stresses if members else None,
     )
+
+
+def _require_finite(path: str, n_atoms: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> None:
+    wrong = ~np.isfinite(energies).all(0)
+    np.logical_or.at(wrong, np.repeat(np.arange(len(n_atoms)), n_atoms), ~np.isfinite(forces).all((0, 2)))
+    if wrong.any():
+        raise ValueError(
+            f"model {path} gives energies or forces that are not finite for configuration {wrong.argmax()} and "
+            f"{wrong.sum() - 1} more; expected finite ones; do atoms overlap?"
+        )
 
 
 def _batches(
@@ -146,7 +158,7 @@ def _evaluate(
     """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], stresses [k, n_frames, 6] and energies
     of atoms [n_members, n_atoms]; k is the number of members, or 1 for those of the mean energy."""
     graph, frame_of_atom = merge_graphs(graphs)
-    edge_vec = graph.edge_vec.to(model.device, model.dtype).requires_grad_(True)
+    edge_vec = graph.edge_vec.to(model.device, model.dtype).detach().requires_grad_(True)
     atomic = model.module(graph.species.to(model.device), graph.n_local, graph.edge_index.to(model.device), edge_vec)
     totals = list(atomic.sum(1)) if each_member else [atomic.mean(0).sum()]
     forces, stresses = [], []

@@ -1,0 +1,57 @@
+"""The `nnpal evaluate` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model file, e.g. al.nnp.pt.")],
+    data: Annotated[
+        list[Path] | None, typer.Argument(help="Labelled configurations, besides those of --config.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with a table [evaluate].")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for summary.json, figures and LAMMPS runs.")] = None,
+    units: Annotated[str | None, typer.Option(help="Of data that do not state them, e.g. 'eV Å' or metal.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
+    uq_force: Annotated[bool | None, typer.Option(help="Compute uq_force.", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Hold a model against labels and relaxed crystals against the oracle's; say what its uncertainty is worth."""
+    from json import dumps
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from nnpal.config import read_toml, validated
+    from nnpal.data import Units, read_frames
+    from nnpal.evaluate.report import tables
+    from nnpal.evaluate.run import evaluate as run
+    from nnpal.evaluate.settings import EvaluateFile, EvaluateSection
+    from nnpal.lmp_process import LmpError
+
+    given: dict[str, Any] = {"output": output, "units": units, "device": device, "uq_force": uq_force}
+    chosen = {name: str(v) if isinstance(v, Path) else v for name, v in given.items() if v is not None}
+    try:
+        section = read_toml(config, EvaluateFile).evaluate if config else EvaluateSection()
+        section = validated(section.model_dump(mode="json") | chosen, EvaluateSection, source="command line")
+        base = config.parent if config else Path()
+        files = [base / path for path in section.data] + (data or [])
+        stated = Units.parse(section.units) if section.units else None
+        frames = [frame for path in files for frame in read_frames(path, units=stated)]
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("configurations", total=len(frames))
+            summary = run(model, frames, section, base=base, on_batch=lambda n: progress.advance(bar, n))
+    except (FileNotFoundError, ValueError, LmpError) as error:
+        typer.echo(f"nnpal evaluate: {error}", err=True)
+        raise typer.Exit(1) from error
+    if json:
+        typer.echo(dumps(summary, indent=1))
+        return
+    console = Console()
+    for table in tables(summary):
+        console.print(table, highlight=False, soft_wrap=isinstance(table, str), markup=False)
+    console.print(f"Everything is in {section.output}.")

@@ -1,0 +1,58 @@
+"""Model files that load and check themselves without complaint, and are wrong."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ensembles import one_element_ensemble
+from nnpal.export.archive import write_archive
+from nnpal.export.ensemble import _members, _standard_aev_computer
+from nnpal.export.metadata import Metadata
+from nnpal.export.module import EnsembleModule
+from nnpal.export.reference import make_reference
+
+
+class Detached(torch.nn.Module):
+    """A share of the energy is cut from the gradient, so forces are too small by it.
+
+    Below ``hole`` Å the energy is not a number.
+    """
+
+    self_energies: Tensor
+
+    def __init__(self, inner: EnsembleModule, share: float, hole: float) -> None:
+        super().__init__()
+        self.inner = inner
+        self.share = share
+        self.hole = hole
+        self.n_active = inner.n_active
+        self.register_buffer("self_energies", inner.self_energies.clone())
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        energies = self.inner(species, n_local, edge_index, edge_vec)
+        cut = self.inner(species, n_local, edge_index, edge_vec.detach())
+        lost = torch.sqrt(edge_vec.norm(2, -1) - self.hole).isnan().any()
+        return torch.where(lost, float("nan"), (1.0 - self.share) * energies + self.share * cut)
+
+
+def write_detached(path: Path, *, share: float = 0.0, hole: float = 0.0, dtype: torch.dtype = torch.float32) -> Path:
+    """Write such a model for Al; with neither share nor hole it is sound."""
+    model = one_element_ensemble("Al", 2)
+    inner = EnsembleModule(_standard_aev_computer(model), _members(model), torch.tensor([-1034.0]), 27.2)
+    module = Detached(inner, share, hole).eval().requires_grad_(False).to(dtype)
+    module.self_energies = torch.tensor([-1034.0], dtype=torch.float64)
+    metadata = Metadata(
+        elements=["Al"],
+        cutoff=6.9,
+        n_members=2,
+        dtype=str(dtype).removeprefix("torch."),
+        kernel="torchani",
+        dataset_hash=None,
+        provenance={},
+        versions={name: version(name) for name in ("nnpal", "torch", "torchani")},
+        reference=make_reference(module, 1, 6.9),
+    )
+    write_archive(torch.jit.script(module), metadata, path)
+    return path
