@@ -124,7 +124,7 @@ def test_energies_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     path = write_detached(tmp_path / "model.pt", hole=1.5)
     near = Atoms("Al2", [[0, 0, 0], [1.4, 0, 0]])
     with pytest.raises(ValueError, match="not finite for configuration 1 and 1 more"):
-        predict(path, [bulk("Al"), near, near])
+        predict(path, [bulk("Al"), near, near], batch_edges=1)
 
 
 def two_frames() -> tuple[Predictions, list[Atoms]]:
