@@ -13,15 +13,14 @@ import numpy as np
 from ase import Atoms
 from ase.io.extxyz import XYZError, read_xyz
 
+from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
-from nnpal.data.keys import ANY_KEYS, Keys, require_everywhere
-from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach, labels_of, stress_of_virial, to_voigt
+from nnpal.data.keys import ANY_KEYS, Keys
+from nnpal.data.labels import labels_of
 from nnpal.data.units import Units
 from nnpal.files import aside
 
 UNITS_KEY = "units"
-STRESSES = ("stress",)
-VIRIALS = ("virial", "virials")
 
 
 def read_extxyz(
@@ -37,12 +36,12 @@ def read_extxyz(
         DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
     """
     frames = _parsed(path)
-    names = _chosen(path, frames, keys, labelled) if labelled is not False else {}
-    converted = []
+    names = choose(path, [_held(frame) for frame in frames], keys, labelled)
+    result = []
     for index, frame in enumerate(frames):
         own = units_of(path, index, frame, units)
-        converted.append(_in_ev_and_angstrom(path, index, frame, names, own, keys))
-    return converted
+        result.append(_in_ev_and_angstrom(path, index, frame, names, own, keys))
+    return result
 
 
 def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
@@ -114,63 +113,15 @@ def _held(frame: Atoms) -> dict[str, Any]:
     return {**frame.info, **arrays, **results}
 
 
-def _chosen(path: object, frames: Sequence[Atoms], keys: Keys, labelled: bool | None) -> dict[str, str]:
-    """Return the name of each label in this file: one choice for all frames."""
-    held = [_held(frame) for frame in frames]
-    every = {name for one in held for name in one}
-    prefix = "REF_" if any(name.startswith("REF_") for name in every) else ""
-    names = {"energy": keys.energy or f"{prefix}energy", "forces": keys.forces or f"{prefix}forces"}
-    for label, name in names.items():
-        asked = getattr(keys, label) is not None
-        if labelled or asked:
-            require_everywhere(path, name, [name in one for one in held], held)
-    names = {label: name for label, name in names.items() if name in every}
-    asked_stress = {"stress": keys.stress, "virial": keys.virial}
-    for label, candidates in (("stress", STRESSES), ("virial", VIRIALS)):
-        if asked_stress[label] is not None:
-            if asked_stress[label] not in every:
-                require_everywhere(path, str(asked_stress[label]), [False] * len(held), held)
-            names[label] = str(asked_stress[label])
-        elif not any(asked_stress.values()) and not {"stress", "virial"} & set(names):
-            found = [prefix + name for name in candidates if prefix + name in every]
-            names.update({label: found[0]} if found else {})
-    return names
-
-
 def _in_ev_and_angstrom(
     path: object, index: int, frame: Atoms, names: dict[str, str], units: Units, keys: Keys
 ) -> Atoms:
-    """Return the frame with its labels attached in our units."""
-    what = f"{path}: frame {index}"
-    held = _held(frame)
-    atoms = Atoms(
-        frame.numbers,
-        positions=frame.positions * units.to_angstrom,
-        cell=frame.cell.array * units.to_angstrom,
-        pbc=frame.pbc,
-    )
+    atoms = converted(f"{path}: frame {index}", frame, _held(frame), names, units, keys)
     for name in ("tag", "source"):
         if name in frame.info:
             atoms.info[name] = str(frame.info[name])
     if "tag" not in atoms.info and "config_type" in frame.info:
         atoms.info["tag"] = str(frame.info["config_type"])
-    energy, forces, stress = (held.get(names.get(label, "")) for label in ("energy", "forces", "stress"))
-    order = LAMMPS_ORDER if keys.order == "lammps" else VOIGT
-    try:
-        if energy is not None:
-            energy = float(energy) * units.to_ev
-        if forces is not None:
-            forces = np.asarray(forces, dtype=float) * units.to_ev_per_angstrom
-            if forces.shape != (len(atoms), 3):
-                raise ValueError(f"{names['forces']} are {forces.shape}, expected ({len(atoms)}, 3)")
-        if stress is not None:
-            stress = to_voigt(stress, names["stress"], order) * units.to_ev_per_angstrom3
-        virial = held.get(names.get("virial", ""))
-        if virial is not None:
-            stress = stress_of_virial(to_voigt(virial, names["virial"], order) * units.to_ev, atoms, names["virial"])
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{what}: {error}") from error
-    attach(atoms, energy=energy, forces=forces, stress=stress)
     return atoms
 
 

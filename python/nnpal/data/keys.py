@@ -17,7 +17,7 @@ class Keys:
     """Names of the labels in a file; None leaves the choice to the reader of the format.
 
     Attributes:
-        energy, forces, stress, virial: names; at most one of stress and virial.
+        energy, forces, stress, virial: names; at most one of stress and virial. A stress of "" reads neither.
         order: of stresses and virials of six components: `ase` (Voigt: xx yy zz yz xz xy) or `lammps` (xx yy zz xy
             xz yz).
 

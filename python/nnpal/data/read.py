@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ase import Atoms
 
+from nnpal.data.ase_database import read_database
 from nnpal.data.dataset_file import is_dataset, read_dataset
+from nnpal.data.elements import rename
 from nnpal.data.error import DatasetError
 from nnpal.data.extxyz import read_extxyz
+from nnpal.data.foreign_hdf5 import read_foreign_hdf5
 from nnpal.data.keys import Keys, require_everywhere
 from nnpal.data.labels import labels_of
+from nnpal.data.lammps_data import read_data
+from nnpal.data.lammps_dump import read_dump
 from nnpal.data.units import OURS, Units
 from nnpal.suggest import did_you_mean
 
-SUFFIXES = {".h5": "hdf5", ".hdf5": "hdf5", ".xyz": "extxyz", ".extxyz": "extxyz"}
-FORMATS = ("hdf5", "extxyz")
+SUFFIXES = {
+    ".h5": "hdf5", ".hdf5": "hdf5", ".xyz": "extxyz", ".extxyz": "extxyz", ".db": "ase-db", ".json": "ase-db",
+    ".dump": "lammps-dump", ".lammpstrj": "lammps-dump", ".gz": "lammps-dump", ".data": "lammps-data",
+}  # fmt: skip
+FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data")
 
 
 def read_frames(
@@ -49,7 +58,7 @@ def read_frames(
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    kind = format or _format_of(Path(path))
+    kind = format or format_of(Path(path))
     frames = _read(kind, path, units, symbols, labelled, keys or Keys())
     for index, frame in enumerate(frames):
         if tag is not None:
@@ -73,17 +82,40 @@ def _read(
     labelled: bool | None,
     keys: Keys,
 ) -> list[Atoms]:
-    if kind == "hdf5" and is_dataset(path):
+    if kind == "hdf5" and not is_dataset(path):
+        return read_foreign_hdf5(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
+    if kind == "lammps-dump":
+        return read_dump(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
+    if kind == "lammps-data":
+        if labelled:
+            raise DatasetError(f"{path}: a LAMMPS data file holds no labels; read bare structures (labelled=False)")
+        return [read_data(path, units=units, symbols=symbols)]
+    if kind == "hdf5":
         if units not in (None, OURS):
-            raise DatasetError(f"{path}: is in {OURS} by its own record, but units {units} were given")
-        return read_dataset(path).frames
-    if kind == "extxyz":
-        return read_extxyz(path, units=units, keys=keys, labelled=labelled)
-    raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
+            raise DatasetError(f"{path}: is in {OURS} by its own record, but {units} were given")
+        frames = read_dataset(path).frames
+    elif kind == "extxyz":
+        frames = read_extxyz(path, units=units, keys=keys, labelled=labelled)
+    elif kind == "ase-db":
+        frames = read_database(path, units=units, keys=keys, labelled=labelled)
+    else:
+        raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
+    rename(path, frames, symbols)
+    return frames
 
 
-def _format_of(path: Path) -> str:
+def format_of(path: Path) -> str:
+    """Return the format by the suffix, or LAMMPS's by the contents: they are often named dump.X or data.X."""
     kind = SUFFIXES.get(path.suffix)
     if kind is None:
-        raise DatasetError(f"{path}: the suffix does not tell the format; give format, one of {', '.join(FORMATS)}")
+        with open(path, "rb") as file:
+            start = file.read(2000)
+        if start.startswith(b"ITEM: "):
+            kind = "lammps-dump"
+        elif re.search(rb"^\s*\d+\s+atoms\b", start, re.MULTILINE):
+            kind = "lammps-data"
+        else:
+            raise DatasetError(
+                f"{path}: neither suffix nor contents tell the format; give format, one of {', '.join(FORMATS)}"
+            )
     return kind

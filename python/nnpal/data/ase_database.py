@@ -1,0 +1,48 @@
+"""ASE databases (.db, .json): eV and Å by ASE's definition."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from typing import Any
+
+from ase import Atoms
+from ase.db import connect
+
+from nnpal.data.chosen import choose, converted
+from nnpal.data.error import DatasetError
+from nnpal.data.keys import Keys
+from nnpal.data.units import OURS, Units
+
+
+def read_database(
+    path: str | os.PathLike[str], *, units: Units | None, keys: Keys, labelled: bool | None
+) -> list[Atoms]:
+    """Read all rows by id; labels from the row's calculator, or by name from its key-value pairs or data.
+
+    Raises:
+        DatasetError: units other than eV and Å, no database, no rows, or a label that a row lacks.
+    """
+    if units not in (None, OURS):
+        raise DatasetError(f"{path}: ASE databases are in eV and Å, but {units} were given")
+    kind = "json" if os.fspath(path).endswith(".json") else "db"
+    rows: list[tuple[Atoms, dict[str, Any]]] = []
+    try:
+        for row in connect(os.fspath(path), type=kind, use_lock_file=False).select(sort="id"):
+            atoms = row.toatoms()
+            results = atoms.calc.results if atoms.calc is not None else {}
+            rows.append((atoms, {**row.key_value_pairs, **row.data, **results}))
+    except (sqlite3.Error, json.JSONDecodeError, KeyError, AttributeError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
+    if not rows:
+        raise DatasetError(f"{path}: holds no rows")
+    names = choose(path, [held for _, held in rows], keys, labelled)
+    frames = []
+    for index, (atoms, held) in enumerate(rows):
+        frame = converted(f"{path}: row {index}", atoms, held, names, OURS, keys)
+        for name in ("config_type", "tag", "source"):
+            if name in held:
+                frame.info["tag" if name == "config_type" else name] = str(held[name])
+        frames.append(frame)
+    return frames

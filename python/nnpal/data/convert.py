@@ -1,0 +1,89 @@
+"""From files of any format to one file, and to a description."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnpal import __version__
+from nnpal.data.dataset_file import is_dataset, read_dataset, write_dataset
+from nnpal.data.extxyz import write_extxyz
+from nnpal.data.hashes import content_hash
+from nnpal.data.keys import Keys
+from nnpal.data.read import format_of, read_frames
+from nnpal.data.summary import summarize
+from nnpal.data.units import OURS, Units
+
+WRITTEN = (".h5", ".xyz", ".extxyz")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written."""
+
+    n_frames: int
+    content_hash: str
+
+
+def convert_files(
+    sources: Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    units: Units | None = None,
+    symbols: Sequence[str] | None = None,
+    labelled: bool = True,
+    tag: str | None = None,
+    keys: Keys | None = None,
+    format: str | None = None,
+) -> Written:
+    """Read ``sources`` as :func:`nnpal.data.read_frames` does and write ``target``, a dataset or extended XYZ.
+
+    Raises:
+        FileNotFoundError: a source is not there.
+        ValueError: a source that cannot be read, a target of another suffix, or a target that is a source.
+    """
+    target = Path(target)
+    if target.suffix not in WRITTEN:
+        raise ValueError(f"{target}: can write {', '.join(WRITTEN)}; the last file is the one to write")
+    if target.resolve() in [Path(source).resolve() for source in sources]:
+        raise ValueError(f"{target}: is read and written; give another name for the last file")
+    frames = []
+    for source in sources:
+        frames += read_frames(
+            source, units=units, symbols=symbols, labelled=labelled, tag=tag, keys=keys, format=format
+        )
+    if target.suffix == ".h5":
+        provenance = {
+            "made_by": f"nnpal {__version__} data convert",
+            "sources": [str(source) for source in sources],
+            "units": None if units is None else str(units),
+            "symbols": None if symbols is None else list(symbols),
+        }
+        return Written(len(frames), write_dataset(target, frames, provenance=provenance))
+    write_extxyz(target, frames)
+    return Written(len(frames), content_hash(frames))
+
+
+def describe(
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None = None,
+    symbols: Sequence[str] | None = None,
+    keys: Keys | None = None,
+) -> dict[str, Any]:
+    """Return what a file holds, ready for JSON: see :func:`nnpal.data.summary.summarize`, units and provenance too.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that cannot be read.
+    """
+    frames = read_frames(path, units=units, symbols=symbols, labelled=None, keys=keys)
+    said: dict[str, Any] = {"file": str(path), **summarize(frames)}
+    said["units_of_file"] = None if units is None else str(units)
+    if format_of(Path(path)) == "hdf5" and is_dataset(path):
+        said["units_of_file"] = str(OURS)
+        said["provenance"] = read_dataset(path).provenance
+    return said

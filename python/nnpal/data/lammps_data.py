@@ -1,0 +1,140 @@
+"""LAMMPS data files, through ASE; styles and elements are stated by the file or given, never guessed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from ase import Atoms
+from ase.io.lammpsdata import read_lammps_data
+
+from nnpal.data.elements import number_of_mass, numbers_of_types
+from nnpal.data.error import DatasetError
+from nnpal.data.units import Units
+
+STYLES = ("angle", "atomic", "bond", "charge", "full", "molecular")  # those that ASE reads
+
+
+@dataclass
+class _Head:
+    """What ASE's reader does not tell."""
+
+    units: str | None = None
+    style: str | None = None
+    labels: dict[int, str] = field(default_factory=dict)
+
+
+def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Sequence[str] | None) -> Atoms:
+    """Read the structure of a data file: atoms by ID, positions as they stand, periodic (the file does not say).
+
+    Args:
+        units: needed unless the first line says `units = STYLE`, as write_data has it.
+        symbols: of types 1, 2, ...; else from the section Atom Type Labels, else from Masses.
+
+    Raises:
+        DatasetError: units, atom style or elements not known, or a damaged file.
+    """
+    head = _head(path)
+    units = _units(path, head.units, units)
+    try:
+        # ASE's sort by ID leaves type labels behind; its image flags go through scaled positions and lose digits
+        atoms = read_lammps_data(
+            os.fspath(path),
+            Z_of_type=_AnyType(),
+            atom_style=head.style,
+            sort_by_id=False,
+            read_image_flags=False,
+        )
+    except (ValueError, KeyError, IndexError, RuntimeError, StopIteration, UnboundLocalError) as error:
+        raise DatasetError(f"{path}: damaged, or no LAMMPS data file: {error}") from error
+    if len(atoms) == 0 or not np.array_equal(np.unique(atoms.arrays["id"]), np.sort(atoms.arrays["id"])):
+        raise DatasetError(f"{path}: has no atoms, or an atom ID stands twice")
+    atoms = atoms[np.argsort(atoms.arrays["id"])]
+    types = atoms.arrays["type"]
+    if symbols is None:
+        symbols = _symbols(path, types, head.labels, atoms.get_masses() if atoms.has("masses") else None)
+    return Atoms(
+        numbers_of_types(path, types, symbols),
+        positions=atoms.positions * units.to_angstrom,
+        cell=atoms.cell.array * units.to_angstrom,
+        pbc=True,
+    )
+
+
+class _AnyType(dict[int, int]):
+    """Tell ASE that every type is hydrogen: elements are found afterwards."""
+
+    def __missing__(self, key: int) -> int:
+        return 1
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def _head(path: str | os.PathLike[str]) -> _Head:
+    head = _Head()
+    section = ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        stated = re.search(r"\bunits = (\w+)", next(file, ""))
+        head.units = stated.group(1) if stated else None
+        for line in file:
+            body, _, comment = (part.strip() for part in line.partition("#"))
+            if body in ("Atoms", "Atom Type Labels", "Masses") or re.fullmatch(r"[A-Z][A-Za-z ]+", body):
+                section = body
+                if section == "Atoms":
+                    head.style = comment or None
+            elif body and section == "Atom Type Labels":
+                number, label = body.split()[:2]
+                head.labels[int(number)] = label
+            elif body and section == "Atoms":
+                head.style = head.style or _style(path, body.split())
+                break
+    if head.style not in STYLES:
+        raise DatasetError(
+            f"{path}: atom style {head.style!r}, can read {', '.join(STYLES)}; write it as a comment: `Atoms # atomic`"
+        )
+    return head
+
+
+def _style(path: object, words: Sequence[str]) -> str:
+    """Return atomic for lines that can be nothing else."""
+    flags = len(words) == 8 and all(re.fullmatch(r"-?\d+", word) for word in words[5:])
+    if len(words) == 5 or flags:
+        return "atomic"
+    raise DatasetError(f"{path}: does not state its atom style; write it as a comment: `Atoms # charge`")
+
+
+def _units(path: object, stated: str | None, given: Units | None) -> Units:
+    if given is not None:
+        if stated is not None and Units.lammps(stated).length != given.length:
+            raise DatasetError(f"{path}: states units {stated}, but {given} were given; give none or these")
+        return given
+    if stated is None:
+        raise DatasetError(
+            f"{path}: does not state its units; give the unit style of the LAMMPS run, e.g. "
+            "units=Units.lammps('metal') or --lammps-units metal"
+        )
+    try:
+        return Units.lammps(stated)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}; give units") from error
+
+
+def _symbols(path: object, types: np.ndarray, labels: dict[int, str], masses: np.ndarray | None) -> list[str]:
+    """Return a symbol for each type up to the highest that has atoms."""
+    from ase.data import atomic_numbers, chemical_symbols
+
+    highest = int(types.max())
+    if labels and all(label in atomic_numbers for label in labels.values()):
+        return [labels.get(type_, "X") for type_ in range(1, highest + 1)]
+    if masses is None:
+        raise DatasetError(f"{path}: has no Masses; give symbols, one for each atom type, e.g. --symbols Ni,Al")
+    of_type = dict(zip(types.tolist(), masses.tolist(), strict=True))
+    # A type without atoms needs a place, any element will do
+    return [
+        chemical_symbols[number_of_mass(of_type[type_], f"{path}: atom type {type_}")] if type_ in of_type else "H"
+        for type_ in range(1, highest + 1)
+    ]

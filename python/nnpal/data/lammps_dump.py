@@ -1,0 +1,222 @@
+"""LAMMPS text dumps.
+
+ASE's reader is not used: it takes a snapshot that is cut off for a smaller one, and makes up an energy of 0.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.data.chosen import choose, converted
+from nnpal.data.elements import number_of, numbers_of_types, renaming
+from nnpal.data.error import DatasetError
+from nnpal.data.keys import Keys
+from nnpal.data.units import Units
+
+# Coordinates in order of preference: those that are wrapped first
+SCALED = {"x": False, "xs": True, "xu": False, "xsu": True}
+
+
+@dataclass
+class _Snapshot:
+    step: int
+    cell: np.ndarray  # [3, 3], rows a, b, c
+    origin: np.ndarray  # [3]
+    pbc: list[bool]
+    columns: dict[str, np.ndarray]  # of str, sorted by id
+
+
+def read_dump(
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None,
+    symbols: Sequence[str] | None,
+    keys: Keys,
+    labelled: bool | None,
+) -> list[Atoms]:
+    """Read all snapshots, atoms by ID, positions as LAMMPS has them, box and periodicity of each.
+
+    A dump has no energies but as a column of per-atom energies (`compute pe/atom`), whose name keys.energy gives: its
+    sum is the energy. Forces are fx fy fz, or the three columns that keys.forces names.
+
+    Args:
+        units: needed unless the dump states them (`dump_modify ID units yes`).
+        symbols: of types 1, 2, ..., which then hold; else the column `element`, OLD=NEW where it is wrong.
+
+    Raises:
+        DatasetError: no units, elements or coordinates, or a dump that is cut off or damaged.
+    """
+    stated, snapshots = _parsed(path)
+    units = _units(path, stated, units)
+    rows = [_frame(f"{path}: frame {i} (step {s.step})", s, symbols, keys) for i, s in enumerate(snapshots)]
+    held = [held for _, held in rows]
+    if labelled and keys.energy is None:
+        raise DatasetError(
+            f"{path}: a dump holds no energies; name a column of per-atom energies (keys.energy), or read bare "
+            "structures (labelled=False, --structures) and label them"
+        )
+    names = choose(path, held, keys, labelled)
+    return [converted(f"{path}: frame {i}", atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
+
+
+def _units(path: object, stated: str | None, given: Units | None) -> Units:
+    try:
+        own = None if stated is None else Units.lammps(stated)
+    except ValueError as error:
+        if given is None:
+            raise DatasetError(f"{path}: {error}; give units") from error
+        own = None
+    if own and given and (own.energy, own.length, own.force) != (given.energy, given.length, given.force):
+        raise DatasetError(f"{path}: states units {stated}, but {given} were given; give none or these")
+    units = given or own
+    if units is None:
+        raise DatasetError(
+            f"{path}: does not state its units; give the unit style of the LAMMPS run, e.g. "
+            "units=Units.lammps('metal') or --lammps-units metal"
+        )
+    return units
+
+
+def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
+    """Return the unit style that the dump states, and its snapshots."""
+    stated: str | None = None
+    snapshots: list[_Snapshot] = []
+    items: dict[str, Any] = {}
+    opened = gzip.open if Path(path).suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                if not line.strip():
+                    continue
+                name, rest = _item(line)
+                if name == "UNITS":
+                    stated = _next(file).strip()
+                elif name in ("TIMESTEP", "NUMBER OF ATOMS"):
+                    items[name] = int(_next(file))
+                elif name == "BOX BOUNDS":
+                    items[name] = _box(rest, [[float(word) for word in _next(file).split()] for _ in range(3)])
+                elif name == "ATOMS":
+                    columns = _columns(rest, [_next(file).split() for _ in range(items["NUMBER OF ATOMS"])])
+                    cell, origin, pbc = items["BOX BOUNDS"]
+                    snapshots.append(_Snapshot(items["TIMESTEP"], cell, origin, pbc, columns))
+                    items = {}
+                else:
+                    _next(file)  # TIME and whatever else has one line
+    except (ValueError, KeyError, IndexError, EOFError, OSError) as error:
+        reason = f"no ITEM: {error.args[0]}" if isinstance(error, KeyError) else error
+        raise DatasetError(f"{path}: frame {len(snapshots)} is damaged or no LAMMPS text dump: {reason}") from error
+    if items or not snapshots:
+        raise DatasetError(f"{path}: frame {len(snapshots)} is cut off; leave its lines out")
+    return stated, snapshots
+
+
+def _item(line: str) -> tuple[str, list[str]]:
+    """Split `ITEM: NAME words`; the name is in capitals."""
+    if not line.startswith("ITEM: "):
+        raise ValueError(f"found {line.strip()[:40]!r}, expected a line that starts with ITEM:")
+    words = line.split()[1:]
+    n = next((i for i, word in enumerate(words) if not word.isupper()), len(words))
+    return " ".join(words[:n]), words[n:]
+
+
+def _next(file: Iterator[str] | TextIO) -> str:
+    line = next(iter(file), None)
+    if line is None:
+        raise ValueError("the file ends within it, as when LAMMPS was stopped; leave its lines out")
+    return line
+
+
+def _box(words: Sequence[str], rows: list[list[float]]) -> tuple[np.ndarray, np.ndarray, list[bool]]:
+    """Return cell vectors, origin and periodicity of an orthogonal, triclinic or general triclinic box."""
+    pbc = [word == "pp" for word in words[-3:]]
+    bounds = np.array(rows)
+    if list(words[:2]) == ["abc", "origin"]:
+        if bounds.shape != (3, 4):
+            raise ValueError(f"general box of shape {bounds.shape}, expected three lines of four numbers")
+        return bounds[:, :3], bounds[:, 3], pbc
+    triclinic = list(words[:3]) == ["xy", "xz", "yz"]
+    if len(pbc) != 3 or bounds.shape != (3, 3 if triclinic else 2):
+        raise ValueError(
+            f"box of shape {bounds.shape} with `{' '.join(words)}`, expected three lines of 2 or 3 numbers"
+        )
+    xy, xz, yz = bounds[:, 2] if triclinic else (0.0, 0.0, 0.0)
+    # The file has the bounding box of the tilted one
+    lo = bounds[:, 0] - [min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0]
+    hi = bounds[:, 1] - [max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0]
+    lx, ly, lz = hi - lo
+    return np.array([[lx, 0.0, 0.0], [xy, ly, 0.0], [xz, yz, lz]]), lo, pbc
+
+
+def _columns(names: Sequence[str], rows: list[list[str]]) -> dict[str, np.ndarray]:
+    """Return columns by name, sorted by atom ID where there are IDs."""
+    wrong = [i for i, row in enumerate(rows) if len(row) != len(names)]
+    if wrong:
+        raise ValueError(f"its atom line {wrong[0] + 1} has {len(rows[wrong[0]])} words, expected {len(names)}")
+    table = np.array(rows, dtype=object).reshape(len(rows), len(names))
+    if "id" in names:
+        ids = table[:, names.index("id")].astype(np.int64)
+        if len(set(ids.tolist())) != len(ids):
+            raise ValueError("an atom ID stands twice")
+        table = table[np.argsort(ids)]
+    return {name: table[:, i] for i, name in enumerate(names)}
+
+
+def _frame(what: str, snapshot: _Snapshot, symbols: Sequence[str] | None, keys: Keys) -> tuple[Atoms, dict[str, Any]]:
+    """Return the structure, and the forces and per-atom energies that the snapshot holds."""
+    columns = snapshot.columns
+    first = next((name for name in SCALED if name in columns), None)
+    if first is None:
+        raise DatasetError(
+            f"{what}: has columns {', '.join(columns)}, expected x y z, xs ys zs, xu yu zu or xsu ysu zsu"
+        )
+    positions = _numbers(what, columns, [first.replace("x", axis, 1) for axis in "xyz"])
+    if SCALED[first]:
+        positions = positions @ snapshot.cell + snapshot.origin
+    numbers = _elements(what, columns, symbols)
+    atoms = Atoms(numbers, positions=positions, cell=snapshot.cell, pbc=snapshot.pbc)
+    held: dict[str, Any] = {}
+    forces = (keys.forces or "fx fy fz").split()
+    if all(name in columns for name in forces):
+        held[keys.forces or "forces"] = _numbers(what, columns, forces)
+    if keys.energy in columns:
+        held[str(keys.energy)] = _numbers(what, columns, [str(keys.energy)]).sum()
+    return atoms, held
+
+
+def _numbers(what: str, columns: dict[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    try:
+        return np.stack([columns[name].astype(float) for name in names], axis=1)
+    except KeyError as error:
+        raise DatasetError(f"{what}: has columns {', '.join(columns)}, but not {error.args[0]}") from error
+    except ValueError as error:
+        raise DatasetError(f"{what}: {error}") from error
+
+
+def _elements(what: str, columns: dict[str, np.ndarray], symbols: Sequence[str] | None) -> np.ndarray:
+    by_type = symbols is not None and not any("=" in symbol for symbol in symbols)
+    if by_type and symbols is not None:
+        if "type" not in columns:
+            raise DatasetError(f"{what}: has no column `type`, so that symbols {list(symbols)} say nothing")
+        return numbers_of_types(what, columns["type"].astype(int), symbols)
+    if "element" not in columns:
+        raise DatasetError(
+            f"{what}: has no column `element`; give symbols, one for each atom type, e.g. symbols=['Ni', 'Al'] or "
+            "--symbols Ni,Al"
+        )
+    names = columns["element"]
+    if "type" in columns and len(set(columns["type"])) > 1 and set(names) == {"C"}:
+        raise DatasetError(
+            f"{what}: all types have element C, which is what LAMMPS writes without dump_modify element; give symbols, "
+            "one for each type"
+        )
+    pairs = renaming(what, symbols)
+    known = {name: number_of(pairs.get(name, name), what) for name in set(names)}
+    return np.array([known[name] for name in names])

@@ -1,0 +1,137 @@
+"""The table [data] of the configuration file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from ase import Atoms
+from pydantic import Field, PositiveFloat, field_validator, model_validator
+
+from nnpal.config import Section
+from nnpal.data.check import Limits, require_sound
+from nnpal.data.keys import Keys, VirialOrder
+from nnpal.data.read import FORMATS, read_frames
+from nnpal.data.units import Units
+from nnpal.suggest import did_you_mean
+
+
+class KeysSettings(Section):
+    """[data.*.keys]: names of labels, where they are not the format's usual ones."""
+
+    energy: str | None = Field(None, description="key of the energy")
+    forces: str | None = Field(None, description="key of the forces")
+    stress: str | None = Field(None, description="key of the stress (ASE's sign); '' reads none")
+    virial: str | None = Field(None, description="key of the virial (LAMMPS's sign)")
+    order: VirialOrder | None = Field(
+        None, description="of six components: ase (xx yy zz yz xz xy) or lammps (xx yy zz xy xz yz)"
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> KeysSettings:
+        self.keys()
+        return self
+
+    def keys(self) -> Keys:
+        """Return them as the readers take them."""
+        return Keys(self.energy, self.forces, self.stress, self.virial, self.order)
+
+
+class FileSettings(Section):
+    """One file of [data], where more than its path is to be said."""
+
+    path: str = Field(min_length=1, description="file, relative to the configuration file's folder")
+    units: str | None = Field(
+        None, description="metal, real or electron, or ENERGY LENGTH [STRESS], e.g. 'hartree Å'; needed unless stated"
+    )
+    symbols: tuple[str, ...] | None = Field(
+        None, min_length=1, description="an element for each LAMMPS type, or OLD=NEW for each wrong name"
+    )
+    tag: str | None = Field(None, description="group in reports; the file's own, or its name")
+    format: str | None = Field(None, description=f"one of {', '.join(FORMATS)}; by default from the suffix")
+    keys: KeysSettings = Field(KeysSettings(), description="names of the labels")
+
+    @field_validator("units")
+    @classmethod
+    def _are_units(cls, text: str | None) -> str | None:
+        if text is not None:
+            Units.parse(text)
+        return text
+
+    @field_validator("format")
+    @classmethod
+    def _is_a_format(cls, name: str | None) -> str | None:
+        if name is not None and name not in FORMATS:
+            raise ValueError(f"unknown{did_you_mean(name, FORMATS)}")
+        return name
+
+
+class LimitsSettings(Section):
+    """[data.limits]: what counts as sound."""
+
+    energy_spread: PositiveFloat = Field(10.0, description="farthest from the median of the composition, eV/atom")
+    max_force: PositiveFloat = Field(100.0, description="largest force on an atom, eV/Å")
+    min_distance: PositiveFloat = Field(0.5, description="shortest distance of two atoms, Å")
+    net_force: PositiveFloat = Field(1e-3, description="mean force of a configuration that brings a warning, eV/Å")
+    lowest_energy: float | None = Field(None, description="eV/atom")
+    highest_energy: float | None = Field(None, description="eV/atom")
+
+    def limits(self) -> Limits:
+        """Return them as the checks take them."""
+        return Limits(**self.model_dump())
+
+
+Files = Annotated[tuple[str | FileSettings, ...], Field(min_length=1)]
+
+
+class DataSection(Section):
+    """[data]: labelled configurations."""
+
+    train: Files = Field(description="files to learn from: paths, or tables of path, units, symbols, tag, keys")
+    validation: Files | None = Field(None, description="files to validate on; a share of `train` when absent")
+    test: Files | None = Field(None, description="files that only evaluation sees")
+    limits: LimitsSettings = Field(LimitsSettings(), description="what counts as sound")
+
+    def load(
+        self, base_folder: str | os.PathLike[str] = ".", part: str = "train", symbols: Sequence[str] | None = None
+    ) -> list[Atoms]:
+        """Read and check the labelled configurations of `train`, `validation` or `test`.
+
+        Args:
+            base_folder: paths are relative to it: the configuration file's.
+            symbols: elements that are known; None knows all.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: a file that cannot be read, or a configuration that is not sound.
+        """
+        files = self._files(part)
+        frames = [frame for file in files for frame in _read(file, Path(base_folder))]
+        if frames:
+            require_sound(frames, symbols, self.limits.limits(), source=f"data.{part}")
+        return frames
+
+    def _files(self, part: str) -> Sequence[str | FileSettings]:
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        if part not in parts:
+            raise ValueError(f"part {part!r}: unknown{did_you_mean(part, list(parts))}")
+        return parts[part] or ()
+
+
+def load(section: DataSection, base_folder: str | os.PathLike[str] = ".") -> list[Atoms]:
+    """Return the configurations of `train`; see :meth:`DataSection.load`."""
+    return section.load(base_folder)
+
+
+def _read(file: str | FileSettings, base_folder: Path) -> list[Atoms]:
+    given = FileSettings(path=file) if isinstance(file, str) else file
+    return read_frames(
+        base_folder / given.path,
+        units=Units.parse(given.units) if given.units else None,
+        symbols=given.symbols,
+        tag=given.tag,
+        keys=given.keys.keys(),
+        format=given.format,
+    )
