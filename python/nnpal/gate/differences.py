@@ -1,0 +1,57 @@
+"""Slopes of a model's energy by finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from ase import Atoms
+
+STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
+"""Steps and weights of the central difference of fourth order."""
+STEP = 1e-3
+"""Å, of the vector of all displacements: some 1e-4 Å an atom."""
+STRAIN_STEP = 1e-5
+"""Moves atoms at a cutoff's distance by less than 1e-4 Å, so that hardly a pair crosses the cutoff, where the second
+derivative of a cosine cutoff jumps."""
+
+
+def random_directions(n_atoms: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return unit vectors over all coordinates, [count, n_atoms, 3]."""
+    directions = rng.normal(size=(count, n_atoms, 3))
+    return directions / np.linalg.norm(directions, axis=(1, 2), keepdims=True)
+
+
+def random_strains(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return symmetric matrices of unit norm, [count, 3, 3]."""
+    strains = rng.normal(size=(count, 3, 3))
+    strains = strains + strains.transpose(0, 2, 1)
+    return strains / np.linalg.norm(strains, axis=(1, 2), keepdims=True)
+
+
+def displaced(atoms: Atoms, direction: np.ndarray) -> list[Atoms]:
+    """Return the configurations of the stencil along ``direction``, [n_atoms, 3]."""
+    found = []
+    for k in STENCIL:
+        copy = atoms.copy()
+        copy.positions += k * STEP * direction
+        found.append(copy)
+    return found
+
+
+def strained(atoms: Atoms, strain: np.ndarray) -> list[Atoms]:
+    """Return the configurations of the stencil, atoms and cell times 1 + k STRAIN_STEP strain; strain is [3, 3]."""
+    found = []
+    for k in STENCIL:
+        copy = atoms.copy()
+        copy.set_cell(atoms.cell[:] @ (np.eye(3) + k * STRAIN_STEP * strain), scale_atoms=True)
+        found.append(copy)
+    return found
+
+
+def slopes(
+    groups: Sequence[Sequence[Atoms]], step: float, energies: Callable[[Sequence[Atoms]], np.ndarray]
+) -> np.ndarray:
+    """Return dE/dx of each group of a stencil's configurations, [n_groups]; ``energies`` evaluates a list of them."""
+    values = energies([atoms for group in groups for atoms in group]).reshape(len(groups), len(STENCIL))
+    return values @ np.array(list(STENCIL.values())) / step
