@@ -16,7 +16,7 @@ IDEAL = (8.0 / 3.0) ** 0.5
 """c/a of packed spheres."""
 PHASES = ("fcc", "bcc", "hcp")
 SEARCH = 2.0
-"""Neighbours are looked for up to so many shortest distances."""
+"""Neighbours are looked for up to so many times (volume of an atom)^(1/3): some 33 of them."""
 
 _TWELVE = {"fcc": Counter({(4, 2, 1): 12}), "hcp": Counter({(4, 2, 1): 6, (4, 2, 2): 6})}
 _FOURTEEN = {"bcc": Counter({(6, 6, 6): 8, (4, 4, 4): 6})}
@@ -51,8 +51,7 @@ def crystal(phase: str, element: str, bond: float, c_over_a: float | None = None
 
 def shortest_distance(atoms: Atoms) -> float:
     """Return the shortest distance between atoms or their images, Å."""
-    density = len(atoms) / atoms.get_volume()
-    cutoff = 1.5 * density ** (-1.0 / 3.0)  # nearest neighbours of every packing lie within 1.13
+    cutoff = 1.5 * _spacing(atoms)  # nearest neighbours of every packing lie within 1.13
     while not len(vectors := _vectors(atoms, cutoff)[1]):
         cutoff *= 2.0
     return float(np.linalg.norm(vectors, axis=1).min())
@@ -65,9 +64,13 @@ def find_phase(atoms: Atoms) -> str:
     doi:10.1088/0965-0393/20/4/045021): for 12 or 14 nearest neighbours, how many neighbours each shares with the
     atom, how many bonds are among these, and how long their longest chain is.
     """
-    centre, vectors = _vectors(atoms, SEARCH * shortest_distance(atoms))
+    centre, vectors = _vectors(atoms, SEARCH * _spacing(atoms))
     found = {_phase_of_atom(vectors[centre == atom]) for atom in range(len(atoms))}
     return found.pop() if len(found) == 1 else "other"
+
+
+def _spacing(atoms: Atoms) -> float:
+    return float(atoms.get_volume() / len(atoms)) ** (1.0 / 3.0)
 
 
 def _vectors(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
@@ -79,16 +82,17 @@ def _phase_of_atom(vectors: np.ndarray) -> str:
     distances = np.linalg.norm(vectors, axis=1)
     order = np.argsort(distances, kind="stable")
     vectors, distances = vectors[order], distances[order]
+    if len(vectors) < 14:
+        return "other"
     # bonds reach halfway from the outer of these shells, at `last`, to the next one, at sqrt(2) of it
     for kinds, n_neighbours, last in (
         (_TWELVE, 12, distances[:12].mean()),
         (_FOURTEEN, 14, (8 * distances[:8].mean() * 2 / 3**0.5 + 6 * distances[8:14].mean()) / 14),
     ):
-        if len(vectors) >= n_neighbours:
-            signature = _signature(vectors[:n_neighbours], 0.5 * (1 + 2**0.5) * last)
-            for phase, expected in kinds.items():
-                if signature == expected:
-                    return phase
+        signature = _signature(vectors[:n_neighbours], 0.5 * (1 + 2**0.5) * last)
+        for phase, expected in kinds.items():
+            if signature == expected:
+                return phase
     return "other"
 
 
