@@ -42,7 +42,8 @@ def evaluate(
         files = [base / path for path in section.data] + (data or [])
         stated = Units.parse(section.units) if section.units else None
         frames = [frame for path in files for frame in read_frames(path, units=stated)]
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        screen = Console(stderr=True)
+        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
             bar = progress.add_task("configurations", total=len(frames))
             summary = run(model, frames, section, base=base, on_batch=lambda n: progress.advance(bar, n))
     except (FileNotFoundError, ValueError, LmpError) as error:
