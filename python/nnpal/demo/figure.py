@@ -9,13 +9,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from nnpal.demo.dynamics import NVERun
 from nnpal.evaluate import MILLI, Comparison
+from nnpal.evaluate.figures import number_decades
 from nnpal.files import aside
 from nnpal.training import TrainedMember
 
@@ -74,7 +74,7 @@ def _learning_curves(axis: Axes, members: Sequence[TrainedMember]) -> None:
         validation = [record.validation_loss for record in member.history]
         axis.plot(epochs, validation, color=str(0.1 + 0.6 * number / len(members)), linewidth=0.8)
     axis.set_yscale("log")
-    _number_decades(axis.yaxis)
+    number_decades(axis.yaxis)
     axis.set(xlabel="epoch", ylabel="validation loss (eV²)")
     axis.text(0.95, 0.95, "one line a member", transform=axis.transAxes, ha="right", va="top")
 
@@ -107,7 +107,7 @@ def _uncertainty_histogram(axis: Axes, runs: Mapping[str, NVERun]) -> None:
         axis.hist(value, bins=bins, weights=share, alpha=0.4, color=COLOURS[phase])
         axis.axvline(float(np.median(value)), color=COLOURS[phase], linewidth=0.8)
     axis.set_xscale("log")
-    _number_decades(axis.xaxis)
+    number_decades(axis.xaxis)
     axis.set(xlabel="uq_force of an atom (meV/Å)", ylabel="share of atoms")
 
 
@@ -124,7 +124,7 @@ def _uncertainty_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
         axis.plot(run.time, MILLI * run.uq_force.mean(axis=1), color=COLOURS[phase])
         axis.plot(run.time, MILLI * run.uq_force.max(axis=1), ":", color=COLOURS[phase])
     axis.set_yscale("log")
-    _number_decades(axis.yaxis)
+    number_decades(axis.yaxis)
     axis.set(xlabel="time (ps)", ylabel="uq_force: mean, largest (meV/Å)")
 
 
@@ -141,19 +141,12 @@ def _uncertainty_and_error(axis: Axes, runs: Mapping[str, NVERun]) -> None:
             rasterized=True,
         )
     axis.set_xscale("log")
-    _number_decades(axis.xaxis)
+    number_decades(axis.xaxis)
     axis.set_yscale("log")
-    _number_decades(axis.yaxis)
+    number_decades(axis.yaxis)
     limits = axis.get_xlim()
     axis.plot(limits, limits, color="0.4", linewidth=0.6)
     axis.set(xlim=limits, xlabel="uq_force of an atom (meV/Å)", ylabel="true force error (meV/Å)")
-
-
-def _number_decades(axis: Axis) -> None:
-    """Put plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _shown(values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from nnpal.evaluate.calibration import Calibration
 from nnpal.evaluate.labels import Labels
@@ -71,6 +73,8 @@ def error_against_uncertainty(found: Calibration) -> Figure:
     axes.plot(_shown(found.uncertainties), _shown(found.errors), markersize=3, alpha=0.3, color="0.5", **DOTS)
     axes.plot(_shown(found.bins.uncertainty), _shown(found.bins.error), "o-", markersize=4, label="RMS of bins")
     axes.set(xscale="log", yscale="log")
+    number_decades(axes.xaxis)
+    number_decades(axes.yaxis)
     if found.ratio is not None:
         edge = float(_shown(found.uncertainties).min())
         axes.axline((edge, edge), (10 * edge, 10 * edge), color="0.4", linewidth=0.6, label="calibrated")
@@ -82,6 +86,13 @@ def error_against_uncertainty(found: Calibration) -> Figure:
     )
     axes.legend(frameon=False)
     return figure
+
+
+def number_decades(axis: Axis) -> None:
+    """Put plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _shown(values: np.ndarray) -> np.ndarray:
