@@ -30,7 +30,11 @@ from nnpal.training.split import Split, inherited_split, random_split
 
 FORMAT = 1
 PLAN, SPLITS = "plan.json", "splits.json"
-FREE = {("ensemble", "workers"), ("ensemble", "devices"), ("training", "checkpoint_every")}
+FREE = {
+    *(("ensemble", key) for key in ("workers", "devices", "folder", "previous")),
+    ("previous", "folder"),
+    ("training", "checkpoint_every"),
+}
 """Settings that may change on resume: none of them decides what is learnt, but for the rounding of another device."""
 
 

@@ -85,14 +85,20 @@ def train_groups(
 
     def carry(group: Group) -> None:
         while not stopped.is_set():
-            with (member_folder(folder, group.members[0]) / WORKER_LOG).open("a") as log:
-                process = _start(folder, group, threads, log)
+            with (
+                (member_folder(folder, group.members[0]) / WORKER_LOG).open("a") as log,
+                _start(folder, group, threads, log) as process,
+            ):
                 with lock:
                     running.append(process)
-                if stopped.is_set():
+                try:
+                    if stopped.is_set():
+                        process.kill()
+                    n_epochs = _follow(process, on_epoch)
+                    code = process.wait()
+                except BaseException:  # of on_epoch; leaving the block waits for the process
                     process.kill()
-                n_epochs = _follow(process, on_epoch)
-                code = process.wait()
+                    raise
             if code == 0 or stopped.is_set():
                 return
             if n_epochs == 0:
@@ -139,9 +145,6 @@ def _follow(process: subprocess.Popen[str], on_epoch: OnEpoch | None) -> int:
         n_epochs += 1
         if on_epoch is not None:
             on_epoch(values.pop("member"), EpochRecord(**values))
-    if process.stdin is not None:
-        process.stdin.close()
-    process.stdout.close()
     return n_epochs
 
 

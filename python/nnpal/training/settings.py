@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -62,6 +63,7 @@ class TrainingSettings(Section):
 class EnsembleSettings(Section):
     """[ensemble]: the members, their data and where they are trained."""
 
+    folder: str = Field("train", description="training folder, from the configuration file's own")
     members: PositiveInt = Field(5, description="number of members")
     seed: Seed = Field(1, description="members' seeds follow from it, unless `seeds` gives them")
     seeds: tuple[Seed, ...] | None = Field(None, min_length=1, description="one for each member, all different")
@@ -94,6 +96,11 @@ class EnsembleSettings(Section):
         if (self.split == "inherited") != (self.previous is not None):
             raise ValueError(f"split = {self.split!r} with previous = {self.previous!r}: one needs the other")
         return self
+
+    def located(self, base: Path) -> EnsembleSettings:
+        """Return the same settings with folders that do not depend on the working directory."""
+        previous = None if self.previous is None else str(base / self.previous)
+        return self.model_copy(update={"folder": str(base / self.folder), "previous": previous})
 
     def member_seeds(self) -> list[int]:
         """Return one seed for each member."""

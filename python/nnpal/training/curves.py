@@ -1,0 +1,67 @@
+"""Learning curves: a figure and the numbers behind it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Protocol
+
+from matplotlib.figure import Figure
+
+from nnpal.files import aside
+from nnpal.training.member import EpochRecord
+
+MILLI = 1e3
+"""From eV to meV."""
+PANELS = (
+    ("loss", "loss (eV²)", 1.0),
+    ("energy_mae", "energy MAE (meV/atom)", MILLI),
+    ("force_mae", "force MAE (meV/Å)", MILLI),
+)
+
+
+class Curve(Protocol):
+    """What is drawn of a member: :class:`nnpal.training.TrainedMember`."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def history(self) -> list[EpochRecord]: ...
+    @property
+    def best_epoch(self) -> int: ...
+
+
+def save_curves(folder: Path, members: Sequence[Curve]) -> list[Path]:
+    """Write ``learning_curves.csv``, ``.png`` and ``.pdf`` into ``folder`` and return their paths."""
+    paths = [folder / f"learning_curves.{suffix}" for suffix in ("csv", "png", "pdf")]
+    with aside(paths[0]) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["member", *(field.name for field in fields(EpochRecord))])
+        for member in members:
+            writer.writerows([member.number, *asdict(record).values()] for record in member.history)
+    figure = draw_curves(members)
+    for path in paths[1:]:
+        with aside(path) as temporary:
+            figure.savefig(temporary, dpi=200)
+    return paths
+
+
+def draw_curves(members: Sequence[Curve]) -> Figure:
+    """Draw loss and MAEs by epoch: a colour a member, validation full, training thin, the epoch kept a dot."""
+    figure = Figure(figsize=(9.0, 3.0), layout="constrained")
+    for axis, (name, label, factor) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+        for member in members:
+            colour = f"C{member.number % 10}"
+            epochs = [record.epoch + 1 for record in member.history]
+            for part, width in (("train", 0.4), ("validation", 1.0)):
+                values = [factor * getattr(record, f"{part}_{name}") for record in member.history]
+                axis.plot(epochs, values, color=colour, linewidth=width)
+            axis.plot(epochs[member.best_epoch], values[member.best_epoch], "o", markersize=3, color=colour)
+        axis.set_yscale("log")
+        axis.set(xlabel="epoch", ylabel=label)
+    axis.text(
+        0.97, 0.95, "thin: training\nbold: validation", transform=axis.transAxes, ha="right", va="top", fontsize=8
+    )
+    return figure
