@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from typing import Any
 
 from ase import Atoms
 from ase.db import connect
+from ase.io.formats import UnknownFileTypeError
 
 from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
@@ -33,7 +33,7 @@ def read_database(
             atoms = row.toatoms()
             results = atoms.calc.results if atoms.calc is not None else {}
             rows.append((atoms, {**row.key_value_pairs, **row.data, **results}))
-    except (sqlite3.Error, json.JSONDecodeError, KeyError, AttributeError, TypeError, ValueError) as error:
+    except (sqlite3.Error, UnknownFileTypeError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
     if not rows:
         raise DatasetError(f"{path}: holds no rows")

@@ -92,7 +92,8 @@ def _rows(
         species = np.broadcast_to(species, (n_frames, n_atoms)) if species.size == n_atoms else species
     if species.shape != (n_frames, n_atoms):
         raise DatasetError(f"{what}: {key} have shape {species.shape}, expected ({n_frames}, {n_atoms})")
-    labels = {name: values for name, values in arrays.items() if np.ndim(values) and len(values) == n_frames}
+    own = {name: values for name, values in arrays.items() if np.ndim(values) and len(values) == n_frames}
+    labels = {name: values for name, values in own.items() if name not in COORDINATES}
     cells, pbcs = (labels.pop(name, None) for name in ("cell", "pbc"))
     rows = []
     for i in range(n_frames):

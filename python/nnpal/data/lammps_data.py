@@ -43,17 +43,19 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
         # ASE's sort by ID leaves type labels behind; its image flags go through scaled positions and lose digits
         atoms = read_lammps_data(
             os.fspath(path),
-            Z_of_type=_AnyType(),
+            Z_of_type=_TypeItself(),
             atom_style=head.style,
             sort_by_id=False,
             read_image_flags=False,
         )
     except (ValueError, KeyError, IndexError, RuntimeError, StopIteration, UnboundLocalError) as error:
         raise DatasetError(f"{path}: damaged, or no LAMMPS data file: {error}") from error
-    if len(atoms) == 0 or not np.array_equal(np.unique(atoms.arrays["id"]), np.sort(atoms.arrays["id"])):
-        raise DatasetError(f"{path}: has no atoms, or an atom ID stands twice")
+    if len(atoms) == 0:
+        raise DatasetError(f"{path}: has no atoms")
+    if len(np.unique(atoms.arrays["id"])) < len(atoms):
+        raise DatasetError(f"{path}: an atom ID stands twice")
     atoms = atoms[np.argsort(atoms.arrays["id"])]
-    types = atoms.arrays["type"]
+    types = atoms.numbers
     if symbols is None:
         symbols = _symbols(path, types, head.labels, atoms.get_masses() if atoms.has("masses") else None)
     return Atoms(
@@ -64,11 +66,11 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
     )
 
 
-class _AnyType(dict[int, int]):
-    """Tell ASE that every type is hydrogen: elements are found afterwards."""
+class _TypeItself(dict[int, int]):
+    """Tell ASE that the atomic number is the type: it names types by label nowhere else; elements are found later."""
 
     def __missing__(self, key: int) -> int:
-        return 1
+        return int(key)
 
     def __bool__(self) -> bool:
         return True
