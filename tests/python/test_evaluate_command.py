@@ -17,9 +17,9 @@ from ensembles import one_element_ensemble
 from nnpal.calculator import NNPCalculator
 from nnpal.config import ConfigError, read_toml
 from nnpal.data import write_extxyz
-from nnpal.evaluate.command import evaluate
 from nnpal.evaluate.run import with_absolute_files
 from nnpal.evaluate.settings import EvaluateFile
+from nnpal.evaluate_command import evaluate
 from nnpal.export import export_ensemble
 from nnpal.sampling import eam_potential, label
 from torchani_reference import ExportedModel
