@@ -119,6 +119,7 @@ def test_info(tmp_path: Path) -> None:
     )
     assert said["content_hash"] == content_hash(frames)
     assert said["provenance"] == {"oracle": "EMT"}
+    assert said["units"] == "eV Å eV/Å eV/Å^3"
     table = nnpal_data("info", tmp_path / "set.h5")
     assert "EMT" in table
     assert "Cu4: 4" in table

@@ -97,6 +97,13 @@ def test_other_names_and_stresses(tmp_path: Path) -> None:
     assert [frame.pbc.all() for frame in frames] == [True, True]
 
 
+def test_one_cell_for_all(tmp_path: Path) -> None:
+    path = legacy(tmp_path / "set.h5", cell=np.diag([7.0, 8.0, 9.0]), pbc=np.array([True, False, True]))
+    for frame in read_frames(path, units=HARTREE):
+        np.testing.assert_array_equal(frame.cell.array, np.diag([7.0, 8.0, 9.0]))
+        assert frame.pbc.tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("changes", "symbols", "message"),
     [
@@ -108,6 +115,9 @@ def test_other_names_and_stresses(tmp_path: Path) -> None:
         ({"species": np.array([1])}, None, r"species have shape \(1,\), expected \(2, 2\)"),
         ({"coordinates": np.zeros((2, 6))}, None, r"coordinates have shape \(2, 6\)"),
         ({"forces": np.ones((2, 3, 3))}, None, r"forces have shape \(3, 3\), expected \(2, 3\)"),
+        ({"cell": np.eye(2)}, None, r"cell has shape \(2, 2\), expected \(2, 3, 3\) or \(3, 3\)"),
+        ({"cell": np.ones((2, 3))}, None, r"cell has shape \(2, 3\)"),
+        ({"pbc": np.ones(2)}, None, r"pbc has shape \(2,\), expected \(2, 3\) or \(3,\)"),
         ({}, ["Ni", "H"], "the file names its elements itself"),
         ({}, ["X=Ni"], "symbols rename 'X', but the file has C, H"),
     ],

@@ -74,7 +74,9 @@ def describe(
     symbols: Sequence[str] | None = None,
     keys: Keys | None = None,
 ) -> dict[str, Any]:
-    """Return what a file holds, ready for JSON: see :func:`nnpal.data.summary.summarize`, units and provenance too.
+    """Return what a file holds, ready for JSON: :func:`nnpal.data.summary.summarize`, units and provenance too.
+
+    `units` are those of the figures, and of the file where nnpal wrote it; `units_given` those that were given to read.
 
     Raises:
         FileNotFoundError: no such file.
@@ -82,8 +84,8 @@ def describe(
     """
     frames = read_frames(path, units=units, symbols=symbols, labelled=None, keys=keys)
     said: dict[str, Any] = {"file": str(path), **summarize(frames)}
-    said["units_of_file"] = None if units is None else str(units)
+    said["units_given"] = None if units is None else str(units)
+    said["units"] = str(OURS)
     if format_of(Path(path)) == "hdf5" and is_dataset(path):
-        said["units_of_file"] = str(OURS)
         said["provenance"] = read_dataset(path).provenance
     return said

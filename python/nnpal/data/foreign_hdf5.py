@@ -94,7 +94,9 @@ def _rows(
         raise DatasetError(f"{what}: {key} have shape {species.shape}, expected ({n_frames}, {n_atoms})")
     own = {name: values for name, values in arrays.items() if np.ndim(values) and len(values) == n_frames}
     labels = {name: values for name, values in own.items() if name not in COORDINATES}
-    cells, pbcs = (labels.pop(name, None) for name in ("cell", "pbc"))
+    labels = {name: values for name, values in labels.items() if name not in ("cell", "pbc")}
+    cells = _for_all(what, "cell", arrays.get("cell"), (n_frames, 3, 3))
+    pbcs = _for_all(what, "pbc", arrays.get("pbc"), (n_frames, 3))
     rows = []
     for i in range(n_frames):
         cell = None if cells is None else cells[i]
@@ -106,6 +108,15 @@ def _rows(
         )
         rows.append((f"{what}, row {i}", atoms, {name: values[i] for name, values in labels.items()}))
     return rows
+
+
+def _for_all(what: str, name: str, values: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return ``values`` for each configuration, where one stands for all too."""
+    if values is None:
+        return None
+    if values.shape not in (shape, shape[1:]):
+        raise DatasetError(f"{what}: {name} has shape {values.shape}, expected {shape} or {shape[1:]}")
+    return np.broadcast_to(values, shape)
 
 
 def _numbers(what: str, species: np.ndarray, pairs: dict[str, str], present: set[str]) -> np.ndarray:
