@@ -166,6 +166,17 @@ def test_bad_data_name_the_configuration(al_model: ExportedModel, tmp_path: Path
     assert "configuration 0: atoms hold Cu" in done.stderr
 
 
+def test_examples_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration of docs/evaluate.md is one, and its relaxation runs."""
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text()
+    (tmp_path / "config.toml").write_text(page.split("```toml\n")[1].split("```")[0])
+    assert len(read_toml(tmp_path / "config.toml", EvaluateFile).evaluate.structures) == 3
+    (example,) = [block for block in page.split("```python\n")[1:] if "import Structure" in block]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example.split("```")[0], "docs/evaluate.md", "exec"), {})
+    assert (tmp_path / "relax" / "Al-fcc.relaxed").exists()
+
+
 def test_files_in_commands(tmp_path: Path) -> None:
     (tmp_path / "a.fs").touch()
     found = with_absolute_files("pair_coeff * * a.fs Al", tmp_path)
