@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from nnpal import __version__
+from nnpal.data.cli import app as data_app
+from nnpal.evaluate_command import evaluate
 from nnpal.momt_command import app as momt_app
+from nnpal.schema_command import schema
 from nnpal.smd.cli import app as smd_app
+from nnpal.train_command import export, train
 
 app = typer.Typer(
     help="Active learning of neural network potentials inside LAMMPS.",
@@ -17,6 +21,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data_app, name="data")
+app.command()(train)
+app.command()(export)
+app.command()(evaluate)
+app.command()(schema)
 app.add_typer(momt_app, name="momt")
 app.add_typer(smd_app, name="smd")
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from nnpal.evaluate.settings import EvaluateSection
 
 
 def evaluate(
@@ -13,9 +18,9 @@ def evaluate(
     data: Annotated[
         list[Path] | None, typer.Argument(help="Labelled configurations, besides those of --config.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with a table [evaluate].")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; [evaluate], and [oracle] for crystals.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for summary.json, figures and LAMMPS runs.")] = None,
-    units: Annotated[str | None, typer.Option(help="Of data that do not state them, e.g. 'eV Å' or metal.")] = None,
+    units: Annotated[str | None, typer.Option(help="Of DATA that do not state them, e.g. 'eV Å' or metal.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
     uq_force: Annotated[bool | None, typer.Option(help="Compute uq_force.", show_default=False)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
@@ -26,22 +31,21 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from nnpal.config import read_toml, validated
+    from nnpal.config import validated
     from nnpal.data import Units, read_frames
     from nnpal.evaluate.report import tables
     from nnpal.evaluate.run import evaluate as run
-    from nnpal.evaluate.settings import EvaluateFile, EvaluateSection
+    from nnpal.evaluate.settings import EvaluateSection
     from nnpal.lmp_process import LmpError
 
-    given: dict[str, Any] = {"output": output, "units": units, "device": device, "uq_force": uq_force}
+    given: dict[str, Any] = {"output": output, "device": device, "uq_force": uq_force}
     chosen = {name: str(v) if isinstance(v, Path) else v for name, v in given.items() if v is not None}
     try:
-        section = read_toml(config, EvaluateFile).evaluate if config else EvaluateSection()
+        section, frames = _from_file(config) if config else (EvaluateSection(), [])
         section = validated(section.model_dump(mode="json") | chosen, EvaluateSection, source="command line")
-        base = config.parent if config else Path()
-        files = [base / path for path in section.data] + (data or [])
-        stated = Units.parse(section.units) if section.units else None
-        frames = [frame for path in files for frame in read_frames(path, units=stated)]
+        base = config.resolve().parent if config else Path()
+        stated = Units.parse(units) if units else None
+        frames += [frame for path in data or [] for frame in read_frames(path, units=stated)]
         screen = Console(stderr=True)
         with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
             bar = progress.add_task("configurations", total=len(frames))
@@ -56,3 +60,15 @@ def evaluate(
     for table in tables(summary):
         console.print(table, highlight=False, soft_wrap=isinstance(table, str), markup=False)
     console.print(f"Everything is in {section.output}.")
+
+
+def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:
+    """Return [evaluate], with its output seen from the file's folder and its oracle from [oracle], and its data."""
+    from nnpal.config.document import read_config
+    from nnpal.data.settings import read_files
+
+    document, base = read_config(config), config.resolve().parent
+    section = document.evaluate
+    files = section.data or (document.data.test if document.data and document.data.test else ())
+    update: dict[str, Any] = {"output": base / section.output}
+    return section.model_copy(update=update), read_files(files, base)

@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 from ensembles import one_element_ensemble
 from nnpal.calculator import NNPCalculator
 from nnpal.config import ConfigError, read_toml
+from nnpal.config.document import Config
 from nnpal.data import write_extxyz
 from nnpal.evaluate.run import with_absolute_files
-from nnpal.evaluate.settings import EvaluateFile
 from nnpal.evaluate_command import evaluate
 from nnpal.export import export_ensemble
 from nnpal.sampling import eam_potential, label
@@ -70,7 +70,6 @@ def test_tables_and_files(al_model: ExportedModel, data: Path, frames: list[Atom
 
 CONFIG = """
 [network]
-what = "other stages have is not read here"
 
 [evaluate]
 data = ["al.extxyz"]
@@ -139,7 +138,7 @@ def test_one_member_has_errors_and_no_calibration(data: Path, tmp_path: Path) ->
 def test_wrong_configurations(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
-        read_toml(tmp_path / "config.toml", EvaluateFile)
+        read_toml(tmp_path / "config.toml", Config)
 
 
 def test_errors_are_one_message(al_model: ExportedModel, data: Path, tmp_path: Path) -> None:
@@ -170,7 +169,7 @@ def test_examples_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """The configuration of docs/evaluate.md is one, and its relaxation runs."""
     page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text()
     (tmp_path / "config.toml").write_text(page.split("```toml\n")[1].split("```")[0])
-    assert len(read_toml(tmp_path / "config.toml", EvaluateFile).evaluate.structures) == 3
+    assert len(read_toml(tmp_path / "config.toml", Config).evaluate.structures) == 3
     (example,) = [block for block in page.split("```python\n")[1:] if "import Structure" in block]
     monkeypatch.chdir(tmp_path)
     exec(compile(example.split("```")[0], "docs/evaluate.md", "exec"), {})

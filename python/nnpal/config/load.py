@@ -71,8 +71,12 @@ def _sentence(source: str, detail: ErrorDetails, values: dict[str, Any], kind: t
         return f"{source}: {key}: unknown key{did_you_mean(str(detail['loc'][-1]), known)}"
     if detail["type"] == "missing":
         return f"{source}: {key}: missing, expected a value (nnpal schema says of which kind)"
-    message = detail["msg"].removeprefix("Value error, ")
-    return f"{source}: {key} = {detail['input']!r}: {message[0].lower()}{message[1:]}"
+    message = detail["msg"]
+    if detail["type"] == "value_error":
+        message = message.removeprefix("Value error, ")  # nnpal's own words
+    else:
+        message = message[0].lower() + message[1:]
+    return f"{source}: {key} = {detail['input']!r}: {message}"
 
 
 def _keys_at(kind: Any, location: tuple[int | str, ...], values: Any) -> list[str]:

@@ -70,6 +70,24 @@ def convert(
 
 
 @app.command()
+def split(
+    source: Annotated[Path, typer.Argument(help="Labelled configurations, nnpal's .h5.")],
+    kept: Annotated[Path, typer.Argument(help="Dataset to write, to train on.")],
+    held_out: Annotated[Path, typer.Argument(help="Dataset to write, that no training sees.")],
+    fraction: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+) -> None:
+    """Hold a random part of a dataset out, for `nnpal evaluate`; equal structures stay together."""
+    from nnpal.data.divide import divide
+
+    try:
+        n_kept, n_out = divide(source, kept, held_out, fraction=fraction, seed=seed)
+    except (OSError, ValueError) as error:
+        _fail("split", str(error))
+    typer.echo(f"{kept}: {n_kept} configurations; {held_out}: {n_out} held out")
+
+
+@app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Files of any format; duplicates are sought across all of them.")],
     energy_unit: EnergyUnit = None,

@@ -90,14 +90,13 @@ class DataSection(Section):
     """[data]: labelled configurations."""
 
     train: Files = Field(description="files to learn from: paths, or tables of path, units, symbols, tag, keys")
-    validation: Files | None = Field(None, description="files to validate on; a share of `train` when absent")
     test: Files | None = Field(None, description="files that only evaluation sees")
     limits: LimitsSettings = Field(LimitsSettings(), description="what counts as sound")
 
     def load(
         self, base_folder: str | os.PathLike[str] = ".", part: str = "train", symbols: Sequence[str] | None = None
     ) -> list[Atoms]:
-        """Read and check the labelled configurations of `train`, `validation` or `test`.
+        """Read and check the labelled configurations of `train` or `test`.
 
         Args:
             base_folder: paths are relative to it: the configuration file's.
@@ -108,13 +107,13 @@ class DataSection(Section):
             ValueError: a file that cannot be read, or a configuration that is not sound.
         """
         files = self._files(part)
-        frames = [frame for file in files for frame in _read(file, Path(base_folder))]
+        frames = read_files(files, base_folder)
         if frames:
             require_sound(frames, symbols, self.limits.limits(), source=f"data.{part}")
         return frames
 
     def _files(self, part: str) -> Sequence[str | FileSettings]:
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        parts = {"train": self.train, "test": self.test}
         if part not in parts:
             raise ValueError(f"part {part!r}: unknown{did_you_mean(part, list(parts))}")
         return parts[part] or ()
@@ -125,12 +124,20 @@ def load(section: DataSection, base_folder: str | os.PathLike[str] = ".") -> lis
     return section.load(base_folder)
 
 
-def _read(file: str | FileSettings, base_folder: Path) -> list[Atoms]:
+def read_files(
+    files: Sequence[str | FileSettings], base_folder: str | os.PathLike[str] = ".", *, labelled: bool | None = True
+) -> list[Atoms]:
+    """Return the configurations of files, one after the other; see :func:`nnpal.data.read_frames`."""
+    return [frame for file in files for frame in _read(file, Path(base_folder), labelled)]
+
+
+def _read(file: str | FileSettings, base_folder: Path, labelled: bool | None) -> list[Atoms]:
     given = FileSettings(path=file) if isinstance(file, str) else file
     return read_frames(
         base_folder / given.path,
         units=Units.parse(given.units) if given.units else None,
         symbols=given.symbols,
+        labelled=labelled,
         tag=given.tag,
         keys=given.keys.keys(),
         format=given.format,

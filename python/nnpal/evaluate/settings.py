@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from nnpal.config import Section
+from nnpal.data.settings import FileSettings
 from nnpal.evaluate.relax import Structure
 
 
@@ -34,25 +35,20 @@ class StructureSettings(Section):
 class EvaluateSection(Section):
     """[evaluate]: what a model is held against."""
 
-    data: tuple[Path, ...] = Field((), description="labelled configurations, files of any kind that nnpal reads")
-    units: str | None = Field(
-        None, description="of data that do not state them: a LAMMPS unit style, or ENERGY LENGTH [STRESS], e.g. 'eV Å'"
+    data: tuple[str | FileSettings, ...] = Field(
+        (), description="labelled configurations: paths, or tables as in [data]; data.test when absent"
     )
     structures: tuple[StructureSettings, ...] = Field((), description="crystals to relax under model and oracle")
     oracle: tuple[str, ...] = Field(
         (),
         description="LAMMPS commands of the oracle for the crystals, metal units, one atom type; {element} stands for "
-        "the crystal's, and files are sought from the configuration file's folder; absent: the model alone",
+        "the crystal's, and files are sought from the configuration file's folder; absent: [oracle] where that is "
+        "LAMMPS's, else the model alone",
     )
-    output: Path = Field(Path("evaluate"), description="folder for summary.json, figures, CSV files and LAMMPS runs")
+    output: Path = Field(
+        Path("evaluate"),
+        description="folder for summary.json, figures, CSV files and LAMMPS runs, from the configuration file's own",
+    )
     uq_force: bool = Field(True, description="compute uq_force, a backward pass for each member")
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:N")
     seed: int = Field(0, ge=0, description="of the bootstrap that gives standard errors")
-
-
-class EvaluateFile(BaseModel):
-    """A configuration file, of which [evaluate] alone is read."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    evaluate: EvaluateSection = Field(default_factory=EvaluateSection)

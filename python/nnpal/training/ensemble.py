@@ -12,11 +12,12 @@ from ase import Atoms
 from torchani.arch import ANI
 from torchani.nn import ANINetworks
 
-from nnpal.data import content_hash
+from nnpal.data import content_hash, write_dataset
 from nnpal.networks import NetworkDescription, NetworkSettings, build_model
 from nnpal.training.data import GIGABYTE, build_training_data
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import (
+    DATASET,
     PLAN,
     Plan,
     TrainingFolderError,
@@ -179,6 +180,7 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
         )
         save_data(cache, data)
     if not (folder / PLAN).exists():
+        write_dataset(folder / DATASET, frames, provenance={"for": "nnpal train"})
         hashes = load_data(cache, plan.network).hashes
         write_splits(folder, hashes, draw_splits(plan, hashes))
         write_plan(folder, plan)

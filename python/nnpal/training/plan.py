@@ -5,7 +5,9 @@ A folder holds
 ```
 plan.json              settings, seeds, hash of the data; what a resumed training must agree with
 splits.json            which configurations each member learns from
+data.h5                the configurations
 cache/                 features that the members share; deleted when all are finished
+result.json            best member, scores, self-energies; there when all are finished
 member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt where a member failed
 ```
 """
@@ -29,7 +31,7 @@ from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSett
 from nnpal.training.split import Split, inherited_split, random_split
 
 FORMAT = 1
-PLAN, SPLITS = "plan.json", "splits.json"
+PLAN, SPLITS, DATASET = "plan.json", "splits.json", "data.h5"
 FREE = {
     *(("ensemble", key) for key in ("workers", "devices", "folder", "previous")),
     ("previous", "folder"),

@@ -10,8 +10,8 @@ from scipy.sparse import bmat, csr_array, eye_array
 def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """Return the self-energies ε that minimise Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
-    Solved exactly as a linear programme: minimise Σ_d t_d with -t_d <= E_d - Σ_s n_ds ε_s <= t_d. Elements that stand in
-    one ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
+    Solved exactly as a linear programme: minimise Σ_d t_d with -t_d <= E_d - Σ_s n_ds ε_s <= t_d. Elements that stand
+    in one ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
 
     Arguments:
         composition: n_ds, atoms of element s in configuration d, [n_data, n_elements].

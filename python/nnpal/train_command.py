@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nnpal.gate import GateReport
     from nnpal.training import TrainedEnsemble
 
 
@@ -20,7 +21,7 @@ def train(
     """Train an ensemble, or go on with one that was broken off: the same command does both."""
     from rich.console import Console
 
-    from nnpal.config.document import read_config
+    from nnpal.config.document import needed, read_config
     from nnpal.data.settings import load
     from nnpal.training import train_ensemble
     from nnpal.training.curves import save_curves
@@ -28,12 +29,12 @@ def train(
 
     console = Console()
     try:
-        document = read_config(config, require=("data",))
+        document = read_config(config)
         base = config.resolve().parent
         ensemble = document.ensemble.located(base)
         folder = output or Path(ensemble.folder)
-        frames = load(document.data, base)
-        console.print(f"{len(frames)} configurations; training in {folder}")
+        frames = load(needed(document.data, "data", config), base)
+        console.print(f"{len(frames)} configurations; training in {folder}", soft_wrap=True)
         with TrainingProgress(console, ensemble.members, document.training.max_epochs) as progress:
             trained = train_ensemble(
                 frames,
@@ -53,7 +54,7 @@ def train(
         typer.echo("nnpal train: stopped; the same command goes on from the last checkpoints", err=True)
         raise typer.Exit(130) from error
     _print(trained, console)
-    console.print(f"Learning curves in {files[1]}; next: nnpal export {folder}")
+    console.print(f"Learning curves in {files[1]}; next: nnpal export {folder}", soft_wrap=True)
     if trained.result.failed:
         raise typer.Exit(1)
 
@@ -82,8 +83,20 @@ def export(
         raise typer.Exit(1) from error
     console = Console()
     if report is not None:
-        console.print(report)
-    console.print(f"Wrote {target}")
+        _print_gate(report, console)
+    console.print(f"Wrote {target}", soft_wrap=True)
+
+
+def _print_gate(report: GateReport, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("checked")
+    for name in ("differ by", "allowed", "unit"):
+        table.add_column(name, justify="right")
+    for check in report.worst():
+        table.add_row(check.name, f"{check.difference:.2g}", f"{check.tolerance:.2g}", check.unit)
+    console.print(table)
 
 
 def _print(trained: TrainedEnsemble, console: Console) -> None:
@@ -105,6 +118,6 @@ def _print(trained: TrainedEnsemble, console: Console) -> None:
             f"{1e3 * best.validation_force_mae:.1f}",
         )
     console.print(table)
-    console.print("Values of each member's own validation part at its best epoch; * the best member.")
+    console.print("Values of each member's own validation part at its best epoch; * the best member.", soft_wrap=True)
     for number, reason in trained.result.failed.items():
-        console.print(f"member {number} failed: {reason}", style="red", markup=False)
+        console.print(f"member {number} failed: {reason}", style="red", markup=False, soft_wrap=True)

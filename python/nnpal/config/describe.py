@@ -1,0 +1,76 @@
+"""The keys of configuration models as text."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+def describe(model: type[BaseModel], names: Sequence[str], prefix: str = "") -> Iterator[str]:
+    """Yield a line for each table and key of ``model``'s fields ``names``: TOML with comments."""
+    for name in names:
+        field = model.model_fields[name]
+        for table in tables_of(field.annotation):
+            yield f"[{prefix}{name}]  # {_summary(table)}"
+            nested = [key for key, own in table.model_fields.items() if tables_of(own.annotation)]
+            for key in table.model_fields:
+                yield f"{key} = {_default(table.model_fields[key])}  # {_words(table.model_fields[key])}"
+            yield ""
+            for key in nested:
+                yield from describe(table, [key], f"{prefix}{name}.")
+
+
+def tables_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that a value of this kind may be, also within lists and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in tables_of(part)]
+
+
+def kind(annotation: Any) -> str:
+    """Return what a value may be, in words."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return kind(parts[0])
+    if origin is Literal:
+        return " or ".join(json.dumps(part) for part in parts)
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(kind(part) for part in parts if part is not type(None)))
+    if origin in (tuple, list):
+        return f"list of {kind(parts[0])}"
+    if origin is dict:
+        return f"table of {kind(parts[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
+    names = {str: "text", int: "integer", float: "number", bool: "true or false", Any: "any value"}
+    return names.get(annotation, "text")
+
+
+def _words(field: FieldInfo) -> str:
+    bounds = [f"{sign} {getattr(m, name)}" for m in field.metadata for name, sign in _SIGNS.items() if hasattr(m, name)]
+    limits = f" ({', '.join(bounds)})" if bounds else ""
+    return f"{kind(field.annotation)}{limits}: {field.description or ''}".rstrip(": ")
+
+
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(required)"
+    value = field.default
+    if value is None:
+        return "(absent)"
+    if isinstance(value, BaseModel):
+        return "(its defaults)"
+    return json.dumps(list(value) if isinstance(value, tuple) else value if not hasattr(value, "parts") else str(value))
+
+
+def _summary(table: type[BaseModel]) -> str:
+    first = (table.__doc__ or "").strip().splitlines()[0]
+    return first.partition("]: ")[2] or first

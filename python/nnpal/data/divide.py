@@ -1,0 +1,62 @@
+"""Put a part of a dataset aside that no training sees."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from nnpal import __version__
+from nnpal.data.dataset_file import write_dataset
+from nnpal.data.hashes import structure_hash
+from nnpal.data.read import read_frames
+
+
+def divide(
+    source: str | os.PathLike[str],
+    kept: str | os.PathLike[str],
+    held_out: str | os.PathLike[str],
+    *,
+    fraction: float,
+    seed: int,
+) -> tuple[int, int]:
+    """Write two datasets of a file's configurations, drawn at random; equal structures stay together.
+
+    Args:
+        source: file of labelled configurations that states its units.
+        kept, held_out: datasets to write, .h5.
+        fraction: share of the different structures that is held out, rounded.
+        seed: of the draw.
+
+    Returns:
+        Numbers of configurations kept and held out.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that cannot be read, a fraction that leaves one part empty, or files that are the same.
+    """
+    paths = [Path(path).resolve() for path in (source, kept, held_out)]
+    if len(set(paths)) < 3:
+        raise ValueError(f"{source}, {kept} and {held_out}: expected three different files")
+    frames = read_frames(source)
+    hashes = [structure_hash(frame) for frame in frames]
+    different = list(dict.fromkeys(hashes))
+    n_out = round(fraction * len(different))
+    if not 0 < n_out < len(different):
+        raise ValueError(f"fraction {fraction} of {len(different)} different structures leaves one part empty")
+    order = np.random.default_rng(seed).permutation(len(different))
+    out = {different[i] for i in order[:n_out]}
+    origin = {
+        "made_by": f"nnpal {__version__} data split",
+        "source": str(source),
+        "seed": seed,
+        "fraction": fraction,
+    }
+    parts = [
+        (kept, "kept", [frame for frame, own in zip(frames, hashes, strict=True) if own not in out]),
+        (held_out, "held out", [frame for frame, own in zip(frames, hashes, strict=True) if own in out]),
+    ]
+    for path, name, part in parts:
+        write_dataset(path, part, provenance={**origin, "part": name})
+    return len(parts[0][2]), len(parts[1][2])

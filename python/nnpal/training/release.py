@@ -1,0 +1,124 @@
+"""From a trained ensemble to a model file that passed the gate."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from nnpal.data import read_frames
+from nnpal.export import export_ensemble
+from nnpal.gate import GateError, GateReport, check_export
+from nnpal.training.data import build_training_data
+from nnpal.training.ensemble import TrainedEnsemble, TrainedMember
+from nnpal.training.plan import DATASET
+from nnpal.training.prediction import one_member, predict
+
+N_GATE = 3
+"""Configurations that the gate compares."""
+
+
+def release(
+    ensemble: TrainedEnsemble,
+    path: Path,
+    *,
+    members: str = "all",
+    dtype: str = "float32",
+    gate: bool = True,
+) -> GateReport | None:
+    """Write a model file, and keep it only if it passes :func:`nnpal.gate.check_export` on some of the training data.
+
+    Arguments:
+        ensemble: as trained.
+        path: of the file.
+        members: ``all``, ``best``, or numbers such as ``0,2,3``.
+        dtype: of the file, float32 or float64.
+        gate: whether to compare LAMMPS, Python, finite differences and the networks as they were trained.
+
+    Returns:
+        What the gate compared.
+
+    Raises:
+        ValueError: members or dtype that are not there.
+        nnpal.gate.GateError: the file does not pass; it is not left behind.
+    """
+    chosen = choose(ensemble, members)
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype is {dtype!r}, expected float32 or float64")
+    plan, result = ensemble.plan, ensemble.result
+    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        export_ensemble(
+            ensemble.model(chosen),
+            aside,
+            dtype=getattr(torch, dtype),
+            dataset_hash=plan.content_hash,
+            provenance={
+                **plan.to_json(),
+                "members": [m.number for m in chosen],
+                "best_member": result.best_member,
+                "scores": {str(k): v for k, v in result.scores.items()},
+                "validation_structures": [len(m.split.validation) for m in chosen],
+                "best_epochs": [m.best_epoch for m in chosen],
+                "versions": {p: version(p) for p in ("nnpal", "torch", "torchani")},
+            },
+        )
+        report = None
+        if gate:
+            frames = _spread(read_frames(ensemble.folder / DATASET))
+            as_trained = member_energies(ensemble, chosen, frames, getattr(torch, dtype))
+            report = check_export(aside, frames, member_energies=as_trained)
+        os.replace(aside, path)
+    except GateError as error:
+        raise GateError(str(error).replace(str(aside), str(path)), error.report) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return report
+
+
+def choose(ensemble: TrainedEnsemble, members: str) -> list[TrainedMember]:
+    """Return the members that ``all``, ``best`` or a list of numbers names."""
+    if members == "all":
+        return ensemble.members
+    if members == "best":
+        return [ensemble.best]
+    known = {str(member.number): member for member in ensemble.members}
+    names = [name.strip() for name in members.split(",")]
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(
+            f"members = {members!r}: no trained member {unknown[0]!r}; expected all, best or {', '.join(known)}"
+        )
+    return [known[name] for name in names]
+
+
+def member_energies(
+    ensemble: TrainedEnsemble, members: Sequence[TrainedMember], frames: Sequence[Atoms], dtype: torch.dtype
+) -> np.ndarray:
+    """Return energies as training computes them, in ``dtype``, self-energies included, eV, [n_members, n_frames]."""
+    plan = ensemble.plan
+    data = build_training_data(frames, plan.network, dtype=dtype, features="recomputed")
+    symbols = plan.network.symbols
+    counts = np.array([[frame.symbols.formula.count().get(s, 0) for s in symbols] for frame in frames], dtype=float)
+    alone = counts @ np.array(ensemble.result.self_energies)
+    everything = np.arange(len(frames))
+    energies = [
+        predict(one_member(copy.deepcopy(member.network).to(dtype)), data.features.batch(everything))
+        .energies.detach()
+        .double()
+        .numpy()
+        for member in members
+    ]
+    return np.stack(energies) + alone
+
+
+def _spread(frames: Sequence[Atoms]) -> list[Atoms]:
+    """Return a few configurations from all over the data, the one with the largest force among them."""
+    forces = [float(np.abs(frame.get_forces()).max(initial=0.0)) for frame in frames]
+    indices = {*np.linspace(0, len(frames) - 1, N_GATE - 1).astype(int).tolist(), int(np.argmax(forces))}
+    return [frames[i] for i in sorted(indices)]
