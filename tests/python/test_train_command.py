@@ -84,6 +84,20 @@ def test_curves_hold_what_was_trained(folder):
         assert (folder / "here" / f"learning_curves.{suffix}").stat().st_size > 10_000
 
 
+def test_parity_holds_the_best_members_errors(folder):
+    best = load_ensemble(folder / "here").best
+    with (folder / "here" / "parity_energy.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["part"] == "validation"]
+    assert [int(row["configuration"]) for row in rows] == best.split.validation.tolist()
+    errors = [abs(float(row["model_eV_atom"]) - float(row["reference_eV_atom"])) for row in rows]
+    assert sum(errors) / len(errors) == pytest.approx(best.history[best.best_epoch].validation_energy_mae, rel=1e-4)
+    with (folder / "here" / "parity_force.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["part"] == "validation"]
+    errors = [abs(float(row[f"model_f{x}_eV_A"]) - float(row[f"reference_f{x}_eV_A"])) for row in rows for x in "xyz"]
+    assert sum(errors) / len(errors) == pytest.approx(best.history[best.best_epoch].validation_force_mae, rel=1e-4)
+    assert (folder / "here" / "parity_force.png").stat().st_size > 5_000
+
+
 def test_the_same_command_on_a_finished_training_changes_nothing(folder):
     before = (folder / "here" / "result.json").read_bytes()
     run("train", folder / "config.toml")

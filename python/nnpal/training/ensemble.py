@@ -16,6 +16,7 @@ from nnpal.data import content_hash, write_dataset
 from nnpal.networks import NetworkDescription, NetworkSettings, build_model
 from nnpal.training.data import GIGABYTE, build_training_data
 from nnpal.training.member import EpochRecord
+from nnpal.training.parity import save_parity
 from nnpal.training.plan import (
     DATASET,
     PLAN,
@@ -215,7 +216,8 @@ def _conclude(folder: Path, plan: Plan) -> None:
     if not trained:
         reasons = "; ".join(f"member {number}: {reason}" for number, reason in failed.items())
         raise TrainingFolderError(f"no member of {folder} came through: {reasons}")
-    self_energies = load_data(folder / CACHE, plan.network).self_energies.tolist()
+    data = load_data(folder / CACHE, plan.network)
+    self_energies = data.self_energies.tolist()
     scores = rank_members(
         plan,
         {m.number: build_model(plan.network, [m.network], self_energies) for m in trained},
@@ -223,5 +225,7 @@ def _conclude(folder: Path, plan: Plan) -> None:
         folder,
     )
     best = min(scores, key=scores.__getitem__)
+    shown = next(member for member in trained if member.number == best)
+    save_parity(folder, shown.network, data, shown.split, plan.training.batch_size)
     write_result(folder, Result(best, scores, failed, self_energies))
     shutil.rmtree(folder / CACHE)

@@ -7,6 +7,7 @@ plan.json              settings, seeds, hash of the data; what a resumed trainin
 splits.json            which configurations each member learns from
 data.h5                the configurations
 cache/                 features that the members share; deleted when all are finished
+parity_*               the best member's values over the reference's
 result.json            best member, scores, self-energies; there when all are finished
 member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt where a member failed
 ```

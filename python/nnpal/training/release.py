@@ -107,13 +107,11 @@ def member_energies(
     counts = np.array([[frame.symbols.formula.count().get(s, 0) for s in symbols] for frame in frames], dtype=float)
     alone = counts @ np.array(ensemble.result.self_energies)
     everything = np.arange(len(frames))
-    energies = [
-        predict(one_member(copy.deepcopy(member.network).to(dtype)), data.features.batch(everything))
-        .energies.detach()
-        .double()
-        .numpy()
-        for member in members
-    ]
+    energies = []
+    for member in members:
+        network = copy.deepcopy(member.network).to(dtype)
+        found = predict(one_member(network), data.features.batch(everything))
+        energies.append(found.energies.detach().double().numpy())
     return np.stack(energies) + alone
 
 
