@@ -1,0 +1,106 @@
+"""A batch from files to files: what ``nnpal label`` does."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from nnpal.data import Limits, check_frames, write_dataset
+from nnpal.files import aside
+from nnpal.label.labelling import Failure, LabelReport, Progress, label_frames
+from nnpal.label.oracle import Oracle
+from nnpal.label.settings import LabelSection
+from nnpal.label.store import LabelStore
+
+COLUMNS = ("index", "source", "tag", "tries", "reason")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch left.
+
+    Attributes:
+        report: see :class:`nnpal.label.labelling.LabelReport`; without the labels that were put aside.
+        put_aside: configurations that have labels, but outside the limits.
+        output: data set, or None where nothing was labelled.
+        content_hash: of the data set.
+        failures: CSV file of what failed or was put aside, or None.
+    """
+
+    report: LabelReport
+    put_aside: list[Failure]
+    output: Path | None
+    content_hash: str
+    failures: Path | None
+
+
+def run_batch(
+    frames: Sequence[Atoms],
+    oracle: Oracle,
+    section: LabelSection,
+    base_folder: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Batch:
+    """Label configurations; write the data set, and a CSV file of those without a label where there are any.
+
+    Raises:
+        ValueError: the oracle or the store cannot be used, or the output's name is none of a data set.
+    """
+    output, failures = base_folder / section.output, base_folder / section.failures_file()
+    if output.suffix != ".h5":
+        raise ValueError(f"label.output: {section.output}, expected a name ending in .h5")
+    for path in (output, failures):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with LabelStore(base_folder / section.store) as store:
+        report = label_frames(
+            frames,
+            oracle,
+            store,
+            n_workers=section.workers,
+            timeout=section.timeout,
+            threads=section.threads,
+            retry_failed=section.retry_failed,
+            on_progress=on_progress,
+        )
+    kept, put_aside = _within(report, len(frames), section.limits.limits())
+    missing = sorted([*report.failed, *put_aside], key=lambda failure: failure.index)
+    if missing:
+        _write_failures(failures, missing, frames)
+    else:
+        failures.unlink(missing_ok=True)  # of an earlier run
+    content = write_dataset(output, kept, provenance=_provenance(oracle, report)) if kept else ""
+    return Batch(report, put_aside, output if kept else None, content, failures if missing else None)
+
+
+def _within(report: LabelReport, n_frames: int, limits: Limits) -> tuple[list[Atoms], list[Failure]]:
+    """Part labels into those within limits and the others."""
+    failed = {failure.index for failure in report.failed}
+    indices = [index for index in range(n_frames) if index not in failed]
+    faults: dict[int, list[str]] = {}
+    for finding in check_frames(report.labelled, limits=limits):
+        if finding.severity == "error":
+            faults.setdefault(finding.index, []).append(
+                f"{finding.kind}: {finding.value}, expected {finding.expected} (label.limits)"
+            )
+    kept = [frame for k, frame in enumerate(report.labelled) if k not in faults]
+    return kept, [Failure(indices[k], "; ".join(reasons), 1) for k, reasons in faults.items()]
+
+
+def _write_failures(path: Path, failures: Sequence[Failure], frames: Sequence[Atoms]) -> None:
+    with aside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for failure in failures:
+            info = frames[failure.index].info
+            writer.writerow([failure.index, info.get("source", ""), info.get("tag", ""), failure.tries, failure.reason])
+
+
+def _provenance(oracle: Oracle, report: LabelReport) -> dict[str, Any]:
+    """Return the oracle's identity on every rung that gave a label."""
+    rungs = {str(rung): {"labels": n, **oracle.identity(rung)} for rung, n in sorted(report.rungs.items())}
+    return {"made by": "nnpal label", "oracle, by rung": rungs}

@@ -1,0 +1,241 @@
+"""Label configurations: from the store where they are known, by worker processes where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from nnpal.label.oracle import Oracle
+from nnpal.label.store import Entry, LabelStore, StoreError, structure_key
+from nnpal.label.workers import Pool, Task
+from nnpal.oracle.evaluation import Result
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A configuration without a label.
+
+    Attributes:
+        index: in the input.
+        reason: of every rung that was tried.
+        tries: calculations so far, those of earlier runs too.
+    """
+
+    index: int
+    reason: str
+    tries: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counts of configurations: in all, labelled or failed so far, and of these from the store, and failed."""
+
+    total: int
+    done: int
+    from_store: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What came of a batch.
+
+    Attributes:
+        labelled: copies with energy (eV), forces (eV/Å) and maybe stress (eV/Å³), in the order of the input.
+        failed: the others.
+        from_store: how many of both were known before.
+        calculations: made in this run, failed ones too.
+        rungs: how many of ``labelled`` each rung of the ladder gave.
+    """
+
+    labelled: list[Atoms]
+    failed: list[Failure]
+    from_store: int
+    calculations: int
+    rungs: dict[int, int]
+
+
+@dataclass
+class _Case:
+    """One structure, however often it occurs."""
+
+    key: str
+    atoms: Atoms
+    n_copies: int = 1
+    rung: int | None = None  # to compute next; None: nothing is left to do
+    entries: dict[int, Entry] = field(default_factory=dict)  # what is known of rungs
+
+    def label(self) -> tuple[int, Result] | None:
+        """Return rung and result, where there is one."""
+        return next(((rung, entry.result) for rung, entry in self.entries.items() if entry.result is not None), None)
+
+    def reason(self) -> str:
+        """Return what every rung said."""
+        if len(self.entries) == 1:
+            return next(iter(self.entries.values())).reason
+        return "; ".join(f"rung {rung}: {entry.reason}" for rung, entry in sorted(self.entries.items()))
+
+
+def label_frames(
+    frames: Sequence[Atoms],
+    oracle: Oracle,
+    store: LabelStore,
+    *,
+    n_workers: int = 1,
+    timeout: float | None = None,
+    retry_failed: bool = False,
+    threads: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> LabelReport:
+    """Label configurations. Each result goes to the store as it arrives.
+
+    A rung that fails, by an exception, by numbers that are not finite, by the death of its worker or by the timeout,
+    is followed by the next; a configuration whose last rung fails is put aside. Nothing that is in the store is
+    computed again, failures neither.
+
+    Args:
+        n_workers: processes.
+        timeout: seconds for one calculation; None: no limit.
+        retry_failed: compute again what has failed before.
+        threads: of each worker's numerical libraries.
+        on_progress: called as configurations are done.
+
+    Raises:
+        OracleError: the oracle cannot work as described; nothing is stored of it.
+        ValueError: arguments out of range.
+    """
+    if n_workers < 1 or threads < 1 or (timeout is not None and not timeout > 0):
+        raise ValueError(f"n_workers {n_workers}, threads {threads}, timeout {timeout}: expected more than 0")
+    batch = _Batch(frames, oracle, store, retry_failed, on_progress)
+    with Pool(oracle, n_workers, timeout=timeout, threads=threads) as pool:
+        batch.run(pool)
+    return batch.report()
+
+
+class _Batch:
+    """The structures of a batch, and how far each is."""
+
+    def __init__(
+        self,
+        frames: Sequence[Atoms],
+        oracle: Oracle,
+        store: LabelStore,
+        retry_failed: bool,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._frames = frames
+        self._store = store
+        self._identities = [oracle.identity(rung) for rung in range(oracle.n_rungs)]
+        self._retry = retry_failed
+        self._on_progress = on_progress
+        self._calculations = 0
+        self._keys = [structure_key(frame) for frame in frames]
+        self._cases: dict[str, _Case] = {}
+        for key, frame in zip(self._keys, frames, strict=True):
+            if key in self._cases:
+                self._cases[key].n_copies += 1
+            else:
+                self._cases[key] = self._recalled(_Case(key, frame))
+        finished = [case for case in self._cases.values() if case.rung is None]
+        self._from_store = self._done = sum(case.n_copies for case in finished)
+        self._failed = sum(case.n_copies for case in finished if case.label() is None)
+
+    def run(self, pool: Pool) -> None:
+        """Compute what is not known, and keep it."""
+        self._tell()
+        cases = [case for case in self._cases.values() if case.rung is not None]
+        for number, case in enumerate(cases):
+            pool.submit(_task(number, case))
+        for task, (result, reason, seconds) in pool.answers():
+            case, identity = cases[task.number], self._identities[task.rung]
+            self._calculations += 1
+            if result is not None:
+                self._store.put_label(case.key, identity, result, rung=task.rung, seconds=seconds)
+            else:
+                self._store.put_failure(case.key, identity, len(case.atoms), reason, rung=task.rung, seconds=seconds)
+            entry = self._store.get(case.key, identity)
+            if entry is None:
+                raise StoreError(f"{self._store.path}: what was just written is gone")
+            case.entries[task.rung] = entry
+            case.rung = None
+            if entry.result is None:
+                self._climb(case, task.rung + 1, retry=self._retry)
+            if case.rung is not None:
+                pool.submit(_task(task.number, case), first=True)
+            else:
+                self._done += case.n_copies
+                self._failed += 0 if case.label() else case.n_copies
+                self._tell()
+
+    def report(self) -> LabelReport:
+        """Return labels and failures in the order of the input."""
+        labelled, failed = [], []
+        rungs: dict[int, int] = {}
+        for index, (key, frame) in enumerate(zip(self._keys, self._frames, strict=True)):
+            case = self._cases[key]
+            label = case.label()
+            if label is None:
+                tries = sum(entry.tries for entry in case.entries.values())
+                failed.append(Failure(index, case.reason(), tries))
+                continue
+            rung, result = label
+            labelled.append(self._labelled(frame, rung, result))
+            rungs[rung] = rungs.get(rung, 0) + 1
+        return LabelReport(labelled, failed, self._from_store, self._calculations, rungs)
+
+    def _recalled(self, case: _Case) -> _Case:
+        self._climb(case, 0, retry=False)
+        if self._retry and case.entries and case.label() is None:
+            self._climb(case, 0, retry=True)
+        return case
+
+    def _climb(self, case: _Case, start: int, *, retry: bool) -> None:
+        """Go up from rung ``start`` to the first with a label, or the first that is to be computed."""
+        case.rung = None
+        for rung in range(start, len(self._identities)):
+            entry = self._store.get(case.key, self._identities[rung])
+            if entry is not None:
+                case.entries[rung] = entry
+                if entry.result is not None:
+                    return
+            if entry is None or retry:
+                case.rung = rung
+                return
+
+    def _labelled(self, frame: Atoms, rung: int, result: Result) -> Atoms:
+        """Return a copy with its label; the source says where a higher rung gave it."""
+        copy = frame.copy()
+        copy.set_constraint()
+        results = {"energy": result.energy, "forces": result.forces.copy()}
+        if result.stress is not None:
+            results["stress"] = result.stress.copy()
+        copy.calc = SinglePointCalculator(copy, **results)
+        if rung > 0:
+            changes = _changes(self._identities[0], self._identities[rung])
+            copy.info["source"] = f"{copy.info.get('source', 'unknown source')}; label from rung {rung}{changes}"
+        return copy
+
+    def _tell(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(Progress(len(self._frames), self._done, self._from_store, self._failed))
+
+
+def _task(number: int, case: _Case) -> Task:
+    """Return the calculation that is due, of what the key knows and nothing else."""
+    atoms = case.atoms
+    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    bare.set_initial_charges(atoms.get_initial_charges())
+    bare.set_initial_magnetic_moments(atoms.get_initial_magnetic_moments())
+    if case.rung is None:
+        raise ValueError(f"structure {case.key}: there is nothing left to compute")
+    return Task(number, bare, case.rung)
+
+
+def _changes(base: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
+    before, after = base.get("options", {}), rung.get("options", {})
+    changed = [f"{name}={value}" for name, value in after.items() if before.get(name) != value]
+    return f" ({', '.join(changed)})" if changed else ""

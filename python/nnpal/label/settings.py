@@ -1,0 +1,184 @@
+"""The tables [oracle], [label] and [augmentation] of the configuration file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from ase import Atoms
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from nnpal.config import Section
+from nnpal.data.read import read_frames
+from nnpal.data.settings import Files, FileSettings, LimitsSettings
+from nnpal.data.units import Units
+from nnpal.label.augment import augment
+from nnpal.label.calculator_oracle import TBLITE, CalculatorOracle
+from nnpal.label.lammps_oracle import LammpsOracle
+from nnpal.label.oracle import Oracle
+from nnpal.label.python_oracle import PythonOracle
+
+Options = dict[str, Any]
+IMPORT_PATH = r"^[\w.]+:\w+$"
+FILES = "files or folders whose contents decide the numbers, relative to the configuration file's folder"
+VERSION = "of a program outside Python, in your words; another version computes anew"
+
+
+class LammpsSection(Section):
+    """[oracle] with kind = "lammps": any pair style."""
+
+    kind: Literal["lammps"] = Field("lammps", description="a pair style of LAMMPS")
+    elements: tuple[str, ...] = Field(min_length=1, description="chemical symbol of each atom type")
+    commands: tuple[str, ...] = Field(
+        min_length=1,
+        description="pair_style, pair_coeff and what else is needed; {symbols} stands for all elements, {Ni} for the "
+        "number of Ni's atom type; files are sought in the configuration file's folder and among LAMMPS's own",
+    )
+    units: Literal["metal", "real"] = Field("metal", description="units of the commands")
+    charges: dict[str, float] | None = Field(None, description="charge of each element, e; absent: no charges")
+    stress: bool = Field(True, description="false where the pair style has no virial")
+
+    def oracle(self, folder: Path) -> Oracle:
+        return LammpsOracle(
+            self.commands, self.elements, units=self.units, charges=self.charges, stress=self.stress, folder=folder
+        )
+
+
+class AseSection(Section):
+    """[oracle] with kind = "ase": any ASE calculator."""
+
+    kind: Literal["ase"] = Field(description="an ASE calculator")
+    calculator: str = Field(TBLITE, pattern=IMPORT_PATH, description="MODULE:CLASS")
+    options: Options = Field(
+        {}, description="keyword arguments; {folder} in texts stands for the configuration file's folder"
+    )
+    ladder: tuple[Options, ...] | None = Field(
+        None,
+        description="overrides of options that are tried in turn where a calculation fails; absent: for tblite more "
+        "iterations, then smaller steps; [] for none",
+    )
+    files: tuple[str, ...] = Field((), description=FILES)
+    version: str | None = Field(None, description=VERSION)
+    reuse: bool = Field(False, description="keep the calculator between configurations, where making it takes long")
+
+    def oracle(self, folder: Path) -> Oracle:
+        return CalculatorOracle(
+            self.calculator,
+            self.options,
+            ladder=self.ladder,
+            files=self.files,
+            version=self.version,
+            reuse=self.reuse,
+            folder=folder,
+        )
+
+
+class PythonSection(Section):
+    """[oracle] with kind = "python": a class of your own."""
+
+    kind: Literal["python"] = Field(description="a class of your own, with a method compute(atoms)")
+    import_path: str = Field(
+        pattern=IMPORT_PATH, description="MODULE:CLASS; the module may lie beside the configuration file"
+    )
+    options: Options = Field(
+        {}, description="keyword arguments; {folder} in texts stands for the configuration file's folder"
+    )
+    ladder: tuple[Options, ...] = Field((), description="overrides of options, tried in turn where a calculation fails")
+    files: tuple[str, ...] = Field((), description=FILES)
+    version: str | None = Field(None, description=VERSION)
+
+    def oracle(self, folder: Path) -> Oracle:
+        return PythonOracle(
+            self.import_path,
+            self.options,
+            ladder=self.ladder,
+            files=self.files,
+            version=self.version,
+            folder=folder,
+        )
+
+
+OracleSection = Annotated[LammpsSection | AseSection | PythonSection, Field(discriminator="kind")]
+
+
+class LabelSection(Section):
+    """[label]: what is labelled, and where labels are kept."""
+
+    input: Files = Field(description="files of structures: paths, or tables of path, units, symbols, tag, keys")
+    output: Path = Field(Path("labelled.h5"), description="data set to write")
+    store: Path = Field(Path("labels.sqlite"), description="label store; nothing in it is computed again")
+    failures: Path | None = Field(
+        None, description="CSV file of configurations without a label; by default OUTPUT.failures.csv"
+    )
+    workers: PositiveInt = Field(1, description="processes that compute")
+    threads: PositiveInt = Field(1, description="of each worker (OMP_NUM_THREADS)")
+    timeout: PositiveFloat | None = Field(None, description="seconds for one calculation; absent: no limit")
+    retry_failed: bool = Field(False, description="compute again what has failed before")
+    limits: LimitsSettings = Field(
+        LimitsSettings(), description="labels outside are put aside, as training would refuse them"
+    )
+
+    def read(self, base_folder: str | os.PathLike[str] = ".") -> list[Atoms]:
+        """Return the structures of all input files, bare.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: a file that cannot be read.
+        """
+        files = [FileSettings(path=file) if isinstance(file, str) else file for file in self.input]
+        return [frame for file in files for frame in _read(file, Path(base_folder))]
+
+    def failures_file(self) -> Path:
+        """Return where failures are listed."""
+        return self.failures or self.output.with_suffix(".failures.csv")
+
+
+class AugmentationSection(Section):
+    """[augmentation]: noisy copies of the structures, labelled like them."""
+
+    sigma: PositiveFloat = Field(0.05, description="standard deviation of the noise on each coordinate, Å")
+    copies: PositiveInt = Field(1, description="of each structure, besides the structure itself")
+    seed: int = Field(0, ge=0, description="the noise follows from it")
+    min_distance: PositiveFloat | None = Field(
+        None, description="copies with two atoms closer than this, Å, are drawn again"
+    )
+
+    def apply(self, frames: list[Atoms]) -> list[Atoms]:
+        """Return the structures, and after them their copies."""
+        rng = np.random.default_rng(self.seed)
+        return frames + augment(frames, self.sigma, self.copies, rng, min_distance=self.min_distance)
+
+
+class LabelFile(BaseModel):
+    """A configuration file, of which the tables for labelling alone are read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    oracle: OracleSection = Field(description="what computes labels")
+    label: LabelSection = Field(description="what is labelled, and where labels are kept")
+    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labelled too")
+
+
+def oracle_from(
+    section: LammpsSection | AseSection | PythonSection, base_folder: str | os.PathLike[str] = "."
+) -> Oracle:
+    """Return the oracle of a table [oracle]; its files are sought from ``base_folder``, the configuration file's.
+
+    Raises:
+        nnpal.label.oracle.OracleError: it cannot work as described, as far as this can be told before it starts.
+    """
+    return section.oracle(Path(base_folder))
+
+
+def _read(file: FileSettings, folder: Path) -> list[Atoms]:
+    return read_frames(
+        folder / file.path,
+        units=Units.parse(file.units) if file.units else None,
+        symbols=file.symbols,
+        labelled=False,
+        tag=file.tag,
+        keys=file.keys.keys(),
+        format=file.format,
+    )

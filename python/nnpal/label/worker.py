@@ -1,0 +1,72 @@
+"""The process that computes: ``python -m nnpal.label.worker FD``, where FD is its end of a connection.
+
+It takes an oracle, says whether it can work, and then answers each configuration and rung with a result or a reason.
+Its whole process group, programs that a calculator has started among it, ends when its standard input closes, so that
+nothing outlives the program that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+from nnpal.label.oracle import Oracle, OracleError, sound
+from nnpal.oracle.evaluation import CalculationFailed, Result
+
+Answer = tuple[Result | None, str, float]
+"""Result or None, reason, seconds."""
+
+
+def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:
+    """Compute once; whatever the oracle raises is the reason."""
+    start = time.perf_counter()
+    result, reason = None, ""
+    try:
+        result = sound(oracle.compute(atoms, rung), len(atoms))
+    except CalculationFailed as error:
+        reason = str(error)
+    except Exception as error:  # any oracle's own exceptions: fatal to this configuration alone
+        reason = f"{type(error).__name__}: {error}"
+    return result, reason, time.perf_counter() - start
+
+
+def main(descriptor: int) -> None:
+    _end_with_parent()
+    os.set_inheritable(descriptor, False)
+    connection: Connection = Connection(descriptor)
+    try:
+        oracle: Oracle = connection.recv()
+        oracle.prepare()
+    except (OracleError, ImportError, AttributeError) as error:
+        connection.send(f"{error}" if isinstance(error, OracleError) else f"{type(error).__name__}: {error}")
+        return
+    connection.send(None)
+    place = os.getcwd()
+    while True:
+        atoms, rung = connection.recv()
+        os.ftruncate(1, 0)  # what was printed belongs to this configuration
+        with tempfile.TemporaryDirectory(dir=place) as folder:  # files of the last configuration stay out
+            os.chdir(folder)
+            answer = attempt(oracle, atoms, rung)
+            os.chdir(place)
+        connection.send(answer)
+
+
+def _end_with_parent() -> None:
+    """Have a shell wait for the end of standard input and then kill this process group, whatever it is busy with."""
+    subprocess.Popen(["/bin/sh", "-c", "read _; kill -KILL 0"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]))
+    except (EOFError, KeyboardInterrupt):
+        sys.exit(0)

@@ -1,0 +1,212 @@
+"""Worker processes: given configurations, they give results or reasons, and are replaced when they die."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from nnpal.label.oracle import Oracle, OracleError
+from nnpal.label.worker import Answer
+
+MAX_FAILED_STARTS = 3
+LAST_LINES = 3
+TICK = 0.5
+"""Seconds between looks at workers that a child of theirs may keep a connection open for."""
+LAUNCHER = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")
+"""Variables of a parallel launcher, of which workers are no ranks."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One calculation: the number that the caller knows it by, the configuration, and the oracle's rung."""
+
+    number: int
+    atoms: Atoms
+    rung: int
+
+
+class Pool:
+    """Workers, started when there is work for them; a context manager that leaves no process behind.
+
+    Arguments:
+        oracle: sent to every worker.
+        n_workers: at most.
+        timeout: seconds for one calculation; None: no limit.
+        threads: of each worker's numerical libraries.
+    """
+
+    def __init__(self, oracle: Oracle, n_workers: int, *, timeout: float | None, threads: int) -> None:
+        try:
+            self._oracle = pickle.dumps(oracle)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise OracleError(f"oracle {oracle!r} cannot be sent to workers: {error}") from error
+        if type(oracle).__module__ == "__main__":
+            raise OracleError(
+                f"oracle {type(oracle).__name__} stands in the script that runs, which workers cannot import; "
+                "move its class into a module"
+            )
+        self._n_workers = n_workers
+        self._timeout = timeout
+        self._threads = threads
+        self._tasks: deque[Task] = deque()
+        self._workers: list[_Worker] = []
+        self._failed_starts = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="nnpal-label-", ignore_cleanup_errors=True)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._folder.cleanup()
+
+    def submit(self, task: Task, *, first: bool = False) -> None:
+        """Add a calculation, at the end or before all others."""
+        if first:
+            self._tasks.appendleft(task)
+        else:
+            self._tasks.append(task)
+
+    def answers(self) -> Iterator[tuple[Task, Answer]]:
+        """Yield results as they come, until none is due; between them more may be submitted.
+
+        Raises:
+            OracleError: workers do not get ready.
+        """
+        while self._tasks or any(worker.task for worker in self._workers):
+            self._employ()
+            wait([worker.connection for worker in self._workers], timeout=self._until_next_look())
+            for worker in list(self._workers):
+                if (answer := self._look(worker)) is not None:
+                    yield answer
+
+    def _employ(self) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.task is None and self._tasks:
+                worker.give(self._tasks.popleft())
+        n_starting = sum(not worker.ready for worker in self._workers)
+        while len(self._workers) < self._n_workers and n_starting < len(self._tasks):
+            self._workers.append(_Worker(self._oracle, self._threads, Path(self._folder.name)))
+            n_starting += 1
+
+    def _until_next_look(self) -> float:
+        if self._timeout is None:
+            return TICK
+        now = time.monotonic()
+        ends = [worker.since + self._timeout - now for worker in self._workers if worker.task]
+        return max(0.0, min([TICK, *ends]))
+
+    def _look(self, worker: _Worker) -> tuple[Task, Answer] | None:
+        """Return what a worker has computed, or why it will not, and mark it as free; None: nothing new."""
+        try:
+            if worker.connection.poll():
+                return self._hear(worker, worker.connection.recv())
+        except (EOFError, OSError):
+            return self._bury(worker)
+        if worker.process.poll() is not None:
+            return self._bury(worker)
+        took = time.monotonic() - worker.since
+        if worker.task is not None and self._timeout is not None and took >= self._timeout:
+            self._dismiss(worker)
+            return worker.task, (None, f"took longer than {self._timeout:g} s", took)
+        return None
+
+    def _hear(self, worker: _Worker, message: Any) -> tuple[Task, Answer] | None:
+        if worker.task is not None:
+            task, worker.task = worker.task, None
+            return task, message
+        if message is not None:
+            raise OracleError(message)
+        worker.ready = True
+        self._failed_starts = 0
+        return None
+
+    def _bury(self, worker: _Worker) -> tuple[Task, Answer] | None:
+        how = worker.cause_of_death()
+        self._dismiss(worker)
+        if worker.task is not None:
+            return worker.task, (None, f"its worker {how}", time.monotonic() - worker.since)
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                raise OracleError(f"{MAX_FAILED_STARTS} workers in a row {how} before they were ready")
+        return None
+
+    def _dismiss(self, worker: _Worker) -> None:
+        worker.kill()
+        self._workers.remove(worker)
+
+
+class _Worker:
+    """A process, what it is busy with, and since when."""
+
+    def __init__(self, oracle: bytes, threads: int, folder: Path) -> None:
+        self.task: Task | None = None
+        self.since = 0.0
+        self.ready = False
+        # calculators that write files must not meet
+        place = tempfile.mkdtemp(dir=folder)
+        self._log = Path(place) / "worker.log"
+        self.connection, theirs = Pipe()
+        with self._log.open("ab") as log, theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "nnpal.label.worker", str(theirs.fileno())],
+                stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
+                stdout=log,
+                stderr=log,
+                cwd=place,
+                env=_environment(threads),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for the parent, kill for the group
+            )
+        with suppress(BrokenPipeError):  # found dead at the next look
+            self.connection.send_bytes(oracle)
+
+    def give(self, task: Task) -> None:
+        self.task, self.since = task, time.monotonic()
+        with suppress(BrokenPipeError):
+            self.connection.send((task.atoms, task.rung))
+
+    def cause_of_death(self) -> str:
+        """Return how it ended, and the last that it printed."""
+        try:
+            code = self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            how = "closed its connection"
+        else:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        return f"{how}; it printed: {' | '.join(lines[-LAST_LINES:])}" if lines else how
+
+    def kill(self) -> None:
+        """End the process and all that it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.connection.close()
+
+
+def _environment(threads: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHER)}
+    libraries = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    # what this Python can import, workers can too
+    places = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
+    return {**kept, **dict.fromkeys(libraries, str(threads)), "PYTHONPATH": places}
