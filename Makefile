@@ -1,6 +1,6 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
-# make bench  time the pair style and the hooks
+# make bench  time the pair style, the hooks and training
 # make lint   what CI checks besides the tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -20,6 +20,7 @@ test: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py
 	$(BIN)/python benchmarks/hooks.py
+	$(BIN)/python benchmarks/train_epoch.py
 
 lint: $(VENV)/.installed
 	$(BIN)/pip install --quiet ruff mypy clang-format

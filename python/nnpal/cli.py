@@ -10,6 +10,7 @@ import typer
 from nnpal import __version__
 from nnpal.data.cli import app as data_app
 from nnpal.evaluate_command import evaluate
+from nnpal.label_command import label
 from nnpal.momt_command import app as momt_app
 from nnpal.schema_command import schema
 from nnpal.smd.cli import app as smd_app
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(label)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)

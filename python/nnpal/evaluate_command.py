@@ -66,9 +66,12 @@ def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:
     """Return [evaluate], with its output seen from the file's folder and its oracle from [oracle], and its data."""
     from nnpal.config.document import read_config
     from nnpal.data.settings import read_files
+    from nnpal.label.settings import LammpsSection
 
     document, base = read_config(config), config.resolve().parent
     section = document.evaluate
     files = section.data or (document.data.test if document.data and document.data.test else ())
     update: dict[str, Any] = {"output": base / section.output}
+    if not section.oracle and isinstance(document.oracle, LammpsSection) and document.oracle.units == "metal":
+        update["oracle"] = tuple(line.replace("{symbols}", "{element}") for line in document.oracle.commands)
     return section.model_copy(update=update), read_files(files, base)

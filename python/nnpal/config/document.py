@@ -11,6 +11,7 @@ from nnpal.config.base import Section
 from nnpal.config.load import ConfigError, read_toml
 from nnpal.data.settings import DataSection
 from nnpal.evaluate.settings import EvaluateSection
+from nnpal.label.settings import AugmentationSection, LabelSection, OracleSection
 from nnpal.networks import NetworkSettings
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 
@@ -21,6 +22,9 @@ class Config(Section):
     """One TOML file for labelling, training and evaluation; each command reads the tables that it needs."""
 
     data: DataSection | None = Field(None, description="labelled configurations to train on")
+    oracle: OracleSection | None = Field(None, description="what computes labels")
+    label: LabelSection | None = Field(None, description="what is labelled, and where labels are kept")
+    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labelled too")
     network: NetworkSettings = Field(NetworkSettings(), description="AEV and layers")
     loss: LossSettings = Field(LossSettings(), description="loss")
     training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")
