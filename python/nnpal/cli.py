@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nnpal import __version__
-from nnpal.data.cli import app as data_app
+from nnpal.data_command import app as data_app
 from nnpal.evaluate_command import evaluate
 from nnpal.label_command import label
 from nnpal.momt_command import app as momt_app

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from data_frames import assert_same, random_frames, sound_frames
 from nnpal.config import ConfigError, Section, read_toml
 from nnpal.data import attach, content_hash, labels_of, read_dataset, read_frames, write_dataset, write_extxyz
-from nnpal.data.cli import app
 from nnpal.data.settings import DataSection, load
+from nnpal.data_command import app
 
 DUMP = """ITEM: TIMESTEP
 7
