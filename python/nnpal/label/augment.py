@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 
 MAX_DRAWS = 100
 
@@ -37,6 +36,8 @@ def augment(
 
 
 def _copy(index: int, frame: Atoms, sigma: float, rng: np.random.Generator, min_distance: float | None) -> Atoms:
+    from ase.neighborlist import neighbor_list  # brings much of SciPy, which workers do without
+
     source = frame.info.get("source", f"configuration {index}")
     copy = frame.copy()
     copy.set_constraint()

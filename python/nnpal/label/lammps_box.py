@@ -66,10 +66,11 @@ def box_of(atoms: Atoms) -> Box:
     whole = Cell(vectors).complete()
     if whole.volume <= NO_VOLUME * np.prod(whole.lengths()):
         raise CalculationFailed(f"cell {atoms.cell.array.tolist()} has no volume")
-    lower, turn = whole.standard_form()
+    triangle, turn = whole.standard_form()
+    lower = triangle.array * np.sign(triangle[0, 0])  # of a left-handed cell ASE gives minus the vectors
     positions = atoms.positions @ turn.T
     # a vector completed by ASE is normal to the others, so that it lies along its own axis now
     low = np.where(periodic, 0.0, positions.min(axis=0) - MARGIN)
-    high = np.where(periodic, np.diag(lower.array), positions.max(axis=0) + MARGIN)
+    high = np.where(periodic, np.diag(lower), positions.max(axis=0) + MARGIN)
     tilt = np.array([lower[1, 0], lower[2, 0], lower[2, 1]])
     return Box(low, high, tilt, tuple(periodic.tolist()), turn, positions)

@@ -11,13 +11,12 @@ from typing import Any
 import ase.units
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses, atomic_numbers, chemical_symbols
+from ase.data import atomic_masses, atomic_numbers
 
 from nnpal.label.lammps_box import Box, box_of
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.oracle import OracleError, digests
 from nnpal.oracle.evaluation import CalculationFailed, Result
-from nnpal.suggest import did_you_mean
 
 EV = {"metal": 1.0, "real": ase.units.kcal / ase.units.mol}
 """LAMMPS's unit of energy, eV; both unit styles have Å and g/mol."""
@@ -64,9 +63,7 @@ class LammpsOracle:
             raise OracleError(f"oracle.elements: {list(elements)}, expected each element once")
         for symbol in elements:
             if atomic_numbers.get(symbol, 0) == 0:
-                raise OracleError(
-                    f"oracle.elements: {symbol} is no element{did_you_mean(symbol, chemical_symbols[1:])}"
-                )
+                raise OracleError(f"oracle.elements: {symbol} is no element, expected symbols such as Al")
         if units not in EV:
             raise OracleError(f"oracle.units: {units!r}, expected {' or '.join(EV)}")
         if charges is not None and set(charges) != set(elements):

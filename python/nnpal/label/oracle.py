@@ -13,6 +13,9 @@ from ase import Atoms
 
 from nnpal.oracle.evaluation import CalculationFailed, Result
 
+Answer = tuple[Result | None, str, float]
+"""Of one calculation: its result or None, why there is none, and seconds."""
+
 
 class OracleError(ValueError):
     """An oracle that cannot work as described, whatever the configuration."""

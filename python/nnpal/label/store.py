@@ -65,9 +65,10 @@ def structure_key(atoms: Atoms) -> str:
     from nnpal.data.hashes import structure_hash  # brings torch, which workers do without
 
     digest = structure_hash(atoms)
-    for values in (atoms.get_initial_charges(), atoms.get_initial_magnetic_moments()):
-        if values.any():
-            digest = hashlib.sha256(digest.encode() + np.asarray(values, "<f8").tobytes()).hexdigest()
+    for name in ("initial_charges", "initial_magmoms"):
+        if atoms.has(name) and atoms.arrays[name].any():
+            values = np.ascontiguousarray(atoms.arrays[name], "<f8").tobytes()
+            digest = hashlib.sha256(f"{digest} {name} ".encode() + values).hexdigest()
     return digest
 
 

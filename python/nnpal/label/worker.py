@@ -15,11 +15,8 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from nnpal.label.oracle import Oracle, OracleError, sound
-from nnpal.oracle.evaluation import CalculationFailed, Result
-
-Answer = tuple[Result | None, str, float]
-"""Result or None, reason, seconds."""
+from nnpal.label.oracle import Answer, Oracle, OracleError, sound
+from nnpal.oracle.evaluation import CalculationFailed
 
 
 def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:

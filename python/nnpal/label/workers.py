@@ -20,8 +20,7 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.label.oracle import Oracle, OracleError
-from nnpal.label.worker import Answer
+from nnpal.label.oracle import Answer, Oracle, OracleError
 
 MAX_FAILED_STARTS = 3
 LAST_LINES = 3
@@ -145,7 +144,7 @@ class Pool:
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS:
-                raise OracleError(f"{MAX_FAILED_STARTS} workers in a row {how} before they were ready")
+                raise OracleError(f"{MAX_FAILED_STARTS} workers in a row were not ready to compute; the last {how}")
         return None
 
     def _dismiss(self, worker: _Worker) -> None:

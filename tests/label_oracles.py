@@ -1,0 +1,95 @@
+"""Oracles that misbehave on purpose, named `label_oracles:...` in tests of labelling."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+BAD = 5.0
+"""Å: a configuration whose first atom lies beyond this along x is the bad one."""
+
+
+def pair(x: float, bond: float = 1.0) -> Atoms:
+    """Two atoms; the first at x."""
+    return Atoms("H2", positions=[[x, 0, 0], [x, bond, 0]], info={"tag": "pairs", "source": f"pair at {x:g}"})
+
+
+class Spring:
+    """E = k/2 |r_i|² over atoms; appends a line with its process's number to a file at each calculation."""
+
+    def __init__(self, k: float = 1.0, log: str | None = None, seconds: float = 0.0) -> None:
+        self._k = k
+        self._log = log
+        self._seconds = seconds
+
+    def compute(self, atoms: Atoms) -> dict[str, object]:
+        if self._log is not None:
+            with Path(self._log).open("a") as file:
+                file.write(f"{os.getpid()} {atoms.positions[0, 0]:.17g}\n")
+        time.sleep(self._seconds)
+        if atoms.positions[0, 0] > BAD:
+            return self.bad(atoms)
+        return {"energy": 0.5 * self._k * float((atoms.positions**2).sum()), "forces": -self._k * atoms.positions}
+
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        raise RuntimeError("the spring broke")
+
+
+class Crashing(Spring):
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        print("about to fall", flush=True)
+        ctypes.string_at(0)
+        return {}
+
+
+class Leaving(Spring):
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        os._exit(3)
+
+
+class Hanging(Spring):
+    """Starts a program, writes its number to a file beside the log, and waits for it."""
+
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        program = subprocess.Popen(["sleep", "1000"])
+        Path(f"{self._log}.program").write_text(str(program.pid))
+        program.wait()
+        return {}
+
+
+class Deaf(Spring):
+    """Sleeps in C and keeps the interpreter's lock, as many a compiled oracle does."""
+
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        ctypes.PyDLL(None).sleep(1000)
+        return {}
+
+
+class NotANumber(Spring):
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        return {"energy": float("nan"), "forces": np.zeros((2, 3))}
+
+
+class WrongShape(Spring):
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        return {"energy": 0.0, "forces": np.zeros((1, 3))}
+
+
+class NoForces(Spring):
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        return {"energy": 0.0}
+
+
+class NoCompute:
+    """No oracle at all."""
+
+
+class Unready(Spring):
+    def __init__(self) -> None:
+        os._exit(4)

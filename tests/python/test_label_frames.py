@@ -1,0 +1,260 @@
+"""Batches: nothing computed twice, and no oracle, however it ends, that costs more than its own configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.constraints import FixAtoms
+
+from label_oracles import Spring, pair
+from nnpal.label import LabelReport, LabelStore, Oracle, OracleError, Progress, PythonOracle, label_frames
+from nnpal.oracle.evaluation import Result
+
+GOOD = [0.0, 1.0, 2.0, 3.0]
+BAD = 6.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LabelStore]:
+    with LabelStore(tmp_path / "labels.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def oracle(log: Path, name: str = "Spring", ladder: tuple[dict[str, float], ...] = (), **options: float) -> Oracle:
+    return PythonOracle(f"label_oracles:{name}", {"log": str(log), **options}, ladder=ladder)
+
+
+def computed(log: Path) -> list[float]:
+    """Return which configurations were computed, by the first atom's x."""
+    return [float(line.split()[1]) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def first_x(report: LabelReport) -> list[float]:
+    return [float(frame.positions[0, 0]) for frame in report.labelled]
+
+
+def test_labels_in_order_with_what_frames_carry(store: LabelStore, log: Path) -> None:
+    frames = [pair(x) for x in (3.0, 1.0, 2.0)]
+    frames[0].set_constraint(FixAtoms([0]))
+    told: list[Progress] = []
+    report = label_frames(frames, oracle(log, k=2.0), store, n_workers=2, on_progress=told.append)
+    assert first_x(report) == [3.0, 1.0, 2.0]
+    assert not report.failed
+    assert (report.calculations, report.from_store, report.rungs) == (3, 0, {0: 3})
+    for frame, given in zip(report.labelled, frames, strict=True):
+        known = Spring(k=2.0).compute(given)
+        assert frame.get_potential_energy() == known["energy"]
+        np.testing.assert_array_equal(frame.get_forces(), known["forces"])
+        assert frame.info == given.info
+        assert given.calc is None
+    assert [(p.total, p.done, p.from_store, p.failed) for p in told] == [(3, k, 0, 0) for k in range(4)]
+
+
+def test_nothing_is_computed_twice(store: LabelStore, log: Path) -> None:
+    first = label_frames([pair(x) for x in (1.0, 2.0, 1.0, 1.0)], oracle(log), store)
+    assert first.calculations == 2
+    assert first_x(first) == [1.0, 2.0, 1.0, 1.0]
+    second = label_frames([pair(x) for x in (2.0, 3.0, 1.0)], oracle(log), store)
+    assert (second.calculations, second.from_store) == (1, 2)
+    assert sorted(computed(log)) == [1.0, 2.0, 3.0]
+    assert first.labelled[0].get_potential_energy() == second.labelled[2].get_potential_energy()
+    other = label_frames([pair(1.0)], oracle(log, k=2.0), store)
+    assert other.calculations == 1
+    assert other.labelled[0].get_potential_energy() == 2 * first.labelled[0].get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Spring", "RuntimeError: the spring broke"),
+        ("Crashing", "its worker was ended by SIGSEGV; it printed: about to fall"),
+        ("Leaving", "its worker ended with exit code 3"),
+        ("NotANumber", r"energy is not finite \(energy nan eV\)"),
+        ("WrongShape", r"forces are \(1, 3\), expected \(2, 3\)"),
+        ("NoForces", "expected energy, forces"),
+    ],
+)
+def test_an_oracle_that_fails_costs_one_configuration(name: str, reason: str, store: LabelStore, log: Path) -> None:
+    xs = [0.0, BAD, 1.0, BAD + 1, 2.0, 3.0]
+    report = label_frames([pair(x) for x in xs], oracle(log, name), store, n_workers=2)
+    assert first_x(report) == GOOD
+    assert [(f.index, f.tries) for f in report.failed] == [(1, 1), (3, 1)]
+    for failure in report.failed:
+        assert re.search(reason, failure.reason), failure.reason
+    again = label_frames([pair(x) for x in xs], oracle(log, name), store)
+    assert (again.calculations, again.from_store) == (0, 6)
+    assert again.failed == report.failed
+    retried = label_frames([pair(x) for x in xs], oracle(log, name), store, retry_failed=True)
+    assert (retried.calculations, retried.from_store) == (2, 4)
+    assert [f.tries for f in retried.failed] == [2, 2]
+    assert sorted(computed(log)) == [*GOOD, BAD, BAD, BAD + 1, BAD + 1]
+
+
+@pytest.mark.parametrize("name", ["Hanging", "Deaf"])
+def test_an_oracle_that_hangs_is_left_behind(name: str, store: LabelStore, log: Path) -> None:
+    start = time.monotonic()
+    report = label_frames([pair(x) for x in (BAD, *GOOD)], oracle(log, name), store, timeout=0.5)
+    assert first_x(report) == GOOD
+    assert report.failed[0].reason == "took longer than 0.5 s"
+    assert time.monotonic() - start < 30
+    if name == "Hanging":
+        program = int(Path(f"{log}.program").read_text())
+        wait_until(lambda: not is_running(program))  # what the oracle had started is gone too
+
+
+def test_the_ladder_is_climbed_and_its_rung_recorded(store: LabelStore, log: Path) -> None:
+    """A rung that dies counts like one that raises; k = 9 is the rung that knows the bad one."""
+    frames = [pair(x) for x in (1.0, BAD)]
+    short = PythonOracle("label_ladder_of_test:Ladder", {"k": 1.0}, ladder=[{"k": 2.0}], folder=log.parent)
+    (log.parent / "label_ladder_of_test.py").write_text(LADDER)
+    failed = label_frames(frames, short, store)
+    assert failed.failed[0].reason.startswith(
+        "rung 0: RuntimeError: too soft; rung 1: its worker ended with exit code 7"
+    )
+    assert failed.failed[0].tries == 2
+    assert failed.rungs == {0: 1}
+    long = PythonOracle("label_ladder_of_test:Ladder", {"k": 1.0}, ladder=[{"k": 2.0}, {"k": 9.0}], folder=log.parent)
+    report = label_frames(frames, long, store)
+    # rungs that have failed before are not tried again for a new one above them
+    assert (report.calculations, report.rungs) == (1, {0: 1, 2: 1})
+    assert report.labelled[1].info["source"] == f"pair at {BAD:g}; label from rung 2 (k=9.0)"
+    assert report.labelled[0].info["source"] == "pair at 1"
+    assert report.labelled[1].get_potential_energy() == 9.0
+    # and the label of a rung is none for an oracle without that rung
+    assert len(label_frames(frames, short, store).failed) == 1
+
+
+LADDER = """
+import os
+class Ladder:
+    def __init__(self, k):
+        self.k = k
+    def compute(self, atoms):
+        if atoms.positions[0, 0] > 5 and self.k < 9:
+            if self.k == 1:
+                raise RuntimeError("too soft")
+            os._exit(7)
+        return {"energy": self.k, "forces": 0 * atoms.positions}
+"""
+
+RUN = """
+import sys
+from label_oracles import pair
+from nnpal.label import LabelStore, PythonOracle, label_frames
+path, log, name, seconds, n = sys.argv[1:]
+with LabelStore(path) as store:
+    oracle = PythonOracle(f"label_oracles:{name}", {"log": log, "seconds": float(seconds)})
+    label_frames([pair(0.1 * k) for k in range(int(n))], oracle, store, n_workers=2)
+"""
+
+
+def run(store: LabelStore, log: Path, name: str, seconds: float, n: int) -> subprocess.Popen[bytes]:
+    tests = str(Path(__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(store.path), str(log), name, str(seconds), str(n)],
+        env={**os.environ, "PYTHONPATH": tests},
+    )
+
+
+def workers(log: Path) -> set[int]:
+    return {int(line.split()[0]) for line in log.read_text().splitlines()}
+
+
+def test_killed_in_the_middle_and_resumed(store: LabelStore, log: Path) -> None:
+    n = 30
+    process = run(store, log, "Spring", 0.1, n)
+    wait_until(lambda: len(computed(log)) >= 8)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(is_running(pid) for pid in workers(log)))
+    begun = len(computed(log))
+    assert begun < n
+    assert len(store) >= begun - 2  # those in flight are lost, and no more
+    known = len(store)
+    report = label_frames([pair(0.1 * k) for k in range(n)], oracle(log, seconds=0.1), store, n_workers=2)
+    assert len(report.labelled) == n
+    assert (report.from_store, report.calculations) == (known, n - known)
+    assert len(computed(log)) == begun + n - known <= n + 2
+    np.testing.assert_allclose(first_x(report), 0.1 * np.arange(n))
+
+
+def test_workers_end_with_their_parent_even_when_deaf(store: LabelStore, log: Path) -> None:
+    process = run(store, log, "Deaf", 0.0, 60)  # the last ten sleep in C with the interpreter locked
+    wait_until(lambda: sum(x > 5 for x in computed(log)) == 2)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(is_running(pid) for pid in workers(log)), seconds=5)
+
+
+def test_interrupt_leaves_no_worker(store: LabelStore, log: Path) -> None:
+    process = run(store, log, "Spring", 0.05, 60)
+    wait_until(lambda: len(computed(log)) >= 4)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=10)
+    assert not any(is_running(pid) for pid in workers(log))
+    assert len(store) >= len(computed(log)) - 2
+
+
+def test_oracles_that_cannot_work(store: LabelStore, log: Path) -> None:
+    with pytest.raises(OracleError, match="there is no Sprig in label_oracles; did you mean Spring"):
+        label_frames([pair(1.0)], oracle(log, "Sprig"), store)
+    with pytest.raises(
+        OracleError, match=r"3 workers in a row were not ready to compute; the last ended with exit code 4$"
+    ):
+        label_frames([pair(1.0)], PythonOracle("label_oracles:Unready"), store)
+    assert len(store) == 0
+
+
+class Own:
+    """An oracle that implements the interface itself, and cannot be sent to workers."""
+
+    n_rungs = 1
+
+    def __init__(self) -> None:
+        self.unpicklable = lambda: None
+
+    def identity(self, rung: int = 0) -> dict[str, object]:
+        return {"kind": "own"}
+
+    def prepare(self) -> None:
+        pass
+
+    def compute(self, atoms: object, rung: int = 0) -> Result:
+        return Result(0.0, np.zeros((2, 3)), None)
+
+
+def test_bad_arguments(store: LabelStore, log: Path) -> None:
+    with pytest.raises(OracleError, match="cannot be sent to workers"):
+        label_frames([pair(1.0)], Own(), store)
+    for arguments in ({"n_workers": 0}, {"timeout": 0.0}, {"threads": 0}):
+        with pytest.raises(ValueError, match="expected more than 0"):
+            label_frames([pair(1.0)], oracle(log), store, **arguments)
+    assert label_frames([], oracle(log), store).labelled == []

@@ -1,0 +1,165 @@
+"""`LabelStore`: to the last bit, whole whatever happens to its writers, and no other file taken for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from nnpal.label import LabelStore, StoreError
+from nnpal.label.store import structure_key
+from nnpal.oracle.evaluation import Result
+
+ORACLE = {"kind": "python", "oracle": "a:B", "options": {"k": 1.0}}
+
+
+def result(seed: int, n_atoms: int = 3, stress: bool = True) -> Result:
+    rng = np.random.default_rng(seed)
+    return Result(rng.normal() * 1e3, rng.normal(size=(n_atoms, 3)), rng.normal(size=6) if stress else None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "labels.sqlite"
+
+
+def same(one: Result | None, other: Result) -> bool:
+    assert one is not None
+    stresses = (one.stress is None) == (other.stress is None) and (
+        one.stress is None or np.array_equal(one.stress, other.stress)
+    )
+    return one.energy == other.energy and np.array_equal(one.forces, other.forces) and stresses
+
+
+def test_labels_come_back_to_the_last_bit(path: Path) -> None:
+    with LabelStore(path) as store:
+        for k in range(4):
+            store.put_label(f"s{k}", ORACLE, result(k, 1 + k, stress=k % 2 == 0), rung=k, seconds=0.25)
+    with LabelStore(path) as store:
+        assert len(store) == 4
+        for k in range(4):
+            entry = store.get(f"s{k}", ORACLE)
+            assert entry is not None
+            assert same(entry.result, result(k, 1 + k, stress=k % 2 == 0))
+            assert (entry.rung, entry.seconds, entry.tries, entry.reason) == (k, 0.25, 1, "")
+        assert [json.loads(text) for text in store.identities().values()] == [ORACLE]
+
+
+def test_another_structure_or_oracle_is_not_known(path: Path) -> None:
+    with LabelStore(path) as store:
+        store.put_label("s", ORACLE, result(0), rung=0, seconds=1)
+        assert store.get("t", ORACLE) is None
+        assert store.get("s", {**ORACLE, "options": {"k": 1.0000000000000002}}) is None
+        assert store.get("s", {**ORACLE, "files": {"a": "0"}}) is None
+        assert store.get("s", dict(reversed(ORACLE.items()))) is not None  # the order of keys says nothing
+
+
+def test_failures_count_tries_and_give_way_to_labels_alone(path: Path) -> None:
+    with LabelStore(path) as store:
+        for reason in ("first", "second"):
+            store.put_failure("s", ORACLE, 3, reason, rung=0, seconds=1)
+        entry = store.get("s", ORACLE)
+        assert entry is not None
+        assert (entry.result, entry.reason, entry.tries) == (None, "second", 2)
+        store.put_label("s", ORACLE, result(1), rung=0, seconds=1)
+        store.put_failure("s", ORACLE, 3, "too late", rung=0, seconds=1)
+        store.put_label("s", ORACLE, result(2), rung=0, seconds=1)
+        entry = store.get("s", ORACLE)
+        assert entry is not None
+        assert same(entry.result, result(1))
+        assert (entry.tries, entry.reason) == (3, "")
+
+
+def test_structures_differ_by_charges_and_spins() -> None:
+    atoms = Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.7]])
+    charged, polarised, noted = atoms.copy(), atoms.copy(), atoms.copy()
+    charged.set_initial_charges([1, 0])
+    polarised.set_initial_magnetic_moments([1, 0])
+    noted.info["tag"] = "a"
+    keys = {structure_key(a) for a in (atoms, charged, polarised)}
+    assert len(keys) == 3
+    assert structure_key(noted) == structure_key(atoms)
+
+
+WRITER = """
+import sys
+import numpy as np
+from nnpal.label.store import LabelStore
+from nnpal.oracle.evaluation import Result
+path, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with LabelStore(path) as store:
+    for k in range(first, last):
+        result = Result(float(k), np.full((50, 3), float(k)), None)
+        store.put_label(f"s{k}", {"kind": "test"}, result, rung=0, seconds=1)
+"""
+
+
+def writer(path: Path, first: int, last: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(first), str(last)])
+
+
+def test_writers_at_one_time(path: Path) -> None:
+    """They make the file together, too, and overlap by half."""
+    writers = [writer(path, first, first + 200) for first in (0, 100, 200)]
+    assert [one.wait(timeout=60) for one in writers] == [0, 0, 0]
+    with LabelStore(path) as store:
+        assert len(store) == 400
+        for k in (0, 150, 399):
+            entry = store.get(f"s{k}", {"kind": "test"})
+            assert entry is not None
+            assert entry.tries == 1  # the second writer's label was not taken
+            assert entry.result is not None
+            assert entry.result.energy == k
+
+
+def test_a_killed_writer_leaves_it_whole(path: Path) -> None:
+    LabelStore(path).close()
+    for _ in range(3):
+        with LabelStore(path) as store:
+            before = len(store)
+            one = writer(path, before, 1_000_000)
+            while len(store) < before + 20:
+                assert one.poll() is None
+                time.sleep(0.001)
+            os.kill(one.pid, signal.SIGKILL)
+            one.wait()
+    with LabelStore(path) as store:
+        n = len(store)
+        assert n >= 60
+        for k in range(n):
+            entry = store.get(f"s{k}", {"kind": "test"})
+            assert entry is not None
+            assert entry.result is not None
+            assert (entry.result.forces == k).all()
+    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_files_that_are_no_store(path: Path, tmp_path: Path) -> None:
+    path.write_text("energy,forces\n" * 100)
+    with pytest.raises(StoreError, match=r"labels.sqlite: no label store: .*; name another file, or remove this one"):
+        LabelStore(path)
+    assert path.read_text().startswith("energy")
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as database:
+        database.execute("CREATE TABLE systems (id INTEGER)")
+    database.close()
+    with pytest.raises(StoreError, match="an SQLite file of another program"):
+        LabelStore(other)
+    with pytest.raises(StoreError, match="there is no folder"):
+        LabelStore(tmp_path / "nowhere" / "labels.sqlite")
+    later = tmp_path / "later.sqlite"
+    LabelStore(later).close()
+    with sqlite3.connect(later) as database:
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+    with pytest.raises(StoreError, match="label store of format 2, expected 1; update nnpal"):
+        LabelStore(later)
