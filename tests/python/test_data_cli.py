@@ -151,7 +151,6 @@ def test_files_of_a_config(tmp_path: Path) -> None:
     assert [str(frame.symbols) for frame in found[2:4]] == ["Cu4", "Ag4"]
     assert found[3].info["tag"] == "b"
     assert len(section.load(tmp_path, "test")) == 1
-    assert section.load(tmp_path, "validation") == []
     with pytest.raises(ValueError, match="part 'tset': unknown; did you mean test"):
         section.load(tmp_path, "tset")
     with pytest.raises(FileNotFoundError, match=r"sets/a\.h5: no such file"):
