@@ -173,7 +173,7 @@ class Member:
             self.progress.best_value, self.progress.best_epoch = value, record.epoch
             self.best_weights = copy.deepcopy(self.validated.state_dict())
         for plateau in self.plateaus:
-            plateau.step(validation.loss)
+            plateau.step(value)
         return record
 
     def state_dict(self) -> dict[str, Any]:

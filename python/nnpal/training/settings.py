@@ -38,7 +38,7 @@ class TrainingSettings(Section):
     bias_learning_rate: PositiveFloat = Field(1e-4, description="of SGD at the start, with bias_optimizer = 'sgd'")
     plateau_factor: Fraction = Field(0.5, description="learning rates are multiplied by this")
     plateau_patience: Annotated[int, Field(ge=0)] = Field(
-        100, description="after so many epochs without a better validation loss"
+        100, description="after so many epochs without a better validation value (best_by)"
     )
     early_stop_patience: PositiveInt | None = Field(
         None, description="end after so many epochs without a better validation value; absent: never"
@@ -48,7 +48,9 @@ class TrainingSettings(Section):
         None, description="decay, by update, of a moving average of the weights that is validated and kept"
     )
     best_by: Literal["loss", "energy", "force"] = Field(
-        "loss", description="validation value whose best epoch is kept: the loss, or the MAE of energy or force"
+        "loss",
+        description="validation value that plateaus, early stop and the epoch that is kept go by: the loss, or the MAE of "
+        "energy or force, which one configuration far from all others cannot spoil",
     )
     dtype: Literal["float32", "float64"] = Field("float32", description="of weights and features")
     features: Literal["auto", "stored", "recomputed"] = Field(
