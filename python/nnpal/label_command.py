@@ -23,20 +23,20 @@ def label(
     """Compute energies and forces of structures; what was computed before comes from the store."""
     from rich.console import Console
 
-    from nnpal.config import read_toml
+    from nnpal.config.document import needed, read_config
     from nnpal.label.batch import run_batch
     from nnpal.label.progress import LabelProgress
-    from nnpal.label.settings import LabelFile, oracle_from
+    from nnpal.label.settings import oracle_from
 
     console = Console()
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        document = read_toml(config, LabelFile)
-        section = document.label
+        document = read_config(config)
+        section = needed(document.label, "label", config)
         changes = {"output": output and output.resolve(), "workers": workers, "retry_failed": retry_failed or None}
         section = section.model_copy(update={key: value for key, value in changes.items() if value is not None})
         base = config.resolve().parent
-        oracle = oracle_from(document.oracle, base)
+        oracle = oracle_from(needed(document.oracle, "oracle", config), base)
         frames = section.read(base)
         if document.augmentation is not None:
             frames = document.augmentation.apply(frames)

@@ -20,8 +20,8 @@ from typer.testing import CliRunner, Result
 
 from label_oracles import pair
 from nnpal.config import ConfigError, validated
+from nnpal.config.document import Config
 from nnpal.data import read_dataset, write_extxyz
-from nnpal.label.settings import LabelFile
 from nnpal.label_command import label
 from nnpal.sampling.eam import eam_potential
 from nnpal.sampling.eam import label as eam_label
@@ -177,16 +177,16 @@ def test_oracles_of_configuration_files() -> None:
     ]
     rungs = []
     for table in oracles:
-        file = validated({**common, "oracle": table}, LabelFile, source="test")
+        file = validated({**common, "oracle": table}, Config, source="test")
         oracle = file.oracle.oracle(Path())
         assert oracle.identity()["kind"] == table["kind"]
         json.dumps(oracle.identity())
         rungs.append(oracle.n_rungs)
     assert rungs == [1, 2, 2]
     with pytest.raises(ConfigError, match=r"oracle.lammps.elments: unknown key; did you mean elements"):
-        validated({**common, "oracle": {**oracles[0], "elments": ["Al"]}}, LabelFile, source="test")
+        validated({**common, "oracle": {**oracles[0], "elments": ["Al"]}}, Config, source="test")
     with pytest.raises(ConfigError, match=r"calculator = 'tblite'"):
-        validated({**common, "oracle": {"kind": "ase", "calculator": "tblite"}}, LabelFile, source="test")
+        validated({**common, "oracle": {"kind": "ase", "calculator": "tblite"}}, Config, source="test")
 
 
 def test_a_potential_beside_the_configuration_file(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def boxed(atoms: Atoms) -> Atoms:
     free = np.flatnonzero(~bare.pbc)
     if len(free):
         bare.center(vacuum=VACUUM, axis=free.tolist())
+    if np.linalg.det(bare.cell.array) < 0:  # LAMMPS wants a right-handed cell; opposite vectors make the same lattice
+        bare.set_cell(-bare.cell.array)
     cell, turn = bare.cell.standard_form()
     return Atoms(bare.symbols, bare.positions @ turn.T, cell=cell, pbc=bare.pbc)
 

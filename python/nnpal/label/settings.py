@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from ase import Atoms
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from nnpal.config import Section
 from nnpal.data.read import read_frames
@@ -26,7 +26,15 @@ FILES = "files or folders whose contents decide the numbers, relative to the con
 VERSION = "of a program outside Python, in your words; another version computes anew"
 
 
-class LammpsSection(Section):
+class AnyOracle(Section):
+    """[oracle], whatever its kind."""
+
+    def oracle(self, folder: Path) -> Oracle:
+        """Return the oracle; its files are sought from ``folder``."""
+        raise NotImplementedError
+
+
+class LammpsSection(AnyOracle):
     """[oracle] with kind = "lammps": any pair style."""
 
     kind: Literal["lammps"] = Field("lammps", description="a pair style of LAMMPS")
@@ -46,7 +54,7 @@ class LammpsSection(Section):
         )
 
 
-class AseSection(Section):
+class AseSection(AnyOracle):
     """[oracle] with kind = "ase": any ASE calculator."""
 
     kind: Literal["ase"] = Field(description="an ASE calculator")
@@ -75,7 +83,7 @@ class AseSection(Section):
         )
 
 
-class PythonSection(Section):
+class PythonSection(AnyOracle):
     """[oracle] with kind = "python": a class of your own."""
 
     kind: Literal["python"] = Field(description="a class of your own, with a method compute(atoms)")
@@ -151,19 +159,7 @@ class AugmentationSection(Section):
         return frames + augment(frames, self.sigma, self.copies, rng, min_distance=self.min_distance)
 
 
-class LabelFile(BaseModel):
-    """A configuration file, of which the tables for labelling alone are read."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    oracle: OracleSection = Field(description="what computes labels")
-    label: LabelSection = Field(description="what is labelled, and where labels are kept")
-    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labelled too")
-
-
-def oracle_from(
-    section: LammpsSection | AseSection | PythonSection, base_folder: str | os.PathLike[str] = "."
-) -> Oracle:
+def oracle_from(section: AnyOracle, base_folder: str | os.PathLike[str] = ".") -> Oracle:
     """Return the oracle of a table [oracle]; its files are sought from ``base_folder``, the configuration file's.
 
     Raises:

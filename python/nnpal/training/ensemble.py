@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,22 +170,34 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
     if not (cache / DATA).exists():
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir()
-        data = build_training_data(
-            frames,
-            plan.network,
-            dtype=getattr(torch, plan.training.dtype),
-            stress=plan.loss.stress_weight > 0,
-            features=plan.training.features,
-            limit_bytes=plan.training.features_gigabytes * GIGABYTE,
-            store=cache / DERIVATIVES,
-            on_progress=on_features,
-        )
+        with _threads(plan.ensemble.threads):
+            data = build_training_data(
+                frames,
+                plan.network,
+                dtype=getattr(torch, plan.training.dtype),
+                stress=plan.loss.stress_weight > 0,
+                features=plan.training.features,
+                limit_bytes=plan.training.features_gigabytes * GIGABYTE,
+                store=cache / DERIVATIVES,
+                on_progress=on_features,
+            )
         save_data(cache, data)
     if not (folder / PLAN).exists():
         write_dataset(folder / DATASET, frames, provenance={"for": "nnpal train"})
         hashes = load_data(cache, plan.network).hashes
         write_splits(folder, hashes, draw_splits(plan, hashes))
         write_plan(folder, plan)
+
+
+@contextmanager
+def _threads(n_threads: int) -> Iterator[None]:
+    """Let torch use so many threads: more than there are idle cores make small tensors many times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _is_finished(folder: Path, plan: Plan, number: int) -> bool:

@@ -49,8 +49,8 @@ class TrainingSettings(Section):
     )
     best_by: Literal["loss", "energy", "force"] = Field(
         "loss",
-        description="validation value that plateaus, early stop and the epoch that is kept go by: the loss, or the MAE of "
-        "energy or force, which one configuration far from all others cannot spoil",
+        description="validation value that plateaus, early stop and the epoch that is kept go by: the loss, or the MAE "
+        "of energy or force, which one configuration far from all others cannot spoil",
     )
     dtype: Literal["float32", "float64"] = Field("float32", description="of weights and features")
     features: Literal["auto", "stored", "recomputed"] = Field(
