@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nnpal.data.check import Finding
     from nnpal.gate import GateReport
     from nnpal.training import TrainedEnsemble
 
@@ -33,7 +34,7 @@ def train(
         base = config.resolve().parent
         ensemble = document.ensemble.located(base)
         folder = output or Path(ensemble.folder)
-        frames = load(needed(document.data, "data", config), base)
+        frames = load(needed(document.data, "data", config), base, lambda found: _warn(found, console))
         console.print(f"{len(frames)} configurations; training in {folder}", soft_wrap=True)
         with TrainingProgress(console, ensemble.members, document.training.max_epochs) as progress:
             trained = train_ensemble(
@@ -85,6 +86,12 @@ def export(
     if report is not None:
         _print_gate(report, console)
     console.print(f"Wrote {target}", soft_wrap=True)
+
+
+def _warn(findings: list[Finding], console: Console) -> None:
+    console.print(f"{len(findings)} warnings about the data; nnpal data check lists them all:", soft_wrap=True)
+    for finding in findings[:3]:
+        console.print(f"  {finding}", markup=False, soft_wrap=True)
 
 
 def _print_gate(report: GateReport, console: Console) -> None:

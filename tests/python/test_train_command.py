@@ -171,6 +171,16 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_works(folder, tmp_path):
     assert [m.history for m in resumed.members] == [m.history for m in unbroken.members]
 
 
+def test_duplicates_are_told(tmp_path):
+    frames = aluminium(3)
+    write_dataset(tmp_path / "al.h5", [*frames, frames[0]], provenance={})
+    text = CONFIG.replace('test = ["test.h5"]', "").replace("max_epochs = 40", "max_epochs = 1")
+    (tmp_path / "config.toml").write_text(text)
+    output = run("train", tmp_path / "config.toml")
+    assert "1 warnings about the data" in output
+    assert "configuration 6" in output
+
+
 def test_bad_data_name_the_configuration(folder, tmp_path):
     (tmp_path / "config.toml").write_text(CONFIG)
     assert "al.h5" in run("train", tmp_path / "config.toml", code=1)

@@ -220,6 +220,10 @@ def test_a_worker_that_gets_nowhere_is_a_failure_with_its_last_lines(frames, tmp
     assert "ended with exit code 1 before it got further" in result.failed[1]
     assert "log.csv" in result.failed[1]
     assert result.best_member == 0
+    (tmp_path / "train" / "member-1" / "log.csv").rmdir()
+    mended = trained(frames, tmp_path / "train")  # the same call tries it again
+    assert not mended.result.failed
+    same(mended, trained(frames, tmp_path / "other"))
 
 
 def test_a_member_that_diverges_leaves_the_others_alone(frames, tmp_path):

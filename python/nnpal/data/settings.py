@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from ase import Atoms
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from nnpal.config import Section
-from nnpal.data.check import Limits, require_sound
+from nnpal.data.check import Finding, Limits, require_sound
 from nnpal.data.keys import Keys, VirialOrder
 from nnpal.data.read import FORMATS, read_frames
 from nnpal.data.units import Units
@@ -94,13 +94,18 @@ class DataSection(Section):
     limits: LimitsSettings = Field(LimitsSettings(), description="what counts as sound")
 
     def load(
-        self, base_folder: str | os.PathLike[str] = ".", part: str = "train", symbols: Sequence[str] | None = None
+        self,
+        base_folder: str | os.PathLike[str] = ".",
+        part: str = "train",
+        symbols: Sequence[str] | None = None,
+        on_warnings: Callable[[list[Finding]], None] | None = None,
     ) -> list[Atoms]:
         """Read and check the labelled configurations of `train` or `test`.
 
         Args:
             base_folder: paths are relative to it: the configuration file's.
             symbols: elements that are known; None knows all.
+            on_warnings: called with what is worth a look but no error, where there is any: duplicates, net forces.
 
         Raises:
             FileNotFoundError: no such file.
@@ -109,7 +114,9 @@ class DataSection(Section):
         files = self._files(part)
         frames = read_files(files, base_folder)
         if frames:
-            require_sound(frames, symbols, self.limits.limits(), source=f"data.{part}")
+            warnings = require_sound(frames, symbols, self.limits.limits(), source=f"data.{part}")
+            if warnings and on_warnings is not None:
+                on_warnings(warnings)
         return frames
 
     def _files(self, part: str) -> Sequence[str | FileSettings]:
@@ -119,9 +126,13 @@ class DataSection(Section):
         return parts[part] or ()
 
 
-def load(section: DataSection, base_folder: str | os.PathLike[str] = ".") -> list[Atoms]:
+def load(
+    section: DataSection,
+    base_folder: str | os.PathLike[str] = ".",
+    on_warnings: Callable[[list[Finding]], None] | None = None,
+) -> list[Atoms]:
     """Return the configurations of `train`; see :meth:`DataSection.load`."""
-    return section.load(base_folder)
+    return section.load(base_folder, on_warnings=on_warnings)
 
 
 def read_files(

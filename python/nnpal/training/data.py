@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,9 @@ def _stored(
 def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
     if store is None:
         return torch.empty(n_numbers, dtype=dtype)
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and not the end of the process at a later write
+        with store.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, n_numbers * dtype.itemsize)
     return torch.from_file(str(store), shared=True, size=n_numbers, dtype=dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,6 +100,8 @@ def train_ensemble(
 ) -> TrainedEnsemble:
     """Train members side by side in ``folder``, or go on with what was begun there.
 
+    Members that failed in an earlier call are tried again.
+
     Members depend on their seeds, data and settings alone: not on the number of workers, nor on whether the training
     was broken off, by SIGKILL too, and taken up again, any number of times.
 
@@ -122,9 +125,10 @@ def train_ensemble(
     devices = resolve_devices(ensemble.devices)
     if (folder / PLAN).exists():
         require_same(folder, plan)
-    if read_result(folder) is not None:
+    result = read_result(folder)
+    if result is not None and not result.failed:
         shutil.rmtree(folder / CACHE, ignore_errors=True)  # a call may have been killed just before it did so
-    else:
+    else:  # members that failed are tried again, from their checkpoints
         _prepare(frames, folder, plan, on_features)
         members = [k for k in range(ensemble.members) if not _is_finished(folder, plan, k)]
         for member in members:
@@ -177,7 +181,7 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
                 dtype=getattr(torch, plan.training.dtype),
                 stress=plan.loss.stress_weight > 0,
                 features=plan.training.features,
-                limit_bytes=plan.training.features_gigabytes * GIGABYTE,
+                limit_bytes=_limit_bytes(plan.training),
                 store=cache / DERIVATIVES,
                 on_progress=on_features,
             )
@@ -187,6 +191,12 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
         hashes = load_data(cache, plan.network).hashes
         write_splits(folder, hashes, draw_splits(plan, hashes))
         write_plan(folder, plan)
+
+
+def _limit_bytes(training: TrainingSettings) -> float:
+    if training.features_gigabytes is not None:
+        return training.features_gigabytes * GIGABYTE
+    return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @contextmanager

@@ -37,6 +37,7 @@ FREE = {
     *(("ensemble", key) for key in ("workers", "devices", "folder", "previous")),
     ("previous", "folder"),
     ("training", "checkpoint_every"),
+    ("training", "features_gigabytes"),
 }
 """Settings that may change on resume: none of them decides what is learnt, but for the rounding of another device."""
 

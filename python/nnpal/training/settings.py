@@ -58,7 +58,9 @@ class TrainingSettings(Section):
         description="stored: AEVs and their derivatives once for all epochs; recomputed: AEVs at each update from "
         "neighbour lists kept; auto: stored where they fit",
     )
-    features_gigabytes: PositiveFloat = Field(16.0, description="largest size of stored features under auto")
+    features_gigabytes: PositiveFloat | None = Field(
+        None, description="largest size of stored features under auto; absent: half of this machine's memory"
+    )
     checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")
 
 
