@@ -132,14 +132,14 @@ def _train(
     shutil.rmtree(folder, ignore_errors=True)
     features = progress.add_task("descriptors", total=len(frames))
     bars = [
-        progress.add_task(f"member {number + 1}", total=settings.training.max_epochs) for number in range(len(seeds))
+        progress.add_task(f"member {number}", total=settings.training.max_epochs) for number in range(len(seeds))
     ]
 
     def on_epoch(number: int, record: EpochRecord) -> None:
         progress.update(
             bars[number],
             advance=1,
-            description=f"member {number + 1}, validation loss {record.validation_loss:.4f} eV²",
+            description=f"member {number}, validation loss {record.validation_loss:.4f} eV²",
         )
 
     return train_ensemble(

@@ -41,7 +41,7 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table | str]:
 
 def _accuracy(found: Mapping[str, Any]) -> Table:
     rows = [("ensemble", found["n_frames"], found["ensemble"])]
-    rows += [(f"member {m + 1}", "", errors) for m, errors in enumerate(found.get("members", []))]
+    rows += [(f"member {m}", "", errors) for m, errors in enumerate(found.get("members", []))]
     if len(found["by_tag"]) > 1:
         rows += [(tag, errors["n_frames"], errors) for tag, errors in found["by_tag"].items()]
     names = ["energy_mae", "energy_rmse", "energy_mean", "force_mae", "force_rmse"]
