@@ -11,9 +11,7 @@ from ase import Atoms
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from nnpal.config import Section
-from nnpal.data.read import read_frames
-from nnpal.data.settings import Files, FileSettings, LimitsSettings
-from nnpal.data.units import Units
+from nnpal.data.settings import Files, LimitsSettings, read_files
 from nnpal.label.augment import augment
 from nnpal.label.calculator_oracle import TBLITE, CalculatorOracle
 from nnpal.label.lammps_oracle import LammpsOracle
@@ -135,8 +133,7 @@ class LabelSection(Section):
             FileNotFoundError: no such file.
             ValueError: a file that cannot be read.
         """
-        files = [FileSettings(path=file) if isinstance(file, str) else file for file in self.input]
-        return [frame for file in files for frame in _read(file, Path(base_folder))]
+        return read_files(self.input, base_folder, labelled=False)
 
     def failures_file(self) -> Path:
         """Return where failures are listed."""
@@ -166,15 +163,3 @@ def oracle_from(section: AnyOracle, base_folder: str | os.PathLike[str] = ".") -
         nnpal.label.oracle.OracleError: it cannot work as described, as far as this can be told before it starts.
     """
     return section.oracle(Path(base_folder))
-
-
-def _read(file: FileSettings, folder: Path) -> list[Atoms]:
-    return read_frames(
-        folder / file.path,
-        units=Units.parse(file.units) if file.units else None,
-        symbols=file.symbols,
-        labelled=False,
-        tag=file.tag,
-        keys=file.keys.keys(),
-        format=file.format,
-    )
