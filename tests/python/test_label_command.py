@@ -129,7 +129,7 @@ def test_labels_outside_limits_are_put_aside(pairs: Path) -> None:
         (("out/pairs.h5", "out/pairs.xyz"), "label.output: out/pairs.xyz, expected a name ending in .h5"),
         (("workers", "wokers"), "label.wokers: unknown key; did you mean workers"),
         (('kind = "python"', 'kind = "pyton"'), "oracle"),
-        (("[label]", "[lable]"), "label: missing"),
+        (("[label]", "[lable]"), "lable: unknown key; did you mean label?"),
         (("workers = 2", "store = 'pairs.xyz'"), "pairs.xyz: no label store"),
     ],
 )

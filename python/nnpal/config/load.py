@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from nnpal.config.describe import tables_of
 from nnpal.suggest import did_you_mean
 
 if sys.version_info >= (3, 11):
@@ -91,12 +92,9 @@ def _keys_at(kind: Any, location: tuple[int | str, ...], values: Any) -> list[st
 
 def _model_of(annotation: Any, tag: int | str) -> Any:
     """Return the model within `X | None`, `list[X]` or a tagged union, chosen by its tag."""
-    models = [a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
+    models = tables_of(annotation)
     for model in models:
         field = model.model_fields.get("kind")
-        if field is not None and field.default == tag:
+        if field is not None and tag in get_args(field.annotation):
             return model
-    nested = [a for a in get_args(annotation) if get_args(a)]
-    if not models and nested:
-        return nested[0]
     return models[0] if len(models) == 1 else annotation

@@ -131,9 +131,7 @@ def _train(
     """Train with one bar for each member; what an earlier demo trained there is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
     features = progress.add_task("descriptors", total=len(frames))
-    bars = [
-        progress.add_task(f"member {number}", total=settings.training.max_epochs) for number in range(len(seeds))
-    ]
+    bars = [progress.add_task(f"member {number}", total=settings.training.max_epochs) for number in range(len(seeds))]
 
     def on_epoch(number: int, record: EpochRecord) -> None:
         progress.update(
