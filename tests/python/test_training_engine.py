@@ -109,7 +109,7 @@ def test_same_seed_same_ensemble_whatever_the_number_of_workers(frames, unbroken
     same(unbroken, trained(frames, tmp_path / "train", training={"ema": 0.9}, workers=1))
 
 
-@pytest.mark.parametrize("options", [{}, {"bias_optimizer": "sgd", "best_by": "force"}, {"features": "recomputed"}])
+@pytest.mark.parametrize("options", [{}, {"bias_optimizer": "sgd", "best_by": "force", "features": "recomputed"}])
 def test_a_training_stopped_by_an_error_goes_on_where_it_was(frames, tmp_path, options):
     class Stop(Exception):
         pass

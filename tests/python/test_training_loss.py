@@ -42,6 +42,14 @@ def test_huber_is_the_square_within_and_its_tangent_beyond():
     assert loss.item() == pytest.approx(energy + 0.1 * force)
 
 
+def test_huber_of_the_stress():
+    virial = torch.full((2, 3, 3), torch.nan)
+    virial[0] = torch.diag(torch.tensor([1.0, -6.0, 0.0]))  # on 4 atoms, beyond 0.5 eV/atom: 2*2*6 - 4 = 20
+    options = {"stress_weight": 0.5, "huber_stress": 0.5}
+    loss = energy_force_loss(Errors(ENERGY, FORCE, N_ATOMS, virial), 0.1, **options)
+    assert loss.item() == pytest.approx(ENERGY_TERM + 0.1 * FORCE_TERM + 0.5 * (1.0 + 20.0) / 4.0)
+
+
 def test_huber_has_no_kink():
     for x in (0.9999, 1.0001):
         error = torch.tensor([x], dtype=torch.float64, requires_grad=True)

@@ -70,6 +70,7 @@ def loss_of(errors: Errors, loss: LossSettings) -> Tensor:
         stress_weight=loss.stress_weight,
         huber_energy=loss.huber_energy,
         huber_force=loss.huber_force,
+        huber_stress=loss.huber_stress,
     )
 
 

@@ -32,6 +32,7 @@ def energy_force_loss(
     stress_weight: float = 0.0,
     huber_energy: float | None = None,
     huber_force: float | None = None,
+    huber_stress: float | None = None,
 ) -> Tensor:
     """Return equation (3) of the supplementary text of Jung et al. on data distillation, eV².
 
@@ -47,9 +48,9 @@ def energy_force_loss(
     | N_stress      | configurations that have a stress                                             |
     | α, γ          | ``force_weight`` (Å²), ``stress_weight``                                      |
 
-    With ``huber_energy`` (eV/atom) or ``huber_force`` (eV/Å) the square x² of an error (for forces, of a component)
-    beyond δ becomes 2δ|x| - δ², which goes on with the same slope: twice Huber's function
-    (doi:10.1214/aoms/1177703732).
+    With ``huber_energy`` (eV/atom), ``huber_force`` (eV/Å) or ``huber_stress`` (of V σ, eV/atom) the square x² of an
+    error (for forces and stresses, of a component) beyond δ becomes 2δ|x| - δ², which goes on with the same slope:
+    twice Huber's function (doi:10.1214/aoms/1177703732).
     """
     n_atoms = errors.n_atoms
     bound = None if huber_energy is None else huber_energy * n_atoms
@@ -59,7 +60,8 @@ def energy_force_loss(
     if errors.virial is not None:
         known = errors.virial.isfinite().all(-1).all(-1)
         if known.any():
-            square = errors.virial[known].square().sum(dim=(1, 2)) / n_atoms[known]
+            bound = None if huber_stress is None else huber_stress * n_atoms[known][:, None, None]
+            square = _square(errors.virial[known], bound).sum(dim=(1, 2)) / n_atoms[known]
             loss = loss + stress_weight * square.mean()
     return loss
 

@@ -25,6 +25,10 @@ class LossSettings(Section):
     huber_force: PositiveFloat | None = Field(
         None, description="errors of force components beyond this count linearly, eV/Å; absent: squared throughout"
     )
+    huber_stress: PositiveFloat | None = Field(
+        None,
+        description="errors of stress times volume beyond this count linearly, eV/atom; absent: squared throughout",
+    )
 
 
 class TrainingSettings(Section):
