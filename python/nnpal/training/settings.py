@@ -27,7 +27,7 @@ class LossSettings(Section):
     )
     huber_stress: PositiveFloat | None = Field(
         None,
-        description="errors of stress times volume beyond this count linearly, eV/atom; absent: squared throughout",
+        description="errors of stress times volume beyond this count linearly, eV/atom; absent: squared",
     )
 
 
