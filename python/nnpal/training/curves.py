@@ -10,6 +10,7 @@ from typing import Protocol
 
 from matplotlib.figure import Figure
 
+from nnpal.evaluate.figures import number_decades
 from nnpal.files import aside
 from nnpal.training.member import EpochRecord
 
@@ -60,6 +61,7 @@ def draw_curves(members: Sequence[Curve]) -> Figure:
                 axis.plot(epochs, values, color=colour, linewidth=width)
             axis.plot(epochs[member.best_epoch], values[member.best_epoch], "o", markersize=3, color=colour)
         axis.set_yscale("log")
+        number_decades(axis.yaxis)
         axis.set(xlabel="epoch", ylabel=label)
     axis.text(
         0.97, 0.95, "thin: training\nbold: validation", transform=axis.transAxes, ha="right", va="top", fontsize=8
