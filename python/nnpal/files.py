@@ -1,7 +1,8 @@
-"""Files that are whole or as they were."""
+"""Files that are whole or as they were, and folders that one process at a time works in."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,3 +21,15 @@ def aside(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock file ``path``, which the system frees when its holder ends, however it ends.
+
+    Raises:
+        BlockingIOError: another process holds it, and ``wait`` is false.
+    """
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield

@@ -18,6 +18,7 @@ import torch
 from nnpal.calculator import NNPCalculator
 from nnpal.data import structure_hash, write_dataset
 from nnpal.export import export_ensemble
+from nnpal.files import locked
 from nnpal.networks import NetworkDescription
 from nnpal.training import (
     EnsembleSettings,
@@ -192,6 +193,15 @@ def children_of(pid):
         if int(fields[1]) == pid:
             found.append(int(path.parent.name))
     return found
+
+
+def test_one_training_at_a_time_in_a_folder(frames, unbroken):
+    with (
+        locked(unbroken.folder / "lock", wait=False),
+        pytest.raises(TrainingFolderError, match="another process trains here"),
+    ):
+        trained(frames, unbroken.folder, training={"ema": 0.9})
+    same(unbroken, trained(frames, unbroken.folder, training={"ema": 0.9}))
 
 
 def test_a_killed_worker_is_started_again_from_its_checkpoint(frames, unbroken, tmp_path):

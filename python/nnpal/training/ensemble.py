@@ -15,6 +15,7 @@ from torchani.arch import ANI
 from torchani.nn import ANINetworks
 
 from nnpal.data import content_hash, write_dataset
+from nnpal.files import locked
 from nnpal.networks import NetworkDescription, NetworkSettings, build_model
 from nnpal.training.data import GIGABYTE, build_training_data
 from nnpal.training.member import EpochRecord
@@ -37,7 +38,7 @@ from nnpal.training.result import Result, read_result, write_result
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split
 from nnpal.training.storage import DATA, DERIVATIVES, load_data, save_data
-from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, restore
+from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, LOCK, restore
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,20 @@ def train_ensemble(
         network = (network or NetworkSettings()).description(present)
     plan = Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble, folder))
     devices = resolve_devices(ensemble.devices)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _train(frames, folder, plan, devices, on_features, on_epoch)
+
+
+def _train(
+    frames: Sequence[Atoms],
+    folder: Path,
+    plan: Plan,
+    devices: Sequence[str],
+    on_features: Callable[[int, int], None] | None,
+    on_epoch: OnEpoch | None,
+) -> TrainedEnsemble:
+    ensemble = plan.ensemble
     if (folder / PLAN).exists():
         require_same(folder, plan)
     result = read_result(folder)
@@ -197,6 +212,15 @@ def _limit_bytes(training: TrainingSettings) -> float:
     if training.features_gigabytes is not None:
         return training.features_gigabytes * GIGABYTE
     return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    try:
+        with locked(folder / LOCK, wait=False):
+            yield
+    except BlockingIOError as error:
+        raise TrainingFolderError(f"{folder}: another process trains here; wait for it, or end it") from error
 
 
 @contextmanager

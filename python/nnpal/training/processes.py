@@ -131,6 +131,7 @@ def _start(folder: Path, group: Group, threads: int, log: object) -> subprocess.
         stderr=log,  # type: ignore[call-overload]
         text=True,
         env=environment,
+        start_new_session=True,  # Ctrl-C is this process's to answer
     )
 
 

@@ -12,19 +12,20 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
 
-from nnpal.files import aside
+from nnpal.files import aside, locked
 from nnpal.training.data import TrainingData
 from nnpal.training.epoch import train_epoch
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
 from nnpal.training.storage import load_data
 
-CHECKPOINT, LOG, ERROR, CACHE = "checkpoint.pt", "log.csv", "error.txt", "cache"
+CHECKPOINT, LOG, ERROR, CACHE, LOCK = "checkpoint.pt", "log.csv", "error.txt", "cache", "lock"
 
 
 def restore(folder: Path, plan: Plan, number: int, device: torch.device) -> Member:
@@ -46,6 +47,19 @@ def run(
     on_epoch: Callable[[int, EpochRecord], None],
 ) -> None:
     """Train members to their end, each from where it stands; one that diverges leaves the others alone."""
+    with ExitStack() as stack:
+        for number in numbers:  # a worker of a killed training may need a moment to end
+            stack.enter_context(locked(member_folder(folder, number) / LOCK, wait=True))
+        _run(folder, numbers, device, data, on_epoch)
+
+
+def _run(
+    folder: Path,
+    numbers: list[int],
+    device: torch.device,
+    data: TrainingData,
+    on_epoch: Callable[[int, EpochRecord], None],
+) -> None:
     plan = read_plan(folder)
     members = {number: restore(folder, plan, number, device) for number in numbers}
     logs = {number: Log(member_folder(folder, number) / LOG, member) for number, member in members.items()}
