@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from torchani.nn import ANINetworks
 
-from nnpal.evaluate.figures import parity
 from nnpal.files import aside
 from nnpal.training.data import TrainingData
 from nnpal.training.member import in_parts
@@ -46,6 +45,8 @@ def save_parity(folder: Path, network: ANINetworks, data: TrainingData, split: S
 
 
 def _save(stem: Path, reference: np.ndarray, predicted: np.ndarray, roles: np.ndarray, name: str) -> list[Path]:
+    from nnpal.evaluate.figures import parity  # matplotlib and more, which workers would load too
+
     figure = parity(reference, predicted, roles, name)
     paths = [stem.with_suffix(suffix) for suffix in (".png", ".pdf")]
     for path in paths:
