@@ -1,0 +1,108 @@
+"""Accurate, candidate, failed: what an uncertainty says of the frames of a run, or of a set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+NAMES = ("accurate", "candidate", "failed")
+_ACCURATE, _CANDIDATE, _FAILED = range(3)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The class of every frame, in the words of DP-GEN (doi:10.1016/j.cpc.2020.107206).
+
+    Attributes:
+        codes: index into :data:`NAMES` of every frame, int8 [n_frames].
+    """
+
+    codes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def accurate(self) -> np.ndarray:
+        """Indices of frames at or below the threshold, int64."""
+        return np.flatnonzero(self.codes == _ACCURATE)
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """Indices of frames above the threshold that can be labelled, int64."""
+        return np.flatnonzero(self.codes == _CANDIDATE)
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Indices of frames that are of no use, int64."""
+        return np.flatnonzero(self.codes == _FAILED)
+
+    @property
+    def n_good(self) -> int:
+        """How many frames there are before the first failed one."""
+        return int(self.failed[0]) if len(self.failed) else len(self)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of frames of each class."""
+        return {name: int(np.count_nonzero(self.codes == code)) for code, name in enumerate(NAMES)}
+
+
+def tally(runs: Iterable[Classes]) -> dict[str, int]:
+    """Return the number of frames of each class in several runs together."""
+    counts = dict.fromkeys(NAMES, 0)
+    for run in runs:
+        for name, n in run.counts().items():
+            counts[name] += n
+    return counts
+
+
+def per_cent(counts: Mapping[str, int]) -> dict[str, float]:
+    """Return the share of each class, per cent; NaN of no frames."""
+    n = sum(counts.values())
+    return {name: 100.0 * count / n if n else math.nan for name, count in counts.items()}
+
+
+def classify(
+    uq: ArrayLike,
+    lower: float,
+    upper: float = math.inf,
+    *,
+    sound: ArrayLike | None = None,
+    trajectory: bool = True,
+) -> Classes:
+    """Sort frames by their uncertainty u.
+
+    accurate: u <= lower; candidate: lower < u <= upper; failed: u > upper, u not finite, or not ``sound``. Frames of a
+    trajectory that follow a failed one grew out of it, so they have failed too, whatever their u.
+
+    Arguments:
+        uq: u, [n_frames].
+        lower: threshold, in the units of u.
+        upper: bound of what is worth a label: beyond it atoms overlap or have flown apart.
+        sound: False for frames that something else tells to be of no use (atoms lost, energy not finite), [n_frames].
+        trajectory: whether frames follow one another in time; False judges each for itself.
+
+    Raises:
+        ValueError: bounds out of order or not numbers, a negative u, or shapes that do not fit.
+    """
+    values = np.asarray(uq, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"classify: uq has shape {values.shape}, expected [n_frames]")
+    if not (0 <= lower < math.inf and lower < upper):  # False for NaN
+        raise ValueError(f"classify: lower = {lower} and upper = {upper}, expected 0 <= lower < upper, lower finite")
+    if len(negative := np.flatnonzero(values < 0)):
+        raise ValueError(f"classify: uq[{negative[0]}] = {values[negative[0]]}, expected 0 or more")
+    good = np.isfinite(values) & (values <= upper)
+    if sound is not None:
+        flags = np.asarray(sound)
+        if flags.shape != values.shape or flags.dtype != bool:
+            raise ValueError(f"classify: sound is {flags.dtype} {flags.shape}, expected bool {values.shape}")
+        good &= flags
+    if trajectory:
+        good = np.logical_and.accumulate(good)
+    codes = np.where(good, np.where(values > lower, _CANDIDATE, _ACCURATE), _FAILED)
+    return Classes(codes.astype(np.int8))
