@@ -1,0 +1,59 @@
+"""Reports: figures with their numbers beside them, and one HTML page that is read without a network.
+
+Numbers and ``ase.Atoms`` in, files out; nothing here knows of loops, models or LAMMPS. Energies come in eV (per atom
+where said), lengths in Å, forces in eV/Å; figures and CSV files show what readers want (kcal/mol, meV), and say so.
+"""
+
+from nnpal.report.activation_energy import activation_energy, activation_energy_error, loading_rates
+from nnpal.report.classes_history import classes_history
+from nnpal.report.distillation_history import distillation_history
+from nnpal.report.enthalpy_order import enthalpy_order
+from nnpal.report.facts import Fact, activation, classes, convergence, iterations_done, labels_used
+from nnpal.report.figure import Figure, FigureFiles, write_figure
+from nnpal.report.labels_history import labels_history
+from nnpal.report.mae_history import mae_history
+from nnpal.report.page import Failure, Page, Section, write_page
+from nnpal.report.parity import parity
+from nnpal.report.relax_table import Crystal, relax_table
+from nnpal.report.structures import Snapshot, structures
+from nnpal.report.table import Cell, Table
+from nnpal.report.uq_against_error import rank_correlation, uq_against_error
+from nnpal.report.uq_trace import UQRun, uq_trace
+from nnpal.report.work_function import WorkCurve, work_function
+
+__all__ = [
+    "Cell",
+    "Crystal",
+    "Fact",
+    "Failure",
+    "Figure",
+    "FigureFiles",
+    "Page",
+    "Section",
+    "Snapshot",
+    "Table",
+    "UQRun",
+    "WorkCurve",
+    "activation",
+    "activation_energy",
+    "activation_energy_error",
+    "classes",
+    "classes_history",
+    "convergence",
+    "distillation_history",
+    "enthalpy_order",
+    "iterations_done",
+    "labels_history",
+    "labels_used",
+    "loading_rates",
+    "mae_history",
+    "parity",
+    "rank_correlation",
+    "relax_table",
+    "structures",
+    "uq_against_error",
+    "uq_trace",
+    "work_function",
+    "write_figure",
+    "write_page",
+]

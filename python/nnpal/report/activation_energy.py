@@ -1,0 +1,165 @@
+"""Activation energies of the model beside the oracle's: by iteration, and by loading rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from nnpal.report.figure import Figure
+from nnpal.report.style import (
+    BLUE,
+    GREEN,
+    KCAL_MOL,
+    drawable,
+    finite,
+    iteration_axis,
+    log_axis,
+    log_if_wide,
+    same_length,
+    say_empty,
+)
+
+CHEMICAL_ACCURACY = 1.0
+"""kcal/mol."""
+
+
+def activation_energy(
+    iterations: Sequence[int], values: ArrayLike, oracle: float | None = None, *, name: str = "activation_energy"
+) -> Figure:
+    """Return E_a of every iteration, with the oracle's and ±1 kcal/mol of it: Figure S6 (left), S8b.
+
+    Arguments:
+        iterations: [n].
+        values: E_a of the best model, eV, NaN where the pull failed, [n].
+        oracle: E_a, eV.
+        name: of the files.
+    """
+    ours = KCAL_MOL * np.asarray(values, dtype=np.float64)
+    same_length(name, iterations=iterations, values=ours)
+    theirs = float("nan") if oracle is None else KCAL_MOL * oracle
+
+    def draw(axes: Axes) -> None:
+        if not len(drawable(ours)) and not np.isfinite(theirs):
+            say_empty(axes)
+            return
+        if np.isfinite(theirs):
+            axes.axhspan(theirs - CHEMICAL_ACCURACY, theirs + CHEMICAL_ACCURACY, color=GREEN, alpha=0.2, linewidth=0)
+            axes.axhline(theirs, color="black", linestyle="--", linewidth=1.0, label="oracle")
+        axes.plot(iterations, finite(ours), "o-", markersize=4, color=BLUE, label="best model")
+        _mark_missing(axes, iterations, ours)
+        iteration_axis(axes, iterations)
+        axes.set_ylabel("activation energy (kcal/mol)")
+        axes.legend()
+
+    return Figure(
+        name=name,
+        title="Activation energy",
+        caption="Activation energy of the best model's pull at each iteration; dashed: the oracle's; green: "
+        f"±{CHEMICAL_ACCURACY:g} kcal/mol of it." + _missing_caption(ours),
+        alt=_alt(ours, theirs),
+        columns={
+            "iteration": list(iterations),
+            "activation_energy_kcal_mol": ours,
+            "oracle_kcal_mol": [theirs] * len(ours),
+        },
+        draw=draw,
+    )
+
+
+def activation_energy_error(
+    iterations: Sequence[int], values: ArrayLike, oracle: float, *, name: str = "activation_energy_error"
+) -> Figure:
+    """Return |E_a − E_a of the oracle| over iterations with the line of 1 kcal/mol: Figures S2b to S5b, S8a.
+
+    Arguments: as :func:`activation_energy`.
+    """
+    error = np.abs(KCAL_MOL * (np.asarray(values, dtype=np.float64) - oracle))
+    same_length(name, iterations=iterations, values=error)
+
+    def draw(axes: Axes) -> None:
+        if not len(drawable(error)):
+            say_empty(axes)
+            return
+        if not log_if_wide(axes, [*error, CHEMICAL_ACCURACY]):
+            axes.set_ylim(0.0, 1.15 * max(drawable(error).max(), CHEMICAL_ACCURACY))
+        axes.axhline(CHEMICAL_ACCURACY, color=GREEN, linestyle="--", label=f"{CHEMICAL_ACCURACY:g} kcal/mol")
+        axes.plot(iterations, finite(error), "o-", markersize=4, color=BLUE)
+        _mark_missing(axes, iterations, error)
+        iteration_axis(axes, iterations)
+        axes.set_ylabel("|error of activation energy| (kcal/mol)")
+        axes.legend()
+
+    known = drawable(error)
+    return Figure(
+        name=name,
+        title="Error of the activation energy",
+        caption="|E_a(NNP) − E_a(oracle)| of the best model at each iteration; dashed: "
+        f"{CHEMICAL_ACCURACY:g} kcal/mol." + _missing_caption(error),
+        alt=f"Last error {known[-1]:.2g} kcal/mol, smallest {known.min():.2g}" if len(known) else "No value yet",
+        columns={"iteration": list(iterations), "error_kcal_mol": error},
+        draw=draw,
+    )
+
+
+def loading_rates(
+    rates: Sequence[float], values: ArrayLike, oracle: ArrayLike, *, name: str = "loading_rates"
+) -> Figure:
+    """Return E_a of model and oracle over the loading rate: Figure S7.
+
+    Arguments:
+        rates: Å/ps, [n].
+        values, oracle: E_a, eV, NaN where not known, [n].
+        name: of the files.
+    """
+    order = np.argsort(np.asarray(rates, dtype=float), kind="stable")
+    sorted_rates = np.asarray(rates, dtype=float)[order]
+    ours, theirs = (KCAL_MOL * np.asarray(v, dtype=np.float64) for v in (values, oracle))
+    same_length(name, rates=rates, values=ours, oracle=theirs)
+    ours, theirs = ours[order], theirs[order]
+
+    def draw(axes: Axes) -> None:
+        if not len(drawable([*ours, *theirs])):
+            say_empty(axes)
+            return
+        log_axis(axes, "x", sorted_rates)
+        edges = finite(theirs)
+        axes.fill_between(
+            sorted_rates, edges - CHEMICAL_ACCURACY, edges + CHEMICAL_ACCURACY, color=GREEN, alpha=0.2, linewidth=0
+        )
+        axes.plot(sorted_rates, edges, "s--", color="black", markersize=4, label="oracle")
+        axes.plot(sorted_rates, finite(ours), "o-", color=BLUE, markersize=4, label="best model")
+        axes.set(xlabel="loading rate (Å/ps)", ylabel="activation energy (kcal/mol)")
+        axes.legend()
+
+    errors = drawable(np.abs(ours - theirs))
+    return Figure(
+        name=name,
+        title="Activation energy by loading rate",
+        caption=f"Activation energy over the loading rate; green: ±{CHEMICAL_ACCURACY:g} kcal/mol of the oracle's.",
+        alt=f"Errors at {len(errors)} rates, the largest {errors.max():.2g} kcal/mol"
+        if len(errors)
+        else "No value yet",
+        columns={"rate_angstrom_ps": sorted_rates, "activation_energy_kcal_mol": ours, "oracle_kcal_mol": theirs},
+        draw=draw,
+    )
+
+
+def _mark_missing(axes: Axes, iterations: Sequence[int], values: np.ndarray) -> None:
+    """Put a cross at the bottom where an iteration has no value."""
+    where = np.asarray(iterations, dtype=float)[~np.isfinite(values)]
+    axes.plot(
+        where, np.full(len(where), 0.03), "x", color="0.4", markersize=5, transform=axes.get_xaxis_transform(), zorder=3
+    )
+
+
+def _missing_caption(values: np.ndarray) -> str:
+    return "" if np.isfinite(values).all() else " Crosses: no value, for the pull failed."
+
+
+def _alt(ours: np.ndarray, theirs: float) -> str:
+    known = drawable(ours)
+    said = f"Last of {len(known)} values {known[-1]:.2f} kcal/mol" if len(known) else "No value yet"
+    return said + (f", oracle {theirs:.2f}" if np.isfinite(theirs) else "")

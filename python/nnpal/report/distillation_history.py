@@ -1,0 +1,64 @@
+"""What a distillation keeps of each set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from nnpal.report.figure import Figure
+from nnpal.report.style import BLUE, ORANGE, same_length, say_empty
+
+
+def distillation_history(
+    sets: Sequence[int | str],
+    offered: Sequence[int],
+    kept: Sequence[int],
+    *,
+    name: str = "distillation_history",
+    label: str = "set",
+    what: str = "configurations",
+) -> Figure:
+    """Return how many configurations were kept of each set, and of all sets so far.
+
+    Arguments:
+        sets: number or name of each, or ΔO of a grid: [n].
+        offered: configurations in each, [n].
+        kept: new ones kept of each, [n].
+        name: of the files.
+        label: of the horizontal axis.
+        what: is kept.
+
+    Raises:
+        ValueError: lengths that differ.
+    """
+    seen, ours = np.asarray(offered, dtype=np.int64), np.asarray(kept, dtype=np.int64)
+    same_length(name, sets=sets, offered=seen, kept=ours)
+    together = np.cumsum(ours)
+    all_seen = int(seen.sum())
+
+    def draw(axes: Axes) -> None:
+        if not len(ours):
+            say_empty(axes)
+            return
+        places = np.arange(len(ours))
+        axes.bar(places, ours, 0.8, color=ORANGE, label="kept of the set")
+        axes.plot(places, together, "o-", color=BLUE, markersize=4, label="kept so far")
+        for place, value in enumerate(ours):
+            axes.text(place, value, f"{value:,}", ha="center", va="bottom", fontsize=7, color="0.3")
+        step = -(-len(ours) // 12)
+        axes.set_xticks(places[::step], [str(s) for s in sets[::step]])
+        axes.set(xlabel=label, ylabel=f"{what} kept", ylim=(0, 1.12 * max(1, together[-1])))
+        axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+
+    kept_share = f"{100.0 * together[-1] / all_seen:.1f} %" if all_seen else ""
+    said = f"{together[-1]:,} {what} kept of {all_seen:,} offered ({kept_share})" if all_seen else "No set yet"
+    return Figure(
+        name=name,
+        title="Kept by the distillation",
+        caption=f"{what.capitalize()} kept of each set (bars) and of all sets so far (line). {said}.",
+        alt=said,
+        columns={label: list(sets), "offered": seen, "kept": ours, "kept_so_far": together},
+        draw=draw,
+    )

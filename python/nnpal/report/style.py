@@ -1,0 +1,121 @@
+"""What all figures of a report share: colours, sizes, axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from ase import units
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import ArrayLike
+
+MILLI = 1e3
+"""From eV to meV."""
+KCAL_MOL = units.mol / units.kcal
+"""From eV to kcal/mol."""
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#8A8A8A",
+)
+"""Okabe and Ito's palette, told apart by all common kinds of colour vision."""
+CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
+
+SIZE = (4.8, 3.4)
+"""Inches: one column wide, so that a phone shows letters that can be read."""
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "pdf.fonttype": 42,
+}
+DOTS: dict[str, Any] = {"linestyle": "", "marker": ".", "markeredgewidth": 0, "rasterized": True}
+WIDE = 30.0
+"""Values whose largest is more than so many times their smallest are drawn on a logarithmic axis."""
+
+
+def finite(values: ArrayLike) -> np.ndarray:
+    """Return values as floats, what is not finite as NaN, which leaves a gap."""
+    found = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def drawable(values: ArrayLike) -> np.ndarray:
+    """Return the finite ones of values."""
+    found = np.asarray(values, dtype=np.float64).ravel()
+    return found[np.isfinite(found)]
+
+
+def say_empty(axes: Axes, text: str = "no data yet") -> None:
+    """Say on an empty panel that there is nothing to draw."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4")
+    axes.set(xticks=[], yticks=[])
+
+
+def iteration_axis(axes: Axes, iterations: Sequence[int], label: str = "iteration") -> None:
+    """Number the horizontal axis by whole iterations, with half of one free at both ends."""
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    axes.set_xlabel(label)
+    if len(iterations):
+        axes.set_xlim(min(iterations) - 0.5, max(iterations) + 0.5)
+
+
+def log_if_wide(axes: Axes, values: ArrayLike) -> bool:
+    """Make the vertical axis logarithmic where values, all above 0, span more than :data:`WIDE`; say whether."""
+    found = drawable(values)
+    if len(found) < 2 or found.min() <= 0.0 or found.max() <= WIDE * found.min():
+        return False
+    log_axis(axes, "y", found)
+    return True
+
+
+def log_axis(axes: Axes, side: str, values: ArrayLike) -> None:
+    """Make an axis, "x" or "y", logarithmic, at least a decade long, with plain numbers.
+
+    Values not above 0 do not count.
+    """
+    found = drawable(values)
+    found = found[found > 0.0]
+    low, high = (float(found.min()), float(found.max())) if len(found) else (0.1, 10.0)
+    low, high = low / 1.4, high * 1.4
+    if high < 10.0 * low:
+        middle = (low * high) ** 0.5
+        low, high = middle / 10**0.5, middle * 10**0.5
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axes.set(**{f"{side}scale": "log", f"{side}lim": (low, high)})
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,), numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def fading(colour: str, n: int) -> list[tuple[float, float, float]]:
+    """Return n shades of a colour from pale, the oldest, to full, the newest."""
+    full = np.array(to_rgb(colour))
+    shares = np.linspace(0.3, 1.0, n) if n > 1 else np.ones(n)
+    return [tuple((1.0 - share * (1.0 - full)).tolist()) for share in shares]
+
+
+def same_length(who: str, **columns: Iterable[Any] | ArrayLike) -> None:
+    """Refuse columns of different length.
+
+    Raises:
+        ValueError: names each and its length.
+    """
+    lengths = {name: len(values) for name, values in columns.items()}  # type: ignore[arg-type]
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} {n}" for name, n in lengths.items())
+        raise ValueError(f"{who}: lengths differ ({found}); expected one value of each for every row")

@@ -1,0 +1,71 @@
+"""A table of a report, and how its values are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Tone = Literal["plain", "good", "warning", "bad"]
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a table or a headline.
+
+    Attributes:
+        value: text or number; None and NaN are shown as a dash.
+        note: small, under it.
+        tone: good, warning or bad: a colour and, for those who do not see it, a sign.
+    """
+
+    value: Any
+    note: str = ""
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a header; the first column names the row.
+
+    Attributes:
+        caption: what it shows, with units.
+        header: one text a column.
+        rows: values or :class:`Cell`.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.header):
+                raise ValueError(
+                    f"table {self.caption!r}: row {number} has {len(row)} cells, expected {len(self.header)}, "
+                    "one a column"
+                )
+
+
+def text_of(value: Any, digits: int = 4) -> str:
+    """Return how a value is written: 20,000; −0.1235; yes; a dash for None and what is no number."""
+    if value is None:
+        return DASH
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}".replace("-", "−")
+    if isinstance(value, float | np.floating):
+        if math.isnan(value):
+            return DASH
+        return f"{value:.{digits}g}".replace("-", "−").replace("inf", "∞")
+    return str(value)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value stands on the right of its column."""
+    return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))

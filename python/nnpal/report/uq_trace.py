@@ -1,0 +1,140 @@
+"""Uncertainty along runs with the threshold that their first steps give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from nnpal.report.figure import Figure
+from nnpal.report.style import BLUE, MILLI, RED, SIZE, SKY, finite, log_if_wide, same_length, say_empty
+
+ROW_HEIGHT = 2.3
+
+
+@dataclass(frozen=True)
+class UQRun:
+    """The uncertainty of one run.
+
+    Attributes:
+        label: of the run, such as "iteration 2".
+        steps: [n_steps].
+        uq: uncertainty, eV, [n_steps].
+        mean, deviation, k: μ, σ (eV) and k of the threshold μ + kσ; None where there is none.
+        first_steps: the threshold comes from steps up to this one; None shades nothing.
+        chosen: steps of the frames that were chosen for labels.
+        failed_step: the run is of no use from here on; None: all of it is good.
+    """
+
+    label: str
+    steps: ArrayLike
+    uq: ArrayLike
+    mean: float | None = None
+    deviation: float | None = None
+    k: float = 3.0
+    first_steps: int | None = None
+    chosen: Sequence[int] = ()
+    failed_step: int | None = None
+
+    @property
+    def threshold(self) -> float:
+        """μ + kσ, eV; NaN where there is none."""
+        if self.mean is None or self.deviation is None:
+            return float("nan")
+        return self.mean + self.k * self.deviation
+
+
+def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "UQ") -> Figure:
+    """Return the uncertainty over the steps of runs, one panel each, as Figure S1 of the rare-events supplement.
+
+    Arguments:
+        runs: any number.
+        name: of the files.
+        quantity: what the uncertainty is, for the axis.
+
+    Raises:
+        ValueError: a run whose arrays differ in length.
+    """
+    rows: dict[str, list[float | int | str]] = {
+        h: [] for h in ("run", "step", "uq_meV", "threshold_meV", "chosen", "good")
+    }
+    for run in runs:
+        steps, uq = np.asarray(run.steps), np.asarray(run.uq, dtype=np.float64)
+        same_length(f"uq_trace: {run.label}", steps=steps, uq=uq)
+        rows["run"] += [run.label] * len(steps)
+        rows["step"] += steps.tolist()
+        rows["uq_meV"] += (MILLI * uq).tolist()
+        rows["threshold_meV"] += [MILLI * run.threshold] * len(steps)
+        rows["chosen"] += np.isin(steps, list(run.chosen)).astype(int).tolist()
+        rows["good"] += (steps < _end(run)).astype(int).tolist()
+
+    def draw(*panels: Axes) -> None:
+        if not runs:
+            say_empty(panels[0])
+        for axes, run in zip(panels, runs, strict=False):
+            _draw_run(axes, run, quantity)
+        panels[-1].set_xlabel("step")
+
+    above = [
+        f"{run.label}: {_count_above(run)} of {len(np.asarray(run.steps))} frames above the threshold" for run in runs
+    ]
+    failed = [f"{run.label} failed at step {run.failed_step}" for run in runs if run.failed_step is not None]
+    return Figure(
+        name=name,
+        title="Uncertainty along the run" if len(runs) == 1 else "Uncertainty along the runs",
+        caption="Uncertainty of the ensemble over the steps. Shaded blue: the steps that give μ and σ; dashed: the "
+        "threshold μ + kσ; circles: frames chosen for labels; shaded red: after the run failed, not used.",
+        alt="; ".join([*above, *failed]) or "No run yet",
+        columns=rows,
+        draw=draw,
+        grid=(max(1, len(runs)), 1),
+        size=SIZE if len(runs) < 2 else (SIZE[0], ROW_HEIGHT * len(runs) + 0.3),
+    )
+
+
+def _end(run: UQRun) -> float:
+    return np.inf if run.failed_step is None else run.failed_step
+
+
+def _count_above(run: UQRun) -> int:
+    uq, steps = finite(run.uq), np.asarray(run.steps)
+    return int(np.count_nonzero((uq > run.threshold) & (steps < _end(run))))
+
+
+def _draw_run(axes: Axes, run: UQRun, quantity: str) -> None:
+    steps, uq = np.asarray(run.steps), MILLI * finite(run.uq)
+    axes.set_title(run.label, loc="left", fontsize=9)
+    axes.set_ylabel(f"{quantity} (meV)")
+    if not len(steps):
+        say_empty(axes, "no frames")
+        return
+    good = steps < _end(run)
+    log_if_wide(axes, [*uq[good], MILLI * run.threshold])
+    if run.first_steps is not None:
+        axes.axvspan(float(steps[0]), run.first_steps, color=SKY, alpha=0.25, linewidth=0)
+    axes.plot(steps[good], uq[good], color=BLUE, linewidth=0.8, marker="." if good.sum() < 2 else None)
+    if np.isfinite(run.threshold):
+        axes.axhline(MILLI * run.threshold, color=RED, linestyle="--", linewidth=1.0)
+        axes.annotate(
+            f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} meV",
+            (0.99, MILLI * run.threshold),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="right",
+            color=RED,
+            fontsize=8,
+            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
+        )
+    chosen = np.isin(steps, list(run.chosen))
+    axes.plot(steps[chosen], uq[chosen], "o", markersize=4, markerfacecolor="none", color="black", zorder=3)
+    if run.failed_step is not None:
+        last = max(float(steps[-1]), run.failed_step + 0.05 * (float(steps[-1]) - float(steps[0])))
+        axes.axvspan(run.failed_step, last, color=RED, alpha=0.15, linewidth=0)
+        axes.annotate(
+            "failed", (run.failed_step, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -2),
+            textcoords="offset points", ha="right", va="top", color=RED, fontsize=8,
+        )  # fmt: skip
