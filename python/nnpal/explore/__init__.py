@@ -1,0 +1,28 @@
+"""Exploration: runs of LAMMPS by a network or by the oracle that look for configurations worth a label."""
+
+from nnpal.explore.initial import oracle_md, read_md
+from nnpal.explore.plan import MD_TASK, MOMT_TASK, SMD_TASK, plan_initial, plan_momt, plan_smd
+from nnpal.explore.read import MOMTRun, SMDRun, read_momt, read_smd
+from nnpal.explore.run import momt, smd
+from nnpal.explore.settings import ExploreSection, InitialSection, MOMTSection, SMDSection
+
+__all__ = [
+    "MD_TASK",
+    "MOMT_TASK",
+    "SMD_TASK",
+    "ExploreSection",
+    "InitialSection",
+    "MOMTRun",
+    "MOMTSection",
+    "SMDRun",
+    "SMDSection",
+    "momt",
+    "oracle_md",
+    "plan_initial",
+    "plan_momt",
+    "plan_smd",
+    "read_md",
+    "read_momt",
+    "read_smd",
+    "smd",
+]

@@ -1,0 +1,143 @@
+"""Carry a prepared run out in its folder, once: what a kill left half is begun anew, what ended is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnpal.explore.ending import Ending, ending_of
+from nnpal.explore.forces import Forces
+from nnpal.explore.lammps_input import DATA, LOG
+from nnpal.files import aside
+from nnpal.lmp_process import LmpError, run_lmp
+
+FACTS, ENDED = "run.json", "ended.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose files are written.
+
+    Attributes:
+        input: name of the script.
+        forces: what it runs under.
+        launch: words before lmp.
+        arguments: of lmp, beside -in.
+        environment: variables that lmp needs.
+    """
+
+    input: str
+    forces: Forces
+    launch: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """Return the command to run it by hand in its folder."""
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        return " ".join([*variables, *self.launch, "lmp", "-in", self.input, *self.arguments])
+
+
+def prepared(
+    name: str, forces: Forces, folder: Path, launch: tuple[str, ...] = (), arguments: tuple[str, ...] = ()
+) -> Prepared:
+    """Return a run of the script ``name``, with the path of the calculator's module where it needs one."""
+    environment = {}
+    if forces.module_folder is not None:
+        path = os.path.relpath(forces.module_folder, folder)
+        environment["PYTHONPATH"] = os.pathsep.join([path, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return Prepared(name, forces, launch, arguments, environment)
+
+
+def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]) -> None:
+    """Write script, facts for the readers, and links to the files of the force field; the data file is there."""
+    for name, target in run.forces.links.items():
+        link = folder / name
+        with aside(link) as temporary:
+            temporary.symlink_to(os.path.relpath(target, folder.resolve()))
+    with aside(folder / run.input) as temporary:
+        temporary.write_text(script)
+    with aside(folder / FACTS) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:
+    """Run LAMMPS, unless the folder holds the end of a run of these very inputs.
+
+    Arguments:
+        outputs: patterns of the files that a run writes; those of an earlier attempt are removed first.
+
+    Raises:
+        nnpal.lmp_process.LmpError: no fault of the physics: a wrong input, no lmp, a signal, a full disk.
+    """
+    key = _key(folder, run)
+    if (found := read_ending(folder, key)) is not None:
+        return found
+    for pattern in (*outputs, f"{LOG}*", ENDED):
+        for path in folder.glob(pattern):
+            path.unlink()
+    arguments = ["-in", run.input, "-log", LOG, "-nocite", *run.arguments]
+    ending: Ending | None
+    try:
+        text = run_lmp(arguments, folder, launch=_found(run.launch), environment=run.environment)
+        ending = ending_of(_with_logs(text, folder), failed=False)
+    except LmpError as error:
+        ending = ending_of(_with_logs(error.output, folder), failed=True) if (error.status or -1) > 0 else None
+        if ending is None:
+            raise
+    if ending is None:
+        raise LmpError(f"`{run.command}` in {folder} stopped before its end without an error; see {LOG}")
+    with aside(folder / ENDED) as temporary:
+        temporary.write_text(json.dumps({"inputs": key, **asdict(ending)}, indent=1) + "\n")
+    return ending
+
+
+def read_ending(folder: Path, key: str | None = None) -> Ending | None:
+    """Return how the run of a folder ended, None if it has not (or, with ``key``, not with these inputs)."""
+    path = folder / ENDED
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text())
+    if key is not None and found["inputs"] != key:
+        return None
+    return Ending(found["how"], tuple(found["last"]))
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what was written of the run for its readers.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+    """
+    path = folder / FACTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected the folder of a run")
+    facts: dict[str, Any] = json.loads(path.read_text())
+    return facts
+
+
+def _found(launch: Sequence[str]) -> list[str]:
+    """Return the launcher with the mpirun that pip installed beside this Python, where it has one."""
+    beside = Path(sysconfig.get_path("scripts")) / "mpirun"
+    return [str(beside), *launch[1:]] if launch[:1] == ("mpirun",) and beside.exists() else list(launch)
+
+
+def _key(folder: Path, run: Prepared) -> str:
+    """Return the hash of all that the run follows from."""
+    total = hashlib.sha256()
+    for name in (run.input, DATA, *sorted(run.forces.links)):
+        total.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    total.update(json.dumps([*run.launch, *run.arguments]).encode())
+    return total.hexdigest()
+
+
+def _with_logs(text: str, folder: Path) -> str:
+    """Return the output, after the logs of partitions where there are any: they do not print on the screen."""
+    return "\n".join([*(path.read_text(errors="replace") for path in sorted(folder.glob(f"{LOG}.*"))), text])

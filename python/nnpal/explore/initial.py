@@ -1,0 +1,76 @@
+"""First training data: molecular dynamics by the oracle near equilibrium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.config import validated
+from nnpal.explore.dump import read_dump
+from nnpal.explore.ending import COMPLETE
+from nnpal.explore.execution import carry_out, prepared, read_facts, write_run
+from nnpal.explore.forces import forces_of
+from nnpal.explore.lammps_input import DATA, FRAMES, MD_INPUT, md_input
+from nnpal.explore.read import frames_of
+from nnpal.explore.run import OUTPUTS
+from nnpal.explore.settings import InitialSection
+from nnpal.explore.structure import kinds, read_structure, write_data
+
+
+def oracle_md(
+    folder: Path,
+    *,
+    settings: dict[str, Any],
+    force_field: dict[str, Any],
+    structure: str,
+    temperature: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Sample configurations at one temperature in ``folder``; faults are contained as by :func:`nnpal.explore.smd`.
+
+    Arguments:
+        folder, force_field, structure, seed: as for :func:`nnpal.explore.smd`.
+        settings: a table [initial].
+        temperature: K.
+
+    Raises:
+        nnpal.lmp_process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+    """
+    section = validated(settings, InitialSection, source="initial")
+    atoms = read_structure(folder / structure)
+    forces = forces_of(force_field, folder, kinds(atoms), stress=section.pressure is not None)
+    if section.pressure is not None and not atoms.pbc.all():
+        raise ValueError(f"initial.pressure: {section.pressure:g}, but {structure} is not periodic; leave it out")
+    run = prepared(MD_INPUT, forces, folder, section.launch)
+    start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
+    script = md_input(section, forces, start, temperature, seed, run.command)
+    write_run(folder, run, script, {"kind": "md", "symbols": list(forces.symbols), "units": forces.units.name})
+    ending = carry_out(folder, run, OUTPUTS)
+    frames = read_md(folder)
+    last = frames[-1].info["step"] if frames else None
+    if ending.how == COMPLETE and last != section.steps // section.every * section.every:
+        raise OSError(f"{folder}: LAMMPS ended well, but the last whole frame is {last}; is the disk full?")
+    return {
+        "ended": ending.how,
+        "last_lines": list(ending.last),
+        "n_frames": len(frames),
+        "last_frame": last,
+        "steps": section.steps,
+        "temperature": temperature,
+        "seed": seed,
+    }
+
+
+def read_md(folder: Path) -> list[Atoms]:
+    """Return the whole frames of a run of :func:`oracle_md`.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its frames are no such file.
+    """
+    facts = read_facts(folder)
+    dump = read_dump(folder / FRAMES)
+    return frames_of(dump, np.arange(len(dump)), facts["symbols"], "initial", folder.name)

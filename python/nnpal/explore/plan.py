@@ -1,0 +1,89 @@
+"""The runs that a table asks for: a name and the arguments of a task for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnpal.explore.settings import InitialSection, MOMTSection, Run, SMDSection
+
+Plan = dict[str, dict[str, Any]]
+SMD_TASK, MOMT_TASK, MD_TASK = "nnpal.explore.run:smd", "nnpal.explore.run:momt", "nnpal.explore.initial:oracle_md"
+
+
+def plan_smd(section: SMDSection, force_field: Mapping[str, Any], folder: Path, base_folder: Path, seed: int) -> Plan:
+    """Return name -> arguments of :func:`nnpal.explore.smd`, for every rate and run.
+
+    Arguments:
+        force_field: see :func:`nnpal.explore.forces.forces_of`, but with paths as they are from here.
+        folder: under which each run has its own, by its name.
+        base_folder: the configuration file's.
+        seed: that all seeds follow from.
+    """
+    return {
+        f"rate-{rate:g}-run-{run}": {
+            **_common(section, force_field, folder, (seed, i, run)),
+            "structure": _below(base_folder / section.structure, folder),
+            "rate": rate,
+        }
+        for i, rate in enumerate(section.rates)
+        for run in range(section.runs)
+    }
+
+
+def plan_momt(
+    section: MOMTSection,
+    force_field: Mapping[str, Any],
+    folder: Path,
+    base_folder: Path,
+    seed: int,
+    bias: Path | None = None,
+) -> Plan:
+    """Return name -> arguments of :func:`nnpal.explore.momt`; all runs begin with ``bias`` if there is one."""
+    structure = None if section.structure is None else _below(base_folder / section.structure, folder)
+    return {
+        f"run-{run}": {
+            **_common(section, force_field, folder, (seed, run)),
+            "structure": structure,
+            "bias": None if bias is None else _below(bias, folder),
+        }
+        for run in range(section.runs)
+    }
+
+
+def plan_initial(
+    section: InitialSection, force_field: Mapping[str, Any], folder: Path, base_folder: Path, seed: int
+) -> Plan:
+    """Return name -> arguments of :func:`nnpal.explore.oracle_md`, for every temperature and run."""
+    return {
+        f"temperature-{temperature:g}-run-{run}": {
+            **_common(section, force_field, folder, (seed, i, run)),
+            "structure": _below(base_folder / section.structure, folder),
+            "temperature": temperature,
+        }
+        for i, temperature in enumerate(section.temperatures)
+        for run in range(section.runs)
+    }
+
+
+def _common(section: Run, force_field: Mapping[str, Any], folder: Path, seeds: tuple[int, ...]) -> dict[str, Any]:
+    given = dict(force_field)
+    for key in ("model", "folder"):
+        if key in given:
+            given[key] = _below(Path(given[key]), folder)
+    if given.get("kind") == "nnp":
+        given = {"device": section.device, "threads": section.threads, **given}
+    return {
+        "settings": section.model_dump(mode="json"),
+        "force_field": given,
+        "seed": int(np.random.SeedSequence(seeds).generate_state(1)[0]),
+    }
+
+
+def _below(path: Path, folder: Path) -> str:
+    """Return a path as a run sees it, from its folder one below ``folder``."""
+    return os.path.relpath(path, folder / "run")

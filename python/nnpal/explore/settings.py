@@ -1,0 +1,152 @@
+"""The tables [explore] (kind = "smd" or "momt") and [initial] of the configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from nnpal.config import Section
+
+UQ = Literal["energy_deviation", "uq_energy", "uq_force"]
+Lattice = Literal["fcc", "bcc", "hcp", "diamond"]
+Grid = tuple[float, float, PositiveInt]
+Word = str | int | float
+
+HOT = 10.0
+"""Times the temperature asked for; a run that is hotter has exploded."""
+
+
+class Run(Section):
+    """What every run of LAMMPS needs."""
+
+    equilibration: NonNegativeInt = Field(4000, description="steps before the first frame")
+    every: PositiveInt = Field(20, description="steps between frames")
+    damping: PositiveFloat = Field(0.1, description="of the thermostat, ps")
+    runs: PositiveInt = Field(1, description="runs alike, from different velocities")
+    max_temperature: PositiveFloat | None = Field(
+        None, description=f"a hotter run ends there, K; absent: {HOT:g} times its temperature"
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="of pair_style nnp")
+    threads: PositiveInt = Field(1, description="CPU threads of each rank, of pair_style nnp")
+    launch: tuple[str, ...] = Field((), description='words before lmp, e.g. ["mpirun", "-np", "4"]')
+
+    def hottest(self, temperature: float) -> float:
+        """Return the temperature, K, above which a run at ``temperature`` ends."""
+        return self.max_temperature or HOT * temperature
+
+
+class SMDSection(Run):
+    """[explore] with kind = "smd": two atoms are pulled apart by a spring."""
+
+    kind: Literal["smd"] = Field(description="steered molecular dynamics")
+    structure: str = Field(min_length=1, description="file that ASE reads, relative to the configuration file's folder")
+    atoms: tuple[PositiveInt, PositiveInt] = Field(description="the two that are pulled; the file's first atom is 1")
+    k: PositiveFloat = Field(20.0, description="spring constant, eV/Å²")
+    rates: tuple[float, ...] = Field(
+        (1.0,), min_length=1, description="of the spring's far end, Å/ps; negative pushes together"
+    )
+    start: PositiveFloat | None = Field(
+        None, description="where the far end starts, Å; absent: the distance of the two in the structure"
+    )
+    length: PositiveFloat = Field(4.0, description="how far the far end goes, Å")
+    temperature: PositiveFloat = Field(300.0, description="K")
+    timestep: PositiveFloat = Field(0.00025, description="ps")
+    uq_every: PositiveInt = Field(5, description="steps between rows of distance, work and uncertainty; divides every")
+    uq: UQ = Field(
+        "energy_deviation",
+        description="energy_deviation: deviation of the total energy over members per square root of atoms, eV; "
+        "uq_energy: largest of an atom, eV; uq_force: largest of an atom, eV/Å",
+    )
+    max_uq: PositiveFloat | None = Field(None, description="a run ends above it, in the units of uq; absent: no limit")
+
+    @field_validator("rates")
+    @classmethod
+    def _move(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        if 0.0 in rates or len(set(rates)) < len(rates):
+            raise ValueError("expected rates that differ, and none 0; runs = 3 gives three pulls of each")
+        return rates
+
+    @model_validator(mode="after")
+    def _fit(self) -> SMDSection:
+        if self.atoms[0] == self.atoms[1]:
+            raise ValueError(f"atoms: {list(self.atoms)}, expected two different ones")
+        if self.every % self.uq_every:
+            raise ValueError(f"every: {self.every}, expected a multiple of uq_every, {self.uq_every}")
+        return self
+
+    def steps(self, rate: float) -> int:
+        """Return the number of steps of a pull at ``rate``, Å/ps."""
+        return max(1, round(self.length / abs(rate) / self.timestep))
+
+
+class MOMTSection(Run):
+    """[explore] with kind = "momt": multiorder-multithermal sampling of a crystal and its liquid."""
+
+    kind: Literal["momt"] = Field(description="multiorder-multithermal sampling")
+    structure: str | None = Field(
+        None,
+        description="file that ASE reads, relative to the configuration file's folder; or element and what follows",
+    )
+    element: str | None = Field(None, description="of a crystal that is built of whole cells")
+    lattice: Lattice | None = Field(None, description="crystal of the order parameter, and of element")
+    lattice_constant: PositiveFloat | None = Field(None, description="Å, at the start; absent: ASE's")
+    cells: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
+        (3, 3, 3), description="conventional cells along each direction (fcc: 4 atoms each)"
+    )
+    temperature: PositiveFloat = Field(description="K")
+    pressure: float = Field(1.0, description="bar")
+    H: Grid | None = Field(None, description="grid of the enthalpy: low, high (eV), bins")
+    O: Grid | None = Field(None, description="grid of the order parameter: low, high, bins")  # noqa: E741
+    options: dict[str, Word | tuple[Word, ...]] = Field({}, description="further options of fix nnpal.momt:MOMT")
+    steps: PositiveInt = Field(2_000_000, description="of sampling")
+    every: PositiveInt = Field(100, description="steps between frames")
+    equilibration: NonNegativeInt = Field(5000, description="steps at constant pressure before the first frame")
+    timestep: PositiveFloat = Field(0.001, description="ps")
+    pressure_damping: PositiveFloat = Field(1.0, description="of the barostat, ps")
+    walkers: PositiveInt = Field(1, description="partitions of each run, which learn one bias")
+
+    @model_validator(mode="after")
+    def _fit(self) -> MOMTSection:
+        if (self.structure is None) == (self.element is None):
+            raise ValueError("expected either structure (a file) or element (with lattice)")
+        if self.element is not None and self.lattice is None:
+            raise ValueError("lattice: missing, expected the crystal of element")
+        if self.H is None and self.O is None:
+            raise ValueError("expected a grid: H = [low, high, bins], O = [low, high, bins], or both")
+        if self.O is not None and self.lattice is None and "reciprocal" not in self.options:
+            raise ValueError("O: expected lattice, or options.reciprocal, which say what order is")
+        taken = {"temp", "press", "lattice", "H", "O", "file", "trace", "every", "walkers"} & set(self.options)
+        if taken:
+            raise ValueError(f"options: {', '.join(sorted(taken))} follow from other keys of [explore]")
+        return self
+
+
+ExploreSection = Annotated[SMDSection | MOMTSection, Field(discriminator="kind")]
+
+
+class InitialSection(Run):
+    """[initial]: molecular dynamics by the oracle, near equilibrium, for the first training data."""
+
+    structure: str = Field(min_length=1, description="file that ASE reads, relative to the configuration file's folder")
+    temperatures: tuple[PositiveFloat, ...] = Field((300.0,), min_length=1, description="K; a run or more at each")
+    pressure: float | None = Field(None, description="bar; absent: the box stays")
+    pressure_damping: PositiveFloat = Field(1.0, description="of the barostat, ps")
+    steps: PositiveInt = Field(4000, description="of each run")
+    timestep: PositiveFloat = Field(0.00025, description="ps")
+
+    @field_validator("temperatures")
+    @classmethod
+    def _differ(cls, temperatures: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(temperatures)) < len(temperatures):
+            raise ValueError("expected temperatures that differ; runs = 3 gives three runs at each")
+        return temperatures
+
+
+def options_words(options: dict[str, Any]) -> list[str]:
+    """Return options of a hook as the words of an input script."""
+    words: list[str] = []
+    for name, value in options.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        words += [name, *(repr(v) if isinstance(v, float) else str(v) for v in values)]
+    return words
