@@ -1,0 +1,157 @@
+"""What has changed since a run was last at work, and which of its stages that makes stale."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nnpal.loop.durable import canonical, read_json, write_json
+from nnpal.loop.keys import code_hashes, config_hashes
+from nnpal.loop.manifest import Entry, Manifest, changed_outputs
+from nnpal.loop.stage import Stage, stage_folder, stage_name
+
+STARTED = "stage.json"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """All that a stage is made with, but for the stages before it."""
+
+    seed: int
+    config: dict[str, str]
+    code: dict[str, str]
+
+    @classmethod
+    def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int) -> Basis:
+        """Return that of a stage as things are."""
+        return cls(seed, config_hashes(tables, stage.tables), code_hashes(stage.code))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"seed": self.seed, "config": self.config, "code": self.code}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage in its place."""
+
+    iteration: int
+    stage: Stage
+    basis: Basis
+
+    @property
+    def name(self) -> str:
+        return stage_name(self.iteration, self.stage.name)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has changed.
+
+    Arguments:
+        first: index of the first stale stage; the number of finished stages where only begun work is stale, and None
+            where nothing is.
+        reasons: for each stage that is stale by itself, why.
+        lost: what cannot be kept, in words.
+        tables: that have changed.
+        code: modules that have changed.
+    """
+
+    first: int | None
+    reasons: Mapping[str, Sequence[str]]
+    lost: Sequence[str]
+    tables: Sequence[str]
+    code: Sequence[str]
+
+
+def find_changes(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Changes:
+    """Hold a run against the present configuration, code and files.
+
+    Arguments:
+        run_folder: the run's.
+        manifest: the run's.
+        plan: a stage for each entry, and the one after them.
+    """
+    first, reasons, lost = None, {}, []
+    tables: dict[str, None] = {}
+    code: dict[str, None] = {}
+    for index, planned in enumerate(plan):
+        entry = manifest.entries[index] if index < len(manifest.entries) else None
+        if entry is not None and entry.name != planned.name:
+            found = [f"{planned.name} is what the loop does there now"]
+            lost.append(f"{entry.name}: {found[0]}")
+        else:
+            made_with = _made_with(run_folder, planned, entry)
+            found = _differences(made_with, planned.basis, tables, code)
+            if entry is not None:
+                missing, altered = changed_outputs(run_folder, entry)
+                found += [f"{file} is missing" for file in missing] + [f"{file} has changed" for file in altered]
+                lost += [f"{entry.name}/{file} is missing" for file in missing]
+        if found:
+            first = index if first is None else first
+            reasons[entry.name if entry is not None else planned.name] = found
+    return Changes(first, reasons, lost, list(tables), list(code))
+
+
+def keep(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Manifest:
+    """Return a manifest that takes the finished stages as they are, and take begun work as it is."""
+    entries: list[Entry] = []
+    for entry, planned in zip(manifest.entries, plan, strict=False):
+        _, altered = changed_outputs(run_folder, entry)
+        if altered or _differences(_made_with(run_folder, planned, entry), planned.basis, {}, {}):
+            from nnpal.loop.manifest import output_hashes
+
+            outputs = output_hashes(run_folder, entry.iteration, entry.stage, entry.facts)
+            entry = replace(entry, outputs=outputs, kept=planned.basis.as_dict())
+        entries.append(entry)
+    if len(plan) > len(entries):
+        begun = stage_folder(run_folder, plan[-1].iteration, plan[-1].stage.name)
+        if begun.exists():
+            write_json(begun / STARTED, plan[-1].basis.as_dict())
+    return replace(manifest, entries=tuple(entries))
+
+
+def table_difference(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str], source: str) -> list[str]:
+    """Return a unified difference of the named tables, a line for each key, no context."""
+    before, after = ([line for name in names for line in _lines(name, tables.get(name))] for tables in (old, new))
+    lines = difflib.unified_diff(before, after, "before", source, n=0, lineterm="")
+    return [line for line in lines if not line.startswith("@@")]
+
+
+def _made_with(run_folder: Path, planned: Planned, entry: Entry | None) -> list[dict[str, Any]]:
+    """Return what a stage was made with and what it was kept with, or what it was begun with; empty: not begun."""
+    if entry is None:
+        begun = read_json(stage_folder(run_folder, planned.iteration, planned.stage.name) / STARTED)
+        return [] if begun is None else [begun]
+    own = {"seed": entry.seed, "config": entry.config, "code": entry.code}
+    return [own] if entry.kept is None else [entry.kept, own]
+
+
+def _differences(
+    made_with: Sequence[dict[str, Any]], basis: Basis, tables: dict[str, None], code: dict[str, None]
+) -> list[str]:
+    """Return what has changed, and add the tables and modules to those known."""
+    now = basis.as_dict()
+    if not made_with or now in made_with:
+        return []
+    then = made_with[0]
+    changed_tables = _changed(then["config"], now["config"])
+    changed_code = _changed(then["code"], now["code"])
+    if then["seed"] != now["seed"]:
+        changed_tables = ["run", *changed_tables]
+    tables.update(dict.fromkeys(changed_tables))
+    code.update(dict.fromkeys(changed_code))
+    return [f"[{name}] changed" for name in changed_tables] + [f"code of {name} changed" for name in changed_code]
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    """Return `table.key = value` for each key."""
+    if isinstance(value, dict) and value:
+        return [line for key in sorted(value) for line in _lines(f"{name}.{key}", value[key])]
+    return [f"{name} = {canonical(value)}"]

@@ -1,0 +1,104 @@
+"""JSON files that survive a power cut: written aside, brought to the disk, renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from nnpal.files import aside
+
+CHUNK = 1 << 20
+
+
+def canonical(value: Any) -> str:
+    """Return the one JSON text of ``value`` that hashes are made of.
+
+    Raises:
+        TypeError, ValueError: no JSON, NaN and infinities among it.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of ``value`` as JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def as_json(value: Any, what: str) -> Any:
+    """Return ``value`` as it will be read back from a JSON file.
+
+    Raises:
+        ValueError: it holds something that JSON has no form for; the message says where in ``what``.
+    """
+    try:
+        return json.loads(canonical(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {_culprit(value)}; expected what JSON can hold, and null for a gap") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` to ``path``: all of it or nothing, whatever happens."""
+    write_bytes(path, (json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``: all of it or nothing, whatever happens."""
+    with aside(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Return the contents of a JSON file, or None where there is no such file."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring renames and new names in ``folder`` to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_hash(path: Path, *, sync: bool = False) -> str:
+    """Return the SHA-256 of a file's content; ``sync`` brings the content to the disk too."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        if sync:
+            os.fsync(file.fileno())
+        while chunk := file.read(CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def _culprit(value: Any, place: str = "") -> str:
+    """Return `PLACE = VALUE` of the first part that is no JSON."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                return f"{place or 'it'} has the key {key!r}"
+            if not _fits(part):
+                return _culprit(part, f"{place}.{key}" if place else key)
+    if isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            if not _fits(part):
+                return _culprit(part, f"{place}[{index}]")
+    return f"{place or 'it'} = {value!r} of type {type(value).__name__}"
+
+
+def _fits(value: Any) -> bool:
+    try:
+        canonical(value)
+    except (TypeError, ValueError):
+        return False
+    return True

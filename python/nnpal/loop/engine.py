@@ -1,0 +1,354 @@
+"""Carry out a loop in a folder: whatever is not finished yet, in order, each stage once."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shlex
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from nnpal.config import validated
+from nnpal.files import locked
+from nnpal.loop.changes import STARTED, Basis, Changes, Planned, find_changes, keep, table_difference
+from nnpal.loop.deadline import Deadline
+from nnpal.loop.durable import as_json, read_json, write_bytes, write_json
+from nnpal.loop.error import DiskFull, LoopError, StageError, StaleRun, Stopped, check_free_disk, is_disk_full
+from nnpal.loop.keys import stage_key, stage_seed
+from nnpal.loop.manifest import (
+    Entry,
+    Manifest,
+    discard,
+    finish_discarding,
+    output_hashes,
+    read_manifest,
+    write_manifest,
+)
+from nnpal.loop.runlog import RunLog, add_time, holder_text
+from nnpal.loop.runner import TaskRunner
+from nnpal.loop.settings import RunSection
+from nnpal.loop.stage import Loop, StageContext, stage_folder
+from nnpal.suggest import did_you_mean
+
+CONFIG, RESOLVED, LOCK = "config.toml", "resolved.json", ".lock"
+LOCK_TRIES, LOCK_PAUSE = 5, 0.1
+"""``nnpal status`` holds the lock for an instant."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run left off.
+
+    Arguments:
+        state: ``finished`` (nothing is left to do), ``stopped`` (by a signal or the wall time), ``paused`` (the stage
+            that was asked for is done).
+        reason: in words.
+        exit_code: for the command: 0, or 143 and 130 for SIGTERM and SIGINT.
+        command: goes on; None where it is finished.
+    """
+
+    state: Literal["finished", "stopped", "paused"]
+    reason: str
+    exit_code: int
+    command: str | None
+
+
+def run_loop(
+    loop: Loop,
+    config_path: str | os.PathLike[str],
+    tables: Mapping[str, Any],
+    run_folder: Path,
+    *,
+    redo: bool = False,
+    keep: bool = False,
+    only: str | None = None,
+    log: Callable[[str], None] = print,
+) -> Outcome:
+    """Carry out ``loop`` from where it stands to its end.
+
+    Arguments:
+        loop: what to do.
+        config_path: the configuration file.
+        tables: the same, resolved; JSON. ``tables["run"]`` is [run].
+        run_folder: the run's; made where there is none.
+        redo: do stale stages again; what they made moves to ``stale``.
+        keep: leave finished stages as they are in spite of changes.
+        only: stop once the stage of that name is done in the current iteration.
+        log: takes lines of text, which ``run.log`` has with their times.
+
+    Raises:
+        StaleRun: stages are stale, and neither ``redo`` nor ``keep`` says what to do.
+        DiskFull: nothing more can be written.
+        StageError: a stage failed.
+        LoopError: another process works in the folder, or the folder is no run's.
+    """
+    if redo and keep:
+        raise LoopError("redo and keep contradict each other; expected at most one")
+    command = shlex.join(["nnpal", "run", os.fspath(config_path)])
+    settings = validated(dict(tables.get("run", {})), RunSection, source=os.fspath(config_path))
+    try:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        with _holding(run_folder):
+            run_log = RunLog(run_folder, log)
+            try:
+                return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, command).go(
+                    redo=redo, keep_stale=keep, only=only
+                )
+            except LoopError as error:
+                run_log.note_if_possible(str(error))
+                raise
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise DiskFull(_full(run_folder, error, command)) from error
+
+
+class _Run:
+    """A run at work."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        config_path: Path,
+        tables: Mapping[str, Any],
+        folder: Path,
+        settings: RunSection,
+        log: RunLog,
+        command: str,
+    ) -> None:
+        self._loop = loop
+        self._config_path = config_path
+        self._tables = as_json(dict(tables), "the configuration")
+        self._folder = folder
+        self._settings = settings
+        self._log = log
+        self._command = command
+        hours = settings.wall_time_hours
+        self._deadline = Deadline(None if hours is None else 3600 * hours)
+        self._manifest = finish_discarding(folder, read_manifest(folder))
+
+    def go(self, *, redo: bool, keep_stale: bool, only: str | None) -> Outcome:
+        self._settle_changes(redo, keep_stale)
+        runner = TaskRunner(
+            self._settings,
+            self._folder,
+            base_folder=self._config_path.resolve().parent,
+            deadline=self._deadline,
+            log=self._log,
+        )
+        try:
+            with self._deadline.heeding_signals():
+                try:
+                    return self._work(runner, only)
+                finally:
+                    runner.close()
+        except Stopped as stop:
+            return self._stopped(stop.reason, stop.exit_code)
+        except KeyboardInterrupt:
+            return self._stopped("interrupted", 130)
+
+    def _settle_changes(self, redo: bool, keep_stale: bool) -> None:
+        """Compare with what is finished, refuse or settle changes, and take over the configuration.
+
+        Raises:
+            StaleRun: there are changes, and it is not said what to do.
+        """
+        plan = self._plan_to_next()
+        changes = find_changes(self._folder, self._manifest, plan)
+        if changes.first is not None:
+            if keep_stale and not changes.lost:
+                self._manifest = keep(self._folder, self._manifest, plan)
+                write_manifest(self._folder, self._manifest)
+            elif redo:
+                names = [entry.name for entry in self._manifest.entries[changes.first :]]
+                names += [planned.name for planned in plan[len(self._manifest.entries) :]]
+                self._manifest = discard(self._folder, self._manifest, changes.first, names)
+            else:
+                raise StaleRun(self._refusal(changes, keep_stale))
+            how = "kept as they are" if keep_stale else "done again"
+            self._log("\n".join([*self._difference(changes), f"stale, and {how}:", *_stale(changes, self._manifest)]))
+        write_bytes(self._folder / CONFIG, self._config_path.read_bytes())
+        write_json(self._folder / RESOLVED, self._tables)
+
+    def _plan_to_next(self) -> list[Planned]:
+        """Return the stage of each entry, and of the one after them."""
+        found: list[Planned] = []
+        for planned in self._plan():
+            found.append(planned)
+            if len(found) > len(self._manifest.entries):
+                break
+        return found
+
+    def _plan(self) -> Iterator[Planned]:
+        entries = self._manifest.entries
+        n_iterations = max(self._settings.iterations, entries[-1].iteration + 1 if entries else 0)
+        for iteration in range(n_iterations):
+            for stage in self._loop.stages(iteration):
+                yield Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed))
+
+    def _work(self, runner: TaskRunner, only: str | None) -> Outcome:
+        n_seen = 0
+        for iteration in range(self._settings.iterations):
+            stages = list(self._loop.stages(iteration))
+            for place, stage in enumerate(stages):
+                n_seen += 1
+                if n_seen <= len(self._manifest.entries):
+                    continue
+                if only is not None and only not in [later.name for later in stages[place:]]:
+                    return self._nothing_to_do(only, [each.name for each in stages], iteration, stage.name)
+                self._do(Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed)), runner)
+                if only == stage.name:
+                    return Outcome("paused", f"{stage.name} of iteration {iteration} is done", 0, self._command)
+            if n_seen >= len(self._manifest.entries):
+                reason = self._loop.stop(copy.deepcopy(self._manifest.history()))
+                if reason is not None:
+                    return self._finish(reason)
+        return self._finish(f"all {self._settings.iterations} iterations are done")
+
+    def _nothing_to_do(self, only: str, names: list[str], iteration: int, following: str) -> Outcome:
+        if only not in names:
+            raise LoopError(f"stage {only} is none of this loop{did_you_mean(only, names)}")
+        reason = f"{only} of iteration {iteration} was done before; the next stage is {following}"
+        return Outcome("paused", reason, 0, self._command)
+
+    def _finish(self, reason: str) -> Outcome:
+        if self._manifest.finished != reason:
+            self._manifest = replace(self._manifest, finished=reason)
+            write_manifest(self._folder, self._manifest)
+        self._log(f"finished: {reason}")
+        return Outcome("finished", reason, 0, None)
+
+    def _stopped(self, reason: str, exit_code: int) -> Outcome:
+        self._log.note_if_possible(reason)
+        return Outcome("stopped", reason, exit_code, self._command)
+
+    def _do(self, planned: Planned, runner: TaskRunner) -> None:
+        """Do a stage and enter it in the manifest."""
+        self._deadline.check()
+        check_free_disk(self._folder, self._settings.min_free_disk)
+        start = time.monotonic()
+        folder = stage_folder(self._folder, planned.iteration, planned.stage.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / STARTED, planned.basis.as_dict())
+        self._log(f"{planned.name} begins")
+        try:
+            facts = self._facts(planned, folder, runner)
+            outputs = output_hashes(self._folder, planned.iteration, planned.stage.name, facts)
+        except LoopError as error:
+            if isinstance(error, StageError):
+                runner.forget_failures()
+            raise type(error)(f"{planned.name}: {error}\n{self._how_to_go_on(folder)}") from error
+        except Stopped:
+            add_time(self._folder, planned.name, time.monotonic() - start)
+            raise
+        previous = self._manifest.entries[-1].key if self._manifest.entries else ""
+        basis, iteration, name = planned.basis, planned.iteration, planned.stage.name
+        key = stage_key(previous, iteration, name, basis.seed, basis.config, basis.code)
+        entry = Entry(iteration, name, key, basis.seed, basis.config, basis.code, facts, outputs)
+        self._manifest = self._manifest.with_entry(entry)
+        write_manifest(self._folder, self._manifest)
+        seconds = time.monotonic() - start
+        add_time(self._folder, planned.name, seconds)
+        self._log(f"{planned.name} done in {seconds:.1f} s")
+
+    def _facts(self, planned: Planned, folder: Path, runner: TaskRunner) -> dict[str, Any]:
+        """Have the stage do its work.
+
+        Raises:
+            StageError: it failed; ``run.log`` has the traceback.
+            DiskFull: it found the disk full.
+        """
+        history = copy.deepcopy(self._manifest.history())
+        history += [{} for _ in range(planned.iteration + 1 - len(history))]
+        context = StageContext(
+            run_folder=self._folder,
+            folder=folder,
+            iteration=planned.iteration,
+            tables=copy.deepcopy(self._tables),
+            history=history,
+            seed=stage_seed(self._settings.seed, planned.iteration, planned.stage.name),
+            tasks=runner,
+            deadline=self._deadline,
+            log=self._log,
+        )
+        try:
+            facts = as_json(planned.stage.run(context), "its facts")
+            if not isinstance(facts, dict):
+                raise ValueError(f"its facts are {facts!r}, expected a dict")
+        except LoopError:
+            raise
+        except Exception as error:
+            self._log.note_if_possible(traceback.format_exc())
+            if is_disk_full(error):
+                raise DiskFull(f"the disk is full: {error}") from error
+            check_free_disk(self._folder, self._settings.min_free_disk)  # before the stage is blamed
+            raise StageError(f"{type(error).__name__}: {error}") from error
+        return facts
+
+    def _how_to_go_on(self, folder: Path) -> str:
+        return (
+            f"  its folder: {folder}; more in {self._folder / 'run.log'}\n"
+            f"  finished stages and tasks stay; once that is mended, go on with: {self._command}"
+        )
+
+    def _difference(self, changes: Changes) -> list[str]:
+        old = read_json(self._folder / RESOLVED) or {}
+        lines = table_difference(old, self._tables, changes.tables, os.fspath(self._config_path))
+        return [*lines, *(f"code of {name} changed" for name in changes.code)]
+
+    def _refusal(self, changes: Changes, keep_stale: bool) -> str:
+        lines = [f"{self._folder}: what its stages were made with has changed", *self._difference(changes)]
+        lines += ["stale:", *_stale(changes, self._manifest)]
+        if keep_stale:
+            return "\n".join([*lines, f"cannot be kept: {'; '.join(changes.lost)}", f"  {self._command} --redo"])
+        return "\n".join(
+            [
+                *lines,
+                "nothing was touched; go on with one of",
+                f"  {self._command} --redo    stale stages are done again; what they made moves to "
+                f"{self._folder / 'stale'}",
+                f"  {self._command} --keep    they stay as they are; the changes hold from here on",
+                f"or undo the changes ({self._folder / CONFIG} is the configuration before)",
+            ]
+        )
+
+
+def _stale(changes: Changes, manifest: Manifest) -> list[str]:
+    """Return a line for each stale stage."""
+    names = [entry.name for entry in manifest.entries[changes.first :]]
+    names += [name for name in changes.reasons if name not in names]
+    return [f"  {name}: {', '.join(changes.reasons.get(name, ['a stage before it is stale']))}" for name in names]
+
+
+@contextmanager
+def _holding(run_folder: Path) -> Iterator[None]:
+    """Let no other process work in the run's folder.
+
+    Raises:
+        LoopError: another does.
+    """
+    path = run_folder / LOCK
+    for attempt in range(LOCK_TRIES):
+        lock = locked(path, wait=False)
+        try:
+            lock.__enter__()
+        except BlockingIOError as error:
+            if attempt + 1 < LOCK_TRIES:
+                time.sleep(LOCK_PAUSE)
+                continue
+            raise LoopError(f"{run_folder}: {path.read_text().strip() or 'another process'} works in it") from error
+        try:
+            path.write_text(f"{holder_text()}\n")
+            yield
+        finally:
+            lock.__exit__(None, None, None)
+        return
+
+
+def _full(folder: Path, error: OSError, command: str) -> str:
+    return f"{folder}: the disk is full ({error}); what is finished is safe; free some space and go on with: {command}"

@@ -1,0 +1,67 @@
+"""What ends a run before its time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class LoopError(RuntimeError):
+    """A run that cannot go on; the message says where, why, and how to go on."""
+
+
+class StageError(LoopError):
+    """A stage or too many of its tasks failed."""
+
+
+class StaleRun(LoopError):
+    """Finished stages were made with another configuration or other code, or their files have changed."""
+
+
+class DiskFull(LoopError):
+    """Nothing more can be written."""
+
+
+class Stopped(BaseException):
+    """A signal came or the wall time is spent. No fault: no ``except Exception`` of a stage should swallow it.
+
+    Arguments:
+        reason: in words.
+        exit_code: 143 (SIGTERM), 130 (SIGINT), 0 (wall time).
+    """
+
+    def __init__(self, reason: str, exit_code: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.exit_code = exit_code
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether ``error``, or what it was raised from, is a full disk or a spent quota."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def check_free_disk(folder: Path, needed_gb: float) -> None:
+    """Refuse to go on where the disk is nearly full.
+
+    Arguments:
+        folder: somewhere on the disk.
+        needed_gb: GB (10⁹ bytes) that must be free.
+
+    Raises:
+        DiskFull: less is free.
+    """
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < needed_gb:
+        raise DiskFull(
+            f"{os.fspath(folder)}: {free_gb:.2f} GB free on its disk, less than run.min_free_disk = {needed_gb:g}; "
+            "free some space, or lower that"
+        )

@@ -1,0 +1,163 @@
+"""Parsl, for execution alone: no memoisation, no retries, no monitoring, nothing written outside the run's folder.
+
+Parsl's memo keys miss changes of code, and a death by wall time would use up its retries (parsl#1905), so what is
+finished, and what is tried again, is ours to say.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnpal.loop.error import LoopError
+from nnpal.loop.execution import execute
+from nnpal.loop.watchdog import Guard
+
+if TYPE_CHECKING:
+    from parsl import Config
+
+KINDS = ("explore", "label", "train")
+LOCAL = "local"
+
+
+def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, Any]]:
+    """Return a Parsl configuration, and the resources that it asks for each kind of task.
+
+    Arguments:
+        path: Python file that defines ``config`` and maybe ``resources``, a dict from kind to what Parsl calls a
+            resource specification (an ``MPIExecutor`` needs one); None: threads on this machine.
+        n_workers: threads.
+
+    Raises:
+        LoopError: the file defines no Parsl configuration.
+    """
+    from parsl import Config, ThreadPoolExecutor
+
+    if path is None:
+        return Config(executors=[ThreadPoolExecutor(label=LOCAL, max_threads=n_workers)], strategy="none"), {}
+    if not path.is_file():
+        raise LoopError(f"run.executor = {path}: no such file; expected a Python file that defines config")
+    sys.path.insert(0, str(path.parent))  # it may import its neighbours
+    try:
+        found = runpy.run_path(str(path))
+    except Exception as error:
+        raise LoopError(f"run.executor = {path}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    config, resources = found.get("config"), found.get("resources", {})
+    if not isinstance(config, Config):
+        raise LoopError(f"run.executor = {path}: config is {config!r}, expected a parsl.Config")
+    unknown = set(resources) - set(KINDS)
+    if unknown:
+        raise LoopError(f"run.executor = {path}: resources has {sorted(unknown)}, expected some of {', '.join(KINDS)}")
+    return config, resources
+
+
+def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
+    """Return the label of the executor that takes tasks of ``kind``.
+
+    Raises:
+        LoopError: several executors, none with that label.
+    """
+    if kind in labels:
+        return kind
+    if len(labels) == 1:
+        return labels[0]
+    raise LoopError(
+        f"run.executor = {path}: executors are labelled {', '.join(labels)}, none of them {kind}; "
+        f"expected {', '.join(KINDS)}, or one executor for all tasks"
+    )
+
+
+class Executors:
+    """A started Parsl; a context manager that shuts it down.
+
+    Arguments:
+        folder: Parsl's own files go here.
+        path, n_workers: see :func:`load_config`.
+        alive: the file whose end tells tasks that they are not wanted; see :func:`nnpal.loop.execution.execute`.
+    """
+
+    def __init__(self, folder: Path, path: Path | None, n_workers: int, alive: Path) -> None:
+        config, self._resources = load_config(path, n_workers)
+        from parsl import DataFlowKernel
+
+        self._path = path
+        config.run_dir = str(folder)
+        config.retries, config.memoizer = 0, None
+        config.monitoring, config.usage_tracking = None, 0
+        config.initialize_logging = False
+        self._close_log = _log_to(folder / "parsl.log")
+        try:
+            self._kernel = DataFlowKernel(config)
+        except Exception as error:
+            self._close_log()
+            raise LoopError(f"run.executor = {path}: Parsl did not start: {type(error).__name__}: {error}") from error
+        self._labels = [executor.label for executor in config.executors]
+        servers = [getattr(executor, "interchange_proc", None) for executor in config.executors]
+        self._guard = Guard(alive, [server.pid for server in servers if server is not None])
+        self._apps: dict[str, Callable[..., Future[dict[str, Any]]]] = {}
+
+    def submit(self, kind: str, *arguments: Any) -> Future[dict[str, Any]]:
+        """Have :func:`nnpal.loop.execution.execute` called by the executor for ``kind``.
+
+        Raises:
+            LoopError: no executor for it.
+        """
+        from parsl import python_app
+
+        if kind not in self._apps:
+            label = executor_of(kind, self._labels, self._path)
+            self._apps[kind] = python_app(execute, data_flow_kernel=self._kernel, executors=[label], cache=False)
+        more = {"parsl_resource_specification": self._resources[kind]} if kind in self._resources else {}
+        return self._apps[kind](*arguments, **more)
+
+    def close(self) -> None:
+        """Shut Parsl down; blocks on a cluster are given back."""
+        self._guard.dismiss()
+        try:
+            self._kernel.cleanup()
+        finally:
+            self._close_log()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a task's worker or node went away, as at a scheduler's wall time."""
+    from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
+
+    return isinstance(error, ManagerLost | WorkerLost)
+
+
+def search_paths() -> list[str]:
+    """Return where this Python finds modules, besides the places that any process of this environment knows."""
+    own = (sys.prefix, sys.base_prefix)
+    entries = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    return [entry for entry in entries if not any(Path(entry).is_relative_to(place) for place in own)]
+
+
+def _log_to(path: Path) -> Callable[[], None]:
+    """Send Parsl's log to a file and nowhere else; return how to undo that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("parsl")
+    level, propagate = logger.level, logger.propagate
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+    def undo() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+        with suppress(OSError):  # a full disk, at the last flush
+            handler.close()
+
+    return undo

@@ -1,0 +1,87 @@
+"""What a loop is made of: stages, what each is given, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from nnpal.loop.deadline import Deadline
+from nnpal.loop.runner import TaskRunner
+
+Facts = dict[str, Any]
+History = Sequence[Mapping[str, Facts]]
+"""For each iteration, the facts of its finished stages by name."""
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage works with.
+
+    Arguments:
+        run_folder: the run's.
+        folder: the stage's own; it may hold what a run that was killed has left there.
+        iteration: from 0.
+        tables: the configuration, resolved; JSON.
+        history: facts of all finished stages; the last item is this iteration.
+        seed: this stage's own, from 1 to 2³¹ - 1.
+        tasks: runs tasks.
+        deadline: to be checked between pieces of work.
+        log: takes lines of text.
+    """
+
+    run_folder: Path
+    folder: Path
+    iteration: int
+    tables: Mapping[str, Any]
+    history: History
+    seed: int
+    tasks: TaskRunner
+    deadline: Deadline
+    log: Callable[[str], None]
+
+    def path(self, iteration: int, stage: str, name: str) -> Path:
+        """Return where a file of a stage lies."""
+        return stage_folder(self.run_folder, iteration, stage) / name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of an iteration.
+
+    Arguments:
+        name: of the stage and its folder.
+        run: does the work in ``context.folder`` and returns facts: JSON that follows from configuration, code and
+            seeds alone, so no times and no absolute paths. Its ``files``, names relative to the folder, are what later
+            stages read; they are checked when a run goes on.
+        tables: tables of the configuration that it reads: when they change, it is stale.
+        code: modules or packages, by import name: when their sources change, it is stale.
+    """
+
+    name: str
+    run: Callable[[StageContext], Facts]
+    tables: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+
+class Loop(Protocol):
+    """Stages, again and again."""
+
+    def stages(self, iteration: int) -> Sequence[Stage]:
+        """Return the stages of an iteration, in order."""
+        ...
+
+    def stop(self, history: History) -> str | None:
+        """Return why the run is finished after the last iteration of ``history``, or None."""
+        ...
+
+
+def stage_folder(run_folder: Path, iteration: int, stage: str) -> Path:
+    """Return the folder of a stage."""
+    return run_folder / stage_name(iteration, stage)
+
+
+def stage_name(iteration: int, stage: str) -> str:
+    """Return the folder of a stage, relative to the run's, which is also its name in messages."""
+    return f"iter-{iteration:04d}/{stage}"
