@@ -10,6 +10,8 @@ from nnpal.report.distillation_history import distillation_history
 from nnpal.report.enthalpy_order import enthalpy_order
 from nnpal.report.facts import Fact, activation, classes, convergence, iterations_done, labels_used
 from nnpal.report.figure import Figure, FigureFiles, write_figure
+from nnpal.report.grid_table import grid_table
+from nnpal.report.iteration_table import IterationSummary, iteration_table
 from nnpal.report.labels_history import labels_history
 from nnpal.report.mae_history import mae_history
 from nnpal.report.page import Failure, Page, Section, write_page
@@ -28,6 +30,7 @@ __all__ = [
     "Failure",
     "Figure",
     "FigureFiles",
+    "IterationSummary",
     "Page",
     "Section",
     "Snapshot",
@@ -42,6 +45,8 @@ __all__ = [
     "convergence",
     "distillation_history",
     "enthalpy_order",
+    "grid_table",
+    "iteration_table",
     "iterations_done",
     "labels_history",
     "labels_used",

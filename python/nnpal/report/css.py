@@ -20,14 +20,14 @@ main > section { margin: 1.25rem 0; scroll-margin-top: 1rem; }
 main > section[id] { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: 0; padding: 0; }
 nav a { display: inline-block; padding: .25rem 0; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(13.5rem, 1fr)); gap: .75rem; margin: 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .75rem; margin: 0; }
 .fact { background: var(--paper); border: 1px solid var(--line); border-top: 4px solid var(--line); border-radius: 8px;
   padding: .75rem 1rem; min-width: 0; }
 .fact.good { border-top-color: var(--good); } .fact.warning { border-top-color: #e69f00; }
 .fact.bad { border-top-color: #d55e00; }
 .fact dt { color: var(--soft); font-size: .9rem; }
 .fact dd { margin: .15rem 0 0; }
-.fact .value { font-size: 1.35rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
+.fact .value { font-size: 1.25rem; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
 .note { display: block; color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
 .sign { font-weight: 700; }
 .good > .sign, .good dd > .sign { color: var(--good); }
@@ -36,24 +36,26 @@ nav a { display: inline-block; padding: .25rem 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); gap: 1.5rem;
   align-items: start; margin: 0 0 1rem; }
 figure { margin: 0; min-width: 0; }
+@media (min-width: 62rem) { figure.tall { grid-row: span 2; } }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: .5rem; overflow-wrap: anywhere; }
 figcaption strong { color: var(--ink); }
 .files { white-space: nowrap; }
 .scroll { overflow-x: auto; margin: 0 0 1rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding-bottom: .5rem; caption-side: top; }
+.caption { color: var(--soft); font-size: .9rem; margin-bottom: .5rem; max-width: none; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 thead th { vertical-align: bottom; border-bottom: 2px solid var(--soft); white-space: normal; min-width: 5rem; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper); }
 td.number, th.number { text-align: right; }
-td .note, th .note { font-size: .8125rem; font-weight: 400; }
+td .note, th .note { font-size: .8125rem; font-weight: 400; white-space: normal; max-width: 14rem; }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem;
   margin: 0 0 .75rem; overflow-x: auto; max-height: 32rem; font-size: .8125rem; line-height: 1.45; }
+pre.command { white-space: pre-wrap; overflow-wrap: anywhere; }
 code { font-family: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;
   overflow-wrap: anywhere; }
-pre code { overflow-wrap: normal; }
+pre code { overflow-wrap: inherit; }
 .failure { border-left: 4px solid #d55e00; padding-left: 1rem; margin: 0 0 1.25rem; }
 .failure p { margin: .35rem 0; }
 .kind { color: var(--bad); font-weight: 400; }
@@ -63,7 +65,7 @@ pre code { overflow-wrap: normal; }
 .versions dt { color: var(--soft); } .versions dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 @media (max-width: 40rem) {
   header, main { padding-left: .75rem; padding-right: .75rem; }
-  main > section[id] { padding: .9rem .75rem; }
+  main > section[id] { padding: .9rem .6rem; }
   .facts { grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); }
   h1 { font-size: 1.4rem; }
 }

@@ -23,7 +23,7 @@ def distillation_history(
     """Return how many configurations were kept of each set, and of all sets so far.
 
     Arguments:
-        sets: number or name of each, or ΔO of a grid: [n].
+        sets: number or name of each, [n].
         offered: configurations in each, [n].
         kept: new ones kept of each, [n].
         name: of the files.
@@ -46,7 +46,16 @@ def distillation_history(
         axes.bar(places, ours, 0.8, color=ORANGE, label="kept of the set")
         axes.plot(places, together, "o-", color=BLUE, markersize=4, label="kept so far")
         for place, value in enumerate(ours):
-            axes.text(place, value, f"{value:,}", ha="center", va="bottom", fontsize=7, color="0.3")
+            axes.annotate(
+                f"{value:,}",
+                (place, value),
+                xytext=(0, 4),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color="0.3",
+                bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.5},
+            )
         step = -(-len(ours) // 12)
         axes.set_xticks(places[::step], [str(s) for s in sets[::step]])
         axes.set(xlabel=label, ylabel=f"{what} kept", ylim=(0, 1.12 * max(1, together[-1])))

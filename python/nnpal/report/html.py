@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nnpal.report.page import Failure, Page, Section
 
 SIGNS = {"plain": "", "good": "✓", "warning": "!", "bad": "✗"}
+TALL = 1.3
+"""A figure that is more than so many times as high as wide has two others beside it."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """For browsers: load nothing from anywhere."""
 
@@ -80,14 +82,18 @@ def _part(title: str, id_: str, inside: str) -> str:
 
 
 def _section(section: Section, id_: str, folder: Path) -> str:
-    inside = []
+    inside, n_tables = [], 0
     for is_figure, blocks in groupby(section.blocks, lambda block: isinstance(block, FigureFiles)):
         if is_figure:
             figures = [_figure(block, folder) for block in blocks if isinstance(block, FigureFiles)]
             inside.append(f'<div class="figures">\n{"".join(figures)}</div>\n')
             continue
         for block in blocks:
-            inside.append(_table(block) if isinstance(block, Table) else f"<p>{escape(str(block))}</p>\n")
+            if isinstance(block, Table):
+                n_tables += 1
+                inside.append(_table(block, f"{id_}-table-{n_tables}"))
+            else:
+                inside.append(f"<p>{escape(str(block))}</p>\n")
     return _part(section.title, id_, "".join(inside) or "<p>Nothing yet.</p>\n")
 
 
@@ -109,24 +115,34 @@ def _cell(value: Any) -> str:
     return f'{before}<span class="value">{escape(text_of(cell.value))}</span>{note}'
 
 
-def _table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' if text else "<td></td>" for text in table.header)
+def _table(table: Table, id_: str) -> str:
+    plain = [[value.value if isinstance(value, Cell) else value for value in row] for row in table.rows]
+    numeric = [all(is_number(row[column]) for row in plain) for column in range(len(table.header))]
+    head = "".join(
+        f'<th scope="col"{_class("number" if right else "")}>{escape(text)}</th>' if text else "<td></td>"
+        for text, right in zip(table.header, numeric, strict=True)
+    )
     rows = []
     for row in table.rows:
         cells = []
-        for column, value in enumerate(row):
-            plain, tone = (value.value, value.tone) if isinstance(value, Cell) else (value, "plain")
-            kind = " ".join(filter(None, ("number" if is_number(plain) else "", "" if tone == "plain" else tone)))
-            attribute = f' class="{kind}"' if kind else ""
-            tag = 'th scope="row"' if column == 0 else "td"
-            cells.append(f"<{tag}{attribute}>{_cell(value)}</{tag.split()[0]}>")
+        for column, (value, right) in enumerate(zip(row, numeric, strict=True)):
+            tone = value.tone if isinstance(value, Cell) else "plain"
+            tag, scope = ("th", ' scope="row"') if column == 0 else ("td", "")
+            kind = _class("number" if right else "", "" if tone == "plain" else tone)
+            cells.append(f"<{tag}{scope}{kind}>{_cell(value)}</{tag}>")
         rows.append(f"<tr>{''.join(cells)}</tr>\n")
     body = "".join(rows) or f'<tr><td colspan="{len(table.header)}">nothing yet</td></tr>\n'
-    label = escape(table.caption)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table><caption>{label}</caption>\n'
+        f'<p class="caption" id="{id_}">{escape(table.caption)}</p>\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{id_}"><table aria-labelledby="{id_}">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n"
     )
+
+
+def _class(*names: str) -> str:
+    """Return an attribute, or nothing."""
+    given = " ".join(filter(None, names))
+    return f' class="{given}"' if given else ""
 
 
 def _figure(files: FigureFiles, folder: Path) -> str:
@@ -136,9 +152,10 @@ def _figure(files: FigureFiles, folder: Path) -> str:
         f'<a href="{quote(os.path.relpath(path, folder))}">{kind}</a>'
         for kind, path in (("CSV", files.csv), ("PDF", files.pdf), ("PNG", files.png))
     )
+    tall = _class("tall" if height > TALL * width else "")
     caption = f"<strong>{escape(files.title)}.</strong> {escape(files.caption)}"
     return (
-        f'<figure><img src="data:image/png;base64,{base64.b64encode(image).decode()}" alt="{escape(files.alt)}" '
+        f'<figure{tall}><img src="data:image/png;base64,{base64.b64encode(image).decode()}" alt="{escape(files.alt)}" '
         f'width="{width}" height="{height}">\n'
         f'<figcaption>{caption} <span class="files">{links}</span></figcaption></figure>\n'
     )
@@ -161,14 +178,16 @@ def _failures(failures: Sequence[Failure], id_: str) -> str:
         f'<article class="failure"><h3>{escape(failure.title)} <span class="kind">{escape(failure.kind)}</span></h3>'
         f"<p>Folder: <code>{escape(failure.folder)}</code></p>"
         f"{_code(failure.text, f'Last lines of {failure.title}') if failure.text else ''}"
-        f"<p>Run it again by hand:</p>{_code(failure.command, f'Command to rerun {failure.title}')}</article>\n"
+        "<p>Run it again by hand:</p>"
+        f"{_code(failure.command, f'Command to rerun {failure.title}', 'command')}</article>\n"
         for failure in failures
     )
     return _part("Failures", id_, items or "<p>Nothing failed.</p>\n")
 
 
-def _code(text: str, label: str) -> str:
-    return f'<pre tabindex="0" role="region" aria-label="{escape(label)}"><code>{escape(text)}</code></pre>\n'
+def _code(text: str, label: str, kind: str = "") -> str:
+    attributes = f'{_class(kind)} tabindex="0" role="region" aria-label="{escape(label)}"'
+    return f"<pre{attributes}><code>{escape(text)}</code></pre>\n"
 
 
 def _definitions(facts: Mapping[str, str]) -> str:

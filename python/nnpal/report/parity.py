@@ -90,5 +90,5 @@ def parity(
             f"model_{unit.replace('/', '_')}": ours,
         },
         draw=draw,
-        size=(4.8, 4.2),
+        size=(4.3, 4.0),
     )

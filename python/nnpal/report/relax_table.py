@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nnpal.report.style import MILLI, drawable
-from nnpal.report.table import Cell, Table, text_of
+from nnpal.report.table import Cell, Table
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def relax_table(oracle: Sequence[Crystal], models: Mapping[str, Sequence[Crystal
     """
     names = [crystal.name for crystal in oracle]
     order = _order(oracle)
-    rows = [["oracle", *(_cell(c, o) for c, o in zip(oracle, order, strict=True)), None, None, None]]
+    rows: list[list[Any]] = [["oracle", *(_cell(c, o) for c, o in zip(oracle, order, strict=True)), None, None, None]]
     for model, crystals in models.items():
         if [crystal.name for crystal in crystals] != names:
             found = [crystal.name for crystal in crystals]
@@ -55,8 +56,8 @@ def relax_table(oracle: Sequence[Crystal], models: Mapping[str, Sequence[Crystal
             [
                 model,
                 *cells,
-                f"{np.abs(bonds).sum():.3f}" if whole else None,
-                f"{MILLI * np.ptp(energies):.1f}" if whole else None,
+                round(float(np.abs(bonds).sum()), 3) if whole else None,
+                round(float(MILLI * np.ptp(energies)), 1) if whole else None,
                 right,
             ]
         )
@@ -91,5 +92,5 @@ def _cell(crystal: Crystal, order: str, truth: Crystal | None = None) -> Cell:
         errors = (f"{crystal.bond - truth.bond:+.3f} Å", f"{MILLI * (crystal.energy - truth.energy):+.1f} meV")
         notes.append(f"({', '.join(errors)})".replace("-", "−"))
     notes.append(crystal.note)
-    text = f"{text_of(crystal.bond)} Å, {crystal.energy:.4f} eV".replace("-", "−")
+    text = f"{crystal.bond:.3f} Å, {crystal.energy:.4f} eV".replace("-", "−")
     return Cell(text, " ".join(filter(None, notes)), "warning" if crystal.note else "plain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,12 +16,18 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
 from nnpal.report.figure import Figure
-from nnpal.report.style import RED, say_empty
+from nnpal.report.style import RED, SIZE, say_empty
 
 COLUMNS = 3
 MOST = 12
-CELL_ROTATION = "-75x,-15y"
-"""A cell seen from the side and slightly from above."""
+MARGIN = 2.4
+"""Å beside the outermost atoms."""
+LABEL_HEIGHT = 0.42
+"""Inches."""
+CELL_TURNS = ((-75.0, "x"), (15.0, "y"))
+"""A cell is seen from the side and slightly from above: degrees, axis."""
+RADII_OF_CELLS = 0.6
+"""Of covalent radii, so that atoms within can be seen."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +56,22 @@ def structures(snapshots: Sequence[Snapshot], *, name: str = "structures", most:
     places = np.unique(np.linspace(0, max(0, len(snapshots) - 1), min(most, len(snapshots))).round().astype(int))
     shown = [snapshots[k] for k in places] if len(snapshots) else []
     symbols = list(dict.fromkeys(symbol for snapshot in shown for symbol in snapshot.atoms.get_chemical_symbols()))
-    rows = max(1, -(-len(shown) // COLUMNS))
+    rows, used = max(1, -(-len(shown) // COLUMNS)), min(COLUMNS, max(1, len(shown)))
+    pictures = [_turned(snapshot.atoms) for snapshot in shown]
+    spans = [_span(picture) for picture in pictures if _can_be_drawn(picture)]
+    width, height = np.max(spans, axis=0) + MARGIN if spans else (1.0, 1.0)
 
     def draw(*panels: Axes) -> None:
         if not shown:
             say_empty(panels[0], "no structure was chosen")
         for axes in panels[len(shown) :] if shown else panels[1:]:
             axes.set_axis_off()
-        for axes, snapshot in zip(panels, shown, strict=False):
-            _draw(axes, snapshot)
+        for axes, snapshot, picture in zip(panels, shown, pictures, strict=False):
+            _draw(axes, snapshot, picture)
+            middle = [float(np.mean(limits)) for limits in (axes.get_xlim(), axes.get_ylim())]
+            if _can_be_drawn(picture):  # all to one scale
+                axes.set_xlim(middle[0] - width / 2, middle[0] + width / 2)
+                axes.set_ylim(middle[1] - height / 2, middle[1] + height / 2)
         handles = [_dot(symbol, to_hex(jmol_colors[atomic_numbers[symbol]])) for symbol in symbols]
         if any(snapshot.marked for snapshot in shown):
             handles.append(_dot("marked", RED))
@@ -83,37 +97,56 @@ def structures(snapshots: Sequence[Snapshot], *, name: str = "structures", most:
         alt="; ".join(snapshot.label.replace("\n", ", ") for snapshot in shown) or "No structure was chosen",
         columns=columns,
         draw=draw,
-        grid=(rows, min(COLUMNS, max(1, len(shown)))),
-        size=(4.8, 1.7 * rows + 0.4),
+        grid=(rows, used),
+        size=(SIZE[0], rows * (min(SIZE[0] / used * height / width, 1.5 * SIZE[0] / used) + LABEL_HEIGHT) + 0.4),
     )
 
 
-def _draw(axes: Axes, snapshot: Snapshot) -> None:
-    atoms = snapshot.atoms
+def _can_be_drawn(atoms: Atoms) -> bool:
+    return len(atoms) > 0 and bool(np.isfinite(atoms.positions).all())
+
+
+def _span(picture: Atoms) -> np.ndarray:
+    """Return width and height of atoms, and of the cell of periodic ones, Å."""
+    points = picture.positions
+    if picture.pbc.any():
+        corners = np.array(list(itertools.product((0, 1), repeat=3))) @ picture.cell.array
+        points = np.vstack((points, corners))
+    return np.ptp(points[:, :2], axis=0)
+
+
+def _draw(axes: Axes, snapshot: Snapshot, picture: Atoms) -> None:
     axes.set_xlabel(snapshot.label, fontsize=8)
-    if not len(atoms) or not np.isfinite(atoms.positions).all():
-        say_empty(axes, "no atoms" if not len(atoms) else "positions are\nnot finite")
-        return
-    colours = jmol_colors[atoms.numbers].copy()
-    colours[list(snapshot.marked)] = to_rgb(RED)
-    if atoms.pbc.any():
-        plot_atoms(atoms, axes, rotation=CELL_ROTATION, show_unit_cell=2, colors=colours)
+    if not _can_be_drawn(picture):
+        say_empty(axes, "positions are\nnot finite" if len(picture) else "no atoms")
     else:
-        plot_atoms(_along(atoms), axes, show_unit_cell=0, colors=colours)
-    axes.set_axis_on()
+        colours = jmol_colors[picture.numbers].copy()
+        colours[list(snapshot.marked)] = to_rgb(RED)
+        periodic = picture.pbc.any()
+        radii = RADII_OF_CELLS if periodic else None
+        plot_atoms(picture, axes, show_unit_cell=2 if periodic else 0, colors=colours, radii=radii)
+        axes.set_axis_on()  # for the label
     for side in axes.spines.values():
         side.set_visible(False)
     axes.set(xticks=[], yticks=[])
 
 
-def _along(atoms: Atoms) -> Atoms:
-    """Return a molecule with its longest axis to the right and its shortest towards the eye."""
+def _turned(atoms: Atoms) -> Atoms:
+    """Return a molecule with its longest axis to the right and its shortest towards the eye, a cell seen aslant."""
+    picture = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if not _can_be_drawn(atoms):
+        return picture
+    if atoms.pbc.any():
+        for angle, axis in CELL_TURNS:
+            picture.rotate(angle, axis, rotate_cell=True)
+        return picture
     centred = atoms.positions - atoms.positions.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=True)
     largest = np.abs(axes).argmax(1)
     axes[:2] *= np.sign(axes[:2][[0, 1], largest[:2]])[:, None]
     axes[2] = np.cross(axes[0], axes[1])
-    return Atoms(atoms.numbers, centred @ axes.T)
+    picture.positions = centred @ axes.T
+    return picture
 
 
 def _dot(label: str, colour: str) -> Line2D:

@@ -29,7 +29,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
 """Okabe and Ito's palette, told apart by all common kinds of colour vision."""
 CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 
-SIZE = (4.8, 3.4)
+SIZE = (4.3, 3.1)
 """Inches: one column wide, so that a phone shows letters that can be read."""
 STYLE: dict[Any, Any] = {
     "font.size": 9,

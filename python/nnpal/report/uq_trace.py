@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from nnpal.report.figure import Figure
 from nnpal.report.style import BLUE, MILLI, RED, SIZE, SKY, finite, log_if_wide, same_length, say_empty
 
-ROW_HEIGHT = 2.3
+ROW_HEIGHT = 2.1
 
 
 @dataclass(frozen=True)
@@ -118,17 +118,7 @@ def _draw_run(axes: Axes, run: UQRun, quantity: str) -> None:
     axes.plot(steps[good], uq[good], color=BLUE, linewidth=0.8, marker="." if good.sum() < 2 else None)
     if np.isfinite(run.threshold):
         axes.axhline(MILLI * run.threshold, color=RED, linestyle="--", linewidth=1.0)
-        axes.annotate(
-            f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} meV",
-            (0.99, MILLI * run.threshold),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="right",
-            color=RED,
-            fontsize=8,
-            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
-        )
+        axes.set_title(f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} meV", loc="right", fontsize=8, color=RED)
     chosen = np.isin(steps, list(run.chosen))
     axes.plot(steps[chosen], uq[chosen], "o", markersize=4, markerfacecolor="none", color="black", zorder=3)
     if run.failed_step is not None:
