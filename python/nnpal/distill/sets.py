@@ -1,0 +1,27 @@
+"""A series of configurations cut into sets, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def sequential_sets(series: Sequence[T], n_sets: int) -> list[Sequence[T]]:
+    """Cut a series into ``n_sets`` sets that follow one another, as Jung et al. cut 20,000 into 10 of 2,000.
+
+    Where the number does not divide, the first sets hold one more.
+
+    Raises:
+        ValueError: fewer than one set, or fewer configurations than sets.
+    """
+    if not 1 <= n_sets <= len(series):
+        raise ValueError(
+            f"sequential_sets: n_sets = {n_sets} of {len(series)} configurations, expected 1 at least and no more sets "
+            "than configurations"
+        )
+    size, n_longer = divmod(len(series), n_sets)
+    starts = [i * size + min(i, n_longer) for i in range(n_sets + 1)]
+    return [series[start:end] for start, end in pairwise(starts)]

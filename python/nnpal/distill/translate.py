@@ -1,0 +1,63 @@
+"""Configurations of one metal made into those of another, without sampling anew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ase import Atoms
+
+from nnpal.evaluate.phases import shortest_distance
+
+
+def bond_length_ratio(source: Atoms, target: Atoms) -> float:
+    """Return the shortest distance in ``target`` over that in ``source``, images included.
+
+    Arguments:
+        source: relaxed periodic crystal of the metal that the data are of.
+        target: that of the other metal in the same phase, the stable one of the target: Jung et al. take bcc for Nb.
+
+    Raises:
+        ValueError: a structure without atoms, or not periodic in all three directions.
+    """
+    for name, atoms in (("source", source), ("target", target)):
+        if len(atoms) == 0 or not atoms.pbc.all():
+            raise ValueError(
+                f"bond_length_ratio: {name} has {len(atoms)} atoms and pbc {atoms.pbc.tolist()}, expected a relaxed "
+                "crystal, periodic in all three directions"
+            )
+    return shortest_distance(target) / shortest_distance(source)
+
+
+def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, str]) -> list[Atoms]:
+    """Return configurations with positions and cell scaled by ``factor`` and elements swapped, without labels.
+
+    They are no samples of the other metal's ensemble, but environments of the same shapes; labels come from its oracle.
+    Order, periodicity, tag and source stay; all else is dropped.
+
+    Arguments:
+        frames: configurations; they stay as they are.
+        factor: of all lengths, such as :func:`bond_length_ratio`.
+        symbols: new element of each old one; ``{"Ni": "Al"}``. One that stays is mapped to itself.
+
+    Raises:
+        ValueError: a factor that is not finite and positive, or an element that is not in ``symbols``.
+    """
+    if not (math.isfinite(factor) and factor > 0):
+        raise ValueError(f"translate: factor = {factor}, expected a finite number above 0")
+    translated = []
+    for index, frame in enumerate(frames):
+        if unknown := sorted(set(frame.symbols) - set(symbols)):
+            raise ValueError(
+                f"translate: configuration {index} holds {', '.join(unknown)}, but symbols say only what becomes of "
+                f"{', '.join(sorted(symbols)) or 'no element'}; add them, mapped to themselves if they stay"
+            )
+        copy = Atoms(
+            [symbols[symbol] for symbol in frame.symbols],
+            positions=factor * frame.positions,
+            cell=factor * frame.cell[:],
+            pbc=frame.pbc,
+        )
+        copy.info.update({key: frame.info[key] for key in ("tag", "source") if key in frame.info})
+        translated.append(copy)
+    return translated
