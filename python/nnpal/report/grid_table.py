@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnpal.report.style import same_length
-from nnpal.report.table import Table
+from nnpal.report.table import Cell, Table
 
 
 def grid_table(spacings: Sequence[float], selected: Sequence[int], deleted: Sequence[int]) -> Table:
@@ -22,7 +22,9 @@ def grid_table(spacings: Sequence[float], selected: Sequence[int], deleted: Sequ
     rows = []
     for spacing, kept, dropped in zip(spacings, selected, deleted, strict=True):
         total = int(kept) + int(dropped)
-        rows.append([f"{spacing:g}", int(kept), int(dropped), total, 100.0 * kept / total if total else None])
+        rows.append(
+            [f"{spacing:g}", int(kept), int(dropped), total, Cell(100.0 * kept / total if total else None, decimals=1)]
+        )
     return Table(
         caption="Selection on grids of spacing ΔO: configurations selected and deleted, of those offered.",
         header=["ΔO", "selected", "deleted", "total", "selected (%)"],

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from nnpal.report.css import CSS
 from nnpal.report.facts import Fact
 from nnpal.report.figure import FigureFiles
-from nnpal.report.table import Cell, Table, is_number, text_of
+from nnpal.report.table import Cell, Table, is_number
 
 if TYPE_CHECKING:
     from nnpal.report.page import Failure, Page, Section
@@ -112,7 +112,7 @@ def _cell(value: Any) -> str:
     sign = SIGNS[cell.tone]
     before = f'<span class="sign" aria-label="{cell.tone}">{sign}</span> ' if sign else ""
     note = f'<span class="note">{escape(cell.note)}</span>' if cell.note else ""
-    return f'{before}<span class="value">{escape(text_of(cell.value))}</span>{note}'
+    return f'{before}<span class="value">{escape(cell.text)}</span>{note}'
 
 
 def _table(table: Table, id_: str) -> str:

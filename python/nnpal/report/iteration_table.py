@@ -74,15 +74,15 @@ def _share(counts: Mapping[str, int], name: str) -> Cell:
     return Cell(n, f"{100.0 * n / total:.1f} %" if total else "")
 
 
-def _times(factor: float, value: float | None) -> float | None:
-    return None if value is None else float(f"{factor * value:.4g}")
+def _times(factor: float, value: float | None) -> Cell:
+    return Cell(None if value is None else factor * value, decimals=2)
 
 
 def _error(value: float | None, oracle: float | None, bound: float) -> Cell:
     if value is None or oracle is None or not math.isfinite(value - oracle):
         return Cell(None)
     error = KCAL_MOL * (value - oracle)
-    return Cell(round(error, 2), tone="good" if abs(error) < bound else "bad")
+    return Cell(error, tone="good" if abs(error) < bound else "bad", decimals=2)
 
 
 def _is_known(value: Any) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 from nnpal.report.style import MILLI, drawable
 from nnpal.report.table import Cell, Table
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 @dataclass(frozen=True)
 class Crystal:
@@ -56,8 +58,8 @@ def relax_table(oracle: Sequence[Crystal], models: Mapping[str, Sequence[Crystal
             [
                 model,
                 *cells,
-                round(float(np.abs(bonds).sum()), 3) if whole else None,
-                round(float(MILLI * np.ptp(energies)), 1) if whole else None,
+                Cell(float(np.abs(bonds).sum()) if whole else None, decimals=3),
+                Cell(float(MILLI * np.ptp(energies)) if whole else None, decimals=1),
                 right,
             ]
         )
@@ -91,6 +93,7 @@ def _cell(crystal: Crystal, order: str, truth: Crystal | None = None) -> Cell:
     if truth is not None and np.isfinite([truth.bond, truth.energy]).all():
         errors = (f"{crystal.bond - truth.bond:+.3f} Å", f"{MILLI * (crystal.energy - truth.energy):+.1f} meV")
         notes.append(f"({', '.join(errors)})".replace("-", "−"))
+    notes = [note.replace(" ", NO_BREAK) for note in notes]
     notes.append(crystal.note)
     text = f"{crystal.bond:.3f} Å, {crystal.energy:.4f} eV".replace("-", "−")
     return Cell(text, " ".join(filter(None, notes)), "warning" if crystal.note else "plain")

@@ -21,11 +21,18 @@ class Cell:
         value: text or number; None and NaN are shown as a dash.
         note: small, under it.
         tone: good, warning or bad: a colour and, for those who do not see it, a sign.
+        decimals: of a float; None: four digits in all.
     """
 
     value: Any
     note: str = ""
     tone: Tone = "plain"
+    decimals: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The value as it is shown."""
+        return text_of(self.value, self.decimals)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Table:
                 )
 
 
-def text_of(value: Any, digits: int = 4) -> str:
+def text_of(value: Any, decimals: int | None = None) -> str:
     """Return how a value is written: 20,000; −0.1235; yes; a dash for None and what is no number."""
     if value is None:
         return DASH
@@ -62,7 +69,8 @@ def text_of(value: Any, digits: int = 4) -> str:
     if isinstance(value, float | np.floating):
         if math.isnan(value):
             return DASH
-        return f"{value:.{digits}g}".replace("-", "−").replace("inf", "∞")
+        shown = f"{value:.4g}" if decimals is None else f"{value:,.{decimals}f}"
+        return shown.replace("-", "−").replace("inf", "∞")
     return str(value)
 
 
