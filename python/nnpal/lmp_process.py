@@ -32,6 +32,7 @@ def run_lmp(
     *,
     launch: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    keep_open: Sequence[int] = (),
 ) -> str:
     """Run ``lmp`` in ``folder`` and return what it printed.
 
@@ -39,6 +40,7 @@ def run_lmp(
         arguments: of ``lmp``.
         launch: words before it, such as mpirun -np 4.
         environment: variables beside those of this process.
+        keep_open: file descriptors that ``lmp`` inherits.
 
     Raises:
         LmpError: it is not there, or ends with an error.
@@ -59,6 +61,7 @@ def run_lmp(
             text=True,
             errors="replace",
             check=False,
+            pass_fds=keep_open,
         )
     except FileNotFoundError as error:
         raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error

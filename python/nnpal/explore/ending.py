@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnpal.explore.lammps_input import OVER, TEMPERATURE_HALT, UQ_HALT
@@ -17,7 +18,7 @@ _ERROR = re.compile(r"^ERROR[^:\n]*: *(.+)$", re.M)
 _PLACE = re.compile(r" \([\w./+-]+\.(cpp|h):\d+\)$")
 _FAULTS = (
     (NON_FINITE, re.compile(r"(?i)non-finite|not finite|non-numeric")),
-    (LOST, re.compile(r"(?i)lost atoms|out of range atoms|atoms? (is |are )?(out|missing)|beyond ghost")),
+    (LOST, re.compile(r"(?i)lost atoms|out of range atoms|there is no atom with ID|atoms? (is |are )?(out|missing)|beyond ghost")),
 )
 _SURROUNDINGS = re.compile(r"(?i)no space left|cannot open|disk quota|cannot allocate|failed to allocate")
 # a row of thermo output: the run has got through its setup
@@ -31,33 +32,47 @@ class Ending:
     Attributes:
         how: "complete"; "too hot" or "too uncertain": a limit of the configuration ended it; "lost atoms",
             "non-finite" or "lammps error: ...": a fault of the physics did.
-        last: the last lines of its output, unless complete.
+        last: the last lines of its log up to the one that says why, unless complete.
     """
 
     how: str
     last: tuple[str, ...] = ()
 
 
-def ending_of(text: str, *, failed: bool) -> Ending | None:
+def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:
     """Return how a run ended; None if something other than its physics is at fault.
 
-    LAMMPS's errors count as faults of the physics once dynamics have begun. Before, they say that the input is wrong,
-    but for those that atoms or numbers were lost, as when a network cannot even bear the start.
+    An error of LAMMPS counts as a fault of the physics where it comes in the midst of a run, once dynamics have begun.
+    Elsewhere it says that the input is wrong, unless atoms were lost or numbers are not finite, as when a network
+    cannot even bear the start.
 
     Arguments:
-        text: what LAMMPS printed.
+        logs: LAMMPS's logs, one of each partition.
         failed: whether it ended with an error.
     """
-    last = tuple(text.splitlines()[-LAST_LINES:])
-    if halt := _HALT.search(text):
-        return Ending(_HALTS.get(halt[1], f"halted by fix {halt[1]}"), last)
+    for log in logs:
+        if halt := _HALT.search(log):
+            return Ending(_HALTS.get(halt[1], f"halted by fix {halt[1]}"), _last(log, halt))
     if not failed:
-        return Ending(COMPLETE) if OVER in text else None
-    errors = _ERROR.findall(text)
-    if not errors or any(_SURROUNDINGS.search(error) for error in errors):
+        return Ending(COMPLETE) if any(OVER in log for log in logs) else None
+    for log in logs:
+        if error := _ERROR.search(log):
+            how = _fault(_PLACE.sub("", error[1].strip()), log[: error.start()])
+            return None if how is None else Ending(how, _last(log, error))
+    return None
+
+
+def _last(log: str, found: re.Match[str]) -> tuple[str, ...]:
+    """Return the last lines up to the one that says why."""
+    return tuple(log[: log.find("\n", found.end())].splitlines()[-LAST_LINES:])
+
+
+def _fault(message: str, before: str) -> str | None:
+    """Return the fault that an error message tells of, None if it is none of the physics."""
+    if _SURROUNDINGS.search(message):
         return None
-    message = _PLACE.sub("", errors[0].strip())
     for how, pattern in _FAULTS:
         if pattern.search(message):
-            return Ending(how, last)
-    return Ending(LAMMPS_ERROR + message, last) if _BEGUN.search(text) else None
+            return how
+    in_a_run = before.rfind("\nrun ") > before.rfind("\nLoop time of ")
+    return LAMMPS_ERROR + message if in_a_run and _BEGUN.search(before) else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import sysconfig
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from nnpal.explore.lammps_input import DATA, LOG
 from nnpal.files import aside
 from nnpal.lmp_process import LmpError, run_lmp
 
-FACTS, ENDED = "run.json", "ended.json"
+FACTS, ENDED, LOCK = "run.json", "ended.json", "lock"
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,19 @@ class Prepared:
         forces: what it runs under.
         launch: words before lmp.
         arguments: of lmp, beside -in.
-        environment: variables that lmp needs.
+        module_folder: where Python finds the calculator besides, relative to the run's folder.
     """
 
     input: str
     forces: Forces
     launch: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    module_folder: str | None = None
 
     @property
     def command(self) -> str:
         """Return the command to run it by hand in its folder."""
-        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        variables = [] if self.module_folder is None else [f"PYTHONPATH={self.module_folder}"]
         return " ".join([*variables, *self.launch, "lmp", "-in", self.input, *self.arguments])
 
 
@@ -49,11 +50,8 @@ def prepared(
     name: str, forces: Forces, folder: Path, launch: tuple[str, ...] = (), arguments: tuple[str, ...] = ()
 ) -> Prepared:
     """Return a run of the script ``name``, with the path of the calculator's module where it needs one."""
-    environment = {}
-    if forces.module_folder is not None:
-        path = os.path.relpath(forces.module_folder, folder)
-        environment["PYTHONPATH"] = os.pathsep.join([path, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return Prepared(name, forces, launch, arguments, environment)
+    place = None if forces.module_folder is None else os.path.relpath(forces.module_folder, folder.resolve())
+    return Prepared(name, forces, launch, arguments, place)
 
 
 def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]) -> None:
@@ -61,7 +59,7 @@ def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]
     for name, target in run.forces.links.items():
         link = folder / name
         with aside(link) as temporary:
-            temporary.symlink_to(os.path.relpath(target, folder.resolve()))
+            temporary.symlink_to(os.path.relpath(target.resolve(), folder.resolve()))
     with aside(folder / run.input) as temporary:
         temporary.write_text(script)
     with aside(folder / FACTS) as temporary:
@@ -77,6 +75,13 @@ def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:
     Raises:
         nnpal.lmp_process.LmpError: no fault of the physics: a wrong input, no lmp, a signal, a full disk.
     """
+    with (folder / LOCK).open("a") as lock:
+        # LAMMPS holds the lock too: one that outlived a killed task is waited for, since it writes to the same files
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _carry_out(folder, run, outputs, lock.fileno())
+
+
+def _carry_out(folder: Path, run: Prepared, outputs: Sequence[str], lock: int) -> Ending:
     key = _key(folder, run)
     if (found := read_ending(folder, key)) is not None:
         return found
@@ -86,10 +91,10 @@ def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:
     arguments = ["-in", run.input, "-log", LOG, "-nocite", *run.arguments]
     ending: Ending | None
     try:
-        text = run_lmp(arguments, folder, launch=_found(run.launch), environment=run.environment)
-        ending = ending_of(_with_logs(text, folder), failed=False)
+        run_lmp(arguments, folder, launch=_found(run.launch), environment=_environment(run), keep_open=(lock,))
+        ending = ending_of(_logs(folder), failed=False)
     except LmpError as error:
-        ending = ending_of(_with_logs(error.output, folder), failed=True) if (error.status or -1) > 0 else None
+        ending = ending_of(_logs(folder), failed=True) if (error.status or -1) > 0 else None
         if ending is None:
             raise
     if ending is None:
@@ -123,6 +128,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
+def _environment(run: Prepared) -> dict[str, str]:
+    if run.module_folder is None:
+        return {}
+    return {"PYTHONPATH": os.pathsep.join([run.module_folder, *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
 def _found(launch: Sequence[str]) -> list[str]:
     """Return the launcher with the mpirun that pip installed beside this Python, where it has one."""
     beside = Path(sysconfig.get_path("scripts")) / "mpirun"
@@ -138,6 +149,7 @@ def _key(folder: Path, run: Prepared) -> str:
     return total.hexdigest()
 
 
-def _with_logs(text: str, folder: Path) -> str:
-    """Return the output, after the logs of partitions where there are any: they do not print on the screen."""
-    return "\n".join([*(path.read_text(errors="replace") for path in sorted(folder.glob(f"{LOG}.*"))), text])
+def _logs(folder: Path) -> list[str]:
+    """Return the texts of the logs: of the partitions, where there are any, and that of all."""
+    paths = [*sorted(folder.glob(f"{LOG}.*")), folder / LOG]
+    return [path.read_text(errors="replace") for path in paths if path.is_file()]
