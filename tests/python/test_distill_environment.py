@@ -10,6 +10,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from scipy.spatial.transform import Rotation
 
 from nnpal.distill import cut_environment
+from nnpal.distill.seam import held
 from nnpal.evaluate.phases import find_phase, shortest_distance
 from nnpal.graph import neighbor_graph
 from nnpal.networks import AEVDescription, NetworkDescription
@@ -145,6 +146,24 @@ def test_cut_does_not_depend_on_where_the_cell_begins_and_turns_with_it() -> Non
 def test_too_large_a_radius_is_preserved_as_far_as_the_cell_permits() -> None:
     cut = cut_environment(crystal(0.15), 0, 9.0)
     assert 3.0 < cut.info["preserved_radius"] < 4.5
+
+
+def test_of_two_within_the_radius_that_meet_across_the_faces_the_farther_is_free() -> None:
+    vectors = np.array([[0.0, 0.0, 0.0], [3.0, 0.0, 0.0], [0.0, -3.3, 0.0], [-3.4, 0.0, 0.0], [0.0, 0.0, 3.6]])
+    cell = 7.3 * np.eye(3)  # 7.3 - 3.0 - 3.4 = 0.9 along x
+    assert held(vectors, cell, 3.5, 1.0).tolist() == [True, True, True, False, False]
+    assert held(vectors, cell, 3.5, 0.8).tolist() == [True, True, True, True, False]
+
+
+def test_another_element_in_an_atoms_place_is_no_preserved_neighbour() -> None:
+    alloy = crystal()
+    alloy.symbols[np.random.default_rng(4).random(108) < 0.5] = "Ni"
+    cut = cut_environment(alloy, 0, 3.5)
+    preserved = cut.info["preserved_radius"]
+    assert 4.0 < preserved < 6.5
+    old = first(alloy, 0)
+    assert np.abs(aevs(cut, preserved - 1e-6) - aevs(old, preserved - 1e-6)).max() < 1e-9
+    assert np.abs(aevs(cut, preserved + 0.5) - aevs(old, preserved + 0.5)).max() > 1e-3
 
 
 def test_nearly_empty_surroundings_give_fewer_atoms() -> None:
