@@ -222,6 +222,7 @@ def test_uq_against_error(tmp_path):
     assert numbers(files.csv, "uq_meV_angstrom") == pytest.approx([1, 2, 3, NAN, 0], nan_ok=True)
     assert files.alt == "Rank correlation 1.00 over 4 values"
     assert "1 without finite values" in files.caption
+    assert uq_against_error([0.1], [0.1]).alt == "Rank correlation not known over 1 values"
 
 
 def test_rank_correlation():

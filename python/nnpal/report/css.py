@@ -46,7 +46,8 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 .caption { color: var(--soft); font-size: .9rem; margin-bottom: .5rem; max-width: none; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-thead th { vertical-align: bottom; border-bottom: 2px solid var(--soft); white-space: normal; min-width: 5rem; }
+thead th, thead td { vertical-align: bottom; border-bottom: 2px solid var(--soft); white-space: normal; }
+thead th { min-width: 5rem; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper); }
 td.number, th.number { text-align: right; }
 td .note, th .note { font-size: .8125rem; font-weight: 400; white-space: normal; max-width: 16rem; }

@@ -110,7 +110,7 @@ def _facts(facts: Sequence[Fact]) -> str:
 def _cell(value: Any) -> str:
     cell = value if isinstance(value, Cell) else Cell(value)
     sign = SIGNS[cell.tone]
-    before = f'<span class="sign" aria-label="{cell.tone}">{sign}</span> ' if sign else ""
+    before = f'<span class="sign" role="img" aria-label="{cell.tone}">{sign}</span> ' if sign else ""
     note = f'<span class="note">{escape(cell.note)}</span>' if cell.note else ""
     return f'{before}<span class="value">{escape(cell.text)}</span>{note}'
 

@@ -45,13 +45,16 @@ class Snapshot:
     marked: Sequence[int] = ()
 
 
-def structures(snapshots: Sequence[Snapshot], *, name: str = "structures", most: int = MOST) -> Figure:
+def structures(
+    snapshots: Sequence[Snapshot], *, name: str = "structures", most: int = MOST, marked: str = "marked"
+) -> Figure:
     """Return pictures of structures: molecules along their longest axis, periodic ones with their cell.
 
     Arguments:
         snapshots: any number; of more than ``most`` evenly spaced ones are drawn.
         name: of the files.
         most: pictures drawn.
+        marked: what marked atoms are, for the legend.
     """
     places = np.unique(np.linspace(0, max(0, len(snapshots) - 1), min(most, len(snapshots))).round().astype(int))
     shown = [snapshots[k] for k in places] if len(snapshots) else []
@@ -74,7 +77,7 @@ def structures(snapshots: Sequence[Snapshot], *, name: str = "structures", most:
                 axes.set_ylim(middle[1] - height / 2, middle[1] + height / 2)
         handles = [_dot(symbol, to_hex(jmol_colors[atomic_numbers[symbol]])) for symbol in symbols]
         if any(snapshot.marked for snapshot in shown):
-            handles.append(_dot("marked", RED))
+            handles.append(_dot(marked, RED))
         if handles:
             panels[0].figure.legend(handles=handles, loc="outside lower center", ncols=6)
 

@@ -45,6 +45,7 @@ def uq_against_error(
     same_length(name, uq=told, error=true, groups=labels)
     good = np.isfinite(told) & np.isfinite(true)
     rank = rank_correlation(told[good], true[good])
+    told_rank = "not known" if np.isnan(rank) else f"{rank:.2f}"
     names = list(dict.fromkeys(labels.tolist()))
 
     def draw(axes: Axes) -> None:
@@ -63,7 +64,7 @@ def uq_against_error(
         axes.axline((1.0, 1.0), (10.0, 10.0), color=RED, linestyle="--", linewidth=0.8, label="error = uncertainty")
         axes.set(xlim=limits[0], ylim=limits[1])
         axes.set(xlabel=f"uncertainty ({unit})", ylabel=f"true {quantity} error ({unit})")
-        axes.set_title(f"rank correlation {rank:.2f}, n = {good.sum()}", fontsize=9)
+        axes.set_title(f"rank correlation {told_rank}, n = {good.sum()}", fontsize=9)
         axes.legend(loc="best")
 
     left_out = len(good) - int(good.sum())
@@ -73,7 +74,7 @@ def uq_against_error(
         caption=f"True {quantity} error of newly labelled configurations over the uncertainty that chose them, "
         "before they were learnt. The rank correlation (Spearman's) is 1 where a larger uncertainty always "
         "means a larger error." + (f" {left_out} without finite values are left out." if left_out else ""),
-        alt=f"Rank correlation {rank:.2f} over {good.sum()} values",
+        alt=f"Rank correlation {told_rank} over {good.sum()} values",
         columns={"group": labels.tolist(), f"uq_{_column(unit)}": told, f"error_{_column(unit)}": true},
         draw=draw,
     )

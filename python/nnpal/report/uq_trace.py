@@ -13,6 +13,8 @@ from nnpal.report.figure import Figure
 from nnpal.report.style import BLUE, MILLI, RED, SIZE, SKY, finite, log_if_wide, same_length, say_empty
 
 ROW_HEIGHT = 2.1
+MOST_VECTORS = 5000
+"""Longer traces are pixels in the PDF too, so that readers open it."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,12 @@ def _draw_run(axes: Axes, run: UQRun, quantity: str) -> None:
     log_if_wide(axes, [*uq[good], MILLI * run.threshold])
     if run.first_steps is not None:
         axes.axvspan(float(steps[0]), run.first_steps, color=SKY, alpha=0.25, linewidth=0)
-    axes.plot(steps[good], uq[good], color=BLUE, linewidth=0.8, marker="." if good.sum() < 2 else None)
+    marker, many = "." if good.sum() < 2 else "", len(steps) > MOST_VECTORS
+    axes.plot(steps[good], uq[good], color=BLUE, linewidth=0.8, marker=marker, rasterized=many)
     if np.isfinite(run.threshold):
         axes.axhline(MILLI * run.threshold, color=RED, linestyle="--", linewidth=1.0)
         axes.set_title(f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} meV", loc="right", fontsize=8, color=RED)
-    chosen = np.isin(steps, list(run.chosen))
+    chosen = np.isin(steps, list(run.chosen)) & good
     axes.plot(steps[chosen], uq[chosen], "o", markersize=4, markerfacecolor="none", color="black", zorder=3)
     if run.failed_step is not None:
         last = max(float(steps[-1]), run.failed_step + 0.05 * (float(steps[-1]) - float(steps[0])))
