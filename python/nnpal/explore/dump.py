@@ -54,7 +54,8 @@ def read_dump(path: Path) -> Dump:
     n_atoms = 0
     for chunk in chunks:
         *head, body = chunk.split(b"\n", _HEADER_LINES)
-        if len(head) < _HEADER_LINES or not body.endswith(b"\n"):
+        body = body[: body.rfind(b"\n") + 1]  # beyond the last break lies what was cut off
+        if len(head) < _HEADER_LINES:
             break
         if not steps:
             n_atoms = int(head[2])
@@ -67,11 +68,11 @@ def read_dump(path: Path) -> Dump:
         bodies.append(body)
     if not steps:
         return Dump(np.zeros(0, np.int64), np.zeros((0, 3, 3)), periodic, (), np.zeros((0, 0, 0)))
-    numbers = np.fromstring(b" ".join(bodies).decode(), sep=" ")
+    numbers = _numbers(path, b"".join(bodies).decode())
     if numbers.size != len(steps) * n_atoms * len(columns):
         raise ValueError(
             f"{path}: {numbers.size} numbers in {len(steps)} frames of {n_atoms} atoms and {len(columns)} columns; "
-            "expected a text dump of numbers, as the input scripts of nnpal write it"
+            "expected a text dump, as the input scripts of nnpal write it"
         )
     values = numbers.reshape(len(steps), n_atoms, len(columns))
     ids = values[:, :, columns.index("id")]
@@ -82,6 +83,13 @@ def read_dump(path: Path) -> Dump:
     finite = np.isfinite(values[:, :, places]).all(axis=(1, 2)) & np.isfinite(bounds).all(axis=(1, 2))
     good = len(steps) if finite.all() else int(finite.argmin())
     return Dump(np.array(steps[:good], dtype=np.int64), _cells(bounds[:good]), periodic, columns, values[:good])
+
+
+def _numbers(path: Path, text: str) -> np.ndarray:
+    try:
+        return np.fromstring(text, sep=" ")
+    except ValueError as error:
+        raise ValueError(f"{path}: holds words where numbers are expected") from error
 
 
 def _cells(bounds: np.ndarray) -> np.ndarray:
@@ -115,7 +123,7 @@ def read_rows(path: Path) -> dict[str, np.ndarray]:
         return {}
     names = titles[0].split()[1:]
     rows = [line for line in lines if line and not line.startswith("#")]
-    numbers = np.fromstring(" ".join(rows), sep=" ")
+    numbers = _numbers(path, " ".join(rows))
     if numbers.size != len(rows) * len(names):
         raise ValueError(f"{path}: {numbers.size} numbers in {len(rows)} rows, expected {len(names)} in each")
     table = numbers.reshape(-1, len(names))

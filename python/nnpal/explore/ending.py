@@ -18,7 +18,12 @@ _ERROR = re.compile(r"^ERROR[^:\n]*: *(.+)$", re.M)
 _PLACE = re.compile(r" \([\w./+-]+\.(cpp|h):\d+\)$")
 _FAULTS = (
     (NON_FINITE, re.compile(r"(?i)non-finite|not finite|non-numeric")),
-    (LOST, re.compile(r"(?i)lost atoms|out of range atoms|there is no atom with ID|atoms? (is |are )?(out|missing)|beyond ghost")),
+    (
+        LOST,
+        re.compile(
+            r"(?i)lost atoms|out of range atoms|there is no atom with ID|atoms? (is |are )?(out|missing)|beyond ghost"
+        ),
+    ),
 )
 _SURROUNDINGS = re.compile(r"(?i)no space left|cannot open|disk quota|cannot allocate|failed to allocate")
 # a row of thermo output: the run has got through its setup
