@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nnpal.loop.durable import canonical, read_json, write_json
-from nnpal.loop.keys import code_hashes, config_hashes
-from nnpal.loop.manifest import Entry, Manifest, changed_outputs
+from nnpal.loop.keys import config_hashes
+from nnpal.loop.manifest import Entry, Manifest, changed_outputs, output_hashes
 from nnpal.loop.stage import Stage, stage_folder, stage_name
 
 STARTED = "stage.json"
@@ -25,9 +25,9 @@ class Basis:
     code: dict[str, str]
 
     @classmethod
-    def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int) -> Basis:
-        """Return that of a stage as things are."""
-        return cls(seed, config_hashes(tables, stage.tables), code_hashes(stage.code))
+    def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int, code: Mapping[str, str]) -> Basis:
+        """Return that of a stage as things are; ``code`` has the hash of every module that it names."""
+        return cls(seed, config_hashes(tables, stage.tables), {name: code[name] for name in stage.code})
 
     def as_dict(self) -> dict[str, Any]:
         return {"seed": self.seed, "config": self.config, "code": self.code}
@@ -95,14 +95,12 @@ def find_changes(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) 
     return Changes(first, reasons, lost, list(tables), list(code))
 
 
-def keep(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Manifest:
+def accept(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Manifest:
     """Return a manifest that takes the finished stages as they are, and take begun work as it is."""
     entries: list[Entry] = []
     for entry, planned in zip(manifest.entries, plan, strict=False):
         _, altered = changed_outputs(run_folder, entry)
         if altered or _differences(_made_with(run_folder, planned, entry), planned.basis, {}, {}):
-            from nnpal.loop.manifest import output_hashes
-
             outputs = output_hashes(run_folder, entry.iteration, entry.stage, entry.facts)
             entry = replace(entry, outputs=outputs, kept=planned.basis.as_dict())
         entries.append(entry)

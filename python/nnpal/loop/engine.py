@@ -15,15 +15,13 @@ from typing import Any, Literal
 
 from nnpal.config import validated
 from nnpal.files import locked
-from nnpal.loop.changes import STARTED, Basis, Changes, Planned, find_changes, keep, table_difference
+from nnpal.loop.changes import STARTED, Basis, Planned
 from nnpal.loop.deadline import Deadline
-from nnpal.loop.durable import as_json, read_json, write_bytes, write_json
-from nnpal.loop.error import DiskFull, LoopError, StageError, StaleRun, Stopped, check_free_disk, is_disk_full
-from nnpal.loop.keys import stage_key, stage_seed
+from nnpal.loop.durable import as_json, write_json
+from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk, is_disk_full
+from nnpal.loop.keys import code_hashes, stage_key, stage_seed
 from nnpal.loop.manifest import (
     Entry,
-    Manifest,
-    discard,
     finish_discarding,
     output_hashes,
     read_manifest,
@@ -32,10 +30,11 @@ from nnpal.loop.manifest import (
 from nnpal.loop.runlog import RunLog, add_time, holder_text
 from nnpal.loop.runner import TaskRunner
 from nnpal.loop.settings import RunSection
-from nnpal.loop.stage import Loop, StageContext, stage_folder
+from nnpal.loop.settle import Given, settle
+from nnpal.loop.stage import Loop, Stage, StageContext, stage_folder
 from nnpal.suggest import did_you_mean
 
-CONFIG, RESOLVED, LOCK = "config.toml", "resolved.json", ".lock"
+LOCK = ".lock"
 LOCK_TRIES, LOCK_PAUSE = 5, 0.1
 """``nnpal status`` holds the lock for an instant."""
 
@@ -97,7 +96,7 @@ def run_loop(
             run_log = RunLog(run_folder, log)
             try:
                 return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, command).go(
-                    redo=redo, keep_stale=keep, only=only
+                    redo=redo, keep=keep, only=only
                 )
             except LoopError as error:
                 run_log.note_if_possible(str(error))
@@ -128,21 +127,31 @@ class _Run:
         self._settings = settings
         self._log = log
         self._command = command
+        self._code: dict[str, str] = {}
+        """Hashes of sources, as they were when the run began its work."""
         hours = settings.wall_time_hours
         self._deadline = Deadline(None if hours is None else 3600 * hours)
         self._manifest = finish_discarding(folder, read_manifest(folder))
 
-    def go(self, *, redo: bool, keep_stale: bool, only: str | None) -> Outcome:
-        self._settle_changes(redo, keep_stale)
-        runner = TaskRunner(
-            self._settings,
-            self._folder,
-            base_folder=self._config_path.resolve().parent,
-            deadline=self._deadline,
-            log=self._log,
-        )
+    def go(self, *, redo: bool, keep: bool, only: str | None) -> Outcome:
         try:
             with self._deadline.heeding_signals():
+                self._manifest = settle(
+                    self._folder,
+                    self._manifest,
+                    self._plan_to_next(),
+                    Given(self._config_path, self._tables, self._command),
+                    redo=redo,
+                    keep=keep,
+                    log=self._log,
+                )
+                runner = TaskRunner(
+                    self._settings,
+                    self._folder,
+                    base_folder=self._config_path.resolve().parent,
+                    deadline=self._deadline,
+                    log=self._log,
+                )
                 try:
                     return self._work(runner, only)
                 finally:
@@ -151,29 +160,6 @@ class _Run:
             return self._stopped(stop.reason, stop.exit_code)
         except KeyboardInterrupt:
             return self._stopped("interrupted", 130)
-
-    def _settle_changes(self, redo: bool, keep_stale: bool) -> None:
-        """Compare with what is finished, refuse or settle changes, and take over the configuration.
-
-        Raises:
-            StaleRun: there are changes, and it is not said what to do.
-        """
-        plan = self._plan_to_next()
-        changes = find_changes(self._folder, self._manifest, plan)
-        if changes.first is not None:
-            if keep_stale and not changes.lost:
-                self._manifest = keep(self._folder, self._manifest, plan)
-                write_manifest(self._folder, self._manifest)
-            elif redo:
-                names = [entry.name for entry in self._manifest.entries[changes.first :]]
-                names += [planned.name for planned in plan[len(self._manifest.entries) :]]
-                self._manifest = discard(self._folder, self._manifest, changes.first, names)
-            else:
-                raise StaleRun(self._refusal(changes, keep_stale))
-            how = "kept as they are" if keep_stale else "done again"
-            self._log("\n".join([*self._difference(changes), f"stale, and {how}:", *_stale(changes, self._manifest)]))
-        write_bytes(self._folder / CONFIG, self._config_path.read_bytes())
-        write_json(self._folder / RESOLVED, self._tables)
 
     def _plan_to_next(self) -> list[Planned]:
         """Return the stage of each entry, and of the one after them."""
@@ -189,7 +175,13 @@ class _Run:
         n_iterations = max(self._settings.iterations, entries[-1].iteration + 1 if entries else 0)
         for iteration in range(n_iterations):
             for stage in self._loop.stages(iteration):
-                yield Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed))
+                yield self._planned(iteration, stage)
+
+    def _planned(self, iteration: int, stage: Stage) -> Planned:
+        for name in stage.code:
+            if name not in self._code:
+                self._code |= code_hashes([name])
+        return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, self._code))
 
     def _work(self, runner: TaskRunner, only: str | None) -> Outcome:
         n_seen = 0
@@ -201,7 +193,7 @@ class _Run:
                     continue
                 if only is not None and only not in [later.name for later in stages[place:]]:
                     return self._nothing_to_do(only, [each.name for each in stages], iteration, stage.name)
-                self._do(Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed)), runner)
+                self._do(self._planned(iteration, stage), runner)
                 if only == stage.name:
                     return Outcome("paused", f"{stage.name} of iteration {iteration} is done", 0, self._command)
             if n_seen >= len(self._manifest.entries):
@@ -295,34 +287,6 @@ class _Run:
             f"  its folder: {folder}; more in {self._folder / 'run.log'}\n"
             f"  finished stages and tasks stay; once that is mended, go on with: {self._command}"
         )
-
-    def _difference(self, changes: Changes) -> list[str]:
-        old = read_json(self._folder / RESOLVED) or {}
-        lines = table_difference(old, self._tables, changes.tables, os.fspath(self._config_path))
-        return [*lines, *(f"code of {name} changed" for name in changes.code)]
-
-    def _refusal(self, changes: Changes, keep_stale: bool) -> str:
-        lines = [f"{self._folder}: what its stages were made with has changed", *self._difference(changes)]
-        lines += ["stale:", *_stale(changes, self._manifest)]
-        if keep_stale:
-            return "\n".join([*lines, f"cannot be kept: {'; '.join(changes.lost)}", f"  {self._command} --redo"])
-        return "\n".join(
-            [
-                *lines,
-                "nothing was touched; go on with one of",
-                f"  {self._command} --redo    stale stages are done again; what they made moves to "
-                f"{self._folder / 'stale'}",
-                f"  {self._command} --keep    they stay as they are; the changes hold from here on",
-                f"or undo the changes ({self._folder / CONFIG} is the configuration before)",
-            ]
-        )
-
-
-def _stale(changes: Changes, manifest: Manifest) -> list[str]:
-    """Return a line for each stale stage."""
-    names = [entry.name for entry in manifest.entries[changes.first :]]
-    names += [name for name in changes.reasons if name not in names]
-    return [f"  {name}: {', '.join(changes.reasons.get(name, ['a stage before it is stale']))}" for name in names]
 
 
 @contextmanager

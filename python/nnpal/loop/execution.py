@@ -98,7 +98,7 @@ def _ending(code: int) -> dict[str, Any]:
     if code == EXIT_DISK_FULL:
         return {"kind": "disk", "how": "found the disk full"}
     if code >= 0:
-        return {"kind": "ended", "how": f"ended with exit code {code}"}
+        return {"kind": "ended", "how": f"ended with exit code {code}" if code else "ended without a result"}
     name = signal.Signals(-code).name
     kind = "killed" if -code in (signal.SIGKILL, signal.SIGTERM) else "ended"
     return {"kind": kind, "how": f"was ended by {name}"}
