@@ -1,0 +1,20 @@
+// Edges in the order in which the kernels want them.
+#pragma once
+
+#include <cstdint>
+#include <torch/types.h>
+#include <vector>
+
+namespace nnpal {
+
+// The edges of each centre together, by the neighbour's element; the order among equals is kept. Elements of
+// the centres too. Lives as long as the tensors that it was made from.
+struct EdgeOrder {
+  std::vector<std::int64_t> order;    // [n_edges]
+  std::vector<std::int64_t> start;    // [n_local * n_elements + 1]
+
+  // species [n_atoms], edge_index [2, n_edges]: int64 on the CPU, contiguous, in range.
+  void sort(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index, int n_elements);
+};
+
+}    // namespace nnpal

@@ -1,0 +1,41 @@
+// Memory that a thread keeps between calls, so that a step allocates nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+
+namespace nnpal::NNPAL_ISA {
+
+// Hands out pieces of one block; `size` is asked for first, and the block grows when it does not suffice.
+class Scratch {
+public:
+  Scratch() = default;
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
+  ~Scratch() { std::free(block_); }
+
+  void reserve(std::size_t bytes)
+  {
+    used_ = 0;
+    if (bytes <= size_) return;
+    std::free(block_);
+    size_ = (bytes + bytes / 2 + 63) / 64 * 64;
+    block_ = static_cast<char *>(std::aligned_alloc(64, size_));
+    if (!block_) std::abort();
+  }
+
+  template <class T> T *take(std::size_t n)
+  {
+    char *piece = block_ + used_;
+    used_ += bytes_for<T>(n);
+    return reinterpret_cast<T *>(piece);
+  }
+
+  template <class T> static std::size_t bytes_for(std::size_t n) { return (n * sizeof(T) + 63) / 64 * 64; }
+
+private:
+  char *block_ = nullptr;
+  std::size_t size_ = 0, used_ = 0;
+};
+
+}    // namespace nnpal::NNPAL_ISA
