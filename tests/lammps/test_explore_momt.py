@@ -156,3 +156,12 @@ def test_oracle_md_refuses_pressure_without_a_box(tmp_path: Path) -> None:
             temperature=300.0,
             seed=1,
         )
+
+
+@pytest.mark.parametrize(
+    ("launch", "message"),
+    [(["mpirun", "-np", "3"], "3 ranks for 2 walkers, expected a multiple"), (["mpirun"], "expected -np N, -n N or")],
+)
+def test_a_launcher_has_ranks_for_each_walker(tmp_path: Path, launch: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sample(tmp_path, walkers=2, launch=launch)

@@ -24,6 +24,7 @@ from nnpal.config import validated
 from nnpal.explore import SMDSection, plan_smd, read_smd, smd
 from nnpal.lmp_process import LmpError, run_lmp
 from nnpal.smd import read_pull
+from nnpal.smd.report import make_report
 from torchani_reference import ExportedModel
 
 
@@ -62,6 +63,7 @@ def test_work_of_a_cold_pull_is_the_potential_climbed(tmp_path: Path) -> None:
     # the same rows for `nnpal smd report`
     pull = read_pull(folder / "rows.txt")
     np.testing.assert_array_equal(pull.work, run.work)
+    assert make_report([pull], 300.0, 0.1).pulls[0].activation_energy == run.work.max()
     assert (pull.facts["units"], float(pull.facts["k"]), float(pull.facts["rate"])) == ("metal", 20.0, 0.5)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from nnpal.explore.forces import Forces
 from nnpal.explore.settings import InitialSection, MOMTSection, Run, SMDSection, options_words
 from nnpal.explore.structure import Start
+from nnpal.smd.report import BOLTZ
 
 SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"
 DATA, FRAMES, ROWS, LOG = "start.data", "frames.lammpstrj", "rows.txt", "log.lammps"
@@ -40,7 +41,13 @@ def smd_input(section: SMDSection, forces: Forces, start: Start, pull: Steering,
     spring = f"fix pull all python/hook nnpal.smd:SMD atoms {i} {j} k {section.k * energy!r}"
     at = f"start {pull.start!r}"
     columns = {"d": "f_pull[1]", "lambda": "f_pull[2]", "force": "f_pull[3]", "work": "f_pull[4]"}
-    facts = {"units": forces.units.name, "k": section.k * energy, "rate": pull.rate / time, "start": pull.start}
+    facts: dict[str, object] = {
+        "units": forces.units.name,
+        "boltz": BOLTZ[forces.units.name],
+        "k": section.k * energy,
+        "rate": pull.rate / time,
+        "start": pull.start,
+    }
     lines = [
         *_title(
             f"Pull atoms {i} and {j} by {section.length:g} Å at {pull.rate:g} Å/ps and {section.temperature:g} K "
