@@ -32,7 +32,7 @@ def config_file(folder, **changes):
 
 def start(folder, *flags, inject=""):
     """Start the driver on ``toy.toml`` and ``run`` in ``folder``."""
-    environment = {**os.environ, "TOY_INJECT": inject, "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "error"}
+    environment = {**os.environ, "TOY_INJECT": inject, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, str(TESTS / "toy_loop.py"), "toy.toml", "run", *flags]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -153,7 +152,7 @@ def test_too_many_failed_tasks_fail_the_stage_which_tries_them_again(tmp_path):
     finish(tmp_path)
 
 
-def test_failed_tasks_that_a_stage_bears_stay_failed_after_a_kill(tmp_path):
+def test_a_stage_that_bears_failed_tasks_goes_on(tmp_path):
     config_file(tmp_path, run={"iterations": 1})
     code, _, err = drive(tmp_path, inject="task:iter-0000/explore/1=raise")
     assert (code, err) == (0, "")
@@ -190,15 +189,18 @@ def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, monkeypatch, 
         disk.left = n_full
         before = entries(tmp_path)
         n_seen = len(loop.seen)
+        told = None
         try:
             carry_out(tmp_path, loop, tables)
         except DiskFull as error:
-            assert "the disk is full" in str(error) and f"nnpal run {tmp_path / 'c.toml'}" in str(error)
-            assert entries(tmp_path)[: len(before)] == before
-            assert not [stage for stage in before if f"0{stage[-1]}" in loop.seen[n_seen:]]
-            n_full += 1
-        else:
+            told = str(error)
+        assert entries(tmp_path)[: len(before)] == before
+        assert not [stage for stage in before if f"0{stage[-1]}" in loop.seen[n_seen:]]
+        if told is None:
             break
+        assert "the disk is full" in told
+        assert f"nnpal run {tmp_path / 'c.toml'}" in told
+        n_full += 1
     assert n_full > 5
     assert (tmp_path / "run/manifest.json").read_bytes() == (tmp_path / "whole/run/manifest.json").read_bytes()
     assert not list((tmp_path / "run").rglob(".*.json"))  # nothing half written is left
@@ -219,8 +221,7 @@ def test_bad_run_tables_are_told(tmp_path):
     with pytest.raises(ConfigError, match=r"c\.toml: workers = 0: input should be greater than 0"):
         carry_out(tmp_path, Steps(), {"run": {"workers": 0}})
     with pytest.raises(LoopError, match=r"run\.executor = .*nowhere\.py: no such file"):
-        work = lambda ctx: ctx.tasks.run([Task(ctx.folder / "t", "m:f")])  # noqa: E731
-        carry_out(tmp_path, Steps(work), {"run": {"executor": "nowhere.py", "min_free_disk": 0.0}})
+        carry_out(tmp_path, Steps(), {"run": {"executor": "nowhere.py", "min_free_disk": 0.0}})
 
 
 def test_status_of_runs(tmp_path):
@@ -278,8 +279,7 @@ def test_deadlines():
         with pytest.raises(Stopped, match="SIGTERM") as caught:
             deadline.check()
         with pytest.raises(KeyboardInterrupt):  # the second does not wait for a check
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(5)
+            signal.raise_signal(signal.SIGINT)
     assert caught.value.exit_code == 143
     assert signal.getsignal(signal.SIGTERM) is before
 

@@ -6,6 +6,7 @@ finished, and what is tried again, is ours to say.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import runpy
@@ -27,6 +28,16 @@ KINDS = ("explore", "label", "train")
 LOCAL = "local"
 
 
+def check_file(path: Path | None) -> None:
+    """Refuse an executor file that is not there.
+
+    Raises:
+        LoopError: no such file.
+    """
+    if path is not None and not path.is_file():
+        raise LoopError(f"run.executor = {path}: no such file; expected a Python file that defines config")
+
+
 def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, Any]]:
     """Return a Parsl configuration, and the resources that it asks for each kind of task.
 
@@ -42,8 +53,7 @@ def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, An
 
     if path is None:
         return Config(executors=[ThreadPoolExecutor(label=LOCAL, max_threads=n_workers)], strategy="none"), {}
-    if not path.is_file():
-        raise LoopError(f"run.executor = {path}: no such file; expected a Python file that defines config")
+    check_file(path)
     sys.path.insert(0, str(path.parent))  # it may import its neighbours
     try:
         found = runpy.run_path(str(path))
@@ -89,7 +99,9 @@ class Executors:
         config, self._resources = load_config(path, n_workers)
         from parsl import DataFlowKernel
 
+        self._lost = False
         self._path = path
+        self._folder = folder
         config.run_dir = str(folder)
         config.retries, config.memoizer = 0, None
         config.monitoring, config.usage_tracking = None, 0
@@ -101,8 +113,10 @@ class Executors:
             self._close_log()
             raise LoopError(f"run.executor = {path}: Parsl did not start: {type(error).__name__}: {error}") from error
         self._labels = [executor.label for executor in config.executors]
-        servers = [getattr(executor, "interchange_proc", None) for executor in config.executors]
-        self._guard = Guard(alive, [server.pid for server in servers if server is not None])
+        servers = {executor.label: getattr(executor, "interchange_proc", None) for executor in config.executors}
+        self._servers = {label: server for label, server in servers.items() if server is not None}
+        # they would not notice that this process is gone (parsl#3663)
+        self._guard = Guard(alive, [server.pid for server in self._servers.values()])
         self._apps: dict[str, Callable[..., Future[dict[str, Any]]]] = {}
 
     def submit(self, kind: str, *arguments: Any) -> Future[dict[str, Any]]:
@@ -119,13 +133,39 @@ class Executors:
         more = {"parsl_resource_specification": self._resources[kind]} if kind in self._resources else {}
         return self._apps[kind](*arguments, **more)
 
+    def check(self) -> None:
+        """Notice what Parsl does not, and would wait for without end (parsl#3374).
+
+        Raises:
+            LoopError: the process through which an executor hears of its workers is gone.
+        """
+        for label, server in self._servers.items():
+            if server.poll() is not None:
+                self._lost = True
+                raise LoopError(
+                    f"executor {label}: its interchange process ended with exit code {server.returncode}; "
+                    f"Parsl's logs are in {self._folder}"
+                )
+
     def close(self) -> None:
         """Shut Parsl down; blocks on a cluster are given back."""
         self._guard.dismiss()
         try:
-            self._kernel.cleanup()
+            if self._lost:
+                self._let_go()
+            else:
+                self._kernel.cleanup()
         finally:
             self._close_log()
+
+    def _let_go(self) -> None:
+        """Give blocks back without asking the interchange, for whose answer Parsl's own way would wait without end."""
+        from parsl.executors.status_handling import BlockProviderExecutor
+
+        atexit.unregister(self._kernel.atexit_cleanup)
+        for executor in self._kernel.executors.values():
+            if isinstance(executor, BlockProviderExecutor) and executor.provider is not None:
+                executor.provider.cancel(list(executor.blocks_to_job_id.values()))
 
 
 def is_lost(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.error import DiskFull, LoopError, StageError, check_free_disk, is_disk_full
 from nnpal.loop.execution import GRACE
-from nnpal.loop.executors import Executors, is_lost, search_paths
+from nnpal.loop.executors import Executors, check_file, is_lost, search_paths
 from nnpal.loop.failure import Failure, Kind, describe, forget, remember, remembered
 from nnpal.loop.settings import RunSection
 from nnpal.loop.task import Task, finished_result, prepare
@@ -55,6 +55,9 @@ class TaskRunner:
         base_folder: the configuration file's, from which ``run.executor`` is sought.
         deadline: looked at while tasks run.
         log: takes lines of text.
+
+    Raises:
+        LoopError: there is no such executor file.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class TaskRunner:
     ) -> None:
         self._settings = settings
         self._run_folder = run_folder
-        self._base_folder = base_folder
+        executor = settings.executor
+        self._executor_file = None if executor is None else (base_folder / executor).resolve()
+        check_file(self._executor_file)  # rather now than hours later
         self._deadline = deadline
         self._log = log
         self._folder = run_folder / "parsl"
@@ -119,9 +124,7 @@ class TaskRunner:
     def _work(self, waiting: Sequence[_Attempts], jobs: Sequence[_Attempts], limits: Limits) -> None:
         self._deadline.check()
         if self._executors is None:
-            path = self._settings.executor
-            path = None if path is None else (self._base_folder / path).resolve()
-            self._executors = Executors(self._folder, path, self._settings.workers, self._alive)
+            self._executors = Executors(self._folder, self._executor_file, self._settings.workers, self._alive)
         for old in self._folder.glob(f"*{ALIVE}"):  # of a driver that was killed: its tasks, if any, end
             old.unlink()
         self._alive.touch()
@@ -130,6 +133,8 @@ class TaskRunner:
         while self._unfinished:
             done, _ = wait(self._unfinished, TICK, FIRST_COMPLETED)
             self._deadline.check()
+            if not done:
+                self._executors.check()
             for future in done:
                 job = self._unfinished.pop(future)
                 self._take(job, future, limits)
