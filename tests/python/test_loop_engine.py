@@ -224,6 +224,15 @@ def test_bad_run_tables_are_told(tmp_path):
         carry_out(tmp_path, Steps(), {"run": {"executor": "nowhere.py", "min_free_disk": 0.0}})
 
 
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LoopError, match=r"run: cannot be locked \(.*Function not implemented\)"):
+        carry_out(tmp_path, Steps())
+
+
 def test_status_of_runs(tmp_path):
     with pytest.raises(LoopError, match="no run; expected a folder that nnpal run has made"):
         status(tmp_path)

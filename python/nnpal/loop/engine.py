@@ -306,6 +306,13 @@ def _holding(run_folder: Path) -> Iterator[None]:
                 time.sleep(LOCK_PAUSE)
                 continue
             raise LoopError(f"{run_folder}: {path.read_text().strip() or 'another process'} works in it") from error
+        except OSError as error:
+            if is_disk_full(error):
+                raise
+            raise LoopError(
+                f"{run_folder}: cannot be locked ({error}); expected a file system with flock, or that it may be "
+                "written to"
+            ) from error
         try:
             path.write_text(f"{holder_text()}\n")
             yield
