@@ -11,7 +11,6 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
-from torch import Tensor
 
 from nnpal.export import load_model
 from nnpal.graph import atoms_graph, edge_forces
@@ -26,7 +25,7 @@ class NNPCalculator(Calculator):
         uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
         uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
 
-    ``uq_force`` costs a backward pass for each member and is computed only when asked for:
+    ``uq_force`` needs the gradient of each member and is computed only when asked for:
     ``calculator.get_property("uq_force", atoms)``; ``uq_energy`` is always in ``results``. Both are [n_atoms], in eV
     and eV/Å.
 
@@ -77,13 +76,10 @@ class NNPCalculator(Calculator):
         model = self.model
         metadata = model.metadata
         graph = atoms_graph(self.atoms, metadata.elements, metadata.cutoff, model=self.path)
-        edge_vec = graph.edge_vec.to(model.device, model.dtype).detach().requires_grad_(True)
-        energies = model.module(
-            graph.species.to(model.device), graph.n_local, graph.edge_index.to(model.device), edge_vec
-        )
         wants_uq_force = "uq_force" in properties
-        gradient = _gradient(energies.mean(0).sum(), edge_vec, keep_graph=wants_uq_force)
-        member_energies = energies.detach().cpu().double()
+        energies, gradients = model.energies_and_gradients(graph, of_members=wants_uq_force)
+        gradient = gradients[0]
+        member_energies = energies.cpu().double()
         atomic = member_energies.mean(0) + model.self_energies[graph.species]
         energy = float(atomic.sum())
         self.results = {
@@ -98,11 +94,5 @@ class NNPCalculator(Calculator):
             stress = 0.5 * (strain_gradient + strain_gradient.T) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         if wants_uq_force:
-            members = [edge_forces(graph, _gradient(energy.sum(), edge_vec)) for energy in energies]
+            members = [edge_forces(graph, of_member) for of_member in gradients[1:]]
             self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
-
-
-def _gradient(energy: Tensor, edge_vec: Tensor, *, keep_graph: bool = True) -> Tensor:
-    """Return d energy / d edge_vec, eV/Å, float64 [n_edges, 3]."""
-    (gradient,) = torch.autograd.grad(energy, edge_vec, retain_graph=keep_graph, materialize_grads=True)
-    return gradient.cpu().double()

@@ -116,6 +116,26 @@ Tensor aev_jvp(const Tensor &tangent, const Tensor &species, std::int64_t n_loca
   return aev_twin(edge_vec).jvp(call.arguments, call.graph, tangent.contiguous());
 }
 
+Tensor aev_jacobian(const Tensor &species, std::int64_t n_local, const Tensor &edge_index,
+                    const Tensor &edge_vec, std::int64_t n_elements, Numbers radial, Numbers radial_shifts,
+                    Numbers angular, Numbers angular_shifts, Numbers angular_sections,
+                    c10::string_view cutoff_function)
+{
+  const at::NoGradGuard no_derivatives;
+  const Call call = checked_call(species, n_local, edge_index, edge_vec, n_elements, radial, radial_shifts,
+                                 angular, angular_shifts, angular_sections, cutoff_function);
+  const AEVTwin &twin = aev_twin(edge_vec);
+  if (twin.jacobian) return twin.jacobian(call.arguments, call.graph);
+  const std::int64_t n_features = call.arguments.n_features();
+  const Tensor jacobian = at::empty({edge_vec.size(0), n_features, 3}, edge_vec.options());
+  for (std::int64_t feature = 0; feature < n_features; ++feature) {
+    const Tensor unit = at::zeros({n_local, n_features}, edge_vec.options());
+    unit.select(1, feature).fill_(1.0);
+    jacobian.select(1, feature).copy_(twin.vjp(call.arguments, call.graph, unit));
+  }
+  return jacobian;
+}
+
 }    // namespace
 
 const AEVTwin &aev_twin(const Tensor &on)
@@ -146,5 +166,6 @@ TORCH_LIBRARY(nnpal, m)
 {
   m.def("aev(" NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev);
   m.def("aev_vjp(Tensor gradient, " NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev_vjp);
+  m.def("aev_jacobian(" NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev_jacobian);
   m.def("aev_jvp(Tensor tangent, " NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev_jvp);
 }

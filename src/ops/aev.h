@@ -21,6 +21,8 @@ struct AEVTwin {
   // Derivative of vjp along the tangent.
   at::Tensor (*second)(const AEVArguments &, const Graph &, const at::Tensor &gradient,
                        const at::Tensor &tangent);
+  // ∂G/∂vec, [n_edges, n_features, 3]; null where repeated products do.
+  at::Tensor (*jacobian)(const AEVArguments &, const Graph &) = nullptr;
 };
 
 extern const AEVTwin kAEVOnCPU;

@@ -26,11 +26,11 @@ NNPAL_INLINE void cutoff_function(N r, typename N::Scalar cutoff, bool is_smooth
   if (is_smooth) {    // exp(1 - 1/(1 - u²))
     const N rest = larger(T(1) - u * u, T(1e-10));
     const N inverse = N(T(1)) / rest;
-    value = where_less(r, cutoff, exponential(T(1) - inverse));
-    slope = where_less(rest * T(-1), T(-1e-10), value * u * inverse * inverse * (T(-2) / cutoff));
+    value = zero_from(r, cutoff, exponential(T(1) - inverse));
+    slope = zero_from(rest * T(-1), T(-1e-10), value * u * inverse * inverse * (T(-2) / cutoff));
   } else {
-    value = where_less(r, cutoff, cosine_pi(u) * T(0.5) + T(0.5));
-    slope = where_less(r, cutoff, sine_pi(u) * T(-0.5 * kPi / cutoff));
+    value = zero_from(r, cutoff, cosine_pi(u) * T(0.5) + T(0.5));
+    slope = zero_from(r, cutoff, sine_pi(u) * T(-0.5 * kPi / cutoff));
   }
 }
 

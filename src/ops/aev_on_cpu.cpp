@@ -5,6 +5,7 @@
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
+#include <algorithm>
 #include <numeric>
 
 namespace nnpal {
@@ -90,8 +91,33 @@ Tensor second(const AEVArguments &arguments, const Graph &graph, const Tensor &g
   return of_edges;
 }
 
+// Several features at a time share what their products have in common.
+Tensor jacobian(const AEVArguments &arguments, const Graph &graph)
+{
+  constexpr int kTogether = 8;
+  const std::int64_t n_features = arguments.n_features(), n_edges = graph.edge_vec.size(0);
+  const Tensor by_feature = at::empty({n_features, n_edges, 3}, graph.edge_vec.options());
+  AT_DISPATCH_FLOATING_TYPES(graph.edge_vec.scalar_type(), "nnpal::aev_jacobian", [&] {
+    auto *to = by_feature.mutable_data_ptr<scalar_t>();
+    for_centres<scalar_t>(arguments, graph, nullptr,
+                          [&](auto &kernels, auto &terms, auto &edges, auto *centres, std::int64_t, int n) {
+                            const std::int64_t size = static_cast<std::int64_t>(n) * n_features;
+                            for (std::int64_t first = 0; first < n_features; first += kTogether) {
+                              const auto n_together = std::min<std::int64_t>(kTogether, n_features - first);
+                              std::vector<scalar_t> units(n_together * size, scalar_t(0));
+                              for (std::int64_t g = 0; g < n_together; ++g)
+                                for (int c = 0; c < n; ++c)
+                                  units[g * size + c * n_features + first + g] = scalar_t(1);
+                              kernels.vjp(terms, edges, centres, n, static_cast<int>(n_together),
+                                          units.data(), size, to + first * n_edges * 3);
+                            }
+                          });
+  });
+  return by_feature.transpose(0, 1).contiguous();
+}
+
 }    // namespace
 
-const AEVTwin kAEVOnCPU{forward, vjp, jvp, second};
+const AEVTwin kAEVOnCPU{forward, vjp, jvp, second, jacobian};
 
 }    // namespace nnpal

@@ -51,9 +51,9 @@ template <class T> NNPAL_INLINE Dual<T> operator-(T a, Dual<T> b)
   return {a - b.v, b.d * T(-1)};
 }
 
-template <class T> NNPAL_INLINE Dual<T> where_less(Dual<T> a, T b, Dual<T> value)
+template <class T> NNPAL_INLINE Dual<T> zero_from(Dual<T> a, T b, Dual<T> value)
 {
-  return {where_less(a.v, b, value.v), where_less(a.v, b, value.d)};
+  return {zero_from(a.v, b, value.v), zero_from(a.v, b, value.d)};
 }
 template <class T> NNPAL_INLINE Dual<T> first_lanes(Dual<T> value, int n)
 {

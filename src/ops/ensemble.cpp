@@ -98,7 +98,7 @@ struct Energies : torch::autograd::Function<Energies> {
   {
     const Tensor edge_vec = context->get_saved_variables()[0];
     const Call &call = Held<Call>::saved(context);
-    TORCH_CHECK(!(at::GradMode::is_enabled() && grads[0].requires_grad()),
+    TORCH_CHECK(!at::GradMode::is_enabled(),    // create_graph=True
                 "nnpal::ensemble has first derivatives only; train with networks over nnpal::aev");
     const Tensor coefficients = grads[0].contiguous().unsqueeze(0);
     const auto evaluated = twin_of(edge_vec).evaluate(call.arguments, call.graph, call.weights, coefficients);

@@ -77,10 +77,10 @@ template <class T> NNPAL_INLINE Lanes<T> larger(Lanes<T> a, T b)
   return {a.v > b ? a.v : Lanes<T>(b).v};
 }
 
-// value where a < b, else 0
-template <class T> NNPAL_INLINE Lanes<T> where_less(Lanes<T> a, T b, Lanes<T> value)
+// 0 where a >= b, else value: also where a is NaN, which so comes through
+template <class T> NNPAL_INLINE Lanes<T> zero_from(Lanes<T> a, T b, Lanes<T> value)
 {
-  return {a.v < b ? value.v : Lanes<T>(T(0)).v};
+  return {a.v >= b ? Lanes<T>(T(0)).v : value.v};
 }
 
 // The first n lanes of value, else 0.

@@ -14,6 +14,9 @@
 namespace nnpal {
 namespace {
 
+// What the fused kernel's files offer besides forward: energies and gradients in one pass.
+constexpr const char *kGradientMethod = "energies_and_gradients";
+
 // Sets libtorch's intra-op threads for one evaluation: the process may be a Python that trains as well.
 class ThreadGuard {
 public:
@@ -89,7 +92,38 @@ struct Model::Impl {
   {
     return torch::from_blob(values.data(), shape, torch::kInt64).to(device);
   }
+
+  // Energies [n_members, n_centres]; gradients of the mean and, where asked for, of each member after it.
+  struct Evaluated {
+    torch::Tensor energies;
+    std::vector<torch::Tensor> gradients;
+  };
+  Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centres, const torch::Tensor &edge_index,
+                     torch::Tensor edge_vec, bool with_member_gradients);
 };
+
+Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::int64_t n_centres,
+                                             const torch::Tensor &edge_index, torch::Tensor edge_vec,
+                                             bool with_member_gradients)
+{
+  if (const auto method = module.find_method(kGradientMethod)) {
+    const torch::NoGradGuard inference;
+    const auto both = (*method)({species, n_centres, edge_index, edge_vec, with_member_gradients}).toTuple();
+    return {both->elements()[0].toTensor(), both->elements()[1].toTensor().unbind(0)};
+  }
+  edge_vec.requires_grad_(true);
+  Evaluated result{module.forward({species, n_centres, edge_index, edge_vec}).toTensor(), {}};
+  if (edge_vec.size(0) == 0) return result;
+  const auto gradient_of = [&](const torch::Tensor &energy, bool keep_graph) {
+    return torch::autograd::grad({energy}, {edge_vec}, {}, keep_graph, false, true)[0];
+  };
+  // The mean has a backward pass of its own, so that asking for uq_force never changes the forces.
+  result.gradients.push_back(gradient_of(result.energies.mean(0).sum(), with_member_gradients));
+  const std::int64_t n_members = with_member_gradients ? result.energies.size(0) : 0;
+  for (std::int64_t m = 0; m < n_members; ++m)
+    result.gradients.push_back(gradient_of(result.energies[m].sum(), m + 1 < n_members));
+  return result;
+}
 
 int first_non_finite_centre(const Tile &tile, const TileResult &result)
 {
@@ -141,7 +175,9 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     check_reference(true);
     if (options.n_members > 0) n_members_ = options.n_members;
     module.setattr("n_active", static_cast<std::int64_t>(n_members_));
-    module = torch::jit::freeze(module);
+    const bool is_fused = module.find_method(kGradientMethod).has_value();
+    module = torch::jit::freeze(module, is_fused ? std::vector<std::string>{kGradientMethod}
+                                                 : std::vector<std::string>{});
     check_reference(n_members_ == metadata_.n_members);
   } catch (const c10::Error &error) {
     throw std::runtime_error("libtorch cannot run it: " + essence(error));
@@ -208,29 +244,23 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
     const auto species = impl.upload(impl.species, {n_centres + n_edges});
     const auto edge_index = impl.upload(impl.edge_index, {2, n_edges});
-    auto edge_vec =
+    const auto edge_vec =
         torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64)
             .to(impl.device, impl.dtype);
-    edge_vec.requires_grad_(true);
-
-    const torch::Tensor energies = impl.module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
+    const auto evaluated = impl.evaluate(species, n_centres, edge_index, edge_vec, with_member_gradients);
+    const torch::Tensor &energies = evaluated.energies;
     if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centres)
-      throw std::runtime_error("its forward() returned energies of a wrong shape");
+      throw std::runtime_error("it returned energies of a wrong shape");
 
     const auto download = [](const torch::Tensor &from, double *to) {
       const auto host = from.detach().to(torch::kCPU, torch::kFloat64).contiguous();
       std::copy_n(host.data_ptr<double>(), host.numel(), to);
     };
-    const auto gradient_of = [&](const torch::Tensor &energy, bool keep_graph) {
-      return torch::autograd::grad({energy}, {edge_vec}, {}, keep_graph, false, true)[0];
-    };
     download(energies, result.energies.data());
     if (n_edges == 0) return;
-    // The mean has a backward pass of its own, so that asking for uq_force never changes the forces.
-    download(gradient_of(energies.mean(0).sum(), with_member_gradients), result.gradient.data());
+    download(evaluated.gradients[0], result.gradient.data());
     for (int m = 0; with_member_gradients && m < n_members_; ++m)
-      download(gradient_of(energies[m].sum(), m + 1 < n_members_),
-               result.member_gradient.data() + m * n_gradient);
+      download(evaluated.gradients[m + 1], result.member_gradient.data() + m * n_gradient);
   } catch (const std::exception &error) {
     throw std::runtime_error("libtorch failed: " + essence(error));
   }

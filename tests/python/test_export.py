@@ -74,6 +74,8 @@ def without_ensemble() -> ANI:
 class Case:
     build: Callable[[], ANI]
     atoms: Atoms
+    is_fused: bool = True  # whether the fused kernel covers it
+    force_error: float = DOUBLE
 
 
 CASES = {
@@ -81,9 +83,11 @@ CASES = {
     "smooth cutoff": Case(lambda: one_element_ensemble(cutoff_fn="smooth"), metal_bulk()),
     "four elements, triclinic": Case(organic_ensemble, molecule(periodic=True)),
     "four elements, cluster": Case(organic_ensemble, molecule(periodic=False)),
-    "CELU": Case(lambda: organic_ensemble(activation="celu"), molecule(periodic=False)),
-    "shared layers": Case(shared_networks, molecule(periodic=True)),
-    "one network for all": Case(one_network_for_all, molecule(periodic=False)),
+    # torch 2.13 takes CELU's alpha and its inverse in single precision for the slope, whose error in double precision
+    # is 1.5e-8 (0.1 as a float times 10); the fused kernel's is 1e-16
+    "CELU": Case(lambda: organic_ensemble(activation="celu"), molecule(periodic=False), force_error=1e-7),
+    "shared layers": Case(shared_networks, molecule(periodic=True), is_fused=False),
+    "one network for all": Case(one_network_for_all, molecule(periodic=False), is_fused=False),
     "no ensemble": Case(without_ensemble, metal_bulk()),
 }
 
@@ -124,16 +128,19 @@ def exported_energies_and_forces(loaded: LoadedModel, atoms: Atoms) -> tuple[Ten
     return energies.detach().double() + loaded.self_energies[graph.species], forces
 
 
+@pytest.mark.parametrize("kernel", ["fused", "torchani"])
 @pytest.mark.parametrize("name", CASES)
-def test_agrees_with_torchani(name: str, tmp_path: Path) -> None:
+def test_agrees_with_torchani(name: str, kernel: str, tmp_path: Path) -> None:
     case = CASES[name]
+    if kernel == "fused" and not case.is_fused:
+        pytest.skip("not covered: see test_what_the_fused_kernel_does_not_cover")
     model = case.build()
     expected_energies, expected_forces = torchani_energies_and_forces(model, case.atoms)
     assert expected_forces.abs().max() > 0.02
-    path = export_ensemble(model, tmp_path / "model.pt", dtype=torch.float64)
+    path = export_ensemble(model, tmp_path / "model.pt", dtype=torch.float64, kernel=kernel)
     energies, forces = exported_energies_and_forces(load_model(path), case.atoms)
     torch.testing.assert_close(energies, expected_energies, rtol=0, atol=DOUBLE)
-    torch.testing.assert_close(forces, expected_forces, rtol=0, atol=DOUBLE)
+    torch.testing.assert_close(forces, expected_forces, rtol=0, atol=case.force_error)
 
     # float32 holds 7 digits; sums over 1e2 to 1e3 terms and a network lose two of them
     single = load_model(path, dtype=torch.float32)
@@ -143,10 +150,22 @@ def test_agrees_with_torchani(name: str, tmp_path: Path) -> None:
     torch.testing.assert_close(forces, expected_forces, rtol=0, atol=1e-4 * float(expected_forces.abs().max()))
 
 
-@pytest.fixture(scope="module")
-def organic(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("shared layers", "its networks are ANISharedNetworks"), ("one network for all", "its networks are SingleNN")],
+)
+def test_what_the_fused_kernel_does_not_cover(name: str, reason: str, tmp_path: Path) -> None:
+    """It is written with TorchANI's modules, and one warning says so."""
+    with pytest.warns(UserWarning, match=reason) as said:
+        path = export_ensemble(CASES[name].build(), tmp_path / "model.pt")
+    assert sum("the fused one does not cover" in str(one.message) for one in said) == 1
+    assert load_model(path).metadata.kernel == "torchani"
+
+
+@pytest.fixture(scope="module", params=["fused", "torchani"])
+def organic(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     path = tmp_path_factory.mktemp("organic") / "model.pt"
-    return load_model(export_ensemble(organic_ensemble(), path, dtype=torch.float64))
+    return load_model(export_ensemble(organic_ensemble(), path, dtype=torch.float64, kernel=request.param))
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +273,10 @@ def test_first_and_second_derivatives(organic: LoadedModel) -> None:
 
     edge_vec = graph.edge_vec.requires_grad_(True)
     assert torch.autograd.gradcheck(energy, edge_vec, eps=1e-6, atol=1e-5)
+    if organic.metadata.kernel == "fused":
+        with pytest.raises(RuntimeError, match="first derivatives only"):
+            torch.autograd.grad(energy(edge_vec).sum(), edge_vec, create_graph=True)
+        return
     assert torch.autograd.gradgradcheck(energy, edge_vec, eps=1e-6, atol=1e-3, rtol=1e-4)
 
 
@@ -324,7 +347,7 @@ def test_self_energies_stay_in_float64(tmp_path: Path) -> None:
         assert loaded.dtype == dtype
         assert loaded.self_energies.dtype == torch.float64
         assert loaded.self_energies.item() == pytest.approx(-38.0 * HARTREE_TO_EV, abs=1e-12)
-        assert {parameter.dtype for parameter in loaded.module.parameters()} == {dtype}
+        assert loaded.module.weights.dtype == dtype
         assert not any(parameter.requires_grad for parameter in loaded.module.parameters())
 
 

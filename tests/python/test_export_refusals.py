@@ -139,7 +139,7 @@ def test_a_potential_that_is_switched_off_is_no_obstacle(tmp_path: Path) -> None
 
 
 ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
-    "kernel": ({"kernel": "fused"}, "kernel is 'fused'.*'torchani' only"),
+    "kernel": ({"kernel": "fast"}, "kernel is 'fast', expected one of.*'fused', 'torchani'"),
     "energy_unit": ({"energy_unit": "kcal/mol"}, "energy_unit is 'kcal/mol', expected one of.*hartree.*ev"),
     "dtype": ({"dtype": torch.float16}, "dtype is torch.float16, expected torch.float32 or torch.float64"),
 }

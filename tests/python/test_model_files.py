@@ -34,7 +34,7 @@ def test_what_a_file_says_of_itself(model_file: Path) -> None:
     metadata = read_metadata(model_file)
     assert metadata.elements == ["Al"]
     assert metadata.cutoff == 6.9
-    assert (metadata.n_members, metadata.dtype, metadata.kernel, metadata.hops) == (3, "float32", "torchani", 1)
+    assert (metadata.n_members, metadata.dtype, metadata.kernel, metadata.hops) == (3, "float32", "fused", 1)
     assert (metadata.energy_unit, metadata.length_unit) == ("eV", "angstrom")
     assert metadata.dataset_hash == "sha256:0123"
     assert metadata.provenance == {"epochs": 300, "splits": [1, 2, 3]}

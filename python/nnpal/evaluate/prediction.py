@@ -158,16 +158,11 @@ def _evaluate(
     """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], stresses [k, n_frames, 6] and energies
     of atoms [n_members, n_atoms]; k is the number of members, or 1 for those of the mean energy."""
     graph, frame_of_atom = merge_graphs(graphs)
-    edge_vec = graph.edge_vec.to(model.device, model.dtype).detach().requires_grad_(True)
-    atomic = model.module(graph.species.to(model.device), graph.n_local, graph.edge_index.to(model.device), edge_vec)
-    totals = list(atomic.sum(1)) if each_member else [atomic.mean(0).sum()]
-    forces, stresses = [], []
-    for k, total in enumerate(totals):
-        (gradient,) = torch.autograd.grad(total, edge_vec, retain_graph=k + 1 < len(totals), materialize_grads=True)
-        gradient = gradient.cpu().double()
-        forces.append(edge_forces(graph, gradient).numpy())
-        stresses.append(_stresses(graph, gradient, frame_of_atom, volumes))
-    of_atoms = atomic.detach().cpu().double() + model.self_energies[graph.species]
+    atomic, gradients = model.energies_and_gradients(graph, of_members=each_member)
+    wanted = gradients[1:] if each_member else gradients[:1]
+    forces = [edge_forces(graph, gradient).numpy() for gradient in wanted]
+    stresses = [_stresses(graph, gradient, frame_of_atom, volumes) for gradient in wanted]
+    of_atoms = atomic.cpu().double() + model.self_energies[graph.species]
     energies = of_atoms.new_zeros((len(of_atoms), len(graphs))).index_add(1, frame_of_atom, of_atoms)
     return energies.numpy(), np.stack(forces), np.stack(stresses), of_atoms.numpy()
 

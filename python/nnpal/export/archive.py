@@ -14,6 +14,8 @@ from torch import Tensor
 
 from nnpal.export.metadata import RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.export.reference import check_reference
+from nnpal.graph import Graph
+from nnpal.ops import OpsError, load_ops
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,30 @@ class LoadedModel:
     self_energies: Tensor
     dtype: torch.dtype
     device: str
+
+    def energies_and_gradients(self, graph: Graph, *, of_members: bool) -> tuple[Tensor, Tensor]:
+        """Evaluate centres and their energies' derivatives in the edge vectors.
+
+        Arguments:
+            graph: atoms and edges within the cutoff, on any device.
+            of_members: whether each member's gradient is wanted; with the fused kernel they come in the same pass,
+                else each costs a backward pass.
+
+        Returns:
+            Energies without self-energies, eV, [n_members, n_local], and gradients of their sums over the centres,
+            float64 on the CPU, eV/Å: of the members' mean and, where asked for, of each member, [1 or 1 + n_members,
+            n_edges, 3].
+        """
+        inputs = (graph.species.to(self.device), graph.n_local, graph.edge_index.to(self.device))
+        edge_vec = graph.edge_vec.to(self.device, self.dtype).detach()
+        if self.metadata.kernel == "fused":
+            with torch.no_grad():
+                energies, gradients = self.module.energies_and_gradients(*inputs, edge_vec, of_members)
+            return energies, gradients.cpu().double()
+        energies = self.module(*inputs, edge_vec.requires_grad_(True))
+        sums = [energies.mean(0).sum(), *(energies.sum(1) if of_members else ())]
+        found = [torch.autograd.grad(one, edge_vec, retain_graph=True, materialize_grads=True)[0] for one in sums]
+        return energies.detach(), torch.stack(found).cpu().double()
 
 
 def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
@@ -103,6 +129,11 @@ def load_model(
     if members is not None and not 1 <= members <= metadata.n_members:
         raise ValueError(f"members is {members}, but {name} holds {metadata.n_members}")
     _check_device(device)
+    if metadata.kernel == "fused":
+        try:
+            load_ops()
+        except OpsError as error:
+            raise ModelFileError(f"{name}: its kernel is 'fused', but {error}") from error
     try:
         module = torch.jit.load(name, map_location="cpu")
     except RuntimeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from torchani.units import HARTREE_TO_EV
 
 from nnpal import __version__
 from nnpal.export.archive import write_archive
+from nnpal.export.fused import FusedModule, why_not_fused
 from nnpal.export.metadata import Metadata
 from nnpal.export.module import EnsembleModule
 from nnpal.export.reference import make_reference
 
+KERNELS = ("fused", "torchani")
 _EV_PER_UNIT = {"hartree": HARTREE_TO_EV, "ev": 1.0}
 _CONTAINERS = (ANINetworks, ANISharedNetworks, SingleNN)
 
@@ -30,7 +33,7 @@ def export_ensemble(
     model: ANI,
     path: str | os.PathLike[str],
     *,
-    kernel: str = "torchani",
+    kernel: str = "fused",
     energy_unit: str = "hartree",
     dtype: torch.dtype | None = None,
     dataset_hash: str | None = None,
@@ -42,7 +45,9 @@ def export_ensemble(
         model: a TorchANI 2 ``ANI`` model with standard radial and angular terms; any elements, ensemble size, layer
             sizes and activations. Of an ensemble, the active members are exported. It is not changed.
         path: of the file; written aside and renamed.
-        kernel: ``torchani``: TorchANI's own modules, which load anywhere.
+        kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
+            cutoff function, networks or activation of one's own), a warning says so and ``torchani`` is written.
+            ``torchani``: TorchANI's own modules, which load anywhere. Both give the same numbers to rounding.
         energy_unit: of the model's energies, ``hartree`` (TorchANI's convention) or ``ev``.
         dtype: torch.float32 or torch.float64; by default that of the model's weights.
         dataset_hash: of the training data.
@@ -57,8 +62,8 @@ def export_ensemble(
             is out of range.
     """
     target = Path(path)
-    if kernel != "torchani":
-        raise ValueError(f"kernel is {kernel!r}; this version of nnpal exports 'torchani' only")
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel is {kernel!r}, expected one of {list(KERNELS)}")
     if energy_unit.lower() not in _EV_PER_UNIT:
         raise ValueError(f"energy_unit is {energy_unit!r}, expected one of {list(_EV_PER_UNIT)}")
     if not isinstance(model, ANI):
@@ -78,11 +83,16 @@ def export_ensemble(
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {chosen}, expected torch.float32 or torch.float64")
 
-    module = EnsembleModule(aev_computer, members, self_energies, scale).cpu().eval()
-    module.requires_grad_(False)
-    module.to(chosen)  # before the reference is evaluated, which is to be that of the rounded weights
-    module.self_energies = self_energies
-    scripted = _script(module)
+    not_fused = why_not_fused(aev_computer, members) if kernel == "fused" else None
+    if not_fused is not None:
+        kernel = "torchani"
+    # In both kernels' files the reference is TorchANI's, of the rounded weights
+    reference = EnsembleModule(aev_computer, members, self_energies, scale).cpu().eval().to(chosen)
+    reference.requires_grad_(False)
+    reference.self_energies = self_energies
+    scripted = _script(
+        reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen)
+    )
     metadata = Metadata(
         elements=list(model.symbols),
         cutoff=float(aev_computer.radial.cutoff),
@@ -96,9 +106,13 @@ def export_ensemble(
             "torch": torch.__version__,
             "torchani": version("torchani"),
         },
-        reference=make_reference(module, len(model.symbols), float(aev_computer.radial.cutoff)),
+        reference=make_reference(reference, len(model.symbols), float(aev_computer.radial.cutoff)),
     )
     write_archive(scripted, metadata, target)
+    if not_fused is not None:
+        warnings.warn(
+            f"{target}: written with kernel 'torchani', for the fused one does not cover it: {not_fused}", stacklevel=2
+        )
     return target
 
 
@@ -148,7 +162,19 @@ def _members(model: ANI) -> list[torch.nn.Module]:
     return [copy.deepcopy(member) for member in members]
 
 
-def _script(module: EnsembleModule) -> torch.jit.ScriptModule:
+def _fused(
+    aev_computer: AEVComputer,
+    members: list[torch.nn.Module],
+    self_energies: torch.Tensor,
+    scale: float,
+    dtype: torch.dtype,
+) -> FusedModule:
+    module = FusedModule(aev_computer, members, self_energies, scale).cpu().eval().to(dtype)
+    module.self_energies = self_energies
+    return module
+
+
+def _script(module: torch.nn.Module) -> torch.jit.ScriptModule:
     try:
         return torch.jit.script(module)
     except (RuntimeError, torch.jit.frontend.FrontendError) as error:

@@ -1,0 +1,165 @@
+"""The exported model as one compiled operation: AEVs, all members' networks and gradients in one pass."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchani.aev import AEVComputer
+from torchani.nn import ANINetworks, AtomicNetwork
+from torchani.nn._core import TightCELU
+
+from nnpal.networks.terms import aev_terms
+from nnpal.ops import load_ops
+
+
+class FusedModule(torch.nn.Module):
+    """The same function as :class:`nnpal.export.module.EnsembleModule`, by ``torch.ops.nnpal``.
+
+    Attributes:
+        self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
+        n_active: how many members are evaluated, the first ones.
+        weights: of all networks, element by element, member by member, layer by layer: weight, then bias.
+        layers: of each element the number of layers, then their outputs.
+    """
+
+    self_energies: Tensor
+    weights: Tensor
+    n_active: int
+    layers: list[int]
+    radial: list[float]
+    radial_shifts: list[float]
+    angular: list[float]
+    angular_shifts: list[float]
+    angular_sections: list[float]
+
+    def __init__(
+        self,
+        aev_computer: AEVComputer,
+        members: Sequence[torch.nn.Module],
+        self_energies: Tensor,
+        energy_scale: float,
+    ) -> None:
+        super().__init__()
+        load_ops()
+        terms = aev_terms(aev_computer)
+        self.n_elements = terms.n_elements
+        self.radial, self.radial_shifts = terms.radial, terms.radial_shifts
+        self.angular, self.angular_shifts = terms.angular, terms.angular_shifts
+        self.angular_sections = terms.angular_sections
+        self.cutoff_function = terms.cutoff_function
+        weights, self.layers, self.activation, self.alpha = _packed(members)
+        self.n_members = self.n_active = len(members)
+        self.energy_scale = energy_scale
+        self.register_buffer("weights", weights)
+        self.register_buffer("self_energies", self_energies.to(torch.float64))
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Return the energies of centres without self-energies, eV, [n_active, n_local]; see the model contract."""
+        return torch.ops.nnpal.ensemble(
+            species,
+            n_local,
+            edge_index,
+            edge_vec,
+            self.weights,
+            self.layers,
+            self.n_members,
+            self.n_active,
+            self.activation,
+            self.alpha,
+            self.energy_scale,
+            self.n_elements,
+            self.radial,
+            self.radial_shifts,
+            self.angular,
+            self.angular_shifts,
+            self.angular_sections,
+            self.cutoff_function,
+        )
+
+    @torch.jit.export
+    def energies_and_gradients(
+        self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the energies and, in the same pass, gradients of centres' sums in ``edge_vec``, eV/Å.
+
+        The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
+        [1 or 1 + n_active, n_edges, 3].
+        """
+        return torch.ops.nnpal.ensemble_gradients(
+            species,
+            n_local,
+            edge_index,
+            edge_vec,
+            self.weights,
+            self.layers,
+            self.n_members,
+            self.n_active,
+            self.activation,
+            self.alpha,
+            self.energy_scale,
+            self.n_elements,
+            self.radial,
+            self.radial_shifts,
+            self.angular,
+            self.angular_shifts,
+            self.angular_sections,
+            self.cutoff_function,
+            of_members,
+        )
+
+
+def why_not_fused(aev_computer: AEVComputer, members: Sequence[torch.nn.Module]) -> str | None:
+    """Return what of a model the fused kernel does not cover, or None where it covers all."""
+    try:
+        aev_terms(aev_computer)
+        _packed(members)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _packed(members: Sequence[torch.nn.Module]) -> tuple[Tensor, list[int], str, float]:
+    """Return the weights in one block, the layers of each element, the activation and its alpha.
+
+    Raises:
+        ValueError: networks that the kernel does not cover.
+    """
+    for member in members:
+        if type(member) is not ANINetworks:
+            raise ValueError(f"its networks are {type(member).__name__}, not ANINetworks")
+    by_element = [[member.atomics[symbol] for member in members] for symbol in members[0].symbols]
+    layers: list[int] = []
+    blocks: list[Tensor] = []
+    activations = set()
+    for networks in by_element:
+        outputs = [[layer.out_features for layer in _layers(network)] for network in networks]
+        if any(own != outputs[0] for own in outputs):
+            raise ValueError("its members have networks of different layers")
+        layers += [len(outputs[0]), *outputs[0]]
+        for network in networks:
+            activations.add(_activation(network.activation))
+            for layer in _layers(network):
+                bias = layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias
+                blocks += [layer.weight.detach().reshape(-1), bias.detach()]
+    if len(activations) != 1:
+        raise ValueError("its networks have different activation functions")
+    return torch.cat(blocks), layers, *activations.pop()
+
+
+def _layers(network: torch.nn.Module) -> list[torch.nn.Linear]:
+    if type(network) is not AtomicNetwork:
+        raise ValueError(f"its networks are {type(network).__name__}, not AtomicNetwork")
+    layers = [*network.layers, network.final_layer]
+    if layers[-1].out_features != 1 or any(type(layer) is not torch.nn.Linear for layer in layers):
+        raise ValueError("its networks are not of linear layers with one output at the end")
+    return layers
+
+
+def _activation(module: torch.nn.Module) -> tuple[str, float]:
+    if type(module) is torch.nn.GELU and module.approximate == "none":
+        return "gelu", 0.0
+    if type(module) is TightCELU:
+        return "celu", 0.1
+    if type(module) is torch.nn.CELU:
+        return "celu", float(module.alpha)
+    raise ValueError(f"its activation function is {module}, neither GELU nor CELU")
