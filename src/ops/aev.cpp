@@ -164,6 +164,14 @@ Graph checked_graph(const Tensor &species, std::int64_t n_local, const Tensor &e
 
 TORCH_LIBRARY(nnpal, m)
 {
+  // Kinds of devices that the operations were compiled for.
+  m.def("devices() -> str[]", [] {
+#ifdef NNPAL_CUDA
+    return std::vector<std::string>{"cpu", "cuda"};
+#else
+    return std::vector<std::string>{"cpu"};
+#endif
+  });
   m.def("aev(" NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev);
   m.def("aev_vjp(Tensor gradient, " NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev_vjp);
   m.def("aev_jacobian(" NNPAL_GRAPH NNPAL_TERMS ") -> Tensor", &nnpal::aev_jacobian);

@@ -9,6 +9,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from torchani.units import HARTREE_TO_EV
 
 from nnpal.networks import NetworkDescription, build_aev_computer, build_member, build_model
+from nnpal.networks.function import AEVFunction
 from nnpal.training import EnsembleSettings, LossSettings, TrainingSettings, build_training_data, random_split
 from nnpal.training.epoch import loss_of, train_epoch
 from nnpal.training.features import GraphFeatures, StoredFeatures, feature_chunks, stored_bytes
@@ -92,10 +93,10 @@ def test_gradient_of_the_loss_in_the_weights_is_its_slope(kind):
 
 
 def test_features_do_not_depend_on_what_they_are_merged_with():
-    computer = build_aev_computer(DESCRIPTION).double()
+    function = AEVFunction.of(DESCRIPTION)
     graphs = data_of("recomputed").features.graphs * 2
-    together = list(feature_chunks(computer, graphs, dtype=torch.float64, strain=True, n_merged=3))
-    alone = list(feature_chunks(computer, graphs, dtype=torch.float64, strain=True, n_merged=1))
+    together = list(feature_chunks(function, graphs, dtype=torch.float64, strain=True, n_merged=3))
+    alone = list(feature_chunks(function, graphs, dtype=torch.float64, strain=True, n_merged=1))
     for (aev, own), (other_aev, other) in zip(together, alone, strict=True):
         assert torch.allclose(aev, other_aev, rtol=0, atol=1e-13)
         assert torch.allclose(own, other, rtol=0, atol=1e-12)

@@ -124,14 +124,12 @@ def _packed(members: Sequence[torch.nn.Module]) -> tuple[Tensor, list[int], str,
     Raises:
         ValueError: networks that the kernel does not cover.
     """
-    for member in members:
-        if type(member) is not ANINetworks:
-            raise ValueError(f"its networks are {type(member).__name__}, not ANINetworks")
-    by_element = [[member.atomics[symbol] for member in members] for symbol in members[0].symbols]
+    containers = [_container(member) for member in members]
     layers: list[int] = []
     blocks: list[Tensor] = []
     activations = set()
-    for networks in by_element:
+    for symbol in containers[0].symbols:
+        networks = [_network(container.atomics[symbol]) for container in containers]
         outputs = [[layer.out_features for layer in _layers(network)] for network in networks]
         if any(own != outputs[0] for own in outputs):
             raise ValueError("its members have networks of different layers")
@@ -143,12 +141,23 @@ def _packed(members: Sequence[torch.nn.Module]) -> tuple[Tensor, list[int], str,
                 blocks += [layer.weight.detach().reshape(-1), bias.detach()]
     if len(activations) != 1:
         raise ValueError("its networks have different activation functions")
-    return torch.cat(blocks), layers, *activations.pop()
+    activation, alpha = activations.pop()
+    return torch.cat(blocks), layers, activation, alpha
 
 
-def _layers(network: torch.nn.Module) -> list[torch.nn.Linear]:
-    if type(network) is not AtomicNetwork:
-        raise ValueError(f"its networks are {type(network).__name__}, not AtomicNetwork")
+def _container(member: torch.nn.Module) -> ANINetworks:
+    if type(member) is not ANINetworks:
+        raise ValueError(f"its networks are {type(member).__name__}, not ANINetworks")
+    return member
+
+
+def _network(module: object) -> AtomicNetwork:
+    if type(module) is not AtomicNetwork:
+        raise ValueError(f"its networks are {type(module).__name__}, not AtomicNetwork")
+    return module
+
+
+def _layers(network: AtomicNetwork) -> list[torch.nn.Linear]:
     layers = [*network.layers, network.final_layer]
     if layers[-1].out_features != 1 or any(type(layer) is not torch.nn.Linear for layer in layers):
         raise ValueError("its networks are not of linear layers with one output at the end")

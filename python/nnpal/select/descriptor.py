@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from ase import Atoms
 
-from nnpal.export.module import EnsembleModule
 from nnpal.graph import Graph, atoms_graph, merge_graphs
-from nnpal.networks import NetworkDescription, build_aev_computer
+from nnpal.networks import NetworkDescription
+from nnpal.networks.function import AEVFunction
 
 STATISTICS = ("mean", "deviation", "smallest", "largest")
 BATCH_EDGES = 50_000
@@ -82,7 +81,7 @@ def describe(
     """
     symbols = tuple(description.symbols)
     found = list(_described(frames, description, device, batch_edges, on_batch))
-    n_features = build_aev_computer(description).out_dim
+    n_features = AEVFunction.of(description).terms.n_features
     return Descriptors(
         symbols,
         np.array([values for values, _ in found]).reshape(len(frames), len(symbols), len(STATISTICS), n_features),
@@ -99,12 +98,12 @@ def _described(
 ) -> Iterator[tuple[np.ndarray, list[int]]]:
     """Yield statistics and numbers of atoms of each configuration."""
     n_elements = len(description.symbols)
-    module = EnsembleModule(build_aev_computer(description), [], torch.zeros(n_elements), 1.0).double().to(device)
+    function = AEVFunction.of(description)
     for graphs in _batches(frames, description, batch_edges):
-        graph, _ = merge_graphs(graphs)
-        edge_vec = graph.edge_vec.to(device, torch.float64)
-        with torch.no_grad():
-            aev = module.aev(graph.species.to(device), graph.n_local, graph.edge_index.to(device), edge_vec).cpu()
+        merged, _ = merge_graphs(graphs)
+        tensors = (tensor.to(device) for tensor in (merged.species, merged.edge_index, merged.edge_vec.double()))
+        species, edge_index, edge_vec = tensors
+        aev = function(Graph(species, merged.n_local, edge_index, edge_vec)).cpu()
         for own, part in zip(aev.split([graph.n_local for graph in graphs]), graphs, strict=True):
             yield _statistics(own.numpy(), part.species.numpy(), n_elements)
         if on_batch is not None:

@@ -13,9 +13,9 @@ from ase import Atoms
 from torch import Tensor
 
 from nnpal.data import content_hash, structure_hash
-from nnpal.export.module import EnsembleModule
 from nnpal.graph import Graph, atoms_graph
-from nnpal.networks import NetworkDescription, build_aev_computer
+from nnpal.networks import NetworkDescription
+from nnpal.networks.function import AEVFunction
 from nnpal.training.features import (
     Features,
     GraphFeatures,
@@ -112,13 +112,12 @@ def build_training_data(
     composition = _composition(frames, description.symbols)
     self_energies = fit_self_energies(composition, energies)
     graphs = [_frame_graph(frame, description, dtype) for frame in frames]
-    n_features = build_aev_computer(description).out_dim
+    n_features = AEVFunction.of(description).terms.n_features
     fits = stored_bytes(sizes, n_features, dtype, strain=stress) <= limit_bytes
     if features == "stored" or (features == "auto" and fits):
         made: Features = _stored(graphs, sizes, description, dtype, stress, store, on_progress)
     else:
-        module = EnsembleModule(build_aev_computer(description), [], torch.zeros(len(description.symbols)), 1.0)
-        made = GraphFeatures(module.to(dtype), graphs, stress)
+        made = GraphFeatures(AEVFunction.of(description), graphs, stress)
     return TrainingData(
         features=made,
         energies=torch.tensor(energies - composition @ self_energies, dtype=dtype),
@@ -140,11 +139,11 @@ def _stored(
     store: Path | None,
     on_progress: Callable[[int, int], None] | None,
 ) -> StoredFeatures:
-    computer = build_aev_computer(description).to(dtype)
-    n_numbers = int((computer.out_dim * sizes * (3 * sizes + 6 * strain)).sum())
+    function = AEVFunction.of(description)
+    n_numbers = int((function.terms.n_features * sizes * (3 * sizes + 6 * strain)).sum())
     flat = _empty(n_numbers, dtype, store)
     aevs, start = [], 0
-    for done, (aev, own) in enumerate(feature_chunks(computer, graphs, dtype=dtype, strain=strain), 1):
+    for done, (aev, own) in enumerate(feature_chunks(function, graphs, dtype=dtype, strain=strain), 1):
         flat[start : start + own.numel()] = own
         start += own.numel()
         aevs.append(aev.clone())

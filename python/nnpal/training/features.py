@@ -2,7 +2,7 @@
 
 Stored derivatives are dense, 3 n_features n_atoms² numbers a configuration: 0.66 MB in float32 for 32 atoms and 54
 features, 7.6 MB for 108 atoms; :func:`stored_bytes` counts them. Neighbour lists are a hundred times smaller, and an
-update then computes its AEVs by TorchANI.
+update then computes its AEVs and the products with their derivatives anew.
 
 Both kinds give batches: some configurations, atoms in their order, with
 
@@ -16,17 +16,16 @@ Both kinds give batches: some configurations, atoms in their order, with
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchani.aev import AEVComputer
 
-from nnpal.export.module import EnsembleModule
 from nnpal.graph import Graph, merge_graphs
-from nnpal.training.jacobian import VOIGT, aev_and_edge_jacobian, derivatives
+from nnpal.networks.function import AEVFunction
+from nnpal.training.jacobian import VOIGT, derivatives
 
 
 @dataclass(frozen=True)
@@ -113,51 +112,53 @@ class GraphFeatures:
     """Neighbour lists; AEVs are computed at every use.
 
     Attributes:
-        module: computes AEVs, without members.
+        function: computes AEVs.
         graphs: neighbours within the radial cutoff.
         strain: whether strain derivatives are wanted.
+        device: where batches are computed.
     """
 
-    module: EnsembleModule
+    function: AEVFunction
     graphs: Sequence[Graph]
     strain: bool
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def batch(self, indices: np.ndarray) -> GraphBatch:
         """Return the configurations ``indices``, in their order."""
-        graph, frames = merge_graphs([self.graphs[i] for i in indices])
-        device = self.module.self_energies.device
-        edge_vec = graph.edge_vec.to(device).requires_grad_(True)
-        species, edge_index = graph.species.to(device), graph.edge_index.to(device)
-        aev = self.module.aev(species, len(species), edge_index, edge_vec)
+        merged, frames = merge_graphs([self.graphs[i] for i in indices])
+        tensors = (merged.species, merged.edge_index, merged.edge_vec, frames)
+        species, edge_index, edge_vec, frames = (tensor.to(self.device) for tensor in tensors)
+        graph = Graph(species, len(species), edge_index, edge_vec)
+        with torch.no_grad():
+            aev = self.function(graph)
         sizes = [len(self.graphs[i].species) for i in indices]
-        leaf = aev.detach().requires_grad_(True)
-        frame_of_edge = frames.to(device)[edge_index[0]]
-        return GraphBatch(species, leaf, sizes, aev, edge_index, edge_vec, frame_of_edge, self.strain)
+        return GraphBatch(
+            species, aev.requires_grad_(True), sizes, self.function, graph, frames[edge_index[0]], self.strain
+        )
 
     def to(self, device: torch.device) -> GraphFeatures:
-        return GraphFeatures(self.module.to(device), self.graphs, self.strain)
+        return replace(self, device=device)
 
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """A batch whose AEVs were just computed."""
+    """A batch whose AEVs were just computed; its edge vectors require no gradient, so no second derivative is made."""
 
     species: Tensor
     aev: Tensor
     sizes: list[int]
-    computed_aev: Tensor
-    edge_index: Tensor
-    edge_vec: Tensor
+    function: AEVFunction
+    graph: Graph
     frame_of_edge: Tensor
     strain: bool
 
     def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
-        (pair,) = torch.autograd.grad(self.computed_aev, self.edge_vec, gradient, create_graph=training)
-        centre, neighbour = self.edge_index
+        pair = self.function.vjp(gradient if training else gradient.detach(), self.graph)
+        centre, neighbour = self.graph.edge_index
         forces = pair.new_zeros(len(self.species), 3).index_add(0, centre, pair).index_add(0, neighbour, -pair)
         if not self.strain:
             return forces, None
-        outer = self.edge_vec.detach()[:, :, None] * pair[:, None, :]
+        outer = self.graph.edge_vec[:, :, None] * pair[:, None, :]
         strain = pair.new_zeros(len(self.sizes), 3, 3).index_add(0, self.frame_of_edge, outer)
         return forces, 0.5 * (strain + strain.transpose(1, 2))
 
@@ -172,13 +173,14 @@ def stored_bytes(sizes: np.ndarray, n_features: int, dtype: torch.dtype, *, stra
 
 
 def feature_chunks(
-    computer: AEVComputer, graphs: Sequence[Graph], *, dtype: torch.dtype, strain: bool, n_merged: int = 8
+    function: AEVFunction, graphs: Sequence[Graph], *, dtype: torch.dtype, strain: bool, n_merged: int = 8
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield AEVs and flat derivatives, configuration by configuration, ``n_merged`` of which are computed together."""
     for start in range(0, len(graphs), n_merged):
         chunk = graphs[start : start + n_merged]
         merged, _ = merge_graphs(chunk)
-        aev, jacobian = aev_and_edge_jacobian(computer, merged, dtype)
+        typed = replace(merged, edge_vec=merged.edge_vec.to(dtype))
+        aev, jacobian = function(typed), function.jacobian(typed)
         aevs = aev.split([graph.species.shape[0] for graph in chunk])
         jacobians = jacobian.split([graph.edge_vec.shape[0] for graph in chunk])
         for graph, own_aev, own in zip(chunk, aevs, jacobians, strict=True):

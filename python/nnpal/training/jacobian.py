@@ -13,12 +13,8 @@ With G = ∂E/∂AEV, which the networks give, forces are F = -Jᵀ G and the st
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
-from torchani.aev import AEVComputer
 
 from nnpal.graph import Graph
 
@@ -45,57 +41,3 @@ def _strain_derivative(edge_jacobian: Tensor, graph: Graph) -> Tensor:
     parts = [edge_vec[:, a, None] * edge_jacobian[:, :, b] for a, b in VOIGT]
     strain = edge_jacobian.new_zeros(graph.species.shape[0], edge_jacobian.shape[1], 6)
     return strain.index_add_(0, graph.edge_index[0], torch.stack(parts, dim=2))
-
-
-def aev_and_edge_jacobian(computer: AEVComputer, graph: Graph, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return the AEVs and ∂AEV(centre)/∂edge_vec of every edge, by forward-mode derivatives."""
-    species, edge_vec = graph.species, graph.edge_vec.to(dtype)
-    centre, neighbour = graph.edge_index
-    aev = edge_vec.new_zeros(species.shape[0], computer.out_dim)
-    jacobian = edge_vec.new_zeros(edge_vec.shape[0], computer.out_dim, 3)
-
-    distance = edge_vec.norm(dim=1)
-    terms, slopes = _derivative(computer.radial, distance, torch.ones_like(distance))
-    n_radial = computer.radial.num_feats
-    column = species[neighbour, None] * n_radial + torch.arange(n_radial)
-    edge = torch.arange(edge_vec.shape[0])[:, None]
-    unit = edge_vec / distance[:, None]
-    aev.index_put_((centre[:, None], column), terms, accumulate=True)
-    jacobian[edge, column] = slopes[:, :, None] * unit[:, None, :]
-
-    near = (distance < computer.angular.cutoff).nonzero().flatten()
-    first, second = (near[side] for side in _pairs_of_one_centre(centre[near]))
-    species_pair = computer.triu_index[species[neighbour[first]], species[neighbour[second]]]
-    n_angular = computer.angular.num_feats
-    column = computer.radial_len + species_pair[:, None] * n_angular + torch.arange(n_angular)
-
-    def angular(vectors: Tensor) -> Tensor:
-        return computer.angular(vectors.norm(dim=2), vectors)
-
-    vectors = torch.stack((edge_vec[first], edge_vec[second]))
-    for side, target in enumerate((first, second)):
-        for axis in range(3):
-            tangent = torch.zeros_like(vectors)
-            tangent[side, :, axis] = 1.0
-            terms, slopes = _derivative(angular, vectors, tangent)
-            jacobian[:, :, axis].index_put_((target[:, None], column), slopes, accumulate=True)
-    if first.numel():
-        aev.index_put_((centre[first][:, None], column), terms, accumulate=True)
-    return aev, jacobian
-
-
-def _derivative(function: Callable[[Tensor], Tensor], point: Tensor, tangent: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the value of ``function`` at ``point`` and its derivative along ``tangent``."""
-    with forward_ad.dual_level():
-        value, slope = forward_ad.unpack_dual(function(forward_ad.make_dual(point, tangent)))
-    return value, slope
-
-
-def _pairs_of_one_centre(centre: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the unordered pairs of equal values in ``centre`` (sorted, [n]) as positions, two int64 [n_pairs]."""
-    position = torch.arange(centre.shape[0])
-    n_later = torch.searchsorted(centre, centre, right=True) - 1 - position
-    first = position.repeat_interleave(n_later)
-    start = n_later.cumsum(0) - n_later
-    second = first + 1 + torch.arange(first.shape[0]) - start[first]
-    return first, second

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from nnpal.export.module import EnsembleModule
 from nnpal.files import aside
 from nnpal.graph import Graph
-from nnpal.networks import NetworkDescription, build_aev_computer
+from nnpal.networks import NetworkDescription
+from nnpal.networks.function import AEVFunction
 from nnpal.training.data import TrainingData
 from nnpal.training.features import Features, GraphFeatures, StoredFeatures
 
@@ -54,8 +54,7 @@ def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
         )
         features = StoredFeatures(state["species"], state["aev"], flat, sizes, state["strain"])
     else:
-        module = EnsembleModule(build_aev_computer(description), [], torch.zeros(len(description.symbols)), 1.0)
-        features = GraphFeatures(module.to(energies.dtype), _unpacked(state, sizes), state["strain"])
+        features = GraphFeatures(AEVFunction.of(description), _unpacked(state, sizes), state["strain"])
     return TrainingData(
         features=features,
         energies=energies,
