@@ -1,0 +1,24 @@
+# The CUDA twins of the operations, where torch has CUDA and nvcc is found (CUDACXX names another one).
+set(why_not "this torch has no CUDA")
+if(EXISTS ${NNPAL_TORCH_DIR}/lib/libtorch_cuda.so)
+  include(CheckLanguage)
+  check_language(CUDA)
+  set(why_not "no working nvcc was found; set CUDACXX to the one that fits torch")
+endif()
+
+if(CMAKE_CUDA_COMPILER)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80 86 89 90)
+  endif()
+  enable_language(CUDA)
+  target_sources(nnpal_ops PRIVATE
+    aev_cuda.cu aev_on_cuda.cpp device_graph.cpp ensemble_on_cuda.cpp networks_cuda.cu neighbours_cuda.cu stream_cuda.cpp)
+  target_compile_definitions(nnpal_ops PUBLIC NNPAL_CUDA)
+  target_include_directories(nnpal_ops SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  # The runtime inside: torch's own copy need not be of the same minor version.
+  set_target_properties(nnpal_ops PROPERTIES
+    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
+  message(STATUS "nnpal: fused kernels for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+else()
+  message(STATUS "nnpal: fused kernels for the CPU alone: ${why_not}")
+endif()

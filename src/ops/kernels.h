@@ -1,0 +1,141 @@
+// Kernels written once: nvcc makes of them kernels of a GPU, another compiler loops, with the same results
+// but for the order of sums. A kernel is a struct of its arguments, with one of
+//
+//   operator()(std::int64_t item) const                   an item for each thread
+//   operator()(const Block &block, Shared &shared) const  a block of kThreads threads with memory in common;
+//                                                         threads do block.each(...) and wait for one another
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#ifdef __CUDACC__
+#include <cstdio>
+#define NNPAL_TWIN on_cuda
+#define NNPAL_KERNEL __device__ __forceinline__
+#else
+#define NNPAL_TWIN on_host
+#define NNPAL_KERNEL inline
+#endif
+
+struct CUstream_st;
+
+namespace nnpal {
+
+using Stream = CUstream_st *;    // of CUDA; the host's is null
+
+namespace NNPAL_TWIN {
+
+constexpr int kThreads = 64;
+
+// For what the host cannot check without waiting for the device; `what` as "species[". On a GPU the process
+// cannot go on: CUDA keeps the error.
+NNPAL_KERNEL void refuse(const char *what, std::int64_t where, std::int64_t found, std::int64_t end)
+{
+#ifdef __CUDACC__
+  printf("nnpal: %s%lld] is %lld, expected 0 to %lld\n", what, static_cast<long long>(where),
+         static_cast<long long>(found), static_cast<long long>(end - 1));
+  __trap();
+#else
+  throw std::invalid_argument(what + std::to_string(where) + "] is " + std::to_string(found) +
+                              ", expected 0 to " + std::to_string(end - 1));
+#endif
+}
+
+// *to += value; returns what was there before.
+template <class T> NNPAL_KERNEL T add_atomically(T *to, T value)
+{
+#ifdef __CUDACC__
+  if constexpr (sizeof(T) == 8 && static_cast<T>(0.5) == T(0))    // 64-bit integers
+    return static_cast<T>(
+        atomicAdd(reinterpret_cast<unsigned long long *>(to), static_cast<unsigned long long>(value)));
+  else
+    return atomicAdd(to, value);
+#else
+  const T before = *to;
+  *to += value;
+  return before;
+#endif
+}
+
+struct Block {
+  std::int64_t index;
+
+  template <class Do> NNPAL_KERNEL void each(const Do &act) const
+  {
+#ifdef __CUDACC__
+    act(static_cast<int>(threadIdx.x));
+    __syncthreads();
+#else
+    for (int thread = 0; thread < kThreads; ++thread) act(thread);
+#endif
+  }
+};
+
+#ifdef __CUDACC__
+
+constexpr std::int64_t kItemsPerBlock = 256, kMostBlocks = 1 << 14;
+
+template <class Kernel>
+__global__ void __launch_bounds__(kItemsPerBlock) run_items(Kernel kernel, std::int64_t n)
+{
+  if (!kernel.is_needed()) return;
+  for (std::int64_t item = blockIdx.x * kItemsPerBlock + threadIdx.x; item < n;
+       item += gridDim.x * kItemsPerBlock)
+    kernel(item);
+}
+
+template <class Kernel> __global__ void __launch_bounds__(kThreads) run_blocks(Kernel kernel)
+{
+  __shared__ typename Kernel::Shared shared;
+  kernel(Block{blockIdx.x}, shared);
+}
+
+inline void check_launch()
+{
+  const cudaError_t error = cudaGetLastError();
+  if (error != cudaSuccess)
+    throw std::runtime_error(std::string("nnpal: a CUDA kernel was not started: ") +
+                             cudaGetErrorString(error));
+}
+
+template <class Kernel> void launch_items(const Kernel &kernel, std::int64_t n, Stream stream)
+{
+  if (n == 0) return;
+  const std::int64_t n_blocks = (n + kItemsPerBlock - 1) / kItemsPerBlock;
+  run_items < <<n_blocks<kMostBlocks ? n_blocks : kMostBlocks, kItemsPerBlock, 0, stream>>>(kernel, n);
+  check_launch();
+}
+
+template <class Kernel> void launch_blocks(const Kernel &kernel, std::int64_t n_blocks, Stream stream)
+{
+  if (n_blocks == 0) return;
+  run_blocks<<<n_blocks, kThreads, 0, stream>>>(kernel);
+  check_launch();
+}
+
+#else
+
+template <class Kernel> void launch_items(const Kernel &kernel, std::int64_t n, Stream)
+{
+  if (!kernel.is_needed()) return;
+  for (std::int64_t item = 0; item < n; ++item) kernel(item);
+}
+
+template <class Kernel> void launch_blocks(const Kernel &kernel, std::int64_t n_blocks, Stream)
+{
+  for (std::int64_t index = 0; index < n_blocks; ++index) {
+    typename Kernel::Shared shared;
+    kernel(Block{index}, shared);
+  }
+}
+
+#endif
+
+// What most kernels of items answer; others look at the device's memory.
+struct Always {
+  NNPAL_KERNEL bool is_needed() const { return true; }
+};
+
+}    // namespace NNPAL_TWIN
+}    // namespace nnpal

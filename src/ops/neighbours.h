@@ -1,0 +1,66 @@
+// Neighbours found from positions, and forces on atoms from gradients of edges: what is left between
+// positions and a model when no host list is wanted. Pointers into the memory of the device.
+#pragma once
+
+#include <cstdint>
+
+struct CUstream_st;
+
+namespace nnpal {
+
+// Cells of sides not shorter than the cutoff over all atoms, made on the device from the atoms' box.
+struct CellGrid {
+  double origin[3], inverse_side[3];
+  std::int64_t n[3];
+  std::int64_t is_bad;    // a position is NaN or infinite
+};
+
+struct CellPointers {
+  std::int64_t n_atoms, most_cells;
+  double cutoff;              // Å
+  const double *positions;    // [n_atoms * 3] Å
+  const double *box;          // [2 * 3] lowest and highest coordinates
+  CellGrid *grid;
+  std::int64_t *cell;      // [n_atoms]
+  std::int64_t *counts;    // [most_cells + 1] 0 at first
+  std::int64_t *start;     // [most_cells + 1] where a cell's atoms begin
+  std::int32_t *order;     // [n_atoms] atoms by cell, ascending in each
+  double *sorted;          // [n_atoms * 3] their positions
+};
+
+template <class T> struct EdgePointers {
+  std::int64_t first, n_centres, n_edges;    // centres first .. first + n_centres
+  std::int64_t *ends;                  // [n_centres + 2] number of edges up to a centre; then grid.is_bad
+  std::int64_t *centre, *neighbour;    // [n_edges]; the first centre is 0, neighbours are atoms
+  T *vec;                              // [n_edges * 3] Å
+};
+
+template <class T> struct PullPointers {
+  std::int64_t n_edges, n_atoms, n_gradients;
+  const std::int64_t *centre, *neighbour;    // [n_edges]
+  const T *vec, *gradients;                  // [n_edges * 3], [n_gradients * n_edges * 3]
+  double *forces;                            // [n_gradients * n_atoms * 3] 0 at first
+  double *virials;                           // [n_atoms * 9] of the first gradient, 0 at first, or null
+  double *virial;                            // [9] the same of all, 0 at first
+};
+
+template <class T> struct NeighbourKernels {
+  // Grid, cells and counts; counts is then to be summed up (counts[i] = Σ_{j<=i} counts[j]) for sort_cells.
+  void (*count_cells)(const CellPointers &, CUstream_st *);
+  void (*sort_cells)(const CellPointers &, CUstream_st *);
+  // ends[i + 1] becomes the number of edges of centre i, to be summed up for fill_edges.
+  void (*count_edges)(const CellPointers &, const EdgePointers<T> &, CUstream_st *);
+  void (*fill_edges)(const CellPointers &, const EdgePointers<T> &, CUstream_st *);
+  void (*pull_to_atoms)(const PullPointers<T> &, CUstream_st *);
+};
+
+namespace on_host {
+template <class T> const NeighbourKernels<T> &neighbour_kernels();
+}
+#ifdef NNPAL_CUDA
+namespace on_cuda {
+template <class T> const NeighbourKernels<T> &neighbour_kernels();
+}
+#endif
+
+}    // namespace nnpal

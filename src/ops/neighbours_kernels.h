@@ -1,0 +1,245 @@
+// Neighbours by cells: an atom's neighbours lie in its own cell or the 26 around it. Distances in double, as
+// the pair style's host path has them, so that both find the same edges.
+#pragma once
+
+#include "grouping_kernels.h"
+#include "neighbours.h"
+
+#include <cmath>
+
+namespace nnpal::NNPAL_TWIN {
+
+constexpr double kLongestSpread = 1e15;    // Å; beyond, cell numbers do not fit
+
+struct MakeGrid : Always {
+  CellPointers cells;
+
+  NNPAL_KERNEL void operator()(std::int64_t) const
+  {
+    CellGrid &grid = *cells.grid;
+    grid.is_bad = 0;
+    double extent[3], side = cells.cutoff * (1.0 + 1e-9);    // more than rounding
+    for (int k = 0; k < 3; ++k) {
+      grid.origin[k] = cells.box[k];
+      extent[k] = cells.box[3 + k] - cells.box[k];
+      if (!(extent[k] >= 0.0 && extent[k] < kLongestSpread)) {
+        grid.is_bad = 1;
+        extent[k] = 0.0;
+      }
+    }
+    // Fewer, larger cells where atoms are sparse
+    for (;; side *= 1.25) {
+      double n_cells = 1.0;
+      for (int k = 0; k < 3; ++k) {
+        const double n = std::floor(extent[k] / side);
+        n_cells *= n > 1.0 ? n : 1.0;
+      }
+      if (n_cells <= static_cast<double>(cells.most_cells)) break;
+    }
+    for (int k = 0; k < 3; ++k) {
+      const double n = std::floor(extent[k] / side);
+      grid.n[k] = n > 1.0 ? static_cast<std::int64_t>(n) : 1;
+      grid.inverse_side[k] = extent[k] > 0.0 ? static_cast<double>(grid.n[k]) / extent[k] : 0.0;
+    }
+  }
+};
+
+NNPAL_KERNEL std::int64_t cell_along(const CellGrid &grid, const double *position, int k)
+{
+  const double place = (position[k] - grid.origin[k]) * grid.inverse_side[k];
+  if (!(place > 0.0)) return 0;
+  const double last = static_cast<double>(grid.n[k] - 1);
+  return static_cast<std::int64_t>(place < last ? place : last);
+}
+
+struct FindCells : Always {
+  CellPointers cells;
+
+  NNPAL_KERNEL void operator()(std::int64_t atom) const
+  {
+    const CellGrid &grid = *cells.grid;
+    const double *position = cells.positions + 3 * atom;
+    cells.cell[atom] =
+        (cell_along(grid, position, 2) * grid.n[1] + cell_along(grid, position, 1)) * grid.n[0] +
+        cell_along(grid, position, 0);
+  }
+};
+
+struct CopyPositions : Always {
+  CellPointers cells;
+
+  NNPAL_KERNEL void operator()(std::int64_t place) const
+  {
+    for (int k = 0; k < 3; ++k)
+      cells.sorted[3 * place + k] = cells.positions[3 * static_cast<std::int64_t>(cells.order[place]) + k];
+  }
+};
+
+// Act on each neighbour of an atom: its place in the cells' order, and the vector to it.
+template <class Do>
+NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, const Do &act)
+{
+  const CellGrid grid = *cells.grid;
+  if (grid.is_bad) return;
+  const double *own = cells.positions + 3 * atom;
+  const double x = own[0], y = own[1], z = own[2], squared_cutoff = cells.cutoff * cells.cutoff;
+  std::int64_t low[3], high[3];
+  for (int k = 0; k < 3; ++k) {
+    const std::int64_t at = cell_along(grid, own, k);
+    low[k] = at > 0 ? at - 1 : 0;
+    high[k] = at + 1 < grid.n[k] ? at + 1 : grid.n[k] - 1;
+  }
+  for (std::int64_t c = low[2]; c <= high[2]; ++c)
+    for (std::int64_t b = low[1]; b <= high[1]; ++b) {
+      // Cells that follow one another along x
+      const std::int64_t row = (c * grid.n[1] + b) * grid.n[0], end = cells.start[row + high[0] + 1];
+      for (std::int64_t place = cells.start[row + low[0]]; place < end; ++place) {
+        const double vec[3] = {cells.sorted[3 * place] - x, cells.sorted[3 * place + 1] - y,
+                               cells.sorted[3 * place + 2] - z};
+      // Rounded in one way alone: the edges counted must be the edges written
+#ifdef __CUDACC__
+        const double squared = __dadd_rn(__dadd_rn(__dmul_rn(vec[0], vec[0]), __dmul_rn(vec[1], vec[1])),
+                                         __dmul_rn(vec[2], vec[2]));
+#else
+        const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
+#endif
+        if (squared < squared_cutoff && cells.order[place] != atom) act(cells.order[place], vec);
+      }
+    }
+}
+
+template <class T> struct CountEdges : Always {
+  CellPointers cells;
+  EdgePointers<T> edges;
+
+  NNPAL_KERNEL void operator()(std::int64_t centre) const
+  {
+    std::int64_t n = 0;
+    if (centre < edges.n_centres)
+      for_neighbours(cells, edges.first + centre, [&](std::int32_t, const double *) { ++n; });
+    else {
+      edges.ends[0] = 0;
+      n = cells.grid->is_bad;
+    }
+    edges.ends[centre + 1] = n;
+  }
+};
+
+template <class T> struct FillEdges : Always {
+  CellPointers cells;
+  EdgePointers<T> edges;
+
+  NNPAL_KERNEL void operator()(std::int64_t centre) const
+  {
+    std::int64_t edge = edges.ends[centre];
+    for_neighbours(cells, edges.first + centre, [&](std::int32_t neighbour, const double *vec) {
+      edges.centre[edge] = centre;
+      edges.neighbour[edge] = neighbour;
+      for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(vec[k]);
+      ++edge;
+    });
+  }
+};
+
+// Force of an edge: -gradient on the neighbour, its opposite on the centre. An edge's virial vec (x) force
+// goes to the neighbour. Some edges for each thread, whose centres are mostly one.
+template <class T> struct PullToAtoms {
+  static constexpr int kEdges = 16, kEdgesOfBlock = kEdges * kThreads;
+
+  struct Shared {
+    double virial[9][kThreads];
+  };
+
+  PullPointers<T> pull;
+
+  NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
+  {
+    block.each([&](int thread) {
+      double virial[9] = {};
+      const std::int64_t begin = block.index * kEdgesOfBlock + thread * kEdges;
+      const std::int64_t end = begin + kEdges < pull.n_edges ? begin + kEdges : pull.n_edges;
+      for (std::int64_t g = 0; g < pull.n_gradients; ++g) pull_edges(g, begin, end, virial);
+      for (int k = 0; k < 9; ++k) shared.virial[k][thread] = virial[k];
+    });
+    block.each([&](int thread) {
+      if (thread >= 9) return;
+      double sum = 0.0;
+      for (int other = 0; other < kThreads; ++other) sum += shared.virial[thread][other];
+      add_atomically(pull.virial + thread, sum);
+    });
+  }
+
+private:
+  NNPAL_KERNEL void pull_edges(std::int64_t g, std::int64_t begin, std::int64_t end, double *virial) const
+  {
+    double *forces = pull.forces + 3 * g * pull.n_atoms;
+    const T *gradients = pull.gradients + 3 * g * pull.n_edges;
+    std::int64_t centre = -1;
+    double on_centre[3] = {};
+    const auto flush = [&]() {
+      for (int k = 0; k < 3 && centre >= 0; ++k) add_atomically(forces + 3 * centre + k, on_centre[k]);
+      on_centre[0] = on_centre[1] = on_centre[2] = 0.0;
+    };
+    for (std::int64_t edge = begin; edge < end; ++edge) {
+      if (pull.centre[edge] != centre) {
+        flush();
+        centre = pull.centre[edge];
+      }
+      const std::int64_t neighbour = pull.neighbour[edge];
+      for (int k = 0; k < 3; ++k) {
+        const double on_neighbour = -static_cast<double>(gradients[3 * edge + k]);
+        on_centre[k] -= on_neighbour;
+        add_atomically(forces + 3 * neighbour + k, on_neighbour);
+        if (g > 0) continue;
+        for (int a = 0; a < 3; ++a) {
+          const double part = static_cast<double>(pull.vec[3 * edge + a]) * on_neighbour;
+          virial[3 * a + k] += part;
+          if (pull.virials) add_atomically(pull.virials + 9 * neighbour + 3 * a + k, part);
+        }
+      }
+    }
+    flush();
+  }
+};
+
+inline void count_cells(const CellPointers &cells, Stream stream)
+{
+  launch_items(MakeGrid{{}, cells}, 1, stream);
+  launch_items(FindCells{{}, cells}, cells.n_atoms, stream);
+  launch_items(CountKeys{{cells.cell, cells.counts, cells.start, cells.order, nullptr}}, cells.n_atoms,
+               stream);
+}
+
+inline void sort_cells(const CellPointers &cells, Stream stream)
+{
+  group_items({cells.cell, cells.counts, cells.start, cells.order, nullptr}, cells.n_atoms, cells.most_cells,
+              stream);
+  launch_items(CopyPositions{{}, cells}, cells.n_atoms, stream);
+}
+
+template <class T> void count_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
+{
+  launch_items(CountEdges<T>{{}, cells, edges}, edges.n_centres + 1, stream);
+}
+
+template <class T> void fill_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
+{
+  launch_items(FillEdges<T>{{}, cells, edges}, edges.n_centres, stream);
+}
+
+template <class T> void pull_to_atoms(const PullPointers<T> &pull, Stream stream)
+{
+  constexpr std::int64_t kOfBlock = PullToAtoms<T>::kEdgesOfBlock;
+  launch_blocks(PullToAtoms<T>{pull}, (pull.n_edges + kOfBlock - 1) / kOfBlock, stream);
+}
+
+template <class T> const NeighbourKernels<T> &neighbour_kernels()
+{
+  static const NeighbourKernels<T> kernels{count_cells, sort_cells, count_edges<T>, fill_edges<T>,
+                                           pull_to_atoms<T>};
+  return kernels;
+}
+template const NeighbourKernels<float> &neighbour_kernels<float>();
+template const NeighbourKernels<double> &neighbour_kernels<double>();
+
+}    // namespace nnpal::NNPAL_TWIN

@@ -1,0 +1,1 @@
+#include "neighbours_kernels.h"
