@@ -12,6 +12,7 @@ from nnpal.data_command import app as data_app
 from nnpal.evaluate_command import evaluate
 from nnpal.label_command import label
 from nnpal.momt_command import app as momt_app
+from nnpal.run_command import run, status
 from nnpal.schema_command import schema
 from nnpal.smd.cli import app as smd_app
 from nnpal.train_command import export, train
@@ -27,6 +28,8 @@ app.command()(label)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)
+app.command()(run)
+app.command()(status)
 app.command()(schema)
 app.add_typer(momt_app, name="momt")
 app.add_typer(smd_app, name="smd")

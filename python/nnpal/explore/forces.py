@@ -51,6 +51,7 @@ class NNPForces(Section):
     threads: PositiveInt = Field(1, description="CPU threads of each rank")
     precision: Literal["single", "double"] | None = Field(None, description="absent: that of the file")
     members: PositiveInt | None = Field(None, description="evaluate the first so many; absent: all")
+    uq: bool = Field(True, description="whether uncertainties are computed; a single member has none")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ def _nnp(given: NNPForces, folder: Path, symbols: Sequence[str]) -> Forces:
     words = ["pair_style nnp", MODEL, "device", given.device, "threads", str(given.threads)]
     words += ["precision", given.precision] if given.precision else []
     words += ["members", str(given.members)] if given.members else []
-    return Forces(tuple(symbols), (" ".join(words), f"pair_coeff * * {' '.join(symbols)}"), {MODEL: model}, has_uq=True)
+    return Forces(
+        tuple(symbols), (" ".join(words), f"pair_coeff * * {' '.join(symbols)}"), {MODEL: model}, has_uq=given.uq
+    )
 
 
 def _lammps(section: LammpsSection, base: Path) -> Forces:

@@ -13,8 +13,9 @@ Lattice = Literal["fcc", "bcc", "hcp", "diamond"]
 Grid = tuple[float, float, PositiveInt]
 Word = str | int | float
 
-HOT = 10.0
-"""Times the temperature asked for; a run that is hotter has exploded."""
+HOT, HOT_AT_LEAST = 10.0, 5000.0
+"""Times the temperature asked for, and K: a run that is hotter than both has exploded. A bond that breaks heats a small
+molecule by some 1000 K, however cold it was."""
 
 
 class Run(Section):
@@ -25,7 +26,8 @@ class Run(Section):
     damping: PositiveFloat = Field(0.1, description="of the thermostat, ps")
     runs: PositiveInt = Field(1, description="runs alike, from different velocities")
     max_temperature: PositiveFloat | None = Field(
-        None, description=f"a hotter run ends there, K; absent: {HOT:g} times its temperature"
+        None,
+        description=f"a hotter run ends there, K; absent: {HOT:g} times its temperature, {HOT_AT_LEAST:g} at least",
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="of pair_style nnp")
     threads: PositiveInt = Field(1, description="CPU threads of each rank, of pair_style nnp")
@@ -33,7 +35,7 @@ class Run(Section):
 
     def hottest(self, temperature: float) -> float:
         """Return the temperature, K, above which a run at ``temperature`` ends."""
-        return self.max_temperature or HOT * temperature
+        return self.max_temperature or max(HOT * temperature, HOT_AT_LEAST)
 
 
 class SMDSection(Run):

@@ -23,11 +23,13 @@ class Failure:
         index: in the input.
         reason: of every rung that was tried.
         tries: calculations so far, those of earlier runs too.
+        unfinished: there are rungs that have not been tried.
     """
 
     index: int
     reason: str
     tries: int
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class _Case:
 
     def reason(self) -> str:
         """Return what every rung said."""
+        if not self.entries:
+            return "was not computed: its task was given up"
         if len(self.entries) == 1:
             return next(iter(self.entries.values())).reason
         return "; ".join(f"rung {rung}: {entry.reason}" for rung, entry in sorted(self.entries.items()))
@@ -114,6 +118,11 @@ def label_frames(
     with Pool(oracle, n_workers, timeout=timeout, threads=threads) as pool:
         batch.run(pool)
     return batch.report()
+
+
+def recall_labels(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> LabelReport:
+    """Return what the store knows of configurations, without a calculation; what is not known counts as failed."""
+    return _Batch(frames, oracle, store, False, None).report()
 
 
 class _Batch:
@@ -180,7 +189,7 @@ class _Batch:
             label = case.label()
             if label is None:
                 tries = sum(entry.tries for entry in case.entries.values())
-                failed.append(Failure(index, case.reason(), tries))
+                failed.append(Failure(index, case.reason(), tries, unfinished=case.rung is not None))
                 continue
             rung, result = label
             labelled.append(self._labelled(frame, rung, result))

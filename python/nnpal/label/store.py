@@ -141,6 +141,26 @@ class LabelStore:
         """Keep that a calculation failed; counts one more try."""
         self._put(structure, identity, n_atoms, (None, None, None, reason), rung, seconds)
 
+    def merge(self, path: Path) -> None:
+        """Take over what another store has and this one lacks: labels, and failures of what is not known at all.
+
+        Raises:
+            StoreError: the file is no label store of this format.
+        """
+        LabelStore(path).close()  # refuses what is none
+        columns = "key, structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung, seconds, computed"
+        self._database.execute("ATTACH DATABASE ? AS other", (str(path),))
+        try:
+            with self._transaction():
+                self._database.execute("INSERT OR IGNORE INTO oracles SELECT * FROM other.oracles")
+                self._database.execute(f"INSERT OR IGNORE INTO labels SELECT {columns} FROM other.labels")
+                self._database.execute(
+                    f"INSERT OR REPLACE INTO labels SELECT {columns} FROM other.labels AS theirs WHERE theirs.energy "
+                    "IS NOT NULL AND (SELECT energy FROM labels WHERE key = theirs.key) IS NULL"
+                )
+        finally:
+            self._database.execute("DETACH DATABASE other")
+
     def identities(self) -> dict[str, str]:
         """Return the identity, JSON, of every oracle's rung that computed anything, by its SHA-256."""
         return dict(self._database.execute("SELECT hash, identity FROM oracles").fetchall())

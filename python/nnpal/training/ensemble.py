@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,40 +118,92 @@ def train_ensemble(
         TrainingFolderError: the folder holds another training, or no member came through.
         ValueError: data or settings that cannot be used.
     """
+    plan = _plan(frames, folder, network, loss, training, ensemble)
+    devices = resolve_devices(plan.ensemble.devices)
+    with _alone(folder):
+        members = _begin(frames, folder, plan, on_features)
+        if members is not None:
+            n_workers = plan.ensemble.workers or max(1, usable_cores() // plan.ensemble.threads)
+            groups = deal(members, devices)
+            train_groups(folder, groups, n_workers=n_workers, threads=plan.ensemble.threads, on_epoch=on_epoch)
+            _conclude(folder, plan)
+        return load_ensemble(folder)
+
+
+def begin_training(
+    frames: Sequence[Atoms],
+    folder: Path,
+    *,
+    network: NetworkDescription | NetworkSettings | None = None,
+    loss: LossSettings | None = None,
+    training: TrainingSettings | None = None,
+    ensemble: EnsembleSettings | None = None,
+) -> list[int]:
+    """Make a training folder, and leave the training itself to others: each member to a process anywhere.
+
+    Arguments: as for :func:`train_ensemble`.
+
+    Returns:
+        Members that are not finished, see :mod:`nnpal.training.worker`; :func:`end_training` is to follow.
+    """
+    plan = _plan(frames, folder, network, loss, training, ensemble)
+    with _alone(folder):
+        return _begin(frames, folder, plan, None) or []
+
+
+def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:
+    """Rank the members that others trained, and return the ensemble.
+
+    Arguments:
+        folder: of :func:`begin_training`.
+        failed: members that could not be trained, and why.
+
+    Raises:
+        TrainingFolderError: no member came through, or one is neither finished nor failed.
+    """
+    plan = read_plan(folder)
+    with _alone(folder):
+        if read_result(folder) is None:
+            for number, reason in failed.items():
+                (member_folder(folder, number) / ERROR).write_text(reason + "\n")
+            for number in range(plan.ensemble.members):
+                if not _is_finished(folder, plan, number) and not (member_folder(folder, number) / ERROR).exists():
+                    raise TrainingFolderError(f"{folder}: member {number} is not trained to its end")
+            _conclude(folder, plan)
+        return load_ensemble(folder)
+
+
+def _plan(
+    frames: Sequence[Atoms],
+    folder: Path,
+    network: NetworkDescription | NetworkSettings | None,
+    loss: LossSettings | None,
+    training: TrainingSettings | None,
+    ensemble: EnsembleSettings | None,
+) -> Plan:
     loss, training, ensemble = loss or LossSettings(), training or TrainingSettings(), ensemble or EnsembleSettings()
     if not isinstance(network, NetworkDescription):
         present = sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()})
         network = (network or NetworkSettings()).description(present)
-    plan = Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble, folder))
-    devices = resolve_devices(ensemble.devices)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        return _train(frames, folder, plan, devices, on_features, on_epoch)
+    return Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble, folder))
 
 
-def _train(
-    frames: Sequence[Atoms],
-    folder: Path,
-    plan: Plan,
-    devices: Sequence[str],
-    on_features: Callable[[int, int], None] | None,
-    on_epoch: OnEpoch | None,
-) -> TrainedEnsemble:
-    ensemble = plan.ensemble
+def _begin(
+    frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Callable[[int, int], None] | None
+) -> list[int] | None:
+    """Prepare what members need, and return those that are not finished; None: the training is concluded."""
     if (folder / PLAN).exists():
         require_same(folder, plan)
     result = read_result(folder)
     if result is not None and not result.failed:
         shutil.rmtree(folder / CACHE, ignore_errors=True)  # a call may have been killed just before it did so
-    else:  # members that failed are tried again, from their checkpoints
-        _prepare(frames, folder, plan, on_features)
-        members = [k for k in range(ensemble.members) if not _is_finished(folder, plan, k)]
-        for member in members:
-            (member_folder(folder, member) / ERROR).unlink(missing_ok=True)
-        workers = ensemble.workers or max(1, usable_cores() // ensemble.threads)
-        train_groups(folder, deal(members, devices), n_workers=workers, threads=ensemble.threads, on_epoch=on_epoch)
-        _conclude(folder, plan)
-    return load_ensemble(folder)
+        return None
+    _prepare(frames, folder, plan, on_features)  # members that failed are tried again, from their checkpoints
+    members = [k for k in range(plan.ensemble.members) if not _is_finished(folder, plan, k)]
+    for member in members:
+        (member_folder(folder, member) / ERROR).unlink(missing_ok=True)
+    return members
 
 
 def load_ensemble(folder: Path) -> TrainedEnsemble:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,15 +54,16 @@ def release(
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype is {dtype!r}, expected float32 or float64")
     plan, result = ensemble.plan, ensemble.result
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    # Its own name, in a folder of its own: archives hold their file's name, and one model is to give the same bytes
+    with TemporaryDirectory(prefix=".release.", dir=path.parent) as name:
+        aside = Path(name) / path.name
         export_ensemble(
             ensemble.model(chosen),
             aside,
             dtype=getattr(torch, dtype),
             dataset_hash=plan.content_hash,
             provenance={
-                **plan.to_json(),
+                **_without_folders(plan.to_json()),
                 "members": [m.number for m in chosen],
                 "best_member": result.best_member,
                 "scores": {str(k): v for k, v in result.scores.items()},
@@ -73,13 +76,19 @@ def release(
         if gate:
             frames = _spread(read_frames(ensemble.folder / DATASET))
             as_trained = member_energies(ensemble, chosen, frames, getattr(torch, dtype))
-            report = check_export(aside, frames, member_energies=as_trained)
+            try:
+                report = check_export(aside, frames, member_energies=as_trained)
+            except GateError as error:
+                raise GateError(str(error).replace(str(aside), str(path)), error.report) from error
         os.replace(aside, path)
-    except GateError as error:
-        raise GateError(str(error).replace(str(aside), str(path)), error.report) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return report
+
+
+def _without_folders(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan without the names of folders, which say nothing elsewhere."""
+    ensemble = {key: value for key, value in plan["ensemble"].items() if key not in ("folder", "previous")}
+    previous = plan["previous"] and {key: value for key, value in plan["previous"].items() if key != "folder"}
+    return plan | {"ensemble": ensemble, "previous": previous}
 
 
 def choose(ensemble: TrainedEnsemble, members: str) -> list[TrainedMember]:

@@ -1,0 +1,105 @@
+"""The configuration file of `nnpal run`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from nnpal.config import ConfigError, Section, read_toml
+from nnpal.driver.settings import (
+    DistillationSection,
+    LoopEnsembleSection,
+    LoopLabelSection,
+    RareEventsSection,
+    TranslationSection,
+)
+from nnpal.evaluate.settings import StructureSettings
+from nnpal.explore import ExploreSection, InitialSection
+from nnpal.label.settings import AugmentationSection, OracleSection, oracle_from
+from nnpal.loop.durable import file_hash
+from nnpal.loop.settings import RunSection
+from nnpal.networks import NetworkSettings
+from nnpal.training.settings import LossSettings, TrainingSettings
+
+Kind = Literal["rare_events", "distillation", "translation"]
+KINDS: tuple[Kind, ...] = ("rare_events", "distillation", "translation")
+
+
+class CrystalsSection(Section):
+    """[crystals]: relaxed under each model and under the oracle (LAMMPS's alone)."""
+
+    structures: tuple[StructureSettings, ...] = Field(min_length=1, description="crystals to relax")
+
+
+class RunConfig(Section):
+    """One TOML file for a loop; one of [rare_events], [distillation] and [translation] says which."""
+
+    run: RunSection = Field(RunSection(), description="the run's folder, budgets and where tasks run")
+    rare_events: RareEventsSection | None = Field(None, description="the loop of rare events, by steered MD")
+    distillation: DistillationSection | None = Field(None, description="the loop of data distillation, by MOMT")
+    translation: TranslationSection | None = Field(None, description="a distilled set becomes another metal's")
+    oracle: OracleSection = Field(description="what computes labels")
+    initial: InitialSection | None = Field(None, description="the oracle's MD for the first data (rare events)")
+    explore: ExploreSection | None = Field(None, description="how configurations are sampled")
+    label: LoopLabelSection = Field(LoopLabelSection(), description="how labels are computed")
+    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates; absent: none")
+    network: NetworkSettings = Field(NetworkSettings(), description="AEV and layers")
+    loss: LossSettings = Field(LossSettings(), description="loss")
+    training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")
+    ensemble: LoopEnsembleSection = Field(LoopEnsembleSection(), description="members and splits")
+    crystals: CrystalsSection | None = Field(None, description="crystals that models are held against")
+
+    @model_validator(mode="after")
+    def _fit(self) -> RunConfig:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"tables {given or 'none'} of {list(KINDS)}: expected exactly one, which says the loop")
+        needs = {"rare_events": ("initial", "smd"), "distillation": (None, "momt"), "translation": (None, None)}
+        initial, explore = needs[given[0]]
+        found = None if self.explore is None else self.explore.kind
+        if found != explore:
+            raise ValueError(f"explore.kind = {found!r}: [{given[0]}] expects {explore!r}")
+        if (self.initial is None) != (initial is None):
+            raise ValueError(f"[{given[0]}] {'needs' if initial else 'has no use for'} a table [initial]")
+        if self.ensemble.members < 2:
+            raise ValueError(f"ensemble.members = {self.ensemble.members}: uncertainties need at least 2")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+
+def read_run_config(path: str | os.PathLike[str]) -> RunConfig:
+    """Return the configuration file of a loop.
+
+    Raises:
+        ConfigError: see :func:`nnpal.config.read_toml`; a structure file that is not there.
+    """
+    config = read_toml(path, RunConfig)
+    for table, file in _structures(config).items():
+        if not (Path(path).resolve().parent / file).is_file():
+            raise ConfigError(f"{path}: {table}.structure = {file!r}: no such file beside the configuration file")
+    return config
+
+
+def resolved_tables(config: RunConfig, base_folder: Path) -> dict[str, Any]:
+    """Return all settings as JSON, and with them the contents of the files that they name.
+
+    Raises:
+        nnpal.label.oracle.OracleError: the oracle cannot work as described.
+    """
+    tables = config.model_dump(mode="json")
+    files = {file: file_hash(base_folder / file) for file in _structures(config).values()}
+    oracle = oracle_from(config.oracle, base_folder)
+    return tables | {"files": files, "oracle identity": [dict(oracle.identity(k)) for k in range(oracle.n_rungs)]}
+
+
+def _structures(config: RunConfig) -> dict[str, str]:
+    """Return the structure files by the table that names them."""
+    tables = {"initial": config.initial, "explore": config.explore}
+    found = {name: getattr(table, "structure", None) for name, table in tables.items()}
+    return {name: file for name, file in found.items() if file is not None}

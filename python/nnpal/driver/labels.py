@@ -1,0 +1,119 @@
+"""Label configurations in a stage: tasks compute, the run's store keeps."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from nnpal.data import check_frames
+from nnpal.data.settings import LimitsSettings
+from nnpal.driver.frames import write_bare
+from nnpal.driver.oracle import oracle_of
+from nnpal.driver.tasks import FRAMES, LABEL_TASK, STORE, batch_hash
+from nnpal.label import LabelStore
+from nnpal.label.labelling import recall_labels
+from nnpal.label.oracle import Oracle
+from nnpal.loop.error import StageError
+from nnpal.loop.stage import StageContext
+from nnpal.loop.task import Task
+
+STORE_OF_RUN = "labels.sqlite"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What came of a stage's configurations.
+
+    Attributes:
+        frames: labelled, in order.
+        indices: of the configurations that they are of.
+        reasons: index -> why a configuration has no label, or one outside the limits.
+    """
+
+    frames: list[Atoms]
+    indices: list[int]
+    reasons: dict[int, str]
+
+    def facts(self) -> dict[str, Any]:
+        """Return counts, and the reasons with how often each occurred."""
+        counted = Counter(self.reasons.values())
+        return {"n_labelled": len(self.frames), "n_failed": len(self.reasons), "reasons": dict(counted.most_common(5))}
+
+
+def label_in_tasks(ctx: StageContext, base_folder: Path, frames: Sequence[Atoms], name: str = "batches") -> Labelled:
+    """Label configurations; what the run's store knows is not computed again.
+
+    Arguments:
+        ctx: of the stage; ``name`` is the folder of its batches.
+        base_folder: the configuration file's.
+
+    Raises:
+        StageError: more without a label than [label] allows, or none with one.
+    """
+    settings = ctx.tables["label"]
+    oracle = oracle_of(ctx.tables["oracle"], base_folder)
+    with LabelStore(ctx.run_folder / STORE_OF_RUN) as store:
+        _merge(store, ctx.folder / name)  # of an attempt that was killed
+        missing = _unknown(frames, oracle, store)
+        size = settings["batch"]
+        tasks = [
+            _task(ctx, base_folder, ctx.folder / name / f"batch-{k:04d}", missing[start : start + size])
+            for k, start in enumerate(range(0, len(missing), size))
+        ]
+        outcomes = ctx.tasks.run(tasks)
+        _merge(store, ctx.folder / name)
+        report = recall_labels(frames, oracle, store)
+    given_up = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+    reasons = {failure.index: failure.reason for failure in report.failed}
+    indices = [index for index in range(len(frames)) if index not in reasons]
+    limits = LimitsSettings(**settings["limits"]).limits()
+    for finding in check_frames(report.labelled, limits=limits):
+        if finding.severity == "error":
+            said = f"outside label.limits: {finding.kind}"
+            reasons.setdefault(indices[finding.index], said)
+    kept = [(index, frame) for index, frame in zip(indices, report.labelled, strict=True) if index not in reasons]
+    allowed = settings["max_failed"]
+    if frames and (not kept or (allowed is not None and len(reasons) > allowed)):
+        first = given_up[0].text if given_up else next(iter(reasons.values()), "")
+        raise StageError(f"{len(reasons)} of {len(frames)} configurations have no label; the first: {first}")
+    return Labelled([frame for _, frame in kept], [index for index, _ in kept], reasons)
+
+
+def _unknown(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> list[Atoms]:
+    """Return configurations, each once, that the store knows neither a label nor all failures of."""
+    report = recall_labels(frames, oracle, store)
+    seen: dict[str, Atoms] = {}
+    for failure in report.failed:
+        if failure.unfinished:
+            frame = frames[failure.index]
+            seen.setdefault(batch_hash([frame]), frame)
+    return list(seen.values())
+
+
+def _task(ctx: StageContext, base_folder: Path, folder: Path, frames: list[Atoms]) -> Task:
+    settings = ctx.tables["label"]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bare(folder / FRAMES, frames)
+    return Task(
+        folder,
+        LABEL_TASK,
+        {
+            "oracle": ctx.tables["oracle"],
+            "base_folder": os.path.relpath(base_folder, folder),
+            "content": batch_hash(frames),
+            "threads": settings["threads"],
+            "timeout": settings["timeout"],
+        },
+        kind="label",
+    )
+
+
+def _merge(store: LabelStore, folder: Path) -> None:
+    for path in sorted(folder.glob(f"*/{STORE}")):
+        store.merge(path)

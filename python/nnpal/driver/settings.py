@@ -1,0 +1,108 @@
+"""The tables of a loop's configuration file that other commands do not have."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from nnpal.config import Section
+from nnpal.data.settings import LimitsSettings
+from nnpal.training.settings import EnsembleSettings
+
+
+class LoopLabelSection(Section):
+    """[label]: how a loop labels; what it labels, it chooses itself."""
+
+    batch: PositiveInt = Field(50, description="configurations of one task")
+    threads: PositiveInt = Field(1, description="of each calculation (OMP_NUM_THREADS)")
+    timeout: PositiveFloat | None = Field(None, description="seconds for one calculation; absent: no limit")
+    max_failed: NonNegativeInt | None = Field(
+        None,
+        description="configurations of a stage that may stay without a label; one more ends the run; absent: all",
+    )
+    limits: LimitsSettings = Field(
+        LimitsSettings(), description="labels outside are put aside, as training would refuse them"
+    )
+
+
+class LoopEnsembleSection(EnsembleSettings):
+    """[ensemble] of a loop: each iteration inherits from the one before it."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> LoopEnsembleSection:
+        if self.seeds is not None:
+            raise ValueError(f"seeds = {list(self.seeds)}: a loop draws them from run.seed, for each iteration anew")
+        if self.previous is not None:
+            raise ValueError(f"previous = {self.previous!r}: a loop's is the iteration before")
+        return self
+
+    def of_iteration(self, seed: int, folder: str, previous: str | None) -> EnsembleSettings:
+        """Return the settings of one training; the first has nothing to inherit."""
+        values = self.model_dump() | {"seed": seed, "folder": folder}
+        if previous is None:
+            values |= {"split": "random", "previous": None}
+        elif self.split == "inherited":
+            values["previous"] = previous
+        return EnsembleSettings(**values)
+
+
+class SimilaritySection(Section):
+    """How candidates are thinned out: keys of [rare_events] and [distillation]."""
+
+    k: PositiveFloat = Field(3.0, description="threshold of the uncertainty: mean + k standard deviations")
+    estimator: Literal["moments", "robust"] = Field(
+        "moments", description="of mean and deviation: moments, or robust (median and its absolute deviation)"
+    )
+    min_distance: PositiveFloat = Field(
+        0.1, description="candidates nearer than this to known or chosen data, in AEV space, are no news"
+    )
+    order: Literal["distance", "uq"] = Field(
+        "distance", description="which candidate is next: the farthest from all others, or the most uncertain"
+    )
+
+
+class RareEventsSection(SimilaritySection):
+    """[rare_events]: what is new along a pull, and when to stop."""
+
+    first_steps: PositiveInt = Field(1000, description="steps of each pull that give mean and deviation")
+    closest: PositiveFloat = Field(0.5, description="frames with atoms closer than this, Å, have failed")
+    max_chosen: PositiveInt = Field(50, description="configurations chosen in one iteration, before augmentation")
+    reference: bool = Field(
+        True, description="whether the oracle pulls too: its activation energy is what the loop is held against"
+    )
+    unseen: PositiveInt = Field(
+        6500, description="configurations of the oracle's pulls, at most, that errors are taken on and nothing learnt"
+    )
+    goal: PositiveFloat = Field(1.0, description="kcal/mol: stop when |E_a - E_a(oracle)| is below at every rate ...")
+    patience: PositiveInt = Field(2, description="... in so many iterations one after another")
+    steady: PositiveFloat = Field(
+        0.5, description="kcal/mol: without a reference, stop when E_a moves less than this, as often as patience says"
+    )
+
+
+class DistillationSection(SimilaritySection):
+    """[distillation]: sets, thresholds, and how an environment becomes a configuration."""
+
+    k: PositiveFloat = Field(4.0, description="threshold of the atomic uncertainty: mean + k standard deviations")
+    sets: PositiveInt = Field(10, description="sequential sets that the sampling is cut into; one an iteration")
+    initial: Literal["all", "grid"] = Field(
+        "all", description="what of the first set is learnt: all of it, or one of each (O, H) cell"
+    )
+    delta_O: PositiveFloat = Field(3.0, description="of the grid of the first set")
+    delta_H: PositiveFloat | None = Field(None, description="of the grids, eV; absent: O alone")
+    reduction: Literal["cell", "cluster", "none"] = Field(
+        "cell", description="environment of a chosen atom: a small periodic cell, a cluster, or the whole configuration"
+    )
+    radius: PositiveFloat = Field(3.5, description="Å around the chosen atom that is kept as it is")
+    n_atoms: PositiveInt = Field(32, description="of a cell")
+    max_chosen: PositiveInt = Field(500, description="configurations chosen in one iteration")
+    test: PositiveInt = Field(200, description="configurations of the sampling, labelled, that errors are taken on")
+
+
+class TranslationSection(Section):
+    """[translation]: a distilled set scaled to another metal."""
+
+    source: str = Field(description="data set, or a run's folder, whose configurations are taken")
+    symbols: dict[str, str] = Field(min_length=1, description='which element becomes which, e.g. {Ni = "Al"}')
+    factor: PositiveFloat = Field(description="ratio of bond lengths, e.g. 2.86/2.41 of relaxed bcc Nb and Ni")

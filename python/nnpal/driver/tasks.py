@@ -1,0 +1,90 @@
+"""Tasks that both loops hand out: functions of a folder and of JSON arguments, see :mod:`nnpal.loop.task`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+LABEL_TASK, TRAIN_TASK = "nnpal.driver.tasks:label_batch", "nnpal.driver.tasks:train_member"
+FRAMES, STORE = "frames.traj", "labels.sqlite"
+
+
+def label_batch(
+    folder: Path,
+    *,
+    oracle: dict[str, Any],
+    base_folder: str,
+    content: str,
+    threads: int,
+    timeout: float | None,
+) -> dict[str, Any]:
+    """Label the configurations of ``frames.traj`` into the folder's own store, which outlives a kill.
+
+    Arguments:
+        folder: of the task.
+        oracle: a table [oracle].
+        base_folder: where its files are sought, relative to ``folder``.
+        content: hash of the configurations.
+        threads, timeout: of a calculation.
+
+    Raises:
+        ValueError: the file holds other configurations, or the oracle cannot work as described.
+    """
+    from nnpal.driver.frames import read_bare
+    from nnpal.driver.oracle import oracle_of
+    from nnpal.label import LabelStore, label_frames
+
+    frames = read_bare(folder / FRAMES)
+    found = batch_hash(frames)
+    if found != content:
+        raise ValueError(f"{folder / FRAMES}: holds configurations {found[:16]}, the task is about {content[:16]}")
+    with LabelStore(folder / STORE) as store:
+        report = label_frames(
+            frames, oracle_of(oracle, (folder / base_folder).resolve()), store, timeout=timeout, threads=threads
+        )
+    return {"labelled": len(report.labelled), "failed": [failure.reason for failure in report.failed]}
+
+
+def batch_hash(frames: list[Any]) -> str:
+    """Return a hash of bare configurations in their order."""
+    import hashlib
+
+    from nnpal.label.store import structure_key
+
+    return hashlib.sha256("".join(structure_key(frame) for frame in frames).encode()).hexdigest()
+
+
+def train_member(folder: Path, *, training: str, member: int, content: str) -> dict[str, Any]:
+    """Train one member of a training folder from its checkpoint to its end.
+
+    Arguments:
+        folder: of the task.
+        training: the training folder, relative to ``folder``.
+        member: its number; on a machine with GPUs, members are dealt to them in turn.
+        content: hash of the data, so that other data are another task.
+
+    Raises:
+        ValueError: the training folder is about other data.
+    """
+    import torch
+
+    from nnpal.training.plan import read_plan
+    from nnpal.training.processes import resolve_devices
+    from nnpal.training.storage import load_data
+    from nnpal.training.worker import CACHE, run
+
+    where = (folder / training).resolve()
+    plan = read_plan(where)
+    if plan.content_hash != content:
+        raise ValueError(f"{where}: trains on data {plan.content_hash[:16]}, the task is about {content[:16]}")
+    devices = resolve_devices(plan.ensemble.devices)
+    torch.set_num_threads(plan.ensemble.threads)
+    n_epochs = 0
+
+    def count(*_: object) -> None:
+        nonlocal n_epochs
+        n_epochs += 1
+
+    device = torch.device(devices[member % len(devices)])
+    run(where, [member], device, load_data(where / CACHE, plan.network), count)
+    return {"member": member}

@@ -1,0 +1,106 @@
+"""Train in a stage: members as tasks, then model files that passed the gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.config import validated
+from nnpal.driver.settings import LoopEnsembleSection
+from nnpal.driver.tasks import TRAIN_TASK
+from nnpal.evaluate import predict
+from nnpal.loop.error import StageError
+from nnpal.loop.stage import StageContext, stage_folder
+from nnpal.loop.task import Task
+from nnpal.networks import NetworkSettings
+from nnpal.training import LossSettings, TrainedEnsemble, TrainingFolderError, TrainingSettings
+from nnpal.training.ensemble import begin_training, end_training
+from nnpal.training.plan import read_plan
+from nnpal.training.release import release
+
+MODEL, BEST, ENSEMBLE = "model.nnp.pt", "best.nnp.pt", "ensemble"
+TABLES = ("network", "loss", "training", "ensemble")
+CODE = ("nnpal.training", "nnpal.networks", "nnpal.export", "nnpal.driver.training", "nnpal.driver.tasks")
+LEAST_MEMBERS = 2
+
+
+def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, dict[str, Any]]:
+    """Train an ensemble on all data so far, write ``model.nnp.pt`` (all members) and ``best.nnp.pt``.
+
+    Returns:
+        The ensemble, and facts: data, best member, errors on training and validation data, members that failed.
+
+    Raises:
+        StageError: fewer than two members came through, or the model file does not pass the gate.
+    """
+    folder = ctx.folder / ENSEMBLE
+    settings = validated(ctx.tables["ensemble"], LoopEnsembleSection, source="ensemble")
+    previous = stage_folder(ctx.run_folder, ctx.iteration - 1, "train") / ENSEMBLE if ctx.iteration else None
+    ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
+    try:
+        members = begin_training(
+            frames,
+            folder,
+            network=validated(ctx.tables["network"], NetworkSettings, source="network"),
+            loss=validated(ctx.tables["loss"], LossSettings, source="loss"),
+            training=validated(ctx.tables["training"], TrainingSettings, source="training"),
+            ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, None if previous is None else str(previous)),
+        )
+        content = read_plan(folder).content_hash
+        tasks = [_task(ctx.folder / f"member-{member}", folder, member, content) for member in members]
+        outcomes = ctx.tasks.run(tasks)
+        pairs = zip(members, outcomes, strict=True)
+        failed = {member: outcome.failure.text for member, outcome in pairs if outcome.failure is not None}
+        ensemble = end_training(folder, failed)
+    except (TrainingFolderError, ValueError) as error:
+        raise StageError(f"{ctx.folder}: {error}") from error
+    if len(ensemble.members) < LEAST_MEMBERS:
+        reasons = "; ".join(f"member {number}: {reason}" for number, reason in ensemble.result.failed.items())
+        raise StageError(f"{folder}: {len(ensemble.members)} of {settings.members} members came through: {reasons}")
+    release(ensemble, ctx.folder / MODEL)
+    release(ensemble, ctx.folder / BEST, members="best", gate=False)
+    return ensemble, _facts(ensemble, len(frames))
+
+
+def errors_on(model: Path, frames: Sequence[Atoms]) -> dict[str, float] | None:
+    """Return MAE of energies (eV/atom), energies but for their mean difference, and force components (eV/Å)."""
+    if not frames:
+        return None
+    found = predict(model, frames, members=False, uq_force=False)
+    energies = np.array([frame.get_potential_energy() for frame in frames])
+    error = (found.energies - energies) / found.n_atoms
+    force_error = found.forces - np.concatenate([frame.get_forces() for frame in frames])
+    return {
+        "energy_mae": float(np.abs(error).mean()),
+        "relative_energy_mae": float(np.abs(error - error.mean()).mean()),
+        "force_mae": float(np.abs(force_error).mean()),
+    }
+
+
+def _task(folder: Path, training: Path, member: int, content: str) -> Task:
+    arguments = {"training": os.path.relpath(training, folder), "member": member, "content": content}
+    return Task(folder, TRAIN_TASK, arguments, kind="train")
+
+
+def _facts(ensemble: TrainedEnsemble, n_data: int) -> dict[str, Any]:
+    best = ensemble.best
+    record = best.history[best.best_epoch]
+    names: Mapping[str, float] = {
+        f"{part}_{what}_mae": float(getattr(record, f"{part}_{what}_mae"))
+        for part in ("train", "validation")
+        for what in ("energy", "force")
+    }
+    return {
+        "n_data": n_data,
+        "members": len(ensemble.members),
+        "failed_members": {str(k): reason.splitlines()[0] for k, reason in ensemble.result.failed.items()},
+        "best_member": best.number,
+        "epochs": {str(m.number): len(m.history) for m in ensemble.members},
+        **names,
+        "files": [MODEL, BEST],
+    }

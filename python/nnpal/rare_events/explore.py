@@ -1,0 +1,49 @@
+"""Pull under the ensemble, whose spread tells what is new, and under its best member alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nnpal.config import validated
+from nnpal.driver.training import BEST, MODEL
+from nnpal.explore import SMD_TASK, SMDSection, plan_smd, read_smd
+from nnpal.loop.stage import StageContext
+from nnpal.loop.task import Task
+from nnpal.rare_events.pulls import facts_of_pulls
+
+WHO = {"ensemble": MODEL, "best": BEST}
+
+
+def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+    """Carry out all pulls side by side; one that explodes or fails is counted, and its good part kept.
+
+    The seeds are those of the oracle's pulls, so that the same velocities begin and the same noise follows.
+    """
+    section = validated(ctx.tables["explore"], SMDSection, source="explore")
+    seed = pull_seed(ctx)
+    tasks = {}
+    for who, model in WHO.items():
+        forces = {"kind": "nnp", "model": str(ctx.path(ctx.iteration, "train", model)), "uq": who == "ensemble"}
+        plan = plan_smd(section, forces, ctx.folder / who, base_folder, seed)
+        tasks[who] = [Task(ctx.folder / who / name, SMD_TASK, arguments) for name, arguments in plan.items()]
+    everything = [task for some in tasks.values() for task in some]
+    ctx.log(f"iteration {ctx.iteration}: {len(everything)} pulls")
+    outcomes = {outcome.folder: outcome for outcome in ctx.tasks.run(everything)}
+    facts: dict[str, Any] = {"failed_tasks": {}, "files": []}
+    for who, some in tasks.items():
+        for task in some:
+            failure = outcomes[task.folder].failure
+            if failure is not None:
+                facts["failed_tasks"][f"{who}/{task.folder.name}"] = f"{failure.kind}: {failure.how}"
+        runs = [read_smd(task.folder) for task in some if outcomes[task.folder].failure is None]
+        facts[who] = facts_of_pulls(runs)
+        facts["files"] += [
+            f"{who}/{run.name}/{name}" for run in runs for name in ("rows.txt", "frames.lammpstrj", "run.json")
+        ]
+    return facts
+
+
+def pull_seed(ctx: StageContext) -> int:
+    """Return the seed of the pulls, which is the same in all iterations."""
+    return int(ctx.history[0]["initial"]["pull_seed"])

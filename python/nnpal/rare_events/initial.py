@@ -1,0 +1,76 @@
+"""The first data: the oracle's MD near equilibrium; and the oracle's own pulls, that models are held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.config import validated
+from nnpal.driver.data import write_learnt
+from nnpal.driver.labels import label_in_tasks
+from nnpal.explore import MD_TASK, SMD_TASK, InitialSection, SMDSection, plan_initial, plan_smd, read_md, read_smd
+from nnpal.label.settings import AugmentationSection
+from nnpal.loop.error import StageError
+from nnpal.loop.stage import StageContext
+from nnpal.loop.task import Task
+from nnpal.rare_events.pulls import facts_of_pulls
+
+UNSEEN, PULLS, DYNAMICS = "unseen.h5", "oracle-pulls", "dynamics"
+
+
+def initial(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+    """Sample and label; pull under the oracle where the configuration asks for a reference."""
+    settings = ctx.tables["rare_events"]
+    oracle = {**ctx.tables["oracle"], "folder": str(base_folder)}
+    section = validated(ctx.tables["initial"], InitialSection, source="initial")
+    plan = plan_initial(section, oracle, ctx.folder / DYNAMICS, base_folder, ctx.seed)
+    tasks = [Task(ctx.folder / DYNAMICS / name, MD_TASK, arguments) for name, arguments in plan.items()]
+    pulling = validated(ctx.tables["explore"], SMDSection, source="explore")
+    if settings["reference"]:
+        pulls = plan_smd(pulling, oracle, ctx.folder / PULLS, base_folder, ctx.seed)
+        tasks += [Task(ctx.folder / PULLS / name, SMD_TASK, arguments) for name, arguments in pulls.items()]
+    ctx.log(f"initial data: {len(plan)} runs of the oracle's MD, {len(tasks) - len(plan)} pulls under the oracle")
+    outcomes = ctx.tasks.run(tasks)
+    frames = [frame for task in tasks[: len(plan)] if _ran(task) for frame in read_md(task.folder)]
+    if not frames:
+        failure = next((outcome.failure.text for outcome in outcomes if outcome.failure), "no frames were written")
+        raise StageError(f"{ctx.folder}: the oracle's MD gave no configuration: {failure}")
+    labelled = label_in_tasks(ctx, base_folder, frames + _noisy(ctx, frames))
+    facts = {
+        "n_frames": len(frames),
+        "pull_seed": ctx.seed,
+        **labelled.facts(),
+        "files": [write_learnt(ctx, labelled.frames)],
+    }
+    if settings["reference"]:
+        facts |= _reference(ctx, base_folder, [task.folder for task in tasks[len(plan) :]], settings["unseen"])
+        facts["files"].append(UNSEEN)
+    return facts
+
+
+def _ran(task: Task) -> bool:
+    return (task.folder / "run.json").is_file()
+
+
+def _noisy(ctx: StageContext, frames: list[Atoms]) -> list[Atoms]:
+    table = ctx.tables["augmentation"]
+    if table is None:
+        return []
+    section = validated(table | {"seed": ctx.seed}, AugmentationSection, source="augmentation")
+    return section.apply(frames)[len(frames) :]
+
+
+def _reference(ctx: StageContext, base_folder: Path, folders: list[Path], n_unseen: int) -> dict[str, Any]:
+    """Label the pulls' configurations, at most ``n_unseen``, evenly spaced; no model ever learns them."""
+    runs = [read_smd(folder) for folder in folders if (folder / "run.json").is_file()]
+    broken = [run.name for run in runs if not run.complete]
+    if len(runs) < len(folders) or broken:
+        raise StageError(f"{ctx.folder / PULLS}: pulls under the oracle did not end well: {broken or 'see the tasks'}")
+    frames = [frame for run in runs for frame in run.frames]
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(n_unseen, len(frames))).astype(int))
+    labelled = label_in_tasks(ctx, base_folder, [frames[i] for i in chosen], "unseen")
+    write_learnt(ctx, labelled.frames, UNSEEN)
+    return {"oracle": facts_of_pulls(runs), "n_unseen": len(labelled.frames)}

@@ -1,0 +1,67 @@
+"""The stages of the loop and its stop rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnpal.driver.training import CODE, TABLES
+from nnpal.loop.stage import History, Stage
+from nnpal.rare_events.explore import explore
+from nnpal.rare_events.initial import initial
+from nnpal.rare_events.judge import reason_to_stop
+from nnpal.rare_events.label import label
+from nnpal.rare_events.report import report
+from nnpal.rare_events.select import select
+from nnpal.rare_events.train import train
+
+ORACLE = ("oracle", "oracle identity", "files", "label")
+LABELS = ("nnpal.label", "nnpal.driver.labels", "nnpal.oracle")
+EXPLORATION = ("nnpal.explore", "nnpal.smd")
+
+
+class RareEvents:
+    """See :class:`nnpal.loop.stage.Loop`.
+
+    Arguments:
+        base_folder: the configuration file's.
+        goal, patience, steady: of [rare_events].
+    """
+
+    def __init__(self, base_folder: Path, *, goal: float, patience: int, steady: float) -> None:
+        base = base_folder
+        self._goal, self._patience, self._steady = goal, patience, steady
+        self._first = Stage(
+            "initial",
+            lambda ctx: initial(ctx, base),
+            (*ORACLE, "initial", "explore", "rare_events", "augmentation"),
+            ("nnpal.rare_events.initial", *LABELS, *EXPLORATION),
+        )
+        self._stages = (
+            Stage("train", train, TABLES, ("nnpal.rare_events.train", *CODE)),
+            Stage(
+                "explore",
+                lambda ctx: explore(ctx, base),
+                ("explore", "files"),
+                ("nnpal.rare_events.explore", *EXPLORATION),
+            ),
+            Stage(
+                "select",
+                select,
+                ("rare_events", "augmentation"),
+                ("nnpal.rare_events.select", "nnpal.select"),
+            ),
+            Stage(
+                "label",
+                lambda ctx: label(ctx, base),
+                (*ORACLE, "augmentation"),
+                ("nnpal.rare_events.label", *LABELS),
+            ),
+            Stage("report", report, (), ("nnpal.rare_events.report",)),
+        )
+
+    def stages(self, iteration: int) -> Sequence[Stage]:
+        return (self._first, *self._stages) if iteration == 0 else self._stages
+
+    def stop(self, history: History) -> str | None:
+        return reason_to_stop(history, self._goal, self._patience, self._steady)

@@ -1,0 +1,110 @@
+"""Choose along the pulls what is uncertain and unlike all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.neighborlist import neighbor_list
+
+from nnpal.driver.data import learnt_so_far
+from nnpal.driver.frames import write_bare
+from nnpal.driver.training import ENSEMBLE
+from nnpal.explore import SMDRun, read_smd
+from nnpal.loop.stage import StageContext
+from nnpal.select import Classes, Threshold, choose, classify, describe, tally, threshold
+from nnpal.training.plan import read_plan
+
+CHOSEN = "chosen.traj"
+
+
+def select(ctx: StageContext) -> dict[str, Any]:
+    """Take frames above μ + kσ of each pull's own beginning, and of these such as are no near-duplicates."""
+    settings = ctx.tables["rare_events"]
+    folder = ctx.path(ctx.iteration, "explore", "ensemble")
+    runs = [read_smd(path) for path in sorted(folder.iterdir()) if (path / "run.json").is_file()]
+    limits = {run.name: _threshold(run, settings) for run in runs}
+    classes = {run.name: _classes(run, limits[run.name], settings["closest"]) for run in runs}
+    frames, uq, names = _candidates(runs, classes)
+    chosen, near_known, near_chosen = _unlike(ctx, frames, uq)
+    write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
+    return {
+        "thresholds": {name: None if t is None else {"mean": t.mean, "deviation": t.deviation, "k": t.k,
+                                                     "n_values": t.n_values} for name, t in limits.items()},
+        "counts": tally(classes.values()),
+        "good_frames": {name: own.n_good for name, own in classes.items()},
+        "n_candidates": len(frames),
+        "n_near_known": near_known,
+        "n_near_chosen": near_chosen,
+        "chosen": [{"run": names[i], "step": int(frames[i].info["step"]), "uq": float(uq[i])} for i in chosen],
+        "files": [CHOSEN],
+    }  # fmt: skip
+
+
+def _threshold(run: SMDRun, settings: dict[str, Any]) -> Threshold | None:
+    """Return μ + kσ of the pull's first steps; None of one that broke off before there were enough."""
+    if run.uq_trace is None:
+        return None
+    values = run.uq_trace[run.step < settings["first_steps"]]
+    values = values[np.isfinite(values)]
+    try:
+        return threshold(values, settings["k"], estimator=settings["estimator"], name=f"uncertainty of {run.name}")
+    except ValueError:
+        return None
+
+
+def _classes(run: SMDRun, limit: Threshold | None, closest: float) -> Classes:
+    """Sort the frames of a pull; without a threshold every sound one is a candidate: the model knows nothing yet."""
+    if run.uq is None or not len(run.frames):
+        return Classes(np.zeros(0, dtype=np.int8))
+    sound = np.array([len(neighbor_list("i", frame, closest)) == 0 for frame in run.frames])
+    lower = 0.0 if limit is None else limit.value
+    return classify(np.where(np.isnan(run.uq), np.inf, run.uq), lower, sound=sound)
+
+
+def _candidates(runs: Sequence[SMDRun], classes: dict[str, Classes]) -> tuple[list[Atoms], np.ndarray, list[str]]:
+    frames, uq, names = [], [], []
+    for run in runs:
+        for i in classes[run.name].candidates:
+            frame = run.frames[i].copy()
+            frame.info["tag"] = "explored"
+            frames.append(frame)
+            uq.append(float(run.uq[i]))  # type: ignore[index]
+            names.append(run.name)
+    return frames, np.array(uq), names
+
+
+def _unlike(ctx: StageContext, frames: Sequence[Atoms], uq: np.ndarray) -> tuple[list[int], int, int]:
+    """Return candidates far from known data and from one another, and how many were too near to either."""
+    if not frames:
+        return [], 0, 0
+    settings = ctx.tables["rare_events"]
+    network = read_plan(ctx.path(ctx.iteration, "train", ENSEMBLE)).network
+    known = describe(learnt_so_far(ctx), network)
+    choice = choose(
+        describe(frames, network),
+        uq,
+        known,
+        n_most=most_chosen(ctx),
+        min_distance=settings["min_distance"],
+        order=settings["order"],
+    )
+    return choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
+
+
+def most_chosen(ctx: StageContext) -> int:
+    """Return how many may be chosen: with their noisy copies no more than the budget of labels."""
+    most = int(ctx.tables["rare_events"]["max_chosen"])
+    budget = ctx.tables["run"]["labels_per_iteration"]
+    if budget is None:
+        return most
+    copies = 0 if ctx.tables["augmentation"] is None else int(ctx.tables["augmentation"]["copies"])
+    return min(most, budget // (1 + copies))
+
+
+def chosen_file(ctx: StageContext) -> Path:
+    """Return where this iteration's chosen configurations are."""
+    return ctx.path(ctx.iteration, "select", CHOSEN)

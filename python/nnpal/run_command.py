@@ -1,0 +1,52 @@
+"""`nnpal run` and `nnpal status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="TOML file with [rare_events], [distillation] or [translation].")],
+    redo: Annotated[bool, typer.Option("--redo", help="Do again what a change has made stale.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep finished stages in spite of a change.")] = False,
+    only: Annotated[
+        str | None, typer.Option(help="Stop after this stage of the iteration: initial, train, explore, ...")
+    ] = None,
+) -> None:
+    """Carry out a loop of active learning; the same command goes on, whatever ended it."""
+    from rich.console import Console
+
+    from nnpal.driver.run import run as run_file
+    from nnpal.loop.error import LoopError
+
+    console = Console(soft_wrap=True, highlight=False)
+    try:
+        outcome = run_file(config, redo=redo, keep=keep, only=only, log=lambda text: console.print(text, markup=False))
+    except (LoopError, ValueError, OSError) as error:
+        typer.echo(f"nnpal run: {error}", err=True)
+        raise typer.Exit(1) from error
+    console.print(f"{outcome.state}: {outcome.reason}", markup=False)
+    if outcome.command is not None:
+        console.print(f"to go on: {outcome.command}", markup=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say where a run stands."""
+    from json import dumps
+
+    from nnpal.loop.error import LoopError
+    from nnpal.loop.status import status as status_of
+
+    try:
+        found = status_of(folder)
+    except (LoopError, ValueError, OSError) as error:
+        typer.echo(f"nnpal status: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(dumps(found.as_dict(), indent=2) if json else found.as_text())
