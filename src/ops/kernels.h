@@ -99,20 +99,23 @@ inline void check_launch()
                              cudaGetErrorString(error));
 }
 
+// clang-format off: it does not know CUDA's brackets in a header
 template <class Kernel> void launch_items(const Kernel &kernel, std::int64_t n, Stream stream)
 {
   if (n == 0) return;
-  const std::int64_t n_blocks = (n + kItemsPerBlock - 1) / kItemsPerBlock;
-  run_items < <<n_blocks<kMostBlocks ? n_blocks : kMostBlocks, kItemsPerBlock, 0, stream>>>(kernel, n);
+  const std::int64_t needed = (n + kItemsPerBlock - 1) / kItemsPerBlock;
+  const auto n_blocks = static_cast<unsigned>(needed < kMostBlocks ? needed : kMostBlocks);
+  run_items<<<n_blocks, kItemsPerBlock, 0, stream>>>(kernel, n);
   check_launch();
 }
 
 template <class Kernel> void launch_blocks(const Kernel &kernel, std::int64_t n_blocks, Stream stream)
 {
   if (n_blocks == 0) return;
-  run_blocks<<<n_blocks, kThreads, 0, stream>>>(kernel);
+  run_blocks<<<static_cast<unsigned>(n_blocks), kThreads, 0, stream>>>(kernel);
   check_launch();
 }
+// clang-format on
 
 #else
 

@@ -27,11 +27,7 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
       const double vec[3] = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
       const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
       if (squared >= cutoff_squared) continue;
-      if (squared < kTooClose * kTooClose)
-        return fmt::format(
-            "{} and {} are {:.3g} Å apart, closer than {} Å; check the structure, the units or "
-            "the timestep",
-            name_of(atom, i), name_of(atom, j), std::sqrt(squared), kTooClose);
+      if (squared < kTooClose * kTooClose) return too_close(atom, i, j, std::sqrt(squared));
       tile.centre.push_back(ii - first);
       tile.neighbour_species.push_back(element_of_type[atom.type[j]]);
       tile.edge_vec.insert(tile.edge_vec.end(), vec, vec + 3);
@@ -39,6 +35,14 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
     }
   }
   return "";
+}
+
+std::string too_close(const LAMMPS_NS::Atom &atom, int i, int j, double distance)
+{
+  if (distance >= kTooClose) return "";
+  return fmt::format(
+      "{} and {} are {:.3g} Å apart, closer than {} Å; check the structure, the units or the timestep",
+      name_of(atom, i), name_of(atom, j), distance, kTooClose);
 }
 
 std::string non_finite_position(const LAMMPS_NS::Atom &atom, int n)

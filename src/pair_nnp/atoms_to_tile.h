@@ -22,6 +22,9 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
                           const int *element_of_type, double cutoff, int first, int last, Tile &tile,
                           std::vector<int> &neighbours);
 
+// A complaint when atoms i and j, `distance` (Å) apart, lie almost on top of each other, or "".
+std::string too_close(const LAMMPS_NS::Atom &atom, int i, int j, double distance);
+
 // A complaint that names the first of `n` atoms whose position is NaN or infinite, or "".
 std::string non_finite_position(const LAMMPS_NS::Atom &atom, int n);
 

@@ -1,4 +1,4 @@
-#include "model.h"
+#include "model_impl.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/script.h>
 #include <torch/torch.h>
 
 namespace nnpal {
@@ -16,19 +15,6 @@ namespace {
 
 // What the fused kernel's files offer besides forward: energies and gradients in one pass.
 constexpr const char *kGradientMethod = "energies_and_gradients";
-
-// Sets libtorch's intra-op threads for one evaluation: the process may be a Python that trains as well.
-class ThreadGuard {
-public:
-  explicit ThreadGuard(int n_threads) : saved_(at::get_num_threads())
-  {
-    if (saved_ != n_threads) at::set_num_threads(n_threads);
-  }
-  ~ThreadGuard() { at::set_num_threads(saved_); }
-
-private:
-  int saved_;
-};
 
 // libtorch allocates the temporaries of every operation anew. By default glibc gives blocks of megabytes back
 // to the system at once and then faults every page in again, a quarter of the time of a step; this lets it
@@ -40,16 +26,6 @@ void keep_freed_memory()
                              mallopt(M_TOP_PAD, 64 << 20);
   (void)is_set;
 #endif
-}
-
-// What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
-// inside TorchScript, for there the trace comes first.
-std::string essence(const std::exception &error)
-{
-  std::string text(error.what());
-  if (text.rfind("The following operation failed", 0) != 0) return text.substr(0, text.find('\n'));
-  text.erase(text.find_last_not_of(" \n") + 1);
-  return text.substr(text.rfind('\n') + 1);
 }
 
 // Module::to(device, dtype) would turn the integer buffers into floating-point ones too.
@@ -81,26 +57,15 @@ double largest_magnitude(const std::vector<double> &values)
 
 }    // namespace
 
-struct Model::Impl {
-  torch::jit::Module module;
-  torch::Device device = torch::kCPU;
-  torch::Dtype dtype = torch::kFloat32;
-  int n_threads = 1;
-  std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
-
-  torch::Tensor upload(std::vector<std::int64_t> &values, at::IntArrayRef shape) const
-  {
-    return torch::from_blob(values.data(), shape, torch::kInt64).to(device);
-  }
-
-  // Energies [n_members, n_centres]; gradients of the mean and, where asked for, of each member after it.
-  struct Evaluated {
-    torch::Tensor energies;
-    std::vector<torch::Tensor> gradients;
-  };
-  Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centres, const torch::Tensor &edge_index,
-                     torch::Tensor edge_vec, bool with_member_gradients);
-};
+// What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
+// inside TorchScript, for there the trace comes first.
+std::string essence(const std::exception &error)
+{
+  std::string text(error.what());
+  if (text.rfind("The following operation failed", 0) != 0) return text.substr(0, text.find('\n'));
+  text.erase(text.find_last_not_of(" \n") + 1);
+  return text.substr(text.rfind('\n') + 1);
+}
 
 Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::int64_t n_centres,
                                              const torch::Tensor &edge_index, torch::Tensor edge_vec,
@@ -109,20 +74,20 @@ Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::
   if (const auto method = module.find_method(kGradientMethod)) {
     const torch::NoGradGuard inference;
     const auto both = (*method)({species, n_centres, edge_index, edge_vec, with_member_gradients}).toTuple();
-    return {both->elements()[0].toTensor(), both->elements()[1].toTensor().unbind(0)};
+    return {both->elements()[0].toTensor(), both->elements()[1].toTensor()};
   }
   edge_vec.requires_grad_(true);
-  Evaluated result{module.forward({species, n_centres, edge_index, edge_vec}).toTensor(), {}};
-  if (edge_vec.size(0) == 0) return result;
+  const torch::Tensor energies = module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
+  const std::int64_t n_members = with_member_gradients ? energies.size(0) : 0;
+  if (edge_vec.size(0) == 0) return {energies.detach(), edge_vec.detach().expand({1 + n_members, 0, 3})};
   const auto gradient_of = [&](const torch::Tensor &energy, bool keep_graph) {
     return torch::autograd::grad({energy}, {edge_vec}, {}, keep_graph, false, true)[0];
   };
   // The mean has a backward pass of its own, so that asking for uq_force never changes the forces.
-  result.gradients.push_back(gradient_of(result.energies.mean(0).sum(), with_member_gradients));
-  const std::int64_t n_members = with_member_gradients ? result.energies.size(0) : 0;
+  std::vector<torch::Tensor> gradients{gradient_of(energies.mean(0).sum(), with_member_gradients)};
   for (std::int64_t m = 0; m < n_members; ++m)
-    result.gradients.push_back(gradient_of(result.energies[m].sum(), m + 1 < n_members));
-  return result;
+    gradients.push_back(gradient_of(energies[m].sum(), m + 1 < n_members));
+  return {energies.detach(), torch::stack(gradients)};
 }
 
 int first_non_finite_centre(const Tile &tile, const TileResult &result)
@@ -179,12 +144,18 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     module = torch::jit::freeze(module, is_fused ? std::vector<std::string>{kGradientMethod}
                                                  : std::vector<std::string>{});
     check_reference(n_members_ == metadata_.n_members);
+    impl_->allows_tf32 = options.precision == Precision::kTF32;    // the checks are of full float32
   } catch (const c10::Error &error) {
     throw std::runtime_error("libtorch cannot run it: " + essence(error));
   }
 }
 
 Model::~Model() = default;
+
+bool Model::is_on_gpu() const
+{
+  return impl_->device.is_cuda();
+}
 
 int Model::centres_per_tile() const
 {
@@ -240,6 +211,7 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
 
   try {
     const ThreadGuard threads(impl.n_threads);
+    const TF32Guard products(impl.allows_tf32);
     // Profiling executors specialise on shapes, and here every call has other shapes.
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
     const auto species = impl.upload(impl.species, {n_centres + n_edges});

@@ -32,9 +32,37 @@ struct TileResult {
 // The first centre with a NaN or infinite energy, or an edge with such a gradient; -1 when all are finite.
 int first_non_finite_centre(const Tile &tile, const TileResult &result);
 
+// All atoms of a rank, local ones first, for evaluation without a neighbor list.
+struct Positions {
+  int n_local = 0, n_atoms = 0;
+  const double *x = nullptr;           // [n_atoms * 3] Å
+  const int *type = nullptr;           // [n_atoms]
+  std::vector<int> element_of_type;    // element index, from type 0 on
+};
+
+struct Wanted {
+  bool energies = false, uq_energy = false;    // of each atom
+  bool member_forces = false, virials = false;
+};
+
+// Energies exclude self-energies. Arrays belong to the model and last until it evaluates again; null where
+// not asked for.
+struct PositionsResult {
+  std::vector<double> member_energies;      // [n_members] sum over local atoms, eV
+  const double *forces = nullptr;           // [n_atoms * 3] of the members' mean, ghosts too, eV/Å
+  const double *member_forces = nullptr;    // [n_members * n_atoms * 3]
+  const double *energies = nullptr;         // [n_local] mean of the members, eV
+  const double *uq_energy = nullptr;        // [n_local] eV
+  const double *virials = nullptr;          // [n_atoms * 9] Σ over edges to the atom of vec (x) force, eV
+  double virial[9] = {};                    // sum of these
+  double closest = 0.0;                     // Å; the shortest edge, infinite if there is none ...
+  int closest_pair[2] = {-1, -1};           // ... and its atoms
+  int non_finite = -1;                      // first local atom whose energy is NaN or infinite, or -1
+};
+
 struct ModelOptions {
   std::string device = "cpu";    // "cpu" or "cuda:N", resolved
-  enum class Precision { kOfFile, kSingle, kDouble } precision = Precision::kOfFile;
+  enum class Precision { kOfFile, kSingle, kTF32, kDouble } precision = Precision::kOfFile;
   int n_members = 0;    // the first so many members; 0 means all
   int n_threads = 1;    // intra-op threads of libtorch while evaluating
 };
@@ -51,14 +79,18 @@ public:
   const Metadata &metadata() const { return metadata_; }
   int n_members() const { return n_members_; }
   bool is_double() const { return is_double_; }
+  bool is_on_gpu() const;
   const std::vector<double> &self_energies() const { return self_energies_; }    // [n_elements] eV
   int centres_per_tile() const;
 
   // Throws std::runtime_error when libtorch fails (out of memory, say).
   void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result);
+  // The same numbers from positions alone: neighbours are found, and forces summed up, on the model's device.
+  void evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result);
+
+  struct Impl;    // model_impl.h
 
 private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
   Metadata metadata_;
   int n_members_ = 0;

@@ -39,6 +39,7 @@ nnpal::ModelOptions model_options(const nnpal::Settings &settings, int rank_on_n
   nnpal::ModelOptions options;
   options.device = nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), rank_on_node);
   if (settings.precision == "single") options.precision = Precision::kSingle;
+  if (settings.precision == "tf32") options.precision = Precision::kTF32;
   if (settings.precision == "double") options.precision = Precision::kDouble;
   options.n_members = settings.n_members;
   options.n_threads = settings.n_threads;
@@ -217,7 +218,23 @@ void PairNNP::init_style()
             "model needs them; use `special_bonds lj/coul 1 1 1`",
             i + 1);
   stop_if_any(nnpal::non_finite_position(*atom, atom->nlocal));
-  neighbor->add_request(this, kRequestFullList);
+  state_->uses_positions = needs_no_list();
+  if (!state_->uses_positions) neighbor->add_request(this, kRequestFullList);
+}
+
+// Whether the model finds the neighbours: where no other style or setting takes pairs out of LAMMPS's list.
+bool PairNNP::needs_no_list() const
+{
+  const std::string &asked = state_->settings.neighbors;
+  if (asked == "list" || (asked == "auto" && !state_->model->is_on_gpu())) return false;
+  const bool is_hybrid = utils::strmatch(force->pair_style, "^hybrid");
+  const bool excludes = neighbor->nex_type > 0 || neighbor->nex_group > 0 || neighbor->nex_mol > 0;
+  if (asked == "cells" && (is_hybrid || excludes))
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: neighbors is cells, but {} needs LAMMPS's neighbor list; use neighbors auto or list",
+        is_hybrid ? force->pair_style : "neigh_modify exclude");
+  return !is_hybrid && !excludes;
 }
 
 double PairNNP::init_one(int i, int j)

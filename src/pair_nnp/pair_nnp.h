@@ -52,9 +52,13 @@ private:
   void map_types(const std::vector<std::string> &elements);
   void stop_if_any(const std::string &complaint);
   void require_model();
+  bool needs_no_list() const;
 
   // pair_nnp_compute.cpp: one step
   std::string evaluate_tiles(bool want_forces_of_members);
+  std::string evaluate_positions(bool want_forces_of_members);
+  void add_positions_result();
+  void tally_atom_virials(const double *virials);
   void scatter_tile(int first, int last);
   void tally_edge_virial(int j, const double *vec, const double *force_on_j);
   void note_what_fix_pair_asks();

@@ -39,7 +39,8 @@ void PairNNP::compute(int eflag, int vflag)
 
   // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
-  if (complaint.empty()) complaint = evaluate_tiles(want_uq_force);
+  if (complaint.empty())
+    complaint = s.uses_positions ? evaluate_positions(want_uq_force) : evaluate_tiles(want_uq_force);
   stop_if_any(complaint);
 
   s.has_uq_energy = want_uq_energy;
@@ -164,14 +165,15 @@ void PairNNP::finish_summary(bool with_uq_force)
   const int n_members = s.model->n_members();
   double largest[2] = {0.0, 0.0}, world_largest[2];
   std::vector<double> sums(n_members + 2, 0.0), world_sums(n_members + 2);
-  for (int ii = 0; ii < list->inum; ++ii) {
-    const int i = list->ilist[ii];
+  const int n_own = s.uses_positions ? atom->nlocal : list->inum;
+  for (int ii = 0; ii < n_own; ++ii) {
+    const int i = s.uses_positions ? ii : list->ilist[ii];
     largest[0] = std::max(largest[0], s.uq_energy[i]);
     if (with_uq_force) largest[1] = std::max(largest[1], s.uq_force[i]);
     sums[n_members] += s.uq_energy[i];
   }
   std::copy(s.member_energy.begin(), s.member_energy.end(), sums.begin());
-  sums[n_members + 1] = list->inum;
+  sums[n_members + 1] = n_own;
   MPI_Reduce(largest, world_largest, 2, MPI_DOUBLE, MPI_MAX, 0, world);
   MPI_Reduce(sums.data(), world_sums.data(), n_members + 2, MPI_DOUBLE, MPI_SUM, 0, world);
   if (comm->me != 0) return;

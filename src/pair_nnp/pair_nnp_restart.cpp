@@ -46,6 +46,7 @@ void PairNNP::write_restart_settings(FILE *file)
   write_text(file, settings.precision);
   write_text(file, std::to_string(settings.n_members));
   write_text(file, std::to_string(settings.n_threads));
+  write_text(file, settings.neighbors);
   write_text(file, state_->fingerprint);
 }
 
@@ -58,6 +59,7 @@ void PairNNP::read_restart_settings(FILE *file)
   settings.precision = next();
   settings.n_members = std::stoi(next());
   settings.n_threads = std::stoi(next());
+  settings.neighbors = next();
   const std::string written_with = next();
   load_model(false);
   if (comm->me != 0) return;

@@ -18,6 +18,9 @@ struct PairNNPState {
   std::vector<std::string> elements;    // [n_types] element of each atom type, or NULL
   double energy_scale = 1.0;            // LAMMPS energy unit per eV
 
+  bool uses_positions = false;    // no neighbor list; the model finds the neighbours
+  Positions positions;
+  PositionsResult of_positions;
   Tile tile;
   TileResult result;
   std::vector<int> tile_neighbours;    // [n_edges of the tile] LAMMPS index of each neighbour

@@ -8,8 +8,8 @@ namespace nnpal {
 namespace {
 
 constexpr char kUsage[] =
-    "; usage: pair_style nnp MODEL [device auto|cpu|cuda|cuda:N] [precision single|double] [members all|K] "
-    "[threads N]";
+    "; usage: pair_style nnp MODEL [device auto|cpu|cuda|cuda:N] [precision single|tf32|double] [members "
+    "all|K] [threads N] [neighbors auto|list|cells]";
 
 [[noreturn]] void refuse(const std::string &what)
 {
@@ -47,7 +47,8 @@ Settings parse_settings(const std::vector<std::string> &arguments)
   std::set<std::string> seen;
   for (std::size_t i = 1; i < arguments.size(); i += 2) {
     const std::string &keyword = arguments[i];
-    if (keyword != "device" && keyword != "precision" && keyword != "members" && keyword != "threads")
+    if (keyword != "device" && keyword != "precision" && keyword != "members" && keyword != "threads" &&
+        keyword != "neighbors")
       refuse("unknown keyword '" + keyword + "'");
     if (!seen.insert(keyword).second) refuse("keyword '" + keyword + "' is given twice");
     if (i + 1 == arguments.size()) refuse("keyword '" + keyword + "' has no value");
@@ -56,9 +57,13 @@ Settings parse_settings(const std::vector<std::string> &arguments)
       if (!is_device(value)) refuse("device is '" + value + "', expected auto, cpu, cuda or cuda:N");
       settings.device = value;
     } else if (keyword == "precision") {
-      if (value != "single" && value != "double")
-        refuse("precision is '" + value + "', expected single or double");
+      if (value != "single" && value != "tf32" && value != "double")
+        refuse("precision is '" + value + "', expected single, tf32 or double");
       settings.precision = value;
+    } else if (keyword == "neighbors") {
+      if (value != "auto" && value != "list" && value != "cells")
+        refuse("neighbors is '" + value + "', expected auto, list or cells");
+      settings.neighbors = value;
     } else if (keyword == "members") {
       settings.n_members = value == "all" ? 0 : positive(keyword, value);
     } else {

@@ -9,9 +9,10 @@ namespace nnpal {
 struct Settings {
   std::string model_path;
   std::string device = "auto";       // auto | cpu | cuda | cuda:N
-  std::string precision = "file";    // file | single | double
+  std::string precision = "file";    // file | single | tf32 | double
   int n_members = 0;                 // 0: all
   int n_threads = 1;
+  std::string neighbors = "auto";    // auto | list (LAMMPS's) | cells (found on the device)
 };
 
 // Throws std::invalid_argument that names the keyword, the value found and what is allowed.

@@ -35,7 +35,7 @@ WRONG_ARGUMENTS = {
     "unknown keyword": ("devise cpu", "unknown keyword 'devise'"),
     "keyword twice": ("members 2 members 2", "'members' is given twice"),
     "keyword without value": ("precision", "'precision' has no value"),
-    "wrong precision": ("precision half", "precision is 'half', expected single or double"),
+    "wrong precision": ("precision half", "precision is 'half', expected single, tf32 or double"),
     "unknown device": ("device tpu", "device is 'tpu', expected auto, cpu, cuda or cuda:N"),
     "cuda index no number": ("device cuda:x", "device is 'cuda:x', expected"),
     "cuda index negative": ("device cuda:-1", "device is 'cuda:-1', expected"),
