@@ -1,6 +1,6 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
-# make bench  time the pair style, the hooks and training
+# make bench  time the pair style, uncertainty, scaling, training and hooks; write docs/performance.md
 # make lint   what CI checks besides the tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,8 +19,12 @@ test: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py
-	$(BIN)/python benchmarks/hooks.py
+	$(BIN)/python benchmarks/profile_step.py
+	$(BIN)/python benchmarks/uq_cost.py
+	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/train_epoch.py
+	$(BIN)/python benchmarks/hooks.py
+	$(BIN)/python benchmarks/performance_page.py
 
 lint: $(VENV)/.installed
 	$(BIN)/pip install --quiet ruff mypy clang-format
