@@ -184,8 +184,10 @@ private:
       if (pull.centre[edge] != centre) {
         flush();
         centre = pull.centre[edge];
+        if (centre < 0 || centre >= pull.n_atoms) refuse("edge_index[0, ", edge, centre, pull.n_atoms);
       }
       const std::int64_t neighbour = pull.neighbour[edge];
+      if (neighbour < 0 || neighbour >= pull.n_atoms) refuse("edge_index[1, ", edge, neighbour, pull.n_atoms);
       for (int k = 0; k < 3; ++k) {
         const double on_neighbour = -static_cast<double>(gradients[3 * edge + k]);
         on_centre[k] -= on_neighbour;

@@ -1,0 +1,49 @@
+"""The CUDA kernels as a library for the CPU: the same sources, whose kernels another compiler makes loops of.
+
+Its operations are torch.ops.nnpal_on_host; what a test then shows of the arithmetic holds on a GPU, but for races.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+SOURCES = Path(__file__).parents[1] / "src" / "ops"
+FILES = (
+    "aev.cpp",
+    "aev_arguments.cpp",
+    "aev_cuda.cu",
+    "aev_on_cuda.cpp",
+    "device_graph.cpp",
+    "ensemble.cpp",
+    "ensemble_on_cuda.cpp",
+    "networks_cuda.cu",
+)
+STREAM = """#include "device_graph.h"
+namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullptr; } }
+"""
+
+
+def build(folder: Path) -> Path:
+    """Compile the library, which takes a minute."""
+    torch_folder = Path(torch.__file__).parent
+    (folder / "stream.cpp").write_text(STREAM)
+    # Another name for all, and the CUDA twin where the CPU's is asked for
+    renamed = ["-Dnnpal=nnpal_on_host", "-DkAEVOnCPU=kAEVOnCUDA", "-DkEnsembleOnCPU=kEnsembleOnCUDA"]
+    headers = [f"-isystem{torch_folder / 'include' / part}" for part in (".", "torch/csrc/api/include")]
+
+    def compiled(source: Path) -> str:
+        target = folder / f"{source.name}.o"
+        options = ["-std=c++20", "-O1", "-fPIC", *renamed, *headers, f"-I{SOURCES}"]
+        subprocess.run(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)], check=True)
+        return str(target)
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(compiled, [folder / "stream.cpp", *(SOURCES / name for name in FILES)]))
+    library = folder / "libnnpal_on_host.so"
+    link = ["-L" + str(torch_folder / "lib"), "-ltorch", "-ltorch_cpu", "-lc10"]
+    subprocess.run(["c++", "-shared", "-o", str(library), *objects, *link], check=True)
+    return library

@@ -1,0 +1,47 @@
+"""The kernels written for GPUs, run as loops on the CPU, against the CPU's own. Compiles them first: a minute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import kernels_on_host
+from ops_structures import DTYPES
+from ops_twins import STRUCTURES, Twin, aev_results, assert_twins_agree, cpu, ensemble_results, structure
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Twin:
+    torch.ops.load_library(str(kernels_on_host.build(tmp_path_factory.mktemp("kernels_on_host"))))
+    return Twin(torch.ops.nnpal_on_host, "cpu")
+
+
+@pytest.mark.parametrize("is_sorted", [True, False], ids=["sorted", "in any order"])
+@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_aev(twin: Twin, name: str, precision: str, is_sorted: bool) -> None:
+    case, dtype = structure(name), DTYPES[precision]
+    results = [aev_results(one, case, dtype, is_sorted=is_sorted) for one in (cpu(), twin)]
+    assert_twins_agree(*results, precision)
+
+
+def test_more_near_neighbours_than_are_staged() -> None:
+    """The case is what its name says, so that the other path of the kernels is tested."""
+    case = structure("more near neighbours than are staged")
+    near = case.graph.edge_vec.norm(dim=1) < case.aev.angular_cutoff
+    assert int(torch.bincount(case.graph.edge_index[0][near]).max()) > 64
+
+
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("hidden", [(20, 12), (33, 16, 5, 3), (7,)], ids=str)
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_ensemble(twin: Twin, name: str, hidden: tuple[int, ...], precision: str, activation: str) -> None:
+    case = structure(name)
+    description = replace(case.description, hidden=hidden, activation=activation)
+    results = [ensemble_results(one, case, description, precision) for one in (cpu(), twin)]
+    assert_twins_agree(*results, precision)

@@ -1,0 +1,113 @@
+"""torch.ops.nnpal.cells, neighbours and pull_to_atoms: positions to edges and back to atoms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nnpal.graph import neighbor_graph
+from nnpal.ops import load_ops
+
+load_ops()
+OPS = torch.ops.nnpal
+
+
+def find(positions: Tensor, cutoff: float, *, first: int = 0, last: int | None = None) -> tuple[Tensor, Tensor]:
+    cells = OPS.cells(positions, cutoff)
+    last = len(positions) if last is None else last
+    return OPS.neighbours(positions, *cells, first, last, cutoff, torch.float64)
+
+
+def in_order(edge_index: Tensor, edge_vec: Tensor) -> tuple[Tensor, Tensor]:
+    order = np.lexsort((edge_index[1].numpy(), edge_index[0].numpy()))
+    return edge_index[:, order], edge_vec[order]
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    n_atoms=st.integers(0, 200),
+    edges=st.tuples(*[st.floats(0.0, 60.0)] * 3),
+    cutoff=st.floats(0.5, 8.0),
+    seed=st.integers(0, 1000),
+)
+def test_same_as_vesin(n_atoms: int, edges: tuple[float, float, float], cutoff: float, seed: int) -> None:
+    """Dense and sparse, flat and long, one cell and many."""
+    points = np.random.default_rng(seed).random((n_atoms, 3)) * edges - 10.0
+    positions = torch.from_numpy(points)
+    graph = neighbor_graph(points, np.zeros((3, 3)), False, np.zeros(n_atoms), cutoff)
+    expected_index, expected_vec = in_order(graph.edge_index, graph.edge_vec)
+    edge_index, edge_vec = find(positions, cutoff)
+    assert bool((edge_index[0].diff() >= 0).all())
+    edge_index, edge_vec = in_order(edge_index, edge_vec)
+    assert torch.equal(edge_index, expected_index)
+    torch.testing.assert_close(edge_vec, expected_vec.double(), rtol=0, atol=1e-12)
+
+
+def test_centres_in_parts() -> None:
+    positions = torch.from_numpy(np.random.default_rng(1).random((100, 3)) * 12)
+    index, vec = find(positions, 4.0, last=90)
+    parts = [find(positions, 4.0, first=first, last=min(first + 35, 90)) for first in range(0, 90, 35)]
+    shifts = [torch.tensor([[first], [0]]) for first in range(0, 90, 35)]
+    assert torch.equal(torch.cat([part[0] + shift for part, shift in zip(parts, shifts, strict=True)], 1), index)
+    assert torch.equal(torch.cat([part[1] for part in parts]), vec)
+
+
+def test_single_precision_is_rounded_once() -> None:
+    """Far from the origin float32 positions would be off by 1e-4."""
+    positions = torch.tensor([[5000.0, 0, 0], [5001.23456789, 0, 0]], dtype=torch.float64)
+    cells = OPS.cells(positions, 3.0)
+    _, vec = OPS.neighbours(positions, *cells, 0, 2, 3.0, torch.float32)
+    assert torch.equal(vec[0], (positions[1] - positions[0]).float())
+
+
+def test_pull_to_atoms() -> None:
+    rng = np.random.default_rng(2)
+    positions = torch.from_numpy(rng.random((300, 3)) * 15)
+    index, vec = find(positions, 4.0)
+    assert len(vec) > 5000  # several blocks
+    gradients = torch.from_numpy(rng.normal(size=(3, len(vec), 3)))
+    forces, virial, virials = OPS.pull_to_atoms(index, vec, gradients, 300, True)
+    expected = torch.zeros(3, 300, 3, dtype=torch.float64)
+    expected.index_add_(1, index[1], -gradients)
+    expected.index_add_(1, index[0], gradients)
+    torch.testing.assert_close(forces, expected, rtol=0, atol=1e-11)
+    products = -vec[:, :, None] * gradients[0][:, None, :]
+    torch.testing.assert_close(virial, products.sum(0), rtol=0, atol=1e-10)
+    by_atom = torch.zeros(300, 3, 3, dtype=torch.float64).index_add_(0, index[1], products)
+    torch.testing.assert_close(virials, by_atom, rtol=0, atol=1e-11)
+    assert OPS.pull_to_atoms(index, vec, gradients, 300, False)[2].shape == (0, 3, 3)
+
+
+POSITIONS = torch.zeros(2, 3, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_positions_that_are_not_finite(value: float) -> None:
+    positions = POSITIONS.clone()
+    positions[1, 2] = value
+    with pytest.raises(ValueError, match="positions hold NaN or infinite values"):
+        find(positions, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("positions", "cutoff", "last", "message"),
+    [
+        (POSITIONS.float(), 3.0, 2, r"positions are Float \[2, 3\], expected float64 \[n_atoms, 3\]"),
+        (POSITIONS[:, :2], 3.0, 2, r"positions are Double \[2, 2\], expected"),
+        (POSITIONS, 0.0, 2, "cutoff is 0, expected more than 0"),
+        (POSITIONS, 3.0, 3, "centres are 0 to 3, expected a part of 0 to 2"),
+    ],
+)
+def test_arguments_out_of_range(positions: Tensor, cutoff: float, last: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        find(positions, cutoff, last=last)
+
+
+def test_edges_of_other_atoms() -> None:
+    index = torch.tensor([[0], [5]])
+    with pytest.raises(ValueError, match=r"edge_index\[1, 0\] is 5, expected 0 to 1"):
+        OPS.pull_to_atoms(index, torch.ones(1, 3), torch.ones(1, 1, 3), 2, False)

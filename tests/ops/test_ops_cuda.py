@@ -1,0 +1,110 @@
+"""torch.ops.nnpal on a GPU against the CPU. Run with `pytest -m cuda` where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nnpal.ops import load_ops
+from ops_structures import DTYPES, make_structure
+from ops_twins import STRUCTURES, Twin, aev_results, assert_twins_agree, cpu, ensemble_results, structure
+
+load_ops()
+OPS = torch.ops.nnpal
+GPU = Twin(OPS, "cuda")
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU and a CUDA build of torch"),
+    pytest.mark.skipif("cuda" not in OPS.devices(), reason="nnpal was built without nvcc"),
+]
+
+
+@pytest.mark.parametrize("is_sorted", [True, False], ids=["sorted", "in any order"])
+@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_aev(name: str, precision: str, is_sorted: bool) -> None:
+    case, dtype = structure(name), DTYPES[precision]
+    results = [aev_results(one, case, dtype, is_sorted=is_sorted) for one in (cpu(), GPU)]
+    assert_twins_agree(*results, precision)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("hidden", [(20, 12), (224, 192, 160), (7,)], ids=str)
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_ensemble(name: str, hidden: tuple[int, ...], precision: str, activation: str) -> None:
+    case = structure(name)
+    description = replace(case.description, hidden=hidden, activation=activation)
+    results = [ensemble_results(one, case, description, precision) for one in (cpu(), GPU)]
+    assert_twins_agree(*results, precision)
+
+
+def test_gradcheck() -> None:
+    case = make_structure(n_atoms=4, n_elements=2, volume=15.0, aev="ani1x", periodic=False, seed=8)
+    species, n_local, edge_index, edge_vec = case.inputs(torch.float64)
+    vectors = edge_vec.detach().cuda().requires_grad_(True)
+
+    def aev(vec: Tensor) -> Tensor:
+        return OPS.aev(species.cuda(), n_local, edge_index.cuda(), vec, *case.terms)
+
+    assert torch.autograd.gradcheck(aev, vectors)
+    assert torch.autograd.gradgradcheck(aev, vectors)
+
+
+def test_same_numbers_every_time() -> None:
+    """No sum depends on the order in which threads run, edges in any order included."""
+    case = structure("four elements")
+    first, *others = (aev_results(GPU, case, torch.float32, is_sorted=False) for _ in range(5))
+    assert all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("n_atoms", [0, 1, 500, 20_000])
+def test_neighbours(n_atoms: int) -> None:
+    """The very edges of the CPU in the same order, and its forces."""
+    positions = torch.from_numpy(np.random.default_rng(1).random((n_atoms, 3)) * (n_atoms / 0.09 + 1) ** (1 / 3))
+    n_local = n_atoms * 3 // 4
+    found = []
+    for on in (positions, positions.cuda()):
+        index, vec = OPS.neighbours(on, *OPS.cells(on, 5.0), 0, n_local, 5.0, torch.float32)
+        gradients = torch.stack([vec, vec.square()])
+        found.append([x.cpu() for x in (index, vec, *OPS.pull_to_atoms(index, vec, gradients, n_atoms, True))])
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+    for expected, other in zip(found[0][2:], found[1][2:], strict=True):
+        torch.testing.assert_close(other, expected, rtol=1e-10, atol=1e-8)
+
+
+def test_positions_that_are_not_finite() -> None:
+    positions = torch.zeros(2, 3, dtype=torch.float64, device="cuda")
+    positions[1, 2] = float("nan")
+    with pytest.raises(ValueError, match="positions hold NaN or infinite values"):
+        OPS.neighbours(positions, *OPS.cells(positions, 3.0), 0, 2, 3.0, torch.float32)
+
+
+def test_more_centres_than_fit_into_the_scratch_memory() -> None:
+    """Chunks join without a seam: a million centres against the first and last of them alone."""
+    n, generator = 1_000_000, torch.Generator().manual_seed(2)
+    vec = (torch.rand(n, 3, generator=generator) + 0.5).repeat_interleave(2, 0)
+    vec[1::2] *= torch.tensor([-1.0, 1.0, 0.7])
+    case = make_structure(n_atoms=2, n_elements=1, volume=10.0)
+    weights = torch.randn(3 * (case.terms.n_features * 64 + 64 + 64 + 1), generator=generator) * 0.1
+
+    def energies(part: slice) -> tuple[Tensor, Tensor]:
+        own = vec[2 * part.start : 2 * part.stop].cuda()
+        n_local = part.stop - part.start
+        index = torch.arange(n_local, device="cuda").repeat_interleave(2)
+        arguments = (weights.cuda(), [2, 64, 1], 3, 3, "gelu", 0.0, 1.0)
+        species = torch.zeros(n_local, dtype=torch.int64, device="cuda")
+        return OPS.ensemble_gradients(species, n_local, torch.stack([index, index]), own, *arguments, *case.terms, True)
+
+    whole_energies, whole_gradients = energies(slice(0, n))
+    for part in (slice(0, 1000), slice(n - 1000, n)):
+        some_energies, some_gradients = energies(part)
+        torch.testing.assert_close(whole_energies[:, part], some_energies, rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            whole_gradients[:, 2 * part.start : 2 * part.stop], some_gradients, rtol=0, atol=1e-5
+        )
