@@ -46,8 +46,9 @@ def loop_of(config: RunConfig, base_folder: Path) -> Loop:
         return RareEvents(base_folder, goal=section.goal, patience=section.patience, steady=section.steady)
     if config.distillation is not None:
         from nnpal.distillation import Distillation
+        from nnpal.distillation.pools import n_pools
 
-        return Distillation(base_folder, n_sets=config.distillation.sets)
+        return Distillation(base_folder, n_pools=n_pools(config.distillation.model_dump()))
     from nnpal.distillation import Translation
 
     return Translation(base_folder)

@@ -85,7 +85,12 @@ class DistillationSection(SimilaritySection):
     """[distillation]: sets, thresholds, and how an environment becomes a configuration."""
 
     k: PositiveFloat = Field(4.0, description="threshold of the atomic uncertainty: mean + k standard deviations")
-    sets: PositiveInt = Field(10, description="sequential sets that the sampling is cut into; one an iteration")
+    pools: Literal["sequential", "grid"] = Field(
+        "sequential",
+        description="what each iteration looks at: the next of `sets` parts of the sampling; or what an (O, H) grid "
+        "deselected, from the coarsest (3.0) to the finest (0.02), after what the coarsest selected",
+    )
+    sets: PositiveInt = Field(10, description="sequential parts that the sampling is cut into")
     initial: Literal["all", "grid"] = Field(
         "all", description="what of the first set is learnt: all of it, or one of each (O, H) cell"
     )

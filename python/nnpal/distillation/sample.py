@@ -1,0 +1,58 @@
+"""Sample by MOMT under the oracle, once for all iterations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnpal.config import validated
+from nnpal.distillation.pools import RUNS, SERIES
+from nnpal.driver.data import write_learnt
+from nnpal.driver.labels import label_in_tasks
+from nnpal.explore import MOMT_TASK, MOMTSection, plan_momt, read_momt
+from nnpal.files import aside
+from nnpal.loop.error import StageError
+from nnpal.loop.stage import StageContext
+from nnpal.loop.task import Task
+
+TEST = "test.h5"
+
+
+def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+    """Run MOMT, and label a test set, evenly spaced, that no model learns."""
+    section = validated(ctx.tables["explore"], MOMTSection, source="explore")
+    oracle = {**ctx.tables["oracle"], "folder": str(base_folder)}
+    plan = plan_momt(section, oracle, ctx.folder / RUNS, base_folder, ctx.seed)
+    tasks = [Task(ctx.folder / RUNS / name, MOMT_TASK, arguments) for name, arguments in plan.items()]
+    ctx.log(f"{len(tasks)} runs of MOMT under the oracle, {section.steps} steps each")
+    outcomes = ctx.tasks.run(tasks)
+    failed = {outcome.folder.name: outcome.failure for outcome in outcomes if outcome.failure is not None}
+    runs = [read_momt(task.folder) for task in tasks if task.folder.name not in failed]
+    frames = [frame for run in runs for frame in run.frames]
+    if not frames:
+        said = next(iter(failed.values())).text if failed else f"no frames; ended: {[run.ended for run in runs]}"
+        raise StageError(f"{ctx.folder}: MOMT sampled nothing: {said}")
+    settings = ctx.tables["distillation"]
+    test = np.unique(np.linspace(0, len(frames) - 1, min(settings["test"], len(frames) // 2)).astype(np.int64))
+    with aside(ctx.folder / SERIES) as path:
+        order, enthalpy = (np.concatenate([getattr(run, name) for run in runs]) for name in "OH")
+        np.savez(path, order=order, enthalpy=enthalpy, test=test)
+    labelled = label_in_tasks(ctx, base_folder, [frames[i] for i in test], "test")
+    write_learnt(ctx, labelled.frames, TEST)
+    outputs = [f"{RUNS}/{run.name}/{name}" for run in runs for name in _files(ctx.folder / RUNS / run.name)]
+    return {
+        "runs": [run.name for run in runs],
+        "ended": {f"{RUNS}/{run.name}": run.ended for run in runs},
+        "failed_tasks": {f"{RUNS}/{name}": f"{failure.kind}: {failure.how}" for name, failure in failed.items()},
+        "n_frames": len(frames),
+        "n_atoms": len(frames[0]),
+        "n_test": len(labelled.frames),
+        "files": [SERIES, TEST, *outputs],
+    }
+
+
+def _files(folder: Path) -> list[str]:
+    patterns = ("rows*.txt", "frames*.lammpstrj", "run.json")
+    return sorted(path.name for pattern in patterns for path in folder.glob(pattern))

@@ -1,0 +1,97 @@
+"""Translation: a distilled set, scaled by the ratio of bond lengths, becomes another metal's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nnpal.data import read_frames
+from nnpal.distill import translate
+from nnpal.distillation.loop import LABELS, ORACLE
+from nnpal.distillation.train import crystals
+from nnpal.driver.data import LEARNT, learnt_so_far, write_learnt
+from nnpal.driver.labels import label_in_tasks
+from nnpal.driver.reporting import configuration, section, task_failures, versions, write_report
+from nnpal.driver.training import CODE, TABLES, train_in_tasks
+from nnpal.loop.error import StageError
+from nnpal.loop.stage import History, Stage, StageContext
+from nnpal.report import Crystal, Page, Table, labels_used, relax_table
+
+
+class Translation:
+    """See :class:`nnpal.loop.stage.Loop`: one iteration, without any sampling.
+
+    Arguments:
+        base_folder: the configuration file's.
+    """
+
+    def __init__(self, base_folder: Path) -> None:
+        self._stages = (
+            Stage(
+                "label",
+                lambda ctx: _label(ctx, base_folder),
+                (*ORACLE, "translation"),
+                ("nnpal.distillation.translation", "nnpal.distill", *LABELS),
+            ),
+            Stage("train", lambda ctx: _train(ctx, base_folder), (*TABLES, "crystals"), ("nnpal.evaluate", *CODE)),
+            Stage("report", _report, (), ("nnpal.distillation.translation",)),
+        )
+
+    def stages(self, iteration: int) -> Sequence[Stage]:
+        return self._stages
+
+    def stop(self, history: History) -> str | None:
+        return "translated"
+
+
+def source_files(source: Path) -> list[Path]:
+    """Return the data sets of a run's folder, or the data set itself.
+
+    Raises:
+        StageError: there are none.
+    """
+    found = sorted(source.glob(f"iter-*/*/{LEARNT}")) if source.is_dir() else [source]
+    if not found or not all(path.is_file() for path in found):
+        raise StageError(f"translation.source = {source}: no data set, and no run's folder with {LEARNT} in it")
+    return found
+
+
+def _label(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+    settings = ctx.tables["translation"]
+    frames = [frame for path in source_files(base_folder / settings["source"]) for frame in read_frames(path)]
+    translated = translate(frames, factor=settings["factor"], symbols=settings["symbols"])
+    labelled = label_in_tasks(ctx, base_folder, translated)
+    return {"n_source": len(frames), **labelled.facts(), "files": [write_learnt(ctx, labelled.frames)]}
+
+
+def _train(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+    ensemble, facts = train_in_tasks(ctx, learnt_so_far(ctx))
+    facts["self_energies"] = ensemble.result.self_energies
+    facts["crystals"] = crystals(ctx, base_folder)
+    return facts
+
+
+def _report(ctx: StageContext) -> dict[str, Any]:
+    done = ctx.history[-1]
+    tables: list[str | Table] = []
+    for element, found in done["train"]["crystals"].items():
+        ours, theirs = (
+            [Crystal(f"{element}-{name}", one["bond"], one["energy"]) for name, one in found[who].items()]
+            for who in ("model", "oracle")
+        )
+        tables.append(relax_table(theirs, {"translated": ours}))
+        tables += found["notes"]
+    settings = ctx.tables["translation"]
+    page = Page(
+        title="Translation of a distilled set",
+        subtitle=", ".join(f"{a} becomes {b}" for a, b in settings["symbols"].items())
+        + f", lengths times {settings['factor']:.4f}",
+        facts=[labels_used(done["label"]["n_labelled"])],
+        sections=[section("Crystals", *(tables or ["No table [crystals] was given."]))],
+        failures=task_failures(ctx.history),
+        configuration=configuration(ctx),
+        versions=versions(),
+    )
+    (ctx.folder / "figures").mkdir(exist_ok=True)
+    return write_report(ctx, page)
