@@ -1,4 +1,4 @@
-"""`nnpal schema`: what the configuration file may hold."""
+"""`nnpal schema`: what a configuration file may hold."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ import typer
 
 def schema(
     table: Annotated[str | None, typer.Argument(help="One table, such as training; all by default.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Of the configuration file of nnpal run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON Schema, for editors.")] = False,
 ) -> None:
-    """Print the tables and keys of the configuration file, with kinds, defaults and meanings."""
+    """Print the tables and keys of the configuration file, with kinds, defaults and meanings.
+
+    A table that only nnpal run reads, such as rare_events, needs no --loop.
+    """
     from json import dumps
 
     from rich.console import Console
 
     from nnpal.config.describe import describe
     from nnpal.config.document import Config
+    from nnpal.driver.config import RunConfig
     from nnpal.suggest import did_you_mean
 
-    known = list(Config.model_fields)
+    of_loop = loop or (table in RunConfig.model_fields and table not in Config.model_fields)
+    model = RunConfig if of_loop else Config
+    known = list(model.model_fields)
     if table is not None and table not in known:
-        typer.echo(f"nnpal schema: no table {table}{did_you_mean(table, known)}", err=True)
+        names = known if loop else list(dict.fromkeys([*known, *RunConfig.model_fields]))
+        typer.echo(f"nnpal schema: no table {table}{did_you_mean(table, names)}", err=True)
         raise typer.Exit(1)
     if json:
-        typer.echo(dumps(Config.model_json_schema(), indent=1))
+        typer.echo(dumps(model.model_json_schema(), indent=1))
         return
     console = Console(highlight=False, soft_wrap=True)
-    for line in describe(Config, [table] if table else known):
+    for line in describe(model, [table] if table else known):
         console.print(line, markup=False)

@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a table: what it may be, what it is when absent (TOML), and what it means."""
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
 
 
 def describe(model: type[BaseModel], names: Sequence[str], prefix: str = "") -> Iterator[str]:
@@ -17,12 +28,18 @@ def describe(model: type[BaseModel], names: Sequence[str], prefix: str = "") -> 
         field = model.model_fields[name]
         for table in tables_of(field.annotation):
             yield f"[{prefix}{name}]  # {_summary(table)}"
-            nested = [key for key, own in table.model_fields.items() if tables_of(own.annotation)]
-            for key in table.model_fields:
-                yield f"{key} = {_default(table.model_fields[key])}  # {_words(table.model_fields[key])}"
+            nested = [part for part, own in table.model_fields.items() if tables_of(own.annotation)]
+            for key in keys_of(table):
+                words = f"{key.kind}: {key.meaning}".rstrip(": ")
+                yield f"{key.name} = {key.default}  # {words}"
             yield ""
-            for key in nested:
-                yield from describe(table, [key], f"{prefix}{name}.")
+            yield from describe(table, nested, f"{prefix}{name}.")
+
+
+def keys_of(table: type[BaseModel]) -> Iterator[Key]:
+    """Yield the keys of a table, in their order."""
+    for name, field in table.model_fields.items():
+        yield Key(name, f"{kind(field.annotation)}{_limits(field)}", _default(field), field.description or "")
 
 
 def tables_of(annotation: Any) -> list[type[BaseModel]]:
@@ -51,10 +68,9 @@ def kind(annotation: Any) -> str:
     return names.get(annotation, "text")
 
 
-def _words(field: FieldInfo) -> str:
+def _limits(field: FieldInfo) -> str:
     bounds = [f"{sign} {getattr(m, name)}" for m in field.metadata for name, sign in _SIGNS.items() if hasattr(m, name)]
-    limits = f" ({', '.join(bounds)})" if bounds else ""
-    return f"{kind(field.annotation)}{limits}: {field.description or ''}".rstrip(": ")
+    return f" ({', '.join(bounds)})" if bounds else ""
 
 
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
