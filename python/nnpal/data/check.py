@@ -11,7 +11,6 @@ from ase import Atoms
 
 from nnpal.data.hashes import structure_hash
 from nnpal.data.labels import labels_of
-from nnpal.graph import neighbor_graph
 
 Severity = Literal["error", "warning"]
 SAME_ENERGY = 1e-5  # eV/atom; oracles and printed digits do not agree better than this
@@ -137,6 +136,8 @@ def _of_one(
 
 
 def _distances(index: int, frame: Atoms, limits: Limits) -> Iterator[Finding]:
+    from nnpal.graph import neighbor_graph  # torch with it, which costs every task a second or two
+
     try:
         graph = neighbor_graph(
             frame.positions, frame.cell.array, frame.pbc, np.zeros(len(frame), int), limits.min_distance
