@@ -15,8 +15,10 @@ from typing import Any
 from nnpal.explore.ending import Ending, ending_of
 from nnpal.explore.forces import Forces
 from nnpal.explore.lammps_input import DATA, LOG
+from nnpal.explore.settings import Run
 from nnpal.files import aside
 from nnpal.lmp_process import LmpError, run_lmp
+from nnpal.loop.launch import mpi_prefix
 
 FACTS, ENDED, LOCK = "run.json", "ended.json", "lock"
 
@@ -31,6 +33,8 @@ class Prepared:
         launch: words before lmp.
         arguments: of lmp, beside -in.
         module_folder: where Python finds the calculator besides, relative to the run's folder.
+        prefix: words before lmp that stand for ``launch`` this once: they name nodes of a job, which another attempt
+            has not, so they are no part of what the run follows from.
     """
 
     input: str
@@ -38,6 +42,7 @@ class Prepared:
     launch: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     module_folder: str | None = None
+    prefix: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -47,11 +52,21 @@ class Prepared:
 
 
 def prepared(
-    name: str, forces: Forces, folder: Path, launch: tuple[str, ...] = (), arguments: tuple[str, ...] = ()
+    name: str,
+    forces: Forces,
+    folder: Path,
+    launch: tuple[str, ...] = (),
+    arguments: tuple[str, ...] = (),
+    prefix: tuple[str, ...] = (),
 ) -> Prepared:
     """Return a run of the script ``name``, with the path of the calculator's module where it needs one."""
     place = None if forces.module_folder is None else os.path.relpath(forces.module_folder, folder.resolve())
-    return Prepared(name, forces, launch, arguments, place)
+    return Prepared(name, forces, launch, arguments, place, prefix)
+
+
+def prefix_of(section: Run) -> tuple[str, ...]:
+    """Return the words that the task's executor wants before an MPI program; ``launch`` of a table outdoes them."""
+    return () if section.launch else tuple(mpi_prefix())
 
 
 def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]) -> None:
@@ -91,7 +106,9 @@ def _carry_out(folder: Path, run: Prepared, outputs: Sequence[str], lock: int) -
     arguments = ["-in", run.input, "-log", LOG, "-nocite", *run.arguments]
     ending: Ending | None
     try:
-        run_lmp(arguments, folder, launch=_found(run.launch), environment=_environment(run), keep_open=(lock,))
+        run_lmp(
+            arguments, folder, launch=run.prefix or _found(run.launch), environment=_environment(run), keep_open=(lock,)
+        )
         ending = ending_of(_logs(folder), failed=False)
     except LmpError as error:
         ending = ending_of(_logs(folder), failed=True) if (error.status or -1) > 0 else None

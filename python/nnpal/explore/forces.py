@@ -162,10 +162,12 @@ def _ase(section: AseSection, folder: Path, base: Path, symbols: Sequence[str], 
 
 
 def _module_folder(calculator: str, base: Path) -> Path | None:
-    """Return ``base`` where the calculator's module lies there and would not be found otherwise."""
-    module = calculator.partition(":")[0]
-    if importlib.util.find_spec(module.partition(".")[0]) is not None:
-        return None
+    """Return ``base`` where the calculator's module lies there, whatever folder this process was started in."""
+    top = calculator.partition(":")[0].partition(".")[0]
     with on_path(base):
         importlib.invalidate_caches()
-        return base if importlib.util.find_spec(module.partition(".")[0]) is not None else None
+        place = importlib.util.find_spec(top)
+    if place is None:
+        return None
+    found = [*(place.submodule_search_locations or (place.origin or "",))]
+    return base if any(Path(name).resolve().parent == base for name in found) else None

@@ -11,7 +11,7 @@ from ase import Atoms
 from nnpal.config import validated
 from nnpal.explore.dump import read_dump
 from nnpal.explore.ending import COMPLETE
-from nnpal.explore.execution import carry_out, prepared, read_facts, write_run
+from nnpal.explore.execution import carry_out, prefix_of, prepared, read_facts, write_run
 from nnpal.explore.forces import forces_of
 from nnpal.explore.lammps_input import DATA, FRAMES, MD_INPUT, md_input
 from nnpal.explore.read import frames_of
@@ -44,7 +44,7 @@ def oracle_md(
     forces = forces_of(force_field, folder, kinds(atoms), stress=section.pressure is not None)
     if section.pressure is not None and not atoms.pbc.all():
         raise ValueError(f"initial.pressure: {section.pressure:g}, but {structure} is not periodic; leave it out")
-    run = prepared(MD_INPUT, forces, folder, section.launch)
+    run = prepared(MD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = md_input(section, forces, start, temperature, seed, run.command)
     write_run(folder, run, script, {"kind": "md", "symbols": list(forces.symbols), "units": forces.units.name})

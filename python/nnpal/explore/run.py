@@ -10,7 +10,7 @@ from ase import Atoms
 
 from nnpal.config import validated
 from nnpal.explore.ending import COMPLETE, Ending
-from nnpal.explore.execution import carry_out, prepared, write_run
+from nnpal.explore.execution import carry_out, prefix_of, prepared, write_run
 from nnpal.explore.forces import Forces, forces_of
 from nnpal.explore.lammps_input import (
     BIAS,
@@ -64,7 +64,7 @@ def smd(
     at = float(atoms.get_distance(i - 1, j - 1, mic=bool(atoms.pbc.any()))) if section.start is None else section.start
     pull = Steering(rate, at, section.steps(rate))
     forces = forces_of(force_field, folder, kinds(atoms), stress=False)
-    run = prepared(SMD_INPUT, forces, folder, section.launch)
+    run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = smd_input(section, forces, start, pull, seed, run.command)
     write_run(folder, run, script, {**_facts("smd", atoms, forces), "uq": section.uq, "rate": rate})
@@ -101,12 +101,13 @@ def momt(
         if not (folder / bias).is_file():
             raise FileNotFoundError(f"bias {folder / bias}: no such file")
         forces = forces.with_link(START_BIAS, folder / bias)
-    launch = section.launch
+    launch, prefix = section.launch, prefix_of(section)
     arguments: tuple[str, ...] = ()
     if section.walkers > 1:
-        launch = launch or ("mpirun", "-np", str(section.walkers))
-        arguments = ("-partition", f"{section.walkers}x{_ranks(launch, section.walkers)}", "-pscreen", "none")
-    run = prepared(MOMT_INPUT, forces, folder, launch, arguments)
+        ranks = _ranks(launch or prefix, section.walkers) if launch or prefix else 1
+        launch = launch or ("mpirun", "-np", str(section.walkers * ranks))
+        arguments = ("-partition", f"{section.walkers}x{ranks}", "-pscreen", "none")
+    run = prepared(MOMT_INPUT, forces, folder, launch, arguments, prefix)
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = momt_input(section, forces, start, seed, run.command, start_bias=bias is not None)
     write_run(folder, run, script, {**_facts("momt", atoms, forces), "walkers": section.walkers})

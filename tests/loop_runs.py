@@ -1,0 +1,155 @@
+"""Configurations of small loops, and `nnpal run` on them in processes of its own."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from nnpal.config.load import tomllib
+
+TESTS = Path(__file__).parent
+WATER = """3
+
+O 0.0 0.0 0.0
+H 0.96 0.0 0.0
+H -0.24 0.93 0.0
+"""
+AEV = {
+    "radial_cutoff": 5.0, "radial_eta": 4.0, "radial_shifts": [0.8, 1.6, 2.4, 3.2],
+    "angular_cutoff": 3.5, "angular_eta": 4.0, "angular_zeta": 8.0,
+    "angular_shifts": [1.0, 2.0], "angular_sections": [0.8, 2.3],
+}  # fmt: skip
+LEARNING = {
+    "network": {"hidden": [8], "aev": AEV},
+    "ensemble": {"members": 2},
+    "training": {"batch_size": 8, "max_epochs": 3, "learning_rate": 0.01},
+}
+RARE_EVENTS = {
+    "run": {"iterations": 2, "workers": 2, "seed": 1},
+    "rare_events": {"max_chosen": 4, "unseen": 6, "first_steps": 250, "k": 1.0, "min_distance": 0.02},
+    "oracle": {"kind": "ase", "calculator": "water_oracle:Water", "options": {"log": "{folder}/calls.txt"}},
+    "initial": {"structure": "water.xyz", "temperatures": [300.0], "steps": 400, "equilibration": 50, "every": 40},
+    "explore": {
+        "kind": "smd", "structure": "water.xyz", "atoms": [1, 2], "rates": [20.0], "start": 0.96, "length": 2.0,
+        "temperature": 50.0, "equilibration": 50, "every": 20,
+    },
+    "label": {"batch": 3},
+    **LEARNING,
+}  # fmt: skip
+
+
+def changed(tables: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return tables with keys of some of them changed: `run={"workers": 1}`; a table that is None is left out."""
+    found = copy.deepcopy(tables)
+    for name, keys in changes.items():
+        if keys is None:
+            found.pop(name, None)
+        else:
+            found[name] = {key: value for key, value in {**found.get(name, {}), **keys}.items() if value is not None}
+    return found
+
+
+def write_config(folder: Path, tables: dict[str, Any], name: str = "loop.toml") -> Path:
+    """Write a configuration file, and beside it structure and calculator."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "water.xyz").write_text(WATER)
+    shutil.copy(TESTS / "water_oracle.py", folder)
+    lines: list[str] = []
+    for title, table in tables.items():
+        lines += [f"[{title}]", *(f"{key} = {_toml(value)}" for key, value in table.items()), ""]
+    path = folder / name
+    path.write_text("\n".join(lines))
+    assert tomllib.loads(path.read_text()) == json.loads(json.dumps(tables))
+    return path
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
+
+
+def start(folder: Path, *flags: str, name: str = "loop.toml") -> subprocess.Popen[str]:
+    """Start `nnpal run` in ``folder``, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "nnpal", "run", name, *flags],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def drive(folder: Path, *flags: str, name: str = "loop.toml") -> tuple[int, str, str]:
+    """Run it to its end, and return exit code, output and errors."""
+    process = start(folder, *flags, name=name)
+    out, err = process.communicate(timeout=600)
+    return process.returncode, out, err
+
+
+def finish(folder: Path, *flags: str, name: str = "loop.toml") -> str:
+    """Run it, which must end well, and return its output."""
+    code, out, err = drive(folder, *flags, name=name)
+    assert (code, err) == (0, ""), out + err
+    return out
+
+
+def nnpal(folder: Path, *arguments: str) -> str:
+    """Return the output of another nnpal command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nnpal", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout
+
+
+def kill_when(folder: Path, condition: Any, flags: tuple[str, ...] = (), number: int = signal.SIGKILL) -> int:
+    """Start it, signal it once ``condition`` holds, and return its exit code.
+
+    The condition must come about before the run ends, or the caller has learnt nothing.
+    """
+    process = start(folder, *flags)
+    end = time.monotonic() + 300
+    while not condition():
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"it ended ({process.returncode}) before it could be signalled:\n{out}{err}")
+        time.sleep(0.01)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def manifest_bytes(folder: Path) -> bytes:
+    return (folder / "run" / "manifest.json").read_bytes()
+
+
+def facts_by_stage(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the facts of the finished stages, by `iter-0000/train`."""
+    path = folder / "run" / "manifest.json"
+    entries = json.loads(path.read_text())["entries"] if path.exists() else []
+    return {f"iter-{entry['iteration']:04d}/{entry['stage']}": entry["facts"] for entry in entries}
+
+
+def label_calls(folder: Path) -> int:
+    """Return how often the oracle was asked for a label; what moves atoms in LAMMPS does not count."""
+    lines = (folder / "calls.txt").read_text().splitlines()
+    return sum("/batches/" in line or "/unseen/" in line for line in lines)
