@@ -108,19 +108,23 @@ NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, c
     }
 }
 
+// Items are places in the cells' order, so that threads side by side look at the same cells. Ghosts and atoms
+// of other parts than the one asked for have nothing to do.
 template <class T> struct CountEdges : Always {
   CellPointers cells;
   EdgePointers<T> edges;
 
-  NNPAL_KERNEL void operator()(std::int64_t centre) const
+  NNPAL_KERNEL void operator()(std::int64_t place) const
   {
-    std::int64_t n = 0;
-    if (centre < edges.n_centres)
-      for_neighbours(cells, edges.first + centre, [&](std::int32_t, const double *) { ++n; });
-    else {
+    if (place == cells.n_atoms) {    // one more, for the ends
       edges.ends[0] = 0;
-      n = cells.grid->is_bad;
+      edges.ends[edges.n_centres + 1] = cells.grid->is_bad;
+      return;
     }
+    const std::int64_t atom = cells.order[place], centre = atom - edges.first;
+    if (centre < 0 || centre >= edges.n_centres) return;
+    std::int64_t n = 0;
+    for_neighbours(cells, atom, [&](std::int32_t, const double *) { ++n; });
     edges.ends[centre + 1] = n;
   }
 };
@@ -129,10 +133,12 @@ template <class T> struct FillEdges : Always {
   CellPointers cells;
   EdgePointers<T> edges;
 
-  NNPAL_KERNEL void operator()(std::int64_t centre) const
+  NNPAL_KERNEL void operator()(std::int64_t place) const
   {
+    const std::int64_t atom = cells.order[place], centre = atom - edges.first;
+    if (centre < 0 || centre >= edges.n_centres) return;
     std::int64_t edge = edges.ends[centre];
-    for_neighbours(cells, edges.first + centre, [&](std::int32_t neighbour, const double *vec) {
+    for_neighbours(cells, atom, [&](std::int32_t neighbour, const double *vec) {
       edges.centre[edge] = centre;
       edges.neighbour[edge] = neighbour;
       for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(vec[k]);
@@ -144,7 +150,7 @@ template <class T> struct FillEdges : Always {
 // Force of an edge: -gradient on the neighbour, its opposite on the centre. An edge's virial vec (x) force
 // goes to the neighbour. Some edges for each thread, whose centres are mostly one.
 template <class T> struct PullToAtoms {
-  static constexpr int kEdges = 16, kEdgesOfBlock = kEdges * kThreads;
+  static constexpr int kEdges = 4, kEdgesOfBlock = kEdges * kThreads;
 
   struct Shared {
     double virial[9][kThreads];
@@ -221,12 +227,12 @@ inline void sort_cells(const CellPointers &cells, Stream stream)
 
 template <class T> void count_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
 {
-  launch_items(CountEdges<T>{{}, cells, edges}, edges.n_centres + 1, stream);
+  launch_items(CountEdges<T>{{}, cells, edges}, cells.n_atoms + 1, stream);
 }
 
 template <class T> void fill_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
 {
-  launch_items(FillEdges<T>{{}, cells, edges}, edges.n_centres, stream);
+  launch_items(FillEdges<T>{{}, cells, edges}, cells.n_atoms, stream);
 }
 
 template <class T> void pull_to_atoms(const PullPointers<T> &pull, Stream stream)
