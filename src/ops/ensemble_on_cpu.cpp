@@ -6,8 +6,6 @@
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/mm.h>
 #include <algorithm>
 
 namespace nnpal {
@@ -15,23 +13,18 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kBlock =
-    128;    // centres; of 32 to 256 the fastest, by a little, for 5 members (Zen 5)
-
-// C [m, n] = A [m, k] B, where B is [k, n], or [n, k] to be transposed; rows follow one another.
-template <class T>
-void product(std::int64_t m, std::int64_t n, std::int64_t k, const T *a, const T *b, bool is_transposed, T *c)
-{
-  const auto matrix = [](const T *numbers, std::int64_t n_rows, std::int64_t n_columns) {
-    return at::from_blob(const_cast<T *>(numbers), {n_rows, n_columns}, c10::CppTypeToScalarType<T>::value);
-  };
-  at::Tensor result = matrix(c, m, n);
-  at::mm_out(result, matrix(a, m, k), is_transposed ? matrix(b, n, k).t() : matrix(b, k, n));
-}
+constexpr std::int64_t kBlock = 64;    // centres: 4 registers of AVX-512, 8 of AVX2
 
 struct Block {
   std::int64_t element, first, n;    // centres[first .. first + n)
 };
+
+// to [n, n_features] = from [n_features, width] turned, its padding left out.
+template <class T> void turn_back(int n, int n_features, int width, const T *from, T *to)
+{
+  for (int i = 0; i < n; ++i, to += n_features)
+    for (int f = 0; f < n_features; ++f) to[f] = from[static_cast<std::int64_t>(f) * width + i];
+}
 
 // What all blocks share.
 template <class T> struct Work {
@@ -47,20 +40,21 @@ template <class T> struct Work {
   T *edge_gradients;    // [n_gradients * n_edges * 3]
 };
 
-// A thread's memory for one block, kept between calls.
+// A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as the kernels give and
+// take them.
 template <class T> struct Buffers {
-  std::vector<T> aev, aev_gradient, member_gradient, combined, energies, factor;
+  std::vector<T> aev, aev_gradients;             // [kBlock, n_features], and for each gradient one
+  std::vector<T> features, member_gradient;      // [n_features, kBlock]
+  std::vector<T> combined;                       // [n_gradients, n_features, kBlock]
+  std::vector<T> energies, factor;               // [kBlock]
   std::vector<std::vector<T>> values, slopes;    // of each hidden layer
 
-  void resize(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
-              std::int64_t n_features, std::int64_t n_gradients)
+  void resize(const std::vector<std::int64_t> &layers, std::int64_t n_features, std::int64_t n_gradients)
   {
     const std::size_t n_hidden = layers.size() - 1;
-    aev.resize(kBlock * n_features);
-    member_gradient.resize(kBlock * n_features);
-    combined.resize(n_gradients * kBlock * n_features);
-    energies.resize(kBlock);
-    factor.resize(kBlock);
+    for (std::vector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_features);
+    for (std::vector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_features);
+    for (std::vector<T> *one : {&energies, &factor}) one->resize(kBlock);
     if (values.size() < n_hidden) {
       values.resize(n_hidden);
       slopes.resize(n_hidden);
@@ -72,44 +66,40 @@ template <class T> struct Buffers {
   }
 };
 
-// One member's network on n rows: its energies, and where wanted their gradient in the features.
+// One member's network on a block padded to `width`: its energies, and where wanted their gradient in the
+// features.
 template <class T>
 void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
-                     const T *weights, std::int64_t n, std::int64_t n_features, bool with_gradient,
-                     Buffers<T> &buffers)
+                     const T *weights, int width, int n_features, bool with_gradient, Buffers<T> &buffers)
 {
   const NetworkKernels<T> &kernels = network_kernels<T>();
-  const int n_rows = static_cast<int>(n), n_hidden = static_cast<int>(layers.size()) - 1;
-  std::vector<const T *> weight_of(layers.size());
-  const T *input = buffers.aev.data();
-  std::int64_t n_in = n_features;
+  const int n_hidden = static_cast<int>(layers.size()) - 1;
+  const auto n_out_of = [&](int layer) { return static_cast<int>(layers[layer]); };
+  const auto n_in_of = [&](int layer) { return layer > 0 ? n_out_of(layer - 1) : n_features; };
+  const T *weight = weights, *input = buffers.features.data();
   for (int l = 0; l < n_hidden; ++l) {
-    const std::int64_t n_out = layers[l];
-    weight_of[l] = weights;
-    product(n, n_out, n_in, input, weights, true, buffers.values[l].data());
-    kernels.activate(arguments.activation, static_cast<T>(arguments.alpha), n_rows, static_cast<int>(n_out),
-                     weights + n_out * n_in, buffers.values[l].data(), buffers.slopes[l].data());
-    weights += n_out * (n_in + 1);
-    input = buffers.values[l].data();
-    n_in = n_out;
+    const int n_out = n_out_of(l), n_in = n_in_of(l);
+    T *value = buffers.values[l].data();
+    kernels.forward(n_out, n_in, width, weight, input, value);
+    weight += static_cast<std::int64_t>(n_out) * n_in;
+    kernels.activate(arguments.activation, static_cast<T>(arguments.alpha), n_out, width, weight, value,
+                     buffers.slopes[l].data());
+    weight += n_out;
+    input = value;
   }
-  if (n_hidden == 0) {
-    // A single layer: its slopes are its weights
-    std::fill_n(buffers.member_gradient.begin(), n * n_in, T(1));
-    kernels.finish(n_rows, static_cast<int>(n_in), weights, weights[n_in], input,
-                   buffers.member_gradient.data(), buffers.energies.data());
-    return;
-  }
-  T *gradient = buffers.slopes[n_hidden - 1].data();
-  kernels.finish(n_rows, static_cast<int>(n_in), weights, weights[n_in], input, gradient,
-                 buffers.energies.data());
+  const int n_last = n_in_of(n_hidden);
+  T *gradient = n_hidden > 0 ? buffers.slopes[n_hidden - 1].data() : buffers.member_gradient.data();
+  if (n_hidden == 0)
+    std::fill_n(gradient, static_cast<std::int64_t>(n_last) * width, T(1));    // slopes of no layer
+  kernels.finish(n_last, width, weight, weight[n_last], input, gradient, buffers.energies.data());
   if (!with_gradient) return;
   for (int l = n_hidden - 1; l >= 0; --l) {
-    const std::int64_t n_out = layers[l], n_below = l > 0 ? layers[l - 1] : n_features;
+    const int n_out = n_out_of(l), n_in = n_in_of(l);
+    weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
     // A layer's values are no longer needed once the next one's gradient is known
     T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
-    product(n, n_below, n_out, gradient, weight_of[l], false, below);
-    if (l > 0) kernels.multiply(static_cast<int>(n * n_below), buffers.slopes[l - 1].data(), below);
+    kernels.backward(n_out, n_in, width, weight, gradient, below);
+    if (l > 0) kernels.multiply(n_in * width, buffers.slopes[l - 1].data(), below);
     gradient = below;
   }
 }
@@ -117,29 +107,40 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
 template <class T> void evaluate_block(const Work<T> &work, const Block &block)
 {
   static thread_local Buffers<T> buffers;
-  const at::AutoDispatchBelowADInplaceOrView no_autograd;    // threads do not inherit the caller's
-  const auto &layers = work.arguments.layers[block.element];
-  const std::int64_t n = block.n, n_features = work.terms.n_features, n_values = n * n_features;
-  const std::int64_t *centres = work.centres.data() + block.first;
-  buffers.resize(work.arguments, layers, n_features, work.n_gradients);
+  const NetworkKernels<T> &networks = network_kernels<T>();
   const AEVKernels<T> &aev = aev_kernels<T>();
-  aev.forward(work.terms, work.edges, centres, static_cast<int>(n), buffers.aev.data());
+  const auto &layers = work.arguments.layers[block.element];
+  const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
+  const int width = (n + networks.width - 1) / networks.width * networks.width;
+  const std::int64_t *centres = work.centres.data() + block.first;
+  buffers.resize(layers, n_features, work.n_gradients);
+  aev.forward(work.terms, work.edges, centres, n, buffers.aev.data());
+  networks.turn(n, n_features, width, buffers.aev.data(), buffers.features.data());
   std::fill(buffers.combined.begin(), buffers.combined.end(), T(0));
   const T scale = static_cast<T>(work.arguments.energy_scale);
   for (std::int64_t m = 0; m < work.n_active; ++m) {
-    evaluate_member(work.arguments, layers, work.weights + work.arguments.offset(block.element, m), n,
+    evaluate_member(work.arguments, layers, work.weights + work.arguments.offset(block.element, m), width,
                     n_features, work.n_gradients > 0, buffers);
-    for (std::int64_t i = 0; i < n; ++i)
-      work.energies[m * work.n_local + centres[i]] = buffers.energies[i] * scale;
+    for (int i = 0; i < n; ++i) work.energies[m * work.n_local + centres[i]] = buffers.energies[i] * scale;
     for (std::int64_t g = 0; g < work.n_gradients; ++g) {
       const T *coefficients = work.coefficients + (g * work.n_active + m) * work.n_local;
-      for (std::int64_t i = 0; i < n; ++i) buffers.factor[i] = coefficients[centres[i]] * scale;
-      network_kernels<T>().add_rows(static_cast<int>(n), static_cast<int>(n_features), buffers.factor.data(),
-                                    buffers.member_gradient.data(), buffers.combined.data() + g * n_values);
+      bool is_zero = true;
+      std::fill(buffers.factor.begin(), buffers.factor.end(), T(0));
+      for (int i = 0; i < n; ++i) {
+        buffers.factor[i] = coefficients[centres[i]] * scale;
+        is_zero = is_zero && buffers.factor[i] == T(0);
+      }
+      if (is_zero) continue;
+      networks.add(n_features, width, buffers.factor.data(), buffers.member_gradient.data(),
+                   buffers.combined.data() + g * n_features * width);
     }
   }
-  aev.vjp(work.terms, work.edges, centres, static_cast<int>(n), static_cast<int>(work.n_gradients),
-          buffers.combined.data(), n_values, work.edge_gradients);
+  const std::int64_t stride = static_cast<std::int64_t>(n) * n_features;
+  for (std::int64_t g = 0; g < work.n_gradients; ++g)
+    turn_back(n, n_features, width, buffers.combined.data() + g * n_features * width,
+              buffers.aev_gradients.data() + g * stride);
+  aev.vjp(work.terms, work.edges, centres, n, static_cast<int>(work.n_gradients),
+          buffers.aev_gradients.data(), stride, work.edge_gradients);
 }
 
 // Sort the centres by element and cut them into blocks of one element each.

@@ -1,32 +1,10 @@
-// Activations and their derivatives on the CPU. Compiled once for each instruction set.
+// Networks on the CPU. Compiled once for each instruction set.
 #include "networks_cpu.h"
 
-#include "lanes.h"
-
-#include <initializer_list>
+#include "matrix_product.h"
 
 namespace nnpal::NNPAL_ISA {
 namespace {
-
-// Act on n numbers, a vector at a time; the last vector may be shorter.
-template <class T, class Do> NNPAL_INLINE void for_vectors(int n, const Do &act)
-{
-  for (int i = 0; i < n; i += kLanes<T>) act(i, n - i < kLanes<T> ? n - i : kLanes<T>);
-}
-template <class T> NNPAL_INLINE Lanes<T> load_some(const T *from, int n)
-{
-  if (n == kLanes<T>) return load(from);
-  T part[kLanes<T>] = {};
-  for (int i = 0; i < n; ++i) part[i] = from[i];
-  return load(part);
-}
-template <class T> NNPAL_INLINE void store_some(T *to, Lanes<T> values, int n)
-{
-  if (n == kLanes<T>) return store(to, values);
-  T part[kLanes<T>];
-  store(part, values);
-  for (int i = 0; i < n; ++i) to[i] = part[i];
-}
 
 template <class T> struct GELU {
   NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope) const
@@ -48,58 +26,75 @@ template <class T> struct CELU {
   }
 };
 
-template <class T, class A>
-void activate_by(const A &activation, int n_rows, int n, const T *bias, T *z, T *slope)
+template <class T> void forward(int n_out, int n_in, int width, const T *weight, const T *in, T *out)
 {
-  for (int row = 0; row < n_rows; ++row, z += n, slope += n)
-    for_vectors<T>(n, [&](int i, int width) {
-      Lanes<T> value, derivative;
-      activation(load_some(z + i, width) + load_some(bias + i, width), value, derivative);
-      store_some(z + i, value, width);
-      store_some(slope + i, derivative, width);
-    });
+  product<T>(n_out, n_in, width, {weight, n_in, 1}, in, out);
 }
 
-template <class T> void activate(Activation kind, T alpha, int n_rows, int n, const T *bias, T *z, T *slope)
+template <class T> void backward(int n_out, int n_in, int width, const T *weight, const T *out, T *in)
+{
+  product<T>(n_in, n_out, width, {weight, 1, n_in}, out, in);
+}
+
+template <class T, class A>
+void activate_by(const A &activation, int n, int width, const T *bias, T *z, T *slope)
+{
+  for (int f = 0; f < n; ++f) {
+    const Lanes<T> shift(bias[f]);
+    for (int i = 0; i < width; i += kLanes<T>, z += kLanes<T>, slope += kLanes<T>) {
+      Lanes<T> value, derivative;
+      activation(load(z) + shift, value, derivative);
+      store(z, value);
+      store(slope, derivative);
+    }
+  }
+}
+
+template <class T> void activate(Activation kind, T alpha, int n, int width, const T *bias, T *z, T *slope)
 {
   if (kind == Activation::kGELU)
-    activate_by(GELU<T>{}, n_rows, n, bias, z, slope);
+    activate_by(GELU<T>{}, n, width, bias, z, slope);
   else
-    activate_by(CELU<T>{alpha}, n_rows, n, bias, z, slope);
+    activate_by(CELU<T>{alpha}, n, width, bias, z, slope);
 }
 
-template <class T> void finish(int n_rows, int n, const T *weight, T bias, const T *h, T *slope, T *energies)
+template <class T> void finish(int n, int width, const T *weight, T bias, const T *h, T *slope, T *energies)
 {
-  for (int row = 0; row < n_rows; ++row, h += n, slope += n) {
-    Lanes<T> total(T(0));
-    for_vectors<T>(n, [&](int i, int width) {
-      const Lanes<T> w = load_some(weight + i, width);
-      total = total + load_some(h + i, width) * w;
-      store_some(slope + i, load_some(slope + i, width) * w, width);
-    });
-    energies[row] = sum(total) + bias;
+  for (int i = 0; i < width; i += kLanes<T>) {
+    Lanes<T> total(bias);
+    for (int f = 0; f < n; ++f) {
+      const std::int64_t at = static_cast<std::int64_t>(f) * width + i;
+      const Lanes<T> w(weight[f]);
+      total = total + load(h + at) * w;
+      store(slope + at, load(slope + at) * w);
+    }
+    store(energies + i, total);
   }
 }
 
 template <class T> void multiply(int n, const T *slope, T *gradient)
 {
-  for_vectors<T>(n, [&](int i, int width) {
-    store_some(gradient + i, load_some(gradient + i, width) * load_some(slope + i, width), width);
-  });
+  for (int i = 0; i < n; i += kLanes<T>) store(gradient + i, load(gradient + i) * load(slope + i));
 }
 
-template <class T> void add_rows(int n_rows, int n, const T *factor, const T *values, T *sum)
+template <class T> void add(int n, int width, const T *factor, const T *values, T *sum)
 {
-  for (int row = 0; row < n_rows; ++row, values += n, sum += n) {
-    const T by = factor[row];
-    if (by == T(0)) continue;
-    for_vectors<T>(n, [&](int i, int width) {
-      store_some(sum + i, load_some(sum + i, width) + load_some(values + i, width) * by, width);
-    });
+  for (int f = 0; f < n; ++f)
+    for (int i = 0; i < width; i += kLanes<T>, values += kLanes<T>, sum += kLanes<T>)
+      store(sum, load(sum) + load(values) * load(factor + i));
+}
+
+template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from, T *to)
+{
+  for (int c = 0; c < n_columns; ++c, to += n_to) {
+    for (int r = 0; r < n_rows; ++r) to[r] = from[static_cast<std::int64_t>(r) * n_columns + c];
+    for (int r = n_rows; r < n_to; ++r) to[r] = T(0);
   }
 }
 
-template <class T> constexpr NetworkKernels<T> kKernels{activate<T>, finish<T>, multiply<T>, add_rows<T>};
+template <class T>
+constexpr NetworkKernels<T> kKernels{kColumns * kLanes<T>, forward<T>, backward<T>, activate<T>, finish<T>,
+                                     multiply<T>,          add<T>,     turn<T>};
 
 }    // namespace
 
