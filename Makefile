@@ -12,7 +12,7 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/* s
 
 .PHONY: demo test bench lint clean
 demo: $(VENV)/.installed
-	$(BIN)/nnpal demo
+	$(BIN)/nnpal demo butane
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

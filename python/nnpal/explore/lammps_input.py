@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnpal.explore.forces import Forces
+from nnpal.explore.forces import MODEL, Forces
 from nnpal.explore.settings import InitialSection, MOMTSection, Run, SMDSection, options_words
 from nnpal.explore.structure import Start
 from nnpal.smd.report import BOLTZ
@@ -153,7 +153,7 @@ def lammps_seed(seed: int, stream: int) -> int:
 
 
 def _by(forces: Forces) -> str:
-    return "the network" if forces.has_uq else "the oracle"
+    return "the network" if MODEL in forces.links else "the oracle"
 
 
 def _title(what: str, command: str, *more: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -140,6 +140,13 @@ class LabelStore:
     ) -> None:
         """Keep that a calculation failed; counts one more try."""
         self._put(structure, identity, n_atoms, (None, None, None, reason), rung, seconds)
+
+    def forget_failures(self, structures: Iterable[str]) -> None:
+        """Have the failures of structures computed again; labels stay."""
+        with self._transaction():
+            self._database.executemany(
+                "DELETE FROM labels WHERE structure = ? AND energy IS NULL", [(structure,) for structure in structures]
+            )
 
     def merge(self, path: Path) -> None:
         """Take over what another store has and this one lacks: labels, and failures of what is not known at all.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nnpal.driver.labels import label_in_tasks
 from nnpal.explore import MD_TASK, SMD_TASK, InitialSection, SMDSection, plan_initial, plan_smd, read_md, read_smd
 from nnpal.label.settings import AugmentationSection
 from nnpal.loop.error import StageError
+from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext
 from nnpal.loop.task import Task
 from nnpal.rare_events.pulls import facts_of_pulls
@@ -34,25 +36,28 @@ def initial(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
         tasks += [Task(ctx.folder / PULLS / name, SMD_TASK, arguments) for name, arguments in pulls.items()]
     ctx.log(f"initial data: {len(plan)} runs of the oracle's MD, {len(tasks) - len(plan)} pulls under the oracle")
     outcomes = ctx.tasks.run(tasks)
-    frames = [frame for task in tasks[: len(plan)] if _ran(task) for frame in read_md(task.folder)]
+    sampled = [outcome for outcome in outcomes[: len(plan)] if outcome.result is not None]
+    frames = [frame for outcome in sampled for frame in read_md(outcome.folder)]
     if not frames:
         failure = next((outcome.failure.text for outcome in outcomes if outcome.failure), "no frames were written")
         raise StageError(f"{ctx.folder}: the oracle's MD gave no configuration: {failure}")
     labelled = label_in_tasks(ctx, base_folder, frames + _noisy(ctx, frames))
     facts = {
         "n_frames": len(frames),
+        "ended": {f"{DYNAMICS}/{o.folder.name}": o.result["ended"] for o in sampled if o.result is not None},
+        "failed_tasks": {
+            str(o.folder.relative_to(ctx.folder)): f"{o.failure.kind}: {o.failure.how}"
+            for o in outcomes
+            if o.failure is not None
+        },
         "pull_seed": ctx.seed,
         **labelled.facts(),
         "files": [write_learnt(ctx, labelled.frames)],
     }
     if settings["reference"]:
-        facts |= _reference(ctx, base_folder, [task.folder for task in tasks[len(plan) :]], settings["unseen"])
+        facts |= _reference(ctx, base_folder, outcomes[len(plan) :], settings["unseen"])
         facts["files"].append(UNSEEN)
     return facts
-
-
-def _ran(task: Task) -> bool:
-    return (task.folder / "run.json").is_file()
 
 
 def _noisy(ctx: StageContext, frames: list[Atoms]) -> list[Atoms]:
@@ -63,12 +68,16 @@ def _noisy(ctx: StageContext, frames: list[Atoms]) -> list[Atoms]:
     return section.apply(frames)[len(frames) :]
 
 
-def _reference(ctx: StageContext, base_folder: Path, folders: list[Path], n_unseen: int) -> dict[str, Any]:
+def _reference(ctx: StageContext, base_folder: Path, outcomes: Sequence[TaskOutcome], n_unseen: int) -> dict[str, Any]:
     """Label the pulls' configurations, at most ``n_unseen``, evenly spaced; no model ever learns them."""
-    runs = [read_smd(folder) for folder in folders if (folder / "run.json").is_file()]
-    broken = [run.name for run in runs if not run.complete]
-    if len(runs) < len(folders) or broken:
-        raise StageError(f"{ctx.folder / PULLS}: pulls under the oracle did not end well: {broken or 'see the tasks'}")
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            raise StageError(f"a pull under the oracle failed: {outcome.failure.text}")
+    runs = [read_smd(outcome.folder) for outcome in outcomes]
+    for run, outcome in zip(runs, outcomes, strict=True):
+        if not run.complete:
+            last = "\n".join(f"    {line}" for line in outcome.result["last_lines"]) if outcome.result else ""
+            raise StageError(f"{outcome.folder}: a pull under the oracle ended: {run.ended}\n{last}")
     frames = [frame for run in runs for frame in run.frames]
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(n_unseen, len(frames))).astype(int))
     labelled = label_in_tasks(ctx, base_folder, [frames[i] for i in chosen], "unseen")

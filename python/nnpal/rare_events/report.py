@@ -131,11 +131,13 @@ def _energies(ctx: StageContext, iterations: list[int], oracle: Mapping[str, Any
     history = ctx.history
     drawn = [work_function(_curves(ctx, rate), _oracle_curve(ctx, rate), name="work_function")]
     expected = None if oracle is None else oracle.get(rate)
-    for who, suffix in (("ensemble", ""), ("best", "_best_member")):
+    for who, said in (("ensemble", "ensemble"), ("best", "best model")):
         values = [_number(energies_of(stages, who).get(rate)) for stages in history]
-        drawn.append(activation_energy(iterations, values, expected, name=f"activation_energy{suffix}"))
+        drawn.append(activation_energy(iterations, values, expected, who=said, name=f"activation_energy_{who}"))
         if expected is not None:
-            drawn.append(activation_energy_error(iterations, values, expected, name=f"activation_energy_error{suffix}"))
+            drawn.append(
+                activation_energy_error(iterations, values, expected, who=said, name=f"activation_energy_error_{who}")
+            )
     rates = [f"{value:g}" for value in ctx.tables["explore"]["rates"]]
     if len(rates) > 1 and oracle is not None:
         ours = [_number(energies_of(history[-1]).get(r)) for r in rates]

@@ -27,14 +27,20 @@ CHEMICAL_ACCURACY = 1.0
 
 
 def activation_energy(
-    iterations: Sequence[int], values: ArrayLike, oracle: float | None = None, *, name: str = "activation_energy"
+    iterations: Sequence[int],
+    values: ArrayLike,
+    oracle: float | None = None,
+    *,
+    who: str = "best model",
+    name: str = "activation_energy",
 ) -> Figure:
     """Return E_a of every iteration, with the oracle's and ±1 kcal/mol of it: Figure S6 (left), S8b.
 
     Arguments:
         iterations: [n].
-        values: E_a of the best model, eV, NaN where the pull failed, [n].
+        values: E_a, eV, NaN where the pull failed, [n].
         oracle: E_a, eV.
+        who: whose activation energy it is.
         name: of the files.
     """
     ours = KCAL_MOL * np.asarray(values, dtype=np.float64)
@@ -48,7 +54,7 @@ def activation_energy(
         if np.isfinite(theirs):
             axes.axhspan(theirs - CHEMICAL_ACCURACY, theirs + CHEMICAL_ACCURACY, color=GREEN, alpha=0.2, linewidth=0)
             axes.axhline(theirs, color="black", linestyle="--", linewidth=1.0, label="oracle")
-        axes.plot(iterations, finite(ours), "o-", markersize=4, color=BLUE, label="best model")
+        axes.plot(iterations, finite(ours), "o-", markersize=4, color=BLUE, label=who)
         _mark_missing(axes, iterations, ours)
         iteration_axis(axes, iterations)
         axes.set_ylabel("activation energy (kcal/mol)")
@@ -56,8 +62,8 @@ def activation_energy(
 
     return Figure(
         name=name,
-        title="Activation energy",
-        caption="Activation energy of the best model's pull at each iteration; dashed: the oracle's; green: "
+        title=f"Activation energy, {who}",
+        caption=f"Activation energy of the {who}'s pull at each iteration; dashed: the oracle's; green: "
         f"±{CHEMICAL_ACCURACY:g} kcal/mol of it." + _missing_caption(ours),
         alt=_alt(ours, theirs),
         columns={
@@ -70,7 +76,12 @@ def activation_energy(
 
 
 def activation_energy_error(
-    iterations: Sequence[int], values: ArrayLike, oracle: float, *, name: str = "activation_energy_error"
+    iterations: Sequence[int],
+    values: ArrayLike,
+    oracle: float,
+    *,
+    who: str = "best model",
+    name: str = "activation_energy_error",
 ) -> Figure:
     """Return |E_a − E_a of the oracle| over iterations with the line of 1 kcal/mol: Figures S2b to S5b, S8a.
 
@@ -96,7 +107,7 @@ def activation_energy_error(
     return Figure(
         name=name,
         title="Error of the activation energy",
-        caption="|E_a(NNP) − E_a(oracle)| of the best model at each iteration; dashed: "
+        caption=f"|E_a(NNP) − E_a(oracle)| of the {who} at each iteration; dashed: "
         f"{CHEMICAL_ACCURACY:g} kcal/mol." + _missing_caption(error),
         alt=f"Last error {known[-1]:.2g} kcal/mol, smallest {known.min():.2g}" if len(known) else "No value yet",
         columns={"iteration": list(iterations), "error_kcal_mol": error},

@@ -31,7 +31,7 @@ def convergence(reason: str | None, *, converged: bool | None) -> Fact:
 
 
 def activation(values: float | None, oracle: float | None, *, bound: float = CHEMICAL_ACCURACY) -> Fact:
-    """Say E_a of the best model beside the oracle's.
+    """Say E_a of the model beside the oracle's.
 
     Arguments:
         values: E_a of the model, eV; None or NaN where there is none.

@@ -59,7 +59,7 @@ def iteration_table(
     }
     known = {name: values for name, values in columns.items() if name == "iteration" or any(map(_is_known, values))}
     return Table(
-        caption="Iterations: data, frames of the exploration by class, errors of the best model on data it has not seen"
+        caption="Iterations: data, frames of the exploration by class, errors of the model on data it has not seen"
         + (f", activation energy (oracle: {KCAL_MOL * oracle:.2f} kcal/mol)." if oracle is not None else "."),
         header=list(known),
         rows=[list(row) for row in zip(*known.values(), strict=True)],

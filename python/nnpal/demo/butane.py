@@ -1,0 +1,61 @@
+"""The demo: a small loop of rare events, from the oracle's first data to an activation energy."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from nnpal.driver.reporting import MODEL_OF_RUN, PAGE
+from nnpal.driver.run import run
+from nnpal.loop.engine import Outcome
+from nnpal.loop.manifest import MANIFEST
+
+CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
+
+
+def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> Outcome:
+    """Write the configuration and carry it out; begun before, it goes on.
+
+    Arguments:
+        output_dir: made where it is not there.
+        console: where progress and figures go.
+        seed: everything random follows from it; None: the configuration's.
+
+    Raises:
+        nnpal.loop.error.LoopError: see :func:`nnpal.loop.engine.run_loop`.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    for name in (CONFIG, STRUCTURE):
+        text = files("nnpal.demo").joinpath(name).read_text()
+        if name == CONFIG and seed is not None:
+            text = text.replace("seed = 1\n", f"seed = {seed}\n")
+        (output_dir / name).write_text(text)
+    outcome = run(output_dir / CONFIG, log=lambda line: console.print(line, markup=False, highlight=False))
+    folder = output_dir / "run"
+    if outcome.state == "finished":
+        console.print(_energies(folder))
+        console.print(f"{outcome.reason}", markup=False, highlight=False)
+        console.print(f"report: {folder / PAGE}\nmodel:  {folder / MODEL_OF_RUN}", markup=False, highlight=False)
+    return outcome
+
+
+def _energies(folder: Path) -> Table:
+    """Return the activation energy of every iteration beside the oracle's."""
+    from nnpal.rare_events.pulls import KCAL_MOL
+
+    facts = {(e["iteration"], e["stage"]): e["facts"] for e in json.loads((folder / MANIFEST).read_text())["entries"]}
+    [(rate, oracle)] = facts[0, "initial"]["oracle"]["activation_energy"].items()
+    table = Table(title=f"Activation energy of C-C breaking in n-butane, pulled at {rate} Å/ps")
+    for column in ("iteration", "labels", "E_a (eV)", "error (kcal/mol)"):
+        table.add_column(column, justify="right")
+    for iteration in range(1 + max(number for number, _ in facts)):
+        value = facts[iteration, "explore"]["ensemble"]["activation_energy"][rate]
+        n_data = facts[iteration, "train"]["n_data"]
+        shown = ("broke off", "") if value is None else (f"{value:.3f}", f"{KCAL_MOL * (value - oracle):+.2f}")
+        table.add_row(str(iteration), str(n_data), *shown)
+    table.add_row("oracle", "", f"{oracle:.3f}", "")
+    return table
