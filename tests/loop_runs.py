@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ RARE_EVENTS = {
         "kind": "smd", "structure": "water.xyz", "atoms": [1, 2], "rates": [20.0], "start": 0.96, "length": 2.0,
         "temperature": 50.0, "equilibration": 50, "every": 20,
     },
-    "label": {"batch": 3},
+    "label": {"batch": 6},
     **LEARNING,
 }  # fmt: skip
 
@@ -151,5 +153,24 @@ def facts_by_stage(folder: Path) -> dict[str, dict[str, Any]]:
 
 def label_calls(folder: Path) -> int:
     """Return how often the oracle was asked for a label; what moves atoms in LAMMPS does not count."""
-    lines = (folder / "calls.txt").read_text().splitlines()
-    return sum("/batches/" in line or "/unseen/" in line for line in lines)
+    return sum("/run/iter-" not in line for line in (folder / "calls.txt").read_text().splitlines())
+
+
+def n_in_store(folder: Path) -> int:
+    """Return the number of configurations that the run's label store knows."""
+    with closing(sqlite3.connect(folder / "run" / "labels.sqlite")) as store:
+        [[n]] = store.execute("SELECT count(DISTINCT structure) FROM labels").fetchall()
+    return int(n)
+
+
+def broken_off_after(folder: Path, stage: str, target: Path) -> Path:
+    """Copy a run as it was when ``stage`` was finished, and return ``target``."""
+    shutil.copytree(folder, target, symlinks=True)
+    path = target / "run" / "manifest.json"
+    found = json.loads(path.read_text())
+    names = [f"iter-{entry['iteration']:04d}/{entry['stage']}" for entry in found["entries"]]
+    n_kept = names.index(stage) + 1
+    path.write_text(json.dumps({**found, "entries": found["entries"][:n_kept], "finished": None}))
+    for name in names[n_kept:]:
+        shutil.rmtree(target / "run" / name)
+    return target

@@ -94,9 +94,9 @@ def _summary(iteration: int, stages: Any) -> IterationSummary:
 
 def _crystals(ctx: StageContext) -> list[str | Table]:
     found: list[str | Table] = []
-    for element, crystals in ctx.history[-1]["train"]["crystals"].items():
+    for crystals in ctx.history[-1]["train"]["crystals"].values():
         ours, theirs = (
-            [Crystal(f"{element}-{name}", one["bond"], one["energy"]) for name, one in crystals[who].items()]
+            [Crystal(name, _number(one["bond"]), _number(one["energy"])) for name, one in crystals[who].items()]
             for who in ("model", "oracle")
         )
         found.append(relax_table(theirs, {"distilled": ours}))
@@ -165,3 +165,7 @@ def _chosen(ctx: StageContext) -> list[Any]:
         for frame, one in zip(frames, chosen, strict=True)
     ]
     return [figures(ctx, [structures(shown, marked="the atom that was uncertain")])]
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

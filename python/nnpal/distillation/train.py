@@ -42,5 +42,5 @@ def crystals(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     files = files_in(lines, base_folder)
     commands = [with_paths(line, files) for line in lines]
     structures = [structure.structure() for structure in section.structures]
-    found = relax_table(ctx.folder / MODEL, commands, structures, ctx.folder / "crystals")
+    found = relax_table(ctx.folder / MODEL, commands, structures, ctx.folder / "crystals", contain=True)
     return {one.element: one.to_json() for one in found}

@@ -75,9 +75,9 @@ def _train(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
 def _report(ctx: StageContext) -> dict[str, Any]:
     done = ctx.history[-1]
     tables: list[str | Table] = []
-    for element, found in done["train"]["crystals"].items():
+    for found in done["train"]["crystals"].values():
         ours, theirs = (
-            [Crystal(f"{element}-{name}", one["bond"], one["energy"]) for name, one in found[who].items()]
+            [Crystal(name, _number(one["bond"]), _number(one["energy"])) for name, one in found[who].items()]
             for who in ("model", "oracle")
         )
         tables.append(relax_table(theirs, {"translated": ours}))
@@ -95,3 +95,7 @@ def _report(ctx: StageContext) -> dict[str, Any]:
     )
     (ctx.folder / "figures").mkdir(exist_ok=True)
     return write_report(ctx, page)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

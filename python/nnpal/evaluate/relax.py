@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from ase.io.lammpsdata import write_lammps_data
 
 from nnpal.evaluate.phases import crystal, find_phase, shortest_distance
 from nnpal.files import aside
-from nnpal.lmp_process import run_lmp
+from nnpal.lmp_process import LmpError, run_lmp
 
 ENERGY_TOLERANCE = 1e-7
 """eV/atom, between two rounds: a thousandth of what tables show."""
@@ -103,6 +105,7 @@ class Relaxed:
         converged: energy and pressure stood still.
         phase: which crystal it is now, or ``other``.
         atoms: the configuration.
+        failed: LAMMPS's error that ended the relaxation; figures are NaN and atoms those of the start. Empty: none did.
     """
 
     structure: Structure
@@ -114,15 +117,39 @@ class Relaxed:
     converged: bool
     phase: str
     atoms: Atoms
+    failed: str = ""
 
     @property
     def kept_phase(self) -> bool:
         return self.phase == self.structure.phase
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures."""
-        names = ("bond", "energy", "volume", "pressure", "largest_force", "converged", "phase")
-        return {name: getattr(self, name) for name in names}
+        """Return all figures; null for those of a relaxation that failed."""
+        numbers = {
+            name: float(getattr(self, name)) for name in ("bond", "energy", "volume", "pressure", "largest_force")
+        }
+        figures = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        return figures | {"converged": self.converged, "phase": self.phase}
+
+
+def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxed:
+    """Relax as :func:`relax` does; where LAMMPS's minimizer ends with an error, say so in ``failed``.
+
+    A crystal may collapse under a poor model, until it has more neighbours than LAMMPS has room for.
+
+    Raises:
+        ValueError: see :func:`relax`.
+        nnpal.lmp_process.LmpError: ``lmp`` fails before it has begun to minimize.
+    """
+    try:
+        return relax(commands, structure, folder)
+    except LmpError as error:
+        said = re.search(r"^ERROR[^:\n]*: *(.+)$", error.output, re.M)
+        if said is None or "Setting up cg style minimization" not in error.output[: said.start()]:
+            raise
+        start = crystal(structure.phase, structure.element, structure.bond, structure.c_over_a)
+        nothing = (math.nan,) * 5
+        return Relaxed(structure, *nothing, converged=False, phase="other", atoms=start, failed=said[1].strip())
 
 
 def nnp_commands(model: str | os.PathLike[str], element: str, device: str = "cpu") -> list[str]:

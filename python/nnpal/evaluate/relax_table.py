@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnpal.evaluate.metrics import MILLI
-from nnpal.evaluate.relax import Relaxed, Structure, nnp_commands, relax
+from nnpal.evaluate.relax import Relaxed, Structure, nnp_commands, relax, relax_if_possible
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class RelaxComparison:
     @property
     def right_order(self) -> bool:
         """The model ranks the crystals by energy as the oracle does."""
-        return order(self.model) == order(self.oracle)
+        return not any(r.failed for r in (*self.model, *self.oracle)) and order(self.model) == order(self.oracle)
 
     @property
     def trustworthy(self) -> bool:
@@ -64,6 +65,9 @@ class RelaxComparison:
         said = []
         for whose, relaxed in (("model", self.model), ("oracle", self.oracle)):
             for r in relaxed:
+                if r.failed:
+                    said.append(f"{whose}: {r.structure.name} could not be relaxed: {r.failed}")
+                    continue
                 if not r.kept_phase:
                     said.append(f"{whose}: {r.structure.name} turned into {r.phase}")
                 if not r.converged:
@@ -85,18 +89,22 @@ class RelaxComparison:
                 "oracle": {r.structure.name: r.to_json() for r in self.oracle},
                 "oracle_order": order(self.oracle),
                 "right_order": self.right_order,
-                "bond_errors": self.bond_errors,
-                "energy_errors": self.energy_errors,
-                "summed_bond_error": self.summed_bond_error,
-                "energy_error_spread": self.energy_error_spread,
+                "bond_errors": [_or_none(error) for error in self.bond_errors],
+                "energy_errors": [_or_none(error) for error in self.energy_errors],
+                "summed_bond_error": _or_none(self.summed_bond_error),
+                "energy_error_spread": _or_none(self.energy_error_spread),
                 "trustworthy": self.trustworthy,
             }
         return found
 
 
 def order(relaxed: Sequence[Relaxed]) -> list[str]:
-    """Return the names of crystals from the lowest energy to the highest."""
-    return [r.structure.name for r in sorted(relaxed, key=lambda r: r.energy)]
+    """Return the names of crystals from the lowest energy to the highest, but for those that could not be relaxed."""
+    return [r.structure.name for r in sorted((r for r in relaxed if not r.failed), key=lambda r: r.energy)]
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def relax_table(
@@ -106,6 +114,7 @@ def relax_table(
     folder: Path,
     *,
     device: str = "cpu",
+    contain: bool = False,
 ) -> list[RelaxComparison]:
     """Relax structures under a model and under the oracle's LAMMPS commands; one comparison for each element.
 
@@ -116,6 +125,8 @@ def relax_table(
         structures: no two with the same element, phase and c/a.
         folder: gets ``model`` and ``oracle`` with scripts, logs and relaxed structures.
         device: of the model.
+        contain: a crystal that cannot be relaxed under the model is no error, see
+            :func:`nnpal.evaluate.relax.relax_if_possible`.
 
     Raises:
         ValueError: a structure stands twice, or is none.
@@ -128,7 +139,8 @@ def relax_table(
     found = []
     for element in dict.fromkeys(structure.element for structure in structures):
         of_element = [structure for structure in structures if structure.element == element]
-        mine = [relax(nnp_commands(model, element, device), s, folder / "model") for s in of_element]
+        relaxed = relax_if_possible if contain else relax
+        mine = [relaxed(nnp_commands(model, element, device), s, folder / "model") for s in of_element]
         commands = [command.replace("{element}", element) for command in oracle]
         theirs = [relax(commands, s, folder / "oracle") for s in of_element] if commands else []
         found.append(RelaxComparison(element, tuple(mine), tuple(theirs)))

@@ -1,0 +1,175 @@
+"""The loop of rare events, end to end, through the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loop_runs import (
+    RARE_EVENTS,
+    broken_off_after,
+    drive,
+    facts_by_stage,
+    finish,
+    label_calls,
+    manifest_bytes,
+    n_in_store,
+    nnpal,
+)
+from nnpal.data import read_frames
+from nnpal.explore import read_smd
+from nnpal.smd import activation_energy
+
+STAGES = ["train", "explore", "select", "label", "report"]
+NAMES = ["iter-0000/initial", *(f"iter-{i:04d}/{stage}" for i in (0, 1) for stage in STAGES)]
+PULL = "rate-20-run-0"
+
+
+@pytest.fixture(scope="module")
+def facts(rare_events):
+    return facts_by_stage(rare_events)
+
+
+def test_the_stages_are_in_the_manifest_and_their_files_in_their_folders(rare_events, facts):
+    assert list(facts) == NAMES
+    for name, found in facts.items():
+        for file in found.get("files", []):
+            assert (rare_events / "run" / name / file).is_file()
+    text = manifest_bytes(rare_events).decode()
+    assert str(rare_events) not in text
+    assert json.loads(text)["finished"] == "all 2 iterations are done"
+    run = rare_events / "run"
+    assert (run / "config.toml").read_bytes() == (rare_events / "loop.toml").read_bytes()
+    expected = {"manifest.json", "times.json", "run.log", "resolved.json", "labels.sqlite", "report.html", "figures"}
+    assert expected < set(os.listdir(run))
+    assert sorted(os.listdir(rare_events)) == ["calls.txt", "loop.toml", "run", "water.xyz", "water_oracle.py"]
+
+
+def test_counts_add_up(rare_events, facts):
+    initial = facts["iter-0000/initial"]
+    steps = RARE_EVENTS["initial"]["steps"] // RARE_EVENTS["initial"]["every"]
+    assert (initial["n_frames"], initial["n_labelled"], initial["n_unseen"]) == (steps + 1, steps + 1, 6)
+    assert initial["ended"] == {"dynamics/temperature-300-run-0": "complete"}
+    n_data = initial["n_labelled"]
+    for i in (0, 1):
+        train, explore, select, label = (facts[f"iter-{i:04d}/{stage}"] for stage in STAGES[:4])
+        assert train["n_data"] == n_data
+        assert train["members"] == 2
+        assert train["epochs"] == {"0": 3, "1": 3}
+        counts = select["counts"]
+        assert counts["accurate"] + counts["candidate"] + counts["failed"] == explore["ensemble"]["n_frames"]
+        assert counts["candidate"] == select["n_candidates"]
+        chosen = select["chosen"]
+        assert 0 < len(chosen) <= RARE_EVENTS["rare_events"]["max_chosen"]
+        assert len(chosen) + select["n_near_known"] + select["n_near_chosen"] <= select["n_candidates"]
+        limit = select["thresholds"][PULL]
+        assert all(one["uq"] > limit["mean"] + limit["k"] * limit["deviation"] for one in chosen)
+        assert label["n_chosen"] == label["n_labelled"] == len(chosen)
+        frames = read_frames(rare_events / "run" / f"iter-{i:04d}" / "label" / "learnt.h5")
+        assert len(frames) == len(chosen)
+        n_data += label["n_labelled"]
+
+
+def test_labels_are_those_of_the_oracle_and_each_was_computed_once(rare_events, facts):
+    sys.path.insert(0, str(rare_events))
+    try:
+        from water_oracle import Water
+    finally:
+        sys.path.remove(str(rare_events))
+    frames = [
+        frame
+        for name in ("iter-0000/initial/learnt.h5", "iter-0000/initial/unseen.h5", "iter-0001/label/learnt.h5")
+        for frame in read_frames(rare_events / "run" / name)
+    ]
+    for frame in frames:
+        bare = frame.copy()
+        bare.calc = Water()
+        assert bare.get_potential_energy() == pytest.approx(frame.get_potential_energy(), abs=1e-12)
+        np.testing.assert_allclose(bare.get_forces(), frame.get_forces(), atol=1e-12)
+    n_labels = sum(one.get("n_labelled", 0) + one.get("n_unseen", 0) for one in facts.values())
+    assert label_calls(rare_events) == n_in_store(rare_events)
+    assert n_in_store(rare_events) <= n_labels  # both may hold the same configuration
+
+
+def test_activation_energies_are_those_of_the_pulls(rare_events, facts):
+    run = rare_events / "run"
+    oracle = facts["iter-0000/initial"]["oracle"]["activation_energy"]["20"]
+    assert oracle == pytest.approx(activation_energy(read_smd(run / "iter-0000/initial/oracle-pulls" / PULL).pull))
+    ensemble = facts["iter-0001/explore"]["ensemble"]["activation_energy"]["20"]
+    assert ensemble == pytest.approx(activation_energy(read_smd(run / "iter-0001/explore/ensemble" / PULL).pull))
+    error = facts["iter-0001/report"]["largest_error_kcal_mol"]
+    assert error == pytest.approx(23.060548 * abs(ensemble - oracle))
+
+
+def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
+    run = rare_events / "run"
+    for path in (run / "report.html", run / "iter-0001/report/report.html"):
+        page = path.read_text()
+        assert "all iterations are spent" in page
+        links = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', page) if not link.startswith("data:")]
+        assert len(links) > 20
+        assert all((path.parent / link).is_file() for link in links)  # so none leads to the network
+    names = {path.stem for path in (run / "figures").iterdir()}
+    assert {"work_function", "activation_energy", "activation_energy_error", "uq_trace", "classes_history"} < names
+    assert {"mae_energy", "mae_force", "uq_against_error_energy", "labels_history", "structures"} < names
+    for name in names:
+        assert {path.suffix for path in (run / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}, name
+    with (run / "figures" / "activation_energy_error.csv").open() as file:
+        rows = list(csv.reader(line for line in file if not line.startswith("#")))
+    last = float(rows[-1][-1])
+    assert last == pytest.approx(facts["iter-0001/report"]["largest_error_kcal_mol"], rel=1e-4)
+
+
+@pytest.mark.parametrize("place", ["iter-0000/initial/oracle-pulls", "iter-0001/explore/ensemble"])
+def test_an_input_of_lammps_runs_by_hand_with_the_same_result(rare_events, tmp_path, place):
+    copy = shutil.copytree(rare_events, tmp_path / "copy", symlinks=True)
+    folder = copy / "run" / place / PULL
+    known = {name: (folder / name).read_bytes() for name in ("rows.txt", "frames.lammpstrj")}
+    for name in known:
+        (folder / name).unlink()
+    command = (folder / "in.smd").read_text().splitlines()[2].removeprefix("#").strip()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name: (folder / name).read_bytes() for name in known} == known
+
+
+def test_status_tells_where_a_run_stands(rare_events, tmp_path):
+    text = nnpal(rare_events, "status", "run")
+    assert "run: finished: all 2 iterations are done" in text
+    assert "iter-0001: train" in text
+    broken = broken_off_after(rare_events, "iter-0000/explore", tmp_path / "copy")
+    found = json.loads(nnpal(broken, "status", "run", "--json"))
+    assert found["state"] == "waiting"
+    assert [stage["name"] for stage in found["finished"]] == NAMES[:3]
+    assert found["facts"]["train"]["n_data"] == 11
+
+
+def test_only_one_stage_on_request(rare_events, tmp_path):
+    folder = broken_off_after(rare_events, "iter-0000/train", tmp_path / "copy")
+    out = finish(folder, "--only", "explore")
+    assert "paused: explore of iteration 0 is done" in out
+    assert "to go on: nnpal run loop.toml" in out
+    assert facts_by_stage(folder) == {name: facts_by_stage(rare_events)[name] for name in NAMES[:3]}
+    code, _, err = drive(folder, "--only", "exploer")
+    assert code == 1
+    assert "stage exploer is none of this loop" in err
+    assert "did you mean explore" in err
+
+
+def test_a_finished_run_does_nothing_more(rare_events, tmp_path):
+    folder = shutil.copytree(rare_events, tmp_path / "copy", symlinks=True)
+    calls = (folder / "calls.txt").read_bytes()
+    assert "finished: all 2 iterations are done" in finish(folder)
+    assert (folder / "calls.txt").read_bytes() == calls
+    assert manifest_bytes(folder) == manifest_bytes(rare_events)
