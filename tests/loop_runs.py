@@ -37,7 +37,10 @@ LEARNING = {
 RARE_EVENTS = {
     "run": {"iterations": 2, "workers": 2, "seed": 1},
     "rare_events": {"max_chosen": 4, "unseen": 6, "first_steps": 250, "k": 1.0, "min_distance": 0.02},
-    "oracle": {"kind": "ase", "calculator": "water_oracle:Water", "options": {"log": "{folder}/calls.txt"}},
+    "oracle": {
+        "kind": "ase", "calculator": "water_oracle:Water",
+        "options": {"log": "{folder}/calls.txt", "ill": "{folder}/ill"},
+    },
     "initial": {"structure": "water.xyz", "temperatures": [300.0], "steps": 400, "equilibration": 50, "every": 40},
     "explore": {
         "kind": "smd", "structure": "water.xyz", "atoms": [1, 2], "rates": [20.0], "start": 0.96, "length": 2.0,
@@ -45,6 +48,23 @@ RARE_EVENTS = {
     },
     "label": {"batch": 6},
     **LEARNING,
+}  # fmt: skip
+
+METAL_AEV = {**AEV, "radial_shifts": [2.0, 2.8, 3.6, 4.4], "angular_shifts": [2.0, 2.8]}
+DISTILLATION = {
+    "run": {"iterations": 2, "workers": 2, "seed": 1},
+    "distillation": {"sets": 2, "test": 6, "reduction": "none", "max_chosen": 5, "k": 1.0, "min_distance": 0.05},
+    "oracle": {
+        "kind": "lammps", "elements": ["Al"],
+        "commands": ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"],
+    },
+    "explore": {
+        "kind": "momt", "element": "Al", "lattice": "fcc", "cells": [2, 2, 2], "temperature": 900.0,
+        "H": [-130.0, -60.0, 30], "O": [-5.0, 40.0, 45], "steps": 3000, "every": 100, "equilibration": 1000,
+    },
+    **LEARNING,
+    "network": {"hidden": [8], "aev": METAL_AEV},
+    "crystals": {"structures": [{"phase": "fcc", "element": "Al", "bond": 2.86}]},
 }  # fmt: skip
 
 

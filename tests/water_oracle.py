@@ -6,6 +6,7 @@ Each calculation leaves a line, the folder that it was made in, in the file ``lo
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,15 +21,15 @@ class Water(Calculator):
 
     Arguments:
         log: file; each calculation adds a line to it.
-        broken: distance, Å; a configuration with atoms farther apart has no energy. 0: all have one.
+        ill: file; while it is there, it holds a distance, Å, and configurations with atoms farther apart fail.
     """
 
     implemented_properties: ClassVar = ["energy", "forces"]
 
-    def __init__(self, log: str = "", broken: float = 0.0, **options):
+    def __init__(self, log: str = "", ill: str = "", **options):
         super().__init__(**options)
         self._log = log
-        self._broken = broken
+        self._largest = float(Path(ill).read_text()) if ill and Path(ill).exists() else np.inf
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
@@ -39,8 +40,8 @@ class Water(Calculator):
                 depth, alpha, length = PAIRS["".join(sorted(symbols[i] + symbols[j]))]
                 vector = positions[i] - positions[j]
                 d = float(np.linalg.norm(vector))
-                if self._broken and d > self._broken:
-                    raise CalculationFailed(f"atoms {j} and {i} are {d:.3f} Å apart")
+                if d > self._largest:
+                    raise CalculationFailed(f"atoms are farther apart than {self._largest:g} Å")
                 e = np.exp(-alpha * (d - length))
                 energy += depth * (e * e - 2 * e)
                 force = 2 * depth * alpha * (e * e - e) * vector / d

@@ -28,6 +28,7 @@ from loop_runs import (
 from nnpal.data import read_frames
 from nnpal.explore import read_smd
 from nnpal.smd import activation_energy
+from water_oracle import Water
 
 STAGES = ["train", "explore", "select", "label", "report"]
 NAMES = ["iter-0000/initial", *(f"iter-{i:04d}/{stage}" for i in (0, 1) for stage in STAGES)]
@@ -80,11 +81,6 @@ def test_counts_add_up(rare_events, facts):
 
 
 def test_labels_are_those_of_the_oracle_and_each_was_computed_once(rare_events, facts):
-    sys.path.insert(0, str(rare_events))
-    try:
-        from water_oracle import Water
-    finally:
-        sys.path.remove(str(rare_events))
     frames = [
         frame
         for name in ("iter-0000/initial/learnt.h5", "iter-0000/initial/unseen.h5", "iter-0001/label/learnt.h5")

@@ -66,6 +66,12 @@ class RunConfig(Section):
             raise ValueError(f"[{given[0]}] {'needs' if initial else 'has no use for'} a table [initial]")
         if self.ensemble.members < 2:
             raise ValueError(f"ensemble.members = {self.ensemble.members}: uncertainties need at least 2")
+        budget, copies = self.run.labels_per_iteration, 0 if self.augmentation is None else self.augmentation.copies
+        if self.rare_events is not None and budget is not None and budget < 1 + copies:
+            raise ValueError(
+                f"run.labels_per_iteration = {budget}: a configuration and its noisy copies "
+                f"(augmentation.copies = {copies}) need as many labels; expected {1 + copies} at least"
+            )
         return self
 
     @property

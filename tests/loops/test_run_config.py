@@ -1,0 +1,85 @@
+"""What is wrong in a configuration file of a loop is told before anything runs: key, value, what was expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from loop_runs import DISTILLATION, RARE_EVENTS, changed, drive, write_config
+from nnpal.config import ConfigError
+from nnpal.driver.config import read_run_config, resolved_tables
+
+LOOPS = r"\['rare_events', 'distillation', 'translation'\]: expected exactly one"
+
+
+def test_the_small_configurations_are_right(tmp_path):
+    assert read_run_config(write_config(tmp_path, RARE_EVENTS)).kind == "rare_events"
+    assert read_run_config(write_config(tmp_path, DISTILLATION)).kind == "distillation"
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (changed(RARE_EVENTS, distillation={}), rf"tables \['rare_events', 'distillation'\] of {LOOPS}"),
+        (changed(RARE_EVENTS, rare_events=None), rf"tables none of {LOOPS}"),
+        (changed(RARE_EVENTS, initial=None), r"\[rare_events\] needs a table \[initial\]"),
+        (
+            changed(DISTILLATION, initial={"structure": "water.xyz"}),
+            r"\[distillation\] has no use for a table \[initial\]",
+        ),
+        (
+            {**RARE_EVENTS, "explore": DISTILLATION["explore"]},
+            r"explore\.kind = 'momt': \[rare_events\] expects 'smd'",
+        ),
+        (
+            {**DISTILLATION, "explore": RARE_EVENTS["explore"]},
+            r"explore\.kind = 'smd': \[distillation\] expects 'momt'",
+        ),
+        (changed(DISTILLATION, explore=None), r"explore\.kind = None: \[distillation\] expects 'momt'"),
+        (changed(RARE_EVENTS, explore={"kind": "md"}), r"explore.*'md'.*'smd', 'momt'"),
+        (changed(RARE_EVENTS, ensemble={"members": 1}), r"ensemble\.members = 1: uncertainties need at least 2"),
+        (
+            changed(RARE_EVENTS, ensemble={"seeds": [1, 2]}),
+            r"ensemble.*seeds = \[1, 2\]: a loop draws them from run\.seed",
+        ),
+        (
+            changed(RARE_EVENTS, ensemble={"previous": "old", "split": "inherited"}),
+            r"ensemble.*previous = 'old': a loop's is the iteration before",
+        ),
+        (
+            changed(RARE_EVENTS, initial={"structure": "warter.xyz"}),
+            r"initial\.structure = 'warter\.xyz': no such file beside the configuration file",
+        ),
+        (
+            changed(RARE_EVENTS, run={"labels_per_iteration": 2}, augmentation={"copies": 2}),
+            r"run\.labels_per_iteration = 2: .*augmentation\.copies = 2.* expected 3 at least",
+        ),
+        (changed(RARE_EVENTS, rare_events={"kk": 3.0}), r"rare_events\.kk.*did you mean k\b"),
+        (changed(DISTILLATION, distillation={"reduction": "cells"}), r"distillation\.reduction.*'cells'.*'cell'"),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path, tables, message):
+    path = write_config(tmp_path, tables)
+    with pytest.raises(ConfigError, match=rf"(?s)loop\.toml.*{message}"):
+        read_run_config(path)
+
+
+def test_contents_of_files_belong_to_the_configuration(tmp_path):
+    tables = changed(RARE_EVENTS, oracle={"calculator": "own_oracle:Water"})
+    path = write_config(tmp_path, tables)
+    (tmp_path / "water_oracle.py").rename(tmp_path / "own_oracle.py")
+    config = read_run_config(path)
+    before = resolved_tables(config, tmp_path)
+    for name, table in (("water.xyz", "files"), ("own_oracle.py", "oracle identity")):
+        with (tmp_path / name).open("a") as file:
+            file.write("\n")
+        now = resolved_tables(config, tmp_path)
+        assert {key for key in now if now[key] != before[key]} == {table}
+        before = now
+
+
+def test_the_command_tells_it_and_touches_nothing(tmp_path):
+    write_config(tmp_path, changed(RARE_EVENTS, ensemble={"members": 1}))
+    code, out, err = drive(tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("nnpal run: loop.toml")
+    assert not (tmp_path / "run").exists()
