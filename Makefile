@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Any torch of your own: make demo TORCH="torch --index-url ..." or TORCH=torch for the newest
 TORCH ?= torch==2.13.0
+# As many tests at a time as there are cores, each on one thread
+PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist worksteal
 
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/* src/*/*)
@@ -15,7 +17,7 @@ demo: $(VENV)/.installed
 	$(BIN)/nnpal demo butane
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py
