@@ -184,7 +184,7 @@ def n_in_store(folder: Path) -> int:
 
 
 def broken_off_after(folder: Path, stage: str, target: Path) -> Path:
-    """Copy a run as it was when ``stage`` was finished, and return ``target``."""
+    """Copy a run as it was when ``stage`` was finished, and return ``target``; of labels only data sets are left."""
     shutil.copytree(folder, target, symlinks=True)
     path = target / "run" / "manifest.json"
     found = json.loads(path.read_text())
@@ -193,4 +193,6 @@ def broken_off_after(folder: Path, stage: str, target: Path) -> Path:
     path.write_text(json.dumps({**found, "entries": found["entries"][:n_kept], "finished": None}))
     for name in names[n_kept:]:
         shutil.rmtree(target / "run" / name)
+    (target / "run" / "labels.sqlite").unlink()
+    (target / "calls.txt").unlink(missing_ok=True)
     return target

@@ -51,8 +51,6 @@ def kill_in_turn(folder, conditions):
 
 def test_killed_in_training_exploration_and_labels(rare_events, tmp_path):
     folder = broken_off_after(rare_events, "iter-0000/initial", tmp_path / "copy")
-    (folder / "run" / "labels.sqlite").unlink()
-    (folder / "calls.txt").unlink()
     kill_in_turn(
         folder,
         [

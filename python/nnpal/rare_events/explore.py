@@ -13,6 +13,7 @@ from nnpal.loop.task import Task
 from nnpal.rare_events.pulls import facts_of_pulls
 
 WHO = {"ensemble": MODEL, "best": BEST}
+OUTPUTS = ("rows.txt", "frames.lammpstrj", "run.json")
 
 
 def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
@@ -38,9 +39,9 @@ def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
                 facts["failed_tasks"][f"{who}/{task.folder.name}"] = f"{failure.kind}: {failure.how}"
         runs = [read_smd(task.folder) for task in some if outcomes[task.folder].failure is None]
         facts[who] = facts_of_pulls(runs)
-        facts["files"] += [
-            f"{who}/{run.name}/{name}" for run in runs for name in ("rows.txt", "frames.lammpstrj", "run.json")
-        ]
+        names = (f"{who}/{run.name}/{name}" for run in runs for name in OUTPUTS)
+        # a pull that explodes before its first frame has none
+        facts["files"] += [name for name in names if (ctx.folder / name).is_file()]
     return facts
 
 

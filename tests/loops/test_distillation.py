@@ -1,0 +1,168 @@
+"""The loop of distillation and a translation of its set, end to end, through the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+import shutil
+import signal
+
+import numpy as np
+import pytest
+
+from loop_runs import (
+    DISTILLATION,
+    broken_off_after,
+    changed,
+    facts_by_stage,
+    finish,
+    kill_when,
+    manifest_bytes,
+    write_config,
+)
+from nnpal.data import read_frames
+from nnpal.distill import DELTAS, grid_chain
+from nnpal.evaluate.relax import Structure, relax_if_possible
+from nnpal.explore import read_momt
+from nnpal.lmp_process import LmpError
+
+STAGES = ["select", "label", "train", "report"]
+NAMES = ["iter-0000/sample", *(f"iter-{i:04d}/{stage}" for i in (0, 1) for stage in STAGES)]
+N_FRAMES, N_TEST = 31, 6
+
+
+@pytest.fixture(scope="module")
+def distilled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("distilled")
+    write_config(folder, DISTILLATION)
+    finish(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def facts(distilled):
+    return facts_by_stage(distilled)
+
+
+def test_what_is_kept_of_each_pool_is_counted(distilled, facts):
+    assert list(facts) == NAMES
+    assert json.loads(manifest_bytes(distilled))["finished"] == "all 2 pools are distilled"
+    sample = facts["iter-0000/sample"]
+    assert (sample["n_frames"], sample["n_test"], sample["n_atoms"]) == (N_FRAMES, N_TEST, 32)
+    first, second = (facts[f"iter-{i:04d}/select"] for i in (0, 1))
+    assert first["n_pool"] + second["n_pool"] == N_FRAMES - N_TEST
+    assert len(first["chosen"]) == first["n_pool"]  # all of the first pool is learnt
+    assert 0 < len(second["chosen"]) <= DISTILLATION["distillation"]["max_chosen"]
+    assert sum(second["counts"].values()) == second["n_pool"]
+    limit = second["threshold"]
+    assert limit["n_values"] == 32 * second["n_pool"]
+    assert all(one["uq"] > limit["mean"] + limit["k"] * limit["deviation"] for one in second["chosen"])
+    n_data = 0
+    for i in (0, 1):
+        n_data += facts[f"iter-{i:04d}/label"]["n_labelled"]
+        assert facts[f"iter-{i:04d}/train"]["n_data"] == n_data
+    assert n_data == first["n_pool"] + len(second["chosen"])
+
+
+def test_pools_follow_one_another_and_leave_the_test_set_out(distilled, facts):
+    with np.load(distilled / "run/iter-0000/sample/series.npz") as file:
+        test = set(file["test"].tolist())
+    frames = [{one["frame"] for one in facts[f"iter-{i:04d}/select"]["chosen"]} for i in (0, 1)]
+    assert max(frames[0]) < min(frames[1])
+    assert not test & (frames[0] | frames[1])
+    whole = read_momt(distilled / "run/iter-0000/sample/runs/run-0").frames
+    chosen = facts["iter-0001/select"]["chosen"]
+    learnt = read_frames(distilled / "run/iter-0001/label/learnt.h5")
+    for one, frame in zip(chosen, learnt, strict=True):
+        np.testing.assert_array_equal(frame.positions, whole[one["frame"]].positions)
+
+
+def test_the_report_counts_grids_as_table_s3(distilled):
+    page = (distilled / "run/report.html").read_text()
+    with np.load(distilled / "run/iter-0000/sample/series.npz") as file:
+        levels = grid_chain(file["order"], file["enthalpy"], delta_H=None)
+    table = page[page.index("Selection on grids of spacing") :]
+    numbers = re.findall(r'<span class="value">([\d.]+)</span>', table[: table.index("</table>")])
+    rows = [numbers[start : start + 4] for start in range(0, len(numbers), 5)]
+    counts = [[len(level.selected), len(level.deselected), level.total] for level in levels]
+    assert rows == [[f"{level.delta_O:g}", *map(str, row)] for level, row in zip(levels, counts, strict=True)]
+    with (distilled / "run/figures/distillation_history.csv").open() as file:
+        rows = list(csv.reader(line for line in file if not line.startswith("#")))
+    assert len(rows) == 3  # a title and two pools
+
+
+def test_a_killed_distillation_ends_as_if_unbroken(distilled, tmp_path):
+    folder = broken_off_after(distilled, "iter-0001/select", tmp_path / "copy")
+    place = folder / "run" / "iter-0001"
+    for file in (place / "label/batches/batch-0000/task.json", place / "train/member-1/task.json"):
+        assert kill_when(folder, file.exists) == -signal.SIGKILL
+    finish(folder)
+    assert manifest_bytes(folder) == manifest_bytes(distilled)
+
+
+def test_environments_of_uncertain_atoms_are_cut_into_cells_along_the_grids(tmp_path):
+    tables = changed(
+        DISTILLATION,
+        distillation={"pools": "grid", "reduction": "cell", "n_atoms": 32, "radius": 2.5, "max_chosen": 4},
+        explore={"cells": [3, 3, 3], "H": [-420.0, -290.0, 60], "O": [-5.0, 108.0, 100], "steps": 2000, "every": 40},
+        crystals=None,
+    )
+    write_config(tmp_path, tables)
+    finish(tmp_path)
+    facts = facts_by_stage(tmp_path)
+    with np.load(tmp_path / "run/iter-0000/sample/series.npz") as file:
+        levels = grid_chain(file["order"], file["enthalpy"], delta_H=None)
+        test = set(file["test"].tolist())
+    assert len(levels) == len(DELTAS)
+    for i, offered in ((0, levels[-1].selected), (1, levels[-1].deselected)):
+        select = facts[f"iter-{i:04d}/select"]
+        expected = set(offered.tolist()) - test
+        assert select["n_pool"] == len(expected)
+        assert {one["frame"] for one in select["chosen"]} <= expected
+        assert all(one["preserved_radius"] >= 2.5 for one in select["chosen"])
+        for frame in read_frames(tmp_path / f"run/iter-{i:04d}/label/learnt.h5"):
+            assert len(frame) == 32
+            assert frame.pbc.all()
+    assert json.loads(manifest_bytes(tmp_path))["finished"] == "all 2 iterations are done"
+
+
+def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path):
+    shutil.copytree(distilled / "run", tmp_path / "run", symlinks=True)
+    tables = changed(
+        DISTILLATION,
+        run={"folder": "copper", "iterations": None},
+        distillation=None,
+        translation={"source": "run", "symbols": {"Al": "Cu"}, "factor": 0.893},
+        oracle={"elements": ["Cu"], "commands": ["pair_style eam/alloy", "pair_coeff * * Cu_mishin1.eam.alloy Cu"]},
+        explore=None,
+        crystals={"structures": [{"phase": "fcc", "element": "Cu", "bond": 2.55}]},
+    )
+    write_config(tmp_path, tables, "translation.toml")
+    assert "finished: translated" in finish(tmp_path, name="translation.toml")
+    found = json.loads((tmp_path / "copper/manifest.json").read_text())
+    label, train, _ = (entry["facts"] for entry in found["entries"])
+    n_source = facts["iter-0001/train"]["n_data"]
+    assert (label["n_source"], label["n_labelled"], train["n_data"]) == (n_source, n_source, n_source)
+    source = read_frames(tmp_path / "run/iter-0000/label/learnt.h5")
+    for before, after in zip(source, read_frames(tmp_path / "copper/iter-0000/label/learnt.h5"), strict=False):
+        assert set(after.symbols) == {"Cu"}
+        np.testing.assert_allclose(after.cell.lengths(), 0.893 * before.cell.lengths(), rtol=1e-12)
+        assert not math.isclose(after.get_potential_energy(), before.get_potential_energy(), rel_tol=1e-3)
+    # copper's cohesive energy is 3.54 eV in this potential, aluminium's 3.41 in the other
+    assert len(train["self_energies"]) == 1
+    assert -3.6 < train["self_energies"][0] < -3.0
+    page = (tmp_path / "copper/report.html").read_text()
+    assert "Al becomes Cu, lengths times 0.8930" in page
+    assert "Cu-fcc" in page
+
+
+def test_a_crystal_that_collapses_is_no_error(tmp_path):
+    falls_in = ["pair_style yukawa 0.01 6.0", "pair_coeff * * -20.0"]
+    found = relax_if_possible(falls_in, Structure("fcc", "Al", 2.86), tmp_path)
+    assert found.failed
+    assert not found.converged
+    assert found.to_json()["bond"] is None
+    with pytest.raises(LmpError, match="nothing-such"):
+        relax_if_possible(["pair_style nothing-such"], Structure("fcc", "Al", 2.86), tmp_path)

@@ -1,0 +1,163 @@
+"""Faults of physics, oracle and training in a loop are contained, counted and told; budgets end it cleanly."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from loop_runs import RARE_EVENTS, broken_off_after, changed, drive, facts_by_stage, finish, nnpal, write_config
+
+
+@pytest.fixture
+def begun(rare_events, tmp_path):
+    """Return a function: a run with the first data of the unbroken one, and tables changed as they are given."""
+
+    def begin(stage="iter-0000/initial", **changes):
+        folder = broken_off_after(rare_events, stage, tmp_path / "copy")
+        write_config(folder, changed(RARE_EVENTS, **changes))
+        return folder
+
+    return begin
+
+
+def fails(folder, *flags):
+    """Run it, which must fail, and return what it says."""
+    code, out, err = drive(folder, *flags)
+    assert code == 1, out + err
+    assert err.startswith("nnpal run: ")
+    assert "Traceback" not in err
+    return err
+
+
+def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
+    folder = begun(training={"learning_rate": 1e6})
+    said = fails(folder)
+    assert "iter-0000/train" in said
+    assert re.search(r"0 of 2 members came through|no member of .* came through", said)
+    assert f"its folder: {folder / 'run/iter-0000/train'}" in said
+    assert "go on with: nnpal run loop.toml" in said
+    write_config(folder, RARE_EVENTS)
+    said = fails(folder)  # what the failed stage was begun with has changed
+    assert "-training.learning_rate = 1000000.0" in said
+    assert "+training.learning_rate = 0.01" in said
+    finish(folder, "--redo", "--only", "train")
+    assert facts_by_stage(folder)["iter-0000/train"]["members"] == 2
+    assert (folder / "run/stale/0/iter-0000/train").is_dir()
+
+
+def test_labels_of_an_iteration_keep_to_the_budget(begun):
+    folder = begun("iter-0001/explore", run={"labels_per_iteration": 3})
+    finish(folder, "--only", "label")
+    assert facts_by_stage(folder)["iter-0001/label"]["n_labelled"] == 3
+    assert len(facts_by_stage(folder)["iter-0001/select"]["chosen"]) == 3
+
+
+def test_a_spent_wall_time_is_no_failure(begun):
+    folder = begun(run={"wall_time_hours": 1e-6})
+    code, out, err = drive(folder)
+    assert (code, err) == (0, "")
+    assert "stopped: the wall time of 1e-06 h (run.wall_time_hours) is spent" in out
+    assert "to go on: nnpal run loop.toml" in out
+    assert list(facts_by_stage(folder)) == ["iter-0000/initial"]
+
+
+def test_a_changed_configuration_is_shown_and_refused_unless_told(begun):
+    folder = begun("iter-0000/select", rare_events={"k": 2.0})
+    said = fails(folder)
+    assert "-rare_events.k = 1.0" in said
+    assert "+rare_events.k = 2.0" in said
+    assert "iter-0000/select: [rare_events] changed" in said
+    assert "nothing was touched" in said
+    assert "nnpal run loop.toml --redo" in said
+    assert "nnpal run loop.toml --keep" in said
+    known = facts_by_stage(folder)
+    out = finish(folder, "--keep", "--only", "label")
+    assert "kept as they are" in out
+    assert {name: facts_by_stage(folder)[name] for name in known} == known
+    assert "label" in nnpal(folder, "status", "run")
+
+
+EXPLODING = changed(
+    RARE_EVENTS,
+    run={"iterations": 1},
+    rare_events={"reference": False, "closest": 0.4},
+    explore={"max_temperature": 1000.0, "every": 5, "equilibration": 0},
+    training={"max_epochs": 1, "learning_rate": 0.5},  # learns nothing but large forces
+    augmentation={"sigma": 0.03, "min_distance": 0.5},
+)
+
+
+@pytest.fixture(scope="module")
+def exploded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exploded")
+    write_config(folder, EXPLODING)
+    finish(folder)
+    return folder
+
+
+def test_a_pull_that_explodes_is_cut_and_its_good_part_used(exploded):
+    facts = facts_by_stage(exploded)
+    explore, select, label = (facts[f"iter-0000/{stage}"] for stage in ("explore", "select", "label"))
+    assert explore["ensemble"]["ended"] == {"rate-20-run-0": "too hot"}
+    assert explore["ensemble"]["activation_energy"] == {"20": None}
+    assert explore["failed_tasks"] == {}
+    n_frames = explore["ensemble"]["n_frames"]
+    assert 0 < n_frames < 81
+    assert sum(select["counts"].values()) == n_frames
+    assert 0 < len(select["chosen"]) <= 4
+    assert label["n_labelled"] == 2 * len(select["chosen"])  # noisy copies too
+    assert facts["iter-0000/initial"]["n_labelled"] == 2 * facts["iter-0000/initial"]["n_frames"]
+    page = (exploded / "run/report.html").read_text()
+    assert "ended: too hot; what it sampled before is used" in page
+    assert "1 pulls broke off" in page
+
+
+def test_a_pull_that_explodes_before_its_first_frame_is_no_end_of_the_run(exploded, tmp_path):
+    folder = broken_off_after(exploded, "iter-0000/train", tmp_path / "copy")
+    write_config(folder, changed(EXPLODING, explore={"equilibration": 50}))
+    assert "+explore.equilibration = 50" in finish(folder, "--keep")  # the first data were made with another [explore]
+    facts = facts_by_stage(folder)
+    assert facts["iter-0000/explore"]["ensemble"]["n_frames"] == 0
+    assert facts["iter-0000/select"]["chosen"] == []
+    assert facts["iter-0000/label"]["n_labelled"] == 0
+    assert facts["iter-0000/report"]["reason"] is None  # nothing new, but of a pull that broke off
+    assert "ended: too hot" in (folder / "run/report.html").read_text()
+
+
+def test_configurations_that_the_oracle_cannot_label_are_counted(begun):
+    folder = begun("iter-0001/select")
+    distances = [one["step"] for one in facts_by_stage(folder)["iter-0001/select"]["chosen"]]
+    (folder / "ill").write_text("2.0")
+    finish(folder, "--only", "label")
+    label = facts_by_stage(folder)["iter-0001/label"]
+    assert label["n_labelled"] > 0
+    assert label["n_labelled"] + label["n_failed"] == len(distances)
+    assert label["reasons"] == {"CalculationFailed: atoms are farther apart than 2 Å": label["n_failed"]}
+    assert len(label["uq"]["energy_uq"]) == label["n_labelled"]
+    finish(folder, "--only", "report")
+    page = (folder / "run/report.html").read_text()
+    assert f"{label['n_failed']} configurations of iteration 1 without a label" in page
+
+
+def test_an_oracle_that_fails_altogether_is_told_and_asked_again(begun):
+    folder = begun("iter-0001/select")
+    (folder / "ill").write_text("0.1")
+    said = fails(folder)
+    n = len(facts_by_stage(folder)["iter-0001/select"]["chosen"])
+    assert f"iter-0001/label: {n} of {n} configurations have no label; the first: " in said
+    assert "CalculationFailed: atoms are farther apart than 0.1 Å" in said
+    assert f"its folder: {folder / 'run/iter-0001/label'}" in said
+    (folder / "ill").unlink()
+    finish(folder, "--only", "label")
+    assert facts_by_stage(folder)["iter-0001/label"]["n_labelled"] == n
+
+
+def test_an_oracle_that_cannot_move_atoms_ends_the_run_at_once(tmp_path):
+    write_config(tmp_path, changed(RARE_EVENTS, run={"max_task_failures": 1}))
+    (tmp_path / "ill").write_text("0.1")
+    said = fails(tmp_path)
+    assert "iter-0000/initial: " in said
+    assert "atoms are farther apart than 0.1 Å" in said
+    assert f"python -m nnpal.loop.task {tmp_path / 'run/iter-0000/initial/dynamics/temperature-300-run-0'}" in said
+    assert not facts_by_stage(tmp_path)
