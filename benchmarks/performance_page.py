@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,18 @@ def wanted(aim: float | None) -> str:
     return "none" if aim is None else f"{aim:.1f}"
 
 
+def times_and_ratios(results: Sequence[Record], names: Mapping[str, str]) -> str:
+    """Return the table of contenders under other names: µs per atom and step, in brackets times the networks."""
+    rows = []
+    for name, shown in names.items():
+        pairs = [(r["microseconds_per_atom_and_step"][name], r["ratio_to_networks"][name]) for r in results]
+        rows.append([shown, *(f"{number(time)} ({number(ratio)})" for time, ratio in pairs)])
+    return table(["", *(atoms(r["n_atoms"]) for r in results)], rows)
+
+
 def pair_step(record: Record) -> str:
     results = record["results"]
-    rows = []
-    for name in results[0]["microseconds_per_atom_and_step"]:
-        pairs = [(r["microseconds_per_atom_and_step"][name], r["ratio_to_networks"][name]) for r in results]
-        rows.append([name, *(f"{number(time)} ({number(ratio)})" for time, ratio in pairs)])
+    names = {name: name for name in results[0]["microseconds_per_atom_and_step"]}
     aims = [
         [f"{aim['what']}, {atoms(r['n_atoms'])}", wanted(aim["aim"]), number(aim["reached"])]
         for r in results
@@ -84,7 +90,7 @@ def pair_step(record: Record) -> str:
 Five members, energies and forces: µs per atom and step, in brackets times the networks. One core and kernel `fused`
 where nothing else is said.
 
-{table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
+{times_and_ratios(results, names)}
 Times the networks:
 
 {table(["", "aim, at most", "reached"], aims)}
@@ -183,8 +189,7 @@ def hooks(record: Record) -> str:
 PARTS = (
     "aev",
     "aev_vjp",
-    "products",
-    "bias and activation",
+    "networks",
     "tiles, conversions, sums",
     "neighbour lists",
     "rest of LAMMPS",
@@ -192,8 +197,7 @@ PARTS = (
 MEANINGS = {
     "aev": "AEVs",
     "aev_vjp": "from gradients in the AEV to those in the edges",
-    "products": "the networks' matrix products, in blocks of 128 atoms",
-    "bias and activation": "the rest of the ensemble: bias, activation and its slope (difference)",
+    "networks": "networks, there and back (difference)",
     "tiles, conversions, sums": "the rest of the pair style: tiles of edges, conversions, sums (difference)",
     "neighbour lists": "LAMMPS's neighbour lists",
     "rest of LAMMPS": "communication, integration and others",
@@ -204,7 +208,7 @@ def profile_step(record: Record) -> str:
     time = record["microseconds_per_atom_and_step"]
     rows = [[MEANINGS[part], number(time[part]), f"{100 * time[part] / time['step']:.0f}"] for part in PARTS]
     rows.append(["whole step", number(time["step"]), "100"])
-    rest, aev = time["step"] - time["products"], time["aev"] + time["aev_vjp"]
+    aev = time["aev"] + time["aev_vjp"]
     return f"""
 ## Where a step spends its time
 
@@ -212,9 +216,9 @@ def profile_step(record: Record) -> str:
 own, in the same round as the whole.
 
 {table(["", "µs per atom and step", "%"], rows)}
-The matrix products are the networks themselves. What could still go is the rest, {number(rest)} of
-{number(time["step"])} µs: AEVs and the way back from them take {number(aev)} µs, bias and activation
-{number(time["bias and activation"])} µs, and what lies between LAMMPS's lists and the ensemble
+The networks' matrix products alone, by torch on all atoms at once, take {number(time["products"])} µs; with bias,
+activation and its slope, and in the same pass as the AEVs, they take {number(time["networks"])} µs. What could still go
+is the rest: AEVs and the way back from them, {number(aev)} µs, and what lies between LAMMPS's lists and the ensemble,
 {number(time["tiles, conversions, sums"])} µs. The gradients of each member, for uq_force, add
 {number(time["uq_force on top"])} µs to the ensemble: one more way back from the AEV for each, but no matrix product.
 
@@ -242,15 +246,42 @@ def page(results: Path) -> str:
     return text if was_on_gpu(records.values()) else text + NO_GPU
 
 
+BEGIN, END = "<!-- speed: written by benchmarks/performance_page.py -->\n", "<!-- end of speed -->\n"
+IN_README = {
+    "nnp": "`pair_style nnp`",
+    "nnp + uq_energy": "with `uq_energy` at every step",
+    "nnp + uq_energy + uq_force": "with `uq_energy` and `uq_force` at every step",
+    "nnp, 2 ranks": "`pair_style nnp` on two ranks",
+    "nnp, kernel torchani": "a file of kernel `torchani`",
+    "TorchANI eager": "the same model in TorchANI, eager",
+    "SNAP": "SNAP (Ni_Zuo_JPCA2020)",
+}
+
+
+def readme(text: str, results: Path) -> str:
+    """Return the README's text with the figures of the pair step between its marks."""
+    record = json.loads((results / "pair_step.json").read_text())
+    before, _, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"README.md has no lines {BEGIN.strip()} and {END.strip()}, between which the table stands")
+    return before + BEGIN + times_and_ratios(record["results"], IN_README) + END + after
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--output", type=Path, default=HERE.parent / "docs" / "performance.md")
+    parser.add_argument("--root", type=Path, default=HERE.parent, help="the folder of README.md and docs")
     arguments = parser.parse_args()
-    partial = arguments.output.with_suffix(".partial")
-    partial.write_text(page(arguments.results))
-    partial.replace(arguments.output)
-    print(f"Wrote {arguments.output}")
+    pages = {
+        arguments.root / "docs" / "performance.md": page(arguments.results),
+        arguments.root / "README.md": readme((arguments.root / "README.md").read_text(), arguments.results),
+    }
+    for path, text in pages.items():
+        partial = path.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(path)
+        print(f"Wrote {path}")
 
 
 if __name__ == "__main__":
