@@ -93,6 +93,7 @@ def test_the_report_counts_grids_as_table_s3(distilled):
     assert len(rows) == 3  # a title and two pools
 
 
+@pytest.mark.slow
 def test_a_killed_distillation_ends_as_if_unbroken(distilled, tmp_path):
     folder = broken_off_after(distilled, "iter-0001/select", tmp_path / "copy")
     place = folder / "run" / "iter-0001"
@@ -102,6 +103,7 @@ def test_a_killed_distillation_ends_as_if_unbroken(distilled, tmp_path):
     assert manifest_bytes(folder) == manifest_bytes(distilled)
 
 
+@pytest.mark.slow
 def test_environments_of_uncertain_atoms_are_cut_into_cells_along_the_grids(tmp_path):
     tables = changed(
         DISTILLATION,
