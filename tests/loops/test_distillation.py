@@ -24,9 +24,15 @@ from loop_runs import (
 )
 from nnpal.data import read_frames
 from nnpal.distill import DELTAS, grid_chain
+from nnpal.distillation.label import label
+from nnpal.distillation.report import report
+from nnpal.distillation.select import select
 from nnpal.evaluate.relax import Structure, relax_if_possible
 from nnpal.explore import read_momt
 from nnpal.lmp_process import LmpError
+from nnpal.loop.deadline import Deadline
+from nnpal.loop.error import StageError
+from nnpal.loop.stage import StageContext
 
 STAGES = ["select", "label", "train", "report"]
 NAMES = ["iter-0000/sample", *(f"iter-{i:04d}/{stage}" for i in (0, 1) for stage in STAGES)]
@@ -128,6 +134,40 @@ def test_environments_of_uncertain_atoms_are_cut_into_cells_along_the_grids(tmp_
             assert len(frame) == 32
             assert frame.pbc.all()
     assert json.loads(manifest_bytes(tmp_path))["finished"] == "all 2 iterations are done"
+
+
+def context(folder, facts, iteration, stage, **distillation):
+    """Return what a stage is given after the facts of the stages before it."""
+    tables = json.loads((folder / "run/resolved.json").read_text())
+    tables["distillation"] |= distillation
+    place = folder / "run" / f"iter-{iteration:04d}" / stage
+    place.mkdir(parents=True, exist_ok=True)
+    history = [{} for _ in range(iteration + 1)]
+    for name, found in facts.items():
+        history[int(name[5:9])][name[10:]] = found
+    return StageContext(
+        folder / "run", place, iteration, tables, history, 1,
+        tasks=None, deadline=Deadline(), log=print,
+    )  # fmt: skip
+
+
+def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(distilled, facts, tmp_path):
+    shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
+    folder = tmp_path / "copy"
+    apart = 3.5 * np.arange(N_FRAMES)  # no grid deselects any
+    np.savez(folder / "run/iter-0000/sample/series.npz", order=apart, enthalpy=apart, test=np.arange(N_TEST))
+    before = {name: found for name, found in facts.items() if name < "iter-0001"}
+    ctx = context(folder, before, 1, "select", pools="grid")
+    found = select(ctx)
+    assert (found["n_pool"], found["chosen"]) == (0, [])
+    after = before | {"iter-0001/select": found}
+    labelled = label(context(folder, after, 1, "label", pools="grid"), folder)
+    assert labelled["n_labelled"] == 0
+    after |= {"iter-0001/label": labelled, "iter-0001/train": facts["iter-0001/train"]}
+    assert report(context(folder, after, 1, "report", pools="grid"))["files"] == ["report.html"]
+    np.savez(folder / "run/iter-0000/sample/series.npz", order=apart, enthalpy=apart, test=np.arange(N_FRAMES))
+    with pytest.raises(StageError, match=r"lower distillation\.test, which is 6"):
+        select(context(folder, {"iter-0000/sample": facts["iter-0000/sample"]}, 0, "select", pools="grid"))
 
 
 def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path):

@@ -15,8 +15,9 @@ from nnpal.driver.data import learnt_so_far
 from nnpal.driver.frames import write_bare
 from nnpal.driver.training import ENSEMBLE, MODEL
 from nnpal.evaluate import predict
+from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
-from nnpal.select import choose, classify, describe, threshold
+from nnpal.select import choose, classify, describe, tally, threshold
 from nnpal.training.plan import read_plan
 
 CHOSEN = "chosen.traj"
@@ -32,6 +33,9 @@ def select(ctx: StageContext) -> dict[str, Any]:
     frames = sampled_frames(ctx, indices)
     if ctx.iteration == 0:
         return _begin(ctx, indices, frames)
+    if not frames:  # a grid may deselect nothing that is not of the test set
+        write_bare(ctx.folder / CHOSEN, [])
+        return {"n_pool": 0, "threshold": None, "counts": tally([]), "chosen": [], "files": [CHOSEN]}
     settings = ctx.tables["distillation"]
     uq, n_atoms = _uncertainty(ctx, frames)
     limit = threshold(uq, settings["k"], estimator=settings["estimator"], name="atomic uncertainty")
@@ -72,6 +76,11 @@ def select(ctx: StageContext) -> dict[str, Any]:
 def _begin(ctx: StageContext, indices: np.ndarray, frames: Sequence[Atoms]) -> dict[str, Any]:
     """Take the first pool, or one configuration of each (O, H) cell of it, around an atom drawn at random."""
     settings = ctx.tables["distillation"]
+    if not frames:
+        raise StageError(
+            "the first pool holds no configuration but those of the test set: sample more, or lower distillation.test, "
+            f"which is {settings['test']}"
+        )
     places = np.arange(len(indices))
     if settings["initial"] == "grid":
         order, enthalpy, _ = series(ctx)
