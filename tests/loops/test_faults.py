@@ -32,7 +32,7 @@ def fails(folder, *flags):
 
 
 def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
-    folder = begun(training={"learning_rate": 1e6})
+    folder = begun(training={"learning_rate": 1e6}, run={"max_task_failures": 1})
     said = fails(folder)
     assert "iter-0000/train" in said
     assert re.search(r"0 of 2 members came through|no member of .* came through", said)
@@ -98,6 +98,7 @@ def exploded(rare_events, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_pull_that_explodes_is_cut_and_its_good_part_used(exploded):
     facts = facts_by_stage(exploded)
     explore, select, label = (facts[f"iter-0000/{stage}"] for stage in ("explore", "select", "label"))
@@ -114,6 +115,7 @@ def test_a_pull_that_explodes_is_cut_and_its_good_part_used(exploded):
     assert "1 pulls broke off" in page
 
 
+@pytest.mark.slow
 def test_a_pull_that_explodes_before_its_first_frame_is_no_end_of_the_run(exploded, tmp_path):
     folder = broken_off_after(exploded, "iter-0000/train", tmp_path / "copy")
     write_config(folder, changed(EXPLODING, explore={"equilibration": 50}))

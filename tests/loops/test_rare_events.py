@@ -115,11 +115,18 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         assert len(links) > 20
         assert all((path.parent / link).is_file() for link in links)  # so none leads to the network
     names = {path.stem for path in (run / "figures").iterdir()}
-    assert {"work_function", "activation_energy", "activation_energy_error", "uq_trace", "classes_history"} < names
-    assert {"mae_energy", "mae_force", "uq_against_error_energy", "labels_history", "structures"} < names
+    assert {"work_function", "activation_energy_ensemble", "activation_energy_error_best", "uq_trace"} < names
+    assert {
+        "mae_energy",
+        "mae_force",
+        "uq_against_error_energy",
+        "labels_history",
+        "structures",
+        "classes_history",
+    } < names
     for name in names:
         assert {path.suffix for path in (run / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}, name
-    with (run / "figures" / "activation_energy_error.csv").open() as file:
+    with (run / "figures" / "activation_energy_error_ensemble.csv").open() as file:
         rows = list(csv.reader(line for line in file if not line.startswith("#")))
     last = float(rows[-1][-1])
     assert last == pytest.approx(facts["iter-0001/report"]["largest_error_kcal_mol"], rel=1e-4)
