@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 
 from nnpal import __version__, demo, doctor
 from nnpal.cli import app
+from nnpal.demo import butane
 from nnpal.doctor import Check
+from nnpal.driver.config import read_run_config
 from nnpal.lmp_process import LmpError
+from nnpal.loop.engine import Outcome
 from torchani_reference import ExportedModel
 
 WELL = Check("plugin", "ok", "/x/nnpplugin.so")
@@ -67,8 +70,31 @@ def test_doctor_prints_nothing_but_json(nnpal: CliRunner, monkeypatch: pytest.Mo
 def test_demo_hands_its_options_on(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[Path, int]] = []
     monkeypatch.setattr(demo, "run_demo", lambda out, settings, _: asked.append((out, settings.seed)))
-    result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
+    result = nnpal.invoke(app, ["demo", "aluminium", "--output", str(tmp_path), "--seed", "7"])
     assert (result.exit_code, asked) == (0, [(tmp_path, 7)])
+
+
+def test_demo_of_butane_is_a_run_of_its_configuration(
+    nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def stopped(config: Path, **_: object) -> Outcome:
+        asked.append((config, read_run_config(config)))
+        return Outcome("stopped", "wall time", 0, "nnpal run butane.toml")
+
+    monkeypatch.setattr(butane, "run", stopped)
+    result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
+    assert result.exit_code == 0, result.output
+    [(path, config)] = asked
+    assert path == tmp_path / "butane.toml"
+    assert (config.kind, config.run.seed) == ("rare_events", 7)
+
+
+def test_demo_of_nothing_known(nnpal: CliRunner) -> None:
+    result = nnpal.invoke(app, ["demo", "gold"])
+    assert result.exit_code == 1
+    assert "'gold': expected butane or aluminium" in result.output
 
 
 def test_demo_sends_a_failed_lmp_to_the_doctor(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +102,7 @@ def test_demo_sends_a_failed_lmp_to_the_doctor(nnpal: CliRunner, monkeypatch: py
         raise LmpError("lmp ended with 1: Unrecognized pair style 'nnp'")
 
     monkeypatch.setattr(demo, "run_demo", fail)
-    result = nnpal.invoke(app, ["demo"])
+    result = nnpal.invoke(app, ["demo", "aluminium"])
     assert result.exit_code == 1
     assert "Unrecognized pair style" in result.stderr
     assert "nnpal doctor" in result.stderr
