@@ -1,0 +1,62 @@
+"""Write the tables of keys in docs/loop.md from the models that read the configuration file.
+
+python docs/key_tables.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
+
+from nnpal.config.describe import keys_of, tables_of
+from nnpal.driver.config import RunConfig
+from nnpal.files import aside
+
+PAGE = Path(__file__).with_name("loop.md")
+BEGIN, END = "<!-- keys: written by docs/key_tables.py -->\n", "<!-- end of keys -->\n"
+
+
+def key_tables() -> str:
+    """Return a heading and a Markdown table for each table of a loop's configuration file."""
+    return "\n".join(part for name in RunConfig.model_fields for part in _parts(RunConfig, name, ""))
+
+
+def with_key_tables(page: str) -> str:
+    """Return the page with its tables of keys as they are now."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{key_tables()}\n{END}{after}"
+
+
+def _parts(model: type[BaseModel], name: str, prefix: str) -> Iterator[str]:
+    tables = tables_of(model.model_fields[name].annotation)
+    for table in tables:
+        yield f"#### [{prefix}{name}]{_which(table) if len(tables) > 1 else ''}\n"
+        yield "| key | value | default | meaning |"
+        yield "|---|---|---|---|"
+        for key in keys_of(table):
+            default = key.default if key.default.startswith("(") else f"`{key.default}`"
+            yield f"| `{key.name}` | {_cell(key.kind)} | {_cell(default)} | {_cell(key.meaning)} |"
+        yield ""
+        for nested, field in table.model_fields.items():
+            if tables_of(field.annotation):
+                yield from _parts(table, nested, f"{prefix}{name}.")
+
+
+def _which(table: type[BaseModel]) -> str:
+    """Return the kind that chooses this table of several."""
+    annotation = table.model_fields["kind"].annotation
+    return f' with kind = "{get_args(annotation)[0]}"'
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    text = with_key_tables(PAGE.read_text())
+    with aside(PAGE) as path:
+        path.write_text(text)
