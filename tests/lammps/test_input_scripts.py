@@ -142,7 +142,7 @@ def test_production_stops_at_its_walltime_and_can_be_continued(lmp: Lmp, al_mode
     # Large enough that a second is less than a hundred steps, in which the untrained model cannot collapse
     run = run_script(lmp, "in.mpi_production", al_model, n_ranks=2, cells=8, steps=10**8, walltime="00:00:01", every=10)
     last = int(thermo(run)["Step"][-1])
-    assert 0 < last
+    assert last > 0
     assert last % 10 == 0
     assert (lmp.folder / f"production.{last}.restart").is_file()
     more = run_script(lmp, "in.mpi_continue", al_model, n_ranks=2, steps=last + 10, every=10)

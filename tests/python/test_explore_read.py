@@ -332,7 +332,7 @@ def test_settings_that_are_refused(kind: Any, changes: dict[str, Any], message: 
 def test_settings_say_what_follows_from_them() -> None:
     section = validated(smd_settings(max_temperature=None), SMDSection, source="test")
     assert [section.steps(rate) for rate in (0.5, -0.25)] == [1000, 2000]
-    assert section.hottest(300.0) == 3000.0
+    assert (section.hottest(300.0), section.hottest(1000.0)) == (5000.0, 10_000.0)
     assert section.model_copy(update={"max_temperature": 700.0}).hottest(300.0) == 700.0
     with pytest.raises(ConfigError, match="temperatures that differ"):
         validated({"structure": "x", "temperatures": [1.0, 1.0]}, InitialSection, source="test")

@@ -11,6 +11,7 @@ import logging
 import os
 import runpy
 import sys
+import sysconfig
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -86,6 +87,13 @@ def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
     )
 
 
+def _own_programs_first() -> None:
+    """Let Parsl find its programs, now and later, beside this Python, whose environment need not be activated."""
+    own, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
+    if own not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([own, path])
+
+
 class Executors:
     """A started Parsl; a context manager that shuts it down.
 
@@ -108,6 +116,7 @@ class Executors:
         config.initialize_logging = False
         self._close_log = _log_to(folder / "parsl.log")
         try:
+            _own_programs_first()
             self._kernel = DataFlowKernel(config)
         except Exception as error:
             self._close_log()

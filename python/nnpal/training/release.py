@@ -17,6 +17,7 @@ from ase import Atoms
 from nnpal.data import read_frames
 from nnpal.export import export_ensemble
 from nnpal.gate import GateError, GateReport, check_export
+from nnpal.networks import build_model
 from nnpal.training.data import build_training_data
 from nnpal.training.ensemble import TrainedEnsemble, TrainedMember
 from nnpal.training.plan import DATASET
@@ -58,7 +59,12 @@ def release(
     with TemporaryDirectory(prefix=".release.", dir=path.parent) as name:
         aside = Path(name) / path.name
         export_ensemble(
-            ensemble.model(chosen),
+            # in the file's precision before hartree come in: a float32 weight over 27.2 is rounded once more
+            build_model(
+                plan.network,
+                [copy.deepcopy(member.network).to(getattr(torch, dtype)) for member in chosen],
+                result.self_energies,
+            ),
             aside,
             dtype=getattr(torch, dtype),
             dataset_hash=plan.content_hash,
