@@ -140,8 +140,8 @@ def test_a_model_that_is_not_what_was_trained_is_not_left_behind(folder, tmp_pat
     ensemble = load_ensemble(folder / "here")
     whole = ensemble.model
 
-    def altered(self, members=None):
-        model = whole(members)
+    def altered(self, members=None, dtype=None):
+        model = whole(members, dtype)
         with torch.no_grad():
             next(model.neural_networks.parameters()).mul_(1.01)
         return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,10 +83,15 @@ class TrainedEnsemble:
     def best(self) -> TrainedMember:
         return next(member for member in self.members if member.number == self.result.best_member)
 
-    def model(self, members: Sequence[TrainedMember] | None = None) -> ANI:
-        """Return a TorchANI model, hartree, of some members, by default all."""
+    def model(self, members: Sequence[TrainedMember] | None = None, dtype: torch.dtype | None = None) -> ANI:
+        """Return a TorchANI model, hartree, of some members, by default all.
+
+        Arguments:
+            dtype: of the weights, by default that of training; the change to hartree rounds in it.
+        """
         chosen = self.members if members is None else members
-        return build_model(self.plan.network, [m.network for m in chosen], self.result.self_energies)
+        networks = [m.network if dtype is None else copy.deepcopy(m.network).to(dtype) for m in chosen]
+        return build_model(self.plan.network, networks, self.result.self_energies)
 
 
 def train_ensemble(

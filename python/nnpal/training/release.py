@@ -17,7 +17,6 @@ from ase import Atoms
 from nnpal.data import read_frames
 from nnpal.export import export_ensemble
 from nnpal.gate import GateError, GateReport, check_export
-from nnpal.networks import build_model
 from nnpal.training.data import build_training_data
 from nnpal.training.ensemble import TrainedEnsemble, TrainedMember
 from nnpal.training.plan import DATASET
@@ -59,12 +58,7 @@ def release(
     with TemporaryDirectory(prefix=".release.", dir=path.parent) as name:
         aside = Path(name) / path.name
         export_ensemble(
-            # in the file's precision before hartree come in: a float32 weight over 27.2 is rounded once more
-            build_model(
-                plan.network,
-                [copy.deepcopy(member.network).to(getattr(torch, dtype)) for member in chosen],
-                result.self_energies,
-            ),
+            ensemble.model(chosen, getattr(torch, dtype)),
             aside,
             dtype=getattr(torch, dtype),
             dataset_hash=plan.content_hash,
