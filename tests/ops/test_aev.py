@@ -119,21 +119,6 @@ def test_a_crowd_of_neighbours(instruction_set: str) -> None:
     assert_near(found, expected, 1e-12)
 
 
-def test_threads_change_nothing() -> None:
-    structure = make_structure(n_atoms=80, n_elements=2, volume=12.0, seed=5)
-    inputs = structure.inputs(torch.float32)
-    n_threads = torch.get_num_threads()
-    results = []
-    try:
-        for n in (1, 2, 4):
-            torch.set_num_threads(n)
-            results.append(OPS.aev(*inputs, *structure.terms))
-    finally:
-        torch.set_num_threads(n_threads)
-    assert torch.equal(results[0], results[1])
-    assert torch.equal(results[0], results[2])
-
-
 def test_third_derivatives_are_refused() -> None:
     structure = make_structure(n_atoms=4, n_elements=1, volume=12.0)
     inputs = structure.inputs(torch.float64)
