@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from loop_runs import DISTILLATION, RARE_EVENTS, changed, drive, write_config
 from nnpal.config import ConfigError
 from nnpal.driver.config import read_run_config, resolved_tables
+from nnpal.driver.settings import RareEventsSection
+from nnpal.rare_events import RareEvents
 
 LOOPS = r"\['rare_events', 'distillation', 'translation'\]: expected exactly one"
 
@@ -53,6 +57,11 @@ def test_the_small_configurations_are_right(tmp_path):
             changed(RARE_EVENTS, run={"labels_per_iteration": 2}, augmentation={"copies": 2}),
             r"run\.labels_per_iteration = 2: .*augmentation\.copies = 2.* expected 3 at least",
         ),
+        (changed(DISTILLATION, augmentation={}), r"\[distillation\] has no use for a table \[augmentation\]"),
+        (
+            changed(RARE_EVENTS, crystals={"structures": [{"phase": "fcc", "element": "Al", "bond": 2.86}]}),
+            r"\[crystals\] with \[rare_events\] and oracle\.kind = 'ase'.*leave the table out",
+        ),
         (changed(RARE_EVENTS, rare_events={"kk": 3.0}), r"rare_events\.kk.*did you mean k\b"),
         (changed(DISTILLATION, distillation={"reduction": "cells"}), r"distillation\.reduction.*'cells'.*'cell'"),
     ],
@@ -61,6 +70,14 @@ def test_what_is_wrong_is_told(tmp_path, tables, message):
     path = write_config(tmp_path, tables)
     with pytest.raises(ConfigError, match=rf"(?s)loop\.toml.*{message}"):
         read_run_config(path)
+
+
+def test_every_key_of_rare_events_makes_its_stages_stale():
+    free = {"goal", "patience", "steady"}
+    stages = RareEvents(Path(), goal=1.0, patience=1, steady=1.0).stages(0)
+    read = {name.split(".")[1] for stage in stages for name in stage.tables if name.startswith("rare_events.")}
+    assert read | free == set(RareEventsSection.model_fields)
+    assert not read & free
 
 
 def test_contents_of_files_belong_to_the_configuration(tmp_path):

@@ -91,6 +91,22 @@ def test_a_changed_table_is_shown_and_refused(small, tmp_path):
     assert before == {path: path.read_bytes() for path in before}
 
 
+def test_a_key_alone_can_make_stale(small, monkeypatch):
+    loop, go = small
+    both = loop.stages
+
+    def stages(iteration):
+        return [Stage(s.name, s.run, ("a.deep",) if s.name == "first" else s.tables, s.code) for s in both(iteration)]
+
+    monkeypatch.setattr(loop, "stages", stages)
+    go()
+    assert go(changed(a={"x": 2}))[0] == []  # no stage reads a.x
+    with pytest.raises(StaleRun) as caught:
+        go(changed(a={"deep": {"y": [1]}}))
+    assert "-a.deep.y = [1,2]\n+a.deep.y = [1]" in str(caught.value)
+    assert "iter-0000/first: [a.deep] changed" in str(caught.value)
+
+
 def test_redo_drops_what_is_stale_and_moves_it(small, tmp_path):
     _, go = small
     go()

@@ -31,7 +31,7 @@ class Distillation:
         self._first = Stage(
             "sample",
             lambda ctx: sample(ctx, base),
-            (*ORACLE, "explore", "files", "distillation"),
+            (*ORACLE, "explore", "files", "distillation.test"),
             ("nnpal.distillation.sample", "nnpal.explore", "nnpal.momt", *LABELS),
         )
         self._stages = (

@@ -13,7 +13,6 @@ from nnpal.driver.data import learnt_so_far
 from nnpal.driver.training import MODEL, errors_on, train_in_tasks
 from nnpal.evaluate import relax_table
 from nnpal.label.lammps_commands import files_in, with_paths
-from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
 
 
@@ -27,16 +26,10 @@ def train(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
 
 
 def crystals(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
-    """Return relaxed crystals by element, see :class:`nnpal.evaluate.RelaxComparison`.
-
-    Raises:
-        StageError: crystals are wanted of an oracle that is not LAMMPS's.
-    """
+    """Return relaxed crystals by element, see :class:`nnpal.evaluate.RelaxComparison`; the oracle is LAMMPS's."""
     table, oracle = ctx.tables["crystals"], ctx.tables["oracle"]
     if table is None:
         return {}
-    if oracle["kind"] != "lammps":
-        raise StageError("[crystals] relaxes under the oracle too, which must be of kind lammps; leave the table out")
     section = validated(table, CrystalsSection, source="crystals")
     lines = [line.replace("{symbols}", "{element}") for line in oracle["commands"]]
     files = files_in(lines, base_folder)

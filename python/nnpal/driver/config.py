@@ -64,6 +64,13 @@ class RunConfig(Section):
             raise ValueError(f"explore.kind = {found!r}: [{given[0]}] expects {explore!r}")
         if (self.initial is None) != (initial is None):
             raise ValueError(f"[{given[0]}] {'needs' if initial else 'has no use for'} a table [initial]")
+        if self.augmentation is not None and self.rare_events is None:
+            raise ValueError(f"[{given[0]}] has no use for a table [augmentation]; leave it out")
+        if self.crystals is not None and (self.rare_events is not None or self.oracle.kind != "lammps"):
+            raise ValueError(
+                f"[crystals] with [{given[0]}] and oracle.kind = {self.oracle.kind!r}: crystals belong to distillation "
+                "and translation, and are relaxed under an oracle of kind 'lammps' besides; leave the table out"
+            )
         if self.ensemble.members < 2:
             raise ValueError(f"ensemble.members = {self.ensemble.members}: uncertainties need at least 2")
         budget, copies = self.run.labels_per_iteration, 0 if self.augmentation is None else self.augmentation.copies

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnpal.loop.durable import canonical, read_json, write_json
-from nnpal.loop.keys import config_hashes
+from nnpal.loop.keys import config_hashes, part_of
 from nnpal.loop.manifest import Entry, Manifest, changed_outputs, output_hashes
 from nnpal.loop.stage import Stage, stage_folder, stage_name
 
@@ -112,8 +112,8 @@ def accept(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Man
 
 
 def table_difference(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str], source: str) -> list[str]:
-    """Return a unified difference of the named tables, a line for each key, no context."""
-    before, after = ([line for name in names for line in _lines(name, tables.get(name))] for tables in (old, new))
+    """Return a unified difference of the named tables and keys, a line for each key, no context."""
+    before, after = ([line for name in names for line in _lines(name, part_of(tables, name))] for tables in (old, new))
     lines = difflib.unified_diff(before, after, "before", source, n=0, lineterm="")
     return [line for line in lines if not line.startswith("@@")]
 

@@ -12,8 +12,16 @@ from nnpal.loop.durable import digest
 
 
 def config_hashes(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """Return the hash of each named table; of one that the configuration does not have, that of null."""
-    return {name: digest(tables.get(name)) for name in names}
+    """Return the hash of each named table or key; of one that the configuration does not have, that of null."""
+    return {name: digest(part_of(tables, name)) for name in names}
+
+
+def part_of(tables: Mapping[str, Any], name: str) -> Any:
+    """Return a table, or a value by its dotted name (``rare_events.k``); None where there is none."""
+    found: Any = tables
+    for key in name.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def code_hashes(names: Sequence[str]) -> dict[str, str]:

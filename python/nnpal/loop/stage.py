@@ -55,7 +55,8 @@ class Stage:
         run: does the work in ``context.folder`` and returns facts: JSON that follows from configuration, code and
             seeds alone, so no times and no absolute paths. Its ``files``, names relative to the folder, are what later
             stages read; they are checked when a run goes on.
-        tables: tables of the configuration that it reads: when they change, it is stale.
+        tables: tables of the configuration that it reads, or keys of them (``rare_events.k``): when they change, it is
+            stale.
         code: modules or packages, by import name: when their sources change, it is stale.
     """
 

@@ -17,6 +17,9 @@ from nnpal.rare_events.train import train
 
 ORACLE = ("oracle", "oracle identity", "files", "label")
 LABELS = ("nnpal.label", "nnpal.driver.labels", "nnpal.oracle")
+CHOICE = tuple(
+    f"rare_events.{key}" for key in ("k", "estimator", "min_distance", "order", "first_steps", "closest", "max_chosen")
+)
 EXPLORATION = ("nnpal.explore", "nnpal.smd")
 
 
@@ -34,7 +37,7 @@ class RareEvents:
         self._first = Stage(
             "initial",
             lambda ctx: initial(ctx, base),
-            (*ORACLE, "initial", "explore", "rare_events", "augmentation"),
+            (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
             ("nnpal.rare_events.initial", *LABELS, *EXPLORATION),
         )
         self._stages = (
@@ -48,7 +51,7 @@ class RareEvents:
             Stage(
                 "select",
                 select,
-                ("rare_events", "augmentation"),
+                (*CHOICE, "augmentation"),
                 ("nnpal.rare_events.select", "nnpal.select"),
             ),
             Stage(
