@@ -65,7 +65,7 @@ def test_a_changed_configuration_is_shown_and_refused_unless_told(begun):
     said = fails(folder)
     assert "-rare_events.k = 1.0" in said
     assert "+rare_events.k = 2.0" in said
-    assert "iter-0000/select: [rare_events] changed" in said
+    assert "iter-0000/select: rare_events.k changed" in said
     assert "nothing was touched" in said
     assert "nnpal run loop.toml --redo" in said
     assert "nnpal run loop.toml --keep" in said

@@ -141,11 +141,16 @@ def _differences(
         changed_tables = ["run", *changed_tables]
     tables.update(dict.fromkeys(changed_tables))
     code.update(dict.fromkeys(changed_code))
-    return [f"[{name}] changed" for name in changed_tables] + [f"code of {name} changed" for name in changed_code]
+    return [f"{_title(name)} changed" for name in changed_tables] + [f"code of {name} changed" for name in changed_code]
 
 
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+
+
+def _title(name: str) -> str:
+    """Return a table as TOML heads it, and a key by its dotted name."""
+    return name if "." in name else f"[{name}]"
 
 
 def _lines(name: str, value: Any) -> list[str]:
