@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LEFTOVER = re.compile(r"\.\d+\..")
+"""Names of what is written aside: they begin with the process."""
 
 
 @contextmanager
@@ -21,6 +26,15 @@ def aside(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove below ``folder`` what processes that were killed had begun to write aside; none may be at work there."""
+    for path in [path for path in folder.rglob(".*") if LEFTOVER.match(path.name)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

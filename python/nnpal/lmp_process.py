@@ -9,6 +9,8 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nnpal.killed import Killed, was_killed
+
 LINES_OF_A_FAILED_RUN = 15
 
 
@@ -24,6 +26,10 @@ class LmpError(RuntimeError):
         super().__init__(message)
         self.status = status
         self.output = output
+
+
+class LmpKilled(LmpError, Killed):
+    """``lmp``, or the launcher above it, was killed by a signal from elsewhere."""
 
 
 def run_lmp(
@@ -43,6 +49,7 @@ def run_lmp(
         keep_open: file descriptors that ``lmp`` inherits.
 
     Raises:
+        LmpKilled: it was killed.
         LmpError: it is not there, or ends with an error.
     """
     beside_python = Path(sysconfig.get_path("scripts")) / "lmp"
@@ -67,7 +74,9 @@ def run_lmp(
         raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error
     if done.returncode != 0:
         end = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILED_RUN:])
-        raise LmpError(
+        # ranks beside one that met with an error are killed too
+        killed = was_killed(done.returncode) and "ERROR" not in done.stdout
+        raise (LmpKilled if killed else LmpError)(
             f"`{' '.join(command)}` in {folder} ended with status {done.returncode}; the end of its output:\n{end}",
             done.returncode,
             done.stdout,

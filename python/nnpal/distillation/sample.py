@@ -11,7 +11,7 @@ from nnpal.config import validated
 from nnpal.distillation.pools import RUNS, SERIES
 from nnpal.driver.data import write_learnt
 from nnpal.driver.labels import label_in_tasks
-from nnpal.explore import MOMT_TASK, MOMTSection, plan_momt, read_momt
+from nnpal.explore import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
 from nnpal.files import aside
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
@@ -21,7 +21,10 @@ TEST = "test.h5"
 
 
 def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
-    """Run MOMT, and label a test set, evenly spaced, that no model learns."""
+    """Run MOMT, and label a test set, evenly spaced, that no model learns.
+
+    What runs that were given up have left is used.
+    """
     section = validated(ctx.tables["explore"], MOMTSection, source="explore")
     oracle = {**ctx.tables["oracle"], "folder": str(base_folder)}
     plan = plan_momt(section, oracle, ctx.folder / RUNS, base_folder, ctx.seed)
@@ -29,7 +32,11 @@ def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     ctx.log(f"{len(tasks)} runs of MOMT under the oracle, {section.steps} steps each")
     outcomes = ctx.tasks.run(tasks)
     failed = {outcome.folder.name: outcome.failure for outcome in outcomes if outcome.failure is not None}
-    runs = [read_momt(task.folder) for task in tasks if task.folder.name not in failed]
+    found = [
+        read_momt(outcome.folder) if outcome.failure is None else read_given_up(read_momt, outcome.folder)
+        for outcome in outcomes
+    ]
+    runs = [run for run in found if run is not None]
     frames = [frame for run in runs for frame in run.frames]
     if not frames:
         said = next(iter(failed.values())).text if failed else f"no frames; ended: {[run.ended for run in runs]}"
@@ -45,7 +52,7 @@ def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     return {
         "runs": [run.name for run in runs],
         "ended": {f"{RUNS}/{run.name}": run.ended for run in runs},
-        "failed_tasks": {f"{RUNS}/{name}": f"{failure.kind}: {failure.how}" for name, failure in failed.items()},
+        "failed_tasks": {f"{RUNS}/{name}": failure.fact for name, failure in failed.items()},
         "n_frames": len(frames),
         "n_atoms": len(frames[0]),
         "n_test": len(labelled.frames),

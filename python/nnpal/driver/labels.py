@@ -95,9 +95,9 @@ def _sorted_out(frames: Sequence[Atoms], report: LabelReport, limits: Limits) ->
 def _forget(store: LabelStore, folder: Path, frames: Sequence[Atoms]) -> None:
     """Have failures computed again when the run goes on: their stage failed, which may have been the oracle's fault."""
     store.forget_failures(structure_key(frame) for frame in frames)
-    for batch in folder.glob(f"*/{STORE}"):  # the run's store has all labels of it
-        batch.unlink()
-        (batch.parent / RESULT).unlink(missing_ok=True)
+    for name in (RESULT, STORE):  # in this order: a batch that counts as done must have its store
+        for path in folder.glob(f"*/{name}"):  # the run's store has all labels of it
+            path.unlink()
 
 
 def _unknown(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> list[Atoms]:

@@ -29,9 +29,11 @@ def label_batch(
 
     Raises:
         ValueError: the file holds other configurations, or the oracle cannot work as described.
+        Killed: workers were killed, so that configurations are without an answer; all others are in the store.
     """
     from nnpal.driver.frames import read_bare
     from nnpal.driver.oracle import oracle_of
+    from nnpal.killed import Killed
     from nnpal.label import LabelStore, label_frames
 
     frames = read_bare(folder / FRAMES)
@@ -42,6 +44,9 @@ def label_batch(
         report = label_frames(
             frames, oracle_of(oracle, (folder / base_folder).resolve()), store, timeout=timeout, threads=threads
         )
+    unanswered = [failure.reason for failure in report.failed if failure.unfinished]
+    if unanswered:
+        raise Killed(f"{len(unanswered)} of {len(frames)} configurations have no answer; the first: {unanswered[0]}")
     return {"labelled": len(report.labelled), "failed": [failure.reason for failure in report.failed]}
 
 
@@ -65,13 +70,15 @@ def train_member(folder: Path, *, training: str, member: int, content: str) -> d
 
     Raises:
         ValueError: the training folder is about other data.
+        GiveUp: the member diverges, as it would again.
     """
     import torch
 
-    from nnpal.training.plan import read_plan
+    from nnpal.loop.error import GiveUp
+    from nnpal.training.plan import member_folder, read_plan
     from nnpal.training.processes import resolve_devices
     from nnpal.training.storage import load_data
-    from nnpal.training.worker import CACHE, run
+    from nnpal.training.worker import CACHE, ERROR, run
 
     where = (folder / training).resolve()
     plan = read_plan(where)
@@ -86,5 +93,9 @@ def train_member(folder: Path, *, training: str, member: int, content: str) -> d
         n_epochs += 1
 
     device = torch.device(devices[member % len(devices)])
+    diverged = member_folder(where, member) / ERROR
+    diverged.unlink(missing_ok=True)  # of an attempt before
     run(where, [member], device, load_data(where / CACHE, plan.network), count)
+    if diverged.exists():
+        raise GiveUp(f"member {member}: {diverged.read_text().strip()}")
     return {"member": member}

@@ -15,8 +15,9 @@ from nnpal.driver.settings import LoopEnsembleSection
 from nnpal.driver.tasks import TRAIN_TASK
 from nnpal.evaluate import predict
 from nnpal.loop.error import StageError
+from nnpal.loop.failure import Failure
 from nnpal.loop.stage import StageContext, stage_folder
-from nnpal.loop.task import Task
+from nnpal.loop.task import RESULT, Task
 from nnpal.networks import NetworkSettings
 from nnpal.training import LossSettings, TrainedEnsemble, TrainingFolderError, TrainingSettings
 from nnpal.training.ensemble import begin_training, end_training
@@ -53,15 +54,14 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
         )
         content = read_plan(folder).content_hash
         tasks = [_task(ctx.folder / f"member-{member}", folder, member, content) for member in members]
-        outcomes = ctx.tasks.run(tasks)
-        pairs = zip(members, outcomes, strict=True)
-        failed = {member: outcome.failure.text for member, outcome in pairs if outcome.failure is not None}
-        ensemble = end_training(folder, failed)
+        for task in tasks:  # whatever its folder says, the task of a member that is not finished is not done
+            (task.folder / RESULT).unlink(missing_ok=True)
+        pairs = zip(members, ctx.tasks.run(tasks), strict=True)
+        failed = {member: outcome.failure for member, outcome in pairs if outcome.failure is not None}
+        _require_enough(folder, settings.members, failed)
+        ensemble = end_training(folder, {member: failure.fact for member, failure in failed.items()})
     except (TrainingFolderError, ValueError) as error:
         raise StageError(f"{ctx.folder}: {error}") from error
-    if len(ensemble.members) < LEAST_MEMBERS:
-        reasons = "; ".join(f"member {number}: {reason}" for number, reason in ensemble.result.failed.items())
-        raise StageError(f"{folder}: {len(ensemble.members)} of {settings.members} members came through: {reasons}")
     release(ensemble, ctx.folder / MODEL)
     release(ensemble, ctx.folder / BEST, members="best", gate=False)
     return ensemble, _facts(ensemble, len(frames))
@@ -82,6 +82,18 @@ def errors_on(model: Path, frames: Sequence[Atoms]) -> dict[str, float] | None:
     }
 
 
+def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure]) -> None:
+    """Refuse before the training is concluded, so that members that failed can be trained when the run goes on.
+
+    Raises:
+        StageError: fewer than two members came through.
+    """
+    n_trained = n_members - len(failed)
+    if n_trained < LEAST_MEMBERS:
+        reasons = "\n".join(f"member {number}: {failure.text}" for number, failure in failed.items())
+        raise StageError(f"{folder}: {n_trained} of {n_members} members came through\n{reasons}")
+
+
 def _task(folder: Path, training: Path, member: int, content: str) -> Task:
     arguments = {"training": os.path.relpath(training, folder), "member": member, "content": content}
     return Task(folder, TRAIN_TASK, arguments, kind="train")
@@ -98,7 +110,7 @@ def _facts(ensemble: TrainedEnsemble, n_data: int) -> dict[str, Any]:
     return {
         "n_data": n_data,
         "members": len(ensemble.members),
-        "failed_members": {str(k): reason.splitlines()[0] for k, reason in ensemble.result.failed.items()},
+        "failed_members": {str(k): reason for k, reason in ensemble.result.failed.items()},
         "best_member": best.number,
         "epochs": {str(m.number): len(m.history) for m in ensemble.members},
         **names,

@@ -2,11 +2,12 @@
 
 from nnpal.explore.initial import oracle_md, read_md
 from nnpal.explore.plan import MD_TASK, MOMT_TASK, SMD_TASK, plan_initial, plan_momt, plan_smd
-from nnpal.explore.read import MOMTRun, SMDRun, read_momt, read_smd
+from nnpal.explore.read import INTERRUPTED, MOMTRun, SMDRun, read_given_up, read_momt, read_smd
 from nnpal.explore.run import momt, smd
 from nnpal.explore.settings import ExploreSection, InitialSection, MOMTSection, SMDSection
 
 __all__ = [
+    "INTERRUPTED",
     "MD_TASK",
     "MOMT_TASK",
     "SMD_TASK",
@@ -21,6 +22,7 @@ __all__ = [
     "plan_initial",
     "plan_momt",
     "plan_smd",
+    "read_given_up",
     "read_md",
     "read_momt",
     "read_smd",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -172,6 +174,24 @@ def read_momt(folder: Path) -> MOMTRun:
         ended=_ended(folder),
         name=folder.name,
     )
+
+
+AnyRun = TypeVar("AnyRun", SMDRun, MOMTRun)
+
+
+def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None:
+    """Read what the last attempt at a run that was given up has left, None where there is nothing to use.
+
+    Whatever its folder says, it is not complete.
+
+    Arguments:
+        read: :func:`read_smd` or :func:`read_momt`.
+    """
+    try:
+        run = read(folder)
+    except (FileNotFoundError, ValueError):
+        return None
+    return replace(run, ended=INTERRUPTED) if run.frames else None
 
 
 def frames_of(dump: Dump, chosen: np.ndarray, symbols: list[str], tag: str, source: str) -> list[Atoms]:

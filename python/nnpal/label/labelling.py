@@ -23,7 +23,7 @@ class Failure:
         index: in the input.
         reason: of every rung that was tried.
         tries: calculations so far, those of earlier runs too.
-        unfinished: there are rungs that have not been tried.
+        unfinished: there are rungs that have not been tried, or gave no answer because workers were killed.
     """
 
     index: int
@@ -70,6 +70,7 @@ class _Case:
     n_copies: int = 1
     rung: int | None = None  # to compute next; None: nothing is left to do
     entries: dict[int, Entry] = field(default_factory=dict)  # what is known of rungs
+    killed: str | None = None  # how a worker was killed over the rung to compute next
 
     def label(self) -> tuple[int, Result] | None:
         """Return rung and result, where there is one."""
@@ -77,11 +78,14 @@ class _Case:
 
     def reason(self) -> str:
         """Return what every rung said."""
-        if not self.entries:
+        reasons = {rung: entry.reason for rung, entry in sorted(self.entries.items())}
+        if self.killed is not None and self.rung is not None:
+            reasons[self.rung] = self.killed
+        if not reasons:
             return "was not computed: its task was given up"
-        if len(self.entries) == 1:
-            return next(iter(self.entries.values())).reason
-        return "; ".join(f"rung {rung}: {entry.reason}" for rung, entry in sorted(self.entries.items()))
+        if len(reasons) == 1:
+            return next(iter(reasons.values()))
+        return "; ".join(f"rung {rung}: {reason}" for rung, reason in reasons.items())
 
 
 def label_frames(
@@ -97,9 +101,10 @@ def label_frames(
 ) -> LabelReport:
     """Label configurations. Each result goes to the store as it arrives.
 
-    A rung that fails, by an exception, by numbers that are not finite, by the death of its worker or by the timeout,
-    is followed by the next; a configuration whose last rung fails is put aside. Nothing that is in the store is
-    computed again, failures neither.
+    A rung that fails, by an exception, by numbers that are not finite, by a crash of its worker or by the timeout, is
+    followed by the next; a configuration whose last rung fails is put aside. Nothing that is in the store is computed
+    again, failures neither. Workers that are killed from elsewhere are no failure: the configuration is tried once
+    more, and then left as it was.
 
     Args:
         n_workers: processes.
@@ -179,6 +184,12 @@ class _Batch:
                 self._done += case.n_copies
                 self._failed += 0 if case.label() else case.n_copies
                 self._tell()
+        for number, how in pool.killed.items():
+            case = cases[number]
+            case.killed = how
+            self._done += case.n_copies
+            self._failed += case.n_copies
+            self._tell()
 
     def report(self) -> LabelReport:
         """Return labels and failures in the order of the input."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,9 +20,12 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.killed import SIGNALS
 from nnpal.label.oracle import Answer, Oracle, OracleError
 
 MAX_FAILED_STARTS = 3
+MAX_KILLED = 2
+"""Workers that may be killed over one calculation; at the last it is left without an answer."""
 LAST_LINES = 3
 TICK = 0.5
 """Seconds between looks at workers that a child of theirs may keep a connection open for."""
@@ -47,6 +50,9 @@ class Pool:
         n_workers: at most.
         timeout: seconds for one calculation; None: no limit.
         threads: of each worker's numerical libraries.
+
+    Attributes:
+        killed: number -> how its last worker was killed, of calculations that are left without an answer.
     """
 
     def __init__(self, oracle: Oracle, n_workers: int, *, timeout: float | None, threads: int) -> None:
@@ -65,6 +71,8 @@ class Pool:
         self._tasks: deque[Task] = deque()
         self._workers: list[_Worker] = []
         self._failed_starts = 0
+        self.killed: dict[int, str] = {}
+        self._n_killed: Counter[int] = Counter()
         self._folder = tempfile.TemporaryDirectory(prefix="nnpal-label-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> Pool:
@@ -84,6 +92,9 @@ class Pool:
 
     def answers(self) -> Iterator[tuple[Task, Answer]]:
         """Yield results as they come, until none is due; between them more may be submitted.
+
+        A calculation whose worker is killed from elsewhere (the scheduler, no memory left) comes again after all
+        others, and has no answer if that happens once more: it says nothing about the configuration.
 
         Raises:
             OracleError: workers do not get ready.
@@ -138,7 +149,11 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> tuple[Task, Answer] | None:
         how = worker.cause_of_death()
+        killed = -(worker.process.poll() or 0) in SIGNALS  # not by dismiss
         self._dismiss(worker)
+        if worker.task is not None and killed:
+            self._put_off(worker.task, how)
+            return None
         if worker.task is not None:
             return worker.task, (None, f"its worker {how}", time.monotonic() - worker.since)
         if not worker.ready:
@@ -146,6 +161,13 @@ class Pool:
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise OracleError(f"{MAX_FAILED_STARTS} workers in a row were not ready to compute; the last {how}")
         return None
+
+    def _put_off(self, task: Task, how: str) -> None:
+        self._n_killed[task.number] += 1
+        if self._n_killed[task.number] < MAX_KILLED:
+            self.submit(task)
+        else:
+            self.killed[task.number] = f"its worker {how}"
 
     def _dismiss(self, worker: _Worker) -> None:
         worker.kill()

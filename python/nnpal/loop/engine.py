@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nnpal.config import validated
-from nnpal.files import locked
+from nnpal.files import locked, remove_leftovers
 from nnpal.loop.changes import STARTED, Basis, Planned
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.durable import as_json, write_json
@@ -127,11 +127,10 @@ class _Run:
         self._settings = settings
         self._log = log
         self._command = command
-        self._code: dict[str, str] = {}
-        """Hashes of sources, as they were when the run began its work."""
         hours = settings.wall_time_hours
         self._deadline = Deadline(None if hours is None else 3600 * hours)
         self._manifest = finish_discarding(folder, read_manifest(folder))
+        self._code = self._code_hashes()
 
     def go(self, *, redo: bool, keep: bool, only: str | None) -> Outcome:
         try:
@@ -164,23 +163,24 @@ class _Run:
     def _plan_to_next(self) -> list[Planned]:
         """Return the stage of each entry, and of the one after them."""
         found: list[Planned] = []
-        for planned in self._plan():
-            found.append(planned)
+        for iteration, stage in self._stages():
+            found.append(self._planned(iteration, stage))
             if len(found) > len(self._manifest.entries):
                 break
         return found
 
-    def _plan(self) -> Iterator[Planned]:
+    def _stages(self) -> Iterator[tuple[int, Stage]]:
         entries = self._manifest.entries
         n_iterations = max(self._settings.iterations, entries[-1].iteration + 1 if entries else 0)
         for iteration in range(n_iterations):
             for stage in self._loop.stages(iteration):
-                yield self._planned(iteration, stage)
+                yield iteration, stage
+
+    def _code_hashes(self) -> dict[str, str]:
+        """Return the hashes of all sources as the run begins: what was imported by then stays at work."""
+        return code_hashes(sorted({name for _, stage in self._stages() for name in stage.code}))
 
     def _planned(self, iteration: int, stage: Stage) -> Planned:
-        for name in stage.code:
-            if name not in self._code:
-                self._code |= code_hashes([name])
         return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, self._code))
 
     def _work(self, runner: TaskRunner, only: str | None) -> Outcome:
@@ -226,6 +226,7 @@ class _Run:
         start = time.monotonic()
         folder = stage_folder(self._folder, planned.iteration, planned.stage.name)
         folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
         write_json(folder / STARTED, planned.basis.as_dict())
         self._log(f"{planned.name} begins")
         try:
@@ -254,6 +255,7 @@ class _Run:
         Raises:
             StageError: it failed; ``run.log`` has the traceback.
             DiskFull: it found the disk full.
+            Stopped: it failed after a signal, which may have ended a process that it had started.
         """
         history = copy.deepcopy(self._manifest.history())
         history += [{} for _ in range(planned.iteration + 1 - len(history))]
@@ -272,10 +274,13 @@ class _Run:
             facts = as_json(planned.stage.run(context), "its facts")
             if not isinstance(facts, dict):
                 raise ValueError(f"its facts are {facts!r}, expected a dict")
-        except LoopError:
+        except LoopError as error:
+            if isinstance(error, StageError):
+                self._deadline.check_signals()
             raise
         except Exception as error:
             self._log.note_if_possible(traceback.format_exc())
+            self._deadline.check_signals()
             if is_disk_full(error):
                 raise DiskFull(f"the disk is full: {error}") from error
             check_free_disk(self._folder, self._settings.min_free_disk)  # before the stage is blamed

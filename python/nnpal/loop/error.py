@@ -26,6 +26,10 @@ class DiskFull(LoopError):
     """Nothing more can be written."""
 
 
+class GiveUp(RuntimeError):
+    """A task raises it where any other attempt would fail in the same way; it is given up at once."""
+
+
 class Stopped(BaseException):
     """A signal came or the wall time is spent. No fault: no ``except Exception`` of a stage should swallow it.
 

@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nnpal.loop.task import EXIT_DISK_FULL, LOG
+from nnpal.killed import SIGNALS
+from nnpal.loop.task import EXIT_DISK_FULL, EXIT_GIVE_UP, EXIT_KILLED, LOG
 
 TICK = 0.5
 """Seconds between looks whether the run still wants the task."""
@@ -23,6 +24,12 @@ GRACE = 5.0
 """Seconds from SIGTERM to SIGKILL."""
 LAUNCHER = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")
 """Variables of a parallel launcher, of which tasks are no ranks."""
+BY_EXIT_CODE = {
+    EXIT_DISK_FULL: ("disk", "found the disk full"),
+    EXIT_GIVE_UP: ("hopeless", "failed as any other would"),
+    EXIT_KILLED: ("killed", "had a program of its own killed"),
+}
+"""Kind and words of attempts that say themselves how they ended."""
 
 
 def execute(folder: str, timeout: float | None, alive: str, paths: Sequence[str], threads: int) -> dict[str, Any]:
@@ -36,8 +43,9 @@ def execute(folder: str, timeout: float | None, alive: str, paths: Sequence[str]
         threads: of numerical libraries.
 
     Returns:
-        ``kind``: ``ended`` (look for a result), ``timeout``, ``killed`` (by SIGTERM or SIGKILL from elsewhere),
-        ``disk`` (full) or ``unwanted``; ``how``: in words; ``offset``: where this attempt begins in ``task.log``.
+        ``kind``: ``ended`` (look for a result), ``hopeless`` (another attempt would fail likewise), ``timeout``,
+        ``killed`` (it, or a program of its own, by SIGTERM or SIGKILL from elsewhere), ``disk`` (full) or
+        ``unwanted``; ``how``: in words; ``offset``: where this attempt begins in ``task.log``.
     """
     wanted = Path(alive)
     if not wanted.exists():
@@ -95,12 +103,13 @@ def _end_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None
 
 
 def _ending(code: int) -> dict[str, Any]:
-    if code == EXIT_DISK_FULL:
-        return {"kind": "disk", "how": "found the disk full"}
+    if code in BY_EXIT_CODE:
+        kind, how = BY_EXIT_CODE[code]
+        return {"kind": kind, "how": how}
     if code >= 0:
         return {"kind": "ended", "how": f"ended with exit code {code}" if code else "ended without a result"}
     name = signal.Signals(-code).name
-    kind = "killed" if -code in (signal.SIGKILL, signal.SIGTERM) else "ended"
+    kind = "killed" if -code in SIGNALS else "ended"
     return {"kind": kind, "how": f"was ended by {name}"}
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from nnpal.loop.task import LOG
 
 FAILURE = "failure.json"
 LAST_LINES = 15
+LONGEST_CAUSE = 300
 Kind = Literal["error", "killed", "walltime", "timeout"]
 
 
@@ -27,11 +29,18 @@ class Failure:
             as the scheduler's or for want of memory), ``walltime`` (its worker or node was lost).
         how: how the last attempt ended, in a few words.
         text: folder, number of attempts, last lines, command.
+        cause: what an attempt that ended by an error printed last, without places; or empty.
     """
 
     kind: Kind
     how: str
     text: str
+    cause: str = ""
+
+    @property
+    def fact(self) -> str:
+        """What the manifest says of it."""
+        return ": ".join(filter(None, (self.kind, self.how, self.cause)))
 
 
 def describe(folder: Path, kind: Kind, how: str, attempts: int, offset: int, paths: Sequence[str]) -> Failure:
@@ -52,7 +61,8 @@ def describe(folder: Path, kind: Kind, how: str, attempts: int, offset: int, pat
         f"{folder}: failed {times}; the last attempt {how}. The end of {folder / LOG}:\n{told}\n"
         f"  by hand: {by_hand(folder, paths)}"
     )
-    return Failure(kind, how, text)
+    cause = _without_places(lines[-1])[:LONGEST_CAUSE] if lines and kind == "error" else ""
+    return Failure(kind, how, text, cause)
 
 
 def by_hand(folder: Path, paths: Sequence[str]) -> str:
@@ -65,8 +75,7 @@ def by_hand(folder: Path, paths: Sequence[str]) -> str:
 
 def remember(folder: Path, task_hash: str, failure: Failure) -> None:
     """Note that the task was given up, so that a run broken off later does not try it again."""
-    content = {"task": task_hash, "kind": failure.kind, "how": failure.how, "text": failure.text}
-    write_json(folder / FAILURE, content)
+    write_json(folder / FAILURE, {"task": task_hash, **asdict(failure)})
 
 
 def remembered(folder: Path, task_hash: str) -> Failure | None:
@@ -74,12 +83,17 @@ def remembered(folder: Path, task_hash: str) -> Failure | None:
     found = read_json(folder / FAILURE)
     if found is None or found["task"] != task_hash:
         return None
-    return Failure(found["kind"], found["how"], found["text"])
+    return Failure(found["kind"], found["how"], found["text"], found.get("cause", ""))
 
 
 def forget(folder: Path) -> None:
     """Let the task be tried again."""
     (folder / FAILURE).unlink(missing_ok=True)
+
+
+def _without_places(line: str) -> str:
+    """Return the line with absolute paths cut to their last names, as a manifest has none."""
+    return re.sub(r"(?<![\w./])/(?:[^\s/'\":]+/)*([^\s/'\":]+)", r"\1", line.strip())
 
 
 def _last_lines(log: Path, offset: int) -> list[str]:

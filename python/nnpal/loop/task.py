@@ -12,18 +12,20 @@ import faulthandler
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nnpal.files import locked
+from nnpal.killed import Killed
 from nnpal.loop.durable import as_json, digest, read_json, write_json
-from nnpal.loop.error import is_disk_full
+from nnpal.loop.error import GiveUp, is_disk_full
 from nnpal.loop.watchdog import end_with_parent
 
 TASK, RESULT, LOG, LOCK = "task.json", "result.json", "task.log", ".lock"
-EXIT_ERROR, EXIT_DISK_FULL = 1, 74
+EXIT_ERROR, EXIT_GIVE_UP, EXIT_DISK_FULL, EXIT_KILLED = 1, 65, 74, 75
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Task:
         call: ``module:function``.
         arguments: JSON, with which the function is called besides the folder.
         kind: which executor takes it: explore, label or train.
-        timeout: seconds for one attempt; None: no limit.
+        timeout: seconds for one attempt; None: ``run.task_timeout_hours``.
     """
 
     folder: Path
@@ -112,6 +114,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BlockingIOError:
         print(f"nnpal.loop.task: {folder}: another process works in it", file=sys.stderr)
         return EXIT_ERROR
+    except GiveUp as error:
+        print(f"{folder}: {error}", file=sys.stderr)
+        return EXIT_GIVE_UP
+    except Killed:
+        traceback.print_exc()
+        return EXIT_KILLED
     except Exception as error:
         if is_disk_full(error):
             print(f"{folder}: the disk is full: {error}", file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nnpal.config import validated
 from nnpal.driver.training import BEST, MODEL
-from nnpal.explore import SMD_TASK, SMDSection, plan_smd, read_smd
+from nnpal.explore import SMD_TASK, SMDSection, plan_smd, read_given_up, read_smd
 from nnpal.loop.stage import StageContext
 from nnpal.loop.task import Task
 from nnpal.rare_events.pulls import facts_of_pulls
@@ -17,7 +17,7 @@ OUTPUTS = ("rows.txt", "frames.lammpstrj", "run.json")
 
 
 def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
-    """Carry out all pulls side by side; one that explodes or fails is counted, and its good part kept.
+    """Carry out all pulls side by side; one that explodes or is given up is counted, and its good part kept.
 
     The seeds are those of the oracle's pulls, so that the same velocities begin and the same noise follows.
     """
@@ -33,11 +33,13 @@ def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     outcomes = {outcome.folder: outcome for outcome in ctx.tasks.run(everything)}
     facts: dict[str, Any] = {"failed_tasks": {}, "files": []}
     for who, some in tasks.items():
+        found = []
         for task in some:
             failure = outcomes[task.folder].failure
             if failure is not None:
-                facts["failed_tasks"][f"{who}/{task.folder.name}"] = f"{failure.kind}: {failure.how}"
-        runs = [read_smd(task.folder) for task in some if outcomes[task.folder].failure is None]
+                facts["failed_tasks"][f"{who}/{task.folder.name}"] = failure.fact
+            found.append(read_smd(task.folder) if failure is None else read_given_up(read_smd, task.folder))
+        runs = [run for run in found if run is not None]
         facts[who] = facts_of_pulls(runs)
         names = (f"{who}/{run.name}/{name}" for run in runs for name in OUTPUTS)
         # a pull that explodes before its first frame has none

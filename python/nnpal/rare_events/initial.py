@@ -12,7 +12,17 @@ from ase import Atoms
 from nnpal.config import validated
 from nnpal.driver.data import write_learnt
 from nnpal.driver.labels import label_in_tasks
-from nnpal.explore import MD_TASK, SMD_TASK, InitialSection, SMDSection, plan_initial, plan_smd, read_md, read_smd
+from nnpal.explore import (
+    INTERRUPTED,
+    MD_TASK,
+    SMD_TASK,
+    InitialSection,
+    SMDSection,
+    plan_initial,
+    plan_smd,
+    read_md,
+    read_smd,
+)
 from nnpal.label.settings import AugmentationSection
 from nnpal.loop.error import StageError
 from nnpal.loop.runner import TaskOutcome
@@ -36,19 +46,17 @@ def initial(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
         tasks += [Task(ctx.folder / PULLS / name, SMD_TASK, arguments) for name, arguments in pulls.items()]
     ctx.log(f"initial data: {len(plan)} runs of the oracle's MD, {len(tasks) - len(plan)} pulls under the oracle")
     outcomes = ctx.tasks.run(tasks)
-    sampled = [outcome for outcome in outcomes[: len(plan)] if outcome.result is not None]
-    frames = [frame for outcome in sampled for frame in read_md(outcome.folder)]
+    sampled = {outcome.folder.name: _sampled(outcome) for outcome in outcomes[: len(plan)]}
+    frames = [frame for _, own in sampled.values() for frame in own]
     if not frames:
         failure = next((outcome.failure.text for outcome in outcomes if outcome.failure), "no frames were written")
         raise StageError(f"{ctx.folder}: the oracle's MD gave no configuration: {failure}")
     labelled = label_in_tasks(ctx, base_folder, frames + _noisy(ctx, frames))
     facts = {
         "n_frames": len(frames),
-        "ended": {f"{DYNAMICS}/{o.folder.name}": o.result["ended"] for o in sampled if o.result is not None},
+        "ended": {f"{DYNAMICS}/{name}": how for name, (how, own) in sampled.items() if own or how != INTERRUPTED},
         "failed_tasks": {
-            str(o.folder.relative_to(ctx.folder)): f"{o.failure.kind}: {o.failure.how}"
-            for o in outcomes
-            if o.failure is not None
+            str(o.folder.relative_to(ctx.folder)): o.failure.fact for o in outcomes if o.failure is not None
         },
         "pull_seed": ctx.seed,
         **labelled.facts(),
@@ -58,6 +66,16 @@ def initial(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
         facts |= _reference(ctx, base_folder, outcomes[len(plan) :], settings["unseen"])
         facts["files"].append(UNSEEN)
     return facts
+
+
+def _sampled(outcome: TaskOutcome) -> tuple[str, list[Atoms]]:
+    """Return how a run of MD ended, and its configurations; of one that was given up what its last attempt left."""
+    if outcome.result is not None:
+        return outcome.result["ended"], read_md(outcome.folder)
+    try:
+        return INTERRUPTED, read_md(outcome.folder)
+    except (FileNotFoundError, ValueError):  # it did not come so far
+        return INTERRUPTED, []
 
 
 def _noisy(ctx: StageContext, frames: list[Atoms]) -> list[Atoms]:

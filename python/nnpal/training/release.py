@@ -55,7 +55,7 @@ def release(
         raise ValueError(f"dtype is {dtype!r}, expected float32 or float64")
     plan, result = ensemble.plan, ensemble.result
     # Its own name, in a folder of its own: archives hold their file's name, and one model is to give the same bytes
-    with TemporaryDirectory(prefix=".release.", dir=path.parent) as name:
+    with TemporaryDirectory(prefix=f".{os.getpid()}.", dir=path.parent) as name:
         aside = Path(name) / path.name
         export_ensemble(
             ensemble.model(chosen, getattr(torch, dtype)),
