@@ -12,12 +12,19 @@ from nnpal.driver.config import read_run_config, resolved_tables
 from nnpal.driver.settings import RareEventsSection
 from nnpal.rare_events import RareEvents
 
+TRANSLATION = changed(
+    DISTILLATION,
+    distillation=None,
+    translation={"source": "run", "symbols": {"Al": "Cu"}, "factor": 0.893},
+    explore=None,
+)
 LOOPS = r"\['rare_events', 'distillation', 'translation'\]: expected exactly one"
 
 
 def test_the_small_configurations_are_right(tmp_path):
     assert read_run_config(write_config(tmp_path, RARE_EVENTS)).kind == "rare_events"
     assert read_run_config(write_config(tmp_path, DISTILLATION)).kind == "distillation"
+    assert read_run_config(write_config(tmp_path, TRANSLATION)).kind == "translation"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,30 @@ def test_the_small_configurations_are_right(tmp_path):
         (
             changed(RARE_EVENTS, crystals={"structures": [{"phase": "fcc", "element": "Al", "bond": 2.86}]}),
             r"\[crystals\] with \[rare_events\] and oracle\.kind = 'ase'.*leave the table out",
+        ),
+        (
+            changed(DISTILLATION, oracle={"units": "real"}),
+            r"\[crystals\] with oracle\.units = 'real': .* metal units.*leave the table out",
+        ),
+        (
+            changed(DISTILLATION, oracle={"charges": {"Al": 3.0}}),
+            r"\[crystals\] with oracle\.charges: .* without charges",
+        ),
+        (
+            changed(RARE_EVENTS, explore={"uq_every": 20}),
+            r"first_steps = 250, explore\.uq_every = 20: .* 13 values .* expected 30 at least for rare_events\.k = 1;",
+        ),
+        (
+            changed(RARE_EVENTS, rare_events={"k": 7.0}),
+            r"the 250 first steps of the pull at 20 Å/ps give 50 values .* expected 51 at least",
+        ),
+        (
+            changed(RARE_EVENTS, explore={"rates": [20.0, 100.0]}),
+            r"the 81 first steps of the pull at 100 Å/ps give 17 values",
+        ),
+        (
+            changed(TRANSLATION, run={"labels_per_iteration": 10}),
+            r"run\.labels_per_iteration = 10: \[translation\] labels all.*leave the key out",
         ),
         (changed(RARE_EVENTS, rare_events={"kk": 3.0}), r"rare_events\.kk.*did you mean k\b"),
         (changed(DISTILLATION, distillation={"reduction": "cells"}), r"distillation\.reduction.*'cells'.*'cell'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +18,12 @@ from nnpal.driver.settings import (
     TranslationSection,
 )
 from nnpal.evaluate.settings import StructureSettings
-from nnpal.explore import ExploreSection, InitialSection
-from nnpal.label.settings import AugmentationSection, OracleSection, oracle_from
+from nnpal.explore import ExploreSection, InitialSection, SMDSection
+from nnpal.label.settings import AugmentationSection, LammpsSection, OracleSection, oracle_from
 from nnpal.loop.durable import file_hash
 from nnpal.loop.settings import RunSection
 from nnpal.networks import NetworkSettings
+from nnpal.select.threshold import least_values
 from nnpal.training.settings import LossSettings, TrainingSettings
 
 Kind = Literal["rare_events", "distillation", "translation"]
@@ -71,6 +73,8 @@ class RunConfig(Section):
                 f"[crystals] with [{given[0]}] and oracle.kind = {self.oracle.kind!r}: crystals belong to distillation "
                 "and translation, and are relaxed under an oracle of kind 'lammps' besides; leave the table out"
             )
+        if self.crystals is not None and isinstance(self.oracle, LammpsSection):
+            self._fit_crystals(self.oracle)
         if self.ensemble.members < 2:
             raise ValueError(f"ensemble.members = {self.ensemble.members}: uncertainties need at least 2")
         budget, copies = self.run.labels_per_iteration, 0 if self.augmentation is None else self.augmentation.copies
@@ -79,7 +83,33 @@ class RunConfig(Section):
                 f"run.labels_per_iteration = {budget}: a configuration and its noisy copies "
                 f"(augmentation.copies = {copies}) need as many labels; expected {1 + copies} at least"
             )
+        if self.translation is not None and budget is not None:
+            raise ValueError(
+                f"run.labels_per_iteration = {budget}: [translation] labels all that its source holds; leave the key out"
+            )
+        if self.rare_events is not None and isinstance(self.explore, SMDSection):
+            self._fit_threshold(self.rare_events, self.explore)
         return self
+
+    def _fit_crystals(self, oracle: LammpsSection) -> None:
+        """Refuse what relaxations cannot do: their inputs have metal units and atoms without charges."""
+        if oracle.units != "metal" or oracle.charges is not None:
+            found = f"oracle.units = {oracle.units!r}" if oracle.units != "metal" else "oracle.charges"
+            raise ValueError(
+                f"[crystals] with {found}: crystals are relaxed in metal units, without charges; leave the table out"
+            )
+
+    def _fit_threshold(self, rare_events: RareEventsSection, explore: SMDSection) -> None:
+        """Refuse pulls whose first steps have too few rows for μ + kσ."""
+        least = least_values(rare_events.k)
+        for rate in explore.rates:
+            steps = min(rare_events.first_steps, explore.steps(rate) + 1)
+            if (n_values := math.ceil(steps / explore.uq_every)) < least:
+                raise ValueError(
+                    f"rare_events.first_steps = {rare_events.first_steps}, explore.uq_every = {explore.uq_every}: the "
+                    f"{steps} first steps of the pull at {rate:g} Å/ps give {n_values} values of the uncertainty; "
+                    f"expected {least} at least for rare_events.k = {rare_events.k:g}; lower uq_every"
+                )
 
     @property
     def kind(self) -> Kind:

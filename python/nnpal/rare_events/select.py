@@ -45,7 +45,11 @@ def select(ctx: StageContext) -> dict[str, Any]:
 
 
 def _threshold(run: SMDRun, settings: dict[str, Any]) -> Threshold | None:
-    """Return μ + kσ of the pull's first steps; None of one that broke off before there were enough."""
+    """Return μ + kσ of the pull's first steps; None of one that broke off before there were enough.
+
+    Raises:
+        ValueError: a whole pull has too few.
+    """
     if run.uq_trace is None:
         return None
     values = run.uq_trace[run.step < settings["first_steps"]]
@@ -53,6 +57,8 @@ def _threshold(run: SMDRun, settings: dict[str, Any]) -> Threshold | None:
     try:
         return threshold(values, settings["k"], estimator=settings["estimator"], name=f"uncertainty of {run.name}")
     except ValueError:
+        if run.complete:
+            raise
         return None
 
 

@@ -40,6 +40,14 @@ class Threshold:
         return self.mean + self.k * self.deviation
 
 
+def least_values(k: float) -> int:
+    """Return how many values μ + kσ needs.
+
+    Of n values none lies more than √(n − 1) σ above their mean: with fewer nothing in them could be new.
+    """
+    return max(LEAST_VALUES, math.floor(k * k) + 2)
+
+
 def threshold(
     values: ArrayLike, k: float, *, first: int | None = None, estimator: Estimator = "moments", name: str = "uq"
 ) -> Threshold:
@@ -69,8 +77,7 @@ def threshold(
         raise ValueError(f"threshold: k = {k}, expected more than 0")
     if given.ndim != 1:
         raise ValueError(f"threshold: {name} has shape {given.shape}, expected one value after another, [n]")
-    # Of n values none lies more than sqrt(n - 1) σ above their mean: with fewer nothing in them could be new
-    least = max(LEAST_VALUES, math.floor(k * k) + 2)
+    least = least_values(k)
     if first is not None and first < least:
         raise ValueError(f"threshold: first = {first}, expected {least} at least for k = {k:g}")
     if len(given) < (first or least):
