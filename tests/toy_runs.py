@@ -30,12 +30,12 @@ def config_file(folder, **changes):
     return path
 
 
-def start(folder, *flags, inject=""):
-    """Start the driver on ``toy.toml`` and ``run`` in ``folder``."""
+def start(folder, *flags, inject="", **options):
+    """Start the driver on ``toy.toml`` and ``run`` in ``folder``; ``options`` are Popen's."""
     environment = {**os.environ, "TOY_INJECT": inject, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, str(TESTS / "toy_loop.py"), "toy.toml", "run", *flags]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
 
 

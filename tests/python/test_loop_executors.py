@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,52 @@ def test_a_lost_interchange_is_told(tmp_path, worker_processes):
     assert "executor local: its interchange process ended with exit code -9; Parsl's logs are in" in err
     wait_until(lambda: is_free(hanging))
     finish(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_process_group_stops_a_run_cleanly(tmp_path, worker_processes, number):
+    """As Ctrl-C at a terminal does."""
+    worker_processes()
+    process = start(tmp_path, inject="task:iter-0000/explore/1=hang", start_new_session=True)
+    hanging = tmp_path / "run/iter-0000/explore/1/.lock"
+    wait_until(lambda: hanging.exists() and not is_free(hanging), 40)
+    os.killpg(process.pid, number)
+    try:
+        out, err = process.communicate(timeout=40)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (128 + number, "")
+    assert f"stopped by {number.name}; nnpal run toy.toml" in out
+    assert is_free(hanging)
+    wait_until(lambda: not processes_naming(str(tmp_path)))
+    assert "Scaling in executor local" in (tmp_path / "run/parsl/parsl.log").read_text()  # by Parsl's own way
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("how", ["dead", "interrupted"])
+def test_blocks_go_back_without_the_interchange_too(tmp_path, worker_processes, monkeypatch, how):
+    worker_processes()
+    executors = Executors(tmp_path / "parsl", tmp_path / "local_processes.py", 1, tmp_path / "alive")
+    [server] = executors._servers.values()
+    workers = processes_naming(str(tmp_path))
+    assert workers
+    if how == "dead":  # and nobody has looked since
+        server.kill()
+        server.wait()
+        closing = threading.Thread(target=executors.close, daemon=True)
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive()
+    else:  # by a second Ctrl-C
+
+        def interrupted():
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(executors._kernel, "cleanup", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            executors.close()
+    assert server.returncode is not None
+    wait_until(lambda: not processes_naming(f"{tmp_path}/parsl"))
 
 
 # Parsl asks each network interface for its address, and leaves the sockets for the collector to close

@@ -32,10 +32,18 @@ class Deadline:
         Raises:
             Stopped: a signal came, or the wall time is spent.
         """
-        if self._signal is not None:
-            raise Stopped(f"stopped by {self._signal.name}", 128 + self._signal)
+        self.check_signals()
         if self._end is not None and self._seconds is not None and self._clock() >= self._end:
             raise Stopped(f"the wall time of {self._seconds / 3600:g} h (run.wall_time_hours) is spent", 0)
+
+    def check_signals(self) -> None:
+        """Go on, or raise; the wall time is left aside, by which nothing fails.
+
+        Raises:
+            Stopped: a signal came.
+        """
+        if self._signal is not None:
+            raise Stopped(f"stopped by {self._signal.name}", 128 + self._signal)
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:

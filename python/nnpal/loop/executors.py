@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 KINDS = ("explore", "label", "train")
 LOCAL = "local"
+APART = "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])"
+"""A Python program: go on as another, which neither Ctrl-C nor a signal to this process group reaches."""
+PATIENCE = 5.0
+"""Seconds for Parsl's scaling to come to an end."""
 
 
 def check_file(path: Path | None) -> None:
@@ -107,13 +111,16 @@ class Executors:
         config, self._resources = load_config(path, n_workers)
         from parsl import DataFlowKernel
 
-        self._lost = False
         self._path = path
         self._folder = folder
         config.run_dir = str(folder)
         config.retries, config.memoizer = 0, None
         config.monitoring, config.usage_tracking = None, 0
         config.initialize_logging = False
+        for executor in config.executors:
+            words = getattr(executor, "interchange_launch_cmd", None)
+            if isinstance(words, list):  # it must outlive the signal that stops this process: blocks go back through it
+                executor.interchange_launch_cmd = [sys.executable, "-ISc", APART, *words]
         self._close_log = _log_to(folder / "parsl.log")
         try:
             _own_programs_first()
@@ -150,31 +157,46 @@ class Executors:
         """
         for label, server in self._servers.items():
             if server.poll() is not None:
-                self._lost = True
                 raise LoopError(
                     f"executor {label}: its interchange process ended with exit code {server.returncode}; "
                     f"Parsl's logs are in {self._folder}"
                 )
 
     def close(self) -> None:
-        """Shut Parsl down; blocks on a cluster are given back."""
-        self._guard.dismiss()
+        """Shut Parsl down; blocks on a cluster are given back, even where this is interrupted."""
+        shut_down = False
         try:
-            if self._lost:
-                self._let_go()
-            else:
+            if all(server.poll() is None for server in self._servers.values()):
+                self._cancel_blocks(only_failed=True)  # Parsl leaves those of an executor that it has given up
                 self._kernel.cleanup()
+                shut_down = True
         finally:
+            if not shut_down:
+                self._let_go()
             self._close_log()
+            self._guard.dismiss()  # last: it ends the interchange, should this process be killed until then
 
     def _let_go(self) -> None:
         """Give blocks back without asking the interchange, for whose answer Parsl's own way would wait without end."""
-        from parsl.executors.status_handling import BlockProviderExecutor
+        from parsl.utils import Timer
 
         atexit.unregister(self._kernel.atexit_cleanup)
+        Timer.close(self._kernel.job_status_poller, PATIENCE)  # no new blocks; its own close asks the interchange
+        self._cancel_blocks()
+        for server in self._servers.values():
+            server.kill()
+            server.wait()
+
+    def _cancel_blocks(self, *, only_failed: bool = False) -> None:
+        """Give back the blocks of all executors, or of those that Parsl has given up since their blocks failed."""
+        from parsl.executors.status_handling import BlockProviderExecutor
+
         for executor in self._kernel.executors.values():
-            if isinstance(executor, BlockProviderExecutor) and executor.provider is not None:
-                executor.provider.cancel(list(executor.blocks_to_job_id.values()))
+            if not isinstance(executor, BlockProviderExecutor) or executor.provider is None:
+                continue
+            if executor.bad_state_is_set or not only_failed:
+                running = [block for block, status in dict(executor.status_facade).items() if not status.terminal]
+                executor.provider.cancel([executor.blocks_to_job_id[block] for block in running])
 
 
 def is_lost(error: BaseException) -> bool:

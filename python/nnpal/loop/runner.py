@@ -116,17 +116,19 @@ class TaskRunner:
 
     def close(self) -> None:
         """Stop everything."""
-        self._abandon()
-        if self._executors is not None:
-            self._executors.close()
-            self._executors = None
+        try:
+            self._abandon()
+        finally:  # an impatient user interrupts the waiting, and blocks of a cluster go back nevertheless
+            executors, self._executors = self._executors, None
+            if executors is not None:
+                executors.close()
 
     def _work(self, waiting: Sequence[_Attempts], jobs: Sequence[_Attempts], limits: Limits) -> None:
         self._deadline.check()
         if self._executors is None:
             self._executors = Executors(self._folder, self._executor_file, self._settings.workers, self._alive)
         for old in self._folder.glob(f"*{ALIVE}"):  # of a driver that was killed: its tasks, if any, end
-            old.unlink()
+            old.unlink(missing_ok=True)  # the guard of that driver may have done so
         self._alive.touch()
         for job in waiting:
             self._submit(job)
@@ -146,7 +148,9 @@ class TaskRunner:
     def _submit(self, job: _Attempts) -> None:
         assert self._executors is not None  # started by _work
         task = job.task
-        arguments = (str(task.folder.resolve()), task.timeout, str(self._alive.resolve()), self._paths)
+        hours = self._settings.task_timeout_hours
+        timeout = 3600 * hours if task.timeout is None and hours is not None else task.timeout
+        arguments = (str(task.folder.resolve()), timeout, str(self._alive.resolve()), self._paths)
         self._unfinished[self._executors.submit(task.kind, *arguments, self._settings.threads)] = job
 
     def _take(self, job: _Attempts, future: Future[dict[str, Any]], limits: Limits) -> None:
@@ -215,12 +219,13 @@ class _Attempts:
 
     def blame(self, ending: dict[str, Any], limits: Limits, paths: Sequence[str]) -> tuple[Failure, bool]:
         """Return the failure of the last attempt, and whether the task is given up."""
-        kind: Kind = "error" if ending["kind"] == "ended" else ending["kind"]
+        kind: Kind = "error" if ending["kind"] in ("ended", "hopeless") else ending["kind"]
         how = ending["how"]
         if kind in ("killed", "walltime"):
             self._n_killed += 1
             times, given_up = self._n_killed, self._n_killed > limits.max_killed
         else:
             self._n_failures += 1
-            times, given_up = self._n_failures, self._n_failures >= limits.max_task_failures
+            times = self._n_failures
+            given_up = ending["kind"] == "hopeless" or times >= limits.max_task_failures
         return describe(self.task.folder.resolve(), kind, how, times, ending["offset"], paths), given_up

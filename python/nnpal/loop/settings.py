@@ -29,6 +29,9 @@ class RunSection(Section):
         "configuration file's folder; its executors labelled explore, label and train take the tasks of that kind; "
         "absent: this machine",
     )
+    task_timeout_hours: PositiveFloat | None = Field(
+        None, description="hours of one attempt at a task, which is then a failed one; absent: no limit"
+    )
     max_task_failures: PositiveInt = Field(
         2, description="a task that has failed so often, by an error, a crash or its time limit, is given up"
     )
