@@ -17,6 +17,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from nnpal.killed import Killed
+from nnpal.loop.error import GiveUp
 from nnpal.loop.task import Task
 
 DRIVER = "TOY_DRIVER"
@@ -169,6 +171,10 @@ def _strike(place, folder):
         if not (folder / "raised").exists():
             (folder / "raised").touch()
             raise ArithmeticError("the walk exploded")
+    elif what == "give up":
+        raise GiveUp(f"the walk of {folder.resolve()} ends at once / always")
+    elif what == "lose a program":
+        raise Killed("lmp was killed")
     elif what == "hang":
         time.sleep(60)
     elif what == "full":

@@ -22,7 +22,7 @@ from explore_runs import DEPTH, morse, morse_oracle, run_folder, smd_settings, w
 from nnpal.calculator import NNPCalculator
 from nnpal.config import validated
 from nnpal.explore import SMDSection, plan_smd, read_smd, smd
-from nnpal.lmp_process import LmpError, run_lmp
+from nnpal.lmp_process import LmpError, LmpKilled, run_lmp
 from nnpal.smd import read_pull
 from nnpal.smd.report import make_report
 from torchani_reference import ExportedModel
@@ -218,6 +218,14 @@ def test_a_wrong_input_is_no_fault_of_the_physics(tmp_path: Path) -> None:
     launched = {**arguments, "settings": smd_settings(launch=["no-such-launcher"])}
     with pytest.raises(LmpError, match="no-such-launcher"):
         smd(folder, force_field=morse_oracle(), **launched)
+
+
+def test_a_killed_lammps_is_no_end_and_no_error(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    arguments = {"force_field": morse_oracle(), "structure": write_dimer(tmp_path), "rate": 0.5, "seed": 1}
+    with pytest.raises(LmpKilled, match="ended with status -9"):
+        smd(folder, settings=smd_settings(launch=["sh", "-c", "kill -KILL $$"]), **arguments)
+    assert not (folder / "ended.json").exists()
 
 
 def test_the_script_runs_again_by_hand(tmp_path: Path) -> None:

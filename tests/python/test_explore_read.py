@@ -13,7 +13,7 @@ from ase.io.lammpsdata import read_lammps_data
 
 from explore_runs import eam_oracle, momt_settings, morse_oracle, smd_settings
 from nnpal.config import ConfigError, validated
-from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_momt, read_smd
+from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_given_up, read_momt, read_smd
 from nnpal.explore.dump import read_dump, read_rows
 from nnpal.explore.ending import ending_of
 from nnpal.explore.forces import forces_of
@@ -173,6 +173,15 @@ def test_an_interrupted_pull(tmp_path: Path) -> None:
     assert not run.complete
     assert run.frame_step.tolist() == [0, 20, 40]
     assert [f.get_chemical_symbols() for f in run.frames] == [["Al", "Ni", "Al"]] * 3
+    # of a run that was given up it is used, and whole it is not, whatever its folder says
+    (folder / "ended.json").write_text(json.dumps({"inputs": "", "how": "complete", "last": []}))
+    assert read_smd(folder).complete
+    left = read_given_up(read_smd, folder)
+    assert left is not None
+    assert (len(left.frames), left.ended, left.complete) == (3, "interrupted", False)
+    (folder / "frames.lammpstrj").unlink()
+    assert read_given_up(read_smd, folder) is None
+    assert read_given_up(read_smd, tmp_path / "none") is None
     np.testing.assert_array_equal(run.frames[1].positions, values[1, :, :3])
     np.testing.assert_array_equal(run.uq, [0.01, 0.012, 0.014])
     assert run.uq_trace is not None

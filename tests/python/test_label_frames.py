@@ -118,6 +118,23 @@ def test_an_oracle_that_fails_costs_one_configuration(name: str, reason: str, st
     assert sorted(computed(log)) == [*GOOD, BAD, BAD, BAD + 1, BAD + 1]
 
 
+def test_a_worker_that_is_killed_says_nothing_of_its_configuration(store: LabelStore, log: Path) -> None:
+    """It is tried once more after all others, and then left for another run."""
+    frames = [pair(x) for x in (BAD, *GOOD)]
+    told: list[Progress] = []
+    report = label_frames(frames, oracle(log, "Victim"), store, on_progress=told.append)
+    assert first_x(report) == GOOD
+    assert computed(log) == [BAD, *GOOD, BAD]
+    [failure] = report.failed
+    assert (failure.index, failure.tries, failure.unfinished) == (0, 0, True)
+    assert failure.reason == "its worker was ended by SIGKILL"
+    assert (told[-1].done, told[-1].failed) == (5, 1)
+    assert len(store) == 4
+    Path(f"{log}.spared").touch()
+    again = label_frames(frames, oracle(log, "Victim"), store)
+    assert (len(again.labelled), again.calculations) == (5, 1)
+
+
 @pytest.mark.parametrize("name", ["Hanging", "Deaf"])
 def test_an_oracle_that_hangs_is_left_behind(name: str, store: LabelStore, log: Path) -> None:
     start = time.monotonic()

@@ -109,12 +109,44 @@ def test_a_task_may_be_killed_so_often(runner, tmp_path, monkeypatch):
     assert not (tmp_path / FOLDERS[1] / FAILURE).exists()  # another time there may be room for it
 
 
+def test_a_task_whose_program_is_killed_counts_as_killed(runner, tmp_path, monkeypatch):
+    bad = runner.run(walks(tmp_path, monkeypatch, "lose a program"), Limits(1, 2))[1].failure
+    assert (bad.kind, bad.fact) == ("killed", "killed: had a program of its own killed")
+    assert "failed 3 times; the last attempt had a program of its own killed" in bad.text
+    assert "Killed: lmp was killed" in bad.text
+    assert not (tmp_path / FOLDERS[1] / FAILURE).exists()
+
+
+def test_a_hopeless_task_is_given_up_at_once_with_its_cause(runner, tmp_path, monkeypatch):
+    bad = runner.run(walks(tmp_path, monkeypatch, "give up"), Limits(5, 5))[1].failure
+    assert "failed once; the last attempt failed as any other would" in bad.text
+    assert runner.lines[-1] == bad.text
+    # the manifest says why, and not where
+    assert bad.fact == "error: failed as any other would: 1: the walk of 1 ends at once / always"
+    monkeypatch.setenv("TOY_INJECT", "")
+    assert runner.run(walks(tmp_path, monkeypatch))[1].failure == bad
+
+
+def test_what_a_guard_has_removed_need_not_be_removed(runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter([folder / "gone.alive"]))
+    assert [outcome.failure for outcome in runner.run(walks(tmp_path, monkeypatch))] == [None, None]
+
+
 def test_a_task_has_its_time(runner, tmp_path, monkeypatch):
     start = time.monotonic()
     bad = runner.run(walks(tmp_path, monkeypatch, "hang", timeout=0.6), Limits(1, 1))[1].failure
     assert time.monotonic() - start < 10
     assert (bad.kind, bad.how) == ("timeout", "took longer than 0.6 s")
     assert is_free(tmp_path / FOLDERS[1] / ".lock")
+
+
+def test_tasks_have_the_time_that_the_run_gives_them(runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_settings", RunSection(min_free_disk=0.0, task_timeout_hours=0.6 / 3600))
+    good, bad = runner.run(walks(tmp_path, monkeypatch, "hang"), Limits(1, 1))
+    assert good.failure is None
+    assert (bad.failure.kind, bad.failure.how) == ("timeout", "took longer than 0.6 s")
+    own = Task(tmp_path / "run/iter-0000/explore/2", "toy_loop:fit", {"epochs": 100, "seed": 1, "n_data": 0}, timeout=60)
+    assert runner.run([own])[0].failure is None  # its own is what counts
 
 
 def test_too_many_failures_end_the_stage_and_the_other_tasks(runner, tmp_path, monkeypatch):
@@ -244,6 +276,21 @@ def test_a_watched_task_and_its_children_end_with_their_parent(tmp_path):
     assert process.wait(10) == -signal.SIGKILL
     child = int(pids.read_text().split()[1])
     wait_until(lambda: _is_over(child))
+
+
+def test_lmp_ends_with_the_process_that_started_it(tmp_path):
+    """Without a task above it too, as in the gate: nothing else would end it."""
+    code = (
+        "from pathlib import Path; from nnpal.lmp_process import run_lmp; "
+        "run_lmp([], Path(), launch=['sh', '-c', 'echo $$ > pid; exec sleep 60'])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    pid = tmp_path / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    time.sleep(0.2)  # for the guard
+    process.kill()
+    process.wait()
+    wait_until(lambda: _is_over(int(pid.read_text())))
 
 
 def _is_over(pid):
