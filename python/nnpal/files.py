@@ -16,16 +16,37 @@ LEFTOVER = re.compile(r"\.\d+\..")
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; rename it on success, remove it on failure.
+    """Give a path beside ``path`` to write to; bring it to the disk and rename it on success, remove it on failure.
 
-    The suffix stays, for writers choose their format by it.
+    The suffix stays, for writers choose their format by it. A power cut leaves the old file or the new one, whole.
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
+        if not temporary.is_symlink():
+            sync(temporary)
         os.replace(temporary, path)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Bring the content of a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring all below ``folder`` to the disk, but what links point to."""
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            if path.is_file() and not path.is_symlink():
+                sync(path)
+        sync(Path(place))
 
 
 def remove_leftovers(folder: Path) -> None:

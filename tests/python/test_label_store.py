@@ -54,6 +54,13 @@ def test_labels_come_back_to_the_last_bit(path: Path) -> None:
         assert [json.loads(text) for text in store.identities().values()] == [ORACLE]
 
 
+def test_a_label_that_was_put_survives_a_power_cut(path: Path) -> None:
+    """By what SQLite promises of EXTRA (3): the commit is on the disk, and the journal's removal too."""
+    with LabelStore(path) as store:
+        assert store._database.execute("PRAGMA synchronous").fetchone() == (3,)
+        assert store._database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
 def test_another_structure_or_oracle_is_not_known(path: Path) -> None:
     with LabelStore(path) as store:
         store.put_label("s", ORACLE, result(0), rung=0, seconds=1)

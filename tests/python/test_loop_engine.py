@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -142,6 +143,50 @@ def test_a_failing_stage_says_where_and_how_to_go_on(tmp_path):
     loop = Steps()
     carry_out(tmp_path, loop)
     assert loop.seen[0] == "0a"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, StageError])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stage_that_fails_of_the_signal_that_stops_the_run_is_not_blamed(tmp_path, number, error):
+    """As lmp in the gate, which Ctrl-C at a terminal ends too."""
+
+    def fail(ctx):
+        os.kill(os.getpid(), number)
+        raise error(f"`lmp -in in.gate` ended with status {-number}")
+
+    outcome = carry_out(tmp_path, Steps(fail))
+    assert (outcome.state, outcome.exit_code) == ("stopped", 128 + number)
+    assert outcome.reason == f"stopped by {number.name}"
+    assert carry_out(tmp_path, Steps()).state == "finished"
+
+
+def test_a_failure_after_the_wall_time_is_one(tmp_path):
+    def fail(ctx):
+        time.sleep(0.1)
+        raise ZeroDivisionError("no forces")
+
+    with pytest.raises(StageError, match="no forces"):
+        carry_out(tmp_path, Steps(fail), {"run": {"wall_time_hours": 0.05 / 3600, "min_free_disk": 0.0}})
+
+
+def test_code_that_changes_during_a_run_is_entered_as_it_was_at_the_start(tmp_path, monkeypatch):
+    """For it was imported by then."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = tmp_path / "parcel_of_b.py"
+    source.write_text("x = 1\n")
+    before = code_hashes(["parcel_of_b"])
+
+    class Upgraded(Steps):
+        def stages(self, iteration):
+            return [Stage("a", self.run), Stage("b", self.run, code=("parcel_of_b",) if iteration else ())]
+
+    def upgrade(ctx):
+        source.write_text("x = 2\n")
+        return {}
+
+    carry_out(tmp_path, Upgraded(upgrade))
+    entry = json.loads((tmp_path / "run/manifest.json").read_text())["entries"][3]
+    assert (entry["iteration"], entry["stage"], entry["code"]) == (1, "b", before)
 
 
 def test_too_many_failed_tasks_fail_the_stage_which_tries_them_again(tmp_path):

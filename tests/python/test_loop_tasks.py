@@ -145,7 +145,9 @@ def test_tasks_have_the_time_that_the_run_gives_them(runner, tmp_path, monkeypat
     good, bad = runner.run(walks(tmp_path, monkeypatch, "hang"), Limits(1, 1))
     assert good.failure is None
     assert (bad.failure.kind, bad.failure.how) == ("timeout", "took longer than 0.6 s")
-    own = Task(tmp_path / "run/iter-0000/explore/2", "toy_loop:fit", {"epochs": 100, "seed": 1, "n_data": 0}, timeout=60)
+    own = Task(
+        tmp_path / "run/iter-0000/explore/2", "toy_loop:fit", {"epochs": 100, "seed": 1, "n_data": 0}, timeout=60
+    )
     assert runner.run([own])[0].failure is None  # its own is what counts
 
 

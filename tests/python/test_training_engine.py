@@ -129,6 +129,23 @@ def test_a_training_stopped_by_an_error_goes_on_where_it_was(frames, tmp_path, o
     same(whole, resumed)
 
 
+def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbroken, tmp_path):
+    def stop(number, record):
+        if (number, record.epoch) == (1, 2):
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "train"
+    with pytest.raises(KeyboardInterrupt):
+        trained(frames, folder, training={"ema": 0.9}, on_epoch=stop)
+    spoilt = [member_folder(folder, 1) / "checkpoint.pt", folder / "cache" / "data.pt"]
+    for path in spoilt:
+        os.truncate(path, path.stat().st_size // 2)
+    with pytest.warns(UserWarning, match="damaged, as by a power cut; it is made anew") as told:
+        resumed = trained(frames, folder, training={"ema": 0.9})
+    assert [str(warning.message).partition(":")[0] for warning in told] == list(map(str, spoilt))
+    same(unbroken, resumed)
+
+
 TRAIN = """
 import sys
 from pathlib import Path

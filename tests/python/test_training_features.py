@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from nnpal.training.epoch import loss_of, train_epoch
 from nnpal.training.features import GraphFeatures, StoredFeatures, feature_chunks, stored_bytes
 from nnpal.training.member import Member
 from nnpal.training.prediction import errors_of_members, one_member, predict, side_by_side
-from nnpal.training.storage import DERIVATIVES, load_data, save_data
+from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
 from training_frames import relabelled, two_element_frames
 
 DESCRIPTION = NetworkDescription(("Ni", "Al"), hidden={"Ni": (16, 8), "Al": (12, 8)})
@@ -167,6 +169,32 @@ def test_data_come_back_from_files(kind, tmp_path):
     assert (again.hashes, again.content_hash) == (data.hashes, data.content_hash)
     assert np.array_equal(again.self_energies, data.self_energies)
     assert (tmp_path / DERIVATIVES).exists() is (kind == "stored")
+
+
+def test_derivatives_are_on_the_disk_before_the_file_that_vouches_for_them(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def noted(descriptor):
+        synced.append((os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")), (tmp_path / DATA).exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    save_data(tmp_path, data_of("stored", store=tmp_path / DERIVATIVES))
+    assert (DERIVATIVES, False) in synced
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "zeros"])
+def test_a_damaged_file_is_removed_and_told(tmp_path, damage):
+    for name in ("whole.pt", "damaged.pt"):
+        torch.save({"weights": torch.arange(1000.0)}, tmp_path / name)
+    path, told = tmp_path / "damaged.pt", []
+    content = path.read_bytes()
+    middle = len(content) // 2
+    zeros = content[:middle] + bytes(512) + content[middle + 512 :]
+    path.write_bytes({"cut": content[:-100], "empty": b"", "zeros": zeros}[damage])
+    remove_damaged([tmp_path / "whole.pt", path, tmp_path / "absent.pt"], told.append)
+    assert told == [f"{path}: damaged, as by a power cut; it is made anew"]
+    assert os.listdir(tmp_path) == ["whole.pt"]
 
 
 def test_automatic_choice_is_by_size():

@@ -51,6 +51,7 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
             loss=validated(ctx.tables["loss"], LossSettings, source="loss"),
             training=validated(ctx.tables["training"], TrainingSettings, source="training"),
             ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, None if previous is None else str(previous)),
+            log=ctx.log,
         )
         content = read_plan(folder).content_hash
         tasks = [_task(ctx.folder / f"member-{member}", folder, member, content) for member in members]

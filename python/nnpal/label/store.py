@@ -206,8 +206,8 @@ class LabelStore:
         self._database.execute("COMMIT")
 
     def _create(self) -> None:
-        # whole after kill -9 and after a crash of the machine; a power cut may cost the last labels
-        self._database.execute("PRAGMA synchronous = NORMAL")
+        # a label that was put survives a power cut; less than EXTRA may bring the journal back, which takes it away
+        self._database.execute("PRAGMA synchronous = EXTRA")
         with self._transaction():
             kind = self._database.execute("PRAGMA application_id").fetchone()[0]
             version = self._database.execute("PRAGMA user_version").fetchone()[0]

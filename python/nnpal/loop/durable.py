@@ -1,4 +1,4 @@
-"""JSON files that survive a power cut: written aside, brought to the disk, renamed."""
+"""JSON files, and hashes of JSON and of files."""
 
 from __future__ import annotations
 
@@ -46,11 +46,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``: all of it or nothing, whatever happens."""
-    with aside(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+    with aside(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_json(path: Path) -> Any:
@@ -59,15 +56,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         return None
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring renames and new names in ``folder`` to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def file_hash(path: Path, *, sync: bool = False) -> str:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnpal.loop.durable import file_hash, read_json, sync_folder, write_json
+from nnpal.files import sync
+from nnpal.loop.durable import file_hash, read_json, write_json
 from nnpal.loop.error import LoopError, StageError
 from nnpal.loop.stage import Facts, stage_folder, stage_name
 
@@ -116,8 +117,9 @@ def output_hashes(run_folder: Path, iteration: int, stage: str, facts: Facts) ->
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
             raise StageError(f"{name}: fact files names {file!r}, which is no file in {folder}")
     hashes = {file: file_hash(folder / file, sync=True) for file in files}
-    for parent in {(folder / file).parent for file in files}:
-        sync_folder(parent)
+    places = [parent for file in files for parent in (folder / file).parents]
+    for place in {place for place in places if place.is_relative_to(run_folder)}:
+        sync(place)
     return hashes
 
 

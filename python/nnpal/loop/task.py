@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnpal.files import locked
+from nnpal.files import locked, sync_tree
 from nnpal.killed import Killed
 from nnpal.loop.durable import as_json, digest, read_json, write_json
 from nnpal.loop.error import GiveUp, is_disk_full
@@ -88,6 +88,7 @@ def perform(folder: Path) -> bool:
     if not isinstance(result, dict):
         raise ValueError(f"{content['call']} returned {result!r}, expected a dict")
     result = as_json(result, f"result of {content['call']}")
+    sync_tree(folder)  # a result that survives a power cut vouches for the files beside it
     write_json(folder / RESULT, {"task": task_hash, "result": result})
     return True
 

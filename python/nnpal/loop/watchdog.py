@@ -25,11 +25,11 @@ def end_with_parent() -> None:
 
 
 class Guard:
-    """A shell that removes a file and ends processes once this process is gone; dismissed when all went well."""
+    """A shell that ends processes, and removes a file, once this process is gone; dismissed when all went well."""
 
-    def __init__(self, file: Path, processes: Sequence[int]) -> None:
+    def __init__(self, file: Path | None, processes: Sequence[int]) -> None:
         self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", FOLLOWED, str(file), *map(str, processes)],
+            ["/bin/sh", "-c", FOLLOWED, str(file or ""), *map(str, processes)],
             stdin=subprocess.PIPE,  # its end tells the shell that this process is gone
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from nnpal.training.ranking import rank_members
 from nnpal.training.result import Result, read_result, write_result
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split
-from nnpal.training.storage import DATA, DERIVATIVES, load_data, save_data
+from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
 from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, LOCK, restore
 
 
@@ -144,17 +145,18 @@ def begin_training(
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
+    log: Callable[[str], None] = warnings.warn,
 ) -> list[int]:
     """Make a training folder, and leave the training itself to others: each member to a process anywhere.
 
-    Arguments: as for :func:`train_ensemble`.
+    Arguments: as for :func:`train_ensemble`; ``log`` takes lines of text.
 
     Returns:
         Members that are not finished, see :mod:`nnpal.training.worker`; :func:`end_training` is to follow.
     """
     plan = _plan(frames, folder, network, loss, training, ensemble)
     with _alone(folder):
-        return _begin(frames, folder, plan, None) or []
+        return _begin(frames, folder, plan, None, log) or []
 
 
 def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:
@@ -196,7 +198,11 @@ def _plan(
 
 
 def _begin(
-    frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Callable[[int, int], None] | None
+    frames: Sequence[Atoms],
+    folder: Path,
+    plan: Plan,
+    on_features: Callable[[int, int], None] | None,
+    log: Callable[[str], None] = warnings.warn,
 ) -> list[int] | None:
     """Prepare what members need, and return those that are not finished; None: the training is concluded."""
     if (folder / PLAN).exists():
@@ -205,6 +211,8 @@ def _begin(
     if result is not None and not result.failed:
         shutil.rmtree(folder / CACHE, ignore_errors=True)  # a call may have been killed just before it did so
         return None
+    checkpoints = [member_folder(folder, member) / CHECKPOINT for member in range(plan.ensemble.members)]
+    remove_damaged([*checkpoints, folder / CACHE / DATA], log)
     _prepare(frames, folder, plan, on_features)  # members that failed are tried again, from their checkpoints
     members = [k for k in range(plan.ensemble.members) if not _is_finished(folder, plan, k)]
     for member in members:

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from nnpal.files import aside
+from nnpal.files import aside, sync
 from nnpal.graph import Graph
 from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
@@ -35,12 +36,30 @@ def save_data(folder: Path, data: TrainingData) -> None:
         "strain": data.virials is not None,
     }
     if isinstance(data.features, StoredFeatures):
+        sync(folder / DERIVATIVES)  # data.pt vouches for them
         state |= {"kind": "stored", "species": data.features.species, "aev": data.features.aev}
         state["n_derivatives"] = data.features.derivatives.numel()
     elif isinstance(data.features, GraphFeatures):
         state |= {"kind": "recomputed", **_packed(data.features.graphs)}
     with aside(folder / DATA) as path:
         torch.save(state, path)
+
+
+def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
+    """Remove checkpoints and data that a power cut has spoilt, and tell so: they are made anew, like absent ones."""
+    for path in paths:
+        if path.exists() and not _is_whole(path):
+            path.unlink()
+            log(f"{path}: damaged, as by a power cut; it is made anew")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether every byte of an archive of ``torch.save`` is as it was written."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except zipfile.BadZipFile:
+        return False
 
 
 def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
