@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,12 +27,15 @@ from nnpal.data import read_frames
 from nnpal.distill import DELTAS, grid_chain
 from nnpal.distillation.label import label
 from nnpal.distillation.report import report
+from nnpal.distillation.sample import sample
 from nnpal.distillation.select import select
 from nnpal.evaluate.relax import Structure, relax_if_possible
 from nnpal.explore import read_momt
 from nnpal.lmp_process import LmpError
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.error import StageError
+from nnpal.loop.failure import Failure
+from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext
 
 STAGES = ["select", "label", "train", "report"]
@@ -149,6 +153,26 @@ def context(folder, facts, iteration, stage, **distillation):
         folder / "run", place, iteration, tables, history, 1,
         tasks=None, deadline=Deadline(), log=print,
     )  # fmt: skip
+
+
+def test_sampling_that_was_given_up_is_used(distilled, facts, tmp_path):
+    """The frames are all there, so that labels of the test set are known; that the run was whole is forgotten."""
+    folder = shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
+    run = folder / "run/iter-0000/sample/runs/run-0"
+    (run / "ended.json").unlink()
+
+    class GivenUp:
+        def run(self, tasks, limits=None):
+            return [TaskOutcome(task.folder, None, Failure("killed", "was ended by SIGKILL", "")) for task in tasks]
+
+    ctx = replace(context(folder, facts, 0, "sample"), tasks=GivenUp())
+    found = sample(ctx, folder)
+    assert (found["n_frames"], found["n_test"], found["runs"]) == (N_FRAMES, N_TEST, ["run-0"])
+    assert found["ended"] == {"runs/run-0": "interrupted"}
+    assert found["failed_tasks"] == {"runs/run-0": "killed: was ended by SIGKILL"}
+    (run / "frames.lammpstrj").unlink()
+    with pytest.raises(StageError, match="MOMT sampled nothing"):
+        sample(ctx, folder)
 
 
 def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(distilled, facts, tmp_path):

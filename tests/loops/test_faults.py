@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
+import torch
 
-from loop_runs import RARE_EVENTS, broken_off_after, changed, drive, facts_by_stage, finish, write_config
+from loop_runs import (
+    RARE_EVENTS,
+    broken_off_after,
+    changed,
+    drive,
+    facts_by_stage,
+    finish,
+    kill_when,
+    manifest_bytes,
+    write_config,
+)
 from nnpal.driver.frames import read_bare
 
 
@@ -35,13 +47,42 @@ def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
     folder = begun(training={"learning_rate": 1e6}, run={"max_task_failures": 1})
     said = fails(folder)
     assert "iter-0000/train" in said
-    assert re.search(r"0 of 2 members came through|no member of .* came through", said)
+    assert re.search(
+        r"0 of 2 members came through\nmember 0: .*failed once; .*losses are .*member 1: ", said, re.DOTALL
+    )
     assert f"its folder: {folder / 'run/iter-0000/train'}" in said
     assert "go on with: nnpal run loop.toml" in said
+    assert "0 of 2 members came through" in fails(folder)  # the same again, not what it left
     write_config(folder, RARE_EVENTS)
     said = fails(folder)  # what the failed stage was begun with has changed
     assert "-training.learning_rate = 1000000.0" in said
     assert "+training.learning_rate = 0.01" in said
+
+
+def test_a_run_with_a_diverged_member_is_stopped_and_goes_on_to_its_end(begun):
+    """Members are trained one after another; weights that are no numbers, in its checkpoint, have one diverge."""
+    changes = {"run": {"iterations": 1, "workers": 1}, "training": {"max_epochs": 100}, "ensemble": {"members": 3}}
+    folder = begun(**changes)
+    train = folder / "run/iter-0000/train"
+    checkpoint = train / "ensemble/member-1/checkpoint.pt"
+    assert kill_when(folder, checkpoint.exists) == -signal.SIGKILL
+    state = torch.load(checkpoint, weights_only=True)
+    assert len(state["history"]) < 100
+    for values in state["network"].values():
+        values.fill_(torch.nan)
+    torch.save(state, checkpoint)
+    assert kill_when(folder, (train / "member-1/failure.json").exists, number=signal.SIGTERM) == 143
+    assert "iter-0000/train" not in facts_by_stage(folder)
+    finish(folder)
+    facts = facts_by_stage(folder)["iter-0000/train"]
+    assert (facts["members"], list(facts["epochs"]), list(facts["failed_members"])) == (2, ["0", "2"], ["1"])
+    said = facts["failed_members"]["1"]
+    assert said.startswith("error: failed as any other would: member-1: member 1: losses are ")
+    assert str(folder) not in manifest_bytes(folder).decode()
+    log = (folder / "run/run.log").read_text()
+    assert log.count(f"{train}/member-1: failed once; ") == 1
+    assert f"-m nnpal.loop.task {train}/member-1" in log
+    assert "member 1 of iteration 0" in (folder / "run/report.html").read_text()
 
 
 def test_labels_of_an_iteration_keep_to_the_budget(begun):

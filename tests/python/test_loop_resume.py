@@ -70,6 +70,19 @@ def test_an_unbroken_run_leaves_its_stages_in_the_manifest_and_nothing_beside_it
     assert set(json.loads((unbroken / "run" / "times.json").read_text())) == set(STAGES)
 
 
+def test_what_a_killed_process_had_begun_to_write_is_removed_as_its_stage_goes_on(unbroken, tmp_path):
+    config_file(tmp_path)
+    kill_at(tmp_path, "task:iter-0000/explore/1")
+    stage = tmp_path / "run/iter-0000/explore"
+    begun = [stage / ".123.found.json", stage / "1" / ".45.result.json", stage / ".678.abcd"]
+    begun[2].mkdir()
+    for path in (*begun[:2], begun[2] / "model.pt"):
+        path.touch()
+    goes_on(tmp_path, unbroken, entries(tmp_path), done_tasks(tmp_path))
+    assert not [path for path in begun if path.exists()]
+    assert (stage / "1" / ".lock").exists()
+
+
 def test_a_finished_run_does_nothing_more(unbroken, tmp_path):
     folder = shutil.copytree(unbroken, tmp_path / "copy")
     before = calls(folder)
