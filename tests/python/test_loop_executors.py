@@ -149,6 +149,27 @@ def test_the_slurm_example_has_an_executor_for_each_kind():
     assert all(executor.provider.init_blocks == 0 for executor in executors.values())
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_slurm_example_suits_the_wheel_s_mpi_and_parsl(monkeypatch):
+    from parsl.executors.high_throughput.mpi_prefix_composer import compose_srun_launch_cmd
+    from parsl.jobs.states import JobState, JobStatus
+
+    config, resources = load_config(EXAMPLES / "slurm_executors.py", 1)
+    for executor in config.executors:
+        assert "export SLURM_MPI_TYPE=pmi2" in executor.provider.worker_init  # the wheel's MPICH knows no other
+        assert "openmpi" not in executor.provider.worker_init
+        assert "srun" not in executor.provider.launcher("pool", 1, 1)  # whose step may have one core
+        given_up = []
+        monkeypatch.setattr(executor, "set_bad_state_and_fail_all", given_up.append)
+        failed = {str(k): JobStatus(JobState.FAILED) for k in range(3)}
+        executor.block_error_handler(executor, {"0": failed["0"]})
+        assert not given_up  # the first job that fails is no end
+        executor.block_error_handler(executor, failed)
+        assert len(given_up) == 1
+    _, words = compose_srun_launch_cmd(resources["explore"], ["n1"])
+    assert words == "srun --ntasks 64 --ntasks-per-node 64 --nodelist n1 --nodes 1 --cpus-per-task 1"
+
+
 def test_the_only_executor_takes_all_and_unlabelled_ones_are_refused():
     assert executor_of("train", ["queue"], None) == "queue"
     with pytest.raises(LoopError, match=r"executors are labelled a, b, none of them train; expected explore, label"):
