@@ -1,17 +1,21 @@
 """Time an epoch of training on forces, in one run with the same networks in TorchANI and with the networks alone.
 
     python benchmarks/train_epoch.py [--quick] [--output benchmarks/results/train_epoch.json]
+    python benchmarks/train_epoch.py --device cuda --atoms 108 --configurations 20000
 
-Configurations of 32 Ni atoms, thermal at random densities, with energies and forces; batches of 64; one member of
-224-192-160; float32; one core. Contenders, A B C A B C ...:
+Thermal Ni configurations at random densities, with energies and forces; batches of 64 for each member; networks of
+224-192-160; float32. On a CPU one member on one core, on a GPU five in one batched pass, as `nnpal train` does it;
+every member goes through all configurations, in an order of its own. Contenders, A B C A B C ...:
 
-- nnpal, stored: `nnpal train` as it is, AEVs and their derivatives computed once for all epochs
-- nnpal, recomputed: `nnpal train` where these do not fit into memory, AEVs and their products at every update; both by
-  nnpal's compiled operations
-- TorchANI: its AEVs and networks on batches merged into one graph, neighbours given, torch's double backward
+- nnpal, stored: `nnpal train` as it is, AEVs and their derivatives computed once for all epochs; left out where these
+  do not fit into memory
+- nnpal, recomputed: AEVs and their products at every update; both by nnpal's compiled operations
+- TorchANI: its AEVs and networks on batches merged into one graph, neighbours given, torch's double backward, one
+  member after another
 - networks alone: forward, gradient in the AEVs, and the parameter gradients of both
 
-Before anything is timed, losses and parameter gradients of the three that train must agree.
+Before anything is timed, losses and parameter gradients of those that train must agree. With `--device cuda` and no
+usable GPU the script says so and ends.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,33 +38,43 @@ from rich.table import Table
 from torch import Tensor
 from torchani.nn import ANINetworks
 
+import gpu
 import nickel
 from nnpal.export.module import EnsembleModule
 from nnpal.graph import merge_graphs
 from nnpal.networks import NetworkDescription, build_aev_computer, build_member
 from nnpal.training import Errors, LossSettings, TrainingData, build_training_data, energy_force_loss
 from nnpal.training.epoch import loss_of
-from nnpal.training.features import GraphFeatures
+from nnpal.training.features import GraphFeatures, StoredFeatures, stored_bytes
 from nnpal.training.member import in_parts
-from nnpal.training.prediction import errors_of_members, one_member
+from nnpal.training.prediction import errors_of_members, one_member, side_by_side
 from record import write_record
 
-N_DATA = 3500  # as in the paper's timing
+N_DATA, N_ATOMS = 3500, 32  # as in the paper's timing
 BATCH = 64
 STRAIN, DISPLACEMENT = 0.05, 0.15  # linear strain of the cells, and Å of each coordinate
-AIM = 1.35  # times the networks alone
+AIM = 1.35  # times the networks alone, on a CPU
+# Configurations and atoms of the second seed's larger set, its seconds an epoch on a GPU, and those aimed at
+LARGER = {"n_configurations": 20000, "atoms": 108, "seconds_there": 41.0, "aim_seconds": 2.0}
+MEMBERS = {"cpu": 1, "cuda": nickel.N_MEMBERS}
+ATOMS = {4 * n**3: n for n in range(1, 6)}  # of a configuration -> cubic cells along each edge
+GIGABYTE = 1e9
 LOSS = LossSettings()
 DESCRIPTION = NetworkDescription(("Ni",), hidden=nickel.HIDDEN)
-Batch = Callable[[np.ndarray], Tensor]
-"""Of the indices of configurations: their loss, with the parameters' gradients in place."""
+Networks = Sequence[ANINetworks]
+Indices = Sequence[np.ndarray]
+"""Of the configurations in each member's batch."""
+Batch = Callable[[Indices], Tensor]
+"""The losses of members, [n_members], with the parameters' gradients in place."""
+STORED, RECOMPUTED, TORCHANI, ALONE = "nnpal, stored", "nnpal, recomputed", "TorchANI", "networks alone"
 
 
-def configurations(n_data: int) -> list[Atoms]:
+def configurations(n_data: int, n_atoms: int) -> list[Atoms]:
     """Return thermal crystals; labels are random numbers, for the arithmetic does not know."""
     rng = np.random.default_rng(0)
     frames = []
     for _ in range(n_data):
-        atoms = bulk("Ni", a=nickel.LATTICE, cubic=True) * (2, 2, 2)
+        atoms = bulk("Ni", a=nickel.LATTICE, cubic=True).repeat(ATOMS[n_atoms])
         atoms.set_cell(atoms.cell * (1 + rng.uniform(-STRAIN, STRAIN)), scale_atoms=True)
         atoms.positions += rng.normal(0, DISPLACEMENT, atoms.positions.shape)
         atoms.calc = SinglePointCalculator(atoms, energy=rng.normal(), forces=rng.normal(size=(len(atoms), 3)))
@@ -66,122 +82,192 @@ def configurations(n_data: int) -> list[Atoms]:
     return frames
 
 
-def ours(network: ANINetworks, data: TrainingData) -> Batch:
-    def batch(indices: np.ndarray) -> Tensor:
-        (errors,) = errors_of_members([network], data, [indices], training=True)
-        loss = loss_of(errors, LOSS)
-        loss.backward()
-        return loss.detach()
+def ours(networks: Networks, data: TrainingData) -> Batch:
+    def batch(indices: Indices) -> Tensor:
+        errors = errors_of_members(networks, data, indices, training=True)
+        losses = torch.stack([loss_of(own, LOSS) for own in errors])
+        losses.sum().backward()
+        return losses.detach()
 
     return batch
 
 
-def torchani(network: ANINetworks, data: TrainingData) -> Batch:
+def torchani(networks: Networks, data: TrainingData) -> Batch:
     """Return the plain way: energies from edge vectors, forces by autograd, its graph kept for the second backward."""
     assert isinstance(data.features, GraphFeatures)
-    graphs = data.features.graphs
-    model = EnsembleModule(build_aev_computer(DESCRIPTION), [network], torch.zeros(1), 1.0)
+    graphs, device = data.features.graphs, data.features.device
+    computer = build_aev_computer(DESCRIPTION)
+    models = [EnsembleModule(computer, [network], torch.zeros(1), 1.0).to(device) for network in networks]
 
-    def batch(indices: np.ndarray) -> Tensor:
+    def loss_of_member(model: EnsembleModule, indices: np.ndarray) -> Tensor:
         graph, frame_of_atom = merge_graphs([graphs[i] for i in indices])
-        edge_vec = graph.edge_vec.detach().requires_grad_(True)
-        atomic = model(graph.species, graph.n_local, graph.edge_index, edge_vec)[0]
+        edge_vec = graph.edge_vec.to(device).requires_grad_(True)
+        edge_index = graph.edge_index.to(device)
+        atomic = model(graph.species.to(device), graph.n_local, edge_index, edge_vec)[0]
         (gradient,) = torch.autograd.grad(atomic.sum(), edge_vec, create_graph=True)
-        centre, neighbour = graph.edge_index
+        centre, neighbour = edge_index
         forces = gradient.new_zeros(len(atomic), 3).index_add(0, centre, gradient).index_add(0, neighbour, -gradient)
-        energies = atomic.new_zeros(len(indices)).index_add(0, frame_of_atom, atomic)
-        errors = Errors(
-            energies - data.energies[indices], forces - data.force_rows(indices), torch.from_numpy(data.sizes[indices])
-        )
+        energies = atomic.new_zeros(len(indices)).index_add(0, frame_of_atom.to(device), atomic)
+        where, sizes = (torch.from_numpy(values).to(device) for values in (indices, data.sizes[indices]))
+        errors = Errors(energies - data.energies[where], forces - data.force_rows(indices), sizes)
         loss = energy_force_loss(errors, LOSS.force_weight)
         loss.backward()
         return loss.detach()
 
-    return batch
+    return lambda indices: torch.stack([loss_of_member(*each) for each in zip(models, indices, strict=True)])
 
 
-def networks_alone(network: ANINetworks, aev: Tensor, n_atoms: int) -> Batch:
-    energies = one_member(network)
-
-    def batch(indices: np.ndarray) -> Tensor:
-        rows = (indices[:, None] * n_atoms + np.arange(n_atoms)).ravel()
-        leaf = aev[rows].requires_grad_(True)
-        atomic = energies(torch.zeros(len(rows), dtype=torch.int64), leaf)
+def networks_alone(networks: Networks, aev: Tensor, n_atoms: int) -> Batch:
+    def batch(indices: Indices) -> Tensor:
+        rows = torch.from_numpy((np.concatenate(indices)[:, None] * n_atoms + np.arange(n_atoms)).ravel())
+        atoms = [len(own) * n_atoms for own in indices]
+        energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, atoms)
+        leaf = aev[rows.to(aev.device)].requires_grad_(True)
+        atomic = energies(torch.zeros(len(rows), dtype=torch.int64, device=aev.device), leaf)
         (gradient,) = torch.autograd.grad(atomic.sum(), leaf, create_graph=True)
-        loss = atomic.square().mean() + gradient.square().mean()
-        loss.backward()
-        return loss.detach()
+        each = zip(atomic.split(atoms), gradient.split(atoms), strict=True)
+        losses = torch.stack([energy.square().mean() + slope.square().mean() for energy, slope in each])
+        losses.sum().backward()
+        return losses.detach()
 
     return batch
 
 
-def epoch(network: ANINetworks, optimizer: torch.optim.Optimizer, batch: Batch, batches: Sequence[np.ndarray]) -> float:
-    """Return the seconds of one pass over the data, updates included."""
-    begin = time.perf_counter()
-    for indices in batches:
-        optimizer.zero_grad()
-        batch(indices)
-        optimizer.step()
-    return time.perf_counter() - begin
+@dataclass
+class Contender:
+    """Some members in training, each with an optimiser of its own."""
+
+    networks: Networks
+    batch: Batch
+
+    def __post_init__(self) -> None:
+        self.optimizers = [torch.optim.AdamW(network.parameters()) for network in self.networks]
+
+    def epoch(self, batches: Sequence[Indices], device: torch.device) -> float:
+        """Return the seconds of some updates."""
+        begin = time.perf_counter()
+        for indices in batches:
+            for optimizer in self.optimizers:
+                optimizer.zero_grad()
+            self.batch(indices)
+            for optimizer in self.optimizers:
+                optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - begin
 
 
-def require_equal(batches: dict[str, tuple[ANINetworks, Batch]], indices: np.ndarray) -> None:
-    """Stop unless losses and gradients agree to what float32 leaves."""
+def require_equal(contenders: dict[str, Contender], indices: Indices) -> None:
+    """Stop unless each member's loss and gradients agree to what float32 leaves."""
     found = {}
-    for name, (network, batch) in batches.items():
-        network.zero_grad()
-        found[name] = (batch(indices).item(), torch.cat([p.grad.flatten() for p in network.parameters()]))
-    loss, gradient = found["TorchANI"]
-    for name, (own_loss, own) in found.items():
-        if abs(own_loss / loss - 1) > 1e-4 or (own - gradient).norm() / gradient.norm() > 1e-3:
-            raise SystemExit(f"{name} and TorchANI do not agree: losses {own_loss} and {loss}")
+    for name, contender in contenders.items():
+        for network in contender.networks:
+            network.zero_grad()
+        losses = contender.batch(indices)
+        gradients = [torch.cat([p.grad.flatten() for p in own.parameters()]) for own in contender.networks]
+        found[name] = (losses, gradients)
+    losses, gradients = found[TORCHANI]
+    for name, (own_losses, own_gradients) in found.items():
+        pairs = zip(own_gradients, gradients, strict=True)
+        apart = [float((own - other).norm() / other.norm()) for own, other in pairs]
+        if not (bool(((own_losses / losses - 1).abs() <= 1e-4).all()) and max(apart) <= 1e-3):
+            raise SystemExit(f"{name} and TorchANI do not agree: losses {own_losses} and {losses}, gradients {apart}")
+
+
+def all_aevs(data: TrainingData) -> Tensor:
+    """Return the AEVs of all configurations' atoms."""
+    if isinstance(data.features, StoredFeatures):
+        return data.features.aev
+    return torch.cat([data.features.batch(part).aev.detach() for part in in_parts(np.arange(len(data)), BATCH)])
+
+
+def timed_data(frames: list[Atoms], features: str, device: torch.device) -> tuple[TrainingData, float]:
+    """Return training data on a device, and the seconds that they took."""
+    begin = time.perf_counter()
+    data = build_training_data(frames, DESCRIPTION, features=features).to(device)
+    return data, time.perf_counter() - begin
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "train_epoch.json")
+    parser.add_argument("--output", type=Path, help="results/train_epoch.json, or results/cuda_epoch.json of a GPU")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data, one round")
+    parser.add_argument("--device", choices=MEMBERS, default="cpu")
+    parser.add_argument("--configurations", type=int, default=N_DATA)
+    parser.add_argument("--atoms", type=int, choices=ATOMS, default=N_ATOMS, help="of each configuration")
+    parser.add_argument("--members", type=int, help="1, or 5 on a GPU")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stored-gigabytes", type=float, default=16, help="stored features are timed up to this size")
+    parser.add_argument("--without-torchani", action="store_true", help="compare with TorchANI, but do not time it")
     arguments = parser.parse_args()
-    n_data, n_rounds = (N_DATA // 10, 1) if arguments.quick else (N_DATA, 5)
+    lacking = gpu.missing() if arguments.device == "cuda" else None
+    if lacking is not None:
+        print(f"train_epoch.py: nothing is timed, for {lacking}")
+        return
+    n_data, n_rounds = arguments.configurations, arguments.rounds
+    if arguments.quick:
+        n_data, n_rounds = n_data // 10, 1
+    n_members = arguments.members or MEMBERS[arguments.device]
+    device = torch.device(arguments.device)
     torch.set_num_threads(1)
-    frames = configurations(n_data)
-    begin = time.perf_counter()
-    stored = build_training_data(frames, DESCRIPTION, features="stored")
-    seconds_features = time.perf_counter() - begin
-    begin = time.perf_counter()
-    graphs = build_training_data(frames, DESCRIPTION, features="recomputed")
-    seconds_graphs = time.perf_counter() - begin
+    frames = configurations(n_data, arguments.atoms)
+    graphs, seconds_graphs = timed_data(frames, "recomputed", device)
+    once = {"neighbours": seconds_graphs}
 
-    networks = {name: build_member(DESCRIPTION, 1) for name in ("stored", "recomputed", "TorchANI", "networks")}
-    contenders: dict[str, tuple[ANINetworks, Batch]] = {
-        "nnpal, stored": (networks["stored"], ours(networks["stored"], stored)),
-        "nnpal, recomputed": (networks["recomputed"], ours(networks["recomputed"], graphs)),
-        "TorchANI": (networks["TorchANI"], torchani(networks["TorchANI"], graphs)),
-    }
-    require_equal(contenders, np.arange(min(BATCH, n_data)))
-    alone = networks_alone(networks["networks"], stored.features.aev, len(frames[0]))
-    contenders["networks alone"] = (networks["networks"], alone)
-    optimizers = {name: torch.optim.AdamW(network.parameters()) for name, (network, _) in contenders.items()}
+    def members() -> Networks:
+        return [build_member(DESCRIPTION, seed).to(device) for seed in range(1, 1 + n_members)]
+
+    contenders: dict[str, Contender] = {}
+    aevs = None
+    n_bytes = stored_bytes(graphs.sizes, nickel.AEV_LENGTH, torch.float32, strain=False)
+    if n_bytes <= arguments.stored_gigabytes * GIGABYTE:
+        stored, once["stored features"] = timed_data(frames, "stored", device)
+        networks = members()
+        contenders[STORED] = Contender(networks, ours(networks, stored))
+        aevs = all_aevs(stored)
+    for name, make in ((RECOMPUTED, ours), (TORCHANI, torchani)):
+        networks = members()
+        contenders[name] = Contender(networks, make(networks, graphs))
+    require_equal(contenders, [np.arange(m, min(BATCH + m, n_data)) for m in range(n_members)])
+    if arguments.without_torchani:
+        del contenders[TORCHANI]
+    networks = members()
+    alone = networks_alone(networks, all_aevs(graphs) if aevs is None else aevs, arguments.atoms)
+    contenders[ALONE] = Contender(networks, alone)
 
     rng = np.random.default_rng(1)
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for round_ in range(n_rounds + 1):  # the first warms up
-        batches = in_parts(rng.permutation(n_data), BATCH)
-        for name, (network, batch) in contenders.items():
-            own = epoch(network, optimizers[name], batch, batches[: len(batches) if round_ else 4])
+        batches = list(zip(*(in_parts(rng.permutation(n_data), BATCH) for _ in range(n_members)), strict=True))
+        for name, contender in contenders.items():
+            own = contender.epoch(batches[: len(batches) if round_ else 4], device)
             if round_:
                 seconds[name].append(own)
-    report(seconds, seconds_features, seconds_graphs, n_data, arguments.output)
+    setting = {
+        "n_configurations": n_data,
+        "atoms": arguments.atoms,
+        "device": arguments.device,
+        "gpu": torch.cuda.get_device_name() if arguments.device == "cuda" else None,
+        "members": n_members,
+        "batch": BATCH,
+        "hidden": list(nickel.HIDDEN),
+        "larger_set_of_the_second_seed": LARGER,
+        "seconds_once": once,
+    }
+    names = {"cpu": "train_epoch", "cuda": "cuda_epoch"}
+    default = Path(__file__).parent / "results" / f"{names[arguments.device]}.json"
+    report(seconds, setting, names[arguments.device], arguments.output or default)
 
 
-def report(
-    seconds: dict[str, list[float]], seconds_features: float, seconds_graphs: float, n_data: int, output: Path
-) -> None:
+def report(seconds: dict[str, list[float]], setting: dict[str, Any], benchmark: str, output: Path) -> None:
     """Print medians and ratios, and write them."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    limit = seconds["networks alone"]
+    limit = seconds[ALONE]
     ratios = {name: statistics.median(np.divide(values, limit).tolist()) for name, values in seconds.items()}
-    table = Table(title=f"seconds per epoch of {n_data} configurations of 32 Ni atoms, one core")
+    table = Table(
+        title="seconds per epoch of {n_configurations} configurations of {atoms} Ni atoms, {members} members, "
+        "{device}".format(**setting)
+    )
     for column in ("", "median", "times the networks alone", "lowest", "highest"):
         table.add_column(column, justify="right")
     for name, values in seconds.items():
@@ -189,21 +275,16 @@ def report(
         table.add_row(name, *(f"{value:.2f}" for value in row))
     console = Console()
     console.print(table)
-    console.print(f"once for all epochs: neighbours {seconds_graphs:.1f} s, stored AEVs {seconds_features:.1f} s")
-    for name in ("nnpal, stored", "nnpal, recomputed"):
-        ratio = ratios[name]
-        console.print(f"{name}: {ratio:.2f} times the networks alone (aim {AIM}), TorchANI {ratios['TorchANI']:.1f}")
+    console.print(
+        "once for all epochs: " + ", ".join(f"{name} {s:.1f} s" for name, s in setting["seconds_once"].items())
+    )
     content = {
-        "n_configurations": n_data,
-        "atoms": 32,
-        "batch": BATCH,
-        "hidden": list(nickel.HIDDEN),
+        **setting,
         "seconds": {name: {"median": medians[name], "all": values} for name, values in seconds.items()},
         "times_networks_alone": ratios,
-        "aim": AIM,
-        "seconds_once": {"neighbours": seconds_graphs, "stored features": seconds_features},
+        "aim": AIM if setting["device"] == "cpu" else None,
     }
-    write_record(output, "train_epoch", ("nnpal", "torch", "torchani", "numpy"), content)
+    write_record(output, benchmark, ("nnpal", "torch", "torchani", "numpy"), content)
     console.print(f"Wrote {output}")
 
 
