@@ -45,6 +45,15 @@ def test_the_stages_are_in_the_manifest_and_their_files_in_their_folders(rare_ev
     for name, found in facts.items():
         for file in found.get("files", []):
             assert (rare_events / "run" / name / file).is_file()
+            if file.endswith(".json"):  # another folder's manifest is to be the same
+                assert str(rare_events) not in (rare_events / "run" / name / file).read_text()
+    pulls = [f"{PULL}/{name}" for name in ("rows.txt", "frames.lammpstrj", "run.json", "ended.json")]
+    assert {f"oracle-pulls/{name}" for name in pulls} < set(facts["iter-0000/initial"]["files"])
+    assert {f"{who}/{name}" for who in ("ensemble", "best") for name in pulls} == set(
+        facts["iter-0000/explore"]["files"]
+    )
+    ensemble = {f"ensemble/{name}.json" for name in ("plan", "splits", "result")}
+    assert ensemble < set(facts["iter-0000/train"]["files"])
     text = manifest_bytes(rare_events).decode()
     assert str(rare_events) not in text
     assert json.loads(text)["finished"] == "all 2 iterations are done"
@@ -118,6 +127,7 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
     assert {"work_function", "activation_energy_ensemble", "activation_energy_error_best", "uq_trace"} < names
     assert {
         "mae_energy",
+        "mae_relative_energy",
         "mae_force",
         "uq_against_error_energy",
         "labels_history",

@@ -238,6 +238,14 @@ def test_how_a_run_ended(log: str, failed: bool, how: str | None) -> None:
         assert "Last input line" not in ending.last[-1]
 
 
+def test_the_end_of_a_run_is_told_without_times() -> None:
+    before = LOG + "Loop time of 0.0123 on 1 procs for 10 steps with 3 atoms\nPerformance: 123.4 ns/day\n"
+    log = f"{before}run          20\n   Step          Temp\n        10   9000\nFix halt condition for fix-id hot met\n"
+    ending = ending_of([log], failed=False)
+    assert ending is not None
+    assert ending.last == tuple(log.removeprefix(before).splitlines())
+
+
 @pytest.mark.parametrize("pbc", [True, False, (True, True, False)])
 def test_a_data_file_holds_all_digits(tmp_path: Path, pbc: Any) -> None:
     rng = np.random.default_rng(2)

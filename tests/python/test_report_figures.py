@@ -15,6 +15,8 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from matplotlib import pyplot, rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from nnpal.report import (
@@ -144,6 +146,9 @@ def test_uq_trace(tmp_path):
     assert [int(s) for s, g in zip(found["step"], found["good"], strict=True) if g == "0"] == [450, 460, 470, 480, 490]
     assert "iteration 0: 15 of 50 frames above the threshold" in files.alt
     assert "iteration 0 failed at step 450" in files.alt
+    files = write_figure(tmp_path, uq_trace([run()], unit="meV/Å"))
+    assert numbers(files.csv, "threshold_meV_angstrom") == pytest.approx([5.0] * 50)
+    assert "uq_meV_angstrom" in columns(files.csv)
 
 
 def test_uq_trace_of_unlike_arrays():
@@ -173,12 +178,18 @@ def test_activation_energy(tmp_path):
     assert files.alt == "Last error 0.5 kcal/mol, smallest 0.5"
 
 
-def axis_scale(figure: Figure) -> str:
-    from matplotlib.figure import Figure as Canvas
-
+def drawn(figure: Figure) -> Axes:
     axes = Canvas().subplots()
     figure.draw(axes)
-    return axes.get_yscale()
+    return axes
+
+
+def axis_scale(figure: Figure) -> str:
+    return drawn(figure).get_yscale()
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in drawn(figure).get_legend().get_texts()]
 
 
 def test_errors_are_logarithmic_where_they_span_much():
@@ -193,6 +204,9 @@ def test_loading_rates_are_sorted(tmp_path):
     assert numbers(files.csv, "activation_energy_kcal_mol") == pytest.approx([1.0, 3.0])
     assert numbers(files.csv, "oracle_kcal_mol") == pytest.approx([1.0, 3.5])
     assert "largest 0.5 kcal/mol" in files.alt
+    figure = loading_rates([1.0, 2.0], [3 * KCAL, KCAL], [KCAL, KCAL], who="ensemble")
+    assert legend(figure) == ["oracle", "ensemble"]
+    assert "of the ensemble's pulls" in figure.caption
 
 
 def test_mae_history(tmp_path):
@@ -200,7 +214,10 @@ def test_mae_history(tmp_path):
     assert numbers(files.csv, "train_meV_atom") == pytest.approx([1.0, 2.0])
     assert numbers(files.csv, "unseen_meV_atom") == pytest.approx([100.0, NAN], nan_ok=True)
     assert files.alt == "Last MAE in meV/atom: train 2, unseen 100"
-    with pytest.raises(ValueError, match="quantity = 'stress', expected energy or force"):
+    relative = mae_history([0], {"unseen": [0.002]}, quantity="relative energy")
+    assert drawn(relative).get_ylabel() == "relative energy MAE (meV/atom)"
+    assert "the mean difference of a set from the oracle's taken off" in relative.caption
+    with pytest.raises(ValueError, match="quantity = 'stress', expected energy or relative energy or force"):
         mae_history([0], {}, quantity="stress")
 
 
@@ -222,6 +239,7 @@ def test_uq_against_error(tmp_path):
     assert numbers(files.csv, "uq_meV_angstrom") == pytest.approx([1, 2, 3, NAN, 0], nan_ok=True)
     assert files.alt == "Rank correlation 1.00 over 4 values"
     assert "1 without finite values" in files.caption
+    assert "over the largest deviation of an atom's force over the members, before they were learnt" in files.caption
     assert uq_against_error([0.1], [0.1]).alt == "Rank correlation not known over 1 values"
 
 
@@ -355,8 +373,6 @@ NOT_NUMBERS = {
     ],
 )
 def test_odd_histories_are_drawn(make):
-    from matplotlib.figure import Figure as Canvas
-
     figure = make()
     assert figure.alt
     assert figure.caption

@@ -218,8 +218,9 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, figure):
 def test_failures_name_folder_and_command(tmp_path):
     failure = Failure("exploration 3", "walltime", "iter-0002/explore/run-3", "", "python -m nnpal.loop.task iter-0002")
     words = read(Page("p", failures=[failure]), tmp_path).words
-    assert "exploration 3 walltime Folder: iter-0002/explore/run-3 Run it again by hand:" in words
+    assert "exploration 3 walltime Folder: iter-0002/explore/run-3 Run it again by hand, in the run's folder:" in words
     assert "python -m nnpal.loop.task iter-0002" in words
+    assert "Run it again" not in read(Page("p", failures=[Failure("labels", "label", "a", "b", "")]), tmp_path).words
 
 
 def shown(fact: Fact) -> tuple[str, str, str]:

@@ -10,11 +10,12 @@ from nnpal.distillation.report import report
 from nnpal.distillation.sample import sample
 from nnpal.distillation.select import select
 from nnpal.distillation.train import train
-from nnpal.driver.training import CODE, TABLES
+from nnpal.driver import code
+from nnpal.driver.training import TABLES
 from nnpal.loop.stage import History, Stage
 
 ORACLE = ("oracle", "oracle identity", "label")
-LABELS = ("nnpal.label", "nnpal.driver.labels", "nnpal.oracle")
+POOLS = "nnpal.distillation.pools"
 
 
 class Distillation:
@@ -32,21 +33,26 @@ class Distillation:
             "sample",
             lambda ctx: sample(ctx, base),
             (*ORACLE, "explore", "files", "distillation.test"),
-            ("nnpal.distillation.sample", "nnpal.explore", "nnpal.momt", *LABELS),
+            ("nnpal.distillation.sample", POOLS, "nnpal.momt", *code.SAMPLING, *code.LABELS),
         )
         self._stages = (
             Stage(
                 "select",
                 select,
                 ("distillation",),
-                ("nnpal.distillation.select", "nnpal.distillation.pools", "nnpal.select", "nnpal.distill"),
+                ("nnpal.distillation.select", POOLS, "nnpal.select", "nnpal.distill", "nnpal.evaluate", *code.DATA),
             ),
-            Stage("label", lambda ctx: label(ctx, base), ORACLE, ("nnpal.distillation.label", *LABELS)),
+            Stage(
+                "label",
+                lambda ctx: label(ctx, base),
+                ORACLE,
+                ("nnpal.distillation.label", "nnpal.evaluate", *code.LABELS),
+            ),
             Stage(
                 "train",
                 lambda ctx: train(ctx, base),
                 (*TABLES, "crystals"),
-                ("nnpal.distillation.train", "nnpal.evaluate", *CODE),
+                ("nnpal.distillation.train", *code.TRAINING),
             ),
             Stage("report", report, (), ("nnpal.distillation.report",)),
         )

@@ -54,7 +54,7 @@ def report(ctx: StageContext) -> dict[str, Any]:
             section("Errors", figures(ctx, _errors(ctx))),
             section("Configurations chosen last", *_chosen(ctx)),
         ],
-        failures=task_failures(ctx.history),
+        failures=task_failures(ctx),
         configuration=configuration(ctx),
         versions=versions(),
     )
@@ -136,13 +136,15 @@ def _grids(ctx: StageContext) -> list[str | Table]:
 def _errors(ctx: StageContext) -> list[Figure]:
     history = ctx.history
     drawn = []
-    for quantity in ("energy", "force"):
+    iterations = list(range(len(history)))
+    for quantity in ("energy", "relative_energy", "force"):
+        key = f"{quantity}_mae"
         parts = {
-            part: [stages["train"][f"{part}_{quantity}_mae"] for stages in history] for part in ("train", "validation")
+            part: [_number(stages["train"].get(f"{part}_{key}")) for stages in history]
+            for part in ("train", "validation")
         }
-        values = [(stages["train"]["test"] or {}).get(f"{quantity}_mae") for stages in history]
-        parts["test (sampling)"] = [float("nan") if value is None else value for value in values]
-        drawn.append(mae_history(list(range(len(history))), parts, quantity=quantity, name=f"mae_{quantity}"))
+        parts["test (sampling)"] = [_number((stages["train"]["test"] or {}).get(key)) for stages in history]
+        drawn.append(mae_history(iterations, parts, quantity=quantity.replace("_", " "), name=f"mae_{quantity}"))
     uq, error, groups = [], [], []
     for k, stages in enumerate(history):
         found = stages["label"].get("uq")
@@ -160,7 +162,7 @@ def _chosen(ctx: StageContext) -> list[Any]:
     chosen = ctx.history[-1]["select"]["chosen"]
     shown = [
         Snapshot(
-            frame, f"frame {one['frame']}, atom {one['atom']}", (0,) if one["preserved_radius"] is not None else ()
+            frame, f"frame {one['frame']}\natom {one['atom']}", (0,) if one["preserved_radius"] is not None else ()
         )
         for frame, one in zip(frames, chosen, strict=True)
     ]

@@ -11,6 +11,7 @@ from nnpal.config import validated
 from nnpal.distillation.pools import RUNS, SERIES
 from nnpal.driver.data import write_learnt
 from nnpal.driver.labels import label_in_tasks
+from nnpal.driver.outcomes import failed_tasks, last_lines
 from nnpal.explore import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
 from nnpal.files import aside
 from nnpal.loop.error import StageError
@@ -52,7 +53,8 @@ def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     return {
         "runs": [run.name for run in runs],
         "ended": {f"{RUNS}/{run.name}": run.ended for run in runs},
-        "failed_tasks": {f"{RUNS}/{name}": failure.fact for name, failure in failed.items()},
+        "failed_tasks": failed_tasks(ctx, outcomes),
+        "last_lines": last_lines(ctx, outcomes),
         "n_frames": len(frames),
         "n_atoms": len(frames[0]),
         "n_test": len(labelled.frames),
@@ -61,5 +63,5 @@ def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[str]:
-    patterns = ("rows*.txt", "frames*.lammpstrj", "run.json")
+    patterns = ("rows*.txt", "frames*.lammpstrj", "run.json", "ended.json")
     return sorted(path.name for pattern in patterns for path in folder.glob(pattern))

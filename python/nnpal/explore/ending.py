@@ -68,8 +68,11 @@ def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:
 
 
 def _last(log: str, found: re.Match[str]) -> tuple[str, ...]:
-    """Return the last lines up to the one that says why."""
-    return tuple(log[: log.find("\n", found.end())].splitlines()[-LAST_LINES:])
+    """Return the last lines up to the one that says why, none from before the run at hand: LAMMPS ends runs with times,
+    and a run that is done again is to end by the same words.
+    """
+    begin, end = log.rfind("\nrun ", 0, found.start()) + 1, log.find("\n", found.end())
+    return tuple(log[begin : end if end >= 0 else len(log)].splitlines()[-LAST_LINES:])
 
 
 def _fault(message: str, before: str) -> str | None:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from nnpal.config import validated
+from nnpal.driver.outcomes import failed_tasks, last_lines
 from nnpal.driver.training import BEST, MODEL
 from nnpal.explore import SMD_TASK, SMDSection, plan_smd, read_given_up, read_smd
 from nnpal.loop.stage import StageContext
 from nnpal.loop.task import Task
-from nnpal.rare_events.pulls import facts_of_pulls
+from nnpal.rare_events.pulls import facts_of_pulls, files_of_pulls
 
 WHO = {"ensemble": MODEL, "best": BEST}
-OUTPUTS = ("rows.txt", "frames.lammpstrj", "run.json")
 
 
 def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
@@ -31,19 +31,16 @@ def explore(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     everything = [task for some in tasks.values() for task in some]
     ctx.log(f"iteration {ctx.iteration}: {len(everything)} pulls")
     outcomes = {outcome.folder: outcome for outcome in ctx.tasks.run(everything)}
-    facts: dict[str, Any] = {"failed_tasks": {}, "files": []}
+    facts: dict[str, Any] = {"failed_tasks": {}, "last_lines": {}, "files": []}
     for who, some in tasks.items():
-        found = []
-        for task in some:
-            failure = outcomes[task.folder].failure
-            if failure is not None:
-                facts["failed_tasks"][f"{who}/{task.folder.name}"] = failure.fact
-            found.append(read_smd(task.folder) if failure is None else read_given_up(read_smd, task.folder))
+        own = [outcomes[task.folder] for task in some]
+        facts["failed_tasks"] |= failed_tasks(ctx, own)
+        facts["last_lines"] |= last_lines(ctx, own)
+        found = [read_smd(one.folder) if one.failure is None else read_given_up(read_smd, one.folder) for one in own]
         runs = [run for run in found if run is not None]
-        facts[who] = facts_of_pulls(runs)
-        names = (f"{who}/{run.name}/{name}" for run in runs for name in OUTPUTS)
-        # a pull that explodes before its first frame has none
-        facts["files"] += [name for name in names if (ctx.folder / name).is_file()]
+        given_up = {task.arguments["rate"] for task in some if outcomes[task.folder].failure is not None}
+        facts[who] = facts_of_pulls(runs, given_up)
+        facts["files"] += files_of_pulls(ctx.folder, who, runs)
     return facts
 
 

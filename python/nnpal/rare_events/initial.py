@@ -12,6 +12,7 @@ from ase import Atoms
 from nnpal.config import validated
 from nnpal.driver.data import write_learnt
 from nnpal.driver.labels import label_in_tasks
+from nnpal.driver.outcomes import failed_tasks, last_lines
 from nnpal.explore import (
     INTERRUPTED,
     MD_TASK,
@@ -28,7 +29,7 @@ from nnpal.loop.error import StageError
 from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext
 from nnpal.loop.task import Task
-from nnpal.rare_events.pulls import facts_of_pulls
+from nnpal.rare_events.pulls import facts_of_pulls, files_of_pulls
 
 UNSEEN, PULLS, DYNAMICS = "unseen.h5", "oracle-pulls", "dynamics"
 
@@ -55,16 +56,15 @@ def initial(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     facts = {
         "n_frames": len(frames),
         "ended": {f"{DYNAMICS}/{name}": how for name, (how, own) in sampled.items() if own or how != INTERRUPTED},
-        "failed_tasks": {
-            str(o.folder.relative_to(ctx.folder)): o.failure.fact for o in outcomes if o.failure is not None
-        },
+        "failed_tasks": failed_tasks(ctx, outcomes),
+        "last_lines": last_lines(ctx, outcomes[: len(plan)]),
         "pull_seed": ctx.seed,
         **labelled.facts(),
         "files": [write_learnt(ctx, labelled.frames)],
     }
     if settings["reference"]:
-        facts |= _reference(ctx, base_folder, outcomes[len(plan) :], settings["unseen"])
-        facts["files"].append(UNSEEN)
+        found, files = _reference(ctx, base_folder, outcomes[len(plan) :], settings["unseen"])
+        facts = {**facts, **found, "files": [*facts["files"], *files]}
     return facts
 
 
@@ -86,8 +86,14 @@ def _noisy(ctx: StageContext, frames: list[Atoms]) -> list[Atoms]:
     return section.apply(frames)[len(frames) :]
 
 
-def _reference(ctx: StageContext, base_folder: Path, outcomes: Sequence[TaskOutcome], n_unseen: int) -> dict[str, Any]:
-    """Label the pulls' configurations, at most ``n_unseen``, evenly spaced; no model ever learns them."""
+def _reference(
+    ctx: StageContext, base_folder: Path, outcomes: Sequence[TaskOutcome], n_unseen: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Label the pulls' configurations, at most ``n_unseen``, evenly spaced; no model ever learns them.
+
+    Returns:
+        Facts, and the files that later stages read.
+    """
     for outcome in outcomes:
         if outcome.failure is not None:
             raise StageError(f"a pull under the oracle failed: {outcome.failure.text}")
@@ -99,5 +105,5 @@ def _reference(ctx: StageContext, base_folder: Path, outcomes: Sequence[TaskOutc
     frames = [frame for run in runs for frame in run.frames]
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(n_unseen, len(frames))).astype(int))
     labelled = label_in_tasks(ctx, base_folder, [frames[i] for i in chosen], "unseen")
-    write_learnt(ctx, labelled.frames, UNSEEN)
-    return {"oracle": facts_of_pulls(runs), "n_unseen": len(labelled.frames)}
+    files = [write_learnt(ctx, labelled.frames, UNSEEN), *files_of_pulls(ctx.folder, PULLS, runs)]
+    return {"oracle": facts_of_pulls(runs), "n_unseen": len(labelled.frames)}, files

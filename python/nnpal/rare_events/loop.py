@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnpal.driver.training import CODE, TABLES
+from nnpal.driver import code
+from nnpal.driver.training import TABLES
 from nnpal.loop.stage import History, Stage
 from nnpal.rare_events.explore import explore
 from nnpal.rare_events.initial import initial
@@ -16,11 +17,10 @@ from nnpal.rare_events.select import select
 from nnpal.rare_events.train import train
 
 ORACLE = ("oracle", "oracle identity", "files", "label")
-LABELS = ("nnpal.label", "nnpal.driver.labels", "nnpal.oracle")
 CHOICE = tuple(
     f"rare_events.{key}" for key in ("k", "estimator", "min_distance", "order", "first_steps", "closest", "max_chosen")
 )
-EXPLORATION = ("nnpal.explore", "nnpal.smd")
+PULLS = ("nnpal.rare_events.pulls", "nnpal.smd", *code.SAMPLING)
 
 
 class RareEvents:
@@ -38,27 +38,27 @@ class RareEvents:
             "initial",
             lambda ctx: initial(ctx, base),
             (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
-            ("nnpal.rare_events.initial", *LABELS, *EXPLORATION),
+            ("nnpal.rare_events.initial", *PULLS, *code.LABELS),
         )
         self._stages = (
-            Stage("train", train, TABLES, ("nnpal.rare_events.train", *CODE)),
+            Stage("train", train, TABLES, ("nnpal.rare_events.train", *code.TRAINING)),
             Stage(
                 "explore",
                 lambda ctx: explore(ctx, base),
                 ("explore", "files"),
-                ("nnpal.rare_events.explore", *EXPLORATION),
+                ("nnpal.rare_events.explore", *PULLS),
             ),
             Stage(
                 "select",
                 select,
                 (*CHOICE, "augmentation"),
-                ("nnpal.rare_events.select", "nnpal.select"),
+                ("nnpal.rare_events.select", "nnpal.select", *code.DATA),
             ),
             Stage(
                 "label",
                 lambda ctx: label(ctx, base),
                 (*ORACLE, "augmentation"),
-                ("nnpal.rare_events.label", *LABELS),
+                ("nnpal.rare_events.label", "nnpal.evaluate", *code.LABELS),
             ),
             Stage("report", report, (), ("nnpal.rare_events.report",)),
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnpal.data import read_frames
-from nnpal.driver.data import LEARNT, learnt_so_far
+from nnpal.driver.data import LEARNT
 from nnpal.driver.frames import read_bare
 from nnpal.driver.reporting import configuration, figures, section, task_failures, versions, write_report
 from nnpal.driver.training import BEST, MODEL
@@ -58,11 +58,11 @@ def report(ctx: StageContext) -> dict[str, Any]:
     rate = _main_rate(ctx)
     page = Page(
         title="Active learning of rare events",
-        subtitle=f"{len(learnt_so_far(ctx))} configurations learnt in {len(history)} iterations; "
+        subtitle=f"{history[-1]['train']['n_data']} configurations learnt in iteration {ctx.iteration}; "
         f"ensemble of {ctx.tables['ensemble']['members']}, {ctx.tables['ensemble']['split']} splits",
         facts=_facts(ctx, reason, rate),
         sections=_sections(ctx, rate),
-        failures=task_failures(history),
+        failures=task_failures(ctx),
         configuration=configuration(ctx),
         versions=versions(),
     )
@@ -114,7 +114,8 @@ def _sections(ctx: StageContext, rate: str) -> list[Section]:
 
 def _summary(iteration: int, stages: Mapping[str, Any], rate: str) -> IterationSummary:
     unseen = (stages["train"].get("unseen") or {}).get(MODEL) or {}
-    broken = [name for name, how in stages["explore"]["ensemble"]["ended"].items() if how != "complete"]
+    ended = stages["explore"]["ensemble"]["ended"].values()
+    n_broken = sum(how != "complete" for how in ended)
     return IterationSummary(
         iteration=iteration,
         n_labels=stages["train"]["n_data"],
@@ -123,7 +124,7 @@ def _summary(iteration: int, stages: Mapping[str, Any], rate: str) -> IterationS
         energy_mae=unseen.get("energy_mae"),
         force_mae=unseen.get("force_mae"),
         activation_energy=energies_of(stages).get(rate),
-        note=f"{len(broken)} pulls broke off" if broken else "",
+        note=f"{n_broken} of {len(ended)} pulls broke off" if n_broken else "",
     )
 
 
@@ -142,7 +143,7 @@ def _energies(ctx: StageContext, iterations: list[int], oracle: Mapping[str, Any
     if len(rates) > 1 and oracle is not None:
         ours = [_number(energies_of(history[-1]).get(r)) for r in rates]
         theirs = [_number(oracle.get(r)) for r in rates]
-        drawn.append(loading_rates([float(r) for r in rates], ours, theirs))
+        drawn.append(loading_rates([float(r) for r in rates], ours, theirs, who="ensemble"))
     return drawn
 
 
@@ -190,7 +191,7 @@ def _uncertainty(ctx: StageContext, iterations: list[int]) -> list[Figure]:
                 failed_step=int(run.frame_step[good]) if good < len(run.frames) else None,
             )
         )
-    drawn = [uq_trace(runs)] if runs else []
+    drawn = [uq_trace(runs, unit="meV/Å" if ctx.tables["explore"]["uq"] == "uq_force" else "meV")] if runs else []
     counts = [stages["select"]["counts"] for stages in ctx.history]
     return [*drawn, classes_history(iterations, counts)]
 
@@ -198,14 +199,17 @@ def _uncertainty(ctx: StageContext, iterations: list[int]) -> list[Figure]:
 def _errors(ctx: StageContext, iterations: list[int]) -> list[Figure]:
     history = ctx.history
     drawn = []
-    for quantity in ("energy", "force"):
+    unseen = [(stages["train"].get("unseen") or {}).get(BEST) for stages in history]
+    for quantity in ("energy", "relative_energy", "force"):
+        key = f"{quantity}_mae"
         series = {
-            part: [stages["train"][f"{part}_{quantity}_mae"] for stages in history] for part in ("train", "validation")
+            part: [_number(stages["train"].get(f"{part}_{key}")) for stages in history]
+            for part in ("train", "validation")
         }
-        unseen = [((stages["train"].get("unseen") or {}).get(BEST) or {}).get(f"{quantity}_mae") for stages in history]
-        if any(value is not None for value in unseen):
-            series["unseen pulls of the oracle"] = [_number(value) for value in unseen]
-        drawn.append(mae_history(iterations, series, quantity=quantity, name=f"mae_{quantity}"))
+        if any(unseen):
+            series["unseen pulls of the oracle"] = [_number((errors or {}).get(key)) for errors in unseen]
+        name = f"mae_{quantity}"
+        drawn.append(mae_history(iterations, series, quantity=quantity.replace("_", " "), name=name))
     drawn += _parity(ctx)
     for quantity in ("energy", "force"):
         uq, error, groups = [], [], []
@@ -244,7 +248,7 @@ def _chosen(ctx: StageContext) -> list[Any]:
         f"iter-{ctx.iteration:04d}/label/{LEARNT}."
     )
     shown = [
-        Snapshot(frame, f"{one['run']}, step {one['step']}")
+        Snapshot(frame, f"{one['run']}\nstep {one['step']}")
         for frame, one in zip(frames, selected["chosen"], strict=True)
     ]
     return [said, figures(ctx, [structures(shown, most=SHOWN)])]

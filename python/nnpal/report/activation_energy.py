@@ -116,13 +116,19 @@ def activation_energy_error(
 
 
 def loading_rates(
-    rates: Sequence[float], values: ArrayLike, oracle: ArrayLike, *, name: str = "loading_rates"
+    rates: Sequence[float],
+    values: ArrayLike,
+    oracle: ArrayLike,
+    *,
+    who: str = "best model",
+    name: str = "loading_rates",
 ) -> Figure:
     """Return E_a of model and oracle over the loading rate: Figure S7.
 
     Arguments:
         rates: Å/ps, [n].
         values, oracle: E_a, eV, NaN where not known, [n].
+        who: whose activation energies the values are.
         name: of the files.
     """
     order = np.argsort(np.asarray(rates, dtype=float), kind="stable")
@@ -141,7 +147,7 @@ def loading_rates(
             sorted_rates, edges - CHEMICAL_ACCURACY, edges + CHEMICAL_ACCURACY, color=GREEN, alpha=0.2, linewidth=0
         )
         axes.plot(sorted_rates, edges, "s--", color="black", markersize=4, label="oracle")
-        axes.plot(sorted_rates, finite(ours), "o-", color=BLUE, markersize=4, label="best model")
+        axes.plot(sorted_rates, finite(ours), "o-", color=BLUE, markersize=4, label=who)
         axes.set(xlabel="loading rate (Å/ps)", ylabel="activation energy (kcal/mol)")
         axes.legend()
 
@@ -149,7 +155,8 @@ def loading_rates(
     return Figure(
         name=name,
         title="Activation energy by loading rate",
-        caption=f"Activation energy over the loading rate; green: ±{CHEMICAL_ACCURACY:g} kcal/mol of the oracle's.",
+        caption=f"Activation energy of the {who}'s pulls over the loading rate; green: ±{CHEMICAL_ACCURACY:g} kcal/mol "
+        "of the oracle's.",
         alt=f"Errors at {len(errors)} rates, the largest {errors.max():.2g} kcal/mol"
         if len(errors)
         else "No value yet",

@@ -178,11 +178,17 @@ def _failures(failures: Sequence[Failure], id_: str) -> str:
         f'<article class="failure"><h3>{escape(failure.title)} <span class="kind">{escape(failure.kind)}</span></h3>'
         f"<p>Folder: <code>{escape(failure.folder)}</code></p>"
         f"{_code(failure.text, f'Last lines of {failure.title}') if failure.text else ''}"
-        "<p>Run it again by hand:</p>"
-        f"{_code(failure.command, f'Command to rerun {failure.title}', 'command')}</article>\n"
+        f"{_rerun(failure)}</article>\n"
         for failure in failures
     )
     return _part("Failures", id_, items or "<p>Nothing failed.</p>\n")
+
+
+def _rerun(failure: Failure) -> str:
+    if not failure.command:
+        return ""
+    label = f"Command to rerun {failure.title}"
+    return f"<p>Run it again by hand, in the run's folder:</p>{_code(failure.command, label, 'command')}"
 
 
 def _code(text: str, label: str, kind: str = "") -> str:

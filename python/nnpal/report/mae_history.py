@@ -12,7 +12,8 @@ from nnpal.report.figure import Figure
 from nnpal.report.style import CYCLE, MILLI, drawable, finite, iteration_axis, log_if_wide, same_length, say_empty
 
 MARKERS = "osD^vP"
-UNITS = {"energy": "meV/atom", "force": "meV/Å"}
+UNITS = {"energy": "meV/atom", "relative energy": "meV/atom", "force": "meV/Å"}
+MEANINGS = {"relative energy": ", the mean difference of a set from the oracle's taken off,"}
 
 
 def mae_history(
@@ -24,7 +25,7 @@ def mae_history(
         iterations: [n].
         series: set, such as "train", "validation", "unseen" -> MAE, eV/atom (eV/Å for forces), NaN where not known,
             [n].
-        quantity: "energy" or "force".
+        quantity: "energy", "relative energy" (but for the mean difference of each set) or "force".
         name: of the files.
 
     Raises:
@@ -53,7 +54,8 @@ def mae_history(
     return Figure(
         name=name,
         title=f"Error of the {quantity}",
-        caption=f"Mean absolute error of the {quantity} at each iteration on {', '.join(shown) or 'no set'}.",
+        caption=f"Mean absolute error of the {quantity}{MEANINGS.get(quantity, '')} at each iteration on "
+        f"{', '.join(shown) or 'no set'}.",
         alt=f"Last MAE in {UNITS[quantity]}: {', '.join(lasts)}" if lasts else "No value yet",
         columns={
             "iteration": list(iterations),

@@ -33,9 +33,9 @@ class Failure:
     Attributes:
         title: what, such as "exploration 3 of iteration 2".
         kind: such as "error", "killed", "walltime", "timeout".
-        folder: where its files are.
+        folder: where its files are, relative to the run's.
         text: the last lines that it wrote.
-        command: runs it again by hand.
+        command: runs it again by hand; empty: none does.
     """
 
     title: str

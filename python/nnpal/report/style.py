@@ -109,6 +109,11 @@ def fading(colour: str, n: int) -> list[tuple[float, float, float]]:
     return [tuple((1.0 - share * (1.0 - full)).tolist()) for share in shares]
 
 
+def column_name(unit: str) -> str:
+    """Return a unit as it stands in the header of a CSV file."""
+    return unit.replace("/Å", "_angstrom").replace("/", "_")
+
+
 def same_length(who: str, **columns: Iterable[Any] | ArrayLike) -> None:
     """Refuse columns of different length.
 

@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
 from nnpal.report.figure import Figure
-from nnpal.report.style import BLUE, DOTS, MILLI, RED, log_axis, same_length, say_empty
+from nnpal.report.style import BLUE, DOTS, MILLI, RED, column_name, log_axis, same_length, say_empty
 
 UNITS = {"energy": "meV/atom", "force": "meV/Å"}
+PLOTTED = {
+    "energy": "the deviation of the energy per atom over the members",
+    "force": "the largest deviation of an atom's force over the members",
+}
 SMALLEST_SHARE = 1e-4
 """Of the largest value; what is smaller stands at the edge of the axis."""
 
@@ -29,7 +33,8 @@ def uq_against_error(
 
     Arguments:
         uq: uncertainty, eV/atom (eV/Å for forces), [n].
-        error: of the mean of the ensemble against the label, its sign of no account, same units, [n].
+        error: of the mean of the ensemble against the label, its sign of no account, same units, [n]. Of forces the
+            largest of an atom in each configuration, as of the uncertainty.
         groups: of each value, such as its iteration; the last is drawn in full colour, the others grey.
         quantity: "energy" or "force".
         name: of the files.
@@ -71,11 +76,11 @@ def uq_against_error(
     return Figure(
         name=name,
         title=f"Uncertainty against true {quantity} error",
-        caption=f"True {quantity} error of newly labelled configurations over the uncertainty that chose them, "
+        caption=f"True {quantity} error of newly labelled configurations over {PLOTTED[quantity]}, "
         "before they were learnt. The rank correlation (Spearman's) is 1 where a larger uncertainty always "
         "means a larger error." + (f" {left_out} without finite values are left out." if left_out else ""),
         alt=f"Rank correlation {told_rank} over {good.sum()} values",
-        columns={"group": labels.tolist(), f"uq_{_column(unit)}": told, f"error_{_column(unit)}": true},
+        columns={"group": labels.tolist(), f"uq_{column_name(unit)}": told, f"error_{column_name(unit)}": true},
         draw=draw,
     )
 
@@ -86,7 +91,3 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
     if len(first) < 3 or np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return float("nan")
     return float(spearmanr(first, second).statistic)
-
-
-def _column(unit: str) -> str:
-    return unit.replace("/Å", "_angstrom").replace("/", "_")

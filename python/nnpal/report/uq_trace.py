@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from nnpal.report.figure import Figure
-from nnpal.report.style import BLUE, MILLI, RED, SIZE, SKY, finite, log_if_wide, same_length, say_empty
+from nnpal.report.style import BLUE, MILLI, RED, SIZE, SKY, column_name, finite, log_if_wide, same_length, say_empty
 
 ROW_HEIGHT = 2.1
 MOST_VECTORS = 5000
@@ -24,8 +24,8 @@ class UQRun:
     Attributes:
         label: of the run, such as "iteration 2".
         steps: [n_steps].
-        uq: uncertainty, eV, [n_steps].
-        mean, deviation, k: μ, σ (eV) and k of the threshold μ + kσ; None where there is none.
+        uq: uncertainty, eV (of forces eV/Å), [n_steps].
+        mean, deviation, k: μ, σ (eV or eV/Å) and k of the threshold μ + kσ; None where there is none.
         first_steps: the threshold comes from steps up to this one; None shades nothing.
         chosen: steps of the frames that were chosen for labels.
         failed_step: the run is of no use from here on; None: all of it is good.
@@ -43,33 +43,33 @@ class UQRun:
 
     @property
     def threshold(self) -> float:
-        """μ + kσ, eV; NaN where there is none."""
+        """μ + kσ, eV or eV/Å; NaN where there is none."""
         if self.mean is None or self.deviation is None:
             return float("nan")
         return self.mean + self.k * self.deviation
 
 
-def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "UQ") -> Figure:
+def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "UQ", unit: str = "meV") -> Figure:
     """Return the uncertainty over the steps of runs, one panel each, as Figure S1 of the rare-events supplement.
 
     Arguments:
         runs: any number.
         name: of the files.
         quantity: what the uncertainty is, for the axis.
+        unit: that it is shown in: meV, or meV/Å of forces.
 
     Raises:
         ValueError: a run whose arrays differ in length.
     """
-    rows: dict[str, list[float | int | str]] = {
-        h: [] for h in ("run", "step", "uq_meV", "threshold_meV", "chosen", "good")
-    }
+    shown, limit = f"uq_{column_name(unit)}", f"threshold_{column_name(unit)}"
+    rows: dict[str, list[float | int | str]] = {h: [] for h in ("run", "step", shown, limit, "chosen", "good")}
     for run in runs:
         steps, uq = np.asarray(run.steps), np.asarray(run.uq, dtype=np.float64)
         same_length(f"uq_trace: {run.label}", steps=steps, uq=uq)
         rows["run"] += [run.label] * len(steps)
         rows["step"] += steps.tolist()
-        rows["uq_meV"] += (MILLI * uq).tolist()
-        rows["threshold_meV"] += [MILLI * run.threshold] * len(steps)
+        rows[shown] += (MILLI * uq).tolist()
+        rows[limit] += [MILLI * run.threshold] * len(steps)
         rows["chosen"] += np.isin(steps, list(run.chosen)).astype(int).tolist()
         rows["good"] += (steps < _end(run)).astype(int).tolist()
 
@@ -77,7 +77,7 @@ def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "
         if not runs:
             say_empty(panels[0])
         for axes, run in zip(panels, runs, strict=False):
-            _draw_run(axes, run, quantity)
+            _draw_run(axes, run, quantity, unit)
         panels[-1].set_xlabel("step")
 
     above = [
@@ -106,10 +106,10 @@ def _count_above(run: UQRun) -> int:
     return int(np.count_nonzero((uq > run.threshold) & (steps < _end(run))))
 
 
-def _draw_run(axes: Axes, run: UQRun, quantity: str) -> None:
+def _draw_run(axes: Axes, run: UQRun, quantity: str, unit: str) -> None:
     steps, uq = np.asarray(run.steps), MILLI * finite(run.uq)
     axes.set_title(run.label, loc="left", fontsize=9)
-    axes.set_ylabel(f"{quantity} (meV)")
+    axes.set_ylabel(f"{quantity} ({unit})")
     if not len(steps):
         say_empty(axes, "no frames")
         return
@@ -121,7 +121,7 @@ def _draw_run(axes: Axes, run: UQRun, quantity: str) -> None:
     axes.plot(steps[good], uq[good], color=BLUE, linewidth=0.8, marker=marker, rasterized=many)
     if np.isfinite(run.threshold):
         axes.axhline(MILLI * run.threshold, color=RED, linestyle="--", linewidth=1.0)
-        axes.set_title(f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} meV", loc="right", fontsize=8, color=RED)
+        axes.set_title(f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} {unit}", loc="right", fontsize=8, color=RED)
     chosen = np.isin(steps, list(run.chosen)) & good
     axes.plot(steps[chosen], uq[chosen], "o", markersize=4, markerfacecolor="none", color="black", zorder=3)
     if run.failed_step is not None:

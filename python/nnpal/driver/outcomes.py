@@ -1,0 +1,24 @@
+"""What became of a stage's tasks, for its facts: free of times and places, as all of the manifest is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nnpal.explore.ending import COMPLETE
+from nnpal.loop.runner import TaskOutcome
+from nnpal.loop.stage import StageContext
+
+
+def failed_tasks(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str, str]:
+    """Return how tasks that were given up failed, by their folders relative to the stage's."""
+    return {_name(ctx, one): one.failure.fact for one in outcomes if one.failure is not None}
+
+
+def last_lines(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str, list[str]]:
+    """Return the last lines of runs of LAMMPS that a fault of the physics ended, by their folders."""
+    done = [(one, one.result) for one in outcomes if one.result is not None]
+    return {_name(ctx, one): result["last_lines"] for one, result in done if result["ended"] != COMPLETE}
+
+
+def _name(ctx: StageContext, outcome: TaskOutcome) -> str:
+    return str(outcome.folder.relative_to(ctx.folder))
