@@ -89,6 +89,11 @@ def test_demo_of_butane_is_a_run_of_its_configuration(
     [(path, config)] = asked
     assert path == tmp_path / "butane.toml"
     assert (config.kind, config.run.seed) == ("rare_events", 7)
+    path.write_text(path.read_text().replace("iterations = 6", "iterations = 8"))
+    result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
+    assert asked[1][1].run.iterations == 8  # what the user has edited stays
+    assert "butane.toml: there already, taken as it is" in result.output.replace("\n", "")
+    assert "butane.xyz" not in result.output
 
 
 def test_demo_of_nothing_known(nnpal: CliRunner) -> None:

@@ -18,12 +18,12 @@ CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
 
 
 def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> Outcome:
-    """Write the configuration and carry it out; begun before, it goes on.
+    """Write the configuration, unless it is there, and carry it out; begun before, it goes on.
 
     Arguments:
         output_dir: made where it is not there.
         console: where progress and figures go.
-        seed: everything random follows from it; None: the configuration's.
+        seed: everything random follows from it; None: the configuration's. One that is there is kept with its own.
 
     Raises:
         nnpal.loop.error.LoopError: see :func:`nnpal.loop.engine.run_loop`.
@@ -33,7 +33,11 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
         text = files("nnpal.demo").joinpath(name).read_text()
         if name == CONFIG and seed is not None:
             text = text.replace("seed = 1\n", f"seed = {seed}\n")
-        (output_dir / name).write_text(text)
+        path = output_dir / name
+        if not path.exists():
+            path.write_text(text)
+        elif path.read_text() != text:
+            console.print(f"{path}: there already, taken as it is", markup=False, highlight=False)
     outcome = run(output_dir / CONFIG, log=lambda line: console.print(line, markup=False, highlight=False))
     folder = output_dir / "run"
     if outcome.state == "finished":
