@@ -101,7 +101,7 @@ class DistillationSection(SimilaritySection):
     )
     radius: PositiveFloat = Field(3.5, description="Å around the chosen atom that is kept as it is")
     n_atoms: PositiveInt = Field(32, description="of a cell")
-    max_chosen: PositiveInt = Field(500, description="configurations chosen in one iteration")
+    max_chosen: PositiveInt = Field(500, description="configurations chosen in one iteration, from the second on")
     test: PositiveInt = Field(200, description="configurations of the sampling, labelled, that errors are taken on")
 
 
