@@ -7,10 +7,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.geometry import find_mic
 from scipy.spatial.transform import Rotation
 
 from nnpal.distill import cut_environment
-from nnpal.distill.seam import held
+from nnpal.distill.seam import Images, held
 from nnpal.evaluate.phases import find_phase, shortest_distance
 from nnpal.graph import neighbor_graph
 from nnpal.networks import AEVDescription, NetworkDescription
@@ -150,9 +151,25 @@ def test_too_large_a_radius_is_preserved_as_far_as_the_cell_permits() -> None:
 
 def test_of_two_within_the_radius_that_meet_across_the_faces_the_farther_is_free() -> None:
     vectors = np.array([[0.0, 0.0, 0.0], [3.0, 0.0, 0.0], [0.0, -3.3, 0.0], [-3.4, 0.0, 0.0], [0.0, 0.0, 3.6]])
-    cell = 7.3 * np.eye(3)  # 7.3 - 3.0 - 3.4 = 0.9 along x
-    assert held(vectors, cell, 3.5, 1.0).tolist() == [True, True, True, False, False]
-    assert held(vectors, cell, 3.5, 0.8).tolist() == [True, True, True, True, False]
+    images = Images(7.3 * np.eye(3))  # 7.3 - 3.0 - 3.4 = 0.9 along x
+    assert held(vectors, images, 3.5, 1.0).tolist() == [True, True, True, False, False]
+    assert held(vectors, images, 3.5, 0.8).tolist() == [True, True, True, True, False]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shortest_images_are_ases_in_skewed_cells(seed) -> None:
+    rng = np.random.default_rng(seed)
+    cell = np.diag(rng.uniform(4.0, 12.0, 3)) + np.triu(rng.uniform(-9.0, 9.0, (3, 3)), 1)
+    vectors = rng.uniform(-30.0, 30.0, (300, 3))
+    expected, lengths = find_mic(vectors, cell)
+    found, own = Images(cell).shortest(vectors)
+    assert np.abs(own - lengths).max() < 1e-12
+    assert np.abs(found - expected).max() < 1e-12
+    found, own = Images(cell).shortest(vectors, up_to=1.5)
+    near = lengths < 1.5
+    assert near.any()
+    assert np.abs(found[near] - expected[near]).max() < 1e-12
+    assert own[~near].min() >= 1.5
 
 
 def test_another_element_in_an_atoms_place_is_no_preserved_neighbour() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import minkowski_reduce
 
-from nnpal.distill.seam import SAME, across, fill, held, push_apart
+from nnpal.distill.seam import SAME, Images, across, fill, held, push_apart
 from nnpal.graph import neighbor_graph
 
 Kind = Literal["cell", "cluster"]
@@ -107,14 +107,15 @@ def _cell(atoms: Atoms, index: int, radius: float, n_atoms: int, min_distance: f
     order = np.lexsort((np.where(out < 0.5, 0.0, out), out >= 0.5))  # stable, so those inside stay by distance
     order = order[out[order] <= _REACH]
     least = min(shortest, min_distance) * (1 - _ROUNDING)
-    chosen = np.sort(order[fill(vectors[order], cell, n_atoms, least)])
+    images = Images(cell)
+    chosen = np.sort(order[fill(vectors[order], images, n_atoms, least)])
     kept = min(radius, half_height)
-    fixed = held(vectors[chosen], cell, kept, least)
-    places = push_apart(vectors[chosen], cell, fixed, kept, min_distance)
+    fixed = held(vectors[chosen], images, kept, least)
+    places = push_apart(vectors[chosen], images, fixed, kept, min_distance)
     cut = Atoms(numbers[chosen], positions=places + 0.5 * cell.sum(axis=0), cell=cell, pbc=True)
     cut.info["preserved_radius"] = _preserved_radius(numbers, vectors, cut, half_diagonal)
     i, j = np.triu_indices(len(cut), 1)
-    cut.info["seam_distance"] = float(across(places[j] - places[i], cell).min(initial=math.inf))
+    cut.info["seam_distance"] = float(across(places[j] - places[i], images).min(initial=math.inf))
     return cut
 
 

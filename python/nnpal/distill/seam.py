@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
-from ase.geometry import find_mic
+from ase.geometry import minkowski_reduce
 from scipy.optimize import minimize
 
 SAME = 1e-6
@@ -11,22 +13,57 @@ SAME = 1e-6
 _MARGIN = 0.01  # Å by which others stay outside of what is preserved, since overlaps never vanish quite
 _MAX_ITERATIONS = 300
 _STEEPNESS = 1e-6  # Å: no coordinate would gain more
+_AROUND = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
 
 
-def across(vectors: np.ndarray, cell: np.ndarray) -> np.ndarray:
+class Images:
+    """The images that atoms have in a periodic cell.
+
+    ASE's ``find_mic`` gives the same, but reduces the cell anew in each call, and minimising overlaps calls it some
+    hundred times for each environment that is cut out.
+
+    Arguments:
+        cell: rows are its vectors, Å, [3, 3].
+    """
+
+    def __init__(self, cell: np.ndarray) -> None:
+        self._cell = np.asarray(minkowski_reduce(cell)[0])
+        self._inverse = np.linalg.inv(self._cell)
+        self._around = _AROUND @ self._cell
+        # Half of the smallest height: no other image of a vector shorter than this is as short
+        self._sure = 0.5 / np.linalg.norm(self._inverse, axis=0).max()
+
+    def shortest(self, vectors: np.ndarray, up_to: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
+        """Return each vector's shortest image and its length, Å, [n, 3] and [n].
+
+        Arguments:
+            vectors: Å, [n, 3].
+            up_to: Å; where even the shortest is longer, another image that is longer too may stand in its place.
+        """
+        found = vectors - np.rint(vectors @ self._inverse) @ self._cell
+        length = np.sqrt(np.einsum("ij,ij->i", found, found))
+        if up_to > self._sure and len(unsure := np.flatnonzero(length >= self._sure)):
+            images = found[unsure, None] + self._around
+            lengths = np.linalg.norm(images, axis=2)
+            best = lengths.argmin(axis=1)
+            found[unsure], length[unsure] = images[np.arange(len(unsure)), best], lengths.min(axis=1)
+        return found, length
+
+
+def across(vectors: np.ndarray, images: Images) -> np.ndarray:
     """Return the length of each vector's shortest image, Å, [n]; inf where that is the vector itself.
 
     So distances that meet only in the new periodicity, not in the configuration that was cut.
 
     Arguments:
         vectors: between atoms of the cut, Å, [n, 3].
-        cell: rows are vectors of the new cell, Å, [3, 3].
+        images: of the new cell.
     """
-    nearest, length = find_mic(vectors, cell)
+    nearest, length = images.shortest(vectors)
     return np.where(np.abs(nearest - vectors).max(axis=1) < SAME, np.inf, length)
 
 
-def fill(vectors: np.ndarray, cell: np.ndarray, n_atoms: int, least: float) -> np.ndarray:
+def fill(vectors: np.ndarray, images: Images, n_atoms: int, least: float) -> np.ndarray:
     """Return which candidates fill the cell, ``n_atoms`` of them if there are so many, the first always.
 
     One after the other: the next that comes no nearer than ``least`` to images of those before it; where none is left,
@@ -34,7 +71,7 @@ def fill(vectors: np.ndarray, cell: np.ndarray, n_atoms: int, least: float) -> n
 
     Arguments:
         vectors: of candidates from the atom, the best first, Å, [n, 3].
-        cell: see :func:`across`.
+        images: see :func:`across`.
         least: Å.
     """
     chosen: list[int] = []
@@ -43,27 +80,27 @@ def fill(vectors: np.ndarray, cell: np.ndarray, n_atoms: int, least: float) -> n
         free = np.flatnonzero(apart >= least)
         pick = int(free[0] if len(free) else apart.argmax())
         chosen.append(pick)
-        apart = np.minimum(apart, across(vectors - vectors[pick], cell))
+        apart = np.minimum(apart, across(vectors - vectors[pick], images))
         apart[chosen] = -1.0
     return np.array(chosen)
 
 
-def held(vectors: np.ndarray, cell: np.ndarray, radius: float, least: float) -> np.ndarray:
+def held(vectors: np.ndarray, images: Images, radius: float, least: float) -> np.ndarray:
     """Return which atoms must not move: those within ``radius`` but the farther of two whose images are too near.
 
     Arguments:
         vectors: from the atom, by distance, Å, [n, 3].
-        cell: see :func:`across`.
+        images: see :func:`across`.
         radius, least: Å.
     """
     found = np.zeros(len(vectors), dtype=bool)
     for k in np.flatnonzero(np.linalg.norm(vectors, axis=1) <= radius):
-        found[k] = not (across(vectors[found] - vectors[k], cell) < least).any()
+        found[k] = not (across(vectors[found] - vectors[k], images) < least).any()
     return found
 
 
 def push_apart(
-    vectors: np.ndarray, cell: np.ndarray, fixed: np.ndarray, radius: float, min_distance: float
+    vectors: np.ndarray, images: Images, fixed: np.ndarray, radius: float, min_distance: float
 ) -> np.ndarray:
     """Return places from which atoms that overlap across the seam have made room, Å, [n, 3].
 
@@ -73,7 +110,7 @@ def push_apart(
 
     Arguments:
         vectors: from the atom, which is the first, Å, [n, 3].
-        cell: see :func:`across`.
+        images: see :func:`across`.
         fixed: atoms that do not move, bool [n].
         radius: around the atom, where no image may enter, Å.
         min_distance: Å.
@@ -83,12 +120,13 @@ def push_apart(
     i, j = i[counts], j[counts]
     before = np.linalg.norm(vectors[j] - vectors[i], axis=1)
     least = np.where(i == 0, max(min_distance, radius + _MARGIN), min_distance)
+    reach = float(least.max(initial=0.0))
 
     def overlaps(flat: np.ndarray) -> tuple[float, np.ndarray]:
         places = vectors.copy()
         places[~fixed] = flat.reshape(-1, 3)
         direct = places[j] - places[i]
-        nearest, distance = find_mic(direct, cell)
+        nearest, distance = images.shortest(direct, up_to=reach)
         own = np.abs(nearest - direct).max(axis=1) < SAME
         overlap = np.maximum(0.0, np.where(own, np.minimum(least, before), least) - distance)
         slope = -2.0 * (overlap / distance)[:, None] * nearest

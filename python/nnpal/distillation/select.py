@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
+from threadpoolctl import threadpool_limits
 
 from nnpal.distill import cut_environment, occupied_cells
 from nnpal.distillation.pools import pool, sampled_frames, series
@@ -43,7 +44,7 @@ def select(ctx: StageContext) -> dict[str, Any]:
     classes = classify(np.array([part.max() for part in parts]), limit.value, trajectory=False)
     most = _most(ctx)
     sites = _sites(frames, parts, limit.value, settings)[: CUTS_FOR_ONE * most]
-    cut = [_reduced(frames[place], atom, settings) for place, atom, _ in sites]
+    cut = _reduced([(frames[place], atom) for place, atom, _ in sites], settings)
     network = read_plan(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)).network
     chosen: list[int] = []
     near_known = near_chosen = 0
@@ -91,7 +92,7 @@ def _begin(ctx: StageContext, indices: np.ndarray, frames: Sequence[Atoms]) -> d
         places = np.sort(rng.choice(places, budget, replace=False))
     kept: list[int] = places.tolist()
     atoms = [int(rng.integers(len(frames[place]))) for place in kept]
-    cut = [_reduced(frames[place], atom, settings) for place, atom in zip(kept, atoms, strict=True)]
+    cut = _reduced([(frames[place], atom) for place, atom in zip(kept, atoms, strict=True)], settings)
     write_bare(ctx.folder / CHOSEN, cut)
     return {
         "n_pool": len(frames),
@@ -138,10 +139,14 @@ def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
     return float(lengths.min())
 
 
-def _reduced(frame: Atoms, atom: int, settings: dict[str, Any]) -> Atoms:
-    if not _cuts(frame, settings):
-        return frame.copy()
-    return cut_environment(frame, atom, settings["radius"], kind=settings["reduction"], n_atoms=settings["n_atoms"])
+def _reduced(sites: Sequence[tuple[Atoms, int]], settings: dict[str, Any]) -> list[Atoms]:
+    """Return the environment of each atom, or a small configuration as it is."""
+    radius, kind, n_atoms = (settings[key] for key in ("radius", "reduction", "n_atoms"))
+    with threadpool_limits(1, "blas"):  # matrices of ten rows: threads would wait for one another far longer
+        return [
+            cut_environment(frame, atom, radius, kind=kind, n_atoms=n_atoms) if _cuts(frame, settings) else frame.copy()
+            for frame, atom in sites
+        ]
 
 
 def _most(ctx: StageContext) -> int:
