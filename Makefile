@@ -1,6 +1,6 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
-# make bench  time the pair style, uncertainty, scaling, training and hooks; write docs/performance.md
+# make bench  time the pair style, uncertainty, scaling, training and hooks, a GPU too if there is one; write docs/performance.md
 # make lint   what CI checks besides the tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,6 +26,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/train_epoch.py
 	$(BIN)/python benchmarks/hooks.py
+	$(BIN)/python benchmarks/cuda_step.py
+	$(BIN)/python benchmarks/train_epoch.py --device cuda --atoms 108 --configurations 20000 --rounds 3
 	$(BIN)/python benchmarks/performance_page.py
 
 lint: $(VENV)/.installed
