@@ -44,7 +44,7 @@ def report(ctx: StageContext) -> dict[str, Any]:
     sampled = ctx.history[0]["sample"]
     page = Page(
         title="Data distillation",
-        subtitle=f"{n_learnt} configurations kept of {sampled['n_frames']} sampled, ensemble of "
+        subtitle=f"{n_learnt:,} configurations kept of {sampled['n_frames']:,} sampled, ensemble of "
         f"{ctx.tables['ensemble']['members']}",
         facts=_facts(ctx, n_learnt),
         sections=[

@@ -58,7 +58,7 @@ def report(ctx: StageContext) -> dict[str, Any]:
     rate = _main_rate(ctx)
     page = Page(
         title="Active learning of rare events",
-        subtitle=f"{history[-1]['train']['n_data']} configurations learnt in iteration {ctx.iteration}; "
+        subtitle=f"{history[-1]['train']['n_data']:,} configurations learnt in iteration {ctx.iteration}; "
         f"ensemble of {ctx.tables['ensemble']['members']}, {ctx.tables['ensemble']['split']} splits",
         facts=_facts(ctx, reason, rate),
         sections=_sections(ctx, rate),
@@ -243,8 +243,8 @@ def _chosen(ctx: StageContext) -> list[Any]:
         return ["No configuration was chosen in this iteration."]
     frames = read_bare(chosen_file(ctx))
     said = (
-        f"{selected['n_candidates']} candidates: {selected['n_near_known']} near-duplicates of known data, "
-        f"{selected['n_near_chosen']} of chosen ones, {len(frames)} chosen. Data set: "
+        f"{selected['n_candidates']:,} candidates: {selected['n_near_known']:,} near-duplicates of known data, "
+        f"{selected['n_near_chosen']:,} of chosen ones, {len(frames)} chosen. Data set: "
         f"iter-{ctx.iteration:04d}/label/{LEARNT}."
     )
     shown = [

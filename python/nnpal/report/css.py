@@ -50,7 +50,8 @@ thead th, thead td { vertical-align: bottom; border-bottom: 2px solid var(--soft
 thead th { min-width: 5rem; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--paper); }
 td.number, th.number { text-align: right; }
-td .note, th .note { font-size: .8125rem; font-weight: 400; white-space: normal; max-width: 16rem; }
+td .note, th .note { font-size: .8125rem; font-weight: 400; white-space: normal; max-width: 16rem;
+  overflow-wrap: normal; }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem;
   margin: 0 0 .75rem; overflow-x: auto; max-height: 32rem; font-size: .8125rem; line-height: 1.45; }
 pre.command { white-space: pre-wrap; overflow-wrap: anywhere; }
