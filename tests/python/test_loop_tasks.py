@@ -210,6 +210,24 @@ def test_a_lost_worker_is_walltime_and_other_faults_of_parsl_end_the_run(runner,
     assert runner.run([second], Limits(1, 1))[0].failure.kind == "walltime"
 
 
+def test_who_does_not_wait_for_tasks_to_end_gives_blocks_back_nevertheless(runner, monkeypatch):
+    class Started:
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_executors", executors := Started())
+    with monkeypatch.context() as second_signal:
+        second_signal.setattr(runner, "_abandon", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runner.close()
+    assert executors.closed
+
+
 def test_two_tasks_in_a_folder_are_refused(runner, tmp_path):
     with pytest.raises(ValueError, match="2 tasks in fewer folders"):
         runner.run([Task(tmp_path / "a", "m:f"), Task(tmp_path / "b/../a", "m:f")])

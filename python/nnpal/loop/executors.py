@@ -109,7 +109,7 @@ class Executors:
 
     def __init__(self, folder: Path, path: Path | None, n_workers: int, alive: Path) -> None:
         config, self._resources = load_config(path, n_workers)
-        from parsl import DataFlowKernel
+        from parsl import DataFlowKernel, HighThroughputExecutor
 
         self._path = path
         self._folder = folder
@@ -118,8 +118,8 @@ class Executors:
         config.monitoring, config.usage_tracking = None, 0
         config.initialize_logging = False
         for executor in config.executors:
-            words = getattr(executor, "interchange_launch_cmd", None)
-            if isinstance(words, list):  # it must outlive the signal that stops this process: blocks go back through it
+            if isinstance(executor, HighThroughputExecutor):  # whose interchange is to outlive the signal that stops us
+                words = executor.interchange_launch_cmd
                 executor.interchange_launch_cmd = [sys.executable, "-ISc", APART, *words]
         self._close_log = _log_to(folder / "parsl.log")
         try:
