@@ -155,7 +155,7 @@ def context(folder, facts, iteration, stage, **distillation):
     )  # fmt: skip
 
 
-def test_sampling_that_was_given_up_is_used(distilled, facts, tmp_path):
+def test_sampling_that_was_given_up_is_used(distilled, tmp_path):
     """The frames are all there, so that labels of the test set are known; that the run was whole is forgotten."""
     folder = shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
     run = folder / "run/iter-0000/sample/runs/run-0"
@@ -165,7 +165,7 @@ def test_sampling_that_was_given_up_is_used(distilled, facts, tmp_path):
         def run(self, tasks, limits=None):
             return [TaskOutcome(task.folder, None, Failure("killed", "was ended by SIGKILL", "")) for task in tasks]
 
-    ctx = replace(context(folder, facts, 0, "sample"), tasks=GivenUp())
+    ctx = replace(context(folder, {}, 0, "sample"), tasks=GivenUp())
     found = sample(ctx, folder)
     assert (found["n_frames"], found["n_test"], found["runs"]) == (N_FRAMES, N_TEST, ["run-0"])
     assert found["ended"] == {"runs/run-0": "interrupted"}
