@@ -22,6 +22,7 @@ from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext, stage_folder
 from nnpal.rare_events import explore as exploring
 from nnpal.rare_events import initial as beginning
+from nnpal.rare_events import report as reporting
 from nnpal.rare_events.judge import has_reached_aim, reason_to_stop
 from nnpal.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.rare_events.select import _threshold
@@ -149,6 +150,28 @@ def test_without_an_oracle_the_energy_is_to_stand_still() -> None:
     assert stop(history(first, near, far, oracle=None)) is None
     assert stop(history(first, (None, 95.0), first, oracle=None)) is None
     assert stop(history(far, first, near, first, oracle=None)) is not None
+
+
+def test_figures_say_whose_energies_and_which_unit_they_show(tmp_path: Path, monkeypatch: Any) -> None:
+    done = history((100.5, 110.0))
+    for who in ("ensemble", "best"):
+        done[0]["explore"][who] = done[0]["explore"]["ensemble"]
+    counts = {"accurate": 1, "candidate": 0, "failed": 0}
+    done[0]["select"] = {"thresholds": {}, "good_frames": {"rate-1-run-0": 1}, "chosen": [], "counts": counts}
+    settings = {"k": 3.0, "first_steps": 250}
+    ctx = context(tmp_path, history=done, rare_events=settings)
+    ctx.tables["explore"]["uq"] = "uq_force"
+    folder = ctx.folder / "ensemble" / "rate-1-run-0"
+    folder.mkdir(parents=True)
+    (folder / "run.json").touch()
+    monkeypatch.setattr(reporting, "read_smd", lambda _: pull())
+    trace, _ = reporting._uncertainty(ctx, [0])
+    assert "uq_meV_angstrom" in trace.columns
+    oracle = {"1": 100.0 * KCAL, "4": 110.0 * KCAL}
+    rates = reporting._energies(ctx, [0], oracle, "1")[-1]
+    assert rates.name == "loading_rates"
+    assert "of the ensemble's pulls" in rates.caption
+    np.testing.assert_allclose(rates.columns["activation_energy_kcal_mol"], [100.5, 110.0], rtol=1e-6)
 
 
 def test_nothing_new_ends_the_loop_where_all_pulls_are_whole() -> None:
