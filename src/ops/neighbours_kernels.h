@@ -17,30 +17,22 @@ struct MakeGrid : Always {
   NNPAL_KERNEL void operator()(std::int64_t) const
   {
     CellGrid &grid = *cells.grid;
+    double n_cells = 1.0;
     grid.is_bad = 0;
-    double extent[3], side = cells.cutoff * (1.0 + 1e-9);    // more than rounding
     for (int k = 0; k < 3; ++k) {
-      grid.origin[k] = cells.box[k];
-      extent[k] = cells.box[3 + k] - cells.box[k];
-      if (!(extent[k] >= 0.0 && extent[k] < kLongestSpread)) {
+      double extent = cells.box[3 + k] - cells.box[k];
+      if (!(extent >= 0.0 && extent < kLongestSpread)) {
         grid.is_bad = 1;
-        extent[k] = 0.0;
+        extent = 0.0;
       }
+      const double side = cells.cutoff * (1.0 + 1e-9) + extent * 1e-15;    // more than rounding
+      const double n = extent > side ? std::floor(extent / side) : 1.0;
+      n_cells *= n;
+      grid.origin[k] = cells.box[k];
+      grid.n[k] = static_cast<std::int64_t>(n);
+      grid.inverse_side[k] = extent > 0.0 ? n / extent : 0.0;
     }
-    // Fewer, larger cells where atoms are sparse
-    for (;; side *= 1.25) {
-      double n_cells = 1.0;
-      for (int k = 0; k < 3; ++k) {
-        const double n = std::floor(extent[k] / side);
-        n_cells *= n > 1.0 ? n : 1.0;
-      }
-      if (n_cells <= static_cast<double>(cells.most_cells)) break;
-    }
-    for (int k = 0; k < 3; ++k) {
-      const double n = std::floor(extent[k] / side);
-      grid.n[k] = n > 1.0 ? static_cast<std::int64_t>(n) : 1;
-      grid.inverse_side[k] = extent[k] > 0.0 ? static_cast<double>(grid.n[k]) / extent[k] : 0.0;
-    }
+    grid.is_hashed = n_cells > static_cast<double>(cells.n_groups);
   }
 };
 
@@ -52,16 +44,28 @@ NNPAL_KERNEL std::int64_t cell_along(const CellGrid &grid, const double *positio
   return static_cast<std::int64_t>(place < last ? place : last);
 }
 
-struct FindCells : Always {
+NNPAL_KERNEL std::int64_t group_of_cell(const CellGrid &grid, std::int64_t n_groups, std::int64_t a,
+                                        std::int64_t b, std::int64_t c)
+{
+  if (!grid.is_hashed) return (c * grid.n[1] + b) * grid.n[0] + a;
+  const std::int64_t numbers[3] = {a, b, c};
+  std::uint64_t hash = 0;
+  for (int k = 0; k < 3; ++k) {
+    hash = (hash ^ static_cast<std::uint64_t>(numbers[k])) * 0x9E3779B97F4A7C15u;    // 2^64 / golden ratio
+    hash ^= hash >> 32;
+  }
+  return static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(n_groups));
+}
+
+struct FindGroups : Always {
   CellPointers cells;
 
   NNPAL_KERNEL void operator()(std::int64_t atom) const
   {
     const CellGrid &grid = *cells.grid;
     const double *position = cells.positions + 3 * atom;
-    cells.cell[atom] =
-        (cell_along(grid, position, 2) * grid.n[1] + cell_along(grid, position, 1)) * grid.n[0] +
-        cell_along(grid, position, 0);
+    cells.group[atom] = group_of_cell(grid, cells.n_groups, cell_along(grid, position, 0),
+                                      cell_along(grid, position, 1), cell_along(grid, position, 2));
   }
 };
 
@@ -75,7 +79,7 @@ struct CopyPositions : Always {
   }
 };
 
-// Act on each neighbour of an atom: its place in the cells' order, and the vector to it.
+// Act on each neighbour of an atom: its number, and the vector to it.
 template <class Do>
 NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, const Do &act)
 {
@@ -83,6 +87,21 @@ NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, c
   if (grid.is_bad) return;
   const double *own = cells.positions + 3 * atom;
   const double x = own[0], y = own[1], z = own[2], squared_cutoff = cells.cutoff * cells.cutoff;
+  const auto act_within = [&](std::int64_t place, std::int64_t end, const auto &is_wanted) {
+    for (; place < end; ++place) {
+      const double *other = cells.sorted + 3 * place;
+      const double vec[3] = {other[0] - x, other[1] - y, other[2] - z};
+      // Rounded in one way alone: the edges counted must be the edges written
+#ifdef __CUDACC__
+      const double squared = __dadd_rn(__dadd_rn(__dmul_rn(vec[0], vec[0]), __dmul_rn(vec[1], vec[1])),
+                                       __dmul_rn(vec[2], vec[2]));
+#else
+      const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
+#endif
+      if (squared < squared_cutoff && cells.order[place] != atom && is_wanted(other))
+        act(cells.order[place], vec);
+    }
+  };
   std::int64_t low[3], high[3];
   for (int k = 0; k < 3; ++k) {
     const std::int64_t at = cell_along(grid, own, k);
@@ -91,41 +110,41 @@ NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, c
   }
   for (std::int64_t c = low[2]; c <= high[2]; ++c)
     for (std::int64_t b = low[1]; b <= high[1]; ++b) {
-      // Cells that follow one another along x
-      const std::int64_t row = (c * grid.n[1] + b) * grid.n[0], end = cells.start[row + high[0] + 1];
-      for (std::int64_t place = cells.start[row + low[0]]; place < end; ++place) {
-        const double vec[3] = {cells.sorted[3 * place] - x, cells.sorted[3 * place + 1] - y,
-                               cells.sorted[3 * place + 2] - z};
-      // Rounded in one way alone: the edges counted must be the edges written
-#ifdef __CUDACC__
-        const double squared = __dadd_rn(__dadd_rn(__dmul_rn(vec[0], vec[0]), __dmul_rn(vec[1], vec[1])),
-                                         __dmul_rn(vec[2], vec[2]));
-#else
-        const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
-#endif
-        if (squared < squared_cutoff && cells.order[place] != atom) act(cells.order[place], vec);
+      if (!grid.is_hashed) {    // cells that follow one another along x are one run of atoms
+        const std::int64_t row = (c * grid.n[1] + b) * grid.n[0];
+        act_within(cells.start[row + low[0]], cells.start[row + high[0] + 1],
+                   [](const double *) { return true; });
+        continue;
+      }
+      // Other cells may have the same hash, one of the 27 too
+      for (std::int64_t a = low[0]; a <= high[0]; ++a) {
+        const std::int64_t group = group_of_cell(grid, cells.n_groups, a, b, c);
+        act_within(cells.start[group], cells.start[group + 1], [&](const double *other) {
+          return cell_along(grid, other, 0) == a && cell_along(grid, other, 1) == b &&
+                 cell_along(grid, other, 2) == c;
+        });
       }
     }
 }
 
-// Items are places in the cells' order, so that threads side by side look at the same cells. Ghosts and atoms
-// of other parts than the one asked for have nothing to do.
-template <class T> struct CountEdges : Always {
+// Items are places in the groups' order, so that threads side by side look at the same cells. Ghosts and
+// atoms of other parts than the one asked for have nothing to do.
+struct CountEdges : Always {
   CellPointers cells;
-  EdgePointers<T> edges;
+  EndPointers to;
 
   NNPAL_KERNEL void operator()(std::int64_t place) const
   {
     if (place == cells.n_atoms) {    // one more, for the ends
-      edges.ends[0] = 0;
-      edges.ends[edges.n_centres + 1] = cells.grid->is_bad;
+      to.ends[0] = 0;
+      to.ends[to.n_centres + 1] = cells.grid->is_bad;
       return;
     }
-    const std::int64_t atom = cells.order[place], centre = atom - edges.first;
-    if (centre < 0 || centre >= edges.n_centres) return;
+    const std::int64_t atom = cells.order[place];
+    if (atom >= to.n_centres) return;
     std::int64_t n = 0;
     for_neighbours(cells, atom, [&](std::int32_t, const double *) { ++n; });
-    edges.ends[centre + 1] = n;
+    to.ends[atom + 1] = n;
   }
 };
 
@@ -137,10 +156,11 @@ template <class T> struct FillEdges : Always {
   {
     const std::int64_t atom = cells.order[place], centre = atom - edges.first;
     if (centre < 0 || centre >= edges.n_centres) return;
-    std::int64_t edge = edges.ends[centre];
+    std::int64_t edge = edges.ends[atom] - edges.ends[edges.first];
     for_neighbours(cells, atom, [&](std::int32_t neighbour, const double *vec) {
+      if (edge >= edges.n_edges) refuse("the last edge of atom[", atom, edge, edges.n_edges);
       edges.centre[edge] = centre;
-      edges.neighbour[edge] = neighbour;
+      edges.neighbour[edge] = neighbour + edges.shift;
       for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(vec[k]);
       ++edge;
     });
@@ -187,12 +207,12 @@ private:
       on_centre[0] = on_centre[1] = on_centre[2] = 0.0;
     };
     for (std::int64_t edge = begin; edge < end; ++edge) {
-      if (pull.centre[edge] != centre) {
+      if (pull.centre[edge] + pull.first != centre) {
         flush();
-        centre = pull.centre[edge];
+        centre = pull.centre[edge] + pull.first;
         if (centre < 0 || centre >= pull.n_atoms) refuse("edge_index[0, ", edge, centre, pull.n_atoms);
       }
-      const std::int64_t neighbour = pull.neighbour[edge];
+      const std::int64_t neighbour = pull.neighbour[edge] - pull.shift;
       if (neighbour < 0 || neighbour >= pull.n_atoms) refuse("edge_index[1, ", edge, neighbour, pull.n_atoms);
       for (int k = 0; k < 3; ++k) {
         const double on_neighbour = -static_cast<double>(gradients[3 * edge + k]);
@@ -213,21 +233,21 @@ private:
 inline void count_cells(const CellPointers &cells, Stream stream)
 {
   launch_items(MakeGrid{{}, cells}, 1, stream);
-  launch_items(FindCells{{}, cells}, cells.n_atoms, stream);
-  launch_items(CountKeys{{cells.cell, cells.counts, cells.start, cells.order, nullptr}}, cells.n_atoms,
+  launch_items(FindGroups{{}, cells}, cells.n_atoms, stream);
+  launch_items(CountKeys{{cells.group, cells.counts, cells.start, cells.order, nullptr}}, cells.n_atoms,
                stream);
 }
 
 inline void sort_cells(const CellPointers &cells, Stream stream)
 {
-  group_items({cells.cell, cells.counts, cells.start, cells.order, nullptr}, cells.n_atoms, cells.most_cells,
+  group_items({cells.group, cells.counts, cells.start, cells.order, nullptr}, cells.n_atoms, cells.n_groups,
               stream);
   launch_items(CopyPositions{{}, cells}, cells.n_atoms, stream);
 }
 
-template <class T> void count_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
+inline void count_edges(const CellPointers &cells, const EndPointers &to, Stream stream)
 {
-  launch_items(CountEdges<T>{{}, cells, edges}, cells.n_atoms + 1, stream);
+  launch_items(CountEdges{{}, cells, to}, cells.n_atoms + 1, stream);
 }
 
 template <class T> void fill_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
@@ -243,7 +263,7 @@ template <class T> void pull_to_atoms(const PullPointers<T> &pull, Stream stream
 
 template <class T> const NeighbourKernels<T> &neighbour_kernels()
 {
-  static const NeighbourKernels<T> kernels{count_cells, sort_cells, count_edges<T>, fill_edges<T>,
+  static const NeighbourKernels<T> kernels{count_cells, sort_cells, count_edges, fill_edges<T>,
                                            pull_to_atoms<T>};
   return kernels;
 }

@@ -1,5 +1,6 @@
 #include "model_impl.h"
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
 #include <cmath>
 #ifdef __GLIBC__
@@ -157,6 +158,11 @@ bool Model::is_on_gpu() const
   return impl_->device.is_cuda();
 }
 
+bool Model::operations_run_there() const
+{
+  return !is_on_gpu() || operations_include_cuda();
+}
+
 int Model::centres_per_tile() const
 {
   // On a CPU a tile should stay in the cache: from 96 to 256 centres a step takes the same, with 864 half as
@@ -211,7 +217,7 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
 
   try {
     const ThreadGuard threads(impl.n_threads);
-    const TF32Guard products(impl.allows_tf32);
+    const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     // Profiling executors specialise on shapes, and here every call has other shapes.
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
     const auto species = impl.upload(impl.species, {n_centres + n_edges});
@@ -241,6 +247,13 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
 int cuda_device_count()
 {
   return torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
+}
+
+bool operations_include_cuda()
+{
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("nnpal::devices", "");
+  const auto kinds = op.typed<std::vector<std::string>()>().call();
+  return std::find(kinds.begin(), kinds.end(), "cuda") != kinds.end();
 }
 
 }    // namespace nnpal

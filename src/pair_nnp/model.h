@@ -80,6 +80,7 @@ public:
   int n_members() const { return n_members_; }
   bool is_double() const { return is_double_; }
   bool is_on_gpu() const;
+  bool operations_run_there() const;    // whether torch.ops.nnpal was compiled for the model's device
   const std::vector<double> &self_energies() const { return self_energies_; }    // [n_elements] eV
   int centres_per_tile() const;
 
@@ -102,5 +103,8 @@ private:
 
 // Number of CUDA devices that libtorch can use; 0 for a CPU build.
 int cuda_device_count();
+
+// Whether torch.ops.nnpal was compiled for CUDA.
+bool operations_include_cuda();
 
 }    // namespace nnpal

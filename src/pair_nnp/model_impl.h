@@ -1,11 +1,13 @@
 // What a Model holds of libtorch, for the files that evaluate it.
 #pragma once
 
+#include "device_atoms.h"
 #include "model.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/script.h>
+#include <torch/version.h>
 
 namespace nnpal {
 
@@ -22,20 +24,43 @@ private:
   int saved_;
 };
 
-// The same for TF32 in cuBLAS.
+// The same for TF32 in cuBLAS, on a GPU alone.
 class TF32Guard {
 public:
-  explicit TF32Guard(bool allow) : saved_(at::globalContext().allowTF32CuBLAS())
+  TF32Guard(bool on_gpu, bool allow) : changes_(on_gpu && (get() == kTF32) != allow)
   {
-    if (saved_ != allow) at::globalContext().setAllowTF32CuBLAS(allow);
+    if (!changes_) return;
+    saved_ = get();
+    set(allow ? kTF32 : kFull);
   }
   ~TF32Guard()
   {
-    if (at::globalContext().allowTF32CuBLAS() != saved_) at::globalContext().setAllowTF32CuBLAS(saved_);
+    if (changes_) set(saved_);
   }
+  TF32Guard(const TF32Guard &) = delete;
+  TF32Guard &operator=(const TF32Guard &) = delete;
 
 private:
-  bool saved_;
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
+  // What a process sets by torch's new names, the old ones refuse to read.
+  using Setting = at::Float32Precision;
+  static constexpr Setting kTF32 = Setting::TF32, kFull = Setting::IEEE;
+  static Setting get()
+  {
+    return at::globalContext().float32Precision(at::Float32Backend::CUDA, at::Float32Op::MATMUL);
+  }
+  static void set(Setting setting)
+  {
+    at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, at::Float32Op::MATMUL, setting);
+  }
+#else
+  using Setting = bool;
+  static constexpr Setting kTF32 = true, kFull = false;
+  static Setting get() { return at::globalContext().allowTF32CuBLAS(); }
+  static void set(Setting setting) { at::globalContext().setAllowTF32CuBLAS(setting); }
+#endif
+  bool changes_;
+  Setting saved_ = kFull;
 };
 
 // What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
@@ -49,7 +74,10 @@ struct Model::Impl {
   int n_threads = 1;
   bool allows_tf32 = false;    // matrix products of 10-bit mantissas, on GPUs that have them
   std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
-  torch::Tensor downloaded, pinned;                 // of evaluate(Positions)
+  // Of evaluate(Positions)
+  DeviceAtoms atoms;
+  std::int64_t bytes_at_once = 0;    // of the edges in memory together; 0 before the first evaluation
+  torch::Tensor downloaded, pinned;
 
   torch::Tensor upload(std::vector<std::int64_t> &values, at::IntArrayRef shape) const
   {

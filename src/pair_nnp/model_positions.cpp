@@ -1,10 +1,11 @@
 // A model evaluated from positions: one copy to the device, one back. Neighbours are found and forces summed
-// up there by torch.ops.nnpal; the host waits to learn the number of edges and for the result.
+// up there by torch.ops.nnpal; the host waits once to learn the numbers of edges and once for the result.
 #include "model_impl.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/DeviceGuard.h>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -15,11 +16,13 @@ namespace {
 
 using torch::Tensor;
 
-// Centres whose edges are in memory together: some 126 for each, of 60 bytes with gradients.
-std::int64_t centres_at_once(const torch::Device &device)
-{
-  return device.is_cpu() ? 4096 : 1 << 18;
-}
+// Memory for the edges of the centres that are evaluated together, and for what is made of them. On a CPU
+// they should stay in the cache; on a GPU they should fill it, and a small one gets less after its memory ran
+// out.
+constexpr std::int64_t kBytesOnCPU = 8 << 20, kBytesOnGPU = std::int64_t(2) << 30, kFewestBytes = 16 << 20;
+
+// Parts of the atoms end at multiples of so many.
+constexpr std::int64_t kCentresOfPart = 256;
 
 using Cells = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
@@ -34,22 +37,52 @@ Cells cells(const Tensor &positions, double cutoff)
   return op.call(positions, cutoff);
 }
 
-std::tuple<Tensor, Tensor> neighbours(const Tensor &positions, const Cells &cells, std::int64_t first,
-                                      std::int64_t last, double cutoff, torch::Dtype dtype)
+// Centres first ... last, which are evaluated together.
+struct Chunk {
+  std::int64_t first, last, n_edges;
+
+  std::int64_t n_centres() const { return last - first; }
+  // Centres come first among a model's atoms, so for a part of them those are put before all
+  std::int64_t shift() const { return first > 0 ? n_centres() : 0; }
+};
+
+Tensor count_neighbours(const Tensor &positions, const Cells &cells, std::int64_t n_centres, double cutoff)
 {
-  static const auto op = operation<std::tuple<Tensor, Tensor>(
-      const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &, std::int64_t,
-      std::int64_t, double, at::ScalarType)>("nnpal::neighbours");
+  static const auto op = operation<Tensor(const Tensor &, const Tensor &, const Tensor &, const Tensor &,
+                                          const Tensor &, std::int64_t, double)>("nnpal::count_neighbours");
   const auto &[grid, start, order, sorted] = cells;
-  return op.call(positions, grid, start, order, sorted, first, last, cutoff, dtype);
+  return op.call(positions, grid, start, order, sorted, n_centres, cutoff);
 }
 
-std::tuple<Tensor, Tensor, Tensor> pull_to_atoms(const Tensor &edge_index, const Tensor &edge_vec,
-                                                 const Tensor &gradients, std::int64_t n_atoms, bool per_atom)
+std::tuple<Tensor, Tensor> neighbours(const Tensor &positions, const Cells &cells, const Tensor &ends,
+                                      const Chunk &chunk, double cutoff, torch::Dtype dtype)
 {
-  static const auto op = operation<std::tuple<Tensor, Tensor, Tensor>(
-      const Tensor &, const Tensor &, const Tensor &, std::int64_t, bool)>("nnpal::pull_to_atoms");
-  return op.call(edge_index, edge_vec, gradients, n_atoms, per_atom);
+  static const auto op = operation<std::tuple<Tensor, Tensor>(
+      const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &,
+      std::int64_t, std::int64_t, std::int64_t, std::int64_t, double, at::ScalarType)>("nnpal::neighbours");
+  const auto &[grid, start, order, sorted] = cells;
+  return op.call(positions, grid, start, order, sorted, ends, chunk.first, chunk.last, chunk.n_edges,
+                 chunk.shift(), cutoff, dtype);
+}
+
+// As many centres in each as have most_edges edges together, in steps of kCentresOfPart. Waits for the
+// device.
+std::vector<Chunk> divide(const Tensor &ends, std::int64_t n_centres, std::int64_t most_edges)
+{
+  const Tensor marks =
+      torch::cat({ends.slice(0, 0, n_centres, kCentresOfPart), ends.narrow(0, n_centres, 2)}).cpu();
+  const std::int64_t n_parts = marks.numel() - 2;
+  const auto *end = marks.const_data_ptr<std::int64_t>();
+  if (end[n_parts + 1] != 0)
+    throw std::runtime_error("positions hold NaN or infinite values, or lie too far apart");
+  const auto centre = [&](std::int64_t part) { return std::min(part * kCentresOfPart, n_centres); };
+  std::vector<Chunk> chunks;
+  for (std::int64_t first = 0, last; first < n_parts || chunks.empty(); first = last) {
+    last = std::min(first + 1, n_parts);
+    while (last < n_parts && end[last + 1] - end[first] <= most_edges) ++last;
+    chunks.push_back({centre(first), centre(last), end[last] - end[first]});
+  }
+  return chunks;
 }
 
 // Of all chunks together, float64 on the device.
@@ -57,12 +90,21 @@ struct Sums {
   Tensor forces, virial, virials, closest, member_energies;    // closest [3]: squared length, atoms
   std::vector<Tensor> energies, uq_energy, is_wrong;           // of each chunk
 
-  void add_forces(const std::tuple<Tensor, Tensor, Tensor> &more)
+  Sums(std::int64_t n_gradients, std::int64_t n_atoms, bool per_atom, const Tensor &like) :
+      forces(torch::zeros({n_gradients, n_atoms, 3}, like.options())),
+      virial(torch::zeros({3, 3}, like.options())),
+      virials(torch::zeros({per_atom ? n_atoms : 0, 3, 3}, like.options())),
+      closest(torch::full({3}, INFINITY, like.options()))
   {
-    const auto &[its_forces, its_virial, its_virials] = more;
-    forces = forces.defined() ? forces.add_(its_forces) : its_forces;
-    virial = virial.defined() ? virial.add_(its_virial) : its_virial;
-    virials = virials.defined() ? virials.add_(its_virials) : its_virials;
+  }
+
+  void add_forces(const Chunk &chunk, const Tensor &edge_index, const Tensor &edge_vec,
+                  const Tensor &gradients)
+  {
+    static const auto op =
+        operation<void(const Tensor &, const Tensor &, const Tensor &, std::int64_t, std::int64_t,
+                       const Tensor &, const Tensor &, const Tensor &)>("nnpal::pull_to_atoms");
+    op.call(edge_index, edge_vec, gradients, chunk.first, chunk.shift(), forces, virial, virials);
   }
 
   void add_energies(const Tensor &of_members, const Wanted &wanted)
@@ -74,38 +116,69 @@ struct Sums {
     is_wrong.push_back(torch::isfinite(e).all(0).logical_not());
   }
 
-  void add_closest(const Tensor &edge_index, const Tensor &edge_vec)
+  void add_closest(const Chunk &chunk, const Tensor &edge_index, const Tensor &edge_vec)
   {
     const Tensor squared = edge_vec.square().sum(1);
-    const Tensor which = squared.argmin(0, true);
-    const Tensor own = torch::cat({squared.index_select(0, which).to(torch::kFloat64),
-                                   edge_index.index_select(1, which).squeeze(1).to(torch::kFloat64)});
-    closest = closest.defined() ? torch::where(own[0] < closest[0], own, closest) : own;
+    const Tensor which = squared.argmin(0, true), pair = edge_index.index_select(1, which);
+    const Tensor own =
+        torch::cat({squared.index_select(0, which), pair[0] + chunk.first, pair[1] - chunk.shift()})
+            .to(torch::kFloat64);
+    closest = torch::where(own[0] < closest[0], own, closest);
   }
 };
 
-// Add the centres first ... last with all their edges.
-void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, const Tensor &species,
-               std::int64_t first, std::int64_t last, double cutoff, const Wanted &wanted, Sums &sums)
+// Add the centres of a chunk with all their edges.
+void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, const Tensor &ends,
+               const Tensor &species, const Chunk &chunk, double cutoff, const Wanted &wanted, Sums &sums)
 {
-  const std::int64_t n_centres = last - first;
-  const auto [edge_index, edge_vec] = neighbours(positions, cells, first, last, cutoff, impl.dtype);
-  // Centres come first among a model's atoms, so for a part of them those are put before all
-  Tensor own_species = species, own_index = edge_index;
-  if (first > 0) {
-    own_species = torch::cat({species.narrow(0, first, n_centres), species});
-    own_index = edge_index.clone();
-    own_index[1].add_(n_centres);
-  }
-  const auto evaluated = impl.evaluate(own_species, n_centres, own_index, edge_vec, wanted.member_forces);
+  const std::int64_t n_centres = chunk.n_centres();
+  const auto [edge_index, edge_vec] = neighbours(positions, cells, ends, chunk, cutoff, impl.dtype);
+  const Tensor own_species =
+      chunk.first > 0 ? torch::cat({species.narrow(0, chunk.first, n_centres), species}) : species;
+  const auto evaluated = impl.evaluate(own_species, n_centres, edge_index, edge_vec, wanted.member_forces);
   if (evaluated.energies.dim() != 2 || evaluated.energies.size(1) != n_centres)
     throw std::runtime_error("it returned energies of a wrong shape");
   const torch::NoGradGuard no_derivatives;
   sums.add_energies(evaluated.energies, wanted);
-  if (first > 0) edge_index[0].add_(first);    // from now on atoms
-  sums.add_forces(
-      pull_to_atoms(edge_index, edge_vec.detach(), evaluated.gradients, positions.size(0), wanted.virials));
-  if (edge_vec.size(0) > 0) sums.add_closest(edge_index, edge_vec.detach());
+  sums.add_forces(chunk, edge_index, edge_vec.detach(), evaluated.gradients);
+  if (chunk.n_edges > 0) sums.add_closest(chunk, edge_index, edge_vec.detach());
+}
+
+// How many edges fit into the memory meant for them: indices, vector and its square, order by centre and by
+// distance, gradients.
+std::int64_t edges_at_once(const Model::Impl &impl, std::int64_t n_gradients)
+{
+  const std::int64_t width = static_cast<std::int64_t>(torch::elementSize(impl.dtype));
+  return impl.bytes_at_once / (2 * 8 + 3 * 4 + width * (3 * (2 + n_gradients) + 1));
+}
+
+Sums evaluate_all(Model::Impl &impl, const Positions &atoms, double cutoff, std::int64_t n_gradients,
+                  const Wanted &wanted)
+{
+  const Tensor x = impl.atoms.positions(atoms, impl.device);
+  const Tensor &species = impl.atoms.species(atoms, impl.device);
+  const Cells all_cells = cells(x, cutoff);
+  const Tensor ends = count_neighbours(x, all_cells, atoms.n_local, cutoff);
+  Sums sums(n_gradients, atoms.n_atoms, wanted.virials, x);
+  for (const Chunk &chunk : divide(ends, atoms.n_local, edges_at_once(impl, n_gradients)))
+    add_chunk(impl, x, all_cells, ends, species, chunk, cutoff, wanted, sums);
+  return sums;
+}
+
+// In smaller parts from now on where the GPU's memory does not suffice.
+Sums evaluate_within_memory(Model::Impl &impl, const Positions &atoms, double cutoff,
+                            std::int64_t n_gradients, const Wanted &wanted)
+{
+  if (impl.bytes_at_once == 0) impl.bytes_at_once = impl.device.is_cpu() ? kBytesOnCPU : kBytesOnGPU;
+  for (;;) {
+    try {
+      return evaluate_all(impl, atoms, cutoff, n_gradients, wanted);
+    } catch (const std::exception &error) {    // TorchScript makes another type of c10::OutOfMemoryError
+      const bool ran_out = std::strstr(error.what(), "CUDA out of memory") != nullptr;
+      if (!ran_out || impl.bytes_at_once <= kFewestBytes) throw;
+      impl.bytes_at_once /= 4;
+    }
+  }
 }
 
 // One array on the host of all parts, float64; pinned where a GPU writes it.
@@ -131,33 +204,18 @@ void Model::evaluate(const Positions &positions, const Wanted &wanted, Positions
   result = {};
   try {
     const ThreadGuard threads(impl.n_threads);
-    const TF32Guard products(impl.allows_tf32);
+    const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     const c10::DeviceGuard device(impl.device);
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
-    const auto upload = [&](const auto *from, at::IntArrayRef shape, torch::Dtype dtype) {
-      return torch::from_blob(const_cast<void *>(static_cast<const void *>(from)), shape, dtype)
-          .to(impl.device);
-    };
     const std::int64_t n_atoms = positions.n_atoms, n_local = positions.n_local;
-    const Tensor x = upload(positions.x, {n_atoms, 3}, torch::kFloat64);
-    const Tensor elements =
-        upload(positions.element_of_type.data(),
-               {static_cast<std::int64_t>(positions.element_of_type.size())}, torch::kInt32);
-    const Tensor species =
-        elements.index_select(0, upload(positions.type, {n_atoms}, torch::kInt32)).to(torch::kInt64);
-    const double cutoff = metadata_.cutoff;
-    const Cells all_cells = cells(x, cutoff);
-    Sums sums;
-    const std::int64_t at_once = centres_at_once(impl.device);
-    for (std::int64_t first = 0; first < n_local || first == 0; first += at_once)
-      add_chunk(impl, x, all_cells, species, first, std::min(first + at_once, n_local), cutoff, wanted, sums);
+    const Sums sums = evaluate_within_memory(impl, positions, metadata_.cutoff,
+                                             1 + (wanted.member_forces ? n_members_ : 0), wanted);
 
     const torch::NoGradGuard no_derivatives;
     const auto joined = [](const std::vector<Tensor> &parts) {
       return parts.empty() ? torch::empty({0}) : torch::cat(parts);
     };
     const Tensor is_wrong = joined(sums.is_wrong).to(torch::kInt32);
-    if (!sums.closest.defined()) sums.closest = sums.virial.new_full({3}, INFINITY);
     std::vector<Tensor> parts{sums.closest, sums.virial, sums.member_energies};
     if (n_local > 0) {
       parts.push_back(is_wrong.max());

@@ -8,8 +8,10 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
+#include "fix.h"
 #include "force.h"
 #include "memory.h"
+#include "modify.h"
 #include "neighbor.h"
 #include "update.h"
 #include "utils.h"
@@ -33,11 +35,14 @@ std::string joined(const std::vector<std::string> &words)
   return text;
 }
 
-nnpal::ModelOptions model_options(const nnpal::Settings &settings, int rank_on_node)
+// Fixes that exclude a group of their own from the neighbor list, in an init() that follows this style's.
+constexpr const char *kExcludingFixes[] = {"^gcmc", "^widom", "^charge/regulation"};
+
+nnpal::ModelOptions model_options(const nnpal::Settings &settings, const nnpal::GPUs &gpus, int rank_on_node)
 {
   using Precision = nnpal::ModelOptions::Precision;
   nnpal::ModelOptions options;
-  options.device = nnpal::resolve_device(settings.device, nnpal::cuda_device_count(), rank_on_node);
+  options.device = nnpal::resolve_device(settings.device, gpus, rank_on_node);
   if (settings.precision == "single") options.precision = Precision::kSingle;
   if (settings.precision == "tf32") options.precision = Precision::kTF32;
   if (settings.precision == "double") options.precision = Precision::kDouble;
@@ -127,7 +132,14 @@ void PairNNP::load_model(bool missing_file_is_fatal)
           "it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
           "nnpal.export.export_ensemble");
     nnpal::Metadata metadata = nnpal::parse_metadata(json);
-    const nnpal::ModelOptions options = model_options(settings, rank_on_node);
+    const nnpal::GPUs gpus{nnpal::cuda_device_count(),
+                           metadata.kernel != "fused" || nnpal::operations_include_cuda()};
+    const nnpal::ModelOptions options = model_options(settings, gpus, rank_on_node);
+    if (comm->me == 0 && settings.device == "auto" && gpus.n > 0 && !gpus.can_run_model)
+      utils::logmesg(lmp,
+                     "pair_style nnp: device auto takes the CPU and none of {} GPU(s), for nnpal was built "
+                     "without nvcc; see GPUs in docs/install.md\n",
+                     gpus.n);
     if (settings.n_members > metadata.n_members)
       throw std::invalid_argument(
           fmt::format("members is {}, but the file holds {}", settings.n_members, metadata.n_members));
@@ -222,19 +234,26 @@ void PairNNP::init_style()
   if (!state_->uses_positions) neighbor->add_request(this, kRequestFullList);
 }
 
-// Whether the model finds the neighbours: where no other style or setting takes pairs out of LAMMPS's list.
+// What the neighbor list is told to leave out, or "".
+std::string PairNNP::left_out_of_list() const
+{
+  if (neighbor->nex_type > 0 || neighbor->nex_group > 0 || neighbor->nex_mol > 0)
+    return "neigh_modify exclude";
+  return neighbor->includegroup > 0 ? "neigh_modify include" : "";
+}
+
 bool PairNNP::needs_no_list() const
 {
-  const std::string &asked = state_->settings.neighbors;
-  if (asked == "list" || (asked == "auto" && !state_->model->is_on_gpu())) return false;
-  const bool is_hybrid = utils::strmatch(force->pair_style, "^hybrid");
-  const bool excludes = neighbor->nex_type > 0 || neighbor->nex_group > 0 || neighbor->nex_mol > 0;
-  if (asked == "cells" && (is_hybrid || excludes))
-    error->all(
-        FLERR, Error::NOLASTLINE,
-        "pair_style nnp: neighbors is cells, but {} needs LAMMPS's neighbor list; use neighbors auto or list",
-        is_hybrid ? force->pair_style : "neigh_modify exclude");
-  return !is_hybrid && !excludes;
+  std::string taker = utils::strmatch(force->pair_style, "^hybrid") ? force->pair_style : left_out_of_list();
+  for (const char *style : kExcludingFixes)
+    if (const auto fixes = modify->get_fix_by_style(style); taker.empty() && !fixes.empty())
+      taker = fmt::format("fix {}", fixes.front()->style);
+  try {
+    return nnpal::model_finds_neighbours(state_->settings.neighbors, state_->model->is_on_gpu(),
+                                         state_->model->operations_run_there(), taker);
+  } catch (const std::invalid_argument &complaint) {
+    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: {}", complaint.what());
+  }
 }
 
 double PairNNP::init_one(int i, int j)

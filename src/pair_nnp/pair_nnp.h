@@ -53,6 +53,7 @@ private:
   void stop_if_any(const std::string &complaint);
   void require_model();
   bool needs_no_list() const;
+  std::string left_out_of_list() const;
 
   // pair_nnp_compute.cpp: one step
   std::string evaluate_tiles(bool want_forces_of_members);

@@ -7,6 +7,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "compute.h"
+#include "error.h"
 #include "modify.h"
 #include "neigh_list.h"
 #include "update.h"
@@ -29,6 +30,14 @@ void PairNNP::compute(int eflag, int vflag)
   const bool is_asked = s.asked_step == update->ntimestep;
   const bool want_uq_force = (is_asked && s.asked_force) || summary_has_force;
   const bool want_uq_energy = (is_asked && s.asked_energy) || want_summary;
+
+  // Said after init_style, which would have asked for a list
+  if (const std::string left_out = left_out_of_list(); s.uses_positions && !left_out.empty())
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: step {}: {} came after the neighbours were chosen to be found without LAMMPS's "
+        "list; use neighbors list",
+        update->ntimestep, left_out);
 
   const int n_members = s.model->n_members();
   s.member_energy.assign(n_members, 0.0);

@@ -7,6 +7,7 @@
 namespace nnpal {
 namespace {
 
+constexpr char kBuildForCUDA[] = "build nnpal where nvcc is found (docs/install.md, GPUs)";
 constexpr char kUsage[] =
     "; usage: pair_style nnp MODEL [device auto|cpu|cuda|cuda:N] [precision single|tf32|double] [members "
     "all|K] [threads N] [neighbors auto|list|cells]";
@@ -73,18 +74,39 @@ Settings parse_settings(const std::vector<std::string> &arguments)
   return settings;
 }
 
-std::string resolve_device(const std::string &asked, int n_devices, int rank_on_node)
+std::string resolve_device(const std::string &asked, const GPUs &gpus, int rank_on_node)
 {
-  if (asked == "cpu" || (asked == "auto" && n_devices == 0)) return "cpu";
-  if (n_devices == 0)
+  if (asked == "cpu" || (asked == "auto" && (gpus.n == 0 || !gpus.can_run_model))) return "cpu";
+  if (gpus.n == 0)
     throw std::invalid_argument("device is '" + asked +
                                 "', but this libtorch finds no CUDA device; use device cpu or auto, or see "
                                 "`nnpal doctor`");
-  const int index = asked.rfind("cuda:", 0) == 0 ? number_in(asked.substr(5)) : rank_on_node % n_devices;
-  if (index >= n_devices)
-    throw std::invalid_argument("device is '" + asked + "', but this node has " + std::to_string(n_devices) +
+  if (!gpus.can_run_model)
+    throw std::invalid_argument(
+        "device is '" + asked +
+        "', but its kernel is 'fused' and nnpal was built for the CPU alone; use device "
+        "cpu or auto, " +
+        kBuildForCUDA + ", or export the model with kernel='torchani'");
+  const int index = asked.rfind("cuda:", 0) == 0 ? number_in(asked.substr(5)) : rank_on_node % gpus.n;
+  if (index >= gpus.n)
+    throw std::invalid_argument("device is '" + asked + "', but this node has " + std::to_string(gpus.n) +
                                 " CUDA device(s), numbered from 0");
   return "cuda:" + std::to_string(index);
+}
+
+bool model_finds_neighbours(const std::string &asked, bool on_gpu, bool operations_run_there,
+                            const std::string &taker)
+{
+  if (asked == "list" || (asked == "auto" && !on_gpu)) return false;
+  if (asked == "cells" && !operations_run_there)
+    throw std::invalid_argument(
+        std::string(
+            "neighbors is cells, but nnpal was built for the CPU alone; use neighbors auto or list, or ") +
+        kBuildForCUDA);
+  if (asked == "cells" && !taker.empty())
+    throw std::invalid_argument("neighbors is cells, but " + taker +
+                                " needs LAMMPS's neighbor list; use neighbors auto or list");
+  return operations_run_there && taker.empty();
 }
 
 }    // namespace nnpal

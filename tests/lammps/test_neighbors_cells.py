@@ -62,19 +62,63 @@ def test_real_units(lmp: Lmp, hcno_model: ExportedModel) -> None:
     assert_same(cells, listed, 1e-11)
 
 
-def test_more_atoms_than_are_evaluated_at_once(lmp: Lmp, al_model: ExportedModel) -> None:
-    """4096 on a CPU; the second part's centres are not the first of the atoms."""
-    cell = fcc("Al", 4.05, 11)
+@pytest.mark.parametrize("case", ["al", "hcno"])
+def test_more_atoms_than_are_evaluated_at_once(
+    lmp: Lmp, al_model: ExportedModel, hcno_model: ExportedModel, case: str
+) -> None:
+    """54,000 edges on a CPU, with three gradients in float64; the second part's centres are not the first atoms."""
+    model, cell = (
+        (al_model, fcc("Al", 4.05, 7)) if case == "al" else (hcno_model, random_hcno(1500, 0.08, periodic=True))
+    )
     rng = np.random.default_rng(5)
     system = System(
-        cell.elements, cell.types, cell.positions + rng.normal(0, 0.08, cell.positions.shape), cell.cell, periodic=True
+        cell.elements, cell.types, cell.positions + rng.normal(0, 0.02, cell.positions.shape), cell.cell, periodic=True
     )
-    assert len(system.types) > 4096
     listed, cells = (
-        single_point(lmp, al_model, system, options=f"precision double members 2 neighbors {neighbors}")
+        single_point(lmp, model, system, options=f"precision double members 2 neighbors {neighbors}")
         for neighbors in ("list", "cells")
     )
     assert_same(cells, listed, 1e-10)
+
+
+def test_types_that_change(lmp: Lmp, hcno_model: ExportedModel) -> None:
+    """Elements go to the device only where they are others: by a command, and by swaps within a run."""
+    system = random_hcno(24, 0.1, periodic=True)
+    system.write(lmp.folder / "data")
+    energies = {}
+    for neighbors in ("list", "cells"):
+        run = lmp(
+            header(hcno_model, system, options=f"precision double neighbors {neighbors}")
+            + f"""
+thermo 1
+thermo_style custom step pe
+{THERMO_FORMAT}
+run 0
+set atom 5*8 type 2
+run 0
+fix swap all atom/swap 1 4 4711 30000 types 1 2
+run 4
+"""
+        )
+        energies[neighbors] = np.concatenate([table["PotEng"] for table in run.thermo])
+    assert len(set(energies["list"].round(6))) >= 4
+    np.testing.assert_allclose(energies["cells"], energies["list"], rtol=1e-11)
+
+
+def test_an_atom_far_away(lmp: Lmp, al_model: ExportedModel) -> None:
+    crystal = fcc("Al", 4.05, 2)
+    system = System(
+        crystal.elements,
+        np.append(crystal.types, 1),
+        np.vstack([crystal.positions, [900.0, 900.0, 900.0]]),
+        1000.0 * np.eye(3),
+        periodic=False,
+    )
+    listed, cells = (
+        single_point(lmp, al_model, system, options=f"precision double neighbors {neighbors}")
+        for neighbors in ("list", "cells")
+    )
+    assert_same(cells, listed, TOLERANCE["double"])
 
 
 def test_dynamics_without_a_list(lmp: Lmp, al_model: ExportedModel) -> None:
@@ -105,6 +149,9 @@ run 40
     ("change", "culprit"),
     [
         (lambda script: script + "neigh_modify exclude type 1 1\n", "neigh_modify exclude"),
+        (lambda script: script + "group half id 1:16\nneigh_modify include half\n", "neigh_modify include"),
+        (lambda script: script + "fix mc all gcmc 1 20 0 1 29494 3000.0 -3.0 0.0 full_energy\n", "fix gcmc"),
+        (lambda script: script + "fix mc all widom 1 20 1 29494 3000.0 full_energy\n", "fix widom"),
         (
             lambda script: script.replace("pair_style nnp", "pair_style hybrid/overlay nnp").replace(
                 "pair_coeff * * ", "pair_coeff * * nnp "
@@ -120,6 +167,13 @@ def test_where_pairs_are_taken_out_of_the_list(
     system.write(lmp.folder / "data")
     script = change(header(al_model, system, options="neighbors cells"))
     lmp.expect_error(script + "run 0\n", rf"neighbors is cells, but {culprit}\S* needs LAMMPS's neighbor list")
+
+
+def test_where_pairs_are_taken_out_of_the_list_within_a_run(lmp: Lmp, al_model: ExportedModel) -> None:
+    system = fcc("Al", 4.05, 2)
+    system.write(lmp.folder / "data")
+    script = header(al_model, system, options="neighbors cells") + "run 0\nneigh_modify exclude type 1 1\n"
+    lmp.expect_error(script + "run 1 pre no\n", "neigh_modify exclude came after .* use neighbors list")
 
 
 def test_atoms_on_top_of_each_other(lmp: Lmp, al_model: ExportedModel) -> None:

@@ -1,4 +1,4 @@
-"""torch.ops.nnpal.cells, neighbours and pull_to_atoms: positions to edges and back to atoms."""
+"""torch.ops.nnpal.cells, count_neighbours, neighbours and pull_to_atoms: positions to edges and back to atoms."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from torch import Tensor
 
 from nnpal.graph import neighbor_graph
 from nnpal.ops import load_ops
+from ops_neighbours import found_edges, pulled
 
 load_ops()
 OPS = torch.ops.nnpal
 
 
-def find(positions: Tensor, cutoff: float, *, first: int = 0, last: int | None = None) -> tuple[Tensor, Tensor]:
-    cells = OPS.cells(positions, cutoff)
+def find(
+    positions: Tensor, cutoff: float, *, first: int = 0, last: int | None = None, shift: int = 0
+) -> tuple[Tensor, Tensor]:
     last = len(positions) if last is None else last
-    return OPS.neighbours(positions, *cells, first, last, cutoff, torch.float64)
+    return found_edges(positions, cutoff, first, last, shift=shift, dtype=torch.float64)
 
 
 def in_order(edge_index: Tensor, edge_vec: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,11 +49,12 @@ def test_same_as_vesin(n_atoms: int, edges: tuple[float, float, float], cutoff: 
     torch.testing.assert_close(edge_vec, expected_vec.double(), rtol=0, atol=1e-12)
 
 
-def test_centres_in_parts() -> None:
+@pytest.mark.parametrize("shift", [0, 35])
+def test_centres_in_parts(shift: int) -> None:
     positions = torch.from_numpy(np.random.default_rng(1).random((100, 3)) * 12)
     index, vec = find(positions, 4.0, last=90)
-    parts = [find(positions, 4.0, first=first, last=min(first + 35, 90)) for first in range(0, 90, 35)]
-    shifts = [torch.tensor([[first], [0]]) for first in range(0, 90, 35)]
+    parts = [find(positions, 4.0, first=first, last=min(first + 35, 90), shift=shift) for first in range(0, 90, 35)]
+    shifts = [torch.tensor([[first], [-shift]]) for first in range(0, 90, 35)]
     assert torch.equal(torch.cat([part[0] + shift for part, shift in zip(parts, shifts, strict=True)], 1), index)
     assert torch.equal(torch.cat([part[1] for part in parts]), vec)
 
@@ -59,9 +62,30 @@ def test_centres_in_parts() -> None:
 def test_single_precision_is_rounded_once() -> None:
     """Far from the origin float32 positions would be off by 1e-4."""
     positions = torch.tensor([[5000.0, 0, 0], [5001.23456789, 0, 0]], dtype=torch.float64)
-    cells = OPS.cells(positions, 3.0)
-    _, vec = OPS.neighbours(positions, *cells, 0, 2, 3.0, torch.float32)
+    _, vec = found_edges(positions, 3.0, 0, 2, dtype=torch.float32)
     assert torch.equal(vec[0], (positions[1] - positions[0]).float())
+
+
+def test_atoms_far_away_leave_the_others_in_small_groups() -> None:
+    """The work of an atom is the number of atoms in the groups of 27 cells: 7 in a cell here, and as many by chance."""
+    bulk = torch.from_numpy(np.random.default_rng(3).random((8000, 3)) * 52)
+    far = torch.tensor([[1e3, 1e3, 1e3], [1e3, 1e3, 1e3 + 1], [-1e9, 0, 5]], dtype=torch.float64)
+    positions = torch.cat([bulk, far])
+    _, start, _, _ = OPS.cells(positions, 5.0)
+    assert int(start.diff().max()) < 60
+    index, vec = in_order(*find(positions, 5.0))
+    expected_index, expected_vec = in_order(*find(bulk, 5.0))
+    assert torch.equal(index[:, :-2], expected_index)
+    assert torch.equal(vec[:-2], expected_vec)
+    assert index[:, -2:].tolist() == [[8000, 8001], [8001, 8000]]
+
+
+def test_wrong_number_of_edges() -> None:
+    """The caller gives it, so no more than that is written."""
+    cells = OPS.cells(POSITIONS, 3.0)
+    ends = OPS.count_neighbours(POSITIONS, *cells, 2, 3.0)
+    with pytest.raises(ValueError, match=r"the last edge of atom\[1\] is 1, expected 0 to 0"):
+        OPS.neighbours(POSITIONS, *cells, ends, 0, 2, 1, 0, 3.0, torch.float64)
 
 
 def test_pull_to_atoms() -> None:
@@ -70,7 +94,7 @@ def test_pull_to_atoms() -> None:
     index, vec = find(positions, 4.0)
     assert len(vec) > 5000  # several blocks
     gradients = torch.from_numpy(rng.normal(size=(3, len(vec), 3)))
-    forces, virial, virials = OPS.pull_to_atoms(index, vec, gradients, 300, True)
+    forces, virial, virials = pulled(index, vec, gradients, 300)
     expected = torch.zeros(3, 300, 3, dtype=torch.float64)
     expected.index_add_(1, index[1], -gradients)
     expected.index_add_(1, index[0], gradients)
@@ -79,18 +103,30 @@ def test_pull_to_atoms() -> None:
     torch.testing.assert_close(virial, products.sum(0), rtol=0, atol=1e-10)
     by_atom = torch.zeros(300, 3, 3, dtype=torch.float64).index_add_(0, index[1], products)
     torch.testing.assert_close(virials, by_atom, rtol=0, atol=1e-11)
-    assert OPS.pull_to_atoms(index, vec, gradients, 300, False)[2].shape == (0, 3, 3)
+
+
+def test_pull_to_atoms_adds_parts() -> None:
+    positions = torch.from_numpy(np.random.default_rng(4).random((100, 3)) * 12)
+    index, vec = find(positions, 4.0)
+    expected = pulled(index, vec, vec[None] ** 3, 100)
+    sums = [torch.zeros_like(one) for one in expected]
+    for first, last in ((0, 35), (35, 100)):
+        index, vec = find(positions, 4.0, first=first, last=last, shift=7)
+        OPS.pull_to_atoms(index, vec, vec[None] ** 3, first, 7, *sums)
+    for found, one in zip(sums, expected, strict=True):
+        torch.testing.assert_close(found, one, rtol=0, atol=1e-9)
+    without = torch.zeros(1, 100, 3, dtype=torch.float64)
+    OPS.pull_to_atoms(index, vec, vec[None], 35, 7, without, sums[1], sums[2][:0])
 
 
 POSITIONS = torch.zeros(2, 3, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_positions_that_are_not_finite(value: float) -> None:
+def test_positions_that_are_not_finite_are_marked(value: float) -> None:
     positions = POSITIONS.clone()
     positions[1, 2] = value
-    with pytest.raises(ValueError, match="positions hold NaN or infinite values"):
-        find(positions, 3.0)
+    assert OPS.count_neighbours(positions, *OPS.cells(positions, 3.0), 2, 3.0).tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +135,7 @@ def test_positions_that_are_not_finite(value: float) -> None:
         (POSITIONS.float(), 3.0, 2, r"positions are Float \[2, 3\], expected float64 \[n_atoms, 3\]"),
         (POSITIONS[:, :2], 3.0, 2, r"positions are Double \[2, 2\], expected"),
         (POSITIONS, 0.0, 2, "cutoff is 0, expected more than 0"),
-        (POSITIONS, 3.0, 3, "centres are 0 to 3, expected a part of 0 to 2"),
+        (POSITIONS, 3.0, 3, "n_centres is 3, expected 0 to 2"),
     ],
 )
 def test_arguments_out_of_range(positions: Tensor, cutoff: float, last: int, message: str) -> None:
@@ -110,4 +146,4 @@ def test_arguments_out_of_range(positions: Tensor, cutoff: float, last: int, mes
 def test_edges_of_other_atoms() -> None:
     index = torch.tensor([[0], [5]])
     with pytest.raises(ValueError, match=r"edge_index\[1, 0\] is 5, expected 0 to 1"):
-        OPS.pull_to_atoms(index, torch.ones(1, 3), torch.ones(1, 1, 3), 2, False)
+        pulled(index, torch.ones(1, 3), torch.ones(1, 1, 3), 2)

@@ -282,10 +282,32 @@ def test_cuda(cuda: gpu.Cuda, has_driver: bool, status: str) -> None:
     assert check.status == status
 
 
-def test_nvcc_is_asked_only_of_a_torch_with_cuda() -> None:
-    assert gpu.check_nvcc(gpu.Cuda(None, False, ()), None) == []
-    (check,) = gpu.check_nvcc(gpu.Cuda("12.8", True, ("GPU",)), None)
-    assert (check.status, "12.8" in check.cure) == ("warn", True)
+def test_operations_are_asked_only_of_a_torch_with_cuda() -> None:
+    assert gpu.check_operations(gpu.Cuda(None, False, (), ("cpu",)), None) == []
+    assert gpu.check_operations(gpu.Cuda("12.8", True, ("GPU",), None), None) == []
+
+
+@pytest.mark.parametrize(
+    ("operations", "nvcc", "status", "cure"),
+    [
+        (("cpu", "cuda"), None, "ok", ""),
+        (("cpu",), None, "warn", "set CUDACXX to the nvcc of CUDA 12.8; then "),
+        (("cpu",), "/x/nvcc", "warn", "nvcc is now /x/nvcc; then "),
+    ],
+)
+def test_what_was_built_counts_and_not_what_is_on_path(
+    operations: tuple[str, ...], nvcc: str | None, status: str, cure: str
+) -> None:
+    (check,) = gpu.check_operations(gpu.Cuda("12.8", True, ("GPU",), operations), nvcc)
+    assert (check.status, check.cure[: len(cure)]) == (status, cure)
+    assert ("--force-reinstall" in check.cure) == (status == "warn")
+
+
+def test_operations_of_this_installation(environ: dict[str, str]) -> None:
+    cuda = gpu.read_cuda(gpu.ask_torch(sys.executable, environ))
+    assert cuda is not None
+    assert cuda.operations is not None
+    assert "cpu" in cuda.operations
 
 
 def test_torch_that_does_not_load_is_a_fault_and_no_crash(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def _check_parallel(environ: Mapping[str, str], python: str, scripts: Path) -> l
 def _check_gpu(environ: Mapping[str, str], python: str) -> list[Check]:
     torch = gpu.ask_torch(python, environ)
     cuda = gpu.read_cuda(torch)
-    nvcc = shutil.which("nvcc", path=environ.get("PATH", ""))
+    nvcc = environ.get("CUDACXX") or shutil.which("nvcc", path=environ.get("PATH", ""))
     return [
         gpu.check_torch_import(torch),
         *gpu.check_cuda(cuda, has_driver=gpu.find_driver(environ)),
-        *gpu.check_nvcc(cuda, nvcc),
+        *gpu.check_operations(cuda, nvcc),
     ]

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nnpal.doctor.check import Check
+from nnpal.doctor.check import REINSTALL, Check
 from nnpal.doctor.probe import Outcome, run
 
 TORCH_PROGRAM = """
@@ -15,23 +15,31 @@ import json, torch
 available = torch.cuda.is_available()
 n_devices = torch.cuda.device_count() if available else 0
 names = [torch.cuda.get_device_name(i) for i in range(n_devices)]
-print(json.dumps({"cuda": torch.version.cuda, "available": available, "devices": names}))
+try:
+    from nnpal.ops import load_ops
+    load_ops()
+    operations = torch.ops.nnpal.devices()
+except (ImportError, RuntimeError):
+    operations = None
+print(json.dumps({"cuda": torch.version.cuda, "available": available, "devices": names, "operations": operations}))
 """
 
 
 @dataclass(frozen=True)
 class Cuda:
-    """What torch says of CUDA.
+    """What torch and nnpal's operations say of CUDA.
 
     Attributes:
         built_with: CUDA version that torch was built with, None for a CPU build.
         available: whether torch can use a GPU now.
         devices: the GPUs' names.
+        operations: kinds of devices that nnpal's operations were compiled for, None where they cannot be loaded.
     """
 
     built_with: str | None
     available: bool
     devices: tuple[str, ...]
+    operations: tuple[str, ...] | None = None
 
 
 def ask_torch(python: str, environ: Mapping[str, str]) -> Outcome:
@@ -44,7 +52,10 @@ def read_cuda(outcome: Outcome) -> Cuda | None:
     if outcome.returncode != 0:
         return None
     said = json.loads(outcome.last_line)
-    return Cuda(said["cuda"], said["available"], tuple(said["devices"]))
+    operations = said["operations"]
+    return Cuda(
+        said["cuda"], said["available"], tuple(said["devices"]), None if operations is None else tuple(operations)
+    )
 
 
 def check_torch_import(outcome: Outcome) -> Check:
@@ -72,15 +83,20 @@ def check_cuda(cuda: Cuda | None, *, has_driver: bool) -> list[Check]:
     return [Check("CUDA", "ok", "CPU-only torch, and no NVIDIA driver: device auto means cpu")]
 
 
-def check_nvcc(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
-    """Say whether CUDA sources can be compiled here; asked only of a torch that has CUDA."""
-    if cuda is None or cuda.built_with is None:
+def check_operations(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
+    """Say what nnpal's operations were compiled for; asked only of a torch that has CUDA.
+
+    Args:
+        cuda: what torch and the operations said.
+        nvcc: CUDA's compiler, None where there is none.
+    """
+    if cuda is None or cuda.built_with is None or cuda.operations is None:
         return []
-    if nvcc is None:
-        detail = "not on PATH: CUDA sources of nnpal are left out of the build"
-        cure = f"put the nvcc of CUDA {cuda.built_with} on PATH before building, if you want them"
-        return [Check("nvcc", "warn", detail, cure)]
-    return [Check("nvcc", "ok", nvcc)]
+    if "cuda" in cuda.operations:
+        return [Check("CUDA operations", "ok", "compiled for CPU and CUDA")]
+    detail = "nnpal was built without nvcc: models of kernel fused, the default, run on the CPU alone"
+    found = f"nvcc is now {nvcc}" if nvcc else f"set CUDACXX to the nvcc of CUDA {cuda.built_with}"
+    return [Check("CUDA operations", "warn", detail, f"{found}; then {REINSTALL}")]
 
 
 def find_driver(environ: Mapping[str, str]) -> bool:
