@@ -149,7 +149,10 @@ run 40
     ("change", "culprit"),
     [
         (lambda script: script + "neigh_modify exclude type 1 1\n", "neigh_modify exclude"),
-        (lambda script: script + "group half id 1:16\natom_modify first half\nneigh_modify include half\n", "neigh_modify include"),
+        (
+            lambda script: script + "group half id 1:16\natom_modify first half\nneigh_modify include half\n",
+            "neigh_modify include",
+        ),
         (lambda script: script + "fix mc all gcmc 1 20 0 1 29494 3000.0 -3.0 0.0 full_energy\n", "fix gcmc"),
         (lambda script: script + "fix mc all widom 1 20 1 29494 3000.0 full_energy\n", "fix widom"),
         (
