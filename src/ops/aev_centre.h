@@ -54,9 +54,9 @@ public:
     const int n_sums = largest(terms.n_radial, terms.n_shifts * terms.n_sections);
     const std::size_t row = Scratch::bytes_for<T>(padded),
                       pair_row = Scratch::bytes_for<T>(kMostPairs + kWidth);
-    scratch.reserve((n_rows * row + n_pair_rows * pair_row) * n_parts + (2 * n_terms + n_sums) * sizeof(N) +
-                    Scratch::bytes_for<std::int64_t>(padded) + Scratch::bytes_for<int>(padded) +
-                    4 * Scratch::bytes_for<int>(kSegments) +
+    scratch.reserve((n_rows * row + n_pair_rows * pair_row) * n_parts + 2 * Scratch::bytes_for<N>(n_terms) +
+                    Scratch::bytes_for<N>(n_sums) + Scratch::bytes_for<std::int64_t>(padded) +
+                    Scratch::bytes_for<int>(padded) + 4 * Scratch::bytes_for<int>(kSegments) +
                     2 * Scratch::bytes_for<int>(terms.n_elements + 1));
     const auto take_row = [&](int n) {
       Row<N> taken;

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <stdexcept>
 
 namespace nnpal::NNPAL_ISA {
 
-// Hands out pieces of one block; `size` is asked for first, and the block grows when it does not suffice.
+// Hands out pieces of one block, as many bytes as were asked for first; the block grows when it does not
+// suffice.
 class Scratch {
 public:
   Scratch() = default;
@@ -17,6 +19,7 @@ public:
   void reserve(std::size_t bytes)
   {
     used_ = 0;
+    reserved_ = bytes;
     if (bytes <= size_) return;
     std::free(block_);
     size_ = (bytes + bytes / 2 + 63) / 64 * 64;
@@ -28,6 +31,7 @@ public:
   {
     char *piece = block_ + used_;
     used_ += bytes_for<T>(n);
+    if (used_ > reserved_) throw std::logic_error("nnpal: more scratch memory is taken than was reserved");
     return reinterpret_cast<T *>(piece);
   }
 
@@ -35,7 +39,7 @@ public:
 
 private:
   char *block_ = nullptr;
-  std::size_t size_ = 0, used_ = 0;
+  std::size_t size_ = 0, reserved_ = 0, used_ = 0;
 };
 
 }    // namespace nnpal::NNPAL_ISA
