@@ -62,7 +62,7 @@ template <class T> NNPAL_INLINE Dual<T> first_lanes(Dual<T> value, int n)
 // Where the bound holds, the value is a constant.
 template <class T> NNPAL_INLINE Dual<T> larger(Dual<T> a, T b)
 {
-  return {larger(a.v, b), {a.v.v > b ? a.d.v : Lanes<T>(T(0)).v}};
+  return {larger(a.v, b), {a.v.v <= b ? Lanes<T>(T(0)).v : a.d.v}};
 }
 template <class T> NNPAL_INLINE Dual<T> square_root(Dual<T> a)
 {

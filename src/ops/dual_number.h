@@ -139,14 +139,14 @@ template <class T> NNPAL_KERNEL void circle(DualNumber<T> u, DualNumber<T> &cosi
   sine.d = u.d * cosine.v * T(kPi);
 }
 
-// The larger of the two; where that is b it is a constant.
+// The larger of the two; where that is b it is a constant. NaN of a comes through.
 template <class T> NNPAL_KERNEL T larger(T a, T b)
 {
-  return a > b ? a : b;
+  return a <= b ? b : a;
 }
 template <class T> NNPAL_KERNEL DualNumber<T> larger(DualNumber<T> a, T b)
 {
-  return a.v > b ? a : DualNumber<T>(b);
+  return a.v <= b ? DualNumber<T>(b) : a;
 }
 
 // f(r) and f'(r) of TorchANI's cutoff functions; 0 from the cutoff on. NaN comes through.

@@ -68,13 +68,14 @@ template <class T> NNPAL_INLINE Lanes<T> operator-(T a, Lanes<T> b)
   return {a - b.v};
 }
 
+// NaN of a comes through.
 template <class T> NNPAL_INLINE Lanes<T> smaller(Lanes<T> a, T b)
 {
-  return {a.v < b ? a.v : Lanes<T>(b).v};
+  return {a.v > b ? Lanes<T>(b).v : a.v};
 }
 template <class T> NNPAL_INLINE Lanes<T> larger(Lanes<T> a, T b)
 {
-  return {a.v > b ? a.v : Lanes<T>(b).v};
+  return {a.v < b ? Lanes<T>(b).v : a.v};
 }
 
 // 0 where a >= b, else value: also where a is NaN, which so comes through
@@ -226,7 +227,8 @@ template <class T> NNPAL_INLINE Lanes<T> logarithm(Lanes<T> x)
   exponent = is_large ? exponent + T(1) : exponent;
   const Lanes<T> s = (Lanes<T>(m) - T(1)) / (Lanes<T>(m) + T(1));
   const Lanes<T> of_mantissa = s * T(2) * polynomial(series.value, s * s);
-  return of_mantissa + Lanes<T>(exponent) * S::kLn2Low + Lanes<T>(exponent) * S::kLn2High;
+  const Lanes<T> value = of_mantissa + Lanes<T>(exponent) * S::kLn2Low + Lanes<T>(exponent) * S::kLn2High;
+  return {x.v == x.v ? value.v : x.v};    // the bits of NaN are those of a number
 }
 
 // cos(pi u) and sin(pi u) for u from 0 to 1.

@@ -21,8 +21,8 @@ template <class T> struct CELU {
 
   NNPAL_KERNEL void operator()(T x, T &value, T &slope) const
   {
-    const T above = std::expm1((x < T(0) ? x : T(0)) / alpha);
-    value = (x > T(0) ? x : T(0)) + alpha * above;
+    const T above = std::expm1((x > T(0) ? T(0) : x) / alpha);
+    value = (x < T(0) ? T(0) : x) + alpha * above;    // NaN comes through
     slope = above + T(1);
   }
 };
