@@ -38,8 +38,11 @@ struct VJP : torch::autograd::Function<VJP> {
     const Call &call = Held<Call>::saved(context);
     const AEVTwin &twin = aev_twin(saved[0]);
     const Tensor tangent = grads[0].contiguous();
-    TORCH_CHECK(!(at::GradMode::is_enabled() && tangent.requires_grad()),
-                "nnpal::aev has derivatives to the second order only");
+    // Both results depend on the tangent and on the edges, and the second one, which is wanted only where the
+    // edges require a gradient, on saved[1] as well.
+    TORCH_CHECK(
+        !(at::GradMode::is_enabled() && (tangent.requires_grad() || saved[0].requires_grad())),
+        "nnpal::aev has derivatives to the second order only; take the last one without create_graph");
     Tensor of_gradient, of_edges;
     if (context->needs_input_grad(0)) of_gradient = twin.jvp(call.arguments, call.graph, tangent);
     if (context->needs_input_grad(1)) of_edges = twin.second(call.arguments, call.graph, saved[1], tangent);
