@@ -13,6 +13,7 @@ from torchani.units import HARTREE_TO_EV
 from nnpal.networks import NetworkDescription, build_aev_computer, build_member, build_model
 from nnpal.networks.function import AEVFunction
 from nnpal.training import EnsembleSettings, LossSettings, TrainingSettings, build_training_data, random_split
+from nnpal.training.ensemble import features_limit, free_on_gpus
 from nnpal.training.epoch import loss_of, train_epoch
 from nnpal.training.features import GraphFeatures, StoredFeatures, feature_chunks, stored_bytes
 from nnpal.training.member import Member
@@ -207,6 +208,17 @@ def test_automatic_choice_is_by_size():
     assert kinds == [StoredFeatures, GraphFeatures]
     stored = data_of("stored", stress=False).features
     assert needed == 8 * (stored.aev.numel() + stored.derivatives.numel())
+
+
+def test_automatic_choice_minds_the_memory_that_copies_go_to(monkeypatch):
+    assert features_limit(64e9, []) == 32e9
+    assert features_limit(64e9, [20e9, 12e9]) == 6e9
+    assert features_limit(8e9, [80e9]) == 4e9
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", {"cuda:0": (20, 80), "cuda:1": (12, 80)}.get)
+    assert free_on_gpus(["auto"]) == [20, 12]
+    assert free_on_gpus(["cpu", "cuda:1", "cuda:1"]) == [12]
+    assert free_on_gpus(["cpu"]) == free_on_gpus(["cuda:7"]) == []
 
 
 def test_self_energies_are_taken_off_and_bad_labels_refused():

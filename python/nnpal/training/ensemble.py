@@ -262,7 +262,7 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
                 dtype=getattr(torch, plan.training.dtype),
                 stress=plan.loss.stress_weight > 0,
                 features=plan.training.features,
-                limit_bytes=_limit_bytes(plan.training),
+                limit_bytes=_limit_bytes(plan.training, plan.ensemble.devices),
                 store=cache / DERIVATIVES,
                 on_progress=on_features,
             )
@@ -274,10 +274,29 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
         write_plan(folder, plan)
 
 
-def _limit_bytes(training: TrainingSettings) -> float:
+def _limit_bytes(training: TrainingSettings, devices: Sequence[str]) -> float:
     if training.features_gigabytes is not None:
         return training.features_gigabytes * GIGABYTE
-    return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return features_limit(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), free_on_gpus(devices))
+
+
+def features_limit(host_bytes: float, free_gpu_bytes: Sequence[float]) -> float:
+    """Return how large stored features may be: half of the least memory that is to hold them.
+
+    Arguments:
+        host_bytes: memory of this machine.
+        free_gpu_bytes: of each GPU to train on; each gets a copy.
+    """
+    return 0.5 * min([host_bytes, *free_gpu_bytes])
+
+
+def free_on_gpus(devices: Sequence[str]) -> list[int]:
+    """Return the free bytes of each GPU among ``devices``; none where they are another machine's."""
+    try:
+        names = resolve_devices(devices)
+    except ValueError:
+        return []
+    return [torch.cuda.mem_get_info(name)[0] for name in dict.fromkeys(names) if name != "cpu"]
 
 
 @contextmanager

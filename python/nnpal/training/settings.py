@@ -68,7 +68,9 @@ class TrainingSettings(Section):
         "neighbour lists kept; auto: stored where they fit",
     )
     features_gigabytes: PositiveFloat | None = Field(
-        None, description="largest size of stored features under auto; absent: half of this machine's memory"
+        None,
+        description="largest size of stored features under auto; absent: half of this machine's memory, or of what is "
+        "free on the GPU with the least where that is less",
     )
     checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")
 
