@@ -20,7 +20,7 @@ template <class T, class Do>
 void for_centres(const AEVArguments &arguments, const Graph &graph, const Tensor *tangent, const Do &act)
 {
   const TypedTerms<T> terms(arguments);
-  EdgeOrder sorted;
+  static thread_local EdgeOrder sorted;
   sorted.sort(graph.species, graph.n_local, graph.edge_index, terms.terms.n_elements);
   const SortedEdges<T> edges{graph.edge_index.size(1), graph.edge_vec.const_data_ptr<T>(),
                              tangent ? tangent->const_data_ptr<T>() : nullptr, sorted.order.data(),

@@ -8,12 +8,13 @@
 namespace nnpal {
 
 // The edges of each centre together, by the neighbour's element; the order among equals is kept. Elements of
-// the centres too. Lives as long as the tensors that it was made from.
+// the centres too.
 struct EdgeOrder {
   std::vector<std::int64_t> order;    // [n_edges]
   std::vector<std::int64_t> start;    // [n_local * n_elements + 1]
 
-  // species [n_atoms], edge_index [2, n_edges]: int64 on the CPU, contiguous, in range.
+  // Memory is kept from one call to the next. species [n_atoms], edge_index [2, n_edges]: int64 on the CPU,
+  // contiguous, in range.
   void sort(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index, int n_elements);
 };
 

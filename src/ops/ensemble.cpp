@@ -100,8 +100,8 @@ struct Energies : torch::autograd::Function<Energies> {
     const Call &call = Held<Call>::saved(context);
     TORCH_CHECK(!at::GradMode::is_enabled(),    // create_graph=True
                 "nnpal::ensemble has first derivatives only; train with networks over nnpal::aev");
-    const Tensor coefficients = grads[0].contiguous().unsqueeze(0);
-    const auto evaluated = twin_of(edge_vec).evaluate(call.arguments, call.graph, call.weights, coefficients);
+    const auto evaluated =
+        twin_of(edge_vec).evaluate(call.arguments, call.graph, call.weights, grads[0].unsqueeze(0));
     return {std::get<1>(evaluated)[0], Tensor(), Tensor()};
   }
 };
@@ -130,12 +130,10 @@ std::tuple<Tensor, Tensor> ensemble_gradients(NNPAL_ARGUMENTS, bool of_members)
 {
   const at::NoGradGuard inference;
   const Call call = checked_call(NNPAL_PASS);
-  const std::int64_t n_gradients = of_members ? 1 + n_active : 1;
-  const Tensor coefficients = at::zeros({n_gradients, n_active, 1}, edge_vec.options());
-  coefficients[0].fill_(1.0 / static_cast<double>(n_active));
-  for (std::int64_t m = 0; m + 1 < n_gradients; ++m) coefficients[m + 1][m].fill_(1.0);
+  Tensor coefficients = at::full({1, n_active}, 1.0 / static_cast<double>(n_active), edge_vec.options());
+  if (of_members) coefficients = at::cat({coefficients, at::eye(n_active, edge_vec.options())});
   return twin_of(edge_vec).evaluate(call.arguments, call.graph, call.weights,
-                                    coefficients.expand({n_gradients, n_active, n_local}).contiguous());
+                                    coefficients.unsqueeze(2).expand({-1, -1, n_local}));
 }
 
 }    // namespace

@@ -26,8 +26,9 @@ struct EnsembleArguments {
 };
 
 struct EnsembleTwin {
-  // With weights [n_weights], coefficients c [n_gradients, n_active, n_local]: energies e [n_active, n_local]
-  // of the first n_active members, and Σ_mi c_gmi ∂e_mi/∂edge_vec [n_gradients, n_edges, 3].
+  // With weights [n_weights], coefficients c [n_gradients, n_active, n_local] of any strides: energies e
+  // [n_active, n_local] of the first n_active members, and Σ_mi c_gmi ∂e_mi/∂edge_vec [n_gradients, n_edges,
+  // 3].
   std::tuple<at::Tensor, at::Tensor> (*evaluate)(const EnsembleArguments &, const Graph &,
                                                  const at::Tensor &weights, const at::Tensor &coefficients);
 };

@@ -26,18 +26,27 @@ template <class T> void turn_back(int n, int n_features, int width, const T *fro
     for (int f = 0; f < n_features; ++f) to[f] = from[static_cast<std::int64_t>(f) * width + i];
 }
 
+// How a graph is worked through; a thread's memory for it, kept between calls.
+struct Plan {
+  EdgeOrder edges;
+  std::vector<std::int64_t> centres;    // by element
+  std::vector<Block> blocks;
+
+  void make(const Graph &graph, int n_elements);
+};
+
 // What all blocks share.
 template <class T> struct Work {
   const EnsembleArguments &arguments;
+  const Plan &plan;
   AEVTerms<T> terms;
   SortedEdges<T> edges;
   const T *weights;
   std::int64_t n_active, n_local, n_gradients;
-  const T *coefficients;                // [n_gradients * n_active * n_local]
-  std::vector<std::int64_t> centres;    // by element
-  std::vector<Block> blocks;
-  T *energies;          // [n_active * n_local]
-  T *edge_gradients;    // [n_gradients * n_edges * 3]
+  const T *coefficients;      // [n_gradients, n_active, n_local] ...
+  at::IntArrayRef strides;    // ... by these
+  T *energies;                // [n_active * n_local]
+  T *edge_gradients;          // [n_gradients * n_edges * 3]
 };
 
 // A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as the kernels give and
@@ -112,7 +121,7 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
   const auto &layers = work.arguments.layers[block.element];
   const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
   const int width = (n + networks.width - 1) / networks.width * networks.width;
-  const std::int64_t *centres = work.centres.data() + block.first;
+  const std::int64_t *centres = work.plan.centres.data() + block.first;
   buffers.resize(layers, n_features, work.n_gradients);
   aev.forward(work.terms, work.edges, centres, n, buffers.aev.data());
   networks.turn(n, n_features, width, buffers.aev.data(), buffers.features.data());
@@ -123,11 +132,11 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
                     n_features, work.n_gradients > 0, buffers);
     for (int i = 0; i < n; ++i) work.energies[m * work.n_local + centres[i]] = buffers.energies[i] * scale;
     for (std::int64_t g = 0; g < work.n_gradients; ++g) {
-      const T *coefficients = work.coefficients + (g * work.n_active + m) * work.n_local;
+      const T *coefficients = work.coefficients + g * work.strides[0] + m * work.strides[1];
       bool is_zero = true;
       std::fill(buffers.factor.begin(), buffers.factor.end(), T(0));
       for (int i = 0; i < n; ++i) {
-        buffers.factor[i] = coefficients[centres[i]] * scale;
+        buffers.factor[i] = coefficients[centres[i] * work.strides[2]] * scale;
         is_zero = is_zero && buffers.factor[i] == T(0);
       }
       if (is_zero) continue;
@@ -144,17 +153,19 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
 }
 
 // Sort the centres by element and cut them into blocks of one element each.
-template <class T> void plan(Work<T> &work, const Graph &graph)
+void Plan::make(const Graph &graph, int n_elements)
 {
+  edges.sort(graph.species, graph.n_local, graph.edge_index, n_elements);
   const auto *species = graph.species.const_data_ptr<std::int64_t>();
-  work.centres.reserve(graph.n_local);
-  for (std::int64_t element = 0; element < work.terms.n_elements; ++element) {
-    const auto begin = static_cast<std::int64_t>(work.centres.size());
+  centres.clear();
+  blocks.clear();
+  for (std::int64_t element = 0; element < n_elements; ++element) {
+    const auto begin = static_cast<std::int64_t>(centres.size());
     for (std::int64_t i = 0; i < graph.n_local; ++i)
-      if (species[i] == element) work.centres.push_back(i);
-    const auto end = static_cast<std::int64_t>(work.centres.size());
+      if (species[i] == element) centres.push_back(i);
+    const auto end = static_cast<std::int64_t>(centres.size());
     for (std::int64_t first = begin; first < end; first += kBlock)
-      work.blocks.push_back({element, first, std::min(kBlock, end - first)});
+      blocks.push_back({element, first, std::min(kBlock, end - first)});
   }
 }
 
@@ -166,25 +177,24 @@ std::tuple<Tensor, Tensor> evaluate(const EnsembleArguments &arguments, const Gr
   const Tensor edge_gradients = at::empty({n_gradients, graph.edge_vec.size(0), 3}, graph.edge_vec.options());
   AT_DISPATCH_FLOATING_TYPES(graph.edge_vec.scalar_type(), "nnpal::ensemble", [&] {
     const TypedTerms<scalar_t> terms(arguments.aev);
-    EdgeOrder sorted;
-    sorted.sort(graph.species, graph.n_local, graph.edge_index, terms.terms.n_elements);
-    Work<scalar_t> work{arguments,
-                        terms.terms,
-                        {graph.edge_vec.size(0), graph.edge_vec.const_data_ptr<scalar_t>(), nullptr,
-                         sorted.order.data(), sorted.start.data()},
-                        weights.const_data_ptr<scalar_t>(),
-                        n_active,
-                        graph.n_local,
-                        n_gradients,
-                        coefficients.const_data_ptr<scalar_t>(),
-                        {},
-                        {},
-                        energies.mutable_data_ptr<scalar_t>(),
-                        edge_gradients.mutable_data_ptr<scalar_t>()};
-    plan(work, graph);
-    at::parallel_for(0, static_cast<std::int64_t>(work.blocks.size()), 1,
+    static thread_local Plan plan;
+    plan.make(graph, terms.terms.n_elements);
+    const Work<scalar_t> work{arguments,
+                              plan,    // this thread's, in the others too
+                              terms.terms,
+                              {graph.edge_vec.size(0), graph.edge_vec.const_data_ptr<scalar_t>(), nullptr,
+                               plan.edges.order.data(), plan.edges.start.data()},
+                              weights.const_data_ptr<scalar_t>(),
+                              n_active,
+                              graph.n_local,
+                              n_gradients,
+                              coefficients.const_data_ptr<scalar_t>(),
+                              coefficients.strides(),
+                              energies.mutable_data_ptr<scalar_t>(),
+                              edge_gradients.mutable_data_ptr<scalar_t>()};
+    at::parallel_for(0, static_cast<std::int64_t>(work.plan.blocks.size()), 1,
                      [&](std::int64_t first, std::int64_t last) {
-                       for (std::int64_t b = first; b < last; ++b) evaluate_block(work, work.blocks[b]);
+                       for (std::int64_t b = first; b < last; ++b) evaluate_block(work, work.plan.blocks[b]);
                      });
   });
   return {energies, edge_gradients};

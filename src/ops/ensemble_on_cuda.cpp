@@ -59,7 +59,8 @@ template <class T> struct Networks {
   {
     std::int64_t offset = arguments.offset(element, 0), n_in = arguments.aev.n_features();
     for (const std::int64_t n_out : arguments.layers[element]) {
-      const Tensor own = all.as_strided({n_active, n_out, n_in}, {stride, n_in, 1}, offset);
+      const Tensor own =
+          all.as_strided({n_active, n_out, n_in}, {stride, n_in, 1}, all.storage_offset() + offset);
       const std::int64_t padding = weights.empty() ? padded(n_in) - n_in : 0;
       weights.push_back(at::constant_pad_nd(own, {0, padding}).contiguous());
       bias.push_back(all.const_data_ptr<T>() + offset + n_out * n_in);
@@ -73,7 +74,7 @@ template <class T> struct Work {
   const EnsembleArguments &arguments;
   const DeviceGraph<T> &device;
   AEVTerms<T> terms;    // rows padded
-  const Tensor &weights, &coefficients;
+  const Tensor &weights, coefficients;
   std::int64_t n_active, n_local, n_gradients;
   Tensor energies, edge_gradients;
 };
@@ -89,8 +90,9 @@ Tensor evaluate_networks(const Work<T> &work, const Networks<T> &networks,
   const auto alpha = static_cast<T>(work.arguments.alpha);
   Tensor input = aev.unsqueeze(0).expand({m, n_rows, aev.size(1)});
   if (n_hidden == 0) {    // a single layer
-    const Tensor bias = work.weights.as_strided({m, 1}, {networks.stride, 1},
-                                                networks.bias[0] - work.weights.template const_data_ptr<T>());
+    const std::int64_t offset = networks.bias[0] - work.weights.template const_data_ptr<T>();
+    const Tensor bias =
+        work.weights.as_strided({m, 1}, {networks.stride, 1}, work.weights.storage_offset() + offset);
     const Tensor energies =
         (at::bmm(input, networks.weights[0].transpose(1, 2)).squeeze(2) + bias) * place.scale;
     if (place.centres) {
@@ -189,8 +191,8 @@ std::tuple<Tensor, Tensor> evaluate(const EnsembleArguments &arguments, const Gr
     const DeviceGraph<scalar_t> device(arguments.aev, graph, nullptr);
     AEVTerms<scalar_t> terms = device.terms;
     terms.n_features = static_cast<int>(padded(terms.n_features));
-    evaluate_all(Work<scalar_t>{arguments, device, terms, weights, coefficients, n_active, graph.n_local,
-                                n_gradients, energies, edge_gradients},
+    evaluate_all(Work<scalar_t>{arguments, device, terms, weights, coefficients.contiguous(), n_active,
+                                graph.n_local, n_gradients, energies, edge_gradients},
                  graph);
   });
   return {energies, edge_gradients};

@@ -136,6 +136,7 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
                           self_energies.data_ptr<double>() + self_energies.numel());
 
     move_to(module, impl_->device, impl_->dtype);
+    impl_->edge_vec = torch::empty({0, 3}, torch::dtype(impl_->dtype).device(impl_->device));
     n_members_ = metadata_.n_members;
     module.setattr("n_active", static_cast<std::int64_t>(n_members_));
     check_reference(true);
@@ -165,9 +166,10 @@ bool Model::operations_run_there() const
 
 int Model::centres_per_tile() const
 {
-  // On a CPU a tile should stay in the cache: from 96 to 256 centres a step takes the same, with 864 half as
-  // long again (Ni, 5 members, AMD Zen 5). On a GPU it should be large enough to fill it.
-  return impl_->device.is_cpu() ? 256 : 32768;
+  // On a CPU a thread's share of a tile should stay in its cache: from 96 to 256 centres a step takes the
+  // same, with 864 half as long again (Ni, 5 members, AMD Zen 5). On a GPU it should be large enough to fill
+  // it.
+  return impl_->device.is_cpu() ? 256 * impl_->n_threads : 32768;
 }
 
 void Model::check_reference(bool with_gradient)
@@ -222,17 +224,17 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
     const auto species = impl.upload(impl.species, {n_centres + n_edges});
     const auto edge_index = impl.upload(impl.edge_index, {2, n_edges});
-    const auto edge_vec =
-        torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64)
-            .to(impl.device, impl.dtype);
-    const auto evaluated = impl.evaluate(species, n_centres, edge_index, edge_vec, with_member_gradients);
+    impl.edge_vec.resize_({n_edges, 3});
+    impl.edge_vec.copy_(
+        torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64));
+    const auto evaluated =
+        impl.evaluate(species, n_centres, edge_index, impl.edge_vec.detach(), with_member_gradients);
     const torch::Tensor &energies = evaluated.energies;
     if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centres)
       throw std::runtime_error("it returned energies of a wrong shape");
 
     const auto download = [](const torch::Tensor &from, double *to) {
-      const auto host = from.detach().to(torch::kCPU, torch::kFloat64).contiguous();
-      std::copy_n(host.data_ptr<double>(), host.numel(), to);
+      torch::from_blob(to, from.sizes(), torch::kFloat64).copy_(from.detach());
     };
     download(energies, result.energies.data());
     if (n_edges == 0) return;

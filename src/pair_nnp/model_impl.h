@@ -73,7 +73,8 @@ struct Model::Impl {
   torch::Dtype dtype = torch::kFloat32;
   int n_threads = 1;
   bool allows_tf32 = false;    // matrix products of 10-bit mantissas, on GPUs that have them
-  std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
+std::vector<std::int64_t> species, edge_index;    // reused from tile to tile ...
+  torch::Tensor edge_vec;                           // ... and this
   // Of evaluate(Positions)
   DeviceAtoms atoms;
   std::int64_t bytes_at_once = 0;    // of the edges in memory together; 0 before the first evaluation
