@@ -68,6 +68,19 @@ def make_structure(
 ) -> Structure:
     """Put atoms at random, none closer than ``closest`` (Å), ``volume`` Å³ for each, fewer if there is no room."""
     rng = np.random.default_rng(seed)
+    positions, cell = place_atoms(rng, n_atoms, volume, periodic=periodic, closest=closest)
+    species = rng.integers(0, n_elements, len(positions))
+    description = replace(AEVS[aev], cutoff_function=cutoff_function)
+    graph = neighbor_graph(positions, cell, periodic, species, description.radial_cutoff)
+    order = torch.from_numpy(rng.permutation(len(graph.edge_vec)))
+    graph = Graph(graph.species, graph.n_local, graph.edge_index[:, order], graph.edge_vec[order])
+    return Structure(description, n_elements, graph)
+
+
+def place_atoms(
+    rng: np.random.Generator, n_atoms: int, volume: float, *, periodic: bool, closest: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions and a triclinic cell, Å; see :func:`make_structure`."""
     edge = (max(n_atoms, 1) * volume) ** (1 / 3)
     cell = edge * np.array([[1, 0, 0], [0.2, 1, 0], [-0.1, 0.3, 1]])
     positions = np.zeros((0, 3))
@@ -76,12 +89,7 @@ def make_structure(
         shifts -= np.round(shifts) if periodic else 0
         if len(positions) < n_atoms and (np.linalg.norm(shifts @ cell, axis=1) > closest).all():
             positions = np.vstack((positions, candidate))
-    species = rng.integers(0, n_elements, len(positions))
-    description = replace(AEVS[aev], cutoff_function=cutoff_function)
-    graph = neighbor_graph(positions @ cell, cell, periodic, species, description.radial_cutoff)
-    order = torch.from_numpy(rng.permutation(len(graph.edge_vec)))
-    graph = Graph(graph.species, graph.n_local, graph.edge_index[:, order], graph.edge_vec[order])
-    return Structure(description, n_elements, graph)
+    return positions @ cell, cell
 
 
 # From single atoms to crystals' density, from a molecule's elements to a metal's, every published AEV

@@ -66,16 +66,46 @@ def ensemble_results(twin: Twin, case: Structure, description: NetworkDescriptio
     members = [build_member(description, seed) for seed in range(6)]
     module = FusedModule(computer, members, torch.zeros(case.n_elements), 27.2).to(DTYPES[precision])
     inputs = [x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in case.inputs(DTYPES[precision])]
-    networks = (module.weights.to(twin.device), module.layers, 6, 5, module.activation, module.alpha, 27.2)
+    # Part of a larger tensor, as a caller may keep them
+    weights = torch.cat((module.weights.new_ones(7), module.weights)).to(twin.device)[7:]
+    networks = (weights, module.layers, 6, 5, module.activation, module.alpha, 27.2)
     energies, gradients = twin.ops.ensemble_gradients(*inputs, *networks, *case.terms, True)
     inputs[3].requires_grad_(True)
     again = twin.ops.ensemble(*inputs, *networks, *case.terms)
     assert torch.equal(again, energies)
-    weights = torch.randn(again.shape, generator=torch.Generator().manual_seed(0), dtype=again.dtype)
-    (by_autograd,) = torch.autograd.grad((weights.to(twin.device) * again).sum(), inputs[3])
+    share = torch.randn(again.shape, generator=torch.Generator().manual_seed(0), dtype=again.dtype)
+    (by_autograd,) = torch.autograd.grad((share.to(twin.device) * again).sum(), inputs[3])
     alone = twin.ops.ensemble_gradients(*inputs, *networks, *case.terms, False)[1]
     assert torch.equal(alone[0], gradients[0])  # forces do not depend on whether uncertainties are asked for
     return [x.detach().cpu() for x in (energies, gradients, by_autograd)]
+
+
+def assert_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) -> None:
+    """A diverged training and a broken position must be seen, not hidden."""
+    case = make_structure(n_atoms=8, n_elements=1, volume=12.0, seed=2, cutoff_function=cutoff_function)
+    computer = build_aev_computer(case.description)
+    module = FusedModule(computer, case.members(2, activation), torch.zeros(1), 27.2)
+    inputs = [x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in case.inputs(torch.float32)]
+
+    def evaluate(weights: Tensor, edge_vec: Tensor) -> tuple[Tensor, Tensor]:
+        networks = (weights.to(twin.device), module.layers, 2, 2, module.activation, module.alpha, 27.2)
+        energies, gradients = twin.ops.ensemble_gradients(*inputs[:3], edge_vec, *networks, *case.terms, True)
+        return energies.cpu(), gradients.cpu()
+
+    broken = module.weights.clone()
+    broken[len(broken) // 2] = float("nan")  # the first weight of the second member
+    energies, gradients = evaluate(broken, inputs[3])
+    assert energies[0].isfinite().all()
+    assert energies[1].isnan().all()
+    assert gradients[0].isnan().any()
+    assert gradients[2].isnan().any()
+    edge_vec = inputs[3].clone()
+    edge_vec[0] = float("nan")
+    energies, gradients = evaluate(module.weights, edge_vec)
+    centre = inputs[2][0, 0].item()
+    assert energies[:, centre].isnan().all()
+    assert energies.isnan().sum() == 2
+    assert gradients[:, 0].isnan().all()
 
 
 def assert_twins_agree(one: list[Tensor], other: list[Tensor], precision: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -119,13 +120,41 @@ def test_a_crowd_of_neighbours(instruction_set: str) -> None:
     assert_near(found, expected, 1e-12)
 
 
+@pytest.mark.parametrize("precision", DTYPES)
+def test_memory_suffices_whatever_the_number_of_edges(instruction_set: str, precision: str) -> None:
+    """Kernels refuse to use more memory than they have set aside: in any order of sizes none does."""
+    rng = np.random.default_rng(6)
+    for aev in ("ani2x-6.9", "ani1x"):
+        terms = make_structure(n_atoms=1, n_elements=2, volume=10.0, aev=aev).terms
+        for n_edges in (5, *rng.integers(0, 90, 8).tolist()):
+            species = torch.from_numpy(rng.integers(0, 2, n_edges + 1))
+            edge_index = torch.stack((torch.zeros(n_edges, dtype=torch.int64), 1 + torch.arange(n_edges)))
+            vectors = torch.from_numpy(rng.uniform(0.5, 2.0, (n_edges, 3))).to(DTYPES[precision])
+            graph = (species, 1, edge_index, vectors.requires_grad_(True))
+            first = torch.autograd.grad(OPS.aev(*graph, *terms).sum(), vectors, create_graph=True)[0]
+            torch.autograd.grad(first.sum(), vectors, materialize_grads=True)
+            assert OPS.aev_jacobian(*graph, *terms).isfinite().all()
+
+
 def test_third_derivatives_are_refused() -> None:
     structure = make_structure(n_atoms=4, n_elements=1, volume=12.0)
     inputs = structure.inputs(torch.float64)
     aev = OPS.aev(*inputs, *structure.terms)
     (first,) = torch.autograd.grad(aev.pow(2).sum(), inputs[3], create_graph=True)
-    with pytest.raises(RuntimeError, match="to the second order only"):
-        torch.autograd.grad(first.pow(2).sum(), inputs[3], create_graph=True)
+    for of_first in (first.pow(2).sum(), first.sum()):  # along a tangent that has a gradient, and a constant one
+        with pytest.raises(RuntimeError, match="to the second order only"):
+            torch.autograd.grad(of_first, inputs[3], create_graph=True, retain_graph=True)
+
+
+def test_product_is_linear_in_its_gradient() -> None:
+    """Its derivative there is a constant: with edges that need no gradient nothing is lost, nothing is refused."""
+    structure = make_structure(n_atoms=4, n_elements=1, volume=12.0)
+    species, n_local, edge_index, edge_vec = structure.inputs(torch.float64)
+    graph = (species, n_local, edge_index, edge_vec.detach())
+    gradient = torch.randn(n_local, structure.terms.n_features, dtype=torch.float64, requires_grad=True)
+    product = OPS.aev_vjp(gradient, *graph, *structure.terms)
+    (derivative,) = torch.autograd.grad(product.sum(), gradient, create_graph=True)
+    assert torch.equal(derivative, OPS.aev_jvp(torch.ones_like(edge_vec), *graph, *structure.terms))
 
 
 BAD = {

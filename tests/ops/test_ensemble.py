@@ -14,6 +14,7 @@ from nnpal.export.fused import FusedModule
 from nnpal.networks import build_aev_computer, build_member
 from nnpal.ops import load_ops
 from ops_structures import DTYPES, SYMBOLS, Structure, assert_near, make_structure, structures
+from ops_twins import assert_nan_comes_through, cpu
 
 load_ops()
 OPS = torch.ops.nnpal
@@ -116,22 +117,15 @@ def test_gelu_far_out() -> None:
             assert_near(found, expected, TOLERANCE["gelu", precision])
 
 
-def test_nan_comes_through() -> None:
-    """A diverged training must be seen, not hidden."""
-    structure = make_structure(n_atoms=8, n_elements=1, volume=12.0, seed=2)
-    members = structure.members(2)
-    with torch.no_grad():
-        members[1].atomics[SYMBOLS[0]].layers[0].weight[0, 0] = float("nan")
-    inputs = structure.inputs(torch.float32)
-    energies, gradients = fused(structure, members).energies_and_gradients(*inputs, True)
-    assert energies[0].isfinite().all()
-    assert energies[1].isnan().all()
-    assert gradients[0].isnan().any()
-    broken = structure.inputs(torch.float32)
-    with torch.no_grad():
-        broken[3][0] = float("nan")
-    energies, _ = fused(structure, structure.members(1)).energies_and_gradients(*broken, False)
-    assert energies.isnan().any()
+@pytest.mark.parametrize("cutoff_function", ["cosine", "smooth"])
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+@pytest.mark.parametrize("name", OPS.instruction_sets())
+def test_nan_comes_through(name: str, activation: str, cutoff_function: str) -> None:
+    OPS.use_instruction_set(name)
+    try:
+        assert_nan_comes_through(cpu(), activation, cutoff_function)
+    finally:
+        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 BAD = {

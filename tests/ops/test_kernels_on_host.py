@@ -9,7 +9,16 @@ import torch
 
 import kernels_on_host
 from ops_structures import DTYPES
-from ops_twins import STRUCTURES, Twin, aev_results, assert_twins_agree, cpu, ensemble_results, structure
+from ops_twins import (
+    STRUCTURES,
+    Twin,
+    aev_results,
+    assert_nan_comes_through,
+    assert_twins_agree,
+    cpu,
+    ensemble_results,
+    structure,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +47,16 @@ def test_more_near_neighbours_than_are_staged() -> None:
 
 @pytest.mark.parametrize("activation", ["gelu", "celu"])
 @pytest.mark.parametrize("precision", DTYPES)
-@pytest.mark.parametrize("hidden", [(20, 12), (33, 16, 5, 3), (7,)], ids=str)
+@pytest.mark.parametrize("hidden", [(20, 12), (33, 16, 5, 3), (7,), ()], ids=str)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_ensemble(twin: Twin, name: str, hidden: tuple[int, ...], precision: str, activation: str) -> None:
     case = structure(name)
     description = replace(case.description, hidden=hidden, activation=activation)
     results = [ensemble_results(one, case, description, precision) for one in (cpu(), twin)]
     assert_twins_agree(*results, precision)
+
+
+@pytest.mark.parametrize("cutoff_function", ["cosine", "smooth"])
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+def test_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) -> None:
+    assert_nan_comes_through(twin, activation, cutoff_function)

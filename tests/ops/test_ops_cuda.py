@@ -12,7 +12,16 @@ from torch import Tensor
 from nnpal.ops import load_ops
 from ops_neighbours import found_edges, pulled
 from ops_structures import DTYPES, make_structure
-from ops_twins import STRUCTURES, Twin, aev_results, assert_twins_agree, cpu, ensemble_results, structure
+from ops_twins import (
+    STRUCTURES,
+    Twin,
+    aev_results,
+    assert_nan_comes_through,
+    assert_twins_agree,
+    cpu,
+    ensemble_results,
+    structure,
+)
 
 load_ops()
 OPS = torch.ops.nnpal
@@ -35,13 +44,19 @@ def test_aev(name: str, precision: str, is_sorted: bool) -> None:
 
 @pytest.mark.parametrize("activation", ["gelu", "celu"])
 @pytest.mark.parametrize("precision", DTYPES)
-@pytest.mark.parametrize("hidden", [(20, 12), (224, 192, 160), (7,)], ids=str)
+@pytest.mark.parametrize("hidden", [(20, 12), (224, 192, 160), (7,), ()], ids=str)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_ensemble(name: str, hidden: tuple[int, ...], precision: str, activation: str) -> None:
     case = structure(name)
     description = replace(case.description, hidden=hidden, activation=activation)
     results = [ensemble_results(one, case, description, precision) for one in (cpu(), GPU)]
     assert_twins_agree(*results, precision)
+
+
+@pytest.mark.parametrize("cutoff_function", ["cosine", "smooth"])
+@pytest.mark.parametrize("activation", ["gelu", "celu"])
+def test_nan_comes_through(activation: str, cutoff_function: str) -> None:
+    assert_nan_comes_through(GPU, activation, cutoff_function)
 
 
 def test_gradcheck() -> None:

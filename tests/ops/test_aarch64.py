@@ -1,0 +1,41 @@
+"""The CPU's sources for 64-bit Arm, where a compiler for it is at hand (Debian: g++-aarch64-linux-gnu)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+COMPILER = shutil.which("aarch64-linux-gnu-g++")
+SOURCES = Path(__file__).parents[2] / "src" / "ops"
+ARITHMETIC = ("aev_cpu", "networks_cpu")
+OF_CUDA = (SOURCES / "cuda.cmake").read_text()
+ON_TENSORS = sorted(p.stem for p in SOURCES.glob("*.cpp") if p.name not in OF_CUDA and p.stem not in ARITHMETIC)
+OPTIONS = ["-std=c++20", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs aarch64-linux-gnu-g++")
+
+
+def compile_for_arm(name: str, *options: str) -> None:
+    command = [str(COMPILER), *OPTIONS, *options, str(SOURCES / f"{name}.cpp")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_arithmetic(name: str, tmp_path: Path) -> None:
+    """To machine code, on the registers that every such processor has."""
+    isa = ["-DNNPAL_ISA=baseline", "-DNNPAL_VECTOR_BYTES=16"]
+    target = tmp_path / f"{name}.o"
+    compile_for_arm(name, "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", *isa, "-c", "-o", str(target))
+    assert target.stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ON_TENSORS)
+def test_sources_on_tensors(name: str) -> None:
+    headers = Path(torch.__file__).parent / "include"
+    compile_for_arm(name, "-fsyntax-only", f"-isystem{headers}", f"-isystem{headers / 'torch/csrc/api/include'}")
