@@ -71,10 +71,10 @@ struct Model::Impl {
   torch::jit::Module module;
   torch::Device device = torch::kCPU;
   torch::Dtype dtype = torch::kFloat32;
+  torch::Tensor edge_vec;    // reused from tile to tile
   int n_threads = 1;
   bool allows_tf32 = false;    // matrix products of 10-bit mantissas, on GPUs that have them
-std::vector<std::int64_t> species, edge_index;    // reused from tile to tile ...
-  torch::Tensor edge_vec;                           // ... and this
+  std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
   // Of evaluate(Positions)
   DeviceAtoms atoms;
   std::int64_t bytes_at_once = 0;    // of the edges in memory together; 0 before the first evaluation
