@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchani.nn import ANINetworks
 
@@ -100,7 +100,10 @@ class Member:
             else AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
         )
         self.optimizers = _optimizers(self.network, settings)
-        self.schedulers = [_scheduler(optimizer, settings) for optimizer in self.optimizers]
+        self.plateaus = [
+            ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
+            for optimizer in self.optimizers
+        ]
         self.progress = Progress()
         self.best_weights = copy.deepcopy(self.validated.state_dict())
 
@@ -142,7 +145,7 @@ class Member:
             self.average.update_parameters(self.network)
 
     def end_epoch(self, train: Scores, validation: Scores) -> EpochRecord:
-        """Record an epoch, keep its weights if they are the best, and lower the learning rates.
+        """Record an epoch, keep its weights if they are the best, and lower the learning rates on a plateau.
 
         Raises:
             DivergedError: a loss is not finite.
@@ -169,11 +172,8 @@ class Member:
         if value < self.progress.best_value:
             self.progress.best_value, self.progress.best_epoch = value, record.epoch
             self.best_weights = copy.deepcopy(self.validated.state_dict())
-        for scheduler in self.schedulers:
-            if isinstance(scheduler, ReduceLROnPlateau):
-                scheduler.step(value)
-            else:
-                scheduler.step()
+        for plateau in self.plateaus:
+            plateau.step(value)
         return record
 
     def state_dict(self) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class Member:
             "network": self.network.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
+            "plateaus": [plateau.state_dict() for plateau in self.plateaus],
             "history": [asdict(record) for record in self.progress.history],
             "best_value": self.progress.best_value,
             "best_epoch": self.progress.best_epoch,
@@ -196,8 +196,8 @@ class Member:
             self.average.load_state_dict(state["average"])
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(own)
-        for scheduler, own in zip(self.schedulers, state["schedulers"], strict=True):
-            scheduler.load_state_dict(own)
+        for plateau, own in zip(self.plateaus, state["plateaus"], strict=True):
+            plateau.load_state_dict(own)
         history = [EpochRecord(**record) for record in state["history"]]
         self.progress = Progress(history, state["best_value"], state["best_epoch"])
         self.best_weights = state["best_weights"]
@@ -227,10 +227,3 @@ def _optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.
     if biases:
         optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate))
     return optimizers
-
-
-def _scheduler(optimizer: torch.optim.Optimizer, settings: TrainingSettings) -> ReduceLROnPlateau | CosineAnnealingLR:
-    """Return what lowers an optimiser's learning rates; the cosine is that of Loshchilov and Hutter (arXiv:1608.03983)."""
-    if settings.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, settings.max_epochs)
-    return ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)

@@ -40,11 +40,6 @@ class TrainingSettings(Section):
     weight_decay: NonNegativeFloat = Field(1e-2, description="of AdamW")
     bias_optimizer: Literal["adamw", "sgd"] = Field("adamw", description="what updates the biases")
     bias_learning_rate: PositiveFloat = Field(1e-4, description="of SGD at the start, with bias_optimizer = 'sgd'")
-    schedule: Literal["plateau", "cosine"] = Field(
-        "plateau",
-        description="how learning rates fall: on plateaus of the validation value, or along half a cosine, to 0 at "
-        "max_epochs",
-    )
     plateau_factor: Fraction = Field(0.5, description="learning rates are multiplied by this")
     plateau_patience: Annotated[int, Field(ge=0)] = Field(
         100, description="after so many epochs without a better validation value (best_by)"
