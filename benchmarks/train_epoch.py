@@ -41,13 +41,13 @@ from torchani.nn import ANINetworks
 import gpu
 import nickel
 from nnpal.export.module import EnsembleModule
-from nnpal.graph import merge_graphs
 from nnpal.networks import NetworkDescription, build_aev_computer, build_member
-from nnpal.training import Errors, LossSettings, TrainingData, build_training_data, energy_force_loss
-from nnpal.training.epoch import loss_of
+from nnpal.training import Errors, LossSettings, TrainingData, TrainingSettings, build_training_data, energy_force_loss
+from nnpal.training.epoch import losses_of
 from nnpal.training.features import GraphFeatures, StoredFeatures, stored_bytes
-from nnpal.training.member import in_parts
-from nnpal.training.prediction import errors_of_members, one_member, side_by_side
+from nnpal.training.member import build_optimizers, in_parts
+from nnpal.training.prediction import joint_errors, one_member, side_by_side
+from nnpal.training.rows import Rows, upload
 from record import write_record
 
 N_DATA, N_ATOMS = 3500, 32  # as in the paper's timing
@@ -84,8 +84,7 @@ def configurations(n_data: int, n_atoms: int) -> list[Atoms]:
 
 def ours(networks: Networks, data: TrainingData) -> Batch:
     def batch(indices: Indices) -> Tensor:
-        errors = errors_of_members(networks, data, indices, training=True)
-        losses = torch.stack([loss_of(own, LOSS) for own in errors])
+        losses = losses_of(*joint_errors(networks, data, indices, training=True), LOSS)
         losses.sum().backward()
         return losses.detach()
 
@@ -95,21 +94,21 @@ def ours(networks: Networks, data: TrainingData) -> Batch:
 def torchani(networks: Networks, data: TrainingData) -> Batch:
     """Return the plain way: energies from edge vectors, forces by autograd, its graph kept for the second backward."""
     assert isinstance(data.features, GraphFeatures)
-    graphs, device = data.features.graphs, data.features.device
+    graphs, device = data.features.graphs, data.features.graphs.device
     computer = build_aev_computer(DESCRIPTION)
     models = [EnsembleModule(computer, [network], torch.zeros(1), 1.0).to(device) for network in networks]
 
     def loss_of_member(model: EnsembleModule, indices: np.ndarray) -> Tensor:
-        graph, frame_of_atom = merge_graphs([graphs[i] for i in indices])
-        edge_vec = graph.edge_vec.to(device).requires_grad_(True)
-        edge_index = graph.edge_index.to(device)
-        atomic = model(graph.species.to(device), graph.n_local, edge_index, edge_vec)[0]
+        rows = Rows.of(indices, data.sizes, device)
+        graph = graphs.batch(rows)
+        edge_vec = graph.edge_vec.requires_grad_(True)
+        atomic = model(graph.species, graph.n_local, graph.edge_index, edge_vec)[0]
         (gradient,) = torch.autograd.grad(atomic.sum(), edge_vec, create_graph=True)
-        centre, neighbour = edge_index
+        centre, neighbour = graph.edge_index
         forces = gradient.new_zeros(len(atomic), 3).index_add(0, centre, gradient).index_add(0, neighbour, -gradient)
-        energies = atomic.new_zeros(len(indices)).index_add(0, frame_of_atom.to(device), atomic)
-        where, sizes = (torch.from_numpy(values).to(device) for values in (indices, data.sizes[indices]))
-        errors = Errors(energies - data.energies[where], forces - data.force_rows(indices), sizes)
+        energies = atomic.new_zeros(len(indices)).index_add(0, rows.configuration_of_atom, atomic)
+        energy, force = energies - data.energies[rows.configurations], forces - data.forces[rows.atoms]
+        errors = Errors(energy, force, rows.sizes)
         loss = energy_force_loss(errors, LOSS.force_weight)
         loss.backward()
         return loss.detach()
@@ -119,11 +118,12 @@ def torchani(networks: Networks, data: TrainingData) -> Batch:
 
 def networks_alone(networks: Networks, aev: Tensor, n_atoms: int) -> Batch:
     def batch(indices: Indices) -> Tensor:
-        rows = torch.from_numpy((np.concatenate(indices)[:, None] * n_atoms + np.arange(n_atoms)).ravel())
+        rows = upload((np.concatenate(indices)[:, None] * n_atoms + np.arange(n_atoms)).ravel(), aev.device)
+        species = torch.zeros(len(rows), dtype=torch.int64)
         atoms = [len(own) * n_atoms for own in indices]
         energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, atoms)
-        leaf = aev[rows.to(aev.device)].requires_grad_(True)
-        atomic = energies(torch.zeros(len(rows), dtype=torch.int64, device=aev.device), leaf)
+        leaf = aev.index_select(0, rows).requires_grad_(True)
+        atomic = energies(species, leaf)
         (gradient,) = torch.autograd.grad(atomic.sum(), leaf, create_graph=True)
         each = zip(atomic.split(atoms), gradient.split(atoms), strict=True)
         losses = torch.stack([energy.square().mean() + slope.square().mean() for energy, slope in each])
@@ -141,7 +141,7 @@ class Contender:
     batch: Batch
 
     def __post_init__(self) -> None:
-        self.optimizers = [torch.optim.AdamW(network.parameters()) for network in self.networks]
+        self.optimizers = [own for network in self.networks for own in build_optimizers(network, TrainingSettings())]
 
     def epoch(self, batches: Sequence[Indices], device: torch.device) -> float:
         """Return the seconds of some updates."""

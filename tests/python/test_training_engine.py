@@ -389,6 +389,35 @@ class TestMember:
         member.step()
         assert torch.allclose(average, 0.75 * first + 0.25 * parameter)
 
+    @pytest.mark.parametrize("bias_optimizer", ["adamw", "sgd"])
+    def test_a_checkpoint_of_unfused_optimizers_goes_on(self, bias_optimizer, tmp_path):
+        """As those of earlier versions are."""
+        options = {"bias_optimizer": bias_optimizer, "ema": 0.9}
+        whole, begun, resumed = (self.member(**options) for _ in range(3))
+        for group in (group for optimizer in begun.optimizers for group in optimizer.param_groups):
+            group["fused"] = None
+        rng = np.random.default_rng(0)
+        gradients = [
+            [torch.tensor(rng.normal(size=p.shape), dtype=p.dtype) for p in whole.network.parameters()]
+            for _ in range(4)
+        ]
+
+        def carry(member, steps):
+            for own in steps:
+                for parameter, gradient in zip(member.network.parameters(), own, strict=True):
+                    parameter.grad = gradient.clone()
+                member.step()
+
+        carry(whole, gradients)
+        carry(begun, gradients[:2])
+        torch.save(begun.state_dict(), tmp_path / "checkpoint.pt")
+        resumed.load_state_dict(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+        assert all(group["fused"] for optimizer in resumed.optimizers for group in optimizer.param_groups)
+        carry(resumed, gradients[2:])
+        for one, other in zip(whole.validated.parameters(), resumed.validated.parameters(), strict=True):
+            # four steps of 1e-3 at most, in float32 and another order of the same products
+            assert torch.allclose(one, other, rtol=0, atol=1e-7)
+
 
 def test_devices_are_dealt_in_turn_and_gpus_are_joined():
     groups = deal(range(5), ["cuda:0", "cpu"])

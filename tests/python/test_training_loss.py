@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nnpal.training import Errors, LossSettings, energy_force_loss, fit_self_energies
+from nnpal.training.loss import Members, energy_force_losses
 
 ENERGY = torch.tensor([2.0, -1.0])
 FORCE = torch.tensor([[1.0, 2.0, 2.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
@@ -20,6 +21,31 @@ def test_loss_is_equation_3_by_hand():
     loss = energy_force_loss(Errors(ENERGY, FORCE, N_ATOMS), 0.1)
     assert loss.item() == pytest.approx(ENERGY_TERM + 0.1 * FORCE_TERM)
     assert LossSettings().force_weight == 0.1
+
+
+def test_losses_of_several_members_are_those_of_each():
+    """Equally large and not; without a stress, with one, and with one in a part of the configurations."""
+    generator = torch.Generator().manual_seed(0)
+    for sizes, n_data in (([2, 2, 2, 2], [2, 2]), ([2, 1, 3, 2], [1, 3]), ([1, 3, 2, 2], [2, 2])):
+        n_atoms = torch.tensor(sizes)
+        energy, force = torch.rand(4, generator=generator), torch.rand(sum(sizes), 3, generator=generator)
+        virial = torch.rand(4, 3, 3, generator=generator)
+        virial[:2] = torch.nan
+        atoms = [int(part.sum()) for part in n_atoms.split(n_data)]
+        options = {"stress_weight": 0.3, "huber_energy": 0.1, "huber_force": 0.2, "huber_stress": 0.1}
+        found = energy_force_losses(Errors(energy, force, n_atoms, virial), Members(n_data, atoms), 0.1, **options)
+        parts = (energy.split(n_data), force.split(atoms), n_atoms.split(n_data), virial.split(n_data))
+        alone = [energy_force_loss(Errors(*own), 0.1, **options).item() for own in zip(*parts, strict=True)]
+        assert found.tolist() == pytest.approx(alone, rel=1e-6)  # float32
+
+
+def test_stresses_that_are_not_known_leave_no_trace_in_gradients():
+    virial = torch.ones(2, 3, 3)
+    virial[1] = torch.nan
+    virial.requires_grad_(True)
+    energy_force_loss(Errors(ENERGY, FORCE, N_ATOMS, virial), 0.1, stress_weight=0.5).backward()
+    assert torch.equal(virial.grad[1], torch.zeros(3, 3))
+    assert virial.grad[0].numpy() == pytest.approx(np.full((3, 3), 0.5 * 2.0 / 4.0))
 
 
 def test_stress_term_by_hand_counts_only_configurations_with_a_stress():

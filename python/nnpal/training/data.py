@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ from nnpal.training.features import (
     Features,
     GraphFeatures,
     StoredFeatures,
-    atom_rows,
     feature_chunks,
     stored_bytes,
 )
+from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.self_energies import fit_self_energies
 
 GIGABYTE = 1e9
@@ -56,24 +57,24 @@ class TrainingData:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def to(self, device: torch.device) -> TrainingData:
-        """Return the same data on ``device``."""
+    def to(self, device: torch.device, limit_bytes: float = math.inf) -> TrainingData:
+        """Return the same data for batches on ``device``.
+
+        Arguments:
+            device: of batches.
+            limit_bytes: of neighbour lists there; larger ones stay on the CPU, and so do those that take more than
+                half of a GPU's free memory.
+        """
         if self.energies.device == device:
             return self
-        return TrainingData(
-            self.features.to(device),
-            self.energies.to(device),
-            self.forces.to(device),
-            None if self.virials is None else self.virials.to(device),
-            self.sizes,
-            self.self_energies,
-            self.hashes,
-            self.content_hash,
+        features = self.features
+        return replace(
+            self,
+            features=features.to(device, limit_bytes) if isinstance(features, GraphFeatures) else features.to(device),
+            energies=self.energies.to(device),
+            forces=self.forces.to(device),
+            virials=None if self.virials is None else self.virials.to(device),
         )
-
-    def force_rows(self, indices: np.ndarray) -> Tensor:
-        """Return the reference forces of configurations ``indices``, [sum of n_atoms, 3]."""
-        return self.forces[torch.from_numpy(atom_rows(self.sizes, indices)).to(self.forces.device)]
 
 
 def build_training_data(
@@ -117,7 +118,8 @@ def build_training_data(
     if features == "stored" or (features == "auto" and fits):
         made: Features = _stored(graphs, sizes, description, dtype, stress, store, on_progress)
     else:
-        made = GraphFeatures(AEVFunction.of(description), graphs, stress)
+        flat = FlatGraphs.of(graphs, dtype)
+        made = GraphFeatures(AEVFunction.of(description), flat, flat.species, stress)
     return TrainingData(
         features=made,
         energies=torch.tensor(energies - composition @ self_energies, dtype=dtype),

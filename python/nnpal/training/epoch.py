@@ -11,9 +11,9 @@ from torch import Tensor
 from torchani.nn import ANINetworks
 
 from nnpal.training.data import TrainingData
-from nnpal.training.loss import Errors, energy_force_loss
+from nnpal.training.loss import Errors, Members, energy_force_loss, energy_force_losses, sums
 from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts
-from nnpal.training.prediction import errors_of_members
+from nnpal.training.prediction import joint_errors
 from nnpal.training.settings import LossSettings
 
 
@@ -23,24 +23,25 @@ def train_epoch(members: Sequence[Member], data: TrainingData, loss: LossSetting
     Returns:
         Each member's record, or the error of one whose loss is not finite.
     """
-    sums = [Sums() for _ in members]
+    means = Sums(len(members))
     for batches in zip_longest(*(member.batches() for member in members)):
-        present = [k for k, batch in enumerate(batches) if batch is not None]
+        present = tuple(k for k, batch in enumerate(batches) if batch is not None)
         active = [members[k] for k in present]
-        errors = errors_of_members([m.network for m in active], data, [batches[k] for k in present], training=True)
-        losses = [loss_of(own, loss) for own in errors]
-        torch.stack(losses).sum().backward()
-        for k, member, own, value in zip(present, active, errors, losses, strict=True):
+        own = [batches[k] for k in present]
+        errors, whose = joint_errors([member.network for member in active], data, own, training=True)
+        losses = losses_of(errors, whose, loss)
+        losses.sum().backward()
+        means.add(present, errors, whose, losses)
+        for member in active:
             member.step()
-            sums[k].add(own, value)
     size = members[0].settings.batch_size
     validation = score([m.validated for m in members], data, [m.split.validation for m in members], loss, size)
-    return [_outcome(*parts) for parts in zip(members, sums, validation, strict=True)]
+    return [_outcome(*parts) for parts in zip(members, means.scores(), validation, strict=True)]
 
 
-def _outcome(member: Member, train: Sums, validation: Scores) -> EpochRecord | DivergedError:
+def _outcome(member: Member, train: Scores, validation: Scores) -> EpochRecord | DivergedError:
     try:
-        return member.end_epoch(train.scores(), validation)
+        return member.end_epoch(train, validation)
     except DivergedError as error:
         return error
 
@@ -53,47 +54,50 @@ def score(
     batch_size: int,
 ) -> list[Scores]:
     """Return each network's scores over its own configurations."""
-    sums = [Sums() for _ in networks]
+    means = Sums(len(networks))
     for batches in zip_longest(*(in_parts(own, batch_size) for own in indices)):
-        present = [k for k, batch in enumerate(batches) if batch is not None]
-        errors = errors_of_members([networks[k] for k in present], data, [batches[k] for k in present], training=False)
-        for k, own in zip(present, errors, strict=True):
-            sums[k].add(own, loss_of(own, loss))
-    return [own.scores() for own in sums]
+        present = tuple(k for k, batch in enumerate(batches) if batch is not None)
+        own = [batches[k] for k in present]
+        errors, whose = joint_errors([networks[k] for k in present], data, own, training=False)
+        means.add(present, errors, whose, losses_of(errors, whose, loss))
+    return means.scores()
 
 
 def loss_of(errors: Errors, loss: LossSettings) -> Tensor:
     """Return the loss, eV²."""
-    return energy_force_loss(
-        errors,
-        loss.force_weight,
-        stress_weight=loss.stress_weight,
-        huber_energy=loss.huber_energy,
-        huber_force=loss.huber_force,
-        huber_stress=loss.huber_stress,
-    )
+    return energy_force_loss(errors, **loss.model_dump())
+
+
+def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:
+    """Return the loss of each member, eV², [n_members]."""
+    return energy_force_losses(errors, members, **loss.model_dump())
 
 
 class Sums:
-    """Running means over configurations; they stay on the device until they are read."""
+    """Each member's running means over configurations; they stay on the device until they are read."""
 
-    def __init__(self) -> None:
-        self._total: Tensor | None = None
-        self._n_data = 0
+    def __init__(self, n_members: int) -> None:
+        self._totals: dict[tuple[tuple[int, int], ...], Tensor] = {}
+        self._n_data = np.zeros(n_members)
+        self._n_components = np.zeros(n_members)
 
-    def add(self, errors: Errors, loss: Tensor) -> None:
-        n_data = len(errors.n_atoms)
-        energy = (errors.energy.detach().abs() / errors.n_atoms).mean()
-        force = errors.force.detach().abs().mean()
-        n_components = errors.force.numel()
-        own = torch.stack(
-            (loss.detach() * n_data, energy * n_data, force * n_components, force.new_tensor(n_components))
-        )
-        self._total = own.double() if self._total is None else self._total + own
-        self._n_data += n_data
+    def add(self, present: Sequence[int], errors: Errors, members: Members, losses: Tensor) -> None:
+        """Add a batch of the members with numbers ``present``."""
+        energy = sums(errors.energy.detach().abs() / errors.n_atoms, members.n_data)
+        force = sums(errors.force.detach().abs(), members.n_atoms)
+        own = torch.stack((losses.detach(), energy, force), 1)
+        key = tuple(zip(present, members.n_data, strict=True))  # all batches but the last are alike
+        self._totals[key] = self._totals[key] + own if key in self._totals else own.double()
+        self._n_data[list(present)] += members.n_data
+        self._n_components[list(present)] += 3.0 * np.array(members.n_atoms)
 
-    def scores(self) -> Scores:
-        if self._total is None:
-            raise ValueError("no configuration was added")
-        loss, energy, force, n_components = self._total.tolist()
-        return Scores(loss / self._n_data, energy / self._n_data, force / n_components)
+    def scores(self) -> list[Scores]:
+        """Return the means of every member."""
+        if not self._n_data.all():
+            raise ValueError(f"members have {self._n_data.tolist()} configurations; expected at least one each")
+        totals = np.zeros((len(self._n_data), 3))
+        for key, values in self._totals.items():
+            for (member, n_data), (loss, energy, force) in zip(key, values.tolist(), strict=True):
+                totals[member] += (loss * n_data, energy, force)
+        means = totals / np.stack((self._n_data, self._n_data, self._n_components), 1)
+        return [Scores(*own) for own in means.tolist()]

@@ -6,17 +6,18 @@ update then computes its AEVs and the products with their derivatives anew.
 
 Both kinds give batches: some configurations, atoms in their order, with
 
-- ``species``: element indices, int64 [n_atoms];
+- ``rows``: where their values lie among those of all configurations;
+- ``species``: element indices, int64 [n_atoms], on the CPU, where what follows from them is known without waiting;
 - ``aev``: [n_atoms, n_features], a leaf that requires a gradient;
-- ``sizes``: atoms of each configuration;
 - ``pull_back(G, training=...)``: from G = ∂E/∂AEV [n_atoms, n_features] the forces, eV/Å, [n_atoms, 3], and ∂E/∂strain,
   eV, [n_data, 3, 3], or None without ``strain``. With ``training`` both can be differentiated in G.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ from torch import Tensor
 
 from nnpal.graph import Graph, merge_graphs
 from nnpal.networks.function import AEVFunction
+from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.jacobian import VOIGT, derivatives
+from nnpal.training.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class StoredFeatures:
     """AEVs and their derivatives in full.
 
     Attributes:
-        species: [n_atoms of all configurations].
+        species: [n_atoms of all configurations], on the CPU.
         aev: [n_atoms of all configurations, n_features].
         derivatives: those of :func:`nnpal.training.jacobian.derivatives`, one configuration after another, flat.
         sizes: atoms of each configuration, int64 [n_data], on the CPU.
@@ -48,8 +51,8 @@ class StoredFeatures:
 
     def batch(self, indices: np.ndarray) -> StoredBatch:
         """Return the configurations ``indices``, in their order."""
-        rows = torch.from_numpy(atom_rows(self.sizes, indices)).to(self.aev.device)
-        aev = self.aev[rows].requires_grad_(True)
+        rows = Rows.of(indices, self.sizes, self.aev.device)
+        aev = self.aev.index_select(0, rows.atoms).requires_grad_(True)
         sizes = self.sizes[indices]
         width = 6 * self.strain + 3 * sizes
         heights = self.aev.shape[1] * self.sizes
@@ -58,17 +61,17 @@ class StoredFeatures:
             self.derivatives[start : start + height * columns].view(height, columns)
             for start, height, columns in zip(starts, heights[indices], width, strict=True)
         ]
-        return StoredBatch(self.species[rows], aev, sizes.tolist(), blocks, self.strain)
+        return StoredBatch(rows, self.species[rows.atoms_on_cpu], aev, sizes.tolist(), blocks, self.strain)
 
     def to(self, device: torch.device) -> StoredFeatures:
-        species, aev, flat = (tensor.to(device) for tensor in (self.species, self.aev, self.derivatives))
-        return StoredFeatures(species, aev, flat, self.sizes, self.strain)
+        return replace(self, aev=self.aev.to(device), derivatives=self.derivatives.to(device))
 
 
 @dataclass(frozen=True)
 class StoredBatch:
     """A batch whose derivatives are read where they lie and never copied on a CPU."""
 
+    rows: Rows
     species: Tensor
     aev: Tensor
     sizes: list[int]
@@ -114,42 +117,39 @@ class GraphFeatures:
     Attributes:
         function: computes AEVs.
         graphs: neighbours within the radial cutoff.
+        species: [n_atoms of all configurations], on the CPU.
         strain: whether strain derivatives are wanted.
-        device: where batches are computed.
     """
 
     function: AEVFunction
-    graphs: Sequence[Graph]
+    graphs: FlatGraphs
+    species: Tensor
     strain: bool
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def batch(self, indices: np.ndarray) -> GraphBatch:
         """Return the configurations ``indices``, in their order."""
-        merged, frames = merge_graphs([self.graphs[i] for i in indices])
-        tensors = (merged.species, merged.edge_index, merged.edge_vec, frames)
-        species, edge_index, edge_vec, frames = (tensor.to(self.device) for tensor in tensors)
-        graph = Graph(species, len(species), edge_index, edge_vec)
+        rows = Rows.of(indices, self.graphs.sizes, self.graphs.device)
+        graph = self.graphs.batch(rows)
         with torch.no_grad():
             aev = self.function(graph)
-        sizes = [len(self.graphs[i].species) for i in indices]
         return GraphBatch(
-            species, aev.requires_grad_(True), sizes, self.function, graph, frames[edge_index[0]], self.strain
+            rows, self.species[rows.atoms_on_cpu], aev.requires_grad_(True), self.function, graph, self.strain
         )
 
-    def to(self, device: torch.device) -> GraphFeatures:
-        return replace(self, device=device)
+    def to(self, device: torch.device, limit_bytes: float = math.inf) -> GraphFeatures:
+        """Return the same features for batches on ``device``, see :meth:`FlatGraphs.to`."""
+        return replace(self, graphs=self.graphs.to(device, limit_bytes))
 
 
 @dataclass(frozen=True)
 class GraphBatch:
     """A batch whose AEVs were just computed; its edge vectors require no gradient, so no second derivative is made."""
 
+    rows: Rows
     species: Tensor
     aev: Tensor
-    sizes: list[int]
     function: AEVFunction
     graph: Graph
-    frame_of_edge: Tensor
     strain: bool
 
     def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
@@ -159,7 +159,8 @@ class GraphBatch:
         if not self.strain:
             return forces, None
         outer = self.graph.edge_vec[:, :, None] * pair[:, None, :]
-        strain = pair.new_zeros(len(self.sizes), 3, 3).index_add(0, self.frame_of_edge, outer)
+        configuration = self.rows.configuration_of_atom[centre]
+        strain = pair.new_zeros(len(self.rows.data), 3, 3).index_add(0, configuration, outer)
         return forces, 0.5 * (strain + strain.transpose(1, 2))
 
 
@@ -185,12 +186,6 @@ def feature_chunks(
         jacobians = jacobian.split([graph.edge_vec.shape[0] for graph in chunk])
         for graph, own_aev, own in zip(chunk, aevs, jacobians, strict=True):
             yield own_aev, derivatives(own, graph, strain=strain).reshape(-1)
-
-
-def atom_rows(sizes: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Return the rows of the atoms of configurations ``indices``, in their order, int64."""
-    starts = _starts(sizes)
-    return np.concatenate([np.arange(starts[i], starts[i] + sizes[i]) for i in indices])
 
 
 def _starts(lengths: np.ndarray) -> np.ndarray:

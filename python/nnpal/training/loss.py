@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
+
+from nnpal.training.rows import upload
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,19 @@ class Errors:
     force: Tensor
     n_atoms: Tensor
     virial: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Members:
+    """Whose errors stand one after another.
+
+    Attributes:
+        n_data: configurations of each member.
+        n_atoms: atoms of each member.
+    """
+
+    n_data: list[int]
+    n_atoms: list[int]
 
 
 def energy_force_loss(
@@ -52,18 +69,55 @@ def energy_force_loss(
     error (for forces and stresses, of a component) beyond δ becomes 2δ|x| - δ², which goes on with the same slope:
     twice Huber's function (doi:10.1214/aoms/1177703732).
     """
+    members = Members([len(errors.energy)], [len(errors.force)])
+    return energy_force_losses(
+        errors,
+        members,
+        force_weight,
+        stress_weight=stress_weight,
+        huber_energy=huber_energy,
+        huber_force=huber_force,
+        huber_stress=huber_stress,
+    )[0]
+
+
+def energy_force_losses(
+    errors: Errors,
+    members: Members,
+    force_weight: float,
+    *,
+    stress_weight: float = 0.0,
+    huber_energy: float | None = None,
+    huber_force: float | None = None,
+    huber_stress: float | None = None,
+) -> Tensor:
+    """Return :func:`energy_force_loss` of each member, eV², [n_members]; nothing waits for a GPU."""
     n_atoms = errors.n_atoms
     bound = None if huber_energy is None else huber_energy * n_atoms
-    loss = (_square(errors.energy, bound) / n_atoms.sqrt()).mean()
-    per_atom = _square(errors.force, huber_force).sum(dim=1) / n_atoms.repeat_interleave(n_atoms)
-    loss = loss + force_weight * per_atom.sum() / n_atoms.shape[0]
+    energy = sums(_square(errors.energy, bound) / n_atoms.sqrt(), members.n_data)
+    size = n_atoms.repeat_interleave(n_atoms, output_size=len(errors.force))
+    force = sums(_square(errors.force, huber_force).sum(dim=1) / size, members.n_atoms)
+    loss = _divided(energy + force_weight * force, members.n_data)
     if errors.virial is not None:
         known = errors.virial.isfinite().all(-1).all(-1)
-        if known.any():
-            bound = None if huber_stress is None else huber_stress * n_atoms[known][:, None, None]
-            square = _square(errors.virial[known], bound).sum(dim=(1, 2)) / n_atoms[known]
-            loss = loss + stress_weight * square.mean()
+        virial = errors.virial.where(known[:, None, None], 0.0)
+        bound = None if huber_stress is None else huber_stress * n_atoms[:, None, None]
+        stress = sums(_square(virial, bound).sum(dim=(1, 2)) / n_atoms, members.n_data)
+        loss = loss + stress_weight * stress / sums(known, members.n_data).clamp(min=1)
     return loss
+
+
+def sums(values: Tensor, lengths: list[int]) -> Tensor:
+    """Return the sum of each run of so many ``values`` along the first dimension, [n_runs]."""
+    if len(set(lengths)) == 1:
+        return values.reshape(len(lengths), -1).sum(1)
+    return torch.stack([part.sum() for part in values.split(lengths)])
+
+
+def _divided(values: Tensor, numbers: list[int]) -> Tensor:
+    if len(set(numbers)) == 1:
+        return values / numbers[0]
+    return values / upload(np.array(numbers), values.device)
 
 
 def _square(error: Tensor, bound: float | Tensor | None) -> Tensor:

@@ -99,7 +99,7 @@ class Member:
             if settings.ema is None
             else AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
         )
-        self.optimizers = _optimizers(self.network, settings)
+        self.optimizers = build_optimizers(self.network, settings)
         self.plateaus = [
             ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
             for optimizer in self.optimizers
@@ -195,7 +195,8 @@ class Member:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(own)
+            fused = [{**group, "fused": True} for group in own["param_groups"]]  # older checkpoints say None
+            optimizer.load_state_dict({**own, "param_groups": fused})
         for plateau, own in zip(self.plateaus, state["plateaus"], strict=True):
             plateau.load_state_dict(own)
         history = [EpochRecord(**record) for record in state["history"]]
@@ -214,16 +215,16 @@ def in_parts(indices: np.ndarray, size: int) -> list[np.ndarray]:
     return [indices[start : start + size] for start in range(0, len(indices), size)]
 
 
-def _optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
-    """Return AdamW for all parameters, or for the weights with SGD for the biases."""
+def build_optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
+    """Return AdamW for all parameters, or for the weights with SGD for the biases; fused: a kernel or two an update."""
     weights: list[Tensor] = []
     biases: list[Tensor] = []
     for name, parameter in network.named_parameters():
         apart = settings.bias_optimizer == "sgd" and name.endswith("bias")
         (biases if apart else weights).append(parameter)
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     ]
     if biases:
-        optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate))
+        optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate, fused=True))
     return optimizers

@@ -12,10 +12,11 @@ from torchani.nn import ANINetworks, AtomicNetwork
 
 from nnpal.training.data import TrainingData
 from nnpal.training.features import Batch
-from nnpal.training.loss import Errors
+from nnpal.training.loss import Errors, Members
+from nnpal.training.rows import upload
 
 Energies = Callable[[Tensor, Tensor], Tensor]
-"""Of species [n_atoms] and AEVs [n_atoms, n_features]: energies of atoms, eV, [n_atoms]."""
+"""Of species [n_atoms], on the CPU, and AEVs [n_atoms, n_features]: energies of atoms, eV, [n_atoms]."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,17 @@ def predict(atomic_energies: Energies, batch: Batch, *, training: bool = False) 
     atomic = atomic_energies(batch.species, batch.aev)
     (gradient,) = torch.autograd.grad(atomic.sum(), batch.aev, create_graph=training)
     forces, virials = batch.pull_back(gradient, training=training)
-    sizes = torch.tensor(batch.sizes, device=atomic.device)
-    energies = torch.segment_reduce(atomic, "sum", lengths=sizes)
+    # a check of the lengths would wait for the device
+    energies = torch.segment_reduce(
+        atomic if training else atomic.detach(), "sum", lengths=batch.rows.sizes, unsafe=True
+    )
     return Prediction(energies, forces, virials)
 
 
-def errors_of_members(
+def joint_errors(
     networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], *, training: bool
-) -> list[Errors]:
-    """Return the errors of each member on its own configurations, all members in one pass.
+) -> tuple[Errors, Members]:
+    """Return the errors of all members, each on its own configurations, in one pass, and whose they are.
 
     Arguments:
         networks: members of the same layers.
@@ -48,26 +51,35 @@ def errors_of_members(
         batches: indices of configurations for each member.
         training: whether the errors are differentiated in the weights.
     """
-    indices = np.concatenate(batches)
-    batch = data.features.batch(indices)
-    atoms = [int(data.sizes[own].sum()) for own in batches]
-    energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, atoms)
+    members = Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
+    batch = data.features.batch(np.concatenate(batches))
+    energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, members.n_atoms)
     found = predict(energies, batch, training=training)
-    where = torch.from_numpy(indices).to(found.energies.device)
-    energy = found.energies - data.energies[where]
-    force = found.forces - data.force_rows(indices)
-    counts = [len(own) for own in batches]
-    n_atoms = torch.from_numpy(data.sizes[indices]).to(found.energies.device).split(counts)
-    virials: Sequence[Tensor | None] = [None] * len(batches)
+    rows, virial = batch.rows, None
     if found.virials is not None and data.virials is not None:
-        virials = (found.virials - data.virials[where]).split(counts)
-    parts = zip(energy.split(counts), force.split(atoms), n_atoms, virials, strict=True)
-    return [Errors(*part) for part in parts]
+        virial = found.virials - data.virials[rows.configurations]
+    energy = found.energies - data.energies[rows.configurations]
+    return Errors(energy, found.forces - data.forces[rows.atoms], rows.sizes, virial), members
+
+
+def errors_of_members(
+    networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], *, training: bool
+) -> list[Errors]:
+    """Return what :func:`joint_errors` does, apart for each member."""
+    errors, members = joint_errors(networks, data, batches, training=training)
+    virials: Sequence[Tensor | None] = [None] * len(batches)
+    if errors.virial is not None:
+        virials = errors.virial.split(members.n_data)
+    parts = (errors.energy.split(members.n_data), errors.force.split(members.n_atoms))
+    sizes = errors.n_atoms.split(members.n_data)
+    return [Errors(*part) for part in zip(*parts, sizes, virials, strict=True)]
 
 
 def one_member(network: ANINetworks) -> Energies:
     """Return the atomic energies of one member as a function."""
-    return lambda species, aev: network(species[None], aev[None], atomic=True)[0]
+    return lambda species, aev: _by_element(
+        network.symbols, lambda symbol, _, own: network.atomics[symbol](own)[:, 0], species, aev
+    )
 
 
 def side_by_side(networks: Sequence[ANINetworks], n_atoms: Sequence[int]) -> Energies:
@@ -80,26 +92,37 @@ def side_by_side(networks: Sequence[ANINetworks], n_atoms: Sequence[int]) -> Ene
         networks: members of the same layers.
         n_atoms: how many of the atoms are each member's; they stand in the members' order.
     """
+    member = np.arange(len(networks)).repeat(n_atoms)
 
-    def energies(species: Tensor, aev: Tensor) -> Tensor:
-        atomic = aev.new_zeros(len(aev))
-        member = torch.arange(len(networks), device=aev.device).repeat_interleave(
-            torch.tensor(n_atoms, device=aev.device)
-        )
-        for element, symbol in enumerate(networks[0].symbols):
-            rows = (species == element).nonzero().flatten()
-            if not len(rows):
-                continue
-            own = member[rows]
-            counts = torch.bincount(own, minlength=len(networks))
-            column = torch.arange(len(rows), device=aev.device) - (counts.cumsum(0) - counts)[own]
-            padded = aev.new_zeros(len(networks), int(counts.max()), aev.shape[1])
-            padded = padded.index_put((own, column), aev[rows])
-            output = _stacked([network.atomics[symbol] for network in networks], padded)
-            atomic = atomic.index_put((rows,), output[own, column])
-        return atomic
+    def of_element(symbol: str, rows: np.ndarray, aev: Tensor) -> Tensor:
+        atomics = [network.atomics[symbol] for network in networks]
+        own = member[rows]
+        counts = np.bincount(own, minlength=len(networks))
+        width = int(counts.max())
+        if (counts == width).all():
+            return _stacked(atomics, aev.view(len(networks), width, -1)).flatten()
+        column = np.arange(len(own)) - (counts.cumsum() - counts)[own]
+        places = upload(own * width + column, aev.device)
+        padded = aev.new_zeros(len(networks) * width, aev.shape[1]).index_copy(0, places, aev)
+        return _stacked(atomics, padded.view(len(networks), width, -1)).flatten().index_select(0, places)
 
-    return energies
+    return lambda species, aev: _by_element(networks[0].symbols, of_element, species, aev)
+
+
+def _by_element(
+    symbols: Sequence[str], of_element: Callable[[str, np.ndarray, Tensor], Tensor], species: Tensor, aev: Tensor
+) -> Tensor:
+    """Return atomic energies, ``of_element`` of an element's symbol, its atoms' rows and AEVs for each element."""
+    atomic = None
+    for element, symbol in enumerate(symbols):
+        rows = np.flatnonzero(species.numpy() == element)
+        if len(rows) == len(species):  # nothing to be sorted
+            return of_element(symbol, rows, aev)
+        if len(rows):
+            there = upload(rows, aev.device)
+            before = aev.new_zeros(len(aev)) if atomic is None else atomic
+            atomic = before.index_copy(0, there, of_element(symbol, rows, aev.index_select(0, there)))
+    return aev.new_zeros(len(aev)) if atomic is None else atomic
 
 
 def _stacked(networks: Sequence[AtomicNetwork], features: Tensor) -> Tensor:

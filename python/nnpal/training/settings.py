@@ -64,8 +64,8 @@ class TrainingSettings(Section):
     )
     features_gigabytes: PositiveFloat | None = Field(
         None,
-        description="largest size of stored features under auto; absent: half of this machine's memory, or of what is "
-        "free on the GPU with the least where that is less",
+        description="largest size of stored features under auto, and of neighbour lists kept on a GPU; absent: half of "
+        "this machine's memory, or of what is free on the GPU with the least where that is less",
     )
     checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")
 

@@ -19,6 +19,7 @@ from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
 from nnpal.training.data import TrainingData
 from nnpal.training.features import Features, GraphFeatures, StoredFeatures
+from nnpal.training.flat_graphs import FlatGraphs
 
 DATA, DERIVATIVES = "data.pt", "derivatives.bin"
 
@@ -40,7 +41,7 @@ def save_data(folder: Path, data: TrainingData) -> None:
         state |= {"kind": "stored", "species": data.features.species, "aev": data.features.aev}
         state["n_derivatives"] = data.features.derivatives.numel()
     elif isinstance(data.features, GraphFeatures):
-        state |= {"kind": "recomputed", **_packed(data.features.graphs)}
+        state |= {"kind": "recomputed", "species": data.features.species, **_edges(data.features.graphs)}
     with aside(folder / DATA) as path:
         torch.save(state, path)
 
@@ -73,7 +74,7 @@ def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
         )
         features = StoredFeatures(state["species"], state["aev"], flat, sizes, state["strain"])
     else:
-        features = GraphFeatures(AEVFunction.of(description), _unpacked(state, sizes), state["strain"])
+        features = GraphFeatures(AEVFunction.of(description), _graphs(state, sizes), state["species"], state["strain"])
     return TrainingData(
         features=features,
         energies=energies,
@@ -86,21 +87,25 @@ def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
     )
 
 
-def _packed(graphs: Sequence[Graph]) -> dict[str, torch.Tensor]:
+def _edges(graphs: FlatGraphs) -> dict[str, torch.Tensor]:
     return {
-        "species": torch.cat([graph.species for graph in graphs]),
-        "edge_index": torch.cat([graph.edge_index for graph in graphs], 1),
-        "edge_vec": torch.cat([graph.edge_vec for graph in graphs]),
-        "n_edges": torch.tensor([len(graph.edge_vec) for graph in graphs]),
+        "n_edges": torch.from_numpy(graphs.n_edges),
+        "n_neighbours": graphs.n_neighbours,
+        "neighbour": graphs.neighbour,
+        "edge_vec": graphs.edge_vec,
     }
 
 
-def _unpacked(state: dict[str, Any], sizes: np.ndarray) -> list[Graph]:
-    n_edges = state["n_edges"].tolist()
-    parts = zip(
-        state["species"].split(sizes.tolist()),
-        state["edge_index"].split(n_edges, 1),
-        state["edge_vec"].split(n_edges),
-        strict=True,
+def _graphs(state: dict[str, Any], sizes: np.ndarray) -> FlatGraphs:
+    n_edges, edge_vec = state["n_edges"], state["edge_vec"]
+    if "edge_index" in state:  # of a training that was begun before edges were kept sorted, without their centres
+        parts = zip(
+            state["species"].split(sizes.tolist()),
+            state["edge_index"].split(n_edges.tolist(), 1),
+            edge_vec.split(n_edges.tolist()),
+            strict=True,
+        )
+        return FlatGraphs.of([Graph(own, len(own), index, vectors) for own, index, vectors in parts], edge_vec.dtype)
+    return FlatGraphs(
+        sizes, n_edges.numpy(), state["species"], state["n_neighbours"], state["neighbour"], state["edge_vec"]
     )
-    return [Graph(species, len(species), index, vectors) for species, index, vectors in parts]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import sys
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 
 from nnpal.files import aside, locked
-from nnpal.training.data import TrainingData
+from nnpal.training.data import GIGABYTE, TrainingData
 from nnpal.training.epoch import train_epoch
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
@@ -63,7 +64,8 @@ def _run(
     plan = read_plan(folder)
     members = {number: restore(folder, plan, number, device) for number in numbers}
     logs = {number: Log(member_folder(folder, number) / LOG, member) for number, member in members.items()}
-    data = data.to(device)
+    gigabytes = plan.training.features_gigabytes
+    data = data.to(device, math.inf if gigabytes is None else gigabytes * GIGABYTE)
     while active := {number: member for number, member in members.items() if not member.finished}:
         outcomes = train_epoch(list(active.values()), data, plan.loss)
         for (number, member), outcome in zip(active.items(), outcomes, strict=True):

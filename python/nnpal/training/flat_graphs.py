@@ -1,0 +1,96 @@
+"""Neighbour graphs of all configurations in a few tensors, and batches of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnpal.graph import Graph
+from nnpal.training.rows import Rows, upload, upload_joined
+
+SHARE_OF_GPU = 0.5
+"""Of a GPU's free memory, which neighbours may take; batches need the rest."""
+
+
+@dataclass(frozen=True)
+class FlatGraphs:
+    """Configurations one after another; 16 bytes for an edge in float32.
+
+    Edges are sorted by centre, so their numbers for each atom stand for the centres.
+
+    Attributes:
+        sizes: atoms of each configuration, int64 [n_data], on the CPU.
+        n_edges: edges of each configuration, int64 [n_data], on the CPU.
+        species: element index of every atom, int64 [n_atoms], on the device of batches.
+        n_neighbours: edges of every atom, int64 [n_atoms], on the device of batches.
+        neighbour: atom at the end of every edge, counted within its configuration, int32.
+        edge_vec: r_neighbour - r_centre, Å, [n_edges, 3], where ``neighbour`` is: on the device of batches, or on the
+            CPU where they do not fit there.
+    """
+
+    sizes: np.ndarray
+    n_edges: np.ndarray
+    species: Tensor
+    n_neighbours: Tensor
+    neighbour: Tensor
+    edge_vec: Tensor
+
+    @staticmethod
+    def of(graphs: Sequence[Graph], dtype: torch.dtype) -> FlatGraphs:
+        """Return graphs of which every atom is a centre, with edges sorted by centre and vectors in ``dtype``."""
+        sizes = np.array([len(graph.species) for graph in graphs], dtype=np.int64)
+        counts = [torch.bincount(graph.edge_index[0], minlength=len(graph.species)) for graph in graphs]
+        return FlatGraphs(
+            sizes=sizes,
+            n_edges=np.array([len(graph.edge_vec) for graph in graphs], dtype=np.int64),
+            species=torch.cat([graph.species for graph in graphs]),
+            n_neighbours=torch.cat(counts),
+            neighbour=torch.cat([graph.edge_index[1].int() for graph in graphs]),
+            edge_vec=torch.cat([graph.edge_vec.to(dtype) for graph in graphs]),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Of batches."""
+        return self.species.device
+
+    def batch(self, rows: Rows) -> Graph:
+        """Return some configurations as one graph, as :func:`nnpal.graph.merge_graphs` does, on the device."""
+        n_edges = self.n_edges[rows.data]
+        starts = (np.cumsum(self.n_edges) - self.n_edges)[rows.data]
+        neighbour, edge_vec = (self._gathered if self.edge_vec.is_cuda else self._copied)(starts, n_edges)
+        centre = torch.repeat_interleave(self.n_neighbours[rows.atoms], output_size=len(neighbour))
+        edge_index = torch.stack((centre, rows.first[centre] + neighbour))
+        return Graph(self.species[rows.atoms], len(rows.atoms_on_cpu), edge_index, edge_vec)
+
+    def _copied(self, starts: np.ndarray, n_edges: np.ndarray) -> list[Tensor]:
+        """Return neighbours and vectors of runs of edges; on a CPU several times faster than one by one."""
+        runs = list(zip(starts.tolist(), n_edges.tolist(), strict=True))
+        both = (self.neighbour, self.edge_vec)
+        return [upload_joined([values.narrow(0, *run) for run in runs], self.device) for values in both]
+
+    def _gathered(self, starts: np.ndarray, n_edges: np.ndarray) -> list[Tensor]:
+        """Return the same in a few kernels."""
+        n_all = int(n_edges.sum())
+        shift, repeats = upload(np.stack((starts - (np.cumsum(n_edges) - n_edges), n_edges)), self.device)
+        places = torch.arange(n_all, device=self.device) + shift.repeat_interleave(repeats, output_size=n_all)
+        return [values.index_select(0, places) for values in (self.neighbour, self.edge_vec)]
+
+    def to(self, device: torch.device, limit_bytes: float = math.inf) -> FlatGraphs:
+        """Return the same graphs for batches on ``device``, which holds the edges too if they fit.
+
+        Arguments:
+            device: of batches.
+            limit_bytes: of edges; on a GPU half of its free memory where that is less.
+        """
+        small = replace(self, species=self.species.to(device), n_neighbours=self.n_neighbours.to(device))
+        if device.type == "cuda":
+            limit_bytes = min(limit_bytes, SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0])
+        if self.neighbour.nbytes + self.edge_vec.nbytes > limit_bytes:
+            return small
+        return replace(small, neighbour=self.neighbour.to(device), edge_vec=self.edge_vec.to(device))

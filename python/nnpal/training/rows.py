@@ -1,0 +1,68 @@
+"""Where the configurations of a batch lie in tensors of all configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Configurations of a batch, in its order; index arithmetic is done on the host, so that nothing waits for a GPU.
+
+    Attributes:
+        data: numbers of the configurations, int64 [n_data], on the CPU.
+        atoms_on_cpu: rows of their atoms, int64 [n_atoms], on the CPU.
+        atoms: the same on the device.
+        configurations: ``data`` on the device.
+        sizes: atoms of each configuration, int64 [n_data], on the device.
+        first: row within the batch of the first atom of each atom's configuration, int64 [n_atoms], on the device.
+        configuration_of_atom: its place in the batch, int64 [n_atoms], on the device.
+    """
+
+    data: np.ndarray
+    atoms_on_cpu: Tensor
+    atoms: Tensor
+    configurations: Tensor
+    sizes: Tensor
+    first: Tensor
+    configuration_of_atom: Tensor
+
+    @staticmethod
+    def of(indices: np.ndarray, sizes: np.ndarray, device: torch.device) -> Rows:
+        """Return the rows of configurations ``indices``, where all have ``sizes`` atoms, by one upload."""
+        own = sizes[indices]
+        first = (np.cumsum(own) - own).repeat(own)
+        starts = (np.cumsum(sizes) - sizes)[indices]
+        atoms = starts.repeat(own) - first + np.arange(len(first))
+        parts = (atoms, first, np.arange(len(own)).repeat(own), indices, own)
+        on_device = upload(np.concatenate(parts), device).split([len(part) for part in parts])
+        atoms_there, first_there, configuration_of_atom, configurations, sizes_there = on_device
+        return Rows(
+            data=indices,
+            atoms_on_cpu=torch.from_numpy(atoms),
+            atoms=atoms_there,
+            configurations=configurations,
+            sizes=sizes_there,
+            first=first_there,
+            configuration_of_atom=configuration_of_atom,
+        )
+
+
+def upload(array: np.ndarray, device: torch.device) -> Tensor:
+    """Return ``array`` on ``device``; the host goes on at once where that is a GPU."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def upload_joined(parts: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Return tensors of the CPU, one after another, on ``device``; the host goes on at once where that is a GPU."""
+    if device.type != "cuda":
+        return torch.cat(list(parts)).to(device)
+    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    pinned = torch.empty(shape, dtype=parts[0].dtype, pin_memory=True)
+    return torch.cat(list(parts), out=pinned).to(device, non_blocking=True)
