@@ -22,7 +22,8 @@ NNPAL_KERNEL N angle_term(const AEVTerms<T> &terms, N cosine, N sine, N cotangen
   const T cosine_q = terms.cosines[q], sine_q = terms.sines[q];
   const N x = larger((cosine * cosine_q + sine * sine_q) * T(0.5) + T(0.5), kSmallest<T>);
   const N value = exponential(logarithm(x) * terms.zeta) * T(2);
-  if constexpr (with_slope) slope = value / x * (cosine_q - cotangent * sine_q) * (T(0.5) * terms.zeta);
+  if constexpr (with_slope)
+    slope = quotient(value, x) * (cosine_q - cotangent * sine_q) * (T(0.5) * terms.zeta);
   return value;
 }
 
@@ -39,8 +40,10 @@ template <class N> struct AEVForward {
   struct Shared {
     NearEdges<N> near;
     T sums[kSums];
-    N term[kTerms];                // of a batch of pairs: angles by weight, Gaussians
-    N r[kThreads], f[kThreads];    // of a batch of edges
+    N term[kTerms];    // of a batch of pairs: angles by weight, Gaussians
+    struct {
+      N r, f;
+    } edge[kThreads];    // of a batch
     int element[kThreads];
   };
 
@@ -51,6 +54,12 @@ template <class N> struct AEVForward {
 
   NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
   {
+    AEVForward{terms, with_known_order(edges), centres, aev}.run(block, shared);
+  }
+
+private:
+  NNPAL_KERNEL void run(const Block &block, Shared &shared) const
+  {
     const std::int64_t centre = centres ? centres[block.index] : block.index;
     const std::int64_t begin = edges.start[centre], end = edges.start[centre + 1];
     T *row = aev + block.index * terms.n_features;
@@ -59,7 +68,6 @@ template <class N> struct AEVForward {
     angular(block, shared, begin, row + terms.n_elements * terms.n_radial);
   }
 
-private:
   // A thread has one shift and every so-manieth edge.
   NNPAL_KERNEL void radial(const Block &block, Shared &shared, std::int64_t begin, std::int64_t end,
                            T *row) const
@@ -75,8 +83,8 @@ private:
         if (batch + thread >= end) return;
         const EdgeNumbers<N> e =
             numbers_of<N>(edges, edge_at(edges, batch + thread), terms.radial_cutoff, terms.is_smooth);
-        shared.r[thread] = e.r;
-        shared.f[thread] = e.f;
+        shared.edge[thread].r = e.r;
+        shared.edge[thread].f = e.f;
         shared.element[thread] = e.element;
       });
       const int n_batch = end - batch < kThreads ? static_cast<int>(end - batch) : kThreads;
@@ -85,6 +93,14 @@ private:
           const int group = work / n_radial, k = work - group * n_radial;
           const T shift = terms.radial_shifts[k];
           T *own = sums + group * n + k, sum = T(0);
+          const auto term = [&](int e) {
+            return result(shared.edge[e].f * gaussian(shared.edge[e].r - shift, terms.radial_eta));
+          };
+          if (terms.n_elements == 1) {
+            for (int e = group; e < n_batch; e += n_groups) sum += term(e);
+            own[0] += sum;
+            continue;
+          }
           int element = -1;
           for (int e = group; e < n_batch; e += n_groups) {
             if (shared.element[e] != element) {
@@ -92,8 +108,7 @@ private:
               element = shared.element[e];
               sum = T(0);
             }
-            const N distance = shared.r[e] - shift;
-            sum += result(shared.f[e] * exponential(distance * distance * -terms.radial_eta));
+            sum += term(e);
           }
           if (element >= 0) own[element * n_radial] += sum;
         }
@@ -147,7 +162,9 @@ private:
   {
     const int n_sections = terms.n_sections, n_angular = terms.n_shifts * n_sections;
     const int n_groups = larger_of(1, kThreads / n_angular), n_sums = n_groups * n_angular;
-    const int at_once = smaller_of(kThreads, kTerms / (terms.n_shifts + n_sections));
+    // Rows of an odd length: threads that read one place of different rows then read different banks
+    const int longest = smaller_of(kThreads + 1, kTerms / (terms.n_shifts + n_sections));
+    const int step = longest % 2 == 0 ? longest - 1 : longest, at_once = smaller_of(kThreads, step);
     T *sums = n_sums <= kSums ? shared.sums : row;
     block.each([&](int thread) {
       for (int k = thread; k < n_sums; k += kThreads) sums[k] = T(0);
@@ -159,16 +176,15 @@ private:
         int i, j;
         decode(batch + thread, i, j);
         pair_terms(shared.near.at(edges, terms, begin, i), shared.near.at(edges, terms, begin, j),
-                   shared.term + thread, at_once);
+                   shared.term + thread, step);
       });
       block.each([&](int thread) {
         for (int work = thread; work < n_sums; work += kThreads) {
           const int group = work / n_angular, feature = work - group * n_angular;
           const int k = feature / n_sections, q = feature - k * n_sections;
-          const N *angle = shared.term + q * at_once, *gaussian = shared.term + (n_sections + k) * at_once;
+          const N *angle = shared.term + q * step, *radial = shared.term + (n_sections + k) * step;
           T sum = T(0);
-          for (int pair = group; pair < n_batch; pair += n_groups)
-            sum += result(angle[pair] * gaussian[pair]);
+          for (int pair = group; pair < n_batch; pair += n_groups) sum += result(angle[pair] * radial[pair]);
           sums[work] += sum;
         }
       });
@@ -189,10 +205,8 @@ private:
     N none;
     for (int q = 0; q < terms.n_sections; ++q, to += step)
       *to = weight * angle_term<false>(terms, cosine, sine, sine, q, none);
-    for (int k = 0; k < terms.n_shifts; ++k, to += step) {
-      const N distance = mean - terms.shifts[k];
-      *to = exponential(distance * distance * -terms.angular_eta);
-    }
+    for (int k = 0; k < terms.n_shifts; ++k, to += step)
+      *to = gaussian(mean - terms.shifts[k], terms.angular_eta);
   }
 };
 
@@ -202,9 +216,12 @@ template <class N, int kGradients> struct AEVBackward {
   static constexpr int kShare = 4, kEdges = kThreads / kShare;    // threads that share an edge's pairs
   static constexpr int kSections = 4;                             // at once
 
+  static constexpr int kStagedGradients = 512;    // of the angular terms
+
   struct Shared {
     NearEdges<N> near;
     N sums[4 * kGradients][kThreads];
+    alignas(16) T angular[kStagedGradients];    // [kGradients][n_angular] where they fit in
   };
 
   AEVTerms<T> terms;
@@ -216,14 +233,28 @@ template <class N, int kGradients> struct AEVBackward {
 
   NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
   {
+    AEVBackward{terms, with_known_order(edges), centres, gradients, stride, edge_gradients}.run(block,
+                                                                                                shared);
+  }
+
+private:
+  // A centre's gradients of its angular terms, g * stride from one of kGradients to the next.
+  struct AngularGradients {
+    const T *first;
+    std::int64_t stride;
+    bool is_aligned;
+  };
+
+  NNPAL_KERNEL void run(const Block &block, Shared &shared) const
+  {
     const std::int64_t centre = centres ? centres[block.index] : block.index;
     const std::int64_t begin = edges.start[centre], end = edges.start[centre + 1];
     const T *row = gradients + block.index * terms.n_features;
+    const AngularGradients angular = stage(block, shared, row + terms.n_elements * terms.n_radial);
     block.each([&](int thread) {
       for (std::int64_t k = begin + thread; k < end; k += kThreads) radial(edge_at(edges, k), row);
     });
     shared.near.gather(block, edges, terms, begin, end);
-    const T *angular = row + terms.n_elements * terms.n_radial;
     for (int first = 0; first < shared.near.n; first += kEdges) {
       block.each([&](int thread) {
         const int own = first + thread / kShare;
@@ -250,7 +281,17 @@ template <class N, int kGradients> struct AEVBackward {
     }
   }
 
-private:
+  NNPAL_KERNEL AngularGradients stage(const Block &block, Shared &shared, const T *from) const
+  {
+    const int n = terms.n_elements * (terms.n_elements + 1) / 2 * terms.n_shifts * terms.n_sections;
+    if (n * kGradients > kStagedGradients) return {from, stride, false};
+    block.each([&](int thread) {
+      for (int g = 0; g < kGradients; ++g)
+        for (int k = thread; k < n; k += kThreads) shared.angular[g * n + k] = from[g * stride + k];
+    });
+    return {shared.angular, n, terms.n_sections % kSections == 0};
+  }
+
   struct Sums {
     N x[kGradients], y[kGradients], z[kGradients], r[kGradients];    // of the unit vector and distance
   };
@@ -268,7 +309,7 @@ private:
     for (int g = 0; g < kGradients; ++g) sums[g] = N(T(0));
     for (int k = 0; k < terms.n_radial; ++k) {
       const N distance = e.r - terms.radial_shifts[k];
-      const N value = exponential(distance * distance * -terms.radial_eta);
+      const N value = gaussian(distance, terms.radial_eta);
       const N slope = e.slope * value + e.f * value * distance * (T(-2) * terms.radial_eta);
       for (int g = 0; g < kGradients; ++g) sums[g] = sums[g] + slope * gradient[g * stride + k];
     }
@@ -281,15 +322,27 @@ private:
     }
   }
 
-  NNPAL_KERNEL void add_pair(const EdgeNumbers<N> &own, const EdgeNumbers<N> &other, const T *angular,
-                             Sums &sums) const
+  // Factors of some sections, those beyond the last one 0; in one load where they lie well.
+  NNPAL_KERNEL static void load(const AngularGradients &angular, std::int64_t from, int n, T *factor)
+  {
+    struct alignas(16) Whole {
+      T value[kSections];
+    };
+    if (angular.is_aligned) {
+      const Whole whole = *reinterpret_cast<const Whole *>(angular.first + from);
+      for (int q = 0; q < kSections; ++q) factor[q] = whole.value[q];
+    } else
+      for (int q = 0; q < kSections; ++q) factor[q] = q < n ? angular.first[from + q] : T(0);
+  }
+
+  NNPAL_KERNEL void add_pair(const EdgeNumbers<N> &own, const EdgeNumbers<N> &other,
+                             const AngularGradients &angular, Sums &sums) const
   {
     const int a = smaller_of(own.element, other.element), b = larger_of(own.element, other.element);
     const int n_sections = terms.n_sections;
-    const T *gradient =
-        angular + (a * (2 * terms.n_elements - a + 1) / 2 + b - a) * terms.n_shifts * n_sections;
+    const int of_elements = (a * (2 * terms.n_elements - a + 1) / 2 + b - a) * terms.n_shifts * n_sections;
     const N cosine = cosine_between(own, other), sine = square_root(T(1) - cosine * cosine);
-    const N cotangent = cosine / sine, mean = (own.r + other.r) * T(0.5), weight = own.f * other.f;
+    const N cotangent = quotient(cosine, sine), mean = (own.r + other.r) * T(0.5), weight = own.f * other.f;
     N of_cosine[kGradients], of_mean[kGradients], of_weight[kGradients];
     for (int g = 0; g < kGradients; ++g) of_cosine[g] = of_mean[g] = of_weight[g] = N(T(0));
     for (int first = 0; first < n_sections; first += kSections) {
@@ -301,19 +354,20 @@ private:
       }
       for (int k = 0; k < terms.n_shifts; ++k) {
         const N distance = mean - terms.shifts[k];
-        const N gaussian = exponential(distance * distance * -terms.angular_eta);
-        const N gaussian_slope = gaussian * distance * (T(-2) * terms.angular_eta);
+        const N radial = gaussian(distance, terms.angular_eta);
+        const N radial_slope = radial * distance * (T(-2) * terms.angular_eta);
         for (int g = 0; g < kGradients; ++g) {
+          T factor[kSections];
+          load(angular, g * angular.stride + of_elements + k * n_sections + first, n_sections - first,
+               factor);
           N value(T(0)), slope(T(0));
           for (int q = 0; q < kSections; ++q) {
-            if (first + q >= n_sections) break;
-            const T factor = gradient[g * stride + k * n_sections + first + q];
-            value = value + angle[q] * factor;
-            slope = slope + angle_slope[q] * factor;
+            value = value + angle[q] * factor[q];
+            slope = slope + angle_slope[q] * factor[q];
           }
-          of_weight[g] = of_weight[g] + value * gaussian;
-          of_mean[g] = of_mean[g] + value * gaussian_slope;
-          of_cosine[g] = of_cosine[g] + slope * gaussian;
+          of_weight[g] = of_weight[g] + value * radial;
+          of_mean[g] = of_mean[g] + value * radial_slope;
+          of_cosine[g] = of_cosine[g] + slope * radial;
         }
       }
     }

@@ -28,10 +28,17 @@ template <class T> NNPAL_KERNEL T length(const T *vec)
 #endif
 }
 
+// The same edges without an order where they were sorted by centre: then it was not written.
+template <class T> NNPAL_KERNEL DeviceEdges<T> with_known_order(DeviceEdges<T> edges)
+{
+  if (!*edges.is_unsorted) edges.order = nullptr;
+  return edges;
+}
+
 // The k-th edge of all, in the order by centre.
 template <class T> NNPAL_KERNEL std::int64_t edge_at(const DeviceEdges<T> &edges, std::int64_t k)
 {
-  return *edges.is_unsorted ? edges.order[k] : k;
+  return edges.order ? edges.order[k] : k;
 }
 
 template <class N, class T>
@@ -51,40 +58,40 @@ NNPAL_KERNEL EdgeNumbers<N> numbers_of(const DeviceEdges<T> &edges, std::int64_t
   e.y = vec[1] * inverse;
   e.z = vec[2] * inverse;
   cutoff_function(e.r, cutoff, is_smooth, e.f, e.slope);
-  e.element = static_cast<int>(edges.species[edges.neighbour[edge]]);
+  e.element = edges.n_elements > 1 ? static_cast<int>(edges.species[edges.neighbour[edge]]) : 0;
   return e;
 }
 
 template <class N> struct NearEdges {
   using T = Scalar<N>;
 
-  int count[kThreads], n;
+  Votes are_near;
+  int n;
   int first_of_element[kMostElements + 1];
   N x[kStaged], y[kStaged], z[kStaged], r[kStaged], f[kStaged], slope[kStaged];
   int element[kStaged];
 
-  // Threads count the near edges in their share of the centre's, then write down which they are.
+  // Threads look at edges side by side and write down which are near, in their order.
   NNPAL_KERNEL void gather(const Block &block, const DeviceEdges<T> &edges, const AEVTerms<T> &terms,
                            std::int64_t begin, std::int64_t end)
   {
-    const std::int64_t share = (end - begin + kThreads - 1) / kThreads;
-    const auto for_share = [&](int thread, const auto &act) {
-      const std::int64_t first = begin + thread * share;
-      for (std::int64_t k = first; k < first + share && k < end; ++k) {
-        const std::int64_t edge = edge_at(edges, k);
-        if (length(edges.vec + 3 * edge) < terms.angular_cutoff) act(edge);
-      }
-    };
+    std::int32_t *to = edges.near + begin;
+    for (std::int64_t batch = begin; batch < end; batch += kThreads) {
+      const auto edge_of = [&](int thread) { return edge_at(edges, batch + thread); };
+      block.vote(
+          [&](int thread) {
+            return batch + thread < end && length(edges.vec + 3 * edge_of(thread)) < terms.angular_cutoff;
+          },
+          are_near);
+      std::int32_t *const from = to;
+      to += are_near.count_all();
+      block.each([&](int thread) {
+        if (are_near.has(thread))
+          from[are_near.count_before(thread)] = static_cast<std::int32_t>(edge_of(thread));
+      });
+    }
     block.each([&](int thread) {
-      int own = 0;
-      for_share(thread, [&](std::int64_t) { ++own; });
-      count[thread] = own;
-    });
-    block.each([&](int thread) {
-      std::int32_t *to = edges.near + begin;
-      for (int before = 0; before < thread; ++before) to += count[before];
-      for_share(thread, [&](std::int64_t edge) { *to++ = static_cast<std::int32_t>(edge); });
-      if (thread == kThreads - 1) n = static_cast<int>(to - (edges.near + begin));
+      if (thread == 0) n = static_cast<int>(to - (edges.near + begin));
     });
     if (terms.n_elements > 1)
       sort_by_element(block, edges, terms, begin);

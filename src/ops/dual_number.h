@@ -106,6 +106,45 @@ template <class T> NNPAL_KERNEL DualNumber<T> exponential(DualNumber<T> a)
   const T value = exponential(a.v);
   return {value, a.d * value};
 }
+// exp(-eta d²). A GPU's own power of two is as good as the rounding of its exponent.
+NNPAL_KERNEL float gaussian(float d, float eta)
+{
+  const float power = d * d * (eta * -1.44269504088896340736F);
+#ifdef __CUDACC__
+  float value;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(value) : "f"(power));
+  return value;
+#else
+  return std::exp2(power);
+#endif
+}
+NNPAL_KERNEL double gaussian(double d, double eta)
+{
+  return std::exp(d * d * -eta);
+}
+template <class T> NNPAL_KERNEL DualNumber<T> gaussian(DualNumber<T> d, T eta)
+{
+  const T value = gaussian(d.v, eta);
+  return {value, value * d.v * d.d * (T(-2) * eta)};
+}
+// a / b, to the last digit or the one before.
+NNPAL_KERNEL float quotient(float a, float b)
+{
+#ifdef __CUDACC__
+  return __fdividef(a, b);
+#else
+  return a / b;
+#endif
+}
+NNPAL_KERNEL double quotient(double a, double b)
+{
+  return a / b;
+}
+template <class T> NNPAL_KERNEL DualNumber<T> quotient(DualNumber<T> a, DualNumber<T> b)
+{
+  const T value = quotient(a.v, b.v);
+  return {value, quotient(a.d - value * b.d, b.v)};
+}
 NNPAL_KERNEL float logarithm(float a)
 {
   return std::log(a);

@@ -3,9 +3,11 @@
 //
 //   operator()(std::int64_t item) const                   an item for each thread
 //   operator()(const Block &block, Shared &shared) const  a block of kThreads threads with memory in common;
-//                                                         threads do block.each(...) and wait for one another
+//                                                         threads do block.each(...) and wait for one
+//                                                         another; what lies between is the same for all
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -58,8 +60,62 @@ template <class T> NNPAL_KERNEL T add_atomically(T *to, T value)
 #endif
 }
 
+// *to becomes the smaller of the two, which are not negative.
+NNPAL_KERNEL void lower_atomically(double *to, double value)
+{
+#ifdef __CUDACC__    // such numbers are ordered as their bits are
+  atomicMin(reinterpret_cast<unsigned long long *>(to),
+            static_cast<unsigned long long>(__double_as_longlong(value)));
+#else
+  if (value < *to) *to = value;
+#endif
+}
+
+// A bit for each thread of a block.
+struct Votes {
+  std::uint32_t bits[kThreads / 32];
+
+  NNPAL_KERNEL bool has(int thread) const { return bits[thread / 32] >> (thread % 32) & 1; }
+  // Those of the threads before one.
+  NNPAL_KERNEL int count_before(int thread) const
+  {
+    int n = 0;
+    for (int word = 0; word < kThreads / 32; ++word) {
+      const int own = thread - 32 * word;
+      const std::uint32_t mask = own >= 32 ? 0xffffffffU : own > 0 ? (1U << own) - 1 : 0;
+      n += count(bits[word] & mask);
+    }
+    return n;
+  }
+  NNPAL_KERNEL int count_all() const { return count_before(kThreads); }
+
+private:
+  static NNPAL_KERNEL int count(std::uint32_t word)
+  {
+#ifdef __CUDACC__
+    return __popc(word);
+#else
+    return __builtin_popcount(word);
+#endif
+  }
+};
+
 struct Block {
   std::int64_t index;
+
+  // Each thread's answer; the same votes may be written again after the next each().
+  template <class Answer> NNPAL_KERNEL void vote(const Answer &answer, Votes &votes) const
+  {
+#ifdef __CUDACC__
+    const unsigned bits = __ballot_sync(0xffffffffU, answer(static_cast<int>(threadIdx.x)));
+    if (threadIdx.x % 32 == 0) votes.bits[threadIdx.x / 32] = bits;
+    __syncthreads();
+#else
+    votes = {};
+    for (int thread = 0; thread < kThreads; ++thread)
+      votes.bits[thread / 32] |= static_cast<std::uint32_t>(answer(thread)) << (thread % 32);
+#endif
+  }
 
   template <class Do> NNPAL_KERNEL void each(const Do &act) const
   {

@@ -3,6 +3,8 @@
 // the size of its registers, NNPAL_VECTOR_BYTES (gcc does larger vectors number by number).
 #pragma once
 
+#include "erfcx_series.h"
+
 #include <cstdint>
 #include <cstring>
 
@@ -137,28 +139,12 @@ template <> struct Series<float> {
   static constexpr float kRound = 12582912.0F;    // 1.5 2^23: adding it rounds to an integer
   static constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
   static constexpr float kLeastExponent = -87.0F, kLargestExponent = 88.0F, kLeast = 1e-30F;
-  // of erfc(z) exp(z^2) / t, t = 1 / (1 + 0.3 z), z in [0, 8], in x that runs from -1 to 1 with t; a fit of
-  // our own (Chebyshev nodes), relative error 2e-8
-  static constexpr float kLargestZ = 8.0F;
-  static constexpr float kErfcx[] = {0.4270004098F,    0.3041499644F,     0.1687936446F,
-                                     0.07227445378F,   0.0228861642F,     0.004726907717F,
-                                     0.0003255047215F, -0.0001261176548F, -3.094751135e-5F};
 };
 template <> struct Series<double> {
   static constexpr int kMantissa = 52, kBias = 1023, kExp = 14, kLog = 11, kSine = 11;
   static constexpr double kRound = 6755399441055744.0;
   static constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kLeastExponent = -700.0, kLargestExponent = 700.0, kLeast = 1e-200;
-  static constexpr double kLargestZ = 27.0;    // relative error 4e-18
-  static constexpr double kErfcx[] = {
-      0.3579337561385727246,     0.2891346043425449304,     0.1919941700544500516,
-      0.1031996024367732529,     0.0432800863904424894,     0.01295738813127535698,
-      0.002010664796715759384,   -0.0002856788868764052289, -0.0002227900469775797591,
-      -0.0000207459955146558957, 0.00001666302261037492958, 3.951871951317595484e-6,
-      -1.359850345855814348e-6,  -4.883899972061892507e-7,  1.425037868033952445e-7,
-      5.546671225043090055e-8,   -1.917505505211158831e-8,  -5.803179368735406586e-9,
-      2.879345011449198373e-9,   4.946848352666794916e-10,  -3.896070462133001819e-10,
-      -2.47895874765035929e-11,  3.247760019233150169e-11};
 };
 
 constexpr double kPi = 3.14159265358979323846;
@@ -248,15 +234,13 @@ template <class T> NNPAL_INLINE Lanes<T> sine_pi(Lanes<T> u)
 // Phi(x), the normal distribution's integral, and its density phi(x).
 template <class T> NNPAL_INLINE void normal(Lanes<T> x, Lanes<T> &integral, Lanes<T> &density)
 {
-  using S = Series<T>;
-  constexpr double kScale = 0.3;
-  constexpr double kLow = 1.0 / (1.0 + kScale * S::kLargestZ);
+  using S = ErfcxSeries<T>;
   const Lanes<T> magnitude = larger(x, T(0)) - smaller(x, T(0));
-  const Lanes<T> z = smaller(magnitude * T(0.70710678118654752440), S::kLargestZ);
-  const Lanes<T> t = Lanes<T>(T(1)) / (z * T(kScale) + T(1));
-  const Lanes<T> at = t * T(2.0 / (1.0 - kLow)) - T((1.0 + kLow) / (1.0 - kLow));
+  const Lanes<T> z = smaller(magnitude * T(0.70710678118654752440), S::kLargest);
+  const Lanes<T> t = Lanes<T>(T(1)) / (z * T(kErfcxScale) + T(1));
+  const Lanes<T> at = t * S::kSlope - S::kOffset;
   const Lanes<T> gaussian = exponential(magnitude * magnitude * T(-0.5));
-  const Lanes<T> tail = t * polynomial(S::kErfcx, at) * gaussian * T(0.5);    // Phi(-|x|)
+  const Lanes<T> tail = t * polynomial(S::kCoefficients, at) * gaussian * T(0.5);    // Phi(-|x|)
   integral = {x.v < T(0) ? tail.v : (T(1) - tail).v};
   density = gaussian * T(0.39894228040143267794);
 }

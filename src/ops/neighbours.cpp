@@ -115,12 +115,13 @@ Tensor count_neighbours(const Tensor &positions_of_any_layout, const Tensor &gri
 }
 
 // Edges [2, n_edges] and their vectors of the centres first ... last. `n_edges` is ends[last] - ends[first],
-// which the caller knows, so that nothing waits for the device; `shift` is added to the neighbours' numbers.
+// which the caller knows, so that nothing waits for the device; `shift` is added to the neighbours' numbers;
+// `closest` [1], Å² or infinity, is lowered to the square of the shortest edge.
 std::tuple<Tensor, Tensor> neighbours(const Tensor &positions_of_any_layout, const Tensor &grid,
                                       const Tensor &start, const Tensor &order, const Tensor &sorted,
                                       const Tensor &ends, std::int64_t first, std::int64_t last,
                                       std::int64_t n_edges, std::int64_t shift, double cutoff,
-                                      at::ScalarType dtype)
+                                      at::ScalarType dtype, const std::optional<Tensor> &closest)
 {
   check_positions(positions_of_any_layout, cutoff);
   const Tensor positions = positions_of_any_layout.contiguous();
@@ -134,16 +135,19 @@ std::tuple<Tensor, Tensor> neighbours(const Tensor &positions_of_any_layout, con
                     ", expected 0 or more");
   TORCH_CHECK_VALUE(dtype == at::kFloat || dtype == at::kDouble, "dtype is ", dtype,
                     ", expected float32 or float64");
+  TORCH_CHECK_VALUE(!closest || (closest->numel() == 1 && closest->scalar_type() == at::kDouble &&
+                                 closest->device() == positions.device()),
+                    "closest is not one float64 beside positions");
   const c10::DeviceGuard on(positions.device());
   const Tensor edge_index = at::empty({2, n_edges}, ends.options());
   const Tensor edge_vec = at::empty({n_edges, 3}, positions.options().dtype(dtype));
   auto *centre = edge_index.mutable_data_ptr<std::int64_t>();
   AT_DISPATCH_FLOATING_TYPES(dtype, "nnpal::neighbours", [&] {
-    kernels_for<scalar_t>(positions).fill_edges(pointers_to(positions, cutoff, grid, start, order, sorted),
-                                                {first, last - first, n_edges, shift,
-                                                 ends.const_data_ptr<std::int64_t>(), centre,
-                                                 centre + n_edges, edge_vec.mutable_data_ptr<scalar_t>()},
-                                                stream_for(positions));
+    kernels_for<scalar_t>(positions).fill_edges(
+        pointers_to(positions, cutoff, grid, start, order, sorted),
+        {first, last - first, n_edges, shift, ends.const_data_ptr<std::int64_t>(), centre, centre + n_edges,
+         edge_vec.mutable_data_ptr<scalar_t>(), closest ? closest->mutable_data_ptr<double>() : nullptr},
+        stream_for(positions));
   });
   return {edge_index, edge_vec};
 }
@@ -201,7 +205,7 @@ TORCH_LIBRARY_FRAGMENT(nnpal, m)
   m.def("cells(Tensor positions, float cutoff) -> (Tensor, Tensor, Tensor, Tensor)", &nnpal::make_cells);
   m.def("count_neighbours(" NNPAL_CELLS "int n_centres, float cutoff) -> Tensor", &nnpal::count_neighbours);
   m.def("neighbours(" NNPAL_CELLS "Tensor ends, int first, int last, int n_edges, int shift, float cutoff, "
-        "ScalarType dtype) -> (Tensor, Tensor)",
+        "ScalarType dtype, Tensor(a!)? closest=None) -> (Tensor, Tensor)",
         &nnpal::neighbours);
   m.def("pull_to_atoms(Tensor edge_index, Tensor edge_vec, Tensor gradients, int first, int shift, "
         "Tensor(a!) forces, Tensor(b!) virial, Tensor(c!) virials) -> ()",

@@ -43,6 +43,7 @@ template <class T> struct EdgePointers {
   const std::int64_t *ends;                  // of all centres
   std::int64_t *centre, *neighbour;          // [n_edges]; the first centre is 0, neighbours are atoms
   T *vec;                                    // [n_edges * 3] Å
+  double *closest;                           // [1] Å²; lowered to that of the shortest edge, or null
 };
 
 template <class T> struct PullPointers {

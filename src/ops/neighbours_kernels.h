@@ -79,32 +79,15 @@ struct CopyPositions : Always {
   }
 };
 
-// Act on each neighbour of an atom: its number, and the vector to it.
-template <class Do>
-NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, const Do &act)
+// Act on each run of places that may hold an atom's neighbours: act(begin, end, is_wanted), where
+// is_wanted(position) says whether an atom there belongs to the run.
+template <class Do> NNPAL_KERNEL void for_runs(const CellPointers &cells, std::int64_t atom, const Do &act)
 {
   const CellGrid grid = *cells.grid;
   if (grid.is_bad) return;
-  const double *own = cells.positions + 3 * atom;
-  const double x = own[0], y = own[1], z = own[2], squared_cutoff = cells.cutoff * cells.cutoff;
-  const auto act_within = [&](std::int64_t place, std::int64_t end, const auto &is_wanted) {
-    for (; place < end; ++place) {
-      const double *other = cells.sorted + 3 * place;
-      const double vec[3] = {other[0] - x, other[1] - y, other[2] - z};
-      // Rounded in one way alone: the edges counted must be the edges written
-#ifdef __CUDACC__
-      const double squared = __dadd_rn(__dadd_rn(__dmul_rn(vec[0], vec[0]), __dmul_rn(vec[1], vec[1])),
-                                       __dmul_rn(vec[2], vec[2]));
-#else
-      const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
-#endif
-      if (squared < squared_cutoff && cells.order[place] != atom && is_wanted(other))
-        act(cells.order[place], vec);
-    }
-  };
   std::int64_t low[3], high[3];
   for (int k = 0; k < 3; ++k) {
-    const std::int64_t at = cell_along(grid, own, k);
+    const std::int64_t at = cell_along(grid, cells.positions + 3 * atom, k);
     low[k] = at > 0 ? at - 1 : 0;
     high[k] = at + 1 < grid.n[k] ? at + 1 : grid.n[k] - 1;
   }
@@ -112,20 +95,40 @@ NNPAL_KERNEL void for_neighbours(const CellPointers &cells, std::int64_t atom, c
     for (std::int64_t b = low[1]; b <= high[1]; ++b) {
       if (!grid.is_hashed) {    // cells that follow one another along x are one run of atoms
         const std::int64_t row = (c * grid.n[1] + b) * grid.n[0];
-        act_within(cells.start[row + low[0]], cells.start[row + high[0] + 1],
-                   [](const double *) { return true; });
+        act(cells.start[row + low[0]], cells.start[row + high[0] + 1], [](const double *) { return true; });
         continue;
       }
       // Other cells may have the same hash, one of the 27 too
       for (std::int64_t a = low[0]; a <= high[0]; ++a) {
         const std::int64_t group = group_of_cell(grid, cells.n_groups, a, b, c);
-        act_within(cells.start[group], cells.start[group + 1], [&](const double *other) {
+        act(cells.start[group], cells.start[group + 1], [&](const double *other) {
           return cell_along(grid, other, 0) == a && cell_along(grid, other, 1) == b &&
                  cell_along(grid, other, 2) == c;
         });
       }
     }
 }
+
+// From an atom to the one at a place: vector and squared length, rounded in one way alone, for the edges
+// counted must be the edges written.
+struct Separation {
+  double vec[3], squared;
+
+  NNPAL_KERNEL Separation(const CellPointers &cells, std::int64_t atom, std::int64_t place)
+  {
+    for (int k = 0; k < 3; ++k) vec[k] = cells.sorted[3 * place + k] - cells.positions[3 * atom + k];
+#ifdef __CUDACC__
+    squared =
+        __dadd_rn(__dadd_rn(__dmul_rn(vec[0], vec[0]), __dmul_rn(vec[1], vec[1])), __dmul_rn(vec[2], vec[2]));
+#else
+    squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
+#endif
+  }
+  NNPAL_KERNEL bool is_edge(const CellPointers &cells, std::int64_t atom, std::int64_t place) const
+  {
+    return squared < cells.cutoff * cells.cutoff && cells.order[place] != atom;
+  }
+};
 
 // Items are places in the groups' order, so that threads side by side look at the same cells. Ghosts and
 // atoms of other parts than the one asked for have nothing to do.
@@ -143,27 +146,81 @@ struct CountEdges : Always {
     const std::int64_t atom = cells.order[place];
     if (atom >= to.n_centres) return;
     std::int64_t n = 0;
-    for_neighbours(cells, atom, [&](std::int32_t, const double *) { ++n; });
+    for_runs(cells, atom, [&](std::int64_t begin, std::int64_t end, const auto &is_wanted) {
+      for (std::int64_t at = begin; at < end; ++at)
+        n += Separation(cells, atom, at).is_edge(cells, atom, at) && is_wanted(cells.sorted + 3 * at);
+    });
     to.ends[atom + 1] = n;
   }
 };
 
-template <class T> struct FillEdges : Always {
+// A block takes some groups, whose atoms look at the same cells, one atom after another; its threads look at
+// the atoms around that one, and write the edges that they find side by side.
+template <class T> struct FillEdges {
+  struct Shared {
+    Votes found;
+    double vec[3][kThreads], closest[kThreads];
+    std::int32_t neighbour[kThreads];
+  };
+
   CellPointers cells;
   EdgePointers<T> edges;
+  std::int64_t n_blocks;
 
-  NNPAL_KERNEL void operator()(std::int64_t place) const
+  NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
   {
-    const std::int64_t atom = cells.order[place], centre = atom - edges.first;
-    if (centre < 0 || centre >= edges.n_centres) return;
-    std::int64_t edge = edges.ends[atom] - edges.ends[edges.first];
-    for_neighbours(cells, atom, [&](std::int32_t neighbour, const double *vec) {
-      if (edge >= edges.n_edges) refuse("the last edge of atom[", atom, edge, edges.n_edges);
-      edges.centre[edge] = centre;
-      edges.neighbour[edge] = neighbour + edges.shift;
-      for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(vec[k]);
-      ++edge;
+    block.each([&](int thread) { shared.closest[thread] = INFINITY; });
+    for (std::int64_t group = block.index; group < cells.n_groups; group += n_blocks)
+      for (std::int64_t place = cells.start[group]; place < cells.start[group + 1]; ++place) {
+        const std::int64_t atom = cells.order[place], centre = atom - edges.first;
+        if (centre >= 0 && centre < edges.n_centres) fill(block, shared, atom, centre);
+      }
+    block.each([&](int thread) {
+      if (thread > 0 || !edges.closest) return;
+      double closest = INFINITY;
+      for (const double own : shared.closest) closest = own < closest ? own : closest;
+      if (closest < INFINITY) lower_atomically(edges.closest, closest);
     });
+  }
+
+private:
+  NNPAL_KERNEL void fill(const Block &block, Shared &shared, std::int64_t atom, std::int64_t centre) const
+  {
+    std::int64_t edge = edges.ends[atom] - edges.ends[edges.first];
+    for_runs(cells, atom, [&](std::int64_t begin, std::int64_t end, const auto &is_wanted) {
+      for (; begin < end; begin += kThreads) {
+        block.vote([&](int thread) { return look(shared, atom, begin + thread, end, thread, is_wanted); },
+                   shared.found);
+        const std::int64_t first = edge;
+        edge += shared.found.count_all();
+        block.each([&](int thread) {
+          if (!shared.found.has(thread)) return;
+          write(shared, first + shared.found.count_before(thread), atom, centre, thread);
+        });
+      }
+    });
+  }
+
+  template <class IsWanted>
+  NNPAL_KERNEL bool look(Shared &shared, std::int64_t atom, std::int64_t place, std::int64_t end, int thread,
+                         const IsWanted &is_wanted) const
+  {
+    if (place >= end) return false;
+    const Separation apart(cells, atom, place);
+    if (!apart.is_edge(cells, atom, place) || !is_wanted(cells.sorted + 3 * place)) return false;
+    for (int k = 0; k < 3; ++k) shared.vec[k][thread] = apart.vec[k];
+    shared.neighbour[thread] = cells.order[place];
+    if (apart.squared < shared.closest[thread]) shared.closest[thread] = apart.squared;
+    return true;
+  }
+
+  NNPAL_KERNEL void write(const Shared &shared, std::int64_t edge, std::int64_t atom, std::int64_t centre,
+                          int thread) const
+  {
+    if (edge >= edges.n_edges) refuse("the last edge of atom[", atom, edge, edges.n_edges);
+    edges.centre[edge] = centre;
+    edges.neighbour[edge] = shared.neighbour[thread] + edges.shift;
+    for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(shared.vec[k][thread]);
   }
 };
 
@@ -252,7 +309,9 @@ inline void count_edges(const CellPointers &cells, const EndPointers &to, Stream
 
 template <class T> void fill_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
 {
-  launch_items(FillEdges<T>{{}, cells, edges}, cells.n_atoms, stream);
+  constexpr std::int64_t kMostBlocksAtOnce = 1 << 15;
+  const std::int64_t n_blocks = cells.n_groups < kMostBlocksAtOnce ? cells.n_groups : kMostBlocksAtOnce;
+  launch_blocks(FillEdges<T>{cells, edges, n_blocks}, n_blocks, stream);
 }
 
 template <class T> void pull_to_atoms(const PullPointers<T> &pull, Stream stream)

@@ -1,19 +1,42 @@
 // Activations, their derivatives and sums over members on a GPU.
 #include "dual_number.h"
+#include "erfcx_series.h"
 #include "networks_cuda.h"
 
 namespace nnpal::NNPAL_TWIN {
 namespace {
 
+template <class T, int k = 0> NNPAL_KERNEL T erfcx_polynomial(T x)
+{
+  constexpr T coefficient = ErfcxSeries<T>::kCoefficients[k];
+  if constexpr ((k + 1) * sizeof(T) < sizeof(ErfcxSeries<T>::kCoefficients))
+    return coefficient + x * erfcx_polynomial<T, k + 1>(x);
+  else
+    return coefficient;
+}
+
+// By the normal distribution's integral and density, which have their exponential in common.
 template <class T> struct GELU {
   T alpha;
 
   NNPAL_KERNEL void operator()(T x, T &value, T &slope) const
   {
-    const T integral = T(0.5) * std::erfc(x * T(-0.70710678118654752440));
+    using Series = ErfcxSeries<T>;
+    constexpr T largest = Series::kLargest, scale = Series::kSlope, offset = Series::kOffset;
+    const T magnitude = x < T(0) ? -x : x, z = magnitude * T(0.70710678118654752440);
+    const T t = quotient(T(1), (z < largest ? z : largest) * T(kErfcxScale) + T(1));
+    const T exponential = gaussian(x, T(0.5));    // NaN comes through
+    const T tail = t * erfcx_polynomial<T>(t * scale - offset) * exponential * T(0.5);
+    const T integral = x < T(0) ? tail : T(1) - tail;
     value = x * integral;
-    slope = integral + x * exponential(x * x * T(-0.5)) * T(0.39894228040143267794);
+    slope = integral + x * exponential * T(0.39894228040143267794);
   }
+};
+
+// Numbers that a thread reads and writes at once.
+constexpr int kPacked = 4;
+template <class T, int n> struct alignas(n * sizeof(T) < 16 ? n * sizeof(T) : 16) Pack {
+  T value[n];
 };
 
 template <class T> struct CELU {
@@ -27,17 +50,19 @@ template <class T> struct CELU {
   }
 };
 
-template <class T, class A> struct Activate : Always {
+template <class T, class A, int kAtOnce> struct Activate : Always {
   LayerRows<T> rows;
   A activation;
-  T *z, *slope;
+  Pack<T, kAtOnce> *z, *slope;
 
   NNPAL_KERNEL void operator()(std::int64_t item) const
   {
     const auto i = static_cast<std::uint32_t>(item);
-    const std::uint32_t row = i / rows.n, column = i - row * rows.n, member = row / rows.n_rows;
-    T value, derivative;
-    activation(z[item] + rows.bias[member * rows.stride + column], value, derivative);
+    const std::uint32_t packs = rows.n / kAtOnce, row = i / packs, column = (i - row * packs) * kAtOnce;
+    const T *bias = rows.bias + row / rows.n_rows * rows.stride + column;
+    Pack<T, kAtOnce> value = z[item], derivative;
+    for (int k = 0; k < kAtOnce; ++k)
+      activation(value.value[k] + bias[k], value.value[k], derivative.value[k]);
     z[item] = value;
     slope[item] = derivative;
   }
@@ -85,11 +110,17 @@ template <class T, class A> struct Finish {
   }
 };
 
-template <class T> struct Multiply : Always {
-  const T *slope;
-  T *gradient;
+template <class T, int kAtOnce> struct Multiply : Always {
+  const Pack<T, kAtOnce> *slope;
+  Pack<T, kAtOnce> *gradient;
 
-  NNPAL_KERNEL void operator()(std::int64_t item) const { gradient[item] *= slope[item]; }
+  NNPAL_KERNEL void operator()(std::int64_t item) const
+  {
+    Pack<T, kAtOnce> product = gradient[item];
+    const Pack<T, kAtOnce> factor = slope[item];
+    for (int k = 0; k < kAtOnce; ++k) product.value[k] *= factor.value[k];
+    gradient[item] = product;
+  }
 };
 
 template <class T> struct Combine : Always {
@@ -111,16 +142,41 @@ template <class T> struct Combine : Always {
   }
 };
 
+template <int kAtOnce, class A, class T>
+void activate_packs(const A &activation, const LayerRows<T> &rows, T *z, T *slope, Stream stream)
+{
+  using Packs = Pack<T, kAtOnce> *;
+  const std::int64_t n = static_cast<std::int64_t>(rows.n_members) * rows.n_rows * (rows.n / kAtOnce);
+  launch_items(Activate<T, A, kAtOnce>{{}, rows, activation, reinterpret_cast<Packs>(z),
+                                       reinterpret_cast<Packs>(slope)},
+               n, stream);
+}
+
+template <class A, class T>
+void activate_by(const A &activation, const LayerRows<T> &rows, T *z, T *slope, Stream stream)
+{
+  if (rows.n % kPacked == 0)
+    activate_packs<kPacked>(activation, rows, z, slope, stream);
+  else
+    activate_packs<1>(activation, rows, z, slope, stream);
+}
+
+template <int kAtOnce, class T> void multiply_packs(std::int64_t n, const T *slope, T *gradient, Stream stream)
+{
+  launch_items(Multiply<T, kAtOnce>{{}, reinterpret_cast<const Pack<T, kAtOnce> *>(slope),
+                                    reinterpret_cast<Pack<T, kAtOnce> *>(gradient)},
+               n / kAtOnce, stream);
+}
+
 }    // namespace
 
 template <class T>
 void activate(Activation kind, T alpha, const LayerRows<T> &rows, T *z, T *slope, Stream stream)
 {
-  const std::int64_t n = static_cast<std::int64_t>(rows.n_members) * rows.n_rows * rows.n;
   if (kind == Activation::kGELU)
-    launch_items(Activate<T, GELU<T>>{{}, rows, {alpha}, z, slope}, n, stream);
+    activate_by(GELU<T>{alpha}, rows, z, slope, stream);
   else
-    launch_items(Activate<T, CELU<T>>{{}, rows, {alpha}, z, slope}, n, stream);
+    activate_by(CELU<T>{alpha}, rows, z, slope, stream);
 }
 
 template <class T>
@@ -137,7 +193,10 @@ void finish(Activation kind, T alpha, const LayerRows<T> &rows, const EnergyPlac
 
 template <class T> void multiply(std::int64_t n, const T *slope, T *gradient, Stream stream)
 {
-  launch_items(Multiply<T>{{}, slope, gradient}, n, stream);
+  if (n % kPacked == 0)
+    multiply_packs<kPacked>(n, slope, gradient, stream);
+  else
+    multiply_packs<1>(n, slope, gradient, stream);
 }
 
 template <class T>

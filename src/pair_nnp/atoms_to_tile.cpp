@@ -7,9 +7,6 @@
 #include <cmath>
 
 namespace nnpal {
-namespace {
-constexpr double kTooClose = 0.1;    // Å; no two nuclei of any training set come this near
-}
 
 std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list,
                           const int *element_of_type, double cutoff, int first, int last, Tile &tile,

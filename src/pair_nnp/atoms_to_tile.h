@@ -14,6 +14,8 @@ class NeighList;
 
 namespace nnpal {
 
+constexpr double kTooClose = 0.1;    // Å; no two nuclei of any training set come this near
+
 // Gather the centres ilist[first..last) of a full neighbor list and their edges shorter than `cutoff` (Å).
 // `element_of_type` maps an atom type to its element index. `neighbours` [n_edges] receives the LAMMPS index
 // of each edge's neighbour. Returns a complaint for the user when two atoms lie almost on top of each other,

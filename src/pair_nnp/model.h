@@ -43,6 +43,7 @@ struct Positions {
 struct Wanted {
   bool energies = false, uq_energy = false;    // of each atom
   bool member_forces = false, virials = false;
+  double pair_closer_than = 0.0;    // Å; which atoms are closest is found out where they are closer than this
 };
 
 // Energies exclude self-energies. Arrays belong to the model and last until it evaluates again; null where
@@ -56,7 +57,8 @@ struct PositionsResult {
   const double *virials = nullptr;          // [n_atoms * 9] Σ over edges to the atom of vec (x) force, eV
   double virial[9] = {};                    // sum of these
   double closest = 0.0;                     // Å; the shortest edge, infinite if there is none ...
-  int closest_pair[2] = {-1, -1};           // ... and its atoms
+  int closest_pair[2] = {-1, -1};           // ... and its atoms, where asked for
+  bool forces_are_finite = true;            // not only of local atoms; false too where their sum overflows
   int non_finite = -1;                      // first local atom whose energy is NaN or infinite, or -1
 };
 

@@ -55,14 +55,16 @@ Tensor count_neighbours(const Tensor &positions, const Cells &cells, std::int64_
 }
 
 std::tuple<Tensor, Tensor> neighbours(const Tensor &positions, const Cells &cells, const Tensor &ends,
-                                      const Chunk &chunk, double cutoff, torch::Dtype dtype)
+                                      const Chunk &chunk, double cutoff, torch::Dtype dtype,
+                                      const std::optional<Tensor> &closest)
 {
   static const auto op = operation<std::tuple<Tensor, Tensor>(
       const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &,
-      std::int64_t, std::int64_t, std::int64_t, std::int64_t, double, at::ScalarType)>("nnpal::neighbours");
+      std::int64_t, std::int64_t, std::int64_t, std::int64_t, double, at::ScalarType,
+      const std::optional<Tensor> &)>("nnpal::neighbours");
   const auto &[grid, start, order, sorted] = cells;
   return op.call(positions, grid, start, order, sorted, ends, chunk.first, chunk.last, chunk.n_edges,
-                 chunk.shift(), cutoff, dtype);
+                 chunk.shift(), cutoff, dtype, closest);
 }
 
 // As many centres in each as have most_edges edges together, in steps of kCentresOfPart. Waits for the
@@ -87,14 +89,14 @@ std::vector<Chunk> divide(const Tensor &ends, std::int64_t n_centres, std::int64
 
 // Of all chunks together, float64 on the device.
 struct Sums {
-  Tensor forces, virial, virials, closest, member_energies;    // closest [3]: squared length, atoms
+  Tensor forces, virial, virials, closest, member_energies;    // closest [1]: squared length
   std::vector<Tensor> energies, uq_energy, is_wrong;           // of each chunk
 
   Sums(std::int64_t n_gradients, std::int64_t n_atoms, bool per_atom, const Tensor &like) :
       forces(torch::zeros({n_gradients, n_atoms, 3}, like.options())),
       virial(torch::zeros({3, 3}, like.options())),
       virials(torch::zeros({per_atom ? n_atoms : 0, 3, 3}, like.options())),
-      closest(torch::full({3}, INFINITY, like.options()))
+      closest(torch::full({1}, INFINITY, like.options()))
   {
   }
 
@@ -115,16 +117,6 @@ struct Sums {
     if (wanted.uq_energy) uq_energy.push_back((e - mean).square().mean(0).sqrt());
     is_wrong.push_back(torch::isfinite(e).all(0).logical_not());
   }
-
-  void add_closest(const Chunk &chunk, const Tensor &edge_index, const Tensor &edge_vec)
-  {
-    const Tensor squared = edge_vec.square().sum(1);
-    const Tensor which = squared.argmin(0, true), pair = edge_index.index_select(1, which);
-    const Tensor own =
-        torch::cat({squared.index_select(0, which), pair[0] + chunk.first, pair[1] - chunk.shift()})
-            .to(torch::kFloat64);
-    closest = torch::where(own[0] < closest[0], own, closest);
-  }
 };
 
 // Add the centres of a chunk with all their edges.
@@ -132,7 +124,8 @@ void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, c
                const Tensor &species, const Chunk &chunk, double cutoff, const Wanted &wanted, Sums &sums)
 {
   const std::int64_t n_centres = chunk.n_centres();
-  const auto [edge_index, edge_vec] = neighbours(positions, cells, ends, chunk, cutoff, impl.dtype);
+  const auto [edge_index, edge_vec] =
+      neighbours(positions, cells, ends, chunk, cutoff, impl.dtype, sums.closest);
   const Tensor own_species =
       chunk.first > 0 ? torch::cat({species.narrow(0, chunk.first, n_centres), species}) : species;
   const auto evaluated = impl.evaluate(own_species, n_centres, edge_index, edge_vec, wanted.member_forces);
@@ -141,7 +134,6 @@ void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, c
   const torch::NoGradGuard no_derivatives;
   sums.add_energies(evaluated.energies, wanted);
   sums.add_forces(chunk, edge_index, edge_vec.detach(), evaluated.gradients);
-  if (chunk.n_edges > 0) sums.add_closest(chunk, edge_index, edge_vec.detach());
 }
 
 // How many edges fit into the memory meant for them: indices, vector and its square, order by centre and by
@@ -163,6 +155,26 @@ Sums evaluate_all(Model::Impl &impl, const Positions &atoms, double cutoff, std:
   for (const Chunk &chunk : divide(ends, atoms.n_local, edges_at_once(impl, n_gradients)))
     add_chunk(impl, x, all_cells, ends, species, chunk, cutoff, wanted, sums);
   return sums;
+}
+
+// The atoms of the shortest edge, for a message.
+void find_closest(Model::Impl &impl, const Positions &atoms, double cutoff, PositionsResult &result)
+{
+  const Tensor x = impl.atoms.positions(atoms, impl.device);
+  const Cells all_cells = cells(x, cutoff);
+  const Tensor ends = count_neighbours(x, all_cells, atoms.n_local, cutoff);
+  double least = INFINITY;
+  for (const Chunk &chunk : divide(ends, atoms.n_local, edges_at_once(impl, 1))) {
+    if (chunk.n_edges == 0) continue;
+    const auto [edge_index, edge_vec] =
+        neighbours(x, all_cells, ends, chunk, cutoff, torch::kFloat64, std::nullopt);
+    const Tensor squared = edge_vec.square().sum(1), which = squared.argmin();
+    if (!(squared[which].item<double>() < least)) continue;
+    least = squared[which].item<double>();
+    const Tensor pair = edge_index.select(1, which.item<std::int64_t>()).cpu();
+    result.closest_pair[0] = static_cast<int>(pair[0].item<std::int64_t>() + chunk.first);
+    result.closest_pair[1] = static_cast<int>(pair[1].item<std::int64_t>() - chunk.shift());
+  }
 }
 
 // In smaller parts from now on where the GPU's memory does not suffice.
@@ -216,12 +228,14 @@ void Model::evaluate(const Positions &positions, const Wanted &wanted, Positions
       return parts.empty() ? torch::empty({0}) : torch::cat(parts);
     };
     const Tensor is_wrong = joined(sums.is_wrong).to(torch::kInt32);
-    std::vector<Tensor> parts{sums.closest, sums.virial, sums.member_energies};
+    // Of finite numbers alone, unless they overflow
+    const Tensor are_finite = torch::isfinite(sums.forces.sum());
+    std::vector<Tensor> parts{sums.closest, are_finite, sums.virial, sums.member_energies};
     if (n_local > 0) {
       parts.push_back(is_wrong.max());
       parts.push_back(is_wrong.argmax());
     }
-    const std::int64_t n_scalars = 12 + n_members_ + (n_local > 0 ? 2 : 0);
+    const std::int64_t n_scalars = 11 + n_members_ + (n_local > 0 ? 2 : 0);
     for (const auto &chunks : {sums.energies, sums.uq_energy})
       for (const Tensor &chunk : chunks) parts.push_back(chunk);
     parts.push_back(sums.forces);
@@ -231,10 +245,10 @@ void Model::evaluate(const Positions &positions, const Wanted &wanted, Positions
     const double *from = impl.downloaded.const_data_ptr<double>();
     if (n_local > 0 && from[n_scalars - 2] > 0) result.non_finite = static_cast<int>(from[n_scalars - 1]);
     result.closest = std::sqrt(from[0]);
-    if (std::isfinite(from[0]))
-      for (int k = 0; k < 2; ++k) result.closest_pair[k] = static_cast<int>(from[1 + k]);
-    std::copy_n(from + 3, 9, result.virial);
-    result.member_energies.assign(from + 12, from + 12 + n_members_);
+    if (result.closest < wanted.pair_closer_than) find_closest(impl, positions, metadata_.cutoff, result);
+    result.forces_are_finite = from[1] != 0.0;
+    std::copy_n(from + 2, 9, result.virial);
+    result.member_energies.assign(from + 11, from + 11 + n_members_);
     from += n_scalars;
     const auto take = [&](bool is_wanted, std::int64_t n) {
       const double *taken = is_wanted ? from : nullptr;

@@ -28,6 +28,7 @@ std::string PairNNP::evaluate_positions(bool want_forces_of_members)
   wanted.uq_energy = !s.uq_energy.empty();
   wanted.member_forces = want_forces_of_members;
   wanted.virials = vflag_atom || cvflag_atom;
+  wanted.pair_closer_than = nnpal::kTooClose;
   try {
     s.model->evaluate(s.positions, wanted, s.of_positions);
   } catch (const std::exception &failure) {
@@ -40,7 +41,7 @@ std::string PairNNP::evaluate_positions(bool want_forces_of_members)
     if (!complaint.empty()) return complaint;
   }
   int wrong = found.non_finite;
-  for (int i = 0; i < n_atoms && wrong < 0; ++i)
+  for (int i = 0; i < n_atoms && wrong < 0 && !found.forces_are_finite; ++i)
     if (!std::isfinite(found.forces[3 * i] + found.forces[3 * i + 1] + found.forces[3 * i + 2])) wrong = i;
   if (wrong >= 0) return of_model + " gives a non-finite energy or force for " + nnpal::name_of(*atom, wrong);
   add_positions_result();
