@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from vesin import NeighborList
@@ -69,9 +70,11 @@ def neighbor_graph(
     box = np.asarray(cell, dtype=np.float64)
     _require_searchable(points, box, periodic)
     finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    centre, neighbour, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD")
-    edge_index = torch.from_numpy(np.stack((centre, neighbour)).astype(np.int64))
-    return Graph(elements, len(points), edge_index, torch.from_numpy(np.array(vectors)))
+    # views of the finder's memory, gone with it
+    centre, neighbour, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD", copy=False)
+    edge_index = np.empty((2, len(centre)), dtype=np.int64)
+    edge_index[:] = centre, neighbour
+    return Graph(elements, len(points), torch.from_numpy(edge_index), torch.from_numpy(np.array(vectors)))
 
 
 def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: str) -> Graph:
@@ -86,11 +89,18 @@ def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
     Raises:
         ValueError: an element that is not among ``elements``; see also :func:`neighbor_graph`.
     """
-    unknown = sorted(set(atoms.symbols) - set(elements))
-    if unknown:
+    species = element_indices(atoms, elements)
+    if (species < 0).any():
+        unknown = sorted(set(atoms.symbols) - set(elements))
         raise ValueError(f"atoms hold {', '.join(unknown)}; model {model} knows {', '.join(elements)}")
-    species = np.array([elements.index(symbol) for symbol in atoms.symbols], dtype=np.int64)
     return neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, species, cutoff)
+
+
+def element_indices(atoms: Atoms, elements: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of every atom's element among ``elements``, [n_atoms], -1 where it is not there."""
+    places = np.full(len(chemical_symbols), -1)
+    places[[atomic_numbers[element] for element in elements]] = np.arange(len(elements))
+    return places[atoms.numbers]
 
 
 def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
@@ -110,8 +120,10 @@ def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], p
     repeats = box[periodic]
     if np.linalg.matrix_rank(repeats) < len(repeats):
         raise ValueError(f"cell is {box.tolist()}; expected periodic vectors that span a cell, or pbc=False")
+    if periodic.all() or not len(points):
+        return
     free = points - points @ np.linalg.pinv(repeats) @ repeats
-    if len(free) and not periodic.all() and (spread := np.ptp(free, axis=0)).max() > _LARGEST_SPREAD:
+    if (spread := np.ptp(free, axis=0)).max() > _LARGEST_SPREAD:
         raise ValueError(
             f"positions spread over {spread.max():.3g} Å along a direction without periodicity; expected at most "
             f"{_LARGEST_SPREAD:g} Å; has an atom flown away?"

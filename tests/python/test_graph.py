@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from nnpal.graph import Graph, merge_graphs, neighbor_graph
+from nnpal.graph import Graph, atoms_graph, element_indices, merge_graphs, neighbor_graph
 
 CUTOFF = 6.9
 
@@ -72,6 +72,23 @@ def test_atoms_without_neighbours() -> None:
     assert graph.n_local == 2
     assert graph.edge_index.shape == (2, 0)
     assert graph.edge_vec.shape == (0, 3)
+
+
+def test_elements_have_the_places_that_the_model_gives_them() -> None:
+    atoms = Atoms("NiAlNb", positions=np.eye(3))
+    assert element_indices(atoms, ("Al", "Ni")).tolist() == [1, 0, -1]
+    assert atoms_graph(atoms, ("Nb", "Al", "Ni"), 5.0, model="m").species.tolist() == [2, 1, 0]
+    with pytest.raises(ValueError, match="atoms hold Nb; model m knows Al, Ni"):
+        atoms_graph(atoms, ("Al", "Ni"), 5.0, model="m")
+
+
+def test_a_graph_outlives_the_search() -> None:
+    """The search's memory is freed, and taken by the next one."""
+    first = graph_of(CASES["large cell"])
+    before = first.edge_index.clone(), first.edge_vec.clone()
+    graph_of(sheared(CASES["large cell"]))
+    assert torch.equal(first.edge_index, before[0])
+    assert torch.equal(first.edge_vec, before[1])
 
 
 def test_merged_graph_is_the_frames_side_by_side() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
 from torchani.units import HARTREE_TO_EV
 
 from nnpal.graph import atoms_graph
@@ -257,6 +258,16 @@ def test_self_energies_are_taken_off_and_bad_labels_refused():
         build_training_data([], DESCRIPTION)
     with pytest.raises(ValueError, match="no configuration has a stress"):
         build_training_data([frames[1]], NetworkDescription(("Ni", "Al")), stress=True)
+
+
+def test_forces_on_fixed_atoms_are_those_that_ase_gives():
+    """ASE sets them to 0, and leaves the others alone."""
+    frames = [relabelled(frame) for frame in two_element_frames()]
+    frames[1].set_constraint(FixAtoms([0, 2]))
+    data = build_training_data(frames, DESCRIPTION, dtype=torch.float64)
+    expected = np.concatenate([frame.get_forces() for frame in frames])
+    assert np.array_equal(data.forces.numpy(), expected)
+    assert not expected[[5, 7]].any()
 
 
 def test_sections_refuse_what_does_not_fit_together():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +16,10 @@ from ase import Atoms
 from torch import Tensor
 
 from nnpal.data import content_hash, structure_hash
-from nnpal.graph import Graph, atoms_graph
+from nnpal.graph import Graph, atoms_graph, element_indices
 from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
+from nnpal.training.cores import usable_cores
 from nnpal.training.features import (
     Features,
     GraphFeatures,
@@ -109,21 +112,21 @@ def build_training_data(
     for index, frame in enumerate(frames):
         _check_frame(index, frame, description.symbols)
     sizes = np.array([len(frame) for frame in frames], dtype=np.int64)
-    energies = np.array([frame.get_potential_energy() for frame in frames])
+    energies = np.array([_label(frame, "energy") for frame in frames])
     composition = _composition(frames, description.symbols)
     self_energies = fit_self_energies(composition, energies)
-    graphs = [_frame_graph(frame, description, dtype) for frame in frames]
+    graphs = _graphs(frames, description, dtype)
     n_features = AEVFunction.of(description).terms.n_features
     fits = stored_bytes(sizes, n_features, dtype, strain=stress) <= limit_bytes
     if features == "stored" or (features == "auto" and fits):
-        made: Features = _stored(graphs, sizes, description, dtype, stress, store, on_progress)
+        made: Features = _stored(list(graphs), sizes, description, dtype, stress, store, on_progress)
     else:
         flat = FlatGraphs.of(graphs, dtype)
         made = GraphFeatures(AEVFunction.of(description), flat, flat.species, stress)
     return TrainingData(
         features=made,
         energies=torch.tensor(energies - composition @ self_energies, dtype=dtype),
-        forces=torch.tensor(np.concatenate([frame.get_forces() for frame in frames]), dtype=dtype),
+        forces=torch.tensor(np.concatenate([_label(frame, "forces") for frame in frames]), dtype=dtype),
         virials=_virials(frames, dtype) if stress else None,
         sizes=sizes,
         self_energies=self_energies,
@@ -163,10 +166,22 @@ def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
     return torch.from_file(str(store), shared=True, size=n_numbers, dtype=dtype)
 
 
-def _frame_graph(frame: Atoms, description: NetworkDescription, dtype: torch.dtype) -> Graph:
-    """Return the neighbours of ``frame`` within the radial cutoff, elements numbered as described."""
-    graph = atoms_graph(frame, description.symbols, description.aev.radial_cutoff, model="to be trained")
-    return Graph(graph.species, graph.n_local, graph.edge_index, graph.edge_vec.to(dtype))
+def _graphs(frames: Sequence[Atoms], description: NetworkDescription, dtype: torch.dtype) -> Iterator[Graph]:
+    """Yield the neighbours within the radial cutoff, found on all cores; elements are numbered as described."""
+
+    def graph_of(frame: Atoms) -> Graph:
+        graph = atoms_graph(frame, description.symbols, description.aev.radial_cutoff, model="to be trained")
+        return replace(graph, edge_vec=graph.edge_vec.to(dtype))
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        yield from pool.map(graph_of, frames)
+
+
+def _label(frame: Atoms, name: str) -> Any:
+    """Return energy or forces of a checked configuration; ASE would compare it with what was labelled at each call."""
+    if frame.constraints:
+        return frame.get_potential_energy() if name == "energy" else frame.get_forces()
+    return frame.calc.results[name]
 
 
 def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
@@ -184,20 +199,31 @@ def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
 
 def _composition(frames: Sequence[Atoms], symbols: Sequence[str]) -> np.ndarray:
     """Return the number of atoms of each element in each configuration, float64 [n_data, n_elements]."""
-    counts = [frame.symbols.formula.count() for frame in frames]
-    return np.array([[count.get(symbol, 0) for symbol in symbols] for count in counts], dtype=float)
+    counts = [np.bincount(element_indices(frame, symbols), minlength=len(symbols)) for frame in frames]
+    return np.array(counts, dtype=float)
 
 
 def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
     """Refuse an element that is not in ``symbols`` and labels that are absent or not finite."""
-    unknown = sorted(set(frame.get_chemical_symbols()) - set(symbols))
-    if unknown:
+    if (element_indices(frame, symbols) < 0).any():
+        unknown = sorted(set(frame.get_chemical_symbols()) - set(symbols))
         raise ValueError(f"configuration {index} holds {unknown}, the networks know {list(symbols)}")
     results = {} if frame.calc is None else frame.calc.results
-    if results and frame.calc.check_state(frame):
+    if results and not _same_arrays(frame, frame.calc.atoms) and frame.calc.check_state(frame):
         raise ValueError(f"configuration {index} was changed after it was labelled; label it again")
     for name in ("energy", "forces"):
         if name not in results:
             raise ValueError(f"configuration {index} has no {name}, only {sorted(results)}; label it first")
         if not np.isfinite(results[name]).all():
             raise ValueError(f"configuration {index} has {name} that are not finite")
+
+
+def _same_arrays(frame: Atoms, other: Atoms | None) -> bool:
+    """Whether all numbers are equal to the last bit, which is soon seen and leaves nothing to compare closely."""
+    return (
+        other is not None
+        and frame.arrays.keys() == other.arrays.keys()
+        and all(np.array_equal(values, other.arrays[name]) for name, values in frame.arrays.items())
+        and np.array_equal(frame.cell.array, other.cell.array)
+        and np.array_equal(frame.pbc, other.pbc)
+    )

@@ -19,6 +19,7 @@ from torchani.nn import ANINetworks
 from nnpal.data import content_hash, write_dataset
 from nnpal.files import locked
 from nnpal.networks import NetworkDescription, NetworkSettings, build_model
+from nnpal.training.cores import usable_cores
 from nnpal.training.data import GIGABYTE, build_training_data
 from nnpal.training.member import EpochRecord
 from nnpal.training.parity import save_parity
@@ -34,7 +35,7 @@ from nnpal.training.plan import (
     write_plan,
     write_splits,
 )
-from nnpal.training.processes import OnEpoch, deal, resolve_devices, train_groups, usable_cores
+from nnpal.training.processes import OnEpoch, deal, resolve_devices, train_groups
 from nnpal.training.ranking import rank_members
 from nnpal.training.result import Result, read_result, write_result
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,17 +41,25 @@ class FlatGraphs:
     edge_vec: Tensor
 
     @staticmethod
-    def of(graphs: Sequence[Graph], dtype: torch.dtype) -> FlatGraphs:
+    def of(graphs: Iterable[Graph], dtype: torch.dtype) -> FlatGraphs:
         """Return graphs of which every atom is a centre, with edges sorted by centre and vectors in ``dtype``."""
-        sizes = np.array([len(graph.species) for graph in graphs], dtype=np.int64)
-        counts = [torch.bincount(graph.edge_index[0], minlength=len(graph.species)) for graph in graphs]
+        parts = [
+            (
+                graph.species,
+                torch.bincount(graph.edge_index[0], minlength=len(graph.species)),
+                graph.edge_index[1].int(),
+                graph.edge_vec.to(dtype),
+            )
+            for graph in graphs
+        ]
+        species, n_neighbours, neighbour, edge_vec = (list(values) for values in zip(*parts, strict=True))
         return FlatGraphs(
-            sizes=sizes,
-            n_edges=np.array([len(graph.edge_vec) for graph in graphs], dtype=np.int64),
-            species=torch.cat([graph.species for graph in graphs]),
-            n_neighbours=torch.cat(counts),
-            neighbour=torch.cat([graph.edge_index[1].int() for graph in graphs]),
-            edge_vec=torch.cat([graph.edge_vec.to(dtype) for graph in graphs]),
+            sizes=np.array([len(own) for own in species], dtype=np.int64),
+            n_edges=np.array([len(own) for own in edge_vec], dtype=np.int64),
+            species=torch.cat(species),
+            n_neighbours=torch.cat(n_neighbours),
+            neighbour=torch.cat(neighbour),
+            edge_vec=torch.cat(edge_vec),
         )
 
     @property

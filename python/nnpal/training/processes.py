@@ -31,13 +31,6 @@ class Group:
     members: tuple[int, ...]
 
 
-def usable_cores() -> int:
-    """Return the number of cores that this process may run on, where the system tells, or else of all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def resolve_devices(devices: Sequence[str]) -> list[str]:
     """Return torch's names of ``devices``; ``auto`` becomes all GPUs, or the CPU where there is none.
 
