@@ -100,7 +100,7 @@ def energy_force_losses(
     loss = _divided(energy + force_weight * force, members.n_data)
     if errors.virial is not None:
         known = errors.virial.isfinite().all(-1).all(-1)
-        virial = errors.virial.where(known[:, None, None], 0.0)
+        virial = errors.virial.masked_fill(~known[:, None, None], 0.0)
         bound = None if huber_stress is None else huber_stress * n_atoms[:, None, None]
         stress = sums(_square(virial, bound).sum(dim=(1, 2)) / n_atoms, members.n_data)
         loss = loss + stress_weight * stress / sums(known, members.n_data).clamp(min=1)

@@ -34,22 +34,21 @@ class Rows:
 
     @staticmethod
     def of(indices: np.ndarray, sizes: np.ndarray, device: torch.device) -> Rows:
-        """Return the rows of configurations ``indices``, where all have ``sizes`` atoms, by one upload."""
+        """Return the rows of configurations ``indices``, where all have ``sizes`` atoms, by one small upload."""
         own = sizes[indices]
-        first = (np.cumsum(own) - own).repeat(own)
-        starts = (np.cumsum(sizes) - sizes)[indices]
-        atoms = starts.repeat(own) - first + np.arange(len(first))
-        parts = (atoms, first, np.arange(len(own)).repeat(own), indices, own)
-        on_device = upload(np.concatenate(parts), device).split([len(part) for part in parts])
-        atoms_there, first_there, configuration_of_atom, configurations, sizes_there = on_device
+        first = np.cumsum(own) - own
+        shift = (np.cumsum(sizes) - sizes)[indices] - first
+        atoms = torch.from_numpy(shift.repeat(own) + np.arange(own.sum()))
+        configurations, sizes_there, first_there, shift_there = upload(np.stack((indices, own, first, shift)), device)
+        place = torch.repeat_interleave(sizes_there, output_size=len(atoms))
         return Rows(
             data=indices,
-            atoms_on_cpu=torch.from_numpy(atoms),
-            atoms=atoms_there,
+            atoms_on_cpu=atoms,
+            atoms=torch.arange(len(atoms), device=device) + shift_there[place] if device.type == "cuda" else atoms,
             configurations=configurations,
             sizes=sizes_there,
-            first=first_there,
-            configuration_of_atom=configuration_of_atom,
+            first=first_there[place],
+            configuration_of_atom=place,
         )
 
 
