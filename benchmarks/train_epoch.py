@@ -14,6 +14,7 @@ every member goes through all configurations, in an order of its own. Contenders
   member after another
 - networks alone: forward, gradient in the AEVs, and the parameter gradients of both
 
+All members have the optimiser that `nnpal train` gives them, those of TorchANI and of the networks alone too.
 Before anything is timed, losses and parameter gradients of those that train must agree. With `--device cuda` and no
 usable GPU the script says so and ends.
 """
@@ -72,9 +73,10 @@ STORED, RECOMPUTED, TORCHANI, ALONE = "nnpal, stored", "nnpal, recomputed", "Tor
 def configurations(n_data: int, n_atoms: int) -> list[Atoms]:
     """Return thermal crystals; labels are random numbers, for the arithmetic does not know."""
     rng = np.random.default_rng(0)
+    crystal = bulk("Ni", a=nickel.LATTICE, cubic=True).repeat(ATOMS[n_atoms])
     frames = []
     for _ in range(n_data):
-        atoms = bulk("Ni", a=nickel.LATTICE, cubic=True).repeat(ATOMS[n_atoms])
+        atoms = crystal.copy()
         atoms.set_cell(atoms.cell * (1 + rng.uniform(-STRAIN, STRAIN)), scale_atoms=True)
         atoms.positions += rng.normal(0, DISPLACEMENT, atoms.positions.shape)
         atoms.calc = SinglePointCalculator(atoms, energy=rng.normal(), forces=rng.normal(size=(len(atoms), 3)))
@@ -135,7 +137,7 @@ def networks_alone(networks: Networks, aev: Tensor, n_atoms: int) -> Batch:
 
 @dataclass
 class Contender:
-    """Some members in training, each with an optimiser of its own."""
+    """Some members in training, each with an optimiser of its own, as in `nnpal train`."""
 
     networks: Networks
     batch: Batch
@@ -251,7 +253,6 @@ def main() -> None:
         "members": n_members,
         "batch": BATCH,
         "hidden": list(nickel.HIDDEN),
-        "larger_set_of_the_second_seed": LARGER,
         "seconds_once": once,
     }
     names = {"cpu": "train_epoch", "cuda": "cuda_epoch"}
@@ -283,9 +284,19 @@ def report(seconds: dict[str, list[float]], setting: dict[str, Any], benchmark: 
         "seconds": {name: {"median": medians[name], "all": values} for name, values in seconds.items()},
         "times_networks_alone": ratios,
         "aim": AIM if setting["device"] == "cpu" else None,
+        "larger_set_of_the_second_seed": {**LARGER, "reached_seconds": reached(medians, setting)},
     }
     write_record(output, benchmark, ("nnpal", "torch", "torchani", "numpy"), content)
+    if (seconds_reached := content["larger_set_of_the_second_seed"]["reached_seconds"]) is not None:
+        console.print(f"larger set of the second seed: {seconds_reached:.2f} s, aim {LARGER['aim_seconds']} s")
     console.print(f"Wrote {output}")
+
+
+def reached(medians: dict[str, float], setting: dict[str, Any]) -> float | None:
+    """Return nnpal's seconds where the larger set was trained on, by the faster of its ways, or None."""
+    if any(setting[key] != LARGER[key] for key in ("n_configurations", "atoms")):
+        return None
+    return min(median for name, median in medians.items() if name in (STORED, RECOMPUTED))
 
 
 if __name__ == "__main__":
