@@ -10,12 +10,13 @@ from ase.build import bulk
 
 from nnpal.graph import atoms_graph, merge_graphs
 from nnpal.networks import NetworkDescription, build_member
-from nnpal.training import build_training_data
+from nnpal.training import LossSettings, build_training_data
+from nnpal.training.epoch import Sums, losses_of
 from nnpal.training.flat_graphs import FlatGraphs
-from nnpal.training.prediction import errors_of_members
+from nnpal.training.prediction import errors_of_members, joint_errors
 from nnpal.training.rows import Rows
 from nnpal.training.storage import DATA, load_data, save_data
-from training_frames import two_element_frames
+from training_frames import relabelled, two_element_frames
 
 DESCRIPTION = NetworkDescription(("Ni", "Al"), hidden=(6,))
 CPU = torch.device("cpu")
@@ -114,6 +115,37 @@ def test_members_of_one_element_are_what_they_are_alone_with_and_without_padding
             # order of sums in products of some ten terms alone
             assert torch.allclose(errors.energy, alone.energy, rtol=0, atol=1e-12)
             assert torch.allclose(errors.force, alone.force, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", ["_copied", "_gathered"])
+@pytest.mark.parametrize("batches", [[[0, 1], [1, 0]], [[0, 1, 1], [0]]])
+def test_no_update_reads_a_tensor(way, batches, monkeypatch):
+    """Each of these operations makes the host wait where the tensor is on a GPU."""
+    other = {"_copied": "_gathered", "_gathered": "_copied"}[way]
+    monkeypatch.setattr(FlatGraphs, other, getattr(FlatGraphs, way))
+    frames = [relabelled(frame, stress=np.full(6, 0.1)) for frame in two_element_frames()]
+    for frame in frames:
+        frame.pbc, frame.cell = True, np.diag([30.0, 30.0, 30.0])
+        frame.calc.atoms = frame.copy()
+    data = build_training_data(frames, DESCRIPTION, features="recomputed", stress=True)
+    networks = [build_member(DESCRIPTION, seed) for seed in (1, 2)]
+    loss, means = LossSettings(stress_weight=0.1, huber_stress=0.1), Sums(2)
+
+    def update():
+        errors, whose = joint_errors(networks, data, [np.array(own) for own in batches], training=True)
+        losses = losses_of(errors, whose, loss)
+        losses.sum().backward()
+        means.add((0, 1), errors, whose, losses)
+
+    assert not {"aten::_local_scalar_dense", "aten::nonzero", "aten::bincount"} & operations(update)
+    assert "aten::_local_scalar_dense" in operations(data.energies.sum().item)
+    assert all(parameter.grad.isfinite().all() for network in networks for parameter in network.parameters())
+
+
+def operations(call):
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        call()
+    return {event.name for event in profile.events()}
 
 
 @pytest.mark.parametrize("features", ["stored", "recomputed"])

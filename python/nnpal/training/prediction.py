@@ -78,7 +78,7 @@ def errors_of_members(
 def one_member(network: ANINetworks) -> Energies:
     """Return the atomic energies of one member as a function."""
     return lambda species, aev: _by_element(
-        network.symbols, lambda symbol, _, own: network.atomics[symbol](own)[:, 0], species, aev
+        list(network.atomics), lambda symbol, _, own: network.atomics[symbol](own)[:, 0], species, aev
     )
 
 
@@ -106,13 +106,16 @@ def side_by_side(networks: Sequence[ANINetworks], n_atoms: Sequence[int]) -> Ene
         padded = aev.new_zeros(len(networks) * width, aev.shape[1]).index_copy(0, places, aev)
         return _stacked(atomics, padded.view(len(networks), width, -1)).flatten().index_select(0, places)
 
-    return lambda species, aev: _by_element(networks[0].symbols, of_element, species, aev)
+    return lambda species, aev: _by_element(list(networks[0].atomics), of_element, species, aev)
 
 
 def _by_element(
     symbols: Sequence[str], of_element: Callable[[str, np.ndarray, Tensor], Tensor], species: Tensor, aev: Tensor
 ) -> Tensor:
-    """Return atomic energies, ``of_element`` of an element's symbol, its atoms' rows and AEVs for each element."""
+    """Return atomic energies, ``of_element`` of an element's symbol, its atoms' rows and AEVs for each element.
+
+    ``symbols`` are the keys of the networks: those that TorchANI tells are read from numbers on the device.
+    """
     atomic = None
     for element, symbol in enumerate(symbols):
         rows = np.flatnonzero(species.numpy() == element)
