@@ -195,4 +195,5 @@ def _starts(lengths: np.ndarray) -> np.ndarray:
 def _from_voigt(values: Tensor) -> Tensor:
     """Return symmetric matrices [n, 3, 3] of [n, 6]."""
     rows = [next(k for k, pair in enumerate(VOIGT) if set(pair) == {a, b}) for a in range(3) for b in range(3)]
-    return values[:, rows].view(-1, 3, 3)
+    columns = values.unbind(1)  # a list as an index would be uploaded, and waited for
+    return torch.stack([columns[row] for row in rows], 1).view(-1, 3, 3)
