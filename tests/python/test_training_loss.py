@@ -98,6 +98,27 @@ def test_self_energy_of_one_element_is_the_median():
     assert fit_self_energies(composition, energies) == pytest.approx([-6.0 / 4.0])
 
 
+def test_self_energy_of_one_element_weighs_each_configuration_by_its_atoms():
+    composition, energies = np.array([[1.0], [1.0], [5.0], [0.0]]), np.array([-1.0, -2.0, -15.0, 7.0])
+    assert fit_self_energies(composition, energies) == pytest.approx([-3.0])  # the median without weights is -2
+    even = fit_self_energies(np.full((4, 1), 2.0), np.array([2.0, 8.0, 4.0, 6.0]))
+    assert even == pytest.approx([2.0])  # all between 2 and 3 are equally good
+
+
+@pytest.mark.parametrize("n_elements", [1, 2, 3])
+def test_no_self_energies_nearby_are_better(n_elements):
+    rng = np.random.default_rng(n_elements)
+    composition = rng.integers(1, 9, size=(40, n_elements)).astype(float)
+    energies = composition @ rng.normal(size=n_elements) * 10 + rng.laplace(size=40)
+    found = fit_self_energies(composition, energies)
+
+    def deviation(values):
+        return np.abs(energies - composition @ values).sum()
+
+    for _ in range(50):
+        assert deviation(found) <= deviation(found + rng.normal(0, 1e-3, n_elements)) + 1e-9
+
+
 def test_self_energies_of_thousands_of_configurations():
     rng = np.random.default_rng(1)
     composition = np.stack([rng.integers(1, 9, 3000), rng.integers(1, 20, 3000)], axis=1).astype(float)

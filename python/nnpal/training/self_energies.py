@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import bmat, csr_array, eye_array
+from scipy.sparse import csr_array
 
 
 def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """Return the self-energies ε that minimise Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
-    Solved exactly as a linear programme: minimise Σ_d t_d with -t_d <= E_d - Σ_s n_ds ε_s <= t_d. Elements that stand
-    in one ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
+    Solved exactly by the dual of its linear programme: maximise Σ_d y_d E_d with -1 <= y_d <= 1 and Σ_d y_d n_ds = 0,
+    whose multipliers are ε. Of one element ε is the median of E_d / n_d with weights n_d. Elements that stand in one
+    ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
 
     Arguments:
         composition: n_ds, atoms of element s in configuration d, [n_data, n_elements].
@@ -36,15 +37,23 @@ def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarr
         raise ValueError(
             f"fit_self_energies: no configuration holds element {absent.tolist()}; drop it from the elements"
         )
-    n_data, n_elements = composition.shape
-    counts, identity = csr_array(composition), eye_array(n_data)
+    if composition.shape[1] == 1:
+        return _weighted_median(composition[:, 0], energies)
     result = linprog(
-        c=np.concatenate([np.zeros(n_elements), np.ones(n_data)]),
-        A_ub=bmat([[counts, -identity], [-counts, -identity]], format="csr"),
-        b_ub=np.concatenate([energies, -energies]),
-        bounds=[(None, None)] * n_elements + [(0, None)] * n_data,
+        c=-energies,
+        A_eq=csr_array(composition.T),
+        b_eq=np.zeros(composition.shape[1]),
+        bounds=(-1, 1),
         method="highs",
     )
     if not result.success:
-        raise ValueError(f"fit_self_energies: no solution for {n_data} energies: {result.message}")
-    return np.asarray(result.x[:n_elements])
+        raise ValueError(f"fit_self_energies: no solution for {len(energies)} energies: {result.message}")
+    return -np.asarray(result.eqlin.marginals)
+
+
+def _weighted_median(n_atoms: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """Return the lowest ε that minimises Σ_d |E_d - n_d ε|, [1]; configurations without atoms do not count."""
+    weights, values = n_atoms[n_atoms > 0], energies[n_atoms > 0] / n_atoms[n_atoms > 0]
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    return values[order][[np.searchsorted(below, 0.5 * below[-1])]]
