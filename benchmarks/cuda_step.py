@@ -1,9 +1,10 @@
 """Time a step of pair_style nnp on a GPU from 10 thousand to 10 million atoms, as far as its memory goes.
 
-    python benchmarks/cuda_step.py [--quick] [--output benchmarks/results/cuda_step.json]
+    python benchmarks/cuda_step.py [--quick] [--sizes 14 63] [--output benchmarks/results/cuda_step.json]
 
-Figures are millions of atom-steps per second, of the pair style alone and of the whole LAMMPS step, on one rank:
-medians over the rounds. Per-atom energies and uq_energy are computed in every step where the contender says so.
+Figures are millions of atom-steps per second, of the pair style alone and of the whole LAMMPS step: medians over the
+rounds. Ranks share the one GPU, where they take turns; LAMMPS's own work and that of the hosts is then done side by
+side. Of several ranks the pair style's time is their mean, which waiting for the others is part of. Per-atom energies and uq_energy are computed in every step where the contender says so.
 Before anything is timed, energy, forces and both uncertainties on the GPU must be those of the CPU in double precision,
 at 10,976 atoms and at 275,684, whose centres do not go through the GPU in one part. Larger crystals are held against
 themselves: all contenders that are timed on one must find the same energy.
@@ -38,12 +39,14 @@ CHECKED = (14, 41)  # a part has 2^18 centres, see src/pair_nnp/model_positions.
 # fixed order; TF32 keeps 3 digits of the factors of matrix products.
 AGREEMENT = {"single": 1e-4, "tf32": 2e-2}
 OUT_OF_MEMORY = r"out of memory|CUDA error: out of memory"
-CONTENDERS: dict[str, tuple[str, lmp_timing.Uncertainties]] = {
-    "float32": ("single", ()),
-    "float32, uq_energy every step": ("single", lmp_timing.UQ_ENERGY),
-    "float32, uq_energy and uq_force every step": ("single", lmp_timing.UQ_BOTH),
-    "TF32": ("tf32", ()),
-    "TF32, uq_energy every step": ("tf32", lmp_timing.UQ_ENERGY),
+# Precision, what is computed for each atom at every step, ranks
+CONTENDERS: dict[str, tuple[str, lmp_timing.Uncertainties, int]] = {
+    "float32": ("single", (), 1),
+    "float32, uq_energy every step": ("single", lmp_timing.UQ_ENERGY, 1),
+    "float32, uq_energy and uq_force every step": ("single", lmp_timing.UQ_BOTH, 1),
+    "TF32": ("tf32", (), 1),
+    "TF32, uq_energy every step": ("tf32", lmp_timing.UQ_ENERGY, 1),
+    "TF32, uq_energy every step, 4 ranks": ("tf32", lmp_timing.UQ_ENERGY, 4),
 }
 
 
@@ -80,12 +83,18 @@ thermo_modify format float %20.15g
 
 
 def run(
-    model: Path, n_cells: int, options: str, uncertainties: lmp_timing.Uncertainties, n_steps: int, folder: Path
+    model: Path,
+    n_cells: int,
+    options: str,
+    uncertainties: lmp_timing.Uncertainties,
+    n_steps: int,
+    folder: Path,
+    n_ranks: int = 1,
 ) -> Speed:
     n_atoms = 4 * n_cells**3
     runs = f"run {lmp_timing.WARM_UP_STEPS}\nrun {n_steps}\n"
-    text = lmp_timing.run_lmp(script(model, n_cells, options, uncertainties) + runs, folder, 1)
-    seconds = float(re.findall(rf"Loop time of (\S+) on 1 procs for {n_steps} steps with {n_atoms} atoms", text)[-1])
+    text = lmp_timing.run_lmp(script(model, n_cells, options, uncertainties) + runs, folder, n_ranks)
+    seconds = float(re.findall(rf"Loop time of (\S+) on {n_ranks} procs for {n_steps} steps with {n_atoms} atoms", text)[-1])
     pair_seconds = float(re.findall(r"^Pair +\| \S+ +\| (\S+) +\|", text, re.MULTILINE)[-1])
     work = 1e-6 * n_atoms * n_steps
     return Speed(work / pair_seconds, work / seconds, lmp_timing.initial_energy(text))
@@ -140,10 +149,12 @@ def measure(model: Path, n_cells: int, n_steps: int, n_rounds: int, folder: Path
     rounds: dict[str, list[Speed]] = {name: [] for name in CONTENDERS}
     too_large = set()
     for _ in range(n_rounds):
-        for name, (precision, uncertainties) in CONTENDERS.items():
+        for name, (precision, uncertainties, n_ranks) in CONTENDERS.items():
+            if n_ranks > 1 and n_ranks > (os.cpu_count() or 1):
+                continue
             try:
                 options = f"device cuda precision {precision}"
-                rounds[name].append(run(model, n_cells, options, uncertainties, n_steps, folder))
+                rounds[name].append(run(model, n_cells, options, uncertainties, n_steps, folder, n_ranks))
             except RuntimeError as error:
                 if not re.search(OUT_OF_MEMORY, str(error)):
                     raise
@@ -177,13 +188,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one round at 10,976 atoms, to see that it runs")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sizes", type=int, nargs="+", choices=SIZES, default=list(SIZES), help="cells along each edge")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "cuda_step.json")
     arguments = parser.parse_args()
     lacking = gpu.missing()
     if lacking is not None:
         print(f"cuda_step.py: nothing is timed, for {lacking}")
         return
-    sizes = dict(list(SIZES.items())[:1]) if arguments.quick else SIZES
+    sizes = {n: SIZES[n] for n in (list(SIZES)[:1] if arguments.quick else arguments.sizes)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = nickel.export(nickel.build_ensemble(), folder / "ni.nnp.pt")

@@ -108,6 +108,27 @@ def assert_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) 
     assert gradients[:, 0].isnan().all()
 
 
+def assert_room_is_passed_over(twin: Twin) -> None:
+    """Edges of centre n_local and neighbour -1 belong to nothing; that centre with another neighbour is an error."""
+    case = make_structure(n_atoms=20, n_elements=2, volume=12.0, seed=5)
+    computer = build_aev_computer(case.description)
+    module = FusedModule(computer, case.members(2), torch.zeros(2), 27.2).double()
+    species, n_local, edge_index, edge_vec = (
+        x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in case.inputs(torch.float64)
+    )
+    room = edge_index.new_tensor([[n_local] * 70, [-1] * 70])
+    larger = (torch.cat((edge_index, room), 1), torch.cat((edge_vec, edge_vec.new_full((70, 3), float("nan")))))
+    networks = (module.weights.to(twin.device), module.layers, 2, 2, module.activation, module.alpha, 27.2)
+    found = []
+    for index, vec in ((edge_index, edge_vec), larger):
+        graph = (species, n_local, index, vec)
+        energies, gradients = twin.ops.ensemble_gradients(*graph, *networks, *case.terms, True)
+        aev = twin.ops.aev(*graph, *case.terms)
+        pulled = twin.ops.aev_vjp(aev, *graph, *case.terms)
+        found.append((energies, gradients[:, : len(edge_vec)], aev, pulled[: len(edge_vec)]))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def assert_twins_agree(one: list[Tensor], other: list[Tensor], precision: str) -> None:
     for expected, found in zip(one, other, strict=True):
         assert_near(found, expected, TOLERANCE[precision])

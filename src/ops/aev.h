@@ -6,7 +6,8 @@
 namespace nnpal {
 
 // Atoms and edges: species int64 [n_atoms], edge_index int64 [2, n_edges] (centre, neighbour), edge_vec
-// [n_edges, 3] Å. Checked, contiguous, on one device.
+// [n_edges, 3] Å. Checked, contiguous, on one device. An edge of centre n_local and neighbour -1 belongs to
+// nothing, and what results hold for it is not set.
 struct Graph {
   at::Tensor species;
   std::int64_t n_local;

@@ -14,9 +14,9 @@ template <class T> struct MarkStarts : Always {
   {
     const std::int64_t before = edge > 0 ? edges.centre[edge - 1] : -1;
     std::int64_t own = edges.n_centres;
-    if (edge < edges.n_edges) {
-      own = edges.centre[edge];
-      const std::int64_t neighbour = edges.neighbour[edge];
+    const std::int64_t neighbour = edge < edges.n_edges ? edges.neighbour[edge] : -1;
+    if (edge < edges.n_edges) own = edges.centre[edge];
+    if (neighbour != -1 || own != edges.n_centres) {
       if (own < 0 || own >= edges.n_centres) refuse("edge_index[0, ", edge, own, edges.n_centres);
       if (neighbour < 0 || neighbour >= edges.n_atoms)
         refuse("edge_index[1, ", edge, neighbour, edges.n_atoms);

@@ -7,7 +7,8 @@ struct CUstream_st;
 
 namespace nnpal {
 
-// All pointers into the device's memory. Edges in any order, see group_edges.
+// All pointers into the device's memory. Edges in any order, see group_edges; those of centre n_centres
+// belong to nothing.
 template <class T> struct DeviceEdges {
   std::int64_t n_edges, n_centres, n_atoms;
   int n_elements;
@@ -19,7 +20,7 @@ template <class T> struct DeviceEdges {
   std::int64_t *start;              // [n_centres + 1] where a centre's edges begin ...
   std::int32_t *order;              // [n_edges] ... in this order, where they were not sorted by centre
   int *is_unsorted;                 // 0 before mark_starts
-  std::int64_t *counts;             // [n_centres + 1] 0 before count_edges, unless they are sorted
+  std::int64_t *counts;             // [n_centres + 2] 0 before count_edges, unless they are sorted
   std::int32_t *near;               // [n_edges] scratch: edges within the angular cutoff ...
   std::int32_t *near_by_element;    // ... by element; may be `near` where there is one element
 };

@@ -21,7 +21,7 @@ DeviceGraph<T>::DeviceGraph(const AEVArguments &arguments, const Graph &graph, c
 
   const auto numbers = graph.edge_index.options();
   start_ = at::empty({graph.n_local + 1}, numbers);
-  counts_ = at::zeros({graph.n_local + 1}, numbers);
+  counts_ = at::zeros({graph.n_local + 2}, numbers);
   is_unsorted_ = at::zeros({1}, numbers.dtype(at::kInt));
   order_ = at::empty({n_edges}, numbers.dtype(at::kInt));
   near_ = at::empty({n_edges}, numbers.dtype(at::kInt));

@@ -15,6 +15,7 @@ void EdgeOrder::sort(const at::Tensor &species, std::int64_t n_local, const at::
     TORCH_CHECK_VALUE(element[i] >= 0 && element[i] < n_elements, "species[", i, "] is ", element[i],
                       ", expected 0 to ", n_elements - 1, ", the elements of the model");
   for (std::int64_t e = 0; e < n_edges; ++e) {
+    if (centre[e] == n_local && neighbour[e] == -1) continue;    // belongs to nothing
     TORCH_CHECK_VALUE(centre[e] >= 0 && centre[e] < n_local, "edge_index[0, ", e, "] is ", centre[e],
                       ", expected a centre from 0 to ", n_local - 1);
     TORCH_CHECK_VALUE(neighbour[e] >= 0 && neighbour[e] < n_atoms, "edge_index[1, ", e, "] is ", neighbour[e],
@@ -24,7 +25,7 @@ void EdgeOrder::sort(const at::Tensor &species, std::int64_t n_local, const at::
   for (std::size_t group = 1; group < start.size(); ++group) start[group] += start[group - 1];
   // Filling a group moves its start on to its end, which is the next one's start.
   for (std::int64_t e = 0; e < n_edges; ++e)
-    order[start[centre[e] * n_elements + element[neighbour[e]]]++] = e;
+    if (centre[e] < n_local) order[start[centre[e] * n_elements + element[neighbour[e]]]++] = e;
   for (std::size_t group = start.size() - 1; group > 0; --group) start[group] = start[group - 1];
   start[0] = 0;
 }

@@ -1,6 +1,7 @@
 // The ensemble's CUDA twin. Centres of one element go through AEV, networks and back in chunks that bound the
 // memory; all members are one batch of cuBLAS, which follows torch's setting for TF32. All on torch's current
-// stream; the host waits only where there are several elements, to learn how many centres each has.
+// stream; the host waits only where there are several elements and species that it has not seen, to learn how
+// many centres each has.
 #include "device_graph.h"
 #include "ensemble.h"
 #include "networks_cuda.h"
@@ -14,6 +15,7 @@
 #include <ATen/ops/sort.h>
 #include <algorithm>
 #include <c10/core/DeviceGuard.h>
+#include <deque>
 
 namespace nnpal {
 namespace {
@@ -34,9 +36,9 @@ struct Plan {
   std::vector<std::int64_t> start;    // [n_elements + 1]
 };
 
-Plan plan(const Graph &graph, std::int64_t n_elements)
+// Waits for the device.
+Plan sorted_plan(const Graph &graph, std::int64_t n_elements)
 {
-  if (n_elements == 1) return {{}, {0, graph.n_local}};
   const auto [species, centres] = graph.species.narrow(0, 0, graph.n_local).sort(true, 0, false);
   const Tensor start = at::searchsorted(species, at::arange(n_elements + 1, species.options())).cpu();
   const auto *begin = start.const_data_ptr<std::int64_t>();
@@ -46,6 +48,34 @@ Plan plan(const Graph &graph, std::int64_t n_elements)
                     ", the elements of the model");
   return result;
 }
+
+// Plans of the last species tensors, which do not change in MD. A tensor that is held is no other's address,
+// and its version tells whether it was written to.
+class Plans {
+public:
+  const Plan &of(const Graph &graph, std::int64_t n_elements)
+  {
+    const bool can_tell = !graph.species.is_inference();
+    const auto version = can_tell ? graph.species._version() : 0;
+    for (const Known &one : known_)
+      if (can_tell && one.species.is_same(graph.species) && one.version == version &&
+          one.n_local == graph.n_local && one.n_elements == n_elements)
+        return one.plan;
+    if (known_.size() == kMostKnown) known_.pop_front();
+    known_.push_back({graph.species, version, graph.n_local, n_elements, sorted_plan(graph, n_elements)});
+    return known_.back().plan;
+  }
+
+private:
+  static constexpr std::size_t kMostKnown = 32;
+
+  struct Known {
+    Tensor species;
+    std::int64_t version, n_local, n_elements;
+    Plan plan;
+  };
+  std::deque<Known> known_;
+};
 
 // Of one element: weights of each layer [n_active, n_out, n_in], the first one's inputs padded by zeros.
 template <class T> struct Networks {
@@ -161,7 +191,8 @@ template <class T> std::int64_t rows_at_once(const Work<T> &work, const std::vec
 template <class T> void evaluate_all(const Work<T> &work, const Graph &graph)
 {
   const std::int64_t n_elements = work.arguments.aev.n_elements;
-  const Plan centres = plan(graph, n_elements);
+  static thread_local Plans plans;
+  const Plan centres = n_elements == 1 ? Plan{{}, {0, graph.n_local}} : plans.of(graph, n_elements);
   for (std::int64_t element = 0; element < n_elements; ++element) {
     const std::int64_t begin = centres.start[element], end = centres.start[element + 1];
     if (begin == end) continue;

@@ -114,9 +114,11 @@ Tensor count_neighbours(const Tensor &positions_of_any_layout, const Tensor &gri
   return ends;
 }
 
-// Edges [2, n_edges] and their vectors of the centres first ... last. `n_edges` is ends[last] - ends[first],
-// which the caller knows, so that nothing waits for the device; `shift` is added to the neighbours' numbers;
-// `closest` [1], Å² or infinity, is lowered to the square of the shortest edge.
+// Edges [2, n_edges] and their vectors of the centres first ... last. The caller knows or guesses that their
+// number ends[last] - ends[first] is at most `n_edges`, so that nothing waits for the device; what is left is
+// filled with edges of centre last - first and neighbour -1, which nnpal's operations pass over. `shift` is
+// added to the neighbours' numbers; `closest` [1], Å² or infinity, is lowered to the square of the shortest
+// edge.
 std::tuple<Tensor, Tensor> neighbours(const Tensor &positions_of_any_layout, const Tensor &grid,
                                       const Tensor &start, const Tensor &order, const Tensor &sorted,
                                       const Tensor &ends, std::int64_t first, std::int64_t last,

@@ -37,13 +37,16 @@ struct EndPointers {
   std::int64_t *ends;
 };
 
+// Edges of some centres in order, and the room after them: edges beyond it are not written, and what is left
+// of it becomes edges of centre n_centres and neighbour -1, which belong to nothing.
 template <class T> struct EdgePointers {
-  std::int64_t first, n_centres, n_edges;    // centres first .. first + n_centres
-  std::int64_t shift;                        // added to the neighbours' numbers
-  const std::int64_t *ends;                  // of all centres
-  std::int64_t *centre, *neighbour;          // [n_edges]; the first centre is 0, neighbours are atoms
-  T *vec;                                    // [n_edges * 3] Å
-  double *closest;                           // [1] Å²; lowered to that of the shortest edge, or null
+  std::int64_t first, n_centres;       // centres first .. first + n_centres
+  std::int64_t n_edges;                // room for so many
+  std::int64_t shift;                  // added to the neighbours' numbers
+  const std::int64_t *ends;            // of all centres
+  std::int64_t *centre, *neighbour;    // [n_edges]; the first centre is 0, neighbours are atoms
+  T *vec;                              // [n_edges * 3] Å
+  double *closest;                     // [1] Å²; lowered to that of the shortest edge, or null
 };
 
 template <class T> struct PullPointers {

@@ -195,7 +195,7 @@ private:
         edge += shared.found.count_all();
         block.each([&](int thread) {
           if (!shared.found.has(thread)) return;
-          write(shared, first + shared.found.count_before(thread), atom, centre, thread);
+          write(shared, first + shared.found.count_before(thread), centre, thread);
         });
       }
     });
@@ -214,13 +214,29 @@ private:
     return true;
   }
 
-  NNPAL_KERNEL void write(const Shared &shared, std::int64_t edge, std::int64_t atom, std::int64_t centre,
-                          int thread) const
+  NNPAL_KERNEL void write(const Shared &shared, std::int64_t edge, std::int64_t centre, int thread) const
   {
-    if (edge >= edges.n_edges) refuse("the last edge of atom[", atom, edge, edges.n_edges);
+    if (edge >= edges.n_edges) return;    // the caller sees by the ends that the room was too small
     edges.centre[edge] = centre;
     edges.neighbour[edge] = shared.neighbour[thread] + edges.shift;
     for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(shared.vec[k][thread]);
+  }
+};
+
+// What room is left: no edges, see neighbours.h.
+template <class T> struct FillRoom : Always {
+  static constexpr std::int64_t kItems = 4096;
+
+  EdgePointers<T> edges;
+
+  NNPAL_KERNEL void operator()(std::int64_t item) const
+  {
+    const std::int64_t n_edges = edges.ends[edges.first + edges.n_centres] - edges.ends[edges.first];
+    for (std::int64_t edge = n_edges + item; edge < edges.n_edges; edge += kItems) {
+      edges.centre[edge] = edges.n_centres;
+      edges.neighbour[edge] = -1;
+      for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = T(0);
+    }
   }
 };
 
@@ -264,6 +280,7 @@ private:
       on_centre[0] = on_centre[1] = on_centre[2] = 0.0;
     };
     for (std::int64_t edge = begin; edge < end; ++edge) {
+      if (pull.neighbour[edge] < 0) continue;    // room that was left
       if (pull.centre[edge] + pull.first != centre) {
         flush();
         centre = pull.centre[edge] + pull.first;
@@ -312,6 +329,7 @@ template <class T> void fill_edges(const CellPointers &cells, const EdgePointers
   constexpr std::int64_t kMostBlocksAtOnce = 1 << 15;
   const std::int64_t n_blocks = cells.n_groups < kMostBlocksAtOnce ? cells.n_groups : kMostBlocksAtOnce;
   launch_blocks(FillEdges<T>{cells, edges, n_blocks}, n_blocks, stream);
+  launch_items(FillRoom<T>{{}, edges}, FillRoom<T>::kItems, stream);
 }
 
 template <class T> void pull_to_atoms(const PullPointers<T> &pull, Stream stream)

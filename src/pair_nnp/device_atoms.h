@@ -4,6 +4,7 @@
 #include "model.h"
 
 #include <torch/types.h>
+#include <vector>
 
 namespace nnpal {
 
@@ -12,11 +13,19 @@ class DeviceAtoms {
 public:
   // [n_atoms, 3] float64. On a CPU LAMMPS's own memory.
   torch::Tensor positions(const Positions &atoms, const torch::Device &device);
-  // [n_atoms] int64 element indices, copied where they are others than the last time.
-  const torch::Tensor &species(const Positions &atoms, const torch::Device &device);
+  // Copy the atoms' element indices where they are others than the last time.
+  void update_species(const Positions &atoms, const torch::Device &device);
+  // Those of n atoms from `first` on, then those of all, int64 [n + n_atoms]; of all alone where the n are
+  // the first ones. The same tensor each time, as long as they do not change.
+  torch::Tensor species_of_part(std::int64_t first, std::int64_t n);
 
 private:
+  struct Part {
+    std::int64_t first;
+    torch::Tensor species;
+  };
   std::vector<int> elements_;    // of the species below
+  std::vector<Part> parts_;
   torch::Tensor species_, pinned_positions_, pinned_elements_;
 };
 

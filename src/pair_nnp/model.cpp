@@ -142,9 +142,9 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     check_reference(true);
     if (options.n_members > 0) n_members_ = options.n_members;
     module.setattr("n_active", static_cast<std::int64_t>(n_members_));
-    const bool is_fused = module.find_method(kGradientMethod).has_value();
-    module = torch::jit::freeze(module, is_fused ? std::vector<std::string>{kGradientMethod}
-                                                 : std::vector<std::string>{});
+    impl_->takes_room = module.find_method(kGradientMethod).has_value();
+    module = torch::jit::freeze(module, impl_->takes_room ? std::vector<std::string>{kGradientMethod}
+                                                          : std::vector<std::string>{});
     check_reference(n_members_ == metadata_.n_members);
     impl_->allows_tf32 = options.precision == Precision::kTF32;    // the checks are of full float32
   } catch (const c10::Error &error) {

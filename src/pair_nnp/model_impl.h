@@ -2,6 +2,7 @@
 #pragma once
 
 #include "device_atoms.h"
+#include "edge_chunks.h"
 #include "model.h"
 
 #include <ATen/Context.h>
@@ -78,6 +79,8 @@ struct Model::Impl {
   // Of evaluate(Positions)
   DeviceAtoms atoms;
   std::int64_t bytes_at_once = 0;    // of the edges in memory together; 0 before the first evaluation
+  bool takes_room = false;           // whether the model's operations pass over edges that belong to nothing
+  EdgeMarks marks;                   // of the last evaluation; by them the next one makes room for its edges
   torch::Tensor downloaded, pinned;
 
   torch::Tensor upload(std::vector<std::int64_t> &values, at::IntArrayRef shape) const

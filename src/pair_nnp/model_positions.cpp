@@ -1,5 +1,6 @@
 // A model evaluated from positions: one copy to the device, one back. Neighbours are found and forces summed
-// up there by torch.ops.nnpal; the host waits once to learn the numbers of edges and once for the result.
+// up there by torch.ops.nnpal. The host waits for the result alone: room for edges is made by their numbers
+// in the last evaluation, and the few steps that need more, as the first one does, are evaluated again.
 #include "model_impl.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -21,9 +22,6 @@ using torch::Tensor;
 // out.
 constexpr std::int64_t kBytesOnCPU = 8 << 20, kBytesOnGPU = std::int64_t(2) << 30, kFewestBytes = 16 << 20;
 
-// Parts of the atoms end at multiples of so many.
-constexpr std::int64_t kCentresOfPart = 256;
-
 using Cells = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 template <class Signature> auto operation(const char *name)
@@ -36,15 +34,6 @@ Cells cells(const Tensor &positions, double cutoff)
   static const auto op = operation<Cells(const Tensor &, double)>("nnpal::cells");
   return op.call(positions, cutoff);
 }
-
-// Centres first ... last, which are evaluated together.
-struct Chunk {
-  std::int64_t first, last, n_edges;
-
-  std::int64_t n_centres() const { return last - first; }
-  // Centres come first among a model's atoms, so for a part of them those are put before all
-  std::int64_t shift() const { return first > 0 ? n_centres() : 0; }
-};
 
 Tensor count_neighbours(const Tensor &positions, const Cells &cells, std::int64_t n_centres, double cutoff)
 {
@@ -67,24 +56,24 @@ std::tuple<Tensor, Tensor> neighbours(const Tensor &positions, const Cells &cell
                  chunk.shift(), cutoff, dtype, closest);
 }
 
-// As many centres in each as have most_edges edges together, in steps of kCentresOfPart. Waits for the
-// device.
-std::vector<Chunk> divide(const Tensor &ends, std::int64_t n_centres, std::int64_t most_edges)
+// EdgeMarks::before on the device, then whether the positions are bad.
+Tensor marks_of(const Tensor &ends, std::int64_t n_centres)
 {
-  const Tensor marks =
-      torch::cat({ends.slice(0, 0, n_centres, kCentresOfPart), ends.narrow(0, n_centres, 2)}).cpu();
-  const std::int64_t n_parts = marks.numel() - 2;
-  const auto *end = marks.const_data_ptr<std::int64_t>();
-  if (end[n_parts + 1] != 0)
+  return torch::cat({ends.slice(0, 0, n_centres, kCentresOfPart), ends.narrow(0, n_centres, 2)});
+}
+
+template <class T> EdgeMarks marks_from(const T *marks, std::int64_t n, std::int64_t n_centres)
+{
+  if (marks[n - 1] != 0)
     throw std::runtime_error("positions hold NaN or infinite values, or lie too far apart");
-  const auto centre = [&](std::int64_t part) { return std::min(part * kCentresOfPart, n_centres); };
-  std::vector<Chunk> chunks;
-  for (std::int64_t first = 0, last; first < n_parts || chunks.empty(); first = last) {
-    last = std::min(first + 1, n_parts);
-    while (last < n_parts && end[last + 1] - end[first] <= most_edges) ++last;
-    chunks.push_back({centre(first), centre(last), end[last] - end[first]});
-  }
-  return chunks;
+  return {n_centres, std::vector<std::int64_t>(marks, marks + n - 1)};
+}
+
+// Waits for the device.
+EdgeMarks known_marks(const Tensor &ends, std::int64_t n_centres)
+{
+  const Tensor marks = marks_of(ends, n_centres).cpu();
+  return marks_from(marks.const_data_ptr<std::int64_t>(), marks.numel(), n_centres);
 }
 
 // Of all chunks together, float64 on the device.
@@ -121,13 +110,12 @@ struct Sums {
 
 // Add the centres of a chunk with all their edges.
 void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, const Tensor &ends,
-               const Tensor &species, const Chunk &chunk, double cutoff, const Wanted &wanted, Sums &sums)
+               const Chunk &chunk, double cutoff, const Wanted &wanted, Sums &sums)
 {
   const std::int64_t n_centres = chunk.n_centres();
   const auto [edge_index, edge_vec] =
       neighbours(positions, cells, ends, chunk, cutoff, impl.dtype, sums.closest);
-  const Tensor own_species =
-      chunk.first > 0 ? torch::cat({species.narrow(0, chunk.first, n_centres), species}) : species;
+  const Tensor own_species = impl.atoms.species_of_part(chunk.first, n_centres);
   const auto evaluated = impl.evaluate(own_species, n_centres, edge_index, edge_vec, wanted.member_forces);
   if (evaluated.energies.dim() != 2 || evaluated.energies.size(1) != n_centres)
     throw std::runtime_error("it returned energies of a wrong shape");
@@ -144,17 +132,27 @@ std::int64_t edges_at_once(const Model::Impl &impl, std::int64_t n_gradients)
   return impl.bytes_at_once / (2 * 8 + 3 * 4 + width * (3 * (2 + n_gradients) + 1));
 }
 
-Sums evaluate_all(Model::Impl &impl, const Positions &atoms, double cutoff, std::int64_t n_gradients,
-                  const Wanted &wanted)
+struct Evaluation {
+  Sums sums;
+  std::vector<Chunk> chunks;
+  Tensor marks;    // see marks_of
+};
+
+Evaluation evaluate_all(Model::Impl &impl, const Positions &atoms, double cutoff, std::int64_t n_gradients,
+                        const Wanted &wanted)
 {
   const Tensor x = impl.atoms.positions(atoms, impl.device);
-  const Tensor &species = impl.atoms.species(atoms, impl.device);
+  impl.atoms.update_species(atoms, impl.device);
   const Cells all_cells = cells(x, cutoff);
   const Tensor ends = count_neighbours(x, all_cells, atoms.n_local, cutoff);
-  Sums sums(n_gradients, atoms.n_atoms, wanted.virials, x);
-  for (const Chunk &chunk : divide(ends, atoms.n_local, edges_at_once(impl, n_gradients)))
-    add_chunk(impl, x, all_cells, ends, species, chunk, cutoff, wanted, sums);
-  return sums;
+  const bool is_guess = impl.takes_room && impl.marks.n_centres == atoms.n_local;
+  if (!is_guess) impl.marks = known_marks(ends, atoms.n_local);
+  Evaluation result{{n_gradients, atoms.n_atoms, wanted.virials, x},
+                    divide(impl.marks, edges_at_once(impl, n_gradients), is_guess),
+                    marks_of(ends, atoms.n_local)};
+  for (const Chunk &chunk : result.chunks)
+    add_chunk(impl, x, all_cells, ends, chunk, cutoff, wanted, result.sums);
+  return result;
 }
 
 // The atoms of the shortest edge, for a message.
@@ -164,7 +162,7 @@ void find_closest(Model::Impl &impl, const Positions &atoms, double cutoff, Posi
   const Cells all_cells = cells(x, cutoff);
   const Tensor ends = count_neighbours(x, all_cells, atoms.n_local, cutoff);
   double least = INFINITY;
-  for (const Chunk &chunk : divide(ends, atoms.n_local, edges_at_once(impl, 1))) {
+  for (const Chunk &chunk : divide(known_marks(ends, atoms.n_local), edges_at_once(impl, 1), false)) {
     if (chunk.n_edges == 0) continue;
     const auto [edge_index, edge_vec] =
         neighbours(x, all_cells, ends, chunk, cutoff, torch::kFloat64, std::nullopt);
@@ -178,8 +176,8 @@ void find_closest(Model::Impl &impl, const Positions &atoms, double cutoff, Posi
 }
 
 // In smaller parts from now on where the GPU's memory does not suffice.
-Sums evaluate_within_memory(Model::Impl &impl, const Positions &atoms, double cutoff,
-                            std::int64_t n_gradients, const Wanted &wanted)
+Evaluation evaluate_within_memory(Model::Impl &impl, const Positions &atoms, double cutoff,
+                                  std::int64_t n_gradients, const Wanted &wanted)
 {
   if (impl.bytes_at_once == 0) impl.bytes_at_once = impl.device.is_cpu() ? kBytesOnCPU : kBytesOnGPU;
   for (;;) {
@@ -208,6 +206,29 @@ Tensor download(const std::vector<Tensor> &parts, Tensor &reused)
   return host;
 }
 
+// All that the host wants, in one order: marks, closest, whether the forces are finite, virial, energies of
+// the members, which centre is wrong if any, then arrays.
+std::vector<Tensor> parts_of(const Evaluation &done, std::int64_t n_local)
+{
+  const Sums &sums = done.sums;
+  const auto joined = [](const std::vector<Tensor> &parts) {
+    return parts.empty() ? torch::empty({0}) : torch::cat(parts);
+  };
+  const Tensor is_wrong = joined(sums.is_wrong).to(torch::kInt32);
+  // Of finite numbers alone, unless they overflow
+  const Tensor are_finite = torch::isfinite(sums.forces.sum());
+  std::vector<Tensor> parts{done.marks, sums.closest, are_finite, sums.virial, sums.member_energies};
+  if (n_local > 0) {
+    parts.push_back(is_wrong.max());
+    parts.push_back(is_wrong.argmax());
+  }
+  for (const auto &chunks : {sums.energies, sums.uq_energy})
+    for (const Tensor &chunk : chunks) parts.push_back(chunk);
+  parts.push_back(sums.forces);
+  parts.push_back(sums.virials);
+  return parts;
+}
+
 }    // namespace
 
 void Model::evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result)
@@ -220,32 +241,21 @@ void Model::evaluate(const Positions &positions, const Wanted &wanted, Positions
     const c10::DeviceGuard device(impl.device);
     const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
     const std::int64_t n_atoms = positions.n_atoms, n_local = positions.n_local;
-    const Sums sums = evaluate_within_memory(impl, positions, metadata_.cutoff,
-                                             1 + (wanted.member_forces ? n_members_ : 0), wanted);
-
-    const torch::NoGradGuard no_derivatives;
-    const auto joined = [](const std::vector<Tensor> &parts) {
-      return parts.empty() ? torch::empty({0}) : torch::cat(parts);
-    };
-    const Tensor is_wrong = joined(sums.is_wrong).to(torch::kInt32);
-    // Of finite numbers alone, unless they overflow
-    const Tensor are_finite = torch::isfinite(sums.forces.sum());
-    std::vector<Tensor> parts{sums.closest, are_finite, sums.virial, sums.member_energies};
-    if (n_local > 0) {
-      parts.push_back(is_wrong.max());
-      parts.push_back(is_wrong.argmax());
+    const double *from = nullptr;
+    for (bool fits = false; !fits;) {
+      const Evaluation done = evaluate_within_memory(impl, positions, metadata_.cutoff,
+                                                     1 + (wanted.member_forces ? n_members_ : 0), wanted);
+      const torch::NoGradGuard no_derivatives;
+      impl.downloaded = download(parts_of(done, n_local), impl.pinned);
+      from = impl.downloaded.const_data_ptr<double>();
+      impl.marks = marks_from(from, done.marks.numel(), n_local);
+      from += done.marks.numel();
+      fits = fit(done.chunks, impl.marks);
     }
-    const std::int64_t n_scalars = 11 + n_members_ + (n_local > 0 ? 2 : 0);
-    for (const auto &chunks : {sums.energies, sums.uq_energy})
-      for (const Tensor &chunk : chunks) parts.push_back(chunk);
-    parts.push_back(sums.forces);
-    parts.push_back(sums.virials);
-    impl.downloaded = download(parts, impl.pinned);
 
-    const double *from = impl.downloaded.const_data_ptr<double>();
+    const std::int64_t n_scalars = 11 + n_members_ + (n_local > 0 ? 2 : 0);
     if (n_local > 0 && from[n_scalars - 2] > 0) result.non_finite = static_cast<int>(from[n_scalars - 1]);
     result.closest = std::sqrt(from[0]);
-    if (result.closest < wanted.pair_closer_than) find_closest(impl, positions, metadata_.cutoff, result);
     result.forces_are_finite = from[1] != 0.0;
     std::copy_n(from + 2, 9, result.virial);
     result.member_energies.assign(from + 11, from + 11 + n_members_);
@@ -260,6 +270,7 @@ void Model::evaluate(const Positions &positions, const Wanted &wanted, Positions
     result.forces = take(true, 3 * n_atoms);
     result.member_forces = take(wanted.member_forces, 3 * n_atoms * n_members_);
     result.virials = take(wanted.virials, 9 * n_atoms);
+    if (result.closest < wanted.pair_closer_than) find_closest(impl, positions, metadata_.cutoff, result);
   } catch (const std::exception &error) {
     throw std::runtime_error("libtorch failed: " + essence(error));
   }

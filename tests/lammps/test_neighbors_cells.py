@@ -81,6 +81,30 @@ def test_more_atoms_than_are_evaluated_at_once(
     assert_same(cells, listed, 1e-10)
 
 
+def test_many_more_neighbours_than_in_the_last_evaluation(lmp: Lmp, al_model: ExportedModel) -> None:
+    """Room is made by the last evaluation: a crystal pressed together needs more, one pulled apart less."""
+    system = fcc("Al", 4.05, 4)
+    system.write(lmp.folder / "data")
+    found = {}
+    for neighbors in ("list", "cells"):
+        run = lmp(
+            header(al_model, system, options=f"precision double neighbors {neighbors}")
+            + f"""
+thermo_style custom step pe press pxy
+{THERMO_FORMAT}
+run 0
+change_box all x scale 0.8 y scale 0.85 z scale 0.9 remap
+displace_atoms all random 0.1 0.1 0.1 4711
+run 0
+change_box all x scale 1.5 y scale 1.4 z scale 1.3 remap
+run 0
+"""
+        )
+        found[neighbors] = np.array([[t[name][0] for name in ("PotEng", "Press", "Pxy")] for t in run.thermo])
+    assert np.ptp(found["list"][:, 0]) > 1.0
+    np.testing.assert_allclose(found["cells"], found["list"], rtol=1e-9, atol=1e-7)
+
+
 def test_types_that_change(lmp: Lmp, hcno_model: ExportedModel) -> None:
     """Elements go to the device only where they are others: by a command, and by swaps within a run."""
     system = random_hcno(24, 0.1, periodic=True)

@@ -162,6 +162,7 @@ BAD = {
     "species dtype": ({0: torch.tensor([0.0, 0.0])}, r"species is Float \[2\], expected int64"),
     "n_local": ({1: 3}, "n_local is 3, expected 0 to 2"),
     "centre": ({2: torch.tensor([[0, 5], [1, 0]])}, r"edge_index\[0, 1\] is 5, expected a centre from 0 to 1"),
+    "room": ({2: torch.tensor([[0, 2], [1, 0]])}, r"edge_index\[0, 1\] is 2, expected a centre from 0 to 1"),
     "neighbour": ({2: torch.tensor([[0, 1], [1, -1]])}, r"edge_index\[1, 1\] is -1, expected an atom from 0 to 1"),
     "edge_vec": ({3: torch.zeros(3, 3)}, r"edge_vec is Float \[3, 3\], expected float32 or float64 \[2, 3\]"),
     "n_elements": ({4: 0}, "n_elements is 0"),

@@ -14,7 +14,7 @@ from nnpal.export.fused import FusedModule
 from nnpal.networks import build_aev_computer, build_member
 from nnpal.ops import load_ops
 from ops_structures import DTYPES, SYMBOLS, Structure, assert_near, make_structure, structures
-from ops_twins import assert_nan_comes_through, cpu
+from ops_twins import assert_nan_comes_through, assert_room_is_passed_over, cpu
 
 load_ops()
 OPS = torch.ops.nnpal
@@ -151,3 +151,12 @@ def test_arguments_out_of_range(name: str) -> None:
         arguments[place] = module.weights.double() if value is None else value
     with pytest.raises(ValueError, match=message):
         OPS.ensemble(*arguments)
+
+
+@pytest.mark.parametrize("name", OPS.instruction_sets())
+def test_room_is_passed_over(name: str) -> None:
+    OPS.use_instruction_set(name)
+    try:
+        assert_room_is_passed_over(cpu())
+    finally:
+        OPS.use_instruction_set(OPS.instruction_sets()[0])

@@ -14,6 +14,7 @@ from ops_twins import (
     Twin,
     aev_results,
     assert_nan_comes_through,
+    assert_room_is_passed_over,
     assert_twins_agree,
     cpu,
     ensemble_results,
@@ -60,3 +61,7 @@ def test_ensemble(twin: Twin, name: str, hidden: tuple[int, ...], precision: str
 @pytest.mark.parametrize("activation", ["gelu", "celu"])
 def test_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) -> None:
     assert_nan_comes_through(twin, activation, cutoff_function)
+
+
+def test_room_is_passed_over(twin: Twin) -> None:
+    assert_room_is_passed_over(twin)

@@ -80,12 +80,43 @@ def test_atoms_far_away_leave_the_others_in_small_groups() -> None:
     assert index[:, -2:].tolist() == [[8000, 8001], [8001, 8000]]
 
 
-def test_wrong_number_of_edges() -> None:
-    """The caller gives it, so no more than that is written."""
-    cells = OPS.cells(POSITIONS, 3.0)
-    ends = OPS.count_neighbours(POSITIONS, *cells, 2, 3.0)
-    with pytest.raises(ValueError, match=r"the last edge of atom\[1\] is 1, expected 0 to 0"):
-        OPS.neighbours(POSITIONS, *cells, ends, 0, 2, 1, 0, 3.0, torch.float64)
+def test_room_for_edges() -> None:
+    """Where the number of edges is a guess: too little room is kept to, room left over belongs to nothing."""
+    positions = torch.from_numpy(np.random.default_rng(3).random((60, 3)) * 9)
+    cells, cutoff = OPS.cells(positions, 4.0), 4.0
+    ends = OPS.count_neighbours(positions, *cells, 50, cutoff)
+    n_edges = int(ends[50])
+    exact = find(positions, cutoff, last=50, shift=3)
+
+    def with_room(n: int) -> tuple[Tensor, Tensor]:
+        return OPS.neighbours(positions, *cells, ends, 0, 50, n, 3, cutoff, torch.float64)
+
+    for all_of_it, part in zip(exact, with_room(n_edges - 7), strict=True):
+        assert torch.equal(part, all_of_it[..., : n_edges - 7] if part.shape[0] == 2 else all_of_it[: n_edges - 7])
+    index, vec = with_room(n_edges + 9)
+    assert torch.equal(index[:, :n_edges], exact[0])
+    assert torch.equal(vec[:n_edges], exact[1])
+    assert index[:, n_edges:].tolist() == [[50] * 9, [-1] * 9]
+    gradients = torch.from_numpy(np.random.default_rng(4).normal(size=(1, n_edges + 9, 3)))
+    sums = [[torch.zeros(1, 60, 3).double(), torch.zeros(3, 3).double(), torch.zeros(60, 3, 3).double()] for _ in "ab"]
+    OPS.pull_to_atoms(index, vec, gradients, 0, 3, *sums[0])
+    OPS.pull_to_atoms(*exact, gradients[:, :n_edges], 0, 3, *sums[1])
+    assert all(torch.equal(one, other) for one, other in zip(*sums, strict=True))
+
+
+def test_closest() -> None:
+    positions = torch.from_numpy(np.random.default_rng(6).random((80, 3)) * 9)
+    cells = OPS.cells(positions, 4.0)
+    ends = OPS.count_neighbours(positions, *cells, 80, 4.0)
+    closest = torch.tensor([float("inf")], dtype=torch.float64)
+    lengths = []
+    for first, last in ((0, 30), (30, 80)):
+        n_edges = int(ends[last] - ends[first])
+        _, vec = OPS.neighbours(positions, *cells, ends, first, last, n_edges, 0, 4.0, torch.float64, closest)
+        lengths.append(vec.square().sum(1).min())
+        assert float(closest) == pytest.approx(float(min(lengths)), rel=1e-15)
+    with pytest.raises(ValueError, match="closest is not one float64 beside positions"):
+        OPS.neighbours(positions, *cells, ends, 0, 0, 0, 0, 4.0, torch.float64, closest.float())
 
 
 def test_pull_to_atoms() -> None:

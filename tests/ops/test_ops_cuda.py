@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from nnpal.export.fused import FusedModule
+from nnpal.networks import build_aev_computer
 from nnpal.ops import load_ops
 from ops_neighbours import found_edges, pulled
 from ops_structures import DTYPES, make_structure
@@ -17,6 +19,7 @@ from ops_twins import (
     Twin,
     aev_results,
     assert_nan_comes_through,
+    assert_room_is_passed_over,
     assert_twins_agree,
     cpu,
     ensemble_results,
@@ -57,6 +60,39 @@ def test_ensemble(name: str, hidden: tuple[int, ...], precision: str, activation
 @pytest.mark.parametrize("activation", ["gelu", "celu"])
 def test_nan_comes_through(activation: str, cutoff_function: str) -> None:
     assert_nan_comes_through(GPU, activation, cutoff_function)
+
+
+def test_room_is_passed_over() -> None:
+    assert_room_is_passed_over(GPU)
+
+
+def test_room_for_edges() -> None:
+    """As on the CPU, with room left over and with too little; and the shortest edge."""
+    points = torch.from_numpy(np.random.default_rng(3).random((2000, 3)) * 30)
+    found = []
+    for positions in (points, points.cuda()):
+        cells = OPS.cells(positions, 5.0)
+        ends = OPS.count_neighbours(positions, *cells, 1500, 5.0)
+        n_edges, closest = int(ends[1500]), positions.new_tensor([float("inf")])
+        for n in (n_edges - 100, n_edges + 300):
+            own = OPS.neighbours(positions, *cells, ends, 0, 1500, n, 3, 5.0, torch.float32, closest)
+            found.append([*own, closest])
+    for one, other in zip(found[:2], found[2:], strict=True):
+        assert all(torch.equal(a, b.cpu()) for a, b in zip(one, other, strict=True))
+
+
+def test_species_that_are_written_to() -> None:
+    """How many centres each element has is remembered with the species' version, and not beyond it."""
+    case = structure("four elements")
+    module = FusedModule(build_aev_computer(case.description), case.members(2), torch.zeros(4), 27.2)
+    species, *graph = (x.detach().cuda() if isinstance(x, Tensor) else x for x in case.inputs(torch.float32))
+    networks = (module.weights.cuda(), module.layers, 2, 2, module.activation, module.alpha, 27.2, *case.terms)
+    for element in (0, 3):
+        species[:9] = element
+        again = [OPS.ensemble_gradients(species, *graph, *networks, False)[0] for _ in range(2)]
+        fresh = OPS.ensemble_gradients(species.clone(), *graph, *networks, False)[0]
+        assert torch.equal(again[0], fresh)
+        assert torch.equal(again[1], fresh)
 
 
 def test_gradcheck() -> None:
