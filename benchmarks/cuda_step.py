@@ -3,8 +3,9 @@
     python benchmarks/cuda_step.py [--quick] [--sizes 14 63] [--output benchmarks/results/cuda_step.json]
 
 Figures are millions of atom-steps per second, of the pair style alone and of the whole LAMMPS step: medians over the
-rounds. Ranks share the one GPU, where they take turns; LAMMPS's own work and that of the hosts is then done side by
-side. Of several ranks the pair style's time is their mean, which waiting for the others is part of. Per-atom energies and uq_energy are computed in every step where the contender says so.
+rounds. Ranks share the one GPU, where they take turns, while LAMMPS's own work and that of the hosts is done side by
+side; of several ranks the pair style's time is their mean, which waiting for the others is part of. Per-atom energies
+and uq_energy are computed in every step where the contender says so.
 Before anything is timed, energy, forces and both uncertainties on the GPU must be those of the CPU in double precision,
 at 10,976 atoms and at 275,684, whose centres do not go through the GPU in one part. Larger crystals are held against
 themselves: all contenders that are timed on one must find the same energy.
@@ -94,7 +95,9 @@ def run(
     n_atoms = 4 * n_cells**3
     runs = f"run {lmp_timing.WARM_UP_STEPS}\nrun {n_steps}\n"
     text = lmp_timing.run_lmp(script(model, n_cells, options, uncertainties) + runs, folder, n_ranks)
-    seconds = float(re.findall(rf"Loop time of (\S+) on {n_ranks} procs for {n_steps} steps with {n_atoms} atoms", text)[-1])
+    seconds = float(
+        re.findall(rf"Loop time of (\S+) on {n_ranks} procs for {n_steps} steps with {n_atoms} atoms", text)[-1]
+    )
     pair_seconds = float(re.findall(r"^Pair +\| \S+ +\| (\S+) +\|", text, re.MULTILINE)[-1])
     work = 1e-6 * n_atoms * n_steps
     return Speed(work / pair_seconds, work / seconds, lmp_timing.initial_energy(text))
@@ -146,12 +149,11 @@ def require_one_energy(rounds: dict[str, list[Speed]]) -> None:
 
 def measure(model: Path, n_cells: int, n_steps: int, n_rounds: int, folder: Path) -> dict[str, object]:
     """Time all contenders at one size; one that the GPU's memory does not suffice for is named as such."""
-    rounds: dict[str, list[Speed]] = {name: [] for name in CONTENDERS}
+    usable = {name: own for name, own in CONTENDERS.items() if own[2] <= (os.cpu_count() or 1)}
+    rounds: dict[str, list[Speed]] = {name: [] for name in usable}
     too_large = set()
     for _ in range(n_rounds):
-        for name, (precision, uncertainties, n_ranks) in CONTENDERS.items():
-            if n_ranks > 1 and n_ranks > (os.cpu_count() or 1):
-                continue
+        for name, (precision, uncertainties, n_ranks) in usable.items():
             try:
                 options = f"device cuda precision {precision}"
                 rounds[name].append(run(model, n_cells, options, uncertainties, n_steps, folder, n_ranks))
@@ -188,7 +190,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one round at 10,976 atoms, to see that it runs")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sizes", type=int, nargs="+", choices=SIZES, default=list(SIZES), help="cells along each edge")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", choices=SIZES, default=list(SIZES), help="cells along each edge"
+    )
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "cuda_step.json")
     arguments = parser.parse_args()
     lacking = gpu.missing()

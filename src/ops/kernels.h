@@ -13,6 +13,7 @@
 #include <string>
 #ifdef __CUDACC__
 #include <cstdio>
+#include <type_traits>
 #define NNPAL_TWIN on_cuda
 #define NNPAL_KERNEL __device__ __forceinline__
 #else
@@ -141,7 +142,14 @@ __global__ void __launch_bounds__(kItemsPerBlock) run_items(Kernel kernel, std::
     kernel(item);
 }
 
-template <class Kernel> __global__ void __launch_bounds__(kThreads) run_blocks(Kernel kernel)
+// Blocks that a multiprocessor should hold at least, by the registers that they use:
+// Kernel::kBlocksAtOnce, or 0 for what the compiler thinks.
+template <class Kernel, class = void> constexpr int kLeastBlocks = 0;
+template <class Kernel>
+constexpr int kLeastBlocks<Kernel, std::void_t<decltype(Kernel::kBlocksAtOnce)>> = Kernel::kBlocksAtOnce;
+
+template <class Kernel>
+__global__ void __launch_bounds__(kThreads, kLeastBlocks<Kernel>) run_blocks(Kernel kernel)
 {
   __shared__ typename Kernel::Shared shared;
   kernel(Block{blockIdx.x}, shared);

@@ -109,14 +109,16 @@ template <class Do> NNPAL_KERNEL void for_runs(const CellPointers &cells, std::i
     }
 }
 
-// From an atom to the one at a place: vector and squared length, rounded in one way alone, for the edges
+// From a position to the atom at a place: vector and squared length, rounded in one way alone, for the edges
 // counted must be the edges written.
 struct Separation {
   double vec[3], squared;
+  std::int32_t other;
 
-  NNPAL_KERNEL Separation(const CellPointers &cells, std::int64_t atom, std::int64_t place)
+  NNPAL_KERNEL Separation(const CellPointers &cells, const double *from, std::int64_t place)
   {
-    for (int k = 0; k < 3; ++k) vec[k] = cells.sorted[3 * place + k] - cells.positions[3 * atom + k];
+    other = cells.order[place];
+    for (int k = 0; k < 3; ++k) vec[k] = cells.sorted[3 * place + k] - from[k];
 #ifdef __CUDACC__
     squared =
         __dadd_rn(__dadd_rn(__dmul_rn(vec[0], vec[0]), __dmul_rn(vec[1], vec[1])), __dmul_rn(vec[2], vec[2]));
@@ -124,9 +126,18 @@ struct Separation {
     squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
 #endif
   }
-  NNPAL_KERNEL bool is_edge(const CellPointers &cells, std::int64_t atom, std::int64_t place) const
+  NNPAL_KERNEL bool is_edge(const CellPointers &cells, std::int64_t atom) const
   {
-    return squared < cells.cutoff * cells.cutoff && cells.order[place] != atom;
+    return squared < cells.cutoff * cells.cutoff && other != atom;
+  }
+};
+
+struct Position {
+  double x[3];
+
+  NNPAL_KERNEL Position(const CellPointers &cells, std::int64_t atom)
+  {
+    for (int k = 0; k < 3; ++k) x[k] = cells.positions[3 * atom + k];
   }
 };
 
@@ -145,18 +156,22 @@ struct CountEdges : Always {
     }
     const std::int64_t atom = cells.order[place];
     if (atom >= to.n_centres) return;
+    const Position own(cells, atom);
     std::int64_t n = 0;
     for_runs(cells, atom, [&](std::int64_t begin, std::int64_t end, const auto &is_wanted) {
       for (std::int64_t at = begin; at < end; ++at)
-        n += Separation(cells, atom, at).is_edge(cells, atom, at) && is_wanted(cells.sorted + 3 * at);
+        n += Separation(cells, own.x, at).is_edge(cells, atom) && is_wanted(cells.sorted + 3 * at);
     });
     to.ends[atom + 1] = n;
   }
 };
 
-// A block takes some groups, whose atoms look at the same cells, one atom after another; its threads look at
-// the atoms around that one, and write the edges that they find side by side.
+// A block takes a share of some groups' atoms, which look at the same cells, one atom after another; its
+// threads look at the atoms around that one, and write the edges that they find side by side.
 template <class T> struct FillEdges {
+  static constexpr int kBlocksAtOnce = 16;    // on a multiprocessor: it waits for memory most of the time
+  static constexpr std::int64_t kShares = 8;
+
   struct Shared {
     Votes found;
     double vec[3][kThreads], closest[kThreads];
@@ -170,11 +185,14 @@ template <class T> struct FillEdges {
   NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
   {
     block.each([&](int thread) { shared.closest[thread] = INFINITY; });
-    for (std::int64_t group = block.index; group < cells.n_groups; group += n_blocks)
-      for (std::int64_t place = cells.start[group]; place < cells.start[group + 1]; ++place) {
+    const std::int64_t n_groups = used_groups();
+    for (std::int64_t item = block.index; item < n_groups * kShares; item += n_blocks) {
+      const std::int64_t group = item / kShares, end = cells.start[group + 1];
+      for (std::int64_t place = cells.start[group] + item % kShares; place < end; place += kShares) {
         const std::int64_t atom = cells.order[place], centre = atom - edges.first;
         if (centre >= 0 && centre < edges.n_centres) fill(block, shared, atom, centre);
       }
+    }
     block.each([&](int thread) {
       if (thread > 0 || !edges.closest) return;
       double closest = INFINITY;
@@ -184,13 +202,21 @@ template <class T> struct FillEdges {
   }
 
 private:
+  NNPAL_KERNEL std::int64_t used_groups() const
+  {
+    const CellGrid &grid = *cells.grid;
+    return grid.is_hashed ? cells.n_groups : grid.n[0] * grid.n[1] * grid.n[2];
+  }
+
   NNPAL_KERNEL void fill(const Block &block, Shared &shared, std::int64_t atom, std::int64_t centre) const
   {
+    const Position own(cells, atom);
     std::int64_t edge = edges.ends[atom] - edges.ends[edges.first];
     for_runs(cells, atom, [&](std::int64_t begin, std::int64_t end, const auto &is_wanted) {
       for (; begin < end; begin += kThreads) {
-        block.vote([&](int thread) { return look(shared, atom, begin + thread, end, thread, is_wanted); },
-                   shared.found);
+        block.vote(
+            [&](int thread) { return look(shared, own, atom, begin + thread, end, thread, is_wanted); },
+            shared.found);
         const std::int64_t first = edge;
         edge += shared.found.count_all();
         block.each([&](int thread) {
@@ -202,14 +228,14 @@ private:
   }
 
   template <class IsWanted>
-  NNPAL_KERNEL bool look(Shared &shared, std::int64_t atom, std::int64_t place, std::int64_t end, int thread,
-                         const IsWanted &is_wanted) const
+  NNPAL_KERNEL bool look(Shared &shared, const Position &own, std::int64_t atom, std::int64_t place,
+                         std::int64_t end, int thread, const IsWanted &is_wanted) const
   {
     if (place >= end) return false;
-    const Separation apart(cells, atom, place);
-    if (!apart.is_edge(cells, atom, place) || !is_wanted(cells.sorted + 3 * place)) return false;
+    const Separation apart(cells, own.x, place);
+    if (!apart.is_edge(cells, atom) || !is_wanted(cells.sorted + 3 * place)) return false;
     for (int k = 0; k < 3; ++k) shared.vec[k][thread] = apart.vec[k];
-    shared.neighbour[thread] = cells.order[place];
+    shared.neighbour[thread] = apart.other;
     if (apart.squared < shared.closest[thread]) shared.closest[thread] = apart.squared;
     return true;
   }
@@ -244,6 +270,7 @@ template <class T> struct FillRoom : Always {
 // goes to the neighbour. Some edges for each thread, whose centres are mostly one.
 template <class T> struct PullToAtoms {
   static constexpr int kEdges = 4, kEdgesOfBlock = kEdges * kThreads;
+  static constexpr int kBlocksAtOnce = 16;
 
   struct Shared {
     double virial[9][kThreads];
@@ -326,8 +353,9 @@ inline void count_edges(const CellPointers &cells, const EndPointers &to, Stream
 
 template <class T> void fill_edges(const CellPointers &cells, const EdgePointers<T> &edges, Stream stream)
 {
-  constexpr std::int64_t kMostBlocksAtOnce = 1 << 15;
-  const std::int64_t n_blocks = cells.n_groups < kMostBlocksAtOnce ? cells.n_groups : kMostBlocksAtOnce;
+  constexpr std::int64_t kMostBlocks = 1 << 15;
+  const std::int64_t n_items = cells.n_groups * FillEdges<T>::kShares,
+                     n_blocks = n_items < kMostBlocks ? n_items : kMostBlocks;
   launch_blocks(FillEdges<T>{cells, edges, n_blocks}, n_blocks, stream);
   launch_items(FillRoom<T>{{}, edges}, FillRoom<T>::kItems, stream);
 }

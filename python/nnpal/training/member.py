@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchani.nn import ANINetworks
 
 from nnpal.networks import NetworkDescription, build_member
+from nnpal.training.average import MovingAverage
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.split import Split
 
@@ -94,11 +94,7 @@ class Member:
     ) -> None:
         self.settings, self.split, self.seed = settings, split, seed
         self.network = build_member(description, seed).to(device, getattr(torch, settings.dtype))
-        self.average = (
-            None
-            if settings.ema is None
-            else AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
-        )
+        self.average = None if settings.ema is None else MovingAverage(self.network, settings.ema)
         self.optimizers = build_optimizers(self.network, settings)
         self.plateaus = [
             ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
