@@ -106,8 +106,9 @@ class _TransposedProduct(torch.autograd.Function):
         if grad.is_cuda and len(set(ctx.sizes)) == 1:
             stacked = torch.bmm(torch.stack(ctx.blocks), grad.view(len(widths), -1, 1))
             return stacked.reshape(-1, n_features), None, None
-        parts = zip(grad.split(widths), ctx.blocks, strict=True)
-        return torch.cat([block @ part for part, block in parts]).view(-1, n_features), None, None
+        # The last blocks first: they were read last, and some are still in the cache
+        parts = list(zip(grad.split(widths), ctx.blocks, strict=True))[::-1]
+        return torch.cat([block @ part for part, block in parts][::-1]).view(-1, n_features), None, None
 
 
 @dataclass(frozen=True)
