@@ -3,6 +3,7 @@
 #include "edges.h"
 #include "ensemble.h"
 #include "instruction_sets.h"
+#include "kept_result.h"
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
@@ -173,8 +174,10 @@ std::tuple<Tensor, Tensor> evaluate(const EnsembleArguments &arguments, const Gr
                                     const Tensor &weights, const Tensor &coefficients)
 {
   const std::int64_t n_gradients = coefficients.size(0), n_active = coefficients.size(1);
-  const Tensor energies = at::empty({n_active, graph.n_local}, graph.edge_vec.options());
-  const Tensor edge_gradients = at::empty({n_gradients, graph.edge_vec.size(0), 3}, graph.edge_vec.options());
+  static thread_local KeptResult kept_energies, kept_gradients;
+  const auto options = graph.edge_vec.options();
+  const Tensor energies = kept_energies.empty({n_active, graph.n_local}, options);
+  const Tensor edge_gradients = kept_gradients.empty({n_gradients, graph.edge_vec.size(0), 3}, options);
   AT_DISPATCH_FLOATING_TYPES(graph.edge_vec.scalar_type(), "nnpal::ensemble", [&] {
     const TypedTerms<scalar_t> terms(arguments.aev);
     static thread_local Plan plan;

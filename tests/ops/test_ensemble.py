@@ -160,3 +160,25 @@ def test_room_is_passed_over(name: str) -> None:
         assert_room_is_passed_over(cpu())
     finally:
         OPS.use_instruction_set(OPS.instruction_sets()[0])
+
+
+def test_memory_of_results_is_taken_again_where_nobody_holds_it() -> None:
+    structure = make_structure(n_atoms=20, n_elements=2, volume=12.0, seed=4)
+    module = fused(structure, structure.members(2))
+    species, n_local, edge_index, edge_vec = structure.inputs(torch.float32)
+    edge_vec = edge_vec.detach()
+
+    def evaluate(scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+        return module.energies_and_gradients(species, n_local, edge_index, scale * edge_vec, True)
+
+    def places() -> list[int]:
+        return [result.data_ptr() for result in evaluate(1.0)]
+
+    assert places() == places()
+    energies, gradients = evaluate(1.0)
+    held, copies = (energies, gradients[1]), (energies.clone(), gradients[1].clone())
+    del energies, gradients
+    others = evaluate(1.1)
+    assert not torch.equal(others[0], held[0])
+    for own, copy in zip(held, copies, strict=True):
+        assert torch.equal(own, copy)
