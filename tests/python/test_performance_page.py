@@ -135,7 +135,11 @@ def test_page_says_that_no_gpu_was_there_until_one_was(script, tmp_path):
     def on_gpu(record):
         record["results"].append({**record["results"][-1], "device": "cuda"})
 
-    assert "Nothing on this page was run on a GPU" in script.page(RESULTS)
-    text = script.page(changed(tmp_path, "uq_cost", on_gpu))
+    results = changed(tmp_path, "uq_cost", on_gpu)
+    for path in results.glob("cuda_*.json"):
+        path.unlink()
+    text = script.page(results)
+    shutil.copy(RESULTS / "uq_cost.json", results)
+    assert "Nothing on this page was run on a GPU" in script.page(results)
     assert "Nothing on this page was run on a GPU" not in text
     assert "\n| cuda, " in text
