@@ -152,6 +152,7 @@ def test_stopped_and_continued(pairs: Path, number: signal.Signals) -> None:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
     )
     end = time.monotonic() + 60
     while not (pairs / "log").exists() or len((pairs / "log").read_text().splitlines()) < 6:

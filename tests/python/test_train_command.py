@@ -158,7 +158,13 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_works(folder, tmp_path):
     write_dataset(tmp_path / "al.h5", read_frames(folder / "al.h5"), provenance={})
     (tmp_path / "config.toml").write_text(CONFIG.replace('test = ["test.h5"]', ""))
     command = [sys.executable, "-m", "nnpal", "train", str(tmp_path / "config.toml")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
+    )
     while not list((tmp_path / "here").glob("member-*/checkpoint.pt")):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
