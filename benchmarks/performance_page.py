@@ -266,9 +266,10 @@ def cuda_epoch(record: Record) -> str:
         f"The second seed needs {number(larger['seconds_there'])} s for as many configurations on its GPU; the aim is "
         f"{number(larger['aim_seconds'])} s.\n"
     )
+    n_rounds, without = len(next(iter(record["seconds"].values()))["all"]), " --without-torchani"
     command = (
         f"train_epoch.py --device cuda --atoms {record['atoms']} --configurations {record['n_configurations']} "
-        f"--members {record['members']}"
+        f"--members {record['members']} --rounds {n_rounds}{'' if 'TorchANI' in record['seconds'] else without}"
     )
     return f"""
 ## An epoch of training on a GPU
@@ -298,17 +299,20 @@ def cuda_step(record: Record) -> str:
         for precision, own in precisions.items()
     ]
     head = ["", "energy", "of the largest force", "of the largest uq_energy", "of the largest uq_force"]
+    n_rounds = max(len(own) for own in results[0]["rounds"].values())
+    cells = " ".join(str(round((r["n_atoms"] / 4) ** (1 / 3))) for r in results)
     return f"""
 ## A step of the pair style on a GPU
 
 {record["gpu"]}, {record["model"]["members"]} members: million atom-steps per second of the pair style, in brackets of
-the whole LAMMPS step. Aims for an H200 at a million atoms, with uq_energy: 20 (10).
+the whole LAMMPS step; medians of as many rounds as the command below says. Aims for an H200 at a million atoms, with
+uq_energy: 20 (10).
 
 {table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
 Differences from the CPU in double precision:
 
 {table(head, agree)}
-""" + source(record, "cuda_step")
+""" + source(record, "cuda_step", f"cuda_step.py --sizes {cells} --rounds {n_rounds}")
 
 
 COMPARED = ("energy", "largest_force", "largest_uq_energy", "largest_uq_force")

@@ -8,7 +8,7 @@ struct CUstream_st;
 namespace nnpal {
 
 // All pointers into the device's memory. Edges in any order, see group_edges; those of centre n_centres
-// belong to nothing.
+// and neighbour -1 belong to nothing.
 template <class T> struct DeviceEdges {
   std::int64_t n_edges, n_centres, n_atoms;
   int n_elements;

@@ -307,7 +307,7 @@ private:
       on_centre[0] = on_centre[1] = on_centre[2] = 0.0;
     };
     for (std::int64_t edge = begin; edge < end; ++edge) {
-      if (pull.neighbour[edge] < 0) continue;    // room that was left
+      if (pull.neighbour[edge] == -1) continue;    // room that was left
       if (pull.centre[edge] + pull.first != centre) {
         flush();
         centre = pull.centre[edge] + pull.first;
