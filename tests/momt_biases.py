@@ -53,7 +53,7 @@ def write_function(
             boltz=BOLTZ,
             nktv2p=NKTV2P,
             axes=axes,
-            walls=tuple(Walls(False, False, 1.0, False) for _ in axes),
+            walls=tuple(Walls(False, False, 1.0, 1.0, False) for _ in axes),
             coefficients=coefficients,
             visits=none,
             flatness_visits=none,

@@ -38,9 +38,11 @@ def report(
     from nnpal.momt.reweighting import from_traces
 
     try:
+        if output is not None and output.exists() and not output.is_dir():
+            raise ValueError(f"--output {output}: expected a folder, found a file; give another name")
         learned = read_bias(bias)
         walks = [read_trace(path) for path in traces]
-        samples = from_traces(walks, discard)
+        samples = from_traces(walks, discard, learned.axes)
         temps = temperature or [learned.temp]
         summary = summarise(learned, samples, temps, divide)
         if output is not None:
@@ -62,9 +64,14 @@ def _print(summary: dict[str, Any], console: Console) -> None:
         f"{summary['samples']} samples of {summary['walkers']} walker(s), grid {', '.join(summary['grid'])}, "
         f"{summary['visited_bins']} of {summary['bins']} bins visited, {summary['round_trips']} round trips"
     )
+    if summary["outside"]:
+        share = summary["outside"] / (summary["outside"] + summary["samples"])
+        console.print(f"{summary['outside']} rows outside the grid ({share:.1%}) are left out")
     if summary["covered"]:
         low, high = summary["covered"]
         console.print(f"temperatures reached: {low:.5g} to {high:.5g}")
+    else:
+        console.print("temperatures reached: none yet")
     table = Table(box=None, pad_edge=False)
     for name in ("T", "enthalpy", "volume", "heat capacity", "effective rows"):
         table.add_column(name, justify="right")

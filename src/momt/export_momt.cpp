@@ -73,18 +73,19 @@ PYBIND11_MODULE(_momt, m)
 
   py::class_<SplineBias>(m, "SplineBias", "A bias on a grid of one or two variables, cubic B-splines.")
       .def(py::init([](const std::vector<std::tuple<double, double, int>> &grid,
-                       const std::vector<std::tuple<bool, bool, double, bool>> &walls) {
+                       const std::vector<std::tuple<bool, bool, double, double, bool>> &walls) {
              std::vector<nnpal::Axis> axes;
              for (std::size_t d = 0; d < grid.size(); d++) {
                const auto &[low, high, n] = grid[d];
-               const auto &[wall_low, wall_high, energy, is_limited] = walls.at(d);
-               axes.push_back({low, high, n, wall_low, wall_high, energy, is_limited});
+               const auto &[wall_low, wall_high, energy, length, is_limited] = walls.at(d);
+               if (!(length > 0.0)) throw py::value_error("the length of a wall must be above 0");
+               axes.push_back({low, high, n, wall_low, wall_high, energy, length, is_limited});
              }
              return SplineBias(axes);
            }),
            py::arg("grid"), py::arg("walls"),
-           "grid: (low, high, n_bins) of each axis; walls: (at low, at high, energy, slope is limited) of "
-           "each axis.")
+           "grid: (low, high, n_bins) of each axis; walls: (at low, at high, energy, length, slope is "
+           "limited) of each axis.")
       .def_property_readonly(
           "coefficients",
           [](py::object self) {

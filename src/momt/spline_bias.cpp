@@ -16,7 +16,8 @@ SplineBias::Basis SplineBias::basis(const Axis &axis, double s)
 {
   const double width = axis.width();
   const double u = (std::clamp(s, axis.low, axis.high) - axis.low) / width;
-  const int cell = std::clamp(static_cast<int>(u), 0, axis.n_bins - 1);
+  // NaN, which no integer holds, stays NaN in the values
+  const int cell = u > 0.0 ? std::min(static_cast<int>(u), axis.n_bins - 1) : 0;
   const double t = u - cell, t2 = t * t, t3 = t2 * t, r = 1.0 - t;
   Basis b;
   for (int k = 0; k < 4; k++) {
@@ -42,10 +43,10 @@ void SplineBias::add_wall(const Axis &axis, double s, double &energy, double &sl
   if (axis.wall_low && s < axis.low) beyond = s - axis.low;
   if (axis.wall_high && s > axis.high) beyond = s - axis.high;
   if (beyond == 0.0) return;
-  const double bins = beyond / axis.width();
-  const double root = axis.wall_slope_is_limited ? std::sqrt(1.0 + bins * bins) : 1.0;
-  energy += axis.wall_energy * (axis.wall_slope_is_limited ? root - 1.0 : 0.5 * bins * bins);
-  slope += axis.wall_energy * bins / root / axis.width();
+  const double b = beyond / axis.wall_length;
+  const double root = axis.wall_slope_is_limited ? std::sqrt(1.0 + b * b) : 1.0;
+  energy += axis.wall_energy * (axis.wall_slope_is_limited ? root - 1.0 : 0.5 * b * b);
+  slope += axis.wall_energy * b / root / axis.wall_length;
 }
 
 BiasValue SplineBias::evaluate(const Point &s) const

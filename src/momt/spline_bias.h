@@ -2,8 +2,9 @@
 // edges, so that the slope there is 0. Beyond, the bias stays at its value at the edge: continuous with its
 // slope everywhere, and what lies outside is sampled as without it, which along the enthalpy leads back.
 //
-// Walls lead back where that is not enough, b bins beyond an edge: e b^2 / 2, or, along the enthalpy, where a
-// slope multiplies all forces and a time step bears no more than so much of it, e (sqrt(1 + b^2) - 1).
+// Walls lead back where that is not enough. With b = (distance beyond the edge) / (the wall's length l) they
+// add e b^2 / 2, or, along the enthalpy, where a slope multiplies all forces, e (sqrt(1 + b^2) - 1), whose
+// slope never reaches e / l. Neither depends on the bins; both begin with slope 0 and curvature e / l^2.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@ struct Axis {
   int n_bins = 1;
   bool wall_low = false, wall_high = false;
   double wall_energy = 0.0;    // e
+  double wall_length = 1.0;    // l, in the variable's own units
   bool wall_slope_is_limited = false;
   double width() const { return (high - low) / n_bins; }
 };

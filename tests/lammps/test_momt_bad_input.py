@@ -35,7 +35,7 @@ def run(options: str, after: str = "fix n all nve\nrun 2\n", group: str = "all",
         (f"temp 900 lattice fcc cells 2 2 1.5 {GRID}", "lattice fcc does not fit cells 2 2 1.5"),
         (f"temp 900 cells 2 2 2 {GRID}", "option cells has no meaning without lattice"),
         (f"temp 900 lattice fcc reciprocal 1 1 1 {GRID}", "option reciprocal stands instead of lattice and cells"),
-        (f"temp 0 lattice fcc {GRID}", "option temp: expected a temperature above 0, found 0"),
+        (f"temp 0 lattice fcc {GRID}", "option temp: expected a finite temperature above 0, found 0"),
         (f"temp 900 lattice fcc {GRID} stride 0", "option stride: expected a number of steps from 1, found 0"),
         (f"temp 900 lattice fcc {GRID} schedule slow", "option schedule: expected 1/t or flat, found slow"),
         (f"temp 900 lattice fcc {GRID} ln_f 1e-9", "expected 0 < ln_f_end <= ln_f"),
@@ -59,6 +59,25 @@ def test_options(lmp: Lmp, options: str, message: str) -> None:
 @pytest.mark.mpi
 def test_every_rank_ends(lmp: Lmp) -> None:
     lmp.expect_error(run("temp 900 H -130 -120 10"), "at the start is outside the grid", ranks=(2,))
+
+
+@pytest.mark.mpi
+def test_a_folder_of_the_users_stays(lmp: Lmp) -> None:
+    """An error on all ranks, before the run, that leaves the folder and its content as they are."""
+    folder = lmp.folder / "results"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("three years")
+    for ranks, option in ((1, "file"), (2, "trace")):
+        lmp.expect_error(
+            run(f"temp 900 lattice fcc {GRID} {option} results"),
+            f"option {option}: results is a folder",
+            ranks=(ranks,),
+        )
+    (lmp.folder / "momt.h5").write_text("the user's")
+    lmp.expect_error(run(f"temp 900 lattice fcc {GRID}"), r"option file: momt\.h5 exists and is no bias", ranks=(2,))
+    assert (folder / "thesis.txt").read_text() == "three years"
+    assert (lmp.folder / "momt.h5").read_text() == "the user's"
+    assert not list(lmp.folder.glob("*.bak*"))
 
 
 def test_group_without_atoms(lmp: Lmp) -> None:

@@ -31,6 +31,11 @@ BIASES: dict[str, tuple[tuple[Axis, ...], Callable[..., np.ndarray]]] = {
     "V H": ((V_AXIS, H_AXIS), lambda v, h: 4 * np.sin(h / 7 + v / 30) + 3 * np.cos(v / 25)),
     # The crystal that the script begins with lies inside, the warm one outside in H and in O
     "H O beyond the grid": ((Axis("H", -160.0, -101.0, 12), Axis("O", 28.0, 40.0, 8)), h_and_o),
+    # ... and the box that it begins with, which is lower by 0.1, lies inside in V
+    "V H beyond the grid": (
+        (Axis("V", 300.0, 526.0, 12), Axis("H", -160.0, -97.0, 12)),
+        lambda v, h: 4 * np.sin(h / 7 + v / 30),
+    ),
 }
 
 TILTS = {"xy": 1.6, "xz": -1.2, "yz": 1.0}
@@ -54,9 +59,9 @@ def script(bias: str, box: str, moves: list[tuple[str, str, str]]) -> str:
     axes, _ = BIASES[bias]
     text = (
         al_start(jiggle=0)
-        + "group one id 5\n"
+        + "group one id 5\nchange_box all z final 0 8.0 remap units box\n"
         + frozen(axes, temp=TEMP, press=PRESS)
-        + "run 0\ndisplace_atoms all random 0.25 0.25 0.25 99 units box\n"
+        + "run 0\nchange_box all z final 0 8.1 remap units box\ndisplace_atoms all random 0.25 0.25 0.25 99 units box\n"
         + BOXES[box]
         + "compute w all pressure NULL virial\n"
         + thermo("step", "pe", "vol", "lx", *(f"c_w[{i}]" for i in range(1, 7)), *(f"f_momt[{i}]" for i in range(1, 6)))
@@ -84,6 +89,17 @@ def test_forces(lmp: Lmp, bias: str, box: str) -> None:
     assert abs(bias_energy) > 0.1, "the bias must matter for this test"
     np.testing.assert_allclose(forces, expected, atol=FORCE_TOLERANCE)
     assert np.abs(at_rest.forces.sum(axis=0)).max() < 1e-9, "the bias moves no centre of mass"
+
+
+@pytest.mark.parametrize("bias", [name for name in BIASES if name.endswith("beyond the grid")])
+def test_beyond_is_beyond(lmp: Lmp, bias: str) -> None:
+    """The warm crystal lies outside along every axis, so that the tests above and below are of walls."""
+    axes, function = BIASES[bias]
+    write_function(lmp.folder / "bias.h5", axes, function, temp=TEMP, press=PRESS)
+    row = lmp(script(bias, "triclinic", [])).thermo[0]
+    values = {"H": row["f_momt[1]"][0], "O": row["f_momt[2]"][0], "V": row["Volume"][0]}
+    for axis in axes:
+        assert not axis.low <= values[axis.name] <= axis.high, axis.name
 
 
 @pytest.mark.parametrize("bias", BIASES)

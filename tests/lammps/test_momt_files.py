@@ -55,7 +55,7 @@ def test_every_update_is_in_the_bias(lmp: Lmp) -> None:
     """The bias of the file is the sum of bumps at the trace's points; each row's δH is of the bumps before it."""
     lmp(script(steps=40))
     trace, bias = read_trace(lmp.folder / "momt.trace"), read_bias(lmp.folder / "momt.h5")
-    rebuilt = SplineBias([(a.low, a.high, a.n_bins) for a in bias.axes], [(False, False, 0.0, False)] * 2)
+    rebuilt = SplineBias([(a.low, a.high, a.n_bins) for a in bias.axes], [(False, False, 0.0, 1.0, False)] * 2)
     for h, o, expected in zip(trace.H, trace.O, trace.dH, strict=True):
         assert rebuilt.evaluate(h, o)[0] == pytest.approx(expected, abs=1e-13)
         final = rebuilt.coefficients.copy()
@@ -86,6 +86,30 @@ def test_restart_continues_the_trace(lmp: Lmp) -> None:
     assert trace.step.tolist() == list(range(2, 41, 2))
     assert (lmp.folder / "momt.trace").read_text().splitlines()[: len(before) - 6] == before[:-6]
     assert not list(lmp.folder.glob("*.bak*"))
+
+
+def test_restart_with_other_walls_says_so(lmp: Lmp) -> None:
+    lmp(al_start() + momt() + NPT + OUT + "run 4\nwrite_restart a.restart\n")
+    said = "the walls differ from those of the run that wrote the restart file"
+    assert said not in restarted(lmp, "a.restart", steps=2).text
+    assert said in restarted(lmp, "a.restart", "wall_length 9", steps=2).text
+    assert {wall.length for wall in read_bias(lmp.folder / "momt.h5").walls} == {
+        9 * 8.617343e-5 * 900,
+        pytest.approx(0.02 * 45),
+    }
+
+
+def test_time_step_too_long_is_said_once(lmp: Lmp) -> None:
+    """Bins and a wall far below what a step of 2 fs moves; the defaults are silent."""
+    assert "WARNING" not in lmp(script(steps=150)).text
+    said = lmp(script("wall_strength 0.1 wall_length 0.2", steps=300)).text
+    assert (
+        len(re.findall(r"momt: WARNING: H moves by .* too far for its walls: .*, a larger wall_length, or a", said))
+        == 1
+    )
+    narrow = OPTIONS.replace("-60 30", "-60 6000")
+    said = lmp(al_start() + momt().replace(OPTIONS, narrow) + NPT + "run 150\nrun 150\n").text
+    assert len(re.findall(r"momt: WARNING: H moves by .* in a time step, farther than a bin of 0\.0117", said)) == 1
 
 
 def test_converged_run_does_not_learn_again(lmp: Lmp) -> None:
@@ -138,7 +162,7 @@ def test_walkers_share_one_bias(lmp: Lmp) -> None:
     bias = read_bias(lmp.folder / "momt.h5")
     traces = [read_trace(lmp.folder / f"momt.{i}.trace") for i in range(2)]
     assert np.abs(traces[0].H - traces[1].H).max() > 0.01
-    rebuilt = SplineBias([(a.low, a.high, a.n_bins) for a in bias.axes], [(False, False, 0.0, False)] * 2)
+    rebuilt = SplineBias([(a.low, a.high, a.n_bins) for a in bias.axes], [(False, False, 0.0, 1.0, False)] * 2)
     for row in range(len(traces[0])):
         for trace in traces:
             assert rebuilt.evaluate(trace.H[row], trace.O[row])[0] == pytest.approx(trace.dH[row], abs=1e-13)

@@ -9,6 +9,7 @@ import pytest
 
 from lmp_runner import Lmp
 from nnpal.momt import read_bias, read_trace
+from nnpal.momt.reweighting import covered_range, from_traces, thermodynamics
 
 pytestmark = pytest.mark.physics
 
@@ -61,6 +62,31 @@ def ln_omega(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     total = counts.sum(axis=0)
     error = counts.std(axis=0, ddof=1) * np.sqrt(len(counts)) / total
     return axis.centres, np.log(total) + axis.centres + bias.evaluate(H=axis.centres), error
+
+
+@pytest.mark.parametrize("n_bins", [9, 28])
+def test_reweighting_with_any_bins(lmp: Lmp, n_bins: int) -> None:
+    """⟨U⟩ and the heat capacity at temperatures that were not simulated, also with bins of 1 kT0."""
+    lmp(
+        SCRIPT.format(atoms=pairs(), seed=4711, low=LOW, high=HIGH, n=n_bins, steps=2_000_000).replace(
+            "timestep 0.01", "timestep 0.03"
+        ),
+        timeout=1500,
+    )
+    samples = from_traces(read_trace(lmp.folder / "momt.trace"))
+    assert samples.n_outside > 0
+    low, high = covered_range(samples)
+    print(f"{n_bins} bins: temperatures {low:.2f} to {high:.2f}, {samples.n_outside} rows outside of {len(samples)}")
+    assert low < 0.7
+    assert high > 1.05
+    for temp in (0.7, 0.85, 1.05):
+        found = thermodynamics(samples, temp)
+        exact = {"enthalpy": DEGREES * temp / 2, "heat_capacity": DEGREES / 2 + 1.5 * samples.n_atoms}
+        for name, value in exact.items():
+            estimate = getattr(found, name)
+            print(f"  T = {temp}: {name} {estimate.value:.3f} ± {estimate.error:.3f}, exact {value:.3f}")
+            assert estimate.error < 0.02 * value
+            assert abs(estimate.value - value) < 4 * estimate.error
 
 
 def test_harmonic_oscillators(lmp: Lmp) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import h5py
@@ -21,9 +22,7 @@ H, O = Axis("H", -165.0, -125.0, 12), Axis("O", -5.0, 40.0, 9)  # noqa: E741
 
 def bias_with(axes: tuple[Axis, ...], walls: tuple[Walls, ...], seed: int = 0) -> tuple[SplineBias, Bias]:
     """Return the same random bias, compiled and in Python."""
-    spline = SplineBias(
-        [(a.low, a.high, a.n_bins) for a in axes], [(w.low, w.high, w.energy, w.slope_is_limited) for w in walls]
-    )
+    spline = SplineBias([(a.low, a.high, a.n_bins) for a in axes], [dataclasses.astuple(w) for w in walls])
     spline.coefficients[:] = np.random.default_rng(seed).normal(size=spline.coefficients.shape)
     none = np.zeros([a.n_bins for a in axes], dtype=np.int64)
     return spline, Bias(
@@ -41,8 +40,8 @@ def bias_with(axes: tuple[Axis, ...], walls: tuple[Walls, ...], seed: int = 0) -
     )
 
 
-OPEN = Walls(False, False, 1.0, False)
-HARMONIC, LIMITED = Walls(True, True, 0.7, False), Walls(True, True, 0.7, True)
+OPEN = Walls(False, False, 1.0, 1.0, False)
+HARMONIC, LIMITED = Walls(True, True, 0.7, 5.0, False), Walls(True, True, 0.7, 3.0, True)
 CASES = {
     "H": ((H,), (OPEN,)),
     "H O": ((H, O), (OPEN, OPEN)),
@@ -82,7 +81,7 @@ def test_inside_it_is_the_cubic_b_spline_of_the_textbook() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_slopes_are_derivatives_and_continuous(case: str) -> None:
-    """Within bins, on either side of every bin edge, at the grid's edges and beyond."""
+    """Within bins, on either side of every bin edge, at the edges of the grid, where walls begin, and beyond."""
     axes, walls = CASES[case]
     spline, _ = bias_with(axes, walls)
     middle = [0.5 * (a.low + a.high) + 0.3 * a.width for a in axes]
@@ -116,26 +115,26 @@ def test_walls_lead_back() -> None:
     for s, sign in ((H.low - 30, -1), (H.high + 30, 1)):
         slope = spline.evaluate(s, 0.0)[1]
         assert np.sign(slope) == sign
-        assert 0.9 < abs(slope) * H.width / 0.7 <= 1.0, "the slope has a limit"
-    assert spline.evaluate(-140.0, O.high + 3 * O.width)[0] == pytest.approx(0.7 * 9 / 2, rel=1e-12)
+        assert 0.9 < abs(slope) * LIMITED.length / 0.7 <= 1.0, "the slope has a limit"
+    assert spline.evaluate(-140.0, O.high + 3 * HARMONIC.length)[0] == pytest.approx(0.7 * 9 / 2, rel=1e-12)
 
 
 def test_walls_of_the_options() -> None:
     axes = (H, O)
-    assert [(w.low, w.high) for w in choose_walls(axes, ("yes",), 0.1, 2.0)] == [(True, True), (True, True)]
-    assert [(w.low, w.high) for w in choose_walls(axes, ("no",), 0.1, 2.0)] == [(False, False), (False, False)]
-    some = choose_walls(axes, ("H-", "O+"), 0.1, 2.0)
+    assert [(w.low, w.high) for w in choose_walls(axes, ("yes",), 0.1)] == [(True, True), (True, True)]
+    assert [(w.low, w.high) for w in choose_walls(axes, ("no",), 0.1)] == [(False, False), (False, False)]
+    some = choose_walls(axes, ("H-", "O+"), 0.1, 2.0, 4.0)
     assert [(w.low, w.high, w.energy, w.slope_is_limited) for w in some] == [
         (True, False, 0.2, True),
         (False, True, 0.2, False),
     ]
     with pytest.raises(HookError, match=r"unknown edge V\+; expected yes, no or some of H- H\+ O- O\+"):
-        choose_walls(axes, ("V+",), 0.1, 2.0)
+        choose_walls(axes, ("V+",), 0.1)
 
 
 @pytest.mark.parametrize("axes", [(H,), (H, O)])
 def test_update_adds_a_bump_at_the_point(axes: tuple[Axis, ...]) -> None:
-    spline = SplineBias([(a.low, a.high, a.n_bins) for a in axes], [(False, False, 0.0, False)] * len(axes))
+    spline = SplineBias([(a.low, a.high, a.n_bins) for a in axes], [(False, False, 0.0, 1.0, False)] * len(axes))
     for point in ((-150.0, 17.0), (H.low, O.low), (-125.5, 39.9)):
         spline.coefficients[:] = 0
         spline.deposit(0.3, *point[: len(axes)])
@@ -191,13 +190,15 @@ def test_file_keeps_every_bit(tmp_path: Path) -> None:
         back.evaluate(H=1.0)
 
 
-def test_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+def test_stopped_while_writing_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     _, bias = bias_with((H,), (OPEN,))
     write_bias(tmp_path / "momt.h5", bias)
-    (tmp_path / "momt.h5.partial").write_bytes(b"cut off")
+    (tmp_path / "momt.h5.partial").write_bytes(b"the user's")
+    with pytest.raises(TypeError):
+        write_bias(tmp_path / "momt.h5", dataclasses.replace(bias, units=object()))  # type: ignore[arg-type]
     assert read_bias(tmp_path / "momt.h5").axes == (H,)
-    write_bias(tmp_path / "momt.h5", bias)
-    assert not (tmp_path / "momt.h5.partial").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["momt.h5", "momt.h5.partial"]
+    assert (tmp_path / "momt.h5.partial").read_bytes() == b"the user's"
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -208,10 +209,17 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_bias(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["format"] = "something"
-    with pytest.raises(HookError, match="format something None, expected nnpal-momt 1"):
+    with pytest.raises(HookError, match="format something None, expected nnpal-momt 1 or 2"):
         read_bias(tmp_path / "other.h5")
     write_bias(tmp_path / "gap.h5", bias_with((H,), (OPEN,))[1])
     with h5py.File(tmp_path / "gap.h5", "a") as file:
         del file["coefficients"]
     with pytest.raises(HookError, match=r"gap\.h5 cannot be read.*coefficients"):
         read_bias(tmp_path / "gap.h5")
+    with h5py.File(tmp_path / "gap.h5", "a") as file:
+        file["coefficients"] = np.zeros(7)
+    with pytest.raises(HookError, match=r"gap\.h5: coefficients of shape \(7,\), expected \(13,\) of the grid H -165"):
+        read_bias(tmp_path / "gap.h5")
+    write_bias(tmp_path / "nan.h5", dataclasses.replace(bias_with((H,), (OPEN,))[1], coefficients=np.full(13, np.nan)))
+    with pytest.raises(HookError, match=r"nan\.h5: coefficients that are NaN or infinite"):
+        read_bias(tmp_path / "nan.h5")

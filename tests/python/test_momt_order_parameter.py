@@ -163,7 +163,7 @@ def test_crystal_that_does_not_fit(n_atoms: int, edges: tuple[float, float, floa
     [
         ([2, 2], "option cells: expected 3 or 9 numbers, found 2"),
         ([2.5, 2, 2], r"lattice fcc does not fit cells 2.5 2 2: the reciprocal vector \(2.5, 2, 2\)"),
-        ([0, 0, 0], r"lattice fcc does not fit cells 0 0 0"),
+        ([0, 0, 0], "option cells 0 0 0: expected numbers above 0"),
     ],
 )
 def test_cells_that_do_not_fit(cells: list[float], message: str) -> None:

@@ -40,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Bias(
             **CONSTANTS,
             axes=(Axis("H", -11.0, -8.0, 4), Axis("O", 0.0, 35.0, 5)),
-            walls=(Walls(True, True, 0.1, True), Walls(True, True, 0.1, False)),
+            walls=(Walls(True, True, 0.1, 0.3, True), Walls(True, True, 0.1, 0.7, False)),
             coefficients=rng.normal(size=(5, 6)),
             visits=visits,
             flatness_visits=visits,

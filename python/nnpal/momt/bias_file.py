@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import h5py
 import numpy as np
 
+from nnpal.files import aside
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis, basis
 
-FORMAT, FORMAT_VERSION = "nnpal-momt", 1
+# Version 1 has no lengths of walls: they were the width of a bin
+FORMAT, FORMAT_VERSION, READABLE_VERSIONS = "nnpal-momt", 2, (1, 2)
 _ATTRIBUTES = (
     *("units", "temp", "press", "boltz", "nktv2p", "n_atoms", "n_group", "lattice", "ln_f", "phase", "step"),
     *("n_updates", "round_trips", "stride", "walkers"),
@@ -23,18 +24,27 @@ _VISITS = ("visits", "flatness_visits", "production_visits")
 
 @dataclass(frozen=True)
 class Walls:
-    """Walls at the edges of one axis: b bins beyond an edge, e b²/2, or e (√(1 + b²) - 1) where the slope is limited.
+    """Walls at the edges of one axis: e b²/2, or e (√(1 + b²) - 1) where the slope is limited; b: distance beyond / l.
+
+    Both begin at the edge with slope 0 and curvature e/l²; the slope of a limited one stays below e/l.
 
     Attributes:
         low, high: whether that edge has one.
         energy: e, energy units.
+        length: l, in units of the axis's variable.
         slope_is_limited: as along H, where a slope multiplies all forces.
     """
 
     low: bool
     high: bool
     energy: float
+    length: float
     slope_is_limited: bool
+
+    @property
+    def curvature(self) -> float:
+        """Second derivative at the edge, its largest, in energy per squared unit of the variable; 0 without walls."""
+        return self.energy / self.length**2 if self.low or self.high else 0.0
 
 
 @dataclass(frozen=True)
@@ -98,27 +108,33 @@ class Bias:
             energy = np.einsum("nkl,nk,nl->n", block, value[0], value[1])
         for axis, wall, s in zip(self.axes, self.walls, flat, strict=True):
             beyond = np.minimum(s - axis.low, 0) * wall.low + np.maximum(s - axis.high, 0) * wall.high
-            bins = beyond / axis.width
-            energy = energy + wall.energy * (np.hypot(1, bins) - 1 if wall.slope_is_limited else 0.5 * bins**2)
+            b = beyond / wall.length
+            energy = energy + wall.energy * (np.hypot(1, b) - 1 if wall.slope_is_limited else 0.5 * b**2)
         return energy.reshape(shape)
 
 
 def write_bias(path: Path, bias: Bias) -> None:
     """Write a bias file aside and rename it: whoever reads meets the old file or the new one, whole."""
-    aside = path.with_name(path.name + ".partial")
-    with h5py.File(aside, "w") as file:
+    with aside(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
         file.attrs["axes"] = [axis.name for axis in bias.axes]
         for name in _ATTRIBUTES:
             file.attrs[name] = getattr(bias, name)
         for axis, wall in zip(bias.axes, bias.walls, strict=True):
             dataset = file.create_dataset(f"axis/{axis.name}", data=[axis.low, axis.high, axis.n_bins])
-            dataset.attrs["wall_low"], dataset.attrs["wall_high"] = wall.low, wall.high
-            dataset.attrs["wall_energy"] = wall.energy
-            dataset.attrs["wall_slope_is_limited"] = wall.slope_is_limited
+            for name in ("low", "high", "energy", "length", "slope_is_limited"):
+                dataset.attrs[f"wall_{name}"] = getattr(wall, name)
         for name in ("coefficients", "reciprocal_vectors", *_VISITS):
             file.create_dataset(name, data=getattr(bias, name))
-    os.replace(aside, path)
+
+
+def is_bias_file(path: Path) -> bool:
+    """Return whether a file is a bias file of MOMT, of any version."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == FORMAT)
+    except OSError:  # no HDF5 file
+        return False
 
 
 def read_bias(path: str | Path) -> Bias:
@@ -132,30 +148,45 @@ def read_bias(path: str | Path) -> Bias:
         raise HookError(f"bias file {path}: no such file")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs.get("format_version") != FORMAT_VERSION:
+            version = file.attrs.get("format_version")
+            if file.attrs.get("format") != FORMAT or version not in READABLE_VERSIONS:
                 raise HookError(
-                    f"bias file {path}: format {file.attrs.get('format')} {file.attrs.get('format_version')}, expected "
-                    f"{FORMAT} {FORMAT_VERSION}"
+                    f"bias file {path}: format {file.attrs.get('format')} {version}, expected {FORMAT} "
+                    f"{' or '.join(map(str, READABLE_VERSIONS))}"
                 )
-            axes, walls = [], []
-            for name in file.attrs["axes"]:
-                dataset = file[f"axis/{name}"]
-                low, high, n_bins = dataset[:]
-                axes.append(Axis(str(name), float(low), float(high), int(n_bins)))
-                attrs = dataset.attrs
-                walls.append(
-                    Walls(
-                        bool(attrs["wall_low"]),
-                        bool(attrs["wall_high"]),
-                        float(attrs["wall_energy"]),
-                        bool(attrs["wall_slope_is_limited"]),
-                    )
-                )
+            axes, walls = zip(*(_axis_and_walls(file, str(name), version) for name in file.attrs["axes"]), strict=True)
             values: dict[str, Any] = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
     except (OSError, KeyError) as error:
         raise HookError(f"bias file {path} cannot be read: {error}; give a file that MOMT wrote") from error
-    return Bias(axes=tuple(axes), walls=tuple(walls), **values, **arrays)
+    _check_arrays(path, axes, arrays)
+    return Bias(axes=axes, walls=walls, **values, **arrays)
+
+
+def _axis_and_walls(file: h5py.File, name: str, version: int) -> tuple[Axis, Walls]:
+    dataset = file[f"axis/{name}"]
+    low, high, n_bins = dataset[:]
+    axis, attrs = Axis(name, float(low), float(high), int(n_bins)), dataset.attrs
+    return axis, Walls(
+        low=bool(attrs["wall_low"]),
+        high=bool(attrs["wall_high"]),
+        energy=float(attrs["wall_energy"]),
+        length=axis.width if version == 1 else float(attrs["wall_length"]),
+        slope_is_limited=bool(attrs["wall_slope_is_limited"]),
+    )
+
+
+def _check_arrays(path: Path, axes: tuple[Axis, ...], arrays: dict[str, np.ndarray]) -> None:
+    bins = tuple(axis.n_bins for axis in axes)
+    for name in ("coefficients", *_VISITS):
+        expected = tuple(n + 1 for n in bins) if name == "coefficients" else bins
+        if arrays[name].shape != expected:
+            raise HookError(
+                f"bias file {path}: {name} of shape {arrays[name].shape}, expected {expected} of the grid "
+                f"{', '.join(map(str, axes))}; give a file that MOMT wrote"
+            )
+    if not np.isfinite(arrays["coefficients"]).all():
+        raise HookError(f"bias file {path}: coefficients that are NaN or infinite; give a file of a run that held")
 
 
 def _plain(value: object) -> object:

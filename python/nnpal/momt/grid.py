@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 
 import numpy as np
 
@@ -31,15 +31,17 @@ class Axis:
 
     def __post_init__(self) -> None:
         if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
-            raise HookError(
-                f"grid {self.name} {self.low:g} {self.high:g} {self.n_bins}: expected low < high; "
-                f"write {self.name} LOW HIGH BINS"
-            )
-        if not 1 <= self.n_bins <= MAX_BINS:
-            raise HookError(
-                f"grid {self.name} {self.low:g} {self.high:g} {self.n_bins}: expected 1 to {MAX_BINS} bins; "
-                f"write {self.name} LOW HIGH BINS"
-            )
+            expected = "low < high, finite numbers"
+        elif not 1 <= self.n_bins <= MAX_BINS:
+            expected = f"1 to {MAX_BINS} bins"
+        elif not (isfinite(self.width) and self.low + self.width > self.low and self.high - self.width < self.high):
+            expected = f"bins that numbers of 16 digits can tell apart, not of width {self.width:g}"
+        else:
+            return
+        raise HookError(
+            f"grid {self.name} {self.low:g} {self.high:g} {self.n_bins}: expected {expected}; "
+            f"write {self.name} LOW HIGH BINS"
+        )
 
     @property
     def width(self) -> float:
@@ -56,19 +58,30 @@ class Axis:
         return self.low + (np.arange(self.n_bins) + 0.5) * self.width
 
     def __str__(self) -> str:
-        return f"{self.name} {self.low:g} {self.high:g} {self.n_bins}"
+        return f"{self.name} {_shortest(self.low)} {_shortest(self.high)} {self.n_bins}"
+
+
+def _shortest(value: float) -> str:
+    """Return a number with as many digits as it takes to have it back."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
 
 
 def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis, ...]:
     """Return the axes of the grids given, in the order of `CHOICES`.
 
     Raises:
-        HookError: no grid, or a combination that is none of the choices.
+        HookError: no grid, a combination that is none of the choices, or too many bins.
     """
     given = {name for name, grid in grids.items() if grid is not None}
     for names in CHOICES:
         if given == set(names):
-            return tuple(Axis(name, *grid) for name in names if (grid := grids[name]) is not None)
+            axes = tuple(Axis(name, *grid) for name in names if (grid := grids[name]) is not None)
+            n_bins = prod(axis.n_bins for axis in axes)
+            if n_bins > MAX_BINS:
+                found = ", ".join(map(str, axes))
+                raise HookError(f"grids {found}: {n_bins} bins in all, expected at most {MAX_BINS}; give fewer bins")
+            return axes
     possible = ", ".join(" and ".join(names) for names in CHOICES)
     found = " and ".join(sorted(given)) or "none"
     raise HookError(f"grids of {found}: expected grids of {possible}, each as NAME LOW HIGH BINS")

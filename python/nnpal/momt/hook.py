@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,24 @@ import numpy as np
 
 from nnpal._momt import OrderParameter, SplineBias, fill_virial
 from nnpal.hooks import Context, HookError
-from nnpal.momt.backup import set_aside
-from nnpal.momt.bias_file import Bias, read_bias, write_bias
+from nnpal.momt.backup import require_own, set_aside
+from nnpal.momt.bias_file import Bias, is_bias_file, read_bias, write_bias
 from nnpal.momt.grid import choose_axes
 from nnpal.momt.round_trips import RoundTrips
 from nnpal.momt.schedule import Schedule
 from nnpal.momt.settings import (
+    WALL_LENGTH,
     WALL_STRENGTH,
     choose_ends,
     choose_order,
     choose_walls,
     identity,
     identity_of,
+    require_numbers,
     require_same,
 )
-from nnpal.momt.trace import TraceWriter
+from nnpal.momt.step_size import StepSize
+from nnpal.momt.trace import TraceWriter, is_trace_file
 from nnpal.momt.walkers import Walkers
 
 _NOT_MEASURED = float("nan")
@@ -64,6 +68,7 @@ class MOMT:
         learn: int | None = None,
         walls: tuple[str, ...] = ("yes",),
         wall_strength: float = WALL_STRENGTH,
+        wall_length: float = WALL_LENGTH,
         walkers: bool = False,
         progress: int = 10_000,
         ends: tuple[float, float] | None = None,
@@ -73,11 +78,7 @@ class MOMT:
         Raises:
             HookError: an option that does not fit the others, the system or the file to start from.
         """
-        if temp <= 0:
-            raise HookError(f"option temp: expected a temperature above 0, found {temp:g}")
-        for name, value in (("every", every), ("stride", stride), ("progress", progress)):
-            if value < 1:
-                raise HookError(f"option {name}: expected a number of steps from 1, found {value}")
+        require_numbers(temp=temp, press=press, learn=learn, every=every, stride=stride, progress=progress)
         if phase not in ("learning", "production"):
             raise HookError(f"option phase: expected learning or production, found {phase}")
         if phase == "production" and start is None:
@@ -92,13 +93,14 @@ class MOMT:
         self.order = choose_order(context, lattice, cells, reciprocal)
         if "O" in self.names and not self.order.vectors:
             raise HookError("a grid of O: expected lattice fcc, bcc, hcp or diamond, or reciprocal h k l ...")
-        self.walls = choose_walls(self.axes, walls, self.kT, wall_strength)
+        self.walls = choose_walls(self.axes, walls, self.kT, wall_strength, wall_length)
         self.every, self.stride, self.progress = every, stride, progress
         self.walkers = Walkers(context, walkers)
         self.bias = SplineBias(
             [(axis.low, axis.high, axis.n_bins) for axis in self.axes],
-            [(wall.low, wall.high, wall.energy, wall.slope_is_limited) for wall in self.walls],
+            [astuple(wall) for wall in self.walls],
         )
+        self._step_size = StepSize(self.axes, self.walls, self.kT)
         self.schedule = Schedule(
             tuple(axis.n_bins for axis in self.axes),
             ln_f=ln_f,
@@ -120,7 +122,7 @@ class MOMT:
             "n_group": context.n_group,
         }
         self._paths(context, file, trace)
-        self._continues = False
+        self._continues = self._walls_differ = False
         self._trace: TraceWriter | None = None
         self._is_begun = False
         self._pending: list[tuple[float, float]] = []
@@ -139,16 +141,26 @@ class MOMT:
     def _paths(self, context: Context, file: str, trace: str | None) -> None:
         """Name the files: a part for each partition, but for the bias that walkers share."""
         self.file = Path(file)
-        self.trace_file = Path(trace) if trace else self.file.with_suffix(".trace")
-        if self.trace_file == self.file:
-            raise HookError(f"options file and trace: both are {file}; give the trace another name")
         self._writes_trace = context.comm.rank == 0
         self._writes_bias = self._writes_trace and (self.walkers.n == 1 or context.partition == 0)
+        for option, path in (("file", self.file), ("trace", Path(trace or file))):
+            if path.is_dir():  # "." has no name from which another could be made
+                raise HookError(f"option {option}: {path} is a folder; give the name of a file")
+        self.trace_file = Path(trace) if trace else self.file.with_suffix(".trace")
+        if self.trace_file.resolve() == self.file.resolve():
+            raise HookError(f"options file and trace: both are {file}; give the trace another name")
         if context.n_partitions > 1:
             part = f".{context.partition}"
             self.trace_file = self.trace_file.with_name(self.trace_file.stem + part + self.trace_file.suffix)
             if self.walkers.n == 1:
                 self.file = self.file.with_name(self.file.stem + part + self.file.suffix)
+        self._require_own_files()
+
+    def _require_own_files(self) -> None:
+        if self._writes_trace:
+            require_own("trace", self.trace_file, is_trace_file, "trace")
+        if self._writes_bias:
+            require_own("file", self.file, is_bias_file, "bias")
 
     def _carry(self, path: str) -> None:
         """Begin from the δH of a bias file; ln f and the histograms begin anew."""
@@ -186,7 +198,7 @@ class MOMT:
             value = getattr(self, axis.name)
             if not axis.low <= value <= axis.high:
                 raise HookError(
-                    f"{axis.name} = {value:.6g} at the start is outside the grid {axis}; widen the grid, or "
+                    f"{axis.name} = {value:.10g} at the start is outside the grid {axis}; widen the grid, or "
                     f"equilibrate at temp and press first"
                 )
 
@@ -194,13 +206,18 @@ class MOMT:
         self._is_begun = True
         if not self._writes_trace:
             return
+        self._require_own_files()  # once more: something may have come there since the fix was defined
         if not self._continues:
             for path in (self.trace_file, self.file) if self._writes_bias else (self.trace_file,):
                 kept = set_aside(path)
                 if kept:
                     context.log(f"momt: {path} of an earlier run is kept as {kept}")
+        if self._walls_differ:
+            context.log(
+                "momt: the walls differ from those of the run that wrote the restart file; these hold from here on"
+            )
         header = {**self._facts, "temp": self.temp, "press": self.press}
-        self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None)
+        self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None, self.axes)
 
     def _measure(self, context: Context) -> None:
         self.V = context.volume
@@ -248,6 +265,7 @@ class MOMT:
     def end_of_step(self, context: Context) -> None:
         """Write the trace, learn, and say how far learning is."""
         step = context.step
+        self._warn(context, self._step_size.visit(step, self._point(), context.dt))
         if self._trace is not None and step % self.every == 0:
             bin_ = self.bias.bin(*self._point())
             phase = int(self.schedule.production)
@@ -260,6 +278,10 @@ class MOMT:
             self.schedule.flatness = self.schedule.measure_flatness()
             self._show_schedule()
             self._report(context)
+
+    def _warn(self, context: Context, complaints: list[str]) -> None:
+        for complaint in complaints:
+            context.log(f"momt: WARNING: {complaint}")
 
     def _update(self, context: Context) -> None:
         """Learn from the points of the step before.
@@ -334,6 +356,7 @@ class MOMT:
 
     def post_run(self, context: Context) -> None:
         if not context.minimizing:
+            self._warn(context, self._step_size.complaints(context.dt))
             self._report(context)
 
     def close(self) -> None:
@@ -351,6 +374,7 @@ class MOMT:
             "round_trips": self.round_trips.state_dict(),
             "pending": self._pending,
             "pending_step": self._pending_step,
+            "walls": [astuple(wall) for wall in self.walls],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -371,6 +395,8 @@ class MOMT:
         self._pending = [(s0, s1) for s0, s1 in state["pending"]]
         self._pending_step = state["pending_step"]
         self._continues = True
+        # Within the grid nothing depends on them, so that rows before and after belong together
+        self._walls_differ = [tuple(wall) for wall in state.get("walls", [])] != [astuple(wall) for wall in self.walls]
         self._show_schedule()
 
 

@@ -50,6 +50,72 @@ LATTICES = {
 
 # A cell fits if no edge differs by more from the lattice's own shape: a crystal under strain, not another crystal
 _SHAPE_TOLERANCE = 0.2
+# ... and no two of its edges are farther from the right angle: cosine
+_ANGLE_TOLERANCE = 0.25
+# Share of the atoms by which sites may outnumber atoms (vacancies) or be outnumbered (interstitials)
+_SITES_TOLERANCE = 0.2
+# Beyond this multiple of a box's reciprocal vectors no box that LAMMPS could hold has a crystal's reflections
+_MAX_INDEX = 100_000
+
+
+def cell_matrix(cells: Sequence[float]) -> np.ndarray:
+    """Return the box vectors in units of the conventional cell's, as rows, [3, 3].
+
+    Args:
+        cells: how often the cell repeats along each box vector, or the nine elements of the matrix by rows.
+
+    Raises:
+        HookError: another number of cells, or such as span no box.
+    """
+    if len(cells) not in (3, 9):
+        raise HookError(f"option cells: expected 3 or 9 numbers, found {len(cells)}")
+    values = np.asarray(cells, dtype=float)
+    said = " ".join(f"{c:g}" for c in cells)
+    if not np.isfinite(values).all() or np.abs(values).max() > _MAX_INDEX:
+        raise HookError(f"option cells {said}: expected finite numbers up to {_MAX_INDEX}")
+    if len(cells) == 3:
+        if values.min() <= 0:
+            raise HookError(f"option cells {said}: expected numbers above 0, how often the cell repeats")
+        return np.diag(values)
+    matrix = values.reshape(3, 3)
+    if not abs(np.linalg.det(matrix)) > 1e-6:
+        raise HookError(f"option cells {said}: these vectors span no volume; give the box matrix in units of the cell")
+    return matrix
+
+
+def require_fitting_cells(lattice: str, cells: Sequence[float], n_group: int, n_atoms: int, box: np.ndarray) -> None:
+    """Compare the cells that the user gave with the box: the shape of one cell, and the number of sites.
+
+    Args:
+        lattice: a name in `LATTICES`.
+        cells: 3 or 9 numbers, as of `cell_matrix`.
+        n_group, n_atoms: atoms of the crystal's group, and in all.
+        box: box vectors as rows, [3, 3].
+
+    Raises:
+        HookError: the cell would have another shape than the lattice's, or sites that are far more or fewer than atoms.
+    """
+    matrix, lattice_cell = cell_matrix(cells), LATTICES[lattice]
+    said = f"lattice {lattice} with cells {' '.join(f'{c:g}' for c in cells)}"
+    vectors = np.linalg.solve(matrix, box)
+    lengths = np.linalg.norm(vectors, axis=1)
+    edges = np.array(lattice_cell.edges)
+    a = (lengths.prod() / edges.prod()) ** (1 / 3)
+    cosines = (vectors @ vectors.T / np.outer(lengths, lengths))[np.triu_indices(3, 1)]
+    if np.abs(lengths / (a * edges) - 1).max() > _SHAPE_TOLERANCE or np.abs(cosines).max() > _ANGLE_TOLERANCE:
+        raise HookError(
+            f"{said} contradicts the box: one cell would have the edges {' '.join(f'{x:.4g}' for x in lengths)} with "
+            f"the cosines {' '.join(f'{c:.2f}' for c in cosines)} between them, expected edges as "
+            f"{' : '.join(f'{e:.3f}' for e in edges)} at right angles; give the box vectors in units of the "
+            "conventional cell's, or leave cells out"
+        )
+    n_sites = round(len(lattice_cell.basis) * abs(float(np.linalg.det(matrix))))
+    if n_sites < (1 - _SITES_TOLERANCE) * n_group or n_sites > (1 + _SITES_TOLERANCE) * n_atoms:
+        raise HookError(
+            f"{said} contradicts the number of atoms: {n_sites} sites for {n_group} atoms of the group and {n_atoms} "
+            "in all; give the box vectors in units of the conventional cell's, or, for a crystal that does not fill "
+            "the box, reciprocal h k l ..."
+        )
 
 
 def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, int, int]]:
@@ -64,13 +130,7 @@ def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, 
     Raises:
         HookError: another number of cells, or vectors that are no vectors of the box.
     """
-    if len(cells) == 3:
-        matrix = np.diag(np.asarray(cells, dtype=float))
-    elif len(cells) == 9:
-        matrix = np.asarray(cells, dtype=float).reshape(3, 3)
-    else:
-        raise HookError(f"option cells: expected 3 or 9 numbers, found {len(cells)}")
-    vectors = np.array(LATTICES[lattice].vectors) @ matrix.T
+    vectors = np.array(LATTICES[lattice].vectors) @ cell_matrix(cells).T
     rounded = np.rint(vectors)
     if np.abs(vectors - rounded).max() > 1e-6 or not np.abs(rounded).any(axis=1).all():
         bad = vectors[np.abs(vectors - rounded).max(axis=1).argmax()]
@@ -115,11 +175,13 @@ def triples(values: Sequence[int]) -> list[tuple[int, int, int]]:
     """Return user-given reciprocal vectors h k l h k l ...
 
     Raises:
-        HookError: not triples, or the vector 0 0 0.
+        HookError: not triples, the vector 0 0 0, or an index beyond reason.
     """
     if len(values) == 0 or len(values) % 3:
         raise HookError(f"option reciprocal: expected triples h k l, found {len(values)} numbers")
     vectors = [(values[i], values[i + 1], values[i + 2]) for i in range(0, len(values), 3)]
+    if max(map(abs, values)) > _MAX_INDEX:
+        raise HookError(f"option reciprocal: expected indices up to {_MAX_INDEX}, found {max(values, key=abs)}")
     if (0, 0, 0) in vectors:
         raise HookError("option reciprocal: 0 0 0 is no reciprocal vector of a crystal; leave it out")
     return vectors

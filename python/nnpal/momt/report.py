@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
+from nnpal.momt.reweighting.samples import require_state, said
 
 
 def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> dict[str, Any]:
@@ -20,7 +22,11 @@ def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
         samples: its production rows.
         temps: temperatures asked for.
         divide: order parameter between two phases.
+
+    Raises:
+        ValueError: a temperature that is not above 0, numbers that are not finite, or samples of another run.
     """
+    _check(bias, samples, temps, divide)
     summary: dict[str, Any] = {
         "grid": [str(axis) for axis in bias.axes],
         "temp": bias.temp,
@@ -30,6 +36,7 @@ def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
         "visited_bins": int((bias.visits > 0).sum()),
         "bins": int(bias.visits.size),
         "samples": len(samples),
+        "outside": samples.n_outside,
         "walkers": len(np.unique(samples.walker)),
         "covered": covered_range(samples),
         "temperatures": [_at(samples, temp) for temp in temps],
@@ -37,6 +44,19 @@ def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
     if not np.isnan(samples.O).any():
         summary["coexistence"] = _coexistence(samples, divide)
     return summary
+
+
+def _check(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None) -> None:
+    for temp in temps:
+        require_state("report", temp, samples.press)
+    if divide is not None and not isfinite(divide):
+        raise ValueError(f"divide {divide:g}: expected a finite order parameter between the phases")
+    for name in ("temp", "press", "n_atoms", "axes"):
+        of_bias, of_trace = getattr(bias, name), getattr(samples, name)
+        if of_bias != of_trace:
+            raise ValueError(
+                f"the bias file has {name} {said(of_bias)}, the trace {said(of_trace)}; give the files of one run"
+            )
 
 
 def _at(samples: Samples, temp: float) -> dict[str, Any]:

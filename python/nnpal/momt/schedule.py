@@ -10,6 +10,7 @@ and bins at the rim of what can be reached, met too rarely to wait for, do not d
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,10 @@ class Schedule:
         Raises:
             HookError: a value out of range.
         """
-        if not 0 < ln_f_end <= ln_f:
-            raise HookError(f"options ln_f {ln_f:g} and ln_f_end {ln_f_end:g}: expected 0 < ln_f_end <= ln_f")
+        if not (0 < ln_f_end <= ln_f and isfinite(ln_f)):
+            raise HookError(
+                f"options ln_f {ln_f:g} and ln_f_end {ln_f_end:g}: expected 0 < ln_f_end <= ln_f, finite numbers"
+            )
         if rule not in ("1/t", "flat"):
             raise HookError(f"option schedule: expected 1/t or flat, found {rule}")
         if not 0 < flatness < 1:

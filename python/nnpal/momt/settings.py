@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
 from nnpal.hooks import Context, HookError
 from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
-from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, triples
+from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, require_fitting_cells, triples
 from nnpal.suggest import did_you_mean
 
-# Energy e of the walls in kT. Along H the slope far beyond the edge is then 2 kT a bin: with bins of some kT, forces
-# grow no more than the time step bears
-WALL_STRENGTH = 2.0
+# Energy e of the walls, and the length l of one along H, in kT0. The slope far beyond an edge of H is then 1/2: forces
+# are halved or grow by half, and the walk goes some 3 kT0 beyond the edge, whatever the bins are
+WALL_STRENGTH, WALL_LENGTH = 2.0, 4.0
+# Length of a wall along O or V, whose scale is the user's grid, as a share of the grid
+WALL_SHARE = 0.02
 # Ends of a round trip, as shares of the perfect crystal's O: Ni(32) at 2000 K has 0.05 in the liquid, 0.6 to 0.8 in fcc
 LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5
 # ... and of the grid of H where O is not measured
@@ -36,6 +39,26 @@ class Order:
     perfect: float
 
 
+def require_numbers(*, temp: float, press: float, learn: int | None, **steps: int) -> None:
+    """Refuse what no run can have: NaN, infinite or negative numbers.
+
+    Args:
+        temp, press: T0 and P0.
+        learn: steps of learning, None without a limit.
+        steps: further numbers of steps by the names of their options.
+
+    Raises:
+        HookError: one of them.
+    """
+    if not (isfinite(temp) and temp > 0):
+        raise HookError(f"option temp: expected a finite temperature above 0, found {temp:g}")
+    if not isfinite(press):
+        raise HookError(f"option press: expected a finite pressure, found {press:g}")
+    for name, value in {**steps, **({} if learn is None else {"learn": learn})}.items():
+        if value < 1:
+            raise HookError(f"option {name}: expected a number of steps from 1, found {value}")
+
+
 def choose_order(context: Context, lattice: str, cells: list[float] | None, reciprocal: list[int] | None) -> Order:
     """Return the order parameter of the options lattice, cells and reciprocal.
 
@@ -55,14 +78,18 @@ def choose_order(context: Context, lattice: str, cells: list[float] | None, reci
         return Order("none", [], 0.0)
     if lattice not in LATTICES:
         raise HookError(f"option lattice: unknown lattice {lattice}{did_you_mean(lattice, [*LATTICES, 'none'])}")
+    is_deduced = False
     if cells is None:
         if n != context.n_atoms:
             raise HookError(
                 f"group {context.group} has {n} of {context.n_atoms} atoms, so the crystal's cells cannot be deduced; "
                 "say cells NA NB NC"
             )
-        cells = list(deduce_cells(lattice, n, context.box))
-    return Order(lattice, reciprocal_vectors(lattice, cells), n * LATTICES[lattice].intensity)
+        cells, is_deduced = list(deduce_cells(lattice, n, context.box)), True
+    vectors = reciprocal_vectors(lattice, cells)
+    if not is_deduced:
+        require_fitting_cells(lattice, cells, n, context.n_atoms, context.box)
+    return Order(lattice, vectors, n * LATTICES[lattice].intensity)
 
 
 def choose_ends(axes: tuple[Axis, ...], order: Order, ends: tuple[float, float] | None) -> tuple[str, float, float]:
@@ -73,8 +100,8 @@ def choose_ends(axes: tuple[Axis, ...], order: Order, ends: tuple[float, float] 
     """
     variable = "O" if order.vectors else "H"
     if ends is not None:
-        if not ends[0] < ends[1]:
-            raise HookError(f"option ends {ends[0]:g} {ends[1]:g}: expected low < high")
+        if not (isfinite(ends[0]) and isfinite(ends[1]) and ends[0] < ends[1]):
+            raise HookError(f"option ends {ends[0]:g} {ends[1]:g}: expected low < high, finite numbers")
         return variable, *ends
     if order.vectors:
         return variable, LIQUID_SHARE * order.perfect, SOLID_SHARE * order.perfect
@@ -83,26 +110,49 @@ def choose_ends(axes: tuple[Axis, ...], order: Order, ends: tuple[float, float] 
     return variable, low, high
 
 
-def choose_walls(axes: tuple[Axis, ...], words: tuple[str, ...], kT: float, strength: float) -> tuple[Walls, ...]:
-    """Return the walls at the edges of each axis.
+def choose_walls(
+    axes: tuple[Axis, ...],
+    words: tuple[str, ...],
+    kT: float,
+    strength: float = WALL_STRENGTH,
+    length: float = WALL_LENGTH,
+) -> tuple[Walls, ...]:
+    """Return the walls at the edges of each axis; none depends on the number of bins.
 
     Args:
         axes: the grid.
         words: yes (all edges), no, or edges such as H- H+ O+.
         kT: energy units.
-        strength: energy of the walls, kT.
+        strength: energy e of the walls, kT.
+        length: l of a wall along H, kT; along O and V it is `WALL_SHARE` of the grid.
 
     Raises:
-        HookError: no such edge.
+        HookError: no such edge, a number that is not above 0, or a wall of H that would reverse the forces.
     """
     edges = [axis.name + sign for axis in axes for sign in "-+"]
     chosen = {"yes": edges, "no": []}.get(words[0], list(words)) if len(words) == 1 else list(words)
     for word in chosen:
         if word not in edges:
             raise HookError(f"option walls: unknown edge {word}; expected yes, no or some of {' '.join(edges)}")
-    if strength <= 0:
-        raise HookError(f"option wall_strength: expected a number above 0 (kT), found {strength:g}")
-    return tuple(Walls(f"{a.name}-" in chosen, f"{a.name}+" in chosen, strength * kT, a.name == "H") for a in axes)
+    for name, value in (("wall_strength", strength), ("wall_length", length)):
+        if not (isfinite(value) and value > 0):
+            raise HookError(f"option {name}: expected a finite number above 0 (kT), found {value:g}")
+    # Forces are multiplied by 1 + a, and at the lower edge the wall takes a to -strength/length
+    if strength >= length and any(word[0] == "H" for word in chosen):
+        raise HookError(
+            f"options wall_strength {strength:g} and wall_length {length:g}: the wall at the lower edge of H would "
+            "reverse all forces; expected wall_strength below wall_length"
+        )
+    return tuple(
+        Walls(
+            low=f"{axis.name}-" in chosen,
+            high=f"{axis.name}+" in chosen,
+            energy=strength * kT,
+            length=length * kT if axis.name == "H" else WALL_SHARE * (axis.high - axis.low),
+            slope_is_limited=axis.name == "H",
+        )
+        for axis in axes
+    )
 
 
 def require_same(what: str, found: dict[str, str], wanted: dict[str, str], cure: str) -> None:

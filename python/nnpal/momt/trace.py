@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from nnpal.files import aside
 from nnpal.hooks import HookError
+from nnpal.momt.grid import Axis
 
 FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
 _HEADER = "#! FIELDS "
 _SET = "#! SET "
+_GRID = "grid"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Trace:
         H, V, O, dH: enthalpy U + P0 V, volume, order parameter (NaN if not measured), bias δH with its walls.
         bin: flat index of the grid's bin, -1 outside. phase: 0 learning, 1 production. lnf: kT.
         units: LAMMPS's unit style. temp, press: T0 and P0. boltz, nktv2p: LAMMPS's constants. n_atoms: in all.
+        axes: the grid; empty in traces of early versions, which do not say it.
     """
 
     step: np.ndarray
@@ -42,9 +45,16 @@ class Trace:
     boltz: float
     nktv2p: float
     n_atoms: int
+    axes: tuple[Axis, ...] = ()
 
     def __len__(self) -> int:
         return len(self.step)
+
+
+def is_trace_file(path: Path) -> bool:
+    """Return whether a file begins as a trace of MOMT does."""
+    with open(path, "rb") as file:
+        return file.readline(1000).decode(errors="replace").rstrip().startswith(_HEADER + " ".join(FIELDS))
 
 
 def read_trace(path: str | Path) -> Trace:
@@ -76,7 +86,22 @@ def read_trace(path: str | Path) -> Trace:
     for name in ("step", "bin", "phase"):
         columns[name] = columns[name].astype(np.int64)
     numbers: dict[str, Any] = {name: float(constants[name]) for name in ("temp", "press", "boltz", "nktv2p")}
-    return Trace(**columns, units=constants["units"], n_atoms=int(constants["n_atoms"]), **numbers)
+    return Trace(
+        **columns,
+        units=constants["units"],
+        n_atoms=int(constants["n_atoms"]),
+        axes=_axes(path, constants[_GRID]) if _GRID in constants else (),
+        **numbers,
+    )
+
+
+def _axes(path: Path, text: str) -> tuple[Axis, ...]:
+    """Return the axes of `H LOW HIGH BINS, O LOW HIGH BINS`."""
+    try:
+        words = [part.split() for part in text.split(",")]
+        return tuple(Axis(name, float(low), float(high), int(n)) for name, low, high, n in words)
+    except ValueError as error:
+        raise HookError(f"trace {path}: its header has grid {text!r}; give a trace that MOMT wrote") from error
 
 
 def _row(path: Path, number: int, line: str, n_fields: int) -> list[float]:
@@ -92,22 +117,29 @@ def _row(path: Path, number: int, line: str, n_fields: int) -> list[float]:
 class TraceWriter:
     """Append rows to a trace file, after dropping what an earlier run wrote beyond the step it continues from."""
 
-    def __init__(self, path: Path, constants: Mapping[str, object], continued_from: int | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        constants: Mapping[str, object],
+        continued_from: int | None,
+        axes: tuple[Axis, ...] = (),
+    ) -> None:
         """Open the file.
 
         Args:
             path: file to write.
             constants: the header's SET lines.
             continued_from: step of the restart that this run goes on from; None begins a new file.
+            axes: the grid.
         """
         kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)
-        aside = path.with_name(path.name + ".partial")
-        with open(aside, "w") as file:
+        with aside(path) as temporary, open(temporary, "w") as file:
             print(_HEADER + " ".join(FIELDS), file=file)
             for name, value in constants.items():
                 print(f"{_SET}{name} {value:.17g}" if isinstance(value, float) else f"{_SET}{name} {value}", file=file)
+            if axes:
+                print(f"{_SET}{_GRID} {', '.join(map(str, axes))}", file=file)
             file.writelines(kept)
-        os.replace(aside, path)
         self._file: IO[str] = open(path, "a")  # noqa: SIM115 (closed by close)
 
     def add(self, step: int, H: float, V: float, O: float, dH: float, bin_: int, phase: int, ln_f: float) -> None:  # noqa: E741

@@ -23,11 +23,16 @@ def average(
         n_blocks: blocks of the jackknife.
 
     Raises:
-        ValueError: T is not covered, or `values` has another length.
+        ValueError: T is not covered, or `values` has another length or values that are not finite.
     """
     values = np.asarray(values, dtype=float)
     if len(values) != len(samples):
-        raise ValueError(f"values: {len(values)} rows, the samples have {len(samples)}")
+        raise ValueError(
+            f"values: {len(values)} rows, the samples have {len(samples)}; give those of samples.step, which leaves "
+            "out learning and rows outside the grid"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"values: {np.count_nonzero(~np.isfinite(values))} of them are NaN or infinite")
     weights = np.exp(require_coverage(samples, temp, press))
 
     def mean(rows: np.ndarray) -> np.ndarray:

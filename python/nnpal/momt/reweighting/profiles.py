@@ -26,6 +26,13 @@ class Profile:
     error: np.ndarray
 
 
+def _checked(edges: np.ndarray) -> np.ndarray:
+    edges = np.asarray(edges, dtype=float)
+    if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
+        raise ValueError("edges of the bins: expected at least 2 finite numbers that grow")
+    return edges
+
+
 def _profile(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray, walker: np.ndarray, n_blocks: int) -> Profile:
     """Return -ln of the weighted histogram, 0 at its least."""
     bins = np.digitize(x, edges) - 1
@@ -58,11 +65,11 @@ def free_energy(
         n_blocks: blocks of the jackknife.
 
     Raises:
-        ValueError: T is not covered, or O was not measured.
+        ValueError: T is not covered, O was not measured, or edges that do not grow.
     """
     _require_order(samples)
     log_w = require_coverage(samples, temp, press)
-    bins = np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51) if edges is None else np.asarray(edges)
+    bins = np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51) if edges is None else _checked(edges)
     return _profile(samples.O, log_w, bins, samples.walker, n_blocks)
 
 
@@ -73,8 +80,11 @@ def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> P
         samples: rows.
         edges: of the bins of H.
         n_blocks: blocks of the jackknife.
+
+    Raises:
+        ValueError: edges that do not grow.
     """
-    profile = _profile(samples.H, samples.reduced_as_sampled(), np.asarray(edges), samples.walker, n_blocks)
+    profile = _profile(samples.H, samples.reduced_as_sampled(), _checked(edges), samples.walker, n_blocks)
     return Profile(profile.centres, -profile.value, profile.error)
 
 
@@ -119,6 +129,8 @@ def coexistence(
     """
     _require_order(samples)
     at = dividing_order(samples, samples.temp, press) if divide is None else divide
+    if not np.isfinite(at):
+        raise ValueError(f"divide {at:g}: expected a finite order parameter between the phases")
     ordered = np.greater(samples.O, at)
     if ordered.all() or not ordered.any():
         raise ValueError(f"no samples on one side of O = {at:g}; sample both phases, or give another divide")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 
+from nnpal.momt.grid import Axis
 from nnpal.momt.trace import Trace
 
 
@@ -14,11 +16,18 @@ from nnpal.momt.trace import Trace
 class Samples:
     """Rows of one or several walkers under a frozen bias, with density exp(-(H + δH)/kT0), H = U + P0 V.
 
+    Rows outside the grid are left out: walls give them few visits and weights that no average could bear. What is left
+    has the same density but for a constant, so averages are those of the grid, and a temperature whose distribution
+    goes on beyond it is refused.
+
     Attributes:
         H, V, O, dH: enthalpy, volume, order parameter, bias, [n] in the units of the run; each walker's rows in order
             of time, one walker after the other.
         walker: number of the walker of each row, [n].
         temp, press: T0 and P0. boltz, nktv2p: LAMMPS's constants. n_atoms: of the system.
+        step: LAMMPS's step of each row, [n]; empty if not known.
+        axes: the grid; empty if not known.
+        n_outside: rows that were left out.
     """
 
     H: np.ndarray
@@ -31,11 +40,21 @@ class Samples:
     boltz: float
     nktv2p: float
     n_atoms: int
+    step: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    axes: tuple[Axis, ...] = ()
+    n_outside: int = 0
 
     def __post_init__(self) -> None:
         lengths = {len(array) for array in (self.H, self.V, self.O, self.dH, self.walker)}
+        lengths |= {len(self.step)} if len(self.step) else set()
         if len(lengths) != 1:
             raise ValueError(f"samples: arrays of {sorted(lengths)} rows; expected one length")
+        for name in ("H", "V", "dH"):
+            bad = np.flatnonzero(~np.isfinite(getattr(self, name)))
+            if len(bad):
+                where = f"step {self.step[bad[0]]}" if len(self.step) else f"row {bad[0]}"
+                raise ValueError(f"samples: {name} is {getattr(self, name)[bad[0]]:g} at {where}; leave such rows out")
+        require_state("samples", self.temp, self.press)
 
     def __len__(self) -> int:
         return len(self.H)
@@ -55,8 +74,12 @@ class Samples:
         Args:
             temp: T.
             press: P; P0 by default.
+
+        Raises:
+            ValueError: T is not above 0, or one of them not finite.
         """
         pressure = self.press if press is None else press
+        require_state("reweighting", temp, pressure)
         return (self.U + pressure * self.V / self.nktv2p) / (self.boltz * temp)
 
     def reduced_as_sampled(self) -> np.ndarray:
@@ -64,38 +87,63 @@ class Samples:
         return (self.H + self.dH) / self.kT
 
 
-def from_traces(traces: Trace | Sequence[Trace], discard: int = 0) -> Samples:
-    """Return the production rows of traces, one a walker.
+def require_state(what: str, temp: float, press: float) -> None:
+    """Refuse a temperature that is not above 0, and numbers that are not finite.
+
+    Raises:
+        ValueError: one of them.
+    """
+    if not (isfinite(temp) and temp > 0):
+        raise ValueError(f"{what}: temperature {temp:g}: expected a finite number above 0")
+    if not isfinite(press):
+        raise ValueError(f"{what}: pressure {press:g}: expected a finite number")
+
+
+def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[Axis, ...] = ()) -> Samples:
+    """Return the production rows of traces, one a walker, without those outside the grid.
 
     Args:
         traces: of one run, or of walkers that shared a bias.
         discard: rows to leave out at the beginning of each one's production.
+        axes: the grid, for traces of early versions that do not say it.
 
     Raises:
-        ValueError: no production rows, or traces of different T0, P0, units or atoms.
+        ValueError: no production rows, none within the grid, or traces of different T0, P0, units, atoms or grids.
     """
+    if discard < 0:
+        raise ValueError(f"discard {discard}: expected a number of rows from 0")
     walkers = [traces] if isinstance(traces, Trace) else list(traces)
     if not walkers:
         raise ValueError("no trace given; expected at least one")
     first = walkers[0]
     for number, trace in enumerate(walkers):
-        for name in ("units", "temp", "press", "boltz", "nktv2p", "n_atoms"):
+        for name in ("units", "temp", "press", "boltz", "nktv2p", "n_atoms", "axes"):
             found, wanted = getattr(trace, name), getattr(first, name)
             if found != wanted:
                 raise ValueError(
-                    f"trace {number + 1} has {name} {found}, the first has {wanted}; give traces of one bias"
+                    f"trace {number + 1} has {name} {said(found)}, the first has {said(wanted)}; give traces of one "
+                    "bias"
                 )
-    rows = [np.flatnonzero(trace.phase == 1)[discard:] for trace in walkers]
-    if not any(len(r) for r in rows):
+    produced = [np.flatnonzero(trace.phase == 1) for trace in walkers]
+    kept = [r[discard:] for r in produced]
+    rows = [r[trace.bin[r] >= 0] for r, trace in zip(kept, walkers, strict=True)]
+    n_kept, n_inside = (sum(map(len, parts)) for parts in (kept, rows))
+    if not any(len(r) for r in produced):
         learning = sum(len(trace) for trace in walkers)
         raise ValueError(
             f"no production rows among {learning}: the bias was still being learned, and a bias that changes cannot "
             "be reweighted; run on until learning ends (ln_f_end, or learn STEPS), or freeze it: start FILE phase "
             "production"
         )
+    if not n_kept:
+        raise ValueError(
+            f"discard {discard} leaves none of the {sum(map(len, produced))} production rows; discard fewer"
+        )
+    if not n_inside:
+        raise ValueError(f"all {n_kept} production rows lie outside the grid; sample with a grid that holds them")
     columns = {
         name: np.concatenate([getattr(trace, name)[r] for trace, r in zip(walkers, rows, strict=True)])
-        for name in ("H", "V", "O", "dH")
+        for name in ("H", "V", "O", "dH", "step")
     }
     return Samples(
         **columns,
@@ -105,4 +153,11 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0) -> Samples:
         boltz=first.boltz,
         nktv2p=first.nktv2p,
         n_atoms=first.n_atoms,
+        axes=first.axes or axes,
+        n_outside=n_kept - n_inside,
     )
+
+
+def said(value: object) -> str:
+    """Return how messages name a fact of a run: the axes of a grid as the script has them."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from nnpal.momt.grid import Axis
 from nnpal.momt.reweighting.blocks import time_blocks
 from nnpal.momt.reweighting.samples import Samples
 
 # Blocks of time (of 20) and rows that must carry an average, by Kish's measure, for its error to mean anything
 MIN_BLOCKS, MIN_ROWS = 4.0, 20.0
-# A distribution cut off where H was no longer sampled: in 50 bins of the sampled H, an outermost one with a tenth of
-# the fullest one's weight
-EDGE_BINS, EDGE_SHARE = 50, 0.1
+# A distribution is cut off if an outermost one of 50 bins has this share of the fullest one's weight. At an edge of the
+# grid: of a normal distribution 0.1 % then lies beyond, and its mean is off by 0.004 and its variance by 1 %; the tenth
+# that is allowed where the walk itself ended, among few rows, would be 1.6 %, 0.04 and 9 %.
+EDGE_BINS, GRID_SHARE, SAMPLED_SHARE = 50, 0.01, 0.1
 
 
 def log_weights(samples: Samples, temp: float, press: float | None = None) -> np.ndarray:
@@ -28,27 +32,71 @@ def effective_size(log_w: np.ndarray) -> float:
     return float(np.exp(2 * np.logaddexp.reduce(log_w) - np.logaddexp.reduce(2 * log_w)))
 
 
-def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> str:
-    """Return why the samples do not reach T and P, or an empty string."""
+@dataclass(frozen=True)
+class Gap:
+    """Why samples do not reach a temperature, and what would."""
+
+    reason: str
+    remedy: str
+
+
+_LONGER = "run on in production"
+
+
+def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> Gap | None:
+    """Return why the samples do not reach T and P, or None.
+
+    A distribution that is cut off comes first: there few rows carry the average too, and no longer run would help.
+    """
     log_w = log_weights(samples, temp, press)
+    w = np.exp(log_w - log_w.max())
+    by_grid = (_cut_off_by_grid(axis, getattr(samples, axis.name), w) for axis in samples.axes)
+    gap = next((gap for gap in by_grid if gap), None) or _cut_off_where_samples_end(samples, w)
+    if gap:
+        return gap
     rows = effective_size(log_w)
     if rows < MIN_ROWS:
-        return f"{rows:.1f} rows carry the average, expected {MIN_ROWS:g}"
+        return Gap(f"{rows:.1f} rows carry the average, expected {MIN_ROWS:g}", _LONGER)
     blocks = time_blocks(samples.walker)
     carried = effective_size(np.array([np.logaddexp.reduce(log_w[block]) for block in blocks]))
     if carried < MIN_BLOCKS:
-        return f"{carried:.1f} of {len(blocks)} blocks of time carry the average, expected {MIN_BLOCKS:g}"
-    weights, edges = np.histogram(samples.H, bins=EDGE_BINS, weights=np.exp(log_w - log_w.max()))
-    for name, weight, edge in (("below", weights[0], edges[0]), ("above", weights[-1], edges[-1])):
-        if weight > EDGE_SHARE * weights.max():
-            return f"its distribution goes on {name} the sampled H, which ends at {edge:.6g}"
-    return ""
+        return Gap(f"{carried:.1f} of {len(blocks)} blocks of time carry the average, expected {MIN_BLOCKS:g}", _LONGER)
+    return None
+
+
+def _cut_off_by_grid(axis: Axis, values: np.ndarray, w: np.ndarray) -> Gap | None:
+    """Return a gap where the distribution goes on beyond the grid."""
+    weights = np.histogram(values, bins=EDGE_BINS, range=(axis.low, axis.high), weights=w)[0]
+    allowed = GRID_SHARE * weights.max()
+    is_end_of_all = axis.name in ("O", "V") and axis.low <= 0  # none of them is ever below 0
+    for side, weight, edge in (
+        ("below", 0.0 if is_end_of_all else weights[0], axis.low),
+        ("above", weights[-1], axis.high),
+    ):
+        if weight > allowed:
+            return Gap(
+                f"its distribution goes on {side} the grid of {axis.name}, which ends at {edge:.10g}",
+                f"use a wider grid of {axis.name}",
+            )
+    return None
+
+
+def _cut_off_where_samples_end(samples: Samples, w: np.ndarray) -> Gap | None:
+    """Return a gap where the distribution goes on beyond the H of all rows."""
+    weights, edges = np.histogram(samples.H, bins=EDGE_BINS, weights=w)
+    for side, weight, end in (("below", weights[0], edges[0]), ("above", weights[-1], edges[-1])):
+        if weight > SAMPLED_SHARE * weights.max():
+            return Gap(
+                f"its distribution goes on {side} the sampled H, which ends at {end:.10g}",
+                _LONGER if samples.axes else f"{_LONGER}, or with a wider grid of H",
+            )
+    return None
 
 
 def covered_range(samples: Samples, press: float | None = None) -> tuple[float, float] | None:
     """Return the lowest and highest temperature that the samples reach, to 1 % of T0; None if there is none."""
     temps = samples.temp * np.arange(0.2, 4.0, 0.01)
-    covered = [t for t in temps if not coverage_gap(samples, float(t), press)]
+    covered = [t for t in temps if coverage_gap(samples, float(t), press) is None]
     return (float(covered[0]), float(covered[-1])) if covered else None
 
 
@@ -58,14 +106,11 @@ def require_coverage(samples: Samples, temp: float, press: float | None = None) 
     Raises:
         ValueError: T is not above 0, or the samples do not reach it.
     """
-    if not temp > 0:
-        raise ValueError(f"temperature {temp:g}: expected a number above 0")
     gap = coverage_gap(samples, temp, press)
     if gap:
         covered = covered_range(samples, press)
         reach = f"they reach {covered[0]:.4g} to {covered[1]:.4g}" if covered else "they reach no temperature yet"
         raise ValueError(
-            f"the samples do not reach temperature {temp:g}: {gap}; {reach}. Run on in production, or with a wider "
-            "grid of H"
+            f"the samples do not reach temperature {temp:g}: {gap.reason}; {reach}. To reach it, {gap.remedy}"
         )
     return log_weights(samples, temp, press)

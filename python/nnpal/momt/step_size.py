@@ -1,0 +1,84 @@
+"""Whether a time step is short enough for the walls and the bins: how far the variables move in one.
+
+A wall of curvature c = e/l² on a variable s adds to the vibrations one along the gradient of s, ω² = c Σ |∂s/∂r|²/m.
+Velocities of temperature T0 move s in a step by σ² = dt² kT0 Σ |∂s/∂r|²/m (mean square). So (ω dt)² = c σ²/kT0, which
+asks for nothing but σ. Verlet's rule widens a vibration's mean square by 1/(1 - (ω dt)²/4): with 10 steps a period,
+by 11 %. The same of a bin: the bump of one update has a curvature of up to 2 ln f kT0/width², and forces follow the
+bias only where σ is less than a bin.
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+
+from nnpal.momt.bias_file import Walls
+from nnpal.momt.grid import Axis
+
+# Steps that a vibration against a wall should take
+MIN_STEPS = 10.0
+# Moves that an estimate needs, and after which the next one begins
+WINDOW, LEAST = 1000, 100
+# Median of |x| of a normal x with σ = 1: no estimate hangs on the jumps of Monte Carlo moves and of runs' beginnings
+_MEDIAN = 0.6745
+
+
+class StepSize:
+    """Moves of the grid's variables from step to step, and what is wrong with them; each axis complains once."""
+
+    def __init__(self, axes: tuple[Axis, ...], walls: tuple[Walls, ...], kT: float) -> None:
+        self._axes, self._walls, self._kT = axes, walls, kT
+        self._moves = np.zeros((WINDOW, len(axes)))
+        self._n = 0
+        self._last: tuple[float, float] = (0.0, 0.0)
+        self._last_step = -2
+        self._said: set[str] = set()
+
+    def visit(self, step: int, point: tuple[float, float], dt: float) -> list[str]:
+        """Take the variables at a step; return complaints when a window is full."""
+        if step == self._last_step + 1:
+            for d in range(len(self._axes)):
+                self._moves[self._n, d] = point[d] - self._last[d]
+            self._n += 1
+        self._last, self._last_step = point, step
+        return self.complaints(dt) if self._n == WINDOW else []
+
+    def complaints(self, dt: float) -> list[str]:
+        """Return complaints about the moves since the last estimate, if there are enough; begin the next window."""
+        if self._n < LEAST:
+            return []
+        sigmas = np.median(np.abs(self._moves[: self._n]), axis=0) / _MEDIAN
+        self._n = 0
+        found = []
+        for axis, wall, sigma in zip(self._axes, self._walls, sigmas, strict=True):
+            for name, text in (
+                (f"wall {axis.name}", _about_wall(axis, wall, sigma, self._kT, dt)),
+                (f"bins {axis.name}", _about_bins(axis, sigma, dt)),
+            ):
+                if text and name not in self._said:
+                    self._said.add(name)
+                    found.append(text)
+        return found
+
+
+def _about_wall(axis: Axis, wall: Walls, sigma: float, kT: float, dt: float) -> str:
+    phase = sqrt(wall.curvature / kT) * sigma  # ω dt
+    if phase * MIN_STEPS <= 2 * pi:
+        return ""
+    longer = "a larger wall_length, " if axis.name == "H" else ""
+    return (
+        f"{axis.name} moves by {sigma:.3g} in a time step, too far for its walls: a vibration against them takes "
+        f"{2 * pi / phase:.1f} steps, expected at least {MIN_STEPS:g}. Use a time step of at most "
+        f"{dt * 2 * pi / (phase * MIN_STEPS):.2g}, {longer}or a smaller wall_strength"
+    )
+
+
+def _about_bins(axis: Axis, sigma: float, dt: float) -> str:
+    if sigma <= axis.width:
+        return ""
+    n_bins = max(1, int((axis.high - axis.low) / sigma))
+    return (
+        f"{axis.name} moves by {sigma:.3g} in a time step, farther than a bin of {axis.width:.3g}. Use at most "
+        f"{n_bins} bins, or a time step of at most {dt * axis.width / sigma:.2g}"
+    )
