@@ -87,6 +87,48 @@ def test_mistakes_are_one_line(run: Path) -> None:
     assert re.fullmatch(r"nnpal momt report: trace momt\.trace: its header lacks step, .*\n", result.output)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--temperature", "nan"), "temperature nan: expected a finite number above 0"),
+        (("--temperature", "900", "--temperature", "inf"), "temperature inf: expected a finite number above 0"),
+        (("--temperature", "-5"), "temperature -5: expected a finite number above 0"),
+        (("--divide", "nan"), "divide nan: expected a finite order parameter"),
+        (("--discard", "-5"), "discard -5: expected a number of rows from 0"),
+        (("--discard", "5000"), "discard 5000 leaves none of the 5000 production rows; discard fewer"),
+        (("--output", "momt.h5"), "--output momt.h5: expected a folder, found a file; give another name"),
+    ],
+)
+def test_numbers_that_no_report_can_have(run: Path, arguments: tuple[str, ...], message: str) -> None:
+    before = (run / "momt.h5").read_bytes()
+    result = report(*arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert (run / "momt.h5").read_bytes() == before
+
+
+def test_rows_outside_the_grid_are_counted(run: Path) -> None:
+    text = (run / "momt.trace").read_text().splitlines(keepends=True)
+    moved = [line if line.startswith("#") or i % 10 else line.replace(" 0 1 ", " -1 1 ") for i, line in enumerate(text)]
+    (run / "momt.trace").write_text("".join(moved))
+    result = report()
+    assert "4500 samples of 1 walker(s)" in result.output
+    assert "500 rows outside the grid (10.0%) are left out" in result.output
+    assert json.loads(report("--json").output)["outside"] == 500
+    (run / "momt.trace").write_text("".join(line.replace(" 0 1 ", " -1 1 ") for line in text))
+    assert "all 5000 production rows lie outside the grid" in report().output
+
+
+def test_files_of_two_runs_are_refused(run: Path) -> None:
+    text = (run / "momt.trace").read_text()
+    (run / "momt.trace").write_text(text.replace("#! SET temp 1000", "#! SET temp 1100"))
+    assert "the bias file has temp 1000.0, the trace 1100.0; give the files of one run" in report().output
+    (run / "momt.trace").write_text(text.replace("#! SET temp", "#! SET grid H -11 -8 5\n#! SET temp"))
+    said = report().output.replace("\n", " ")
+    assert "the bias file has axes H -11 -8 4, O 0 35 5, the trace H -11 -8 5; give the files of one run" in said
+
+
 def test_figures_show_the_data(run: Path) -> None:
     trace, bias = read_trace("momt.trace"), read_bias("momt.h5")
     samples = from_traces(trace)

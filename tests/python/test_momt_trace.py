@@ -9,6 +9,7 @@ import pytest
 
 from nnpal.hooks import HookError
 from nnpal.momt.backup import set_aside
+from nnpal.momt.grid import Axis
 from nnpal.momt.trace import TraceWriter, read_trace
 
 CONSTANTS = {
@@ -41,6 +42,17 @@ def test_rows_and_constants_to_the_bit(tmp_path: Path) -> None:
     assert (trace.units, trace.temp, trace.n_atoms) == ("metal", 0.1 + 0.2, 32)
     text = (tmp_path / "t").read_text()
     assert text.startswith("#! FIELDS step H V O dH bin phase lnf\n#! SET units metal\n")
+
+
+def test_grid_of_the_header(tmp_path: Path) -> None:
+    axes = (Axis("H", -43145354.25, -43145300.0, 60), Axis("O", -5.0, 0.1 + 0.2, 110))
+    TraceWriter(tmp_path / "t", CONSTANTS, None, axes).close()
+    assert read_trace(tmp_path / "t").axes == axes
+    write(tmp_path / "old", range(2))
+    assert read_trace(tmp_path / "old").axes == ()
+    (tmp_path / "bad").write_text((tmp_path / "t").read_text().replace(" 60,", " sixty,"))
+    with pytest.raises(HookError, match=r"its header has grid 'H -43145354\.25 -4\.31453e\+07 sixty, O"):
+        read_trace(tmp_path / "bad")
 
 
 def test_continued_run_repeats_nothing(tmp_path: Path) -> None:

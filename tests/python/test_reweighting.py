@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from nnpal.momt.grid import Axis
 from nnpal.momt.reweighting import (
     Samples,
     average,
@@ -118,6 +121,38 @@ def test_what_is_not_covered_is_refused() -> None:
         thermodynamics(s, -5)
     with pytest.raises(ValueError, match=r"values: 3 rows, the samples have 20000; give those of samples\.step"):
         average(s, np.zeros(3), T0)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    s = oscillators(1000)
+    for temp in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"temperature {temp:g}: expected a finite number above 0"):
+            thermodynamics(s, temp)
+    with pytest.raises(ValueError, match="pressure nan: expected a finite number"):
+        thermodynamics(s, T0, press=float("nan"))
+    with pytest.raises(ValueError, match="temperature -3: expected a finite number above 0"):
+        u_kn(s, [900.0, -3.0])
+    with pytest.raises(ValueError, match="values: 1 of them are NaN or infinite"):
+        average(s, np.where(np.arange(1000) == 5, np.nan, 1.0), T0)
+    with pytest.raises(ValueError, match="samples: H is nan at row 7"):
+        samples(np.where(np.arange(1000) == 7, np.nan, s.H), s.dH)
+    for edges in ([3.0, 2.0, 1.0], [0.5, float("nan"), 2.0], [1.0]):
+        with pytest.raises(ValueError, match="edges of the bins: expected at least 2 finite numbers that grow"):
+            ln_omega(s, np.array(edges))
+    with pytest.raises(ValueError, match="divide nan: expected a finite order parameter"):
+        coexistence(two_phases(950.0), float("nan"))
+
+
+def test_grid_of_another_variable_can_cut_off_too() -> None:
+    """Phases far apart in O, of which the grid holds one and the edge of the other."""
+    s = two_phases(950.0)
+    kept = s.O < 29
+    held = dataclasses.replace(
+        samples(s.H[kept], s.dH[kept], O=s.O[kept]), axes=(Axis("H", -11.0, -8.0, 9), Axis("O", 0.0, 29.0, 9))
+    )
+    with pytest.raises(ValueError, match=r"goes on above the grid of O, which ends at 29; .*use a wider grid of O"):
+        thermodynamics(held, 900.0)
+    assert thermodynamics(held, 1300.0).n_effective > 1000  # liquid: all within, and O = 0 is no end of the grid
 
 
 def test_weight_of_a_few_moments_is_refused() -> None:
