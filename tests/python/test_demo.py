@@ -111,6 +111,16 @@ def test_a_run_repeats_by_hand(demo):
     assert (folder / "cluster.lammpstrj").read_text() == before
 
 
+def test_what_no_demo_made_stays(tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "thesis.txt").write_text("three years")
+    with pytest.raises(ValueError, match="training is there and holds no training of nnpal, so it stays as it is"):
+        run_demo(tmp_path, SMALL, Console(quiet=True))
+    assert [path.name for path in tmp_path.rglob("*")] == ["training", "thesis.txt"]
+    with pytest.raises(ValueError, match=r"thesis\.txt: expected a folder for the demo's files, found a file"):
+        run_demo(tmp_path / "training" / "thesis.txt", SMALL, Console(quiet=True))
+
+
 def test_training_and_held_out_configurations_share_nothing(demo):
     folder, _, _ = demo
     seeds = [trajectory.seed for trajectory in plan(DemoSettings())]

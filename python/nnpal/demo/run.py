@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from nnpal.export import export_ensemble
 from nnpal.files import aside
 from nnpal.sampling import eam_potential
 from nnpal.training import EnsembleSettings, EpochRecord, TrainedEnsemble, train_ensemble, usable_cores
+from nnpal.training.plan import PLAN, member_folder
+from nnpal.training.worker import CACHE
 
 MODEL = "al.nnp.pt"
 TRAINING = "training"
@@ -53,7 +56,9 @@ def run_demo(
 
     Raises:
         nnpal.lmp_process.LmpError: ``lmp`` is not there or ends with an error.
+        ValueError: the folder is a file, or has a folder ``training`` that is no training of nnpal.
     """
+    _require_own(output_dir)
     settings = settings or DemoSettings()
     console = console or Console()
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -123,6 +128,19 @@ def _sample(
             )
         frames.setdefault((trajectory.role, trajectory.phase), []).extend(sampled)
     return frames
+
+
+def _require_own(output_dir: Path) -> None:
+    """Refuse a place where the demo would remove what no demo made."""
+    if output_dir.exists() and not output_dir.is_dir():
+        raise ValueError(f"{output_dir}: expected a folder for the demo's files, found a file; give another folder")
+    training = output_dir / TRAINING
+    # A demo that was stopped early left the cache and the members' folders alone
+    has_begun = (training / CACHE).is_dir() and member_folder(training, 0).is_dir()
+    if os.path.lexists(training) and not ((training / PLAN).is_file() or has_begun):
+        raise ValueError(
+            f"{training} is there and holds no training of nnpal, so it stays as it is; give the demo another folder"
+        )
 
 
 def _train(
