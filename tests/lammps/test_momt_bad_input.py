@@ -77,7 +77,7 @@ def test_a_folder_of_the_users_stays(lmp: Lmp) -> None:
             ranks=(ranks,),
         )
     (lmp.folder / "momt.h5").write_text("the user's")
-    lmp.expect_error(run(f"temp 900 lattice fcc {GRID}"), r"option file: momt\.h5 exists and is no bias", ranks=(2,))
+    lmp.expect_error(run(f"temp 900 lattice fcc {GRID}"), r"option file: momt\.h5 exists and is not a bias", ranks=(2,))
     assert (folder / "thesis.txt").read_text() == "three years"
     assert (lmp.folder / "momt.h5").read_text() == "the user's"
     assert not list(lmp.folder.glob("*.bak*"))

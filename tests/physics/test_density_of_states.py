@@ -69,7 +69,7 @@ def test_reweighting_with_any_bins(lmp: Lmp, n_bins: int) -> None:
     """⟨U⟩ and the heat capacity at temperatures that were not simulated, also with bins of 1 kT0."""
     lmp(
         SCRIPT.format(atoms=pairs(), seed=4711, low=LOW, high=HIGH, n=n_bins, steps=2_000_000).replace(
-            "timestep 0.01", "timestep 0.03"
+            "timestep 0.01", "timestep 0.02"
         ),
         timeout=1500,
     )

@@ -114,7 +114,9 @@ def test_a_run_repeats_by_hand(demo):
 def test_what_no_demo_made_stays(tmp_path):
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "thesis.txt").write_text("three years")
-    with pytest.raises(ValueError, match="training is there and holds no training of nnpal, so it stays as it is"):
+    with pytest.raises(
+        ValueError, match="training exists and does not hold a training run of nnpal; it is left unchanged"
+    ):
         run_demo(tmp_path, SMALL, Console(quiet=True))
     assert [path.name for path in tmp_path.rglob("*")] == ["training", "thesis.txt"]
     with pytest.raises(ValueError, match=r"thesis\.txt: expected a folder for the demo's files, found a file"):

@@ -25,7 +25,7 @@ def require_own(option: str, path: Path, is_own: Callable[[Path], bool], kind: s
         raise HookError(f"option {option}: {path} is a folder; give the name of a file")
     if os.path.lexists(path) and not (path.is_file() and is_own(path)):
         raise HookError(
-            f"option {option}: {path} exists and is no {kind} file of MOMT, so it stays as it is; give another "
+            f"option {option}: {path} exists and is not a {kind} file of MOMT; it is left unchanged. Give another "
             "name, or move it away"
         )
     if not path.parent.is_dir():
