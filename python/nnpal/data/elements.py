@@ -15,12 +15,12 @@ from nnpal.suggest import did_you_mean
 MASS_TOLERANCE = 0.1
 
 
-def number_of(symbol: str, what: str) -> int:
-    """Return the atomic number of a symbol; ``what`` says in errors whose it is."""
+def number_of(symbol: str, what: str, hint: str = "") -> int:
+    """Return the atomic number of a symbol; ``what`` says in errors whose it is, ``hint`` how to fix it."""
     number = int(atomic_numbers.get(symbol, 0))
     if number == 0:
         near = [s for s in chemical_symbols[1:] if s.lower() == symbol.lower()]
-        raise DatasetError(f"{what}: {symbol!r} is no element{did_you_mean(symbol, near)}")
+        raise DatasetError(f"{what}: {symbol!r} is no element{did_you_mean(symbol, near)}{hint}")
     return number
 
 
