@@ -212,11 +212,7 @@ def _elements(what: str, columns: dict[str, np.ndarray], symbols: Sequence[str] 
         return numbers_of_types(what, columns["type"].astype(int), symbols)
     column = _column_of_elements(what, columns)
     names, pairs = columns[column], renaming(what, symbols)
-    hint = (
-        ""
-        if column == "element"
-        else " of column `typelabel`; name its element, e.g. symbols=['hc=H'] or --symbols hc=H"
-    )
+    hint = "; name the element of this label, e.g. symbols=['hc=H'] or --symbols hc=H" if column == "typelabel" else ""
     known = {name: number_of(pairs.get(name, name), what, hint) for name in set(names)}
     return np.array([known[name] for name in names])
 

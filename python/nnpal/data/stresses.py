@@ -19,8 +19,8 @@ COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 SAME_RELATIVE = 1e-3  # of the largest component
 SAME_STRESS = 1e-6  # eV/Å³, 0.2 MPa
 NEEDS_A_CELL = (
-    "a cell with a volume that repeats in all three directions; leave the stress out (--stress-key '', or stress = '' in "
-    "keys)"
+    "a cell with a volume that repeats in all three directions; leave the stress out (--stress-key '', or stress = '' "
+    "in keys)"
 )
 
 Order = tuple[tuple[int, int], ...]

@@ -38,7 +38,7 @@ def read_labels(frames: Sequence[Atoms]) -> Labels:
     """Read the labels that configurations carry in their calculators.
 
     Raises:
-        ValueError: there are none, or a configuration has no energy or no forces, which one atom alone may lack; the message
+        ValueError: there are none, or a configuration has no energy or, but for a single atom, no forces; the message
             has its index.
     """
     if not frames:

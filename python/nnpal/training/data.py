@@ -95,7 +95,8 @@ def build_training_data(
     """Compute neighbours, features and self-energies of labelled configurations.
 
     Arguments:
-        frames: configurations with energy (eV), forces (eV/Å; a single atom needs none) and, with ``stress``, stress (eV/Å³) where known.
+        frames: configurations with energy (eV), forces (eV/Å; a single atom needs none) and, with ``stress``, stress
+            (eV/Å³) where known.
         description: elements and AEV.
         dtype: of features and reference values.
         stress: whether stresses are learnt.
