@@ -221,8 +221,8 @@ def _column_of_elements(what: str, columns: dict[str, np.ndarray]) -> str:
     """Return `element`, or `typelabel` where there is no such column or LAMMPS's default C alone stands in it."""
     if "element" not in columns and "typelabel" not in columns:
         raise DatasetError(
-            f"{what}: has no column `element` or `typelabel`; give symbols, one for each atom type, e.g. "
-            "symbols=['Ni', 'Al'] or --symbols Ni,Al"
+            f"{what}: has no column `element`; give symbols, one for each atom type, e.g. symbols=['Ni', 'Al'] or "
+            "--symbols Ni,Al, or dump a column `element` or `typelabel`"
         )
     if "element" not in columns or ("typelabel" in columns and set(columns["element"]) == {"C"}):
         return "typelabel"
