@@ -17,6 +17,7 @@ from torch import Tensor
 
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
+from nnpal.data.stresses import no_stress
 from nnpal.graph import Graph, atoms_graph, element_indices
 from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
@@ -187,10 +188,16 @@ def _label(frame: Atoms, name: str) -> Any:
 
 
 def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
-    """Return stress times volume, eV, [n_data, 3, 3], NaN without a stress."""
+    """Return stress times volume, eV, [n_data, 3, 3], NaN without a stress.
+
+    Raises:
+        ValueError: no stress at all, or one that the cell does not allow.
+    """
     virials = np.full((len(frames), 3, 3), np.nan)
-    for virial, frame in zip(virials, frames, strict=True):
+    for index, (virial, frame) in enumerate(zip(virials, frames, strict=True)):
         if "stress" in frame.calc.results:
+            if fault := no_stress(index, frame):
+                raise ValueError(str(fault))
             virial[:] = frame.get_stress(voigt=False) * frame.get_volume()
     if np.isnan(virials).all():
         raise ValueError(
