@@ -12,7 +12,7 @@ BOUNDARIES = ((False, False, False), (True, True, True), (True, False, True), (T
 
 
 def random_frames(n: int = 8, seed: int = 3) -> list[Atoms]:
-    """Open, periodic and partly periodic, in triclinic cells; every third has a stress. Atoms lie outside cells too."""
+    """Open, periodic and partly periodic, in triclinic cells; some have a stress. Atoms lie outside cells too."""
     rng = np.random.default_rng(seed)
     frames = []
     for i in range(n):
@@ -21,7 +21,8 @@ def random_frames(n: int = 8, seed: int = 3) -> list[Atoms]:
         cell = np.diag([9.0, 8.0, 7.0]) + rng.uniform(-1, 1, (3, 3)) if any(pbc) else np.zeros((3, 3))
         atoms = Atoms(symbols, positions=rng.normal(size=(len(symbols), 3)) * 5, cell=cell, pbc=pbc)
         forces = rng.normal(size=(len(atoms), 3))
-        attach(atoms, energy=rng.normal(), forces=forces, stress=rng.normal(size=6) if i % 3 == 1 else None)
+        energy, stress = rng.normal(), 0.1 * rng.normal(size=6) if i % 3 == 1 else None
+        attach(atoms, energy=energy, forces=forces, stress=stress if all(pbc) else None)
         atoms.info.update(tag=f"tag {i % 2}", source=f"here:{i}")
         frames.append(atoms)
     return frames

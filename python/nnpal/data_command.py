@@ -23,6 +23,7 @@ StressKey = Annotated[str | None, typer.Option(help="Key of the stress; '' leave
 VirialKey = Annotated[str | None, typer.Option(help="Key of the virial.")]
 VirialOrder = Annotated[str | None, typer.Option(help="Of six components: ase or lammps.")]
 Format = Annotated[str | None, typer.Option(help="hdf5, extxyz, ase-db, lammps-dump or lammps-data.")]
+MaxStress = Annotated[float, typer.Option(help="Largest component of the stress, eV/Å^3 (1 is 160 GPa).")]
 Structures = Annotated[bool, typer.Option("--structures", help="Read bare structures, leave labels out.")]
 
 
@@ -46,6 +47,7 @@ def convert(
     virial_key: VirialKey = None,
     virial_order: VirialOrder = None,
     format: Format = None,
+    max_stress: MaxStress = 1.0,
     structures: Structures = False,
 ) -> None:
     """Read files of any format and write one, in eV and Å."""
@@ -63,6 +65,7 @@ def convert(
             tag=tag,
             keys=_keys(energy_key, forces_key, stress_key, virial_key, virial_order),
             format=format,
+            max_stress=max_stress,
         )
     except (OSError, ValueError) as error:
         _fail("convert", str(error))
@@ -92,47 +95,58 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Files of any format; duplicates are sought across all of them.")],
     energy_unit: EnergyUnit = None,
     length_unit: LengthUnit = None,
+    stress_unit: StressUnit = None,
     lammps_units: LammpsUnits = None,
     symbols: Symbols = None,
     elements: Annotated[str | None, typer.Option(help="Ni,Al: others are errors.")] = None,
     energy_spread: Annotated[float, typer.Option(help="Farthest from the composition's median, eV/atom.")] = 10.0,
     max_force: Annotated[float, typer.Option(help="Largest force, eV/Å.")] = 100.0,
+    max_stress: MaxStress = 1.0,
     min_distance: Annotated[float, typer.Option(help="Shortest distance, Å.")] = 0.5,
     net_force: Annotated[float, typer.Option(help="Mean force that brings a warning, eV/Å.")] = 1e-3,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
     virial_order: VirialOrder = None,
+    format: Format = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what is wrong with configurations, each with its index; exit code 1 where there are errors."""
     import dataclasses
     from json import dumps
 
-    from nnpal.data import Limits, check_frames, read_frames
+    from nnpal.data import Limits
+    from nnpal.data.check_files import check_files
 
     try:
         limits = Limits(
-            energy_spread=energy_spread, max_force=max_force, min_distance=min_distance, net_force=net_force
+            energy_spread=energy_spread,
+            max_force=max_force,
+            max_stress=max_stress,
+            min_distance=min_distance,
+            net_force=net_force,
         )
-        units = _units(energy_unit, length_unit, None, lammps_units)
-        keys = _keys(None, None, None, None, virial_order)
-        each = [read_frames(path, units=units, symbols=_words(symbols), labelled=None, keys=keys) for path in files]
+        units = _units(energy_unit, length_unit, stress_unit, lammps_units)
+        keys = _keys(energy_key, forces_key, stress_key, virial_key, virial_order)
+        found = check_files(
+            files, limits, _words(elements), units=units, symbols=_words(symbols), keys=keys, format=format
+        )
     except (OSError, ValueError) as error:
         _fail("check", str(error))
-    frames = [frame for one in each for frame in one]
-    origins = [(str(path), index) for path, one in zip(files, each, strict=True) for index in range(len(one))]
-    findings = check_frames(frames, _words(elements), limits)
-    errors = [finding for finding in findings if finding.severity == "error"]
+    errors = [finding for finding in found.findings if finding.severity == "error"]
     if json:
         rows = [
-            {**dataclasses.asdict(f), "file": origins[f.index][0], "index_in_file": origins[f.index][1]}
-            for f in findings
+            {**dataclasses.asdict(f), "file": found.origins[f.index][0], "index_in_file": found.origins[f.index][1]}
+            for f in found.findings
         ]
-        typer.echo(dumps({"configurations": len(frames), "findings": rows}, indent=2, ensure_ascii=False))
+        typer.echo(dumps({"configurations": len(found.origins), "findings": rows}, indent=2, ensure_ascii=False))
     else:
-        for f in findings:
-            file, index = origins[f.index]
-            where = f" ({file}:{index})" if len(files) > 1 else ""
-            typer.echo(f"{f}{where}")
-        typer.echo(f"{len(frames)} configurations, {len(errors)} errors, {len(findings) - len(errors)} warnings")
+        for f in found.findings:
+            file, index = found.origins[f.index]
+            typer.echo(f"{f} ({file}:{index})")
+        n_warnings = len(found.findings) - len(errors)
+        typer.echo(f"{len(found.origins)} configurations, {len(errors)} errors, {n_warnings} warnings")
     if errors:
         raise typer.Exit(1)
 
@@ -142,6 +156,7 @@ def info(
     file: Annotated[Path, typer.Argument(help="A file of any format.")],
     energy_unit: EnergyUnit = None,
     length_unit: LengthUnit = None,
+    stress_unit: StressUnit = None,
     lammps_units: LammpsUnits = None,
     symbols: Symbols = None,
     virial_order: VirialOrder = None,
@@ -153,7 +168,7 @@ def info(
     from nnpal.data.convert import describe
 
     try:
-        units = _units(energy_unit, length_unit, None, lammps_units)
+        units = _units(energy_unit, length_unit, stress_unit, lammps_units)
         said = describe(file, units=units, symbols=_words(symbols), keys=_keys(None, None, None, None, virial_order))
     except (OSError, ValueError) as error:
         _fail("info", str(error))

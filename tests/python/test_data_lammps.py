@@ -40,9 +40,12 @@ dump scaled all custom 20 scaled.dump xs ys zs id type
 dump unwrapped all custom 20 unwrapped.dump id element xu yu zu
 dump_modify unwrapped element Ni Al
 dump both all custom 20 both.dump.gz id type xsu ysu zsu
+labelmap atom 1 Ni 2 Al
+dump labels all custom 20 labels.dump typelabel id x y z
+dump both_names all custom 20 both_names.dump id type typelabel element xs ys zs
 dump nameless all custom 20 nameless.dump id type element x y z
 """
-DUMPS = ("general", "plain", "scaled", "unwrapped", "both", "nameless")
+DUMPS = ("general", "plain", "scaled", "unwrapped", "both", "labels", "both_names", "nameless")
 FORMATS = "".join(f"dump_modify {name} sort off format float '{FULL_DIGITS}'\n" for name in DUMPS)
 SYMBOLS = {"plain": ["Ni", "Al"], "scaled": ["Ni", "Al"], "both": ["Ni", "Al"], "nameless": ["Ni", "Al"]}
 
@@ -51,7 +54,7 @@ SYMBOLS = {"plain": ["Ni", "Al"], "scaled": ["Ni", "Al"], "both": ["Ni", "Al"], 
 def run(tmp_path_factory: pytest.TempPathFactory, lmp_in: Callable[[Path], Lmp]) -> LmpRun:
     lmp = lmp_in(tmp_path_factory.mktemp("lammps"))
     script = SCRIPT.replace("both.dump.gz", "both.dump") + FORMATS
-    ends = "write_data set.data\nwrite_data general.data triclinic/general\nlabelmap atom 1 Ni 2 Al\n"
+    ends = "write_data set.data nolabelmap\nwrite_data general.data triclinic/general nolabelmap\n"
     run = lmp(script + f"run 20\n{ends}write_data typed.data types labels\n")
     with gzip.open(lmp.folder / "both.dump.gz", "wb") as file:
         file.write((lmp.folder / "both.dump").read_bytes())
@@ -260,6 +263,62 @@ def test_damaged_data_files(tmp_path: Path, text: str, message: str) -> None:
     units = None if "units" in text else METAL
     with pytest.raises(DatasetError, match=rf"data\.nial: {message}"):
         read_frames(written(tmp_path, text, "data.nial"), units=units, labelled=False)
+
+
+LABELS = """units real
+atom_style full
+region box block 0 10 0 10 0 10
+create_box 2 box bond/types 1 extra/bond/per/atom 1
+labelmap atom 1 oh 2 ho
+labelmap bond 1 oh-ho
+mass oh 15.9994
+mass ho 1.008
+create_atoms oh single 5 5 5
+create_atoms ho single 5.9 5 5
+bond_style harmonic
+bond_coeff oh-ho 100 0.96
+create_bonds single/bond 1 1 2
+pair_style zero 4.0
+pair_coeff * *
+dump labels all custom 1 labels.dump id typelabel x y z
+dump_modify labels units yes
+run 0
+write_data labels.data types labels
+"""
+
+
+def test_labels_that_are_no_elements(tmp_path: Path, lmp_in: Callable[[Path], Lmp]) -> None:
+    """Force fields' names of atom types are renamed by name; those of bonds do not hinder."""
+    lmp_in(tmp_path)(LABELS)
+    assert "1 oh-ho 1 2" in (tmp_path / "labels.data").read_text()
+    with pytest.raises(
+        DatasetError, match=r"'(oh|ho)' is no element.*; name the element of this label, e\.g\. symbols"
+    ):
+        read_frames(tmp_path / "labels.dump", labelled=False)
+    with pytest.raises(DatasetError, match=r"no column `type`.* give OLD=NEW"):
+        read_frames(tmp_path / "labels.dump", symbols=["O", "H"], labelled=False)
+    for name, symbols in (
+        ("labels.dump", ["oh=O", "ho=H"]),
+        ("labels.data", ["oh=O", "ho=H"]),
+        ("labels.data", None),
+        ("labels.data", ["O", "H"]),
+    ):
+        (frame,) = read_frames(tmp_path / name, symbols=symbols, labelled=False)
+        assert frame.get_chemical_symbols() == ["O", "H"]
+    with pytest.raises(DatasetError, match="symbols rename 'hc', but the file has ho, oh"):
+        read_frames(tmp_path / "labels.data", symbols=["hc=H"], labelled=False)
+
+
+def test_a_label_beside_the_mass_of_another_element(tmp_path: Path) -> None:
+    """Ho is holmium, and to some force fields the hydrogen of a hydroxyl."""
+    text = DATA.replace("Masses", "Atom Type Labels\n\n1 Ni\n2 Ho\n\nMasses").replace("2 27.0", "2 1.008")
+    path = written(tmp_path, text, "data.nial")
+    with pytest.raises(DatasetError, match=r"atom type 2 has label Ho and mass 1\.008, that of H; give symbols"):
+        read_frames(path, units=METAL, labelled=False)
+    (frame,) = read_frames(path, units=METAL, symbols=["Ho=H"], labelled=False)
+    assert frame.get_chemical_symbols() == ["Ni", "H"]
+    heavy = written(tmp_path, text.replace("Ho", "H").replace("1.008", "3.024"), "heavy.data")
+    assert read_frames(heavy, units=METAL, labelled=False)[0].get_chemical_symbols() == ["Ni", "H"]
 
 
 def test_unknown_formats(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ase.db import connect
 from torchani.datasets import ANIDataset
 
 from data_frames import assert_same, random_frames
-from nnpal.data import DatasetError, Keys, Units, attach, labels_of, read_frames, write_dataset
+from nnpal.data import DatasetError, Keys, Units, attach, labels_of, read_frames, write_dataset, write_extxyz
 
 HARTREE = Units("hartree", "Å")
 NI32 = Path(__file__).parents[3] / "shared" / "data" / "ni32_distilled_train.h5"
@@ -141,12 +141,12 @@ def test_ase_databases(tmp_path: Path) -> None:
 
 def test_rows_without_labels(tmp_path: Path) -> None:
     path = tmp_path / "set.db"
-    labelled, energy_only = Atoms("H"), Atoms("He")
+    labelled, energy_only = Atoms("H"), Atoms("He2", positions=[[0, 0, 0], [0, 0, 3]])
     attach(labelled, energy=-1.0, forces=np.zeros((1, 3)))
     attach(energy_only, energy=-2.0)
     with connect(path) as database:
         database.write(labelled, dft=-7.5)
-        database.write(energy_only, data={"dft_forces": np.ones((1, 3))})
+        database.write(energy_only, data={"dft_forces": np.ones((2, 3))})
     with pytest.raises(DatasetError, match=r"1 of 2 frames lack 'forces' \(frame 1\); frame 1 has dft_forces, energy"):
         read_frames(path)
     assert [set(labels_of(frame)) for frame in read_frames(path, labelled=None)] == [{"energy", "forces"}, {"energy"}]
@@ -189,3 +189,47 @@ def test_dataset_files_rename_elements_too(tmp_path: Path) -> None:
 def assert_labels_survive(frames: list[Atoms]) -> None:
     for found, frame in zip(frames, random_frames(), strict=True):
         assert found.get_potential_energy() == frame.get_potential_energy()
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_one_atom_needs_no_forces(tmp_path: Path, periodic: bool) -> None:
+    """Its energy does not depend on its place, so that they are zero; those of two atoms are still asked for."""
+    atom, pair = Atoms("H", cell=[9, 9, 9], pbc=periodic), Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.8]])
+    attach(atom, energy=-13.6)
+    attach(pair, energy=-31.0, forces=np.array([[0, 0, 1.0], [0, 0, -1.0]]))
+    write_dataset(tmp_path / "set.h5", [atom, pair], provenance={})
+    write_extxyz(tmp_path / "set.xyz", [atom, pair])
+    write_extxyz(tmp_path / "alone.xyz", [atom])
+    with connect(tmp_path / "set.db") as database:
+        database.write(atom)
+        database.write(pair)
+    for name in ("set.h5", "set.xyz", "alone.xyz", "set.db"):
+        found = read_frames(tmp_path / name)[0]
+        assert found.get_potential_energy() == -13.6
+        np.testing.assert_array_equal(found.get_forces(), np.zeros((1, 3)))
+        assert set(labels_of(read_frames(tmp_path / name, labelled=None)[0])) == {"energy"}
+    attach(pair, energy=-31.0)
+    write_extxyz(tmp_path / "set.xyz", [atom, pair])
+    with pytest.raises(DatasetError, match=r"lack 'REF_forces' \(frame 1\)|no frame has 'REF_forces'"):
+        read_frames(tmp_path / "set.xyz")
+
+
+def test_stress_and_virial_of_others(tmp_path: Path) -> None:
+    """Row by row where NaN says that one is absent; compared where both stand."""
+    identity = np.eye(3)
+    stress, virial = np.tile(0.01 * identity, (2, 1, 1)), np.tile(-7.29 * identity, (2, 1, 1))
+    stress[1] = np.nan
+    units = Units("eV", "Å")
+    found = read_frames(legacy(tmp_path / "set.h5", stress=stress, virial=virial), units=units)
+    np.testing.assert_allclose([frame.get_stress()[:3] for frame in found], 0.01)
+    path = legacy(tmp_path / "set.h5", stress=stress, virial=-virial)
+    with pytest.raises(
+        DatasetError, match=r"set\.h5: group a/b, row 0: stress: stress 0\.01 .* -virial/volume -0\.01 "
+    ):
+        read_frames(path, units=units)
+    atoms = Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.8]], cell=[4, 4, 4], pbc=True)
+    attach(atoms, energy=-1.0, forces=np.zeros((2, 3)), stress=np.array([0.01, 0.01, 0.01, 0, 0, 0]))
+    with connect(tmp_path / "set.db") as database:
+        database.write(atoms, data={"virial": 0.64 * identity})
+    with pytest.raises(DatasetError, match=r"set\.db: row 0: stress: stress 0\.01 .* contradict each other"):
+        read_frames(tmp_path / "set.db")

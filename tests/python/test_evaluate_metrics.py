@@ -219,7 +219,7 @@ def test_a_model_without_error_has_none(al_file: Path) -> None:
 
 def test_missing_labels_are_an_error() -> None:
     bare = bulk("Al")
-    half = bulk("Al")
+    half = bulk("Al", cubic=True)
     half.calc = SinglePointCalculator(half, energy=1.0)
     half.info["source"] = "al.xyz:7"
     good = labelled(bulk("Al"), 0.0, np.zeros((1, 3)))
@@ -229,6 +229,14 @@ def test_missing_labels_are_an_error() -> None:
         read_labels([half])
     with pytest.raises(ValueError, match="no configurations"):
         read_labels([])
+
+
+def test_one_atom_with_an_energy_has_no_force() -> None:
+    atom = Atoms("Al")
+    atom.calc = SinglePointCalculator(atom, energy=-1.5)
+    found = read_labels([labelled(bulk("Al", cubic=True), -14.0, np.ones((4, 3))), atom])
+    assert found.energies.tolist() == [-14.0, -1.5]
+    np.testing.assert_array_equal(found.forces[4], np.zeros(3))
 
 
 def test_other_configurations_are_refused() -> None:

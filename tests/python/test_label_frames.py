@@ -16,6 +16,7 @@ import pytest
 from ase.constraints import FixAtoms
 
 from label_oracles import Spring, pair
+from nnpal.data import check_frames
 from nnpal.label import LabelReport, LabelStore, Oracle, OracleError, Progress, PythonOracle, label_frames
 from nnpal.oracle.evaluation import Result
 
@@ -76,6 +77,19 @@ def test_labels_in_order_with_what_frames_carry(store: LabelStore, log: Path) ->
         assert frame.info == given.info
         assert given.calc is None
     assert [(p.total, p.done, p.from_store, p.failed) for p in told] == [(3, k, 0, 0) for k in range(4)]
+
+
+def test_a_stress_needs_a_cell_that_repeats(store: LabelStore, log: Path) -> None:
+    """An oracle may state one for a molecule or a slab; training would refuse it."""
+    frames = []
+    for x, pbc in ((0, False), (1, (True, True, False)), (2, True)):
+        frame = pair(x)
+        frame.set_cell([9, 9, 9])
+        frame.pbc = pbc
+        frames.append(frame)
+    report = label_frames(frames, oracle(log, "Stressed"), store)
+    assert ["stress" in frame.calc.results for frame in report.labelled] == [False, False, True]
+    assert not [finding for finding in check_frames(report.labelled) if finding.kind == "stress"]
 
 
 def test_nothing_is_computed_twice(store: LabelStore, log: Path) -> None:

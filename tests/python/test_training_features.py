@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from torchani.units import HARTREE_TO_EV
@@ -258,6 +259,28 @@ def test_self_energies_are_taken_off_and_bad_labels_refused():
         build_training_data([], DESCRIPTION)
     with pytest.raises(ValueError, match="no configuration has a stress"):
         build_training_data([frames[1]], NetworkDescription(("Ni", "Al")), stress=True)
+
+
+def test_isolated_atoms_need_no_forces():
+    """Their energies are the self-energies where they outnumber what contradicts them; their forces are zero."""
+    atoms = []
+    for symbol, energy in (("Ni", -4.0), ("Al", -3.0)):
+        for size in (18, 19, 20, 21):
+            atom = Atoms(symbol, cell=[size] * 3, pbc=size > 19)
+            atom.calc = SinglePointCalculator(atom, energy=energy)
+            atoms.append(atom)
+    frames = two_element_frames()[:1]
+    data = build_training_data([*atoms, *frames], DESCRIPTION, dtype=torch.float64)
+    assert data.self_energies == pytest.approx([-4.0, -3.0], abs=1e-9)
+    assert not data.forces[:8].any()
+    assert np.array_equal(data.forces[8:].numpy(), frames[0].get_forces())
+
+
+def test_a_stress_that_the_cell_does_not_allow():
+    frames = two_element_frames()
+    frames[1] = relabelled(frames[1], stress=np.zeros(6))
+    with pytest.raises(ValueError, match="configuration 1: error: stress: stress in a configuration without cell"):
+        build_training_data(frames, DESCRIPTION, stress=True)
 
 
 def test_forces_on_fixed_atoms_are_those_that_ase_gives():

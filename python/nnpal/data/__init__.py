@@ -1,9 +1,10 @@
 """Datasets: structures and labels in many formats, one form on disk, and checks of both."""
 
-from nnpal.data.check import Finding, Limits, check_frames, require_sound
+from nnpal.data.check import Limits, check_frames, require_sound
 from nnpal.data.dataset_file import read_dataset, write_dataset
 from nnpal.data.error import DatasetError
 from nnpal.data.extxyz import write_extxyz
+from nnpal.data.finding import Finding
 from nnpal.data.hashes import content_hash, structure_hash
 from nnpal.data.keys import Keys
 from nnpal.data.labels import attach, labels_of, stress_of_virial

@@ -12,14 +12,23 @@ from ase.io.formats import UnknownFileTypeError
 
 from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
+from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
 from nnpal.data.units import OURS, Units
 
 
 def read_database(
-    path: str | os.PathLike[str], *, units: Units | None, keys: Keys, labelled: bool | None
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None,
+    keys: Keys,
+    labelled: bool | None,
+    faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Read all rows by id; labels from the row's calculator, or by name from its key-value pairs or data.
+
+    Args:
+        faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
         DatasetError: units other than eV and Å, no database, no rows, or a label that a row lacks.
@@ -37,10 +46,10 @@ def read_database(
         raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
     if not rows:
         raise DatasetError(f"{path}: holds no rows")
-    names = choose(path, [held for _, held in rows], keys, labelled)
+    names = choose(path, [held for _, held in rows], keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
     frames = []
     for index, (atoms, held) in enumerate(rows):
-        frame = converted(f"{path}: row {index}", atoms, held, names, OURS, keys)
+        frame = converted(f"{path}: row {index}", index, atoms, held, names, OURS, keys, faults=faults)
         for name in ("config_type", "tag", "source"):
             if name in held:
                 frame.info["tag" if name == "config_type" else name] = str(held[name])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from nnpal.data.copied_labels import copied_labels
+from nnpal.data.finding import Finding
 from nnpal.data.hashes import structure_hash
 from nnpal.data.labels import labels_of
+from nnpal.data.stresses import large_stress, no_stress
 
-Severity = Literal["error", "warning"]
 SAME_ENERGY = 1e-5  # eV/atom; oracles and printed digits do not agree better than this
 
 
@@ -24,44 +26,25 @@ class Limits:
         energy_spread: eV/atom; an energy farther than this from the median of its composition is an error.
         lowest_energy, highest_energy: eV/atom; an energy outside is an error. None: no such limit.
         max_force: eV/Å; a larger force on any atom is an error.
+        max_stress: eV/Å³; a larger component of the stress is an error. 1 eV/Å³ is 160 GPa, which few crystals see, and
+            which stresses in kbar or GPa that pass for eV/Å³ exceed.
         min_distance: Å; a shorter distance between two atoms, images included, is an error.
         net_force: eV/Å for each atom; a larger mean force vector is a warning.
     """
 
     energy_spread: float = 10.0
     max_force: float = 100.0
+    max_stress: float = 1.0
     min_distance: float = 0.5
     net_force: float = 1e-3
     lowest_energy: float | None = None
     highest_energy: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("energy_spread", "max_force", "min_distance", "net_force"):
+        for name in ("energy_spread", "max_force", "max_stress", "min_distance", "net_force"):
             value = getattr(self, name)
             if not value > 0:
                 raise ValueError(f"limits: {name} = {value}, expected more than 0")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One fault.
-
-    Attributes:
-        index: of the configuration.
-        severity: error, or warning for what may be meant.
-        kind: duplicate, not finite, energy, force, distance, cell, element, net force, empty or stale.
-        value: found.
-        expected: in words.
-    """
-
-    index: int
-    severity: Severity
-    kind: str
-    value: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"configuration {self.index}: {self.severity}: {self.kind}: {self.value}, expected {self.expected}"
 
 
 def check_frames(
@@ -74,14 +57,16 @@ def check_frames(
     """
     limits = limits or Limits()
     findings: list[Finding] = []
-    energies: dict[int, float] = {}
+    labels: dict[int, dict[str, Any]] = {}
     sound: list[int] = []
     for index, frame in enumerate(frames):
-        found = list(_of_one(index, frame, symbols, limits, energies))
+        found = list(_of_one(index, frame, symbols, limits, labels))
         findings += found
         if not any(f.kind in ("empty", "not finite") for f in found):
             sound.append(index)
+    energies = {index: own["energy"] / len(frames[index]) for index, own in labels.items() if "energy" in own}
     findings += _duplicates(frames, sound, energies)
+    findings += copied_labels(frames, {index: labels[index] for index in sound if index in labels})
     findings += _energies(frames, energies, limits)
     return sorted(findings, key=lambda finding: finding.index)
 
@@ -95,20 +80,46 @@ def require_sound(
         ValueError: any finding that is an error; names the first few.
     """
     findings = check_frames(frames, symbols, limits)
+    _refuse_errors(frames, findings, source)
+    return findings
+
+
+def require_sound_labels(frames: Sequence[Atoms], limits: Limits, *, source: str = "") -> None:
+    """Check what no one configuration shows as it is read: copied labels, and stresses in another unit.
+
+    Raises:
+        ValueError: any of these; names the first few.
+    """
+    labels = {index: labels_of(frame) for index, frame in enumerate(frames)}
+    finite = {
+        index: {name: value for name, value in own.items() if np.isfinite(value).all()} for index, own in labels.items()
+    }
+    findings = [
+        fault
+        for index, own in finite.items()
+        if "stress" in own and (fault := large_stress(index, own["stress"], limits.max_stress))
+    ]
+    findings += copied_labels(frames, finite)
+    _refuse_errors(frames, findings, source)
+
+
+def _refuse_errors(frames: Sequence[Atoms], findings: Sequence[Finding], source: str) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         more = f"\n... and {len(errors) - 5} more" if len(errors) > 5 else ""
         count = len({finding.index for finding in errors})
-        lines = "\n".join(f"  {finding}" for finding in errors[:5])
+        sources = [frames[finding.index].info.get("source") for finding in errors[:5]]
+        lines = "\n".join(
+            f"  {finding}{f' ({own})' if own else ''}" for finding, own in zip(errors, sources, strict=False)
+        )
         where = f"{source}: " if source else ""
         raise ValueError(f"{where}{count} of {len(frames)} configurations are not sound:\n{lines}{more}")
-    return findings
 
 
 def _of_one(
-    index: int, frame: Atoms, symbols: Sequence[str] | None, limits: Limits, energies: dict[int, float]
+    index: int, frame: Atoms, symbols: Sequence[str] | None, limits: Limits, finite: dict[int, dict[str, Any]]
 ) -> Iterator[Finding]:
-    """Yield the faults of one configuration by itself; put its energy per atom, eV, into ``energies``."""
+    """Yield the faults of one configuration by itself; put its finite labels into ``finite``."""
     if len(frame) == 0:
         yield Finding(index, "error", "empty", "no atoms", "one at least")
         return
@@ -129,10 +140,11 @@ def _of_one(
         yield Finding(index, "error", "element", ", ".join(unknown), expected)
     if "positions" not in infinite and "cell" not in infinite:
         yield from _distances(index, frame, limits)
-    if "energy" in labels and "energy" not in infinite:
-        energies[index] = labels["energy"] / len(frame)
-    if "forces" in labels and "forces" not in infinite:
+    finite[index] = {name: value for name, value in labels.items() if name not in infinite}
+    if "forces" in finite[index]:
         yield from _forces(index, labels["forces"], limits)
+    if "stress" in labels:
+        yield from _stress(index, frame, finite[index].get("stress"), limits)
 
 
 def _distances(index: int, frame: Atoms, limits: Limits) -> Iterator[Finding]:
@@ -163,6 +175,15 @@ def _forces(index: int, forces: np.ndarray, limits: Limits) -> Iterator[Finding]
     if net > limits.net_force:
         value = f"{net:.4g} eV/Å for each atom"
         yield Finding(index, "warning", "net force", value, f"0, {limits.net_force:g} at most")
+
+
+def _stress(index: int, frame: Atoms, stress: np.ndarray | None, limits: Limits) -> Iterator[Finding]:
+    """Yield the fault of a stress; None when it is not finite, which has been said."""
+    fault = no_stress(index, frame)
+    if fault is None and stress is not None:
+        fault = large_stress(index, stress, limits.max_stress)
+    if fault is not None:
+        yield fault
 
 
 def _energies(frames: Sequence[Atoms], energies: dict[int, float], limits: Limits) -> Iterator[Finding]:

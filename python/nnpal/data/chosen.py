@@ -9,8 +9,10 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.data.error import DatasetError
+from nnpal.data.finding import Finding, report
 from nnpal.data.keys import Keys, require_everywhere
-from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach, stress_of_virial, to_voigt
+from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach
+from nnpal.data.stresses import stress_of
 from nnpal.data.units import Units
 
 Held = Mapping[str, Any]  # what a frame holds that may be a label, by name
@@ -23,16 +25,20 @@ def choose(
     keys: Keys,
     labelled: bool | None,
     usual: Mapping[str, Sequence[str]] = USUAL,
-) -> dict[str, str]:
-    """Return the name of each label in this file.
+    *,
+    sizes: Sequence[int] = (),
+) -> dict[str, tuple[str, ...]]:
+    """Return the names of each label in this file: one of energy, one of forces, all of stress and virial.
 
     Names given by ``keys`` hold; else REF_ names where any frame has one, else the usual ones: never some of both, for
-    REF_energy and plain forces may come from different calculators.
+    REF_energy and plain forces may come from different calculators. Each frame may have its stress or virial by any of
+    the names returned, see :func:`nnpal.data.stresses.stress_of`.
 
     Args:
         held: for each frame.
         labelled: True asks for energy and forces in every frame, False for nothing, None for what there is.
         usual: names of each label in this format, without REF_.
+        sizes: numbers of atoms of the frames; one atom needs no forces, see :func:`nnpal.data.labels.with_zero_forces`.
 
     Raises:
         DatasetError: a frame lacks what was asked for.
@@ -41,46 +47,54 @@ def choose(
         return {}
     every = {name for one in held for name in one}
     prefix = "REF_" if any(name.startswith("REF_") for name in every) else ""
-    names = {}
+    names: dict[str, tuple[str, ...]] = {}
+    single = [size == 1 for size in sizes] or [False] * len(held)
     for label in ("energy", "forces"):
         asked = getattr(keys, label)
         found = [prefix + name for name in usual[label] if prefix + name in every]
         name = asked or (found[0] if found else prefix + usual[label][0])
         if labelled or asked:
-            require_everywhere(path, name, [name in one for one in held], held)
+            spared = single if label == "forces" and labelled else [False] * len(held)
+            present = [name in one or one_atom for one, one_atom in zip(held, spared, strict=True)]
+            require_everywhere(path, name, present, held)
         if name in every:
-            names[label] = name
+            names[label] = (name,)
     asked_stress = {label: getattr(keys, label) for label in ("stress", "virial") if getattr(keys, label) is not None}
     for label, name in asked_stress.items():
         if name and name not in every:
             require_everywhere(path, name, [False] * len(held), held)
         if name:
-            names[label] = name
+            names[label] = (name,)
     if not asked_stress:
-        both = [(label, prefix + name) for label in ("stress", "virial") for name in usual[label]]
-        names.update([pair for pair in both if pair[1] in every][:1])
+        for label in ("stress", "virial"):
+            names[label] = tuple(prefix + name for name in usual[label] if prefix + name in every)
     return names
 
 
 def converted(
     what: str,
+    index: int,
     structure: Atoms,
     held: Held,
-    names: Mapping[str, str],
+    names: Mapping[str, Sequence[str]],
     units: Units,
     keys: Keys,
     *,
     six: tuple[tuple[int, int], ...] | None = VOIGT,
+    faults: list[Finding] | None = None,
 ) -> Atoms:
     """Return atoms, cell and labels in eV and Å, and nothing else of ``structure``.
 
     Args:
         what: file and frame, for messages.
+        index: of the frame in the file.
         names: of the labels in ``held``, see :func:`choose`.
         six: order of six components where ``keys`` gives none; None when the format has none.
+        faults: gets what is wrong with a stress, which is then left out; None makes it an error.
 
     Raises:
-        DatasetError: a label of the wrong shape or kind, or six components in an order that nobody stated.
+        DatasetError: a label of the wrong shape or kind, six components in an order that nobody stated, or, without
+            ``faults``, a stress that contradicts a virial or that the cell does not allow.
     """
     atoms = Atoms(
         structure.numbers,
@@ -90,36 +104,26 @@ def converted(
     )
     order = {"lammps": LAMMPS_ORDER, "ase": VOIGT}.get(keys.order or "", six)
     labels: dict[str, Any] = {}
-    for label, name in names.items():
-        value = held.get(name)
-        if value is None:
-            continue
-        try:
-            labels.update(_label(label, name, value, atoms, units, order))
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{what}: {error}") from error
+    try:
+        for label in ("energy", "forces"):
+            for name in names.get(label, ()):
+                if held.get(name) is not None:
+                    labels[label] = _label(label, name, held[name], atoms, units)
+        labels["stress"], fault = stress_of(index, held, names, atoms, units, order)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{what}: {error}") from error
+    if fault is not None:
+        report(what, fault, faults)
     attach(atoms, **labels)
     return atoms
 
 
-def _label(
-    label: str, name: str, value: Any, atoms: Atoms, units: Units, order: tuple[tuple[int, int], ...] | None
-) -> dict[str, Any]:
+def _label(label: str, name: str, value: Any, atoms: Atoms, units: Units) -> Any:
     if label == "energy":
         if np.size(value) != 1:
             raise ValueError(f"{name} has {np.size(value)} values, expected one")
-        return {"energy": float(np.asarray(value, dtype=float).item()) * units.to_ev}
+        return float(np.asarray(value, dtype=float).item()) * units.to_ev
     values = np.asarray(value, dtype=float)
-    if label == "forces":
-        if values.shape != (len(atoms), 3):
-            raise ValueError(f"{name} have shape {values.shape}, expected ({len(atoms)}, 3)")
-        return {"forces": values * units.to_ev_per_angstrom}
-    if values.size == 6 and order is None:
-        raise ValueError(
-            f"{name} has six components in an order that the file does not state; give keys.order, `ase` (xx yy zz yz "
-            "xz xy) or `lammps` (xx yy zz xy xz yz), or stress = '' to leave it out"
-        )
-    tensor = to_voigt(values, name, order or VOIGT)
-    if label == "stress":
-        return {"stress": tensor * units.to_ev_per_angstrom3}
-    return {"stress": stress_of_virial(tensor * units.to_ev, atoms, name)}
+    if values.shape != (len(atoms), 3):
+        raise ValueError(f"{name} have shape {values.shape}, expected ({len(atoms)}, 3)")
+    return values * units.to_ev_per_angstrom

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnpal import __version__
+from nnpal.data.check import Limits, require_sound_labels
 from nnpal.data.dataset_file import is_dataset, read_dataset, write_dataset
 from nnpal.data.extxyz import write_extxyz
 from nnpal.data.hashes import content_hash
@@ -38,12 +39,17 @@ def convert_files(
     tag: str | None = None,
     keys: Keys | None = None,
     format: str | None = None,
+    max_stress: float = Limits.max_stress,
 ) -> Written:
     """Read ``sources`` as :func:`nnpal.data.read_frames` does and write ``target``, a dataset or extended XYZ.
 
+    Labels that were copied from other configurations, and stresses above ``max_stress``, eV/Å³, are refused as training
+    refuses them.
+
     Raises:
         FileNotFoundError: a source is not there.
-        ValueError: a source that cannot be read, a target of another suffix, or a target that is a source.
+        ValueError: a source that cannot be read or holds such labels, a target of another suffix, or a target that is a
+            source.
     """
     target = Path(target)
     if target.suffix not in WRITTEN:
@@ -55,6 +61,7 @@ def convert_files(
         frames += read_frames(
             source, units=units, symbols=symbols, labelled=labelled, tag=tag, keys=keys, format=format
         )
+    require_sound_labels(frames, Limits(max_stress=max_stress), source=f"{target} is not written")
     if target.suffix == ".h5":
         provenance = {
             "made_by": f"nnpal {__version__} data convert",

@@ -15,12 +15,12 @@ from nnpal.suggest import did_you_mean
 MASS_TOLERANCE = 0.1
 
 
-def number_of(symbol: str, what: str) -> int:
-    """Return the atomic number of a symbol; ``what`` says in errors whose it is."""
+def number_of(symbol: str, what: str, hint: str = "") -> int:
+    """Return the atomic number of a symbol; ``what`` says in errors whose it is, ``hint`` how to fix it."""
     number = int(atomic_numbers.get(symbol, 0))
     if number == 0:
         near = [s for s in chemical_symbols[1:] if s.lower() == symbol.lower()]
-        raise DatasetError(f"{what}: {symbol!r} is no element{did_you_mean(symbol, near)}")
+        raise DatasetError(f"{what}: {symbol!r} is no element{did_you_mean(symbol, near)}{hint}")
     return number
 
 
@@ -90,9 +90,14 @@ def number_of_mass(mass: float, what: str) -> int:
     Raises:
         DatasetError: no element, or several, within ``MASS_TOLERANCE``.
     """
-    known = np.nan_to_num(atomic_masses[1:104])
-    near = 1 + np.flatnonzero(np.abs(known - mass) <= MASS_TOLERANCE)
+    near = numbers_near_mass(mass)
     if len(near) != 1:
         which = " and ".join(f"{chemical_symbols[z]} ({atomic_masses[z]:.3f})" for z in near) or "no element"
         raise DatasetError(f"{what} has mass {mass:g}, within {MASS_TOLERANCE} g/mol of {which}; give symbols")
-    return int(near[0])
+    return near[0]
+
+
+def numbers_near_mass(mass: float) -> list[int]:
+    """Return the atomic numbers of elements within ``MASS_TOLERANCE`` of a mass, g/mol."""
+    known = np.nan_to_num(atomic_masses[1:104])
+    return [int(number) for number in 1 + np.flatnonzero(np.abs(known - mass) <= MASS_TOLERANCE)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ase.io.extxyz import XYZError, read_xyz
 
 from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
+from nnpal.data.finding import Finding
 from nnpal.data.keys import ANY_KEYS, Keys
 from nnpal.data.labels import labels_of
 from nnpal.data.units import Units
@@ -24,23 +25,29 @@ UNITS_KEY = "units"
 
 
 def read_extxyz(
-    path: str | os.PathLike[str], *, units: Units | None, keys: Keys = ANY_KEYS, labelled: bool | None = True
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None,
+    keys: Keys = ANY_KEYS,
+    labelled: bool | None = True,
+    faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Read an extended XYZ file; labels by :class:`Keys`, else REF_ keys where any frame has one, else plain ones.
 
     Args:
         units: of the file; None takes those that its frames state by the key `units`.
         labelled: True asks for energy and forces in every frame, None takes what there is, False nothing.
+        faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
         DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
     """
     frames = _parsed(path)
-    names = choose(path, [_held(frame) for frame in frames], keys, labelled)
+    names = choose(path, [_held(frame) for frame in frames], keys, labelled, sizes=[len(f) for f in frames])
     result = []
     for index, frame in enumerate(frames):
         own = units_of(path, index, frame, units)
-        result.append(_in_ev_and_angstrom(path, index, frame, names, own, keys))
+        result.append(_in_ev_and_angstrom(path, index, frame, names, own, keys, faults))
     return result
 
 
@@ -114,9 +121,16 @@ def _held(frame: Atoms) -> dict[str, Any]:
 
 
 def _in_ev_and_angstrom(
-    path: object, index: int, frame: Atoms, names: dict[str, str], units: Units, keys: Keys
+    path: object,
+    index: int,
+    frame: Atoms,
+    names: Mapping[str, Sequence[str]],
+    units: Units,
+    keys: Keys,
+    faults: list[Finding] | None,
 ) -> Atoms:
-    atoms = converted(f"{path}: frame {index}", frame, _held(frame), names, units, keys)
+    what = f"{path}: frame {index}"
+    atoms = converted(what, index, frame, _held(frame), names, units, keys, faults=faults)
     for name in ("tag", "source"):
         if name in frame.info:
             atoms.info[name] = str(frame.info[name])

@@ -13,6 +13,7 @@ from ase import Atoms
 from nnpal.data.chosen import choose, converted
 from nnpal.data.elements import check_used, number_of, renaming
 from nnpal.data.error import DatasetError
+from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
 from nnpal.data.units import Units
 
@@ -33,12 +34,14 @@ def read_foreign_hdf5(
     symbols: Sequence[str] | None,
     keys: Keys,
     labelled: bool | None,
+    faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Read every group that holds coordinates, groups by name; a cell without `pbc` is periodic.
 
     Args:
         units: required.
         symbols: OLD=NEW where the file's symbols are not the elements.
+        faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
         DatasetError: no units, no such groups, arrays that do not fit each other, or what a frame lacks.
@@ -61,8 +64,12 @@ def read_foreign_hdf5(
     for name, arrays in groups.items():
         frames.extend(_rows(f"{path}: group {name}", arrays, pairs, present))
     check_used(path, pairs, present)
-    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL)
-    return [converted(what, atoms, held, names, units, keys, six=None) for what, atoms, held in frames]
+    sizes = [len(atoms) for _, atoms, _ in frames]
+    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL, sizes=sizes)
+    return [
+        converted(what, index, atoms, held, names, units, keys, six=None, faults=faults)
+        for index, (what, atoms, held) in enumerate(frames)
+    ]
 
 
 def _groups(file: h5py.File) -> dict[str, dict[str, np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,16 @@ def labels_of(atoms: Atoms, what: str = "configuration") -> dict[str, Any]:
     if "stress" in labels:
         labels["stress"] = to_voigt(labels["stress"], f"{what}: stress")
     return labels
+
+
+def with_zero_forces(results: Mapping[str, Any], n_atoms: int) -> dict[str, Any]:
+    """Return labels, with zero forces where one atom has an energy and no forces.
+
+    Its energy does not change with its place, periodic or not: the force is exactly 0, and many codes write none.
+    """
+    if n_atoms == 1 and results.get("energy") is not None and results.get("forces") is None:
+        return {**results, "forces": np.zeros((1, 3))}
+    return dict(results)
 
 
 def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Sequence
@@ -9,13 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
 from ase.io.lammpsdata import read_lammps_data
 
-from nnpal.data.elements import number_of_mass, numbers_of_types
+from nnpal.data.elements import check_used, number_of_mass, numbers_near_mass, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.units import Units
 
 STYLES = ("angle", "atomic", "bond", "charge", "full", "molecular")  # those that ASE reads
+BONDED = ("Bonds", "Angles", "Dihedrals", "Impropers")
 
 
 @dataclass
@@ -32,7 +35,8 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
 
     Args:
         units: needed unless the first line says `units = STYLE`, as write_data has it.
-        symbols: of types 1, 2, ...; else from the section Atom Type Labels, else from Masses.
+        symbols: of types 1, 2, ..., or OLD=NEW of type labels; else from the section Atom Type Labels where all are
+            elements, else from Masses.
 
     Raises:
         DatasetError: units, atom style or elements not known, or a damaged file.
@@ -42,7 +46,7 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
     try:
         # ASE's sort by ID leaves type labels behind; its image flags go through scaled positions and lose digits
         atoms = read_lammps_data(
-            os.fspath(path),
+            _without_bonds(path),
             Z_of_type=_TypeItself(),
             atom_style=head.style,
             sort_by_id=False,
@@ -56,8 +60,15 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
         raise DatasetError(f"{path}: an atom ID stands twice")
     atoms = atoms[np.argsort(atoms.arrays["id"])]
     types = atoms.numbers
+    masses = atoms.get_masses() if atoms.has("masses") else None
     if symbols is None:
-        symbols = _symbols(path, types, head.labels, atoms.get_masses() if atoms.has("masses") else None)
+        _compare_with_masses(path, head.labels, types, masses)
+        symbols = _symbols(path, types, head.labels, masses)
+    elif head.labels and any("=" in symbol for symbol in symbols):
+        pairs = renaming(path, symbols)
+        check_used(path, pairs, set(head.labels.values()))
+        labels = {number: pairs.get(label, label) for number, label in head.labels.items()}
+        symbols = _symbols(path, types, labels, masses)
     return Atoms(
         numbers_of_types(path, types, symbols),
         positions=atoms.positions * units.to_angstrom,
@@ -74,6 +85,19 @@ class _TypeItself(dict[int, int]):
 
     def __bool__(self) -> bool:
         return True
+
+
+def _without_bonds(path: str | os.PathLike[str]) -> io.StringIO:
+    """Return the file without bonds and angles, whose types may have labels that ASE takes for numbers."""
+    kept, section = [], ""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            body = line.partition("#")[0].strip()
+            if re.fullmatch(r"[A-Z][A-Za-z ]+", body):
+                section = body
+            if section not in BONDED:
+                kept.append(line)
+    return io.StringIO("".join(kept))
 
 
 def _head(path: str | os.PathLike[str]) -> _Head:
@@ -125,10 +149,21 @@ def _units(path: object, stated: str | None, given: Units | None) -> Units:
         raise DatasetError(f"{path}: {error}; give units") from error
 
 
+def _compare_with_masses(path: object, labels: dict[int, str], types: np.ndarray, masses: np.ndarray | None) -> None:
+    """Refuse a label that names one element, such as Ho of a hydroxyl, beside the mass of another."""
+    if not all(label in atomic_numbers for label in labels.values()) or masses is None:
+        return
+    for type_, mass in dict(zip(types.tolist(), masses.tolist(), strict=True)).items():
+        near = numbers_near_mass(mass)
+        if near and type_ in labels and atomic_numbers[labels[type_]] not in near:
+            raise DatasetError(
+                f"{path}: atom type {type_} has label {labels[type_]} and mass {mass:g}, that of "
+                f"{chemical_symbols[near[0]]}; give symbols, one for each atom type, e.g. --symbols Ni,Al"
+            )
+
+
 def _symbols(path: object, types: np.ndarray, labels: dict[int, str], masses: np.ndarray | None) -> list[str]:
     """Return a symbol for each type up to the highest that has atoms."""
-    from ase.data import atomic_numbers, chemical_symbols
-
     highest = int(types.max())
     if labels and all(label in atomic_numbers for label in labels.values()):
         return [labels.get(type_, "X") for type_ in range(1, highest + 1)]

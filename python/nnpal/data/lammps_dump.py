@@ -49,7 +49,8 @@ def read_dump(
 
     Args:
         units: needed unless the dump states them (`dump_modify ID units yes`).
-        symbols: of types 1, 2, ..., which then hold; else the column `element`, OLD=NEW where it is wrong.
+        symbols: of types 1, 2, ..., which then hold; else the column `element` or `typelabel`, OLD=NEW where a name of
+            it is not the element.
 
     Raises:
         DatasetError: no units, elements or coordinates, or a dump that is cut off or damaged.
@@ -63,8 +64,8 @@ def read_dump(
             f"{path}: a dump holds no energies; name a column of per-atom energies (keys.energy), or read bare "
             "structures (labelled=False, --structures) and label them"
         )
-    names = choose(path, held, keys, labelled)
-    return [converted(f"{path}: frame {i}", atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
+    names = choose(path, held, keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
+    return [converted(f"{path}: frame {i}", i, atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
 
 
 def _units(path: object, stated: str | None, given: Units | None) -> Units:
@@ -204,19 +205,30 @@ def _elements(what: str, columns: dict[str, np.ndarray], symbols: Sequence[str] 
     by_type = symbols is not None and not any("=" in symbol for symbol in symbols)
     if by_type and symbols is not None:
         if "type" not in columns:
-            raise DatasetError(f"{what}: has no column `type`, so that symbols {list(symbols)} say nothing")
+            raise DatasetError(
+                f"{what}: has no column `type`, so that symbols {list(symbols)} say nothing; where it "
+                "has `element` or `typelabel`, give OLD=NEW for a wrong name, e.g. hc=H"
+            )
         return numbers_of_types(what, columns["type"].astype(int), symbols)
-    if "element" not in columns:
+    column = _column_of_elements(what, columns)
+    names, pairs = columns[column], renaming(what, symbols)
+    hint = "; name the element of this label, e.g. symbols=['hc=H'] or --symbols hc=H" if column == "typelabel" else ""
+    known = {name: number_of(pairs.get(name, name), what, hint) for name in set(names)}
+    return np.array([known[name] for name in names])
+
+
+def _column_of_elements(what: str, columns: dict[str, np.ndarray]) -> str:
+    """Return `element`, or `typelabel` where there is no such column or LAMMPS's default C alone stands in it."""
+    if "element" not in columns and "typelabel" not in columns:
         raise DatasetError(
             f"{what}: has no column `element`; give symbols, one for each atom type, e.g. symbols=['Ni', 'Al'] or "
-            "--symbols Ni,Al"
+            "--symbols Ni,Al, or dump a column `element` or `typelabel`"
         )
-    names = columns["element"]
-    if "type" in columns and len(set(columns["type"])) > 1 and set(names) == {"C"}:
+    if "element" not in columns or ("typelabel" in columns and set(columns["element"]) == {"C"}):
+        return "typelabel"
+    if "type" in columns and len(set(columns["type"])) > 1 and set(columns["element"]) == {"C"}:
         raise DatasetError(
             f"{what}: all types have element C, which is what LAMMPS writes without dump_modify element; give symbols, "
             "one for each type"
         )
-    pairs = renaming(what, symbols)
-    known = {name: number_of(pairs.get(name, name), what) for name in set(names)}
-    return np.array([known[name] for name in names])
+    return "element"

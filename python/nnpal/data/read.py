@@ -14,11 +14,13 @@ from nnpal.data.dataset_file import is_dataset, read_dataset
 from nnpal.data.elements import rename
 from nnpal.data.error import DatasetError
 from nnpal.data.extxyz import read_extxyz
+from nnpal.data.finding import Finding, report
 from nnpal.data.foreign_hdf5 import read_foreign_hdf5
 from nnpal.data.keys import Keys, require_everywhere
-from nnpal.data.labels import labels_of
+from nnpal.data.labels import labels_of, with_zero_forces
 from nnpal.data.lammps_data import read_data
 from nnpal.data.lammps_dump import read_dump
+from nnpal.data.stresses import no_stress
 from nnpal.data.units import OURS, Units
 from nnpal.suggest import did_you_mean
 
@@ -38,6 +40,7 @@ def read_frames(
     tag: str | None = None,
     keys: Keys | None = None,
     format: str | None = None,
+    faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Return the configurations of a file, in eV and Å, with labels as a SinglePointCalculator.
 
@@ -47,10 +50,13 @@ def read_frames(
     Args:
         units: of the file, where it does not state them; required then.
         symbols: an element for each LAMMPS type; or OLD=NEW where the file's own symbols are not the elements.
-        labelled: True asks for energy and forces of every configuration; False gives bare structures; None takes
-            the labels that there are.
+        labelled: True asks for energy and forces of every configuration, where one atom with an energy has zero forces;
+            False gives bare structures; None takes the labels that there are.
         keys: names of the labels, where they are not the format's usual ones.
         format: one of ``FORMATS``; by default from the suffix.
+        faults: gets stresses that contradict virials of the same frame, and virials that the cell does not allow, which
+            are then left out; so :func:`nnpal.data.check_frames` can look at all frames of a file. None makes the first
+            of them an error, and a stress that the cell does not allow.
 
     Raises:
         FileNotFoundError: no such file.
@@ -59,7 +65,7 @@ def read_frames(
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     kind = format or format_of(Path(path))
-    frames = _read(kind, path, units, symbols, labelled, keys or Keys())
+    frames = _read(kind, path, units, symbols, labelled, keys or Keys(), faults)
     for index, frame in enumerate(frames):
         if tag is not None:
             frame.info["tag"] = tag
@@ -67,11 +73,20 @@ def read_frames(
         frame.info.setdefault("source", f"{path}:{index}")
         if labelled is False:
             frame.calc = None
+        if labelled is not False and faults is None:
+            _require_possible_stress(f"{path}: frame {index}", index, frame)
+        if labelled and frame.calc is not None:
+            frame.calc.results = with_zero_forces(frame.calc.results, len(frame))
     if labelled:
         held = [set(labels_of(frame)) for frame in frames]
         for name in ("energy", "forces"):
             require_everywhere(path, name, [name in one for one in held], held)
     return frames
+
+
+def _require_possible_stress(what: str, index: int, frame: Atoms) -> None:
+    if frame.calc is not None and "stress" in frame.calc.results and (fault := no_stress(index, frame)):
+        report(what, fault, None)
 
 
 def _read(
@@ -81,9 +96,10 @@ def _read(
     symbols: Sequence[str] | None,
     labelled: bool | None,
     keys: Keys,
+    faults: list[Finding] | None,
 ) -> list[Atoms]:
     if kind == "hdf5" and not is_dataset(path):
-        return read_foreign_hdf5(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
+        return read_foreign_hdf5(path, units=units, symbols=symbols, keys=keys, labelled=labelled, faults=faults)
     if kind == "lammps-dump":
         return read_dump(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
     if kind == "lammps-data":
@@ -94,14 +110,22 @@ def _read(
         if units not in (None, OURS):
             raise DatasetError(f"{path}: is in {OURS} by its own record, but {units} were given")
         frames = read_dataset(path).frames
+        if keys.stress == "":
+            _leave_out_stresses(frames)
     elif kind == "extxyz":
-        frames = read_extxyz(path, units=units, keys=keys, labelled=labelled)
+        frames = read_extxyz(path, units=units, keys=keys, labelled=labelled, faults=faults)
     elif kind == "ase-db":
-        frames = read_database(path, units=units, keys=keys, labelled=labelled)
+        frames = read_database(path, units=units, keys=keys, labelled=labelled, faults=faults)
     else:
         raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
     rename(path, frames, symbols)
     return frames
+
+
+def _leave_out_stresses(frames: Sequence[Atoms]) -> None:
+    for frame in frames:
+        if frame.calc is not None:
+            frame.calc.results.pop("stress", None)
 
 
 def format_of(path: Path) -> str:

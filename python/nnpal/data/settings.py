@@ -11,7 +11,8 @@ from ase import Atoms
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from nnpal.config import Section
-from nnpal.data.check import Finding, Limits, require_sound
+from nnpal.data.check import Limits, require_sound
+from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys, VirialOrder
 from nnpal.data.read import FORMATS, read_frames
 from nnpal.data.units import Units
@@ -73,6 +74,7 @@ class LimitsSettings(Section):
 
     energy_spread: PositiveFloat = Field(10.0, description="farthest from the median of the composition, eV/atom")
     max_force: PositiveFloat = Field(100.0, description="largest force on an atom, eV/Å")
+    max_stress: PositiveFloat = Field(1.0, description="largest component of the stress, eV/Å³ (1 is 160 GPa)")
     min_distance: PositiveFloat = Field(0.5, description="shortest distance of two atoms, Å")
     net_force: PositiveFloat = Field(1e-3, description="mean force of a configuration that brings a warning, eV/Å")
     lowest_energy: float | None = Field(None, description="eV/atom")

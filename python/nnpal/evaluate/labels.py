@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
+from nnpal.data.labels import with_zero_forces
+
 NO_TAG = "untagged"
 
 
@@ -36,12 +38,13 @@ def read_labels(frames: Sequence[Atoms]) -> Labels:
     """Read the labels that configurations carry in their calculators.
 
     Raises:
-        ValueError: there are none, or a configuration has no energy or no forces; the message has its index.
+        ValueError: there are none, or a configuration has no energy or, but for a single atom, no forces; the message
+            has its index.
     """
     if not frames:
         raise ValueError("read_labels: no configurations, expected at least one")
-    for index, frame in enumerate(frames):
-        known = frame.calc.results if frame.calc else {}
+    held = [with_zero_forces(frame.calc.results, len(frame)) if frame.calc else {} for frame in frames]
+    for index, (frame, known) in enumerate(zip(frames, held, strict=True)):
         missing = [name for name in ("energy", "forces") if name not in known]
         if missing:
             source = frame.info.get("source")
@@ -52,9 +55,9 @@ def read_labels(frames: Sequence[Atoms]) -> Labels:
     nothing = np.full(6, np.nan)
     return Labels(
         n_atoms=np.array([len(frame) for frame in frames]),
-        energies=np.array([frame.calc.results["energy"] for frame in frames], dtype=float),
-        forces=np.concatenate([frame.calc.results["forces"] for frame in frames]).astype(float),
-        stresses=np.array([frame.calc.results.get("stress", nothing) for frame in frames], dtype=float),
+        energies=np.array([known["energy"] for known in held], dtype=float),
+        forces=np.concatenate([known["forces"] for known in held]).astype(float),
+        stresses=np.array([known.get("stress", nothing) for known in held], dtype=float),
         symbols=np.concatenate([np.array(frame.get_chemical_symbols(), dtype=str) for frame in frames]),
         tags=np.array([str(frame.info.get("tag", NO_TAG)) for frame in frames]),
     )

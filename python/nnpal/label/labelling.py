@@ -9,6 +9,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from nnpal.data.stresses import no_stress
 from nnpal.label.oracle import Oracle
 from nnpal.label.store import Entry, LabelStore, StoreError, structure_key
 from nnpal.label.workers import Pool, Task
@@ -231,7 +232,8 @@ class _Batch:
         copy = frame.copy()
         copy.set_constraint()
         results = {"energy": result.energy, "forces": result.forces.copy()}
-        if result.stress is not None:
+        # Along a direction that does not repeat the box has no height, and what an oracle gives there is no stress
+        if result.stress is not None and no_stress(0, frame) is None:
             results["stress"] = result.stress.copy()
         copy.calc = SinglePointCalculator(copy, **results)
         if rung > 0:

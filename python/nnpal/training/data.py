@@ -16,6 +16,8 @@ from ase import Atoms
 from torch import Tensor
 
 from nnpal.data import content_hash, structure_hash
+from nnpal.data.labels import with_zero_forces
+from nnpal.data.stresses import no_stress
 from nnpal.graph import Graph, atoms_graph, element_indices
 from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
@@ -94,7 +96,8 @@ def build_training_data(
     """Compute neighbours, features and self-energies of labelled configurations.
 
     Arguments:
-        frames: configurations with energy (eV), forces (eV/Å) and, with ``stress``, stress (eV/Å³) where known.
+        frames: configurations with energy (eV), forces (eV/Å; a single atom needs none) and, with ``stress``, stress
+            (eV/Å³) where known.
         description: elements and AEV.
         dtype: of features and reference values.
         stress: whether stresses are learnt.
@@ -179,16 +182,22 @@ def _graphs(frames: Sequence[Atoms], description: NetworkDescription, dtype: tor
 
 def _label(frame: Atoms, name: str) -> Any:
     """Return energy or forces of a checked configuration; ASE would compare it with what was labelled at each call."""
-    if frame.constraints:
+    if frame.constraints and name in frame.calc.results:
         return frame.get_potential_energy() if name == "energy" else frame.get_forces()
-    return frame.calc.results[name]
+    return with_zero_forces(frame.calc.results, len(frame))[name]
 
 
 def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
-    """Return stress times volume, eV, [n_data, 3, 3], NaN without a stress."""
+    """Return stress times volume, eV, [n_data, 3, 3], NaN without a stress.
+
+    Raises:
+        ValueError: no stress at all, or one that the cell does not allow.
+    """
     virials = np.full((len(frames), 3, 3), np.nan)
-    for virial, frame in zip(virials, frames, strict=True):
+    for index, (virial, frame) in enumerate(zip(virials, frames, strict=True)):
         if "stress" in frame.calc.results:
+            if fault := no_stress(index, frame):
+                raise ValueError(str(fault))
             virial[:] = frame.get_stress(voigt=False) * frame.get_volume()
     if np.isnan(virials).all():
         raise ValueError(
@@ -208,7 +217,7 @@ def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
     if (element_indices(frame, symbols) < 0).any():
         unknown = sorted(set(frame.get_chemical_symbols()) - set(symbols))
         raise ValueError(f"configuration {index} holds {unknown}, the networks know {list(symbols)}")
-    results = {} if frame.calc is None else frame.calc.results
+    results = {} if frame.calc is None else with_zero_forces(frame.calc.results, len(frame))
     if results and not _same_arrays(frame, frame.calc.atoms) and frame.calc.check_state(frame):
         raise ValueError(f"configuration {index} was changed after it was labelled; label it again")
     for name in ("energy", "forces"):

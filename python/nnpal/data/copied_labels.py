@@ -1,0 +1,146 @@
+"""Labels of one configuration that stand beside others.
+
+ASE's writer of extended XYZ writes what a frame's calculator computed last. Frames that share a calculator all get the
+energy and forces of one of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import get_distances
+
+from nnpal.data.finding import Finding
+from nnpal.data.keys import listing
+
+SMALL_FORCE = 1e-4  # eV/Å; smaller ones, as of perfect crystals, do not tell whose they are
+ALONG_FORCE = 1e-4  # Å; farther than coordinates are off that were printed with four decimals
+SAME_ENERGY = 1e-5  # eV/atom
+REPEATS = 3  # more different structures than this with one energy are worth a look
+SAME_DISTANCE = 1e-3  # Å
+LOOKED_AT = 50  # of a group, so that many copies of one structure take no time
+ISOLATED = 6.0  # Å; an atom whose images are farther away is one of a gas
+EXPECTED = "labels of these very atoms; compute or write each frame with its own calculator"
+
+
+def copied_labels(frames: Sequence[Atoms], labels: Mapping[int, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Yield configurations whose labels can only be those of another, and energies that repeat too often.
+
+    Equal energies with equal forces F to the last bit are an error where atoms have moved along them, F·Δr ≠ 0: the
+    energy would have changed by -F·Δr. This is 0 for translated copies, for rotations, reflections and exchanges of
+    atoms that leave F as it is, and for fragments moved beyond each other's reach. With zero forces an equal stress
+    says the same, where the volume differs. Without either, energies can only be counted, which gives a warning.
+
+    Args:
+        frames: configurations.
+        labels: finite labels by index, see :func:`nnpal.data.labels.labels_of`. Work is linear in their number.
+    """
+    alike: dict[bytes, list[int]] = {}
+    by_energy: dict[bytes, dict[float, list[int]]] = {}
+    for index, own in labels.items():
+        if "energy" not in own:
+            continue
+        forces = own.get("forces")
+        if forces is not None and np.abs(forces).max(initial=0.0) > SMALL_FORCE:
+            alike.setdefault(_key(frames[index], own, "forces"), []).append(index)
+            continue
+        if "stress" in own:
+            alike.setdefault(_key(frames[index], own, "stress"), []).append(index)
+        if not _isolated(frames[index]):
+            numbers = frames[index].numbers.tobytes()
+            by_energy.setdefault(numbers, {}).setdefault(own["energy"], []).append(index)
+    certain: set[int] = set()
+    for group in alike.values():
+        if len(group) > 1:
+            for finding in _of_alike(frames, group, labels[group[0]]):
+                certain.add(finding.index)
+                yield finding
+    for groups in by_energy.values():
+        n_frames = sum(map(len, groups.values()))
+        # Few printed digits make energies repeat by chance, about as often each
+        by_chance = n_frames / len(groups) if len(groups) > 20 else 0.0
+        for energy, group in groups.items():
+            if len(group) > max(REPEATS, 4 * by_chance) and certain.isdisjoint(group) and _different(frames, group):
+                value = (
+                    f"exactly {energy!r} eV in {len(group)} configurations ({listing(group)}) of different structure"
+                )
+                yield Finding(group[0], "warning", "repeated energy", value, EXPECTED)
+
+
+def _key(frame: Atoms, labels: Mapping[str, Any], second: str) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (frame.numbers, np.float64(labels["energy"]), second.encode(), np.asarray(labels[second]) + 0.0):
+        digest.update(np.ascontiguousarray(part).tobytes() if not isinstance(part, bytes) else part)
+    return digest.digest()
+
+
+def _of_alike(frames: Sequence[Atoms], group: Sequence[int], labels: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield all of a group of equal labels, where one has moved against the first: whose they are is unknown."""
+    first = frames[group[0]]
+    forces = labels.get("forces")
+    if forces is not None and np.abs(forces).max(initial=0.0) > SMALL_FORCE:
+        moves = [_moved(first, frames[index]) for index in group]
+        changes = [-float((forces * move).sum()) for move in moves]
+        least = ALONG_FORCE * float(np.linalg.norm(forces))
+        how = [f"atoms up to {np.linalg.norm(move, axis=1).max():.3g} Å away" for move in moves]
+        what = "energy and forces"
+    else:
+        volumes = [abs(float(np.linalg.det(frames[index].cell.array))) for index in group]
+        changes = [float(np.mean(labels["stress"][:3])) * (volume - volumes[0]) for volume in volumes]
+        least = SAME_ENERGY * len(first)
+        how = [f"volumes {volumes[0]:.6g} and {volume:.6g} Å^3" for volume in volumes]
+        what = "energy and stress"
+    wrong = [k for k, change in enumerate(changes) if abs(change) > least]
+    if not wrong:
+        return
+    for k, index in enumerate(group):
+        other = k if k in wrong else wrong[0]
+        partner = group[0] if k in wrong else group[other]
+        value = (
+            f"{what} of configuration {partner} to the last digit, with {how[other]}, by which the energy changes by "
+            f"about {abs(changes[other]):.2g} eV"
+        )
+        yield Finding(index, "error", "copied labels", value, EXPECTED)
+
+
+def _moved(first: Atoms, other: Atoms) -> np.ndarray:
+    """Return how far atoms have moved, Å, [n_atoms, 3], but for cell vectors and a translation of all."""
+    parts = []
+    for frame in (first, other):
+        parts.append(_nearest(frame.positions - frame.positions[0], frame))
+    moved = _nearest(parts[1] - parts[0], first)
+    return np.asarray(moved - moved.mean(axis=0))
+
+
+def _nearest(vectors: np.ndarray, frame: Atoms) -> np.ndarray:
+    """Return vectors less whole cell vectors along periodic directions."""
+    if not frame.pbc.any():
+        return vectors
+    cell = frame.cell.complete().array
+    scaled = np.linalg.solve(cell.T, vectors.T).T
+    return np.asarray(vectors - (np.round(scaled) * frame.pbc) @ cell)
+
+
+def _isolated(frame: Atoms) -> bool:
+    """Whether there is one atom, and no image of it nearby: its energy does not depend on its place."""
+    return len(frame) == 1 and bool((frame.cell.lengths()[frame.pbc] > ISOLATED).all())
+
+
+def _different(frames: Sequence[Atoms], group: Sequence[int]) -> bool:
+    """Whether more than ``REPEATS`` structures differ, by all distances: rotated and exchanged atoms are the same."""
+    seen: list[np.ndarray] = []
+    for index in group[:LOOKED_AT]:
+        frame = frames[index]
+        cell = frame.cell.complete()
+        _, distances = get_distances(frame.positions, cell=cell, pbc=frame.pbc)
+        volume = abs(np.linalg.det(cell.array)) if frame.pbc.all() else 0.0
+        own = np.append(np.sort(distances, axis=None), volume ** (1 / 3))
+        if not any(np.allclose(own, other, rtol=0, atol=SAME_DISTANCE) for other in seen):
+            seen.append(own)
+        if len(seen) > REPEATS:
+            return True
+    return False

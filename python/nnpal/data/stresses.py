@@ -1,0 +1,137 @@
+"""Stress of a frame: by its own key, stress or virial, compared where it has both, and possible in its cell at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase import units as ase_units
+
+from nnpal.data.finding import Finding
+from nnpal.data.labels import VOIGT, stress_of_virial, to_voigt
+from nnpal.data.units import Units
+
+COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
+# A stress and a virial of one calculation differ by printed digits alone
+SAME_RELATIVE = 1e-3  # of the largest component
+SAME_STRESS = 1e-6  # eV/Å³, 0.2 MPa
+NEEDS_A_CELL = (
+    "a cell with a volume that repeats in all three directions; leave the stress out (--stress-key '', or stress = '' "
+    "in keys)"
+)
+
+Order = tuple[tuple[int, int], ...]
+Stated = tuple[str, str, Any]  # `stress` or `virial`, the key, the value
+
+
+def stress_of(
+    index: int,
+    held: Mapping[str, Any],
+    names: Mapping[str, Sequence[str]],
+    atoms: Atoms,
+    units: Units,
+    order: Order | None,
+) -> tuple[np.ndarray | None, Finding | None]:
+    """Return the stress that a frame states, eV/Å³, Voigt, ASE's sign, and what is wrong with it.
+
+    A virial W gives σ = -W/V. Where both stand they must agree to printed digits.
+
+    Args:
+        index: of the frame.
+        held: what the frame holds, by key.
+        names: keys of `stress` and of `virial` that count in this file.
+        atoms: with the cell in Å.
+        units: of the file.
+        order: of six components; None when it is not known.
+
+    Raises:
+        ValueError: a value of the wrong shape, not symmetric, or six components in an order that nobody stated.
+    """
+    found: list[Stated] = [
+        (label, name, held[name])
+        for label in ("stress", "virial")
+        for name in names.get(label, ())
+        if held.get(name) is not None
+    ]
+    # Arrays of whole files can only say by NaN which of their rows have none
+    filled = [one for one in found if not np.isnan(np.asarray(one[2], dtype=float)).all()]
+    found = filled or found[:1]
+    if not found:
+        return None, None
+    if any(label == "virial" for label, _, _ in found) and (fault := no_stress(index, atoms, found[0][1])):
+        return None, fault
+    stresses = [_stress(label, name, value, atoms, units, order) for label, name, value in found]
+    for one, other in pairwise(range(len(found))):
+        if not _same(stresses[one], stresses[other]):
+            return None, _contradiction(index, found[one], found[other], stresses[one], stresses[other])
+    return stresses[0], None
+
+
+def no_stress(index: int, atoms: Atoms, name: str = "stress") -> Finding | None:
+    """Return the fault of a configuration that has a stress or virial, where its cell allows none.
+
+    A stress is dE/dε/V: without a volume there is none, and along a direction that does not repeat the height of the
+    box, which V holds, is arbitrary.
+    """
+    if not np.isfinite(atoms.cell.array).all():
+        return None
+    if not abs(float(np.linalg.det(atoms.cell.array))) > 0:
+        reason = "a configuration without cell" if not atoms.cell.array.any() else "a cell without volume"
+    elif not atoms.pbc.all():
+        repeats = ", ".join(axis for axis, periodic in zip("abc", atoms.pbc, strict=True) if periodic)
+        reason = f"a cell that repeats along {repeats} only" if repeats else "a cell that does not repeat"
+    else:
+        return None
+    return Finding(index, "error", "stress", f"{name} in {reason}", NEEDS_A_CELL)
+
+
+def large_stress(index: int, stress: np.ndarray, largest: float) -> Finding | None:
+    """Return the fault of a stress with a component above ``largest``, eV/Å³."""
+    k = int(np.abs(stress).argmax())
+    if abs(stress[k]) <= largest:
+        return None
+    value = f"{stress[k]:.4g} eV/Å^3 ({stress[k] / ase_units.GPa:.4g} GPa) in {COMPONENTS[k]}"
+    expected = (
+        f"{largest:g} eV/Å^3 ({largest / ase_units.GPa:.4g} GPa) at most; give the unit where it is kbar or GPa "
+        "(--stress-unit, or units = 'eV Å kbar')"
+    )
+    return Finding(index, "error", "stress", value, expected)
+
+
+def _stress(label: str, name: str, value: Any, atoms: Atoms, units: Units, order: Order | None) -> np.ndarray:
+    values = np.asarray(value, dtype=float)
+    if values.size == 6 and order is None:
+        raise ValueError(
+            f"{name} has six components in an order that the file does not state; give keys.order, `ase` (xx yy zz yz "
+            "xz xy) or `lammps` (xx yy zz xy xz yz), or stress = '' to leave it out"
+        )
+    tensor = to_voigt(values, name, order or VOIGT)
+    if label == "stress":
+        return tensor * units.to_ev_per_angstrom3
+    return stress_of_virial(tensor * units.to_ev, atoms, name)
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    largest = max(np.abs(one).max(), np.abs(other).max())
+    return bool(np.abs(one - other).max() <= SAME_STRESS + SAME_RELATIVE * largest)
+
+
+def _contradiction(index: int, one: Stated, other: Stated, first: np.ndarray, second: np.ndarray) -> Finding:
+    k = int(np.abs(first - second).argmax())
+    value = (
+        f"{_named(one)} {first[k]:.6g} eV/Å^3 and {_named(other)} {second[k]:.6g} eV/Å^3 in {COMPONENTS[k]} contradict "
+        "each other"
+    )
+    expected = (
+        "virial = -volume * stress; give the unit of the stress (--stress-unit), or the key of the one to read "
+        "(--stress-key or --virial-key, keys)"
+    )
+    return Finding(index, "error", "stress", value, expected)
+
+
+def _named(stated: Stated) -> str:
+    label, name, _ = stated
+    return name if label == "stress" else f"-{name}/volume"
