@@ -62,16 +62,34 @@ class LoadedModel:
 
 
 def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
-    """Write the archive beside ``path`` and rename it, so that ``path`` is whole or as it was."""
+    """Write the archive beside ``path``, load it as a user does, and rename it: ``path`` is right or as it was.
+
+    Raises:
+        ModelFileError: the file written cannot be loaded in its own precision and in double precision; says why.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     try:
         torch.jit.save(module, name, _extra_files={RECORD: metadata.to_json()})
+        _check_written(name, path)
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _check_written(written: str, path: Path) -> None:
+    """Load the file ``written``, which is to become ``path``, in every precision that it promises."""
+    own = getattr(torch, read_metadata(written).dtype)
+    for dtype in {own: None, torch.float64: None}:
+        try:
+            load_model(written, dtype=dtype)
+        except ModelFileError as error:
+            reason = str(error).removeprefix(f"{written}: ")
+            raise ModelFileError(
+                f"{path}: not written, for loaded as {str(dtype).removeprefix('torch.')} the new file is refused: {reason}"
+            ) from error
 
 
 def read_metadata(path: str | os.PathLike[str]) -> Metadata:
@@ -145,10 +163,11 @@ def load_model(
             f"expected one float64 for each of {metadata.elements}"
         )
     module = module.to(device=device, dtype=chosen)
-    check_reference(module, metadata, chosen, device, name)
+    loaded = LoadedModel(module, metadata, self_energies, chosen, device)
+    check_reference(loaded, name)
     if members is not None:
         module.n_active = members
-    return LoadedModel(module, metadata, self_energies, chosen, device)
+    return loaded
 
 
 def _check_device(device: str) -> None:

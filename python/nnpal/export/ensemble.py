@@ -23,6 +23,7 @@ from nnpal.export.fused import FusedModule, why_not_fused
 from nnpal.export.metadata import Metadata
 from nnpal.export.module import EnsembleModule
 from nnpal.export.reference import make_reference
+from nnpal.networks.celu import make_celu_exact
 
 KERNELS = ("fused", "torchani")
 _EV_PER_UNIT = {"hartree": HARTREE_TO_EV, "ev": 1.0}
@@ -159,7 +160,10 @@ def _members(model: ANI) -> list[torch.nn.Module]:
                 f"{', '.join(kind.__name__ for kind in _CONTAINERS)}; export before to_infer_model(), which drops "
                 "the members' energies"
             )
-    return [copy.deepcopy(member) for member in members]
+    copies = [copy.deepcopy(member) for member in members]
+    for member in copies:
+        make_celu_exact(member)
+    return copies
 
 
 def _fused(
