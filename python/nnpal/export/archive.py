@@ -71,7 +71,7 @@ def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path
     os.close(handle)
     try:
         torch.jit.save(module, name, _extra_files={RECORD: metadata.to_json()})
-        _check_written(name, path)
+        _check_written(name, getattr(torch, metadata.dtype), path)
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
@@ -79,16 +79,15 @@ def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path
         raise
 
 
-def _check_written(written: str, path: Path) -> None:
-    """Load the file ``written``, which is to become ``path``, in every precision that it promises."""
-    own = getattr(torch, read_metadata(written).dtype)
-    for dtype in {own: None, torch.float64: None}:
+def _check_written(written: str, own: torch.dtype, path: Path) -> None:
+    """Load the file ``written``, which is to become ``path``, in its own precision and in double precision."""
+    for dtype in (own, torch.float64) if own != torch.float64 else (own,):
         try:
             load_model(written, dtype=dtype)
         except ModelFileError as error:
-            reason = str(error).removeprefix(f"{written}: ")
+            precision, reason = str(dtype).removeprefix("torch."), str(error).removeprefix(f"{written}: ")
             raise ModelFileError(
-                f"{path}: not written, for loaded as {str(dtype).removeprefix('torch.')} the new file is refused: {reason}"
+                f"{path}: not written, for the new file is refused when it is loaded in {precision}: {reason}"
             ) from error
 
 

@@ -45,7 +45,7 @@ def export_ensemble(
     Arguments:
         model: a TorchANI 2 ``ANI`` model with standard radial and angular terms; any elements, ensemble size, layer
             sizes and activations. Of an ensemble, the active members are exported. It is not changed.
-        path: of the file; written aside and renamed.
+        path: of the file; written aside, loaded in its own and in double precision, and renamed.
         kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
             cutoff function, networks or activation of one's own), a warning says so and ``torchani`` is written.
             ``torchani``: TorchANI's own modules, which load anywhere. Both give the same numbers to rounding.
@@ -61,6 +61,7 @@ def export_ensemble(
         TypeError: ``model`` is no TorchANI 2 ``ANI`` model, or the provenance does not fit into JSON.
         ValueError: the model holds what an exported file cannot or gives numbers that are not finite, or an argument
             is out of range.
+        ModelFileError: a ValueError too; the file that was written does not give the model's numbers, and is removed.
     """
     target = Path(path)
     if kernel not in KERNELS:
@@ -113,6 +114,12 @@ def export_ensemble(
     if not_fused is not None:
         warnings.warn(
             f"{target}: written with kernel 'torchani', for the fused one does not cover it: {not_fused}", stacklevel=2
+        )
+    if _has_inexact_celu(scripted):
+        warnings.warn(
+            f"{target}: a module of the model calls torch's celu, whose slope, and with it forces, are off by up to "
+            "6e-8 of their size in double precision; use the module torch.nn.CELU, which export makes exact",
+            stacklevel=2,
         )
     return target
 
@@ -176,6 +183,10 @@ def _fused(
     module = FusedModule(aev_computer, members, self_energies, scale).cpu().eval().to(dtype)
     module.self_energies = self_energies
     return module
+
+
+def _has_inexact_celu(scripted: torch.jit.ScriptModule) -> bool:
+    return "aten::celu(" in str(scripted.inlined_graph)
 
 
 def _script(module: torch.nn.Module) -> torch.jit.ScriptModule:
