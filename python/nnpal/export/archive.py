@@ -62,10 +62,12 @@ class LoadedModel:
 
 
 def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
-    """Write the archive beside ``path``, load it as a user does, and rename it: ``path`` is right or as it was.
+    """Write the archive to a temporary file in the same folder, load it as a user does, and rename it to ``path``.
+
+    On failure an existing ``path`` is left unchanged.
 
     Raises:
-        ModelFileError: the file written cannot be loaded in its own precision and in double precision; says why.
+        ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
