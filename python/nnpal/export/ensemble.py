@@ -118,7 +118,7 @@ def export_ensemble(
     if _has_inexact_celu(scripted):
         warnings.warn(
             f"{target}: a module of the model calls torch's celu function, whose slope is inexact in double precision "
-            "(relative error up to 6e-8, and so are the forces); use the module torch.nn.CELU, which export makes exact",
+            "(relative error up to 6e-8, as in the forces); use the module torch.nn.CELU, which export makes exact",
             stacklevel=2,
         )
     return target
