@@ -6,13 +6,16 @@ carried them would show.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
+from unittest import mock
 
 import torch
+import torchani
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
 from torchani.arch import ANI
-from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
+from torchani.nn import ANINetworks, AtomicNetwork, Ensemble, TightCELU
 from torchani.sae import SelfEnergy
 
 
@@ -70,11 +73,55 @@ def organic_ensemble(
     return ANI(tuple(symbols), aev_computer, Ensemble(members), SelfEnergy(tuple(symbols), self_energies))
 
 
+def published_ensemble(name: str) -> ANI:
+    """Return TorchANI's ``ANI2x``, ``ANI1x`` or ``ANI1ccx`` as it builds them, with random weights: nothing is fetched.
+
+    Final layers are scaled up as those of the others.
+    """
+    torch.manual_seed(2)
+    with (
+        mock.patch("torchani.models._fetch_state_dict", return_value={}),
+        mock.patch("torchani.arch.ANI.load_state_dict"),
+    ):
+        model: ANI = getattr(torchani.models, name)()
+    with torch.no_grad():
+        for member in model.neural_networks.members:
+            for network in member.atomics.values():
+                scale_up(network, 0.3)
+    return model
+
+
+class SlowCELU(torch.nn.Module):
+    """CELU with torch's exponential and its derivative: exact in float64, which torch's own slope of CELU is not."""
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        below = self.alpha * torch.expm1(x.clamp(max=0.0) / self.alpha)
+        return torch.where(x > 0, x, below)
+
+
+def with_slow_celu(model: ANI) -> ANI:
+    """Return a copy in float64 with a `SlowCELU` for every CELU of TorchANI: what exported files are held against."""
+    model = copy.deepcopy(model).double()
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, TightCELU):
+                setattr(parent, name, SlowCELU(0.1))
+    return model
+
+
 def atomic_network(layers: Sequence[int], activation: str, *, scale: float) -> AtomicNetwork:
     """Return a network whose output spreads over about ``scale`` hartree."""
     network = AtomicNetwork(tuple(layers), activation=activation, bias=True)
-    with torch.no_grad():
-        network.final_layer.weight *= scale / network.final_layer.weight.norm()
-        for layer in network.layers:
-            layer.weight *= 2.0
+    scale_up(network, scale)
     return network
+
+
+@torch.no_grad()
+def scale_up(network: AtomicNetwork, scale: float) -> None:
+    network.final_layer.weight *= scale / network.final_layer.weight.norm()
+    for layer in network.layers:
+        layer.weight *= 2.0

@@ -38,7 +38,17 @@ class System:
         return path
 
 
-MASSES = {"H": 1.008, "C": 12.011, "N": 14.007, "O": 15.999, "Al": 26.982, "Ni": 58.693}
+MASSES = {
+    "H": 1.008,
+    "C": 12.011,
+    "N": 14.007,
+    "O": 15.999,
+    "F": 18.998,
+    "Al": 26.982,
+    "S": 32.06,
+    "Cl": 35.45,
+    "Ni": 58.693,
+}
 
 
 def data_file(system: System, *, molecule_style: bool = False) -> str:

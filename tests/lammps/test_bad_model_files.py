@@ -108,6 +108,19 @@ def edited_models(al_model: ExportedModel, tmp_path_factory: pytest.TempPathFact
     return [resaved(al_model.path, folder / f"{name.replace(' ', '_')}.pt", edit) for name, (edit, _) in EDITS.items()]
 
 
+def test_a_gradient_by_torchs_slope_of_celu(lmp: Lmp, al_model: ExportedModel) -> None:
+    """What an earlier nnpal recorded of models with CELU: off by some 1e-8, which double precision sees."""
+
+    def off(metadata: dict[str, Any]) -> None:
+        reference = metadata["reference"]
+        reference["gradient"] = [[(1 - 3e-8) * x for x in row] for row in reference["gradient"]]
+
+    script = script_with(lmp, resaved(al_model.path, lmp.folder / "old.nnp.pt", off))
+    lmp(script)  # in single precision
+    script = script.replace("old.nnp.pt", "old.nnp.pt precision double")
+    lmp.expect_error(script, r"old\.nnp\.pt.*self-check fails.*CELU.*earlier nnpal.*export the model again", ranks=(1,))
+
+
 def drive(folder: Path, models: list[Path], *, same_instance: bool = False) -> list[dict[str, Any]]:
     """Evaluate model files one after another in one Python process that runs LAMMPS."""
     fcc("Al", 4.05, 2).write(folder / "data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial, Radial
@@ -13,8 +14,10 @@ from torchani.nn import ANINetworks, AtomicNetwork
 from torchani.potentials import NNPotential, RepulsionXTB
 from torchani.sae import SelfEnergy
 
+import nnpal.export.fused as fused_module
+from broken_files import record_bytes
 from ensembles import atomic_network, metal_aev_computer, one_element_ensemble, organic_ensemble
-from nnpal.export import export_ensemble, load_model
+from nnpal.export import ModelFileError, export_ensemble, load_model
 
 
 class LinearRadial(Radial):
@@ -182,6 +185,49 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         export_ensemble(one_element_ensemble(seed=1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_fails_its_own_check_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Export loads what it wrote: here the kernel's weights are other ones than TorchANI's."""
+    path = export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
+    before = path.read_bytes()
+    packed = fused_module._packed
+
+    def of_another_model(members: list[torch.nn.Module]) -> Any:
+        weights, *others = packed(members)
+        return weights * (1 + 1e-3), *others
+
+    monkeypatch.setattr(fused_module, "_packed", of_another_model)
+    with pytest.raises(ModelFileError, match=r"model\.pt: not written.*in float32: self-check fails, energies"):
+        export_ensemble(one_element_ensemble(seed=1), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_precision_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights off by 1e-7 are rounding in single precision, and wrong in double."""
+    packed = fused_module._packed
+    monkeypatch.setattr(
+        fused_module, "_packed", lambda members: (packed(members)[0] * (1 + 3e-7), *packed(members)[1:])
+    )
+    with pytest.raises(ModelFileError, match=r"model\.pt: not written.*in float64: self-check fails"):
+        export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_loses_a_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = torch.jit.save
+
+    def damaged(module: torch.jit.ScriptModule, name: str, **kwargs: Any) -> None:
+        save(module, name, **kwargs)
+        content = bytearray(Path(name).read_bytes())
+        content[int(np.flatnonzero(record_bytes(bytes(content)))[1000])] ^= 1
+        Path(name).write_bytes(content)
+
+    monkeypatch.setattr(torch.jit, "save", damaged)
+    with pytest.raises(ModelFileError, match=r"model\.pt: not written.*damaged"):
+        export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_standard_terms_are_what_the_message_says() -> None:

@@ -220,3 +220,16 @@ def test_metadata_that_is_no_object(text: str, message: str, model_file: Path, t
 
 def test_resaved_without_an_edit_loads(model_file: Path, tmp_path: Path) -> None:
     assert load_model(resaved(model_file, tmp_path / "same.pt", lambda m: None)).metadata.n_members == 3
+
+
+def test_a_gradient_by_torchs_slope_of_celu(model_file: Path, tmp_path: Path) -> None:
+    """What an earlier nnpal recorded of models with CELU: off by some 1e-8, which double precision sees."""
+
+    def off(metadata: dict[str, Any]) -> None:
+        reference = metadata["reference"]
+        reference["gradient"] = [[(1 - 3e-8) * x for x in row] for row in reference["gradient"]]
+
+    path = resaved(model_file, tmp_path / "old.pt", off)
+    assert load_model(path).dtype == torch.float32
+    with pytest.raises(ModelFileError, match=r"old\.pt: self-check fails, gradients.*CELU.*earlier nnpal.*export"):
+        load_model(path, dtype=torch.float64)

@@ -62,16 +62,35 @@ class LoadedModel:
 
 
 def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
-    """Write the archive beside ``path`` and rename it, so that ``path`` is whole or as it was."""
+    """Write the archive to a temporary file in the same folder, load it as a user does, and rename it to ``path``.
+
+    On failure an existing ``path`` is left unchanged.
+
+    Raises:
+        ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     try:
         torch.jit.save(module, name, _extra_files={RECORD: metadata.to_json()})
+        _check_written(name, getattr(torch, metadata.dtype), path)
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _check_written(written: str, own: torch.dtype, path: Path) -> None:
+    """Load the file ``written``, which is to become ``path``, in its own precision and in double precision."""
+    for dtype in (own, torch.float64) if own != torch.float64 else (own,):
+        try:
+            load_model(written, dtype=dtype)
+        except ModelFileError as error:
+            precision, reason = str(dtype).removeprefix("torch."), str(error).removeprefix(f"{written}: ")
+            raise ModelFileError(
+                f"{path}: not written, for the new file is refused when it is loaded in {precision}: {reason}"
+            ) from error
 
 
 def read_metadata(path: str | os.PathLike[str]) -> Metadata:
@@ -145,10 +164,11 @@ def load_model(
             f"expected one float64 for each of {metadata.elements}"
         )
     module = module.to(device=device, dtype=chosen)
-    check_reference(module, metadata, chosen, device, name)
+    loaded = LoadedModel(module, metadata, self_energies, chosen, device)
+    check_reference(loaded, name)
     if members is not None:
         module.n_active = members
-    return LoadedModel(module, metadata, self_energies, chosen, device)
+    return loaded
 
 
 def _check_device(device: str) -> None:

@@ -23,6 +23,7 @@ from nnpal.export.fused import FusedModule, why_not_fused
 from nnpal.export.metadata import Metadata
 from nnpal.export.module import EnsembleModule
 from nnpal.export.reference import make_reference
+from nnpal.networks.celu import make_celu_exact
 
 KERNELS = ("fused", "torchani")
 _EV_PER_UNIT = {"hartree": HARTREE_TO_EV, "ev": 1.0}
@@ -44,7 +45,7 @@ def export_ensemble(
     Arguments:
         model: a TorchANI 2 ``ANI`` model with standard radial and angular terms; any elements, ensemble size, layer
             sizes and activations. Of an ensemble, the active members are exported. It is not changed.
-        path: of the file; written aside and renamed.
+        path: of the file; written aside, loaded in its own and in double precision, and renamed.
         kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
             cutoff function, networks or activation of one's own), a warning says so and ``torchani`` is written.
             ``torchani``: TorchANI's own modules, which load anywhere. Both give the same numbers to rounding.
@@ -60,6 +61,7 @@ def export_ensemble(
         TypeError: ``model`` is no TorchANI 2 ``ANI`` model, or the provenance does not fit into JSON.
         ValueError: the model holds what an exported file cannot or gives numbers that are not finite, or an argument
             is out of range.
+        ModelFileError: a ValueError too; the file that was written does not give the model's numbers, and is removed.
     """
     target = Path(path)
     if kernel not in KERNELS:
@@ -113,6 +115,12 @@ def export_ensemble(
         warnings.warn(
             f"{target}: written with kernel 'torchani', for the fused one does not cover it: {not_fused}", stacklevel=2
         )
+    if _has_inexact_celu(scripted):
+        warnings.warn(
+            f"{target}: a module of the model calls torch's celu function, whose slope is inexact in double precision "
+            "(relative error up to 6e-8, as in the forces); use the module torch.nn.CELU, which export makes exact",
+            stacklevel=2,
+        )
     return target
 
 
@@ -159,7 +167,10 @@ def _members(model: ANI) -> list[torch.nn.Module]:
                 f"{', '.join(kind.__name__ for kind in _CONTAINERS)}; export before to_infer_model(), which drops "
                 "the members' energies"
             )
-    return [copy.deepcopy(member) for member in members]
+    copies = [copy.deepcopy(member) for member in members]
+    for member in copies:
+        make_celu_exact(member)
+    return copies
 
 
 def _fused(
@@ -172,6 +183,10 @@ def _fused(
     module = FusedModule(aev_computer, members, self_energies, scale).cpu().eval().to(dtype)
     module.self_energies = self_energies
     return module
+
+
+def _has_inexact_celu(scripted: torch.jit.ScriptModule) -> bool:
+    return "aten::celu(" in str(scripted.inlined_graph)
 
 
 def _script(module: torch.nn.Module) -> torch.jit.ScriptModule:

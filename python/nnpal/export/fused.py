@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torchani.aev import AEVComputer
 from torchani.nn import ANINetworks, AtomicNetwork
-from torchani.nn._core import TightCELU
 
+from nnpal.networks.celu import celu_alpha
 from nnpal.networks.terms import aev_terms
 from nnpal.ops import load_ops
 
@@ -167,8 +167,8 @@ def _layers(network: AtomicNetwork) -> list[torch.nn.Linear]:
 def _activation(module: torch.nn.Module) -> tuple[str, float]:
     if type(module) is torch.nn.GELU and module.approximate == "none":
         return "gelu", 0.0
-    if type(module) is TightCELU:
-        return "celu", 0.1
-    if type(module) is torch.nn.CELU:
-        return "celu", float(module.alpha)
+    if (alpha := celu_alpha(module)) is not None:
+        if not alpha > 0:
+            raise ValueError(f"its activation function is CELU with alpha {alpha}, which is not positive")
+        return "celu", alpha
     raise ValueError(f"its activation function is {module}, neither GELU nor CELU")

@@ -38,7 +38,7 @@ TIMES_OWN_ROUNDING = 10.0
 """Where float32 costs Python more than SINGLE, LAMMPS may be off by so many times that."""
 SLOPE = 1e-5
 """Of the largest force or 1 eV/Å, for slopes along directions of unit length; by atom for slopes in strain. In a metal
-1e-5 eV an atom are 0.15 MPa. What differences leave: rounding of 1e5 eV, 2e-11 / STEP = 2e-8 eV/Å, and pairs that
+1e-5 eV an atom are 0.15 MPa. What differences leave: rounding of 1e5 eV, 2e-11 / STEP = 2e-7 eV/Å, and pairs that
 cross the cutoff, 1e-6 eV/Å."""
 N_DIRECTIONS = 3
 LEAST_FORCE = 1e-3

@@ -16,6 +16,7 @@ from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
 from torchani.sae import SelfEnergy
 from torchani.units import HARTREE_TO_EV
 
+from nnpal.networks.celu import make_celu_exact
 from nnpal.networks.description import NetworkDescription
 
 
@@ -51,6 +52,7 @@ def build_member(description: NetworkDescription, seed: int) -> ANINetworks:
             for symbol in description.symbols
         }
     for network in networks.values():
+        make_celu_exact(network)
         network.to_empty(device="cpu")
         for layer in [*network.layers, network.final_layer]:
             bound = layer.in_features**-0.5
