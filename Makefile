@@ -1,7 +1,7 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
 # make bench  time the pair style, uncertainty, scaling, training and hooks, a GPU too if there is one; write docs/performance.md
-# make lint   what CI checks besides the tests
+# make lint   check style and types, as CI does before the tests
 PYTHON ?= python3
 VENV ?= .venv
 # Any torch of your own: make demo TORCH="torch --index-url ..." or TORCH=torch for the newest
@@ -31,11 +31,11 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/performance_page.py
 
 lint: $(VENV)/.installed
-	$(BIN)/pip install --quiet ruff mypy clang-format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror src/*/*.cpp src/*/*.h
+	MYPYPATH=python:benchmarks $(BIN)/mypy benchmarks/*.py
+	$(BIN)/clang-format --dry-run --Werror src/*/*.cpp src/*/*.h src/*/*.cu
 
 # torch first: a package that needs it would otherwise bring another build of it
 $(VENV)/.packages: pyproject.toml
@@ -45,7 +45,7 @@ $(VENV)/.packages: pyproject.toml
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.packages $(SOURCES)
-	$(BIN)/pip install --quiet --no-build-isolation --editable '.[test]'
+	$(BIN)/pip install --quiet --no-build-isolation --editable '.[dev]'
 	touch $@
 
 clean:

@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -174,7 +175,7 @@ def measure(model: Path, n_cells: int, n_steps: int, n_rounds: int, folder: Path
     }
 
 
-def print_table(results: list[dict[str, object]]) -> None:
+def print_table(results: list[dict[str, Any]]) -> None:
     table = Table(title="million atom-steps per second: pair style (whole step)")
     table.add_column("contender")
     for result in results:

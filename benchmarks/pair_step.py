@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -157,7 +158,7 @@ def measure(n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
     }
 
 
-def print_table(results: list[dict[str, object]]) -> None:
+def print_table(results: list[dict[str, Any]]) -> None:
     table = Table(title="µs per atom and step (ratio to the sgemm rate; to the best sgemm rate)")
     table.add_column("contender")
     for result in results:

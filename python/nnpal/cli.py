@@ -22,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # with markup, help texts lose what they have in square brackets: the names of TOML tables
 )
 app.add_typer(data_app, name="data")
 app.command()(label)

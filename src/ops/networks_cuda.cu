@@ -147,9 +147,10 @@ void activate_packs(const A &activation, const LayerRows<T> &rows, T *z, T *slop
 {
   using Packs = Pack<T, kAtOnce> *;
   const std::int64_t n = static_cast<std::int64_t>(rows.n_members) * rows.n_rows * (rows.n / kAtOnce);
-  launch_items(Activate<T, A, kAtOnce>{{}, rows, activation, reinterpret_cast<Packs>(z),
-                                       reinterpret_cast<Packs>(slope)},
-               n, stream);
+  launch_items(
+      Activate<T, A, kAtOnce>{
+          {}, rows, activation, reinterpret_cast<Packs>(z), reinterpret_cast<Packs>(slope)},
+      n, stream);
 }
 
 template <class A, class T>
@@ -161,9 +162,11 @@ void activate_by(const A &activation, const LayerRows<T> &rows, T *z, T *slope, 
     activate_packs<1>(activation, rows, z, slope, stream);
 }
 
-template <int kAtOnce, class T> void multiply_packs(std::int64_t n, const T *slope, T *gradient, Stream stream)
+template <int kAtOnce, class T>
+void multiply_packs(std::int64_t n, const T *slope, T *gradient, Stream stream)
 {
-  launch_items(Multiply<T, kAtOnce>{{}, reinterpret_cast<const Pack<T, kAtOnce> *>(slope),
+  launch_items(Multiply<T, kAtOnce>{{},
+                                    reinterpret_cast<const Pack<T, kAtOnce> *>(slope),
                                     reinterpret_cast<Pack<T, kAtOnce> *>(gradient)},
                n / kAtOnce, stream);
 }

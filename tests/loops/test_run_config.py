@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from loop_runs import DISTILLATION, RARE_EVENTS, changed, drive, write_config
 from nnpal.config import ConfigError
-from nnpal.distillation import Distillation, Translation
 from nnpal.driver.config import read_run_config, resolved_tables
 from nnpal.driver.settings import RareEventsSection
 from nnpal.rare_events import RareEvents
@@ -112,47 +109,6 @@ def test_every_key_of_rare_events_makes_its_stages_stale():
     read = {name.split(".")[1] for stage in stages for name in stage.tables if name.startswith("rare_events.")}
     assert read | free == set(RareEventsSection.model_fields)
     assert not read & free
-
-
-NO_RESULT = (
-    *("nnpal.config", "nnpal.data", "nnpal.driver.config", "nnpal.driver.settings", "nnpal.files", "nnpal.loop"),
-    "nnpal.training.plan",
-)
-"""Checks, formats and machinery, which decide no result; the plan of the iteration before."""
-OURS = ("nnpal.driver", "nnpal.rare_events", "nnpal.distillation")
-
-
-def within(module, packages):
-    return any(f"{module}.".startswith(f"{package}.") for package in packages)
-
-
-def imported(module):
-    """Return the modules of nnpal that a module takes more than constants from."""
-    tree = ast.parse(Path(importlib.util.find_spec(module).origin).read_text())
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    called = {node.module for node in nodes if not all(name.name.isupper() for name in node.names)}
-    return {name for name in called if within(name, ["nnpal"]) and not within(name, NO_RESULT)}
-
-
-@pytest.mark.parametrize(
-    ("loop", "module"),
-    [
-        (RareEvents(Path(), goal=1.0, patience=1, steady=1.0), "nnpal.rare_events.{}"),
-        (Distillation(Path(), n_pools=2), "nnpal.distillation.{}"),
-        (Translation(Path()), None),
-    ],
-)
-def test_what_stages_are_made_of_makes_them_stale(loop, module):
-    known = set()  # stages that follow a stale one are stale too
-    for stage in loop.stages(0)[:-1]:  # the report is the same whatever draws it
-        known |= set(stage.code)
-        needed = set() if module is None else imported(module.format(stage.name))
-        for name in stage.code:
-            if within(name, OURS) and (module is not None or name != "nnpal.distillation.translation"):
-                needed |= {other for other in imported(name) if within(other, OURS)}
-        assert {name for name in needed if not within(name, known)} == set(), stage.name
-    assert {"nnpal.evaluate", "nnpal.driver.data", "nnpal.driver.tasks"} <= known
-    assert module is None or "nnpal.hooks" in known
 
 
 def test_contents_of_files_belong_to_the_configuration(tmp_path):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from nnpal import __version__, demo, doctor
@@ -40,6 +43,26 @@ def test_help_needs_no_heavy_import() -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Return every command below a group, with the words that call it."""
+    yield names, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, *names, name)
+
+
+def test_help_prints_every_text_in_full(nnpal: CliRunner) -> None:
+    """Square brackets included, for they hold the names of TOML tables."""
+    for names, command in commands(get_command(app)):
+        if names == ("lmp",):
+            continue  # prints that of LAMMPS as well
+        printed = nnpal.invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
+        assert printed.exit_code == 0
+        words = " ".join(printed.output.split())
+        texts = [command.help.partition("\f")[0], *(getattr(one, "help", None) for one in command.params)]
+        for text in texts:
+            assert " ".join((text or "").split()) in words, names
 
 
 @pytest.mark.parametrize(("checks", "exit_code"), [([WELL], 0), ([WELL, LIMITED], 0), ([WELL, BROKEN], 1)])
@@ -92,7 +115,7 @@ def test_demo_of_butane_is_a_run_of_its_configuration(
     path.write_text(path.read_text().replace("iterations = 6", "iterations = 8"))
     result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
     assert asked[1][1].run.iterations == 8  # what the user has edited stays
-    assert "butane.toml: there already, taken as it is" in result.output.replace("\n", "")
+    assert "butane.toml: there already, taken as it is" in " ".join(result.output.split())
     assert "butane.xyz" not in result.output
 
 

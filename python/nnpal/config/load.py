@@ -6,13 +6,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
-from nnpal.config.describe import tables_of
-from nnpal.suggest import did_you_mean
+from nnpal.config.sentences import sentences
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,45 +54,9 @@ def validated(values: dict[str, Any], kind: type[Model], *, source: str) -> Mode
     except TypeError as error:
         raise ConfigError(f"{source}: {error}") from error
     except ValidationError as error:
-        lines = [_sentence(source, detail, values, kind) for detail in error.errors(include_url=False)]
-        raise ConfigError("\n".join(lines)) from error
+        found = sentences(error.errors(include_url=False), values, kind)
+        raise ConfigError("\n".join(f"{source}: {line}" for line in found)) from error
 
 
 def _refuse(value: object) -> None:
     raise TypeError(f"{value!r} is a {type(value).__name__}; expected a number, a string, true or false, or a list")
-
-
-def _sentence(source: str, detail: ErrorDetails, values: dict[str, Any], kind: type[BaseModel]) -> str:
-    """Return `FILE: key = value: what is wrong; what is allowed`."""
-    key = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        known = sorted(_keys_at(kind, detail["loc"][:-1], values))
-        return f"{source}: {key}: unknown key{did_you_mean(str(detail['loc'][-1]), known)}"
-    if detail["type"] == "missing":
-        return f"{source}: {key}: missing, expected a value (nnpal schema says of which kind)"
-    message = detail["msg"]
-    if detail["type"] == "value_error":
-        message = message.removeprefix("Value error, ")  # nnpal's own words
-    else:
-        message = message[0].lower() + message[1:]
-    return f"{source}: {key} = {detail['input']!r}: {message}"
-
-
-def _keys_at(kind: Any, location: tuple[int | str, ...], values: Any) -> list[str]:
-    """Return the keys that the table at ``location`` may have, as far as the models tell."""
-    for part in location:
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
-            kind = _model_of(kind.model_fields[str(part)].annotation, part)
-        else:
-            kind = _model_of(kind, part)
-    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
-
-
-def _model_of(annotation: Any, tag: int | str) -> Any:
-    """Return the model within `X | None`, `list[X]` or a tagged union, chosen by its tag."""
-    models = tables_of(annotation)
-    for model in models:
-        field = model.model_fields.get("kind")
-        if field is not None and tag in get_args(field.annotation):
-            return model
-    return models[0] if len(models) == 1 else annotation

@@ -10,12 +10,11 @@ from nnpal.distillation.report import report
 from nnpal.distillation.sample import sample
 from nnpal.distillation.select import select
 from nnpal.distillation.train import train
-from nnpal.driver import code
 from nnpal.driver.training import TABLES
 from nnpal.loop.stage import History, Stage
 
 ORACLE = ("oracle", "oracle identity", "label")
-POOLS = "nnpal.distillation.pools"
+HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
 
 
 class Distillation:
@@ -33,26 +32,26 @@ class Distillation:
             "sample",
             lambda ctx: sample(ctx, base),
             (*ORACLE, "explore", "files", "distillation.test"),
-            ("nnpal.distillation.sample", POOLS, "nnpal.momt", *code.SAMPLING, *code.LABELS),
+            ("nnpal.distillation.sample", HOOKS),
         )
         self._stages = (
             Stage(
                 "select",
                 select,
                 ("distillation",),
-                ("nnpal.distillation.select", POOLS, "nnpal.select", "nnpal.distill", "nnpal.evaluate", *code.DATA),
+                ("nnpal.distillation.select",),
             ),
             Stage(
                 "label",
                 lambda ctx: label(ctx, base),
                 ORACLE,
-                ("nnpal.distillation.label", "nnpal.evaluate", *code.LABELS),
+                ("nnpal.distillation.label",),
             ),
             Stage(
                 "train",
                 lambda ctx: train(ctx, base),
                 (*TABLES, "crystals"),
-                ("nnpal.distillation.train", *code.TRAINING),
+                ("nnpal.distillation.train",),
             ),
             Stage("report", report, (), ("nnpal.distillation.report",)),
         )

@@ -10,7 +10,6 @@ from nnpal.data import read_frames
 from nnpal.distill import translate
 from nnpal.distillation.loop import ORACLE
 from nnpal.distillation.train import crystals
-from nnpal.driver import code
 from nnpal.driver.data import LEARNT, learnt_so_far, write_learnt
 from nnpal.driver.labels import label_in_tasks
 from nnpal.driver.reporting import configuration, section, task_failures, versions, write_report
@@ -33,13 +32,13 @@ class Translation:
                 "label",
                 lambda ctx: _label(ctx, base_folder),
                 (*ORACLE, "translation"),
-                ("nnpal.distillation.translation", "nnpal.distill", *code.LABELS),
+                ("nnpal.distillation.translation",),
             ),
             Stage(
                 "train",
                 lambda ctx: _train(ctx, base_folder),
                 (*TABLES, "crystals"),
-                ("nnpal.distillation.translation", "nnpal.distillation.train", *code.TRAINING),
+                ("nnpal.distillation.translation",),
             ),
             Stage("report", _report, (), ("nnpal.distillation.translation",)),
         )

@@ -25,9 +25,9 @@ class Basis:
     code: dict[str, str]
 
     @classmethod
-    def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int, code: Mapping[str, str]) -> Basis:
-        """Return that of a stage as things are; ``code`` has the hash of every module that it names."""
-        return cls(seed, config_hashes(tables, stage.tables), {name: code[name] for name in stage.code})
+    def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int, code: dict[str, str]) -> Basis:
+        """Return that of a stage as things are; ``code`` has the hashes of what it runs on."""
+        return cls(seed, config_hashes(tables, stage.tables), code)
 
     def as_dict(self) -> dict[str, Any]:
         return {"seed": self.seed, "config": self.config, "code": self.code}

@@ -176,12 +176,12 @@ class _Run:
             for stage in self._loop.stages(iteration):
                 yield iteration, stage
 
-    def _code_hashes(self) -> dict[str, str]:
-        """Return the hashes of all sources as the run begins: what was imported by then stays at work."""
-        return code_hashes(sorted({name for _, stage in self._stages() for name in stage.code}))
+    def _code_hashes(self) -> dict[tuple[str, ...], dict[str, str]]:
+        """Return the hashes of all stages' code as the run begins: what was imported by then stays in use."""
+        return {code: code_hashes(code) for code in {stage.code for _, stage in self._stages()}}
 
     def _planned(self, iteration: int, stage: Stage) -> Planned:
-        return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, self._code))
+        return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, self._code[stage.code]))
 
     def _work(self, runner: TaskRunner, only: str | None) -> Outcome:
         n_seen = 0

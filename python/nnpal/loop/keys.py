@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from nnpal.loop.durable import digest
+from nnpal.loop.imports import imported_files
 
 
 def config_hashes(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
@@ -25,14 +24,21 @@ def part_of(tables: Mapping[str, Any], name: str) -> Any:
 
 
 def code_hashes(names: Sequence[str]) -> dict[str, str]:
-    """Return the hash of the sources of each module or package, all modules within it included.
+    """Return the hashes, by package, of all code that these modules run on, see :mod:`nnpal.loop.imports`.
 
-    Nothing is imported but the parents of a dotted name.
+    ``nnpal.data`` then stands for those modules of that package that are imported; compiled libraries stand by their
+    relative paths.
 
     Raises:
         ModuleNotFoundError: no such module.
     """
-    return {name: _sources_hash(name) for name in names}
+    packages: dict[str, Any] = {}
+    for name, path in imported_files(names).items():
+        package = name if "/" in name else ".".join(name.split(".")[:2])
+        found = packages.setdefault(package, hashlib.sha256())
+        found.update(f"{name}\0{path.stat().st_size}\0".encode())
+        found.update(path.read_bytes())
+    return {package: found.hexdigest() for package, found in packages.items()}
 
 
 def stage_key(previous: str, iteration: int, stage: str, seed: int, config: object, code: object) -> str:
@@ -43,25 +49,3 @@ def stage_key(previous: str, iteration: int, stage: str, seed: int, config: obje
 def stage_seed(seed: int, iteration: int, stage: str) -> int:
     """Return a stage's own seed, from 1 to 2³¹ - 1."""
     return 1 + int(digest([seed, iteration, stage]), 16) % (2**31 - 1)
-
-
-def _sources_hash(name: str) -> str:
-    spec = importlib.util.find_spec(name)
-    if spec is None:
-        raise ModuleNotFoundError(f"no module {name}, whose sources belong to a stage's key", name=name)
-    found = hashlib.sha256()
-    for label, path in sorted(_sources(spec.origin, spec.submodule_search_locations)):
-        found.update(f"{label}\0{path.stat().st_size}\0".encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()
-
-
-def _sources(origin: str | None, folders: Sequence[str] | None) -> list[tuple[str, Path]]:
-    """Return relative name and path of each source file of a module or package."""
-    if not folders:
-        return [(Path(origin).name, Path(origin))] if origin is not None else []
-    return [
-        (path.relative_to(folder).as_posix(), path)
-        for folder in map(Path, dict.fromkeys(folders))
-        for path in folder.rglob("*.py")
-    ]

@@ -26,7 +26,7 @@ class Entry:
         key: of all that it was made with; see :func:`nnpal.loop.keys.stage_key`.
         seed: the run's.
         config: hash of each table that it read.
-        code: hash of each module's sources.
+        code: hash of the code that it ran on, by package; see :func:`nnpal.loop.keys.code_hashes`.
         facts: what it returned.
         outputs: SHA-256 of each file that facts name.
         kept: ``seed``, ``config`` and ``code`` of the last time that the user had it kept in spite of a change.

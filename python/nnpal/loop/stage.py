@@ -57,7 +57,8 @@ class Stage:
             stages read; they are checked when a run goes on.
         tables: tables of the configuration that it reads, or keys of them (``rare_events.k``): when they change, it is
             stale.
-        code: modules or packages, by import name: when their sources change, it is stale.
+        code: the modules that do its work, by import name: when they, anything that they import from their own
+            top-level package, or its compiled libraries change, it is stale.
     """
 
     name: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnpal.driver import code
 from nnpal.driver.training import TABLES
 from nnpal.loop.stage import History, Stage
 from nnpal.rare_events.explore import explore
@@ -20,7 +19,7 @@ ORACLE = ("oracle", "oracle identity", "files", "label")
 CHOICE = tuple(
     f"rare_events.{key}" for key in ("k", "estimator", "min_distance", "order", "first_steps", "closest", "max_chosen")
 )
-PULLS = ("nnpal.rare_events.pulls", "nnpal.smd", *code.SAMPLING)
+HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
 
 
 class RareEvents:
@@ -38,27 +37,27 @@ class RareEvents:
             "initial",
             lambda ctx: initial(ctx, base),
             (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
-            ("nnpal.rare_events.initial", *PULLS, *code.LABELS),
+            ("nnpal.rare_events.initial", HOOKS),
         )
         self._stages = (
-            Stage("train", train, TABLES, ("nnpal.rare_events.train", *code.TRAINING)),
+            Stage("train", train, TABLES, ("nnpal.rare_events.train",)),
             Stage(
                 "explore",
                 lambda ctx: explore(ctx, base),
                 ("explore", "files"),
-                ("nnpal.rare_events.explore", *PULLS),
+                ("nnpal.rare_events.explore", HOOKS),
             ),
             Stage(
                 "select",
                 select,
                 (*CHOICE, "augmentation"),
-                ("nnpal.rare_events.select", "nnpal.select", *code.DATA),
+                ("nnpal.rare_events.select",),
             ),
             Stage(
                 "label",
                 lambda ctx: label(ctx, base),
                 (*ORACLE, "augmentation"),
-                ("nnpal.rare_events.label", "nnpal.evaluate", *code.LABELS),
+                ("nnpal.rare_events.label",),
             ),
             Stage("report", report, (), ("nnpal.rare_events.report",)),
         )

@@ -1,0 +1,105 @@
+"""The key of a stage covers all code that it runs on: what it imports, and the compiled libraries."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+import nnpal
+from nnpal.distillation.loop import Distillation
+from nnpal.distillation.translation import Translation
+from nnpal.loop import imports
+from nnpal.loop.imports import imported_files
+from nnpal.loop.keys import code_hashes
+from nnpal.rare_events.loop import RareEvents
+
+LOOPS = {
+    "rare_events": RareEvents(Path(), goal=1.0, patience=1, steady=1.0),
+    "distillation": Distillation(Path(), n_pools=1),
+    "translation": Translation(Path()),
+}
+STAGES = {f"{name}/{stage.name}": stage.code for name, loop in LOOPS.items() for stage in loop.stages(0)}
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the package whose files a test may change, with a small stand-in for a compiled library."""
+    folder = tmp_path / "nnpal"
+    shutil.copytree(Path(nnpal.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    (folder / "lammps").mkdir(exist_ok=True)
+    (folder / "lammps/libnnpal_ops.so").write_bytes(b"machine code")
+    place = importlib.util.spec_from_file_location(
+        "nnpal", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    monkeypatch.setattr(imports, "find_spec", lambda name: place)
+    return folder
+
+
+def test_every_module_that_a_stage_imports_moves_its_key(copy):
+    """Each file in turn is changed and put back."""
+    codes = sorted(set(STAGES.values()))
+    files = {code: imported_files(code) for code in codes}
+    before = {code: code_hashes(code) for code in codes}
+    for path in sorted({path for found in files.values() for path in found.values()}):
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        for code in one_that_imports_it_and_one_that_does_not(path, files):
+            assert (code_hashes(code) != before[code]) == (path in files[code].values()), path
+        path.write_bytes(content)
+
+
+def one_that_imports_it_and_one_that_does_not(path, files):
+    by_import = {path in found.values(): code for code, found in files.items()}
+    assert True in by_import
+    return by_import.values()
+
+
+@pytest.mark.parametrize(
+    ("stage", "modules"),
+    {
+        "rare_events/initial": "smd.hook hooks.loader oracle.hook label.worker data.extxyz lmp_process driver.tasks",
+        "rare_events/train": "graph gate.check data.dataset_file training.worker training.features export.fused ops",
+        "rare_events/explore": "smd.hook hooks.loader explore.lammps_input explore.dump lmp_process lammps_plugins",
+        "rare_events/select": "select.similarity data.extxyz graph",
+        "rare_events/label": "label.workers label.lammps_oracle oracle.evaluation data.hashes evaluate.metrics",
+        "rare_events/report": "report.html report.activation_energy",
+        "distillation/sample": "momt.hook momt.schedule hooks.state explore.read lmp_process oracle.hook",
+        "distillation/select": "distill.environment distill.grid select.similarity",
+        "distillation/label": "label.store label.lammps_box",
+        "distillation/train": "graph gate.lammps evaluate.relax training.member networks.build",
+        "translation/train": "training.split gate.differences export.archive",
+    }.items(),
+)
+def test_what_a_stage_runs_on_is_found(stage, modules):
+    """Imports of imports, names that packages pass on, workers started by name, and what LAMMPS imports."""
+    found = imported_files(STAGES[stage])
+    assert {f"nnpal.{module}" for module in modules.split()} <= found.keys()
+    assert "nnpal/lammps/libnnpal_ops.so" in found
+    assert "nnpal.doctor.diagnosis" not in found
+    assert "nnpal.cli" not in found
+
+
+def test_what_packages_import_beside_the_name_that_is_taken_does_not_come_along(tmp_path, monkeypatch):
+    sources = {
+        "__init__.py": "raise RuntimeError('not to be imported')\n",
+        "work.py": "from . import tools\nfrom .tools import hammer as mallet\ndef later():\n    import parcel.late\n",
+        "tools/__init__.py": "'''parcel.unused'''\nfrom parcel.tools.hammer import hammer\nfrom .saw import saw\n",
+        "tools/hammer.py": "command = 'python -m parcel.worker'\n",
+        "tools/saw.py": "",
+        "late.py": "import json\n",
+        "worker.py": "",
+        "unused.py": "",
+    }
+    for name, text in sources.items():
+        path = tmp_path / "parcel" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = set(imported_files(["parcel.work"]))
+    assert found >= {"parcel.work", "parcel.tools", "parcel.tools.hammer", "parcel.late", "parcel.worker"}
+    assert "parcel.unused" not in found
+    (tmp_path / "parcel/work.py").write_text("from .tools import hammer\n")
+    assert set(imported_files(["parcel.work"])) == {"parcel.work", "parcel.tools.hammer", "parcel.worker"}
