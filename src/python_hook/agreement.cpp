@@ -2,38 +2,100 @@
 
 #include "collective.h"
 
+#include <algorithm>
 #include <chrono>
-#include <climits>
+#include <cmath>
+#include <cstdio>
 #include <thread>
 
 namespace nnpal {
+namespace {
 
-Verdict agree(std::string &complaint, MPI_Comm ranks, double patience)
+constexpr double kRounding = 1e-10;          // of sums in another order; relative, and absolute below 1
+constexpr double kNotMeasured = 1.25e300;    // for NaN, which MPI compares as it likes
+
+double comparable(double value)
+{
+  return std::isnan(value) ? kNotMeasured : value;
+}
+
+bool differ(double low, double high)
+{
+  return high - low > kRounding * std::max({1.0, std::fabs(low), std::fabs(high)});
+}
+
+// Say which rank has another value than rank 0 (collective).
+std::string who_differs(const std::string &name, double value, MPI_Comm ranks)
+{
+  int n_ranks;
+  MPI_Comm_size(ranks, &n_ranks);
+  std::vector<double> all(n_ranks);
+  MPI_Allgather(&value, 1, MPI_DOUBLE, all.data(), 1, MPI_DOUBLE, ranks);
+  for (int rank = 1; rank < n_ranks; rank++) {
+    const auto [low, high] = std::minmax(comparable(all[0]), comparable(all[rank]));
+    if (!differ(low, high)) continue;
+    char text[256];
+    std::snprintf(
+        text, sizeof(text),
+        "%s is %.17g on rank 0 and %.17g on rank %d; it must be the same on every rank: sum over ranks by "
+        "context.comm.allreduce",
+        name.c_str(), all[0], all[rank], rank);
+    return text;
+  }
+  return name + " differs by rank; it must be the same on every rank";
+}
+
+// Wait for a reduction, at most `patience` seconds. Returns whether it ended.
+bool ends_within(MPI_Request &request, double patience)
+{
+  using clock = std::chrono::steady_clock;
+  const auto deadline = clock::now() + std::chrono::duration<double>(patience);
+  int is_done = 0;
+  while (true) {
+    MPI_Test(&request, &is_done, MPI_STATUS_IGNORE);
+    if (is_done) return true;
+    if (clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}    // namespace
+
+Verdict agree(std::string &complaint, const std::vector<double> &values,
+              const std::function<std::string(std::size_t)> &name_of, MPI_Comm ranks, double patience)
 {
   int n_ranks, rank;
   MPI_Comm_size(ranks, &n_ranks);
   if (n_ranks == 1) return complaint.empty() ? Verdict::kAllWell : Verdict::kAgreed;
 
+  // One reduction of all: the lowest failing rank, the smallest of each value, and of its negative (the
+  // largest)
   MPI_Comm_rank(ranks, &rank);
-  int mine = complaint.empty() ? INT_MAX : rank, first = INT_MAX;
-  MPI_Request request;
-  MPI_Iallreduce(&mine, &first, 1, MPI_INT, MPI_MIN, ranks, &request);
-  if (complaint.empty()) {
-    MPI_Wait(&request, MPI_STATUS_IGNORE);
-  } else {
-    using clock = std::chrono::steady_clock;
-    const auto deadline = clock::now() + std::chrono::duration<double>(patience);
-    int all_came = 0;
-    while (!all_came) {
-      MPI_Test(&request, &all_came, MPI_STATUS_IGNORE);
-      if (all_came) break;
-      if (clock::now() > deadline) return Verdict::kOthersStuck;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+  const std::size_t n = values.size();
+  std::vector<double> mine(1 + 2 * n), least(1 + 2 * n);
+  mine[0] = complaint.empty() ? n_ranks : rank;
+  for (std::size_t i = 0; i < n; i++) {
+    mine[1 + i] = comparable(values[i]);
+    mine[1 + n + i] = -mine[1 + i];
   }
-  if (first == INT_MAX) return Verdict::kAllWell;
-  complaint = agree_on_complaint(complaint, ranks);
-  return Verdict::kAgreed;
+  MPI_Request request;
+  MPI_Iallreduce(mine.data(), least.data(), static_cast<int>(mine.size()), MPI_DOUBLE, MPI_MIN, ranks,
+                 &request);
+  if (complaint.empty())
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+  else if (!ends_within(request, patience))
+    return Verdict::kOthersStuck;
+
+  if (least[0] < n_ranks) {
+    complaint = agree_on_complaint(complaint, ranks);
+    return Verdict::kAgreed;
+  }
+  for (std::size_t i = 0; i < n; i++) {
+    if (!differ(least[1 + i], -least[1 + n + i])) continue;
+    complaint = who_differs(name_of(i), values[i], ranks);
+    return Verdict::kAgreed;
+  }
+  return Verdict::kAllWell;
 }
 
 }    // namespace nnpal

@@ -9,7 +9,8 @@ namespace nnpal {
 
 namespace {
 constexpr std::size_t kPlacesKept = 64;
-}
+constexpr double kExcluded = 1024.0;    // no atom has so many owners
+}    // namespace
 
 int AtomLookup::find(tagint tag)
 {
@@ -34,7 +35,7 @@ int AtomLookup::find(tagint tag)
   return index;
 }
 
-tagint AtomLookup::positions(const std::vector<tagint> &tags, std::vector<double> &x)
+AtomLookup::Trouble AtomLookup::positions(const std::vector<tagint> &tags, std::vector<double> &x)
 {
   const std::size_t n = tags.size();
   buffer_.assign(4 * n, 0.0);    // x y z, and how many ranks own the atom
@@ -42,16 +43,16 @@ tagint AtomLookup::positions(const std::vector<tagint> &tags, std::vector<double
     const int index = find(tags[i]);
     if (index < 0) continue;
     for (int d = 0; d < 3; d++) buffer_[4 * i + d] = atom->x[index][d];
-    buffer_[4 * i + 3] = 1.0;
+    buffer_[4 * i + 3] = exclusion_.holds(index) ? kExcluded : 1.0;
   }
   if (comm->nprocs > 1)
     MPI_Allreduce(MPI_IN_PLACE, buffer_.data(), static_cast<int>(4 * n), MPI_DOUBLE, MPI_SUM, world);
   x.resize(3 * n);
   for (std::size_t i = 0; i < n; i++) {
-    if (buffer_[4 * i + 3] != 1.0) return tags[i];
+    if (buffer_[4 * i + 3] != 1.0) return {tags[i], buffer_[4 * i + 3] == kExcluded};
     for (int d = 0; d < 3; d++) x[3 * i + d] = buffer_[4 * i + d];
   }
-  return 0;
+  return {};
 }
 
 }    // namespace nnpal

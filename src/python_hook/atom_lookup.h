@@ -1,6 +1,8 @@
 // Find atoms by their IDs among those that this rank owns.
 #pragma once
 
+#include "exclusion.h"
+
 #include "pointers.h"
 
 #include <vector>
@@ -9,19 +11,26 @@ namespace nnpal {
 
 class AtomLookup : protected LAMMPS_NS::Pointers {
 public:
-  explicit AtomLookup(LAMMPS_NS::LAMMPS *lmp) : Pointers(lmp) {}
+  explicit AtomLookup(LAMMPS_NS::LAMMPS *lmp) : Pointers(lmp), exclusion_(lmp) {}
 
   // Index of the owned atom with this ID, or -1. Keeps the last places: most steps find an atom where it was.
   int find(LAMMPS_NS::tagint tag);
 
-  // Positions of these atoms on every rank, [3 n] (collective). Returns the first ID that no rank owns, or 0.
-  LAMMPS_NS::tagint positions(const std::vector<LAMMPS_NS::tagint> &tags, std::vector<double> &x);
+  // The first atom that cannot be used, and why; none where `tag` is 0.
+  struct Trouble {
+    LAMMPS_NS::tagint tag = 0;
+    bool is_excluded = false;    // from all others; otherwise no rank owns it
+  };
+
+  // Positions of these atoms on every rank, [3 n] (collective).
+  Trouble positions(const std::vector<LAMMPS_NS::tagint> &tags, std::vector<double> &x);
 
 private:
   struct Place {
     LAMMPS_NS::tagint tag;
     int index;
   };
+  Exclusion exclusion_;
   std::vector<Place> places_;
   std::vector<double> buffer_;
 };

@@ -7,6 +7,7 @@
 #include "force.h"
 #include "group.h"
 #include "input.h"
+#include "modify.h"
 #include "universe.h"
 #include "update.h"
 #include "utils.h"
@@ -128,6 +129,24 @@ py::array Context::own_group_mask() const
   return atoms_with_bit(atom->mask, atom->nlocal, fix_->groupbit);
 }
 
+py::array Context::excluded() const
+{
+  py::array_t<bool> chosen(atom->nlocal);
+  bool *data = chosen.mutable_data();
+  const bool any = exclusion_.any();
+  for (int i = 0; i < atom->nlocal; i++) data[i] = any && exclusion_.holds(i);
+  return chosen;
+}
+
+bigint Context::n_excluded() const
+{
+  if (!exclusion_.any()) return 0;    // of the script, so the same on every rank
+  bigint mine = 0, all;
+  for (int i = 0; i < atom->nlocal; i++) mine += exclusion_.holds(i) ? 1 : 0;
+  MPI_Allreduce(&mine, &all, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  return all;
+}
+
 int Context::group_bit() const
 {
   return fix_->groupbit;
@@ -186,6 +205,12 @@ bool Context::minimizing() const
 {
   return update->whichflag == 2;
 }
+std::vector<std::string> Context::fix_styles() const
+{
+  std::vector<std::string> styles;
+  for (const auto *fix : modify->get_fix_list()) styles.emplace_back(fix->style);
+  return styles;
+}
 std::string Context::units() const
 {
   return update->unit_style;
@@ -221,6 +246,10 @@ double Context::potential_energy() const
 
 py::array Context::virial() const
 {
+  if (!has_virial && is_trial)
+    throw_hook_error("the virial was asked for in a trial state, of which a Monte Carlo fix evaluates the "
+                     "energy alone; leave "
+                     "the virial out where context.is_trial is true");
   if (!has_virial)
     throw_hook_error("the virial was not tallied on this step, as the hook's `reads` does not name virial");
   py::array_t<double> virial(6);
@@ -271,6 +300,7 @@ void Context::scale_forces(double factor)
   if (!forces_are_partial)
     throw_hook_error(
         "scale_forces can be called in pre_reverse alone: later, other fixes have added their forces");
+  if (forces_are_unused) return;    // LAMMPS does not clear them between trials: factors would pile up
   const int n = atom->nlocal + atom->nghost;
   if (n == 0) return;
   double *f = atom->f[0];
@@ -279,8 +309,13 @@ void Context::scale_forces(double factor)
 
 py::array Context::positions_of(const std::vector<tagint> &wanted)
 {
-  const tagint missing = lookup_.positions(wanted, found_);
-  if (missing) throw_hook_error("there is no atom with ID " + std::to_string(missing));
+  const auto trouble = lookup_.positions(wanted, found_);
+  if (trouble.is_excluded)
+    throw_hook_error(
+        "atom " + std::to_string(trouble.tag) +
+        " is excluded from all others, by a Monte Carlo fix that tries to delete it or by neigh_modify "
+        "exclude; keep the atoms that this hook needs out of that fix's group");
+  if (trouble.tag) throw_hook_error("there is no atom with ID " + std::to_string(trouble.tag));
   py::array_t<double> x(std::vector<py::ssize_t>{static_cast<py::ssize_t>(wanted.size()), 3});
   std::copy(found_.begin(), found_.end(), x.mutable_data());
   return x;

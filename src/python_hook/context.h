@@ -3,6 +3,7 @@
 #pragma once
 
 #include "atom_lookup.h"
+#include "exclusion.h"
 #include "potential.h"
 
 #include "pointers.h"
@@ -22,7 +23,12 @@ namespace py = pybind11;
 
 class Context : protected LAMMPS_NS::Pointers {
 public:
-  Context(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::Fix *fix) : Pointers(lmp), fix_(fix), lookup_(lmp), tally_(lmp)
+  Context(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::Fix *fix) :
+      Pointers(lmp),
+      fix_(fix),
+      lookup_(lmp),
+      exclusion_(lmp),
+      tally_(lmp)
   {
   }
 
@@ -31,6 +37,8 @@ public:
   std::function<bool()> virial_is_used;
   bool has_energy = false, has_virial = false;    // of this force evaluation, in `potential`
   bool forces_are_partial = false;                // in pre_reverse: ghosts' forces are not summed home yet
+  bool forces_are_unused = false;                 // a trial state's, which LAMMPS never moves atoms by
+  bool is_trial = false;                          // a further evaluation beside the step's own
 
   // This rank's atoms: views of LAMMPS's own memory, remade when it moves
   py::object positions();
@@ -42,6 +50,8 @@ public:
   py::object masses();    // [n_types + 1]
   py::array group_mask(const std::string &group) const;
   py::array own_group_mask() const;
+  py::array excluded() const;
+  LAMMPS_NS::bigint n_excluded() const;
   int group_bit() const;
   int n_local() const;
   LAMMPS_NS::bigint n_atoms() const;
@@ -56,6 +66,8 @@ public:
   LAMMPS_NS::bigint step() const;
   double dt() const;
   bool minimizing() const;
+  bool in_trial() const { return is_trial; }
+  std::vector<std::string> fix_styles() const;
   std::string units() const;
   double boltz() const;
   double nktv2p() const;
@@ -99,6 +111,7 @@ private:
 
   LAMMPS_NS::Fix *fix_;
   AtomLookup lookup_;
+  Exclusion exclusion_;
   PotentialTally tally_;
   View x_, v_, f_, tag_, type_, mask_, mass_;
   std::vector<double> found_;

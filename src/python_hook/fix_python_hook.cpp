@@ -5,10 +5,14 @@
 #include "hook.h"
 #include "interpreter.h"
 
+#include "atom.h"
 #include "comm.h"
 #include "compute.h"
 #include "error.h"
+#include "force.h"
 #include "modify.h"
+#include "neighbor.h"
+#include "pair.h"
 #include "universe.h"
 #include "update.h"
 #include "utils.h"
@@ -29,6 +33,7 @@ struct PythonSide {
   PotentialTally tally;
   std::unique_ptr<Hook> hook;
   MPI_Comm ranks = MPI_COMM_NULL;    // of our own: agreement never meets the hook's own messages
+  std::vector<double> row;           // outputs of the latest call, to compare between ranks
 };
 
 void PythonSideDeleter::operator()(PythonSide *side) const
@@ -82,6 +87,8 @@ FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg,
     python_->hook = std::make_unique<Hook>(spec_, words, context);
   }));
 
+  check_same_outputs();
+
   nevery = 1;
   global_freq = 1;
   dynamic_group_allow = 1;
@@ -90,7 +97,7 @@ FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg,
   restart_global = python_->hook->has_state() ? 1 : 0;
   scalar_flag = python_->hook->has_energy() ? 1 : 0;
   extscalar = 1;
-  size_vector = static_cast<int>(python_->hook->vector.size());
+  size_vector = static_cast<int>(python_->hook->outputs.vector.size());
   vector_flag = size_vector > 0 ? 1 : 0;
   extvector = 0;
   std::memset(virial, 0, sizeof(virial));
@@ -110,7 +117,10 @@ int FixPythonHook::setmask()
 {
   const Hook &hook = *python_->hook;
   int mask = FixConst::PRE_REVERSE | FixConst::MIN_PRE_REVERSE;    // always: energy and virial are read there
-  if (hook.has(Hook::kPostForce)) mask |= FixConst::POST_FORCE | FixConst::MIN_POST_FORCE;
+  // Monte Carlo fixes evaluate trial states without pre_reverse, by pre_force, the pair style and post_force
+  if (hook.has(Hook::kPreReverse) || hook.has(Hook::kPostForce))
+    mask |= FixConst::POST_NEIGHBOR | FixConst::PRE_FORCE | FixConst::MIN_PRE_FORCE | FixConst::POST_FORCE |
+            FixConst::MIN_POST_FORCE;
   if (hook.has(Hook::kEndOfStep)) mask |= FixConst::END_OF_STEP;
   if (hook.has(Hook::kPostRun)) mask |= FixConst::POST_RUN;
   return mask;
@@ -134,6 +144,9 @@ void FixPythonHook::init()
     reads_energy_ = python_->hook->reads("energy");
     reads_virial_ = python_->hook->reads("virial");
   }));
+  refuse_fixes_that_overlook_hooks();
+  exchanged_step_ = -1;
+  is_in_run_ = false;
   earlier_potentials_.clear();
   for (const auto *fix : modify->get_fix_list()) {
     if (fix == this) break;
@@ -154,6 +167,21 @@ bool FixPythonHook::virial_is_used() const
   return false;
 }
 
+// Fix sgcmc flips types by energies that hold no fix's share (computed by the pair style alone), in
+// post_force.
+void FixPythonHook::refuse_fixes_that_overlook_hooks() const
+{
+  if (!thermo_energy || !python_->hook->has_energy()) return;
+  for (const auto *fix : modify->get_fix_list())
+    if (utils::strmatch(fix->style, "^sgcmc"))
+      error->all(
+          FLERR, Error::NOLASTLINE,
+          "fix {} (python/hook {}): fix {} (sgcmc) accepts moves by energies of the pair style alone, so "
+          "this hook's energy would be left out; use fix atom/swap ... semi-grand yes, or remove fix_modify "
+          "{} energy yes",
+          id, spec_, fix->id, id);
+}
+
 void FixPythonHook::ask_for_tally()
 {
   if (reads_energy_) modify->get_compute_by_id(id_energy_)->addstep(update->ntimestep + 1);
@@ -163,20 +191,24 @@ void FixPythonHook::ask_for_tally()
 void FixPythonHook::read_potential()
 {
   auto &context = python_->context;
-  context.has_energy = reads_energy_ && python_->tally.energy_is_fresh();
-  context.has_virial = reads_virial_ && python_->tally.virial_is_fresh();
-  if ((reads_energy_ && !context.has_energy) || (reads_virial_ && !context.has_virial))
+  const bool is_trial = evaluation_ == Evaluation::kTrial;
+  const auto &tally = python_->tally;
+  context.is_trial = is_trial;
+  context.has_energy = reads_energy_ && (is_trial ? tally.energy_was_asked() : tally.energy_is_fresh());
+  context.has_virial = reads_virial_ && !is_trial && tally.virial_is_fresh();
+  if ((reads_energy_ && !context.has_energy) || (reads_virial_ && !is_trial && !context.has_virial))
     error->all(FLERR, Error::NOLASTLINE,
                "fix {} (python/hook {}): LAMMPS did not tally energy and virial on step {}; after run ... "
                "pre no, run "
                "once without it",
                id, spec_, update->ntimestep);
-  ask_for_tally();
+  if (!is_trial) ask_for_tally();
   if (!reads_energy_ && !reads_virial_) return;
-  context.potential = python_->tally.sum();
+  context.potential = tally.sum();
   for (const auto *other : earlier_potentials_) {
-    context.potential.energy += other->python_->hook->energy;
-    for (int i = 0; i < 6; i++) context.potential.virial[i] += other->python_->hook->virial[i];
+    const auto &outputs = other->python_->hook->outputs;
+    context.potential.energy += outputs.energy;
+    for (int i = 0; i < 6; i++) context.potential.virial[i] += outputs.virial[i];
   }
 }
 
@@ -188,16 +220,54 @@ void FixPythonHook::call_pre_reverse()
   python_->context.forces_are_partial = false;
 }
 
+// Every force evaluation begins here
+void FixPythonHook::pre_force(int)
+{
+  evaluation_ = Evaluation::kBegun;
+}
+void FixPythonHook::min_pre_force(int)
+{
+  evaluation_ = Evaluation::kBegun;
+}
+void FixPythonHook::setup_pre_force(int)
+{
+  evaluation_ = Evaluation::kBegun;
+}
+
+// The integrator alone calls this, after it has built a step's neighbor lists
+void FixPythonHook::post_neighbor()
+{
+  exchanged_step_ = update->ntimestep;
+}
+
+// Whether neighbor lists were built in this step, but not by the integrator: by a Monte Carlo fix, before
+// atoms are exchanged. Fix charge/regulation calls pre_reverse of its trial states too.
+bool FixPythonHook::is_before_exchange() const
+{
+  return neighbor->lastcall == update->ntimestep && exchanged_step_ != update->ntimestep;
+}
+
 void FixPythonHook::pre_reverse(int, int)
 {
+  evaluation_ = is_before_exchange() ? Evaluation::kTrial : Evaluation::kOfStep;
+  is_in_run_ = true;
   read_potential();
   call_pre_reverse();
 }
 
+void FixPythonHook::min_pre_reverse(int, int)
+{
+  evaluation_ = Evaluation::kOfStep;
+  read_potential();
+  call_pre_reverse();
+}
+
+// In the middle of a run this is fix sgcmc, which evaluates once more after a move
 void FixPythonHook::setup_pre_reverse(int, int)
 {
+  evaluation_ = is_in_run_ ? Evaluation::kTrial : Evaluation::kOfStep;
   read_potential();
-  if (python_->hook->has(Hook::kSetup)) call(Hook::kSetup);
+  if (!is_in_run_ && python_->hook->has(Hook::kSetup)) call(Hook::kSetup);
   call_pre_reverse();
 }
 
@@ -209,10 +279,6 @@ void FixPythonHook::min_setup(int vflag)
 {
   post_force(vflag);
 }
-void FixPythonHook::min_pre_reverse(int eflag, int vflag)
-{
-  pre_reverse(eflag, vflag);
-}
 void FixPythonHook::min_post_force(int vflag)
 {
   post_force(vflag);
@@ -220,7 +286,19 @@ void FixPythonHook::min_post_force(int vflag)
 
 void FixPythonHook::post_force(int)
 {
+  if (evaluation_ == Evaluation::kBegun) evaluate_trial();
   if (python_->hook->has(Hook::kPostForce)) call(Hook::kPostForce);
+  python_->context.is_trial = python_->context.forces_are_unused = false;
+}
+
+// A force evaluation came to post_force without pre_reverse: that of a Monte Carlo fix. It reads the energy
+// right after.
+void FixPythonHook::evaluate_trial()
+{
+  evaluation_ = Evaluation::kTrial;
+  python_->context.forces_are_unused = true;    // ghosts' forces stay where they are
+  read_potential();
+  call_pre_reverse();
 }
 
 void FixPythonHook::end_of_step()
@@ -231,16 +309,17 @@ void FixPythonHook::end_of_step()
 // LAMMPS calls this of every fix, whatever its mask
 void FixPythonHook::post_run()
 {
+  is_in_run_ = false;
   if (python_->hook->has(Hook::kPostRun)) call(Hook::kPostRun);
 }
 
 double FixPythonHook::compute_scalar()
 {
-  return python_->hook->energy;
+  return python_->hook->outputs.energy;
 }
 double FixPythonHook::compute_vector(int index)
 {
-  return python_->hook->vector[index];
+  return python_->hook->outputs.vector[index];
 }
 
 void FixPythonHook::write_restart(FILE *file)
@@ -265,14 +344,65 @@ void FixPythonHook::restart(char *buffer)
 
 void FixPythonHook::call(int method)
 {
-  settle(complaint_of([&] { python_->hook->call(static_cast<Hook::Method>(method)); }));
+  const bool is_trial = python_->context.is_trial;
+  const bool writes_forces = !is_trial && (method == Hook::kPreReverse || method == Hook::kPostForce);
+  const bool forces_were_finite = writes_forces && forces_are_finite();
+  std::string complaint =
+      complaint_of([&] { python_->hook->call(static_cast<Hook::Method>(method), is_trial); });
+  if (complaint.empty()) complaint = trouble_after(method, forces_were_finite);
+
+  const auto &outputs = python_->hook->outputs;
+  auto &row = python_->row;
+  row.resize(comm->nprocs > 1 ? outputs.size(is_trial) : 0);
+  for (std::size_t place = 0; place < row.size(); place++) row[place] = outputs.at(place);
+  settle(complaint, row);
   // LAMMPS sums the virials of all ranks; the hook's is the whole
-  for (int i = 0; i < 6; i++) virial[i] = comm->me == 0 ? python_->hook->virial[i] : 0.0;
+  for (int i = 0; i < 6; i++) virial[i] = comm->me == 0 ? outputs.virial[i] : 0.0;
 }
 
-void FixPythonHook::settle(std::string complaint)
+bool FixPythonHook::forces_are_finite() const
 {
-  const nnpal::Verdict verdict = nnpal::agree(complaint, python_->ranks, kPatienceSeconds);
+  return atom->nlocal == 0 || nnpal::first_not_finite(atom->f[0], atom->nlocal) < 0;
+}
+
+// What is wrong with the numbers that a call left, or "". Forces that were not finite before are another's
+// fault.
+std::string FixPythonHook::trouble_after(int method, bool forces_were_finite) const
+{
+  std::string found;
+  if (method != Hook::kSetup) found = python_->hook->outputs.not_finite(python_->context.is_trial);
+  if (found.empty() && forces_were_finite && !forces_are_finite()) {
+    const int i = nnpal::first_not_finite(atom->f[0], atom->nlocal);
+    const double *f = atom->f[i];
+    found = fmt::format("force on atom {} is ({} {} {}); expected finite numbers", atom->tag[i], f[0], f[1],
+                        f[2]);
+  }
+  if (found.empty()) return found;
+  return fmt::format("{} on rank {}, after {} at step {}{}", found, comm->me,
+                     Hook::name_of(static_cast<Hook::Method>(method)), update->ntimestep,
+                     python_->context.is_trial ? " (a trial state of a Monte Carlo fix)" : "");
+}
+
+void FixPythonHook::check_same_outputs()
+{
+  static constexpr const char *kFacts[] = {"number of values in vector", "whether it has energy (1 yes)",
+                                           "whether it has a state (1 yes)"};
+  const Hook &hook = *python_->hook;
+  const std::vector<double> facts{static_cast<double>(hook.outputs.vector.size()),
+                                  hook.has_energy() ? 1.0 : 0.0, hook.has_state() ? 1.0 : 0.0};
+  std::string complaint;
+  if (nnpal::agree(
+          complaint, facts, [](std::size_t i) { return kFacts[i]; }, python_->ranks, kPatienceSeconds) !=
+      nnpal::Verdict::kAllWell)
+    error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);
+}
+
+void FixPythonHook::settle(std::string complaint, const std::vector<double> &outputs)
+{
+  const auto name_of = [this](std::size_t place) {
+    return fmt::format("at step {} {}", update->ntimestep, nnpal::Outputs::name(place));
+  };
+  const nnpal::Verdict verdict = nnpal::agree(complaint, outputs, name_of, python_->ranks, kPatienceSeconds);
   if (verdict == nnpal::Verdict::kAllWell) return;
   if (verdict == nnpal::Verdict::kAgreed)
     error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);

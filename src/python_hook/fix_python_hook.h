@@ -25,9 +25,13 @@ public:
   int setmask() override;
   void post_constructor() override;
   void init() override;
+  void setup_pre_force(int vflag) override;
   void setup_pre_reverse(int eflag, int vflag) override;
   void setup(int vflag) override;
   void min_setup(int vflag) override;
+  void post_neighbor() override;
+  void pre_force(int vflag) override;
+  void min_pre_force(int vflag) override;
   void pre_reverse(int eflag, int vflag) override;
   void min_pre_reverse(int eflag, int vflag) override;
   void post_force(int vflag) override;
@@ -41,16 +45,29 @@ public:
   void restart(char *buffer) override;
 
 private:
+  // What LAMMPS evaluates now: the forces of a step, or a trial state beside them, whose energy alone counts.
+  enum class Evaluation { kBegun, kOfStep, kTrial };
+
   void call(int method);
-  void settle(std::string complaint);    // ends all ranks if any has a complaint
-  bool virial_is_used() const;           // by LAMMPS, or by a python/hook defined later
+  std::string trouble_after(int method, bool forces_were_finite) const;
+  bool forces_are_finite() const;
+  void settle(std::string complaint,
+              const std::vector<double> &outputs = {});    // ends all ranks on a complaint
+  void check_same_outputs();                               // the same kinds and lengths on all ranks
+  void refuse_fixes_that_overlook_hooks() const;
+  bool virial_is_used() const;    // by LAMMPS, or by a python/hook defined later
   void ask_for_tally();
   void read_potential();    // of this force evaluation, into the context
   void call_pre_reverse();
+  bool is_before_exchange() const;
+  void evaluate_trial();
 
   std::unique_ptr<nnpal::PythonSide, nnpal::PythonSideDeleter> python_;
   std::string spec_;
   std::string id_energy_, id_virial_;    // computes that make LAMMPS tally every step
   bool reads_energy_ = true, reads_virial_ = true;
   std::vector<const FixPythonHook *> earlier_potentials_;
+  Evaluation evaluation_ = Evaluation::kBegun;
+  bool is_in_run_ = false;    // a step of dynamics was evaluated, and the run has not ended
+  LAMMPS_NS::bigint exchanged_step_ = -1;    // the step whose own neighbor lists are built
 };

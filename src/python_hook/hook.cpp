@@ -27,6 +27,20 @@ using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
   throw py::value_error(message);
 }
 
+std::string describe_shape(const py::object &array)
+{
+  return py::str(array.attr("shape"));
+}
+
+Doubles as_doubles(const char *name, const py::object &value)
+{
+  Doubles values = Doubles::ensure(value);
+  if (values) return values;
+  PyErr_Clear();
+  throw_value_error(std::string(name) + " is " + std::string(py::repr(value)) +
+                    "; expected an array of numbers");
+}
+
 }    // namespace
 
 Hook::Hook(const std::string &spec, const std::vector<std::string> &words, const py::object &context) :
@@ -40,8 +54,9 @@ Hook::Hook(const std::string &spec, const std::vector<std::string> &words, const
   has_virial_ = py::hasattr(object_, names().virial);
   has_vector_ = py::hasattr(object_, names().vector);
   has_state_ = py::hasattr(object_, "state_dict") && py::hasattr(object_, "load_state_dict");
-  if (has_vector_) vector.resize(py::len(object_.attr(names().vector)));
+  if (has_vector_) outputs.vector.resize(py::len(object_.attr(names().vector)));
   read_outputs();
+  outputs.remember_nan();
 }
 
 bool Hook::reads(const char *what) const
@@ -56,34 +71,64 @@ bool Hook::reads(const char *what) const
   return names.contains(what);
 }
 
-void Hook::call(Method method)
+const char *Hook::name_of(Method method)
+{
+  return kMethodNames[method];
+}
+
+void Hook::call(Method method, bool is_trial)
 {
   if (method == kClose) {
     methods_[method]();
     return;
   }
   methods_[method](context_);
-  read_outputs();
+  read_outputs(is_trial);
 }
 
-void Hook::read_outputs()
+void Hook::read_outputs(bool is_trial)
 {
-  if (has_energy_) energy = object_.attr(names().energy).cast<double>();
-  if (has_virial_) {
-    const Doubles values(object_.attr(names().virial));
-    if (values.size() != 6)
-      throw_value_error("virial must have 6 values (xx yy zz xy xz yz), not " +
-                        std::to_string(values.size()));
-    std::copy_n(values.data(), 6, virial);
+  if (has_energy_) outputs.energy = read_energy();
+  if (is_trial) return;
+  if (has_virial_) read_virial();
+  if (has_vector_) read_vector();
+}
+
+double Hook::read_energy() const
+{
+  const py::object value = object_.attr(names().energy);
+  if (PyFloat_Check(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
+  if (py::hasattr(value, "shape") && py::len(value.attr("shape")) > 0)
+    throw_value_error("energy is an array of shape " + describe_shape(value) +
+                      "; expected one number, of all atoms and ranks");
+  const double number = PyFloat_AsDouble(value.ptr());
+  if (number == -1.0 && PyErr_Occurred()) {
+    PyErr_Clear();
+    throw_value_error("energy is " + std::string(py::repr(value)) + "; expected a number");
   }
-  if (has_vector_) {
-    const Doubles values(object_.attr(names().vector));
-    if (values.size() != static_cast<py::ssize_t>(vector.size()))
-      throw_value_error("vector had " + std::to_string(vector.size()) +
-                        " values when the hook was made, and now " + std::to_string(values.size()) +
-                        "; its length must stay");
-    std::copy_n(values.data(), vector.size(), vector.begin());
-  }
+  return number;
+}
+
+void Hook::read_virial()
+{
+  const Doubles values = as_doubles("virial", object_.attr(names().virial));
+  if (values.ndim() != 1 || values.size() != 6)
+    throw_value_error("virial has shape " + describe_shape(values) +
+                      "; expected 6 values in a row (xx yy zz xy xz yz)");
+  std::copy_n(values.data(), 6, outputs.virial);
+}
+
+void Hook::read_vector()
+{
+  auto &vector = outputs.vector;
+  const Doubles values = as_doubles("vector", object_.attr(names().vector));
+  if (values.ndim() != 1)
+    throw_value_error("vector has shape " + describe_shape(values) + "; expected values in a row");
+  if (values.size() != static_cast<py::ssize_t>(vector.size()))
+    throw_value_error("vector had " + std::to_string(vector.size()) +
+                      " values when the hook was made, and now " + std::to_string(values.size()) +
+                      "; its length must stay");
+  std::copy_n(values.data(), vector.size(), vector.begin());
 }
 
 std::string Hook::state() const

@@ -1,6 +1,8 @@
 // One Python hook object: its methods, its outputs, its state. Knows no LAMMPS. Callers hold the GIL.
 #pragma once
 
+#include "outputs.h"
+
 #include <pybind11/pybind11.h>
 #include <string>
 #include <vector>
@@ -24,18 +26,22 @@ public:
   // Whether the hook reads the potential's "energy" or "virial": its attribute `reads`, both without it.
   bool reads(const char *what) const;
 
-  // Call a method and take over the outputs that it set. Throws py::error_already_set.
-  void call(Method method);
+  // Call a method and take over the outputs that it set; of a trial state the energy alone. Throws
+  // py::error_already_set.
+  void call(Method method, bool is_trial = false);
+
+  static const char *name_of(Method method);
 
   std::string state() const;                    // packed
   void load_state(const std::string &state);    // of the same class, from a restart file
 
-  double energy = 0.0;
-  double virial[6] = {};
-  std::vector<double> vector;    // fixed length
+  Outputs outputs;
 
 private:
-  void read_outputs();
+  void read_outputs(bool is_trial = false);
+  double read_energy() const;
+  void read_virial();
+  void read_vector();
 
   std::string spec_;
   py::object object_, context_;

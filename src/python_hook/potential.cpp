@@ -33,6 +33,11 @@ bool PotentialTally::virial_is_fresh() const
   return update->vflag_global == update->ntimestep;
 }
 
+bool PotentialTally::energy_was_asked() const
+{
+  return !force->pair || force->pair->eflag_global != 0;
+}
+
 Potential PotentialTally::sum() const
 {
   double mine[7] = {};

@@ -19,6 +19,9 @@ public:
   bool energy_is_fresh() const;
   bool virial_is_fresh() const;
 
+  // Whether the latest evaluation of the pair style, on whatever step's account, was asked for the energy.
+  bool energy_was_asked() const;
+
   // What was not tallied is not of this step.
   Potential sum() const;
 };

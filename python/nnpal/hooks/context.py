@@ -53,6 +53,15 @@ class Context(Protocol):
         """Whether each atom is in the fix's group, [n_local]."""
 
     @property
+    def excluded(self) -> NDArray[np.bool_]:
+        """Whether each atom is excluded from all others, [n_local]: by `neigh_modify exclude group ID all`, or because
+        a Monte Carlo fix tries to delete it. Such atoms contribute nothing."""
+
+    @property
+    def n_excluded(self) -> int:
+        """Excluded atoms of all ranks (collective)."""
+
+    @property
     def n_local(self) -> int:
         """Atoms that this rank owns."""
 
@@ -95,6 +104,15 @@ class Context(Protocol):
     @property
     def minimizing(self) -> bool:
         """True in `minimize`, false in `run`."""
+
+    @property
+    def is_trial(self) -> bool:
+        """True where a Monte Carlo fix evaluates a trial state within a step. Set `energy` for the state at hand, and
+        advance nothing: the step's own evaluation follows."""
+
+    @property
+    def fix_styles(self) -> list[str]:
+        """Styles of all fixes of the script, in its order."""
 
     @property
     def units(self) -> str:
@@ -175,7 +193,7 @@ class Context(Protocol):
         """Return the positions of these atoms on every rank, [n, 3] (collective).
 
         Raises:
-            HookError: no atom has such an ID.
+            HookError: no atom has such an ID, or it is excluded from all others.
         """
 
     def add_force(self, tag: int, force: Sequence[float] | NDArray[np.float64]) -> None:

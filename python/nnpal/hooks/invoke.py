@@ -88,6 +88,11 @@ class InvokedHook:
 
     def _after_forces(self, context: LibraryContext) -> None:
         elapsed = context.elapsed
+        if 0 < elapsed == self._elapsed:
+            raise HookError(
+                f"called twice in step {context.step}: a Monte Carlo fix evaluates trial states, which fix "
+                "python/invoke cannot tell from steps, and whose energy it cannot hand to LAMMPS; use fix python/hook"
+            )
         begins = elapsed <= self._elapsed or self._elapsed < 0
         if begins:
             self._check_run(context, elapsed)

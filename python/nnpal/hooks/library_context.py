@@ -46,6 +46,7 @@ class LibraryContext:
         self.mvv2e: float = lmp.extract_global("mvv2e")
         self.qqr2e: float = lmp.extract_global("qqr2e")
         self.minimizing = False  # fix python/invoke takes no part in minimize
+        self.is_trial = False  # nor in trial states: nnpal.hooks.invoke refuses them
         self.energy_yes = self.virial_yes = self.virial_used = False
         self.group_mask_of(group)
 
@@ -96,6 +97,18 @@ class LibraryContext:
     @property
     def group_mask(self) -> NDArray[np.bool_]:
         return self.group_mask_of(self.group)
+
+    @property
+    def excluded(self) -> NDArray[np.bool_]:
+        return np.zeros(self.n_local, dtype=bool)  # LAMMPS's library interface does not tell exclusions
+
+    @property
+    def n_excluded(self) -> int:
+        return 0
+
+    @property
+    def fix_styles(self) -> list[str]:
+        return []  # nor styles, only IDs
 
     @property
     def n_local(self) -> int:

@@ -219,6 +219,15 @@ class MOMT:
         header = {**self._facts, "temp": self.temp, "press": self.press}
         self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None, self.axes)
 
+    def _refuse_other_atoms(self, context: Context) -> None:
+        """Raise where a Monte Carlo fix tries to insert or delete atoms (collective)."""
+        found, expected = context.n_atoms - context.n_excluded, self._facts["n_atoms"]
+        if found != expected:
+            raise HookError(
+                f"a Monte Carlo fix tries a state of {found} atoms, and the grid of this bias is of {expected}: MOMT "
+                "samples a fixed number of atoms; leave out insertions and deletions (fix gcmc with 0 exchanges)"
+            )
+
     def _measure(self, context: Context) -> None:
         self.V = context.volume
         self.H = context.potential_energy + self._pressure * self.V
@@ -238,7 +247,9 @@ class MOMT:
 
     def pre_reverse(self, context: Context) -> None:
         """Bias forces and virial."""
-        if self._pending and context.step != self._pending_step:
+        if context.is_trial:
+            self._refuse_other_atoms(context)
+        elif self._pending and context.step != self._pending_step:
             self._update(context)
         self._measure(context)
         s0, s1 = self._point()
@@ -256,7 +267,7 @@ class MOMT:
             context.scale_forces(1.0 + a)
         if b != 0.0 and self._order_parameter is not None:
             self._order_parameter.add_gradient(-b, context.f)
-        if self._virial_used:
+        if self._virial_used and not context.is_trial:
             fill_virial(self.virial, context.virial, a, (a * self._pressure + c) * self.V)
         vector = self.vector
         vector[0], vector[1], vector[2], vector[3] = self.H, self.O, self.energy, a

@@ -89,8 +89,13 @@ class CalculatorForces:
 
     def pre_reverse(self, context: Context) -> None:
         comm = context.comm
-        tags, x, types = gathered(comm, context.tag, context.x, context.type)
+        taken = ~context.excluded
+        tags, x, types = gathered(comm, context.tag[taken], context.x[taken], context.type[taken])
         result, complaint = None, ""
+        if len(tags) == 0:
+            self.energy = 0.0  # a Monte Carlo fix tries to delete the last atom
+            self.virial[:] = 0.0
+            return
         if comm.rank == 0:
             start = time.perf_counter()
             try:
@@ -101,7 +106,7 @@ class CalculatorForces:
         result, complaint, self.vector = comm.bcast((result, complaint, self.vector), root=0)
         if complaint:
             self._stop(context, complaint)
-        context.f[:] += self._ev * result.forces[rows_of(context.tag, tags)]
+        context.f[taken] += self._ev * result.forces[rows_of(context.tag[taken], tags)]
         self.energy = self._ev * result.energy
         if result.stress is not None:
             xx, yy, zz, yz, xz, xy = (-self._ev * context.volume * result.stress).tolist()
@@ -124,6 +129,12 @@ class CalculatorForces:
     def _stop(self, context: Context, complaint: str) -> None:
         """Write the last completed step to the restart file and end the run on every rank."""
         step = context.step
+        if context.is_trial:
+            raise HookError(
+                f"{self._name} failed at step {step}, in a trial state of a Monte Carlo fix: {complaint}. No restart "
+                "file was written, as the trial was under way. Keep inserted atoms apart (overlap_cutoff), move atoms "
+                "less far, or change the calculator's settings"
+            )
         held = self._last.restore(context)
         context.write_restart(self._restart)
         raise HookError(

@@ -78,6 +78,9 @@ class SMD:
         self._seen = -1
 
     def pre_reverse(self, context: Context) -> None:
+        if context.is_trial:
+            self.energy = self._steering.energy_at(self._distance.measure(context))
+            return
         step = context.step
         first_of_run = self._seen < 0
         if not first_of_run and step > self._seen and not context.minimizing:

@@ -32,6 +32,10 @@ class Steering(Protocol):
         """Set target, force, energy and work at distance d; the last call within a step counts."""
         ...
 
+    def energy_at(self, d: float) -> float:
+        """Return the energy at distance d with the far end where it stands; nothing moves on."""
+        ...
+
     def state(self) -> dict[str, Any]: ...
 
     def load(self, state: dict[str, Any]) -> None: ...
@@ -76,8 +80,11 @@ class MovingSpring:
     def evaluate(self, d: float) -> None:
         target, force, work = self._last
         self.force = self.k * (self.target - d)
-        self.energy = 0.5 * self.k * (self.target - d) ** 2
+        self.energy = self.energy_at(d)
         self.work = work + 0.5 * (force + self.force) * (self.target - target)
+
+    def energy_at(self, d: float) -> float:
+        return 0.5 * self.k * (self.target - d) ** 2
 
     def state(self) -> dict[str, Any]:
         return {
@@ -122,8 +129,11 @@ class ConstantForce:
         pass
 
     def evaluate(self, d: float) -> None:
-        self.energy = -self.force * d
+        self.energy = self.energy_at(d)
         self.work = self.force * (d - self.target)
+
+    def energy_at(self, d: float) -> float:
+        return -self.force * d
 
     def state(self) -> dict[str, Any]:
         return {"force": self.force, "target": self.target, "begun": self._begun}

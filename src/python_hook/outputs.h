@@ -1,0 +1,30 @@
+// The numbers that a hook hands to LAMMPS, and what must hold of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace nnpal {
+
+struct Outputs {
+  double energy = 0.0;
+  double virial[6] = {};
+  std::vector<double> vector;             // of fixed length
+  std::vector<bool> was_nan_when_made;    // entries that may be NaN: not measured
+
+  void remember_nan();    // of the hook as it was made
+
+  // What is not finite, such as "energy is nan; expected a finite number", or "". Of a trial state the energy
+  // alone counts, and +inf is allowed: a move that cannot be accepted.
+  std::string not_finite(bool is_trial) const;
+
+  // All numbers in a row: energy, virial, vector. Of a trial state the energy alone.
+  std::size_t size(bool is_trial) const;
+  double at(std::size_t place) const;
+  static std::string name(std::size_t place);
+};
+
+// The first of n vectors of three that is not finite, or -1.
+int first_not_finite(const double *vectors, int n);
+
+}    // namespace nnpal
