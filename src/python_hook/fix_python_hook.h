@@ -68,6 +68,6 @@ private:
   bool reads_energy_ = true, reads_virial_ = true;
   std::vector<const FixPythonHook *> earlier_potentials_;
   Evaluation evaluation_ = Evaluation::kBegun;
-  bool is_in_run_ = false;    // a step of dynamics was evaluated, and the run has not ended
+  bool is_in_run_ = false;                   // a step of dynamics was evaluated, and the run has not ended
   LAMMPS_NS::bigint exchanged_step_ = -1;    // the step whose own neighbor lists are built
 };

@@ -136,6 +136,8 @@ class MOMT:
         self.energy = 0.0
         self.virial = np.zeros(6)
         self.vector = np.zeros(8)
+        if self._order_parameter is None:
+            self.vector[1] = _NOT_MEASURED
         self._show_schedule()
 
     def _paths(self, context: Context, file: str, trace: str | None) -> None:
@@ -181,6 +183,8 @@ class MOMT:
     def setup(self, context: Context) -> None:
         """Check that the bias can act, and open the files."""
         self._virial_used = context.virial_used
+        if "hmc" in context.fix_styles:
+            raise HookError("fix hmc takes whole trajectories back after MOMT has counted them; leave fix hmc out")
         if context.box_changes and not context.virial_yes and not context.minimizing:
             raise HookError(
                 f"the box changes, but its barostat does not see the bias; add: fix_modify {context.fix_id} energy yes "

@@ -27,6 +27,9 @@ def report(
     window: Annotated[float, typer.Option(help="Way of λ over which forces are averaged to find the break.")] = 0.2,
     units: Annotated[str | None, typer.Option(help="metal, real or lj, for files that do not say it.")] = None,
     fix: Annotated[str | None, typer.Option(help="Fix ID, for logs that show several fixes.")] = None,
+    equivalent_atoms: Annotated[
+        bool, typer.Option("--equivalent-atoms", help="Average over pulls of different atoms, equivalent by symmetry.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, ΔF(λ) included.")] = False,
 ) -> None:
     """Print activation energy and breaking distance of each pull, and ΔF of all by Jarzynski's equality."""
@@ -38,7 +41,7 @@ def report(
     from nnpal.smd.report import make_report
 
     try:
-        result = make_report([read_pull(path, fix) for path in files], temperature, window, units)
+        result = make_report([read_pull(path, fix) for path in files], temperature, window, units, equivalent_atoms)
     except (FileNotFoundError, ValueError) as error:
         typer.echo(f"nnpal smd report: {error}", err=True)
         raise typer.Exit(1) from error

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from nnpal.hooks import Context, HookError
+from nnpal.smd.identity import kinds_of_atoms, kinds_of_groups, require_whole_groups
 
 Vector = tuple[float, float, float]
 
@@ -24,9 +25,13 @@ class Distance(Protocol):
 
     Attributes:
         label: the pulled things in words, for messages and to compare with a restart file.
+        names: of each of them.
+        places: positions or centers of mass when d was last measured.
     """
 
     label: str
+    names: list[str]
+    places: list[list[float]]
 
     def measure(self, context: Context) -> float:
         """Return d at the present positions, and remember its direction (collective)."""
@@ -40,6 +45,14 @@ class Distance(Protocol):
         """Return xx yy zz xy xz yz of `force` at the distance last measured, energy units."""
         ...
 
+    def kinds(self, context: Context) -> list[str]:
+        """Return what each of the pulled things is, to notice when an ID or a group names another (collective)."""
+        ...
+
+    def require_all_atoms(self, context: Context) -> None:
+        """Require in a trial state that no Monte Carlo fix takes pulled atoms away (collective)."""
+        ...
+
 
 class AtomPair:
     """d = |r_j − r_i| between the nearest images of two atoms."""
@@ -50,11 +63,14 @@ class AtomPair:
             raise HookError(f"atoms {i} {j}: the pulled atoms are one and the same; expected two different atom IDs")
         context.positions_of([i, j])  # an error names an ID that does not exist
         self.label = f"atoms {i} {j}"
+        self.names = [f"atom {i}", f"atom {j}"]
+        self.places: list[list[float]] = []
         self._tags = [i, j]
         self._d, self._vector, self._n = 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
 
     def measure(self, context: Context) -> float:
-        a, b = context.positions_of(self._tags).tolist()
+        self.places = context.positions_of(self._tags).tolist()
+        a, b = self.places
         self._vector = nearest(context, (b[0] - a[0], b[1] - a[1], b[2] - a[2]), self.label)
         self._d, self._n = along(self._vector, self.label)
         return self._d
@@ -67,6 +83,12 @@ class AtomPair:
 
     def virial(self, force: float) -> tuple[float, ...]:
         return pair_virial(self._vector, self._n, force)
+
+    def kinds(self, context: Context) -> list[str]:
+        return kinds_of_atoms(context, self._tags)
+
+    def require_all_atoms(self, context: Context) -> None:
+        pass  # positions_of has found them
 
 
 class GroupPair:
@@ -86,11 +108,15 @@ class GroupPair:
                 f"(group {b}_only subtract {b} {a})"
             )
         self.label = f"groups {a} {b}"
+        self.names = [f"group {a}", f"group {b}"]
+        self.places: list[list[float]] = []
         self._names = names
+        self._counts = [context.group_count(name) for name in names]
         self._d, self._vector, self._n = 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
 
     def measure(self, context: Context) -> float:
-        a, b = (context.center_of_mass(name).tolist() for name in self._names)
+        self.places = [context.center_of_mass(name).tolist() for name in self._names]
+        a, b = self.places
         self._vector = nearest(context, (b[0] - a[0], b[1] - a[1], b[2] - a[2]), self.label)
         self._d, self._n = along(self._vector, self.label)
         return self._d
@@ -102,6 +128,12 @@ class GroupPair:
     def virial(self, force: float) -> tuple[float, ...]:
         return pair_virial(self._vector, self._n, force)
 
+    def kinds(self, context: Context) -> list[str]:
+        return kinds_of_groups(context, list(self._names))
+
+    def require_all_atoms(self, context: Context) -> None:
+        require_whole_groups(context, list(self._names), self._counts)
+
 
 class GroupToPoint:
     """d = (R − P)·n along a direction n, or |R − P| without one, of a group's centre of mass R and a fixed point P.
@@ -112,7 +144,10 @@ class GroupToPoint:
     def __init__(self, context: Context, name: str, point: Vector, direction: Vector | None) -> None:
         check_not_empty(context, name, "group")
         self.label = f"group {name} point {words(point)}" + (f" direction {words(direction)}" if direction else "")
+        self.names = [f"group {name}"]
+        self.places: list[list[float]] = []
         self._name, self._point, self._given = name, point, direction is not None
+        self._counts = [context.group_count(name)]
         self._n: Vector = (0.0, 0.0, 0.0)
         if direction is not None:
             length = math.hypot(*direction)
@@ -121,7 +156,8 @@ class GroupToPoint:
             self._n = (direction[0] / length, direction[1] / length, direction[2] / length)
 
     def measure(self, context: Context) -> float:
-        r, p = context.center_of_mass(self._name).tolist(), self._point
+        self.places = [context.center_of_mass(self._name).tolist()]
+        r, p = self.places[0], self._point
         n = self._n if self._given else None
         vector = nearest(context, (r[0] - p[0], r[1] - p[1], r[2] - p[2]), self.label, n)
         if n is not None:
@@ -134,6 +170,12 @@ class GroupToPoint:
 
     def virial(self, force: float) -> tuple[float, ...]:
         return (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def kinds(self, context: Context) -> list[str]:
+        return kinds_of_groups(context, [self._name])
+
+    def require_all_atoms(self, context: Context) -> None:
+        require_whole_groups(context, [self._name], self._counts)
 
 
 def dot(a: Vector, b: Vector) -> float:

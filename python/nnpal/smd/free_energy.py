@@ -73,16 +73,24 @@ def _exponential_average(w: np.ndarray, kT: float) -> np.ndarray:
     return np.asarray(-kT * (np.logaddexp.reduce(-w / kT, axis=0) - np.log(len(w))))
 
 
-def jarzynski_profile(pulls: Sequence[Pull], kT: float, n_points: int = 201) -> tuple[np.ndarray, FreeEnergy]:
+def jarzynski_profile(
+    pulls: Sequence[Pull], kT: float, n_points: int = 201, equivalent_atoms: bool = False
+) -> tuple[np.ndarray, FreeEnergy]:
     """Return λ [n_points] and ΔF(λ) from the works of several pulls along the same way.
 
     ΔF is of the system with its spring at λ. For a stiff spring (k much larger than the curvature of the free energy)
     it is the potential of mean force at d = λ but for terms of order 1/k.
 
+    Args:
+        pulls: of one protocol.
+        kT: in the unit of the works.
+        n_points: of λ.
+        equivalent_atoms: whether pulls of different atoms are taken as equivalent by symmetry.
+
     Raises:
-        ValueError: the pulls differ in k, rate or the start of λ, or have no λ in common.
+        ValueError: the pulls differ in k, rate, the start of λ or what they pull, or have no λ in common.
     """
-    check_one_protocol(pulls)
+    check_one_protocol(pulls, equivalent_atoms)
     sign = np.sign(pulls[0].target[-1] - pulls[0].target[0])
     end = min(sign * pull.target[-1] for pull in pulls)
     start = max(sign * pull.target[0] for pull in pulls)
@@ -93,8 +101,10 @@ def jarzynski_profile(pulls: Sequence[Pull], kT: float, n_points: int = 201) -> 
     return target, jarzynski(work, kT)
 
 
-def check_one_protocol(pulls: Sequence[Pull]) -> None:
+def check_one_protocol(pulls: Sequence[Pull], equivalent_atoms: bool = False) -> None:
     """Require that all pulls moved the same spring from the same λ at the same rate.
+
+    With `equivalent_atoms`, they may have pulled different atoms (or groups), but all of the same kind.
 
     Raises:
         ValueError: they did not.
@@ -105,8 +115,13 @@ def check_one_protocol(pulls: Sequence[Pull]) -> None:
     for pull in pulls[1:]:
         for fact in ("k", "rate", "pulled", "units"):
             a, b = first.facts.get(fact), pull.facts.get(fact)
+            if fact == "pulled" and equivalent_atoms:
+                a, b = ((value or "").partition(" ")[0] for value in (a, b))
             if a != b:
-                raise ValueError(f"{pull.name}: {fact} is {b}, in {first.name} it is {a}; Jarzynski needs one protocol")
+                how_to_fix = "; where they are equivalent by symmetry: --equivalent-atoms" if fact == "pulled" else ""
+                raise ValueError(
+                    f"{pull.name}: {fact} is {b}, in {first.name} it is {a}; Jarzynski needs one protocol{how_to_fix}"
+                )
         if abs(pull.target[0] - first.target[0]) > 1e-6 * max(abs(first.target[0]), 1.0):
             raise ValueError(
                 f"{pull.name}: λ starts at {pull.target[0]:.8g}, in {first.name} at {first.target[0]:.8g}; Jarzynski "

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnpal.hooks import Context, HookError
 from nnpal.smd.distance import AtomPair, Distance, GroupPair, GroupToPoint, Vector
+from nnpal.smd.identity import Pulled, require_same_atoms
 from nnpal.smd.steering import ConstantForce, MovingSpring, Steering
 from nnpal.smd.trace import TraceFile
 
@@ -66,6 +67,9 @@ class SMD:
         self._every = every
         self._n_steps = 0  # dynamics steps seen, by all runs
         self._seen = -1  # LAMMPS's step at the last evaluation; -1 before the first of a run
+        self._context = context
+        self._left: Pulled | None = None  # as the last run left it
+        self._is_running = False
         facts = {"units": context.units, "boltz": context.boltz, "pulled": self._distance.label}
         facts |= {"force": force} if force is not None else {"k": k, "rate": rate}
         self._trace = TraceFile(file, facts, writes=context.comm.rank == 0) if file else None
@@ -76,11 +80,21 @@ class SMD:
 
     def setup(self, context: Context) -> None:
         self._seen = -1
+        if "hmc" in context.fix_styles and getattr(self._steering, "rate", 0.0) != 0.0:
+            raise HookError(
+                "fix hmc takes whole trajectories back, and λ would move on with the rejected ones too; give rate 0, "
+                "or leave fix hmc out"
+            )
+        if self._left is not None:
+            d = self._distance.measure(context)
+            require_same_atoms(context, self._left, self._pulled(context, d))
 
     def pre_reverse(self, context: Context) -> None:
         if context.is_trial:
+            self._distance.require_all_atoms(context)
             self.energy = self._steering.energy_at(self._distance.measure(context))
             return
+        self._is_running = True
         step = context.step
         first_of_run = self._seen < 0
         if not first_of_run and step > self._seen and not context.minimizing:
@@ -105,8 +119,15 @@ class SMD:
             self._trace.write(context.step, self.vector)
 
     def post_run(self, context: Context) -> None:
+        self._left = self._pulled(context, float(self.vector[0]))
+        self._is_running = False
         if self._trace:
             self._trace.flush()
+
+    def _pulled(self, context: Context, d: float) -> Pulled:
+        """Return what is pulled now, at the places where d was last measured (collective)."""
+        distance = self._distance
+        return Pulled(distance.names, distance.kinds(context), np.array(distance.places), d)
 
     def close(self) -> None:
         if self._trace:
@@ -117,6 +138,8 @@ class SMD:
         state["kind"] = type(self._steering).__name__
         state["steering"] = self._steering.state()
         state["trace"] = self._trace.state() if self._trace else None
+        left = self._pulled(self._context, float(self.vector[0])) if self._is_running else self._left
+        state["left"] = left.state() if left is not None else None
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -128,6 +151,8 @@ class SMD:
                     "the options of that run, or another fix ID to begin a new pull"
                 )
         self._n_steps = state["n_steps"]
+        if state.get("left") is not None:  # files of earlier versions hold none
+            self._left = Pulled(**state["left"])
         self._steering.load(state["steering"])
         if self._trace and state["trace"]:
             self._trace.load(state["trace"])

@@ -51,7 +51,13 @@ class Report:
         }
 
 
-def make_report(pulls: Sequence[Pull], temperature: float, window: float, units: str | None = None) -> Report:
+def make_report(
+    pulls: Sequence[Pull],
+    temperature: float,
+    window: float,
+    units: str | None = None,
+    equivalent_atoms: bool = False,
+) -> Report:
     """Analyse pulls.
 
     Args:
@@ -59,6 +65,7 @@ def make_report(pulls: Sequence[Pull], temperature: float, window: float, units:
         temperature: in the script's unit (K).
         window: of λ, over which forces are averaged to find the break.
         units: LAMMPS's unit style, for files that do not say it.
+        equivalent_atoms: whether pulls of different atoms are averaged together, as equivalent by symmetry.
 
     Raises:
         ValueError: the unit style is unknown, the temperature is not above 0, or a pull cannot be analysed.
@@ -74,13 +81,16 @@ def make_report(pulls: Sequence[Pull], temperature: float, window: float, units:
     ]
     profile: dict[str, np.ndarray] = {}
     try:
-        target, free = jarzynski_profile(pulls, kT)
+        target, free = jarzynski_profile(pulls, kT, equivalent_atoms=equivalent_atoms)
     except ValueError as error:
         notes.append(f"no Jarzynski average: {error}")
         return Report(summaries, kT, profile, notes)
     if len(pulls) == 1:
         notes.append("one pull: on average its work lies above the free energy; several give Jarzynski's average")
     else:
+        pulled = {pull.facts.get("pulled", "") for pull in pulls}
+        if len(pulled) > 1:
+            notes.append(f"averaged over pulls of different atoms, taken as equivalent: {', '.join(sorted(pulled))}")
         profile = {
             "lambda": target,
             "free_energy": free.value,
