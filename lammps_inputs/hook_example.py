@@ -73,9 +73,10 @@ class SphericalWall:
 
     def pre_reverse(self, context: Context) -> None:
         moved = 0.0
-        if context.step > self._step and not context.minimizing:
-            moved = self._move(context.dt)
-        self._step = context.step
+        if not context.is_trial:  # the wall moves on steps alone
+            if context.step > self._step and not context.minimizing:
+                moved = self._move(context.dt)
+            self._step = context.step
 
         distances, vectors, is_outside = self._beyond(context)
         stretch = distances - self.radius
@@ -90,10 +91,13 @@ class SphericalWall:
         if context.comm.size > 1:
             sums = context.comm.allreduce(sums)
 
+        self.energy = float(sums[0])
+        if context.is_trial:
+            return
+
         slope = -sums[1]
         self.work += 0.5 * (self._slope + slope) * moved
         self._slope = slope
-        self.energy = float(sums[0])
         self.virial[:] = sums[3:]
         pressure = sums[1] / (4.0 * np.pi * self.radius**2) * context.nktv2p
         self.vector[:] = (self.radius, sums[2], pressure, self.work)

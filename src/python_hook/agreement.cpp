@@ -32,8 +32,8 @@ std::string who_differs(const std::string &name, double value, MPI_Comm ranks)
   std::vector<double> all(n_ranks);
   MPI_Allgather(&value, 1, MPI_DOUBLE, all.data(), 1, MPI_DOUBLE, ranks);
   for (int rank = 1; rank < n_ranks; rank++) {
-    const auto [low, high] = std::minmax(comparable(all[0]), comparable(all[rank]));
-    if (!differ(low, high)) continue;
+    const double first = comparable(all[0]), other = comparable(all[rank]);
+    if (!differ(std::min(first, other), std::max(first, other))) continue;
     char text[256];
     std::snprintf(
         text, sizeof(text),

@@ -65,3 +65,70 @@ def test_pulled_beyond_half_the_box_while_it_runs(lmp: Lmp) -> None:
         "half the box",
         ranks=(1,),
     )
+
+
+FOUR_ATOMS = """
+units metal
+atom_modify map yes
+region box block 0 20 0 20 0 20
+create_box 2 box
+create_atoms 1 single 1 1 1
+create_atoms 1 single 4 1 1
+create_atoms 1 single 8 1 1
+create_atoms {type_of_last} single 13 1 1
+mass 1 26.982
+mass 2 58.693
+group first id 1
+"""
+CONSTANT = "pair_style zero 3.0\npair_coeff * *\nfix n all nve\n"
+# With the default of delete_atoms (compress yes) the last atom becomes atom 1
+RENUMBER = "delete_atoms group first\n"
+PULL = f"{HOOK} atoms 1 3 k 0.1 rate 0.1"
+
+
+def warnings(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("WARNING: fix pull")]
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("n_ranks", [1, 2])
+def test_other_atoms_under_the_same_ids_are_noticed(lmp: Lmp, n_ranks: int) -> None:
+    run = lmp(f"{FOUR_ATOMS.format(type_of_last=1)}{CONSTANT}{PULL}\nrun 5\n{RENUMBER}run 5", n_ranks=n_ranks)
+    (warning,) = warnings(run.text)
+    assert "atom 1 is 8 from where the last run left it, and d is 5, which was 7" in warning
+    assert "reset_atoms id" in warning
+    lmp.expect_error(
+        f"{FOUR_ATOMS.format(type_of_last=2)}{CONSTANT}{PULL}\nrun 5\n{RENUMBER}run 5",
+        "atom 1 had type 1 and mass 26.982 at the end of the last run and has type 2 and mass 58.693 now",
+        ranks=(n_ranks,),
+    )
+
+
+def test_other_atoms_after_a_restart_are_noticed(lmp: Lmp) -> None:
+    """The restart file says which atoms were pulled, also one that is written within a run."""
+    lmp(f"{FOUR_ATOMS.format(type_of_last=1)}{CONSTANT}{PULL}\nrestart 3 within\nrun 5\nwrite_restart after")
+    for file in ("within.3", "after"):
+        again = f"units metal\nread_restart {file}\n{CONSTANT}"
+        assert not warnings(lmp(f"{again}{PULL}\nrun 5\n").text)
+        renumbered = lmp(f"{again}group first id 1\n{RENUMBER}{PULL}\nrun 5\n")
+        assert "atom 1 is 8 from" in warnings(renumbered.text)[0]
+
+
+def test_another_group_under_the_same_name_is_noticed(lmp: Lmp) -> None:
+    head = f"{STILL}\ntimestep 0.001\nfix n all nve\n{HOOK} groups corner other k 1 rate 0\nrun 2\n"
+    lmp.expect_error(
+        f"{head}group corner clear\ngroup corner id 1:3\nrun 2",
+        "group corner had 4 atoms and mass 107.928 at the end of the last run and has 3 atoms and mass 80.946 now",
+        ranks=(1,),
+    )
+    moved = lmp(f"{head}group corner clear\ngroup corner id 5:8\nrun 2").text
+    assert "group corner is" in warnings(moved)[0]
+
+
+def test_no_warning_where_atoms_are_the_same(lmp: Lmp) -> None:
+    """Runs of every kind, minimize and a change of order in memory leave the same atoms under the IDs."""
+    text = lmp(
+        f"{ALUMINIUM}\nfix n all nve\n{HOOK} atoms 1 15 k 5 rate 1\natom_modify sort 1 0.0\nrun 20\nrun 5 pre no\n"
+        "minimize 0 0 3 3\nrun 5\nreset_timestep 0\nvelocity all create 300 5\nrun 5 every 2 NULL\nrun 0\n"
+    ).text
+    assert not warnings(text)

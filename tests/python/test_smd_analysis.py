@@ -171,8 +171,8 @@ def test_pulls_of_different_protocols_are_refused() -> None:
 FACTS = {"units": "metal", "boltz": 8.617343e-5, "pulled": "atoms 1 4", "k": 5.0, "rate": 1.0}
 
 
-def write_trace(path: Path, pull: Pull) -> None:
-    file = TraceFile(path, FACTS, writes=True)
+def write_trace(path: Path, pull: Pull, **facts: object) -> None:
+    file = TraceFile(path, FACTS | facts, writes=True)
     for row in zip(pull.step, pull.d, pull.target, pull.force, pull.work, strict=True):
         file.write(int(row[0]), np.array(row[1:]))
     file.close()
@@ -250,3 +250,23 @@ def test_report_needs_units_where_the_file_has_none(tmp_path: Path) -> None:
     command = ["smd", "report", str(tmp_path / "print.txt"), "--temperature", "300"]
     assert "give --units metal|real|lj" in CliRunner().invoke(app, command).output
     assert CliRunner().invoke(app, [*command, "--units", "real"]).exit_code == 0
+
+
+def test_equivalent_pulls_of_different_atoms_are_averaged_on_request(tmp_path: Path) -> None:
+    def report(*options: str, **facts: object) -> dict:
+        for i in range(3):
+            write_trace(tmp_path / f"pull{i}.txt", morse_pull(noise=0.1, seed=i), pulled=f"atoms 1 {4 + i}")
+        write_trace(tmp_path / "pull2.txt", morse_pull(noise=0.1, seed=2), **{"pulled": "atoms 1 6"} | facts)
+        files = [str(tmp_path / f"pull{i}.txt") for i in range(3)]
+        done = CliRunner().invoke(app, ["smd", "report", *files, "--temperature", "300", "--json", *options])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.output)
+
+    refused = report()
+    assert refused["profile"] == {}
+    assert any("pulled is atoms 1 5" in note and "--equivalent-atoms" in note for note in refused["notes"])
+    averaged = report("--equivalent-atoms")
+    assert averaged["profile"]["free_energy"][-1] == pytest.approx(4.0, abs=0.01)
+    assert any("taken as equivalent: atoms 1 4, atoms 1 5, atoms 1 6" in note for note in averaged["notes"])
+    for other in ({"k": 6.0}, {"rate": 2.0}, {"pulled": "groups a b"}):
+        assert report("--equivalent-atoms", **other)["profile"] == {}

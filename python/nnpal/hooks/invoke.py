@@ -14,6 +14,7 @@ docs/hooks.md says what is different from `fix python/hook`, and what was tested
 from __future__ import annotations
 
 import atexit
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -101,7 +102,21 @@ class InvokedHook:
         self._elapsed = elapsed
         for method in ("setup", "pre_reverse", "post_force"):
             if hasattr(self.hook, method) and (begins or method != "setup"):
+                were_finite = bool(np.isfinite(context.f).all())
                 getattr(self.hook, method)(context)
+                self._require_finite(context, method, were_finite)
+
+    def _require_finite(self, context: LibraryContext, method: str, were_finite: bool) -> None:
+        """Refuse an energy or forces that are no numbers; forces that were none before are another's fault."""
+        wrong = ""
+        if method != "setup" and not math.isfinite(self.energy()):
+            wrong = f"energy is {self.energy()}"
+        elif were_finite and not np.isfinite(context.f).all():
+            index = int(np.flatnonzero(~np.isfinite(context.f).all(axis=1))[0])
+            wrong = f"force on atom {context.tag[index]} is {context.f[index]}"
+        if wrong:
+            where = f"on rank {context.comm.rank}, after {method} at step {context.step}"
+            raise HookError(f"{wrong}; expected finite numbers {where}")
 
     def _check_run(self, context: LibraryContext, elapsed: int) -> None:
         if elapsed != 0 and any(hasattr(self.hook, method) for method in ("pre_reverse", "post_force")):

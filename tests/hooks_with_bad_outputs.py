@@ -1,0 +1,63 @@
+"""Hooks whose outputs go wrong at one step, on one rank or on all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnpal.hooks import Context
+
+NAN = float("nan")
+
+
+class Bad:
+    """Hand over something wrong: `kind` says what."""
+
+    reads = ()
+
+    def __init__(self, context: Context, kind: str, step: int = 2, rank: int = -1) -> None:
+        self.kind, self.step, self.rank = kind, step, rank
+        self.energy = 0.0
+        self.virial = np.zeros(6)
+        self.vector = np.zeros(2)
+        if kind == "measured seldom":
+            self.vector[1] = NAN
+
+    def pre_reverse(self, context: Context) -> None:
+        if context.step != self.step or self.rank not in (-1, context.comm.rank):
+            return
+        match self.kind:
+            case "nan energy":
+                self.energy = NAN
+            case "infinite energy":
+                self.energy = np.float64("inf")
+            case "energies of atoms":
+                self.energy = np.zeros(3)
+            case "no energy":
+                self.energy = None
+            case "another energy":
+                self.energy = 1.5
+            case "another vector":
+                self.vector[1] = -2.5
+            case "another virial":
+                self.virial[4] = 1e-3
+            case "nan virial":
+                self.virial[3] = NAN
+            case "virial as a matrix":
+                self.virial = np.zeros((3, 3))
+            case "nan vector":
+                self.vector[1] = NAN
+            case "nan force":
+                context.add_force(5, (0.0, NAN, 1.0))
+            case "rounding":
+                self.energy = 1e-13
+            case "measured seldom":
+                self.vector[1] = NAN if self.vector[1] == self.vector[1] else 3.0
+
+
+class OtherLength:
+    """Vectors of other lengths on the ranks."""
+
+    def __init__(self, context: Context) -> None:
+        self.vector = np.zeros(1 + context.comm.rank)
+
+    def end_of_step(self, context: Context) -> None: ...

@@ -1,0 +1,56 @@
+"""Outputs of a hook that are no numbers, or that differ by rank, end LAMMPS: the message names what, step and rank."""
+
+from __future__ import annotations
+
+import pytest
+
+from hook_scripts import ENV, al_start
+from lmp_runner import Lmp
+
+BAD = "hooks_with_bad_outputs:Bad kind"
+WHERE = "on rank {rank}, after pre_reverse at step 2"
+
+
+def script(hook: str) -> str:
+    return f"{al_start()}fix n all nve\nfix h all python/hook {hook}\nthermo_style custom step f_h[1]\nrun 3\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("'nan energy'", f"energy is nan; expected a finite number {WHERE}"),
+        ("'infinite energy'", f"energy is inf; expected a finite number {WHERE}"),
+        ("'energies of atoms'", r"energy is an array of shape \(3,\); expected one number, of all atoms and ranks"),
+        ("'no energy'", "energy is None; expected a number"),
+        ("'nan virial'", f"virial xy is nan; expected a finite number {WHERE}"),
+        ("'virial as a matrix'", r"virial has shape \(3, 3\); expected 6 values in a row \(xx yy zz xy xz yz\)"),
+        ("'nan vector'", r"vector\[1\] is nan; expected a finite number \(.* must be NaN after __init__\) " + WHERE),
+        ("'nan force'", rf"force on atom 5 is \(\S+ -?nan \S+\); expected finite numbers {WHERE}"),
+    ],
+)
+def test_what_is_no_number(lmp: Lmp, kind: str, message: str) -> None:
+    lmp.expect_error(
+        script(f"{BAD} {kind}"), rf"fix h \(python/hook \S+\): .*{message.format(rank=0)}", ranks=(1,), env=ENV
+    )
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        (f"{BAD} 'nan energy' rank 1", f"energy is nan; expected a finite number {WHERE.format(rank=1)}"),
+        (f"{BAD} 'another energy' rank 1", "at step 2 energy is 0 on rank 0 and 1.5 on rank 1; it must be the same"),
+        (f"{BAD} 'another virial' rank 0", r"at step 2 virial xz is 0\.001\d* on rank 0 and 0 on rank 1"),
+        (f"{BAD} 'another vector' rank 1", r"at step 2 vector\[1\] is 0 on rank 0 and -2\.5 on rank 1"),
+        ("hooks_with_bad_outputs:OtherLength", "number of values in vector is 1 on rank 0 and 2 on rank 1"),
+    ],
+)
+def test_what_differs_by_rank(lmp: Lmp, hook: str, message: str) -> None:
+    lmp.expect_error(script(hook), message, ranks=(2,), env=ENV)
+
+
+@pytest.mark.mpi
+def test_what_is_allowed(lmp: Lmp) -> None:
+    """Rounding between ranks, and NaN in an entry that was NaN when the hook was made."""
+    lmp(script(f"{BAD} rounding rank 1"), n_ranks=2, env=ENV)
+    lmp(script(f"{BAD} 'measured seldom'"), n_ranks=2, env=ENV)
