@@ -196,6 +196,12 @@ void FixPythonHook::read_potential()
   context.is_trial = is_trial;
   context.has_energy = reads_energy_ && (is_trial ? tally.energy_was_asked() : tally.energy_is_fresh());
   context.has_virial = reads_virial_ && !is_trial && tally.virial_is_fresh();
+  if (is_trial && reads_energy_ && !context.has_energy)
+    error->all(FLERR, Error::NOLASTLINE,
+               "fix {} (python/hook {}): a command or fix evaluates forces without the energy, which this "
+               "hook reads; "
+               "unfix it before",
+               id, spec_);
   if ((reads_energy_ && !context.has_energy) || (reads_virial_ && !is_trial && !context.has_virial))
     error->all(FLERR, Error::NOLASTLINE,
                "fix {} (python/hook {}): LAMMPS did not tally energy and virial on step {}; after run ... "
