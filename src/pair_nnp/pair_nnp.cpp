@@ -220,7 +220,7 @@ void PairNNP::init_style()
   refuse_bonded_exclusions();
   update_exclusions();
   warn_of_absent_atoms();
-  refuse_widom_with_self_energies();
+  refuse_self_energies_of_insertions();
   refuse_hmc_with_uncertainty();
   stop_if_any(nnpal::non_finite_position(*atom, atom->nlocal));
   state_->uses_positions = needs_no_list();

@@ -61,7 +61,7 @@ private:
   void update_exclusions();
   void warn_of_absent_atoms();
   std::string neighbor_list_needed_by() const;
-  void refuse_widom_with_self_energies();
+  void refuse_self_energies_of_insertions();
   void refuse_hmc_with_uncertainty();
   bool is_trial_state() const;
   bool is_perturbed_state() const;

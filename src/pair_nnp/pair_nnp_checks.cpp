@@ -18,7 +18,7 @@
 #include "update.h"
 #include "utils.h"
 
-#include <algorithm>
+#include <cmath>
 
 using namespace LAMMPS_NS;
 
@@ -84,18 +84,29 @@ std::string PairNNP::neighbor_list_needed_by() const
   return taker;
 }
 
-// fix widom averages exp(-(energy of insertion)/kT), which should be that of the interaction: a self-energy
-// shifts the excess chemical potential, and one of a DFT's scale makes the exponential overflow.
-void PairNNP::refuse_widom_with_self_energies()
+// Those fixes weigh an insertion by exp(-(its energy)/kT), and fix gcmc by exp(mu/kT) beside it.
+// Self-energies of a DFT's scale make the one infinite and the other 0. fix widom's average is of the
+// interaction alone anyway.
+void PairNNP::refuse_self_energies_of_insertions()
 {
-  if (modify->get_fix_by_style("^widom").empty()) return;
-  for (int type = 1; type <= atom->ntypes; ++type)
-    if (const double own = map[type] < 0 ? 0.0 : self_energy(type); own != 0.0)
+  constexpr double kLargest = 700 * 8.617333e-5 * 300;    // eV; exp(700) is nearly the largest double
+  for (const char *style : kInsertingFixes) {
+    const auto fixes = modify->get_fix_by_style(style);
+    if (fixes.empty()) continue;
+    const bool is_widom = utils::strmatch(fixes.front()->style, "^widom");
+    for (int type = 1; type <= atom->ntypes; ++type) {
+      const double own = map[type] < 0 ? 0.0 : self_energy(type);
+      if (std::abs(own) <= (is_widom ? 0.0 : kLargest)) continue;
       error->all(
           FLERR, Error::NOLASTLINE,
-          "pair_style nnp: fix widom gives the excess chemical potential, but the energy of an insertion "
-          "includes the self-energy of {} ({:.8g} eV); use pair_style nnp ... self_energies no",
-          state_->elements[type - 1], own);
+          "pair_style nnp: the self-energy of {} ({:.8g} eV) is part of the energy of an insertion, and fix "
+          "{} {}; use pair_style nnp ... self_energies no{}",
+          state_->elements[type - 1], own, fixes.front()->style,
+          is_widom ? "gives the chemical potential in excess of a gas without interactions"
+                   : "cannot compute exp(self-energy/kT)",
+          is_widom ? "" : ", and chemical potentials less the self-energies");
+    }
+  }
 }
 
 // fix hmc puts energies, forces and virials of the state before a rejected move back, but does not evaluate
