@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.build import molecule as build_molecule
 
 from lmp_runner import THERMO_FORMAT, Lmp
 from lmp_single_point import header, single_point
-from lmp_systems import random_hcno
+from lmp_systems import System, random_hcno
 from nnpal.calculator import NNPCalculator
 from torchani_reference import ExportedModel
 
@@ -75,3 +76,30 @@ def test_bad_value(lmp: Lmp, hcno_model: ExportedModel) -> None:
         "self_energies is 'off', expected yes or no",
         ranks=(1,),
     )
+
+
+@pytest.mark.parametrize(("precision", "style"), [("single", "fire"), ("double", "cg")])
+def test_minimization_of_a_molecule(lmp: Lmp, hcno_model: ExportedModel, precision: str, style: str) -> None:
+    """The settings of docs/pair_nnp.md, Molecules: they end below 0.02 kcal/mol/Å."""
+    molecule = ethanol()
+    molecule.write(lmp.folder / "data")
+    run = lmp(
+        header(hcno_model, molecule, units="real", options=f"precision {precision} self_energies no")
+        + f"""min_style {style}
+min_modify {"line forcezero" if style == "cg" else "dmax 0.1"}
+thermo_style custom step pe fmax
+{THERMO_FORMAT}
+minimize 0.0 1e-2 2000 5000
+"""
+    )
+    assert "Stopping criterion = force tolerance" in run.text
+    assert run.last("Fmax") < 0.02
+
+
+def ethanol() -> System:
+    """Ethanol with atoms off their places by 0.05 Å."""
+    atoms = build_molecule("CH3CH2OH")
+    atoms.rattle(0.05, seed=1)
+    elements = ("H", "C", "N", "O")
+    types = np.array([elements.index(symbol) + 1 for symbol in atoms.symbols])
+    return System(elements, types, atoms.positions, 40.0 * np.eye(3), periodic=False, origin=np.full(3, -20.0))
