@@ -201,8 +201,8 @@ def test_fix_halt_stops_where_the_value_is_not_defined(
         + script.split("pair_coeff * * Al\n")[1]
         + f"""compute c all pair nnp
 fix n all nve
-variable u equal c_c[4]
-fix h all halt 5 v_u > 1e6 error continue
+variable is_lost equal "c_c[4] > 1e6"
+fix h all halt 5 v_is_lost != 0 error continue
 thermo 5
 thermo_style custom step pe
 {THERMO_FORMAT}
