@@ -72,17 +72,19 @@ def test_values_of_the_step_stay(lmp: Lmp, al_model: ExportedModel, command: str
 
 
 def test_dynamical_matrix_leaves_the_step_as_it_was(lmp: Lmp, al_model: ExportedModel) -> None:
+    """A compute that is first read after it shows the configuration that was evaluated before."""
     system = fcc("Al", 4.05, 1)
     system.write(lmp.folder / "data")
     run = lmp(
         header(al_model, system, before_box="atom_modify map yes")
         + f"""compute uq all pair nnp
+compute later all pair nnp
 fix uq all pair 1 nnp uq_energy 1 uq_force 1
 thermo_style custom step pe c_uq[*]
 {THERMO_FORMAT}
 run 0
 dynamical_matrix all eskm 1e-2 file matrix.dat
-print "AFTER $(pe:%.12g) $(c_uq[1]:%.12g) $(c_uq[2]:%.12g) $(c_uq[3]:%.12g) $(c_uq[4]:%.12g)"
+print "AFTER $(pe:%.12g) $(c_later[1]:%.12g) $(c_later[2]:%.12g) $(c_later[3]:%.12g) $(c_later[4]:%.12g)"
 """
     )
     after = next(line for line in run.text.splitlines() if line.startswith("AFTER")).split()[1:]
