@@ -59,3 +59,50 @@ def write_detached(path: Path, *, share: float = 0.0, hole: float = 0.0, dtype: 
     )
     write_archive(torch.jit.script(module), metadata, path)
     return path
+
+
+class LostMember(torch.nn.Module):
+    """Two members, one of them with forces that are not numbers where they are asked for by themselves."""
+
+    self_energies: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_active = 2
+        self.register_buffer("self_energies", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("depths", torch.tensor([0.1, 0.2]))
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        wells = torch.exp(-edge_vec.square().sum(1))
+        sums = torch.zeros(n_local, dtype=edge_vec.dtype).index_add(0, edge_index[0], wells)
+        return -self.depths[: self.n_active, None] * sums
+
+    @torch.jit.export
+    def energies_and_gradients(
+        self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        energies = self.forward(species, n_local, edge_index, edge_vec)
+        slope = 2.0 * edge_vec * torch.exp(-edge_vec.square().sum(1))[:, None]
+        gradients = [slope * self.depths[: self.n_active].mean()]
+        if of_members:
+            gradients.append(slope * float("nan"))
+            gradients.append(slope * self.depths[1])
+        return energies, torch.stack(gradients)
+
+
+def write_lost_member(path: Path) -> Path:
+    """Write such a model for Al."""
+    module = LostMember().eval()
+    metadata = Metadata(
+        elements=["Al"],
+        cutoff=6.9,
+        n_members=2,
+        dtype="float32",
+        kernel="torchani",
+        dataset_hash=None,
+        provenance={},
+        versions={name: version(name) for name in ("nnpal", "torch", "torchani")},
+        reference=make_reference(module, 1, 6.9),
+    )
+    write_archive(torch.jit.script(module), metadata, path)
+    return path

@@ -34,6 +34,8 @@ class NNPCalculator(Calculator):
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: torch.float32 or torch.float64; by default that of the file.
         members: evaluate the first so many members; by default all.
+        self_energies: whether ``energy`` and ``energies`` include the elements' self-energies, as ``self_energies``
+            of ``pair_style nnp``. Forces, stress and uncertainty are the same either way.
 
     Raises:
         FileNotFoundError: no such file.
@@ -59,10 +61,12 @@ class NNPCalculator(Calculator):
         device: str = "cpu",
         dtype: torch.dtype | None = None,
         members: int | None = None,
+        self_energies: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = os.fspath(path)
+        self.self_energies = self_energies
         self.model = load_model(path, device=device, dtype=dtype, members=members)
 
     def calculate(
@@ -80,7 +84,9 @@ class NNPCalculator(Calculator):
         energies, gradients = model.energies_and_gradients(graph, of_members=wants_uq_force)
         gradient = gradients[0]
         member_energies = energies.cpu().double()
-        atomic = member_energies.mean(0) + model.self_energies[graph.species]
+        atomic = member_energies.mean(0)
+        if self.self_energies:
+            atomic = atomic + model.self_energies[graph.species]
         energy = float(atomic.sum())
         self.results = {
             "energy": energy,

@@ -8,17 +8,14 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
-#include "fix.h"
 #include "force.h"
 #include "memory.h"
-#include "modify.h"
 #include "neighbor.h"
 #include "update.h"
 #include "utils.h"
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 using namespace LAMMPS_NS;
 
@@ -34,9 +31,6 @@ std::string joined(const std::vector<std::string> &words)
   for (const auto &word : words) text += (text.empty() ? "" : " ") + word;
   return text;
 }
-
-// Fixes that exclude a group of their own from the neighbor list, in an init() that follows this style's.
-constexpr const char *kExcludingFixes[] = {"^gcmc", "^widom", "^charge/regulation"};
 
 nnpal::ModelOptions model_options(const nnpal::Settings &settings, const nnpal::GPUs &gpus, int rank_on_node)
 {
@@ -63,7 +57,7 @@ PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNN
   centroidstressflag = CENTROID_AVAIL;
   nextra = kSummarySize;
   pvector = new double[kSummarySize];
-  std::fill_n(pvector, kSummarySize, comm->me == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0);
+  forget_summary();
 }
 
 PairNNP::~PairNNP()
@@ -145,11 +139,13 @@ void PairNNP::load_model(bool missing_file_is_fatal)
           fmt::format("members is {}, but the file holds {}", settings.n_members, metadata.n_members));
     state_->model = std::make_unique<nnpal::Model>(bytes, std::move(metadata), options);
     if (comm->me == 0)
-      utils::logmesg(
-          lmp, "pair_style nnp: {}: elements {}, {} of {} members, cutoff {} Å, {} precision, {}\n",
-          settings.model_path, joined(state_->model->metadata().elements), state_->model->n_members(),
-          state_->model->metadata().n_members, state_->model->metadata().cutoff,
-          state_->model->is_double() ? "double" : "single", options.device);
+      utils::logmesg(lmp,
+                     "pair_style nnp: {}: elements {}, {} of {} members, cutoff {} Å, {} precision, {}, {} "
+                     "self-energies\n",
+                     settings.model_path, joined(state_->model->metadata().elements),
+                     state_->model->n_members(), state_->model->metadata().n_members,
+                     state_->model->metadata().cutoff, state_->model->is_double() ? "double" : "single",
+                     options.device, settings.self_energies ? "with" : "without");
   } catch (const std::exception &failure) {
     complaint = "model " + settings.model_path + ": " + failure.what();
   }
@@ -221,39 +217,31 @@ void PairNNP::init_style()
     error->all(FLERR, Error::NOLASTLINE,
                "pair_style nnp: newton pair is off, expected on; put `newton on` before the box is made");
   require_model();
-  if (atom->molecular != Atom::ATOMIC)
-    for (int i = 1; i <= 3; ++i)
-      if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
-        error->all(
-            FLERR, Error::NOLASTLINE,
-            "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
-            "model needs them; use `special_bonds lj/coul 1 1 1`",
-            i + 1);
+  refuse_bonded_exclusions();
+  update_exclusions();
+  warn_of_absent_atoms();
+  refuse_self_energies_of_insertions();
+  refuse_hmc_with_uncertainty();
   stop_if_any(nnpal::non_finite_position(*atom, atom->nlocal));
   state_->uses_positions = needs_no_list();
+  state_->is_first_evaluation = true;
   if (!state_->uses_positions) neighbor->add_request(this, kRequestFullList);
-}
-
-// What the neighbor list is told to leave out, or "".
-std::string PairNNP::left_out_of_list() const
-{
-  if (neighbor->nex_type > 0 || neighbor->nex_group > 0 || neighbor->nex_mol > 0)
-    return "neigh_modify exclude";
-  return neighbor->includegroup > 0 ? "neigh_modify include" : "";
 }
 
 bool PairNNP::needs_no_list() const
 {
-  std::string taker = utils::strmatch(force->pair_style, "^hybrid") ? force->pair_style : left_out_of_list();
-  for (const char *style : kExcludingFixes)
-    if (const auto fixes = modify->get_fix_by_style(style); taker.empty() && !fixes.empty())
-      taker = fmt::format("fix {}", fixes.front()->style);
   try {
     return nnpal::model_finds_neighbours(state_->settings.neighbors, state_->model->is_on_gpu(),
-                                         state_->model->operations_run_there(), taker);
+                                         state_->model->operations_run_there(), neighbor_list_needed_by());
   } catch (const std::invalid_argument &complaint) {
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: {}", complaint.what());
   }
+}
+
+// [eV], 0 where the energies leave it out
+double PairNNP::self_energy(int type) const
+{
+  return state_->settings.self_energies ? state_->model->self_energies()[map[type]] : 0.0;
 }
 
 double PairNNP::init_one(int i, int j)

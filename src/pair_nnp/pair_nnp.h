@@ -1,6 +1,7 @@
 // pair_style nnp: an ensemble of neural network potentials with its uncertainty.
 //
 //   E   = sum_i [ mean_m e_im + self-energy_i ]            e_im: energy of atom i by ensemble member m
+//                                                          (no self-energies with `self_energies no`)
 //   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
 //   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
 //   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
@@ -53,19 +54,37 @@ private:
   void stop_if_any(const std::string &complaint);
   void require_model();
   bool needs_no_list() const;
-  std::string left_out_of_list() const;
+  double self_energy(int type) const;
+
+  // pair_nnp_checks.cpp: what other commands do to this style
+  void refuse_bonded_exclusions();
+  void update_exclusions();
+  void warn_of_absent_atoms();
+  std::string neighbor_list_needed_by() const;
+  void refuse_self_energies_of_insertions();
+  void refuse_hmc_with_uncertainty();
+  bool is_trial_state() const;
+  bool is_perturbed_state() const;
 
   // pair_nnp_compute.cpp: one step
-  std::string evaluate_tiles(bool want_forces_of_members);
-  std::string evaluate_positions(bool want_forces_of_members);
+  void ask();
+  void collect_centres();
+  std::string evaluate_tiles();
+  std::string evaluate_positions();
+  bool overlaps_anywhere() const;
+  void reject_trial_state();
   void add_positions_result();
   void tally_atom_virials(const double *virials);
   void scatter_tile(int first, int last);
   void tally_edge_virial(int j, const double *vec, const double *force_on_j);
+
+  // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();
   void refresh_fix_pair();
   void finish_uq_force();
-  void finish_summary(bool with_uq_force);
+  void finish_summary();
+  void forget_summary();
+  std::string non_finite_uncertainty() const;
   bool compute_pair_exists() const;
   bool compute_pair_is_due() const;
 };

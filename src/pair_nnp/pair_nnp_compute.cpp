@@ -6,10 +6,9 @@
 
 #include "atom.h"
 #include "comm.h"
-#include "compute.h"
 #include "error.h"
-#include "modify.h"
 #include "neigh_list.h"
+#include "neighbor.h"
 #include "update.h"
 
 #include <algorithm>
@@ -23,94 +22,148 @@ void PairNNP::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
   nnpal::PairNNPState &s = *state_;
-  // One member has no spread: asking fix pair for it is an error, and compute pair's vector stays NaN.
-  const bool want_summary = eflag_global && s.model->n_members() > 1 && compute_pair_exists();
-  const bool summary_has_force = want_summary && compute_pair_is_due();
-  note_what_fix_pair_asks();
-  const bool is_asked = s.asked_step == update->ntimestep;
-  const bool want_uq_force = (is_asked && s.asked_force) || summary_has_force;
-  const bool want_uq_energy = (is_asked && s.asked_energy) || want_summary;
-
+  update_exclusions();
   // Said after init_style, which would have asked for a list
-  if (const std::string left_out = left_out_of_list(); s.uses_positions && !left_out.empty())
+  if (const std::string left_out = nnpal::left_out_of_list(*neighbor); s.uses_positions && !left_out.empty())
     error->all(
         FLERR, Error::NOLASTLINE,
         "pair_style nnp: step {}: {} came after the neighbours were chosen to be found without LAMMPS's "
         "list; use neighbors list",
         update->ntimestep, left_out);
-
-  const int n_members = s.model->n_members();
-  s.member_energy.assign(n_members, 0.0);
-  s.has_uq_energy = s.has_uq_force = false;
-  s.uq_energy.assign(want_uq_energy ? std::max(atom->nlocal, 1) : 0, 0.0);
-  if (want_uq_force)
-    s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
+  ask();
+  collect_centres();
 
   // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
-  if (complaint.empty())
-    complaint = s.uses_positions ? evaluate_positions(want_uq_force) : evaluate_tiles(want_uq_force);
-  stop_if_any(complaint);
-
-  s.has_uq_energy = want_uq_energy;
-  if (want_uq_force) finish_uq_force();
-  refresh_fix_pair();
-  std::fill_n(pvector, nextra, comm->me == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0);
-  if (want_summary) finish_summary(summary_has_force);
+  if (complaint.empty()) complaint = s.uses_positions ? evaluate_positions() : evaluate_tiles();
+  const bool is_trial = is_trial_state();
+  stop_if_any(complaint.empty() && !is_trial ? s.overlap : complaint);
+  if (is_trial && overlaps_anywhere()) {
+    reject_trial_state();
+    return;
+  }
+  if (s.asked.uq_energy) s.has_uq_energy = true;
+  if (s.asked.uq_force) finish_uq_force();
+  if (s.asked.uq_energy || s.asked.uq_force) stop_if_any(non_finite_uncertainty());
+  if (s.asked.of_step) refresh_fix_pair();
+  if (s.asked.summary) finish_summary();
 }
 
-// Returns a complaint for the user, or "".
-std::string PairNNP::evaluate_tiles(bool want_forces_of_members)
+// What is asked, and room for it.
+void PairNNP::ask()
 {
   nnpal::PairNNPState &s = *state_;
-  const int per_tile = s.model->centres_per_tile();
-  for (int first = 0; first < list->inum; first += per_tile) {
-    const int last = std::min(first + per_tile, list->inum);
-    std::string complaint = nnpal::atoms_to_tile(*atom, *list, map, s.model->metadata().cutoff, first, last,
-                                                 s.tile, s.tile_neighbours);
-    if (!complaint.empty()) return complaint;
+  auto &asked = s.asked;
+  asked = {};
+  asked.of_step = !is_perturbed_state();
+  s.is_first_evaluation = false;
+  s.overlap.clear();
+  const int n_members = s.model->n_members();
+  s.member_energy.assign(n_members, 0.0);
+  if (!asked.of_step) return;
+
+  // One member has no spread: asking fix pair for it is an error, and compute pair's vector stays undefined.
+  // dynamical_matrix and third_order evaluate outside of a run, and leave the energy of the step as it was.
+  const bool is_run = update->whichflag != 0;
+  asked.summary = is_run && eflag_global && n_members > 1 && compute_pair_exists();
+  asked.uq_force_in_summary = asked.summary && compute_pair_is_due();
+  note_what_fix_pair_asks();
+  const bool fix_asks = s.asked_step == update->ntimestep;
+  asked.uq_force = (fix_asks && s.asked_force) || asked.uq_force_in_summary;
+  asked.uq_energy = (fix_asks && s.asked_energy) || asked.summary;
+
+  if (is_run) forget_summary();
+  s.has_uq_energy = s.has_uq_force = false;
+  s.uq_energy.assign(asked.uq_energy ? std::max(atom->nlocal, 1) : 0, 0.0);
+  if (asked.uq_force)
+    s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
+}
+
+// An absent atom's energy is that of no atom, not of an isolated one.
+void PairNNP::collect_centres()
+{
+  nnpal::PairNNPState &s = *state_;
+  s.centres.clear();
+  const int n = s.uses_positions ? atom->nlocal : list->inum;
+  for (int ii = 0; ii < n; ++ii) {
+    const int i = s.uses_positions ? ii : list->ilist[ii];
+    if (!s.absent.contain(atom->mask[i], atom->type[i])) s.centres.push_back(i);
+  }
+}
+
+// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
+std::string PairNNP::evaluate_tiles()
+{
+  nnpal::PairNNPState &s = *state_;
+  const int per_tile = s.model->centres_per_tile(), n_centres = static_cast<int>(s.centres.size());
+  for (int first = 0; first < n_centres; first += per_tile) {
+    const int last = std::min(first + per_tile, n_centres);
+    s.overlap = nnpal::atoms_to_tile(*atom, *list, s.absent, map, s.model->metadata().cutoff,
+                                     s.centres.data() + first, last - first, s.tile, s.tile_neighbours);
+    if (!s.overlap.empty()) return "";
     try {
-      s.model->evaluate(s.tile, want_forces_of_members, s.result);
+      s.model->evaluate(s.tile, s.asked.uq_force, s.result);
     } catch (const std::exception &failure) {
       return "model " + s.settings.model_path + ": " + failure.what();
     }
     const int wrong = nnpal::first_non_finite_centre(s.tile, s.result);
     if (wrong >= 0)
       return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
-             nnpal::name_of(*atom, list->ilist[first + wrong]);
+             nnpal::name_of(*atom, s.centres[first + wrong]);
     scatter_tile(first, last);
   }
   return "";
+}
+
+bool PairNNP::overlaps_anywhere() const
+{
+  int overlaps = !state_->overlap.empty(), world_overlaps = 0;
+  MPI_Allreduce(&overlaps, &world_overlaps, 1, MPI_INT, MPI_MAX, world);
+  return world_overlaps != 0;
+}
+
+// Atoms on top of each other in a trial state of a Monte Carlo fix are no error of the user's: an energy
+// beyond the 1e50 from which those fixes reject, and an undefined uncertainty, for fix pair reads it.
+void PairNNP::reject_trial_state()
+{
+  constexpr double kRejected = 1e60;
+  nnpal::PairNNPState &s = *state_;
+  if (eflag_global) eng_vdwl = comm->me == 0 ? kRejected : 0.0;
+  const double undefined = std::numeric_limits<double>::infinity();
+  s.uq_energy.assign(std::max(atom->nlocal, 1), undefined);
+  s.uq_force.assign(std::max(atom->nlocal, 1), undefined);
+  s.has_uq_energy = s.asked.uq_energy;
+  s.has_uq_force = s.asked.uq_force;
+  refresh_fix_pair();
 }
 
 void PairNNP::scatter_tile(int first, int last)
 {
   nnpal::PairNNPState &s = *state_;
   const int n_members = s.model->n_members(), n_centres = last - first, n_edges = s.tile.n_edges();
-  const auto &self_energies = s.model->self_energies();
   for (int c = 0; c < n_centres; ++c) {
-    const int i = list->ilist[first + c];
+    const int i = s.centres[first + c];
     double mean = 0.0, variance = 0.0;
     for (int m = 0; m < n_members; ++m) {
       const double energy = s.result.energies[m * n_centres + c];
       s.member_energy[m] += energy * s.energy_scale;
       mean += energy / n_members;
     }
-    if (!s.uq_energy.empty()) {
+    if (s.asked.uq_energy) {
       for (int m = 0; m < n_members; ++m) {
         const double deviation = s.result.energies[m * n_centres + c] - mean;
         variance += deviation * deviation / n_members;
       }
       s.uq_energy[i] = std::sqrt(variance) * s.energy_scale;
     }
-    const double total = (mean + self_energies[map[atom->type[i]]]) * s.energy_scale;
+    const double total = (mean + self_energy(atom->type[i])) * s.energy_scale;
     if (eflag_global) eng_vdwl += total;
     if (eflag_atom) eatom[i] += total;
   }
 
   double **f = atom->f;
   for (int e = 0; e < n_edges; ++e) {
-    const int i = list->ilist[first + s.tile.centre[e]], j = s.tile_neighbours[e];
+    const int i = s.centres[first + s.tile.centre[e]], j = s.tile_neighbours[e];
     double on_j[3];
     for (int k = 0; k < 3; ++k) {
       on_j[k] = -s.result.gradient[3 * e + k] * s.energy_scale;
@@ -143,87 +196,4 @@ void PairNNP::tally_edge_virial(int j, const double *vec, const double *force_on
     const double full[9] = {symmetric[0], symmetric[1], symmetric[2], xy, xz, yz, yx, zx, zy};
     for (int k = 0; k < 9; ++k) cvatom[j][k] += full[k];
   }
-}
-
-void PairNNP::finish_uq_force()
-{
-  nnpal::PairNNPState &s = *state_;
-  comm->reverse_comm(this);
-  const int n_members = s.model->n_members();
-  s.uq_force.resize(std::max(atom->nlocal, 1));
-  for (int i = 0; i < atom->nlocal; ++i) {
-    const double *force = &s.member_force[3 * static_cast<std::size_t>(i) * n_members];
-    double variance = 0.0;
-    for (int k = 0; k < 3; ++k) {
-      double mean = 0.0;
-      for (int m = 0; m < n_members; ++m) mean += force[3 * m + k] / n_members;
-      for (int m = 0; m < n_members; ++m) {
-        const double deviation = force[3 * m + k] - mean;
-        variance += deviation * deviation / n_members;
-      }
-    }
-    s.uq_force[i] = std::sqrt(variance);
-  }
-  s.has_uq_force = true;
-}
-
-// compute pair sums the vector over the ranks, so rank 0 alone carries the world's values.
-void PairNNP::finish_summary(bool with_uq_force)
-{
-  nnpal::PairNNPState &s = *state_;
-  const int n_members = s.model->n_members();
-  double largest[2] = {0.0, 0.0}, world_largest[2];
-  std::vector<double> sums(n_members + 2, 0.0), world_sums(n_members + 2);
-  const int n_own = s.uses_positions ? atom->nlocal : list->inum;
-  for (int ii = 0; ii < n_own; ++ii) {
-    const int i = s.uses_positions ? ii : list->ilist[ii];
-    largest[0] = std::max(largest[0], s.uq_energy[i]);
-    if (with_uq_force) largest[1] = std::max(largest[1], s.uq_force[i]);
-    sums[n_members] += s.uq_energy[i];
-  }
-  std::copy(s.member_energy.begin(), s.member_energy.end(), sums.begin());
-  sums[n_members + 1] = n_own;
-  MPI_Reduce(largest, world_largest, 2, MPI_DOUBLE, MPI_MAX, 0, world);
-  MPI_Reduce(sums.data(), world_sums.data(), n_members + 2, MPI_DOUBLE, MPI_SUM, 0, world);
-  if (comm->me != 0) return;
-
-  const double n_atoms = world_sums[n_members + 1];
-  double mean = 0.0, variance = 0.0;
-  for (int m = 0; m < n_members; ++m) mean += world_sums[m] / n_members;
-  for (int m = 0; m < n_members; ++m) variance += (world_sums[m] - mean) * (world_sums[m] - mean) / n_members;
-  pvector[0] = world_largest[0];
-  pvector[1] = n_atoms > 0 ? world_sums[n_members] / n_atoms : 0.0;
-  pvector[2] = n_atoms > 0 ? std::sqrt(variance / n_atoms) : 0.0;
-  if (with_uq_force) pvector[3] = world_largest[1];
-}
-
-bool PairNNP::compute_pair_exists() const
-{
-  return !modify->get_compute_by_style("^pair$").empty();
-}
-
-// Forces of the members cost a backward pass each, so only where a `compute pair` says it will be read, and
-// at the ends of a run, where a script may read it without having said so.
-bool PairNNP::compute_pair_is_due() const
-{
-  const bigint step = update->ntimestep;
-  if (step == update->firststep || step == update->laststep) return true;
-  for (auto *one : modify->get_compute_by_style("^pair$"))
-    if (one->matchstep(step)) return true;
-  return false;
-}
-
-int PairNNP::pack_reverse_comm(int n, int first, double *buffer)
-{
-  const std::size_t width = 3 * static_cast<std::size_t>(state_->model->n_members());
-  std::copy_n(state_->member_force.data() + first * width, n * width, buffer);
-  return static_cast<int>(n * width);
-}
-
-void PairNNP::unpack_reverse_comm(int n, int *indices, double *buffer)
-{
-  const std::size_t width = 3 * static_cast<std::size_t>(state_->model->n_members());
-  for (int k = 0; k < n; ++k)
-    for (std::size_t w = 0; w < width; ++w)
-      state_->member_force[indices[k] * width + w] += buffer[k * width + w];
 }

@@ -12,8 +12,8 @@
 
 using namespace LAMMPS_NS;
 
-// Returns a complaint for the user, or "".
-std::string PairNNP::evaluate_positions(bool want_forces_of_members)
+// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
+std::string PairNNP::evaluate_positions()
 {
   nnpal::PairNNPState &s = *state_;
   const int n_atoms = atom->nlocal + atom->nghost;
@@ -25,8 +25,8 @@ std::string PairNNP::evaluate_positions(bool want_forces_of_members)
   s.positions.element_of_type.assign(map, map + atom->ntypes + 1);
   nnpal::Wanted wanted;
   wanted.energies = eflag_atom;
-  wanted.uq_energy = !s.uq_energy.empty();
-  wanted.member_forces = want_forces_of_members;
+  wanted.uq_energy = s.asked.uq_energy;
+  wanted.member_forces = s.asked.uq_force;
   wanted.virials = vflag_atom || cvflag_atom;
   wanted.pair_closer_than = nnpal::kTooClose;
   try {
@@ -36,9 +36,8 @@ std::string PairNNP::evaluate_positions(bool want_forces_of_members)
   }
   const nnpal::PositionsResult &found = s.of_positions;
   if (found.closest_pair[0] >= 0) {
-    const std::string complaint =
-        nnpal::too_close(*atom, found.closest_pair[0], found.closest_pair[1], found.closest);
-    if (!complaint.empty()) return complaint;
+    s.overlap = nnpal::too_close(*atom, found.closest_pair[0], found.closest_pair[1], found.closest);
+    if (!s.overlap.empty()) return "";
   }
   int wrong = found.non_finite;
   for (int i = 0; i < n_atoms && wrong < 0 && !found.forces_are_finite; ++i)
@@ -55,16 +54,15 @@ void PairNNP::add_positions_result()
   const std::size_t n_local = atom->nlocal, n_atoms = n_local + atom->nghost,
                     n_members = s.model->n_members();
   const double scale = s.energy_scale;
-  const auto &self_energies = s.model->self_energies();
   double total = 0.0;
   for (std::size_t m = 0; m < n_members; ++m) {
     s.member_energy[m] += found.member_energies[m] * scale;
     total += found.member_energies[m] / static_cast<double>(n_members);
   }
   for (std::size_t i = 0; i < n_local; ++i) {
-    const double self_energy = self_energies[map[atom->type[i]]];
-    total += self_energy;
-    if (eflag_atom) eatom[i] += (found.energies[i] + self_energy) * scale;
+    const double own = self_energy(atom->type[i]);
+    total += own;
+    if (eflag_atom) eatom[i] += (found.energies[i] + own) * scale;
     if (found.uq_energy) s.uq_energy[i] = found.uq_energy[i] * scale;
   }
   if (eflag_global) eng_vdwl += total * scale;

@@ -16,6 +16,9 @@ using namespace LAMMPS_NS;
 
 namespace {
 
+// Opens the settings since they hold self_energies; before, they opened with the model's path.
+constexpr char kVersion[] = "nnpal settings 2";
+
 void write_text(FILE *file, const std::string &text)
 {
   const int size = static_cast<int>(text.size());
@@ -41,6 +44,8 @@ std::string read_text(FILE *file, int rank, MPI_Comm world, Error *error)
 void PairNNP::write_restart_settings(FILE *file)
 {
   const nnpal::Settings &settings = state_->settings;
+  write_text(file, kVersion);
+  write_text(file, settings.self_energies ? "yes" : "no");
   write_text(file, settings.model_path);
   write_text(file, settings.device);
   write_text(file, settings.precision);
@@ -54,7 +59,12 @@ void PairNNP::read_restart_settings(FILE *file)
 {
   const auto next = [&] { return read_text(file, comm->me, world, error); };
   nnpal::Settings &settings = state_->settings;
+  settings.self_energies = true;
   settings.model_path = next();
+  if (settings.model_path == kVersion) {
+    settings.self_energies = next() == "yes";
+    settings.model_path = next();
+  }
   settings.device = next();
   settings.precision = next();
   settings.n_members = std::stoi(next());

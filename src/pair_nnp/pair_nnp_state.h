@@ -1,6 +1,7 @@
 // What a PairNNP holds between its methods; here, so that pair_nnp.h needs no more than pair.h.
 #pragma once
 
+#include "exclusions.h"
 #include "model.h"
 #include "settings.h"
 
@@ -18,15 +19,26 @@ struct PairNNPState {
   std::vector<std::string> elements;    // [n_types] element of each atom type, or NULL
   double energy_scale = 1.0;            // LAMMPS energy unit per eV
 
+  // What the evaluation at hand gives besides energy and forces
+  struct Asked {
+    bool of_step = true;    // false: of positions that are not the step's, so that nothing below is touched
+    bool uq_energy = false, uq_force = false;             // of each atom
+    bool summary = false, uq_force_in_summary = false;    // for compute pair
+  } asked;
+  bool is_first_evaluation = true;    // since init_style
+
+  AbsentAtoms absent;
+  std::vector<int> centres;       // LAMMPS index of each local atom that has an energy
   bool uses_positions = false;    // no neighbor list; the model finds the neighbours
   Positions positions;
   PositionsResult of_positions;
   Tile tile;
   TileResult result;
   std::vector<int> tile_neighbours;    // [n_edges of the tile] LAMMPS index of each neighbour
+  std::string overlap;                 // complaint about two atoms almost on top of each other
 
   int uq_energy_flag = 0, uq_force_flag = 0;           // set by fix pair on the steps that it asks for
-  bool has_uq_energy = false, has_uq_force = false;    // computed by the latest compute()
+  bool has_uq_energy = false, has_uq_force = false;    // computed by the latest compute() of the step's own
   std::int64_t asked_step = -1;                        // latest step with a flag set ...
   bool asked_energy = false, asked_force = false;      // ... and which
   std::vector<UQField> fields_read;                    // by fix pair since then, in order

@@ -10,7 +10,7 @@ namespace {
 constexpr char kBuildForCUDA[] = "build nnpal where nvcc is found (docs/install.md, GPUs)";
 constexpr char kUsage[] =
     "; usage: pair_style nnp MODEL [device auto|cpu|cuda|cuda:N] [precision single|tf32|double] [members "
-    "all|K] [threads N] [neighbors auto|list|cells]";
+    "all|K] [threads N] [neighbors auto|list|cells] [self_energies yes|no]";
 
 [[noreturn]] void refuse(const std::string &what)
 {
@@ -49,7 +49,7 @@ Settings parse_settings(const std::vector<std::string> &arguments)
   for (std::size_t i = 1; i < arguments.size(); i += 2) {
     const std::string &keyword = arguments[i];
     if (keyword != "device" && keyword != "precision" && keyword != "members" && keyword != "threads" &&
-        keyword != "neighbors")
+        keyword != "neighbors" && keyword != "self_energies")
       refuse("unknown keyword '" + keyword + "'");
     if (!seen.insert(keyword).second) refuse("keyword '" + keyword + "' is given twice");
     if (i + 1 == arguments.size()) refuse("keyword '" + keyword + "' has no value");
@@ -65,6 +65,9 @@ Settings parse_settings(const std::vector<std::string> &arguments)
       if (value != "auto" && value != "list" && value != "cells")
         refuse("neighbors is '" + value + "', expected auto, list or cells");
       settings.neighbors = value;
+    } else if (keyword == "self_energies") {
+      if (value != "yes" && value != "no") refuse("self_energies is '" + value + "', expected yes or no");
+      settings.self_energies = value == "yes";
     } else if (keyword == "members") {
       settings.n_members = value == "all" ? 0 : positive(keyword, value);
     } else {

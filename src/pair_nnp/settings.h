@@ -13,6 +13,7 @@ struct Settings {
   int n_members = 0;                 // 0: all
   int n_threads = 1;
   std::string neighbors = "auto";    // auto | list (LAMMPS's) | cells (found on the device)
+  bool self_energies = true;         // whether energies include the elements' self-energies
 };
 
 // Throws std::invalid_argument that names the keyword, the value found and what is allowed.

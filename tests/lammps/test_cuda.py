@@ -130,7 +130,9 @@ def test_monte_carlo_takes_the_list(lmp: Lmp, al_model: ExportedModel) -> None:
     al_system().write(lmp.folder / "data")
     energies = []
     for neighbors in ("auto", "list"):
-        script = header(al_model, al_system(), options=f"device cuda precision double neighbors {neighbors}")
+        script = header(
+            al_model, al_system(), options=f"device cuda precision double neighbors {neighbors} self_energies no"
+        )
         run = lmp(
             script
             + f"""group gas type 1

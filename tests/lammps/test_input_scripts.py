@@ -62,10 +62,10 @@ def run_script(lmp: Lmp, name: str, model: ExportedModel, *, n_ranks: int = 1, *
 
 
 def thermo(run: LmpRun) -> dict[str, np.ndarray]:
-    """Read the thermo table that the script prints: column name -> values [n_rows]."""
-    table = re.search(r"^ +Step .*?(?=^Loop time)", run.text, re.M | re.S)
-    assert table is not None, f"no thermo output in:\n{run.text}"
-    names, *lines = table.group().splitlines()
+    """Read the last thermo table that the script prints: column name -> values [n_rows]."""
+    tables = re.findall(r"^ +Step .*?(?=^Loop time)", run.text, re.M | re.S)
+    assert tables, f"no thermo output in:\n{run.text}"
+    names, *lines = tables[-1].splitlines()
     rows = [[float(word) for word in line.split()] for line in lines if line.startswith(" ")]
     return dict(zip(names.split(), np.array(rows).T, strict=True))
 
@@ -174,6 +174,14 @@ def test_uq_stop_ends_at_the_first_step_above_the_threshold(lmp: Lmp, al_model: 
     np.testing.assert_allclose(thermo(again)["c_uq[4]"][0], stopped["v_uq_force"][-1], rtol=10 * SINGLE)
 
 
+def test_uq_stop_looks_at_the_first_configuration(lmp: Lmp, al_model: ExportedModel) -> None:
+    """fix halt does not, and would let step 0 and those up to its next look pass."""
+    run = run_script(lmp, "in.uq_stop", al_model, steps=60, threshold=1e-12)
+    np.testing.assert_array_equal(thermo(run)["Step"], [0])
+    assert "ended at step 0 with" in run.text
+    assert (lmp.folder / "uq_stop.restart").is_file()
+
+
 @pytest.fixture
 def uq_dump(lmp: Lmp, al_model: ExportedModel) -> tuple[float, LmpRun]:
     """A run of in.uq_dump whose threshold (eV/Å) lies amid the values that it meets."""
@@ -237,4 +245,4 @@ def test_few_members_is_the_mean_of_the_first_few(lmp: Lmp, al_model: ExportedMo
     np.testing.assert_allclose(table["PotEng"][0], few.energy, **TOTAL_ENERGY)
     np.testing.assert_allclose(table["c_uq[1]"][0], few.uq_energy.max(), atol=SINGLE)
     one = thermo(run_script(lmp, "in.few_members", al_model, steps=10, members=1))
-    assert np.all(np.isnan(one["c_uq[4]"]))
+    assert np.all(np.isposinf(one["c_uq[4]"]))

@@ -174,7 +174,7 @@ run 40
     [
         (lambda script: script + "neigh_modify exclude type 1 1\n", "neigh_modify exclude"),
         (
-            lambda script: script + "group half id 1:16\natom_modify first half\nneigh_modify include half\n",
+            lambda script: script + "group some id 1:32\natom_modify first some\nneigh_modify include some\n",
             "neigh_modify include",
         ),
         (lambda script: script + "fix mc all gcmc 1 20 0 1 29494 3000.0 -3.0 0.0 full_energy\n", "fix gcmc"),
@@ -192,7 +192,7 @@ def test_where_pairs_are_taken_out_of_the_list(
 ) -> None:
     system = fcc("Al", 4.05, 2)
     system.write(lmp.folder / "data")
-    script = change(header(al_model, system, options="neighbors cells"))
+    script = change(header(al_model, system, options="neighbors cells self_energies no"))
     lmp.expect_error(script + "run 0\n", rf"neighbors is cells, but {culprit}\S* needs LAMMPS's neighbor list")
 
 

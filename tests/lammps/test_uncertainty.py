@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from broken_models import write_lost_member
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp
 from lmp_single_point import MEASURE, header, single_points
 from lmp_systems import System, fcc, random_hcno
@@ -119,7 +121,7 @@ def test_values_after_insertions_and_deletions(lmp: Lmp, al_model: ExportedModel
     """fix gcmc with full energies changes the number of atoms between the steps."""
     system, script = hot_al(lmp, al_model)
     run = lmp(
-        script
+        script.replace("precision double", "precision double self_energies no")
         + """fix uq all pair 5 nnp uq_energy 1 uq_force 1
 fix mc all gcmc 1 4 2 1 4711 5000.0 100.0 0.3 full_energy overlap_cutoff 1.5
 fix n all nve
@@ -186,6 +188,39 @@ thermo_style custom step c_c[{column}]
         assert run.thermo[0]["Step"][-1] == step
         np.testing.assert_allclose(run.last(f"c_c[{column}]"), values[step], atol=ROUNDING)
         assert "after" in run.text
+
+
+@pytest.mark.parametrize(("options", "step"), [("precision double", 20), ("members 1", 5)])
+def test_fix_halt_stops_where_the_value_is_not_defined(
+    lmp: Lmp, al_model: ExportedModel, options: str, step: int
+) -> None:
+    """A single member has no spread. It was nan, with which each comparison is false: the run went on unwatched."""
+    system, script = hot_al(lmp, al_model)
+    run = lmp(
+        header(al_model, system, options=options)
+        + script.split("pair_coeff * * Al\n")[1]
+        + f"""compute c all pair nnp
+fix n all nve
+variable is_lost equal "c_c[4] > 1e6"
+fix h all halt 5 v_is_lost != 0 error continue
+thermo 5
+thermo_style custom step pe
+{THERMO_FORMAT}
+run 20 post no
+"""
+    )
+    assert run.last("Step") == step
+
+
+def test_non_finite_uncertainty_is_an_error(lmp: Lmp, tmp_path: Path) -> None:
+    """Maxima pass nan over, LAMMPS's and C++'s alike, so that a member gone wrong showed nowhere."""
+    path = write_lost_member(tmp_path / "lost.nnp.pt")
+    system = fcc("Al", 4.05, 2)
+    system.write(lmp.folder / "data")
+    script = f"units metal\nread_data data\npair_style nnp {path}\npair_coeff * * Al\n"
+    assert np.isfinite(lmp(script + f"thermo_style custom step pe fmax\n{THERMO_FORMAT}\nrun 0\n").last("Fmax"))
+    for asks in ("fix uq all pair 1 nnp uq_force 1\n", "compute uq all pair nnp\n"):
+        lmp.expect_error(script + asks + "run 0\n", "gives a non-finite uncertainty for atom", ranks=(1,))
 
 
 def test_dump_threshold_selects_uncertain_atoms(lmp: Lmp, al_model: ExportedModel) -> None:

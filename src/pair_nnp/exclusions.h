@@ -1,0 +1,47 @@
+// What `neigh_modify exclude` and `include`, and LAMMPS's Monte Carlo fixes, take out of the neighbor list.
+//
+// An atom that is excluded from all others is absent: it contributes nothing, as if it were deleted. This is
+// how fix gcmc and its kin make a trial deletion. Any other exclusion takes some neighbors out of an
+// environment that a many-body potential needs whole.
+#pragma once
+
+#include <mpi.h>
+#include <string>
+#include <vector>
+
+namespace LAMMPS_NS {
+class Atom;
+class Group;
+class Neighbor;
+}    // namespace LAMMPS_NS
+
+namespace nnpal {
+
+class AbsentAtoms {
+public:
+  AbsentAtoms() = default;
+  // `element_of_type` is negative for types that are not the model's.
+  AbsentAtoms(const LAMMPS_NS::Neighbor &neighbor, const LAMMPS_NS::Group &group, const int *element_of_type,
+              int n_types);
+
+  bool possible() const { return bits_ != 0 || !types_.empty(); }
+  bool contain(int mask, int type) const
+  {
+    return (mask & bits_) != 0 || (!types_.empty() && types_[static_cast<std::size_t>(type)]);
+  }
+
+private:
+  int bits_ = 0;               // of groups that are excluded from group `all`
+  std::vector<bool> types_;    // [n_types + 1] or empty; excluded from each type of the model
+};
+
+// Whether anything at all is taken out of the neighbor list: "", "neigh_modify exclude" or "... include".
+std::string left_out_of_list(const LAMMPS_NS::Neighbor &neighbor);
+
+// The command that takes some but not all neighbors from atoms of the model, or "". Collective: exclusions
+// are the same on all ranks, and the atoms that they concern are counted over `world`.
+std::string partial_exclusion(const LAMMPS_NS::Neighbor &neighbor, const LAMMPS_NS::Atom &atom,
+                              const LAMMPS_NS::Group &group, const AbsentAtoms &absent,
+                              const int *element_of_type, MPI_Comm world);
+
+}    // namespace nnpal

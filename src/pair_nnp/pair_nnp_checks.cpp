@@ -1,0 +1,145 @@
+// What other commands of a script do to pair_style nnp: exclusions, bonded pairs, Monte Carlo and numerical
+// derivatives.
+#include "pair_nnp.h"
+
+#include "atoms_to_tile.h"
+#include "exclusions.h"
+#include "pair_nnp_state.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "compute.h"
+#include "error.h"
+#include "fix.h"
+#include "force.h"
+#include "group.h"
+#include "modify.h"
+#include "neighbor.h"
+#include "update.h"
+#include "utils.h"
+
+#include <cmath>
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// Fixes that insert atoms at random places, and that exclude a group of their own from the neighbor list in
+// an init() that follows this style's.
+constexpr const char *kInsertingFixes[] = {"^gcmc", "^widom", "^charge/regulation"};
+
+// Computes that evaluate the pair style for other positions, put the positions back, and evaluate no more
+// what compute pair and fix pair show.
+constexpr const char *kPerturbingComputes[] = {"^fep", "^born/matrix"};
+
+}    // namespace
+
+void PairNNP::refuse_bonded_exclusions()
+{
+  if (atom->molecular == Atom::ATOMIC) return;
+  for (int i = 1; i <= 3; ++i)
+    if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
+      error->all(FLERR, Error::NOLASTLINE,
+                 "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
+                 "model needs them; use `special_bonds lj/coul 1 1 1`",
+                 i + 1);
+}
+
+// Also in the middle of a run: exclusions and groups may change after init_style.
+void PairNNP::update_exclusions()
+{
+  state_->absent = nnpal::AbsentAtoms(*neighbor, *group, map, atom->ntypes);
+  if (nnpal::left_out_of_list(*neighbor).empty()) return;
+  const std::string command = nnpal::partial_exclusion(*neighbor, *atom, *group, state_->absent, map, world);
+  if (!command.empty())
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: {} takes some neighbors away from atoms of the model, whose energies and forces "
+        "depend on all of them; use `neigh_modify exclude none`, or `include all`, and hold atoms still "
+        "by fix setforce or by leaving them out of the fix that integrates",
+        command);
+}
+
+void PairNNP::warn_of_absent_atoms()
+{
+  int n = 0, world_n = 0;
+  for (int i = 0; i < atom->nlocal; ++i)
+    n += map[atom->type[i]] >= 0 && state_->absent.contain(atom->mask[i], atom->type[i]);
+  if (!state_->absent.possible()) return;
+  MPI_Allreduce(&n, &world_n, 1, MPI_INT, MPI_SUM, world);
+  if (world_n > 0 && comm->me == 0)
+    error->warning(FLERR,
+                   "pair_style nnp: neigh_modify exclude takes {} atom(s) out of all pairs; they contribute "
+                   "nothing, as if they were deleted",
+                   world_n);
+}
+
+std::string PairNNP::neighbor_list_needed_by() const
+{
+  if (utils::strmatch(force->pair_style, "^hybrid")) return force->pair_style;
+  std::string taker = nnpal::left_out_of_list(*neighbor);
+  for (const char *style : kInsertingFixes)
+    if (const auto fixes = modify->get_fix_by_style(style); taker.empty() && !fixes.empty())
+      taker = fmt::format("fix {}", fixes.front()->style);
+  return taker;
+}
+
+// Those fixes weigh an insertion by exp(-(its energy)/kT), and fix gcmc by exp(mu/kT) beside it.
+// Self-energies of a DFT's scale make the one infinite and the other 0. fix widom's average is of the
+// interaction alone anyway.
+void PairNNP::refuse_self_energies_of_insertions()
+{
+  constexpr double kLargest = 700 * 8.617333e-5 * 300;    // eV; exp(700) is nearly the largest double
+  for (const char *style : kInsertingFixes) {
+    const auto fixes = modify->get_fix_by_style(style);
+    if (fixes.empty()) continue;
+    const bool is_widom = utils::strmatch(fixes.front()->style, "^widom");
+    for (int type = 1; type <= atom->ntypes; ++type) {
+      const double own = map[type] < 0 ? 0.0 : self_energy(type);
+      if (std::abs(own) <= (is_widom ? 0.0 : kLargest)) continue;
+      error->all(
+          FLERR, Error::NOLASTLINE,
+          "pair_style nnp: the self-energy of {} ({:.8g} eV) is part of the energy of an insertion, and fix "
+          "{} {}; use pair_style nnp ... self_energies no{}",
+          state_->elements[type - 1], own, fixes.front()->style,
+          is_widom ? "gives the chemical potential in excess of a gas without interactions"
+                   : "cannot compute exp(self-energy/kT)",
+          is_widom ? "" : ", and chemical potentials less the self-energies");
+    }
+  }
+}
+
+// fix hmc puts energies, forces and virials of the state before a rejected move back, but does not evaluate
+// it.
+void PairNNP::refuse_hmc_with_uncertainty()
+{
+  if (state_->model->n_members() == 1 || modify->get_fix_by_style("^hmc").empty()) return;
+  const bool has_fix = !modify->get_fix_by_style("^pair$").empty();
+  if (has_fix || compute_pair_exists())
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: {} would show the uncertainty of states that fix hmc has rejected, for it puts "
+        "the previous state back without evaluating it; leave it out, and evaluate the dump by rerun",
+        has_fix ? "fix pair" : "compute pair");
+}
+
+// Whether a Monte Carlo fix that inserts atoms is at work: it plans its next step at the end of its moves.
+bool PairNNP::is_trial_state() const
+{
+  if (update->whichflag != 1) return false;
+  for (const char *style : kInsertingFixes)
+    for (const Fix *fix : modify->get_fix_by_style(style))
+      if (fix->next_reneighbor == update->ntimestep) return true;
+  return false;
+}
+
+// Whether a compute asks for other positions than those of the step. It notes the step before it evaluates;
+// the first evaluation after init_style, of another run on the same step, is the step's own.
+bool PairNNP::is_perturbed_state() const
+{
+  if (state_->is_first_evaluation) return false;
+  for (const char *style : kPerturbingComputes)
+    for (const Compute *one : modify->get_compute_by_style(style))
+      if (one->invoked_vector == update->ntimestep) return true;
+  return false;
+}
