@@ -296,7 +296,7 @@ def test_status_of_runs(tmp_path):
         carry_out(tmp_path, Steps(two_tasks))
     running, broken = found[0], status(tmp_path / "run")
     assert (running.state, broken.state) == ("running", "waiting")
-    assert running.holder == f"process {os.getpid()} on {os.uname().nodename}"
+    assert running.holder.startswith(f"process {os.getpid()} on {os.uname().nodename} (`")
     assert [stage.name for stage in broken.finished] == [f"iter-0000/{name}" for name in "abc"] + ["iter-0001/a"]
     assert (broken.begun.name, broken.begun.n_tasks, broken.begun.n_done) == ("iter-0001/b", 2, 1)
     assert broken.facts == {"a": {"n": 3, "files": ["out"]}}

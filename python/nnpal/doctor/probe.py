@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,18 +61,23 @@ def run_lammps(
 
 def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float) -> Outcome:
     try:
-        finished = subprocess.run(
+        process = subprocess.Popen(
             list(command),
             cwd=folder,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=limit_seconds,
-            check=False,
+            start_new_session=True,  # the wheel's lmp has a child, which is to end with it
         )
-    except subprocess.TimeoutExpired:
-        return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
     except OSError as error:
         return Outcome(None, f"{command[0]} did not start: {error}")
-    return Outcome(finished.returncode, finished.stdout.decode("utf-8", errors="replace"))
+    with process:
+        try:
+            printed, _ = process.communicate(timeout=limit_seconds)
+        except subprocess.TimeoutExpired:
+            return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Outcome(process.returncode, printed.decode("utf-8", errors="replace"))

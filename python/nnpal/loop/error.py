@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from pathlib import Path
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+from nnpal.disk_full import REASONS
 
 
 class LoopError(RuntimeError):
@@ -47,7 +46,7 @@ class Stopped(BaseException):
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether ``error``, or what it was raised from, is a full disk or a spent quota."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
+        if isinstance(error, OSError) and error.errno in REASONS:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnpal.files import locked, sync_tree
+from nnpal.files import sync_tree
 from nnpal.killed import Killed
+from nnpal.locks import HeldError, locked
 from nnpal.loop.durable import as_json, digest, read_json, write_json
 from nnpal.loop.error import GiveUp, is_disk_full
 from nnpal.loop.watchdog import end_with_parent
@@ -112,8 +113,8 @@ def main(arguments: list[str] | None = None) -> int:
         with locked(folder / LOCK, wait=options.watched):
             if not perform(folder):
                 print(f"{folder}: done already; remove {RESULT} to do it again")
-    except BlockingIOError:
-        print(f"nnpal.loop.task: {folder}: another process works in it", file=sys.stderr)
+    except HeldError as error:
+        print(f"nnpal.loop.task: {folder}: {error.holder} works in it; wait for its end, or end it", file=sys.stderr)
         return EXIT_ERROR
     except GiveUp as error:
         print(f"{folder}: {error}", file=sys.stderr)

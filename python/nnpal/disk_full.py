@@ -1,0 +1,82 @@
+"""A full disk is an error that says which file could not be written, what it needs, and what mends it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REASONS = {
+    errno.ENOSPC: "no space left on its disk",
+    errno.EDQUOT: "no space left in the disk quota",
+    errno.EFBIG: "no space left below the largest size that a file may have here (ulimit -f)",
+}
+"""Errors of the system that mean there is no room, in words."""
+LOG_ROOM = 1 << 16
+"""Bytes that must be free for the last lines of a log."""
+
+
+class DiskFullError(OSError):
+    """There is no room for a file; ``errno`` is the system's, the text names file, bytes and cure."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def disk_full(path: Path, number: int, needed: int | None = None) -> DiskFullError:
+    """Return the error for ``path``.
+
+    Arguments:
+        number: the system's error, one of :data:`REASONS`.
+        needed: bytes of the whole file, where they are known.
+    """
+    try:
+        free = f"{shutil.disk_usage(path.absolute().parent).free:,} bytes are free"
+    except OSError:
+        free = ""
+    sizes = ", ".join(filter(None, (f"it needs {needed:,} bytes" if needed is not None else "", free)))
+    return DiskFullError(
+        number,
+        f"{path}: {REASONS[number]}{f' ({sizes})' if sizes else ''}; free some space there, or name a file on another "
+        "disk, and give the same command again",
+    )
+
+
+@contextmanager
+def told_if_full(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Turn the system's error of a full disk, while ``path`` is written, into :class:`DiskFullError`.
+
+    Arguments:
+        needed: bytes of the whole file, where they are known.
+
+    Raises:
+        DiskFullError: no space is left.
+    """
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        raise disk_full(path, error.errno, needed) from error
+
+
+def require_room(folder: Path, n_bytes: int = LOG_ROOM) -> None:
+    """Refuse to trust programs that do not look whether their writing succeeds, such as LAMMPS with its dumps.
+
+    Raises:
+        DiskFullError: another ``n_bytes`` cannot be written in ``folder``.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with told_if_full(folder / "any file", n_bytes), tempfile.TemporaryFile(dir=folder) as probe:
+        try:
+            os.posix_fallocate(probe.fileno(), 0, n_bytes)
+        except OSError as error:
+            if error.errno in REASONS:  # others: a file system that has no such call
+                raise
