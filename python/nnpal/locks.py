@@ -83,7 +83,7 @@ class Writer:
                     self._descriptor = descriptor
             except HeldError as error:
                 raise HeldError(
-                    f"{path}: {error.holder} writes it; wait for its end, end it, or give this run a file of another name",
+                    f"{path}: {error.holder} writes it; wait for its end, end it, or name another file here",
                     error.holder,
                 ) from error
             except OSError as error:
