@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from nnpal.scratch import scratch_folder
 
 LIMIT_SECONDS = 120.0  # a cold import of torch from a network file system can take a minute
 
@@ -40,8 +41,8 @@ def run(
     limit_seconds: float = LIMIT_SECONDS,
 ) -> Outcome:
     """Run `command` in an empty temporary folder, without input."""
-    with tempfile.TemporaryDirectory(prefix="nnpal-doctor-") as folder:
-        return _run_in(Path(folder), command, environ, limit_seconds)
+    with scratch_folder("doctor") as folder:
+        return _run_in(folder, command, environ, limit_seconds)
 
 
 def run_lammps(
@@ -52,11 +53,11 @@ def run_lammps(
     limit_seconds: float = LIMIT_SECONDS,
 ) -> Outcome:
     """Run `command -in <a file holding script>` in a temporary folder, without log file."""
-    with tempfile.TemporaryDirectory(prefix="nnpal-doctor-") as folder:
-        path = Path(folder) / "in.probe"
+    with scratch_folder("doctor") as folder:
+        path = folder / "in.probe"
         path.write_text(script, encoding="utf-8")
         arguments = [*command, "-in", path.name, "-log", "none", "-nocite"]
-        return _run_in(Path(folder), arguments, environ, limit_seconds)
+        return _run_in(folder, arguments, environ, limit_seconds)
 
 
 def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float) -> Outcome:

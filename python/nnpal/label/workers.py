@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
@@ -22,6 +22,7 @@ from ase import Atoms
 
 from nnpal.killed import SIGNALS
 from nnpal.label.oracle import Answer, Oracle, OracleError
+from nnpal.scratch import scratch_folder
 
 MAX_FAILED_STARTS = 3
 MAX_KILLED = 2
@@ -73,15 +74,17 @@ class Pool:
         self._failed_starts = 0
         self.killed: dict[int, str] = {}
         self._n_killed: Counter[int] = Counter()
-        self._folder = tempfile.TemporaryDirectory(prefix="nnpal-label-", ignore_cleanup_errors=True)
+        self._scratch = ExitStack()
+        self._folder: Path | None = None
 
     def __enter__(self) -> Pool:
+        self._folder = self._scratch.enter_context(scratch_folder("label"))
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.kill()
-        self._folder.cleanup()
+        self._scratch.close()
 
     def submit(self, task: Task, *, first: bool = False) -> None:
         """Add a calculation, at the end or before all others."""
@@ -112,7 +115,8 @@ class Pool:
                 worker.give(self._tasks.popleft())
         n_starting = sum(not worker.ready for worker in self._workers)
         while len(self._workers) < self._n_workers and n_starting < len(self._tasks):
-            self._workers.append(_Worker(self._oracle, self._threads, Path(self._folder.name)))
+            assert self._folder is not None  # made on entering
+            self._workers.append(_Worker(self._oracle, self._threads, self._folder))
             n_starting += 1
 
     def _until_next_look(self) -> float:
