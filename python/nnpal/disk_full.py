@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 REASONS = {
     errno.ENOSPC: "no space left on its disk",
@@ -16,6 +18,8 @@ REASONS = {
     errno.EFBIG: "no space left below the largest size that a file may have here (ulimit -f)",
 }
 """Errors of the system that mean there is no room, in words."""
+EXIT_DISK_FULL = 74
+"""Status of processes of nnpal that found the disk full."""
 LOG_ROOM = 1 << 16
 """Bytes that must be free for the last lines of a log."""
 
@@ -44,6 +48,22 @@ def disk_full(path: Path, number: int, needed: int | None = None) -> DiskFullErr
         f"{path}: {REASONS[number]}{f' ({sizes})' if sizes else ''}; free some space there, or name a file on another "
         "disk, and give the same command again",
     )
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether ``error``, or what it was raised from, is a full disk or a spent quota."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in REASONS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def end_for_full_disk(error: BaseException) -> NoReturn:
+    """End this process by :data:`EXIT_DISK_FULL`, with the error's text where even its log has room for that."""
+    with suppress(OSError):
+        print(error, file=sys.stderr, flush=True)
+    os._exit(EXIT_DISK_FULL)  # the end of Python would write again, and change the status
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import signal
@@ -20,6 +21,7 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
 from nnpal.killed import SIGNALS
 from nnpal.label.oracle import Answer, Oracle, OracleError
 from nnpal.scratch import scratch_folder
@@ -101,6 +103,7 @@ class Pool:
 
         Raises:
             OracleError: workers do not get ready.
+            nnpal.disk_full.DiskFullError: a worker met with a full disk.
         """
         while self._tasks or any(worker.task for worker in self._workers):
             self._employ()
@@ -153,6 +156,9 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> tuple[Task, Answer] | None:
         how = worker.cause_of_death()
+        if worker.process.poll() == EXIT_DISK_FULL:
+            raise disk_full(worker.place, errno.ENOSPC)
+        require_room(worker.place)  # before a configuration is blamed
         killed = -(worker.process.poll() or 0) in SIGNALS  # not by dismiss
         self._dismiss(worker)
         if worker.task is not None and killed:
@@ -186,8 +192,8 @@ class _Worker:
         self.since = 0.0
         self.ready = False
         # calculators that write files must not meet
-        place = tempfile.mkdtemp(dir=folder)
-        self._log = Path(place) / "worker.log"
+        self.place = Path(tempfile.mkdtemp(dir=folder))
+        self._log = self.place / "worker.log"
         self.connection, theirs = Pipe()
         with self._log.open("ab") as log, theirs:
             self.process = subprocess.Popen(
@@ -195,7 +201,7 @@ class _Worker:
                 stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
                 stdout=log,
                 stderr=log,
-                cwd=place,
+                cwd=self.place,
                 env=_environment(threads),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the parent, kill for the group

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nnpal.config import validated
+from nnpal.disk_full import is_disk_full
 from nnpal.files import remove_leftovers
 from nnpal.locks import HeldError, locked
 from nnpal.loop.changes import STARTED, Basis, Planned
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.durable import as_json, write_json
-from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk, is_disk_full
+from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk
 from nnpal.loop.keys import code_hashes, stage_key, stage_seed
 from nnpal.loop.manifest import (
     Entry,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnpal.disk_full import is_disk_full
 from nnpal.loop.deadline import Deadline
-from nnpal.loop.error import DiskFull, LoopError, StageError, check_free_disk, is_disk_full
+from nnpal.loop.error import DiskFull, LoopError, StageError, check_free_disk
 from nnpal.loop.execution import GRACE
 from nnpal.loop.executors import Executors, check_file, is_lost, search_paths
 from nnpal.loop.failure import Failure, Kind, describe, forget, remember, remembered

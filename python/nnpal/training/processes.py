@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from nnpal.disk_full import disk_full, require_room
+from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import member_folder
-from nnpal.training.worker import CHECKPOINT, ERROR, EXIT_DISK_FULL
+from nnpal.training.worker import CHECKPOINT, ERROR
 
 OnEpoch = Callable[[int, EpochRecord], None]
 WORKER_LOG = "worker.log"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from nnpal.disk_full import DiskFullError, told_if_full
+from nnpal.disk_full import end_for_full_disk, is_disk_full, told_if_full
 from nnpal.files import aside
 from nnpal.locks import locked
 from nnpal.training.data import GIGABYTE, TrainingData
@@ -29,7 +29,6 @@ from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
 from nnpal.training.storage import load_data, save_whole
 
 CHECKPOINT, LOG, ERROR, CACHE, LOCK = "checkpoint.pt", "log.csv", "error.txt", "cache", "lock"
-EXIT_DISK_FULL = 74
 
 
 def restore(folder: Path, plan: Plan, number: int, device: torch.device) -> Member:
@@ -119,9 +118,10 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(plan.ensemble.threads)
     try:
         run(folder, numbers, device, load_data(folder / CACHE, plan.network), _print_epoch)
-    except DiskFullError as error:
-        print(error, file=sys.stderr)
-        sys.exit(EXIT_DISK_FULL)
+    except OSError as error:
+        if is_disk_full(error):
+            end_for_full_disk(error)
+        raise
 
 
 if __name__ == "__main__":
