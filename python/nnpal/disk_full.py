@@ -31,15 +31,18 @@ class DiskFullError(OSError):
         return str(self.strerror)
 
 
-def disk_full(path: Path, number: int, needed: int | None = None) -> DiskFullError:
+def disk_full(
+    path: Path, number: int = errno.ENOSPC, needed: int | None = None, folder: Path | None = None
+) -> DiskFullError:
     """Return the error for ``path``.
 
     Arguments:
+        folder: on the disk, by default that of the path.
         number: the system's error, one of :data:`REASONS`.
         needed: bytes of the whole file, where they are known.
     """
     try:
-        free = f"{shutil.disk_usage(path.absolute().parent).free:,} bytes are free"
+        free = f"{shutil.disk_usage(folder or path.absolute().parent).free:,} bytes are free"
     except OSError:
         free = ""
     sizes = ", ".join(filter(None, (f"it needs {needed:,} bytes" if needed is not None else "", free)))
@@ -94,9 +97,9 @@ def require_room(folder: Path, n_bytes: int = LOG_ROOM) -> None:
     """
     if not hasattr(os, "posix_fallocate"):
         return
-    with told_if_full(folder / "any file", n_bytes), tempfile.TemporaryFile(dir=folder) as probe:
-        try:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
             os.posix_fallocate(probe.fileno(), 0, n_bytes)
-        except OSError as error:
-            if error.errno in REASONS:  # others: a file system that has no such call
-                raise
+    except OSError as error:
+        if error.errno in REASONS:  # others: a file system that has no such call
+            raise disk_full(folder, error.errno, n_bytes, folder) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pickle
 import signal
@@ -157,7 +156,7 @@ class Pool:
     def _bury(self, worker: _Worker) -> tuple[Task, Answer] | None:
         how = worker.cause_of_death()
         if worker.process.poll() == EXIT_DISK_FULL:
-            raise disk_full(worker.place, errno.ENOSPC)
+            raise disk_full(worker.place)
         require_room(worker.place)  # before a configuration is blamed
         killed = -(worker.process.poll() or 0) in SIGNALS  # not by dismiss
         self._dismiss(worker)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import subprocess
@@ -101,7 +100,7 @@ def train_groups(
             if code == 0 or stopped.is_set():
                 return
             if code == EXIT_DISK_FULL:
-                raise disk_full(log_path.parent / CHECKPOINT, errno.ENOSPC)
+                raise disk_full(log_path.parent / CHECKPOINT)
             require_room(folder)  # before the members are blamed
             if n_epochs == 0:
                 _give_up(folder, group, code)
