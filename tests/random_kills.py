@@ -1,4 +1,4 @@
-"""Kill a run of `nnpal run` at random: it, its session, or any one process that it has started; and look what is left."""
+"""Kill `nnpal run` at random: it, its session, or one process that it has started; and look at what is left."""
 
 from __future__ import annotations
 
@@ -110,8 +110,6 @@ def files_of(folder: Path) -> set[str]:
 
 def labels_of(folder: Path) -> list[tuple[object, ...]]:
     """Return all rows of the label store but their times."""
-    query = (
-        "SELECT key, structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung FROM labels ORDER BY key"
-    )
+    columns = "key, structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung"
     with closing(sqlite3.connect(folder / "run" / "labels.sqlite")) as store:
-        return store.execute(query).fetchall()
+        return store.execute(f"SELECT {columns} FROM labels ORDER BY key").fetchall()
