@@ -60,6 +60,11 @@ def kill_at_random(folder: Path, n_kills: int, rng: random.Random, longest: floa
     while tally.n_kills < n_kills:
         process = start(folder)
         tally.n_starts += 1
+        log = folder / "run" / "run.log"
+        known = log.stat().st_size if log.exists() else 0
+        if rng.random() < 0.9:  # else it may be killed as it begins
+            while process.poll() is None and not (log.exists() and log.stat().st_size > known):
+                time.sleep(0.02)
         while process.poll() is None and tally.n_kills < n_kills:
             end = time.monotonic() + rng.uniform(0.5, longest)
             while process.poll() is None and time.monotonic() < end:
