@@ -26,12 +26,10 @@ def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:
     result, reason = None, ""
     try:
         result = sound(oracle.compute(atoms, rung), len(atoms))
-    except CalculationFailed as error:
-        reason = str(error)
     except Exception as error:  # any oracle's own exceptions: fatal to this configuration alone
         if is_disk_full(error):  # no fault of the configuration
             end_for_full_disk(error)
-        reason = f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, CalculationFailed) else f"{type(error).__name__}: {error}"
     return result, reason, time.perf_counter() - start
 
 
