@@ -53,7 +53,7 @@ def labelled(n: int) -> list[Atoms]:
 def bias(n_bins: int) -> Bias:
     axes = (Axis("H", -1.0, 1.0, n_bins), Axis("O", 0.0, 1.0, n_bins))
     visits = np.ones((n_bins, n_bins), dtype=np.int64)
-    walls = (Walls(False, False, 0.0, True),) * 2
+    walls = (Walls(False, False, 0.0, 1.0, True),) * 2
     coefficients = np.ones((n_bins + 1, n_bins + 1))
     return Bias("metal", 900.0, 1.0, 8.6e-5, 1.6e6, axes, walls, coefficients, visits, visits, visits)
 
