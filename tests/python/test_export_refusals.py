@@ -218,15 +218,14 @@ def test_every_precision_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_disk_that_loses_a_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save = torch.jit.save
+    write = Path.write_bytes
 
-    def damaged(module: torch.jit.ScriptModule, name: str, **kwargs: Any) -> None:
-        save(module, name, **kwargs)
-        content = bytearray(Path(name).read_bytes())
-        content[int(np.flatnonzero(record_bytes(bytes(content)))[1000])] ^= 1
-        Path(name).write_bytes(content)
+    def damaged(path: Path, whole: bytes) -> None:
+        content = bytearray(whole)
+        content[int(np.flatnonzero(record_bytes(whole))[1000])] ^= 1
+        write(path, content)
 
-    monkeypatch.setattr(torch.jit, "save", damaged)
+    monkeypatch.setattr(Path, "write_bytes", damaged)
     with pytest.raises(ModelFileError, match=r"model\.pt: not written.*damaged"):
         export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
     assert list(tmp_path.iterdir()) == []
