@@ -56,6 +56,15 @@ class Crashing(Spring):
         return {}
 
 
+class Full(Spring):
+    """Finds the disk full at the bad one."""
+
+    def bad(self, atoms: Atoms) -> dict[str, object]:
+        with open("/dev/full", "w") as file:
+            file.write("x")
+        return {}
+
+
 class Leaving(Spring):
     def bad(self, atoms: Atoms) -> dict[str, object]:
         os._exit(3)

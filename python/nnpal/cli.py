@@ -74,7 +74,7 @@ def demo(
         if what == "butane":
             raise typer.Exit(run_butane(output, Console(), seed).exit_code)
         run_demo(output, DemoSettings() if seed is None else DemoSettings(seed=seed), Console())
-    except (LmpError, LoopError, ValueError) as error:
+    except (LmpError, LoopError, ValueError, OSError) as error:
         typer.echo(f"nnpal demo: {error}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
         raise typer.Exit(1) from error
 

@@ -1,8 +1,7 @@
-"""Files that are whole or as they were, and folders that one process at a time works in."""
+"""Files that are whole or as they were."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -10,25 +9,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nnpal.disk_full import told_if_full
+
 LEFTOVER = re.compile(r"\.\d+\..")
 """Names of what is written aside: they begin with the process."""
 
 
 @contextmanager
-def aside(path: Path) -> Iterator[Path]:
+def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
     """Give a path beside ``path`` to write to; bring it to the disk and rename it on success, remove it on failure.
 
     The suffix stays, for writers choose their format by it. A power cut leaves the old file or the new one, whole.
+
+    Arguments:
+        needed: bytes of the file, where they are known; a full disk is then told with them.
+
+    Raises:
+        nnpal.disk_full.DiskFullError: no space is left; ``path`` is as it was.
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield temporary
-        if not temporary.is_symlink():
-            sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with told_if_full(path, needed):
+        try:
+            yield temporary
+            if not temporary.is_symlink():
+                sync(temporary)
+            os.replace(temporary, path)
+            sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write ``content`` to ``path``: all of it or nothing, whatever happens.
+
+    For libraries that write a file themselves and do not survive a full disk: have them write to memory first.
+    """
+    with aside(path, len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
 def sync(path: Path) -> None:
@@ -56,15 +73,3 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold the lock file ``path``, which the system frees when its holder ends, however it ends.
-
-    Raises:
-        BlockingIOError: another process holds it, and ``wait`` is false.
-    """
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield

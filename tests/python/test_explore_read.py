@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from explore_runs import eam_oracle, momt_settings, morse_oracle, smd_settings
 from nnpal.config import ConfigError, validated
 from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_given_up, read_momt, read_smd
 from nnpal.explore.dump import read_dump, read_rows
-from nnpal.explore.ending import ending_of
+from nnpal.explore.ending import COMPLETE, Ending, ending_of
 from nnpal.explore.forces import forces_of
+from nnpal.explore.run import _check_whole
 from nnpal.explore.structure import crystal, kinds, read_structure, write_data
 
 COLUMNS = "id type xu yu zu f_atoms"
@@ -190,6 +192,20 @@ def test_an_interrupted_pull(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run.uq_force, values[:3, :, 3] + 1)
     (folder / "ended.json").write_text(json.dumps({"inputs": "0", "how": "lost atoms", "last": ["ERROR"]}))
     assert read_smd(folder).ended == "lost atoms"
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"), [([], None), ([20], "frames or rows are missing in between"), ([60], "frame is 40, not 60")]
+)
+def test_a_run_that_lost_rows_to_a_full_disk_is_not_complete(
+    tmp_path: Path, missing: list[int], message: str | None
+) -> None:
+    """LAMMPS does not notice that a full disk took averages away; frames without their rows are none."""
+    folder = write_folder(tmp_path / "run", "smd", uq="energy_deviation", rate=1.0, has_uq=False)
+    (folder / "rows.txt").write_text(ROWS + "".join(row(step) for step in range(0, 70, 10) if step not in missing))
+    (folder / "frames.lammpstrj").write_text("".join(frame(20 * i, v) for i, v in enumerate(made_up(4))))
+    with nullcontext() if message is None else pytest.raises(OSError, match=message):
+        _check_whole(folder, Ending(COMPLETE), read_smd(folder), 60)
 
 
 def test_a_run_that_has_not_begun(tmp_path: Path) -> None:

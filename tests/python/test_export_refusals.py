@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +177,13 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     path = export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
     before = path.read_bytes()
 
-    def half_of_it(module: object, name: str, **kwargs: object) -> None:
-        Path(name).write_bytes(before[: len(before) // 2])
-        raise OSError("No space left on device")
+    def half_of_it(temporary: Path, content: bytes) -> None:
+        with temporary.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(torch.jit, "save", half_of_it)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", half_of_it)
+    with pytest.raises(OSError, match=rf"{path}: no space left on its disk \(it needs [\d,]+ bytes"):
         export_ensemble(one_element_ensemble(seed=1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -216,15 +218,14 @@ def test_every_precision_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_disk_that_loses_a_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save = torch.jit.save
+    write = Path.write_bytes
 
-    def damaged(module: torch.jit.ScriptModule, name: str, **kwargs: Any) -> None:
-        save(module, name, **kwargs)
-        content = bytearray(Path(name).read_bytes())
-        content[int(np.flatnonzero(record_bytes(bytes(content)))[1000])] ^= 1
-        Path(name).write_bytes(content)
+    def damaged(path: Path, whole: bytes) -> None:
+        content = bytearray(whole)
+        content[int(np.flatnonzero(record_bytes(whole))[1000])] ^= 1
+        write(path, content)
 
-    monkeypatch.setattr(torch.jit, "save", damaged)
+    monkeypatch.setattr(Path, "write_bytes", damaged)
     with pytest.raises(ModelFileError, match=r"model\.pt: not written.*damaged"):
         export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
     assert list(tmp_path.iterdir()) == []

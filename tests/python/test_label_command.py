@@ -23,6 +23,7 @@ from nnpal.config import ConfigError, validated
 from nnpal.config.document import Config
 from nnpal.data import read_dataset, write_extxyz
 from nnpal.label_command import label
+from nnpal.locks import Writer
 from nnpal.sampling.eam import eam_potential
 from nnpal.sampling.eam import label as eam_label
 
@@ -88,6 +89,17 @@ def test_eam_labels_with_augmentation(tmp_path: Path) -> None:
     again = run(tmp_path, EAM + "[augmentation]\nsigma = 0.05\ncopies = 2\nseed = 3\n")
     assert "6 known to the store, 0 calculations" in again.output
     assert read_dataset(tmp_path / "labelled.h5").content_hash == contents.content_hash
+
+
+def test_a_second_command_with_the_same_output_is_told_who_has_it(pairs: Path) -> None:
+    (pairs / "out").mkdir()
+    with Writer(pairs / "out" / "pairs.h5"):
+        result = run(pairs, SPRING.format(more=""))
+        assert result.exit_code == 1
+        assert f"out/pairs.h5: process {os.getpid()} on {os.uname().nodename} (`" in result.output
+        assert "writes it; wait for its end, end it, or name another file here" in result.output
+    assert run(pairs, SPRING.format(more="")).exit_code == 0
+    assert not [path.name for path in (pairs / "out").glob(".*")]
 
 
 def test_failures_are_listed_and_can_be_tried_again(pairs: Path) -> None:

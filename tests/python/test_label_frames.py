@@ -17,6 +17,7 @@ from ase.constraints import FixAtoms
 
 from label_oracles import Spring, pair
 from nnpal.data import check_frames
+from nnpal.disk_full import DiskFullError
 from nnpal.label import LabelReport, LabelStore, Oracle, OracleError, Progress, PythonOracle, label_frames
 from nnpal.oracle.evaluation import Result
 
@@ -243,6 +244,14 @@ def test_workers_end_with_their_parent_even_when_deaf(store: LabelStore, log: Pa
     process.kill()
     process.wait()
     wait_until(lambda: not any(is_running(pid) for pid in workers(log)), seconds=5)
+
+
+def test_a_full_disk_is_no_fault_of_the_configuration(store: LabelStore, log: Path) -> None:
+    with pytest.raises(DiskFullError, match="no space left on its disk"):
+        label_frames([pair(x) for x in (*GOOD, BAD)], oracle(log, "Full"), store)
+    known = len(store)
+    assert known == len(GOOD)  # what came before, and no failure
+    assert not any(is_running(pid) for pid in workers(log))
 
 
 def test_interrupt_leaves_no_worker(store: LabelStore, log: Path) -> None:

@@ -1,8 +1,17 @@
-"""How lmp ended: by itself, by an error, or killed from elsewhere."""
+"""How lmp ended: by itself, by an error, killed from elsewhere, or with whoever started it."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +37,91 @@ def test_what_counts_as_killed(tmp_path: Path, script: str, status: int, killed:
         run_lmp([], tmp_path, launch=("sh", "-c", script))
     assert caught.value.status == status
     assert isinstance(caught.value, Killed) == killed
+
+
+ENDLESS = """units lj
+lattice fcc 0.84
+region box block 0 3 0 3 0 3
+create_box 1 box
+create_atoms 1 box
+mass 1 1
+velocity all create 1 1
+pair_style lj/cut 2.5
+pair_coeff 1 1 1 1
+fix 1 all nve
+thermo 100
+run 2000000000
+"""
+STARTER = (
+    "import sys; from pathlib import Path; from nnpal.lmp_process import run_lmp; "
+    "run_lmp(['-in', 'in.endless', '-log', 'log.endless'], Path(sys.argv[1]), launch=sys.argv[2:])"
+)
+MPIRUN = str(Path(sysconfig.get_path("scripts")) / "mpirun")
+
+
+def at_work(folder: Path) -> dict[int, str]:
+    """Return the processes whose working folder is ``folder``, with their names."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (place / "cwd").resolve() == folder and "zombie" not in (place / "status").read_text():
+                found[int(place.name)] = (place / "comm").read_text().strip()
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return a function that starts LAMMPS by nnpal in ``tmp_path`` and waits until it computes."""
+    started: list[subprocess.Popen[str]] = []
+    (tmp_path / "in.endless").write_text(ENDLESS)
+
+    def start(*launch: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", STARTER, str(tmp_path), *launch]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        log = tmp_path / "log.endless"
+        wait_until(lambda: log.exists() and "Step" in log.read_text())
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    for pid in at_work(tmp_path):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("launch", [(), pytest.param((MPIRUN, "-np", "2"), marks=pytest.mark.mpi)])
+def test_lammps_ends_with_its_starter(tmp_path: Path, endless: Callable[..., Any], launch: tuple[str, ...]) -> None:
+    starter = endless(*launch)
+    n_lammps = sum(name == "lmp" for name in at_work(tmp_path).values())
+    assert n_lammps == (2 if launch else 1)
+    if not launch:
+        assert len(at_work(tmp_path)) == 1  # no wrapper that could be killed and leave LAMMPS at work
+    starter.kill()
+    wait_until(lambda: not at_work(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_lammps_that_is_killed_is_told_at_once(tmp_path: Path, endless: Callable[..., Any]) -> None:
+    starter = endless()
+    [pid] = at_work(tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    assert "LmpKilled" in starter.communicate(timeout=60)[1]
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ranks_end_with_the_proxy_that_started_them(tmp_path: Path, endless: Callable[..., Any]) -> None:
+    endless(MPIRUN, "-np", "2")
+    [proxy] = [pid for pid, name in at_work(tmp_path).items() if name.startswith("hydra")]
+    os.kill(proxy, signal.SIGKILL)
+    wait_until(lambda: "lmp" not in at_work(tmp_path).values())

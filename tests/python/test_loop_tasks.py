@@ -162,7 +162,7 @@ def test_too_many_failures_end_the_stage_and_the_other_tasks(runner, tmp_path, m
 
 
 def test_a_task_that_finds_the_disk_full_is_not_blamed(runner, tmp_path, monkeypatch):
-    with pytest.raises(DiskFull, match="explore/1: the disk is full"):
+    with pytest.raises(DiskFull, match="explore/1: no space left on its disk"):
         runner.run(walks(tmp_path, monkeypatch, "full"))
     assert "No space left on device" in (tmp_path / FOLDERS[1] / "task.log").read_text()
     assert not (tmp_path / FOLDERS[1] / FAILURE).exists()

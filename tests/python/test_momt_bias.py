@@ -12,6 +12,7 @@ from scipy.interpolate import BSpline
 
 from nnpal._momt import SplineBias, fill_virial
 from nnpal.hooks import HookError
+from nnpal.locks import Writer
 from nnpal.momt import Bias, read_bias, write_bias
 from nnpal.momt.bias_file import Walls
 from nnpal.momt.grid import Axis, choose_axes
@@ -199,6 +200,14 @@ def test_stopped_while_writing_leaves_the_old_file_and_no_other(tmp_path: Path) 
     assert read_bias(tmp_path / "momt.h5").axes == (H,)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["momt.h5", "momt.h5.partial"]
     assert (tmp_path / "momt.h5.partial").read_bytes() == b"the user's"
+
+
+def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
+    _, bias = bias_with((H,), (OPEN,))
+    (tmp_path / ".1234.momt.h5").write_bytes(b"cut off")
+    with Writer(tmp_path / "momt.h5"):
+        write_bias(tmp_path / "momt.h5", bias)
+    assert [path.name for path in tmp_path.iterdir()] == ["momt.h5"]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import torch
 from nnpal.calculator import NNPCalculator
 from nnpal.data import structure_hash, write_dataset
 from nnpal.export import export_ensemble
-from nnpal.files import locked
+from nnpal.locks import locked
 from nnpal.networks import NetworkDescription
 from nnpal.training import (
     EnsembleSettings,
@@ -215,7 +215,9 @@ def children_of(pid):
 def test_one_training_at_a_time_in_a_folder(frames, unbroken):
     with (
         locked(unbroken.folder / "lock", wait=False),
-        pytest.raises(TrainingFolderError, match="another process trains here"),
+        pytest.raises(
+            TrainingFolderError, match=rf"process {os.getpid()} on .* trains here; wait for its end, or end it"
+        ),
     ):
         trained(frames, unbroken.folder, training={"ema": 0.9})
     same(unbroken, trained(frames, unbroken.folder, training={"ema": 0.9}))

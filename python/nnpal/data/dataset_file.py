@@ -17,7 +17,7 @@ from ase import Atoms
 from nnpal.data.error import DatasetError
 from nnpal.data.hashes import content_hash
 from nnpal.data.labels import NAMES, VOIGT, attach, labels_of, to_voigt
-from nnpal.files import aside
+from nnpal.hdf5_image import new_hdf5
 
 FORMAT = "nnpal dataset"
 VERSION = 1
@@ -48,6 +48,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     Raises:
         ValueError: no configuration, one without atoms, one that has changed since it was labelled, or another suffix.
         TypeError: provenance that is no JSON.
+        nnpal.disk_full.DiskFullError: no space is left.
     """
     path = Path(path)
     if path.suffix != ".h5":
@@ -67,7 +68,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
             raise ValueError(f"{path}: configuration {index} has no atoms")
         sizes.setdefault(len(frame), []).append(index)
     present = {name for one in labels for name in one}
-    with aside(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs.update({"grouping": "by_num_atoms", "format": FORMAT, "format_version": VERSION})
         file.attrs.update({"content_hash": content, "checksum": _checksum(content, texts)})
         file.attrs.update({f"unit_{name}": unit for name, unit in UNITS.items()})

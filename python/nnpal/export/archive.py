@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from nnpal.export.metadata import RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.export.reference import check_reference
+from nnpal.files import aside
 from nnpal.graph import Graph
 from nnpal.ops import OpsError, load_ops
 
@@ -62,23 +62,18 @@ class LoadedModel:
 
 
 def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
-    """Write the archive to a temporary file in the same folder, load it as a user does, and rename it to ``path``.
+    """Write the archive aside, load it as a user does, and rename it to ``path``; on failure that is left unchanged.
 
-    On failure an existing ``path`` is left unchanged.
+    It is made in memory, for ``torch.jit.save`` to a full disk aborts the process.
 
     Raises:
         ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
+        nnpal.disk_full.DiskFullError: no space is left.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
-        torch.jit.save(module, name, _extra_files={RECORD: metadata.to_json()})
-        _check_written(name, getattr(torch, metadata.dtype), path)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    content = module.save_to_buffer({RECORD: metadata.to_json()})
+    with aside(path, len(content)) as temporary:
+        temporary.write_bytes(content)
+        _check_written(os.fspath(temporary), getattr(torch, metadata.dtype), path)
 
 
 def _check_written(written: str, own: torch.dtype, path: Path) -> None:
@@ -178,9 +173,3 @@ def _check_device(device: str) -> None:
     n_gpus = torch.cuda.device_count()
     if kind == "cuda" and int(index or 0) >= n_gpus:
         raise ValueError(f"device is {device!r}, but torch {torch.__version__} finds {n_gpus} GPUs; use cpu")
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

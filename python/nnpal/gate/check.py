@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +26,7 @@ from nnpal.gate.differences import (
 from nnpal.gate.lammps import Values, boxed, lammps_values
 from nnpal.gate.report import Check, GateError, GateReport, failure
 from nnpal.lmp_process import LmpError
+from nnpal.scratch import scratch_folder
 
 DOUBLE = 1e-8
 """Of the largest force or 1 eV/Å; energies and virials by atom. float64 sums of 1e4 terms of up to 1e3 eV in another
@@ -96,7 +96,7 @@ def check_export(
             checks += _against_training(member_energies, found[own], exact, own)
         precisions = {"double": torch.float64} | ({"single": own} if own == torch.float32 else {})
         with ExitStack() as stack:
-            kept = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            kept = folder or stack.enter_context(scratch_folder("gate"))
             lammps = lammps_values(Path(name), placed, kept, precisions=list(precisions), device=device)
         for precision, dtype in precisions.items():
             checks += _against_lammps(precision, lammps[precision], found[dtype], exact, placed)

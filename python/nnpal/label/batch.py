@@ -16,6 +16,7 @@ from nnpal.label.labelling import Failure, LabelReport, Progress, label_frames
 from nnpal.label.oracle import Oracle
 from nnpal.label.settings import LabelSection
 from nnpal.label.store import LabelStore
+from nnpal.locks import Writer
 
 COLUMNS = ("index", "source", "tag", "tries", "reason")
 
@@ -50,13 +51,28 @@ def run_batch(
 
     Raises:
         ValueError: the oracle or the store cannot be used, or the output's name is none of a data set.
+        nnpal.locks.HeldError: another process writes the same output.
+        nnpal.disk_full.DiskFullError: no space is left; labels so far are in the store.
     """
     output, failures = base_folder / section.output, base_folder / section.failures_file()
     if output.suffix != ".h5":
         raise ValueError(f"label.output: {section.output}, expected a name ending in .h5")
     for path in (output, failures):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with LabelStore(base_folder / section.store) as store:
+    with Writer(output):
+        return _run(frames, oracle, section, base_folder / section.store, output, failures, on_progress)
+
+
+def _run(
+    frames: Sequence[Atoms],
+    oracle: Oracle,
+    section: LabelSection,
+    store_path: Path,
+    output: Path,
+    failures: Path,
+    on_progress: Callable[[Progress], None] | None,
+) -> Batch:
+    with LabelStore(store_path) as store:
         report = label_frames(
             frames,
             oracle,

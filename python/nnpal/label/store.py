@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -15,11 +16,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from nnpal.disk_full import DiskFullError, disk_full, require_room
 from nnpal.label.oracle import canonical
 from nnpal.oracle.evaluation import Result
 
 APPLICATION_ID = 0x6E6E706C  # "nnpl"
 VERSION = 1
+SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN = 10, 13, 14
+"""SQLite's result codes (sqlite.org/rescode.html), which Python names only from 3.11 on."""
 PATIENCE = 60.0
 """Seconds that a writer waits for other processes' writes."""
 
@@ -83,6 +87,7 @@ class LabelStore:
 
     Raises:
         StoreError: a file of another kind, or a folder that is not there.
+        nnpal.disk_full.DiskFullError: no space is left, here and from whatever writes.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -93,6 +98,7 @@ class LabelStore:
             self._database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
             self._create()
         except sqlite3.Error as error:
+            self._database.close()
             raise StoreError(f"{self.path}: no label store: {error}; name another file, or remove this one") from error
 
     def __enter__(self) -> LabelStore:
@@ -197,13 +203,15 @@ class LabelStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        with _told_if_full(self.path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:  # SQLite itself has rolled back on a full disk
+                    self._database.execute("ROLLBACK")
+                raise
 
     def _create(self) -> None:
         # a label that was put survives a power cut; less than EXTRA may bring the journal back, which takes it away
@@ -221,6 +229,38 @@ class LabelStore:
                     self._database.execute(table)
                 self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+@contextmanager
+def _told_if_full(path: Path) -> Iterator[None]:
+    """Turn SQLite's error of a full disk into ours; what was stored before is whole.
+
+    Raises:
+        DiskFullError: no space is left.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not _is_full(error, path.absolute().parent):
+            raise
+        raise disk_full(path, errno.ENOSPC) from error
+
+
+def _is_full(error: sqlite3.OperationalError, folder: Path) -> bool:
+    """Whether SQLite met with a full disk: it says so, or it failed to read or write where nothing is free."""
+    code = getattr(error, "sqlite_errorcode", None)  # of Python 3.11
+    if code is None:
+        return "disk is full" in str(error) or ("I/O error" in str(error) and not _has_room(folder))
+    primary = code & 0xFF
+    return primary == SQLITE_FULL or (primary in (SQLITE_IOERR, SQLITE_CANTOPEN) and not _has_room(folder))
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        require_room(folder)
+    except DiskFullError:
+        return False
+    return True
 
 
 def _key(structure: str, identity: str) -> str:

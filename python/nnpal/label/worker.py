@@ -15,6 +15,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+from nnpal.disk_full import end_for_full_disk, is_disk_full
 from nnpal.label.oracle import Answer, Oracle, OracleError, sound
 from nnpal.oracle.evaluation import CalculationFailed
 
@@ -25,10 +26,10 @@ def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:
     result, reason = None, ""
     try:
         result = sound(oracle.compute(atoms, rung), len(atoms))
-    except CalculationFailed as error:
-        reason = str(error)
     except Exception as error:  # any oracle's own exceptions: fatal to this configuration alone
-        reason = f"{type(error).__name__}: {error}"
+        if is_disk_full(error):  # no fault of the configuration
+            end_for_full_disk(error)
+        reason = str(error) if isinstance(error, CalculationFailed) else f"{type(error).__name__}: {error}"
     return result, reason, time.perf_counter() - start
 
 
@@ -67,3 +68,7 @@ if __name__ == "__main__":
         main(int(sys.argv[1]))
     except (EOFError, KeyboardInterrupt):
         sys.exit(0)
+    except OSError as error:
+        if is_disk_full(error):
+            end_for_full_disk(error)
+        raise

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
@@ -20,8 +20,10 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
 from nnpal.killed import SIGNALS
 from nnpal.label.oracle import Answer, Oracle, OracleError
+from nnpal.scratch import scratch_folder
 
 MAX_FAILED_STARTS = 3
 MAX_KILLED = 2
@@ -73,15 +75,17 @@ class Pool:
         self._failed_starts = 0
         self.killed: dict[int, str] = {}
         self._n_killed: Counter[int] = Counter()
-        self._folder = tempfile.TemporaryDirectory(prefix="nnpal-label-", ignore_cleanup_errors=True)
+        self._scratch = ExitStack()
+        self._folder: Path | None = None
 
     def __enter__(self) -> Pool:
+        self._folder = self._scratch.enter_context(scratch_folder("label"))
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.kill()
-        self._folder.cleanup()
+        self._scratch.close()
 
     def submit(self, task: Task, *, first: bool = False) -> None:
         """Add a calculation, at the end or before all others."""
@@ -98,6 +102,7 @@ class Pool:
 
         Raises:
             OracleError: workers do not get ready.
+            nnpal.disk_full.DiskFullError: a worker met with a full disk.
         """
         while self._tasks or any(worker.task for worker in self._workers):
             self._employ()
@@ -112,7 +117,8 @@ class Pool:
                 worker.give(self._tasks.popleft())
         n_starting = sum(not worker.ready for worker in self._workers)
         while len(self._workers) < self._n_workers and n_starting < len(self._tasks):
-            self._workers.append(_Worker(self._oracle, self._threads, Path(self._folder.name)))
+            assert self._folder is not None  # made on entering
+            self._workers.append(_Worker(self._oracle, self._threads, self._folder))
             n_starting += 1
 
     def _until_next_look(self) -> float:
@@ -149,6 +155,9 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> tuple[Task, Answer] | None:
         how = worker.cause_of_death()
+        if worker.process.poll() == EXIT_DISK_FULL:
+            raise disk_full(worker.place)
+        require_room(worker.place)  # before a configuration is blamed
         killed = -(worker.process.poll() or 0) in SIGNALS  # not by dismiss
         self._dismiss(worker)
         if worker.task is not None and killed:
@@ -182,8 +191,8 @@ class _Worker:
         self.since = 0.0
         self.ready = False
         # calculators that write files must not meet
-        place = tempfile.mkdtemp(dir=folder)
-        self._log = Path(place) / "worker.log"
+        self.place = Path(tempfile.mkdtemp(dir=folder))
+        self._log = self.place / "worker.log"
         self.connection, theirs = Pipe()
         with self._log.open("ab") as log, theirs:
             self.process = subprocess.Popen(
@@ -191,7 +200,7 @@ class _Worker:
                 stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
                 stdout=log,
                 stderr=log,
-                cwd=place,
+                cwd=self.place,
                 env=_environment(threads),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C is for the parent, kill for the group

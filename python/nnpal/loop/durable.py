@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nnpal.files import aside
+from nnpal.files import write_whole
 
 CHUNK = 1 << 20
 
@@ -41,13 +41,7 @@ def as_json(value: Any, what: str) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path``: all of it or nothing, whatever happens."""
-    write_bytes(path, (json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n").encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path``: all of it or nothing, whatever happens."""
-    with aside(path) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, (json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nnpal.config import validated
-from nnpal.files import locked, remove_leftovers
+from nnpal.disk_full import is_disk_full
+from nnpal.files import remove_leftovers
+from nnpal.locks import HeldError, locked
 from nnpal.loop.changes import STARTED, Basis, Planned
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.durable import as_json, write_json
-from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk, is_disk_full
+from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk
 from nnpal.loop.keys import code_hashes, stage_key, stage_seed
 from nnpal.loop.manifest import (
     Entry,
@@ -27,7 +29,7 @@ from nnpal.loop.manifest import (
     read_manifest,
     write_manifest,
 )
-from nnpal.loop.runlog import RunLog, add_time, holder_text
+from nnpal.loop.runlog import RunLog, add_time
 from nnpal.loop.runner import TaskRunner
 from nnpal.loop.settings import RunSection
 from nnpal.loop.settle import Given, settle
@@ -306,11 +308,11 @@ def _holding(run_folder: Path) -> Iterator[None]:
         lock = locked(path, wait=False)
         try:
             lock.__enter__()
-        except BlockingIOError as error:
+        except HeldError as error:
             if attempt + 1 < LOCK_TRIES:
                 time.sleep(LOCK_PAUSE)
                 continue
-            raise LoopError(f"{run_folder}: {path.read_text().strip() or 'another process'} works in it") from error
+            raise LoopError(f"{run_folder}: {error.holder} works in it; wait for its end, or end it") from error
         except OSError as error:
             if is_disk_full(error):
                 raise
@@ -319,7 +321,6 @@ def _holding(run_folder: Path) -> Iterator[None]:
                 "written to"
             ) from error
         try:
-            path.write_text(f"{holder_text()}\n")
             yield
         finally:
             lock.__exit__(None, None, None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from pathlib import Path
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+from nnpal.disk_full import DiskFullError, require_room
 
 
 class LoopError(RuntimeError):
@@ -44,15 +43,6 @@ class Stopped(BaseException):
         self.exit_code = exit_code
 
 
-def is_disk_full(error: BaseException | None) -> bool:
-    """Whether ``error``, or what it was raised from, is a full disk or a spent quota."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 def check_free_disk(folder: Path, needed_gb: float) -> None:
     """Refuse to go on where the disk is nearly full.
 
@@ -63,6 +53,10 @@ def check_free_disk(folder: Path, needed_gb: float) -> None:
     Raises:
         DiskFull: less is free.
     """
+    try:
+        require_room(folder)
+    except DiskFullError as error:
+        raise DiskFull(str(error)) from error
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < needed_gb:
         raise DiskFull(

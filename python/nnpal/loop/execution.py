@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nnpal.disk_full import EXIT_DISK_FULL
 from nnpal.killed import SIGNALS
-from nnpal.loop.task import EXIT_DISK_FULL, EXIT_GIVE_UP, EXIT_KILLED, LOG
+from nnpal.loop.task import EXIT_GIVE_UP, EXIT_KILLED, LOG
 
 TICK = 0.5
 """Seconds between looks whether the run still wants the task."""

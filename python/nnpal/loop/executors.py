@@ -213,12 +213,19 @@ def search_paths() -> list[str]:
     return [entry for entry in entries if not any(Path(entry).is_relative_to(place) for place in own)]
 
 
+class _QuietFile(logging.FileHandler):
+    """A log that goes without lines which a full disk does not take; the run itself tells of that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 def _log_to(path: Path) -> Callable[[], None]:
     """Send Parsl's log to a file and nowhere else; return how to undo that."""
     path.parent.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger("parsl")
     level, propagate = logger.level, logger.propagate
-    handler = logging.FileHandler(path, delay=True)
+    handler = _QuietFile(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from nnpal.disk_full import told_if_full
 from nnpal.loop.durable import read_json, write_json
 
 LOG, TIMES = "run.log", "times.json"
@@ -28,7 +28,7 @@ class RunLog:
     def note(self, text: str) -> None:
         """Write down ``text``."""
         now = time.strftime("%Y-%m-%d %H:%M:%S")
-        with self._path.open("a") as file:
+        with told_if_full(self._path), self._path.open("a") as file:
             file.writelines(f"{now} {line}\n" for line in text.splitlines())
 
     def note_if_possible(self, text: str) -> None:
@@ -47,8 +47,3 @@ def add_time(run_folder: Path, stage: str, seconds: float) -> None:
 def read_times(run_folder: Path) -> dict[str, float]:
     """Return the wall time of each stage, s."""
     return read_json(run_folder / TIMES) or {}
-
-
-def holder_text() -> str:
-    """Return which process this is, for others to read."""
-    return f"process {os.getpid()} on {os.uname().nodename}"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnpal.disk_full import disk_full, is_disk_full
 from nnpal.loop.deadline import Deadline
-from nnpal.loop.error import DiskFull, LoopError, StageError, check_free_disk, is_disk_full
+from nnpal.loop.error import DiskFull, LoopError, StageError, check_free_disk
 from nnpal.loop.execution import GRACE
 from nnpal.loop.executors import Executors, check_file, is_lost, search_paths
 from nnpal.loop.failure import Failure, Kind, describe, forget, remember, remembered
@@ -168,7 +169,7 @@ class TaskRunner:
         else:
             raise LoopError(f"{job.task.folder}: could not be executed: {type(error).__name__}: {error}") from error
         if ending["kind"] == "disk":
-            raise DiskFull(f"{job.task.folder}: the disk is full")
+            raise DiskFull(str(disk_full(job.task.folder)))
         check_free_disk(self._run_folder, self._settings.min_free_disk)  # before the task is blamed
         failure, given_up = job.blame(ending, limits, self._paths)
         if given_up:

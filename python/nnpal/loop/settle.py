@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnpal.files import write_whole
 from nnpal.loop.changes import Changes, Planned, accept, find_changes, table_difference
-from nnpal.loop.durable import read_json, write_bytes, write_json
+from nnpal.loop.durable import read_json, write_json
 from nnpal.loop.error import StaleRun
 from nnpal.loop.manifest import Manifest, discard, write_manifest
 
@@ -64,7 +65,7 @@ def settle(
             told = [f"{run_folder}: what its stages were made with has changed", *difference, "stale:", *stale]
             raise StaleRun("\n".join([*told, *_ways_out(run_folder, changes, given, keep)]))
         log("\n".join([*difference, f"stale, and {'done again' if redo else 'kept as they are'}:", *stale]))
-    write_bytes(run_folder / CONFIG, given.config_path.read_bytes())
+    write_whole(run_folder / CONFIG, given.config_path.read_bytes())
     write_json(run_folder / RESOLVED, given.tables)
     return manifest
 

@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnpal.files import locked, sync_tree
+from nnpal.disk_full import end_for_full_disk, is_disk_full
+from nnpal.files import sync_tree
 from nnpal.killed import Killed
+from nnpal.locks import HeldError, locked
 from nnpal.loop.durable import as_json, digest, read_json, write_json
-from nnpal.loop.error import GiveUp, is_disk_full
+from nnpal.loop.error import GiveUp
 from nnpal.loop.watchdog import end_with_parent
 
 TASK, RESULT, LOG, LOCK = "task.json", "result.json", "task.log", ".lock"
-EXIT_ERROR, EXIT_GIVE_UP, EXIT_DISK_FULL, EXIT_KILLED = 1, 65, 74, 75
+EXIT_ERROR, EXIT_GIVE_UP, EXIT_KILLED = 1, 65, 75
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
         with locked(folder / LOCK, wait=options.watched):
             if not perform(folder):
                 print(f"{folder}: done already; remove {RESULT} to do it again")
-    except BlockingIOError:
-        print(f"nnpal.loop.task: {folder}: another process works in it", file=sys.stderr)
+    except HeldError as error:
+        print(f"nnpal.loop.task: {folder}: {error.holder} works in it; wait for its end, or end it", file=sys.stderr)
         return EXIT_ERROR
     except GiveUp as error:
         print(f"{folder}: {error}", file=sys.stderr)
@@ -123,8 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_KILLED
     except Exception as error:
         if is_disk_full(error):
-            print(f"{folder}: the disk is full: {error}", file=sys.stderr)
-            return EXIT_DISK_FULL
+            end_for_full_disk(error)
         raise
     return 0
 

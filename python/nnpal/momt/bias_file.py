@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nnpal.files import aside
+from nnpal.hdf5_image import new_hdf5
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis, basis
 
@@ -115,7 +115,7 @@ class Bias:
 
 def write_bias(path: Path, bias: Bias) -> None:
     """Write a bias file aside and rename it: whoever reads meets the old file or the new one, whole."""
-    with aside(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
         file.attrs["axes"] = [axis.name for axis in bias.axes]
         for name in _ATTRIBUTES:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnpal._momt import OrderParameter, SplineBias, fill_virial
 from nnpal.hooks import Context, HookError
+from nnpal.locks import Writer
 from nnpal.momt.backup import require_own, set_aside
 from nnpal.momt.bias_file import Bias, is_bias_file, read_bias, write_bias
 from nnpal.momt.grid import choose_axes
@@ -124,6 +125,7 @@ class MOMT:
         self._paths(context, file, trace)
         self._continues = self._walls_differ = False
         self._trace: TraceWriter | None = None
+        self._writers: list[Writer] = []
         self._is_begun = False
         self._pending: list[tuple[float, float]] = []
         self._pending_step = 0
@@ -211,8 +213,11 @@ class MOMT:
         if not self._writes_trace:
             return
         self._require_own_files()  # once more: something may have come there since the fix was defined
+        own = (self.trace_file, self.file) if self._writes_bias else (self.trace_file,)
+        for path in own:
+            self._writers.append(Writer(path))
         if not self._continues:
-            for path in (self.trace_file, self.file) if self._writes_bias else (self.trace_file,):
+            for path in own:
                 kept = set_aside(path)
                 if kept:
                     context.log(f"momt: {path} of an earlier run is kept as {kept}")
@@ -375,8 +380,12 @@ class MOMT:
             self._report(context)
 
     def close(self) -> None:
-        if self._trace is not None:
-            self._trace.close()
+        try:
+            if self._trace is not None:
+                self._trace.close()
+        finally:
+            for writer in self._writers:
+                writer.release()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a restart needs for the same walk to the last bit."""

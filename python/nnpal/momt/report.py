@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnpal.files import aside
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
 from nnpal.momt.reweighting.samples import require_state, said
@@ -99,5 +100,6 @@ def save_figures(
     paths = []
     for name, figure in drawn.items():
         paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=150)
+        with aside(paths[-1]) as path:
+            figure.savefig(path, dpi=150)
     return paths

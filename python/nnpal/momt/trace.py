@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from nnpal.files import aside
+from nnpal.files import write_whole
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis
+from nnpal.rows_file import RowsFile
 
 FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
 _HEADER = "#! FIELDS "
@@ -133,17 +134,16 @@ class TraceWriter:
             axes: the grid.
         """
         kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)
-        with aside(path) as temporary, open(temporary, "w") as file:
-            print(_HEADER + " ".join(FIELDS), file=file)
-            for name, value in constants.items():
-                print(f"{_SET}{name} {value:.17g}" if isinstance(value, float) else f"{_SET}{name} {value}", file=file)
-            if axes:
-                print(f"{_SET}{_GRID} {', '.join(map(str, axes))}", file=file)
-            file.writelines(kept)
-        self._file: IO[str] = open(path, "a")  # noqa: SIM115 (closed by close)
+        lines = [_HEADER + " ".join(FIELDS) + "\n"]
+        for name, value in constants.items():
+            lines.append(f"{_SET}{name} {value:.17g}\n" if isinstance(value, float) else f"{_SET}{name} {value}\n")
+        if axes:
+            lines.append(f"{_SET}{_GRID} {', '.join(map(str, axes))}\n")
+        write_whole(path, "".join([*lines, *kept]).encode())
+        self._file = RowsFile(path)
 
     def add(self, step: int, H: float, V: float, O: float, dH: float, bin_: int, phase: int, ln_f: float) -> None:  # noqa: E741
-        self._file.write(f"{step} {H:.17g} {V:.17g} {O:.17g} {dH:.17g} {bin_} {phase} {ln_f:.17g}\n")
+        self._file.add(f"{step} {H:.17g} {V:.17g} {O:.17g} {dH:.17g} {bin_} {phase} {ln_f:.17g}\n")
 
     def flush(self) -> None:
         self._file.flush()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
+from nnpal.files import write_whole
 from nnpal.hooks import HookError
+from nnpal.locks import Writer
+from nnpal.rows_file import RowsFile
 
 FIELDS = ("step", "d", "lambda", "force", "work")
 _SECONDS_BETWEEN_FLUSHES = 1.0
@@ -33,7 +36,8 @@ class TraceFile:
         self._path = Path(path)
         self._facts = facts
         self._writes = writes
-        self._file: TextIO | None = None
+        self._file: RowsFile | None = None
+        self._writer: Writer | None = None
         self._flushed = 0.0
         if writes and not self._path.absolute().parent.is_dir():
             raise HookError(f"file {path}: there is no folder {self._path.parent}; create it")
@@ -44,8 +48,9 @@ class TraceFile:
         if not self._writes:
             return
         if self._file is None:
-            self._file = self._open_new() if self.n_rows == 1 else self._path.open("a")
-        self._file.write(f"{step} " + " ".join(f"{value:.17g}" for value in values.tolist()) + "\n")
+            self._be_writer()
+            self._file = self._open_new() if self.n_rows == 1 else RowsFile(self._path)
+        self._file.add(f"{step} " + " ".join(f"{value:.17g}" for value in values.tolist()) + "\n")
         now = time.monotonic()
         if now - self._flushed > _SECONDS_BETWEEN_FLUSHES:
             self._flushed = now
@@ -56,9 +61,18 @@ class TraceFile:
             self._file.flush()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+        finally:
+            if self._writer is not None:
+                self._writer.release()
+                self._writer = None
+
+    def _be_writer(self) -> None:
+        if self._writer is None:
+            self._writer = Writer(self._path)
 
     def state(self) -> dict[str, Any]:
         self.flush()
@@ -74,18 +88,16 @@ class TraceFile:
     def _truncate(self, n_rows: int) -> int:
         if not self._writes:
             return n_rows
+        self._be_writer()
         lines = self._path.read_text().splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):  # cut off as LAMMPS was killed
+            lines.pop()
         rows = [i for i, line in enumerate(lines) if not line.startswith("#")]
-        if len(rows) <= n_rows:
-            return len(rows)
-        aside = self._path.with_name(self._path.name + ".part")
-        aside.write_text("".join(lines[: rows[n_rows]]))
-        os.replace(aside, self._path)
-        return n_rows
+        kept = min(n_rows, len(rows))
+        write_whole(self._path, "".join(lines[: rows[kept]] if kept < len(rows) else lines).encode())
+        return kept
 
-    def _open_new(self) -> TextIO:
-        file = self._path.open("w")
-        file.write("#! FIELDS " + " ".join(FIELDS) + "\n")
-        for name, value in self._facts.items():
-            file.write(f"#! SET {name} {value}\n")
-        return file
+    def _open_new(self) -> RowsFile:
+        lines = ["#! FIELDS " + " ".join(FIELDS), *(f"#! SET {name} {value}" for name, value in self._facts.items())]
+        write_whole(self._path, ("\n".join(lines) + "\n").encode())
+        return RowsFile(self._path)

@@ -18,6 +18,7 @@ from torch import Tensor
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
 from nnpal.data.stresses import no_stress
+from nnpal.disk_full import told_if_full
 from nnpal.graph import Graph, atoms_graph, element_indices
 from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
@@ -164,8 +165,9 @@ def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
     if store is None:
         return torch.empty(n_numbers, dtype=dtype)
     if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and not the end of the process at a later write
-        with store.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, n_numbers * dtype.itemsize)
+        needed = n_numbers * dtype.itemsize
+        with told_if_full(store, needed), store.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, needed)
     return torch.from_file(str(store), shared=True, size=n_numbers, dtype=dtype)
 
 

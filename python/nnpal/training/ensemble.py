@@ -17,7 +17,7 @@ from torchani.arch import ANI
 from torchani.nn import ANINetworks
 
 from nnpal.data import content_hash, write_dataset
-from nnpal.files import locked
+from nnpal.locks import HeldError, locked
 from nnpal.networks import NetworkDescription, NetworkSettings, build_model
 from nnpal.training.cores import usable_cores
 from nnpal.training.data import GIGABYTE, build_training_data
@@ -305,8 +305,8 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         with locked(folder / LOCK, wait=False):
             yield
-    except BlockingIOError as error:
-        raise TrainingFolderError(f"{folder}: another process trains here; wait for it, or end it") from error
+    except HeldError as error:
+        raise TrainingFolderError(f"{folder}: {error.holder} trains here; wait for its end, or end it") from error
 
 
 @contextmanager

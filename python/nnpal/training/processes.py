@@ -14,9 +14,10 @@ from pathlib import Path
 
 import torch
 
+from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import member_folder
-from nnpal.training.worker import ERROR
+from nnpal.training.worker import CHECKPOINT, ERROR
 
 OnEpoch = Callable[[int, EpochRecord], None]
 WORKER_LOG = "worker.log"
@@ -69,8 +70,11 @@ def train_groups(
     """Run a process for each group, ``n_workers`` CPU processes at a time and all GPU processes at once.
 
     A process that dies is started again from its members' checkpoints as long as it gets further each time; otherwise,
-    and where a member diverges, ``error.txt`` in its folder says why. When this call is left, by an exception too, no
-    process is left running.
+    and where a member diverges, ``error.txt`` in its folder says why; a full disk is no fault of theirs. When this call
+    is left, by an exception too, no process is left running.
+
+    Raises:
+        nnpal.disk_full.DiskFullError: no space is left.
     """
     running: list[subprocess.Popen[str]] = []
     stopped = threading.Event()
@@ -78,8 +82,9 @@ def train_groups(
 
     def carry(group: Group) -> None:
         while not stopped.is_set():
+            log_path = member_folder(folder, group.members[0]) / WORKER_LOG
             with (
-                (member_folder(folder, group.members[0]) / WORKER_LOG).open("a") as log,
+                log_path.open("a") as log,
                 _start(folder, group, threads, log) as process,
             ):
                 with lock:
@@ -94,6 +99,9 @@ def train_groups(
                     raise
             if code == 0 or stopped.is_set():
                 return
+            if code == EXIT_DISK_FULL:
+                raise disk_full(log_path.parent / CHECKPOINT)
+            require_room(folder)  # before the members are blamed
             if n_epochs == 0:
                 _give_up(folder, group, code)
                 return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ import torch
 from ase import Atoms
 
 from nnpal.data import read_frames
+from nnpal.disk_full import DiskFullError
 from nnpal.export import export_ensemble
 from nnpal.gate import GateError, GateReport, check_export
 from nnpal.training.data import build_training_data
@@ -54,9 +56,8 @@ def release(
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype is {dtype!r}, expected float32 or float64")
     plan, result = ensemble.plan, ensemble.result
-    # Its own name, in a folder of its own: archives hold their file's name, and one model is to give the same bytes
-    with TemporaryDirectory(prefix=f".{os.getpid()}.", dir=path.parent) as name:
-        aside = Path(name) / path.name
+    # nobody sees the file at ``path`` before it has passed
+    with _folder_beside(path) as aside:
         export_ensemble(
             ensemble.model(chosen, getattr(torch, dtype)),
             aside,
@@ -82,6 +83,17 @@ def release(
                 raise GateError(str(error).replace(str(aside), str(path)), error.report) from error
         os.replace(aside, path)
     return report
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Give a path of the same name in a folder of its own, which goes; a full disk is told with the name that stays."""
+    with TemporaryDirectory(prefix=f".{os.getpid()}.", dir=path.parent) as name:
+        aside = Path(name) / path.name
+        try:
+            yield aside
+        except DiskFullError as error:
+            raise DiskFullError(error.errno, str(error).replace(str(aside), str(path))) from error
 
 
 def _without_folders(plan: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nnpal.files import aside, sync
+from nnpal.files import sync, write_whole
 from nnpal.graph import Graph
 from nnpal.networks import NetworkDescription
 from nnpal.networks.function import AEVFunction
@@ -42,8 +43,18 @@ def save_data(folder: Path, data: TrainingData) -> None:
         state["n_derivatives"] = data.features.derivatives.numel()
     elif isinstance(data.features, GraphFeatures):
         state |= {"kind": "recomputed", "species": data.features.species, **_edges(data.features.graphs)}
-    with aside(folder / DATA) as path:
-        torch.save(state, path)
+    save_whole(folder / DATA, state)
+
+
+def save_whole(path: Path, state: Any) -> None:
+    """Write what ``torch.load`` reads, as bytes made in memory: on a full disk ``torch.save`` hides the system's error.
+
+    Raises:
+        nnpal.disk_full.DiskFullError: no space is left; ``path`` is as it was.
+    """
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_whole(path, content.getbuffer())
 
 
 def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:

@@ -19,12 +19,14 @@ from pathlib import Path
 
 import torch
 
-from nnpal.files import aside, locked
+from nnpal.disk_full import end_for_full_disk, is_disk_full, told_if_full
+from nnpal.files import aside
+from nnpal.locks import locked
 from nnpal.training.data import GIGABYTE, TrainingData
 from nnpal.training.epoch import train_epoch
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
-from nnpal.training.storage import load_data
+from nnpal.training.storage import load_data, save_whole
 
 CHECKPOINT, LOG, ERROR, CACHE, LOCK = "checkpoint.pt", "log.csv", "error.txt", "cache", "lock"
 
@@ -74,8 +76,7 @@ def _run(
                 del members[number]
                 continue
             if member.finished or member.epoch % plan.training.checkpoint_every == 0:
-                with aside(member_folder(folder, number) / CHECKPOINT) as path:
-                    torch.save(member.state_dict(), path)
+                save_whole(member_folder(folder, number) / CHECKPOINT, member.state_dict())
             logs[number].add(outcome)
             on_epoch(number, outcome)
 
@@ -91,7 +92,7 @@ class Log:
             self.add(record)
 
     def add(self, record: EpochRecord) -> None:
-        with self._path.open("a", newline="") as file:
+        with told_if_full(self._path), self._path.open("a", newline="") as file:
             csv.writer(file).writerow(asdict(record).values())
 
 
@@ -115,7 +116,12 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     plan = read_plan(folder)
     torch.set_num_threads(plan.ensemble.threads)
-    run(folder, numbers, device, load_data(folder / CACHE, plan.network), _print_epoch)
+    try:
+        run(folder, numbers, device, load_data(folder / CACHE, plan.network), _print_epoch)
+    except OSError as error:
+        if is_disk_full(error):
+            end_for_full_disk(error)
+        raise
 
 
 if __name__ == "__main__":

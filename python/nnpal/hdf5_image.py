@@ -1,0 +1,33 @@
+"""HDF5 files that are built in memory and written at once.
+
+HDF5 keeps what it could not write and tries again whenever it closes anything, the last time as the process ends, where
+that is a crash (h5py 3.16, HDF5 2.0: a segmentation fault after `No space left on device`). In memory nothing of that
+can happen, and writing the image is an ordinary write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from nnpal.files import write_whole
+
+BLOCK = 1 << 20
+"""Bytes by which the memory grows."""
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Give an HDF5 file to fill; on success it appears at ``path``, whole, and on failure nothing is touched.
+
+    Raises:
+        nnpal.disk_full.DiskFullError: no space is left.
+    """
+    with h5py.File(path.name, "w", driver="core", backing_store=False, block_size=BLOCK) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    write_whole(path, image)

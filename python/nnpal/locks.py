@@ -1,0 +1,152 @@
+"""One process at a time: in a folder, or as the writer of a file; whoever comes second is told who holds it.
+
+Locks are the system's (flock): they are free as soon as their holder ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+UNSUPPORTED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+SOMEBODY = "another process"
+LONGEST_COMMAND = 200
+
+
+class HeldError(BlockingIOError):
+    """Another process, or another part of this one, holds a lock.
+
+    Attributes:
+        holder: who, e.g. "process 71 on node3 (`lmp -in in.momt`, since 2026-11-29 14:25:40)".
+    """
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(errno.EAGAIN, message)
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def holder_text() -> str:
+    """Return which process this is, for others to read."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"process {os.getpid()} on {os.uname().nodename} (`{_command()}`, since {now})"
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[int]:
+    """Hold the lock file ``path``, which stays, and give its descriptor: whoever inherits that holds it too.
+
+    Raises:
+        HeldError: another process holds it, and ``wait`` is false.
+    """
+    descriptor = _opened(path)
+    try:
+        _take(descriptor, path, wait=wait)
+        _sign(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+class Writer:
+    """Be the one writer of a file from now on until :meth:`release`, by a lock file beside it, which goes then.
+
+    What a writer that was killed had begun to write aside is removed. Where the file system has no locks, a warning
+    says so.
+
+    Arguments:
+        path: of the file, which need not be there.
+
+    Raises:
+        HeldError: another process writes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = path.with_name(f".{path.name}.lock")
+        self._descriptor = -1
+        while self._descriptor < 0:
+            descriptor = _opened(self._lock)
+            try:
+                _take(descriptor, self._lock, wait=False)
+                if _is_at(descriptor, self._lock):  # else: removed by its last holder after it was opened here
+                    self._descriptor = descriptor
+            except HeldError as error:
+                raise HeldError(
+                    f"{path}: {error.holder} writes it; wait for its end, end it, or name another file here",
+                    error.holder,
+                ) from error
+            except OSError as error:
+                if error.errno not in UNSUPPORTED:
+                    raise
+                warnings.warn(
+                    f"{path}: its file system has no locks ({error}), so nothing keeps a second run from writing it",
+                    stacklevel=2,
+                )
+                self._descriptor = descriptor
+            finally:
+                if self._descriptor != descriptor:
+                    os.close(descriptor)
+        _sign(self._descriptor)
+        begun = re.compile(rf"\.\d+\.{re.escape(path.name)}")
+        for leftover in path.absolute().parent.glob(f".*.{path.name}"):
+            if begun.fullmatch(leftover.name):
+                leftover.unlink(missing_ok=True)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let others write; once more does nothing."""
+        if self._descriptor >= 0:
+            self._lock.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def _take(descriptor: int, path: Path, *, wait: bool) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 1 << 12, 0).decode(errors="replace").strip() or SOMEBODY
+        raise HeldError(f"{path}: held by {holder}", holder) from error
+
+
+def _sign(descriptor: int) -> None:
+    """Say who holds it, for others to read; without it on a full disk."""
+    os.ftruncate(descriptor, 0)
+    with suppress(OSError):
+        os.pwrite(descriptor, f"{holder_text()}\n".encode(), 0)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _command() -> str:
+    try:  # sys.argv is empty where another program embeds Python
+        words = Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        words = sys.argv
+    text = shlex.join(words).replace("\n", " ")
+    return text if len(text) <= LONGEST_COMMAND else text[:LONGEST_COMMAND] + "..."
