@@ -1,5 +1,6 @@
 // The AEV's CPU twin: edges are sorted, and threads share the centres.
 #include "aev.h"
+#include "denormals.h"
 #include "edges.h"
 #include "instruction_sets.h"
 
@@ -28,6 +29,7 @@ void for_centres(const AEVArguments &arguments, const Graph &graph, const Tensor
   std::vector<std::int64_t> centres(graph.n_local);
   std::iota(centres.begin(), centres.end(), 0);
   at::parallel_for(0, graph.n_local, kCentresPerThread, [&](std::int64_t first, std::int64_t last) {
+    const FlushDenormals flushed;
     act(aev_kernels<T>(), terms.terms, edges, centres.data() + first, first, static_cast<int>(last - first));
   });
 }

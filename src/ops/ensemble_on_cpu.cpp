@@ -1,5 +1,6 @@
 // The ensemble's CPU twin. Centres of one element go through AEV, networks and back in blocks whose numbers
 // stay in the cache; threads share the blocks.
+#include "denormals.h"
 #include "edges.h"
 #include "ensemble.h"
 #include "instruction_sets.h"
@@ -197,6 +198,7 @@ std::tuple<Tensor, Tensor> evaluate(const EnsembleArguments &arguments, const Gr
                               edge_gradients.mutable_data_ptr<scalar_t>()};
     at::parallel_for(0, static_cast<std::int64_t>(work.plan.blocks.size()), 1,
                      [&](std::int64_t first, std::int64_t last) {
+                       const FlushDenormals flushed;
                        for (std::int64_t b = first; b < last; ++b) evaluate_block(work, work.plan.blocks[b]);
                      });
   });

@@ -17,6 +17,7 @@
 #define NNPAL_TWIN on_cuda
 #define NNPAL_KERNEL __device__ __forceinline__
 #else
+#include "denormals.h"
 #define NNPAL_TWIN on_host
 #define NNPAL_KERNEL inline
 #endif
@@ -186,11 +187,13 @@ template <class Kernel> void launch_blocks(const Kernel &kernel, std::int64_t n_
 template <class Kernel> void launch_items(const Kernel &kernel, std::int64_t n, Stream)
 {
   if (!kernel.is_needed()) return;
+  const FlushDenormals flushed;
   for (std::int64_t item = 0; item < n; ++item) kernel(item);
 }
 
 template <class Kernel> void launch_blocks(const Kernel &kernel, std::int64_t n_blocks, Stream)
 {
+  const FlushDenormals flushed;
   for (std::int64_t index = 0; index < n_blocks; ++index) {
     typename Kernel::Shared shared;
     kernel(Block{index}, shared);

@@ -1,5 +1,7 @@
 #include "model_impl.h"
 
+#include "denormals_in_torch.h"
+
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
 #include <cmath>
@@ -77,6 +79,7 @@ Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::
     const auto both = (*method)({species, n_centres, edge_index, edge_vec, with_member_gradients}).toTuple();
     return {both->elements()[0].toTensor(), both->elements()[1].toTensor()};
   }
+  const FlushInTorch flushed(device.is_cpu());    // the operations of the other kernel do so themselves
   edge_vec.requires_grad_(true);
   const torch::Tensor energies = module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
   const std::int64_t n_members = with_member_gradients ? energies.size(0) : 0;

@@ -4,28 +4,15 @@
 #include "device_atoms.h"
 #include "edge_chunks.h"
 #include "model.h"
+#include "thread_guard.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
 namespace nnpal {
 
-// Sets libtorch's intra-op threads for one evaluation: the process may be a Python that trains as well.
-class ThreadGuard {
-public:
-  explicit ThreadGuard(int n_threads) : saved_(at::get_num_threads())
-  {
-    if (saved_ != n_threads) at::set_num_threads(n_threads);
-  }
-  ~ThreadGuard() { at::set_num_threads(saved_); }
-
-private:
-  int saved_;
-};
-
-// The same for TF32 in cuBLAS, on a GPU alone.
+// Sets TF32 in cuBLAS for one evaluation, on a GPU alone: the process may be a Python that trains as well.
 class TF32Guard {
 public:
   TF32Guard(bool on_gpu, bool allow) : changes_(on_gpu && (get() == kTF32) != allow)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nnpal.denormals import denormals_flushed
 from nnpal.export.metadata import RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.export.reference import check_reference
 from nnpal.files import aside
@@ -55,6 +56,12 @@ class LoadedModel:
             with torch.no_grad():
                 energies, gradients = self.module.energies_and_gradients(*inputs, edge_vec, of_members)
             return energies, gradients.cpu().double()
+        with denormals_flushed():
+            return self._by_autograd(inputs, edge_vec, of_members)
+
+    def _by_autograd(
+        self, inputs: tuple[Tensor, int, Tensor], edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
         energies = self.module(*inputs, edge_vec.requires_grad_(True))
         sums = [energies.mean(0).sum(), *(energies.sum(1) if of_members else ())]
         found = [torch.autograd.grad(one, edge_vec, retain_graph=True, materialize_grads=True)[0] for one in sums]

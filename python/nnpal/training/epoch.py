@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchani.nn import ANINetworks
 
+from nnpal.denormals import denormals_flushed
 from nnpal.training.data import TrainingData
 from nnpal.training.loss import Errors, Members, energy_force_loss, energy_force_losses, sums
 from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts
@@ -17,6 +18,7 @@ from nnpal.training.prediction import joint_errors
 from nnpal.training.settings import LossSettings
 
 
+@denormals_flushed()
 def train_epoch(members: Sequence[Member], data: TrainingData, loss: LossSettings) -> list[EpochRecord | DivergedError]:
     """Carry each member through its next epoch, batch by batch side by side.
 
@@ -46,6 +48,7 @@ def _outcome(member: Member, train: Scores, validation: Scores) -> EpochRecord |
         return error
 
 
+@denormals_flushed()
 def score(
     networks: Sequence[ANINetworks],
     data: TrainingData,

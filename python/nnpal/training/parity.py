@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torchani.nn import ANINetworks
 
+from nnpal.denormals import denormals_flushed
 from nnpal.files import aside
 from nnpal.training.data import TrainingData
 from nnpal.training.member import in_parts
@@ -23,7 +24,8 @@ def save_parity(folder: Path, network: ANINetworks, data: TrainingData, split: S
     """
     energies, forces = [], []
     for part in in_parts(np.arange(len(data)), batch_size):
-        found = predict(one_member(network), data.features.batch(part))
+        with denormals_flushed():
+            found = predict(one_member(network), data.features.batch(part))
         energies.append(found.energies.detach().numpy())
         forces.append(found.forces.detach().numpy())
     roles = np.where(np.isin(np.arange(len(data)), split.validation), "validation", "training")
