@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from nnpal.lammps_threads import LammpsThreads
+
 _INPUT_SWITCHES = ("-in", "-i")
 # What LAMMPS's library adds on stderr when it cannot start, after LAMMPS itself has printed its message
 _REPEATED = b"LAMMPS Exception: "
@@ -50,11 +52,16 @@ def run_lmp(arguments: Sequence[str]) -> int:
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # print() of a hook, as under lmp
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would wait for the end of the run
 
+    with LammpsThreads():
+        return _run(lammps, MPI.COMM_WORLD, arguments)
+
+
+def _run(lammps: Any, ranks: Any, arguments: Sequence[str]) -> int:
     with _without_repetition():
         try:
             instance = lammps.lammps(cmdargs=list(arguments))
         except RuntimeError:  # LAMMPS has printed why
-            _meet_or_abort(MPI.COMM_WORLD)
+            _meet_or_abort(ranks)
             return 1
     script = input_file(arguments)
     try:
@@ -62,7 +69,7 @@ def run_lmp(arguments: Sequence[str]) -> int:
             instance.file(script)
     except lammps.MPIAbortException:  # an error of one rank; of others too, which may still have to print theirs
         instance.opened = 0
-        _meet_or_abort(MPI.COMM_WORLD)
+        _meet_or_abort(ranks)
         return 1
     except Exception as error:
         if type(error) is not Exception:  # LAMMPS's library raises this very class

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -44,3 +45,41 @@ def test_tf32_by_its_new_name(lmp: Lmp, al_model: ExportedModel, options: str) -
     setting, energy = run.stdout.split()[-2:]
     assert setting == "tf32"
     assert float(energy) == pytest.approx(expected, rel=1e-6)
+
+
+THREADS = """
+import sys, threading
+from ctypes import CDLL
+{imports}
+torch.set_num_threads(3)
+{first_use}
+lmp = lammps(cmdargs=["-log", "none", "-screen", "none"])
+lmp.commands_string(sys.stdin.read())
+of_lammps = CDLL(None).omp_get_max_threads()
+thread = threading.Thread(target=lambda: print(of_lammps, torch.get_num_threads()))
+thread.start()
+thread.join()
+"""
+IMPORTS = ["import torch", "from mpi4py import MPI\nfrom lammps import lammps"]
+
+
+@pytest.mark.parametrize(
+    ("imports", "first_use", "n_threads"),
+    [(IMPORTS, "torch.get_num_threads()", 1), (IMPORTS[::-1], "", 2)],
+    ids=["torch first", "lammps first, torch not yet used"],
+)
+def test_numbers_of_threads(
+    lmp: Lmp, al_model: ExportedModel, imports: list[str], first_use: str, n_threads: int
+) -> None:
+    """A user's own lammps() takes 1 for its OpenMP regions, and must keep it; torch must remember the user's 3."""
+    system = fcc("Al", 4.05, 2)
+    system.write(lmp.folder / "data")
+    script = header(al_model, system, options=f"device cpu threads {n_threads}") + "run 1 post no\n"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    program = THREADS.format(imports="\n".join(imports), first_use=first_use)
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        input=script, cwd=lmp.folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split()[-2:] == ["1", "3"]

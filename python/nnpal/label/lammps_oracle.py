@@ -16,6 +16,7 @@ from ase.data import atomic_masses, atomic_numbers
 from nnpal.label.lammps_box import Box, box_of
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.oracle import OracleError, digests
+from nnpal.lammps_threads import LammpsThreads
 from nnpal.oracle.evaluation import CalculationFailed, Result
 
 EV = {"metal": 1.0, "real": ase.units.kcal / ase.units.mol}
@@ -79,6 +80,7 @@ class LammpsOracle:
         self._folder = Path(folder).resolve()
         self._lmp: Any = None
         self._mode: Mode | None = None
+        self._threads = LammpsThreads()
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
         """Return commands, elements, units, charges, the files' SHA-256, and LAMMPS's version."""
@@ -98,7 +100,8 @@ class LammpsOracle:
     def prepare(self) -> None:
         """Start LAMMPS on an empty box with the user's commands."""
         try:
-            self._open(((True, True, True), False))
+            with self._threads:
+                self._open(((True, True, True), False))
         except CalculationFailed as error:
             raise OracleError(f"oracle.commands: {error}") from error
 
@@ -106,13 +109,14 @@ class LammpsOracle:
         types = self._types(atoms)
         box = box_of(atoms)
         mode = (box.periodic, box.triclinic)
-        if self._lmp is None or self._mode != mode:
-            self._open(mode)
-        try:
-            return self._calculate(atoms, types, box)
-        except CalculationFailed:
-            self.close()  # what an error leaves behind is not to be trusted
-            raise
+        with self._threads:
+            if self._lmp is None or self._mode != mode:
+                self._open(mode)
+            try:
+                return self._calculate(atoms, types, box)
+            except CalculationFailed:
+                self.close()  # what an error leaves behind is not to be trusted
+                raise
 
     def close(self) -> None:
         """End LAMMPS; the next calculation starts it again."""
@@ -121,7 +125,7 @@ class LammpsOracle:
             lmp.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lmp": None, "_mode": None}
+        return {**self.__dict__, "_lmp": None, "_mode": None, "_threads": LammpsThreads()}
 
     def _types(self, atoms: Atoms) -> list[int]:
         number = {symbol: k for k, symbol in enumerate(self._elements, 1)}

@@ -16,6 +16,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from nnpal.lammps_threads import LammpsThreads
+
 ORTHOGONALITY = 1e-10
 """Largest off-diagonal element of a cell, Å, that still counts as orthogonal."""
 
@@ -59,8 +61,7 @@ def eam_lammps(atoms: Atoms, potential: Path) -> Iterator[Any]:
 
     from lammps import lammps
 
-    lmp = lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
-    try:
+    with LammpsThreads(), lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"]) as lmp:
         lmp.commands_list(
             [
                 "units metal",
@@ -82,8 +83,6 @@ def eam_lammps(atoms: Atoms, potential: Path) -> Iterator[Any]:
                 f"eam_lammps: LAMMPS took {lmp.get_natoms()} of {len(atoms)} atoms; are coordinates finite?"
             )
         yield lmp
-    finally:
-        lmp.close()
 
 
 def read_frame(lmp: Any, symbols: Sequence[str]) -> Atoms:
