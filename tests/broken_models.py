@@ -57,7 +57,10 @@ class WithDenormal(torch.nn.Module):
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         one = 1.0 + 0.0 * edge_vec.detach().sum()  # for a constant would be computed where the file is loaded
-        return self.sound(species, n_local, edge_index, edge_vec) + one * self.denormal * 1e18 * 1e19
+        energies = self.sound(species, n_local, edge_index, edge_vec)
+        if edge_vec.dtype == torch.float32:  # in which the number is denormal
+            energies = energies + one * self.denormal * 1e18 * 1e19
+        return energies
 
 
 def write_with_denormal(path: Path) -> Path:

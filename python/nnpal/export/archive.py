@@ -167,7 +167,8 @@ def load_model(
         )
     module = module.to(device=device, dtype=chosen)
     loaded = LoadedModel(module, metadata, self_energies, chosen, device)
-    check_reference(loaded, name)
+    with denormals_flushed():
+        check_reference(loaded, name)
     if members is not None:
         module.n_active = members
     return loaded
