@@ -71,7 +71,7 @@ def read_structure(path: Path) -> Atoms:
 
 def _read(path: Path) -> Atoms | list[Atoms]:
     """Read as ASE does, but for its databases' key `charge`, which it hides, and LAMMPS's partial charges."""
-    kind = ase.io.formats.filetype(path)
+    kind = ase.io.formats.filetype(str(path))
     if kind in ("db", "json"):
         return read_database(path, units=None, keys=Keys(), labelled=False)
     found = ase.io.read(path, index=-1, format=kind)
