@@ -11,7 +11,6 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.db import connect
-from ase.io import write
 
 from nnpal.caution import Caution
 from nnpal.data import (
@@ -33,6 +32,18 @@ from nnpal.label import augment
 from nnpal.label.store import structure_key
 
 EV = Units("eV", "Å")
+DUMP = """ITEM: TIMESTEP
+0
+ITEM: NUMBER OF ATOMS
+2
+ITEM: BOX BOUNDS ff ff ff
+0 9
+0 9
+0 9
+ITEM: ATOMS id element x y z q
+1 O 1 1 1 -0.4
+2 H 1 1 2 0
+"""
 AMMONIUM = "5\nProperties=species:S:1:pos:R:3{columns} {keys}\n{rows}"
 PLACES = [(0, 0, 0), (0.6, 0.6, 0.6), (-0.6, -0.6, 0.6), (-0.6, 0.6, -0.6), (0.6, -0.6, -0.6)]
 
@@ -218,20 +229,15 @@ def test_structures_of_loops(tmp_path: Path) -> None:
     assert electrons_of(read_structure(written(tmp_path, "charge=1 spin=3"))) == Electrons(1, 3)
     with pytest.raises(ValueError, match=r"ammonium\.xyz: multiplicity 2 of 10 electrons"):
         read_structure(written(tmp_path, "charge=1 spin=2"))
-    salt = Atoms("NaCl", positions=[[0, 0, 0], [2.5, 0, 0]], cell=[9.0] * 3, pbc=True, charges=[0.7, -0.7])
-    write(tmp_path / "salt.data", salt, format="lammps-data", atom_style="charge", masses=True)
-    with pytest.warns(Caution, match=r"salt\.data: the atoms' charges \(q\) are left out"):
-        assert electrons_of(read_structure(tmp_path / "salt.data")) == Electrons()
+    (tmp_path / "oh.lammpstrj").write_text(DUMP)
+    with pytest.warns(Caution, match=r"oh\.lammpstrj: the atoms' charges \(q\) are left out"):
+        assert electrons_of(read_structure(tmp_path / "oh.lammpstrj")) == Electrons()
 
 
 def test_charges_of_dumps_are_left_out(tmp_path: Path) -> None:
-    text = (
-        "ITEM: UNITS\nmetal\nITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS ff ff ff\n0 9\n0 9\n0 9\n"
-        "ITEM: ATOMS id element x y z q\n1 O 1 1 1 -0.4\n2 H 1 1 2 0\n"
-    )
-    (tmp_path / "oh.dump").write_text(text)
+    (tmp_path / "oh.dump").write_text(DUMP)
     with pytest.warns(Caution, match=r"oh\.dump: the atoms' charges \(q\) are left out"):
-        (frame,) = read_frames(tmp_path / "oh.dump", labelled=False)
+        (frame,) = read_frames(tmp_path / "oh.dump", units=EV, labelled=False)
     assert electrons_of(frame) == Electrons()
 
 

@@ -103,7 +103,7 @@ class LammpsOracle:
             stated = electrons_of(atoms)
         except ValueError as error:
             return str(error).removeprefix("configuration: ")
-        own = round(sum((self._charges or {}).get(symbol, 0.0) for symbol in atoms.symbols), 6)
+        own = round(sum((self._charges or {}).get(symbol, 0.0) for symbol in atoms.symbols), 6) + 0.0
         charge = stated.total_charge
         if charge is not None and (self._charges is not None or charge) and abs(charge - own) > WHOLE:
             return (
