@@ -13,6 +13,7 @@ from ase.io.lammpsdata import read_lammps_data
 
 from explore_runs import eam_oracle, momt_settings, morse_oracle, smd_settings
 from nnpal.config import ConfigError, validated
+from nnpal.electrons import Electrons
 from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_given_up, read_momt, read_smd
 from nnpal.explore.dump import read_dump, read_rows
 from nnpal.explore.ending import ending_of
@@ -313,6 +314,12 @@ def test_lines_of_the_force_fields(tmp_path: Path) -> None:
         'file "a b" elements C H'
     )
     assert forces.commands[3] == "fix_modify orac energy yes virial yes"
+    forces = forces_of({"kind": "ase"}, folder, ("C", "H"), stress=False, electrons=Electrons(charge=1, multiplicity=2))
+    assert forces.commands[2].endswith("method GFN2-xTB verbosity 0 charge 1 multiplicity 2 elements C H")
+    with pytest.raises(ValueError, match=r"charge -1 is stated, but the oracle's option charge = 1"):
+        forces_of(
+            {"kind": "ase", "options": {"charge": 1}}, folder, ("C",), stress=False, electrons=Electrons(charge=-1)
+        )
     for options, words in (({"kpts": [2, 2, 2]}, "oracle.options.kpts"), ({"xc": " "}, "oracle.options.xc")):
         with pytest.raises(ValueError, match=f"{words} = .* numbers and words only"):
             forces_of({"kind": "ase", "options": options}, folder, ("C",), stress=False)

@@ -38,7 +38,7 @@ class Known:
     multiplicity: str | None = None
 
 
-MOMENTS_LEFT_OUT = "initial magnetic moments, which ASE's bulk() gives iron, cobalt and nickel unasked, do nothing; leave the column out"
+MOMENTS_LEFT_OUT = "initial magnetic moments, which ASE's bulk() gives iron, cobalt and nickel unasked, do nothing here"
 UNKNOWN = Known(way="unknown", charge="charge", multiplicity="multiplicity")
 _CLASSICAL = Known(charge="charge", multiplicity="multiplicity")
 _MOLECULES = frozenset((0,))
