@@ -127,7 +127,7 @@ def test_structures_that_the_oracle_cannot_compute(tmp_path, oracle, keys, messa
 
 
 def test_environments_of_charged_cells_are_not_cut_out(tmp_path):
-    own = {"kind": "momt", "structure": "al.xyz", "element": None, "lattice": None, "cells": None}
+    own = {"kind": "momt", "structure": "al.xyz", "O": None, "element": None, "lattice": None, "cells": None}
     tables = changed(DISTILLATION, explore=own, oracle={"charges": {"Al": 0.25}}, crystals=None)
     tables["distillation"]["reduction"] = "cell"
     path = write_config(tmp_path, tables)

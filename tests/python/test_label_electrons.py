@@ -20,8 +20,8 @@ from nnpal.oracle.evaluation import CalculationFailed, Result
 
 EAM = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]
 SLAB = (
-    r"TBLite computes what is periodic in no or all three directions, but this is periodic along x and y.* Make all three "
-    r'directions periodic \(boundary p p p, pbc="T T T"\), with vacuum that you choose along z'
+    r"TBLite computes what is periodic in no or all three directions, but this is periodic along x and y.* Make all "
+    r'three directions periodic \(boundary p p p, pbc="T T T"\), with vacuum that you choose along z'
 )
 EMT_PATH = "ase.calculators.emt:EMT"
 
