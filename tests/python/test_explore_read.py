@@ -161,7 +161,7 @@ def write_folder(folder: Path, kind: str, **facts: Any) -> Path:
 
 def test_an_interrupted_pull(tmp_path: Path) -> None:
     """Rows of every 10 steps, frames of every 20; the rows end before the frames."""
-    folder = write_folder(tmp_path / "run", "smd", uq="energy_deviation", rate=1.0)
+    folder = write_folder(tmp_path / "run", "smd", uq="energy_deviation", rate=1.0, electrons={"charge": -1})
     (folder / "rows.txt").write_text(ROWS + "".join(row(step) for step in range(0, 60, 10)))
     values = made_up(4)
     text = "".join(
@@ -174,6 +174,7 @@ def test_an_interrupted_pull(tmp_path: Path) -> None:
     assert not run.complete
     assert run.frame_step.tolist() == [0, 20, 40]
     assert [f.get_chemical_symbols() for f in run.frames] == [["Al", "Ni", "Al"]] * 3
+    assert [f.info["charge"] for f in run.frames] == [-1] * 3
     # of a run that was given up it is used, and whole it is not, whatever its folder says
     (folder / "ended.json").write_text(json.dumps({"inputs": "", "how": "complete", "last": []}))
     assert read_smd(folder).complete
