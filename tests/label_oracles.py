@@ -8,9 +8,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 
 BAD = 5.0
 """Å: a configuration whose first atom lies beyond this along x is the bad one."""
@@ -120,3 +122,22 @@ class NoCompute:
 class Unready(Spring):
     def __init__(self) -> None:
         os._exit(4)
+
+
+class Charged(Calculator):
+    """A calculator that nnpal does not know; its energy is what it is told of charge and spin."""
+
+    implemented_properties: ClassVar = ["energy", "forces"]
+
+    def calculate(self, *args: Any, **kwargs: Any) -> None:
+        super().calculate(*args, **kwargs)
+        told = 100.0 * self.atoms.info.get("charge", 0) + 10.0 * self.atoms.info.get("spin", 0)
+        sums = self.atoms.get_initial_charges().sum() + 0.1 * self.atoms.get_initial_magnetic_moments().sum()
+        self.results = {"energy": told + sums, "forces": np.zeros((len(self.atoms), 3))}
+
+
+def quiet_xtb(**options: Any) -> Any:
+    """Return tblite's calculator by another name."""
+    from tblite.ase import TBLite
+
+    return TBLite(verbosity=0, **options)

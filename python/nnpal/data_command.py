@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from nnpal.caution import cautions_to_stderr
+
 if TYPE_CHECKING:
     from nnpal.data import Keys, Units
 
@@ -129,9 +131,10 @@ def check(
         )
         units = _units(energy_unit, length_unit, stress_unit, lammps_units)
         keys = _keys(energy_key, forces_key, stress_key, virial_key, virial_order)
-        found = check_files(
-            files, limits, _words(elements), units=units, symbols=_words(symbols), keys=keys, format=format
-        )
+        with cautions_to_stderr("nnpal data check"):
+            found = check_files(
+                files, limits, _words(elements), units=units, symbols=_words(symbols), keys=keys, format=format
+            )
     except (OSError, ValueError) as error:
         _fail("check", str(error))
     errors = [finding for finding in found.findings if finding.severity == "error"]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from nnpal.caution import cautions_to_stderr
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,6 +23,11 @@ def label(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Compute again what has failed.")] = False,
 ) -> None:
     """Compute energies and forces of structures; what was computed before comes from the store."""
+    with cautions_to_stderr("nnpal label"):
+        _label(config, output, workers, retry_failed)
+
+
+def _label(config: Path, output: Path | None, workers: int | None, retry_failed: bool) -> None:
     from rich.console import Console
 
     from nnpal.config.document import needed, read_config

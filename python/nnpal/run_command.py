@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nnpal.caution import cautions_to_stderr
+
 
 def run(
     config: Annotated[Path, typer.Argument(help="TOML file with [rare_events], [distillation] or [translation].")],
@@ -24,7 +26,10 @@ def run(
 
     console = Console(soft_wrap=True, highlight=False)
     try:
-        outcome = run_file(config, redo=redo, keep=keep, only=only, log=lambda text: console.print(text, markup=False))
+        with cautions_to_stderr("nnpal run"):
+            outcome = run_file(
+                config, redo=redo, keep=keep, only=only, log=lambda text: console.print(text, markup=False)
+            )
     except (LoopError, ValueError, OSError) as error:
         typer.echo(f"nnpal run: {error}", err=True)
         raise typer.Exit(1) from error

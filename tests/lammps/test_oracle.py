@@ -232,6 +232,67 @@ def test_unconverged_xtb_says_so(lmp: Lmp) -> None:
     )
 
 
+def graphene(boundary: str, low: float, high: float, hook: str) -> str:
+    """Return the script of a sheet in a box of any height."""
+    return f"""
+units metal
+boundary {boundary}
+region box prism 0 2.46 0 2.130422493309719 {low} {high} -1.23 0 0
+box tilt large
+create_box 1 box
+create_atoms 1 single 0 0 0
+create_atoms 1 single 0 1.42028166 0
+mass 1 12.011
+pair_style zero 5.0
+pair_coeff * *
+{hook}
+fix_modify orac energy yes
+thermo_style custom step pe
+{THERMO_FORMAT}
+run 0 post no
+"""
+
+
+def test_slabs_are_refused_where_xtb_takes_them_for_crystals(lmp: Lmp) -> None:
+    pytest.importorskip("tblite")
+    message = (
+        "periodic in no or all three directions, but this is periodic along x and y.* vacuum that you choose along z"
+    )
+    lmp.expect_error(graphene("p p f", -1.2, 1.2, XTB), message, ranks=(1, 2))
+    lmp(graphene("p p p", -1.2, 1.2, XTB))
+    # and between runs, once the boundary is another
+    lmp.expect_error(graphene("p p p", -9.0, 9.0, XTB) + "change_box all boundary p p f\nrun 0", message, ranks=(1,))
+
+
+def test_no_height_of_the_box_reaches_the_calculator(lmp: Lmp) -> None:
+    """The energy is the one that the calculator sees: the height, the corner and the volume of the cell."""
+    (lmp.folder / "seeing.py").write_text(
+        "import numpy as np\nfrom ase.calculators.emt import EMT\nclass Seeing(EMT):\n"
+        "    def calculate(self, *args, **kwargs):\n"
+        "        super().calculate(*args, **kwargs)\n"
+        "        seen = np.abs(self.atoms.cell.array).sum() + 10 * self.atoms.positions[:, 2].sum()\n"
+        "        self.results['energy'] = self.results['free_energy'] = seen\n"
+    )
+    hook = f"{HOOK} seeing:Seeing"
+    for low in (1.5, 20.0):
+        seen = lmp(graphene("p p f", -low, 8.0, hook)).last("PotEng")
+        assert seen == pytest.approx(2.46 + 1.23 + 2.130422493309719, abs=1e-12)
+
+
+def test_charge_and_spin_of_xtb(lmp: Lmp) -> None:
+    """As options; a triplet without spin polarization brings a warning, a calculator that knows no charge an error."""
+    tblite = pytest.importorskip("tblite.ase")
+    ethane = hydrocarbon("C2H6")
+    atoms = as_ase(ethane)
+    atoms.calc = tblite.TBLite(method="GFN2-xTB", charge=1, multiplicity=4, verbosity=0)
+    run = run_zero(lmp, ethane, f"{XTB} charge 1 multiplicity 4")
+    np.testing.assert_allclose(run.last("PotEng"), atoms.get_potential_energy(), **SAME)
+    warning = "WARNING: fix orac: multiplicity 4 of tblite without spin_polarization"
+    assert warning in run.text
+    assert warning not in run_zero(lmp, ethane, f"{XTB} charge 1 multiplicity 4 spin_polarization 1.0").text
+    lmp.expect_error(script(ethane, f"{AL_EMT} charge 1") + "run 0", "EMT knows neither charge nor spin", ranks=(1,))
+
+
 MISTAKES = {
     "unknown module": (f"{HOOK} nowhere:EMT", "module nowhere cannot be imported"),
     "unknown class": (f"{HOOK} ase.calculators.emt:ETM", "did you mean EMT"),

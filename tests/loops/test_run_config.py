@@ -103,6 +103,41 @@ def test_what_is_wrong_is_told(tmp_path, tables, message):
         read_run_config(path)
 
 
+XTB = {"kind": "ase", "calculator": "tblite.ase:TBLite", "options": {"charge": 0}}
+WET = "3\n{keys}\nO 0.0 0.0 0.0\nH 0.96 0.0 0.0\nH -0.24 0.93 0.0\n"
+EAM = {"kind": "lammps", "elements": ["O", "H"], "commands": ["pair_style lj/cut 3.0", "pair_coeff * * 0.01 1.0"]}
+
+
+@pytest.mark.parametrize(
+    ("oracle", "keys", "message"),
+    [
+        (XTB, 'Lattice="5 0 0 0 5 0 0 0 9" pbc="T T F"', "periodic in no or all three .* along x and y"),
+        (XTB, "charge=1 spin=2", r"charge \+1, multiplicity 2 is stated, but the oracle's option charge = 0"),
+        (XTB, "spin=2", "multiplicity 2 of 10 electrons"),
+        (XTB, "charge=0.4", "expected the total charge"),
+        (EAM, "charge=1", r"charges of the pair style's atoms .* sum to 0"),
+        ({"kind": "ase", "calculator": "water_oracle:Water"}, "charge=1", "does not know how water_oracle:Water takes"),
+    ],
+)
+def test_structures_that_the_oracle_cannot_compute(tmp_path, oracle, keys, message):
+    path = write_config(tmp_path, {**RARE_EVENTS, "oracle": oracle})
+    (tmp_path / "water.xyz").write_text(WET.format(keys=f"Properties=species:S:1:pos:R:3 {keys}"))
+    with pytest.raises(ConfigError, match=rf"(?s)loop\.toml: .*{message}"):
+        read_run_config(path)
+
+
+def test_environments_of_charged_cells_are_not_cut_out(tmp_path):
+    own = {"kind": "momt", "structure": "al.xyz", "O": None, "element": None, "lattice": None, "cells": None}
+    tables = changed(DISTILLATION, explore=own, oracle={"charges": {"Al": 0.25}}, crystals=None)
+    tables["distillation"]["reduction"] = "cell"
+    path = write_config(tmp_path, tables)
+    cell = 'Lattice="4.05 0 0 0 4.05 0 0 0 4.05" Properties=species:S:1:pos:R:3 pbc="T T T" charge=1'
+    places = ["0 0 0", "0 2.025 2.025", "2.025 0 2.025", "2.025 2.025 0"]
+    (tmp_path / "al.xyz").write_text("\n".join(["4", cell, *(f"Al {place}" for place in places), ""]))
+    with pytest.raises(ConfigError, match=r"explore\.structure = 'al\.xyz' states charge \+1.*reduction = \"none\""):
+        read_run_config(path)
+
+
 def test_every_key_of_rare_events_makes_its_stages_stale():
     free = {"goal", "patience", "steady"}
     stages = RareEvents(Path(), goal=1.0, patience=1, steady=1.0).stages(0)

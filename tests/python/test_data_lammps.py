@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.calculators.lj import LennardJones
 
 from lmp_runner import FULL_DIGITS, Lmp, LmpRun
+from nnpal.caution import Caution
 from nnpal.data import DatasetError, Keys, Units, labels_of, read_frames
 
 METAL = Units.lammps("metal")
@@ -236,12 +237,12 @@ def test_a_data_file_by_hand(tmp_path: Path) -> None:
     (frame,) = read_frames(path, units=METAL, labelled=False)
     assert frame.get_chemical_symbols() == ["Ni", "Al"]
     np.testing.assert_array_equal(frame.positions, [[0, 0, 0], [1, 1, 1]])
-    (charged,) = read_frames(
-        written(tmp_path, DATA.replace("Atoms", "Atoms # charge").replace("2 1 1 1", "2 0.5 1 1 1").replace(
-            "1 1 0 0 0", "1 1 -0.5 0 0 0"), "charged.data"),
-        units=METAL,
-        labelled=False,
-    )  # fmt: skip
+    text = (
+        DATA.replace("Atoms", "Atoms # charge").replace("2 1 1 1", "2 0.5 1 1 1").replace("1 1 0 0 0", "1 1 -0.5 0 0 0")
+    )
+    with pytest.warns(Caution, match=r"charged\.data: the atoms' charges \(q\) are left out"):
+        (charged,) = read_frames(written(tmp_path, text, "charged.data"), units=METAL, labelled=False)
+    assert not charged.has("initial_charges")
     np.testing.assert_array_equal(charged.positions, frame.positions)
 
 

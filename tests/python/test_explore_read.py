@@ -14,6 +14,7 @@ from ase.io.lammpsdata import read_lammps_data
 
 from explore_runs import eam_oracle, momt_settings, morse_oracle, smd_settings
 from nnpal.config import ConfigError, validated
+from nnpal.electrons import Electrons
 from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_given_up, read_momt, read_smd
 from nnpal.explore.dump import read_dump, read_rows
 from nnpal.explore.ending import COMPLETE, Ending, ending_of
@@ -162,7 +163,7 @@ def write_folder(folder: Path, kind: str, **facts: Any) -> Path:
 
 def test_an_interrupted_pull(tmp_path: Path) -> None:
     """Rows of every 10 steps, frames of every 20; the rows end before the frames."""
-    folder = write_folder(tmp_path / "run", "smd", uq="energy_deviation", rate=1.0)
+    folder = write_folder(tmp_path / "run", "smd", uq="energy_deviation", rate=1.0, electrons={"charge": -1})
     (folder / "rows.txt").write_text(ROWS + "".join(row(step) for step in range(0, 60, 10)))
     values = made_up(4)
     text = "".join(
@@ -175,6 +176,7 @@ def test_an_interrupted_pull(tmp_path: Path) -> None:
     assert not run.complete
     assert run.frame_step.tolist() == [0, 20, 40]
     assert [f.get_chemical_symbols() for f in run.frames] == [["Al", "Ni", "Al"]] * 3
+    assert [f.info["charge"] for f in run.frames] == [-1] * 3
     # of a run that was given up it is used, and whole it is not, whatever its folder says
     (folder / "ended.json").write_text(json.dumps({"inputs": "", "how": "complete", "last": []}))
     assert read_smd(folder).complete
@@ -329,6 +331,12 @@ def test_lines_of_the_force_fields(tmp_path: Path) -> None:
         'file "a b" elements C H'
     )
     assert forces.commands[3] == "fix_modify orac energy yes virial yes"
+    forces = forces_of({"kind": "ase"}, folder, ("C", "H"), stress=False, electrons=Electrons(charge=1, multiplicity=2))
+    assert forces.commands[2].endswith("method GFN2-xTB verbosity 0 charge 1 multiplicity 2 elements C H")
+    with pytest.raises(ValueError, match=r"charge -1 is stated, but the oracle's option charge = 1"):
+        forces_of(
+            {"kind": "ase", "options": {"charge": 1}}, folder, ("C",), stress=False, electrons=Electrons(charge=-1)
+        )
     for options, words in (({"kpts": [2, 2, 2]}, "oracle.options.kpts"), ({"xc": " "}, "oracle.options.xc")):
         with pytest.raises(ValueError, match=f"{words} = .* numbers and words only"):
             forces_of({"kind": "ase", "options": options}, folder, ("C",), stress=False)

@@ -41,7 +41,7 @@ def read_database(
         for row in connect(os.fspath(path), type=kind, use_lock_file=False).select(sort="id"):
             atoms = row.toatoms()
             results = atoms.calc.results if atoms.calc is not None else {}
-            rows.append((atoms, {**row.key_value_pairs, **row.data, **results}))
+            rows.append((atoms, {**row.key_value_pairs, **_hidden(row), **row.data, **results}))
     except (sqlite3.Error, UnknownFileTypeError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
     if not rows:
@@ -55,3 +55,9 @@ def read_database(
                 frame.info["tag" if name == "config_type" else name] = str(held[name])
         frames.append(frame)
     return frames
+
+
+def _hidden(row: Any) -> dict[str, Any]:
+    """Return key-value pairs that ASE's row hides behind attributes of its own: `charge`, of which it gives 0."""
+    own = vars(row)
+    return {name: own[name] for name in own.get("_keys", ()) if name in own}

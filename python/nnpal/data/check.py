@@ -14,6 +14,7 @@ from nnpal.data.finding import Finding
 from nnpal.data.hashes import structure_hash
 from nnpal.data.labels import labels_of
 from nnpal.data.stresses import large_stress, no_stress
+from nnpal.electrons import WHOLE, electrons_of
 
 SAME_ENERGY = 1e-5  # eV/atom; oracles and printed digits do not agree better than this
 
@@ -68,6 +69,7 @@ def check_frames(
     findings += _duplicates(frames, sound, energies)
     findings += copied_labels(frames, {index: labels[index] for index in sound if index in labels})
     findings += _energies(frames, energies, limits)
+    findings += _mixed_electrons(frames)
     return sorted(findings, key=lambda finding: finding.index)
 
 
@@ -215,10 +217,11 @@ def _duplicates(frames: Sequence[Atoms], sound: Sequence[int], energies: dict[in
     wrapped: dict[str, int] = {}
     for index in sound:
         frame = frames[index]
-        same = exact.setdefault(structure_hash(frame), index)
+        state = _state(frame)  # of another charge or spin it is another structure, see _mixed_electrons
+        same = exact.setdefault(structure_hash(frame) + state, index)
         how = "the same structure"
         if same == index:
-            same = wrapped.setdefault(structure_hash(_canonical(frame)), index)
+            same = wrapped.setdefault(structure_hash(_canonical(frame)) + state, index)
             how = "the same structure but for atoms a cell vector away"
         if same == index:
             continue
@@ -228,6 +231,31 @@ def _duplicates(frames: Sequence[Atoms], sound: Sequence[int], energies: dict[in
             yield Finding(index, "error", "duplicate", f"{value}, {apart:.4g} eV/atom apart", "one energy for it")
         else:
             yield Finding(index, "warning", "duplicate", value, "each structure once")
+
+
+def _mixed_electrons(frames: Sequence[Atoms]) -> Iterator[Finding]:
+    """Yield configurations of another charge or spin than the first of their composition: no model tells them apart."""
+    first: dict[str, tuple[int, str]] = {}
+    for index, frame in enumerate(frames):
+        state = _state(frame)
+        same, expected = first.setdefault(frame.get_chemical_formula(), (index, state))
+        if state != expected:
+            value = f"{state}, but configuration {same} of the same atoms has {expected}"
+            yield Finding(index, "warning", "charge", value, "one charge and spin: a model knows neither")
+
+
+def _state(frame: Atoms) -> str:
+    """Return charge and multiplicity; not stated is 0, and 1 or 2 by the number of electrons."""
+    try:
+        stated = electrons_of(frame)
+    except ValueError as error:
+        return str(error)
+    charge = stated.total_charge or 0
+    multiplicity = stated.multiplicity
+    if multiplicity is None and stated.moments is not None:
+        total = abs(float(stated.moments.sum()))  # a sum that is not whole is a first guess of a metal's
+        multiplicity = round(total) + 1 if abs(total - round(total)) <= WHOLE else None
+    return f"charge {charge}, multiplicity {multiplicity or 1 + (int(frame.numbers.sum()) - charge) % 2}"
 
 
 def _canonical(frame: Atoms) -> Atoms:

@@ -14,6 +14,7 @@ from nnpal.data.keys import Keys, require_everywhere
 from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach
 from nnpal.data.stresses import stress_of
 from nnpal.data.units import Units
+from nnpal.electrons import electrons_of, put
 
 Held = Mapping[str, Any]  # what a frame holds that may be a label, by name
 USUAL = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress",), "virial": ("virial", "virials")}
@@ -83,7 +84,7 @@ def converted(
     six: tuple[tuple[int, int], ...] | None = VOIGT,
     faults: list[Finding] | None = None,
 ) -> Atoms:
-    """Return atoms, cell and labels in eV and Å, and nothing else of ``structure``.
+    """Return atoms, cell, charge, spin and labels in eV and Å, and nothing else of ``structure``.
 
     Args:
         what: file and frame, for messages.
@@ -93,8 +94,9 @@ def converted(
         faults: gets what is wrong with a stress, which is then left out; None makes it an error.
 
     Raises:
-        DatasetError: a label of the wrong shape or kind, six components in an order that nobody stated, or, without
-            ``faults``, a stress that contradicts a virial or that the cell does not allow.
+        DatasetError: charges or spins that contradict each other, a label of the wrong shape or kind, six components in
+            an order that nobody stated, or, without ``faults``, a stress that contradicts a virial or that the cell
+            does not allow.
     """
     atoms = Atoms(
         structure.numbers,
@@ -102,6 +104,10 @@ def converted(
         cell=structure.cell.array * units.to_angstrom,
         pbc=structure.pbc,
     )
+    try:
+        put(atoms, electrons_of(structure, held, what))
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
     order = {"lammps": LAMMPS_ORDER, "ase": VOIGT}.get(keys.order or "", six)
     labels: dict[str, Any] = {}
     try:

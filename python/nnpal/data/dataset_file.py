@@ -17,13 +17,18 @@ from ase import Atoms
 from nnpal.data.error import DatasetError
 from nnpal.data.hashes import content_hash
 from nnpal.data.labels import NAMES, VOIGT, attach, labels_of, to_voigt
+from nnpal.electrons import COLUMNS, Electrons, electrons_of, from_json, put, to_json
 from nnpal.hdf5_image import new_hdf5
 
 FORMAT = "nnpal dataset"
-VERSION = 1
+VERSION = 2
+"""Of files in which a configuration states charge or spin; others are of version 1, which older nnpal reads."""
+STATED = ("charge", "multiplicity", *COLUMNS)
 # Units of each property, as attributes of the file and of the HDF5 dataset
-UNITS = {"coordinates": "Å", "cell": "Å", "energies": "eV", "forces": "eV/Å", "stresses": "eV/Å³"}
+UNITS = {"coordinates": "Å", "cell": "Å", "energies": "eV", "forces": "eV/Å", "stresses": "eV/Å³",
+         "charge": "e", "initial_charges": "e", "initial_magmoms": "μB"}  # fmt: skip
 BITS = {name: 1 << i for i, name in enumerate(NAMES)}  # of the property `labels`: which of them are there
+STATED_BITS = {name: 1 << i for i, name in enumerate(STATED)}  # of the property `stated`
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Contents:
 def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, provenance: dict[str, Any]) -> str:
     """Write configurations with what labels they have, aside and renamed; return their content hash.
 
-    Kept are atomic numbers, positions, cell, periodicity, energy, forces, stress, `info["tag"]` and
+    Kept are atomic numbers, positions, cell, periodicity, charge and multiplicity, initial charges and moments, energy,
+    forces, stress, `info["tag"]` and
     `info["source"]`, and nothing else.
 
     Args:
@@ -61,6 +67,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
         "provenance": json.dumps(provenance, sort_keys=True, ensure_ascii=False),
     }
     labels = [labels_of(frame, f"configuration {index}") for index, frame in enumerate(frames)]
+    electrons = [to_json(electrons_of(frame, what=f"configuration {index}")) for index, frame in enumerate(frames)]
     content = content_hash(frames)
     sizes: dict[int, list[int]] = {}
     for index, frame in enumerate(frames):
@@ -69,7 +76,8 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
         sizes.setdefault(len(frame), []).append(index)
     present = {name for one in labels for name in one}
     with new_hdf5(path) as file:
-        file.attrs.update({"grouping": "by_num_atoms", "format": FORMAT, "format_version": VERSION})
+        version = VERSION if any(electrons) else 1
+        file.attrs.update({"grouping": "by_num_atoms", "format": FORMAT, "format_version": version})
         file.attrs.update({"content_hash": content, "checksum": _checksum(content, texts)})
         file.attrs.update({f"unit_{name}": unit for name, unit in UNITS.items()})
         file.attrs["provenance"] = texts["provenance"]
@@ -78,6 +86,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
             meta.create_dataset(name, data=texts[name], dtype=h5py.string_dtype())
         for size, indices in sizes.items():
             arrays = _arrays([frames[i] for i in indices], [labels[i] for i in indices], indices, present)
+            arrays.update(_stated_arrays([electrons[i] for i in indices], size))
             _write_group(file.create_group(f"num_atoms_{size}"), arrays)
     return content
 
@@ -163,6 +172,36 @@ def _arrays(
     return arrays
 
 
+def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[str, np.ndarray]:
+    """Return what configurations of one size state of charge and spin; zero for what some of them do not.
+
+    Raises:
+        ValueError: moments that are not collinear, which the format does not hold.
+    """
+    present = [name for name in STATED if any(name in one for one in electrons)]
+    if not present:
+        return {}
+    bits = [sum(STATED_BITS[name] for name in one) for one in electrons]
+    arrays: dict[str, np.ndarray] = {"stated": np.array(bits, dtype=np.int64)}
+    for name in present:
+        if name in COLUMNS:
+            columns = np.zeros((len(electrons), n_atoms))
+            for row, one in zip(columns, electrons, strict=True):
+                values = np.array(one.get(name, row))
+                if values.shape != row.shape:
+                    raise ValueError(f"{name} have shape {values.shape}, expected one number for each atom: collinear")
+                row[:] = values
+            arrays[name] = columns
+        else:
+            arrays[name] = np.array([one.get(name, 0) for one in electrons], dtype=np.int64)
+    return arrays
+
+
+def _stated(arrays: dict[str, np.ndarray], row: int) -> Electrons:
+    bits = int(arrays["stated"][row]) if "stated" in arrays else 0
+    return from_json({name: arrays[name][row].tolist() for name, bit in STATED_BITS.items() if bits & bit})
+
+
 def _write_group(group: h5py.Group, arrays: dict[str, np.ndarray]) -> None:
     for name, values in arrays.items():
         # Resizable, so that ANIDataset can append
@@ -182,6 +221,7 @@ def _read_group(group: h5py.Group) -> list[tuple[int, Atoms]]:
             cell=arrays["cell"][row],
             pbc=arrays["pbc"][row],
         )
+        put(atoms, _stated(arrays, row))
         held = {name for name, bit in BITS.items() if arrays["labels"][row] & bit}
         attach(
             atoms,

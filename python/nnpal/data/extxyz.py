@@ -19,6 +19,7 @@ from nnpal.data.finding import Finding
 from nnpal.data.keys import ANY_KEYS, Keys
 from nnpal.data.labels import labels_of
 from nnpal.data.units import Units
+from nnpal.electrons import COLUMNS, electrons_of
 from nnpal.files import aside
 
 UNITS_KEY = "units"
@@ -52,7 +53,8 @@ def read_extxyz(
 
 
 def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
-    """Write configurations to the last bit, aside and renamed: REF_energy, REF_forces, REF_stress, tag, source, units.
+    """Write configurations to the last bit, aside and renamed: REF_energy, REF_forces, REF_stress, charge and
+    multiplicity, initial charges and moments, tag, source, units.
 
     Raises:
         ValueError: no configuration, or one that has changed since it was labelled.
@@ -146,6 +148,11 @@ def _lines(frame: Atoms, what: str) -> Iterator[str]:
     if "forces" in labels:
         columns.append(labels["forces"])
         properties += ":REF_forces:R:3"
+    stated = electrons_of(frame, what=what)
+    for name, column in zip(COLUMNS, (stated.charges, stated.moments), strict=True):
+        if column is not None:
+            columns.append(column.reshape(len(frame), -1))
+            properties += f":{name}:R:{columns[-1].shape[1]}"
     header = []
     if frame.cell.array.any():
         header.append(f'Lattice="{_numbers(frame.cell.array.ravel())}"')
@@ -155,6 +162,9 @@ def _lines(frame: Atoms, what: str) -> Iterator[str]:
     if "stress" in labels:
         xx, yy, zz, yz, xz, xy = labels["stress"]
         header.append(f'REF_stress="{_numbers([xx, xy, xz, xy, yy, yz, xz, yz, zz])}"')
+    for name, number in (("charge", stated.charge), ("multiplicity", stated.multiplicity)):
+        if number is not None:
+            header.append(f"{name}={number}")
     header.extend(f"{name}={_text(frame.info[name])}" for name in ("tag", "source") if name in frame.info)
     header.append(f'{UNITS_KEY}="eV Å"')
     header.append('pbc="' + " ".join("T" if periodic else "F" for periodic in frame.pbc) + '"')

@@ -18,7 +18,7 @@ class Finding:
         index: of the configuration.
         severity: error, or warning for what may be meant.
         kind: duplicate, copied labels, repeated energy, not finite, energy, force, stress, distance, cell, element, net
-            force, empty or stale.
+            force, charge, empty or stale.
         value: found.
         expected: in words.
     """

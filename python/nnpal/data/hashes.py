@@ -10,19 +10,26 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.data.labels import NAMES, labels_of
+from nnpal.electrons import COLUMNS, electrons_of, marks
 
 
 def structure_hash(atoms: Atoms) -> str:
     """Return the SHA-256 of atomic numbers, cell, periodicity and positions, to the last bit and in the atoms' order.
 
-    Only the sign of zeros does not count.
+    Neither the sign of zeros nor cell vectors along directions that do not repeat count.
     """
-    return _sha256(part + 0 if part.dtype.kind == "f" else part for part in _structure(atoms))
+    return structure_hash_with_box(atoms, cell=atoms.cell.array * atoms.pbc[:, None])
+
+
+def structure_hash_with_box(atoms: Atoms, cell: np.ndarray | None = None) -> str:
+    """Return the hash with all cell vectors, or with those of ``cell``; label stores once kept structures by it."""
+    return _sha256(part + 0 if part.dtype.kind == "f" else part for part in _structure(atoms, cell))
 
 
 def content_hash(frames: Sequence[Atoms]) -> str:
     """Return the SHA-256 of structures and labels, in order; tags and sources play no part.
 
+    Charge, spin, initial charges and moments follow the structure where they are stated (but for a charge of 0).
     Energies and forces follow the structure as they are; a stress follows a mark, where there is one.
 
     Raises:
@@ -34,6 +41,13 @@ def content_hash(frames: Sequence[Atoms]) -> str:
 def _configuration(index: int, frame: Atoms) -> Iterable[Any]:
     labels = labels_of(frame, f"configuration {index}")
     yield from _structure(frame)
+    stated = electrons_of(frame, what=f"configuration {index}")
+    for name, column in zip(COLUMNS, (stated.charges, stated.moments), strict=True):
+        if column is not None:
+            yield np.frombuffer(name.encode(), dtype="u1")
+            yield column.astype("<f8")
+    for mark in marks(stated):
+        yield np.frombuffer(mark, dtype="u1")
     for name in NAMES:
         if (name == "stress" and name in labels) or (name != "stress" and name not in labels):
             yield np.frombuffer(f"{'' if name in labels else 'no '}{name}".encode(), dtype="u1")
@@ -41,9 +55,9 @@ def _configuration(index: int, frame: Atoms) -> Iterable[Any]:
             yield np.atleast_1d(labels[name]).astype("<f8")
 
 
-def _structure(atoms: Atoms) -> Iterable[Any]:
+def _structure(atoms: Atoms, cell: np.ndarray | None = None) -> Iterable[Any]:
     yield atoms.numbers.astype("<i8")
-    yield atoms.cell.array.astype("<f8")
+    yield (atoms.cell.array if cell is None else cell).astype("<f8")
     yield atoms.pbc.astype("u1")
     yield atoms.positions.astype("<f8")
 

@@ -13,10 +13,15 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from ase.io.lammpsdata import read_lammps_data
 
+from nnpal.caution import caution
 from nnpal.data.elements import check_used, number_of_mass, numbers_near_mass, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.units import Units
 
+CHARGES_LEFT_OUT = (
+    "the atoms' charges (q) are left out: a force field's partial charges say nothing of the total charge, which "
+    "calculators would take their sum for; state a charge in an extended XYZ file (charge=1)"
+)
 STYLES = ("angle", "atomic", "bond", "charge", "full", "molecular")  # those that ASE reads
 BONDED = ("Bonds", "Angles", "Dihedrals", "Impropers")
 
@@ -59,6 +64,8 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
     if len(np.unique(atoms.arrays["id"])) < len(atoms):
         raise DatasetError(f"{path}: an atom ID stands twice")
     atoms = atoms[np.argsort(atoms.arrays["id"])]
+    if atoms.get_initial_charges().any():
+        caution(f"{path}: {CHARGES_LEFT_OUT}")
     types = atoms.numbers
     masses = atoms.get_masses() if atoms.has("masses") else None
     if symbols is None:

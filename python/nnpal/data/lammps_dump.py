@@ -15,10 +15,12 @@ from typing import Any, TextIO
 import numpy as np
 from ase import Atoms
 
+from nnpal.caution import caution
 from nnpal.data.chosen import choose, converted
 from nnpal.data.elements import number_of, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.keys import Keys
+from nnpal.data.lammps_data import CHARGES_LEFT_OUT
 from nnpal.data.units import Units
 
 # Coordinates in order of preference: those that are wrapped first
@@ -44,6 +46,8 @@ def read_dump(
 ) -> list[Atoms]:
     """Read all snapshots, atoms by ID, positions as LAMMPS has them, box and periodicity of each.
 
+    Charges (q) are left out with a warning.
+
     A dump has no energies but as a column of per-atom energies (`compute pe/atom`), whose name keys.energy gives: its
     sum is the energy. Forces are fx fy fz, or the three columns that keys.forces names.
 
@@ -59,6 +63,8 @@ def read_dump(
     units = _units(path, stated, units)
     rows = [_frame(f"{path}: frame {i} (step {s.step})", s, symbols, keys) for i, s in enumerate(snapshots)]
     held = [held for _, held in rows]
+    if any("q" in s.columns and _numbers(str(path), s.columns, ["q"]).any() for s in snapshots):
+        caution(f"{path}: {CHARGES_LEFT_OUT}")
     if labelled and keys.energy is None:
         raise DatasetError(
             f"{path}: a dump holds no energies; name a column of per-atom energies (keys.energy), or read bare "

@@ -22,6 +22,7 @@ from nnpal.data.lammps_data import read_data
 from nnpal.data.lammps_dump import read_dump
 from nnpal.data.stresses import no_stress
 from nnpal.data.units import OURS, Units
+from nnpal.electrons import check_parity
 from nnpal.suggest import did_you_mean
 
 SUFFIXES = {
@@ -67,6 +68,10 @@ def read_frames(
     kind = format or format_of(Path(path))
     frames = _read(kind, path, units, symbols, labelled, keys or Keys(), faults)
     for index, frame in enumerate(frames):
+        try:
+            check_parity(frame, f"{path}: frame {index}")  # not before elements have their right names
+        except ValueError as error:
+            raise DatasetError(str(error)) from error
         if tag is not None:
             frame.info["tag"] = tag
         frame.info.setdefault("tag", Path(path).stem)

@@ -9,7 +9,9 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import minkowski_reduce
 
+from nnpal.caution import caution
 from nnpal.distill.seam import SAME, Images, across, fill, held, push_apart
+from nnpal.electrons import electrons_of
 from nnpal.graph import neighbor_graph
 
 Kind = Literal["cell", "cluster"]
@@ -66,7 +68,8 @@ def cut_environment(
         ``seam_distance``, of a cell: the shortest distance of two atoms that was not in ``atoms``, Å.
 
     Raises:
-        ValueError: arguments out of range; for a cell, ``atoms`` not periodic in three directions or with no more
+        ValueError: arguments out of range; ``atoms`` state a charge or spin, which a part of them need not have;
+            for a cell, ``atoms`` not periodic in three directions or with no more
             atoms than ``n_atoms``, or a cell in which an atom's own images are nearer than ``min_distance``.
     """
     where = f"{atoms.info.get('source', 'configuration')}, atom {index}"
@@ -74,6 +77,13 @@ def cut_environment(
         raise ValueError(f"cut_environment: index = {index}, expected 0 to {len(atoms) - 1}")
     if not (math.isfinite(radius) and radius > 0):
         raise ValueError(f"cut_environment: radius = {radius}, expected a finite number of Å above 0")
+    if (stated := electrons_of(atoms, what=where)).binds_whole:
+        raise ValueError(
+            f"cut_environment: {where} states {stated}; how much of it a part of the atoms has nobody knows: keep "
+            'configurations whole (reduction = "none"), or leave the statement out of the structure file'
+        )
+    if not stated.is_plain:
+        caution(f"environments that are cut out are without the {stated} of their configurations")
     if kind == "cluster":
         cut = _cluster(atoms, index, radius, vacuum)
     elif kind == "cell":

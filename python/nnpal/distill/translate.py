@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ase import Atoms
 
+from nnpal.electrons import electrons_of
 from nnpal.evaluate.phases import shortest_distance
 
 
@@ -33,7 +34,7 @@ def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, s
     """Return configurations with positions and cell scaled by ``factor`` and elements swapped, without labels.
 
     They are no samples of the other metal's ensemble, but environments of the same shapes; labels come from its oracle.
-    Order, periodicity, tag and source stay; all else is dropped.
+    Order, periodicity, tag and source stay; all else is dropped, initial charges and moments too.
 
     Arguments:
         frames: configurations; they stay as they are.
@@ -41,7 +42,8 @@ def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, s
         symbols: new element of each old one; ``{"Ni": "Al"}``. One that stays is mapped to itself.
 
     Raises:
-        ValueError: a factor that is not finite and positive, or an element that is not in ``symbols``.
+        ValueError: a factor that is not finite and positive, a configuration that states a charge or spin,
+            or an element that is not in ``symbols``.
     """
     if not (math.isfinite(factor) and factor > 0):
         raise ValueError(f"translate: factor = {factor}, expected a finite number above 0")
@@ -51,6 +53,10 @@ def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, s
             raise ValueError(
                 f"translate: configuration {index} holds {', '.join(unknown)}, but symbols say only what becomes of "
                 f"{', '.join(sorted(symbols)) or 'no element'}; add them, mapped to themselves if they stay"
+            )
+        if (stated := electrons_of(frame, what=f"configuration {index}")).binds_whole:
+            raise ValueError(
+                f"translate: configuration {index} states {stated}, which other elements need not have; leave it out"
             )
         copy = Atoms(
             [symbols[symbol] for symbol in frame.symbols],

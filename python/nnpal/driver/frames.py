@@ -8,13 +8,14 @@ from pathlib import Path
 from ase import Atoms
 from ase.io.trajectory import Trajectory
 
+from nnpal.electrons import carry
 from nnpal.files import aside
 
 KEPT = ("tag", "source", "step")
 
 
 def write_bare(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write structures, initial charges and moments, and tag, source and step of each."""
+    """Write structures, charge and spin, initial charges and moments, and tag, source and step of each."""
     with aside(path) as temporary, Trajectory(str(temporary), "w") as file:
         for frame in frames:
             file.write(_bare(frame))
@@ -28,7 +29,6 @@ def read_bare(path: Path) -> list[Atoms]:
 
 def _bare(frame: Atoms) -> Atoms:
     bare = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
-    bare.set_initial_charges(frame.get_initial_charges())
-    bare.set_initial_magnetic_moments(frame.get_initial_magnetic_moments())
+    carry(frame, bare)
     bare.info.update({key: frame.info[key] for key in KEPT if key in frame.info})
     return bare

@@ -13,13 +13,16 @@ import ase.units
 from pydantic import Field, PositiveInt
 
 from nnpal.config import Section, validated
+from nnpal.electrons import Electrons
 from nnpal.explore.settings import options_words
 from nnpal.label.calculator_oracle import DEFAULTS
 from nnpal.label.found import on_path, resolved
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.settings import AseSection, LammpsSection
+from nnpal.oracle.calculators import options_with
 
 MODEL = "model.nnp.pt"
+NOTHING = Electrons()
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,14 @@ class Forces:
         return replace(self, links={**self.links, name: target})
 
 
-def forces_of(force_field: Mapping[str, Any], folder: Path, symbols: Sequence[str], *, stress: bool) -> Forces:
+def forces_of(
+    force_field: Mapping[str, Any],
+    folder: Path,
+    symbols: Sequence[str],
+    *,
+    stress: bool,
+    electrons: Electrons = NOTHING,
+) -> Forces:
     """Return the lines of a force field.
 
     Arguments:
@@ -90,10 +100,12 @@ def forces_of(force_field: Mapping[str, Any], folder: Path, symbols: Sequence[st
         folder: of the run.
         symbols: elements of the structure.
         stress: whether a barostat or MOMT needs the virial.
+        electrons: charge and spin of the structure; a network knows neither, and its frames keep them for labels.
 
     Raises:
         nnpal.config.ConfigError: a table that is not right.
-        ValueError: another kind, or options that no input script can give.
+        ValueError: another kind, options that no input script can give, or charge and spin that the calculator's
+            options contradict or cannot give.
         FileNotFoundError: no such model.
     """
     given = dict(force_field)
@@ -104,7 +116,7 @@ def forces_of(force_field: Mapping[str, Any], folder: Path, symbols: Sequence[st
     if kind == "lammps":
         return _lammps(validated(given, LammpsSection, source="oracle"), base)
     if kind == "ase":
-        return _ase(validated(given, AseSection, source="oracle"), folder, base, symbols, stress)
+        return _ase(validated(given, AseSection, source="oracle"), folder, base, symbols, stress, electrons)
     raise ValueError(
         f"oracle.kind = {kind!r}: cannot move atoms in LAMMPS, expected lammps or ase; an ASE calculator of your own "
         "will do"
@@ -139,8 +151,12 @@ def _lammps(section: LammpsSection, base: Path) -> Forces:
     )
 
 
-def _ase(section: AseSection, folder: Path, base: Path, symbols: Sequence[str], stress: bool) -> Forces:
-    options = resolved({**DEFAULTS.get(section.calculator, {}), **section.options}, Path(os.path.relpath(base, folder)))
+def _ase(
+    section: AseSection, folder: Path, base: Path, symbols: Sequence[str], stress: bool, electrons: Electrons
+) -> Forces:
+    own = {**DEFAULTS.get(section.calculator, {}), **section.options}
+    own = options_with(section.calculator, own, electrons)
+    options = resolved(own, Path(os.path.relpath(base, folder)))
     for name, value in options.items():
         if not isinstance(value, str | int | float | None) or (isinstance(value, str) and not value.strip()):
             raise ValueError(

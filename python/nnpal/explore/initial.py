@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.config import validated
+from nnpal.electrons import electrons_of, from_json, to_json
 from nnpal.explore.dump import read_dump
 from nnpal.explore.ending import COMPLETE
 from nnpal.explore.execution import carry_out, prefix_of, prepared, read_facts, write_run
@@ -41,13 +42,15 @@ def oracle_md(
     """
     section = validated(settings, InitialSection, source="initial")
     atoms = read_structure(folder / structure)
-    forces = forces_of(force_field, folder, kinds(atoms), stress=section.pressure is not None)
+    stated = electrons_of(atoms)
+    forces = forces_of(force_field, folder, kinds(atoms), stress=section.pressure is not None, electrons=stated)
     if section.pressure is not None and not atoms.pbc.all():
         raise ValueError(f"initial.pressure: {section.pressure:g}, but {structure} is not periodic; leave it out")
     run = prepared(MD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = md_input(section, forces, start, temperature, seed, run.command)
-    write_run(folder, run, script, {"kind": "md", "symbols": list(forces.symbols), "units": forces.units.name})
+    facts = {"kind": "md", "symbols": list(forces.symbols), "units": forces.units.name, "electrons": to_json(stated)}
+    write_run(folder, run, script, facts)
     ending = carry_out(folder, run, OUTPUTS)
     frames = read_md(folder)
     last = frames[-1].info["step"] if frames else None
@@ -73,4 +76,5 @@ def read_md(folder: Path) -> list[Atoms]:
     """
     facts = read_facts(folder)
     dump = read_dump(folder / FRAMES)
-    return frames_of(dump, np.arange(len(dump)), facts["symbols"], "initial", folder.name)
+    stated = from_json(facts.get("electrons", {}))
+    return frames_of(dump, np.arange(len(dump)), facts["symbols"], "initial", folder.name, stated)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from nnpal.electrons import Electrons, from_json, put
 from nnpal.explore.dump import Dump, read_dump, read_rows
 from nnpal.explore.ending import COMPLETE
 from nnpal.explore.execution import read_ending, read_facts
@@ -19,6 +20,7 @@ from nnpal.explore.lammps_input import FRAMES, ROWS, own_name
 from nnpal.smd import Pull
 
 INTERRUPTED = "interrupted"
+NOTHING = Electrons()
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def read_smd(folder: Path) -> SMDRun:
         temperature=_column(rows, "temperature"),
         energy=energy * _column(rows, "energy"),
         uq_trace=trace,
-        frames=frames_of(dump, in_frames, facts["symbols"], "smd", folder.name),
+        frames=frames_of(dump, in_frames, facts["symbols"], "smd", folder.name, _electrons(facts)),
         frame_step=dump.step[in_frames],
         uq=None if trace is None else trace[in_rows],
         uq_energy=_atomic(dump, in_frames, "f_atoms[1]") if has_uq else None,
@@ -149,7 +151,7 @@ def read_momt(folder: Path) -> MOMTRun:
         dump = read_dump(folder / own_name(FRAMES, walker, n_walkers))
         in_rows, in_frames = _common(_column(rows, "step").astype(np.int64), dump.step)
         source = folder.name if n_walkers == 1 else f"{folder.name} walker {walker}"
-        frames += frames_of(dump, in_frames, facts["symbols"], "momt", source)
+        frames += frames_of(dump, in_frames, facts["symbols"], "momt", source, _electrons(facts))
         steps.append(dump.step[in_frames])
         walkers.append(np.full(len(in_frames), walker))
         for name, values in columns.items():
@@ -194,8 +196,14 @@ def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None
     return replace(run, ended=INTERRUPTED) if run.frames else None
 
 
-def frames_of(dump: Dump, chosen: np.ndarray, symbols: list[str], tag: str, source: str) -> list[Atoms]:
-    """Return chosen frames of a dump; along directions that do not repeat they have no cell vector."""
+def frames_of(
+    dump: Dump, chosen: np.ndarray, symbols: list[str], tag: str, source: str, electrons: Electrons = NOTHING
+) -> list[Atoms]:
+    """Return chosen frames of a dump; along directions that do not repeat they have no cell vector.
+
+    Arguments:
+        electrons: charge and spin of the structure that the run began with.
+    """
     if not len(chosen):
         return []
     numbers = np.array([atomic_numbers[symbol] for symbol in symbols])
@@ -206,8 +214,14 @@ def frames_of(dump: Dump, chosen: np.ndarray, symbols: list[str], tag: str, sour
     for i in chosen.tolist():
         step = int(dump.step[i])
         info = {"step": step, "source": f"{source} step {step}", "tag": tag}
-        frames.append(Atoms(numbers[types - 1], positions=positions[i], cell=cells[i], pbc=dump.periodic, info=info))
+        frame = Atoms(numbers[types - 1], positions=positions[i], cell=cells[i], pbc=dump.periodic, info=info)
+        put(frame, electrons)
+        frames.append(frame)
     return frames
+
+
+def _electrons(facts: dict[str, Any]) -> Electrons:
+    return from_json(facts.get("electrons", {}))  # runs of older versions say nothing
 
 
 def _common(step: np.ndarray, frame_step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

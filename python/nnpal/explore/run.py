@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.config import validated
+from nnpal.electrons import electrons_of, to_json
 from nnpal.explore.ending import COMPLETE, Ending
 from nnpal.explore.execution import carry_out, prefix_of, prepared, write_run
 from nnpal.explore.forces import Forces, forces_of
@@ -64,7 +65,7 @@ def smd(
         raise ValueError(f"explore.atoms: {list(section.atoms)}, but {structure} has {len(atoms)} atoms")
     at = float(atoms.get_distance(i - 1, j - 1, mic=bool(atoms.pbc.any()))) if section.start is None else section.start
     pull = Steering(rate, at, section.steps(rate))
-    forces = forces_of(force_field, folder, kinds(atoms), stress=False)
+    forces = forces_of(force_field, folder, kinds(atoms), stress=False, electrons=electrons_of(atoms))
     run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = smd_input(section, forces, start, pull, seed, run.command)
@@ -97,7 +98,7 @@ def momt(
     """
     section = validated(settings, MOMTSection, source="explore")
     atoms = _sampled(section, folder, structure)
-    forces = forces_of(force_field, folder, kinds(atoms), stress=True)
+    forces = forces_of(force_field, folder, kinds(atoms), stress=True, electrons=electrons_of(atoms))
     if bias is not None:
         if not (folder / bias).is_file():
             raise FileNotFoundError(f"bias {folder / bias}: no such file")
@@ -150,6 +151,7 @@ def _facts(kind: str, atoms: Atoms, forces: Forces) -> dict[str, Any]:
         "types": [forces.symbols.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()],
         "units": forces.units.name,
         "has_uq": forces.has_uq,
+        "electrons": to_json(electrons_of(atoms)),
     }
 
 

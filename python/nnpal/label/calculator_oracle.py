@@ -9,12 +9,20 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.electrons import electrons_of
 from nnpal.hooks import HookError
 from nnpal.label.found import on_path, resolved, version_of
-from nnpal.label.oracle import OracleError, digests
+from nnpal.label.oracle import OracleError, canonical, digests
+from nnpal.oracle.calculators import (
+    TBLITE,
+    electrons_caution,
+    electrons_refusal,
+    hand_over,
+    periodicity_refusal,
+    without_open_vectors,
+)
 from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, find_calculator, gives_stress, make_calculator
 
-TBLITE = "tblite.ase:TBLite"
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({TBLITE: {"method": "GFN2-xTB", "verbosity": 0}})
 LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(
     # the same self-consistent solution, by more and by smaller steps; a higher electronic temperature is another
@@ -69,7 +77,7 @@ class CalculatorOracle:
         self._version = version
         self._reuse = reuse
         self._folder = Path(folder).resolve()
-        self._kept: dict[int, Any] = {}
+        self._kept: dict[tuple[int, str], Any] = {}
 
     @property
     def n_rungs(self) -> int:
@@ -92,31 +100,53 @@ class CalculatorOracle:
             with on_path(self._folder):
                 find_calculator(self._calculator)
             for rung in range(self.n_rungs):
-                self._make(rung)
+                self._make(self._rungs[rung])
         except HookError as error:
             raise OracleError(f"oracle: {error}") from error
 
+    def refusal(self, atoms: Atoms) -> str:
+        """Return why this calculator cannot compute what a configuration says, or nothing."""
+        reasons = (electrons_refusal(self._calculator, rung, atoms) for rung in self._rungs)
+        return periodicity_refusal(self._calculator, atoms.pbc) or next(filter(None, reasons), "")
+
+    def caution(self, atoms: Atoms) -> str:
+        """Return what a user should know of how a configuration is computed, or nothing."""
+        return electrons_caution(self._calculator, self._rungs[0], electrons_of(atoms))
+
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
-        calculator = self._kept.get(rung)
+        if reason := self.refusal(atoms):
+            raise CalculationFailed(reason)
+        bare = without_open_vectors(atoms)
+        bare.set_constraint()
+        options = hand_over(self._calculator, self._rungs[rung], bare)
+        key = (rung, canonical(options))
+        calculator = self._kept.get(key)
         if calculator is None:
             try:
-                calculator = self._make(rung)
+                calculator = self._make(options)
             except HookError as error:
                 raise CalculationFailed(str(error)) from error
         if self._reuse:
-            self._kept[rung] = calculator
-        bare = atoms.copy()
-        bare.set_constraint()
+            self._kept[key] = calculator
         try:
             with on_path(self._folder):
-                return evaluate(calculator, bare, want_stress=bool(bare.pbc.all()) and gives_stress(calculator))
+                return self._evaluated(calculator, bare, options)
         except CalculationFailed:
-            self._kept.pop(rung, None)
+            self._kept.pop(key, None)
             raise
+
+    def _evaluated(self, calculator: Any, atoms: Atoms, options: Mapping[str, Any]) -> Result:
+        """Compute; a class of the user's own may be one that is known by another name."""
+        own = getattr(calculator, "parameters", None)
+        options = {**(own if isinstance(own, Mapping) else {}), **options}
+        reason = periodicity_refusal(self._calculator, atoms.pbc, calculator)
+        if reason := reason or electrons_refusal(self._calculator, options, atoms, calculator):
+            raise CalculationFailed(reason)
+        return evaluate(calculator, atoms, want_stress=bool(atoms.pbc.all()) and gives_stress(calculator))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}
 
-    def _make(self, rung: int) -> Any:
+    def _make(self, options: Mapping[str, Any]) -> Any:
         with on_path(self._folder):
-            return make_calculator(self._calculator, resolved(self._rungs[rung], self._folder))
+            return make_calculator(self._calculator, resolved(options, self._folder))

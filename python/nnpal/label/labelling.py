@@ -10,9 +10,11 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from nnpal.data.stresses import no_stress
-from nnpal.label.oracle import Oracle
-from nnpal.label.store import Entry, LabelStore, StoreError, structure_key
+from nnpal.electrons import carry
+from nnpal.label.oracle import Oracle, require_able
+from nnpal.label.store import Entry, LabelStore, StoreError, structure_key, structure_key_with_box
 from nnpal.label.workers import Pool, Task
+from nnpal.oracle.calculators import without_open_vectors
 from nnpal.oracle.evaluation import Result
 
 
@@ -142,6 +144,7 @@ class _Batch:
         retry_failed: bool,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
+        require_able(oracle, frames)
         self._frames = frames
         self._store = store
         self._identities = [oracle.identity(rung) for rung in range(oracle.n_rungs)]
@@ -218,7 +221,7 @@ class _Batch:
         """Go up from rung ``start`` to the first with a label, or the first that is to be computed."""
         case.rung = None
         for rung in range(start, len(self._identities)):
-            entry = self._store.get(case.key, self._identities[rung])
+            entry = self._recall(case, self._identities[rung])
             if entry is not None:
                 case.entries[rung] = entry
                 if entry.result is not None:
@@ -227,9 +230,15 @@ class _Batch:
                 case.rung = rung
                 return
 
+    def _recall(self, case: _Case, identity: Mapping[str, Any]) -> Entry | None:
+        """Return what the store knows, also by the key of older stores, which held the height of open boxes too."""
+        entry = self._store.get(case.key, identity)
+        older = structure_key_with_box(case.atoms)
+        return entry if entry is not None or older == case.key else self._store.get(older, identity)
+
     def _labelled(self, frame: Atoms, rung: int, result: Result) -> Atoms:
         """Return a copy with its label; the source says where a higher rung gave it."""
-        copy = frame.copy()
+        copy = without_open_vectors(frame)
         copy.set_constraint()
         results = {"energy": result.energy, "forces": result.forces.copy()}
         # Along a direction that does not repeat the box has no height, and what an oracle gives there is no stress
@@ -249,9 +258,8 @@ class _Batch:
 def _task(number: int, case: _Case) -> Task:
     """Return the calculation that is due, of what the key knows and nothing else."""
     atoms = case.atoms
-    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    bare.set_initial_charges(atoms.get_initial_charges())
-    bare.set_initial_magnetic_moments(atoms.get_initial_magnetic_moments())
+    cell = without_open_vectors(atoms).cell
+    bare = carry(atoms, Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=atoms.pbc))
     if case.rung is None:
         raise ValueError(f"structure {case.key}: there is nothing left to compute")
     return Task(number, bare, case.rung)

@@ -13,10 +13,12 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
+from nnpal.electrons import WHOLE, electrons_of
 from nnpal.label.lammps_box import Box, box_of
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.oracle import OracleError, digests
 from nnpal.lammps_threads import LammpsThreads
+from nnpal.oracle.calculators import MOMENTS_LEFT_OUT
 from nnpal.oracle.evaluation import CalculationFailed, Result
 
 EV = {"metal": 1.0, "real": ase.units.kcal / ase.units.mol}
@@ -97,6 +99,28 @@ class LammpsOracle:
             "lammps": _lammps_version(),
         }
 
+    def refusal(self, atoms: Atoms) -> str:
+        """Return why a pair style cannot compute the charge and spin that a configuration states, or nothing."""
+        try:
+            stated = electrons_of(atoms)
+        except ValueError as error:
+            return str(error).removeprefix("configuration: ")
+        own = round(sum((self._charges or {}).get(symbol, 0.0) for symbol in atoms.symbols), 6) + 0.0
+        charge = stated.total_charge
+        if charge is not None and (self._charges is not None or charge) and abs(charge - own) > WHOLE:
+            return (
+                f"{stated} is stated, but the charges of the pair style's atoms (oracle.charges) sum to {own:g}: leave "
+                "it out, or take another oracle"
+            )
+        if (stated.multiplicity or 1) != 1:
+            return f"{stated} is stated, but a pair style knows no spin: leave it out, or take another oracle"
+        return ""
+
+    def caution(self, atoms: Atoms) -> str:
+        """Return what a user should know of how a configuration is computed, or nothing."""
+        left_out = electrons_of(atoms).moments is not None
+        return f"a pair style knows no spin: {MOMENTS_LEFT_OUT}" if left_out else ""
+
     def prepare(self) -> None:
         """Start LAMMPS on an empty box with the user's commands."""
         try:
@@ -106,6 +130,8 @@ class LammpsOracle:
             raise OracleError(f"oracle.commands: {error}") from error
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
+        if reason := self.refusal(atoms):
+            raise CalculationFailed(reason)
         types = self._types(atoms)
         box = box_of(atoms)
         mode = (box.periodic, box.triclinic)

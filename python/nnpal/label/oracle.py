@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
 
+from nnpal.caution import caution
 from nnpal.oracle.evaluation import CalculationFailed, Result
 
 Answer = tuple[Result | None, str, float]
@@ -24,7 +25,9 @@ class OracleError(ValueError):
 class Oracle(Protocol):
     """The interface; instances travel to worker processes by pickle, so they open nothing before :meth:`prepare`.
 
-    An oracle has one rung or more: ways to compute that are tried one after another until one succeeds.
+    An oracle has one rung or more: ways to compute that are tried one after another until one succeeds. One may also
+    have ``refusal(atoms)`` and ``caution(atoms)``: why it cannot compute what a configuration says, and what a user
+    should know of how it does; empty where there is nothing to say.
     """
 
     @property
@@ -57,6 +60,36 @@ class Oracle(Protocol):
             CalculationFailed: this configuration has no result on this rung.
         """
         ...
+
+
+def require_able(oracle: Oracle, frames: Sequence[Atoms]) -> None:
+    """Refuse configurations that an oracle cannot compute as they say they are, and warn of what may not be meant.
+
+    Raises:
+        OracleError: the oracle refuses any of them; names the first of each reason.
+    """
+    if refused := _said(oracle, "refusal", frames):
+        n_frames = sum(len(indices) for indices in refused.values())
+        lines = "".join(
+            f"\n  configuration {indices[0]} ({frames[indices[0]].info.get('source', 'unknown source')})"
+            f"{f' and {len(indices) - 1} more' if len(indices) > 1 else ''}: {reason}"
+            for reason, indices in list(refused.items())[:5]
+        )
+        raise OracleError(f"oracle: {n_frames} of {len(frames)} configurations are not for it:{lines}")
+    for text, indices in _said(oracle, "caution", frames).items():
+        caution(f"{len(indices)} of {len(frames)} configurations: {text}")
+
+
+def _said(oracle: Oracle, method: str, frames: Sequence[Atoms]) -> dict[str, list[int]]:
+    """Return what an oracle says of configurations, if it has the method, and of which."""
+    found: dict[str, list[int]] = {}
+    ask: Callable[[Atoms], str] | None = getattr(oracle, method, None)
+    if ask is None:
+        return found
+    for index, frame in enumerate(frames):
+        if text := ask(frame):
+            found.setdefault(text, []).append(index)
+    return found
 
 
 def sound(result: Result, n_atoms: int) -> Result:

@@ -9,7 +9,9 @@ import ase.units
 import numpy as np
 from ase import Atoms
 
+from nnpal.electrons import Electrons
 from nnpal.hooks import Context, HookError
+from nnpal.oracle.calculators import electrons_caution, electrons_refusal, periodicity_refusal
 from nnpal.oracle.elements import numbers_of_types
 from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, gives_stress, make_calculator
 from nnpal.oracle.last_step import LastStep
@@ -64,7 +66,11 @@ class CalculatorForces:
         self._restart = restart
         self._numbers = numbers_of_types(elements, context.masses)
         keywords = {key: _LITERALS.get(str(value), value) for key, value in options.items()}
+        self._options = keywords
         self._calculator = on_rank_zero(context.comm, lambda: make_calculator(calculator, keywords))
+        self._check(context)
+        if told := electrons_caution(calculator, keywords, Electrons()):
+            context.log(f"WARNING: fix {context.fix_id}: {told}")
         self._has_stress = bool(context.comm.bcast(gives_stress(self._calculator), root=0))
         self._last = LastStep()
 
@@ -74,6 +80,7 @@ class CalculatorForces:
 
     def setup(self, context: Context) -> None:
         self._last = LastStep()  # between runs a script may have moved the atoms
+        self._check(context)
         if self._wants_stress(context):
             return
         why = "the calculator gives none" if not self._has_stress else "the box is not periodic in all directions"
@@ -86,6 +93,16 @@ class CalculatorForces:
             raise HookError(
                 f"fix_modify {context.fix_id} virial yes needs the calculator's stress, and {why}; leave it out"
             )
+
+    def _check(self, context: Context) -> None:
+        """Refuse what the calculator would compute as something else (collective)."""
+
+        def refuse() -> None:
+            reason = periodicity_refusal(self._name, context.periodic, self._calculator)
+            if reason := reason or electrons_refusal(self._name, self._options, Atoms(), self._calculator):
+                raise HookError(reason)
+
+        on_rank_zero(context.comm, refuse)
 
     def pre_reverse(self, context: Context) -> None:
         comm = context.comm
@@ -121,8 +138,13 @@ class CalculatorForces:
         return self._has_stress and all(context.periodic)
 
     def _calculate(self, context: Context, x: np.ndarray, types: np.ndarray) -> Result:
+        # along directions that do not repeat the box is no physics: neither its vector nor its corner is told
+        periodic = np.array(context.periodic)
         atoms = Atoms(
-            numbers=self._numbers[types], positions=x - context.origin, cell=context.box, pbc=context.periodic
+            numbers=self._numbers[types],
+            positions=x - context.origin * periodic,
+            cell=context.box * periodic[:, None],
+            pbc=periodic,
         )
         return evaluate(self._calculator, atoms, want_stress=self._wants_stress(context))
 

@@ -1,0 +1,201 @@
+"""Total charge and spin of a configuration, as files state them and calculators take them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+CHARGES = ("charge", "total_charge")
+MULTIPLICITY = "multiplicity"
+SPINS = ("spin", "total_spin")
+"""Names of 2S+1 in data sets for learned potentials (OMol25, MACE), where others mean 2S by `spin`."""
+NAMES = (*CHARGES, MULTIPLICITY, *SPINS)
+COLUMNS = ("initial_charges", "initial_magmoms")
+WHOLE = 0.01
+"""e; partial charges are printed with so few digits that their sum misses a whole number by less."""
+
+
+@dataclass(frozen=True)
+class Electrons:
+    """What is stated of a configuration's electrons; None is not stated, and so are columns of zeros.
+
+    Attributes:
+        charge: total charge, e.
+        multiplicity: 2S+1.
+        charges, moments: ASE's initial charges (e) and magnetic moments (μB), [n_atoms]; [n_atoms, 3] where moments
+            are not collinear.
+    """
+
+    charge: int | None = None
+    multiplicity: int | None = None
+    charges: np.ndarray | None = None
+    moments: np.ndarray | None = None
+
+    @property
+    def total_charge(self) -> int | None:
+        """The charge that is stated, by itself or as the sum of the initial charges."""
+        if self.charge is not None or self.charges is None:
+            return self.charge
+        return round(float(self.charges.sum()))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is stated but what is taken for granted: no charge, and any spin."""
+        return not self.total_charge and self.charges is None and self.multiplicity is None and self.moments is None
+
+    @property
+    def binds_whole(self) -> bool:
+        """Whether a charge or multiplicity of the whole is stated, which no part of it need have."""
+        return bool(self.total_charge) or self.multiplicity is not None
+
+    def __str__(self) -> str:
+        said = []
+        if self.total_charge is not None:
+            said.append(f"charge {self.total_charge:+d}" if self.total_charge else "charge 0")
+        if self.multiplicity is not None:
+            said.append(f"multiplicity {self.multiplicity}")
+        if self.moments is not None:
+            said.append(f"initial magnetic moments that sum to {np.asarray(self.moments).sum():g}")
+        return ", ".join(said) or "neither charge nor spin"
+
+
+def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str = "configuration") -> Electrons:
+    """Return what a configuration states, by the usual names.
+
+    Those are, in ``info``, `charge` or `total_charge`, `multiplicity`, and `spin` or `total_spin`, which are
+    multiplicities 2S+1 too (as in OMol25 and MACE; 0 is taken for 1); and ASE's initial charges and moments.
+
+    Args:
+        held: names and values in place of ``atoms.info``.
+
+    Raises:
+        ValueError: no whole numbers, initial charges whose sum is none, or statements that contradict each other.
+    """
+    info = atoms.info if held is None else held
+    charge = _one(what, info, CHARGES)
+    spin = _one(what, info, (MULTIPLICITY, *SPINS))
+    charges, moments = (_column(what, atoms, info, name) for name in COLUMNS)
+    if charges is not None:
+        total = float(charges.sum())
+        if abs(total - round(total)) > WHOLE:
+            raise ValueError(
+                f"{what}: initial_charges sum to {total:.4g} e, expected a whole number: the sum is the total charge "
+                "for calculators such as tblite. Partial charges of a force field are none: leave the column out, and "
+                "state the total as charge=0"
+            )
+        if charge is not None and charge != round(total):
+            raise ValueError(f"{what}: charge = {charge}, but initial_charges sum to {total:.4g}; correct either")
+    if spin is not None and spin < 1:
+        raise ValueError(f"{what}: multiplicity = {spin}, expected 2S+1, 1 at least")
+    return Electrons(charge, spin, charges, moments)
+
+
+def put(atoms: Atoms, electrons: Electrons) -> None:
+    """Have ``atoms`` state this and nothing else: `charge` and `multiplicity` in ``info``, and ASE's columns."""
+    for name in NAMES:
+        atoms.info.pop(name, None)
+    for name, value in (("charge", electrons.charge), (MULTIPLICITY, electrons.multiplicity)):
+        if value is not None:
+            atoms.info[name] = value
+    for name, column in zip(COLUMNS, (electrons.charges, electrons.moments), strict=True):
+        atoms.set_array(name, None if column is None else np.array(column, dtype=float))
+
+
+def carry(source: Atoms, target: Atoms) -> Atoms:
+    """Have ``target``, of the same atoms in the same order, state what ``source`` states, and return it."""
+    put(target, electrons_of(source, what=str(source.info.get("source", "configuration"))))
+    return target
+
+
+def check_parity(atoms: Atoms, what: str = "configuration") -> None:
+    """Refuse a multiplicity that the number of electrons rules out: an even number has odd ones, an odd number even.
+
+    So a `spin` that counts unpaired electrons (2S) is always found out.
+
+    Raises:
+        ValueError: names charge, electrons and multiplicity.
+    """
+    stated = electrons_of(atoms, what=what)
+    if stated.multiplicity is None or (atoms.numbers == 0).any():
+        return
+    n_electrons = int(atoms.numbers.sum()) - (stated.total_charge or 0)
+    if (n_electrons + stated.multiplicity) % 2 == 0:
+        kind = "even" if n_electrons % 2 == 0 else "odd"
+        raise ValueError(
+            f"{what}: multiplicity {stated.multiplicity} of {n_electrons} electrons ({atoms.get_chemical_formula()}, "
+            f"charge {stated.total_charge or 0}), expected an {'odd' if kind == 'even' else 'even'} number for an "
+            f"{kind} one; `spin` is read as 2S+1: where it counts unpaired electrons, write "
+            f"multiplicity={stated.multiplicity + 1}; or state the charge"
+        )
+
+
+def marks(electrons: Electrons) -> list[bytes]:
+    """Return what sets a configuration apart from one that states nothing, for hashes; a charge of 0 does not."""
+    found = []
+    if electrons.charge and electrons.charges is None:
+        found.append(f"charge {electrons.charge}".encode())
+    if electrons.multiplicity is not None:
+        found.append(f"multiplicity {electrons.multiplicity}".encode())
+    return found
+
+
+def to_json(electrons: Electrons) -> dict[str, Any]:
+    """Return what is stated, by name, ready for JSON."""
+    values = zip(("charge", MULTIPLICITY), (electrons.charge, electrons.multiplicity), strict=True)
+    columns = zip(COLUMNS, (electrons.charges, electrons.moments), strict=True)
+    return {
+        **{name: value for name, value in values if value is not None},
+        **{name: column.tolist() for name, column in columns if column is not None},
+    }
+
+
+def from_json(stated: Mapping[str, Any]) -> Electrons:
+    """Return what :func:`to_json` wrote."""
+    columns = [None if name not in stated else np.array(stated[name], dtype=float) for name in COLUMNS]
+    return Electrons(stated.get("charge"), stated.get(MULTIPLICITY), *columns)
+
+
+def _one(what: str, info: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    """Return the whole number that any of these names gives, and all of them the same."""
+    found: dict[str, int] = {}
+    for name in names:
+        value = info.get(name)
+        if value is None:
+            continue
+        number = _whole(value)
+        if number is None:
+            expected = "the total charge, e" if name in CHARGES else "the multiplicity 2S+1"
+            raise ValueError(f"{what}: {name} = {value!r}, expected {expected}, as one whole number")
+        found[name] = 1 if name in SPINS and number == 0 else number
+    if len(set(found.values())) > 1:
+        said = " and ".join(f"{name} = {number}" for name, number in found.items())
+        raise ValueError(f"{what}: {said}, expected one and the same number; `spin` is read as the multiplicity 2S+1")
+    return next(iter(found.values()), None)
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, str | bytes):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    if np.size(value) != 1 or np.asarray(value).dtype.kind not in "iuf":
+        return None
+    number = float(np.asarray(value, dtype=float).item())
+    return int(number) if np.isfinite(number) and number == int(number) else None
+
+
+def _column(what: str, atoms: Atoms, info: Mapping[str, Any], name: str) -> np.ndarray | None:
+    column = atoms.arrays.get(name, info.get(name))
+    if column is None:
+        return None
+    values = np.asarray(column, dtype=float)
+    shapes = [(len(atoms),), (len(atoms), 3)] if name == "initial_magmoms" else [(len(atoms),)]
+    if values.shape not in shapes or not np.isfinite(values).all():
+        raise ValueError(f"{what}: {name} have shape {values.shape}, expected a finite number for each atom")
+    return values if values.any() else None

@@ -1,0 +1,249 @@
+"""What known calculators can do: along how many directions they repeat, and how charge and spin reach them.
+
+A calculator that is not here is taken at its word. Those of ASE are judged by their source in ASE 3.29 (what of pbc,
+initial charges and moments goes into a program's input), tblite 0.8 by what it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.electrons import WHOLE, Electrons, check_parity, electrons_of, put
+
+TBLITE = "tblite.ase:TBLite"
+ANY = frozenset((0, 1, 2, 3))
+Way = Literal["sums", "parameters", "none", "unknown"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A calculator.
+
+    Attributes:
+        periodic: numbers of periodic directions that it computes as such.
+        way: how charge and spin reach it: as sums of ASE's initial charges and moments, as parameters, not at all, or
+            nobody knows.
+        charge, multiplicity: names of its parameters, where it has them; a parameter outdoes a sum.
+    """
+
+    periodic: frozenset[int] = ANY
+    way: Way = "none"
+    charge: str | None = None
+    multiplicity: str | None = None
+
+
+MOMENTS_LEFT_OUT = "initial magnetic moments, which ASE's bulk() gives iron, cobalt and nickel unasked, do nothing here"
+UNKNOWN = Known(way="unknown", charge="charge", multiplicity="multiplicity")
+_CLASSICAL = Known(charge="charge", multiplicity="multiplicity")
+_MOLECULES = frozenset((0,))
+KNOWN: Mapping[str, Known] = MappingProxyType(
+    {
+        TBLITE: Known(frozenset((0, 3)), "sums", "charge", "multiplicity"),
+        "ase.calculators.dftb:Dftb": Known(frozenset((0, 3)), "parameters", "Hamiltonian_Charge"),
+        "ase.calculators.orca:ORCA": Known(_MOLECULES, "parameters", "charge", "mult"),
+        "ase.calculators.psi4:Psi4": Known(_MOLECULES, "parameters", "charge", "multiplicity"),
+        "ase.calculators.qchem:QChem": Known(_MOLECULES, "parameters", "charge", "multiplicity"),
+        "ase.calculators.gaussian:Gaussian": Known(ANY, "sums", "charge", "mult"),
+        "ase.calculators.vasp.vasp:Vasp": Known(frozenset((3,)), "unknown", "charge"),
+        "ase.calculators.emt:EMT": _CLASSICAL,
+        "ase.calculators.eam:EAM": _CLASSICAL,
+        "ase.calculators.lj:LennardJones": _CLASSICAL,
+        "ase.calculators.morse:MorsePotential": _CLASSICAL,
+        "ase.calculators.tersoff:Tersoff": _CLASSICAL,
+        "ase.calculators.tip3p:TIP3P": _CLASSICAL,
+        "ase.calculators.tip4p:TIP4P": _CLASSICAL,
+        "nnpal.calculator:NNPCalculator": _CLASSICAL,
+    }
+)
+_OTHER_NAMES = MappingProxyType({"ase.calculators.vasp:Vasp": "ase.calculators.vasp.vasp:Vasp"})
+
+
+def known(spec: str, calculator: Any = None) -> Known:
+    """Return what is known of ``MODULE:CLASS``, or of the class that the calculator is made from.
+
+    A class of your own that states ``periodic_directions``, such as ``{0, 2, 3}``, is taken at its word.
+    """
+    found = KNOWN.get(_OTHER_NAMES.get(spec, spec))
+    for kind in type(calculator).__mro__:
+        found = found or KNOWN.get(f"{kind.__module__}:{kind.__qualname__}")
+    found = found or UNKNOWN
+    stated = getattr(calculator, "periodic_directions", None)
+    if stated is None:
+        return found
+    return Known(frozenset(stated), found.way, found.charge, found.multiplicity)
+
+
+def periodicity_refusal(spec: str, pbc: Any, calculator: Any = None) -> str:
+    """Return why a calculator cannot compute what repeats along these directions, or nothing."""
+    can = known(spec, calculator).periodic
+    repeats = [axis for axis, periodic in zip("xyz", np.asarray(pbc, dtype=bool), strict=True) if periodic]
+    if len(repeats) in can:
+        return ""
+    counts = " or ".join({0: "no", 1: "one", 2: "two", 3: "all three"}[count] for count in sorted(can))
+    along = " and ".join(repeats) or "no direction"
+    if 3 not in can:
+        return f"{spec} computes what is periodic in {counts} direction, but this is periodic along {along}"
+    open_ = " and ".join(axis for axis in "xyz" if axis not in repeats)
+    return (
+        f"{spec} computes what is periodic in {counts} directions, but this is periodic along {along}, and would be "
+        f"computed as a crystal of whatever height the box has. Make all three directions periodic (boundary p p p, "
+        f'pbc="T T T"), with vacuum that you choose along {open_}'
+    )
+
+
+def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: Any = None) -> str:
+    """Return why a calculator with these options would not compute the charge and spin that are stated, or nothing."""
+    kind = known(spec, calculator)
+    try:
+        check_parity(atoms)
+        stated = electrons_of(atoms)
+        charge, multiplicity = stated.total_charge, stated.multiplicity
+        if kind.way in ("sums", "parameters"):
+            multiplicity = _multiplicity(spec, stated)
+        charge = _agreed(kind.charge, options, charge, stated)
+        multiplicity = _agreed(kind.multiplicity, options, multiplicity, stated)
+    except ValueError as error:
+        return str(error).removeprefix("configuration: ")
+    if kind.way == "none" and (charge or (multiplicity or 1) != 1):
+        said = stated if not stated.is_plain else f"options {dict(options)}"
+        return f"{spec} knows neither charge nor spin, but there is {said}: leave it out, or take another calculator"
+    if calculator is not None and kind.way == "parameters" and charge and options.get(kind.charge or "") is None:
+        return f"{spec}: charge {charge} reaches this calculator by its option {kind.charge} alone: give it"
+    if kind.way == "parameters" and kind.multiplicity is None and (multiplicity or 1) != 1:
+        return (
+            f"{spec}: multiplicity {multiplicity} is stated, and nnpal does not know by which options this calculator "
+            "takes it: leave it out of the file and give it in oracle.options"
+        )
+    return ""
+
+
+def hand_over(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: Any = None) -> dict[str, Any]:
+    """Have ``atoms`` state charge and spin as the calculator takes them, and return options to make it with.
+
+    Call it where :func:`electrons_refusal` has nothing to say.
+    """
+    kind, stated = known(spec, calculator), electrons_of(atoms)
+    if kind.way == "parameters":
+        wanted = {kind.charge: stated.total_charge, kind.multiplicity: _multiplicity(spec, stated)}
+        return {**options, **{name: value for name, value in wanted.items() if name and value is not None}}
+    charge, multiplicity = stated.total_charge, stated.multiplicity
+    if kind.way == "sums":
+        multiplicity = _multiplicity(spec, stated)
+        charges = None if not charge else _on_first(charge, len(atoms))
+        moments = None if multiplicity in (None, 1) else _on_first(multiplicity - 1, len(atoms))
+        put(atoms, Electrons(charge, multiplicity, charges, moments))
+    elif kind.way == "unknown":
+        # by every way that calculators have: sums (spread, as a guess), and info of OMol25's and MACE's models
+        charges, moments = stated.charges, stated.moments
+        if charges is None and charge:
+            charges = np.full(len(atoms), charge / len(atoms))
+        if moments is None and multiplicity not in (None, 1):
+            moments = np.full(len(atoms), (multiplicity - 1) / len(atoms))
+        put(atoms, Electrons(charge, multiplicity, charges, moments))
+        if multiplicity is not None:
+            atoms.info["spin"] = multiplicity
+    return dict(options)
+
+
+def options_with(spec: str, options: Mapping[str, Any], electrons: Electrons) -> dict[str, Any]:
+    """Return options that give charge and spin to a calculator in LAMMPS, which hands it no more than positions.
+
+    Raises:
+        ValueError: the options contradict what is stated, or there are none for it.
+    """
+    kind = known(spec)
+    wanted = {
+        "charge": (kind.charge, electrons.total_charge),
+        "multiplicity": (kind.multiplicity, _multiplicity(spec, electrons)),
+    }
+    found = dict(options)
+    for name, (option, value) in wanted.items():
+        _agreed(option, options, value, electrons)
+        if value is None or options.get(option or "") is not None:
+            continue
+        if option is None or kind.way in ("none", "unknown"):
+            if value != (0 if name == "charge" else 1):
+                raise ValueError(
+                    f"{electrons} is stated, and nnpal does not know how {spec} takes it: give it in oracle.options, "
+                    f"as {name} = {value} if that is its name, or make a calculator class of your own that sets it"
+                )
+            continue
+        found[option] = value
+    return found
+
+
+def electrons_caution(spec: str, options: Mapping[str, Any], electrons: Electrons) -> str:
+    """Return what a user should know of how charge and spin are computed, or nothing."""
+    kind = known(spec)
+    try:
+        multiplicity = _multiplicity(spec, electrons) if kind.way == "sums" else electrons.multiplicity
+        asked = _agreed(kind.multiplicity, options, multiplicity, electrons)
+    except ValueError:
+        return ""  # which electrons_refusal says
+    if spec == TBLITE and (asked or 1) >= 3 and options.get("spin_polarization") is None:
+        return (
+            f"multiplicity {asked} of tblite without spin_polarization: GFN-xTB has no exchange between unpaired "
+            "electrons, so that states of high spin come out too high (triplet O2 0.07 eV above the singlet); give "
+            "the option spin_polarization 1.0"
+        )
+    if kind.way == "none" and electrons.moments is not None:
+        return f"{spec} knows no spin: {MOMENTS_LEFT_OUT}"
+    if kind.way == "unknown" and not electrons.is_plain and options.get(kind.charge or "") is None:
+        return (
+            f"{spec}: configurations state {electrons}; they reach the calculator as ASE's initial charges and moments "
+            "and as charge and spin in info, but nnpal does not know whether it heeds them: compare an energy"
+        )
+    return ""
+
+
+def without_open_vectors(atoms: Atoms) -> Atoms:
+    """Return a copy without cell vectors along directions that do not repeat: they have no meaning."""
+    copy = atoms.copy()
+    copy.calc = None
+    copy.set_cell(atoms.cell.array * atoms.pbc[:, None], scale_atoms=False)
+    return copy
+
+
+def _multiplicity(spec: str, stated: Electrons) -> int | None:
+    """Return the multiplicity that is stated or that the moments sum to; the sum is all that such calculators take.
+
+    Raises:
+        ValueError: the sum is no whole number, is not what is stated, or is zero, which loses the moments.
+    """
+    if stated.moments is None:
+        return stated.multiplicity
+    total = float(np.asarray(stated.moments).sum())
+    if stated.moments.ndim > 1 or abs(total - round(total)) > WHOLE or round(total) == 0:
+        raise ValueError(
+            f"initial_magmoms sum to {total:.4g} μB, of which {spec} takes the sum alone, as the number of unpaired "
+            "electrons, expected a whole number, not 0; leave the column out and state multiplicity = 2S+1"
+        )
+    found = abs(round(total)) + 1
+    if stated.multiplicity not in (None, found):
+        raise ValueError(f"multiplicity {stated.multiplicity}, but initial_magmoms sum to {total:g}; correct either")
+    return found
+
+
+def _agreed(name: str | None, options: Mapping[str, Any], stated: int | None, electrons: Electrons) -> int | None:
+    """Return the value that is stated or an option.
+
+    Raises:
+        ValueError: they differ.
+    """
+    given = None if name is None else options.get(name)
+    if given is None or isinstance(given, str | bool):
+        return stated
+    if stated is not None and float(given) != stated:
+        raise ValueError(f"{electrons} is stated, but the oracle's option {name} = {given}; leave either out")
+    return int(given) if float(given).is_integer() else stated
+
+
+def _on_first(total: int, n_atoms: int) -> np.ndarray:
+    """Return a column that sums to ``total`` to the last bit."""
+    return np.array([float(total)] + [0.0] * (n_atoms - 1))
