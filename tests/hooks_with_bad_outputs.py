@@ -34,6 +34,8 @@ class Bad:
                 self.energy = np.zeros(3)
             case "no energy":
                 self.energy = None
+            case "long energy":
+                self.energy = "three eV " * 20
             case "another energy":
                 self.energy = 1.5
             case "another vector":
@@ -44,6 +46,12 @@ class Bad:
                 self.virial[3] = NAN
             case "virial as a matrix":
                 self.virial = np.zeros((3, 3))
+            case "virial in words":
+                self.virial = ["xx", "yy"]
+            case "vector as a matrix":
+                self.vector = np.zeros((2, 1))
+            case "longer vector":
+                self.vector = np.zeros(3)
             case "nan vector":
                 self.vector[1] = NAN
             case "nan force":
@@ -61,3 +69,26 @@ class OtherLength:
         self.vector = np.zeros(1 + context.comm.rank)
 
     def end_of_step(self, context: Context) -> None: ...
+
+
+class BadFromTheStart:
+    """Outputs of another shape where the hook is made, or where a restart file is read."""
+
+    def __init__(self, context: Context, kind: str) -> None:
+        self.energy, self.vector, self.kind = 0.0, np.zeros(1), kind
+        match kind:
+            case "no vector":
+                self.vector = None
+            case "energies":
+                self.energy = np.zeros(2)
+            case "reads":
+                self.reads = 3
+
+    def end_of_step(self, context: Context) -> None: ...
+
+    def state_dict(self) -> dict[str, int]:
+        return {"step": 1}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        if self.kind == "restart":
+            self.vector = np.zeros(4)

@@ -51,18 +51,25 @@ namespace {
 // A rank whose hook failed waits so long for ranks that may be stuck in a collective call of the same hook.
 constexpr double kPatienceSeconds = 10.0;
 
-// Run `work` with the GIL held and return what went wrong in it, or "".
-template <typename Work> std::string complaint_of(const Work &work)
+// Run `work` with the GIL held and return what went wrong in it, or "". `place()` says where, of outputs.
+template <typename Work, typename Place> std::string complaint_of(const Work &work, const Place &place)
 {
   nnpal::py::gil_scoped_acquire gil;
   try {
     work();
+  } catch (nnpal::OutputError &error) {
+    return error.what() + place();
   } catch (nnpal::py::error_already_set &error) {
     return nnpal::describe(error);
   } catch (std::exception &error) {
     return error.what();
   }
   return "";
+}
+
+template <typename Work> std::string complaint_of(const Work &work)
+{
+  return complaint_of(work, [] { return std::string(); });
 }
 
 }    // namespace
@@ -81,11 +88,13 @@ FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg,
   MPI_Comm_dup(world, &python_->ranks);
   python_->context.virial_is_used = [this] { return virial_is_used(); };
   const std::vector<std::string> words(arg + 4, arg + narg);
-  settle(complaint_of([&] {
-    nnpal::export_context();
-    const auto context = nnpal::py::cast(&python_->context, nnpal::py::return_value_policy::reference);
-    python_->hook = std::make_unique<Hook>(spec_, words, context);
-  }));
+  settle(complaint_of(
+      [&] {
+        nnpal::export_context();
+        const auto context = nnpal::py::cast(&python_->context, nnpal::py::return_value_policy::reference);
+        python_->hook = std::make_unique<Hook>(spec_, words, context);
+      },
+      [this] { return place_after("__init__"); }));
 
   check_same_outputs();
 
@@ -345,7 +354,8 @@ void FixPythonHook::restart(char *buffer)
   std::int64_t length;
   std::memcpy(&length, buffer, sizeof(length));
   const std::string state(buffer + sizeof(length), static_cast<std::size_t>(length));
-  settle(complaint_of([&] { python_->hook->load_state(state); }));
+  settle(complaint_of([&] { python_->hook->load_state(state); },
+                      [this] { return place_after("load_state_dict"); }));
 }
 
 void FixPythonHook::call(int method)
@@ -353,8 +363,9 @@ void FixPythonHook::call(int method)
   const bool is_trial = python_->context.is_trial;
   const bool writes_forces = !is_trial && (method == Hook::kPreReverse || method == Hook::kPostForce);
   const bool forces_were_finite = writes_forces && forces_are_finite();
-  std::string complaint =
-      complaint_of([&] { python_->hook->call(static_cast<Hook::Method>(method), is_trial); });
+  const auto kind = static_cast<Hook::Method>(method);
+  std::string complaint = complaint_of([&] { python_->hook->call(kind, is_trial); },
+                                       [&] { return place_after(Hook::name_of(kind)); });
   if (complaint.empty()) complaint = trouble_after(method, forces_were_finite);
 
   const auto &outputs = python_->hook->outputs;
@@ -383,9 +394,12 @@ std::string FixPythonHook::trouble_after(int method, bool forces_were_finite) co
     found = fmt::format("force on atom {} is ({} {} {}); expected finite numbers", atom->tag[i], f[0], f[1],
                         f[2]);
   }
-  if (found.empty()) return found;
-  return fmt::format("{} on rank {}, after {} at step {}{}", found, comm->me,
-                     Hook::name_of(static_cast<Hook::Method>(method)), update->ntimestep,
+  return found.empty() ? found : found + place_after(Hook::name_of(static_cast<Hook::Method>(method)));
+}
+
+std::string FixPythonHook::place_after(const char *method) const
+{
+  return fmt::format(" on rank {}, after {} at step {}{}", comm->me, method, update->ntimestep,
                      python_->context.is_trial ? " (a trial state of a Monte Carlo fix)" : "");
 }
 

@@ -50,6 +50,7 @@ private:
 
   void call(int method);
   std::string trouble_after(int method, bool forces_were_finite) const;
+  std::string place_after(const char *method) const;    // " on rank 1, after post_force at step 7"
   bool forces_are_finite() const;
   void settle(std::string complaint,
               const std::vector<double> &outputs = {});    // ends all ranks on a complaint

@@ -3,6 +3,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 namespace nnpal {
 namespace {
 
@@ -32,13 +34,25 @@ std::string describe_shape(const py::object &array)
   return py::str(array.attr("shape"));
 }
 
+// What an object looks like, in one short line
+std::string describe_value(const py::object &value)
+{
+  constexpr std::size_t kLongest = 80;
+  std::string text = py::repr(value);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  if (text.size() > kLongest)
+    return "an object of " + std::string(py::str(py::type::of(value).attr("__name__")));
+  return text;
+}
+
 Doubles as_doubles(const char *name, const py::object &value)
 {
-  Doubles values = Doubles::ensure(value);
-  if (values) return values;
-  PyErr_Clear();
-  throw_value_error(std::string(name) + " is " + std::string(py::repr(value)) +
-                    "; expected an array of numbers");
+  if (!value.is_none()) {    // NumPy takes None for a NaN
+    Doubles values = Doubles::ensure(value);
+    if (values) return values;
+    PyErr_Clear();
+  }
+  throw OutputError(std::string(name) + " is " + describe_value(value) + "; expected an array of numbers");
 }
 
 }    // namespace
@@ -54,7 +68,7 @@ Hook::Hook(const std::string &spec, const std::vector<std::string> &words, const
   has_virial_ = py::hasattr(object_, names().virial);
   has_vector_ = py::hasattr(object_, names().vector);
   has_state_ = py::hasattr(object_, "state_dict") && py::hasattr(object_, "load_state_dict");
-  if (has_vector_) outputs.vector.resize(py::len(object_.attr(names().vector)));
+  if (has_vector_) outputs.vector.resize(as_doubles("vector", object_.attr(names().vector)).size());
   read_outputs();
   outputs.remember_nan();
 }
@@ -63,8 +77,11 @@ bool Hook::reads(const char *what) const
 {
   if (!py::hasattr(object_, "reads")) return true;
   const py::object names = object_.attr("reads");
+  if (!py::isinstance<py::iterable>(names))
+    throw_value_error("reads is " + describe_value(names) +
+                      "; expected names in brackets, of energy and virial");
   for (const py::handle name : py::iter(names)) {
-    const std::string word = py::cast<std::string>(name);
+    const std::string word = py::str(name);
     if (word != "energy" && word != "virial")
       throw_value_error("reads names " + word + "; expected energy and virial, or less");
   }
@@ -99,12 +116,12 @@ double Hook::read_energy() const
   const py::object value = object_.attr(names().energy);
   if (PyFloat_Check(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
   if (py::hasattr(value, "shape") && py::len(value.attr("shape")) > 0)
-    throw_value_error("energy is an array of shape " + describe_shape(value) +
+    throw OutputError("energy is an array of shape " + describe_shape(value) +
                       "; expected one number, of all atoms and ranks");
   const double number = PyFloat_AsDouble(value.ptr());
   if (number == -1.0 && PyErr_Occurred()) {
     PyErr_Clear();
-    throw_value_error("energy is " + std::string(py::repr(value)) + "; expected a number");
+    throw OutputError("energy is " + describe_value(value) + "; expected a number");
   }
   return number;
 }
@@ -113,7 +130,7 @@ void Hook::read_virial()
 {
   const Doubles values = as_doubles("virial", object_.attr(names().virial));
   if (values.ndim() != 1 || values.size() != 6)
-    throw_value_error("virial has shape " + describe_shape(values) +
+    throw OutputError("virial has shape " + describe_shape(values) +
                       "; expected 6 values in a row (xx yy zz xy xz yz)");
   std::copy_n(values.data(), 6, outputs.virial);
 }
@@ -123,9 +140,9 @@ void Hook::read_vector()
   auto &vector = outputs.vector;
   const Doubles values = as_doubles("vector", object_.attr(names().vector));
   if (values.ndim() != 1)
-    throw_value_error("vector has shape " + describe_shape(values) + "; expected values in a row");
+    throw OutputError("vector has shape " + describe_shape(values) + "; expected values in a row");
   if (values.size() != static_cast<py::ssize_t>(vector.size()))
-    throw_value_error("vector had " + std::to_string(vector.size()) +
+    throw OutputError("vector had " + std::to_string(vector.size()) +
                       " values when the hook was made, and now " + std::to_string(values.size()) +
                       "; its length must stay");
   std::copy_n(values.data(), vector.size(), vector.begin());

@@ -16,7 +16,7 @@ public:
   enum Method { kSetup, kPreReverse, kPostForce, kEndOfStep, kPostRun, kClose, kMethods };
 
   // Import `spec` (MODULE:CLASS) and create it with the words of the input script. Throws
-  // py::error_already_set.
+  // py::error_already_set and OutputError.
   Hook(const std::string &spec, const std::vector<std::string> &words, const py::object &context);
 
   bool has(Method method) const { return static_cast<bool>(methods_[method]); }
@@ -27,13 +27,13 @@ public:
   bool reads(const char *what) const;
 
   // Call a method and take over the outputs that it set; of a trial state the energy alone. Throws
-  // py::error_already_set.
+  // py::error_already_set and OutputError.
   void call(Method method, bool is_trial = false);
 
   static const char *name_of(Method method);
 
   std::string state() const;                    // packed
-  void load_state(const std::string &state);    // of the same class, from a restart file
+  void load_state(const std::string &state);    // of the same class, from a restart file; throws as call
 
   Outputs outputs;
 

@@ -1,10 +1,16 @@
 // The numbers that a hook hands to LAMMPS, and what must hold of them.
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace nnpal {
+
+// An attribute of a hook that is no energy, virial or vector: another kind of object, or another shape.
+class OutputError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 struct Outputs {
   double energy = 0.0;

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from broken_files import foreign_torchscript, plain_zip, record_bytes
+from damaged_files import damaged_copies, write_model_in_a_new_process
 from lmp_runner import Lmp
 from lmp_systems import fcc
 from torchani_reference import ExportedModel
@@ -136,7 +137,7 @@ def drive(folder: Path, models: list[Path], *, same_instance: bool = False) -> l
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     assert process.returncode == 0, process.stdout + process.stderr
@@ -162,9 +163,30 @@ def flip_bit(content: bytes, bit: int) -> bytes:
     return bytes(damaged)
 
 
-def test_truncated_and_flipped_archives(tmp_path: Path, al_model: ExportedModel) -> None:
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model_in_a_new_process(tmp_path_factory.mktemp("small") / "al.nnp.pt")
+
+
+def outcomes(folder: Path, whole: Path, copies: list[bytes]) -> list[bool]:
+    """Return which copies are refused; require the very numbers of the whole file of the others."""
+    models = [whole]
+    for index, copy in enumerate(copies):
+        models.append(folder / f"damaged_{index}.pt")
+        models[-1].write_bytes(copy)
+    expected, *answers = drive(folder, models, same_instance=True)
+    assert "energy" in expected
+    for model, answer in zip(models[1:], answers, strict=True):
+        if "error" in answer:
+            assert f"pair_style nnp: model {model}" in answer["error"]
+        else:
+            assert answer == expected, f"{model.name} gives other numbers silently"
+    return ["error" in answer for answer in answers]
+
+
+def test_truncated_and_flipped_archives(tmp_path: Path, small_model: Path) -> None:
     """Every damaged copy must be refused, or give the very numbers of the whole one."""
-    content = al_model.path.read_bytes()
+    content = small_model.read_bytes()
     rng = np.random.default_rng(8)
     places = [
         *rng.integers(0, 8 * len(content), 60),  # mostly weights
@@ -175,23 +197,20 @@ def test_truncated_and_flipped_archives(tmp_path: Path, al_model: ExportedModel)
     lengths = [1, 100, len(content) // 2, len(content) - 1000, len(content) - 1]
     damaged = [flip_bit(content, int(place)) for place in places]
     damaged += [content[:length] for length in lengths]
-    models = [al_model.path]
-    for index, copy in enumerate(damaged):
-        models.append(tmp_path / f"damaged_{index}.pt")
-        models[-1].write_bytes(copy)
-    whole, *answers = drive(tmp_path, models, same_instance=True)
-    assert "energy" in whole
-    for model, answer in zip(models[1:], answers, strict=True):
-        if "error" in answer:
-            assert f"pair_style nnp: model {model}" in answer["error"]
-        else:
-            assert answer == whole, f"{model.name} gives other numbers silently"
-    for answer in answers[-len(lengths) :]:
-        assert "error" in answer
+    refused = outcomes(tmp_path, small_model, damaged)
+    assert all(refused[-len(lengths) :])
     is_content = record_bytes(content)
-    in_content = [answer for place, answer in zip(places, answers, strict=False) if is_content[place // 8]]
+    in_content = [is_bad for place, is_bad in zip(places, refused, strict=False) if is_content[place // 8]]
     assert len(in_content) > 40
-    assert all("error" in answer for answer in in_content)
+    assert all(in_content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [5, 6])
+def test_random_damage(seed: int, tmp_path: Path, small_model: Path) -> None:
+    """As in tests/python/test_damaged_models.py."""
+    copies = [copy for _, copy in damaged_copies(small_model.read_bytes(), seed, 1000)]
+    assert 500 < sum(outcomes(tmp_path, small_model, copies)) < 1000
 
 
 def test_damaged_archive_on_two_ranks(lmp: Lmp, al_model: ExportedModel) -> None:

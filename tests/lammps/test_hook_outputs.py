@@ -6,6 +6,7 @@ import pytest
 
 from hook_scripts import ENV, al_start
 from lmp_runner import Lmp
+from nnpal.sampling.eam import eam_potential
 
 BAD = "hooks_with_bad_outputs:Bad kind"
 WHERE = "on rank {rank}, after pre_reverse at step 2"
@@ -20,10 +21,20 @@ def script(hook: str) -> str:
     [
         ("'nan energy'", f"energy is nan; expected a finite number {WHERE}"),
         ("'infinite energy'", f"energy is inf; expected a finite number {WHERE}"),
-        ("'energies of atoms'", r"energy is an array of shape \(3,\); expected one number, of all atoms and ranks"),
-        ("'no energy'", "energy is None; expected a number"),
+        (
+            "'energies of atoms'",
+            rf"energy is an array of shape \(3,\); expected one number, of all atoms and ranks {WHERE}",
+        ),
+        ("'no energy'", f"energy is None; expected a number {WHERE}"),
+        ("'long energy'", f"energy is an object of str; expected a number {WHERE}"),
         ("'nan virial'", f"virial xy is nan; expected a finite number {WHERE}"),
-        ("'virial as a matrix'", r"virial has shape \(3, 3\); expected 6 values in a row \(xx yy zz xy xz yz\)"),
+        (
+            "'virial as a matrix'",
+            rf"virial has shape \(3, 3\); expected 6 values in a row \(xx yy zz xy xz yz\) {WHERE}",
+        ),
+        ("'virial in words'", rf"virial is \['xx', 'yy'\]; expected an array of numbers {WHERE}"),
+        ("'vector as a matrix'", rf"vector has shape \(2, 1\); expected values in a row {WHERE}"),
+        ("'longer vector'", f"vector had 2 values when the hook was made, and now 3; its length must stay {WHERE}"),
         ("'nan vector'", r"vector\[1\] is nan; expected a finite number \(.* must be NaN after __init__\) " + WHERE),
         ("'nan force'", rf"force on atom 5 is \(\S+ -?nan \S+\); expected finite numbers {WHERE}"),
     ],
@@ -34,11 +45,36 @@ def test_what_is_no_number(lmp: Lmp, kind: str, message: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("'no vector'", "vector is None; expected an array of numbers on rank 0, after __init__ at step 0"),
+        ("energies", r"energy is an array of shape \(2,\); .* on rank 0, after __init__ at step 0"),
+        ("reads", "reads is 3; expected names in brackets, of energy and virial"),
+    ],
+)
+def test_what_is_wrong_from_the_start(lmp: Lmp, kind: str, message: str) -> None:
+    lmp.expect_error(script(f"hooks_with_bad_outputs:BadFromTheStart kind {kind}"), message, ranks=(1,), env=ENV)
+
+
+def test_what_is_wrong_after_a_restart(lmp: Lmp) -> None:
+    start = f"{al_start()}fix n all nve\nfix h all python/hook hooks_with_bad_outputs:BadFromTheStart kind restart\n"
+    lmp(start + "run 3\nwrite_restart middle\n", env=ENV)
+    again = f"read_restart middle\npair_style eam/fs\npair_coeff * * {eam_potential()} Al\n"
+    lmp.expect_error(
+        again + start[start.index("fix n") :] + "run 1\n",
+        "vector had 1 values when the hook was made, and now 4; .* on rank 0, after load_state_dict at step 3",
+        ranks=(1,),
+        env=ENV,
+    )
+
+
 @pytest.mark.mpi
 @pytest.mark.parametrize(
     ("hook", "message"),
     [
         (f"{BAD} 'nan energy' rank 1", f"energy is nan; expected a finite number {WHERE.format(rank=1)}"),
+        (f"{BAD} 'longer vector' rank 1", f"vector had 2 values .* {WHERE.format(rank=1)}"),
         (f"{BAD} 'another energy' rank 1", "at step 2 energy is 0 on rank 0 and 1.5 on rank 1; it must be the same"),
         (f"{BAD} 'another virial' rank 0", r"at step 2 virial xz is 0\.001\d* on rank 0 and 0 on rank 1"),
         (f"{BAD} 'another vector' rank 1", r"at step 2 vector\[1\] is 0 on rank 0 and -2\.5 on rank 1"),

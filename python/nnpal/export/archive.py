@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -12,11 +13,18 @@ import torch
 from torch import Tensor
 
 from nnpal.denormals import denormals_flushed
-from nnpal.export.metadata import RECORD, Metadata, ModelFileError, parse_metadata
+from nnpal.export.metadata import EXPORT_AGAIN, RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.export.reference import check_reference
 from nnpal.files import aside
 from nnpal.graph import Graph
 from nnpal.ops import OpsError, load_ops
+
+_OF_DAMAGED_FILES = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError),
+)
+"""What zipfile and torch raise on damaged files: both read sizes, flags and names before they check them. torch's C++
+exceptions come as Python's of the same kind, and as UnicodeDecodeError where they quote bytes of the file."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,13 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
     name = os.fspath(path)
     if not os.path.exists(name):
         raise FileNotFoundError(f"model file {name} does not exist")
+    if os.path.isdir(name):
+        raise ModelFileError(f"{name}: a folder; expected a model file, such as {os.path.join(name, 'model.nnp.pt')}")
+    try:
+        with open(name, "rb"):
+            pass
+    except OSError as error:
+        raise ModelFileError(f"{name}: cannot be read ({error.strerror}); make the file readable") from error
     try:
         with zipfile.ZipFile(name) as archive:
             damaged = archive.testzip()
@@ -116,9 +131,12 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
                     f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export.export_ensemble"
                 )
             text = archive.read(records[0])
-    # zipfile's own: UnicodeDecodeError for a record's name, RuntimeError for a flag that says encrypted.
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, UnicodeDecodeError) as error:
-        raise ModelFileError(f"{name}: not a TorchScript archive, or truncated or damaged ({error})") from error
+    except ModelFileError:
+        raise
+    except _OF_DAMAGED_FILES as error:
+        raise ModelFileError(
+            f"{name}: not a TorchScript archive, or truncated or damaged ({_reason(error)})"
+        ) from error
     return parse_metadata(text, name)
 
 
@@ -157,14 +175,16 @@ def load_model(
             raise ModelFileError(f"{name}: its kernel is 'fused', but {error}") from error
     try:
         module = torch.jit.load(name, map_location="cpu")
-    except RuntimeError as error:
-        raise ModelFileError(f"{name}: torch cannot load it ({str(error).splitlines()[0]})") from error
-    self_energies = module.self_energies.clone()
+        self_energies = module.self_energies.clone()
+    except _OF_DAMAGED_FILES as error:
+        raise ModelFileError(f"{name}: torch cannot load it ({_reason(error)}); {EXPORT_AGAIN}") from error
     if self_energies.dtype != torch.float64 or self_energies.shape != (len(metadata.elements),):
         raise ModelFileError(
             f"{name}: its self_energies are {self_energies.dtype} of shape {tuple(self_energies.shape)}, "
             f"expected one float64 for each of {metadata.elements}"
         )
+    if not self_energies.isfinite().all():
+        raise ModelFileError(f"{name}: its self_energies {self_energies.tolist()} are not finite; {EXPORT_AGAIN}")
     module = module.to(device=device, dtype=chosen)
     loaded = LoadedModel(module, metadata, self_energies, chosen, device)
     with denormals_flushed():
@@ -172,6 +192,14 @@ def load_model(
     if members is not None:
         module.n_active = members
     return loaded
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what an exception says; its kind where it says nothing."""
+    if isinstance(error, UnicodeDecodeError):
+        return "a text in it is no UTF-8"
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _check_device(device: str) -> None:

@@ -14,7 +14,7 @@ FORMAT_VERSION = 1
 RECORD = "nnpal.json"
 
 _FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}
-_CURE = "export the model again with nnpal.export.export_ensemble"
+EXPORT_AGAIN = "export the model again with nnpal.export.export_ensemble"
 
 
 class ModelFileError(ValueError):
@@ -91,18 +91,20 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     """
     try:
         values = json.loads(text)
-    except ValueError as error:
-        raise ModelFileError(f"{path}: its {RECORD} is no JSON ({error}); {_CURE}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its {RECORD} is no JSON ({error}); {EXPORT_AGAIN}") from error
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: its {RECORD} is no JSON object; {_CURE}")
+        raise ModelFileError(f"{path}: its {RECORD} is no JSON object; {EXPORT_AGAIN}")
     missing = [key for key in (*_FIXED, "format_version") if key not in values]
     if missing:
-        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {_CURE}")
+        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {EXPORT_AGAIN}")
     for key, expected in _FIXED.items():
         if values[key] != expected:
-            raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, expected {expected!r}; {_CURE}")
+            raise ModelFileError(
+                f"{path}: its {RECORD} says {key} {values[key]!r}, expected {expected!r}; {EXPORT_AGAIN}"
+            )
     version = values["format_version"]
-    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+    if not _is_number(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ModelFileError(
             f"{path}: its format version is {version!r}, this nnpal reads up to {FORMAT_VERSION}; install a newer nnpal"
         )
@@ -112,18 +114,26 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         raise ModelFileError(f"{path}: it passes messages over {metadata.hops} hops, this nnpal evaluates models of 1")
     if metadata.dtype not in ("float32", "float64"):
         raise ModelFileError(
-            f"{path}: its {RECORD} says dtype {metadata.dtype!r}, expected float32 or float64; {_CURE}"
+            f"{path}: its {RECORD} says dtype {metadata.dtype!r}, expected float32 or float64; {EXPORT_AGAIN}"
         )
     for key, usable in (
         ("elements", _are_symbols(metadata.elements)),
-        ("cutoff", isinstance(metadata.cutoff, int | float) and 0 < metadata.cutoff < float("inf")),
-        ("n_members", isinstance(metadata.n_members, int) and metadata.n_members >= 1),
+        ("cutoff", _is_number(metadata.cutoff, int | float) and 0 < metadata.cutoff < float("inf")),
+        ("n_members", _is_number(metadata.n_members, int) and metadata.n_members >= 1),
+        ("kernel", isinstance(metadata.kernel, str) and bool(metadata.kernel)),
+        ("dataset_hash", metadata.dataset_hash is None or isinstance(metadata.dataset_hash, str)),
+        ("provenance", isinstance(metadata.provenance, dict)),
+        ("versions", isinstance(metadata.versions, dict)),
     ):
         if not usable:
-            raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {_CURE}")
+            raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {EXPORT_AGAIN}")
     if not _fits(metadata.reference, metadata.n_members, len(metadata.elements)):
-        raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {_CURE}")
+        raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {EXPORT_AGAIN}")
     return metadata
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _are_symbols(elements: Any) -> bool:
@@ -157,9 +167,9 @@ def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int) ->
 
 def _build(kind: type[Any], values: Any, path: str) -> Any:
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: its {RECORD} lacks the reference configuration; {_CURE}")
+        raise ModelFileError(f"{path}: its {RECORD} lacks the reference configuration; {EXPORT_AGAIN}")
     names = [item.name for item in dataclasses.fields(kind)]
     missing = [name for name in names if name not in values]
     if missing:
-        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {_CURE}")
+        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {EXPORT_AGAIN}")
     return kind(**{name: values[name] for name in names})
