@@ -28,14 +28,17 @@ def report(
     output: Annotated[Path | None, typer.Option(help="Folder for figures and summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Print enthalpy, volume, heat capacity and the coexistence temperature, with errors; draw figures."""
+    """Print enthalpy, volume, heat capacity and the coexistence temperature, with errors; draw figures.
+
+    Of a run that is still learning: how far it has come, its bias and time series.
+    """
     from json import dumps
 
     from rich.console import Console
 
     from nnpal.files import write_whole
     from nnpal.momt import read_bias, read_trace
-    from nnpal.momt.report import save_figures, summarise
+    from nnpal.momt.report import is_learning, save_figures, summarise, summarise_learning
     from nnpal.momt.reweighting import from_traces
 
     try:
@@ -43,9 +46,13 @@ def report(
             raise ValueError(f"--output {output}: expected a folder, found a file; give another name")
         learned = read_bias(bias)
         walks = [read_trace(path) for path in traces]
-        samples = from_traces(walks, discard, learned.axes)
+        learning = is_learning(walks) and discard == 0
+        samples = None if learning else from_traces(walks, discard, learned.axes)
         temps = temperature or [learned.temp]
-        summary = summarise(learned, samples, temps, divide)
+        if samples is None:
+            summary = summarise_learning(learned, walks, temps, divide)
+        else:
+            summary = summarise(learned, samples, temps, divide)
         if output is not None:
             summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
             write_whole(output / "summary.json", (dumps(summary, indent=2) + "\n").encode())
@@ -61,10 +68,19 @@ def report(
 def _print(summary: dict[str, Any], console: Console) -> None:
     from rich.table import Table
 
+    learning = "learning_rows" in summary
+    rows = f"{summary['learning_rows']} rows of learning" if learning else f"{summary['samples']} samples"
     console.print(
-        f"{summary['samples']} samples of {summary['walkers']} walker(s), grid {', '.join(summary['grid'])}, "
+        f"{rows} of {summary['walkers']} walker(s), grid {', '.join(summary['grid'])}, "
         f"{summary['visited_bins']} of {summary['bins']} bins visited, {summary['round_trips']} round trips"
     )
+    if learning:
+        console.print(
+            f"no production rows yet (ln f = {summary['ln_f']:.3g} kT): a bias that changes cannot be reweighted, so "
+            "there are no averages; run on until learning ends (ln_f_end, or learn STEPS), or freeze the bias: "
+            "start FILE phase production"
+        )
+        return
     if summary["outside"]:
         share = summary["outside"] / (summary["outside"] + summary["samples"])
         console.print(f"{summary['outside']} rows outside the grid ({share:.1%}) are left out")

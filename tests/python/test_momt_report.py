@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,47 @@ def test_rows_outside_the_grid_are_counted(run: Path) -> None:
     assert json.loads(report("--json").output)["outside"] == 500
     (run / "momt.trace").write_text("".join(line.replace(" 0 1 ", " -1 1 ") for line in text))
     assert "all 5000 production rows lie outside the grid" in report().output
+
+
+def test_a_production_run_from_a_bias_file_has_visited_what_it_visited(run: Path) -> None:
+    learned = read_bias("momt.h5")
+    seen = np.zeros((4, 5), dtype=np.int64)
+    seen[1:3, 2:] = 7
+    nothing = np.zeros_like(seen)
+    write_bias(run / "momt.h5", replace(learned, visits=nothing, flatness_visits=nothing, production_visits=seen))
+    result = report("--output", "out")
+    assert "6 of 20 bins visited" in " ".join(result.output.split())
+    drawn = figures.bias_map(read_bias("momt.h5")).axes[0].collections[0].get_array()
+    np.testing.assert_array_equal(~np.ma.getmaskarray(np.ma.masked_invalid(drawn)), seen.T > 0)
+
+
+def test_a_bias_without_visits_is_drawn_whole_and_says_so(run: Path) -> None:
+    nothing = np.zeros((4, 5), dtype=np.int64)
+    bias = replace(read_bias("momt.h5"), visits=nothing, flatness_visits=nothing, production_visits=nothing)
+    axes = figures.bias_map(bias).axes[0]
+    assert np.isfinite(axes.collections[0].get_array()).all()
+    assert axes.get_title() == "no bin visited yet: δH on the whole grid"
+
+
+def test_a_run_that_still_learns_is_drawn_and_not_reweighted(run: Path) -> None:
+    text = (run / "momt.trace").read_text()
+    (run / "momt.trace").write_text(text.replace(" 0 1 ", " 0 0 "))
+    write_bias(run / "momt.h5", replace(read_bias("momt.h5"), phase=0, production_visits=np.zeros((4, 5), np.int64)))
+    result = report("--output", "out")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "6000 rows of learning of 1 walker(s)" in said
+    assert "20 of 20 bins visited, 25 round trips" in said
+    assert "a bias that changes cannot be reweighted" in said
+    assert "enthalpy" not in said
+    summary = json.loads((run / "out" / "summary.json").read_text())
+    assert (summary["phase"], summary["samples"], summary["learning_rows"]) == ("learning", 0, 6000)
+    assert "temperatures" not in summary
+    assert [Path(name).name for name in summary["figures"]] == ["bias.png", "series.png"]
+    assert all((run / name).read_bytes().startswith(b"\x89PNG") for name in summary["figures"])
+    assert "temperature nan" in report("--temperature", "nan").output
+    (run / "momt.trace").write_text(text.replace(" 0 1 ", " 0 0 ").replace("#! SET temp 1000", "#! SET temp 1100"))
+    assert "give the files of one run" in report().output
 
 
 def test_files_of_two_runs_are_refused(run: Path) -> None:

@@ -88,6 +88,14 @@ class Bias:
     stride: int = 1
     walkers: int = 1
 
+    @property
+    def visited(self) -> np.ndarray:
+        """Whether each bin was visited, while learning or in production, bool [n_bins for each axis].
+
+        A production run that starts from a bias file has learned nothing itself: its visits are all of production.
+        """
+        return (self.visits > 0) | (self.production_visits > 0)
+
     def evaluate(self, **variables: np.ndarray | float) -> np.ndarray:
         """Return δH, walls included, e.g. `bias.evaluate(H=h, O=o)`; arrays of one shape.
 

@@ -51,11 +51,14 @@ def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
 
 
 def bias_map(bias: Bias) -> Figure:
-    """Draw δH in kT0 over the visited bins, as a map on two axes or a line on one."""
+    """Draw δH in kT0 over the visited bins, as a map on two axes or a line on one; over all where none was visited."""
     figure, axes = _new()
     first = bias.axes[0]
     kT = bias.boltz * bias.temp
-    visited = bias.visits > 0
+    visited = bias.visited
+    if not visited.any():
+        visited = np.ones_like(visited)
+        axes.set_title("no bin visited yet: δH on the whole grid", fontsize=9)
     if len(bias.axes) == 1:
         value = np.where(visited, bias.evaluate(**{first.name: first.centres}) / kT, np.nan)
         axes.plot(first.centres, value)
@@ -67,10 +70,9 @@ def bias_map(bias: Bias) -> Figure:
     mesh = axes.pcolormesh(first.edges, second.edges, value.T)
     figure.colorbar(mesh, ax=axes, label="δH/kT$_0$")
     axes.set(xlabel=first.name, ylabel=second.name)
-    if visited.any():
-        for set_limits, axis, other in ((axes.set_xlim, first, 1), (axes.set_ylim, second, 0)):
-            seen = np.flatnonzero(visited.any(axis=other))
-            set_limits(axis.edges[seen[0]], axis.edges[seen[-1] + 1])
+    for set_limits, axis, other in ((axes.set_xlim, first, 1), (axes.set_ylim, second, 0)):
+        seen = np.flatnonzero(visited.any(axis=other))
+        set_limits(axis.edges[seen[0]], axis.edges[seen[-1] + 1])
     return figure
 
 

@@ -331,7 +331,7 @@ class MOMT:
     def _report(self, context: Context) -> None:
         """Log where learning stands, and write the bias file."""
         schedule = self.schedule
-        visited = np.argwhere(schedule.visits.reshape(schedule.shape) > 0)
+        visited = np.argwhere((schedule.visits + schedule.production_visits).reshape(schedule.shape) > 0)
         area = ""
         if len(visited):
             ranges = zip(self.axes, visited.min(axis=0), visited.max(axis=0), strict=True)

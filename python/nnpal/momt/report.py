@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 from nnpal.files import aside
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
-from nnpal.momt.reweighting.samples import require_state, said
+from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
+from nnpal.momt.trace import Trace
 
 
 def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> dict[str, Any]:
@@ -27,15 +29,10 @@ def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
     Raises:
         ValueError: a temperature that is not above 0, numbers that are not finite, or samples of another run.
     """
-    _check(bias, samples, temps, divide)
+    _check_numbers(samples.press, temps, divide)
+    _check_same(bias, samples)
     summary: dict[str, Any] = {
-        "grid": [str(axis) for axis in bias.axes],
-        "temp": bias.temp,
-        "press": bias.press,
-        "ln_f": bias.ln_f,
-        "round_trips": bias.round_trips,
-        "visited_bins": int((bias.visits > 0).sum()),
-        "bins": int(bias.visits.size),
+        **_of_bias(bias),
         "samples": len(samples),
         "outside": samples.n_outside,
         "walkers": len(np.unique(samples.walker)),
@@ -47,11 +44,50 @@ def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
     return summary
 
 
-def _check(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None) -> None:
+def is_learning(traces: Sequence[Trace]) -> bool:
+    """Return whether there are rows and all are of the learning phase, whose bias still changes."""
+    return any(len(trace) for trace in traces) and all((trace.phase == 0).all() for trace in traces)
+
+
+def summarise_learning(
+    bias: Bias, traces: Sequence[Trace], temps: Sequence[float], divide: float | None = None
+) -> dict[str, Any]:
+    """Return how far learning has come; rows of it cannot be reweighted, so there are no averages.
+
+    Args:
+        bias, temps, divide: as for :func:`summarise`.
+        traces: of the run, one a walker.
+
+    Raises:
+        ValueError: numbers that no report can have, or files of different runs.
+    """
+    first = require_one_bias(traces)
+    _check_numbers(first.press, temps, divide)
+    _check_same(bias, first if first.axes else replace(first, axes=bias.axes))
+    return {**_of_bias(bias), "samples": 0, "learning_rows": sum(map(len, traces)), "walkers": len(traces)}
+
+
+def _of_bias(bias: Bias) -> dict[str, Any]:
+    return {
+        "grid": [str(axis) for axis in bias.axes],
+        "temp": bias.temp,
+        "press": bias.press,
+        "phase": "production" if bias.phase else "learning",
+        "ln_f": bias.ln_f,
+        "round_trips": bias.round_trips,
+        "visited_bins": int(bias.visited.sum()),
+        "bins": int(bias.visits.size),
+    }
+
+
+def _check_numbers(press: float, temps: Sequence[float], divide: float | None) -> None:
     for temp in temps:
-        require_state("report", temp, samples.press)
+        require_state("report", temp, press)
     if divide is not None and not isfinite(divide):
         raise ValueError(f"divide {divide:g}: expected a finite order parameter between the phases")
+
+
+def _check_same(bias: Bias, samples: Samples | Trace) -> None:
     for name in ("temp", "press", "n_atoms", "axes"):
         of_bias, of_trace = getattr(bias, name), getattr(samples, name)
         if of_bias != of_trace:
@@ -82,15 +118,15 @@ def _coexistence(samples: Samples, divide: float | None) -> dict[str, Any]:
 
 
 def save_figures(
-    bias: Bias, traces: Sequence[Any], samples: Samples, temps: Sequence[float], folder: Path
+    bias: Bias, traces: Sequence[Trace], samples: Samples | None, temps: Sequence[float], folder: Path
 ) -> list[Path]:
-    """Write the figures as PNG files and return their paths."""
+    """Write the figures as PNG files and return their paths; without samples those of bias and time series."""
     from nnpal.momt import figures
 
     drawn = {"bias": figures.bias_map(bias)}
     for i, trace in enumerate(traces):
         drawn["series" if len(traces) == 1 else f"series.{i}"] = figures.series(trace)
-    if not np.isnan(samples.O).any():
+    if samples is not None and not np.isnan(samples.O).any():
         drawn["histogram"] = figures.histogram(samples, units=bias.units)
         covered = covered_range(samples)
         reached = [t for t in temps if covered and covered[0] <= t <= covered[1]]

@@ -113,17 +113,7 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
     if discard < 0:
         raise ValueError(f"discard {discard}: expected a number of rows from 0")
     walkers = [traces] if isinstance(traces, Trace) else list(traces)
-    if not walkers:
-        raise ValueError("no trace given; expected at least one")
-    first = walkers[0]
-    for number, trace in enumerate(walkers):
-        for name in ("units", "temp", "press", "boltz", "nktv2p", "n_atoms", "axes"):
-            found, wanted = getattr(trace, name), getattr(first, name)
-            if found != wanted:
-                raise ValueError(
-                    f"trace {number + 1} has {name} {said(found)}, the first has {said(wanted)}; give traces of one "
-                    "bias"
-                )
+    first = require_one_bias(walkers)
     produced = [np.flatnonzero(trace.phase == 1) for trace in walkers]
     kept = [r[discard:] for r in produced]
     rows = [r[trace.bin[r] >= 0] for r, trace in zip(kept, walkers, strict=True)]
@@ -156,6 +146,26 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
         axes=first.axes or axes,
         n_outside=n_kept - n_inside,
     )
+
+
+def require_one_bias(walkers: Sequence[Trace]) -> Trace:
+    """Return the first of the traces, which the others agree with.
+
+    Raises:
+        ValueError: no trace, or traces of different T0, P0, units, atoms or grids.
+    """
+    if not walkers:
+        raise ValueError("no trace given; expected at least one")
+    first = walkers[0]
+    for number, trace in enumerate(walkers):
+        for name in ("units", "temp", "press", "boltz", "nktv2p", "n_atoms", "axes"):
+            found, wanted = getattr(trace, name), getattr(first, name)
+            if found != wanted:
+                raise ValueError(
+                    f"trace {number + 1} has {name} {said(found)}, the first has {said(wanted)}; give traces of one "
+                    "bias"
+                )
+    return first
 
 
 def said(value: object) -> str:
