@@ -103,6 +103,25 @@ def test_the_report_counts_grids_as_table_s3(distilled):
     assert len(rows) == 3  # a title and two pools
 
 
+def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distilled, facts, tmp_path):
+    page = (distilled / "run/report.html").read_text()
+    assert "What ended the loop" in page
+    assert "all 2 pools are distilled" in page
+    assert "converged" not in page.partition("Configuration")[0].lower()
+    force = 1e3 * facts["iter-0001/train"]["test"]["force_mae"]
+    assert f">{force:,.2f}<" in page
+    folder = shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
+    ctx = context(folder, facts, 1, "report", sets=3)
+    ctx.tables["run"]["iterations"] = 2
+    report(ctx)
+    page = (folder / "run/report.html").read_text()
+    assert "run.iterations = 2 are done" in page
+    assert "2 of 3 pools are distilled" in page
+    ctx.tables["run"]["iterations"] = 3
+    report(ctx)
+    assert "nothing yet" in (folder / "run/report.html").read_text()
+
+
 @pytest.mark.slow
 def test_a_killed_distillation_ends_as_if_unbroken(distilled, tmp_path):
     folder = broken_off_after(distilled, "iter-0001/select", tmp_path / "copy")
@@ -222,6 +241,13 @@ def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path):
     page = (tmp_path / "copper/report.html").read_text()
     assert "Al becomes Cu, lengths times 0.8930" in page
     assert "Cu-fcc" in page
+    assert "converged" not in page.partition("Configuration")[0].lower()
+    assert "the set is translated" in page
+    table = page[page.index("Mean absolute errors against the labels") :].partition("</table>")[0]
+    numbers = re.findall(r'<span class="value">([\d,.]+)</span>', table)
+    names = [f"{part}_{name}" for part in ("train", "validation")
+             for name in ("energy_mae", "relative_energy_mae", "force_mae")]  # fmt: skip
+    assert numbers == [f"{1e3 * train[name]:,.2f}" for name in names]
 
 
 def test_a_crystal_that_collapses_is_no_error(tmp_path):

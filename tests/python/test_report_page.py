@@ -28,6 +28,9 @@ from nnpal.report import (
     activation,
     classes,
     convergence,
+    ending,
+    error_fact,
+    errors_table,
     grid_table,
     iteration_table,
     iterations_done,
@@ -223,6 +226,12 @@ def test_failures_name_folder_and_command(tmp_path):
     assert "Run it again" not in read(Page("p", failures=[Failure("labels", "label", "a", "b", "")]), tmp_path).words
 
 
+def test_errors_of_several_sets_in_one_table():
+    found = {"training": {"energy_mae": 0.001, "force_mae": 0.42}, "validation": {"relative_energy_mae": 0.0025}}
+    rows = [[row[0], *(cell.text for cell in row[1:])] for row in errors_table(found).rows]
+    assert rows == [["training", "1.00", "–", "420.00"], ["validation", "–", "2.50", "–"]]
+
+
 def shown(fact: Fact) -> tuple[str, str, str]:
     return fact.cell.text, fact.cell.note, fact.cell.tone
 
@@ -238,7 +247,15 @@ def test_headline_facts():
     assert shown(activation(NAN, 88.7 * KCAL)) == ("not known", "oracle 88.70", "warning")
     assert shown(activation(None, None)) == ("not known", "oracle –", "warning")
     assert shown(labels_used(1500, of=20_000)) == ("1,500", "of 20,000 sampled (7.5 %)", "plain")
+    assert shown(labels_used(200, of=200, what="translated")) == ("200", "of 200 translated (100 %)", "plain")
     assert shown(labels_used(3)) == ("3", "", "plain")
+    assert shown(ending("all 10 pools are distilled", "10 of 10")) == (
+        "all 10 pools are distilled",
+        "10 of 10",
+        "plain",
+    )
+    assert shown(ending(None)) == ("nothing yet", "", "plain")
+    assert shown(error_fact("Force MAE (meV/Å)", 419.876, "the test set")) == ("419.88", "on the test set", "plain")
     assert shown(iterations_done(2, of=9)) == ("2", "of 9 at most", "plain")
     found = classes({"accurate": 900, "candidate": 90, "failed": 10})
     assert [shown(fact) for fact in found] == [

@@ -23,7 +23,9 @@ def label(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
         return {"n_labelled": 0, "n_failed": 0, "reasons": {}, "files": []}
     for frame in frames:
         frame.info.setdefault("tag", "distilled")
-    labelled = label_in_tasks(ctx, base_folder, frames)
+    labelled = label_in_tasks(ctx, base_folder, frames, may_be_none=ctx.iteration > 0)
+    if not labelled.frames:
+        return {**labelled.facts(), "files": []}
     facts = {**labelled.facts(), "files": [write_learnt(ctx, labelled.frames)]}
     if ctx.iteration:
         found = predict(ctx.path(ctx.iteration - 1, "train", MODEL), labelled.frames, uq_force=False)

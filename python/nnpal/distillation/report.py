@@ -23,9 +23,10 @@ from nnpal.report import (
     Table,
     classes,
     classes_history,
-    convergence,
     distillation_history,
+    ending,
     enthalpy_order,
+    error_fact,
     grid_table,
     iteration_table,
     iterations_done,
@@ -35,6 +36,7 @@ from nnpal.report import (
     structures,
     uq_against_error,
 )
+from nnpal.report.style import MILLI
 from nnpal.report.table import Cell
 
 
@@ -66,9 +68,14 @@ def _facts(ctx: StageContext, n_learnt: int) -> list[Fact]:
 
     pools = n_pools(ctx.tables["distillation"])
     done = len(ctx.history)
-    said = f"{done} of {pools} pools are distilled"
+    test = ctx.history[-1]["train"]["test"] or {}
     found = [
-        convergence(said, converged=True if done >= pools else None),
+        ending(_reason(done, pools, ctx.tables["run"]["iterations"]), f"{done} of {pools} pools are distilled"),
+        *(
+            error_fact(name, MILLI * test[key], "the test set of the sampling")
+            for name, key in (("Energy MAE (meV/atom)", "energy_mae"), ("Force MAE (meV/Å)", "force_mae"))
+            if key in test
+        ),
         labels_used(n_learnt, of=ctx.history[0]["sample"]["n_frames"]),
         iterations_done(done, of=min(pools, ctx.tables["run"]["iterations"])),
         *(classes(ctx.history[-1]["select"]["counts"]) if ctx.history[-1]["select"]["counts"] else []),
@@ -78,6 +85,13 @@ def _facts(ctx: StageContext, n_learnt: int) -> list[Fact]:
         found.append(Fact(f"Order of {element}'s crystals", Cell(order, tone="good" if order == "right" else "bad")))
         found.append(Fact(f"Summed bond error, {element} (Å)", Cell(crystals["summed_bond_error"], decimals=3)))
     return found
+
+
+def _reason(done: int, pools: int, iterations: int) -> str | None:
+    """Return what ended the loop; None: it goes on."""
+    if done >= pools:
+        return f"all {pools} pools are distilled"
+    return f"run.iterations = {iterations} are done" if done >= iterations else None
 
 
 def _summary(iteration: int, stages: Any) -> IterationSummary:

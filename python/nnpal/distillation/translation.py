@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from nnpal.driver.reporting import configuration, section, task_failures, versio
 from nnpal.driver.training import TABLES, train_in_tasks
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import History, Stage, StageContext
-from nnpal.report import Crystal, Page, Table, labels_used, relax_table
+from nnpal.report import Crystal, Page, Table, ending, error_fact, errors_table, labels_used, relax_table
+from nnpal.report.style import MILLI
 
 
 class Translation:
@@ -92,14 +93,37 @@ def _report(ctx: StageContext) -> dict[str, Any]:
         title="Translation of a distilled set",
         subtitle=", ".join(f"{a} becomes {b}" for a, b in settings["symbols"].items())
         + f", lengths times {settings['factor']:.4f}",
-        facts=[labels_used(done["label"]["n_labelled"])],
-        sections=[section("Crystals", *(tables or ["No table [crystals] was given."]))],
+        facts=[
+            ending("the set is translated", "one iteration"),
+            labels_used(done["label"]["n_labelled"], of=done["label"]["n_source"], what="translated"),
+            *(
+                error_fact(name, MILLI * done["train"][key], "validation data of the best member")
+                for name, key in (
+                    ("Energy MAE (meV/atom)", "validation_energy_mae"),
+                    ("Force MAE (meV/Å)", "validation_force_mae"),
+                )
+            ),
+        ],
+        sections=[
+            section("Errors", _errors(done["train"])),
+            section("Crystals", *(tables or ["No table [crystals] was given."])),
+        ],
         failures=task_failures(ctx),
         configuration=configuration(ctx),
         versions=versions(),
     )
     (ctx.folder / "figures").mkdir(exist_ok=True)
     return write_report(ctx, page)
+
+
+def _errors(train: Mapping[str, Any]) -> Table:
+    """Return errors of the best member, by its own split; a translation samples nothing, so it has no test set."""
+    names = ("energy_mae", "relative_energy_mae", "force_mae")
+    parts = {"training": "train", "validation": "validation"}
+    return errors_table(
+        {said: {name: train[f"{part}_{name}"] for name in names} for said, part in parts.items()},
+        note=f"Member {train['best_member']}, the best of {train['members']}, on its own training and validation data.",
+    )
 
 
 def _number(value: float | None) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.data import Limits, check_frames
+from nnpal.data import Finding, Limits, check_frames
 from nnpal.data.settings import LimitsSettings
 from nnpal.driver.frames import write_bare
 from nnpal.driver.oracle import oracle_of
@@ -25,6 +25,7 @@ from nnpal.loop.stage import StageContext
 from nnpal.loop.task import RESULT, Task
 
 STORE_OF_RUN = "labels.sqlite"
+OUTSIDE = "outside label.limits"
 
 
 @dataclass(frozen=True)
@@ -34,28 +35,47 @@ class Labelled:
     Attributes:
         frames: labelled, in order.
         indices: of the configurations that they are of.
-        reasons: index -> why a configuration has no label, or one outside the limits.
+        failed: index -> why a configuration has no label.
+        outside: index -> what of its label lies outside the limits: value and limit.
     """
 
     frames: list[Atoms]
     indices: list[int]
-    reasons: dict[int, str]
+    failed: dict[int, str]
+    outside: dict[int, list[Finding]]
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Why each configuration that is left out is left out, in their order."""
+        found = self.failed | {index: _outside(findings) for index, findings in self.outside.items()}
+        return dict(sorted(found.items()))
 
     def facts(self) -> dict[str, Any]:
-        """Return counts, and the reasons with how often each occurred."""
-        counted = Counter(self.reasons.values())
-        return {"n_labelled": len(self.frames), "n_failed": len(self.reasons), "reasons": dict(counted.most_common(5))}
+        """Return counts, and reasons with how often each occurred; of a limit the first value stands for all."""
+        counted = Counter(self.failed.values())
+        kinds: dict[tuple[str, ...], list[str]] = {}
+        for findings in self.outside.values():
+            kinds.setdefault(tuple(finding.kind for finding in findings), []).append(_outside(findings))
+        counted.update(
+            {f"{texts[0]}{' (the first of them)' if len(texts) > 1 else ''}": len(texts) for texts in kinds.values()}
+        )
+        n_failed = len(self.failed) + len(self.outside)
+        return {"n_labelled": len(self.frames), "n_failed": n_failed, "reasons": dict(counted.most_common(5))}
 
 
-def label_in_tasks(ctx: StageContext, base_folder: Path, frames: Sequence[Atoms], name: str = "batches") -> Labelled:
+def label_in_tasks(
+    ctx: StageContext, base_folder: Path, frames: Sequence[Atoms], name: str = "batches", *, may_be_none: bool = False
+) -> Labelled:
     """Label configurations; what the run's store knows is not computed again.
 
     Arguments:
         ctx: of the stage; ``name`` is the folder of its batches.
         base_folder: the configuration file's.
+        may_be_none: go on where all labels lie outside the limits, since there are data from before to learn. That no
+            configuration has a label at all is an error nevertheless: it may be the oracle's fault.
 
     Raises:
-        StageError: more without a label than [label] allows, or none with one.
+        StageError: more without a label, or with one outside the limits, than [label] allows, or none to go on with.
     """
     settings = ctx.tables["label"]
     oracle = oracle_of(ctx.tables["oracle"], base_folder)
@@ -72,24 +92,31 @@ def label_in_tasks(ctx: StageContext, base_folder: Path, frames: Sequence[Atoms]
         report = recall_labels(frames, oracle, store)
         labelled = _sorted_out(frames, report, LimitsSettings(**settings["limits"]).limits())
         allowed, reasons = settings["max_failed"], labelled.reasons
-        if frames and (not labelled.frames or (allowed is not None and len(reasons) > allowed)):
+        n_known = len(labelled.outside) if may_be_none else 0
+        if frames and (len(labelled.frames) + n_known == 0 or (allowed is not None and len(reasons) > allowed)):
             _forget(store, ctx.folder / name, [frames[index] for index in reasons])
             given_up = [outcome.failure.text for outcome in outcomes if outcome.failure is not None]
             first = given_up[0] if given_up else next(iter(reasons.values()))
             most = "" if allowed is None else f", label.max_failed = {allowed}"
-            raise StageError(f"{len(reasons)} of {len(frames)} configurations have no label{most}; the first: {first}")
+            what = "no label within label.limits" if labelled.outside else "no label"
+            raise StageError(f"{len(reasons)} of {len(frames)} configurations have {what}{most}; the first: {first}")
     return labelled
 
 
 def _sorted_out(frames: Sequence[Atoms], report: LabelReport, limits: Limits) -> Labelled:
-    """Put aside what has no label, or one outside the limits."""
-    reasons = {failure.index: failure.reason for failure in report.failed}
-    indices = [index for index in range(len(frames)) if index not in reasons]
+    """Leave out what has no label, or one outside the limits."""
+    failed = {failure.index: failure.reason for failure in report.failed}
+    indices = [index for index in range(len(frames)) if index not in failed]
+    outside: dict[int, list[Finding]] = {}
     for finding in check_frames(report.labelled, limits=limits):
         if finding.severity == "error":
-            reasons.setdefault(indices[finding.index], f"outside label.limits: {finding.kind}")
-    kept = [(index, frame) for index, frame in zip(indices, report.labelled, strict=True) if index not in reasons]
-    return Labelled([frame for _, frame in kept], [index for index, _ in kept], reasons)
+            outside.setdefault(indices[finding.index], []).append(finding)
+    kept = [(index, frame) for index, frame in zip(indices, report.labelled, strict=True) if index not in outside]
+    return Labelled([frame for _, frame in kept], [index for index, _ in kept], failed, outside)
+
+
+def _outside(findings: Sequence[Finding]) -> str:
+    return f"{OUTSIDE}: {'; '.join(finding.text for finding in findings)}"
 
 
 def _forget(store: LabelStore, folder: Path, frames: Sequence[Atoms]) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nnpal.driver.labels import OUTSIDE
 from nnpal.driver.training import MODEL
 from nnpal.explore.execution import ENDED
 from nnpal.files import aside
@@ -84,7 +85,9 @@ def _of_stage(ctx: StageContext, iteration: int, stage: str, facts: Mapping[str,
         )
     if facts.get("n_failed"):
         reasons = "\n".join(f"{n} times {reason}" for reason, n in facts["reasons"].items())
-        yield Failure(f"{facts['n_failed']} configurations of iteration {iteration} without a label", "label", place,
+        outside = any(reason.startswith(OUTSIDE) for reason in facts["reasons"])
+        without = "a label within label.limits" if outside else "a label"
+        yield Failure(f"{facts['n_failed']} configurations of iteration {iteration} without {without}", "label", place,
                       reasons, "")  # fmt: skip
 
 

@@ -26,7 +26,9 @@ def label(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     copies = _noisy(ctx, chosen)
     if not chosen:
         return {"n_chosen": 0, "n_labelled": 0, "n_failed": 0, "reasons": {}, "files": []}
-    labelled = label_in_tasks(ctx, base_folder, chosen + copies)
+    labelled = label_in_tasks(ctx, base_folder, chosen + copies, may_be_none=True)
+    if not labelled.frames:
+        return {"n_chosen": len(chosen), **labelled.facts(), "files": []}
     return {
         "n_chosen": len(chosen),
         **labelled.facts(),

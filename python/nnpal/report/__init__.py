@@ -8,7 +8,17 @@ from nnpal.report.activation_energy import activation_energy, activation_energy_
 from nnpal.report.classes_history import classes_history
 from nnpal.report.distillation_history import distillation_history
 from nnpal.report.enthalpy_order import enthalpy_order
-from nnpal.report.facts import Fact, activation, classes, convergence, iterations_done, labels_used
+from nnpal.report.errors_table import errors_table
+from nnpal.report.facts import (
+    Fact,
+    activation,
+    classes,
+    convergence,
+    ending,
+    error_fact,
+    iterations_done,
+    labels_used,
+)
 from nnpal.report.figure import Figure, FigureFiles, write_figure
 from nnpal.report.grid_table import grid_table
 from nnpal.report.iteration_table import IterationSummary, iteration_table
@@ -44,7 +54,10 @@ __all__ = [
     "classes_history",
     "convergence",
     "distillation_history",
+    "ending",
     "enthalpy_order",
+    "error_fact",
+    "errors_table",
     "grid_table",
     "iteration_table",
     "iterations_done",

@@ -20,14 +20,35 @@ class Fact:
 
 
 def convergence(reason: str | None, *, converged: bool | None) -> Fact:
-    """Say whether the loop has converged.
+    """Say whether the loop has converged: for loops that state a criterion; others only end, see :func:`ending`.
 
     Arguments:
-        reason: why the loop stopped, or what keeps it going.
-        converged: True: its aim is reached; False: it stopped without; None: it goes on.
+        reason: the criterion that holds, why the loop stopped without, or what keeps it going.
+        converged: True: the criterion holds; False: the loop stopped without; None: it goes on.
     """
     said, tone = {True: ("yes", "good"), False: ("no", "bad"), None: ("not yet", "warning")}[converged]
     return Fact("Has the loop converged?", Cell(said, reason or "", tone))  # type: ignore[arg-type]
+
+
+def ending(reason: str | None, note: str = "") -> Fact:
+    """Say what ended a loop that has no criterion of accuracy; that it ended says nothing about its model.
+
+    Arguments:
+        reason: such as "all 10 pools are distilled"; None: it goes on.
+        note: how far it is.
+    """
+    return Fact("What ended the loop", Cell(reason or "nothing yet", note))
+
+
+def error_fact(name: str, value: float | None, on: str) -> Fact:
+    """Say a mean absolute error of the last model.
+
+    Arguments:
+        name: with its unit, such as "Force MAE (meV/Å)".
+        value: in that unit; None where there is none.
+        on: the data that it is evaluated on.
+    """
+    return Fact(name, Cell(value, f"on {on}", decimals=2))
 
 
 def activation(values: float | None, oracle: float | None, *, bound: float = CHEMICAL_ACCURACY) -> Fact:
@@ -49,9 +70,10 @@ def activation(values: float | None, oracle: float | None, *, bound: float = CHE
     return Fact("Activation energy", Cell(shown.replace("-", "−"), note, "good" if abs(error) < bound else "bad"))
 
 
-def labels_used(n_labels: int, *, of: int | None = None) -> Fact:
-    """Say how many configurations were labelled, of how many sampled."""
-    share = f"of {text_of(of)} sampled ({100.0 * n_labels / of:.2g} %)" if of else ""
+def labels_used(n_labels: int, *, of: int | None = None, what: str = "sampled") -> Fact:
+    """Say how many configurations were labelled, of how many sampled, or what else they were."""
+    percent = 100.0 * n_labels / of if of else 0.0
+    share = f"of {text_of(of)} {what} ({percent:{'.0f' if percent >= 10 else '.2g'}} %)" if of else ""
     return Fact("Labels used", Cell(n_labels, share))
 
 
