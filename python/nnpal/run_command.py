@@ -14,6 +14,9 @@ def run(
     config: Annotated[Path, typer.Argument(help="TOML file with [rare_events], [distillation] or [translation].")],
     redo: Annotated[bool, typer.Option("--redo", help="Do again what a change has made stale.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep finished stages in spite of a change.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check everything that can be checked now, print the plan, run nothing.")
+    ] = False,
     only: Annotated[
         str | None, typer.Option(help="Stop after this stage of the iteration: initial, train, explore, ...")
     ] = None,
@@ -21,15 +24,22 @@ def run(
     """Carry out a loop of active learning; the same command goes on, whatever ended it."""
     from rich.console import Console
 
+    from nnpal.driver.run import check as check_file
     from nnpal.driver.run import run as run_file
     from nnpal.loop.error import LoopError
 
     console = Console(soft_wrap=True, highlight=False)
     try:
         with cautions_to_stderr("nnpal run"):
+            if check:
+                console.print(check_file(config).as_text(), markup=False)
+                console.print("all checks passed; nothing was run", markup=False)
+                return
             outcome = run_file(
                 config, redo=redo, keep=keep, only=only, log=lambda text: console.print(text, markup=False)
             )
+    except KeyboardInterrupt as error:  # before the run begins, which answers signals itself
+        raise typer.Exit(130) from error
     except (LoopError, ValueError, OSError) as error:
         typer.echo(f"nnpal run: {error}", err=True)
         raise typer.Exit(1) from error

@@ -26,6 +26,7 @@ from loop_runs import (
     nnpal,
 )
 from nnpal.data import read_frames
+from nnpal.driver.run import check
 from nnpal.explore import read_smd
 from nnpal.smd import activation_energy
 from water_oracle import Water
@@ -62,6 +63,17 @@ def test_the_stages_are_in_the_manifest_and_their_files_in_their_folders(rare_ev
     expected = {"manifest.json", "times.json", "run.log", "resolved.json", "labels.sqlite", "report.html", "figures"}
     assert expected < set(os.listdir(run))
     assert sorted(os.listdir(rare_events)) == ["calls.txt", "loop.toml", "run", "water.xyz", "water_oracle.py"]
+
+
+def test_the_plan_holds_for_the_run(rare_events, facts):
+    plan = check(rare_events / "loop.toml")
+    assert plan.n_done == len(facts)
+    assert plan.finished == "all 2 iterations are done"
+    n_labelled = [found.get("n_labelled", 0) + found.get("n_unseen", 0) for found in facts.values()]
+    assert sum(n_labelled) <= plan.n_labels
+    assert plan.known[0] == n_in_store(rare_events)
+    first = next(count.n for count in plan.labels if count.what == "first data")
+    assert first == facts["iter-0000/initial"]["n_labelled"]
 
 
 def test_counts_add_up(rare_events, facts):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from ase import Atoms
 from pydantic import Field, model_validator
 
-from nnpal.caution import caution
-from nnpal.config import ConfigError, Section, read_toml
+from nnpal.config import Section, read_toml
 from nnpal.driver.settings import (
     DistillationSection,
     LoopEnsembleSection,
@@ -20,16 +17,12 @@ from nnpal.driver.settings import (
     RareEventsSection,
     TranslationSection,
 )
-from nnpal.electrons import electrons_of
 from nnpal.evaluate.settings import StructureSettings
 from nnpal.explore import ExploreSection, InitialSection, SMDSection
-from nnpal.explore.structure import read_structure
-from nnpal.label.oracle import Oracle
 from nnpal.label.settings import AugmentationSection, LammpsSection, OracleSection, oracle_from
 from nnpal.loop.durable import file_hash
 from nnpal.loop.settings import RunSection
 from nnpal.networks import NetworkSettings
-from nnpal.oracle.calculators import options_with
 from nnpal.select.threshold import least_values
 from nnpal.training.settings import LossSettings, TrainingSettings
 
@@ -127,42 +120,9 @@ def read_run_config(path: str | os.PathLike[str]) -> RunConfig:
     """Return the configuration file of a loop.
 
     Raises:
-        ConfigError: see :func:`nnpal.config.read_toml`; a structure file that is not there, that states a charge or
-            spin or repeats along directions that the oracle cannot compute, or whose environments cannot be cut out.
+        ConfigError: see :func:`nnpal.config.read_toml`.
     """
-    config = read_toml(path, RunConfig)
-    for table, file in _structures(config).items():
-        if not (Path(path).resolve().parent / file).is_file():
-            raise ConfigError(f"{path}: {table}.structure = {file!r}: no such file beside the configuration file")
-    try:
-        _check_structures(config, Path(path).resolve().parent)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return config
-
-
-def _check_structures(config: RunConfig, base_folder: Path) -> None:
-    """Refuse structures that the oracle would compute as something else."""
-    oracle = oracle_from(config.oracle, base_folder)
-    for table, file in _structures(config).items():
-        atoms = read_structure(base_folder / file)
-        if reason := _said(oracle, "refusal", atoms):
-            raise ValueError(f"{table}.structure = {file!r}: {reason}")
-        if config.oracle.kind == "ase":
-            options_with(config.oracle.calculator, config.oracle.options, electrons_of(atoms))
-        if told := _said(oracle, "caution", atoms):
-            caution(f"{table}.structure = {file!r}: {told}")
-        cuts = config.distillation is not None and config.distillation.reduction != "none"
-        if cuts and (stated := electrons_of(atoms)).binds_whole:
-            raise ValueError(
-                f"{table}.structure = {file!r} states {stated}, and how much of it an environment that is cut out has "
-                'nobody knows; give distillation.reduction = "none", or leave the statement out of the file'
-            )
-
-
-def _said(oracle: Oracle, method: str, atoms: Atoms) -> str:
-    ask: Callable[[Atoms], str] | None = getattr(oracle, method, None)
-    return "" if ask is None else ask(atoms)
+    return read_toml(path, RunConfig)
 
 
 def resolved_tables(config: RunConfig, base_folder: Path) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nnpal.driver.config import RunConfig, read_run_config, resolved_tables
+from nnpal.driver.plan import Plan, plan_of
 from nnpal.loop.engine import Outcome, run_loop
+from nnpal.loop.manifest import read_manifest
 from nnpal.loop.stage import Loop
 
 
@@ -18,23 +20,46 @@ def run(
     only: str | None = None,
     log: Callable[[str], None] = print,
 ) -> Outcome:
-    """Begin a run, or go on with it from where it stands.
+    """Begin a run, or resume it from where it stands, once all that can be checked is checked.
 
     Arguments:
         config_path: the configuration file; the run's folder is beside it.
         redo, keep, only, log: see :func:`nnpal.loop.engine.run_loop`.
 
     Raises:
-        nnpal.config.ConfigError, nnpal.label.oracle.OracleError: a configuration that cannot work.
+        nnpal.config.ConfigError: a configuration that cannot work; nothing is written then.
         nnpal.loop.error.LoopError: see :func:`nnpal.loop.engine.run_loop`.
     """
-    config = read_run_config(config_path)
-    base_folder = config_path.resolve().parent
+    config, base_folder, _ = _checked(config_path)
     tables = resolved_tables(config, base_folder)
     loop = loop_of(config, base_folder)
     return run_loop(
         loop, config_path, tables, base_folder / config.run.folder, redo=redo, keep=keep, only=only, log=log
     )
+
+
+def check(config_path: Path) -> Plan:
+    """Check all that can be known before anything runs, and return what a run would do; nothing is written.
+
+    Raises:
+        nnpal.config.ConfigError: a configuration that cannot work; it has all faults.
+        nnpal.loop.error.LoopError, nnpal.label.store.StoreError: the run's folder holds something else.
+    """
+    config, base_folder, n_source = _checked(config_path)
+    return plan_of(config, base_folder, loop_of(config, base_folder), n_source)
+
+
+def _checked(config_path: Path) -> tuple[RunConfig, Path, int | None]:
+    """Return the configuration, its folder, and how many configurations there are to translate."""
+    from nnpal.driver.checks import CheckError, faults, read_given
+
+    config = read_run_config(config_path)
+    base_folder = config_path.resolve().parent
+    is_new = not read_manifest(base_folder / config.run.folder).entries
+    given = read_given(config, base_folder, is_new=is_new)
+    if found := faults(given):
+        raise CheckError(config_path, found)
+    return config, base_folder, None if given.source is None else given.source[1]
 
 
 def loop_of(config: RunConfig, base_folder: Path) -> Loop:

@@ -106,7 +106,7 @@ def momt(
     launch, prefix = section.launch, prefix_of(section)
     arguments: tuple[str, ...] = ()
     if section.walkers > 1:
-        ranks = _ranks(launch or prefix, section.walkers) if launch or prefix else 1
+        ranks = ranks_each(launch or prefix, section.walkers) if launch or prefix else 1
         launch = launch or ("mpirun", "-np", str(section.walkers * ranks))
         arguments = ("-partition", f"{section.walkers}x{ranks}", "-pscreen", "none")
     run = prepared(MOMT_INPUT, forces, folder, launch, arguments, prefix)
@@ -132,7 +132,7 @@ def _sampled(section: MOMTSection, folder: Path, structure: str | None) -> Atoms
     return atoms
 
 
-def _ranks(launch: tuple[str, ...], walkers: int) -> int:
+def ranks_each(launch: tuple[str, ...], walkers: int) -> int:
     """Return the ranks of each walker, of a launcher that says how many there are: -np 4, -n 4, --ntasks=4."""
     for name, value in zip(launch, (*launch[1:], ""), strict=True):
         name, _, given = name.partition("=")

@@ -129,6 +129,13 @@ class LabelStore:
         """Return the number of labels and failures."""
         return int(self._database.execute("SELECT count(*) FROM labels").fetchone()[0])
 
+    def timing(self) -> tuple[int, float] | None:
+        """Return how many labels there are and their mean time, s; None without a label."""
+        n, mean = self._database.execute(
+            "SELECT count(*), avg(seconds) FROM labels WHERE energy IS NOT NULL"
+        ).fetchone()
+        return (int(n), float(mean)) if n else None
+
     def get(self, structure: str, identity: Mapping[str, Any]) -> Entry | None:
         """Return what is known.
 

@@ -87,6 +87,22 @@ class Pool:
             worker.kill()
         self._scratch.close()
 
+    def refusal(self, patience: float) -> str | None:
+        """Start a worker and return why it is not ready to compute; None: it is, or is not yet after ``patience`` s."""
+        assert self._folder is not None  # made on entering
+        worker = _Worker(self._oracle, self._threads, self._folder)
+        self._workers.append(worker)
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            wait([worker.connection], timeout=TICK)
+            with suppress(EOFError, OSError):
+                if worker.connection.poll():
+                    message: str | None = worker.connection.recv()
+                    return message
+            if worker.process.poll() is not None:
+                return f"its process {worker.cause_of_death()}"
+        return None
+
     def submit(self, task: Task, *, first: bool = False) -> None:
         """Add a calculation, at the end or before all others."""
         if first:
@@ -181,6 +197,20 @@ class Pool:
     def _dismiss(self, worker: _Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
+
+
+def refusal(oracle: Oracle, *, patience: float, threads: int) -> str | None:
+    """Return why an oracle is not ready to compute, in a process of its own; None: it is.
+
+    Arguments:
+        patience: seconds; an oracle that takes longer to be made counts as one that can be.
+        threads: of its numerical libraries.
+    """
+    try:
+        with Pool(oracle, 1, timeout=None, threads=threads) as pool:
+            return pool.refusal(patience)
+    except OracleError as error:
+        return str(error)
 
 
 class _Worker:

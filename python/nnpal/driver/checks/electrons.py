@@ -1,0 +1,45 @@
+"""Would the oracle compute the structures as something else: another charge or spin, or other periodic directions?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ase import Atoms
+
+from nnpal.caution import caution
+from nnpal.driver.checks.given import Fault, Given
+from nnpal.electrons import electrons_of
+from nnpal.label.oracle import Oracle, OracleError
+from nnpal.label.settings import AseSection, oracle_from
+from nnpal.oracle.calculators import options_with
+
+
+def electrons(given: Given) -> Iterator[Fault]:
+    """Yield structures that the oracle cannot compute as they are, or whose environments cannot be cut out."""
+    config = given.config
+    try:
+        oracle = oracle_from(config.oracle, given.base_folder)
+    except OracleError:  # a check of its own
+        return
+    cuts = config.distillation is not None and config.distillation.reduction != "none"
+    for key, atoms in given.structures.items():
+        if not key.endswith(".structure"):  # a crystal that is built states nothing
+            continue
+        name = getattr(getattr(config, key.partition(".")[0]), "structure", None)
+        if reason := _said(oracle, "refusal", atoms):
+            yield Fault(key, name, reason)
+        elif isinstance(config.oracle, AseSection):
+            try:
+                options_with(config.oracle.calculator, config.oracle.options, electrons_of(atoms))
+            except ValueError as error:
+                yield Fault(key, name, str(error))
+        if told := _said(oracle, "caution", atoms):
+            caution(f"{key} = {name!r}: {told}")
+        if cuts and (stated := electrons_of(atoms)).binds_whole:
+            why = f"it states {stated}, and how much of it an environment that is cut out has nobody knows"
+            yield Fault(key, name, why, 'give distillation.reduction = "none", or leave the statement out of the file')
+
+
+def _said(oracle: Oracle, method: str, atoms: Atoms) -> str:
+    ask: Callable[[Atoms], str] | None = getattr(oracle, method, None)
+    return "" if ask is None else ask(atoms)
