@@ -10,7 +10,7 @@ from nnpal.caution import caution
 from nnpal.driver.checks.given import Fault, Given
 from nnpal.electrons import electrons_of
 from nnpal.label.oracle import Oracle, OracleError
-from nnpal.label.settings import AseSection, oracle_from
+from nnpal.label.settings import AnyOracle, AseSection, oracle_from
 from nnpal.oracle.calculators import options_with
 
 
@@ -26,18 +26,24 @@ def electrons(given: Given) -> Iterator[Fault]:
         if not key.endswith(".structure"):  # a crystal that is built states nothing
             continue
         name = getattr(getattr(config, key.partition(".")[0]), "structure", None)
-        if reason := _said(oracle, "refusal", atoms):
+        if reason := _said(oracle, "refusal", atoms) or _contradiction(config.oracle, atoms):
             yield Fault(key, name, reason)
-        elif isinstance(config.oracle, AseSection):
-            try:
-                options_with(config.oracle.calculator, config.oracle.options, electrons_of(atoms))
-            except ValueError as error:
-                yield Fault(key, name, str(error))
-        if told := _said(oracle, "caution", atoms):
+        elif told := _said(oracle, "caution", atoms):
             caution(f"{key} = {name!r}: {told}")
         if cuts and (stated := electrons_of(atoms)).binds_whole:
             why = f"it states {stated}, and how much of it an environment that is cut out has nobody knows"
             yield Fault(key, name, why, 'give distillation.reduction = "none", or leave the statement out of the file')
+
+
+def _contradiction(section: AnyOracle, atoms: Atoms) -> str:
+    """Return why a calculator in LAMMPS cannot be given the structure's charge and spin, or nothing."""
+    if not isinstance(section, AseSection):
+        return ""
+    try:
+        options_with(section.calculator, section.options, electrons_of(atoms))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _said(oracle: Oracle, method: str, atoms: Atoms) -> str:
