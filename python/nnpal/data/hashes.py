@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from nnpal.data.columns import Columns
 from nnpal.data.labels import NAMES, labels_of
 from nnpal.electrons import COLUMNS, electrons_of, marks
 
@@ -35,7 +37,48 @@ def content_hash(frames: Sequence[Atoms]) -> str:
     Raises:
         ValueError: a configuration that has changed since it was labelled.
     """
+    if isinstance(frames, Columns):
+        return _content_of_columns(frames)
     return _sha256(chunk for index, frame in enumerate(frames) for chunk in _configuration(index, frame))
+
+
+def structure_hashes(columns: Columns) -> Iterator[bytes]:
+    """Yield the SHA-256 of each structure, the bytes of :func:`structure_hash`."""
+    parts = (columns.numbers, columns.cells + 0.0, columns.pbc.astype("u1"), columns.positions + 0.0)
+    numbers, cells, periodic, positions = (_bytes(part) for part in parts)
+    for i, (start, end) in enumerate(pairwise(columns.starts.tolist())):
+        digest = hashlib.sha256(numbers[8 * start : 8 * end])
+        digest.update(cells[72 * i : 72 * i + 72])
+        digest.update(periodic[3 * i : 3 * i + 3])
+        digest.update(positions[24 * start : 24 * end])
+        yield digest.digest()
+
+
+def _content_of_columns(columns: Columns) -> str:
+    if columns.stale:
+        raise ValueError(columns.stale[min(columns.stale)])
+    parts = (columns.numbers, columns.cells, columns.pbc.astype("u1"), columns.positions)
+    numbers, cells, periodic, positions = (_bytes(part) for part in parts)
+    energies, forces, stresses = (_bytes(part) for part in (columns.energies, columns.forces, columns.stresses))
+    has = [columns.has[name].tolist() for name in NAMES]
+    digest = hashlib.sha256()
+    for i, (start, end) in enumerate(pairwise(columns.starts.tolist())):
+        digest.update(numbers[8 * start : 8 * end])
+        digest.update(cells[72 * i : 72 * i + 72])
+        digest.update(periodic[3 * i : 3 * i + 3])
+        digest.update(positions[24 * start : 24 * end])
+        digest.update(energies[8 * i : 8 * i + 8] if has[0][i] else b"no energy")
+        digest.update(forces[24 * start : 24 * end] if has[1][i] else b"no forces")
+        if has[2][i]:
+            digest.update(b"stress")
+            digest.update(stresses[48 * i : 48 * i + 48])
+    return digest.hexdigest()
+
+
+def _bytes(values: np.ndarray) -> memoryview:
+    """Return the bytes of integers or floats, little-endian, of 8 bytes each, or of single bytes."""
+    kind = {"i": "<i8", "f": "<f8"}.get(values.dtype.kind, "u1")
+    return memoryview(np.ascontiguousarray(values, dtype=kind).reshape(-1)).cast("B")
 
 
 def _configuration(index: int, frame: Atoms) -> Iterable[Any]:
