@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def check_files(
     parts: list[Columns] = []
     findings: list[Finding] = []
     origins: list[tuple[str, int]] = []
-    given = {"units": units, "symbols": symbols, "labelled": None, "keys": keys, "format": format}
+    given: dict[str, Any] = {"units": units, "symbols": symbols, "labelled": None, "keys": keys, "format": format}
     for path in files:
         faults: list[Finding] = []
         own = read_columns(path, **given, faults=faults)

@@ -71,8 +71,8 @@ def geometry_faults(
     columns: Columns, finite: Finite, symbols: Sequence[str] | None, min_distance: float
 ) -> Iterator[Finding]:
     """Yield configurations that are empty, stale, not finite, out of this world, of unknown elements or too dense."""
-    for index in np.flatnonzero(columns.sizes == 0):
-        yield Finding(int(index), "error", "empty", "no atoms", "one at least")
+    for index in map(int, np.flatnonzero(columns.sizes == 0)):
+        yield Finding(index, "error", "empty", "no atoms", "one at least")
     for index, why in columns.stale.items():
         yield Finding(index, "error", "stale", why.removeprefix("configuration: "), "labels of these very atoms")
     yield from _not_finite(columns, finite)

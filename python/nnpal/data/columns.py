@@ -101,7 +101,9 @@ class Columns(Sequence[Atoms]):
         index = range(len(self))[index]
         own = self.atoms_of(index)
         atoms = Atoms(self.numbers[own], positions=self.positions[own], cell=self.cells[index], pbc=self.pbc[index])
-        labels = {name: np.array(value) if np.ndim(value) else value for name, value in self.labels(index).items()}
+        labels: dict[str, Any] = {
+            name: np.array(value) if np.ndim(value) else value for name, value in self.labels(index).items()
+        }
         attach(atoms, **labels)
         for name, text in (("tag", self.tags[index]), ("source", self.sources[index])):
             if text is not None:
@@ -136,6 +138,8 @@ class Columns(Sequence[Atoms]):
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Columns:
         """Return these configurations, in this order."""
         chosen = np.asarray(indices, dtype=np.int64)
+        if np.array_equal(chosen, np.arange(len(self))):
+            return self
         atoms = self.atoms_in(chosen)
         return Columns(
             self.sizes[chosen],
@@ -200,12 +204,15 @@ def joined(parts: Sequence[Columns]) -> Columns:
         stale.update({n + index: why for index, why in part.stale.items()})
         n += len(part)
     return Columns(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("sizes", "numbers", "positions", "cells", "pbc")
-        ),
+        np.concatenate([part.sizes for part in parts]),
+        np.concatenate([part.numbers for part in parts]),
+        np.concatenate([part.positions for part in parts]),
+        np.concatenate([part.cells for part in parts]),
+        np.concatenate([part.pbc for part in parts]),
         {name: np.concatenate([part.has[name] for part in parts]) for name in NAMES},
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("energies", "forces", "stresses")),
+        np.concatenate([part.energies for part in parts]),
+        np.concatenate([part.forces for part in parts]),
+        np.concatenate([part.stresses for part in parts]),
         [tag for part in parts for tag in part.tags],
         [source for part in parts for source in part.sources],
         stale,

@@ -57,7 +57,14 @@ def convert_files(
         raise ValueError(f"{target}: can write {', '.join(WRITTEN)}; the last file is the one to write")
     if target.resolve() in [Path(source).resolve() for source in sources]:
         raise ValueError(f"{target}: is read and written; give another name for the last file")
-    given = {"units": units, "symbols": symbols, "labelled": labelled, "tag": tag, "keys": keys, "format": format}
+    given: dict[str, Any] = {
+        "units": units,
+        "symbols": symbols,
+        "labelled": labelled,
+        "tag": tag,
+        "keys": keys,
+        "format": format,
+    }
     frames = joined([read_columns(source, **given) for source in sources])
     require_sound_labels(frames, Limits(max_stress=max_stress), source=f"{target} is not written")
     if target.suffix == ".h5":

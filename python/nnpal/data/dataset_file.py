@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,9 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
         for name in ("tags", "sources"):
             meta.create_dataset(name, data=texts[name], dtype=h5py.string_dtype())
         for size in dict.fromkeys(columns.sizes.tolist()):
-            arrays = _arrays(columns, np.flatnonzero(columns.sizes == size))
-            _write_group(file.create_group(f"num_atoms_{size}"), arrays)
+            group = file.create_group(f"num_atoms_{size}")
+            for name, values in _arrays(columns, np.flatnonzero(columns.sizes == size)):
+                _write_array(group, name, values)
     return content
 
 
@@ -111,7 +113,7 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
         with h5py.File(path) as file:
             _check_format(path, file)
             texts: dict[str, Any] = {
-                name: [str(text) for text in file["_meta"][name].asstr()[()]] for name in ("tags", "sources")
+                name: [sys.intern(text) for text in file["_meta"][name].asstr()[()]] for name in ("tags", "sources")
             }
             texts["provenance"] = str(file.attrs["provenance"])
             recorded = str(file.attrs["content_hash"])
@@ -156,37 +158,34 @@ def _check_format(path: str | os.PathLike[str], file: h5py.File) -> None:
         raise DatasetError(f"{path}: format version {version}, this nnpal reads up to {VERSION}; install a later one")
 
 
-def _arrays(columns: Columns, indices: NDArray[np.int64]) -> dict[str, np.ndarray]:
-    """Return the properties of configurations of one size; NaN for what some of them lack."""
+def _arrays(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the properties of configurations of one size; NaN for what some of them lack."""
     n, atoms = len(indices), columns.atoms_in(indices)
-    arrays = {
-        "species": columns.numbers[atoms].reshape(n, -1),
-        "coordinates": columns.positions[atoms].reshape(n, -1, 3),
-        "cell": columns.cells[indices],
-        "pbc": columns.pbc[indices],
-        "index": indices,
-        "labels": np.sum([bit * columns.has[name][indices] for name, bit in BITS.items()], axis=0, dtype=np.int64),
-    }
+    has = {name: there[indices] for name, there in columns.has.items()}
+    yield "species", columns.numbers[atoms].reshape(n, -1)
+    yield "coordinates", columns.positions[atoms].reshape(n, -1, 3)
+    yield "cell", columns.cells[indices]
+    yield "pbc", columns.pbc[indices]
+    yield "index", indices
+    yield "labels", np.array([bit * has[name] for name, bit in BITS.items()]).sum(axis=0, dtype=np.int64)
     if columns.has["energy"].any():
-        arrays["energies"] = np.where(columns.has["energy"][indices], columns.energies[indices], np.nan)
+        yield "energies", np.where(has["energy"], columns.energies[indices], np.nan)
     if columns.has["forces"].any():
-        there = columns.has["forces"][indices][:, None, None]
-        arrays["forces"] = np.where(there, columns.forces[atoms].reshape(n, -1, 3), np.nan)
+        forces = columns.forces[atoms].reshape(n, -1, 3)
+        forces[~has["forces"]] = np.nan
+        yield "forces", forces
     if columns.has["stress"].any():
         stresses = np.full((n, 3, 3), np.nan)
-        there = columns.has["stress"][indices]
         for k, (i, j) in enumerate(VOIGT):
-            stresses[there, i, j] = stresses[there, j, i] = columns.stresses[indices[there], k]
-        arrays["stresses"] = stresses
-    return arrays
+            stresses[has["stress"], i, j] = stresses[has["stress"], j, i] = columns.stresses[indices, k][has["stress"]]
+        yield "stresses", stresses
 
 
-def _write_group(group: h5py.Group, arrays: dict[str, np.ndarray]) -> None:
-    for name, values in arrays.items():
-        # Resizable, so that ANIDataset can append
-        dataset = group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]))
-        if name in UNITS:
-            dataset.attrs["unit"] = UNITS[name]
+def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    # Resizable, so that ANIDataset can append
+    dataset = group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]))
+    if name in UNITS:
+        dataset.attrs["unit"] = UNITS[name]
 
 
 def _columns(groups: Sequence[dict[str, np.ndarray]], texts: dict[str, Any]) -> tuple[Columns, NDArray[np.int64]]:
@@ -212,13 +211,15 @@ def _of_group(arrays: dict[str, np.ndarray]) -> Columns:
             to_voigt(arrays["stresses"][index], "stress")
     return Columns(
         np.full(n, n_atoms, dtype=np.int64),
-        arrays["species"].astype(np.int64).ravel(),
-        arrays["coordinates"].astype(float).reshape(n * n_atoms, 3),
-        arrays["cell"].astype(float).reshape(n, 3, 3),
+        arrays["species"].astype(np.int64, copy=False).ravel(),
+        arrays["coordinates"].astype(float, copy=False).reshape(n * n_atoms, 3),
+        arrays["cell"].astype(float, copy=False).reshape(n, 3, 3),
         arrays["pbc"].astype(bool).reshape(n, 3),
         has,
         np.asarray(arrays["energies"], dtype=float).reshape(n) if has["energy"].any() else np.zeros(n),
-        arrays["forces"].astype(float).reshape(-1, 3) if has["forces"].any() else np.zeros((n * n_atoms, 3)),
+        arrays["forces"].astype(float, copy=False).reshape(-1, 3)
+        if has["forces"].any()
+        else np.zeros((n * n_atoms, 3)),
         stresses,
         [None] * n,
         [None] * n,

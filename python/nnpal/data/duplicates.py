@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from nnpal.data.check_geometry import Finite
 from nnpal.data.columns import Columns
@@ -14,6 +15,7 @@ from nnpal.data.hashes import structure_hashes
 
 SAME_ENERGY = 1e-5  # eV/atom; oracles and printed digits do not agree better than this
 MANY = 8192  # atoms that are wrapped together
+TOGETHER = 1000  # configurations that are hashed together, so that memory stays small
 
 
 def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
@@ -23,12 +25,9 @@ def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
     """
     exact: dict[bytes, int] = {}
     wrapped: dict[bytes, int] = {}
-    sound = finite.sound
-    chosen = columns.take(sound)
     energies = columns.energies / np.maximum(columns.sizes, 1)
     has = finite.having("energy")
-    pairs = zip(sound.tolist(), structure_hashes(chosen), structure_hashes(_canonical(chosen)), strict=True)
-    for index, own, inside in pairs:
+    for index, own, inside in _hashes(columns, finite.sound):
         same = exact.setdefault(own, index)
         how = "the same structure"
         if same == index:
@@ -42,6 +41,14 @@ def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
             yield Finding(index, "error", "duplicate", f"{value}, {apart:.4g} eV/atom apart", "one energy for it")
         else:
             yield Finding(index, "warning", "duplicate", value, "each structure once")
+
+
+def _hashes(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield index and hashes of structures, as they are and wrapped."""
+    for start in range(0, len(indices), TOGETHER):
+        part = indices[start : start + TOGETHER]
+        own = columns.take(part)
+        yield from zip(part.tolist(), structure_hashes(own), structure_hashes(_canonical(own)), strict=True)
 
 
 def _canonical(columns: Columns) -> Columns:

@@ -78,7 +78,7 @@ def _content_of_columns(columns: Columns) -> str:
 def _bytes(values: np.ndarray) -> memoryview:
     """Return the bytes of integers or floats, little-endian, of 8 bytes each, or of single bytes."""
     kind = {"i": "<i8", "f": "<f8"}.get(values.dtype.kind, "u1")
-    return memoryview(np.ascontiguousarray(values, dtype=kind).reshape(-1)).cast("B")
+    return np.ascontiguousarray(values, dtype=kind).reshape(-1).data.cast("B")
 
 
 def _configuration(index: int, frame: Atoms) -> Iterable[Any]:

@@ -17,7 +17,6 @@ from typing import Any, TextIO
 
 import numpy as np
 from ase.data import atomic_numbers
-from ase.io.extxyz import key_val_str_to_dict
 from numpy.typing import NDArray
 
 from nnpal.data.keys import Keys
@@ -277,7 +276,7 @@ def _periodic(text: str) -> tuple[bool, ...]:
 
 def _text(name: str, text: str) -> str:
     """Return the text of ``atoms.info`` as ASE reads it."""
-    if PLAIN_TEXT.fullmatch(text) and text.lower() not in NO_TEXT:
+    if not text.startswith("_JSON") and any(map(_is_no_value, re.findall(r"[^\s,]+", text))):
         return text
     if text.startswith("_JSON "):
         value = json.loads(text.removeprefix("_JSON "))
@@ -286,8 +285,15 @@ def _text(name: str, text: str) -> str:
     return _as_ase_reads(name, text)
 
 
+def _is_no_value(word: str) -> bool:
+    """Say whether ASE takes a word for text, and what it stands in too."""
+    return PLAIN_TEXT.fullmatch(word) is not None and word.lower() not in NO_TEXT
+
+
 @functools.lru_cache(maxsize=1024)
 def _as_ase_reads(name: str, text: str) -> str:
+    from ase.io.extxyz import key_val_str_to_dict  # brings SciPy, a second and 50 MB
+
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return str(key_val_str_to_dict(f'{name}="{escaped}"')[name])
 

@@ -68,7 +68,14 @@ def read_frames(
         FileNotFoundError: no such file.
         DatasetError: anything that would have to be guessed, is damaged, or is not there.
     """
-    given = {"units": units, "symbols": symbols, "labelled": labelled, "tag": tag, "keys": keys, "format": format}
+    given: dict[str, Any] = {
+        "units": units,
+        "symbols": symbols,
+        "labelled": labelled,
+        "tag": tag,
+        "keys": keys,
+        "format": format,
+    }
     columns = _quickly(path, **given, faults=faults)
     return _slowly(path, **given, faults=faults) if columns is None else list(columns)
 
