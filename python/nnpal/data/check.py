@@ -13,6 +13,7 @@ from nnpal.data.check_labels import energy_faults, force_faults, stress_faults
 from nnpal.data.columns import Columns
 from nnpal.data.copied_labels import copied_labels
 from nnpal.data.duplicates import duplicates
+from nnpal.data.electron_states import mixed_electrons
 from nnpal.data.finding import Finding
 from nnpal.data.stresses import large_stress
 
@@ -68,6 +69,7 @@ def check_frames(
     findings += duplicates(columns, finite)
     findings += copied_labels(columns, finite.labels)
     findings += energy_faults(columns, finite, limits.energy_spread, limits.lowest_energy, limits.highest_energy)
+    findings += mixed_electrons(columns)
     return sorted(findings, key=lambda finding: finding.index)
 
 
@@ -91,8 +93,7 @@ def require_sound_labels(frames: Sequence[Atoms], limits: Limits, *, source: str
         ValueError: any of these; names the first few.
     """
     columns = Columns.of(frames)
-    if columns.stale:
-        raise ValueError(columns.stale[min(columns.stale)])
+    columns.require_consistent()
     finite = Finite(columns)
     findings = []
     if columns.has["stress"].any():

@@ -12,6 +12,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from nnpal.data.labels import NAMES, attach, labels_of
+from nnpal.electrons import Electrons, electrons_of, put, to_json
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Columns(Sequence[Atoms]):
         tags: of each; None: not stated.
         sources: of each; None: not stated.
         stale: why a configuration's labels are none of it, by index.
+        electrons: charge and spin of those configurations that state any, by index; a text says why they are none.
     """
 
     sizes: NDArray[np.int64]
@@ -47,6 +49,7 @@ class Columns(Sequence[Atoms]):
     tags: Sequence[str | None]
     sources: Sequence[str | None]
     stale: Mapping[int, str] = field(default_factory=dict)
+    electrons: Mapping[int, Electrons | str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frames: Sequence[Atoms]) -> Columns:
@@ -54,6 +57,7 @@ class Columns(Sequence[Atoms]):
         if isinstance(frames, Columns):
             return frames
         stale: dict[int, str] = {}
+        electrons: dict[int, Electrons | str] = {}
         labels: list[dict[str, Any]] = []
         for index, frame in enumerate(frames):
             try:
@@ -61,6 +65,12 @@ class Columns(Sequence[Atoms]):
             except ValueError as error:
                 stale[index] = str(error)
                 labels.append({})
+            try:
+                stated = electrons_of(frame)
+                if to_json(stated):
+                    electrons[index] = stated
+            except ValueError as error:
+                electrons[index] = str(error)
         none = np.zeros((0, 3))
         has = {name: np.array([name in own for own in labels], dtype=bool) for name in NAMES}
         forces = [
@@ -79,6 +89,7 @@ class Columns(Sequence[Atoms]):
             tags=[_text(frame, "tag") for frame in frames],
             sources=[_text(frame, "source") for frame in frames],
             stale=stale,
+            electrons=electrons,
         )
 
     @cached_property
@@ -101,6 +112,8 @@ class Columns(Sequence[Atoms]):
         index = range(len(self))[index]
         own = self.atoms_of(index)
         atoms = Atoms(self.numbers[own], positions=self.positions[own], cell=self.cells[index], pbc=self.pbc[index])
+        if isinstance(stated := self.electrons.get(index), Electrons):
+            put(atoms, stated)
         labels: dict[str, Any] = {
             name: np.array(value) if np.ndim(value) else value for name, value in self.labels(index).items()
         }
@@ -112,6 +125,17 @@ class Columns(Sequence[Atoms]):
 
     def __iter__(self) -> Iterator[Atoms]:
         return (self[index] for index in range(len(self)))
+
+    def require_consistent(self) -> None:
+        """Refuse labels that are none of their configurations, and charges and spins that contradict each other.
+
+        Raises:
+            ValueError: any of these; names the first.
+        """
+        wrong = {**{i: own for i, own in self.electrons.items() if isinstance(own, str)}, **self.stale}
+        if wrong:
+            index = min(wrong)
+            raise ValueError(wrong[index].replace("configuration", f"configuration {index}", 1))
 
     def atoms_of(self, index: int) -> slice:
         """Return where the atoms of a configuration are."""
@@ -153,7 +177,8 @@ class Columns(Sequence[Atoms]):
             self.stresses[chosen],
             [self.tags[i] for i in chosen],
             [self.sources[i] for i in chosen],
-            {new: self.stale[int(old)] for new, old in enumerate(chosen) if int(old) in self.stale},
+            {new: self.stale[old] for new, old in enumerate(chosen.tolist()) if old in self.stale},
+            {new: self.electrons[old] for new, old in enumerate(chosen.tolist()) if old in self.electrons},
         )
 
     def with_structure(self, positions: NDArray[np.float64], cells: NDArray[np.float64]) -> Columns:
@@ -199,9 +224,11 @@ def joined(parts: Sequence[Columns]) -> Columns:
     if len(parts) == 1:
         return parts[0]
     stale: dict[int, str] = {}
+    electrons: dict[int, Electrons | str] = {}
     n = 0
     for part in parts:
         stale.update({n + index: why for index, why in part.stale.items()})
+        electrons.update({n + index: stated for index, stated in part.electrons.items()})
         n += len(part)
     return Columns(
         np.concatenate([part.sizes for part in parts]),
@@ -216,6 +243,7 @@ def joined(parts: Sequence[Columns]) -> Columns:
         [tag for part in parts for tag in part.tags],
         [source for part in parts for source in part.sources],
         stale,
+        electrons,
     )
 
 

@@ -20,13 +20,18 @@ from nnpal.data.columns import Columns, joined
 from nnpal.data.error import DatasetError
 from nnpal.data.hashes import content_hash
 from nnpal.data.labels import NAMES, VOIGT, to_voigt
+from nnpal.electrons import COLUMNS, Electrons, from_json, to_json
 from nnpal.hdf5_image import new_hdf5
 
 FORMAT = "nnpal dataset"
-VERSION = 1
+VERSION = 2
+"""Of files in which a configuration states charge or spin; others are of version 1, which older nnpal reads."""
+STATED = ("charge", "multiplicity", *COLUMNS)
 # Units of each property, as attributes of the file and of the HDF5 dataset
-UNITS = {"coordinates": "Å", "cell": "Å", "energies": "eV", "forces": "eV/Å", "stresses": "eV/Å³"}
+UNITS = {"coordinates": "Å", "cell": "Å", "energies": "eV", "forces": "eV/Å", "stresses": "eV/Å³",
+         "charge": "e", "initial_charges": "e", "initial_magmoms": "μB"}  # fmt: skip
 BITS = {name: 1 << i for i, name in enumerate(NAMES)}  # of the property `labels`: which of them are there
+STATED_BITS = {name: 1 << i for i, name in enumerate(STATED)}  # of the property `stated`
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class ColumnContents:
 def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, provenance: dict[str, Any]) -> str:
     """Write configurations with what labels they have, aside and renamed; return their content hash.
 
-    Kept are atomic numbers, positions, cell, periodicity, energy, forces, stress, `info["tag"]` and
+    Kept are atomic numbers, positions, cell, periodicity, charge and multiplicity, initial charges and moments,
+    energy, forces, stress, `info["tag"]` and
     `info["source"]`, and nothing else.
 
     Args:
@@ -68,9 +74,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     if not frames:
         raise ValueError(f"{path}: no configurations to write")
     columns = Columns.of(frames)
-    if columns.stale:
-        index = min(columns.stale)
-        raise ValueError(columns.stale[index].replace("configuration", f"configuration {index}", 1))
+    columns.require_consistent()
     if not columns.sizes.all():
         raise ValueError(f"{path}: configuration {int(columns.sizes.argmin())} has no atoms")
     texts = {
@@ -80,7 +84,8 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     }
     content = content_hash(columns)
     with new_hdf5(path) as file:
-        file.attrs.update({"grouping": "by_num_atoms", "format": FORMAT, "format_version": VERSION})
+        version = VERSION if columns.electrons else 1
+        file.attrs.update({"grouping": "by_num_atoms", "format": FORMAT, "format_version": version})
         file.attrs.update({"content_hash": content, "checksum": _checksum(content, texts)})
         file.attrs.update({f"unit_{name}": unit for name, unit in UNITS.items()})
         file.attrs["provenance"] = texts["provenance"]
@@ -179,6 +184,35 @@ def _arrays(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[str,
         for k, (i, j) in enumerate(VOIGT):
             stresses[has["stress"], i, j] = stresses[has["stress"], j, i] = columns.stresses[indices, k][has["stress"]]
         yield "stresses", stresses
+    if columns.electrons and not columns.electrons.keys().isdisjoint(indices.tolist()):
+        own = [columns.electrons.get(index, Electrons()) for index in indices.tolist()]
+        stated = [to_json(one) if isinstance(one, Electrons) else {} for one in own]
+        yield from _stated_arrays(stated, int(columns.sizes[indices[0]])).items()
+
+
+def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[str, np.ndarray]:
+    """Return what configurations of one size state of charge and spin; zero for what some of them do not.
+
+    Raises:
+        ValueError: moments that are not collinear, which the format does not hold.
+    """
+    present = [name for name in STATED if any(name in one for one in electrons)]
+    if not present:
+        return {}
+    bits = [sum(STATED_BITS[name] for name in one) for one in electrons]
+    arrays: dict[str, np.ndarray] = {"stated": np.array(bits, dtype=np.int64)}
+    for name in present:
+        if name in COLUMNS:
+            columns = np.zeros((len(electrons), n_atoms))
+            for row, one in zip(columns, electrons, strict=True):
+                values = np.array(one.get(name, row))
+                if values.shape != row.shape:
+                    raise ValueError(f"{name} have shape {values.shape}, expected one number for each atom: collinear")
+                row[:] = values
+            arrays[name] = columns
+        else:
+            arrays[name] = np.array([one.get(name, 0) for one in electrons], dtype=np.int64)
+    return arrays
 
 
 def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
@@ -223,7 +257,17 @@ def _of_group(arrays: dict[str, np.ndarray]) -> Columns:
         stresses,
         [None] * n,
         [None] * n,
+        electrons=_electrons(arrays),
     )
+
+
+def _electrons(arrays: dict[str, np.ndarray]) -> dict[int, Electrons]:
+    """Return what configurations of a group state of charge and spin, by row."""
+    stated = arrays.get("stated", np.zeros(0, dtype=np.int64))
+    return {
+        row: from_json({name: arrays[name][row].tolist() for name, bit in STATED_BITS.items() if stated[row] & bit})
+        for row in np.flatnonzero(stated).tolist()
+    }
 
 
 def _off_diagonal(stresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

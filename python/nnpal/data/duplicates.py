@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnpal.data.check_geometry import Finite
 from nnpal.data.columns import Columns
+from nnpal.data.electron_states import state_of
 from nnpal.data.finding import Finding
 from nnpal.data.hashes import structure_hashes
 
@@ -28,6 +29,9 @@ def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
     energies = columns.energies / np.maximum(columns.sizes, 1)
     has = finite.having("energy")
     for index, own, inside in _hashes(columns, finite.sound):
+        if columns.electrons:  # of another charge or spin it is another structure, see mixed_electrons
+            state = state_of(columns, index).encode()
+            own, inside = own + state, inside + state
         same = exact.setdefault(own, index)
         how = "the same structure"
         if same == index:

@@ -18,7 +18,7 @@ class Finding:
         index: of the configuration.
         severity: error, or warning for what may be meant.
         kind: duplicate, copied labels, repeated energy, no labels, not finite, energy, force, stress, distance,
-            position, cell, element, net force, empty or stale.
+            position, cell, element, net force, charge, empty or stale.
         value: found.
         expected: in words.
     """

@@ -60,6 +60,7 @@ def read_plain(path: str | os.PathLike[str], *, units: Units | None, keys: Keys,
         stresses,
         [tag if tag is not None else config_type for tag, _, config_type, _ in parsed.texts],
         [source for _, source, _, _ in parsed.texts],
+        electrons=parsed.electrons,
     )
 
 

@@ -16,21 +16,25 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from nnpal.data.keys import Keys
+from nnpal.electrons import COLUMNS, Electrons, electrons_of
+from nnpal.electrons import NAMES as STATED
 
 TOKEN = re.compile(r"""([A-Za-z_][A-Za-z0-9_-]*)=(?:"((?:[^"\\]|\\.)+)"|([^\s"'{}\[\]\\=,]+))(?:\s+|$)""", re.ASCII)
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
+ELECTRONS = frozenset(STATED)
 ESCAPED = re.compile(r"\\(.)")
 PLAIN_TEXT = re.compile(r"[A-Za-z_/~][^\s,]*")
 NO_TEXT = {"t", "f", "true", "false", "nan", "inf", "infinity"}  # what ASE takes for numbers and logical values
 TEXTS = ("tag", "source", "config_type", "units")
 THREE_BY_THREE = ("stress", "virial")  # which ASE takes for matrices in Fortran's order, and refuses else
-ELECTRONS = {"charge", "total_charge", "multiplicity", "spin", "total_spin", "initial_charges", "initial_magmoms"}
 # Columns that ASE renames or makes something else of, and names that it keeps for itself
 OTHER_COLUMNS = {"species", "symbols", "pos", "positions", "Z", "numbers", "charges", "move_mask", "energy", "stress"}
-OTHER_COLUMNS |= ELECTRONS | {"Lattice", "pbc", "Properties", *TEXTS}
+OTHER_COLUMNS |= {*STATED, *COLUMNS} | {"Lattice", "pbc", "Properties", *TEXTS}
 LOGICAL = {"T": True, "F": False, "true": True, "false": False, "True": True, "False": False}
 LOGICAL |= {"TRUE": True, "FALSE": False}
 
@@ -56,6 +60,7 @@ class Parsed:
         positions, cells, pbc: as they stand in the file.
         held: names of what may be a label, for each frame.
         labels: numbers of those keys and columns that were asked for, by name; a table's rows have one length.
+        electrons: charge and spin of those frames that state any, by index.
         texts: `tag`, `source`, `config_type` and `units`, for each frame.
     """
 
@@ -67,6 +72,7 @@ class Parsed:
     held: list[frozenset[str]] = field(default_factory=list)
     labels: dict[str, Table] = field(default_factory=dict)
     texts: list[tuple[str | None, ...]] = field(default_factory=list)
+    electrons: dict[int, Electrons] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,13 @@ def _frame(file: TextIO, parsed: Parsed, names: Names, shapes: dict[Any, frozens
             _put(parsed.labels, name, index, (float(text),))
         elif name in names.stress or name in THREE_BY_THREE:
             _put(parsed.labels, name, index, _tensor(name, text))
+        elif name in STATED:
+            if not WHOLE_NUMBER.fullmatch(text):
+                raise NotPlainError
         elif text.startswith("_JSON") and name not in TEXTS:
             raise NotPlainError
+    if not ELECTRONS.isdisjoint(pairs):
+        parsed.electrons[index] = _electrons(tuple((name, pairs[name]) for name in pairs if name in ELECTRONS))
     shape = (form.names, *pairs)
     if shape not in shapes:
         shapes[shape] = _held(form, pairs, names)
@@ -185,7 +196,7 @@ def _pairs(line: str) -> dict[str, str]:
 def _held(form: Form, pairs: Mapping[str, str], names: Names) -> frozenset[str]:
     """Return the names of what may be a label; the file is not plain where one is not of the kind that it says."""
     keys = frozenset(pairs)
-    if not ELECTRONS.isdisjoint(keys) or not form.names.isdisjoint(keys) or not names.forces.isdisjoint(keys):
+    if not keys.isdisjoint(COLUMNS) or not form.names.isdisjoint(keys) or not names.forces.isdisjoint(keys):
         raise NotPlainError
     if not form.names.isdisjoint(names.energy | names.stress) or names.forces & form.names != form.forces.keys():
         raise NotPlainError
@@ -257,6 +268,11 @@ def _tensor(name: str, text: str) -> Sequence[float]:
     if name in THREE_BY_THREE:  # in Fortran's order
         xy, yx, xz, zx, yz, zy = yx, xy, zx, xz, zy, yz
     return xx, yy, zz, yz, xz, xy, zy, zx, yx
+
+
+@functools.lru_cache(maxsize=256)
+def _electrons(stated: tuple[tuple[str, str], ...]) -> Electrons:
+    return electrons_of(Atoms(), {name: int(text) for name, text in stated})
 
 
 def _several(text: str, n: int) -> tuple[float, ...]:

@@ -127,6 +127,8 @@ def _quickly(
             held = [set(columns.labels(index)) for index in range(n)]
             for name in ("energy", "forces"):
                 require_everywhere(path, name, columns.has[name].tolist(), held)
+    for index in columns.electrons:
+        _require_parity(f"{path}: frame {index}", columns[index])
     stem = Path(path).stem
     tags = [stem if own is None else own for own in columns.tags] if tag is None else [tag] * n
     sources = [f"{path}:{index}" if own is None else own for index, own in enumerate(columns.sources)]
@@ -155,10 +157,7 @@ def _slowly(
     kind = format or format_of(Path(path))
     frames = _read(kind, path, units, symbols, labelled, keys or Keys(), faults)
     for index, frame in enumerate(frames):
-        try:
-            check_parity(frame, f"{path}: frame {index}")  # not before elements have their right names
-        except ValueError as error:
-            raise DatasetError(str(error)) from error
+        _require_parity(f"{path}: frame {index}", frame)  # not before elements have their right names
         if tag is not None:
             frame.info["tag"] = tag
         frame.info.setdefault("tag", Path(path).stem)
@@ -174,6 +173,13 @@ def _slowly(
         for name in ("energy", "forces"):
             require_everywhere(path, name, [name in one for one in held], held)
     return frames
+
+
+def _require_parity(what: str, frame: Atoms) -> None:
+    try:
+        check_parity(frame, what)
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _require_possible_stress(what: str, index: int, frame: Atoms) -> None:

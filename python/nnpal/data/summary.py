@@ -24,9 +24,7 @@ def summarize(frames: Sequence[Atoms]) -> dict[str, Any]:
     Energies are in eV/atom, forces (their largest norm in a configuration) in eV/Å, pressures in eV/Å³.
     """
     columns = Columns.of(frames)
-    if columns.stale:
-        index = min(columns.stale)
-        raise ValueError(columns.stale[index].replace("configuration", f"configuration {index}", 1))
+    columns.require_consistent()
     has = columns.has
     forces = largest_of_each(columns, np.linalg.norm(columns.forces, axis=1))
     return {
