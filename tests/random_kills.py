@@ -115,6 +115,6 @@ def files_of(folder: Path) -> set[str]:
 
 def labels_of(folder: Path) -> list[tuple[object, ...]]:
     """Return all rows of the label store but their times."""
-    columns = "key, structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung"
+    columns = "hash, structure, n_atoms, energy, forces, stress, reason, tries, rung"
     with closing(sqlite3.connect(folder / "run" / "labels.sqlite")) as store:
-        return store.execute(f"SELECT {columns} FROM labels ORDER BY key").fetchall()
+        return store.execute(f"SELECT {columns} FROM labels JOIN oracles ON id = oracle ORDER BY 1, 2").fetchall()

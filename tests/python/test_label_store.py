@@ -166,7 +166,7 @@ def test_files_that_are_no_store(path: Path, tmp_path: Path) -> None:
     later = tmp_path / "later.sqlite"
     LabelStore(later).close()
     with sqlite3.connect(later) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
     database.close()
-    with pytest.raises(StoreError, match="label store of format 2, expected 1; update nnpal"):
+    with pytest.raises(StoreError, match="label store of format 3, expected 2; update nnpal"):
         LabelStore(later)

@@ -7,8 +7,6 @@ import sqlite3
 from typing import Any
 
 from ase import Atoms
-from ase.db import connect
-from ase.io.formats import UnknownFileTypeError
 
 from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
@@ -33,6 +31,9 @@ def read_database(
     Raises:
         DatasetError: units other than eV and Å, no database, no rows, or a label that a row lacks.
     """
+    from ase.db import connect  # brings SciPy, a second and 50 MB, which other formats do without
+    from ase.io.formats import UnknownFileTypeError
+
     if units not in (None, OURS):
         raise DatasetError(f"{path}: ASE databases are in eV and Å, but {units} were given")
     kind = "json" if os.fspath(path).endswith(".json") else "db"

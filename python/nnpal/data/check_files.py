@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ase import Atoms
+import numpy as np
 
 from nnpal.data.check import Limits, check_frames
+from nnpal.data.columns import Columns, joined
 from nnpal.data.finding import Finding
-from nnpal.data.keys import Keys
-from nnpal.data.read import read_frames
+from nnpal.data.keys import Keys, listing
+from nnpal.data.read import read_columns
 from nnpal.data.units import Units
+
+EXPECTED = (
+    "energy and forces in each, to train on it; name their keys (--energy-key, --forces-key), or label it (nnpal label)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,35 @@ def check_files(
         FileNotFoundError: no such file.
         ValueError: a file that cannot be read.
     """
-    frames: list[Atoms] = []
+    parts: list[Columns] = []
     findings: list[Finding] = []
     origins: list[tuple[str, int]] = []
+    given: dict[str, Any] = {"units": units, "symbols": symbols, "labelled": None, "keys": keys, "format": format}
     for path in files:
         faults: list[Finding] = []
-        own = read_frames(path, units=units, symbols=symbols, labelled=None, keys=keys, format=format, faults=faults)
-        findings += [replace(fault, index=len(frames) + fault.index) for fault in faults]
+        own = read_columns(path, **given, faults=faults)
+        faults += missing_labels(own)
+        findings += [replace(fault, index=len(origins) + fault.index) for fault in faults]
         origins += [(str(path), index) for index in range(len(own))]
-        frames += own
-    findings += check_frames(frames, elements, limits)
+        parts.append(own)
+    findings += check_frames(joined(parts), elements, limits)
     return Checked(sorted(findings, key=lambda finding: finding.index), origins)
+
+
+def missing_labels(columns: Columns) -> Iterator[Finding]:
+    """Yield what keeps a file from being trained on: configurations without energy or forces, which no key gives.
+
+    A warning where none has any label, for then they may be meant to be labelled; else an error. One atom needs no
+    forces.
+    """
+    columns = columns.with_zero_forces()
+    is_error = any(there.any() for there in columns.has.values())
+    for name in ("energy", "forces"):
+        lacking = np.flatnonzero(~columns.has[name] & (columns.sizes > 0))
+        if len(lacking):
+            n = len(columns)
+            which = (
+                f"{n} configurations" if len(lacking) == n else f"{len(lacking)} of {n} ({listing(lacking.tolist())})"
+            )
+            value = f"no {name} in {which} of this file"
+            yield Finding(int(lacking[0]), "error" if is_error else "warning", "no labels", value, EXPECTED)

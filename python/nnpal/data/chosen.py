@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ USUAL = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress",), "v
 
 def choose(
     path: object,
-    held: Sequence[Held],
+    held: Sequence[Collection[str]],
     keys: Keys,
     labelled: bool | None,
     usual: Mapping[str, Sequence[str]] = USUAL,

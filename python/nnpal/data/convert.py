@@ -10,11 +10,12 @@ from typing import Any
 
 from nnpal import __version__
 from nnpal.data.check import Limits, require_sound_labels
-from nnpal.data.dataset_file import is_dataset, read_dataset, write_dataset
+from nnpal.data.columns import joined
+from nnpal.data.dataset_file import is_dataset, read_provenance, write_dataset
 from nnpal.data.extxyz import write_extxyz
 from nnpal.data.hashes import content_hash
 from nnpal.data.keys import Keys
-from nnpal.data.read import format_of, read_frames
+from nnpal.data.read import format_of, read_columns
 from nnpal.data.summary import summarize
 from nnpal.data.units import OURS, Units
 
@@ -56,11 +57,15 @@ def convert_files(
         raise ValueError(f"{target}: can write {', '.join(WRITTEN)}; the last file is the one to write")
     if target.resolve() in [Path(source).resolve() for source in sources]:
         raise ValueError(f"{target}: is read and written; give another name for the last file")
-    frames = []
-    for source in sources:
-        frames += read_frames(
-            source, units=units, symbols=symbols, labelled=labelled, tag=tag, keys=keys, format=format
-        )
+    given: dict[str, Any] = {
+        "units": units,
+        "symbols": symbols,
+        "labelled": labelled,
+        "tag": tag,
+        "keys": keys,
+        "format": format,
+    }
+    frames = joined([read_columns(source, **given) for source in sources])
     require_sound_labels(frames, Limits(max_stress=max_stress), source=f"{target} is not written")
     if target.suffix == ".h5":
         provenance = {
@@ -89,10 +94,10 @@ def describe(
         FileNotFoundError: no such file.
         ValueError: a file that cannot be read.
     """
-    frames = read_frames(path, units=units, symbols=symbols, labelled=None, keys=keys)
-    said: dict[str, Any] = {"file": str(path), **summarize(frames)}
+    columns = read_columns(path, units=units, symbols=symbols, labelled=None, keys=keys)
+    said: dict[str, Any] = {"file": str(path), **summarize(columns)}
     said["units_given"] = None if units is None else str(units)
     said["units"] = str(OURS)
     if format_of(Path(path)) == "hdf5" and is_dataset(path):
-        said["provenance"] = read_dataset(path).provenance
+        said["provenance"] = read_provenance(path)
     return said

@@ -7,13 +7,16 @@ energy and forces of one of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
+from numpy.typing import NDArray
 
+from nnpal.data.check_geometry import largest_of_each
+from nnpal.data.columns import Columns
 from nnpal.data.finding import Finding
 from nnpal.data.keys import listing
 
@@ -27,7 +30,7 @@ ISOLATED = 6.0  # Å; an atom whose images are farther away is one of a gas
 EXPECTED = "labels of these very atoms; compute or write each frame with its own calculator"
 
 
-def copied_labels(frames: Sequence[Atoms], labels: Mapping[int, Mapping[str, Any]]) -> Iterator[Finding]:
+def copied_labels(columns: Columns, has: Mapping[str, NDArray[np.bool_]]) -> Iterator[Finding]:
     """Yield configurations whose labels can only be those of another, and energies that repeat too often.
 
     Equal energies with equal forces F to the last bit are an error where atoms have moved along them, F·Δr ≠ 0: the
@@ -36,45 +39,56 @@ def copied_labels(frames: Sequence[Atoms], labels: Mapping[int, Mapping[str, Any
     says the same, where the volume differs. Without either, energies can only be counted, which gives a warning.
 
     Args:
-        frames: configurations.
-        labels: finite labels by index, see :func:`nnpal.data.labels.labels_of`. Work is linear in their number.
+        columns: configurations.
+        has: which have which label, of finite numbers. Work is linear in their number.
     """
+    with_energy = np.flatnonzero(has["energy"])
+    _, inverse, counts = np.unique(columns.energies[with_energy], return_inverse=True, return_counts=True)
+    if counts.max(initial=0) < 2:
+        return
+    repeated = counts[inverse.ravel()] > 1
+    weak = largest_of_each(columns, np.abs(columns.forces).max(axis=1, initial=0.0)) <= SMALL_FORCE
+    weak |= ~has["forces"]
     alike: dict[bytes, list[int]] = {}
-    by_energy: dict[bytes, dict[float, list[int]]] = {}
-    for index, own in labels.items():
-        if "energy" not in own:
-            continue
-        forces = own.get("forces")
-        if forces is not None and np.abs(forces).max(initial=0.0) > SMALL_FORCE:
-            alike.setdefault(_key(frames[index], own, "forces"), []).append(index)
-            continue
-        if "stress" in own:
-            alike.setdefault(_key(frames[index], own, "stress"), []).append(index)
-        if not _isolated(frames[index]):
-            numbers = frames[index].numbers.tobytes()
-            by_energy.setdefault(numbers, {}).setdefault(own["energy"], []).append(index)
+    for index in map(int, with_energy[repeated]):
+        second = "stress" if weak[index] else "forces"
+        if has[second][index]:
+            alike.setdefault(_key(columns, index, second), []).append(index)
     certain: set[int] = set()
     for group in alike.values():
         if len(group) > 1:
-            for finding in _of_alike(frames, group, labels[group[0]]):
+            own = columns.labels(group[0])
+            for finding in _of_alike(columns, group, {name: own[name] for name in own if has[name][group[0]]}):
                 certain.add(finding.index)
                 yield finding
+    if counts.max() > REPEATS:
+        yield from _repeated(columns, with_energy[weak[with_energy]], certain)
+
+
+def _repeated(columns: Columns, indices: NDArray[np.int64], certain: Set[int]) -> Iterator[Finding]:
+    """Yield energies that repeat among configurations of the same atoms without forces."""
+    by_energy: dict[bytes, dict[float, list[int]]] = {}
+    for index in map(int, indices):
+        if columns.sizes[index] > 1 or not _isolated(columns[index]):
+            numbers = columns.numbers[columns.atoms_of(index)].tobytes()
+            by_energy.setdefault(numbers, {}).setdefault(float(columns.energies[index]), []).append(index)
     for groups in by_energy.values():
         n_frames = sum(map(len, groups.values()))
         # Few printed digits make energies repeat by chance, about as often each
         by_chance = n_frames / len(groups) if len(groups) > 20 else 0.0
         for energy, group in groups.items():
-            if len(group) > max(REPEATS, 4 * by_chance) and certain.isdisjoint(group) and _different(frames, group):
+            if len(group) > max(REPEATS, 4 * by_chance) and certain.isdisjoint(group) and _different(columns, group):
                 value = (
                     f"exactly {energy!r} eV in {len(group)} configurations ({listing(group)}) of different structure"
                 )
                 yield Finding(group[0], "warning", "repeated energy", value, EXPECTED)
 
 
-def _key(frame: Atoms, labels: Mapping[str, Any], second: str) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (frame.numbers, np.float64(labels["energy"]), second.encode(), np.asarray(labels[second]) + 0.0):
-        digest.update(np.ascontiguousarray(part).tobytes() if not isinstance(part, bytes) else part)
+def _key(columns: Columns, index: int, second: str) -> bytes:
+    own = columns.atoms_of(index)
+    digest = hashlib.blake2b(second.encode(), digest_size=16)
+    for part in (columns.numbers[own], columns.energies[index], columns.labels(index)[second] + 0.0):
+        digest.update(part.tobytes())
     return digest.digest()
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
+from nnpal.data.columns import Columns, joined
 from nnpal.data.error import DatasetError
 from nnpal.data.hashes import content_hash
-from nnpal.data.labels import NAMES, VOIGT, attach, labels_of, to_voigt
-from nnpal.electrons import COLUMNS, Electrons, electrons_of, from_json, put, to_json
+from nnpal.data.labels import NAMES, VOIGT, to_voigt
+from nnpal.electrons import COLUMNS, Electrons, from_json, to_json
 from nnpal.hdf5_image import new_hdf5
 
 FORMAT = "nnpal dataset"
@@ -40,11 +43,20 @@ class Contents:
     provenance: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ColumnContents:
+    """A dataset file, its configurations in few arrays."""
+
+    frames: Columns
+    content_hash: str
+    provenance: dict[str, Any]
+
+
 def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, provenance: dict[str, Any]) -> str:
     """Write configurations with what labels they have, aside and renamed; return their content hash.
 
-    Kept are atomic numbers, positions, cell, periodicity, charge and multiplicity, initial charges and moments, energy,
-    forces, stress, `info["tag"]` and
+    Kept are atomic numbers, positions, cell, periodicity, charge and multiplicity, initial charges and moments,
+    energy, forces, stress, `info["tag"]` and
     `info["source"]`, and nothing else.
 
     Args:
@@ -61,22 +73,18 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
         raise ValueError(f"{path}: expected a name ending in .h5, by which TorchANI knows the format")
     if not frames:
         raise ValueError(f"{path}: no configurations to write")
+    columns = Columns.of(frames)
+    columns.require_consistent()
+    if not columns.sizes.all():
+        raise ValueError(f"{path}: configuration {int(columns.sizes.argmin())} has no atoms")
     texts = {
-        "tags": [str(frame.info.get("tag", "")) for frame in frames],
-        "sources": [str(frame.info.get("source", "")) for frame in frames],
+        "tags": [tag or "" for tag in columns.tags],
+        "sources": [source or "" for source in columns.sources],
         "provenance": json.dumps(provenance, sort_keys=True, ensure_ascii=False),
     }
-    labels = [labels_of(frame, f"configuration {index}") for index, frame in enumerate(frames)]
-    electrons = [to_json(electrons_of(frame, what=f"configuration {index}")) for index, frame in enumerate(frames)]
-    content = content_hash(frames)
-    sizes: dict[int, list[int]] = {}
-    for index, frame in enumerate(frames):
-        if len(frame) == 0:
-            raise ValueError(f"{path}: configuration {index} has no atoms")
-        sizes.setdefault(len(frame), []).append(index)
-    present = {name for one in labels for name in one}
+    content = content_hash(columns)
     with new_hdf5(path) as file:
-        version = VERSION if any(electrons) else 1
+        version = VERSION if columns.electrons else 1
         file.attrs.update({"grouping": "by_num_atoms", "format": FORMAT, "format_version": version})
         file.attrs.update({"content_hash": content, "checksum": _checksum(content, texts)})
         file.attrs.update({f"unit_{name}": unit for name, unit in UNITS.items()})
@@ -84,14 +92,20 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
         meta = file.create_group("_meta")
         for name in ("tags", "sources"):
             meta.create_dataset(name, data=texts[name], dtype=h5py.string_dtype())
-        for size, indices in sizes.items():
-            arrays = _arrays([frames[i] for i in indices], [labels[i] for i in indices], indices, present)
-            arrays.update(_stated_arrays([electrons[i] for i in indices], size))
-            _write_group(file.create_group(f"num_atoms_{size}"), arrays)
+        for size in dict.fromkeys(columns.sizes.tolist()):
+            group = file.create_group(f"num_atoms_{size}")
+            for name, values in _arrays(columns, np.flatnonzero(columns.sizes == size)):
+                _write_array(group, name, values)
     return content
 
 
 def read_dataset(path: str | os.PathLike[str]) -> Contents:
+    """Read a file of :func:`write_dataset` as :func:`read_dataset_columns` does, into a list."""
+    contents = read_dataset_columns(path)
+    return Contents(list(contents.frames), contents.content_hash, contents.provenance)
+
+
+def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
     """Read a file of :func:`write_dataset` and check its hashes.
 
     Raises:
@@ -104,29 +118,32 @@ def read_dataset(path: str | os.PathLike[str]) -> Contents:
         with h5py.File(path) as file:
             _check_format(path, file)
             texts: dict[str, Any] = {
-                name: [str(text) for text in file["_meta"][name].asstr()[()]] for name in ("tags", "sources")
+                name: [sys.intern(text) for text in file["_meta"][name].asstr()[()]] for name in ("tags", "sources")
             }
             texts["provenance"] = str(file.attrs["provenance"])
             recorded = str(file.attrs["content_hash"])
             checksum = str(file.attrs["checksum"])
-            numbered = [pair for name in file if name != "_meta" for pair in _read_group(file[name])]
-    except (OSError, KeyError, RuntimeError, TypeError, IndexError, UnicodeDecodeError) as error:
+            groups = [{key: dataset[()] for key, dataset in file[name].items()} for name in file if name != "_meta"]
+        columns, indices = _columns(groups, texts)
+    except (OSError, KeyError, RuntimeError, TypeError, IndexError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(f"{path}: damaged, or no dataset file: {error}") from error
-    numbered.sort(key=lambda pair: pair[0])
-    frames = [frame for _, frame in numbered]
-    found = content_hash(frames)
-    if [i for i, _ in numbered] != list(range(len(texts["tags"]))) or found != recorded:
+    found = content_hash(columns)
+    if not np.array_equal(indices, np.arange(len(texts["tags"]))) or found != recorded:
         raise DatasetError(
             f"{path}: damaged or changed: the contents hash to {found[:16]}…, the file records {recorded[:16]}…; "
             "take it from a copy or make it anew"
         )
     if _checksum(found, texts) != checksum:
         raise DatasetError(f"{path}: damaged or changed: tags, sources or provenance do not fit the file's checksum")
-    for frame, tag, source in zip(frames, texts["tags"], texts["sources"], strict=True):
-        frame.info.update({"tag": tag, "source": source})
-    return Contents(frames, found, json.loads(texts["provenance"]))
+    return ColumnContents(columns, found, json.loads(texts["provenance"]))
+
+
+def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what :func:`write_dataset` was told of where configurations come from; nothing else is checked."""
+    with h5py.File(path) as file:
+        return dict(json.loads(str(file.attrs["provenance"])))
 
 
 def is_dataset(path: str | os.PathLike[str]) -> bool:
@@ -146,30 +163,31 @@ def _check_format(path: str | os.PathLike[str], file: h5py.File) -> None:
         raise DatasetError(f"{path}: format version {version}, this nnpal reads up to {VERSION}; install a later one")
 
 
-def _arrays(
-    frames: Sequence[Atoms], labels: Sequence[dict[str, Any]], indices: Sequence[int], present: set[str]
-) -> dict[str, np.ndarray]:
-    """Return the properties of configurations of one size; NaN for what some of them lack."""
-    n_atoms = len(frames[0])
-    arrays = {
-        "species": np.array([frame.numbers for frame in frames], dtype=np.int64),
-        "coordinates": np.array([frame.positions for frame in frames]),
-        "cell": np.array([frame.cell.array for frame in frames]),
-        "pbc": np.array([frame.pbc for frame in frames]),
-        "index": np.array(indices, dtype=np.int64),
-        "labels": np.array([sum(BITS[name] for name in one) for one in labels], dtype=np.int64),
-    }
-    if "energy" in present:
-        arrays["energies"] = np.array([one.get("energy", np.nan) for one in labels])
-    if "forces" in present:
-        arrays["forces"] = np.array([one.get("forces", np.full((n_atoms, 3), np.nan)) for one in labels])
-    if "stress" in present:
-        stresses = np.full((len(frames), 3, 3), np.nan)
-        for stress, one in zip(stresses, labels, strict=True):
-            for value, (i, j) in zip(one.get("stress", ()), VOIGT, strict=False):
-                stress[i, j] = stress[j, i] = value
-        arrays["stresses"] = stresses
-    return arrays
+def _arrays(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the properties of configurations of one size; NaN for what some of them lack."""
+    n, atoms = len(indices), columns.atoms_in(indices)
+    has = {name: there[indices] for name, there in columns.has.items()}
+    yield "species", columns.numbers[atoms].reshape(n, -1)
+    yield "coordinates", columns.positions[atoms].reshape(n, -1, 3)
+    yield "cell", columns.cells[indices]
+    yield "pbc", columns.pbc[indices]
+    yield "index", indices
+    yield "labels", np.array([bit * has[name] for name, bit in BITS.items()]).sum(axis=0, dtype=np.int64)
+    if columns.has["energy"].any():
+        yield "energies", np.where(has["energy"], columns.energies[indices], np.nan)
+    if columns.has["forces"].any():
+        forces = columns.forces[atoms].reshape(n, -1, 3)
+        forces[~has["forces"]] = np.nan
+        yield "forces", forces
+    if columns.has["stress"].any():
+        stresses = np.full((n, 3, 3), np.nan)
+        for k, (i, j) in enumerate(VOIGT):
+            stresses[has["stress"], i, j] = stresses[has["stress"], j, i] = columns.stresses[indices, k][has["stress"]]
+        yield "stresses", stresses
+    if columns.electrons and not columns.electrons.keys().isdisjoint(indices.tolist()):
+        own = [columns.electrons.get(index, Electrons()) for index in indices.tolist()]
+        stated = [to_json(one) if isinstance(one, Electrons) else {} for one in own]
+        yield from _stated_arrays(stated, int(columns.sizes[indices[0]])).items()
 
 
 def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[str, np.ndarray]:
@@ -197,40 +215,63 @@ def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[st
     return arrays
 
 
-def _stated(arrays: dict[str, np.ndarray], row: int) -> Electrons:
-    bits = int(arrays["stated"][row]) if "stated" in arrays else 0
-    return from_json({name: arrays[name][row].tolist() for name, bit in STATED_BITS.items() if bits & bit})
+def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    # Resizable, so that ANIDataset can append
+    dataset = group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]))
+    if name in UNITS:
+        dataset.attrs["unit"] = UNITS[name]
 
 
-def _write_group(group: h5py.Group, arrays: dict[str, np.ndarray]) -> None:
-    for name, values in arrays.items():
-        # Resizable, so that ANIDataset can append
-        dataset = group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]))
-        if name in UNITS:
-            dataset.attrs["unit"] = UNITS[name]
+def _columns(groups: Sequence[dict[str, np.ndarray]], texts: dict[str, Any]) -> tuple[Columns, NDArray[np.int64]]:
+    """Return all configurations in order, and what the file says of the order."""
+    parts = [_of_group(arrays) for arrays in groups if len(arrays["index"])]
+    if not parts:
+        raise ValueError("it holds no configuration")
+    indices = np.concatenate([arrays["index"] for arrays in groups if len(arrays["index"])])
+    order = np.argsort(indices, kind="stable")
+    columns = joined(parts).take(order)
+    n = len(columns)
+    return replace(columns, tags=texts["tags"][:n], sources=texts["sources"][:n]), indices[order]
 
 
-def _read_group(group: h5py.Group) -> list[tuple[int, Atoms]]:
-    """Return (index, configuration) of each in a group."""
-    arrays = {name: dataset[()] for name, dataset in group.items()}
-    numbered = []
-    for row, index in enumerate(arrays["index"]):
-        atoms = Atoms(
-            arrays["species"][row],
-            positions=arrays["coordinates"][row],
-            cell=arrays["cell"][row],
-            pbc=arrays["pbc"][row],
-        )
-        put(atoms, _stated(arrays, row))
-        held = {name for name, bit in BITS.items() if arrays["labels"][row] & bit}
-        attach(
-            atoms,
-            energy=float(arrays["energies"][row]) if "energy" in held else None,
-            forces=arrays["forces"][row] if "forces" in held else None,
-            stress=to_voigt(arrays["stresses"][row], "stress") if "stress" in held else None,
-        )
-        numbered.append((int(index), atoms))
-    return numbered
+def _of_group(arrays: dict[str, np.ndarray]) -> Columns:
+    """Return the configurations of a group; their tags and sources stand elsewhere."""
+    n, n_atoms = arrays["species"].shape
+    has = {name: (arrays["labels"] & bit).astype(bool) for name, bit in BITS.items()}
+    stresses = np.zeros((n, 6))
+    if has["stress"].any():
+        stresses = np.stack([arrays["stresses"][:, i, j] for i, j in VOIGT], axis=1)
+        for index in np.flatnonzero(has["stress"] & ~np.isclose(*_off_diagonal(arrays["stresses"])).all(axis=1)):
+            to_voigt(arrays["stresses"][index], "stress")
+    return Columns(
+        np.full(n, n_atoms, dtype=np.int64),
+        arrays["species"].astype(np.int64, copy=False).ravel(),
+        arrays["coordinates"].astype(float, copy=False).reshape(n * n_atoms, 3),
+        arrays["cell"].astype(float, copy=False).reshape(n, 3, 3),
+        arrays["pbc"].astype(bool).reshape(n, 3),
+        has,
+        np.asarray(arrays["energies"], dtype=float).reshape(n) if has["energy"].any() else np.zeros(n),
+        arrays["forces"].astype(float, copy=False).reshape(-1, 3)
+        if has["forces"].any()
+        else np.zeros((n * n_atoms, 3)),
+        stresses,
+        [None] * n,
+        [None] * n,
+        electrons=_electrons(arrays),
+    )
+
+
+def _electrons(arrays: dict[str, np.ndarray]) -> dict[int, Electrons]:
+    """Return what configurations of a group state of charge and spin, by row."""
+    stated = arrays.get("stated", np.zeros(0, dtype=np.int64))
+    return {
+        row: from_json({name: arrays[name][row].tolist() for name, bit in STATED_BITS.items() if stated[row] & bit})
+        for row in np.flatnonzero(stated).tolist()
+    }
+
+
+def _off_diagonal(stresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return stresses[:, (1, 0, 0), (2, 2, 1)], stresses[:, (2, 2, 1), (1, 0, 0)]
 
 
 def _checksum(content: str, texts: dict[str, Any]) -> str:

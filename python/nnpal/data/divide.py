@@ -9,8 +9,8 @@ import numpy as np
 
 from nnpal import __version__
 from nnpal.data.dataset_file import write_dataset
-from nnpal.data.hashes import structure_hash
-from nnpal.data.read import read_frames
+from nnpal.data.hashes import structure_hashes
+from nnpal.data.read import read_columns
 
 
 def divide(
@@ -39,24 +39,23 @@ def divide(
     paths = [Path(path).resolve() for path in (source, kept, held_out)]
     if len(set(paths)) < 3:
         raise ValueError(f"{source}, {kept} and {held_out}: expected three different files")
-    frames = read_frames(source)
-    hashes = [structure_hash(frame) for frame in frames]
+    columns = read_columns(source)
+    hashes = list(structure_hashes(columns))
     different = list(dict.fromkeys(hashes))
     n_out = round(fraction * len(different))
     if not 0 < n_out < len(different):
         raise ValueError(f"fraction {fraction} of {len(different)} different structures leaves one part empty")
     order = np.random.default_rng(seed).permutation(len(different))
     out = {different[i] for i in order[:n_out]}
+    is_out = np.array([own in out for own in hashes])
     origin = {
         "made_by": f"nnpal {__version__} data split",
         "source": str(source),
         "seed": seed,
         "fraction": fraction,
     }
-    parts = [
-        (kept, "kept", [frame for frame, own in zip(frames, hashes, strict=True) if own not in out]),
-        (held_out, "held out", [frame for frame, own in zip(frames, hashes, strict=True) if own in out]),
-    ]
-    for path, name, part in parts:
-        write_dataset(path, part, provenance={**origin, "part": name})
-    return len(parts[0][2]), len(parts[1][2])
+    numbers = []
+    for path, name, chosen in ((kept, "kept", ~is_out), (held_out, "held out", is_out)):
+        numbers.append(int(chosen.sum()))
+        write_dataset(path, columns.take(np.flatnonzero(chosen)), provenance={**origin, "part": name})
+    return numbers[0], numbers[1]

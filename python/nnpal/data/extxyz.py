@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io.extxyz import XYZError, read_xyz
 
 from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
@@ -86,6 +85,8 @@ def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Uni
 
 
 def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
+    from ase.io.extxyz import XYZError, read_xyz  # brings SciPy, a second and 50 MB, which plain files do without
+
     frames: list[Atoms] = []
     try:
         with open(path, encoding="utf-8") as file:

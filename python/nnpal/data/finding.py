@@ -17,8 +17,8 @@ class Finding:
     Attributes:
         index: of the configuration.
         severity: error, or warning for what may be meant.
-        kind: duplicate, copied labels, repeated energy, not finite, energy, force, stress, distance, cell, element, net
-            force, charge, empty or stale.
+        kind: duplicate, copied labels, repeated energy, no labels, not finite, energy, force, stress, distance,
+            position, cell, element, net force, charge, empty or stale.
         value: found.
         expected: in words.
     """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from nnpal.data.columns import Columns
 from nnpal.data.labels import NAMES, labels_of
-from nnpal.electrons import COLUMNS, electrons_of, marks
+from nnpal.electrons import COLUMNS, Electrons, electrons_of, marks
 
 
 def structure_hash(atoms: Atoms) -> str:
@@ -35,24 +37,71 @@ def content_hash(frames: Sequence[Atoms]) -> str:
     Raises:
         ValueError: a configuration that has changed since it was labelled.
     """
+    if isinstance(frames, Columns):
+        return _content_of_columns(frames)
     return _sha256(chunk for index, frame in enumerate(frames) for chunk in _configuration(index, frame))
+
+
+def structure_hashes(columns: Columns) -> Iterator[bytes]:
+    """Yield the SHA-256 of each structure, the bytes of :func:`structure_hash`."""
+    repeating = columns.cells * columns.pbc[:, :, None] + 0.0
+    parts = (columns.numbers, repeating, columns.pbc.astype("u1"), columns.positions + 0.0)
+    numbers, cells, periodic, positions = (_bytes(part) for part in parts)
+    for i, (start, end) in enumerate(pairwise(columns.starts.tolist())):
+        digest = hashlib.sha256(numbers[8 * start : 8 * end])
+        digest.update(cells[72 * i : 72 * i + 72])
+        digest.update(periodic[3 * i : 3 * i + 3])
+        digest.update(positions[24 * start : 24 * end])
+        yield digest.digest()
+
+
+def _content_of_columns(columns: Columns) -> str:
+    columns.require_consistent()
+    parts = (columns.numbers, columns.cells, columns.pbc.astype("u1"), columns.positions)
+    numbers, cells, periodic, positions = (_bytes(part) for part in parts)
+    energies, forces, stresses = (_bytes(part) for part in (columns.energies, columns.forces, columns.stresses))
+    has = [columns.has[name].tolist() for name in NAMES]
+    digest = hashlib.sha256()
+    for i, (start, end) in enumerate(pairwise(columns.starts.tolist())):
+        digest.update(numbers[8 * start : 8 * end])
+        digest.update(cells[72 * i : 72 * i + 72])
+        digest.update(periodic[3 * i : 3 * i + 3])
+        digest.update(positions[24 * start : 24 * end])
+        if isinstance(stated := columns.electrons.get(i), Electrons):
+            for chunk in _electrons(stated):
+                digest.update(chunk)
+        digest.update(energies[8 * i : 8 * i + 8] if has[0][i] else b"no energy")
+        digest.update(forces[24 * start : 24 * end] if has[1][i] else b"no forces")
+        if has[2][i]:
+            digest.update(b"stress")
+            digest.update(stresses[48 * i : 48 * i + 48])
+    return digest.hexdigest()
+
+
+def _bytes(values: np.ndarray) -> memoryview:
+    """Return the bytes of integers or floats, little-endian, of 8 bytes each, or of single bytes."""
+    kind = {"i": "<i8", "f": "<f8"}.get(values.dtype.kind, "u1")
+    return np.ascontiguousarray(values, dtype=kind).reshape(-1).data.cast("B")
 
 
 def _configuration(index: int, frame: Atoms) -> Iterable[Any]:
     labels = labels_of(frame, f"configuration {index}")
     yield from _structure(frame)
     stated = electrons_of(frame, what=f"configuration {index}")
-    for name, column in zip(COLUMNS, (stated.charges, stated.moments), strict=True):
-        if column is not None:
-            yield np.frombuffer(name.encode(), dtype="u1")
-            yield column.astype("<f8")
-    for mark in marks(stated):
-        yield np.frombuffer(mark, dtype="u1")
+    yield from (np.frombuffer(chunk, dtype="u1") for chunk in _electrons(stated))
     for name in NAMES:
         if (name == "stress" and name in labels) or (name != "stress" and name not in labels):
             yield np.frombuffer(f"{'' if name in labels else 'no '}{name}".encode(), dtype="u1")
         if name in labels:
             yield np.atleast_1d(labels[name]).astype("<f8")
+
+
+def _electrons(stated: Electrons) -> Iterator[bytes]:
+    for name, column in zip(COLUMNS, (stated.charges, stated.moments), strict=True):
+        if column is not None:
+            yield name.encode()
+            yield np.ascontiguousarray(column, dtype="<f8").tobytes()
+    yield from marks(stated)
 
 
 def _structure(atoms: Atoms, cell: np.ndarray | None = None) -> Iterable[Any]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
-from ase.io.lammpsdata import read_lammps_data
 
 from nnpal.caution import caution
 from nnpal.data.elements import check_used, number_of_mass, numbers_near_mass, numbers_of_types, renaming
@@ -48,6 +47,8 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
     """
     head = _head(path)
     units = _units(path, head.units, units)
+    from ase.io.lammpsdata import read_lammps_data  # brings SciPy, which other formats do without
+
     try:
         # ASE's sort by ID leaves type labels behind; its image flags go through scaled positions and lose digits
         atoms = read_lammps_data(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 
 from nnpal.data.ase_database import read_database
-from nnpal.data.dataset_file import is_dataset, read_dataset
+from nnpal.data.columns import Columns
+from nnpal.data.dataset_file import is_dataset, read_dataset_columns
 from nnpal.data.elements import rename
 from nnpal.data.error import DatasetError
 from nnpal.data.extxyz import read_extxyz
@@ -20,6 +23,8 @@ from nnpal.data.keys import Keys, require_everywhere
 from nnpal.data.labels import labels_of, with_zero_forces
 from nnpal.data.lammps_data import read_data
 from nnpal.data.lammps_dump import read_dump
+from nnpal.data.plain_columns import read_plain
+from nnpal.data.plain_extxyz import NotPlainError
 from nnpal.data.stresses import no_stress
 from nnpal.data.units import OURS, Units
 from nnpal.electrons import check_parity
@@ -63,15 +68,96 @@ def read_frames(
         FileNotFoundError: no such file.
         DatasetError: anything that would have to be guessed, is damaged, or is not there.
     """
+    given: dict[str, Any] = {
+        "units": units,
+        "symbols": symbols,
+        "labelled": labelled,
+        "tag": tag,
+        "keys": keys,
+        "format": format,
+    }
+    columns = _quickly(path, **given, faults=faults)
+    return _slowly(path, **given, faults=faults) if columns is None else list(columns)
+
+
+def read_columns(path: str | os.PathLike[str], *, faults: list[Finding] | None = None, **given: Any) -> Columns:
+    """Return the configurations of a file in few arrays: for many of them, see :class:`Columns`.
+
+    Args:
+        faults, given: see :func:`read_frames`.
+    """
+    columns = _quickly(path, **given, faults=faults)
+    return Columns.of(_slowly(path, **given, faults=faults)) if columns is None else columns
+
+
+def _quickly(
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None = None,
+    symbols: Sequence[str] | None = None,
+    labelled: bool | None = True,
+    tag: str | None = None,
+    keys: Keys | None = None,
+    format: str | None = None,
+    faults: list[Finding] | None = None,
+) -> Columns | None:
+    """Return what is read of whole files at once; None where it has to be read by frames, if only for a message."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
+    kind, keys = format or format_of(Path(path)), keys or Keys()
+    if symbols is not None:
+        return None
+    if kind == "hdf5" and is_dataset(path):
+        columns = _dataset(path, units, keys)
+    elif kind == "extxyz":
+        try:
+            columns = read_plain(path, units=units, keys=keys, labelled=labelled)
+        except NotPlainError:
+            return None
+    else:
+        return None
+    n = len(columns)
+    if labelled is False:
+        columns = columns.without(*columns.has)
+    elif faults is None and len(indices := columns.impossible_stresses()):
+        _require_possible_stress(f"{path}: frame {indices[0]}", int(indices[0]), columns[int(indices[0])])
+    if labelled:
+        columns = columns.with_zero_forces()
+        if not (columns.has["energy"].all() and columns.has["forces"].all()):
+            held = [set(columns.labels(index)) for index in range(n)]
+            for name in ("energy", "forces"):
+                require_everywhere(path, name, columns.has[name].tolist(), held)
+    for index in columns.electrons:
+        _require_parity(f"{path}: frame {index}", columns[index])
+    stem = Path(path).stem
+    tags = [stem if own is None else own for own in columns.tags] if tag is None else [tag] * n
+    sources = [f"{path}:{index}" if own is None else own for index, own in enumerate(columns.sources)]
+    return replace(columns, tags=tags, sources=sources)
+
+
+def _dataset(path: str | os.PathLike[str], units: Units | None, keys: Keys) -> Columns:
+    if units not in (None, OURS):
+        raise DatasetError(f"{path}: is in {OURS} by its own record, but {units} were given")
+    columns = read_dataset_columns(path).frames
+    return columns.without("stress") if keys.stress == "" else columns
+
+
+def _slowly(
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None = None,
+    symbols: Sequence[str] | None = None,
+    labelled: bool | None = True,
+    tag: str | None = None,
+    keys: Keys | None = None,
+    format: str | None = None,
+    faults: list[Finding] | None = None,
+) -> list[Atoms]:
+    """Read a file frame by frame, see :func:`read_frames`."""
     kind = format or format_of(Path(path))
     frames = _read(kind, path, units, symbols, labelled, keys or Keys(), faults)
     for index, frame in enumerate(frames):
-        try:
-            check_parity(frame, f"{path}: frame {index}")  # not before elements have their right names
-        except ValueError as error:
-            raise DatasetError(str(error)) from error
+        _require_parity(f"{path}: frame {index}", frame)  # not before elements have their right names
         if tag is not None:
             frame.info["tag"] = tag
         frame.info.setdefault("tag", Path(path).stem)
@@ -87,6 +173,13 @@ def read_frames(
         for name in ("energy", "forces"):
             require_everywhere(path, name, [name in one for one in held], held)
     return frames
+
+
+def _require_parity(what: str, frame: Atoms) -> None:
+    try:
+        check_parity(frame, what)
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _require_possible_stress(what: str, index: int, frame: Atoms) -> None:
@@ -112,11 +205,7 @@ def _read(
             raise DatasetError(f"{path}: a LAMMPS data file holds no labels; read bare structures (labelled=False)")
         return [read_data(path, units=units, symbols=symbols)]
     if kind == "hdf5":
-        if units not in (None, OURS):
-            raise DatasetError(f"{path}: is in {OURS} by its own record, but {units} were given")
-        frames = read_dataset(path).frames
-        if keys.stress == "":
-            _leave_out_stresses(frames)
+        frames = list(_dataset(path, units, keys))
     elif kind == "extxyz":
         frames = read_extxyz(path, units=units, keys=keys, labelled=labelled, faults=faults)
     elif kind == "ase-db":
@@ -125,12 +214,6 @@ def _read(
         raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
     rename(path, frames, symbols)
     return frames
-
-
-def _leave_out_stresses(frames: Sequence[Atoms]) -> None:
-    for frame in frames:
-        if frame.calc is not None:
-            frame.calc.results.pop("stress", None)
 
 
 def format_of(path: Path) -> str:

@@ -168,31 +168,41 @@ class _Batch:
         cases = [case for case in self._cases.values() if case.rung is not None]
         for number, case in enumerate(cases):
             pool.submit(_task(number, case))
-        for task, (result, reason, seconds) in pool.answers():
-            case, identity = cases[task.number], self._identities[task.rung]
-            self._calculations += 1
-            if result is not None:
-                self._store.put_label(case.key, identity, result, rung=task.rung, seconds=seconds)
-            else:
-                self._store.put_failure(case.key, identity, len(case.atoms), reason, rung=task.rung, seconds=seconds)
-            entry = self._store.get(case.key, identity)
-            if entry is None:
-                raise StoreError(f"{self._store.path}: what was just written is gone")
-            case.entries[task.rung] = entry
-            case.rung = None
-            if entry.result is None:
-                self._climb(case, task.rung + 1, retry=self._retry)
-            if case.rung is not None:
-                pool.submit(_task(task.number, case), first=True)
-            else:
-                self._done += case.n_copies
-                self._failed += 0 if case.label() else case.n_copies
-                self._tell()
+        with self._store.together():
+            for task, answer in pool.answers():
+                self._keep(cases[task.number], task, answer, pool)
+        for case in cases:  # another process may have kept a label of its own first
+            case.entries = {
+                rung: self._store.get(case.key, self._identities[rung]) or entry for rung, entry in case.entries.items()
+            }
         for number, how in pool.killed.items():
             case = cases[number]
             case.killed = how
             self._done += case.n_copies
             self._failed += case.n_copies
+            self._tell()
+
+    def _keep(self, case: _Case, task: Task, answer: Answer, pool: Pool) -> None:
+        """Put what came of a calculation into the store, and submit the next of the same structure, if any."""
+        result, reason, seconds = answer
+        identity = self._identities[task.rung]
+        self._calculations += 1
+        if result is not None:
+            self._store.put_label(case.key, identity, result, rung=task.rung, seconds=seconds)
+        else:
+            self._store.put_failure(case.key, identity, len(case.atoms), reason, rung=task.rung, seconds=seconds)
+        entry = self._store.get(case.key, identity)
+        if entry is None:
+            raise StoreError(f"{self._store.path}: what was just written is gone")
+        case.entries[task.rung] = entry
+        case.rung = None
+        if entry.result is None:
+            self._climb(case, task.rung + 1, retry=self._retry)
+        if case.rung is not None:
+            pool.submit(_task(task.number, case), first=True)
+        else:
+            self._done += case.n_copies
+            self._failed += 0 if case.label() else case.n_copies
             self._tell()
 
     def report(self) -> LabelReport:

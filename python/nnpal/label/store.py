@@ -7,7 +7,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,22 +19,18 @@ from ase import Atoms
 from nnpal.disk_full import DiskFullError, disk_full, require_room
 from nnpal.electrons import COLUMNS, electrons_of, marks
 from nnpal.label.oracle import canonical
+from nnpal.label.store_format import APPLICATION_ID, PAGE_SIZE, VERSION, create, from_version_1, packed
 from nnpal.oracle.evaluation import Result
 
-APPLICATION_ID = 0x6E6E706C  # "nnpl"
-VERSION = 1
 SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN = 10, 13, 14
 """SQLite's result codes (sqlite.org/rescode.html), which Python names only from 3.11 on."""
 PATIENCE = 60.0
 """Seconds that a writer waits for other processes' writes."""
 
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS oracles (hash TEXT PRIMARY KEY, identity TEXT NOT NULL) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS labels (
-        key TEXT PRIMARY KEY, structure TEXT NOT NULL, oracle TEXT NOT NULL, n_atoms INTEGER NOT NULL,
-        energy REAL, forces BLOB, stress BLOB, reason TEXT, tries INTEGER NOT NULL, rung INTEGER NOT NULL,
-        seconds REAL NOT NULL, computed TEXT NOT NULL) WITHOUT ROWID""",
-)
+COST = 0.1
+"""Seconds of computing that a kill may lose, where labels are put in groups."""
+GROUP = 1000
+"""Labels that are kept in memory at most until they are put together."""
 
 
 class StoreError(ValueError):
@@ -60,6 +56,35 @@ class Entry:
     rung: int
     seconds: float
     computed: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What was put and is not on the disk."""
+
+    structure: str
+    identity: str
+    n_atoms: int
+    result: Result | None
+    reason: str
+    rung: int
+    seconds: float
+    computed: int
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the columns from n_atoms on, but the number of tries."""
+        outcome: tuple[Any, ...] = (None, None, None, self.reason)
+        if self.result is not None:
+            stress = None if self.result.stress is None else np.asarray(self.result.stress, "<f8").tobytes()
+            outcome = self.result.energy, np.asarray(self.result.forces, "<f8").tobytes(), stress, None
+        return self.n_atoms, *outcome, self.rung, self.seconds, self.computed
+
+    def after(self, entry: Entry | None) -> Entry:
+        """Return what is known after what was known before: a label is never replaced."""
+        if entry is not None and entry.result is not None:
+            return entry
+        tries = 1 if entry is None else entry.tries + 1
+        return Entry(self.result, self.reason, tries, self.rung, self.seconds, _iso(self.computed))
 
 
 def structure_key(atoms: Atoms) -> str:
@@ -107,6 +132,10 @@ class LabelStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._cost = 0.0
+        self._waiting: list[_Row] = []
+        self._waiting_seconds = 0.0
+        self._by_key: dict[tuple[str, str], list[_Row]] = {}
         if not self.path.parent.is_dir():
             raise StoreError(f"{self.path}: there is no folder {self.path.parent}")
         try:
@@ -123,10 +152,14 @@ class LabelStore:
         self.close()
 
     def close(self) -> None:
-        self._database.close()
+        try:
+            self.flush()
+        finally:
+            self._database.close()
 
     def __len__(self) -> int:
         """Return the number of labels and failures."""
+        self.flush()
         return int(self._database.execute("SELECT count(*) FROM labels").fetchone()[0])
 
     def timing(self) -> tuple[int, float] | None:
@@ -136,6 +169,40 @@ class LabelStore:
         ).fetchone()
         return (int(n), float(mean)) if n else None
 
+    @contextmanager
+    def together(self, cost: float = COST) -> Iterator[None]:
+        """Put labels in groups, so that quick ones do not wait for the disk one by one.
+
+        A group is on the disk, in one transaction, when its calculations have taken ``cost`` seconds in all, and at the
+        end; so a kill or power cut loses no more, and a label that took longer is on the disk as its put returns, like
+        any outside of this context.
+        """
+        before, self._cost = self._cost, cost
+        try:
+            yield
+        finally:
+            self._cost = before
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring all that was put to the disk; what cannot be written is kept within :meth:`together`, for another try."""
+        if not self._waiting:
+            return
+        try:
+            with self._transaction():
+                for row in self._waiting:
+                    self._write(row)
+        except BaseException:
+            if not self._cost:
+                self._forget_waiting()
+            raise
+        self._forget_waiting()
+
+    def _forget_waiting(self) -> None:
+        self._waiting.clear()
+        self._by_key.clear()
+        self._waiting_seconds = 0.0
+
     def get(self, structure: str, identity: Mapping[str, Any]) -> Entry | None:
         """Return what is known.
 
@@ -143,37 +210,37 @@ class LabelStore:
             structure: see :func:`structure_key`.
             identity: of the oracle's rung.
         """
+        text = canonical(identity)
         row = self._database.execute(
-            "SELECT energy, forces, stress, reason, tries, rung, seconds, computed FROM labels WHERE key = ?",
-            (_key(structure, canonical(identity)),),
+            "SELECT energy, forces, stress, reason, tries, rung, seconds, computed FROM labels WHERE structure = ? "
+            "AND oracle = (SELECT id FROM oracles WHERE hash = ?)",
+            (packed(structure), _hash(text)),
         ).fetchone()
-        if row is None:
-            return None
-        energy, forces, stress, reason, *rest = row
-        if energy is None:
-            return Entry(None, reason, *rest)
-        tensor = None if stress is None else np.frombuffer(stress, "<f8").astype(float)
-        return Entry(Result(energy, np.frombuffer(forces, "<f8").astype(float).reshape(-1, 3), tensor), "", *rest)
+        entry = None if row is None else _entry(row)
+        for one in self._by_key.get((structure, text), ()):
+            entry = one.after(entry)
+        return entry
 
     def put_label(
         self, structure: str, identity: Mapping[str, Any], result: Result, *, rung: int, seconds: float
     ) -> None:
-        """Keep a label."""
-        stress = None if result.stress is None else np.asarray(result.stress, "<f8").tobytes()
-        forces = np.asarray(result.forces, "<f8").tobytes()
-        self._put(structure, identity, len(result.forces), (float(result.energy), forces, stress, None), rung, seconds)
+        """Keep a label; it is on the disk on return, unless in :meth:`together`."""
+        result = Result(float(result.energy), np.array(result.forces, dtype=float), _copied(result.stress))
+        self._put(_Row(structure, canonical(identity), len(result.forces), result, "", rung, seconds, _now()))
 
     def put_failure(
         self, structure: str, identity: Mapping[str, Any], n_atoms: int, reason: str, *, rung: int, seconds: float
     ) -> None:
         """Keep that a calculation failed; counts one more try."""
-        self._put(structure, identity, n_atoms, (None, None, None, reason), rung, seconds)
+        self._put(_Row(structure, canonical(identity), n_atoms, None, reason, rung, seconds, _now()))
 
     def forget_failures(self, structures: Iterable[str]) -> None:
         """Have the failures of structures computed again; labels stay."""
+        self.flush()
         with self._transaction():
             self._database.executemany(
-                "DELETE FROM labels WHERE structure = ? AND energy IS NULL", [(structure,) for structure in structures]
+                "DELETE FROM labels WHERE structure = ? AND energy IS NULL",
+                [(packed(structure),) for structure in structures],
             )
 
     def merge(self, path: Path) -> None:
@@ -182,46 +249,51 @@ class LabelStore:
         Raises:
             StoreError: the file is no label store of this format.
         """
-        LabelStore(path).close()  # refuses what is none
-        columns = "key, structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung, seconds, computed"
+        LabelStore(path).close()  # refuses what is none, and brings an older one up to date
+        self.flush()
+        rest = "n_atoms, energy, forces, stress, reason, tries, rung, seconds, computed"
+        theirs = (
+            f"SELECT structure, ours.id, {rest} FROM other.labels AS theirs JOIN other.oracles AS their ON their.id = "
+            "theirs.oracle JOIN main.oracles AS ours ON ours.hash = their.hash"
+        )
         self._database.execute("ATTACH DATABASE ? AS other", (str(path),))
         try:
             with self._transaction():
-                self._database.execute("INSERT OR IGNORE INTO oracles SELECT * FROM other.oracles")
-                self._database.execute(f"INSERT OR IGNORE INTO labels SELECT {columns} FROM other.labels")
                 self._database.execute(
-                    f"INSERT OR REPLACE INTO labels SELECT {columns} FROM other.labels AS theirs WHERE theirs.energy "
-                    "IS NOT NULL AND (SELECT energy FROM labels WHERE key = theirs.key) IS NULL"
+                    "INSERT OR IGNORE INTO main.oracles (hash, identity) SELECT hash, identity FROM other.oracles"
+                )
+                self._database.execute(f"INSERT OR IGNORE INTO main.labels {theirs}")
+                self._database.execute(
+                    f"INSERT OR REPLACE INTO main.labels {theirs} WHERE theirs.energy IS NOT NULL AND (SELECT energy "
+                    "FROM main.labels AS own WHERE own.structure = theirs.structure AND own.oracle = ours.id) IS NULL"
                 )
         finally:
             self._database.execute("DETACH DATABASE other")
 
     def identities(self) -> dict[str, str]:
         """Return the identity, JSON, of every oracle's rung that computed anything, by its SHA-256."""
+        self.flush()
         return dict(self._database.execute("SELECT hash, identity FROM oracles").fetchall())
 
-    def _put(
-        self,
-        structure: str,
-        identity: Mapping[str, Any],
-        n_atoms: int,
-        outcome: tuple[float | None, bytes | None, bytes | None, str | None],
-        rung: int,
-        seconds: float,
-    ) -> None:
-        text = canonical(identity)
-        oracle = hashlib.sha256(text.encode()).hexdigest()
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with self._transaction():
-            self._database.execute("INSERT OR IGNORE INTO oracles VALUES (?, ?)", (oracle, text))
-            self._database.execute(
-                "INSERT INTO labels (key, structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung, "
-                "seconds, computed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "energy = excluded.energy, forces = excluded.forces, stress = excluded.stress, "
-                "reason = excluded.reason, tries = tries + 1, rung = excluded.rung, seconds = excluded.seconds, "
-                "computed = excluded.computed WHERE labels.energy IS NULL",
-                (_key(structure, text), structure, oracle, n_atoms, *outcome, rung, seconds, now),
-            )
+    def _put(self, row: _Row) -> None:
+        self._waiting.append(row)
+        self._waiting_seconds += row.seconds
+        self._by_key.setdefault((row.structure, row.identity), []).append(row)
+        if len(self._waiting) >= GROUP or self._waiting_seconds >= self._cost:
+            self.flush()
+
+    def _write(self, row: _Row) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO oracles (hash, identity) VALUES (?, ?)", (_hash(row.identity), row.identity)
+        )
+        self._database.execute(
+            "INSERT INTO labels (structure, oracle, n_atoms, energy, forces, stress, reason, tries, rung, seconds, "
+            "computed) VALUES (?, (SELECT id FROM oracles WHERE hash = ?), ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT "
+            "(structure, oracle) DO UPDATE SET energy = excluded.energy, forces = excluded.forces, "
+            "stress = excluded.stress, reason = excluded.reason, tries = tries + 1, rung = excluded.rung, "
+            "seconds = excluded.seconds, computed = excluded.computed WHERE labels.energy IS NULL",
+            (packed(row.structure), _hash(row.identity), *row.values()),
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -238,19 +310,27 @@ class LabelStore:
     def _create(self) -> None:
         # a label that was put survives a power cut; less than EXTRA may bring the journal back, which takes it away
         self._database.execute("PRAGMA synchronous = EXTRA")
+        self._database.execute(f"PRAGMA page_size = {PAGE_SIZE}")  # of a file that is made now
+        version = VERSION
         with self._transaction():
             kind = self._database.execute("PRAGMA application_id").fetchone()[0]
-            version = self._database.execute("PRAGMA user_version").fetchone()[0]
             tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if kind != APPLICATION_ID and (kind or tables):
                 raise StoreError(f"{self.path}: an SQLite file of another program, expected a label store")
-            if kind == APPLICATION_ID and version != VERSION:
-                raise StoreError(f"{self.path}: label store of format {version}, expected {VERSION}; update nnpal")
             if kind == 0:
-                for table in TABLES:
-                    self._database.execute(table)
-                self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._database.execute(f"PRAGMA user_version = {VERSION}")
+                create(self._database)
+            version = self._database.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (1, VERSION):
+                raise StoreError(f"{self.path}: label store of format {version}, expected {VERSION}; update nnpal")
+            if version == 1:
+                from_version_1(self._database)
+        if version == 1:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Give back what an older format took, where the disk has room for a copy and nobody else is at work."""
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("VACUUM")
 
 
 @contextmanager
@@ -285,5 +365,26 @@ def _has_room(folder: Path) -> bool:
     return True
 
 
-def _key(structure: str, identity: str) -> str:
-    return hashlib.sha256(f"{structure}\n{identity}".encode()).hexdigest()
+def _hash(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def _now() -> int:
+    return int(datetime.now(timezone.utc).timestamp())
+
+
+def _copied(stress: np.ndarray | None) -> np.ndarray | None:
+    return None if stress is None else np.array(stress, dtype=float)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    energy, forces, stress, reason, tries, rung, seconds, computed = row
+    rest = tries, rung, seconds, _iso(computed)
+    if energy is None:
+        return Entry(None, reason, *rest)
+    tensor = None if stress is None else np.frombuffer(stress, "<f8").astype(float)
+    return Entry(Result(energy, np.frombuffer(forces, "<f8").astype(float).reshape(-1, 3), tensor), "", *rest)
+
+
+def _iso(computed: int) -> str:
+    return datetime.fromtimestamp(computed, timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,49 @@
+"""Charge and spin in which configurations of the same atoms are, stated or taken for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ase import Atoms
+
+from nnpal.data.columns import Columns
+from nnpal.data.finding import Finding
+from nnpal.electrons import WHOLE, Electrons
+
+
+def mixed_electrons(columns: Columns) -> Iterator[Finding]:
+    """Yield configurations of another charge or spin than the first of their composition: no model tells them apart."""
+    first: dict[str, tuple[int, str]] = {}
+    plain: dict[bytes, tuple[str, str]] = {}  # formula and state of configurations that state nothing
+    if not columns.electrons:
+        return
+    for index in range(len(columns)):
+        numbers = columns.numbers[columns.atoms_of(index)]
+        key = numbers.tobytes()
+        if key not in plain:
+            plain[key] = Atoms(numbers).get_chemical_formula(), state(Electrons(), int(numbers.sum()))
+        formula, own = plain[key]
+        if index in columns.electrons:
+            own = state_of(columns, index)
+        same, expected = first.setdefault(formula, (index, own))
+        if own != expected:
+            value = f"{own}, but configuration {same} of the same atoms has {expected}"
+            yield Finding(index, "warning", "charge", value, "one charge and spin: a model knows neither")
+
+
+def state_of(columns: Columns, index: int) -> str:
+    """Return charge and multiplicity of a configuration, or what is wrong with them."""
+    stated = columns.electrons.get(index, Electrons())
+    if isinstance(stated, str):
+        return stated
+    return state(stated, int(columns.numbers[columns.atoms_of(index)].sum()))
+
+
+def state(stated: Electrons, n_protons: int) -> str:
+    """Return charge and multiplicity; not stated is 0, and 1 or 2 by the number of electrons."""
+    charge = stated.total_charge or 0
+    multiplicity = stated.multiplicity
+    if multiplicity is None and stated.moments is not None:
+        total = abs(float(stated.moments.sum()))  # a sum that is not whole is a first guess of a metal's
+        multiplicity = round(total) + 1 if abs(total - round(total)) <= WHOLE else None
+    return f"charge {charge}, multiplicity {multiplicity or 1 + (n_protons - charge) % 2}"
