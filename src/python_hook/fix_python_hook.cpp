@@ -154,6 +154,7 @@ void FixPythonHook::init()
     reads_virial_ = python_->hook->reads("virial");
   }));
   refuse_fixes_that_overlook_hooks();
+  warn_of_moves_without_energy();
   exchanged_step_ = -1;
   is_in_run_ = false;
   earlier_potentials_.clear();
@@ -189,6 +190,22 @@ void FixPythonHook::refuse_fixes_that_overlook_hooks() const
           "this hook's energy would be left out; use fix atom/swap ... semi-grand yes, or remove fix_modify "
           "{} energy yes",
           id, spec_, fix->id, id);
+}
+
+// An energy that is not part of LAMMPS's potential energy decides on no move: each swap over an oracle that
+// is the whole potential would be accepted.
+void FixPythonHook::warn_of_moves_without_energy() const
+{
+  static constexpr const char *kMovers[] = {"^atom/swap", "^mol/swap", "^neighbor/swap",    "^gcmc",
+                                            "^widom",     "^hmc",      "^charge/regulation"};
+  if (thermo_energy || !python_->hook->has_energy() || !takes_part_in_evaluations() || comm->me != 0) return;
+  for (const char *style : kMovers)
+    for (const auto *fix : modify->get_fix_by_style(style))
+      error->warning(
+          FLERR,
+          "fix {} (python/hook {}): fix {} ({}) accepts moves without this hook's energy; to have it "
+          "count: fix_modify {} energy yes",
+          id, spec_, fix->id, fix->style, id);
 }
 
 void FixPythonHook::ask_for_tally()

@@ -56,6 +56,7 @@ private:
   void settle(std::string complaint, std::vector<double> &outputs);    // and makes these the same on all
   void check_same_outputs();    // the same kinds and lengths on all ranks
   void refuse_fixes_that_overlook_hooks() const;
+  void warn_of_moves_without_energy() const;
   bool virial_is_used() const;    // by LAMMPS, or by a python/hook defined later
   void ask_for_tally();
   void read_potential();    // of this force evaluation, into the context

@@ -168,13 +168,16 @@ def test_clocks_stand_still_in_trial_states(lmp: Lmp, mc: str) -> None:
     Fix charge/regulation alone calls pre_reverse in its trial states.
     """
     head = IONS if "charge" in mc else alloy()
+    silent = "fix silent all python/hook monte_carlo_hooks:Clock\n"  # its energy counts in no move: a warning
     if "neighbor" in mc:
         head += "compute v all voronoi/atom neighbors yes\n"
     run = lmp(
-        f"{head}fix c all python/hook monte_carlo_hooks:Clock\nfix_modify c energy yes\nfix mc all {mc}\n"
+        f"{head}{silent}fix c all python/hook monte_carlo_hooks:Clock\nfix_modify c energy yes\nfix mc all {mc}\n"
         f"fix n all nve\ntimestep 1e-4\n{thermo('step', 'f_c[1]', 'f_c[2]', 'f_c[3]')}run 6\nrun 2\n",
         env=ENV,
     )
+    assert f"fix mc ({mc.split()[0]}) accepts moves without this hook's energy" in run.text
+    assert "fix c (python/hook monte_carlo_hooks:Clock): fix mc" not in run.text
     first, second = run.thermo
     np.testing.assert_array_equal(first["f_c[1]"], np.arange(7) + 1)
     np.testing.assert_array_equal(first["f_c[3]"], np.arange(7))
