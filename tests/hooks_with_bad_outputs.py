@@ -62,6 +62,19 @@ class Bad:
                 self.vector[1] = NAN if self.vector[1] == self.vector[1] else 3.0
 
 
+class InfiniteTrial:
+    """Infinite in a trial state, on one rank alone: LAMMPS would accept the move there only."""
+
+    reads = ()
+
+    def __init__(self, context: Context) -> None:
+        self.energy = 0.0
+        self.vector = np.zeros(1)
+
+    def pre_reverse(self, context: Context) -> None:
+        self.energy = np.inf if context.is_trial and context.comm.rank == 1 else 0.0
+
+
 class OtherLength:
     """Vectors of other lengths on the ranks."""
 

@@ -29,6 +29,17 @@ class Potential:
                 print(context.step, *(f"{value:.17g}" for value in self.vector), file=file)
 
 
+class PotentialAtTheEnd:
+    """The same, read at the end of the step, by a hook that takes no part in evaluations."""
+
+    def __init__(self, context: Context) -> None:
+        self.vector = np.zeros(7)
+
+    def end_of_step(self, context: Context) -> None:
+        assert not context.is_trial
+        self.vector = np.array([context.potential_energy, *context.virial])
+
+
 class Tether:
     """Bind each atom to the box's centre line: E = k/2 Σ (z - z0)²; forces, energy, virial."""
 

@@ -21,6 +21,7 @@ double comparable(double value)
 
 bool differ(double low, double high)
 {
+  if (std::isinf(low) || std::isinf(high)) return low != high;
   return high - low > kRounding * std::max({1.0, std::fabs(low), std::fabs(high)});
 }
 
@@ -61,7 +62,7 @@ bool ends_within(MPI_Request &request, double patience)
 
 }    // namespace
 
-Verdict agree(std::string &complaint, const std::vector<double> &values,
+Verdict agree(std::string &complaint, std::vector<double> &values,
               const std::function<std::string(std::size_t)> &name_of, MPI_Comm ranks, double patience)
 {
   int n_ranks, rank;
@@ -95,6 +96,8 @@ Verdict agree(std::string &complaint, const std::vector<double> &values,
     complaint = who_differs(name_of(i), values[i], ranks);
     return Verdict::kAgreed;
   }
+  for (std::size_t i = 0; i < n; i++)
+    if (!std::isnan(values[i])) values[i] = least[1 + i];
   return Verdict::kAllWell;
 }
 

@@ -127,7 +127,7 @@ int FixPythonHook::setmask()
   const Hook &hook = *python_->hook;
   int mask = FixConst::PRE_REVERSE | FixConst::MIN_PRE_REVERSE;    // always: energy and virial are read there
   // Monte Carlo fixes evaluate trial states without pre_reverse, by pre_force, the pair style and post_force
-  if (hook.has(Hook::kPreReverse) || hook.has(Hook::kPostForce))
+  if (takes_part_in_evaluations())
     mask |= FixConst::POST_NEIGHBOR | FixConst::PRE_FORCE | FixConst::MIN_PRE_FORCE | FixConst::POST_FORCE |
             FixConst::MIN_POST_FORCE;
   if (hook.has(Hook::kEndOfStep)) mask |= FixConst::END_OF_STEP;
@@ -154,6 +154,7 @@ void FixPythonHook::init()
     reads_virial_ = python_->hook->reads("virial");
   }));
   refuse_fixes_that_overlook_hooks();
+  warn_of_moves_without_energy();
   exchanged_step_ = -1;
   is_in_run_ = false;
   earlier_potentials_.clear();
@@ -189,6 +190,22 @@ void FixPythonHook::refuse_fixes_that_overlook_hooks() const
           "this hook's energy would be left out; use fix atom/swap ... semi-grand yes, or remove fix_modify "
           "{} energy yes",
           id, spec_, fix->id, id);
+}
+
+// An energy that is not part of LAMMPS's potential energy decides on no move: each swap over an oracle that
+// is the whole potential would be accepted.
+void FixPythonHook::warn_of_moves_without_energy() const
+{
+  static constexpr const char *kMovers[] = {"^atom/swap", "^mol/swap", "^neighbor/swap",    "^gcmc",
+                                            "^widom",     "^hmc",      "^charge/regulation"};
+  if (thermo_energy || !python_->hook->has_energy() || !takes_part_in_evaluations() || comm->me != 0) return;
+  for (const char *style : kMovers)
+    for (const auto *fix : modify->get_fix_by_style(style))
+      error->warning(
+          FLERR,
+          "fix {} (python/hook {}): fix {} ({}) accepts moves without this hook's energy; to have it "
+          "count: fix_modify {} energy yes",
+          id, spec_, fix->id, fix->style, id);
 }
 
 void FixPythonHook::ask_for_tally()
@@ -255,11 +272,18 @@ void FixPythonHook::post_neighbor()
   exchanged_step_ = update->ntimestep;
 }
 
+bool FixPythonHook::takes_part_in_evaluations() const
+{
+  return python_->hook->has(Hook::kPreReverse) || python_->hook->has(Hook::kPostForce);
+}
+
 // Whether neighbor lists were built in this step, but not by the integrator: by a Monte Carlo fix, before
-// atoms are exchanged. Fix charge/regulation calls pre_reverse of its trial states too.
+// atoms are exchanged. Fix charge/regulation calls pre_reverse of its trial states too. What takes no part in
+// evaluations is not told of the integrator's lists, and of a trial state it would never see the end.
 bool FixPythonHook::is_before_exchange() const
 {
-  return neighbor->lastcall == update->ntimestep && exchanged_step_ != update->ntimestep;
+  return takes_part_in_evaluations() && neighbor->lastcall == update->ntimestep &&
+         exchanged_step_ != update->ntimestep;
 }
 
 void FixPythonHook::pre_reverse(int, int)
@@ -280,7 +304,7 @@ void FixPythonHook::min_pre_reverse(int, int)
 // In the middle of a run this is fix sgcmc, which evaluates once more after a move
 void FixPythonHook::setup_pre_reverse(int, int)
 {
-  evaluation_ = is_in_run_ ? Evaluation::kTrial : Evaluation::kOfStep;
+  evaluation_ = is_in_run_ && takes_part_in_evaluations() ? Evaluation::kTrial : Evaluation::kOfStep;
   read_potential();
   if (!is_in_run_ && python_->hook->has(Hook::kSetup)) call(Hook::kSetup);
   call_pre_reverse();
@@ -368,11 +392,12 @@ void FixPythonHook::call(int method)
                                        [&] { return place_after(Hook::name_of(kind)); });
   if (complaint.empty()) complaint = trouble_after(method, forces_were_finite);
 
-  const auto &outputs = python_->hook->outputs;
+  auto &outputs = python_->hook->outputs;
   auto &row = python_->row;
   row.resize(comm->nprocs > 1 ? outputs.size(is_trial) : 0);
   for (std::size_t place = 0; place < row.size(); place++) row[place] = outputs.at(place);
   settle(complaint, row);
+  for (std::size_t place = 0; place < row.size(); place++) outputs.set(place, row[place]);
   // LAMMPS sums the virials of all ranks; the hook's is the whole
   for (int i = 0; i < 6; i++) virial[i] = comm->me == 0 ? outputs.virial[i] : 0.0;
 }
@@ -408,8 +433,8 @@ void FixPythonHook::check_same_outputs()
   static constexpr const char *kFacts[] = {"number of values in vector", "whether it has energy (1 yes)",
                                            "whether it has a state (1 yes)"};
   const Hook &hook = *python_->hook;
-  const std::vector<double> facts{static_cast<double>(hook.outputs.vector.size()),
-                                  hook.has_energy() ? 1.0 : 0.0, hook.has_state() ? 1.0 : 0.0};
+  std::vector<double> facts{static_cast<double>(hook.outputs.vector.size()), hook.has_energy() ? 1.0 : 0.0,
+                            hook.has_state() ? 1.0 : 0.0};
   std::string complaint;
   if (nnpal::agree(
           complaint, facts, [](std::size_t i) { return kFacts[i]; }, python_->ranks, kPatienceSeconds) !=
@@ -417,7 +442,13 @@ void FixPythonHook::check_same_outputs()
     error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);
 }
 
-void FixPythonHook::settle(std::string complaint, const std::vector<double> &outputs)
+void FixPythonHook::settle(const std::string &complaint)
+{
+  std::vector<double> none;
+  settle(complaint, none);
+}
+
+void FixPythonHook::settle(std::string complaint, std::vector<double> &outputs)
 {
   const auto name_of = [this](std::size_t place) {
     return fmt::format("at step {} {}", update->ntimestep, nnpal::Outputs::name(place));

@@ -52,14 +52,16 @@ private:
   std::string trouble_after(int method, bool forces_were_finite) const;
   std::string place_after(const char *method) const;    // " on rank 1, after post_force at step 7"
   bool forces_are_finite() const;
-  void settle(std::string complaint,
-              const std::vector<double> &outputs = {});    // ends all ranks on a complaint
-  void check_same_outputs();                               // the same kinds and lengths on all ranks
+  void settle(const std::string &complaint);                           // ends all ranks on a complaint
+  void settle(std::string complaint, std::vector<double> &outputs);    // and makes these the same on all
+  void check_same_outputs();    // the same kinds and lengths on all ranks
   void refuse_fixes_that_overlook_hooks() const;
+  void warn_of_moves_without_energy() const;
   bool virial_is_used() const;    // by LAMMPS, or by a python/hook defined later
   void ask_for_tally();
   void read_potential();    // of this force evaluation, into the context
   void call_pre_reverse();
+  bool takes_part_in_evaluations() const;    // has a method that may set energies or forces
   bool is_before_exchange() const;
   void evaluate_trial();
 

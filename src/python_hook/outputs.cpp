@@ -49,6 +49,16 @@ double Outputs::at(std::size_t place) const
   return place <= kVirialPlaces ? virial[place - 1] : vector[place - kVirialPlaces - 1];
 }
 
+void Outputs::set(std::size_t place, double value)
+{
+  if (place == 0)
+    energy = value;
+  else if (place <= kVirialPlaces)
+    virial[place - 1] = value;
+  else
+    vector[place - kVirialPlaces - 1] = value;
+}
+
 std::string Outputs::name(std::size_t place)
 {
   if (place == 0) return "energy";

@@ -27,6 +27,7 @@ struct Outputs {
   // All numbers in a row: energy, virial, vector. Of a trial state the energy alone.
   std::size_t size(bool is_trial) const;
   double at(std::size_t place) const;
+  void set(std::size_t place, double value);
   static std::string name(std::size_t place);
 };
 

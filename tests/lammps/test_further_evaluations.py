@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from lmp_single_point import header
 from lmp_systems import fcc
 from torchani_reference import ExportedModel
 
+Observed = tuple[dict[str, np.ndarray], list[dict[str, np.ndarray]]]
 VALUES = (
     "PotEng",
     "c_p[1]",
@@ -30,7 +34,7 @@ COMMANDS = {
 }
 
 
-def observed(lmp: Lmp, model: ExportedModel, command: str) -> tuple[dict[str, np.ndarray], list[dict[str, np.ndarray]]]:
+def observed(lmp: Lmp, model: ExportedModel, command: str) -> Observed:
     """Run two steps, and a run of none at their end; return thermo's columns and the dumped atoms'."""
     system = fcc("Al", 4.05, 1)
     system.write(lmp.folder / "data")
@@ -58,12 +62,18 @@ run 0 post no
     return rows, [frame.columns for frame in run.dump("all.dump")]
 
 
+@pytest.fixture(scope="module")
+def alone(lmp_in: Callable[[Path], Lmp], tmp_path_factory: pytest.TempPathFactory, al_model: ExportedModel) -> Observed:
+    """The same steps without any further evaluation."""
+    return observed(lmp_in(tmp_path_factory.mktemp("alone")), al_model, "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_values_of_the_step_stay(lmp: Lmp, al_model: ExportedModel, command: str) -> None:
+def test_values_of_the_step_stay(lmp: Lmp, al_model: ExportedModel, alone: Observed, command: str) -> None:
     """A strain of 1e-2 or 5 % would show; compute pair's vector was nan after born/matrix, perturbed after fep/ta."""
-    alone, atoms_alone = observed(lmp, al_model, "")
+    values_alone, atoms_alone = alone
     beside, atoms_beside = observed(lmp, al_model, COMMANDS[command])
-    for name, values in alone.items():
+    for name, values in values_alone.items():
         assert np.isfinite(values).all()
         np.testing.assert_allclose(beside[name], values, rtol=1e-9, atol=1e-8, err_msg=name)
     for one, two in zip(atoms_beside, atoms_alone, strict=True):

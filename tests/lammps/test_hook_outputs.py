@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hook_scripts import ENV, al_start
-from lmp_runner import Lmp
+from lmp_runner import FULL_DIGITS, Lmp
 from nnpal.sampling.eam import eam_potential
 
 BAD = "hooks_with_bad_outputs:Bad kind"
@@ -86,7 +86,25 @@ def test_what_differs_by_rank(lmp: Lmp, hook: str, message: str) -> None:
 
 
 @pytest.mark.mpi
+def test_infinite_trial_energy_on_one_rank(lmp: Lmp) -> None:
+    """Every rank decides on a move by itself, so they would part."""
+    text = script("hooks_with_bad_outputs:InfiniteTrial").replace(
+        "thermo_style", "fix_modify h energy yes\nfix mc all gcmc 1 0 5 1 4711 900 -1 0.1 full_energy\nthermo_style"
+    )
+    lmp.expect_error(text, "at step 1 energy is 0 on rank 0 and inf on rank 1", ranks=(2,), env=ENV)
+
+
+@pytest.mark.mpi
 def test_what_is_allowed(lmp: Lmp) -> None:
-    """Rounding between ranks, and NaN in an entry that was NaN when the hook was made."""
-    lmp(script(f"{BAD} rounding rank 1"), n_ranks=2, env=ENV)
+    """Rounding between ranks, and NaN in an entry that was NaN when the hook was made.
+
+    LAMMPS has the same bits on every rank then: a Monte Carlo move or a line search decides by them on each.
+    """
+    each = (
+        "variable h equal f_h\nvariable e atom v_h\ndump d all custom 2 d id v_e\n"
+        f"dump_modify d format float {FULL_DIGITS}\nthermo_style"
+    )
+    run = lmp(script(f"{BAD} rounding rank 1").replace("thermo_style", each), n_ranks=2, env=ENV)
+    (energies,) = (frame["v_e"] for frame in run.dump("d") if frame.step == 2)
+    assert set(energies) == {energies[0]}, "atoms of both ranks"
     lmp(script(f"{BAD} 'measured seldom'"), n_ranks=2, env=ENV)

@@ -35,6 +35,23 @@ def test_energy_and_virial_are_lammps_own(lmp: Lmp, n_ranks: int) -> None:
         np.testing.assert_allclose(table[f"f_p[{i + 2}]"], expected, rtol=1e-6, atol=1e-9)  # nktv2p has 8 digits
 
 
+@pytest.mark.parametrize("mc", ["", "fix mc all gcmc 2 0 5 1 4711 900 -1 0.2 full_energy\n"])
+def test_at_the_end_of_steps_with_new_neighbor_lists(lmp: Lmp, mc: str) -> None:
+    """A hook that measures in end_of_step alone is told the step's own, also where lists were built in it."""
+    run = lmp(
+        al_start()
+        + VIRIAL
+        + f"neigh_modify every 1 delay 0 check no\nfix p all python/hook lammps_hooks:PotentialAtTheEnd\n{mc}"
+        + "fix n all nve\n"
+        + thermo("step", "pe", "vol", "c_w[4]", *POTENTIAL)
+        + "run 4\n",
+        env=ENV,
+    )
+    table = {name: values[1:] for name, values in run.thermo[0].items()}
+    np.testing.assert_allclose(table["f_p[1]"], table["PotEng"], rtol=ROUNDING)
+    np.testing.assert_allclose(table["f_p[5]"], table["c_w[4]"] * table["Volume"] / 1.6021765e6, rtol=1e-6, atol=1e-9)
+
+
 def test_bonds_kspace_and_tail_are_included(lmp: Lmp) -> None:
     write_ion_pairs(lmp.folder / "data")
     run = lmp(

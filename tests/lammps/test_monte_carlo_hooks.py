@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 
 from hook_scripts import ENV, thermo
-from lmp_runner import FULL_DIGITS, Lmp, LmpRun
+from lmp_runner import FULL_DIGITS, Lmp
 from momt_biases import BOLTZ, frozen, write_function
 from nnpal.momt import read_trace
 from nnpal.momt.grid import Axis
@@ -60,28 +60,24 @@ def alloy(epsilon: float = 0.3, cross: float = 0.25, a: float = 4.05) -> str:
     return ALLOY.format(epsilon=epsilon, cross=cross, a=a)
 
 
-def assert_same_moves(one: LmpRun, other: LmpRun, columns: tuple[str, ...]) -> None:
+def assert_same_moves(one: dict[str, np.ndarray], other: dict[str, np.ndarray], columns: tuple[str, ...]) -> None:
     names = {"step": "Step", "atoms": "Atoms", "pe": "PotEng"}
     for name in (names.get(column, column) for column in columns):
-        np.testing.assert_allclose(one.thermo[-1][name], other.thermo[-1][name], **SAME_NUMBERS)
+        np.testing.assert_allclose(one[name], other[name], **SAME_NUMBERS)
 
 
 @pytest.mark.mpi
 @pytest.mark.parametrize("n_ranks", [1, 2])
 def test_swaps_are_accepted_as_with_fix_addforce(lmp: Lmp, n_ranks: int) -> None:
     end = f"fix_modify e energy yes\n{SWAPS}fix n all nve\n{thermo(*MC_OUT)}run 10\n"
-    own = lmp(
-        alloy()
-        + "variable e atom type*x*0.05\nvariable f atom -type*0.05\nfix e all addforce v_f 0 0 energy v_e\n"
-        + end,
-        n_ranks=n_ranks,
-    )
-    assert 5 < own.last("f_mc[2]") < 95, "both outcomes must occur for this test"
-    for hook in ("TypeField", "LateTypeField"):
-        mine = lmp(
-            f"{alloy()}fix e all python/hook monte_carlo_hooks:{hook} slope 0.05\n{end}", n_ranks=n_ranks, env=ENV
-        )
-        assert_same_moves(mine, own, MC_OUT)
+    own = "variable e atom type*x*0.05\nvariable f atom -type*0.05\nfix e all addforce v_f 0 0 energy v_e\n"
+    hooks = [f"fix e all python/hook monte_carlo_hooks:{hook} slope 0.05\n" for hook in ("TypeField", "LateTypeField")]
+    run = lmp("clear\n".join(alloy() + field + end for field in (own, *hooks)), n_ranks=n_ranks, env=ENV)
+    expected, *found = run.thermo
+    assert 5 < expected["f_mc[2]"][-1] < 95, "both outcomes must occur for this test"
+    assert len(found) == 2
+    for mine in found:
+        assert_same_moves(mine, expected, MC_OUT)
 
 
 def test_a_trial_state_has_its_own_potential_energy(lmp: Lmp) -> None:
@@ -95,14 +91,14 @@ def test_a_trial_state_has_its_own_potential_energy(lmp: Lmp) -> None:
         env=ENV,
     )
     assert 5 < own.last("f_mc[2]") < 95, "both outcomes must occur for this test"
-    assert_same_moves(mine, own, MC_OUT)
+    assert_same_moves(mine.thermo[0], own.thermo[0], MC_OUT)
     quarter = lmp(
         alloy(epsilon=0.6, cross=0.2)
         + "".join(f"fix {h} all python/hook monte_carlo_hooks:Halved\nfix_modify {h} energy yes\n" for h in "hi")
         + end,
         env=ENV,
     )
-    assert_same_moves(quarter, own, MC_OUT)
+    assert_same_moves(quarter.thermo[0], own.thermo[0], MC_OUT)
 
 
 @pytest.mark.mpi
@@ -124,7 +120,7 @@ def test_energy_of_an_atom_shifts_the_chemical_potential(lmp: Lmp, n_ranks: int)
         n_ranks=n_ranks,
         env=ENV,
     )
-    assert_same_moves(mine, own, tuple(c for c in GCMC_OUT if c != "pe"))
+    assert_same_moves(mine.thermo[0], own.thermo[0], tuple(c for c in GCMC_OUT if c != "pe"))
 
 
 def test_widom_insertion_finds_the_energy_of_an_atom(lmp: Lmp) -> None:
@@ -168,13 +164,16 @@ def test_clocks_stand_still_in_trial_states(lmp: Lmp, mc: str) -> None:
     Fix charge/regulation alone calls pre_reverse in its trial states.
     """
     head = IONS if "charge" in mc else alloy()
+    silent = "fix silent all python/hook monte_carlo_hooks:Clock\n"  # its energy counts in no move: a warning
     if "neighbor" in mc:
         head += "compute v all voronoi/atom neighbors yes\n"
     run = lmp(
-        f"{head}fix c all python/hook monte_carlo_hooks:Clock\nfix_modify c energy yes\nfix mc all {mc}\n"
+        f"{head}{silent}fix c all python/hook monte_carlo_hooks:Clock\nfix_modify c energy yes\nfix mc all {mc}\n"
         f"fix n all nve\ntimestep 1e-4\n{thermo('step', 'f_c[1]', 'f_c[2]', 'f_c[3]')}run 6\nrun 2\n",
         env=ENV,
     )
+    assert f"fix mc ({mc.split()[0]}) accepts moves without this hook's energy" in run.text
+    assert "fix c (python/hook monte_carlo_hooks:Clock): fix mc" not in run.text
     first, second = run.thermo
     np.testing.assert_array_equal(first["f_c[1]"], np.arange(7) + 1)
     np.testing.assert_array_equal(first["f_c[3]"], np.arange(7))

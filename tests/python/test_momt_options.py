@@ -66,6 +66,10 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"ends": (NAN, 9.0)}, "option ends nan 9: expected low < high, finite numbers"),
     ({"ends": (-INF, 9.0)}, "option ends -inf 9: expected low < high, finite numbers"),
     ({"learn": 0}, "option learn: expected a number of steps from 1, found 0"),
+    (
+        {"stride": 10**20},
+        f"option stride: expected a number of steps from 1 to {2**63 - 1}, found 100000000000000000000",
+    ),
     ({"progress": -1}, "option progress: expected a number of steps from 1, found -1"),
     ({"cells": [NAN, 2, 2]}, "option cells nan 2 2: expected finite numbers"),
     ({"cells": [2, 2, INF]}, "option cells 2 2 inf: expected finite numbers"),

@@ -22,6 +22,7 @@ WALL_SHARE = 0.02
 LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5
 # ... and of the grid of H where O is not measured
 H_SHARES = (0.2, 0.8)
+MAX_STEPS = 2**63 - 1  # LAMMPS's largest step
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ def require_numbers(*, temp: float, press: float, learn: int | None, **steps: in
     if not isfinite(press):
         raise HookError(f"option press: expected a finite pressure, found {press:g}")
     for name, value in {**steps, **({} if learn is None else {"learn": learn})}.items():
-        if value < 1:
-            raise HookError(f"option {name}: expected a number of steps from 1, found {value}")
+        if not 1 <= value <= MAX_STEPS:
+            limit = f" to {MAX_STEPS}" if value > MAX_STEPS else ""
+            raise HookError(f"option {name}: expected a number of steps from 1{limit}, found {value}")
 
 
 def choose_order(context: Context, lattice: str, cells: list[float] | None, reciprocal: list[int] | None) -> Order:
