@@ -11,7 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from nnpal.data.stresses import no_stress
 from nnpal.electrons import carry
-from nnpal.label.oracle import Oracle, require_able
+from nnpal.label.oracle import Answer, Oracle, require_able
 from nnpal.label.store import Entry, LabelStore, StoreError, structure_key, structure_key_with_box
 from nnpal.label.workers import Pool, Task
 from nnpal.oracle.calculators import without_open_vectors

@@ -185,7 +185,7 @@ class LabelStore:
             self.flush()
 
     def flush(self) -> None:
-        """Bring all that was put to the disk; what cannot be written is kept within :meth:`together`, for another try."""
+        """Bring all that was put to the disk; within :meth:`together`, what cannot be written waits for another try."""
         if not self._waiting:
             return
         try:
