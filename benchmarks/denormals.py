@@ -47,7 +47,7 @@ from train_epoch import DESCRIPTION, configurations
 
 N_ATOMS, N_ATOMS_OF_A_CONFIGURATION = 864, 32
 SIDES = ("flushed", "kept")
-Timer = Callable[[], None]
+Timer = Callable[[], object]
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def epochs(data: TrainingData) -> Timer:
     indices = np.arange(len(data))
     split = Split(train=indices[: 9 * len(data) // 10], validation=indices[9 * len(data) // 10 :])
     member = Member(DESCRIPTION, TrainingSettings(), split, 1, torch.device("cpu"))
-    return lambda: train_epoch([member], data, LossSettings()) and None
+    return lambda: train_epoch([member], data, LossSettings())
 
 
 def products(data: TrainingData) -> Timer:
@@ -134,7 +134,7 @@ def trainings(n_data: int) -> tuple[dict[str, dict[str, Timer]], float]:
 
 def steps(folder: Path, n_steps: int) -> dict[str, dict[str, Timer]]:
     nickel.write_data(folder / "data", N_ATOMS)
-    timers = {}
+    timers: dict[str, dict[str, Timer]] = {}
     for n_members, kernel in ((5, "fused"), (1, "fused"), (1, "torchani")):
         path = nickel.export(nickel.build_ensemble(n_members), folder / f"{kernel}{n_members}.nnp.pt", kernel=kernel)
         run = Steps(path, folder / "data", n_steps if kernel == "fused" else max(1, n_steps // 8))
@@ -153,7 +153,7 @@ def cpu_seconds(timer: Timer, name: str) -> float:
 
 def measure(timers: dict[str, dict[str, Timer]], n_rounds: int) -> dict[str, dict[str, list[float]]]:
     """Return the CPU seconds of each round, after one that warms up."""
-    seconds = {name: {one: [] for one in SIDES} for name in timers}
+    seconds: dict[str, dict[str, list[float]]] = {name: {one: [] for one in SIDES} for name in timers}
     for round_ in range(n_rounds + 1):
         for name, sides in timers.items():
             for one in SIDES:
