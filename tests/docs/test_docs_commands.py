@@ -79,7 +79,12 @@ def test_command_exists_and_takes_these_words(block: Block, command: str):
 RUN = [block for block in blocks("sh") if any(reason(block, command) is None for command in commands_of(block))]
 
 
-@pytest.mark.parametrize("block", RUN, ids=str)
+SLOW = ("training.md",)  # what README runs by default, on other files
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(b, id=str(b), marks=[pytest.mark.slow] if b.page in SLOW else []) for b in RUN]
+)
 def test_commands_of_the_block_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     SET_UP[block.page](tmp_path)
     monkeypatch.chdir(tmp_path)
