@@ -71,8 +71,9 @@ def test_command_exists_and_takes_these_words(block: Block, command: str):
     elif words[0] == "python" and words[1].endswith(".py"):
         assert (ROOT / words[1]).is_file()
     else:
-        assert words[0] in ("git", "cd", "make", "pip", "python", "cp", "cmake", "export", "mpirun", "lmp") or "=" in (
-            words[0]
+        assert (
+            words[0] in ("git", "cd", "make", "pip", "python", "cp", "cmake", "export", "mpirun", "lmp")
+            or "=" in (words[0])
         ), "say here how to run it"
 
 

@@ -1,4 +1,4 @@
-"""Every TOML block is a configuration: each table is read by the command that takes it, and those of docs/label.md run."""
+"""Every TOML block is a configuration, read as its command reads it; nnpal label runs those of its page."""
 
 from __future__ import annotations
 
