@@ -28,6 +28,7 @@ def shaken(element: str, n: int = 4, size: tuple[int, int, int] = (2, 2, 1), see
     """Return fcc crystals, shaken each in another way, with energies, forces and stresses by ASE's EMT."""
     frames = [bulk(element, cubic=True) * size for _ in range(n)]
     for i, frame in enumerate(frames):
+        frame.arrays.pop("initial_magmoms", None)  # ASE gives them to nickel; EAM and these models know none
         frame.rattle(0.08, seed=seed + i)
         frame.calc = EMT()
         labels = (frame.get_potential_energy(), frame.get_forces(), frame.get_stress())
@@ -135,15 +136,14 @@ def training_page(folder: Path) -> None:
 
 def smd_page(folder: Path) -> None:
     """Three pulls of a bond that breaks, with noise."""
-    d = np.linspace(1.5, 5.0, 200)
-    x = np.exp(-2.0 * (d - 1.5))
+    target = np.linspace(1.5, 5.0, 200)
+    x = np.exp(-2.0 * (target - 1.5))
     for i in (1, 2, 3):
-        force = 16.0 * (x - x**2) + np.random.default_rng(i).normal(0, 0.05, len(d))
-        target = d + force / 100
+        force = 16.0 * (x - x**2) + np.random.default_rng(i).normal(0, 0.05, len(target))
         work = np.concatenate([[0.0], np.cumsum(0.5 * (force[1:] + force[:-1]) * np.diff(target))])
         facts = {"units": "metal", "pulled": "atoms 1 4", "k": 100.0, "rate": 1.0, "boltz": 8.617343e-5}
         trace = TraceFile(folder / f"pull.{i}.txt", facts, writes=True)
-        for step, row in enumerate(zip(d, target, force, work, strict=True)):
+        for step, row in enumerate(zip(target - force / 100, target, force, work, strict=True)):
             trace.write(step, np.array(row))
         trace.close()
 
@@ -159,12 +159,17 @@ def export_page(folder: Path) -> None:
     export_ensemble(one_element_ensemble("Al", 2), folder / "al.nnp.pt")
 
 
+def pair_nnp_page(folder: Path) -> None:
+    (folder / "in.file").write_text("units metal\n")
+
+
 SET_UP: dict[str, Callable[[Path], None]] = {
     "README.md": readme,
     "data.md": data_page,
     "evaluate.md": evaluate_page,
     "export.md": export_page,
     "label.md": label_page,
+    "pair_nnp.md": pair_nnp_page,
     "smd.md": smd_page,
     "training.md": training_page,
     "uncertainty.md": uncertainty_page,

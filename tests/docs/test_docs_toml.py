@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -74,3 +75,20 @@ def test_labels_of_the_page(key: str, tmp_path: Path, monkeypatch: pytest.Monkey
     with closing(sqlite3.connect("labels.sqlite")) as store:
         [[n_stored]] = store.execute("SELECT count(*) FROM labels").fetchall()
     assert len(frames) == n_stored == LABELS[key]
+
+
+def test_the_fix_that_the_message_names_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file that does not state its units: the table in the message goes into the configuration as it stands."""
+    (block,) = [block for block in blocks("toml", "label.md") if "tblite.ase:TBLite" in block.text]
+    SET_UP["label.md"](tmp_path)
+    monkeypatch.chdir(tmp_path)
+    text = block.text.replace("workers = 4", "workers = 1")
+    table = re.search(r"\{ path = .* \}", text)
+    Path("config.toml").write_text(text.replace(table[0], '"butane.xyz"'))
+    done = CliRunner().invoke(app, ["label", "config.toml"])
+    assert done.exit_code == 1
+    fix = re.search(r"\{ path = .*? \}", done.stderr)
+    assert fix, done.stderr
+    Path("config.toml").write_text(text.replace(table[0], fix[0]))
+    done = CliRunner().invoke(app, ["label", "config.toml"])
+    assert done.exit_code == 0, done.output

@@ -1,0 +1,1 @@
+"""tutorial_rare_events.md"""
