@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from doc_blocks import ROOT, Block, blocks, commands_of
 from doc_pages import SET_UP
-from nnpal.cli import app
-from nnpal_commands import command_named, unknown_options
+from nnpal_commands import command_named, run_line, unknown_options
 
 INSTALLS = "installs into an environment; CI does it by make"
 BUILDS = "builds against a LAMMPS or a CUDA of one's own, or installs what was built"
@@ -91,15 +88,4 @@ def test_commands_of_the_block_run(block: Block, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     for command in commands_of(block):
         if reason(block, command) is None:
-            run(command)
-
-
-def run(command: str) -> None:
-    """Run a line of nnpal's in this process, as a shell would: with the files that patterns match, output to a file."""
-    line, _, target = command.partition(" > ")
-    words = [path for word in shlex.split(line) for path in (sorted(glob.glob(word)) if "*" in word else [word])]
-    assert words[0] == "nnpal", f"{command}: run it here, or list it in NOT_RUN with the reason"
-    done = CliRunner().invoke(app, words[1:], catch_exceptions=False)
-    assert done.exit_code == 0, f"{command}\n{done.output}"
-    if target:
-        Path(target).write_text(done.stdout)
+            run_line(command)

@@ -10,8 +10,9 @@ import pytest
 
 from doc_blocks import ROOT, Block, blocks
 from ensembles import one_element_ensemble, organic_ensemble
-from lmp_runner import Lmp
+from lmp_runner import run_lmp
 from nnpal.export import export_ensemble
+from nnpal.sampling import eam_potential
 
 # Blocks that other tests run. (page, how the block begins): which
 ELSEWHERE = {
@@ -21,20 +22,23 @@ ELSEWHERE = {
 }
 
 
-def crystal(nx: int, ny: int, nz: int) -> str:
+def crystal(n: int, a: float = 4.05, mass: float = 26.982) -> str:
+    """Return n³ fcc cells, shaken; aluminium where nothing else is said."""
     return f"""units metal
 atom_modify map array
-lattice fcc 4.05
-region box block 0 {nx} 0 {ny} 0 {nz}
+lattice fcc {a}
+region box block 0 {n} 0 {n} 0 {n}
 create_box 1 box
 create_atoms 1 box
-mass 1 26.982
+mass 1 {mass}
 displace_atoms all random 0.05 0.05 0.05 4711 units box
 velocity all create 600 4711 loop geom
 """
 
 
-EAM = "pair_style eam/fs\npair_coeff * * Al_mm.eam.fs Al\n"
+EAM = f"pair_style eam/fs\npair_coeff * * {eam_potential()} Al\n"
+# 32 atoms, of which the range of enthalpies in README and docs/momt.md is
+NICKEL = crystal(2, 3.52, 58.693) + f"pair_style eam/fs\npair_coeff * * {eam_potential('NiAlH_jea.eam.fs')} Ni\n"
 ZERO = "pair_style zero 5.0\npair_coeff * *\n"
 NNP = "pair_style nnp al.nnp.pt\npair_coeff * * Al\n"
 NVE = "fix nve all nve\n"
@@ -48,33 +52,31 @@ MOLECULE = f"units metal\nboundary f f f\natom_modify map array\ntimestep 0.0002
 # (page, how the part begins): commands before it
 BEFORE = {
     ("README.md", "units        metal"): "",
-    ("README.md", "fix momt"): crystal(3, 2, 2) + EAM + NVE,  # 48 atoms of -3.4 eV lie in the page's range
-    ("README.md", "fix pull"): crystal(2, 2, 2) + EAM + NVE,
+    ("README.md", "fix momt"): NICKEL + NVE,
+    ("README.md", "fix pull"): crystal(2) + EAM + NVE,
     ("README.md", "fix orac"): MOLECULE + ZERO + NVE,
-    ("README.md", "fix mine"): crystal(2, 2, 2) + EAM + NVE,
-    ("hooks.md", "fix momt"): crystal(3, 2, 2) + EAM + NVE,
-    ("hooks.md", "fix pull"): crystal(2, 2, 2) + EAM + NVE,
-    ("hooks.md", "fix wall"): crystal(2, 2, 2) + EAM + NVE,
-    ("momt.md", "fix npt"): crystal(3, 2, 2) + EAM,
-    ("momt.md", "fix momt"): crystal(3, 3, 3) + EAM + NVE,
+    ("README.md", "fix mine"): crystal(2) + EAM + NVE,
+    ("hooks.md", "fix momt"): NICKEL + NVE,
+    ("hooks.md", "fix pull"): crystal(2) + EAM + NVE,
+    ("hooks.md", "fix wall"): crystal(2) + EAM + NVE,
+    ("momt.md", "fix npt"): NICKEL,
+    ("momt.md", "fix momt"): crystal(3) + EAM + NVE,
     ("oracle.md", "units metal"): MOLECULE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator tblite"): MOLECULE + ZERO + NVE,
-    ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase"): (
-        crystal(2, 2, 2) + ZERO + NVE
-    ),
+    ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase"): (crystal(2) + ZERO + NVE),
     ("oracle.md", "read_restart"): "",
-    ("pair_nnp.md", "pair_style nnp al"): crystal(2, 2, 2) + NVE,
+    ("pair_nnp.md", "pair_style nnp al"): crystal(2) + NVE,
     ("pair_nnp.md", "pair_style nnp organic"): MOLECULE.replace("create_box   2 box", "create_box   4 box") + NVE,
-    ("pair_nnp.md", "pair_style hybrid/overlay"): crystal(2, 2, 2) + NVE,
-    ("pair_nnp.md", "fix uq"): crystal(2, 2, 2) + NNP + NVE,
-    ("pair_nnp.md", "compute c"): crystal(2, 2, 2) + NNP + NVE,
+    ("pair_nnp.md", "pair_style hybrid/overlay"): crystal(2) + NVE,
+    ("pair_nnp.md", "fix uq"): crystal(2) + NNP + NVE,
+    ("pair_nnp.md", "compute c"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "variable worst"): (
-        crystal(2, 2, 2) + NNP + NVE + "compute c all pair nnp\nfix uq all pair 50 nnp uq_energy 1 uq_force 1\n"
+        crystal(2) + NNP + NVE + "compute c all pair nnp\nfix uq all pair 50 nnp uq_energy 1 uq_force 1\n"
     ),
     ("pair_nnp.md", "units real"): "",
-    ("smd.md", "fix pull"): crystal(3, 3, 3) + EAM + GROUPS + NVE,
-    ("tutorial_distillation.md", "pair_style   nnp run/model"): crystal(2, 2, 2),
-    ("uncertainty.md", "compute uq"): crystal(2, 2, 2) + NNP + NVE,
+    ("smd.md", "fix pull"): crystal(3) + EAM + GROUPS + NVE,
+    ("tutorial_distillation.md", "pair_style   nnp run/model"): crystal(2),
+    ("uncertainty.md", "compute uq"): crystal(2) + NNP + NVE,
 }
 # What a part of a script leaves to the reader. (page, beginning): (printed, written here)
 CHANGES = {
@@ -93,7 +95,7 @@ CHANGES = {
 
 
 def parts_of(block: Block) -> list[str]:
-    """Return what stands alone in a block: paragraphs, and of lists of fixes each with the fix_modify that follows it."""
+    """Return what stands alone in a block: paragraphs; of hooks in a list each, with the fix_modify that follows."""
     found = []
     for paragraph in re.split(r"\n\s*\n", block.text.strip()):
         bare = re.sub(r"&\n\s*", "", paragraph)
@@ -173,14 +175,14 @@ class Pull:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_lammps_commands_of_the_page_run(page: str, lmp: Lmp, models: Path):
+def test_lammps_commands_of_the_page_run(page: str, tmp_path: Path, models: Path):
     """One after the other in one process, each in a LAMMPS that was cleared."""
     for model in models.glob("*.pt"):
-        (lmp.folder / model.name).symlink_to(model)
-    (lmp.folder / "run").mkdir()
-    (lmp.folder / "run" / "model.nnp.pt").symlink_to(models / "al.nnp.pt")
-    (lmp.folder / "my_module.py").write_text(MY_MODULE)
-    shutil.copy(ROOT / "lammps_inputs" / "hook_example.py", lmp.folder)
+        (tmp_path / model.name).symlink_to(model)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.nnp.pt").symlink_to(models / "al.nnp.pt")
+    (tmp_path / "my_module.py").write_text(MY_MODULE)
+    shutil.copy(ROOT / "lammps_inputs" / "hook_example.py", tmp_path)
     scripts = []
     for block, part in PARTS:
         if block.page == page:
@@ -188,5 +190,6 @@ def test_lammps_commands_of_the_page_run(page: str, lmp: Lmp, models: Path):
             # files of one part are no leftovers for the next
             shell = f"shell mkdir {name}\nclear\nprint '*** {block}: {part.splitlines()[0]}'\n"
             scripts.append(shell + script_of(block, part).replace(" momt.h5", f" {name}/momt.h5"))
-    run = lmp("\n".join(scripts))
+    run = run_lmp("\n".join(scripts), tmp_path)
+    assert run.returncode == 0, run.text[-3000:]
     assert run.text.count("Loop time of") + run.text.count("run 0") >= len(scripts)
