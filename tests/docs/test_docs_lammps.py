@@ -39,6 +39,7 @@ velocity all create 600 4711 loop geom
 EAM = f"pair_style eam/fs\npair_coeff * * {eam_potential()} Al\n"
 # 32 atoms, of which the range of enthalpies in README and docs/momt.md is
 NICKEL = crystal(2, 3.52, 58.693) + f"pair_style eam/fs\npair_coeff * * {eam_potential('NiAlH_jea.eam.fs')} Ni\n"
+HOT = "displace_atoms all random 0.2 0.2 0.2 12 units box\n"  # for a grid that begins above the crystal at rest
 ZERO = "pair_style zero 5.0\npair_coeff * *\n"
 NNP = "pair_style nnp al.nnp.pt\npair_coeff * * Al\n"
 NVE = "fix nve all nve\n"
@@ -58,9 +59,10 @@ BEFORE = {
     ("README.md", "fix mine"): crystal(2) + EAM + NVE,
     ("hooks.md", "fix momt"): NICKEL + NVE,
     ("hooks.md", "fix pull"): crystal(2) + EAM + NVE,
-    ("hooks.md", "fix wall"): crystal(2) + EAM + NVE,
+    ("hooks.md", "fix wall"): crystal(7) + EAM + NVE,
     ("momt.md", "fix npt"): NICKEL,
     ("momt.md", "fix momt"): crystal(3) + EAM + NVE,
+    ("momt.md", "fix momt all python/hook nnpal.momt:MOMT temp 900 press 1 V"): crystal(3) + HOT + EAM + NVE,
     ("oracle.md", "units metal"): MOLECULE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator tblite"): MOLECULE + ZERO + NVE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase"): (crystal(2) + ZERO + NVE),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 
-def units(path: str | os.PathLike[str], energy: str, length: str) -> str:
+def units(path: object, energy: str, length: str) -> str:
     """Return how to give units of energy and length for a file."""
     return (
-        f'give them, e.g. {{ path = "{Path(path).name}", units = "{energy} {length}" }} in a configuration file, '
+        f'give them, e.g. {{ path = "{Path(str(path)).name}", units = "{energy} {length}" }} in a configuration file, '
         f"nnpal data convert --energy-unit {energy} --length-unit {length}, "
         f"nnpal evaluate --units '{energy} {length}', or units=Units('{energy}', '{length}') in Python"
     )
 
 
-def unit_style(path: str | os.PathLike[str]) -> str:
+def unit_style(path: object) -> str:
     """Return how to give the unit style of the LAMMPS run that wrote a file."""
     return (
         "give the unit style of the LAMMPS run, e.g. "
-        f'{{ path = "{Path(path).name}", units = "metal" }} in a configuration file, '
+        f'{{ path = "{Path(str(path)).name}", units = "metal" }} in a configuration file, '
         "nnpal data convert --lammps-units metal, nnpal evaluate --units metal, "
         "or units=Units.lammps('metal') in Python"
     )
