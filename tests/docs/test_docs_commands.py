@@ -84,7 +84,7 @@ SLOW = ("training.md",)  # what README runs by default, on other files
     "block", [pytest.param(b, id=str(b), marks=[pytest.mark.slow] if b.page in SLOW else []) for b in RUN]
 )
 def test_commands_of_the_block_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    SET_UP[block.page](tmp_path)
+    SET_UP.get(block.page, lambda folder: None)(tmp_path)
     monkeypatch.chdir(tmp_path)
     for command in commands_of(block):
         if reason(block, command) is None:
