@@ -148,6 +148,6 @@ def test_bad_options(example: Lmp, options: str, message: str) -> None:
 def test_the_page_shows_the_files_that_are_tested() -> None:
     page = (ROOT / "docs" / "hooks.md").read_text()
     assert f"```python\n{(INPUTS / 'hook_example.py').read_text()}```" in page
-    excerpt = re.search(r"^```\n(# Its state.*?)^```$", page, re.M | re.S)
+    excerpt = re.search(r"^```lammps\n(# Its state.*?)^```$", page, re.M | re.S)
     assert excerpt is not None
     assert excerpt[1] in (INPUTS / "in.hook_example").read_text()

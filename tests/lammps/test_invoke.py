@@ -182,7 +182,7 @@ def test_spring_equals_fix_spring_couple(python_lmp: PythonLmp) -> None:
 
 def test_the_pages_example_runs(python_lmp: PythonLmp) -> None:
     page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
-    block = re.search(r"^```\n(python wall_force here.*?)^```$", page, re.M | re.S)
+    block = re.search(r"^```lammps\n(python wall_force here.*?)^```$", page, re.M | re.S)
     assert block is not None
     dynamics = "fix n all nve\n" + thermo("step", "v_work") + "run 2\n"
     run = python_lmp(START + block[1].replace("radius 14 k", "rate -5 radius 5 k").replace("run ...\n", dynamics))

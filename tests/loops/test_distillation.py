@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from doc_blocks import blocks, commands_of
 from loop_runs import (
     DISTILLATION,
     broken_off_after,
@@ -37,6 +38,7 @@ from nnpal.loop.error import StageError
 from nnpal.loop.failure import Failure
 from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext
+from nnpal_commands import run_line
 
 STAGES = ["select", "label", "train", "report"]
 NAMES = ["iter-0000/sample", *(f"iter-{i:04d}/{stage}" for i in (0, 1) for stage in STAGES)]
@@ -258,3 +260,19 @@ def test_a_crystal_that_collapses_is_no_error(tmp_path):
     assert found.to_json()["bond"] is None
     with pytest.raises(LmpError, match="nothing-such"):
         relax_if_possible(["pair_style nothing-such"], Structure("fcc", "Al", 2.86), tmp_path)
+
+
+def test_commands_of_the_tutorial_run(distilled, tmp_path, monkeypatch):
+    """docs/tutorial_distillation.md; what it says of translation is run above."""
+    folder = tmp_path / "tutorial"
+    shutil.copytree(distilled, folder)  # links to LAMMPS's potentials are relative, and would lead nowhere from here
+    shutil.copy(folder / "loop.toml", folder / "distill.toml")
+    others = ("python -m venv", "pip install", "nnpal doctor", "nnpal run translate.toml")
+    for block in blocks("sh", "tutorial_distillation.md"):
+        monkeypatch.chdir(folder)
+        for command in commands_of(block):
+            if not command.startswith(others):
+                run_line(command)
+    assert len(read_frames(folder / "al_distilled.h5")) > 0
+    sampled = "run/iter-0000/sample/runs/run-0/momt.trace"
+    assert (folder / "by_hand" / "momt.trace").read_bytes() == (folder / sampled).read_bytes()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from nnpal.data import how_to_give
 from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
@@ -78,8 +79,8 @@ def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Uni
     units = given or stated
     if units is None:
         raise DatasetError(
-            f"{path}: frame {index} does not state its units; give them, e.g. units=Units('eV', 'Å') or "
-            "--energy-unit eV --length-unit Å, which is what ASE and MACE write"
+            f"{path}: frame {index} does not state its units; "
+            f"{how_to_give.units(path, 'eV', 'Å')}; ASE and MACE write eV and Å"
         )
     return units
 

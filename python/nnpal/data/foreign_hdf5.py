@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from ase import Atoms
 
+from nnpal.data import how_to_give
 from nnpal.data.chosen import choose, converted
 from nnpal.data.elements import check_used, number_of, renaming
 from nnpal.data.error import DatasetError
@@ -47,10 +48,7 @@ def read_foreign_hdf5(
         DatasetError: no units, no such groups, arrays that do not fit each other, or what a frame lacks.
     """
     if units is None:
-        raise DatasetError(
-            f"{path}: does not state its units; give them, e.g. units=Units('hartree', 'Å') or "
-            "--energy-unit hartree --length-unit Å"
-        )
+        raise DatasetError(f"{path}: does not state its units; {how_to_give.units(path, 'hartree', 'Å')}")
     try:
         with h5py.File(path) as file:
             groups = _groups(file)

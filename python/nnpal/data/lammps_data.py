@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from nnpal.caution import caution
+from nnpal.data import how_to_give
 from nnpal.data.elements import check_used, number_of_mass, numbers_near_mass, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.units import Units
@@ -147,10 +148,7 @@ def _units(path: object, stated: str | None, given: Units | None) -> Units:
             raise DatasetError(f"{path}: states units {stated}, but {given} were given; give none or these")
         return given
     if stated is None:
-        raise DatasetError(
-            f"{path}: does not state its units; give the unit style of the LAMMPS run, e.g. "
-            "units=Units.lammps('metal') or --lammps-units metal"
-        )
+        raise DatasetError(f"{path}: does not state its units; {how_to_give.unit_style(path)}")
     try:
         return Units.lammps(stated)
     except ValueError as error:
@@ -166,7 +164,8 @@ def _compare_with_masses(path: object, labels: dict[int, str], types: np.ndarray
         if near and type_ in labels and atomic_numbers[labels[type_]] not in near:
             raise DatasetError(
                 f"{path}: atom type {type_} has label {labels[type_]} and mass {mass:g}, that of "
-                f"{chemical_symbols[near[0]]}; give symbols, one for each atom type, e.g. --symbols Ni,Al"
+                f"{chemical_symbols[near[0]]}; give symbols, one for each atom type, e.g. "
+                f"{how_to_give.symbols(('Ni', 'Al'))}"
             )
 
 
@@ -176,7 +175,9 @@ def _symbols(path: object, types: np.ndarray, labels: dict[int, str], masses: np
     if labels and all(label in atomic_numbers for label in labels.values()):
         return [labels.get(type_, "X") for type_ in range(1, highest + 1)]
     if masses is None:
-        raise DatasetError(f"{path}: has no Masses; give symbols, one for each atom type, e.g. --symbols Ni,Al")
+        raise DatasetError(
+            f"{path}: has no Masses; give symbols, one for each atom type, e.g. {how_to_give.symbols(('Ni', 'Al'))}"
+        )
     of_type = dict(zip(types.tolist(), masses.tolist(), strict=True))
     # A type without atoms needs a place, any element will do
     return [

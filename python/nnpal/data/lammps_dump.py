@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.caution import caution
+from nnpal.data import how_to_give
 from nnpal.data.chosen import choose, converted
 from nnpal.data.elements import number_of, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
@@ -68,7 +69,7 @@ def read_dump(
     if labelled and keys.energy is None:
         raise DatasetError(
             f"{path}: a dump holds no energies; name a column of per-atom energies (keys.energy), or read bare "
-            "structures (labelled=False, --structures) and label them"
+            "structures (labelled=False in Python, nnpal data convert --structures) and label them"
         )
     names = choose(path, held, keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
     return [converted(f"{path}: frame {i}", i, atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
@@ -85,10 +86,7 @@ def _units(path: object, stated: str | None, given: Units | None) -> Units:
         raise DatasetError(f"{path}: states units {stated}, but {given} were given; give none or these")
     units = given or own
     if units is None:
-        raise DatasetError(
-            f"{path}: does not state its units; give the unit style of the LAMMPS run, e.g. "
-            "units=Units.lammps('metal') or --lammps-units metal"
-        )
+        raise DatasetError(f"{path}: does not state its units; {how_to_give.unit_style(path)}")
     return units
 
 
@@ -218,7 +216,8 @@ def _elements(what: str, columns: dict[str, np.ndarray], symbols: Sequence[str] 
         return numbers_of_types(what, columns["type"].astype(int), symbols)
     column = _column_of_elements(what, columns)
     names, pairs = columns[column], renaming(what, symbols)
-    hint = "; name the element of this label, e.g. symbols=['hc=H'] or --symbols hc=H" if column == "typelabel" else ""
+    is_label = column == "typelabel"
+    hint = f"; name the element of this label, e.g. {how_to_give.symbols(('hc=H',))}" if is_label else ""
     known = {name: number_of(pairs.get(name, name), what, hint) for name in set(names)}
     return np.array([known[name] for name in names])
 
@@ -227,8 +226,8 @@ def _column_of_elements(what: str, columns: dict[str, np.ndarray]) -> str:
     """Return `element`, or `typelabel` where there is no such column or LAMMPS's default C alone stands in it."""
     if "element" not in columns and "typelabel" not in columns:
         raise DatasetError(
-            f"{what}: has no column `element`; give symbols, one for each atom type, e.g. symbols=['Ni', 'Al'] or "
-            "--symbols Ni,Al, or dump a column `element` or `typelabel`"
+            f"{what}: has no column `element`; give symbols, one for each atom type, e.g. "
+            f"{how_to_give.symbols(('Ni', 'Al'))}, or dump a column `element` or `typelabel`"
         )
     if "element" not in columns or ("typelabel" in columns and set(columns["element"]) == {"C"}):
         return "typelabel"

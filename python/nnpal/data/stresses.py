@@ -19,8 +19,8 @@ COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 SAME_RELATIVE = 1e-3  # of the largest component
 SAME_STRESS = 1e-6  # eV/Å³, 0.2 MPa
 NEEDS_A_CELL = (
-    "a cell with a volume that repeats in all three directions; leave the stress out (--stress-key '', or stress = '' "
-    "in keys)"
+    "a cell with a volume that repeats in all three directions; leave the stress out (stress = '' in keys in a "
+    "configuration file, nnpal data convert --stress-key '')"
 )
 
 Order = tuple[tuple[int, int], ...]
@@ -96,7 +96,7 @@ def large_stress(index: int, stress: np.ndarray, largest: float) -> Finding | No
     value = f"{stress[k]:.4g} eV/Å^3 ({stress[k] / ase_units.GPa:.4g} GPa) in {COMPONENTS[k]}"
     expected = (
         f"{largest:g} eV/Å^3 ({largest / ase_units.GPa:.4g} GPa) at most; give the unit where it is kbar or GPa "
-        "(--stress-unit, or units = 'eV Å kbar')"
+        "(units = 'eV Å kbar' in a configuration file, nnpal data convert --stress-unit kbar)"
     )
     return Finding(index, "error", "stress", value, expected)
 
@@ -105,8 +105,9 @@ def _stress(label: str, name: str, value: Any, atoms: Atoms, units: Units, order
     values = np.asarray(value, dtype=float)
     if values.size == 6 and order is None:
         raise ValueError(
-            f"{name} has six components in an order that the file does not state; give keys.order, `ase` (xx yy zz yz "
-            "xz xy) or `lammps` (xx yy zz xy xz yz), or stress = '' to leave it out"
+            f"{name} has six components in an order that the file does not state; give keys.order in a configuration "
+            "file or nnpal data convert --virial-order: `ase` (xx yy zz yz xz xy) or `lammps` "
+            "(xx yy zz xy xz yz); or leave the stress out (stress = '' in keys, --stress-key '')"
         )
     tensor = to_voigt(values, name, order or VOIGT)
     if label == "stress":
@@ -126,8 +127,9 @@ def _contradiction(index: int, one: Stated, other: Stated, first: np.ndarray, se
         "each other"
     )
     expected = (
-        "virial = -volume * stress; give the unit of the stress (--stress-unit), or the key of the one to read "
-        "(--stress-key or --virial-key, keys)"
+        "virial = -volume * stress; give the unit of the stress (units = 'eV Å kbar' in a configuration file, "
+        "nnpal data convert --stress-unit kbar), or the key of the one to read (stress or virial in keys, "
+        "nnpal data convert --stress-key or --virial-key)"
     )
     return Finding(index, "error", "stress", value, expected)
 
