@@ -17,7 +17,8 @@ from nnpal.data.read import read_columns
 from nnpal.data.units import Units
 
 EXPECTED = (
-    "energy and forces in each, to train on it; name their keys (--energy-key, --forces-key), or label it (nnpal label)"
+    "energy and forces in each, to train on it; name their keys (nnpal data check --energy-key, --forces-key), or "
+    "label it (nnpal label)"
 )
 
 
