@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from ase import Atoms
 
 from nnpal.label import LabelStore, StoreError
+from nnpal.label.oracle import canonical
 from nnpal.label.store import structure_key
 from nnpal.oracle.evaluation import Result
 
@@ -170,3 +173,110 @@ def test_files_that_are_no_store(path: Path, tmp_path: Path) -> None:
     database.close()
     with pytest.raises(StoreError, match="label store of format 3, expected 2; update nnpal"):
         LabelStore(later)
+
+
+VERSION_1 = (
+    "CREATE TABLE oracles (hash TEXT PRIMARY KEY, identity TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE labels (key TEXT PRIMARY KEY, structure TEXT NOT NULL, oracle TEXT NOT NULL, n_atoms INTEGER NOT "
+    "NULL, energy REAL, forces BLOB, stress BLOB, reason TEXT, tries INTEGER NOT NULL, rung INTEGER NOT NULL, seconds "
+    "REAL NOT NULL, computed TEXT NOT NULL) WITHOUT ROWID",
+    f"PRAGMA application_id = {0x6E6E706C}",
+    "PRAGMA user_version = 1",
+)
+
+
+def old_store(path: Path, structures: list[str]) -> None:
+    """Write a store as nnpal did before: labels of seeds 0, 1, ..., and a failure of the last structure."""
+    identity = canonical(ORACLE)
+    oracle = hashlib.sha256(identity.encode()).hexdigest()
+    with closing(sqlite3.connect(path)) as database:
+        for statement in VERSION_1:
+            database.execute(statement)
+        database.execute("INSERT INTO oracles VALUES (?, ?)", (oracle, identity))
+        for k, structure in enumerate(structures):
+            own = result(k, 32)
+            key = hashlib.sha256(f"{structure}\n{identity}".encode()).hexdigest()
+            outcome = (own.energy, own.forces.tobytes(), np.asarray(own.stress).tobytes(), None)
+            if k == len(structures) - 1:
+                outcome = (None, None, None, "did not converge")
+            row = (key, structure, oracle, 32, *outcome, 3, 0, 0.5, "2026-03-01T12:30:00+00:00")
+            database.execute("INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        database.commit()
+
+
+def test_stores_of_older_nnpal_go_on(path: Path, tmp_path: Path) -> None:
+    structures = ["plain", *(hashlib.sha256(b"%d" % k).hexdigest() for k in range(200)), "failed"]
+    old_store(path, structures)
+    size = path.stat().st_size
+    with LabelStore(path) as store:
+        assert len(store) == 202
+        for k, structure in enumerate(structures[:-1]):
+            entry = store.get(structure, ORACLE)
+            assert entry is not None
+            assert same(entry.result, result(k, 32))
+            assert (entry.tries, entry.seconds, entry.computed) == (3, 0.5, "2026-03-01T12:30:00+00:00")
+        failed = store.get("failed", ORACLE)
+        assert failed is not None
+        assert (failed.result, failed.reason) == (None, "did not converge")
+        store.forget_failures(["failed"])
+        assert len(store) == 201
+        assert list(store.identities().values()) == [canonical(ORACLE)]
+    assert path.stat().st_size < size / 3
+    other = tmp_path / "other.sqlite"
+    old_store(other, ["more", "again"])
+    with LabelStore(path) as store:
+        store.merge(other)
+        assert len(store) == 203
+
+
+def test_labels_put_together_are_known_at_once_and_on_the_disk_by_cost(path: Path) -> None:
+    def on_disk() -> int:
+        with closing(sqlite3.connect(path)) as database:
+            return int(database.execute("SELECT count(*) FROM labels").fetchone()[0])
+
+    with LabelStore(path) as store:
+        with store.together(cost=1.0):
+            store.put_failure("a", ORACLE, 3, "first", rung=0, seconds=0.25)
+            store.put_label("a", ORACLE, result(1), rung=0, seconds=0.25)
+            store.put_label("a", ORACLE, result(2), rung=0, seconds=0.25)
+            entry = store.get("a", ORACLE)
+            assert entry is not None
+            assert same(entry.result, result(1))
+            assert (entry.tries, on_disk()) == (2, 0)
+            store.put_label("b", ORACLE, result(3), rung=0, seconds=0.25)
+            assert on_disk() == 2
+            again = store.get("a", ORACLE)
+            assert again is not None
+            assert same(again.result, result(1))
+            assert again.tries == 2
+            store.put_label("c", ORACLE, result(3), rung=0, seconds=0.25)
+            assert on_disk() == 2
+        assert on_disk() == 3
+        store.put_label("d", ORACLE, result(3), rung=0, seconds=0.0)
+        assert on_disk() == 4
+
+
+def test_50_000_labels_of_32_atoms_take_60_MB(path: Path) -> None:
+    n = 1000
+    with LabelStore(path) as store, store.together():
+        for k in range(n):
+            store.put_label(hashlib.sha256(b"%d" % k).hexdigest(), ORACLE, result(k, 32), rung=0, seconds=0.001)
+    assert path.stat().st_size / n <= 60e6 / 50_000
+
+
+def test_a_writer_that_is_killed_within_a_group_leaves_whole_groups(path: Path) -> None:
+    LabelStore(path).close()
+    context = "    group = store.together(2.0)\n    group.__enter__()\n    for k in"
+    grouped = WRITER.replace("    for k in", context).replace("seconds=1)", "seconds=0.25)")
+    one = subprocess.Popen([sys.executable, "-c", grouped, str(path), "0", "1000000"])
+    with LabelStore(path) as store:
+        while len(store) < 25:
+            assert one.poll() is None
+            time.sleep(0.001)
+        one.kill()
+        one.wait()
+        n = len(store)
+        assert n % 8 == 0
+        assert all(store.get(f"s{k}", {"kind": "test"}) is not None for k in range(n))
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

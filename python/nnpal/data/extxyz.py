@@ -99,7 +99,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
             n_blank_at_end = _blank_at_end(file)
     except FileNotFoundError:
         raise
-    except (XYZError, ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
+    except (XYZError, ValueError, KeyError, IndexError, TypeError, StopIteration, RuntimeError) as error:
         raise DatasetError(f"{path}: frame {len(frames)} is no extended XYZ: {error}") from error
     if not frames:
         raise DatasetError(f"{path}: holds no frame")

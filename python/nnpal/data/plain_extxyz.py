@@ -154,7 +154,8 @@ def _frame(file: TextIO, parsed: Parsed, names: Names, shapes: dict[Any, frozens
         raise NotPlainError
     index = len(parsed.sizes)
     pairs = _pairs(file.readline().strip())
-    form = _form(pairs.pop("Properties", "species:S:1:pos:R:3"), names.forces)
+    properties = pairs.pop("Properties", "species:S:1:pos:R:3")
+    form = _form(properties, names.forces)
     cell, periodic = pairs.pop("Lattice", None), pairs.pop("pbc", None)
     parsed.cells.extend(_several(cell, 9) if cell is not None else (0.0,) * 9)
     parsed.pbc.extend(_periodic(periodic) if periodic is not None else (cell is not None,) * 3)
@@ -170,7 +171,7 @@ def _frame(file: TextIO, parsed: Parsed, names: Names, shapes: dict[Any, frozens
             raise NotPlainError
     if not ELECTRONS.isdisjoint(pairs):
         parsed.electrons[index] = _electrons(tuple((name, pairs[name]) for name in pairs if name in ELECTRONS))
-    shape = (form.names, *pairs)
+    shape = (properties, *pairs)
     if shape not in shapes:
         shapes[shape] = _held(form, pairs, names)
     parsed.held.append(shapes[shape])
