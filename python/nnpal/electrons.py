@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ MULTIPLICITY = "multiplicity"
 SPINS = ("spin", "total_spin")
 """Names of 2S+1 in data sets for learned potentials (OMol25, MACE), where others mean 2S by `spin`."""
 NAMES = (*CHARGES, MULTIPLICITY, *SPINS)
+LOOKALIKES = ("netcharge", "formalcharge", "mult", "spinmultiplicity")
+"""Other spellings, without capitals, `_`, `-` and a leading REF_, of a statement that must not get lost."""
 COLUMNS = ("initial_charges", "initial_magmoms")
 WHOLE = 0.01
 """e; partial charges are printed with so few digits that their sum misses a whole number by less."""
@@ -74,9 +77,11 @@ def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str 
         held: names and values in place of ``atoms.info``.
 
     Raises:
-        ValueError: no whole numbers, initial charges whose sum is none, or statements that contradict each other.
+        ValueError: no whole numbers, initial charges whose sum is none, statements that contradict each other, or a
+            number by another spelling of these names.
     """
     info = atoms.info if held is None else held
+    _refuse_lookalikes(what, info)
     charge = _one(what, info, CHARGES)
     spin = _one(what, info, (MULTIPLICITY, *SPINS))
     charges, moments = (_column(what, atoms, info, name) for name in COLUMNS)
@@ -170,12 +175,31 @@ def _one(what: str, info: Mapping[str, Any], names: tuple[str, ...]) -> int | No
         number = _whole(value)
         if number is None:
             expected = "the total charge, e" if name in CHARGES else "the multiplicity 2S+1"
-            raise ValueError(f"{what}: {name} = {value!r}, expected {expected}, as one whole number")
+            raise ValueError(f"{what}: {name} = {_shown(value)}, expected {expected}, as one whole number")
         found[name] = 1 if name in SPINS and number == 0 else number
     if len(set(found.values())) > 1:
         said = " and ".join(f"{name} = {number}" for name, number in found.items())
         raise ValueError(f"{what}: {said}, expected one and the same number; `spin` is read as the multiplicity 2S+1")
     return next(iter(found.values()), None)
+
+
+def _shown(value: Any) -> str:
+    return repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
+
+
+def _refuse_lookalikes(what: str, info: Mapping[str, Any]) -> None:
+    """Refuse a number by a name that only differs in spelling; one for each atom is no statement of the whole."""
+    for name, value in info.items():
+        if not re.search("charge|mult|spin", name, re.IGNORECASE):
+            continue
+        if name in NAMES or not isinstance(value, str | int | float | np.generic | np.ndarray) or np.size(value) != 1:
+            continue
+        plain = re.sub("[_-]", "", name.lower().removeprefix("ref_"))
+        if plain in LOOKALIKES or plain in (known.replace("_", "") for known in NAMES):
+            raise ValueError(
+                f"{what}: {name} = {_shown(value)} looks like a statement of charge or spin, but the name is none of "
+                f"{', '.join(NAMES)}; rename it, or take it out"
+            )
 
 
 def _whole(value: Any) -> int | None:

@@ -12,6 +12,7 @@
 #include "update.h"
 #include "utils.h"
 
+#include <algorithm>
 #include <pybind11/stl.h>
 
 using LAMMPS_NS::bigint;
@@ -188,9 +189,14 @@ double Context::volume() const
 {
   return domain->xprd * domain->yprd * domain->zprd;
 }
+
+// Not what Domain says, which counts shrink-wrapping (boundary s and m) too: that is no strain.
 bool Context::box_changes() const
 {
-  return domain->box_change_size || domain->box_change_shape;
+  const auto &fixes = LAMMPS_NS::Pointers::modify->get_fix_list();
+  return std::any_of(fixes.begin(), fixes.end(), [](const LAMMPS_NS::Fix *fix) {
+    return (fix->box_change & (LAMMPS_NS::Fix::BOX_CHANGE_SIZE | LAMMPS_NS::Fix::BOX_CHANGE_SHAPE)) != 0;
+  });
 }
 
 bigint Context::step() const

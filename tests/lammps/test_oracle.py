@@ -333,6 +333,20 @@ def test_stress_is_needed_where_the_box_changes(lmp: Lmp) -> None:
     )
 
 
+@pytest.mark.parametrize("boundary", ["m", "s"])
+def test_shrink_wrapping_is_no_strain(lmp: Lmp, boundary: str) -> None:
+    """Walls that follow the atoms of a slab ask for no stress, and have no part in energy and forces."""
+    system = aluminium()
+    system.write(lmp.folder / "data")
+    fixed, wrapped = (
+        lmp(script(system, AL_EMT).replace("boundary p p p", f"boundary p p {last}") + "fix 1 all nve\nrun 2")
+        for last in ("f", boundary)
+    )
+    assert len(wrapped.thermo) == 3
+    energies = [[row["PotEng"] for row in run.thermo] for run in (wrapped, fixed)]
+    np.testing.assert_allclose(*energies, rtol=1e-12)
+
+
 def test_other_units_are_refused(lmp: Lmp) -> None:
     aluminium().write(lmp.folder / "data")
     lmp.expect_error(script(aluminium(), AL_EMT, units="lj") + "run 0", "units lj: expected metal or real", ranks=(1,))

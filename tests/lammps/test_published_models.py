@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,15 +38,21 @@ FILES = {
     "ANI-1x with TorchANI kernel": ("ANI1x", torch.float32, "torchani"),
     "ANI-1ccx": ("ANI1ccx", torch.float32, "fused"),
 }
-IN_LAMMPS = [
+# Others go through the same code as one of these, and are slow
+USUAL_IN_LAMMPS = [("ANI-2x", "double"), ("ANI-2x in float64", "double"), ("ANI-1x with TorchANI kernel", "double")]
+USUAL_IN_PYTHON = [
     ("ANI-2x", "double"),
     ("ANI-2x", "single"),
     ("ANI-2x in float64", "double"),
-    ("ANI-2x in float64", "single"),
-    ("ANI-1x", "double"),
     ("ANI-1x with TorchANI kernel", "double"),
-    ("ANI-1ccx", "double"),
+    ("ANI-1ccx", "single"),
 ]
+
+
+def each(usual: list[tuple[str, str]]) -> list[Any]:
+    """Every file in both precisions."""
+    pairs = [(name, precision) for name in FILES for precision in RELATIVE]
+    return [pytest.param(*pair, marks=[] if pair in usual else pytest.mark.slow) for pair in pairs]
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def test_they_have_the_published_size(published: Callable[[str], Case]) -> None:
     assert (one.n_members, one.model.aev_computer.out_dim) == (8, 384)
 
 
-@pytest.mark.parametrize(("name", "precision"), IN_LAMMPS)
+@pytest.mark.parametrize(("name", "precision"), each(USUAL_IN_LAMMPS))
 def test_in_lammps(lmp: Lmp, published: Callable[[str], Case], name: str, precision: str) -> None:
     case = published(name)
     point = single_point(lmp, case.model, case.system, options=f"precision {precision}")
@@ -114,10 +121,9 @@ def test_in_lammps(lmp: Lmp, published: Callable[[str], Case], name: str, precis
     np.testing.assert_allclose(point.uq_force, expected.uq_force, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("single", torch.float32), ("double", torch.float64)])
-@pytest.mark.parametrize("name", FILES)
-def test_in_python(published: Callable[[str], Case], name: str, precision: str, dtype: torch.dtype) -> None:
-    case = published(name)
+@pytest.mark.parametrize(("name", "precision"), each(USUAL_IN_PYTHON))
+def test_in_python(published: Callable[[str], Case], name: str, precision: str) -> None:
+    case, dtype = published(name), {"single": torch.float32, "double": torch.float64}[precision]
     atoms, tolerance = case.atoms, case.tolerance(precision)
     atoms.calc = NNPCalculator(case.model.path, dtype=dtype)
     np.testing.assert_allclose(atoms.get_potential_energy(), case.expected.energy, atol=len(atoms) * tolerance, rtol=0)

@@ -96,6 +96,19 @@ def test_a_mirror_image_has_the_same_forces() -> None:
     assert found([atoms, mirrored]) == []
 
 
+def test_structures_that_no_printed_digit_tells_apart_are_right() -> None:
+    """As of finite displacements: energies with four decimals, forces with two."""
+    frames = []
+    for seed in range(100):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.0005, seed=seed)
+        atoms.calc = EMT()
+        energy, forces = round(atoms.get_potential_energy(), 4), np.round(atoms.get_forces(), 2)
+        attach(atoms, energy=energy, forces=forces)
+        frames.append(atoms)
+    assert found(frames) == []
+
+
 def test_fragments_beyond_reach_of_each_other_are_right() -> None:
     water = molecule("H2O")
     forces = np.random.default_rng(1).normal(0, 1, (3, 3))

@@ -183,6 +183,21 @@ def test_ase_database_hides_no_charge(tmp_path: Path) -> None:
     (frame,) = read_frames(tmp_path / "x.db", labelled=False)
     assert electrons_of(frame).charge == 1
     assert electrons_of(read_structure(tmp_path / "x.db")).charge == 1
+    with connect(tmp_path / "y.db") as database:
+        database.write(Atoms("NH4", positions=PLACES), charge=1, data={"charge": 0})
+    with pytest.raises(DatasetError, match=r"row 0: charge = 1 in its key-value pairs, but 0 in its data; correct"):
+        read_frames(tmp_path / "y.db", labelled=False)
+
+
+@pytest.mark.parametrize("name", ["Charge", "net_charge", "REF_total_charge", "spin_multiplicity", "formal-charge"])
+def test_other_spellings_are_refused(tmp_path: Path, name: str) -> None:
+    """They would be dropped; a column of values for each atom says nothing of the whole."""
+    atoms = Atoms("NH4", positions=PLACES)
+    atoms.info[name] = 1
+    atoms.set_array("REF_charge", np.full(5, 0.2))
+    with pytest.raises(ValueError, match=f"configuration: {name} = 1 looks like a statement of charge or spin, but"):
+        electrons_of(atoms, held={**atoms.info, **atoms.arrays})
+    assert electrons_of(atoms, held=atoms.arrays) == Electrons()
 
 
 def test_hashes_tell_states_apart() -> None:

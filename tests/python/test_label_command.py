@@ -196,7 +196,7 @@ def test_oracles_of_configuration_files() -> None:
         json.dumps(oracle.identity())
         rungs.append(oracle.n_rungs)
     assert rungs == [1, 2, 2]
-    with pytest.raises(ConfigError, match=r"oracle.lammps.elments: unknown key; did you mean elements"):
+    with pytest.raises(ConfigError, match=r"oracle\.elments: unknown key; did you mean elements"):
         validated({**common, "oracle": {**oracles[0], "elments": ["Al"]}}, Config, source="test")
     with pytest.raises(ConfigError, match=r"calculator = 'tblite'"):
         validated({**common, "oracle": {"kind": "ase", "calculator": "tblite"}}, Config, source="test")

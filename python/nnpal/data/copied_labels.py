@@ -99,7 +99,8 @@ def _of_alike(frames: Sequence[Atoms], group: Sequence[int], labels: Mapping[str
     if forces is not None and np.abs(forces).max(initial=0.0) > SMALL_FORCE:
         moves = [_moved(first, frames[index]) for index in group]
         changes = [-float((forces * move).sum()) for move in moves]
-        least = ALONG_FORCE * float(np.linalg.norm(forces))
+        # a change that no printed energy shows may belong to structures that are almost the same
+        least = max(ALONG_FORCE * float(np.linalg.norm(forces)), SAME_ENERGY * len(first))
         how = [f"atoms up to {np.linalg.norm(move, axis=1).max():.3g} Å away" for move in moves]
         what = "energy and forces"
     else:

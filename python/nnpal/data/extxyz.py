@@ -44,7 +44,9 @@ def read_extxyz(
         DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
     """
     frames = _parsed(path)
-    names = choose(path, [_held(frame) for frame in frames], keys, labelled, sizes=[len(f) for f in frames])
+    names = choose(
+        path, [_held(frame) for frame in frames], keys, labelled, sizes=[len(f) for f in frames], faults=faults
+    )
     result = []
     for index, frame in enumerate(frames):
         own = units_of(path, index, frame, units)

@@ -63,7 +63,7 @@ def read_foreign_hdf5(
         frames.extend(_rows(f"{path}: group {name}", arrays, pairs, present))
     check_used(path, pairs, present)
     sizes = [len(atoms) for _, atoms, _ in frames]
-    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL, sizes=sizes)
+    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL, sizes=sizes, faults=faults)
     return [
         converted(what, index, atoms, held, names, units, keys, six=None, faults=faults)
         for index, (what, atoms, held) in enumerate(frames)

@@ -61,8 +61,9 @@ def read_frames(
         keys: names of the labels, where they are not the format's usual ones.
         format: one of ``FORMATS``; by default from the suffix.
         faults: gets stresses that contradict virials of the same frame, and virials that the cell does not allow, which
-            are then left out; so :func:`nnpal.data.check_frames` can look at all frames of a file. None makes the first
-            of them an error, and a stress that the cell does not allow.
+            are then left out; so :func:`nnpal.data.check_frames` can look at all frames of a file. It gets a warning
+            too where some frames state a stress and others a virial. None makes the first of the faults an error, and a
+            stress that the cell does not allow.
 
     Raises:
         FileNotFoundError: no such file.

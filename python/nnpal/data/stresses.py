@@ -50,15 +50,7 @@ def stress_of(
     Raises:
         ValueError: a value of the wrong shape, not symmetric, or six components in an order that nobody stated.
     """
-    found: list[Stated] = [
-        (label, name, held[name])
-        for label in ("stress", "virial")
-        for name in names.get(label, ())
-        if held.get(name) is not None
-    ]
-    # Arrays of whole files can only say by NaN which of their rows have none
-    filled = [one for one in found if not np.isnan(np.asarray(one[2], dtype=float)).all()]
-    found = filled or found[:1]
+    found = _stated(held, names)
     if not found:
         return None, None
     if any(label == "virial" for label, _, _ in found) and (fault := no_stress(index, atoms, found[0][1])):
@@ -68,6 +60,30 @@ def stress_of(
         if not _same(stresses[one], stresses[other]):
             return None, _contradiction(index, found[one], found[other], stresses[one], stresses[other])
     return stresses[0], None
+
+
+def mixed_stresses(held: Sequence[Mapping[str, Any]], names: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Return a warning, at the first such frame, where some frames of a file state a stress and others a virial.
+
+    Each is read by its own key; but two keys may come from two calculators, or one of them with another sign.
+
+    Args:
+        held, names: see :func:`nnpal.data.chosen.choose`.
+    """
+    if not all(names.get(label) for label in ("stress", "virial")):
+        return []
+    stated = {index: found[0] for index, own in enumerate(held) if (found := _stated(own, names))}
+    if not stated:
+        return []
+    first = next(iter(stated))
+    label, name, _ = stated[first]
+    others = [index for index, one in stated.items() if one[0] != label]
+    if not others:
+        return []
+    more = f" and in {len(others) - 1} more" if len(others) > 1 else ""
+    value = f"read from {stated[others[0]][1]} here{more}, from {name} in frame {first} of this file"
+    expected = "one key in all frames, or that both are of the same calculations"
+    return [Finding(others[0], "warning", "stress", value, expected)]
 
 
 def no_stress(index: int, atoms: Atoms, name: str = "stress") -> Finding | None:
@@ -99,6 +115,19 @@ def large_stress(index: int, stress: np.ndarray, largest: float) -> Finding | No
         "(units = 'eV Å kbar' in a configuration file, nnpal data convert --stress-unit kbar)"
     )
     return Finding(index, "error", "stress", value, expected)
+
+
+def _stated(held: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> list[Stated]:
+    """Return what a frame states, stresses first; where all is NaN, the first of it."""
+    found = [
+        (label, name, held[name])
+        for label in ("stress", "virial")
+        for name in names.get(label, ())
+        if held.get(name) is not None
+    ]
+    # Arrays of whole files can only say by NaN which of their rows have none
+    filled = [one for one in found if not np.isnan(np.asarray(one[2], dtype=float)).all()]
+    return filled or found[:1]
 
 
 def _stress(label: str, name: str, value: Any, atoms: Atoms, units: Units, order: Order | None) -> np.ndarray:

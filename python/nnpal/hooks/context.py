@@ -91,7 +91,7 @@ class Context(Protocol):
 
     @property
     def box_changes(self) -> bool:
-        """Whether some fix changes the box (a barostat, fix deform)."""
+        """Whether some fix changes the box (a barostat, fix deform); shrink-wrapping does not count."""
 
     @property
     def step(self) -> int:

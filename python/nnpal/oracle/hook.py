@@ -84,7 +84,7 @@ class CalculatorForces:
         if self._wants_stress(context):
             return
         why = "the calculator gives none" if not self._has_stress else "the box is not periodic in all directions"
-        if context.box_changes and any(context.periodic):  # shrink-wrapping is no strain
+        if context.box_changes:
             raise HookError(
                 f"a fix changes the box, which needs the calculator's stress, and {why}; keep the box, or take a "
                 "calculator with stress in a periodic box"
