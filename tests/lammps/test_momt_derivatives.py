@@ -34,7 +34,7 @@ BIASES: dict[str, tuple[tuple[Axis, ...], Callable[..., np.ndarray]]] = {
     # ... and the box that it begins with, which is lower by 0.1, lies inside in V
     "V H beyond the grid": (
         (Axis("V", 300.0, 526.0, 12), Axis("H", -160.0, -97.0, 12)),
-        lambda v, h: 4 * np.sin(h / 7 + v / 30),
+        lambda v, h: 4 * np.sin(h / 7 + v / 30 + 1),
     ),
 }
 

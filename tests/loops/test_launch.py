@@ -46,7 +46,8 @@ def test_explorations_start_lammps_by_the_words_of_the_executor(tmp_path, launch
     assert pull(tmp_path, folder)["ended"] == "complete"
     [words] = launched()
     assert words.startswith("--ntasks 1 --nodelist n[7] -- ")
-    assert "lmp -in in.smd" in words
+    assert "-m nnpal.lmp_launcher" in words
+    assert "-in in.smd" in words
 
 
 def test_an_end_holds_on_other_nodes_and_the_script_does_not_name_nodes(tmp_path, launched, monkeypatch):
