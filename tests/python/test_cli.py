@@ -116,7 +116,7 @@ def test_demo_of_butane_is_a_run_of_its_configuration(
     result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
     assert asked[1][1].run.iterations == 8  # what the user has edited stays
     # rich breaks lines wherever the length of the folder's name makes it
-        assert "butane.toml:therealready,takenasitis" in "".join(result.output.split())
+    assert "butane.toml:therealready,takenasitis" in "".join(result.output.split())
     assert "butane.xyz" not in result.output
 
 
