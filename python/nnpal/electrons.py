@@ -183,6 +183,14 @@ def _one(what: str, info: Mapping[str, Any], names: tuple[str, ...]) -> int | No
     return next(iter(found.values()), None)
 
 
+def is_lookalike(name: str) -> bool:
+    """Whether a name differs in spelling from one that states charge or spin."""
+    if name in NAMES or not re.search("charge|mult|spin", name, re.IGNORECASE):
+        return False
+    plain = re.sub("[_-]", "", name.lower().removeprefix("ref_"))
+    return plain in LOOKALIKES or plain in (known.replace("_", "") for known in NAMES)
+
+
 def _shown(value: Any) -> str:
     return repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
 
@@ -190,12 +198,7 @@ def _shown(value: Any) -> str:
 def _refuse_lookalikes(what: str, info: Mapping[str, Any]) -> None:
     """Refuse a number by a name that only differs in spelling; one for each atom is no statement of the whole."""
     for name, value in info.items():
-        if not re.search("charge|mult|spin", name, re.IGNORECASE):
-            continue
-        if name in NAMES or not isinstance(value, str | int | float | np.generic | np.ndarray) or np.size(value) != 1:
-            continue
-        plain = re.sub("[_-]", "", name.lower().removeprefix("ref_"))
-        if plain in LOOKALIKES or plain in (known.replace("_", "") for known in NAMES):
+        if isinstance(value, str | int | float | np.generic) and is_lookalike(name):
             raise ValueError(
                 f"{what}: {name} = {_shown(value)} looks like a statement of charge or spin, but the name is none of "
                 f"{', '.join(NAMES)}; rename it, or take it out"

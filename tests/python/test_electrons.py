@@ -198,6 +198,10 @@ def test_other_spellings_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=f"configuration: {name} = 1 looks like a statement of charge or spin, but"):
         electrons_of(atoms, held={**atoms.info, **atoms.arrays})
     assert electrons_of(atoms, held=atoms.arrays) == Electrons()
+    path = tmp_path / "x.xyz"
+    path.write_text(f'1\nProperties=species:S:1:pos:R:3 {name}=1 pbc="F F F"\nH 0 0 0\n')
+    with pytest.raises(DatasetError, match=rf"x\.xyz: frame 0: {name} = 1 looks like"):
+        read_frames(path, units=Units("eV", "Å"), labelled=False)
 
 
 def test_hashes_tell_states_apart() -> None:

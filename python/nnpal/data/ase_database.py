@@ -14,6 +14,7 @@ from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
+from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import OURS, Units
 from nnpal.electrons import NAMES
 
@@ -54,9 +55,9 @@ def read_database(
         raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
     if not rows:
         raise DatasetError(f"{path}: holds no rows")
-    names = choose(
-        path, [held for _, held in rows], keys, labelled, sizes=[len(atoms) for atoms, _ in rows], faults=faults
-    )
+    names = choose(path, [held for _, held in rows], keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
+    if faults is not None:
+        faults += mixed_stresses(stated_stresses((held for _, held in rows), names))
     frames = []
     for index, (atoms, held) in enumerate(rows):
         frame = converted(f"{path}: row {index}", index, atoms, held, names, OURS, keys, faults=faults)

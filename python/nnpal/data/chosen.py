@@ -12,7 +12,7 @@ from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding, report
 from nnpal.data.keys import Keys, require_everywhere
 from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach
-from nnpal.data.stresses import mixed_stresses, stress_of
+from nnpal.data.stresses import stress_of
 from nnpal.data.units import Units
 from nnpal.electrons import electrons_of, put
 
@@ -28,7 +28,6 @@ def choose(
     usual: Mapping[str, Sequence[str]] = USUAL,
     *,
     sizes: Sequence[int] = (),
-    faults: list[Finding] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Return the names of each label in this file: one of energy, one of forces, all of stress and virial.
 
@@ -41,7 +40,6 @@ def choose(
         labelled: True asks for energy and forces in every frame, False for nothing, None for what there is.
         usual: names of each label in this format, without REF_.
         sizes: numbers of atoms of the frames; one atom needs no forces, see :func:`nnpal.data.labels.with_zero_forces`.
-        faults: gets a warning where some frames state a stress and others a virial.
 
     Raises:
         DatasetError: a frame lacks what was asked for.
@@ -71,8 +69,6 @@ def choose(
     if not asked_stress:
         for label in ("stress", "virial"):
             names[label] = tuple(prefix + name for name in usual[label] if prefix + name in every)
-    if faults is not None:
-        faults += mixed_stresses(held, names)
     return names
 
 

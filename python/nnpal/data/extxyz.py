@@ -18,6 +18,7 @@ from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import ANY_KEYS, Keys
 from nnpal.data.labels import labels_of
+from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import Units
 from nnpal.electrons import COLUMNS, electrons_of
 from nnpal.files import aside
@@ -44,9 +45,9 @@ def read_extxyz(
         DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
     """
     frames = _parsed(path)
-    names = choose(
-        path, [_held(frame) for frame in frames], keys, labelled, sizes=[len(f) for f in frames], faults=faults
-    )
+    names = choose(path, [_held(frame) for frame in frames], keys, labelled, sizes=[len(f) for f in frames])
+    if faults is not None:
+        faults += mixed_stresses(stated_stresses(map(_held, frames), names))
     result = []
     for index, frame in enumerate(frames):
         own = units_of(path, index, frame, units)

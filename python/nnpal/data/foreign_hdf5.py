@@ -16,6 +16,7 @@ from nnpal.data.elements import check_used, number_of, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
+from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import Units
 
 SPECIES = ("species", "numbers", "atomic_numbers")
@@ -63,7 +64,9 @@ def read_foreign_hdf5(
         frames.extend(_rows(f"{path}: group {name}", arrays, pairs, present))
     check_used(path, pairs, present)
     sizes = [len(atoms) for _, atoms, _ in frames]
-    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL, sizes=sizes, faults=faults)
+    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL, sizes=sizes)
+    if faults is not None:
+        faults += mixed_stresses(stated_stresses((held for _, _, held in frames), names))
     return [
         converted(what, index, atoms, held, names, units, keys, six=None, faults=faults)
         for index, (what, atoms, held) in enumerate(frames)

@@ -11,13 +11,25 @@ from numpy.typing import NDArray
 from nnpal.data.chosen import choose
 from nnpal.data.columns import Columns
 from nnpal.data.error import DatasetError
+from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
 from nnpal.data.plain_extxyz import TEXTS, NotPlainError, Parsed, Table, numbers_in, parse_plain
+from nnpal.data.stresses import mixed_stresses
 from nnpal.data.units import Units
 
 
-def read_plain(path: str | os.PathLike[str], *, units: Units | None, keys: Keys, labelled: bool | None) -> Columns:
+def read_plain(
+    path: str | os.PathLike[str],
+    *,
+    units: Units | None,
+    keys: Keys,
+    labelled: bool | None,
+    faults: list[Finding] | None = None,
+) -> Columns:
     """Read a file as :func:`nnpal.data.extxyz.read_extxyz` does.
+
+    Args:
+        faults: gets a warning where some frames state a stress and others a virial.
 
     Raises:
         NotPlainError: not of plain form, or with a fault that the other reader gives the words of.
@@ -48,6 +60,8 @@ def read_plain(path: str | os.PathLike[str], *, units: Units | None, keys: Keys,
         rows = np.repeat(has["forces"], sizes)
         forces[rows] = numbers_in(table.values, 3) * np.repeat(factors, sizes)[rows][:, None]
     has["stress"], stresses = _stresses(parsed, names, own, cells, pbc)
+    if faults is not None:
+        faults += mixed_stresses(_stated(parsed, names))
     return Columns(
         sizes,
         np.array(parsed.numbers, dtype=np.int64),
@@ -86,6 +100,11 @@ _KNOWN: dict[tuple[str | None, Units | None], Units] = {}
 
 def _table(parsed: Parsed, names: Sequence[str]) -> Table | None:
     return parsed.labels.get(names[0]) if names else None
+
+
+def _stated(parsed: Parsed, names: Mapping[str, Sequence[str]]) -> dict[int, tuple[str, str]]:
+    pairs = [(label, name) for label in ("stress", "virial") for name in names.get(label, ()) if name in parsed.labels]
+    return {index: (label, name) for label, name in pairs for index in parsed.labels[name].frames}
 
 
 def _stresses(

@@ -21,7 +21,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from nnpal.data.keys import Keys
-from nnpal.electrons import COLUMNS, Electrons, electrons_of
+from nnpal.electrons import COLUMNS, Electrons, electrons_of, is_lookalike
 from nnpal.electrons import NAMES as STATED
 
 TOKEN = re.compile(r"""([A-Za-z_][A-Za-z0-9_-]*)=(?:"((?:[^"\\]|\\.)+)"|([^\s"'{}\[\]\\=,]+))(?:\s+|$)""", re.ASCII)
@@ -197,6 +197,8 @@ def _pairs(line: str) -> dict[str, str]:
 def _held(form: Form, pairs: Mapping[str, str], names: Names) -> frozenset[str]:
     """Return the names of what may be a label; the file is not plain where one is not of the kind that it says."""
     keys = frozenset(pairs)
+    if any(map(is_lookalike, keys)):
+        raise NotPlainError
     if not keys.isdisjoint(COLUMNS) or not form.names.isdisjoint(keys) or not names.forces.isdisjoint(keys):
         raise NotPlainError
     if not form.names.isdisjoint(names.energy | names.stress) or names.forces & form.names != form.forces.keys():

@@ -112,7 +112,7 @@ def _quickly(
         columns = _dataset(path, units, keys)
     elif kind == "extxyz":
         try:
-            columns = read_plain(path, units=units, keys=keys, labelled=labelled)
+            columns = read_plain(path, units=units, keys=keys, labelled=labelled, faults=faults)
         except NotPlainError:
             return None
     else:

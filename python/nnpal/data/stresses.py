@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -62,24 +62,27 @@ def stress_of(
     return stresses[0], None
 
 
-def mixed_stresses(held: Sequence[Mapping[str, Any]], names: Mapping[str, Sequence[str]]) -> list[Finding]:
+def stated_stresses(
+    held: Iterable[Mapping[str, Any]], names: Mapping[str, Sequence[str]]
+) -> dict[int, tuple[str, str]]:
+    """Return `stress` or `virial` and the key of what each frame that has one is read from, by the frame's index."""
+    found = enumerate(_stated(own, names) for own in held)
+    return {index: (one[0][0], one[0][1]) for index, one in found if one}
+
+
+def mixed_stresses(stated: Mapping[int, tuple[str, str]]) -> list[Finding]:
     """Return a warning, at the first such frame, where some frames of a file state a stress and others a virial.
 
     Each is read by its own key; but two keys may come from two calculators, or one of them with another sign.
 
     Args:
-        held, names: see :func:`nnpal.data.chosen.choose`.
+        stated: see :func:`stated_stresses`.
     """
-    if not all(names.get(label) for label in ("stress", "virial")):
+    if len({label for label, _ in stated.values()}) < 2:
         return []
-    stated = {index: found[0] for index, own in enumerate(held) if (found := _stated(own, names))}
-    if not stated:
-        return []
-    first = next(iter(stated))
-    label, name, _ = stated[first]
-    others = [index for index, one in stated.items() if one[0] != label]
-    if not others:
-        return []
+    first = min(stated)
+    label, name = stated[first]
+    others = sorted(index for index, one in stated.items() if one[0] != label)
     more = f" and in {len(others) - 1} more" if len(others) > 1 else ""
     value = f"read from {stated[others[0]][1]} here{more}, from {name} in frame {first} of this file"
     expected = "one key in all frames, or that both are of the same calculations"
