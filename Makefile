@@ -26,6 +26,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/train_epoch.py
 	$(BIN)/python benchmarks/denormals.py
+	$(BIN)/python benchmarks/data_io.py
 	$(BIN)/python benchmarks/hooks.py
 	$(BIN)/python benchmarks/cuda_step.py
 	$(BIN)/python benchmarks/train_epoch.py --device cuda --atoms 108 --configurations 20000 --rounds 3
