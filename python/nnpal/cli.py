@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nnpal import __version__
+from nnpal.command_errors import in_words
 from nnpal.data_command import app as data_app
 from nnpal.evaluate_command import evaluate
 from nnpal.label_command import label
@@ -75,7 +76,7 @@ def demo(
             raise typer.Exit(run_butane(output, Console(), seed).exit_code)
         run_demo(output, DemoSettings() if seed is None else DemoSettings(seed=seed), Console())
     except (LmpError, LoopError, ValueError, OSError) as error:
-        typer.echo(f"nnpal demo: {error}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
+        typer.echo(f"nnpal demo: {in_words(error)}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
         raise typer.Exit(1) from error
 
 
@@ -131,8 +132,8 @@ def info(
 
     try:
         metadata = dataclasses.asdict(read_metadata(model))
-    except (FileNotFoundError, ModelFileError) as error:
-        typer.echo(f"nnpal info: {error}", err=True)
+    except (OSError, ModelFileError) as error:
+        typer.echo(f"nnpal info: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     reference = metadata.pop("reference")
     metadata["reference"] = f"{len(reference['species'])} atoms, checked whenever the file is loaded"

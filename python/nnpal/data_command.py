@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from nnpal.caution import cautions_to_stderr
+from nnpal.command_errors import in_words
 
 if TYPE_CHECKING:
     from nnpal.data import Keys, Units
@@ -70,7 +71,7 @@ def convert(
             max_stress=max_stress,
         )
     except (OSError, ValueError) as error:
-        _fail("convert", str(error))
+        _fail("convert", in_words(error))
     typer.echo(f"{files[-1]}: {written.n_frames} configurations, content hash {written.content_hash}")
 
 
@@ -88,7 +89,7 @@ def split(
     try:
         n_kept, n_out = divide(source, kept, held_out, fraction=fraction, seed=seed)
     except (OSError, ValueError) as error:
-        _fail("split", str(error))
+        _fail("split", in_words(error))
     typer.echo(f"{kept}: {n_kept} configurations; {held_out}: {n_out} held out")
 
 
@@ -136,7 +137,7 @@ def check(
                 files, limits, _words(elements), units=units, symbols=_words(symbols), keys=keys, format=format
             )
     except (OSError, ValueError) as error:
-        _fail("check", str(error))
+        _fail("check", in_words(error))
     errors = [finding for finding in found.findings if finding.severity == "error"]
     if json:
         rows = [
@@ -174,7 +175,7 @@ def info(
         units = _units(energy_unit, length_unit, stress_unit, lammps_units)
         said = describe(file, units=units, symbols=_words(symbols), keys=_keys(None, None, None, None, virial_order))
     except (OSError, ValueError) as error:
-        _fail("info", str(error))
+        _fail("info", in_words(error))
     if json:
         typer.echo(dumps(said, indent=2, ensure_ascii=False))
         return

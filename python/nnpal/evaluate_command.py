@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnpal.command_errors import in_words
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -50,8 +52,8 @@ def evaluate(
         with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
             bar = progress.add_task("configurations", total=len(frames))
             summary = run(model, frames, section, base=base, on_batch=lambda n: progress.advance(bar, n))
-    except (FileNotFoundError, ValueError, LmpError) as error:
-        typer.echo(f"nnpal evaluate: {error}", err=True)
+    except (OSError, ValueError, LmpError) as error:
+        typer.echo(f"nnpal evaluate: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     if json:
         typer.echo(dumps(summary, indent=1))

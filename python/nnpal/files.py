@@ -35,6 +35,10 @@ def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
                 sync(temporary)
             os.replace(temporary, path)
             sync(path.parent)
+        except OSError as error:
+            if error.filename is not None and str(error.filename) == str(temporary):
+                error.filename = str(path)  # the name that the user knows
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

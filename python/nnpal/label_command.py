@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from nnpal.caution import cautions_to_stderr
+from nnpal.command_errors import in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +51,7 @@ def _label(config: Path, output: Path | None, workers: int | None, retry_failed:
         with LabelProgress(Console(stderr=True)) as progress:
             batch = run_batch(frames, oracle, section, base, progress.update)
     except (ValueError, OSError) as error:
-        typer.echo(f"nnpal label: {error}", err=True)
+        typer.echo(f"nnpal label: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         typer.echo("nnpal label: stopped; labels so far are in the store, and the same command goes on", err=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnpal.command_errors import in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -57,7 +59,7 @@ def report(
             summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
             write_whole(output / "summary.json", (dumps(summary, indent=2) + "\n").encode())
     except (ValueError, OSError) as error:
-        typer.echo(f"nnpal momt report: {error}", err=True)
+        typer.echo(f"nnpal momt report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     if json:
         typer.echo(dumps(summary, indent=2))

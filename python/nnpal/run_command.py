@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nnpal.caution import cautions_to_stderr
+from nnpal.command_errors import in_words
 
 
 def run(
@@ -41,7 +42,7 @@ def run(
     except KeyboardInterrupt as error:  # before the run begins, which answers signals itself
         raise typer.Exit(130) from error
     except (LoopError, ValueError, OSError) as error:
-        typer.echo(f"nnpal run: {error}", err=True)
+        typer.echo(f"nnpal run: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     console.print(f"{outcome.state}: {outcome.reason}", markup=False)
     if outcome.command is not None:
@@ -62,6 +63,6 @@ def status(
     try:
         found = status_of(folder)
     except (LoopError, ValueError, OSError) as error:
-        typer.echo(f"nnpal status: {error}", err=True)
+        typer.echo(f"nnpal status: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     typer.echo(dumps(found.as_dict(), indent=2) if json else found.as_text())

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnpal.command_errors import in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -49,7 +51,7 @@ def train(
             )
         files = save_curves(folder, trained.members)
     except (ValueError, OSError) as error:
-        typer.echo(f"nnpal train: {error}", err=True)
+        typer.echo(f"nnpal train: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         typer.echo("nnpal train: stopped; the same command goes on from the last checkpoints", err=True)
@@ -80,7 +82,7 @@ def export(
         target = output or folder / "model.nnp.pt"
         report = release(ensemble, target, members=members, dtype=dtype, gate=gate)
     except (ValueError, OSError, RuntimeError) as error:
-        typer.echo(f"nnpal export: {error}", err=True)
+        typer.echo(f"nnpal export: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     console = Console()
     if report is not None:

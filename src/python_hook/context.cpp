@@ -368,7 +368,7 @@ void Context::log(const std::string &text) const
 void Context::write_restart(const std::string &path)
 {
   py::gil_scoped_release released;    // other hooks are asked for their state
-  input->one("write_restart " + LAMMPS_NS::utils::utf8_subst(path));
+  input->one("write_restart \"" + LAMMPS_NS::utils::utf8_subst(path) + "\"");
 }
 
 }    // namespace nnpal

@@ -35,6 +35,18 @@ def pull_dimer(folder: Path, name: str = "run", units: str = "metal", **changes:
     return run, smd(run, settings=smd_settings(**changes), **arguments)
 
 
+def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
+    structure, run = write_dimer(tmp_path), run_folder(tmp_path)
+    (run / "mine.restart").write_text("not nnpal's")
+    (run / "frames_of_mine.lammpstrj").write_text("not nnpal's")
+    arguments: dict[str, Any] = {"force_field": morse_oracle(), "structure": structure, "rate": 0.5, "seed": 1}
+    with pytest.raises(
+        ValueError, match=r"holds frames_of_mine\.lammpstrj, mine\.restart, which a run here would remove"
+    ):
+        smd(run, settings=smd_settings(), **arguments)
+    assert (run / "mine.restart").read_text() == "not nnpal's"
+
+
 def test_work_of_a_cold_pull_is_the_potential_climbed(tmp_path: Path) -> None:
     folder, result = pull_dimer(tmp_path)
     run = read_smd(folder)

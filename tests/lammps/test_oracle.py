@@ -301,6 +301,11 @@ MISTAKES = {
     "not all atoms": (f"group some id 1:5\n{AL_EMT.replace('all', 'some')}", "group some has 5 of 32 atoms"),
     "wrong number of elements": (f"{AL_EMT} elements Al Ni", "found 2, expected one for each of 1 types"),
     "no element": (f"mass 1 25.5\n{AL_EMT}", "mass 25.5 of atom type 1 is within 0.1 g/mol of no element"),
+    "restart file of another kind": (
+        f"{AL_EMT} restart data",
+        "option restart: data exists and is not a restart file of LAMMPS; it is left unchanged",
+    ),
+    "restart file in no folder": (f"{AL_EMT} restart none/r", "option restart: there is no folder none for none/r"),
     "element the calculator lacks": (f"{AL_EMT} elements Fe", "No EMT-potential for Fe"),
 }
 
@@ -310,6 +315,20 @@ def test_mistake_is_named(lmp: Lmp, name: str) -> None:
     hook, message = MISTAKES[name]
     aluminium().write(lmp.folder / "data")
     lmp.expect_error(script(aluminium(), hook) + "run 0", message, ranks=(1, 2) if name == "unknown module" else (1,))
+
+
+def test_results_of_another_shape_end_the_run(lmp: Lmp) -> None:
+    """Without a traceback; the restart file's name may have spaces."""
+    (lmp.folder / "flat.py").write_text(
+        "from ase.calculators.emt import EMT\nclass Flat(EMT):\n    def calculate(self, *rest, **named):\n"
+        "        super().calculate(*rest, **named)\n        self.results['forces'] = self.results['forces'][:, :2]\n"
+    )
+    system = aluminium()
+    system.write(lmp.folder / "data")
+    message = r"flat:Flat failed at step 0: forces have shape \(32, 2\), expected shape \(32, 3\): x y z of each atom"
+    hook = f"{HOOK} flat:Flat restart 'a failed.restart'"
+    lmp.expect_error(script(system, hook) + "run 0", message, ranks=(1,), env={"PYTHONPATH": str(lmp.folder)})
+    assert (lmp.folder / "a failed.restart").read_bytes().startswith(b"LammpS RestartT")
 
 
 def test_stress_is_needed_where_the_box_changes(lmp: Lmp) -> None:

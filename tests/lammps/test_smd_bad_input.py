@@ -30,7 +30,10 @@ MISTAKES = {
     "no rate": ("atoms 1 2 k 2", "give k and rate"),
     "force and spring": ("atoms 1 2 force 1 k 2", "k 2 with force 1: give k and rate, or force alone"),
     "every zero": (f"atoms 1 2 {SPRING} every 0", "every 0: expected"),
-    "no folder": (f"atoms 1 2 {SPRING} file nowhere/pull.txt", "no folder nowhere; create it"),
+    "no folder": (
+        f"atoms 1 2 {SPRING} file nowhere/pull.txt",
+        "option file: there is no folder nowhere for nowhere/pull.txt; create it",
+    ),
     "misspelt option": ("atoms 1 2 k 2 rat 1", "unknown option rat; did you mean rate"),
     "half the box apart": (f"atoms 1 19 {SPRING}", "half the box apart along x .*12.15.*take a box longer"),
     "same place": (f"group corner point 1.0125 1.0125 1.0125 {SPRING}", "distance is 0, so there is no direction"),
@@ -50,6 +53,29 @@ def test_mistake_is_named(lmp: Lmp, name: str) -> None:
     # on two ranks a few cases of every kind suffice: all go through the same way out
     ranks = (1, 2) if name in ("identical atoms", "unknown atom", "overlapping groups", "half the box apart") else (1,)
     lmp.expect_error(f"{STILL}\n{HOOK} {options}\nrun 0", message, ranks=ranks)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("notes.txt", "option file: notes.txt exists and is not a trace file of SMD; it is left unchanged"),
+        ("folder", "option file: folder is a folder; give the name of a file"),
+    ],
+)
+def test_files_of_others_are_left_alone(lmp: Lmp, name: str, message: str) -> None:
+    (lmp.folder / "folder").mkdir()
+    (lmp.folder / "notes.txt").write_text("not mine\n")
+    lmp.expect_error(f"{STILL}\n{HOOK} atoms 1 2 {SPRING} file {name}\nrun 0", message, ranks=(1,))
+    assert (lmp.folder / "notes.txt").read_text() == "not mine\n"
+
+
+def test_an_earlier_pull_is_kept(lmp: Lmp) -> None:
+    script = f"{ALUMINIUM}\n{HOOK} atoms 1 2 {SPRING} file pull.txt every 1\nrun "
+    lmp(script + "2")
+    first = (lmp.folder / "pull.txt").read_text()
+    assert "smd: pull.txt of an earlier pull is kept as pull.txt.bak1" in lmp(script + "3").text
+    assert (lmp.folder / "pull.txt.bak1").read_text() == first
+    assert len((lmp.folder / "pull.txt").read_text().splitlines()) == len(first.splitlines()) + 1
 
 
 def test_restart_of_another_pull(lmp: Lmp) -> None:

@@ -142,7 +142,7 @@ def test_labels_outside_limits_are_put_aside(pairs: Path) -> None:
         (("workers", "wokers"), "label.wokers: unknown key; did you mean workers"),
         (('kind = "python"', 'kind = "pyton"'), "oracle"),
         (("[label]", "[lable]"), "lable: unknown key; did you mean label?"),
-        (("workers = 2", "store = 'pairs.xyz'"), "pairs.xyz: no label store"),
+        (("workers = 2", "store = 'pairs.xyz'"), "pairs.xyz is read, as label.input; give another name"),
     ],
 )
 def test_bad_input(pairs: Path, change: tuple[str, str], message: str) -> None:

@@ -113,7 +113,7 @@ def test_nothing_is_computed_twice(store: LabelStore, log: Path) -> None:
         ("Crashing", "its worker was ended by SIGSEGV; it printed: about to fall"),
         ("Leaving", "its worker ended with exit code 3"),
         ("NotANumber", r"energy is not finite \(energy nan eV\)"),
-        ("WrongShape", r"forces are \(1, 3\), expected \(2, 3\)"),
+        ("WrongShape", r"^forces have shape \(1, 3\), expected shape \(2, 3\): x y z of each atom"),
         ("NoForces", "expected energy, forces"),
     ],
 )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nnpal.hooks import HookError
-from nnpal.momt.backup import set_aside
 from nnpal.momt.grid import Axis
 from nnpal.momt.trace import TraceWriter, read_trace
+from nnpal.places import set_aside
 
 CONSTANTS = {
     "units": "metal",

@@ -128,8 +128,15 @@ def _label(label: str, name: str, value: Any, atoms: Atoms, units: Units) -> Any
     if label == "energy":
         if np.size(value) != 1:
             raise ValueError(f"{name} has {np.size(value)} values, expected one")
-        return float(np.asarray(value, dtype=float).item()) * units.to_ev
-    values = np.asarray(value, dtype=float)
+        return float(_real(name, value).item()) * units.to_ev
+    values = _real(name, value)
     if values.shape != (len(atoms), 3):
         raise ValueError(f"{name} have shape {values.shape}, expected ({len(atoms)}, 3)")
     return values * units.to_ev_per_angstrom
+
+
+def _real(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is {str(value)[:40]!r}, expected numbers") from error

@@ -18,6 +18,7 @@ from nnpal.data.keys import Keys
 from nnpal.data.read import format_of, read_columns
 from nnpal.data.summary import summarize
 from nnpal.data.units import OURS, Units
+from nnpal.places import require_file
 
 WRITTEN = (".h5", ".xyz", ".extxyz")
 
@@ -57,6 +58,7 @@ def convert_files(
         raise ValueError(f"{target}: can write {', '.join(WRITTEN)}; the last file is the one to write")
     if target.resolve() in [Path(source).resolve() for source in sources]:
         raise ValueError(f"{target}: is read and written; give another name for the last file")
+    require_file("the file to write", target)
     given: dict[str, Any] = {
         "units": units,
         "symbols": symbols,

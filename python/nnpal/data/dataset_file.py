@@ -112,6 +112,8 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
         FileNotFoundError: no such file.
         DatasetError: another kind of file, a later version, or contents that do not fit the hashes.
     """
+    if Path(path).is_dir():
+        raise DatasetError(f"{path}: a folder, expected a dataset file (.h5)")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:

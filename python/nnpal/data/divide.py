@@ -11,6 +11,7 @@ from nnpal import __version__
 from nnpal.data.dataset_file import write_dataset
 from nnpal.data.hashes import structure_hashes
 from nnpal.data.read import read_columns
+from nnpal.places import require_file
 
 
 def divide(
@@ -39,6 +40,10 @@ def divide(
     paths = [Path(path).resolve() for path in (source, kept, held_out)]
     if len(set(paths)) < 3:
         raise ValueError(f"{source}, {kept} and {held_out}: expected three different files")
+    for path in (kept, held_out):
+        if Path(path).suffix != ".h5":
+            raise ValueError(f"{path}: expected a name ending in .h5, by which TorchANI knows the format")
+        require_file("the file to write", Path(path))
     columns = read_columns(source)
     hashes = list(structure_hashes(columns))
     different = list(dict.fromkeys(hashes))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from ase import Atoms
@@ -24,6 +26,10 @@ from nnpal.electrons import COLUMNS, electrons_of
 from nnpal.files import aside
 
 UNITS_KEY = "units"
+_OF_BROKEN_FILES = (
+    *(ValueError, IndexError, TypeError, StopIteration, RuntimeError),
+    *(EOFError, gzip.BadGzipFile, zlib.error),
+)
 
 
 def read_extxyz(
@@ -88,12 +94,20 @@ def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Uni
     return units
 
 
+def _opened(path: str | os.PathLike[str]) -> TextIO:
+    if Path(path).suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return open(path, encoding="utf-8")
+
+
 def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     from ase.io.extxyz import XYZError, read_xyz  # brings SciPy, a second and 50 MB, which plain files do without
 
     frames: list[Atoms] = []
     try:
-        with open(path, encoding="utf-8") as file:
+        with _opened(path) as file:
+            _require_whole(file)
+            file.seek(0)
             for frame in read_xyz(file, index=slice(None)):
                 frames.append(frame)
             file.seek(0)
@@ -102,8 +116,14 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
             n_blank_at_end = _blank_at_end(file)
     except FileNotFoundError:
         raise
-    except (XYZError, ValueError, KeyError, IndexError, TypeError, StopIteration, RuntimeError) as error:
-        raise DatasetError(f"{path}: frame {len(frames)} is no extended XYZ: {error}") from error
+    except KeyError as error:  # of ASE's table of elements
+        raise DatasetError(
+            f"{path}: frame {len(frames)}: {error.args[0]!r} is no element; expected chemical symbols, such as Al. "
+            "Replace the name in the file"
+        ) from error
+    except (XYZError, *_OF_BROKEN_FILES) as error:
+        reason = str(error).removeprefix("ase.io.extxyz: ").strip() or type(error).__name__
+        raise DatasetError(f"{path}: frame {len(frames)} is no extended XYZ: {reason}") from error
     if not frames:
         raise DatasetError(f"{path}: holds no frame")
     # ASE stops at an empty line between frames, without a word
@@ -111,6 +131,20 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     if n_lines - n_blank_at_end > used:
         raise DatasetError(f"{path}: something follows line {used}, where an empty line ends frame {len(frames) - 1}")
     return frames
+
+
+def _require_whole(lines: Iterator[str]) -> None:
+    """Refuse numbers of atoms that the file cannot hold, which ASE's reader would try to read for hours."""
+    n_lines, first = 0, 0
+    counts: list[tuple[int, int]] = []
+    for line in lines:
+        if n_lines == first and (word := line.strip()).isdigit():
+            counts.append((n_lines, int(word)))
+            first += int(word) + 2
+        n_lines += 1
+    if counts and first > n_lines:
+        at, n_atoms = counts[-1]
+        raise ValueError(f"line {at + 1} says {n_atoms} atoms, but {max(n_lines - at - 2, 0)} lines of atoms follow")
 
 
 def _blank_at_end(lines: Iterator[str]) -> int:

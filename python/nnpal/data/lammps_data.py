@@ -60,7 +60,8 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
             read_image_flags=False,
         )
     except (ValueError, KeyError, IndexError, RuntimeError, StopIteration, UnboundLocalError) as error:
-        raise DatasetError(f"{path}: damaged, or no LAMMPS data file: {error}") from error
+        reason = f"no type {error}" if isinstance(error, KeyError) else str(error) or "fewer lines than it says"
+        raise DatasetError(f"{path}: damaged, or no LAMMPS data file: {reason}") from error
     if len(atoms) == 0:
         raise DatasetError(f"{path}: has no atoms")
     if len(np.unique(atoms.arrays["id"])) < len(atoms):
@@ -127,6 +128,8 @@ def _head(path: str | os.PathLike[str]) -> _Head:
             elif body and section == "Atoms":
                 head.style = head.style or _style(path, body.split())
                 break
+    if head.style is None:
+        raise DatasetError(f"{path}: no LAMMPS data file: it has no section Atoms with an atom in it")
     if head.style not in STYLES:
         raise DatasetError(
             f"{path}: atom style {head.style!r}, can read {', '.join(STYLES)}; write it as a comment: `Atoms # atomic`"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,7 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
                     items = {}
                 else:
                     _next(file)  # TIME and whatever else has one line
-    except (ValueError, KeyError, IndexError, EOFError, OSError) as error:
+    except (ValueError, KeyError, IndexError, EOFError, OSError, zlib.error) as error:
         reason = f"no ITEM: {error.args[0]}" if isinstance(error, KeyError) else error
         raise DatasetError(f"{path}: frame {len(snapshots)} is damaged or no LAMMPS text dump: {reason}") from error
     if items or not snapshots:
@@ -213,7 +214,11 @@ def _elements(what: str, columns: dict[str, np.ndarray], symbols: Sequence[str] 
                 f"{what}: has no column `type`, so that symbols {list(symbols)} say nothing; where it "
                 "has `element` or `typelabel`, give OLD=NEW for a wrong name, e.g. hc=H"
             )
-        return numbers_of_types(what, columns["type"].astype(int), symbols)
+        try:
+            types = columns["type"].astype(int)
+        except ValueError as error:
+            raise DatasetError(f"{what}: column `type`: {error}; expected numbers of atom types") from error
+        return numbers_of_types(what, types, symbols)
     column = _column_of_elements(what, columns)
     names, pairs = columns[column], renaming(what, symbols)
     is_label = column == "typelabel"

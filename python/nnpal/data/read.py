@@ -32,8 +32,10 @@ from nnpal.suggest import did_you_mean
 
 SUFFIXES = {
     ".h5": "hdf5", ".hdf5": "hdf5", ".xyz": "extxyz", ".extxyz": "extxyz", ".db": "ase-db", ".json": "ase-db",
-    ".dump": "lammps-dump", ".lammpstrj": "lammps-dump", ".gz": "lammps-dump", ".data": "lammps-data",
+    ".dump": "lammps-dump", ".lammpstrj": "lammps-dump", ".data": "lammps-data",
 }  # fmt: skip
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+GZIPPED = ("lammps-dump", "extxyz")  # formats that are read gzipped too
 FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data")
 
 
@@ -103,14 +105,13 @@ def _quickly(
     faults: list[Finding] | None = None,
 ) -> Columns | None:
     """Return what is read of whole files at once; None where it has to be read by frames, if only for a message."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    require_readable(Path(path))
     kind, keys = format or format_of(Path(path)), keys or Keys()
     if symbols is not None:
         return None
     if kind == "hdf5" and is_dataset(path):
         columns = _dataset(path, units, keys)
-    elif kind == "extxyz":
+    elif kind == "extxyz" and Path(path).suffix not in COMPRESSED:
         try:
             columns = read_plain(path, units=units, keys=keys, labelled=labelled, faults=faults)
         except NotPlainError:
@@ -217,8 +218,36 @@ def _read(
     return frames
 
 
+def require_readable(path: Path) -> None:
+    """Refuse a path that is no file or that may not be read.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DatasetError: a folder, or a file that belongs to others.
+    """
+    if path.is_dir():
+        raise DatasetError(f"{path}: a folder, expected a file; name the files in it")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not os.access(path, os.R_OK):
+        raise DatasetError(f"{path}: you may not read it; ask its owner, or change its permissions (chmod)")
+
+
+def _format_of_compressed(path: Path) -> str:
+    """Return the format of a compressed file by the suffix before; a dump where there is none."""
+    kind = SUFFIXES.get(Path(path.stem).suffix, "lammps-dump" if path.suffix == ".gz" else "")
+    if path.suffix != ".gz" or kind not in GZIPPED:
+        raise DatasetError(
+            f"{path}: compressed ({path.suffix}); {' and '.join(GZIPPED)} are read as .gz, everything else is to be "
+            "unpacked first"
+        )
+    return kind
+
+
 def format_of(path: Path) -> str:
     """Return the format by the suffix, or LAMMPS's by the contents: they are often named dump.X or data.X."""
+    if path.suffix in COMPRESSED:
+        return _format_of_compressed(path)
     kind = SUFFIXES.get(path.suffix)
     if kind is None:
         with open(path, "rb") as file:

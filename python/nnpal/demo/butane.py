@@ -14,6 +14,7 @@ from nnpal.driver.run import run
 from nnpal.files import write_whole
 from nnpal.loop.engine import Outcome
 from nnpal.loop.manifest import MANIFEST
+from nnpal.places import require_folder
 
 CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
 
@@ -29,6 +30,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
     Raises:
         nnpal.loop.error.LoopError: see :func:`nnpal.loop.engine.run_loop`.
     """
+    require_folder("--output", output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     for name in (CONFIG, STRUCTURE):
         text = files("nnpal.demo").joinpath(name).read_text()

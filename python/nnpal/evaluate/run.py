@@ -19,6 +19,7 @@ from nnpal.evaluate.relax_table import relax_table
 from nnpal.evaluate.report import write_summary
 from nnpal.evaluate.settings import EvaluateSection
 from nnpal.export import read_metadata
+from nnpal.places import require_folder
 
 
 def evaluate(
@@ -50,6 +51,7 @@ def evaluate(
         raise ValueError("nothing to evaluate; give labelled data, or structures to relax in the configuration file")
     metadata = read_metadata(model)
     output = settings.output
+    require_folder("evaluate.output", output)
     output.mkdir(parents=True, exist_ok=True)
     summary: dict[str, Any] = {
         "nnpal": __version__,

@@ -69,8 +69,17 @@ def prefix_of(section: Run) -> tuple[str, ...]:
     return () if section.launch else tuple(mpi_prefix())
 
 
-def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]) -> None:
-    """Write script, facts for the readers, and links to the files of the force field; the data file is there."""
+def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any], outputs: Sequence[str] = ()) -> None:
+    """Write script, facts for the readers, and links to the files of the force field; the data file is there.
+
+    Arguments:
+        outputs: patterns of the files that the run writes, for :func:`carry_out`.
+
+    Raises:
+        ValueError: the folder holds such files and no run of nnpal: they are another's.
+    """
+    if not (folder / FACTS).is_file():
+        _refuse_files_of_others(folder, outputs)
     for name, target in run.forces.links.items():
         link = folder / name
         with aside(link) as temporary:
@@ -79,6 +88,15 @@ def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]
         temporary.write_text(script)
     with aside(folder / FACTS) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _refuse_files_of_others(folder: Path, outputs: Sequence[str]) -> None:
+    found = sorted(path.name for pattern in (*outputs, f"{LOG}*", ENDED) for path in folder.glob(pattern))
+    if found:
+        raise ValueError(
+            f"{folder}: holds {', '.join(found[:3])}{' and more' if len(found) > 3 else ''}, which a run here would "
+            "remove, and no run of nnpal left there; give another folder, or move them away"
+        )
 
 
 def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:

@@ -50,7 +50,7 @@ def oracle_md(
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = md_input(section, forces, start, temperature, seed, run.command)
     facts = {"kind": "md", "symbols": list(forces.symbols), "units": forces.units.name, "electrons": to_json(stated)}
-    write_run(folder, run, script, facts)
+    write_run(folder, run, script, facts, OUTPUTS)
     ending = carry_out(folder, run, OUTPUTS)
     frames = read_md(folder)
     last = frames[-1].info["step"] if frames else None

@@ -10,13 +10,15 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.data import Limits, check_frames, write_dataset
+from nnpal.data import DatasetError, Limits, check_frames, write_dataset
+from nnpal.data.dataset_file import is_dataset
 from nnpal.files import aside
 from nnpal.label.labelling import Failure, LabelReport, Progress, label_frames
 from nnpal.label.oracle import Oracle
 from nnpal.label.settings import LabelSection
 from nnpal.label.store import LabelStore
 from nnpal.locks import Writer
+from nnpal.places import begins_with, require_file, require_folder
 
 COLUMNS = ("index", "source", "tag", "tries", "reason")
 
@@ -57,10 +59,35 @@ def run_batch(
     output, failures = base_folder / section.output, base_folder / section.failures_file()
     if output.suffix != ".h5":
         raise ValueError(f"label.output: {section.output}, expected a name ending in .h5")
-    for path in (output, failures):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    _require_places(section, base_folder, output, failures)
     with Writer(output):
         return _run(frames, oracle, section, base_folder / section.store, output, failures, on_progress)
+
+
+def _require_places(section: LabelSection, base_folder: Path, output: Path, failures: Path) -> None:
+    """Refuse files that cannot be written, and those that would be written over and are of another kind."""
+    for path in (output, failures):
+        require_folder("label", path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    require_file("label.output", output, _is_dataset, "dataset of nnpal")
+    require_file("label.failures", failures, _is_failures, "list of failures of nnpal label")
+    require_file("label.store", base_folder / section.store)
+    names = [file if isinstance(file, str) else file.path for file in section.input]
+    read = {(base_folder / name).resolve(): name for name in names}
+    for key, path in (("output", output), ("failures", failures), ("store", base_folder / section.store)):
+        if path.resolve() in read:
+            raise ValueError(f"label.{key}: {path} is read, as label.input; give another name")
+
+
+def _is_dataset(path: Path) -> bool:
+    try:
+        return is_dataset(path)
+    except DatasetError:
+        return False
+
+
+def _is_failures(path: Path) -> bool:
+    return begins_with(path, ",".join(COLUMNS).encode())
 
 
 def _run(
@@ -87,8 +114,8 @@ def _run(
     missing = sorted([*report.failed, *put_aside], key=lambda failure: failure.index)
     if missing:
         _write_failures(failures, missing, frames)
-    else:
-        failures.unlink(missing_ok=True)  # of an earlier run
+    elif failures.is_file() and _is_failures(failures):
+        failures.unlink()  # of an earlier run
     content = write_dataset(output, kept, provenance=_provenance(oracle, report)) if kept else ""
     return Batch(report, put_aside, output if kept else None, content, failures if missing else None)
 

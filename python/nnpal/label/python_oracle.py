@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 
 from nnpal.label.found import on_path, resolved, version_of
 from nnpal.label.oracle import OracleError, digests
 from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 from nnpal.suggest import did_you_mean
 
 NAMES = ("energy", "forces", "stress")
@@ -75,7 +75,7 @@ class PythonOracle:
         instance = self._instance(rung)
         try:
             with on_path(self._folder):
-                return _as_result(instance.compute(atoms.copy()))
+                return _as_result(instance.compute(atoms.copy()), len(atoms))
         except CalculationFailed:
             raise
         except Exception as error:  # a user's own exceptions
@@ -116,7 +116,7 @@ class PythonOracle:
         return found
 
 
-def _as_result(value: Any) -> Result:
+def _as_result(value: Any, n_atoms: int) -> Result:
     if isinstance(value, Result):
         return value
     if not isinstance(value, Mapping):
@@ -127,7 +127,7 @@ def _as_result(value: Any) -> Result:
         raise CalculationFailed(f"compute gave {', '.join(map(str, value))}; expected energy, forces and maybe stress")
     stress = value.get("stress")
     return Result(
-        float(value["energy"]),
-        np.array(value["forces"], dtype=float),
-        None if stress is None else np.array(stress, dtype=float),
+        as_energy(value["energy"]),
+        as_forces(value["forces"], n_atoms),
+        None if stress is None else as_stress(stress),
     )

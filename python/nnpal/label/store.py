@@ -140,6 +140,9 @@ class LabelStore:
             raise StoreError(f"{self.path}: there is no folder {self.path.parent}")
         try:
             self._database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: no label store: {error}; name another file") from error
+        try:
             self._create()
         except sqlite3.Error as error:
             self._database.close()

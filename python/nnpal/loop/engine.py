@@ -34,6 +34,7 @@ from nnpal.loop.runner import TaskRunner
 from nnpal.loop.settings import RunSection
 from nnpal.loop.settle import Given, settle
 from nnpal.loop.stage import Loop, Stage, StageContext, stage_folder
+from nnpal.places import require_folder
 from nnpal.suggest import did_you_mean
 
 LOCK = ".lock"
@@ -93,6 +94,7 @@ def run_loop(
     command = shlex.join(["nnpal", "run", os.fspath(config_path)])
     settings = validated(dict(tables.get("run", {})), RunSection, source=os.fspath(config_path))
     try:
+        require_folder("run.folder", run_folder)
         run_folder.mkdir(parents=True, exist_ok=True)
         with _holding(run_folder):
             run_log = RunLog(run_folder, log)

@@ -152,6 +152,8 @@ def read_bias(path: str | Path) -> Bias:
         HookError: there is no such file, or it is no bias file, or one with a gap.
     """
     path = Path(path)
+    if path.is_dir():
+        raise HookError(f"bias file {path}: a folder, expected a file that MOMT wrote, such as {path / 'momt.h5'}")
     if not path.is_file():
         raise HookError(f"bias file {path}: no such file")
     try:
@@ -165,7 +167,9 @@ def read_bias(path: str | Path) -> Bias:
             axes, walls = zip(*(_axis_and_walls(file, str(name), version) for name in file.attrs["axes"]), strict=True)
             values: dict[str, Any] = {name: _plain(file.attrs[name]) for name in _ATTRIBUTES}
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
-    except (OSError, KeyError) as error:
+    except HookError:
+        raise
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:  # h5py, on damaged files
         raise HookError(f"bias file {path} cannot be read: {error}; give a file that MOMT wrote") from error
     _check_arrays(path, axes, arrays)
     return Bias(axes=axes, walls=walls, **values, **arrays)

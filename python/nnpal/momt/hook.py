@@ -10,8 +10,8 @@ import numpy as np
 
 from nnpal._momt import OrderParameter, SplineBias, fill_virial
 from nnpal.hooks import Context, HookError
+from nnpal.hooks.own_files import require_own
 from nnpal.locks import Writer
-from nnpal.momt.backup import require_own, set_aside
 from nnpal.momt.bias_file import Bias, is_bias_file, read_bias, write_bias
 from nnpal.momt.grid import choose_axes
 from nnpal.momt.round_trips import RoundTrips
@@ -30,6 +30,7 @@ from nnpal.momt.settings import (
 from nnpal.momt.step_size import StepSize
 from nnpal.momt.trace import TraceWriter, is_trace_file
 from nnpal.momt.walkers import Walkers
+from nnpal.places import set_aside
 
 _NOT_MEASURED = float("nan")
 
@@ -162,9 +163,9 @@ class MOMT:
 
     def _require_own_files(self) -> None:
         if self._writes_trace:
-            require_own("trace", self.trace_file, is_trace_file, "trace")
+            require_own("trace", self.trace_file, is_trace_file, "trace file of MOMT")
         if self._writes_bias:
-            require_own("file", self.file, is_bias_file, "bias")
+            require_own("file", self.file, is_bias_file, "bias file of MOMT")
 
     def _carry(self, path: str) -> None:
         """Begin from the δH of a bias file; ln f and the histograms begin anew."""

@@ -65,12 +65,14 @@ def read_trace(path: str | Path) -> Trace:
         HookError: there is no such file, or its header or a row is not a trace's.
     """
     path = Path(path)
+    if path.is_dir():
+        raise HookError(f"trace {path}: a folder, expected a file that MOMT wrote, such as {path / 'momt.trace'}")
     if not path.is_file():
         raise HookError(f"trace {path}: no such file")
     fields: list[str] = []
     constants: dict[str, str] = {}
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         if line.startswith(_HEADER):
             fields = line[len(_HEADER) :].split()
         elif line.startswith(_SET):

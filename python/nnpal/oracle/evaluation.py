@@ -12,7 +12,18 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.hooks import HookError
+from nnpal.oracle.failure import CalculationFailed
+from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 from nnpal.suggest import did_you_mean
+
+__all__ = [
+    "CalculationFailed",
+    "Result",
+    "evaluate",
+    "find_calculator",
+    "gives_stress",
+    "make_calculator",
+]
 
 
 @dataclass(frozen=True)
@@ -22,10 +33,6 @@ class Result:
     energy: float
     forces: np.ndarray
     stress: np.ndarray | None
-
-
-class CalculationFailed(RuntimeError):
-    """The calculator gave no usable result; the message holds its own words."""
 
 
 def find_calculator(spec: str) -> Any:
@@ -83,13 +90,15 @@ def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
     calculator tells them apart.
 
     Raises:
-        CalculationFailed: it raised, or something that it returned is not finite.
+        CalculationFailed: it raised, or something that it returned is not finite or of another shape.
     """
     try:
-        forces = np.array(calculator.get_property("forces", atoms), dtype=float)
+        forces = as_forces(calculator.get_property("forces", atoms), len(atoms))
         consistent = "free_energy" in getattr(calculator, "implemented_properties", ())
-        energy = float(calculator.get_property("free_energy" if consistent else "energy", atoms))
-        stress = np.array(calculator.get_property("stress", atoms), dtype=float) if want_stress else None
+        energy = as_energy(calculator.get_property("free_energy" if consistent else "energy", atoms))
+        stress = as_stress(calculator.get_property("stress", atoms)) if want_stress else None
+    except CalculationFailed:
+        raise
     except Exception as error:  # any calculator's own exceptions
         raise CalculationFailed(f"{type(error).__name__}: {error}") from error
     parts = [np.array([energy]), forces] + ([stress] if stress is not None else [])

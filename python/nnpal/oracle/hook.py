@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import ase.units
@@ -11,16 +12,22 @@ from ase import Atoms
 
 from nnpal.electrons import Electrons
 from nnpal.hooks import Context, HookError
+from nnpal.hooks.own_files import require_own
 from nnpal.oracle.calculators import electrons_caution, electrons_refusal, periodicity_refusal
 from nnpal.oracle.elements import numbers_of_types
 from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, gives_stress, make_calculator
 from nnpal.oracle.last_step import LastStep
 from nnpal.oracle.snapshot import gathered, on_rank_zero, rows_of
+from nnpal.places import begins_with
 
 # ASE's energy unit, eV, in the unit of the script; both have Å and g/mol.
 EV_IN_SCRIPT_UNITS = {"metal": 1.0, "real": ase.units.mol / ase.units.kcal}
 
 _LITERALS = {"True": True, "False": False, "None": None}
+
+
+def _is_restart_file(path: Path) -> bool:
+    return begins_with(path, b"LammpS RestartT")
 
 
 class CalculatorForces:
@@ -64,6 +71,7 @@ class CalculatorForces:
         self._ev = EV_IN_SCRIPT_UNITS[context.units]
         self._name = calculator
         self._restart = restart
+        on_rank_zero(context.comm, self._require_place_of_restart)
         self._numbers = numbers_of_types(elements, context.masses)
         keywords = {key: _LITERALS.get(str(value), value) for key, value in options.items()}
         self._options = keywords
@@ -93,6 +101,10 @@ class CalculatorForces:
             raise HookError(
                 f"fix_modify {context.fix_id} virial yes needs the calculator's stress, and {why}; leave it out"
             )
+
+    def _require_place_of_restart(self) -> None:
+        if not set(self._restart) & set("*%"):  # of which LAMMPS makes other names
+            require_own("restart", Path(self._restart), _is_restart_file, "restart file of LAMMPS")
 
     def _check(self, context: Context) -> None:
         """Refuse what the calculator would compute as something else (collective)."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnpal.command_errors import in_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -42,8 +44,8 @@ def report(
 
     try:
         result = make_report([read_pull(path, fix) for path in files], temperature, window, units, equivalent_atoms)
-    except (FileNotFoundError, ValueError) as error:
-        typer.echo(f"nnpal smd report: {error}", err=True)
+    except (OSError, ValueError) as error:
+        typer.echo(f"nnpal smd report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     if json:
         typer.echo(dumps(result.to_json(), indent=2))

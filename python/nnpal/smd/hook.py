@@ -72,7 +72,7 @@ class SMD:
         self._is_running = False
         facts = {"units": context.units, "boltz": context.boltz, "pulled": self._distance.label}
         facts |= {"force": force} if force is not None else {"k": k, "rate": rate}
-        self._trace = TraceFile(file, facts, writes=context.comm.rank == 0) if file else None
+        self._trace = TraceFile(file, facts, writes=context.comm.rank == 0, log=context.log) if file else None
 
         self.energy = 0.0
         self.virial = np.zeros(6)

@@ -27,6 +27,10 @@ def read_pull(path: str | os.PathLike[str], fix: str | None = None) -> Pull:
         FileNotFoundError: no such file.
         ValueError: it holds no pull.
     """
+    if Path(path).is_dir():
+        raise ValueError(f"{path}: a folder, expected the file of a pull; name the files in it")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
     text = Path(path).read_text(errors="replace")
     facts = dict(re.findall(r"^#! SET (\w+) (.*)$", text, re.M))
     names, rows = _table(text) if text.lstrip().startswith("#") else _thermo(text, fix, str(path))

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnpal.files import write_whole
-from nnpal.hooks import HookError
+from nnpal.hooks.own_files import require_own
 from nnpal.locks import Writer
+from nnpal.places import begins_with, set_aside
 from nnpal.rows_file import RowsFile
 
 FIELDS = ("step", "d", "lambda", "force", "work")
+_HEADER = "#! FIELDS " + " ".join(FIELDS)
 _SECONDS_BETWEEN_FLUSHES = 1.0
 
 
 class TraceFile:
     """Rows of a pull, appended; rank 0 writes, all ranks count.
 
-    A new pull begins a new file. A pull that goes on from a restart file keeps the rows up to there and drops those
-    of steps that will be repeated. The file is opened at the first row, so that a script which fails to start leaves
-    an older file alone.
+    A new pull begins a new file, and one of an earlier pull is kept under another name. A pull that goes on from a
+    restart file keeps the rows up to there and drops those of steps that will be repeated. The file is opened at the
+    first row, so that a script which fails to start leaves an older file alone.
 
     Arguments:
         path: file name.
         facts: written into `#! SET` lines.
         writes: whether this rank writes.
+        log: told under which name an earlier file is kept.
+
+    Raises:
+        HookError: there is something else than such a file, or no file can be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], facts: dict[str, Any], *, writes: bool) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        facts: dict[str, Any],
+        *,
+        writes: bool,
+        log: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.n_rows = 0
         self._path = Path(path)
         self._facts = facts
@@ -39,8 +53,9 @@ class TraceFile:
         self._file: RowsFile | None = None
         self._writer: Writer | None = None
         self._flushed = 0.0
-        if writes and not self._path.absolute().parent.is_dir():
-            raise HookError(f"file {path}: there is no folder {self._path.parent}; create it")
+        self._log = log
+        if writes:
+            self._require_own()
 
     def write(self, step: int, values: np.ndarray) -> None:
         """Append a row: step, and d, λ, force, work with all their digits."""
@@ -72,7 +87,11 @@ class TraceFile:
 
     def _be_writer(self) -> None:
         if self._writer is None:
+            self._require_own()  # once more: something may have come there since the fix was defined
             self._writer = Writer(self._path)
+
+    def _require_own(self) -> None:
+        require_own("file", self._path, is_trace_file, "trace file of SMD")
 
     def state(self) -> dict[str, Any]:
         self.flush()
@@ -98,6 +117,13 @@ class TraceFile:
         return kept
 
     def _open_new(self) -> RowsFile:
-        lines = ["#! FIELDS " + " ".join(FIELDS), *(f"#! SET {name} {value}" for name, value in self._facts.items())]
+        if kept := set_aside(self._path):
+            self._log(f"smd: {self._path} of an earlier pull is kept as {kept}")
+        lines = [_HEADER, *(f"#! SET {name} {value}" for name, value in self._facts.items())]
         write_whole(self._path, ("\n".join(lines) + "\n").encode())
         return RowsFile(self._path)
+
+
+def is_trace_file(path: Path) -> bool:
+    """Return whether a file begins as a trace of SMD does."""
+    return begins_with(path, _HEADER.encode())

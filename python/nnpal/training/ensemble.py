@@ -19,6 +19,7 @@ from torchani.nn import ANINetworks
 from nnpal.data import content_hash, write_dataset
 from nnpal.locks import HeldError, locked
 from nnpal.networks import NetworkDescription, NetworkSettings, build_model
+from nnpal.places import require_folder
 from nnpal.training.cores import usable_cores
 from nnpal.training.data import GIGABYTE, build_training_data
 from nnpal.training.member import EpochRecord
@@ -194,6 +195,7 @@ def _plan(
     if not isinstance(network, NetworkDescription):
         present = sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()})
         network = (network or NetworkSettings()).description(present)
+    require_folder("the training folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     return Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble, folder))
 

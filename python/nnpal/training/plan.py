@@ -174,7 +174,12 @@ def member_folder(folder: Path, member: int) -> Path:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        reason = f"it holds no {path.name}" if path.parent.is_dir() else f"expected a folder ({error.strerror})"
+        raise TrainingFolderError(
+            f"{path.parent} is no training folder: {reason}; give the folder that nnpal train has made"
+        ) from error
+    except ValueError as error:
         raise TrainingFolderError(f"{path.parent} is no training folder: {path.name}: {error}") from error
 
 

@@ -19,6 +19,7 @@ from nnpal.data import read_frames
 from nnpal.disk_full import DiskFullError
 from nnpal.export import export_ensemble
 from nnpal.gate import GateError, GateReport, check_export
+from nnpal.places import require_file
 from nnpal.training.data import build_training_data
 from nnpal.training.ensemble import TrainedEnsemble, TrainedMember
 from nnpal.training.plan import DATASET
@@ -55,6 +56,7 @@ def release(
     chosen = choose(ensemble, members)
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype is {dtype!r}, expected float32 or float64")
+    require_file("the model file", path)
     plan, result = ensemble.plan, ensemble.result
     # nobody sees the file at ``path`` before it has passed
     with _folder_beside(path) as aside:

@@ -1,0 +1,82 @@
+"""Places to write to, looked at before anything is computed; files of others are never written over or removed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+IsOwn = Callable[[Path], bool]
+"""Whether a file is of the kind that would be written."""
+
+
+def file_fault(path: Path, is_own: IsOwn | None = None, kind: str = "") -> str:
+    """Return why no file can be written at ``path``, and what helps; "" where one can.
+
+    Arguments:
+        is_own: whether an existing file may be replaced or moved; None allows any.
+        kind: what such a file is called, e.g. "trace file of MOMT".
+    """
+    if path.is_dir():
+        return f"{path} is a folder; give the name of a file"
+    if is_own is not None and os.path.lexists(path) and not (path.is_file() and is_own(path)):
+        return f"{path} exists and is not a {kind}; it is left unchanged. Give another name, or move it away"
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder} for {path}; create it first, or give another name"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{path} cannot be written, as folder {folder} is not yours to write in; give another name"
+    return ""
+
+
+def folder_fault(path: Path) -> str:
+    """Return why no folder can be made at ``path`` or written to, and what helps; "" where one can."""
+    if path.is_dir():
+        if not os.access(path, os.W_OK | os.X_OK):
+            return f"folder {path} is not yours to write in; give another one"
+        return ""
+    if os.path.lexists(path):
+        return f"{path} is a file, expected a folder; give another name"
+    above = next(place for place in path.absolute().parents if os.path.lexists(place))
+    if not above.is_dir():
+        return f"{path} cannot be made, as {above} is a file; give another name"
+    if not os.access(above, os.W_OK | os.X_OK):
+        return f"{path} cannot be made, as folder {above} is not yours to write in; give another name"
+    return ""
+
+
+def require_file(name: str, path: Path, is_own: IsOwn | None = None, kind: str = "") -> None:
+    """Refuse a path at which no file can be written; ``name`` says in the error what gave it.
+
+    Raises:
+        ValueError: see :func:`file_fault`.
+    """
+    if fault := file_fault(path, is_own, kind):
+        raise ValueError(f"{name}: {fault}")
+
+
+def require_folder(name: str, path: Path) -> None:
+    """Refuse a path at which no folder can be made or written to.
+
+    Raises:
+        ValueError: see :func:`folder_fault`.
+    """
+    if fault := folder_fault(path):
+        raise ValueError(f"{name}: {fault}")
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a file to the first free of `name.bak1`, `name.bak2`, ...; return that name, None without a file."""
+    if not path.exists():
+        return None
+    number = 1
+    while os.path.lexists(kept := path.with_name(f"{path.name}.bak{number}")):
+        number += 1
+    path.rename(kept)
+    return kept
+
+
+def begins_with(path: Path, start: bytes) -> bool:
+    """Return whether a file begins with these bytes."""
+    with open(path, "rb") as file:
+        return file.read(len(start)) == start
