@@ -106,7 +106,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     frames: list[Atoms] = []
     try:
         with _opened(path) as file:
-            _require_whole(file)
+            _require_whole(path, file)
             file.seek(0)
             for frame in read_xyz(file, index=slice(None)):
                 frames.append(frame)
@@ -114,7 +114,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
             n_lines = sum(1 for line in file if line.strip() or line == "\n")
             file.seek(0)
             n_blank_at_end = _blank_at_end(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, DatasetError):
         raise
     except KeyError as error:  # of ASE's table of elements
         raise DatasetError(
@@ -133,7 +133,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     return frames
 
 
-def _require_whole(lines: Iterator[str]) -> None:
+def _require_whole(path: object, lines: Iterator[str]) -> None:
     """Refuse numbers of atoms that the file cannot hold, which ASE's reader would try to read for hours."""
     n_lines, first = 0, 0
     counts: list[tuple[int, int]] = []
@@ -144,7 +144,10 @@ def _require_whole(lines: Iterator[str]) -> None:
         n_lines += 1
     if counts and first > n_lines:
         at, n_atoms = counts[-1]
-        raise ValueError(f"line {at + 1} says {n_atoms} atoms, but {max(n_lines - at - 2, 0)} lines of atoms follow")
+        raise DatasetError(
+            f"{path}: frame {len(counts) - 1} is no extended XYZ: line {at + 1} says {n_atoms} atoms, but "
+            f"{max(n_lines - at - 2, 0)} lines of atoms follow"
+        )
 
 
 def _blank_at_end(lines: Iterator[str]) -> int:

@@ -13,6 +13,7 @@ import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TextIO
 
 import numpy as np
@@ -176,7 +177,10 @@ def _frame(file: TextIO, parsed: Parsed, names: Names, shapes: dict[Any, frozens
         shapes[shape] = _held(form, pairs, names)
     parsed.held.append(shapes[shape])
     parsed.texts.append(tuple(_text(name, pairs[name]) if name in pairs else None for name in TEXTS))
-    _rows([file.readline().split() for _ in range(size)], form, parsed, index)
+    rows = [line.split() for line in islice(file, size)]  # no more of them than the file has, whatever it says
+    if len(rows) < size:
+        raise NotPlainError
+    _rows(rows, form, parsed, index)
     parsed.sizes.append(size)
     return True
 
