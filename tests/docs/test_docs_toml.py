@@ -50,7 +50,7 @@ LABELS = {
     "tblite.ase:TBLite": 1,
     'kind = "lammps"': 9,  # of two crystals and a snapshot, and two copies of each
     "ase.calculators.dftb:Dftb": "needs the program DFTB+ and Slater-Koster files, as the page says",
-    "my_oracle:MyOracle": "test_docs_python.py runs it, with numbers for the dots",
+    "my_oracle:MyOracle": "test_docs_python.py runs its class",
     "ladder = [{ max_iterations": "a fragment",
 }
 
