@@ -8,6 +8,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.units import kcal, mol
 
 from data_frames import assert_same, random_frames
 from nnpal.data import DatasetError, Keys, Units, labels_of, read_frames, write_extxyz
@@ -233,3 +234,16 @@ def test_keys_that_contradict() -> None:
         Keys(stress="a", virial="b")
     with pytest.raises(ValueError, match="order = 'lamps'; did you mean lammps"):
         Keys(order="lamps")  # type: ignore[arg-type]
+
+
+def test_what_lammps_dumps_as_extended_xyz(tmp_path: Path) -> None:
+    """Units and the energy's name are given; read by itself, ASE would take kcal/mol/Å for eV/Å."""
+    path = tmp_path / "end.xyz"
+    header = 'Timestep=0 Time=0.000000 pbc="T T T" Lattice="20 0 0 0 20 0 0 0 20" Potential_energy=-23.06 Temperature=300'
+    columns = "Properties=species:S:1:pos:R:3:vel:R:3:forces:R:3"
+    path.write_text(f"1\n{header} {columns}\nAr 5 5 5 0.01 -0.02 0 18 0 0\n")
+    with pytest.raises(DatasetError, match="does not state its units"):
+        read_frames(path, keys=Keys(energy="Potential_energy"))
+    (frame,) = read_frames(path, units=Units.lammps("real"), keys=Keys(energy="Potential_energy"))
+    assert frame.get_potential_energy() == pytest.approx(-23.06 * kcal / mol)
+    np.testing.assert_allclose(frame.get_forces(), [[18 * kcal / mol, 0, 0]], rtol=1e-15)
