@@ -239,7 +239,7 @@ def test_keys_that_contradict() -> None:
 def test_what_lammps_dumps_as_extended_xyz(tmp_path: Path) -> None:
     """Units and the energy's name are given; read by itself, ASE would take kcal/mol/Å for eV/Å."""
     path = tmp_path / "end.xyz"
-    header = 'Timestep=0 Time=0.000000 pbc="T T T" Lattice="20 0 0 0 20 0 0 0 20" Potential_energy=-23.06 Temperature=300'
+    header = 'Timestep=0 Time=0.0 pbc="T T T" Lattice="20 0 0 0 20 0 0 0 20" Potential_energy=-23.06 Temperature=300'
     columns = "Properties=species:S:1:pos:R:3:vel:R:3:forces:R:3"
     path.write_text(f"1\n{header} {columns}\nAr 5 5 5 0.01 -0.02 0 18 0 0\n")
     with pytest.raises(DatasetError, match="does not state its units"):
