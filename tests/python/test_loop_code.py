@@ -78,6 +78,8 @@ def test_what_a_stage_runs_on_is_found(stage, modules):
     found = imported_files(STAGES[stage])
     assert {f"nnpal.{module}" for module in modules.split()} <= found.keys()
     assert "nnpal/lammps/libnnpal_ops.so" in found
+    for template in ("page.css", "page.html.j2"):
+        assert (f"nnpal/report/templates/{template}" in found) == ("nnpal.report.html" in found)
     assert "nnpal.doctor.diagnosis" not in found
     assert "nnpal.cli" not in found
 

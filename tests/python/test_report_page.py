@@ -8,11 +8,13 @@ import itertools
 import math
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from ase import units
+from jinja2 import UndefinedError
 from PIL import Image
 
 from nnpal.report import (
@@ -40,6 +42,7 @@ from nnpal.report import (
     write_figure,
     write_page,
 )
+from nnpal.report.html import environment
 from nnpal.report.table import text_of
 
 KCAL = units.kcal / units.mol
@@ -128,12 +131,35 @@ def test_all_text_is_there_and_escaped(whole, figure):
         assert f"{beginning} {NASTY}" in reader.words, beginning
 
 
+@pytest.mark.parametrize("template", ["{{ page.titel }}", "{{ titel }}", "{% if page.titel %}{% endif %}"])
+def test_a_name_that_a_template_misspells_is_an_error(template):
+    with pytest.raises(UndefinedError, match="titel"):
+        environment().from_string(template).render(page=Page("p"))
+
+
+def test_what_the_page_is_made_of_is_in_the_package():
+    """Every file that a checkout has is in the package that is imported, and every template is used."""
+    folder = files("nnpal.report") / "templates"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"page.html.j2", "page.css"}
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in names}
+    for name in names - {"page.html.j2", "page.css"}:
+        assert any(f'"{name}"' in text for text in texts.values()), name
+
+
 def test_text_of_figures_is_escaped(figure, tmp_path):
     files = FigureFiles("a", f"T {NASTY}", f"C {NASTY}", f"A {NASTY}", figure.png, figure.pdf, figure.csv)
     reader = read(Page("page", sections=[Section("s", [files])]), tmp_path)
     assert reader.all("img")[0]["alt"] == f"A {NASTY}"
     assert f"C {NASTY}" in reader.words
     assert f"T {NASTY}." in reader.words
+
+
+def test_the_style_sheet_is_within_the_page_as_it_is(tmp_path):
+    css = (files("nnpal.report") / "templates/page.css").read_text(encoding="utf-8")
+    assert f"<style>\n{css}</style>" in write_page(tmp_path / "report.html", Page("p")).read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in css
+    assert "@media print" in css
 
 
 def test_page_needs_no_network(whole, figure):

@@ -1,4 +1,4 @@
-"""What code a module runs on: the modules that it imports and the compiled libraries of its package.
+"""What code a module runs on: the modules that it imports, their templates, and the compiled libraries of its package.
 
 Read from the sources, so nothing is imported for it. Followed are imports within the module's own top-level package,
 wherever in the source they stand, and names of modules in its texts, as in ``python -m nnpal.loop.task`` or
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
@@ -19,10 +19,12 @@ from pathlib import Path
 
 Import = tuple[str, str | None, str]
 """A module, the name taken from it (None: itself), and what it is called from then on."""
+TEMPLATES = "templates"
+"""Folder of a package whose files its modules fill in: they decide what a page looks like as the modules do."""
 
 
 def imported_files(names: Sequence[str]) -> dict[str, Path]:
-    """Return the files of these modules and of all that they import, by module name, and of compiled libraries.
+    """Return the files of these modules and of all that they import, by module name, of templates and libraries.
 
     Args:
         names: modules or packages by import name; of a package, all modules within it count as imported.
@@ -43,7 +45,7 @@ def imported_files(names: Sequence[str]) -> dict[str, Path]:
         if path.suffix == ".py":
             todo += root.imports(name)
     for root in roots.values():
-        found |= root.libraries
+        found |= root.libraries | root.templates(found)
     return dict(sorted(found.items()))
 
 
@@ -84,6 +86,16 @@ class Root:
             f"{self.name}/{path.relative_to(folder).as_posix()}": path
             for folder in self._folders
             for path in folder.rglob("*.so")
+        }
+
+    def templates(self, modules: Collection[str]) -> dict[str, Path]:
+        """Return the files in the folder of templates of each package that one of these modules is in."""
+        return {
+            f"{self.name}/{path.relative_to(folder).as_posix()}": path
+            for folder in self._folders
+            for package in {name.rpartition(".")[0] for name in modules if name.startswith(f"{self.name}.")}
+            for path in folder.joinpath(*package.split(".")[1:], TEMPLATES).glob("[!.]*")
+            if path.is_file()
         }
 
     def file_of(self, name: str) -> Path | None:
