@@ -11,9 +11,12 @@ import pytest
 from ase import Atoms
 from ase.calculators.lj import LennardJones
 
+from data_frames import assert_same
 from lmp_runner import FULL_DIGITS, Lmp, LmpRun
 from nnpal.caution import Caution
 from nnpal.data import DatasetError, Keys, Units, labels_of, read_frames
+from nnpal.data.dump_columns import read_dump_columns
+from nnpal.data.lammps_dump import read_dump
 
 METAL = Units.lammps("metal")
 
@@ -87,6 +90,20 @@ def test_every_kind_of_dump_gives_the_same_structure(run: LmpRun, name: str) -> 
         # The axes of the restricted box lie otherwise
         rotation = np.linalg.inv(frame.cell.array) @ other.cell.array
         np.testing.assert_allclose(lj_forces(frame) @ rotation, other.get_forces(), atol=1e-11)
+
+
+@pytest.mark.parametrize("name", sorted({*DUMPS} - {"both_names", "nameless"}))
+def test_dumps_of_lammps_are_read_as_wholes(run: LmpRun, name: str) -> None:
+    """... those whose elements are told in one way."""
+    path = run.folder / (f"{name}.dump.gz" if name == "both" else f"{name}.dump")
+    given = {"units": METAL, "symbols": SYMBOLS.get(name), "labelled": None, "keys": Keys()}
+    assert_same(*(_tagged(list(read(path, **given))) for read in (read_dump_columns, read_dump)))
+
+
+def _tagged(frames: list[Atoms]) -> list[Atoms]:
+    for frame in frames:
+        frame.info.update(tag="-", source="-")
+    return frames
 
 
 def test_dumped_rows_really_are_out_of_order(run: LmpRun) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,6 +25,7 @@ from nnpal.data.keys import Keys
 from nnpal.data.lammps_data import CHARGES_LEFT_OUT
 from nnpal.data.units import Units
 
+Box = tuple[np.ndarray, np.ndarray, list[bool]]
 # Coordinates in order of preference: those that are wrapped first
 SCALED = {"x": False, "xs": True, "xu": False, "xsu": True}
 
@@ -62,21 +63,37 @@ def read_dump(
         DatasetError: no units, elements or coordinates, or a dump that is cut off or damaged.
     """
     stated, snapshots = _parsed(path)
-    units = _units(path, stated, units)
+    units = units_of(path, stated, units)
     rows = [_frame(f"{path}: frame {i} (step {s.step})", s, symbols, keys) for i, s in enumerate(snapshots)]
     held = [held for _, held in rows]
     if any("q" in s.columns and _numbers(str(path), s.columns, ["q"]).any() for s in snapshots):
         caution(f"{path}: {CHARGES_LEFT_OUT}")
+    names = labels_in(path, held, keys, labelled, [len(atoms) for atoms, _ in rows])
+    return [converted(f"{path}: frame {i}", i, atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
+
+
+def labels_in(
+    path: object, held: Sequence[Collection[str]], keys: Keys, labelled: bool | None, sizes: Sequence[int]
+) -> dict[str, tuple[str, ...]]:
+    """Return the names of energy and forces in a dump, see :func:`nnpal.data.chosen.choose`.
+
+    Raises:
+        DatasetError: labels are asked for, and there are none.
+    """
     if labelled and keys.energy is None:
         raise DatasetError(
             f"{path}: a dump holds no energies; name a column of per-atom energies (keys.energy), or read bare "
             "structures (labelled=False in Python, nnpal data convert --structures) and label them"
         )
-    names = choose(path, held, keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
-    return [converted(f"{path}: frame {i}", i, atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
+    return choose(path, held, keys, labelled, sizes=sizes)
 
 
-def _units(path: object, stated: str | None, given: Units | None) -> Units:
+def units_of(path: object, stated: str | None, given: Units | None) -> Units:
+    """Return the units of a dump: those of the unit style that it states, or given.
+
+    Raises:
+        DatasetError: neither, or both and not the same.
+    """
     try:
         own = None if stated is None else Units.lammps(stated)
     except ValueError as error:
@@ -96,26 +113,25 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
     stated: str | None = None
     snapshots: list[_Snapshot] = []
     items: dict[str, Any] = {}
-    opened = gzip.open if Path(path).suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with opened(path) as file:
             for line in file:
                 if not line.strip():
                     continue
-                name, rest = _item(line)
+                name, rest = item(line)
                 if name == "UNITS":
-                    stated = _next(file).strip()
+                    stated = next_line(file).strip()
                 elif name in ("TIMESTEP", "NUMBER OF ATOMS"):
-                    items[name] = int(_next(file))
+                    items[name] = int(next_line(file))
                 elif name == "BOX BOUNDS":
-                    items[name] = _box(rest, [[float(word) for word in _next(file).split()] for _ in range(3)])
+                    items[name] = box(rest, [[float(word) for word in next_line(file).split()] for _ in range(3)])
                 elif name == "ATOMS":
-                    columns = _columns(rest, [_next(file).split() for _ in range(items["NUMBER OF ATOMS"])])
+                    columns = _columns(rest, [next_line(file).split() for _ in range(items["NUMBER OF ATOMS"])])
                     cell, origin, pbc = items["BOX BOUNDS"]
                     snapshots.append(_Snapshot(items["TIMESTEP"], cell, origin, pbc, columns))
                     items = {}
                 else:
-                    _next(file)  # TIME and whatever else has one line
+                    next_line(file)  # TIME and whatever else has one line
     except (ValueError, KeyError, IndexError, EOFError, OSError, zlib.error) as error:
         reason = f"no ITEM: {error.args[0]}" if isinstance(error, KeyError) else error
         raise DatasetError(f"{path}: frame {len(snapshots)} is damaged or no LAMMPS text dump: {reason}") from error
@@ -124,7 +140,14 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
     return stated, snapshots
 
 
-def _item(line: str) -> tuple[str, list[str]]:
+def opened(path: str | os.PathLike[str]) -> TextIO:
+    """Open a dump, gzipped or not."""
+    if Path(path).suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return open(path, encoding="utf-8")
+
+
+def item(line: str) -> tuple[str, list[str]]:
     """Split `ITEM: NAME words`; the name is in capitals."""
     if not line.startswith("ITEM: "):
         raise ValueError(f"found {line.strip()[:40]!r}, expected a line that starts with ITEM:")
@@ -133,15 +156,28 @@ def _item(line: str) -> tuple[str, list[str]]:
     return " ".join(words[:n]), words[n:]
 
 
-def _next(file: Iterator[str] | TextIO) -> str:
+def next_line(file: Iterator[str] | TextIO) -> str:
+    """Return the next line.
+
+    Raises:
+        ValueError: there is none.
+    """
     line = next(iter(file), None)
     if line is None:
         raise ValueError("the file ends within it, as when LAMMPS was stopped; leave its lines out")
     return line
 
 
-def _box(words: Sequence[str], rows: list[list[float]]) -> tuple[np.ndarray, np.ndarray, list[bool]]:
-    """Return cell vectors, origin and periodicity of an orthogonal, triclinic or general triclinic box."""
+def box(words: Sequence[str], rows: list[list[float]]) -> Box:
+    """Return cell vectors, origin and periodicity of an orthogonal, triclinic or general triclinic box.
+
+    Args:
+        words: after `ITEM: BOX BOUNDS`.
+        rows: numbers of the three lines.
+
+    Raises:
+        ValueError: another number of them.
+    """
     pbc = [word == "pp" for word in words[-3:]]
     bounds = np.array(rows)
     if list(words[:2]) == ["abc", "origin"]:

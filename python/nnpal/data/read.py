@@ -14,6 +14,7 @@ from ase import Atoms
 from nnpal.data.ase_database import read_database
 from nnpal.data.columns import Columns
 from nnpal.data.dataset_file import is_dataset, read_dataset_columns
+from nnpal.data.dump_columns import read_dump_columns
 from nnpal.data.elements import rename
 from nnpal.data.error import DatasetError
 from nnpal.data.extxyz import read_extxyz
@@ -107,16 +108,18 @@ def _quickly(
     """Return what is read of whole files at once; None where it has to be read by frames, if only for a message."""
     require_readable(Path(path))
     kind, keys = format or format_of(Path(path)), keys or Keys()
-    if symbols is not None:
+    if symbols is not None and kind != "lammps-dump":
         return None
-    if kind == "hdf5" and is_dataset(path):
-        columns = _dataset(path, units, keys)
-    elif kind == "extxyz" and Path(path).suffix not in COMPRESSED:
-        try:
+    try:
+        if kind == "hdf5" and is_dataset(path):
+            columns = _dataset(path, units, keys)
+        elif kind == "extxyz" and Path(path).suffix not in COMPRESSED:
             columns = read_plain(path, units=units, keys=keys, labelled=labelled, faults=faults)
-        except NotPlainError:
+        elif kind == "lammps-dump":
+            columns = read_dump_columns(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
+        else:
             return None
-    else:
+    except NotPlainError:
         return None
     n = len(columns)
     if labelled is False:
