@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import h5py
 
 from nnpal.files import write_whole
-
-BLOCK = 1 << 20
-"""Bytes by which the memory grows."""
-
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
@@ -26,8 +23,7 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     Raises:
         nnpal.disk_full.DiskFullError: no space is left.
     """
-    with h5py.File(path.name, "w", driver="core", backing_store=False, block_size=BLOCK) as file:
+    image = BytesIO()  # HDF5's own memory (its driver `core`) can be written only from a second copy
+    with h5py.File(image, "w") as file:
         yield file
-        file.flush()
-        image = file.id.get_file_image()
-    write_whole(path, image)
+    write_whole(path, image.getbuffer())

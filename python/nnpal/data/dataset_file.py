@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,8 @@ STATED = ("charge", "multiplicity", *COLUMNS)
 # Units of each property, as attributes of the file and of the HDF5 dataset
 UNITS = {"coordinates": "Å", "cell": "Å", "energies": "eV", "forces": "eV/Å", "stresses": "eV/Å³",
          "charge": "e", "initial_charges": "e", "initial_magmoms": "μB"}  # fmt: skip
+TOGETHER = 1000  # texts that are in memory in another form at once
+CHUNK = 1 << 18  # bytes of an array that HDF5 keeps together, about
 BITS = {name: 1 << i for i, name in enumerate(NAMES)}  # of the property `labels`: which of them are there
 STATED_BITS = {name: 1 << i for i, name in enumerate(STATED)}  # of the property `stated`
 
@@ -119,14 +120,13 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
     try:
         with h5py.File(path) as file:
             _check_format(path, file)
-            texts: dict[str, Any] = {
-                name: [sys.intern(text) for text in file["_meta"][name].asstr()[()]] for name in ("tags", "sources")
-            }
+            texts: dict[str, Any] = {name: _texts(file["_meta"][name]) for name in ("tags", "sources")}
             texts["provenance"] = str(file.attrs["provenance"])
             recorded = str(file.attrs["content_hash"])
             checksum = str(file.attrs["checksum"])
-            groups = [{key: dataset[()] for key, dataset in file[name].items()} for name in file if name != "_meta"]
-        columns, indices = _columns(groups, texts)
+            columns, indices = _columns(
+                [{key: dataset[()] for key, dataset in file[name].items()} for name in file if name != "_meta"], texts
+            )
     except (OSError, KeyError, RuntimeError, TypeError, IndexError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
@@ -140,6 +140,15 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
     if _checksum(found, texts) != checksum:
         raise DatasetError(f"{path}: damaged or changed: tags, sources or provenance do not fit the file's checksum")
     return ColumnContents(columns, found, json.loads(texts["provenance"]))
+
+
+def _texts(dataset: h5py.Dataset) -> list[str]:
+    """Return texts, equal ones once in memory."""
+    known: dict[str, str] = {}
+    found: list[str] = []
+    for start in range(0, len(dataset), TOGETHER):
+        found += [known.setdefault(text, text) for text in dataset.asstr()[start : start + TOGETHER]]
+    return found
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -218,8 +227,11 @@ def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[st
 
 
 def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    # Resizable, so that ANIDataset can append
-    dataset = group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]))
+    # Resizable, so that ANIDataset can append; in chunks of whole rows, which are read with little memory
+    rows = max(1, min(len(values), CHUNK * len(values) // values.nbytes))
+    dataset = group.create_dataset(
+        name, data=values, maxshape=(None, *values.shape[1:]), chunks=(rows, *values.shape[1:])
+    )
     if name in UNITS:
         dataset.attrs["unit"] = UNITS[name]
 
@@ -277,4 +289,17 @@ def _off_diagonal(stresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _checksum(content: str, texts: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([content, texts], sort_keys=True).encode()).hexdigest()
+    """Return the SHA-256 of `[content, texts]` in JSON with sorted keys, whose text is made in parts."""
+    digest = hashlib.sha256(f"[{json.dumps(content)}, {{".encode())
+    for k, (name, value) in enumerate(sorted(texts.items())):
+        digest.update(f"{', ' * (k > 0)}{json.dumps(name)}: ".encode())
+        if isinstance(value, str):
+            digest.update(json.dumps(value).encode())
+            continue
+        digest.update(b"[")
+        for start in range(0, len(value), TOGETHER):
+            part = json.dumps(value[start : start + TOGETHER])[1:-1]
+            digest.update(f"{', ' * (start > 0)}{part}".encode())
+        digest.update(b"]")
+    digest.update(b"}]")
+    return digest.hexdigest()

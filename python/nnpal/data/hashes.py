@@ -14,6 +14,9 @@ from nnpal.data.columns import Columns
 from nnpal.data.labels import NAMES, labels_of
 from nnpal.electrons import COLUMNS, Electrons, electrons_of, marks
 
+TOGETHER = 1000
+"""Configurations whose numbers are copied together, so that memory stays small."""
+
 
 def structure_hash(atoms: Atoms) -> str:
     """Return the SHA-256 of atomic numbers, cell, periodicity and positions, to the last bit and in the atoms' order.
@@ -44,15 +47,18 @@ def content_hash(frames: Sequence[Atoms]) -> str:
 
 def structure_hashes(columns: Columns) -> Iterator[bytes]:
     """Yield the SHA-256 of each structure, the bytes of :func:`structure_hash`."""
-    repeating = columns.cells * columns.pbc[:, :, None] + 0.0
-    parts = (columns.numbers, repeating, columns.pbc.astype("u1"), columns.positions + 0.0)
-    numbers, cells, periodic, positions = (_bytes(part) for part in parts)
-    for i, (start, end) in enumerate(pairwise(columns.starts.tolist())):
-        digest = hashlib.sha256(numbers[8 * start : 8 * end])
-        digest.update(cells[72 * i : 72 * i + 72])
-        digest.update(periodic[3 * i : 3 * i + 3])
-        digest.update(positions[24 * start : 24 * end])
-        yield digest.digest()
+    for first in range(0, len(columns), TOGETHER):
+        group = slice(first, first + TOGETHER)
+        bounds = columns.starts[first : first + TOGETHER + 1].tolist()
+        positions = _bytes(columns.positions[bounds[0] : bounds[-1]] + 0.0)
+        cells = _bytes(columns.cells[group] * columns.pbc[group, :, None] + 0.0)
+        numbers, periodic = _bytes(columns.numbers[bounds[0] : bounds[-1]]), _bytes(columns.pbc[group])
+        for i, (start, end) in enumerate(pairwise(bound - bounds[0] for bound in bounds)):
+            digest = hashlib.sha256(numbers[8 * start : 8 * end])
+            digest.update(cells[72 * i : 72 * i + 72])
+            digest.update(periodic[3 * i : 3 * i + 3])
+            digest.update(positions[24 * start : 24 * end])
+            yield digest.digest()
 
 
 def _content_of_columns(columns: Columns) -> str:

@@ -46,26 +46,31 @@ def read_plain(
     sizes = np.array(parsed.sizes, dtype=np.int64)
     lengths = np.array([one.to_angstrom for one in own])
     to_ev = np.array([one.to_ev for one in own])
-    cells = numbers_in(parsed.cells, 3, 3) * lengths[:, None, None]
+    cells = scaled(numbers_in(parsed.cells, 3, 3), lengths)
     pbc = np.array(parsed.pbc, dtype=bool).reshape(-1, 3)
     has = {name: np.zeros(n, dtype=bool) for name in ("energy", "forces", "stress")}
-    energies, forces = np.zeros(n), np.zeros((n_atoms, 3))
+    energies = np.zeros(n)
     if table := _table(parsed, names.get("energy", ())):
         which = np.array(table.frames)
         has["energy"][which] = True
         energies[which] = numbers_in(table.values).ravel() * to_ev[which]
+    forces = np.zeros((n_atoms, 3))
     if table := _table(parsed, names.get("forces", ())):
         has["forces"][np.array(table.frames)] = True
         factors = np.array([one.to_ev_per_angstrom for one in own])
         rows = np.repeat(has["forces"], sizes)
-        forces[rows] = numbers_in(table.values, 3) * np.repeat(factors, sizes)[rows][:, None]
+        values = scaled(numbers_in(table.values, 3), np.repeat(factors, sizes)[rows])
+        if rows.all():
+            forces = values
+        else:
+            forces[rows] = values
     has["stress"], stresses = _stresses(parsed, names, own, cells, pbc)
     if faults is not None:
         faults += mixed_stresses(_stated(parsed, names))
     return Columns(
         sizes,
-        np.array(parsed.numbers, dtype=np.int64),
-        numbers_in(parsed.positions, 3) * np.repeat(lengths, sizes)[:, None],
+        np.frombuffer(parsed.numbers, dtype=np.int64),
+        scaled(numbers_in(parsed.positions, 3), np.repeat(lengths, sizes)),
         cells,
         pbc,
         has,
@@ -76,6 +81,13 @@ def read_plain(
         [source for _, source, _, _ in parsed.texts],
         electrons=parsed.electrons,
     )
+
+
+def scaled(values: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Multiply each of ``values`` [n, ...] by its factor, in place: whole files are not to be in memory twice."""
+    if (factors != 1.0).any():
+        values *= factors.reshape(-1, *[1] * (values.ndim - 1))
+    return values
 
 
 def _units(stated: str | None, given: Units | None) -> Units:
