@@ -23,6 +23,11 @@ MISTAKES = {
     "overlapping groups": (f"groups corner overlap {SPRING}", "corner overlap: 2 atoms are in both"),
     "group without a point": (f"group corner {SPRING}", "give point X Y Z"),
     "point without a group": (f"atoms 1 2 point 0 0 0 {SPRING}", "point and direction go with group"),
+    "point nowhere": (f"group corner point nan 0 0 {SPRING}", "point nan 0 0: expected three finite numbers"),
+    "direction to nowhere": (
+        f"group corner point 0 0 0 direction inf 0 0 {SPRING}",
+        "direction inf 0 0: expected three",
+    ),
     "no direction": (f"group corner point 0 0 0 direction 0 0 0 {SPRING}", "direction 0 0 0: expected .* not all zero"),
     "k zero": ("atoms 1 2 k 0 rate 1", "k 0: expected a spring constant greater than 0"),
     "k negative": ("atoms 1 2 k -2 rate 1", "k -2: expected"),

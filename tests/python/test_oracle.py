@@ -60,6 +60,27 @@ def test_calculators_by_name() -> None:
         make_calculator("ase.calculators.lj:LennardJones", {"sigm": 2.0})
 
 
+@pytest.mark.parametrize(
+    ("spec", "options", "message"),
+    [
+        ("tblite.ase:TBLite", {"charge": "one"}, r"option charge = 'one': expected the total charge, a number .*write"),
+        ("tblite.ase:TBLite", {"charge": True}, r"option charge = True: expected the total charge"),
+        ("tblite.ase:TBLite", {"charge": float("inf")}, r"option charge = inf: expected the total charge"),
+        ("tblite.ase:TBLite", {"charge": 1e300}, r"option charge = 1e\+300: expected the total charge"),
+        ("tblite.ase:TBLite", {"multiplicity": "triplet"}, r"option multiplicity = 'triplet': expected 2S\+1"),
+        ("tblite.ase:TBLite", {"multiplicity": 0}, r"option multiplicity = 0: expected 2S\+1"),
+        ("tblite.ase:TBLite", {"multiplicity": 2.5}, r"option multiplicity = 2.5: expected 2S\+1"),
+        ("tblite.ase:TBLite", {"accuracy": float("nan")}, r"option accuracy = nan: expected a number"),
+        ("ase.calculators.orca:ORCA", {"mult": "3"}, r"option mult = '3': expected 2S\+1"),
+    ],
+)
+def test_options_of_calculators_that_are_no_numbers(spec: str, options: dict[str, object], message: str) -> None:
+    """They are refused by name, before a calculator fails at them in its own words."""
+    pytest.importorskip("tblite")
+    with pytest.raises(HookError, match=f"calculator {spec}: {message}"):
+        make_calculator(spec, options)
+
+
 def test_evaluates_as_ase_does() -> None:
     atoms = bulk("Al", cubic=True)
     atoms.rattle(0.1, seed=1)

@@ -12,6 +12,7 @@ from nnpal.hooks import HookError
 # What may be flattened over, in the order of the grid's axes
 CHOICES = (("H",), ("O",), ("H", "O"), ("V", "H"))
 MAX_BINS = 10_000_000
+MAX_EDGE = 1e18  # beyond the energy, volume and order of any system, in any of LAMMPS's units
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Axis:
     def __post_init__(self) -> None:
         if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
             expected = "low < high, finite numbers"
+        elif max(abs(self.low), abs(self.high)) > MAX_EDGE:
+            expected = f"numbers of {MAX_EDGE:g} at most"
         elif not 1 <= self.n_bins <= MAX_BINS:
             expected = f"1 to {MAX_BINS} bins"
         elif not (isfinite(self.width) and self.low + self.width > self.low and self.high - self.width < self.high):

@@ -10,7 +10,6 @@ and bins at the rim of what can be reached, met too rarely to wait for, do not d
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,9 @@ from nnpal.hooks import HookError
 REVISITED = 0.9
 
 _ARRAYS = ("visits", "flatness_visits", "production_visits")
+MAX_LN_F = 100.0
+"""kT; one visit alone would then throw the walk across any grid."""
+
 _NUMBERS = ("ln_f", "n_updates", "flatness", "falls_as_1_over_t", "production")
 
 
@@ -59,9 +61,10 @@ class Schedule:
         Raises:
             HookError: a value out of range.
         """
-        if not (0 < ln_f_end <= ln_f and isfinite(ln_f)):
+        if not 0 < ln_f_end <= ln_f <= MAX_LN_F:
             raise HookError(
-                f"options ln_f {ln_f:g} and ln_f_end {ln_f_end:g}: expected 0 < ln_f_end <= ln_f, finite numbers"
+                f"options ln_f {ln_f:g} and ln_f_end {ln_f_end:g}: expected 0 < ln_f_end <= ln_f, finite numbers, "
+                f"{MAX_LN_F:g} kT at most; ln_f 0.3 and ln_f_end 0.001 are the defaults"
             )
         if rule not in ("1/t", "flat"):
             raise HookError(f"option schedule: expected 1/t or flat, found {rule}")

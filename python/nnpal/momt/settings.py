@@ -23,6 +23,8 @@ LIQUID_SHARE, SOLID_SHARE = 0.15, 0.5
 # ... and of the grid of H where O is not measured
 H_SHARES = (0.2, 0.8)
 MAX_STEPS = 2**63 - 1  # LAMMPS's largest step
+# Beyond what any simulation has, in any of LAMMPS's units: such a number is a slip, and would lead to NaN steps later
+MAX_TEMP, MAX_PRESS, MAX_WALL = 1e8, 1e18, 1e6
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Order:
 
 
 def require_numbers(*, temp: float, press: float, learn: int | None, **steps: int) -> None:
-    """Refuse what no run can have: NaN, infinite or negative numbers.
+    """Refuse what no run can have: NaN, infinite, negative or absurdly large numbers.
 
     Args:
         temp, press: T0 and P0.
@@ -51,10 +53,13 @@ def require_numbers(*, temp: float, press: float, learn: int | None, **steps: in
     Raises:
         HookError: one of them.
     """
-    if not (isfinite(temp) and temp > 0):
-        raise HookError(f"option temp: expected a finite temperature above 0, found {temp:g}")
-    if not isfinite(press):
-        raise HookError(f"option press: expected a finite pressure, found {press:g}")
+    if not 0 < temp <= MAX_TEMP:
+        raise HookError(f"option temp: expected a finite temperature above 0, {MAX_TEMP:g} at most, found {temp:g}")
+    if not abs(press) <= MAX_PRESS:
+        raise HookError(
+            f"option press: expected a finite pressure, {MAX_PRESS:g} at most and -{MAX_PRESS:g} at least, found "
+            f"{press:g}"
+        )
     for name, value in {**steps, **({} if learn is None else {"learn": learn})}.items():
         if not 1 <= value <= MAX_STEPS:
             limit = f" to {MAX_STEPS}" if value > MAX_STEPS else ""
@@ -137,8 +142,10 @@ def choose_walls(
         if word not in edges:
             raise HookError(f"option walls: unknown edge {word}; expected yes, no or some of {' '.join(edges)}")
     for name, value in (("wall_strength", strength), ("wall_length", length)):
-        if not (isfinite(value) and value > 0):
-            raise HookError(f"option {name}: expected a finite number above 0 (kT), found {value:g}")
+        if not 0 < value <= MAX_WALL:
+            raise HookError(
+                f"option {name}: expected a finite number above 0, {MAX_WALL:g} at most (kT), found {value:g}"
+            )
     # Forces are multiplied by 1 + a, and at the lower edge the wall takes a to -strength/length
     if strength >= length and any(word[0] == "H" for word in chosen):
         raise HookError(

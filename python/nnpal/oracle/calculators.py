@@ -38,6 +38,7 @@ class Known:
     multiplicity: str | None = None
 
 
+LARGEST_CHARGE = 1e6  # e; a larger one, or multiplicity, is a slip
 MOMENTS_LEFT_OUT = "initial magnetic moments, which ASE's bulk() gives iron, cobalt and nickel unasked, do nothing here"
 UNKNOWN = Known(way="unknown", charge="charge", multiplicity="multiplicity")
 _CLASSICAL = Known(charge="charge", multiplicity="multiplicity")
@@ -95,6 +96,30 @@ def periodicity_refusal(spec: str, pbc: Any, calculator: Any = None) -> str:
         f"computed as a crystal of whatever height the box has. Make all three directions periodic (boundary p p p, "
         f'pbc="T T T"), with vacuum that you choose along {open_}'
     )
+
+
+def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
+    """Return why no calculator can be made with these options, or nothing: NaN, or charge and spin that are no numbers.
+
+    What a class that nnpal does not know makes of other values of `charge` is its own affair.
+    """
+    for name, value in options.items():
+        if isinstance(value, float) and np.isnan(value):
+            return f"option {name} = nan: expected a number; correct it or leave it out"
+    kind = known(spec)
+    for wanted, name in (("charge", kind.charge), ("multiplicity", kind.multiplicity)):
+        value = options.get(name or "")
+        if value is None or kind.way == "unknown":
+            continue
+        is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if wanted == "charge" and not (is_number and abs(value) <= LARGEST_CHARGE):
+            expected = "the total charge, a number of elementary charges such as 1 or -1"
+        elif wanted == "multiplicity" and not (is_number and 1 <= value <= LARGEST_CHARGE and value == int(value)):
+            expected = "2S+1, a whole number such as 1 (singlet) or 3 (triplet)"
+        else:
+            continue
+        return f"option {name} = {value!r}: expected {expected}; write {name} = 1 without quotes, or leave it out"
+    return ""
 
 
 def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: Any = None) -> str:

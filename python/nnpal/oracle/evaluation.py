@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.hooks import HookError
+from nnpal.oracle.calculators import options_refusal
 from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 from nnpal.suggest import did_you_mean
@@ -63,6 +64,8 @@ def make_calculator(spec: str, options: dict[str, Any]) -> Any:
     """
     factory = find_calculator(spec)
     _check_spelling(spec, factory, options)
+    if reason := options_refusal(spec, options):
+        raise HookError(f"calculator {spec}: {reason}")
     try:
         return factory(**options)
     except Exception as error:  # a calculator's constructor may raise anything about its options

@@ -197,4 +197,7 @@ def choose_distance(
         return GroupPair(context, groups)
     if group is None or point is None:
         raise HookError(f"group {group}: it is pulled relative to a point; give point X Y Z")
+    for name, vector in (("point", point), ("direction", direction)):
+        if vector is not None and not all(map(math.isfinite, vector)):
+            raise HookError(f"{name} {' '.join(f'{x:g}' for x in vector)}: expected three finite numbers")
     return GroupToPoint(context, group, point, direction)
