@@ -16,6 +16,7 @@ import h5py
 
 from nnpal.files import write_whole
 
+
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
     """Give an HDF5 file to fill; on success it appears at ``path``, whole, and on failure nothing is touched.

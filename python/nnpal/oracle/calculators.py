@@ -103,9 +103,9 @@ def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
 
     What a class that nnpal does not know makes of other values of `charge` is its own affair.
     """
-    for name, value in options.items():
+    for own, value in options.items():
         if isinstance(value, float) and np.isnan(value):
-            return f"option {name} = nan: expected a number; correct it or leave it out"
+            return f"option {own} = nan: expected a number; correct it or leave it out"
     kind = known(spec)
     for wanted, name in (("charge", kind.charge), ("multiplicity", kind.multiplicity)):
         value = options.get(name or "")
