@@ -1,0 +1,242 @@
+"""Sections of docs/performance.md on steps of LAMMPS: the pair style, its uncertainty, its parts, and hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from page_format import Record, atoms, is_gpu, names_of, number, quartiles, source, table, wanted
+
+
+def times_and_ratios(results: Sequence[Record], names: Mapping[str, str], scatter: bool) -> str:
+    """Return the table of contenders under other names: µs per atom and step, in brackets times the networks.
+
+    Arguments:
+        scatter: whether quartiles of the times are added where rounds scatter.
+    """
+
+    def cell(result: Record, name: str) -> str:
+        time, ratio = result["microseconds_per_atom_and_step"][name], result["ratio_to_networks"][name]
+        more = quartiles([one[name] for one in result["rounds"]]) if scatter else ""
+        return f"{number(time)} ({number(ratio)}){more}"
+
+    rows = [[shown, *(cell(result, name) for result in results)] for name, shown in names.items()]
+    return table(["", *(atoms(r["n_atoms"]) for r in results)], rows)
+
+
+def pair_step(record: Record) -> str:
+    results = record["results"]
+    names = {name: name for name in results[0]["microseconds_per_atom_and_step"]}
+    aims = [
+        [f"{aim['what']}, {atoms(r['n_atoms'])}", wanted(aim["aim"]), number(aim["reached"])]
+        for r in results
+        for aim in r["aims"]
+    ]
+    force = max(d["of_the_largest_force"] for r in results for d in r["difference_from_torchani"].values())
+    compared = names_of(results[0]["difference_from_torchani"])
+    return f"""
+## A step of the pair style
+
+Five members, energies and forces: µs per atom and step, in round brackets times the networks. One core and kernel
+`fused` where nothing else is said. Medians of {len(results[0]["rounds"])} rounds.
+
+{times_and_ratios(results, names, scatter=True)}
+Times the networks at the sgemm rate:
+
+{table(["", "aim, at most", "reached"], aims)}
+{at_best_rate(results)}Forces differ from TorchANI's in Python by at most {force:.0e} of the largest force; compared
+were {compared}.
+
+""" + source(record, "pair_step")
+
+
+def at_best_rate(results: Sequence[Record]) -> str:
+    """Return the sentence on the other rate, where it was measured."""
+    step, key = "nnp + uq_energy", "ratio_to_best_sgemm_rate"
+    if not all(key in r for r in results):
+        return ""
+    ratios = ", ".join(f"{number(r[key][step])} at {atoms(r['n_atoms'])}" for r in results)
+    return f"Times the networks at the best sgemm rate, a step with uq_energy takes {ratios}.\n\n"
+
+
+def times_off(row: Record, name: str) -> str:
+    if name not in row["ratio_to_off"]:
+        return ""  # one member has no spread
+    return f"{row['ratio_to_off'][name]:.2f}" + quartiles(row["rounds"][name])
+
+
+def uq_cost(record: Record) -> str:
+    results = record["results"]
+    names = list(results[-1]["ratio_to_off"])
+    rows = [
+        [
+            f"{r['device']}, {atoms(r['n_atoms'])}, {r['members']}",
+            number(r["off_microseconds_per_atom_and_step"]),
+            *(times_off(r, name) for name in names),
+        ]
+        for r in results
+    ]
+    changed = [r.get("changed_by_uncertainty") for r in results if is_gpu(r)]
+    forces = [own["forces"] for own in changed if own]
+    on_gpu = f"; on the GPU forces differ by at most {max(forces):.0e} of the largest" if forces else ""
+    return f"""
+## What the uncertainty costs
+
+µs per atom and step without it, then times that with it, each block of steps beside two without. *Off, once more* is
+the noise. Energies, pressures, positions and forces with and without it are equal on the CPU to the last bit{on_gpu}.
+
+{table(["device, atoms, members", "off, µs", *names], rows)}
+""" + source(record, "uq_cost")
+
+
+def scaling(record: Record) -> str:
+    rows = [
+        [
+            f"{r['n_atoms']:,}",
+            number(r["microseconds_per_atom_and_step"]) + quartiles(r["rounds"]),
+            number(r["peak_megabytes"]),
+            *(number(r[key] / 1000) if key in r else "" for key in ("bytes_per_atom", "bytes_per_atom_with_uq")),
+        ]
+        for r in record["against_atoms"]
+    ]
+    strong = [
+        [
+            f"{atoms(r['n_atoms'])}, {name}",
+            number(r["microseconds_per_atom_and_step"][name]) + quartiles([one[name] for one in r["rounds"]]),
+            f"{value:.2f}",
+        ]
+        for r in record["strong"]
+        for name, value in r["speed_up"].items()
+    ]
+    weak = record["weak"]
+    (one, two), times = weak["n_atoms"], [f"{1e3 * seconds:.0f} ms" for seconds in weak["seconds_per_step"]]
+    spread = quartiles([first / second for first, second in weak["rounds"]])
+    compared = [d for ways in record.get("difference_from_torchani", {}).values() for d in ways.values()]
+    agree = (
+        f"Forces of all, on their ranks and threads, differ from those of TorchANI's modules by at most "
+        f"{max(d['of_the_largest_force'] for d in compared):.0e} of the largest force, uncertainties by "
+        f"{max(d['of_the_largest_uq_force'] for d in compared):.0e} of the largest.\n\n"
+        if compared
+        else ""
+    )
+    head = ["atoms", "µs per atom and step", "peak, MiB", "kB per atom", "kB per atom with uq_energy and uq_force"]
+    return f"""
+## Scaling and memory
+
+One core, five members, energies and forces. Memory per atom is what the largest resident set has above that of 864
+atoms, for the networks' memory does not grow beyond 256 atoms.
+
+{table(head, rows)}
+Strong scaling on two cores:
+
+{table(["", "µs per atom and step", "times as fast as one rank"], strong)}
+Weak scaling: a step of {atoms(one)} on one rank takes {times[0]}, one of {atoms(two)} on two ranks {times[1]}: an
+efficiency of {weak["efficiency"]:.2f}{spread}.
+
+{agree}""" + source(record, "scaling")
+
+
+def cuda_step(record: Record) -> str:
+    results = record["results"]
+
+    def cell(result: Record, name: str) -> str:
+        speed = result["million_atom_steps_per_second"]
+        if name not in speed["pair"]:
+            return "out of memory"
+        scatter = quartiles([one["pair"] for one in result["rounds"][name]])
+        return f"{number(speed['pair'][name])} ({number(speed['step'][name])}){scatter}"
+
+    rows = [[name, *(cell(r, name) for r in results)] for name in results[0]["rounds"]]
+    agree = [
+        [
+            f"{atoms(int(n_atoms))}, {precision}",
+            *(f"{own[f'of_the_{key}']:.0e}" for key in COMPARED),
+        ]
+        for n_atoms, precisions in record["difference_from_cpu"].items()
+        for precision, own in precisions.items()
+    ]
+    head = ["", "energy", "of the largest force", "of the largest uq_energy", "of the largest uq_force"]
+    n_rounds = max(len(own) for own in results[0]["rounds"].values())
+    cells = " ".join(str(round((r["n_atoms"] / 4) ** (1 / 3))) for r in results)
+    return f"""
+## A step of the pair style on a GPU
+
+{record["gpu"]}, {record["model"]["members"]} members: million atom-steps per second of the pair style, in brackets of
+the whole LAMMPS step; medians of as many rounds as the command below says. Aims for an H200 at a million atoms, with
+uq_energy: 20 (10).
+
+{table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
+Differences from the CPU in double precision:
+
+{table(head, agree)}
+""" + source(record, "cuda_step", f"cuda_step.py --sizes {cells} --rounds {n_rounds}")
+
+
+COMPARED = ("energy", "largest_force", "largest_uq_energy", "largest_uq_force")
+
+
+def hooks(record: Record) -> str:
+    results = record["results"]
+    rows = [["(plain step)", *(number(r["plain_microseconds_per_step"]["median"]) for r in results)]]
+    for name in results[0]["added_microseconds_per_step"]:
+        rows.append([name, *(f"{r['added_microseconds_per_step'][name]['median']:+.1f}" for r in results)])
+    return f"""
+## Python hooks
+
+µs per step that each adds to the plain step of aluminium under EAM, one core.
+
+{table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
+""" + source(record, "hooks")
+
+
+PARTS = (
+    "aev",
+    "aev_vjp",
+    "networks",
+    "tiles, conversions, sums",
+    "neighbour lists",
+    "rest of LAMMPS",
+)
+MEANINGS = {
+    "aev": "AEVs",
+    "aev_vjp": "from gradients in the AEV to those in the edges",
+    "networks": "networks, there and back (difference)",
+    "tiles, conversions, sums": "the rest of the pair style: tiles of edges, conversions, sums (difference)",
+    "neighbour lists": "LAMMPS's neighbour lists",
+    "rest of LAMMPS": "communication, integration and others",
+}
+
+
+def profile_step(record: Record) -> str:
+    time = record["microseconds_per_atom_and_step"]
+    names = {**{part: MEANINGS[part] for part in PARTS}, "step": "whole step"}
+    rows = [
+        [
+            shown,
+            number(time[part]) + quartiles([one[part] for one in record["rounds"]]),
+            f"{100 * time[part] / time['step']:.0f}",
+        ]
+        for part, shown in names.items()
+    ]
+    differences = record.get("differences")
+    agree = (
+        f"Forces of the whole and of its parts differ by at most {differences['of_the_largest_force']:.0e} of the "
+        f"largest, uq_force by {differences['of_the_largest_uq_force']:.0e}, and the gradients of ensemble and parts "
+        f"by {differences['of_the_largest_gradient']:.0e}.\n\n"
+        if differences
+        else ""
+    )
+    aev = time["aev"] + time["aev_vjp"]
+    return f"""
+## Where a step spends its time
+
+{atoms(record["n_atoms"])}, five members, one core, instruction set {record["instruction_set"]}: parts timed on their
+own, in the same round as the whole.
+
+{table(["", "µs per atom and step", "%"], rows)}
+The networks' matrix products alone, by torch on all atoms at once, take {number(time["products"])} µs; with bias,
+activation and its slope, and in the same pass as the AEVs, they take {number(time["networks"])} µs. What could still go
+is the rest: AEVs and the way back from them, {number(aev)} µs, and what lies between LAMMPS's lists and the ensemble,
+{number(time["tiles, conversions, sums"])} µs. The gradients of each member, for uq_force, add
+{number(time["uq_force on top"])} µs to the ensemble: one more way back from the AEV for each, but no matrix product.
+
+{agree}""" + source(record, "profile_step")
