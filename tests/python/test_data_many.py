@@ -48,6 +48,8 @@ PLAIN = [  # header, columns after species and positions
     ('energy=1 tag="_JSON \\"T\\"" other="1, 2" flag=T uid=7', ""),
     ("energy=1 charge=1 multiplicity=2 tag=32 source=nan", "forces:R:3"),
     ('units="hartree bohr" energy=1', "forces:R:3"),
+    (f"{LATTICE} energy=1 REF_stress=\"1 2 3 4 5 6\"", "forces:R:3:molecule:S:1:fixed:L:1"),
+    (f"{LATTICE} energy=1 virials=\"1, 2 3 4 5 6e0\"", "names:S:2:forces:R:3:on:L:3:uid:I:1"),
 ]  # fmt: skip
 OTHER = [
     ("Lattice={4 0 0 0 4 0 0 0 4} energy=1", ""),
@@ -59,7 +61,12 @@ OTHER = [
     ("energy=1 tag=''", ""),
     (f"{LATTICE} energy=1 stress=\"1 2 3 2 5 6 3 6 9\" virial=\"1 2 3 2 5 6 3 6 9\"", ""),
     (f"{LATTICE} energy=1 REF_stress=\"1 2 3 4 5 6 7 8 9\"", ""),
-    (f"{LATTICE} energy=1 REF_stress=\"1 2 3 4 5 6\"", ""),
+    (f"{LATTICE} energy=1 stress=\"1 2 3 4 5 6\"", ""),
+    (f"{LATTICE} energy=1 virial=\"1 2 3 4 5 6\"", ""),
+    (f"{LATTICE} energy=1 REF_stress=\"1 2 3 4 5\"", ""),
+    ("energy=1", "Charge:R:1"),
+    ("energy=1", "forces:S:3"),
+    ("energy=1", "tag:S:1"),
     (f"{LATTICE} energy=\"1 2\"", ""),
     ("energy=1 energy_of=T forces=5", "forces:R:3"),
     ("virial=\"1 2 3 2 5 6 3 6 9\"", ""),
@@ -78,7 +85,7 @@ def written(path: Path, *frames: tuple[str, str], n_atoms: int = 3, end: str = "
         for k in range(n_atoms):
             values = [f"{value!r}" for value in rng.normal(size=3).tolist()]
             for kind, n in widths:
-                values += [{"R": repr(float(rng.normal())), "I": "4", "L": "T"}[kind]] * n
+                values += [{"R": repr(float(rng.normal())), "I": "4", "L": "TF"[k % 2], "S": f"word{k}"}[kind]] * n
             lines.append(" ".join([["Ni", "al", "H"][k % 3], *values]))
     path.write_text("\n".join(lines) + "\n" + end)
     return path

@@ -1,7 +1,8 @@
 """Read extended XYZ files of plain form quickly: ASE's reader takes a millisecond for a small frame.
 
 Plain is what ASE, MACE and nnpal write: `key=value` and `key="value"` without brackets, a species, positions
-and other columns of numbers. All else is left to ASE's reader, whole files at a time, so that both give the same.
+and other columns of numbers, words and logical values. All else is left to ASE's reader, whole files at a time, so
+that both give the same.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Form:
 
     Attributes:
         species, positions: first columns.
-        reals, whole: other columns of real and of whole numbers.
+        reals, whole, logical: other columns of real and of whole numbers, and of T and F; those of words are any.
         names: of other columns.
         forces: first column of each that may be forces, by name.
         n_columns: of all.
@@ -92,6 +93,7 @@ class Form:
     positions: int
     reals: tuple[int, ...]
     whole: tuple[int, ...]
+    logical: tuple[int, ...]
     names: frozenset[str]
     forces: Mapping[str, int]
     n_columns: int
@@ -218,21 +220,22 @@ def _form(properties: str, forces: frozenset[str]) -> Form:
     places: dict[str, tuple[str, int, int]] = {}
     start = 0
     for name, kind, width in zip(fields[::3], fields[1::3], map(int, fields[2::3]), strict=True):
-        if name in places or kind not in ("S", "R", "I") or width < 1:
+        if name in places or kind not in ("S", "R", "I", "L") or width < 1:
             raise NotPlainError
         places[name] = kind, start, width
         start += width
     species, positions = places.pop("species", None), places.pop("pos", None)
     if species is None or positions is None or species[::2] != ("S", 1) or positions[::2] != ("R", 3):
         raise NotPlainError
-    if not OTHER_COLUMNS.isdisjoint(places) or any(kind == "S" for kind, _, _ in places.values()):
+    if not OTHER_COLUMNS.isdisjoint(places) or any(map(is_lookalike, places)):
         raise NotPlainError
-    columns = {kind: tuple(c for k, at, n in places.values() if k == kind for c in range(at, at + n)) for kind in "RI"}
+    columns = {kind: tuple(c for k, at, n in places.values() if k == kind for c in range(at, at + n)) for kind in "RIL"}
     return Form(
         species[1],
         positions[1],
         columns["R"],
         columns["I"],
+        columns["L"],
         frozenset(places),
         {name: at for name, (kind, at, width) in places.items() if name in forces and (kind, width) == ("R", 3)},
         start,
@@ -253,6 +256,9 @@ def _rows(rows: Sequence[Sequence[str]], form: Form, parsed: Parsed, index: int)
         for column in form.whole:
             if not -(2**31) <= int(row[column]) < 2**31:
                 raise NotPlainError
+        for column in form.logical:
+            if row[column] not in ("T", "F"):
+                raise NotPlainError
     for name, at in form.forces.items():
         table = parsed.labels.setdefault(name, Table())
         table.frames.append(index)
@@ -269,8 +275,11 @@ def _put(labels: dict[str, Table], name: str, index: int, values: Sequence[float
 def _tensor(name: str, text: str) -> Sequence[float]:
     """Return xx yy zz yz xz xy and the same with the other off-diagonal values, as ASE and `to_voigt` pick them.
 
-    Six components are left to ASE's reader, for their order may not be known.
+    Six components are in Voigt's order where they are not of a key that ASE takes for a matrix.
     """
+    if name not in THREE_BY_THREE and len(words := text.replace(",", " ").split()) == 6:
+        six = tuple(map(float, words))
+        return *six, *six[3:]
     xx, xy, xz, yx, yy, yz, zx, zy, zz = _several(text, 9)
     if name in THREE_BY_THREE:  # in Fortran's order
         xy, yx, xz, zx, yz, zy = yx, xy, zx, xz, zy, yz
