@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import BinaryIO
 CHUNK = 1 << 20
 FLAGS = 0x8 | 0x800
 """Of a record: its size follows its content; its name is UTF-8 (PKWARE APPNOTE 6.3.10, section 4.4.4)."""
+FOLDER = 0x10
+"""Of the external attributes, those of MS-DOS: torch leaves the memory of such a record as it happens to be."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -34,6 +37,7 @@ def checked_records(
 
     Raises:
         DamagedArchiveError: no zip archive, or one that is truncated or damaged, by whatever zipfile raises on it.
+        OSError: the file cannot be read.
     """
     try:
         with zipfile.ZipFile(source) as archive:
@@ -41,6 +45,10 @@ def checked_records(
             kept = {item.filename: _content(archive, item, keep(item.filename)) for item in items}
     except DamagedArchiveError:
         raise
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # of the disk; a damaged offset is one before the file's beginning
+            raise
+        raise DamagedArchiveError(what_it_says(error)) from error
     except Exception as error:  # zipfile's own, and those of zlib, lzma, struct, codecs, ... that it lets through
         raise DamagedArchiveError(what_it_says(error)) from error
     if len(kept) < len(items):
@@ -63,6 +71,8 @@ def _content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, is_wanted: bool) -
             f"record {item.filename} has flags {item.flag_bits:#x} and method {item.compress_type}, "
             "expected one that is stored or deflated, and not encrypted"
         )
+    if item.is_dir() or item.external_attr & FOLDER:
+        raise DamagedArchiveError(f"record {item.filename} is marked as a folder")
     size, content = 0, bytearray()
     with archive.open(item) as record:
         while chunk := record.read(CHUNK):

@@ -13,6 +13,8 @@ constexpr std::uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
 constexpr std::size_t kEndSize = 22, kLocator64Size = 20, kCentralSize = 46, kLocalSize = 30;
 constexpr std::uint16_t kFlags = 0x8 | 0x800;    // the sizes follow the content; the name is UTF-8
 constexpr std::uint16_t kStored = 0, kDeflated = 8;
+constexpr std::uint32_t kFolder =
+    0x10;    // of MS-DOS's attributes: torch then leaves memory as it happens to be
 constexpr std::uint64_t kLargestRatio = 1032;    // of deflate: 258 bytes from 2 bits (RFC 1951)
 
 template <typename T> T read(const std::string &bytes, std::uint64_t at)
@@ -90,6 +92,7 @@ void check_record(const std::string &bytes, std::uint64_t at, const ZipRecord &r
   const std::uint64_t local = record.offset;
   if ((flags & ~kFlags) != 0 || (method != kStored && method != kDeflated))
     refuse("is encrypted, or packed in another way than torch does");
+  if ((read<std::uint32_t>(bytes, at + 38) & kFolder) != 0) refuse("is marked as a folder");
   if (read<std::uint32_t>(bytes, local) != kLocal) refuse("is not where the directory says");
   const auto name_size = read<std::uint16_t>(bytes, local + 26);
   if (read_text(bytes, local + kLocalSize, name_size) != record.name ||
@@ -98,7 +101,7 @@ void check_record(const std::string &bytes, std::uint64_t at, const ZipRecord &r
   const std::uint64_t content = local + kLocalSize + name_size + read<std::uint16_t>(bytes, local + 28);
   const std::uint64_t packed = record.packed_size, unpacked = record.content_size;
   if (content > directory || packed > directory - content || (method == kStored && packed != unpacked) ||
-      unpacked / kLargestRatio > packed)
+      unpacked / kLargestRatio > packed || (packed == 0 && unpacked > 0))
     refuse("has a size that cannot be");
 }
 

@@ -217,7 +217,11 @@ def no_list_has_an_end(records: dict[str, bytes]) -> None:
 def lists_without_number(records: dict[str, bytes]) -> None:
     """A copy of them would take more stack than there is."""
     text = records["archive/extra/nnpal.json"]
-    put(records, "nnpal.json", text.replace(b'"provenance": {', b'"provenance": {"a": ' + 10**6 * b"[" + 10**6 * b"]"))
+    put(
+        records,
+        "nnpal.json",
+        text.replace(b'"provenance": {', b'"provenance": {"a": ' + 10**6 * b"[" + 10**6 * b"]" + b", "),
+    )
 
 
 RECORDS: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {

@@ -106,6 +106,11 @@ def size_of_gigabytes(content: bytes) -> bytes:
     return flipped(content, field_of(content, "central", code.removeprefix("archive/"), "size").start + 3, 6)
 
 
+def self_energies_as_a_folder(content: bytes) -> bytes:
+    """One bit that zipfile never looks at: torch would take what memory happens to hold for the self-energies."""
+    return flipped(content, field_of(content, "central", "data/1", "external").start, 4)
+
+
 def one_name_twice(content: bytes) -> bytes:
     """The first of two records, in which a bit of a weight is wrong, has the name of the second in both headers."""
     first = field_of(content, "content", "data/0", "content")
@@ -120,6 +125,7 @@ CASES = {
     packed_by_lzma: "record archive/data.pkl has flags 0x808 and method 14",
     no_utf8_in_a_name: r"not a TorchScript archive, or truncated or damaged \(a text in it is no UTF-8\)",
     size_of_gigabytes: "bytes, its directory says 10737",
+    self_energies_as_a_folder: "record archive/data/1 is marked as a folder",
     one_name_twice: "not a TorchScript archive, or truncated or damaged",
 }
 

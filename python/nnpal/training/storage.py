@@ -71,6 +71,12 @@ def _is_whole(path: Path) -> bool:
         checked_records(path)
     except DamagedArchiveError:
         return False
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # reads the headers, as zipfile does not
+    except OSError:
+        raise
+    except Exception:  # of zip, pickle and torch
+        return False
     return True
 
 
