@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from nnpal.files import aside
 BLOCK = 1 << 20
 """Bytes by which the memory grows, and that are read at once."""
 SEAL = b"nnpal SHA-256 of all before: "
+SEAL_END = re.compile(rb"[0-9a-f]{16}\n")
 SEAL_SIZE = len(SEAL) + 64 + 1
 
 
@@ -63,7 +65,7 @@ def check_seal(path: str | os.PathLike[str]) -> None:
             return
         file.seek(size)
         seal = file.read()
-        if not seal.startswith(SEAL):
+        if not seal.startswith(SEAL) and not SEAL_END.fullmatch(seal[-17:]):  # one of the two may be damaged
             return
         found, left = hashlib.sha256(), size
         file.seek(0)
