@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,3 +37,19 @@ def record_bytes(content: bytes) -> np.ndarray:
             start = item.header_offset + 30 + name_size + extra_size
             covered[start : start + item.compress_size] = True
     return covered
+
+
+def in_a_zip_of_ours(source: Path, target: Path, edit: Callable[[dict[str, bytes]], Any]) -> Path:
+    """Write the records of a model again after an edit of them, with right checksums."""
+    with zipfile.ZipFile(source) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    edit(records)
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in records.items():
+            archive.writestr(name, content)
+    return target
+
+
+def put(records: dict[str, bytes], ending: str, content: bytes) -> None:
+    (name,) = [name for name in records if name.endswith(ending)]
+    records[name] = content

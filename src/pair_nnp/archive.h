@@ -1,15 +1,12 @@
 // The zip container of a TorchScript file: whole or refused, before torch reads a byte of it.
 #pragma once
 
+#include "zip_directory.h"
+
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
 namespace nnpal {
-
-struct ArchiveError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 // CRC-32 (ISO 3309, as zip files use it) of `size` bytes.
 std::uint32_t crc32(const char *data, std::size_t size);

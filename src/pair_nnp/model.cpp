@@ -1,6 +1,7 @@
 #include "model_impl.h"
 
 #include "denormals_in_torch.h"
+#include "zip_directory.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
@@ -123,25 +124,31 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
                (options.precision == Precision::kOfFile && metadata_.is_double);
   impl_->dtype = is_double_ ? torch::kFloat64 : torch::kFloat32;
   impl_->n_threads = options.n_threads;
+  auto &module = impl_->module;
+  try {
+    std::istringstream stream(archive);
+    module = torch::jit::load(stream, torch::kCPU);
+    module.eval();
+    const torch::Tensor self_energies = module.attr("self_energies").toTensor().contiguous();
+    if (self_energies.scalar_type() == torch::kFloat64)
+      self_energies_.assign(self_energies.data_ptr<double>(),
+                            self_energies.data_ptr<double>() + self_energies.numel());
+    module.setattr("n_active", static_cast<std::int64_t>(metadata_.n_members));
+  } catch (
+      const std::exception &error) {    // c10::Error, but also ErrorReport, std::bad_alloc, std::out_of_range
+    throw std::runtime_error("libtorch cannot load it: " + printable(essence(error)) +
+                             "; export the model again with nnpal.export.export_ensemble");
+  }
+  if (self_energies_.size() != metadata_.elements.size())
+    throw std::runtime_error("its self_energies are not one float64 for each element");
+  if (!std::all_of(self_energies_.begin(), self_energies_.end(), [](double e) { return std::isfinite(e); }))
+    throw std::runtime_error("its self_energies are not finite; export the model again");
   try {
     impl_->device = torch::Device(options.device);
     if (impl_->device.is_cpu()) keep_freed_memory();
-    std::istringstream stream(archive);
-    auto &module = impl_->module;
-    module = torch::jit::load(stream, torch::kCPU);
-    module.eval();
-
-    const torch::Tensor self_energies = module.attr("self_energies").toTensor();
-    if (self_energies.scalar_type() != torch::kFloat64 ||
-        self_energies.numel() != static_cast<std::int64_t>(metadata_.elements.size()))
-      throw std::runtime_error("its self_energies are not one float64 for each element");
-    self_energies_.assign(self_energies.data_ptr<double>(),
-                          self_energies.data_ptr<double>() + self_energies.numel());
-
     move_to(module, impl_->device, impl_->dtype);
     impl_->edge_vec = torch::empty({0, 3}, torch::dtype(impl_->dtype).device(impl_->device));
     n_members_ = metadata_.n_members;
-    module.setattr("n_active", static_cast<std::int64_t>(n_members_));
     check_reference(true);
     if (options.n_members > 0) n_members_ = options.n_members;
     module.setattr("n_active", static_cast<std::int64_t>(n_members_));
@@ -151,7 +158,7 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     check_reference(n_members_ == metadata_.n_members);
     impl_->allows_tf32 = options.precision == Precision::kTF32;    // the checks are of full float32
   } catch (const c10::Error &error) {
-    throw std::runtime_error("libtorch cannot run it: " + essence(error));
+    throw std::runtime_error("libtorch cannot run it: " + printable(essence(error)));
   }
 }
 

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 import torch
 
-from broken_files import foreign_torchscript, plain_zip, record_bytes
-from damaged_files import damaged_copies, write_model_in_a_new_process
+from broken_files import foreign_torchscript, in_a_zip_of_ours, plain_zip, put
+from damaged_files import damaged_archives, flipped, write_model_in_a_new_process
 from lmp_runner import Lmp
 from lmp_systems import fcc
 from torchani_reference import ExportedModel
+from zip_fields import fields
 
 DRIVER = Path(__file__).parents[1] / "lammps_driver.py"
 
@@ -80,6 +81,7 @@ def swap_reference_vectors(metadata: dict[str, Any]) -> None:
     metadata["reference"]["gradient"].reverse()
 
 
+NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "newer format": (lambda m: m.update(format_version=2), "format version is 2.*newer nnpal"),
     "format zero": (lambda m: m.update(format_version=0), "format version is 0"),
@@ -100,6 +102,14 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "another reference energy": (shift_reference_energy, "self-check"),
     "another reference gradient": (swap_reference_vectors, "self-check"),
     "half a reference": (lambda m: m["reference"]["gradient"].pop(), "reference"),
+    "rows of two lengths": (lambda m: m["reference"]["edge_vec"].__setitem__(slice(2), [[0, 1], [0, 1, 2, 3]]), NO_FIT),
+    "an element that is not there": (lambda m: m["reference"]["species"].__setitem__(0, -1), NO_FIT),
+    "a centre that is not there": (lambda m: m["reference"]["edge_index"][0].__setitem__(0, -1), NO_FIT),
+    "more members than an int holds": (lambda m: m.update(n_members=2**32 + m["n_members"]), "'n_members'"),
+    "more hops than an int holds": (lambda m: m.update(hops=2**64 + 1), "'hops'"),
+    "cutoff as truth": (lambda m: m.update(cutoff=True), "'cutoff'"),
+    "half an atom": (lambda m: m["reference"].update(n_local=1.5), "'n_local'"),
+    "reference as a list": (lambda m: m.update(reference=[1]), "lacks the reference"),
 }
 
 
@@ -157,12 +167,6 @@ def test_newer_format_on_two_ranks(lmp: Lmp, edited_models: list[Path]) -> None:
     lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 2.*newer nnpal")
 
 
-def flip_bit(content: bytes, bit: int) -> bytes:
-    damaged = bytearray(content)
-    damaged[bit // 8] ^= 1 << (bit % 8)
-    return bytes(damaged)
-
-
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model_in_a_new_process(tmp_path_factory.mktemp("small") / "al.nnp.pt")
@@ -188,36 +192,66 @@ def test_truncated_and_flipped_archives(tmp_path: Path, small_model: Path) -> No
     """Every damaged copy must be refused, or give the very numbers of the whole one."""
     content = small_model.read_bytes()
     rng = np.random.default_rng(8)
-    places = [
-        *rng.integers(0, 8 * len(content), 60),  # mostly weights
-        *rng.integers(0, 8 * 2000, 15),  # the first records
-        *rng.integers(8 * (len(content) - 4000), 8 * len(content), 45),  # the central directory
-        *range(8 * (len(content) - 22), 8 * len(content), 7),  # the end record
-    ]
+    parts = [field for field in fields(content) if field.record % 3 == 0 or field.part == "content"]
+    copies = [flipped(content, one.start + int(rng.integers(one.size)), int(rng.integers(8))) for one in parts]
     lengths = [1, 100, len(content) // 2, len(content) - 1000, len(content) - 1]
-    damaged = [flip_bit(content, int(place)) for place in places]
-    damaged += [content[:length] for length in lengths]
-    refused = outcomes(tmp_path, small_model, damaged)
+    refused = outcomes(tmp_path, small_model, copies + [content[:length] for length in lengths])
     assert all(refused[-len(lengths) :])
-    is_content = record_bytes(content)
-    in_content = [is_bad for place, is_bad in zip(places, refused, strict=False) if is_content[place // 8]]
-    assert len(in_content) > 40
-    assert all(in_content)
+    missed = [str(field) for field, found in zip(parts, refused, strict=False) if field.is_vital and not found]
+    assert not missed
+    assert not all(refused)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, 6])
 def test_random_damage(seed: int, tmp_path: Path, small_model: Path) -> None:
     """As in tests/python/test_damaged_models.py."""
-    copies = [copy for _, copy in damaged_copies(small_model.read_bytes(), seed, 1000)]
+    copies = [copy for _, copy in damaged_archives(small_model.read_bytes(), seed, 1000)]
     assert 500 < sum(outcomes(tmp_path, small_model, copies)) < 1000
+
+
+def no_list_has_an_end(records: dict[str, bytes]) -> None:
+    put(records, "nnpal.json", b'{"format": ' + b"[" * 10**6)
+
+
+def lists_without_number(records: dict[str, bytes]) -> None:
+    """A copy of them would take more stack than there is."""
+    text = records["archive/extra/nnpal.json"]
+    put(
+        records,
+        "nnpal.json",
+        text.replace(b'"provenance": {', b'"provenance": {"a": ' + 10**6 * b"[" + 10**6 * b"]" + b", "),
+    )
+
+
+RECORDS: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
+    "version is huge": (lambda r: put(r, "/version", b"9" * 40), "not one that torch.jit.save wrote"),
+    "version is no text": (lambda r: put(r, "/version", b"\x80\x02"), "not one that torch.jit.save wrote"),
+    "no weights": (lambda r: r.pop("archive/data/0"), "libtorch cannot load it.*export the model again"),
+    "no code": (lambda r: put(r, "fused.py", b"class \xff(Module):\n"), "libtorch cannot load it"),
+    "no_list_has_an_end": (no_list_has_an_end, "is no JSON object"),
+    "lists_without_number": (lists_without_number, "is no JSON object"),
+    "no UTF-8": (lambda r: put(r, "nnpal.json", b'{"format": "\xff"}'), "is no JSON object"),
+    "self-energy nan": (lambda r: put(r, "/data/1", b"\xff" * 8), "self_energies are not finite"),
+}
+
+
+def test_records_of_another_content(tmp_path: Path, small_model: Path) -> None:
+    """torch raises exceptions of its own and of the standard library; with right checksums nothing stops it before."""
+    models = [in_a_zip_of_ours(small_model, tmp_path / f"{k}.pt", edit) for k, (edit, _) in enumerate(RECORDS.values())]
+    same = in_a_zip_of_ours(small_model, tmp_path / "same.pt", lambda records: None)
+    expected, found, *answers = drive(tmp_path, [small_model, same, *models], same_instance=True)
+    assert found == expected
+    for (name, (_, message)), answer in zip(RECORDS.items(), answers, strict=True):
+        assert re.search(rf"pair_style nnp: model .*{message}", answer.get("error", "accepted")), f"{name}: {answer}"
 
 
 def test_damaged_archive_on_two_ranks(lmp: Lmp, al_model: ExportedModel) -> None:
     content = al_model.path.read_bytes()
     path = lmp.folder / "damaged.pt"
-    path.write_bytes(flip_bit(content, 4 * len(content)))
-    lmp.expect_error(script_with(lmp, path), r"pair_style nnp: model .*damaged\.pt", ranks=(2,))
+    weights = max(fields(content), key=lambda field: field.size)
+    path.write_bytes(flipped(content, weights.start + weights.size // 2, 4))
+    lmp.expect_error(script_with(lmp, path), r"pair_style nnp: model .*damaged\.pt.*checksum", ranks=(2,))
 
 
 def test_python_process_survives_a_bad_model(tmp_path: Path, al_model: ExportedModel) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from broken_files import foreign_torchscript, plain_zip
+from broken_files import foreign_torchscript, in_a_zip_of_ours, plain_zip, put
 from ensembles import one_element_ensemble
 from nnpal.export import Metadata, ModelFileError, export_ensemble, load_model, read_metadata
 from nnpal.export.metadata import ReferenceConfiguration
@@ -101,22 +100,6 @@ def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], Any]) -
     module = torch.jit.load(str(source))
     torch.jit.save(module, str(target), _extra_files={"nnpal.json": json.dumps(metadata)})
     return target
-
-
-def in_a_zip_of_ours(source: Path, target: Path, edit: Callable[[dict[str, bytes]], Any]) -> Path:
-    """Write the records of a model again after an edit of them, with right checksums."""
-    with zipfile.ZipFile(source) as archive:
-        records = {name: archive.read(name) for name in archive.namelist()}
-    edit(records)
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, content in records.items():
-            archive.writestr(name, content)
-    return target
-
-
-def put(records: dict[str, bytes], ending: str, content: bytes) -> None:
-    (name,) = [name for name in records if name.endswith(ending)]
-    records[name] = content
 
 
 RECORDS: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {

@@ -20,7 +20,7 @@ from nnpal.data.error import DatasetError
 from nnpal.data.hashes import content_hash
 from nnpal.data.labels import NAMES, VOIGT, to_voigt
 from nnpal.electrons import COLUMNS, Electrons, from_json, to_json
-from nnpal.hdf5_image import new_hdf5
+from nnpal.hdf5_image import check_seal, new_hdf5
 
 FORMAT = "nnpal dataset"
 VERSION = 2
@@ -118,6 +118,7 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
+        check_seal(path)
         with h5py.File(path) as file:
             _check_format(path, file)
             texts: dict[str, Any] = {name: _texts(file["_meta"][name]) for name in ("tags", "sources")}
@@ -127,9 +128,9 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
             columns, indices = _columns(
                 [{key: dataset[()] for key, dataset in file[name].items()} for name in file if name != "_meta"], texts
             )
-    except (OSError, KeyError, RuntimeError, TypeError, IndexError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, DatasetError):
-            raise
+    except DatasetError:
+        raise
+    except Exception as error:  # of h5py and NumPy
         raise DatasetError(f"{path}: damaged, or no dataset file: {error}") from error
     found = content_hash(columns)
     if not np.array_equal(indices, np.arange(len(texts["tags"]))) or found != recorded:
@@ -160,9 +161,10 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
 def is_dataset(path: str | os.PathLike[str]) -> bool:
     """Say whether an HDF5 file is one of ours."""
     try:
+        check_seal(path)
         with h5py.File(path) as file:
-            return file.attrs.get("format") == FORMAT
-    except OSError as error:
+            return bool(file.attrs.get("format") == FORMAT)
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: damaged, or no HDF5 file: {error}") from error
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +16,7 @@ from nnpal.export.reference import check_reference
 from nnpal.files import aside
 from nnpal.graph import Graph
 from nnpal.ops import OpsError, load_ops
-
-_OF_DAMAGED_FILES = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
-    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError),
-)
-"""What zipfile and torch raise on damaged files: both read sizes, flags and names before they check them. torch's C++
-exceptions come as Python's of the same kind, and as UnicodeDecodeError where they quote bytes of the file."""
+from nnpal.zip_records import DamagedArchiveError, checked_records, what_it_says
 
 
 @dataclass(frozen=True)
@@ -110,34 +102,29 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
         FileNotFoundError: no such file.
         ModelFileError: no model file of nnpal, damaged, or of a newer format.
     """
-    name = os.fspath(path)
+    return _read(os.fspath(path))[1]
+
+
+def _read(name: str) -> tuple[bytes, Metadata]:
+    """Return a model file's bytes after checking their checksums, and what it says of itself."""
     if not os.path.exists(name):
         raise FileNotFoundError(f"model file {name} does not exist")
     if os.path.isdir(name):
         raise ModelFileError(f"{name}: a folder; expected a model file, such as {os.path.join(name, 'model.nnp.pt')}")
     try:
-        with open(name, "rb"):
-            pass
+        with open(name, "rb") as file:
+            content = file.read()
     except OSError as error:
         raise ModelFileError(f"{name}: cannot be read ({error.strerror}); make the file readable") from error
     try:
-        with zipfile.ZipFile(name) as archive:
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise ModelFileError(f"{name}: damaged, checksum of record {damaged} differs")
-            records = [item for item in archive.namelist() if item.endswith(f"/extra/{RECORD}")]
-            if not records:
-                raise ModelFileError(
-                    f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export.export_ensemble"
-                )
-            text = archive.read(records[0])
-    except ModelFileError:
-        raise
-    except _OF_DAMAGED_FILES as error:
+        records = checked_records(io.BytesIO(content), keep=lambda record: record.endswith(f"/extra/{RECORD}"))
+    except DamagedArchiveError as error:
+        raise ModelFileError(f"{name}: not a TorchScript archive, or truncated or damaged ({error})") from error
+    if not records:
         raise ModelFileError(
-            f"{name}: not a TorchScript archive, or truncated or damaged ({_reason(error)})"
-        ) from error
-    return parse_metadata(text, name)
+            f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export.export_ensemble"
+        )
+    return content, parse_metadata(next(iter(records.values())), name)
 
 
 def load_model(
@@ -160,8 +147,8 @@ def load_model(
         ModelFileError: the file is not what it should be, or fails its self-check.
         ValueError: ``members``, ``dtype`` or ``device`` is out of range.
     """
-    metadata = read_metadata(path)
     name = os.fspath(path)
+    content, metadata = _read(name)
     chosen = dtype or getattr(torch, metadata.dtype)
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.float64")
@@ -173,20 +160,8 @@ def load_model(
             load_ops()
         except OpsError as error:
             raise ModelFileError(f"{name}: its kernel is 'fused', but {error}") from error
-    try:
-        module = torch.jit.load(name, map_location="cpu")
-        self_energies = module.self_energies.clone()
-    except _OF_DAMAGED_FILES as error:
-        raise ModelFileError(f"{name}: torch cannot load it ({_reason(error)}); {EXPORT_AGAIN}") from error
-    if self_energies.dtype != torch.float64 or self_energies.shape != (len(metadata.elements),):
-        raise ModelFileError(
-            f"{name}: its self_energies are {self_energies.dtype} of shape {tuple(self_energies.shape)}, "
-            f"expected one float64 for each of {metadata.elements}"
-        )
-    if not self_energies.isfinite().all():
-        raise ModelFileError(f"{name}: its self_energies {self_energies.tolist()} are not finite; {EXPORT_AGAIN}")
-    module = module.to(device=device, dtype=chosen)
-    loaded = LoadedModel(module, metadata, self_energies, chosen, device)
+    module, self_energies = _module(content, metadata, name)
+    loaded = LoadedModel(module.to(device=device, dtype=chosen), metadata, self_energies, chosen, device)
     with denormals_flushed():
         check_reference(loaded, name)
     if members is not None:
@@ -194,12 +169,21 @@ def load_model(
     return loaded
 
 
-def _reason(error: BaseException) -> str:
-    """Return the first line of what an exception says; its kind where it says nothing."""
-    if isinstance(error, UnicodeDecodeError):
-        return "a text in it is no UTF-8"
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _module(content: bytes, metadata: Metadata, name: str) -> tuple[torch.jit.ScriptModule, Tensor]:
+    """Return the module of the model file ``name``, on the CPU, and its self-energies, eV, float64 [n_elements]."""
+    try:
+        module = torch.jit.load(io.BytesIO(content), map_location="cpu")
+        self_energies, _ = module.self_energies.clone(), int(module.n_active)
+    except Exception as error:  # torch reads names, sizes and types before it checks them: IndexError, MemoryError, ...
+        raise ModelFileError(f"{name}: torch cannot load it ({what_it_says(error)}); {EXPORT_AGAIN}") from error
+    if self_energies.dtype != torch.float64 or self_energies.shape != (len(metadata.elements),):
+        raise ModelFileError(
+            f"{name}: its self_energies are {self_energies.dtype} of shape {tuple(self_energies.shape)}, "
+            f"expected one float64 for each of {metadata.elements}"
+        )
+    if not self_energies.isfinite().all():
+        raise ModelFileError(f"{name}: its self_energies {self_energies.tolist()} are not finite; {EXPORT_AGAIN}")
+    return module, self_energies
 
 
 def _check_device(device: str) -> None:

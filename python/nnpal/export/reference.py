@@ -108,7 +108,7 @@ def check_reference(model: LoadedModel, path: str) -> None:
         if model.metadata.kernel == "fused":
             energies, gradients = model.energies_and_gradients(graph, of_members=False)
             answers.append((energies, gradients[0]))
-    except (RuntimeError, ValueError) as error:  # of TorchScript and of the operations
+    except Exception as error:  # of TorchScript and of the operations, IndexError and TypeError among them
         reason = str(error).strip().splitlines()
         raise ModelFileError(
             f"{path}: its reference configuration cannot be evaluated ({reason[-1] if reason else error!r}); {_CURE}"

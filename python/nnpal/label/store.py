@@ -147,6 +147,9 @@ class LabelStore:
         except sqlite3.Error as error:
             self._database.close()
             raise StoreError(f"{self.path}: no label store: {error}; name another file, or remove this one") from error
+        except BaseException:
+            self._database.close()
+            raise
 
     def __enter__(self) -> LabelStore:
         return self
@@ -163,13 +166,11 @@ class LabelStore:
     def __len__(self) -> int:
         """Return the number of labels and failures."""
         self.flush()
-        return int(self._database.execute("SELECT count(*) FROM labels").fetchone()[0])
+        return int(self._rows("SELECT count(*) FROM labels")[0][0])
 
     def timing(self) -> tuple[int, float] | None:
         """Return how many labels there are and their mean time, s; None without a label."""
-        n, mean = self._database.execute(
-            "SELECT count(*), avg(seconds) FROM labels WHERE energy IS NOT NULL"
-        ).fetchone()
+        ((n, mean),) = self._rows("SELECT count(*), avg(seconds) FROM labels WHERE energy IS NOT NULL")
         return (int(n), float(mean)) if n else None
 
     @contextmanager
@@ -214,12 +215,13 @@ class LabelStore:
             identity: of the oracle's rung.
         """
         text = canonical(identity)
-        row = self._database.execute(
-            "SELECT energy, forces, stress, reason, tries, rung, seconds, computed FROM labels WHERE structure = ? "
-            "AND oracle = (SELECT id FROM oracles WHERE hash = ?)",
+        rows = self._rows(
+            "SELECT energy, forces, stress, reason, tries, rung, seconds, computed, n_atoms FROM labels WHERE "
+            "structure = ? AND oracle = (SELECT id FROM oracles WHERE hash = ?)",
             (packed(structure), _hash(text)),
-        ).fetchone()
-        entry = None if row is None else _entry(row)
+        )
+        with _told_if_damaged(self.path):
+            entry = _entry(rows[0]) if rows else None
         for one in self._by_key.get((structure, text), ()):
             entry = one.after(entry)
         return entry
@@ -276,7 +278,11 @@ class LabelStore:
     def identities(self) -> dict[str, str]:
         """Return the identity, JSON, of every oracle's rung that computed anything, by its SHA-256."""
         self.flush()
-        return dict(self._database.execute("SELECT hash, identity FROM oracles").fetchall())
+        return dict(self._rows("SELECT hash, identity FROM oracles"))
+
+    def _rows(self, question: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with _told_if_damaged(self.path):
+            return self._database.execute(question, values).fetchall()
 
     def _put(self, row: _Row) -> None:
         self._waiting.append(row)
@@ -300,6 +306,11 @@ class LabelStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        with _told_if_damaged(self.path), self._raw_transaction():
+            yield
+
+    @contextmanager
+    def _raw_transaction(self) -> Iterator[None]:
         with _told_if_full(self.path):
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -315,7 +326,7 @@ class LabelStore:
         self._database.execute("PRAGMA synchronous = EXTRA")
         self._database.execute(f"PRAGMA page_size = {PAGE_SIZE}")  # of a file that is made now
         version = VERSION
-        with self._transaction():
+        with self._raw_transaction():
             kind = self._database.execute("PRAGMA application_id").fetchone()[0]
             tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if kind != APPLICATION_ID and (kind or tables):
@@ -334,6 +345,26 @@ class LabelStore:
         """Give back what an older format took, where the disk has room for a copy and nobody else is at work."""
         with suppress(sqlite3.OperationalError):
             self._database.execute("VACUUM")
+
+
+@contextmanager
+def _told_if_damaged(path: Path) -> Iterator[None]:
+    """Turn what SQLite and Python raise on a damaged file into our error.
+
+    Raises:
+        StoreError: tables, texts or numbers are not as they were written.
+    """
+    try:
+        yield
+    except (StoreError, DiskFullError):
+        raise
+    except (sqlite3.DatabaseError, ValueError, TypeError, ArithmeticError, OSError) as error:
+        is_damage = any(word in str(error) for word in ("decode", "malformed", "no such", "syntax error"))
+        if isinstance(error, sqlite3.OperationalError) and not is_damage:  # busy, read-only, no memory, ...
+            raise
+        raise StoreError(
+            f"{path}: damaged label store: {error}; take it from a copy, or save what SQLite's `.recover` finds in it"
+        ) from error
 
 
 @contextmanager
@@ -381,12 +412,12 @@ def _copied(stress: np.ndarray | None) -> np.ndarray | None:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    energy, forces, stress, reason, tries, rung, seconds, computed = row
+    energy, forces, stress, reason, tries, rung, seconds, computed, n_atoms = row
     rest = tries, rung, seconds, _iso(computed)
     if energy is None:
         return Entry(None, reason, *rest)
     tensor = None if stress is None else np.frombuffer(stress, "<f8").astype(float)
-    return Entry(Result(energy, np.frombuffer(forces, "<f8").astype(float).reshape(-1, 3), tensor), "", *rest)
+    return Entry(Result(energy, np.frombuffer(forces, "<f8").astype(float).reshape(n_atoms, 3), tensor), "", *rest)
 
 
 def _iso(computed: int) -> str:

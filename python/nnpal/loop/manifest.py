@@ -89,7 +89,7 @@ def read_manifest(run_folder: Path) -> Manifest:
             raise LoopError(f"{path}: format {found['format']}, expected {FORMAT}; it was written by another nnpal")
         entries = tuple(Entry(**entry) for entry in found["entries"])
         return Manifest(entries, found["finished"], found.get("discarding"))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LoopError(f"{path}: no manifest of a run: {type(error).__name__}: {error}") from error
 
 

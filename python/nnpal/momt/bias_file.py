@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nnpal.hdf5_image import new_hdf5
+from nnpal.hdf5_image import check_seal, new_hdf5
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis, basis
 
@@ -139,9 +139,10 @@ def write_bias(path: Path, bias: Bias) -> None:
 def is_bias_file(path: Path) -> bool:
     """Return whether a file is a bias file of MOMT, of any version."""
     try:
+        check_seal(path)
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("format") == FORMAT)
-    except OSError:  # no HDF5 file
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError):  # no HDF5 file, or a damaged one
         return False
 
 
@@ -157,6 +158,7 @@ def read_bias(path: str | Path) -> Bias:
     if not path.is_file():
         raise HookError(f"bias file {path}: no such file")
     try:
+        check_seal(path)
         with h5py.File(path, "r") as file:
             version = file.attrs.get("format_version")
             if file.attrs.get("format") != FORMAT or version not in READABLE_VERSIONS:
@@ -169,7 +171,7 @@ def read_bias(path: str | Path) -> Bias:
             arrays = {name: file[name][:] for name in ("coefficients", "reciprocal_vectors", *_VISITS)}
     except HookError:
         raise
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:  # h5py, on damaged files
+    except Exception as error:  # of h5py, on damaged files
         raise HookError(f"bias file {path} cannot be read: {error}; give a file that MOMT wrote") from error
     _check_arrays(path, axes, arrays)
     return Bias(axes=axes, walls=walls, **values, **arrays)

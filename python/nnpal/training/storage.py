@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from nnpal.networks.function import AEVFunction
 from nnpal.training.data import TrainingData
 from nnpal.training.features import Features, GraphFeatures, StoredFeatures
 from nnpal.training.flat_graphs import FlatGraphs
+from nnpal.zip_records import DamagedArchiveError, checked_records
 
 DATA, DERIVATIVES = "data.pt", "derivatives.bin"
 
@@ -68,10 +68,16 @@ def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
 def _is_whole(path: Path) -> bool:
     """Whether every byte of an archive of ``torch.save`` is as it was written."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except zipfile.BadZipFile:
+        checked_records(path)
+    except DamagedArchiveError:
         return False
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # reads the headers, as zipfile does not
+    except OSError:
+        raise
+    except Exception:  # of zip, pickle and torch
+        return False
+    return True
 
 
 def load_data(folder: Path, description: NetworkDescription) -> TrainingData:

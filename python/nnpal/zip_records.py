@@ -1,0 +1,84 @@
+"""Zip archives that torch wrote: every record as it was written, or refused."""
+
+from __future__ import annotations
+
+import errno
+import os
+import zipfile
+from collections.abc import Callable
+from typing import BinaryIO
+
+CHUNK = 1 << 20
+FLAGS = 0x8 | 0x800
+"""Of a record: its size follows its content; its name is UTF-8 (PKWARE APPNOTE 6.3.10, section 4.4.4)."""
+FOLDER = 0x10
+"""Of the external attributes, those of MS-DOS: torch leaves the memory of such a record as it happens to be."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class DamagedArchiveError(ValueError):
+    """An archive that is not whole; the message says what is wrong with it, not its name."""
+
+
+def checked_records(
+    source: str | os.PathLike[str] | BinaryIO, *, keep: Callable[[str], bool] = lambda name: False
+) -> dict[str, bytes]:
+    """Check every record of an archive against its recorded size and CRC-32.
+
+    Checks what zipfile leaves to its user: it reads by name, so that of two records with one name one is never read;
+    it takes a record that ends before its recorded size; and it knows methods that torch does not.
+
+    Arguments:
+        source: path or open file.
+        keep: says of a name whether its content is wanted.
+
+    Returns:
+        The contents that are wanted, by name.
+
+    Raises:
+        DamagedArchiveError: no zip archive, or one that is truncated or damaged, by whatever zipfile raises on it.
+        OSError: the file cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            items = archive.infolist()
+            kept = {item.filename: _content(archive, item, keep(item.filename)) for item in items}
+    except DamagedArchiveError:
+        raise
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # of the disk; a damaged offset is one before the file's beginning
+            raise
+        raise DamagedArchiveError(what_it_says(error)) from error
+    except Exception as error:  # zipfile's own, and those of zlib, lzma, struct, codecs, ... that it lets through
+        raise DamagedArchiveError(what_it_says(error)) from error
+    if len(kept) < len(items):
+        raise DamagedArchiveError("two records have one name")
+    return {name: content for name, content in kept.items() if keep(name)}
+
+
+def what_it_says(error: BaseException) -> str:
+    """Return the first line of what an exception says; its kind where it says nothing."""
+    if isinstance(error, UnicodeDecodeError):
+        return "a text in it is no UTF-8"
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, is_wanted: bool) -> bytes:
+    """Read a record, which checks its checksum and its name at both places; empty unless it is wanted."""
+    if item.flag_bits & ~FLAGS or item.compress_type not in METHODS:
+        raise DamagedArchiveError(
+            f"record {item.filename} has flags {item.flag_bits:#x} and method {item.compress_type}, "
+            "expected one that is stored or deflated, and not encrypted"
+        )
+    if item.is_dir() or item.external_attr & FOLDER:
+        raise DamagedArchiveError(f"record {item.filename} is marked as a folder")
+    size, content = 0, bytearray()
+    with archive.open(item) as record:
+        while chunk := record.read(CHUNK):
+            size += len(chunk)
+            if is_wanted:
+                content += chunk
+    if size != item.file_size:
+        raise DamagedArchiveError(f"record {item.filename} has {size} bytes, its directory says {item.file_size}")
+    return bytes(content)
