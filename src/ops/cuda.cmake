@@ -19,7 +19,7 @@ if(CMAKE_CUDA_COMPILER)
   # The runtime inside: torch's own copy need not be of the same minor version.
   set_target_properties(nnpal_ops PROPERTIES
     CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
-  message(STATUS "nnpal: fused kernels for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+  message(STATUS "nnpal: fused operations for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
 else()
-  message(STATUS "nnpal: fused kernels for the CPU alone: ${why_not}")
+  message(STATUS "nnpal: fused operations for the CPU alone: ${why_not}")
 endif()

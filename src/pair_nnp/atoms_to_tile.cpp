@@ -10,16 +10,16 @@ namespace nnpal {
 
 std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list,
                           const AbsentAtoms &absent, const int *element_of_type, double cutoff,
-                          const int *centres, int n_centres, Tile &tile, std::vector<int> &neighbours)
+                          const int *centers, int n_centers, Tile &tile, std::vector<int> &neighbors)
 {
   const double cutoff_squared = cutoff * cutoff;
   const double *const *x = atom.x;
   tile.clear();
-  neighbours.clear();
+  neighbors.clear();
   const bool some_absent = absent.possible();
-  for (int c = 0; c < n_centres; ++c) {
-    const int i = centres[c];
-    tile.centre_species.push_back(element_of_type[atom.type[i]]);
+  for (int c = 0; c < n_centers; ++c) {
+    const int i = centers[c];
+    tile.center_species.push_back(element_of_type[atom.type[i]]);
     for (int jj = 0; jj < list.numneigh[i]; ++jj) {
       const int j = list.firstneigh[i][jj] & NEIGHMASK;
       if (some_absent && absent.contain(atom.mask[j], atom.type[j])) continue;
@@ -27,10 +27,10 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
       const double squared = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
       if (squared >= cutoff_squared) continue;
       if (squared < kTooClose * kTooClose) return too_close(atom, i, j, std::sqrt(squared));
-      tile.centre.push_back(c);
-      tile.neighbour_species.push_back(element_of_type[atom.type[j]]);
+      tile.center.push_back(c);
+      tile.neighbor_species.push_back(element_of_type[atom.type[j]]);
       tile.edge_vec.insert(tile.edge_vec.end(), vec, vec + 3);
-      neighbours.push_back(j);
+      neighbors.push_back(j);
     }
   }
   return "";

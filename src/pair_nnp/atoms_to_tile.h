@@ -17,13 +17,13 @@ namespace nnpal {
 
 constexpr double kTooClose = 0.1;    // Å; no two nuclei of any training set come this near
 
-// Gather the atoms `centres` [n_centres] of a full neighbor list and their edges shorter than `cutoff` (Å),
-// but for those to absent atoms. `element_of_type` maps an atom type to its element index. `neighbours`
-// [n_edges] receives the LAMMPS index of each edge's neighbour. Returns a complaint for the user when two
+// Gather the atoms `centers` [n_centers] of a full neighbor list and their edges shorter than `cutoff` (Å),
+// but for those to absent atoms. `element_of_type` maps an atom type to its element index. `neighbors`
+// [n_edges] receives the LAMMPS index of each edge's neighbor. Returns a complaint for the user when two
 // atoms lie almost on top of each other, or "".
 std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list,
                           const AbsentAtoms &absent, const int *element_of_type, double cutoff,
-                          const int *centres, int n_centres, Tile &tile, std::vector<int> &neighbours);
+                          const int *centers, int n_centers, Tile &tile, std::vector<int> &neighbors);
 
 // A complaint when atoms i and j, `distance` (Å) apart, lie almost on top of each other, or "".
 std::string too_close(const LAMMPS_NS::Atom &atom, int i, int j, double distance);

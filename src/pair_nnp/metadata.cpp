@@ -45,13 +45,13 @@ ReferenceConfiguration parse_reference(const Json &json, int n_members)
   reference.n_local = get<int>(json, "n_local");
   const auto edges = get<std::vector<std::vector<std::int64_t>>>(json, "edge_index");
   if (edges.size() != 2) refuse("its reference configuration has no edge_index of shape [2, n_edges]");
-  reference.centre = edges[0];
-  reference.neighbour = edges[1];
+  reference.center = edges[0];
+  reference.neighbor = edges[1];
   reference.edge_vec = flatten(get<std::vector<std::vector<double>>>(json, "edge_vec"));
   reference.energies = flatten(get<std::vector<std::vector<double>>>(json, "energies"));
   reference.gradient = flatten(get<std::vector<std::vector<double>>>(json, "gradient"));
-  const std::size_t n_edges = reference.centre.size();
-  if (reference.neighbour.size() != n_edges || reference.edge_vec.size() != 3 * n_edges ||
+  const std::size_t n_edges = reference.center.size();
+  if (reference.neighbor.size() != n_edges || reference.edge_vec.size() != 3 * n_edges ||
       reference.gradient.size() != 3 * n_edges || reference.n_local < 1 ||
       reference.species.size() < static_cast<std::size_t>(reference.n_local) ||
       reference.energies.size() != static_cast<std::size_t>(n_members) * reference.n_local)

@@ -14,11 +14,11 @@ inline constexpr char kMetadataRecord[] = "extra/nnpal.json";
 struct ReferenceConfiguration {
   std::vector<std::int64_t> species;    // [n_atoms] element index
   int n_local = 0;
-  std::vector<std::int64_t> centre;       // [n_edges], ascending
-  std::vector<std::int64_t> neighbour;    // [n_edges]
-  std::vector<double> edge_vec;           // [n_edges * 3] Å
-  std::vector<double> energies;           // [n_members * n_local] eV
-  std::vector<double> gradient;           // [n_edges * 3] of the members' mean energy, eV/Å
+  std::vector<std::int64_t> center;      // [n_edges], ascending
+  std::vector<std::int64_t> neighbor;    // [n_edges]
+  std::vector<double> edge_vec;          // [n_edges * 3] Å
+  std::vector<double> energies;          // [n_members * n_local] eV
+  std::vector<double> gradient;          // [n_edges * 3] of the members' mean energy, eV/Å
 };
 
 struct Metadata {

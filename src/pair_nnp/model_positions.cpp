@@ -1,4 +1,4 @@
-// A model evaluated from positions: one copy to the device, one back. Neighbours are found and forces summed
+// A model evaluated from positions: one copy to the device, one back. Neighbors are found and forces summed
 // up there by torch.ops.nnpal. The host waits for the result alone: room for edges is made by their numbers
 // in the last evaluation, and the few steps that need more, as the first one does, are evaluated again.
 #include "model_impl.h"
@@ -17,7 +17,7 @@ namespace {
 
 using torch::Tensor;
 
-// Memory for the edges of the centres that are evaluated together, and for what is made of them. On a CPU
+// Memory for the edges of the centers that are evaluated together, and for what is made of them. On a CPU
 // they should stay in the cache; on a GPU they should fill it, and a small one gets less after its memory ran
 // out.
 constexpr std::int64_t kBytesOnCPU = 8 << 20, kBytesOnGPU = std::int64_t(2) << 30, kFewestBytes = 16 << 20;
@@ -35,45 +35,45 @@ Cells cells(const Tensor &positions, double cutoff)
   return op.call(positions, cutoff);
 }
 
-Tensor count_neighbours(const Tensor &positions, const Cells &cells, std::int64_t n_centres, double cutoff)
+Tensor count_neighbors(const Tensor &positions, const Cells &cells, std::int64_t n_centers, double cutoff)
 {
   static const auto op = operation<Tensor(const Tensor &, const Tensor &, const Tensor &, const Tensor &,
-                                          const Tensor &, std::int64_t, double)>("nnpal::count_neighbours");
+                                          const Tensor &, std::int64_t, double)>("nnpal::count_neighbors");
   const auto &[grid, start, order, sorted] = cells;
-  return op.call(positions, grid, start, order, sorted, n_centres, cutoff);
+  return op.call(positions, grid, start, order, sorted, n_centers, cutoff);
 }
 
-std::tuple<Tensor, Tensor> neighbours(const Tensor &positions, const Cells &cells, const Tensor &ends,
-                                      const Chunk &chunk, double cutoff, torch::Dtype dtype,
-                                      const std::optional<Tensor> &closest)
+std::tuple<Tensor, Tensor> neighbors(const Tensor &positions, const Cells &cells, const Tensor &ends,
+                                     const Chunk &chunk, double cutoff, torch::Dtype dtype,
+                                     const std::optional<Tensor> &closest)
 {
   static const auto op = operation<std::tuple<Tensor, Tensor>(
       const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &, const Tensor &,
       std::int64_t, std::int64_t, std::int64_t, std::int64_t, double, at::ScalarType,
-      const std::optional<Tensor> &)>("nnpal::neighbours");
+      const std::optional<Tensor> &)>("nnpal::neighbors");
   const auto &[grid, start, order, sorted] = cells;
   return op.call(positions, grid, start, order, sorted, ends, chunk.first, chunk.last, chunk.n_edges,
                  chunk.shift(), cutoff, dtype, closest);
 }
 
 // EdgeMarks::before on the device, then whether the positions are bad.
-Tensor marks_of(const Tensor &ends, std::int64_t n_centres)
+Tensor marks_of(const Tensor &ends, std::int64_t n_centers)
 {
-  return torch::cat({ends.slice(0, 0, n_centres, kCentresOfPart), ends.narrow(0, n_centres, 2)});
+  return torch::cat({ends.slice(0, 0, n_centers, kCentersOfPart), ends.narrow(0, n_centers, 2)});
 }
 
-template <class T> EdgeMarks marks_from(const T *marks, std::int64_t n, std::int64_t n_centres)
+template <class T> EdgeMarks marks_from(const T *marks, std::int64_t n, std::int64_t n_centers)
 {
   if (marks[n - 1] != 0)
     throw std::runtime_error("positions hold NaN or infinite values, or lie too far apart");
-  return {n_centres, std::vector<std::int64_t>(marks, marks + n - 1)};
+  return {n_centers, std::vector<std::int64_t>(marks, marks + n - 1)};
 }
 
 // Waits for the device.
-EdgeMarks known_marks(const Tensor &ends, std::int64_t n_centres)
+EdgeMarks known_marks(const Tensor &ends, std::int64_t n_centers)
 {
-  const Tensor marks = marks_of(ends, n_centres).cpu();
-  return marks_from(marks.const_data_ptr<std::int64_t>(), marks.numel(), n_centres);
+  const Tensor marks = marks_of(ends, n_centers).cpu();
+  return marks_from(marks.const_data_ptr<std::int64_t>(), marks.numel(), n_centers);
 }
 
 // Of all chunks together, float64 on the device.
@@ -108,23 +108,23 @@ struct Sums {
   }
 };
 
-// Add the centres of a chunk with all their edges.
+// Add the centers of a chunk with all their edges.
 void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, const Tensor &ends,
                const Chunk &chunk, double cutoff, const Wanted &wanted, Sums &sums)
 {
-  const std::int64_t n_centres = chunk.n_centres();
+  const std::int64_t n_centers = chunk.n_centers();
   const auto [edge_index, edge_vec] =
-      neighbours(positions, cells, ends, chunk, cutoff, impl.dtype, sums.closest);
-  const Tensor own_species = impl.atoms.species_of_part(chunk.first, n_centres);
-  const auto evaluated = impl.evaluate(own_species, n_centres, edge_index, edge_vec, wanted.member_forces);
-  if (evaluated.energies.dim() != 2 || evaluated.energies.size(1) != n_centres)
+      neighbors(positions, cells, ends, chunk, cutoff, impl.dtype, sums.closest);
+  const Tensor own_species = impl.atoms.species_of_part(chunk.first, n_centers);
+  const auto evaluated = impl.evaluate(own_species, n_centers, edge_index, edge_vec, wanted.member_forces);
+  if (evaluated.energies.dim() != 2 || evaluated.energies.size(1) != n_centers)
     throw std::runtime_error("it returned energies of a wrong shape");
   const torch::NoGradGuard no_derivatives;
   sums.add_energies(evaluated.energies, wanted);
   sums.add_forces(chunk, edge_index, edge_vec.detach(), evaluated.gradients);
 }
 
-// How many edges fit into the memory meant for them: indices, vector and its square, order by centre and by
+// How many edges fit into the memory meant for them: indices, vector and its square, order by center and by
 // distance, gradients.
 std::int64_t edges_at_once(const Model::Impl &impl, std::int64_t n_gradients)
 {
@@ -144,8 +144,8 @@ Evaluation evaluate_all(Model::Impl &impl, const Positions &atoms, double cutoff
   const Tensor x = impl.atoms.positions(atoms, impl.device);
   impl.atoms.update_species(atoms, impl.device);
   const Cells all_cells = cells(x, cutoff);
-  const Tensor ends = count_neighbours(x, all_cells, atoms.n_local, cutoff);
-  const bool is_guess = impl.takes_room && impl.marks.n_centres == atoms.n_local;
+  const Tensor ends = count_neighbors(x, all_cells, atoms.n_local, cutoff);
+  const bool is_guess = impl.takes_room && impl.marks.n_centers == atoms.n_local;
   if (!is_guess) impl.marks = known_marks(ends, atoms.n_local);
   Evaluation result{{n_gradients, atoms.n_atoms, wanted.virials, x},
                     divide(impl.marks, edges_at_once(impl, n_gradients), is_guess),
@@ -160,12 +160,12 @@ void find_closest(Model::Impl &impl, const Positions &atoms, double cutoff, Posi
 {
   const Tensor x = impl.atoms.positions(atoms, impl.device);
   const Cells all_cells = cells(x, cutoff);
-  const Tensor ends = count_neighbours(x, all_cells, atoms.n_local, cutoff);
+  const Tensor ends = count_neighbors(x, all_cells, atoms.n_local, cutoff);
   double least = INFINITY;
   for (const Chunk &chunk : divide(known_marks(ends, atoms.n_local), edges_at_once(impl, 1), false)) {
     if (chunk.n_edges == 0) continue;
     const auto [edge_index, edge_vec] =
-        neighbours(x, all_cells, ends, chunk, cutoff, torch::kFloat64, std::nullopt);
+        neighbors(x, all_cells, ends, chunk, cutoff, torch::kFloat64, std::nullopt);
     const Tensor squared = edge_vec.square().sum(1), which = squared.argmin();
     if (!(squared[which].item<double>() < least)) continue;
     least = squared[which].item<double>();
@@ -207,7 +207,7 @@ Tensor download(const std::vector<Tensor> &parts, Tensor &reused)
 }
 
 // All that the host wants, in one order: marks, closest, whether the forces are finite, virial, energies of
-// the members, which centre is wrong if any, then arrays.
+// the members, which center is wrong if any, then arrays.
 std::vector<Tensor> parts_of(const Evaluation &done, std::int64_t n_local)
 {
   const Sums &sums = done.sums;
@@ -239,7 +239,7 @@ void Model::evaluate(const Positions &positions, const Wanted &wanted, Positions
     const ThreadGuard threads(impl.n_threads);
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     const c10::DeviceGuard device(impl.device);
-    const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
+    const torch::jit::GraphOptimizerEnabledGuard no_specialization(false);
     const std::int64_t n_atoms = positions.n_atoms, n_local = positions.n_local;
     const double *from = nullptr;
     for (bool fits = false; !fits;) {

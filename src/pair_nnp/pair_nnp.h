@@ -5,7 +5,7 @@
 //   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
 //   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
 //   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
-//   W_i = sum over edges whose neighbour is i of  edge_vec (x) force of the edge on i
+//   W_i = sum over edges whose neighbor is i of  edge_vec (x) force of the edge on i
 //
 // With W_i so assigned, sum_i W_i v_i is the potential part of the heat current of a many-body potential
 // (Fan et al., Phys. Rev. B 92, 094301 (2015), doi:10.1103/PhysRevB.92.094301).
@@ -68,7 +68,7 @@ private:
 
   // pair_nnp_compute.cpp: one step
   void ask();
-  void collect_centres();
+  void collect_centers();
   std::string evaluate_tiles();
   std::string evaluate_positions();
   bool overlaps_anywhere() const;

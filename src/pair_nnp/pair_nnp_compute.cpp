@@ -27,11 +27,11 @@ void PairNNP::compute(int eflag, int vflag)
   if (const std::string left_out = nnpal::left_out_of_list(*neighbor); s.uses_positions && !left_out.empty())
     error->all(
         FLERR, Error::NOLASTLINE,
-        "pair_style nnp: step {}: {} came after the neighbours were chosen to be found without LAMMPS's "
+        "pair_style nnp: step {}: {} came after the neighbors were chosen to be found without LAMMPS's "
         "list; use neighbors list",
         update->ntimestep, left_out);
   ask();
-  collect_centres();
+  collect_centers();
 
   // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
@@ -80,14 +80,14 @@ void PairNNP::ask()
 }
 
 // An absent atom's energy is that of no atom, not of an isolated one.
-void PairNNP::collect_centres()
+void PairNNP::collect_centers()
 {
   nnpal::PairNNPState &s = *state_;
-  s.centres.clear();
+  s.centers.clear();
   const int n = s.uses_positions ? atom->nlocal : list->inum;
   for (int ii = 0; ii < n; ++ii) {
     const int i = s.uses_positions ? ii : list->ilist[ii];
-    if (!s.absent.contain(atom->mask[i], atom->type[i])) s.centres.push_back(i);
+    if (!s.absent.contain(atom->mask[i], atom->type[i])) s.centers.push_back(i);
   }
 }
 
@@ -95,21 +95,21 @@ void PairNNP::collect_centres()
 std::string PairNNP::evaluate_tiles()
 {
   nnpal::PairNNPState &s = *state_;
-  const int per_tile = s.model->centres_per_tile(), n_centres = static_cast<int>(s.centres.size());
-  for (int first = 0; first < n_centres; first += per_tile) {
-    const int last = std::min(first + per_tile, n_centres);
+  const int per_tile = s.model->centers_per_tile(), n_centers = static_cast<int>(s.centers.size());
+  for (int first = 0; first < n_centers; first += per_tile) {
+    const int last = std::min(first + per_tile, n_centers);
     s.overlap = nnpal::atoms_to_tile(*atom, *list, s.absent, map, s.model->metadata().cutoff,
-                                     s.centres.data() + first, last - first, s.tile, s.tile_neighbours);
+                                     s.centers.data() + first, last - first, s.tile, s.tile_neighbors);
     if (!s.overlap.empty()) return "";
     try {
       s.model->evaluate(s.tile, s.asked.uq_force, s.result);
     } catch (const std::exception &failure) {
       return "model " + s.settings.model_path + ": " + failure.what();
     }
-    const int wrong = nnpal::first_non_finite_centre(s.tile, s.result);
+    const int wrong = nnpal::first_non_finite_center(s.tile, s.result);
     if (wrong >= 0)
       return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
-             nnpal::name_of(*atom, s.centres[first + wrong]);
+             nnpal::name_of(*atom, s.centers[first + wrong]);
     scatter_tile(first, last);
   }
   return "";
@@ -140,18 +140,18 @@ void PairNNP::reject_trial_state()
 void PairNNP::scatter_tile(int first, int last)
 {
   nnpal::PairNNPState &s = *state_;
-  const int n_members = s.model->n_members(), n_centres = last - first, n_edges = s.tile.n_edges();
-  for (int c = 0; c < n_centres; ++c) {
-    const int i = s.centres[first + c];
+  const int n_members = s.model->n_members(), n_centers = last - first, n_edges = s.tile.n_edges();
+  for (int c = 0; c < n_centers; ++c) {
+    const int i = s.centers[first + c];
     double mean = 0.0, variance = 0.0;
     for (int m = 0; m < n_members; ++m) {
-      const double energy = s.result.energies[m * n_centres + c];
+      const double energy = s.result.energies[m * n_centers + c];
       s.member_energy[m] += energy * s.energy_scale;
       mean += energy / n_members;
     }
     if (s.asked.uq_energy) {
       for (int m = 0; m < n_members; ++m) {
-        const double deviation = s.result.energies[m * n_centres + c] - mean;
+        const double deviation = s.result.energies[m * n_centers + c] - mean;
         variance += deviation * deviation / n_members;
       }
       s.uq_energy[i] = std::sqrt(variance) * s.energy_scale;
@@ -163,7 +163,7 @@ void PairNNP::scatter_tile(int first, int last)
 
   double **f = atom->f;
   for (int e = 0; e < n_edges; ++e) {
-    const int i = s.centres[first + s.tile.centre[e]], j = s.tile_neighbours[e];
+    const int i = s.centers[first + s.tile.center[e]], j = s.tile_neighbors[e];
     double on_j[3];
     for (int k = 0; k < 3; ++k) {
       on_j[k] = -s.result.gradient[3 * e + k] * s.energy_scale;

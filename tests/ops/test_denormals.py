@@ -140,9 +140,9 @@ def test_neighbor_search_leaves_the_control_word() -> None:
     before = OPS.control_words()
     positions = torch.rand(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 8
     cells = OPS.cells(positions, 3.0)
-    ends = OPS.count_neighbours(positions, *cells, 40, 3.0)
+    ends = OPS.count_neighbors(positions, *cells, 40, 3.0)
     n_edges = int(ends[40])
-    OPS.neighbours(positions, *cells, ends, 0, 40, n_edges, 0, 3.0, torch.float32)
+    OPS.neighbors(positions, *cells, ends, 0, 40, n_edges, 0, 3.0, torch.float32)
     assert OPS.control_words() == before
 
 

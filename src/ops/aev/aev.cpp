@@ -27,7 +27,7 @@ struct VJP : torch::autograd::Function<VJP> {
                         const Call &call)
   {
     const Tensor whole = gradient.contiguous();
-    Held<Call>::save(context, call);
+    AutogradValue<Call>::save(context, call);
     context->save_for_backward({edge_vec, whole});
     return aev_twin(edge_vec).vjp(call.arguments, call.graph, whole);
   }
@@ -35,7 +35,7 @@ struct VJP : torch::autograd::Function<VJP> {
   static variable_list backward(AutogradContext *context, const variable_list &grads)
   {
     const auto saved = context->get_saved_variables();
-    const Call &call = Held<Call>::saved(context);
+    const Call &call = AutogradValue<Call>::saved(context);
     const AEVTwin &twin = aev_twin(saved[0]);
     const Tensor tangent = grads[0].contiguous();
     // Both results depend on the tangent and on the edges, and the second one, which is wanted only where the
@@ -53,7 +53,7 @@ struct VJP : torch::autograd::Function<VJP> {
 struct AEV : torch::autograd::Function<AEV> {
   static Tensor forward(AutogradContext *context, const Tensor &edge_vec, const Call &call)
   {
-    Held<Call>::save(context, call);
+    AutogradValue<Call>::save(context, call);
     context->save_for_backward({edge_vec});
     return aev_twin(edge_vec).forward(call.arguments, call.graph);
   }
@@ -61,7 +61,7 @@ struct AEV : torch::autograd::Function<AEV> {
   static variable_list backward(AutogradContext *context, const variable_list &grads)
   {
     const Tensor edge_vec = context->get_saved_variables()[0];
-    return {VJP::apply(grads[0], edge_vec, Held<Call>::saved(context)), Tensor()};
+    return {VJP::apply(grads[0], edge_vec, AutogradValue<Call>::saved(context)), Tensor()};
   }
 };
 
@@ -147,7 +147,7 @@ const AEVTwin &aev_twin(const Tensor &on)
 #ifdef NNPAL_CUDA
   if (on.is_cuda()) return kAEVOnCUDA;
 #endif
-  TORCH_CHECK(false, "nnpal's fused kernels were not built for device ", on.device(),
+  TORCH_CHECK(false, "nnpal's operations were not built for device ", on.device(),
               "; build nnpal where nvcc is found, or export the model with kernel='torchani'");
 }
 

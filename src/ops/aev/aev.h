@@ -1,12 +1,12 @@
-// AEVs of centres and their products with derivatives, on tensors. One twin for each device.
+// AEVs of centers and their products with derivatives, on tensors. One twin for each device.
 #pragma once
 
 #include "aev/aev_arguments.h"
 
 namespace nnpal {
 
-// Atoms and edges: species int64 [n_atoms], edge_index int64 [2, n_edges] (centre, neighbour), edge_vec
-// [n_edges, 3] Å. Checked, contiguous, on one device. An edge of centre n_local and neighbour -1 belongs to
+// Atoms and edges: species int64 [n_atoms], edge_index int64 [2, n_edges] (center, neighbor), edge_vec
+// [n_edges, 3] Å. Checked, contiguous, on one device. An edge of center n_local and neighbor -1 belongs to
 // nothing, and what results hold for it is not set.
 struct Graph {
   at::Tensor species;

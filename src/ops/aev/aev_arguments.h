@@ -27,7 +27,7 @@ struct AEVArguments {
   std::int64_t n_features() const;
 };
 
-// The same, in the precision and the form of the kernels, which point into it.
+// The same in the form that is computed with, in its precision. `terms` points into this object.
 template <class T> class TypedTerms {
 public:
   explicit TypedTerms(const AEVArguments &arguments);

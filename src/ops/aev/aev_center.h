@@ -1,11 +1,11 @@
-// One centre's AEV and its products with derivatives, over plain or dual numbers.
+// One center's AEV and its products with derivatives, over plain or dual numbers.
 //
 //   radial   G_k   = 1/4 Σ_j exp(-η_R (r_j - s_k)²) f(r_j)
 //   angular  G_kq  = Σ_{j<l} w 2 x_q^ζ exp(-η_A (m - s_k)²),  m = (r_j + r_l)/2,  w = f(r_j) f(r_l),
 //            x_q   = (1 + cos(θ - θ_q))/2,  cos θ = 0.95 u_j·u_l   (u: unit vectors)
 //
 // of ANI (doi:10.1039/C6SC05720A, equations 3 and 4) with TorchANI's factors 1/4, 2 and 0.95; radial terms
-// for each element of the neighbour, angular ones for each pair of elements. cos(θ - θ_q) = cosθ cosθ_q +
+// for each element of the neighbor, angular ones for each pair of elements. cos(θ - θ_q) = cosθ cosθ_q +
 // sinθ sinθ_q needs no arc cosine.
 #pragma once
 
@@ -34,15 +34,15 @@ NNPAL_INLINE void cutoff_function(N r, typename N::Scalar cutoff, bool is_smooth
   }
 }
 
-template <class N> class Centre {
+template <class N> class Center {
 public:
   using T = typename N::Scalar;
   static constexpr int kWidth = kLanes<T>;
   static constexpr int kMostPairs = 256;    // computed at a time
   static constexpr int kSegments = kMostPairs + 1;
 
-  // `most_edges` of any centre, `n_gradients` to be pulled back at once (0: none).
-  Centre(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int most_edges, int n_gradients,
+  // `most_edges` of any center, `n_gradients` to be pulled back at once (0: none).
+  Center(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int most_edges, int n_gradients,
          Scratch &scratch) :
       terms_(terms),
       edges_(edges),
@@ -92,9 +92,9 @@ public:
   }
 
   // The AEV, or for dual numbers its derivative, [n_features].
-  void forward(std::int64_t centre, T *aev)
+  void forward(std::int64_t center, T *aev)
   {
-    gather(centre);
+    gather(center);
     for (int e = 0; e < terms_.n_elements; ++e) radial_forward(e, aev + e * terms_.n_radial);
     T *angular = aev + terms_.n_elements * terms_.n_radial;
     const int n_angular = terms_.n_shifts * terms_.n_sections;
@@ -105,11 +105,11 @@ public:
     });
   }
 
-  // From ∂E/∂AEV (one `stride` after another) ∂E/∂vec of the centre's edges, or for dual numbers its
+  // From ∂E/∂AEV (one `stride` after another) ∂E/∂vec of the center's edges, or for dual numbers its
   // derivative.
-  void backward(std::int64_t centre, const T *gradients, std::int64_t stride, T *edge_gradients)
+  void backward(std::int64_t center, const T *gradients, std::int64_t stride, T *edge_gradients)
   {
-    gather(centre);
+    gather(center);
     clear_gradients();
     const int n_angular = terms_.n_shifts * terms_.n_sections;
     const T *angular = gradients + terms_.n_elements * terms_.n_radial;
@@ -165,13 +165,13 @@ private:
       return sum(value);
   }
 
-  // Edges of the centre, the groups of elements padded to whole vectors by edges beyond every cutoff.
-  void gather(std::int64_t centre)
+  // Edges of the center, the groups of elements padded to whole vectors by edges beyond every cutoff.
+  void gather(std::int64_t center)
   {
     int n = 0;
     for (int e = 0; e < terms_.n_elements; ++e) {
       group_[e] = n;
-      const std::int64_t *start = edges_.start + centre * terms_.n_elements + e;
+      const std::int64_t *start = edges_.start + center * terms_.n_elements + e;
       for (std::int64_t k = start[0]; k < start[1]; ++k, ++n) {
         const std::int64_t edge = edges_.order[k];
         edge_[n] = edge;

@@ -1,4 +1,4 @@
-// The AEV and its products with derivatives, a centre for each block of threads; equations in aev_center.h.
+// The AEV and its products with derivatives, a center for each block of threads; equations in aev_center.h.
 // Sums are made in a fixed order, so that the same edges give the same numbers.
 #pragma once
 
@@ -49,19 +49,19 @@ template <class N> struct AEVForward {
 
   AEVTerms<T> terms;
   DeviceEdges<T> edges;
-  const std::int64_t *centres;
+  const std::int64_t *centers;
   T *aev;
 
   NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
   {
-    AEVForward{terms, with_known_order(edges), centres, aev}.run(block, shared);
+    AEVForward{terms, with_known_order(edges), centers, aev}.run(block, shared);
   }
 
 private:
   NNPAL_KERNEL void run(const Block &block, Shared &shared) const
   {
-    const std::int64_t centre = centres ? centres[block.index] : block.index;
-    const std::int64_t begin = edges.start[centre], end = edges.start[centre + 1];
+    const std::int64_t center = centers ? centers[block.index] : block.index;
+    const std::int64_t begin = edges.start[center], end = edges.start[center + 1];
     T *row = aev + block.index * terms.n_features;
     radial(block, shared, begin, end, row);
     shared.near.gather(block, edges, terms, begin, end);
@@ -210,7 +210,7 @@ private:
   }
 };
 
-// From kGradients ∂E/∂AEV ∂E/∂vec of the centre's edges, or for dual numbers its derivative.
+// From kGradients ∂E/∂AEV ∂E/∂vec of the center's edges, or for dual numbers its derivative.
 template <class N, int kGradients> struct AEVBackward {
   using T = Scalar<N>;
   static constexpr int kShare = 4, kEdges = kThreads / kShare;    // threads that share an edge's pairs
@@ -226,19 +226,19 @@ template <class N, int kGradients> struct AEVBackward {
 
   AEVTerms<T> terms;
   DeviceEdges<T> edges;
-  const std::int64_t *centres;
+  const std::int64_t *centers;
   const T *gradients;
   std::int64_t stride;
   T *edge_gradients;
 
   NNPAL_KERNEL void operator()(const Block &block, Shared &shared) const
   {
-    AEVBackward{terms, with_known_order(edges), centres, gradients, stride, edge_gradients}.run(block,
+    AEVBackward{terms, with_known_order(edges), centers, gradients, stride, edge_gradients}.run(block,
                                                                                                 shared);
   }
 
 private:
-  // A centre's gradients of its angular terms, g * stride from one of kGradients to the next.
+  // A center's gradients of its angular terms, g * stride from one of kGradients to the next.
   struct AngularGradients {
     const T *first;
     std::int64_t stride;
@@ -247,8 +247,8 @@ private:
 
   NNPAL_KERNEL void run(const Block &block, Shared &shared) const
   {
-    const std::int64_t centre = centres ? centres[block.index] : block.index;
-    const std::int64_t begin = edges.start[centre], end = edges.start[centre + 1];
+    const std::int64_t center = centers ? centers[block.index] : block.index;
+    const std::int64_t begin = edges.start[center], end = edges.start[center + 1];
     const T *row = gradients + block.index * terms.n_features;
     const AngularGradients angular = stage(block, shared, row + terms.n_elements * terms.n_radial);
     block.each([&](int thread) {

@@ -1,5 +1,5 @@
-// One centre's edges for the kernels of aev_kernels.h: each edge's numbers, and those within the angular
-// cutoff together, by the neighbour's element.
+// One center's edges for the kernels of aev_kernels.h: each edge's numbers, and those within the angular
+// cutoff together, by the neighbor's element.
 #pragma once
 
 #include "aev/aev_cuda.h"
@@ -28,14 +28,14 @@ template <class T> NNPAL_KERNEL T length(const T *vec)
 #endif
 }
 
-// The same edges without an order where they were sorted by centre: then it was not written.
+// The same edges without an order where they were sorted by center: then it was not written.
 template <class T> NNPAL_KERNEL DeviceEdges<T> with_known_order(DeviceEdges<T> edges)
 {
   if (!*edges.is_unsorted) edges.order = nullptr;
   return edges;
 }
 
-// The k-th edge of all, in the order by centre.
+// The k-th edge of all, in the order by center.
 template <class T> NNPAL_KERNEL std::int64_t edge_at(const DeviceEdges<T> &edges, std::int64_t k)
 {
   return edges.order ? edges.order[k] : k;
@@ -58,7 +58,7 @@ NNPAL_KERNEL EdgeNumbers<N> numbers_of(const DeviceEdges<T> &edges, std::int64_t
   e.y = vec[1] * inverse;
   e.z = vec[2] * inverse;
   cutoff_function(e.r, cutoff, is_smooth, e.f, e.slope);
-  e.element = edges.n_elements > 1 ? static_cast<int>(edges.species[edges.neighbour[edge]]) : 0;
+  e.element = edges.n_elements > 1 ? static_cast<int>(edges.species[edges.neighbor[edge]]) : 0;
   return e;
 }
 
@@ -134,7 +134,7 @@ private:
                                     std::int64_t begin)
   {
     const auto element_of = [&](int k) {
-      return static_cast<int>(edges.species[edges.neighbour[edges.near[begin + k]]]);
+      return static_cast<int>(edges.species[edges.neighbor[edges.near[begin + k]]]);
     };
     block.each([&](int thread) {
       for (int k = thread; k < n && k < kStaged; k += kThreads) element[k] = element_of(k);

@@ -16,13 +16,13 @@ template <class T> struct AEVTerms {
   const T *cosines, *sines;    // [n_sections] of the angular sections
 };
 
-// Edges of all centres.
+// Edges of all centers.
 template <class T> struct SortedEdges {
   std::int64_t n_edges;
-  const T *vec;                 // [n_edges * 3] r_neighbour - r_centre, Å
+  const T *vec;                 // [n_edges * 3] r_neighbor - r_center, Å
   const T *tangent;             // [n_edges * 3] direction of a derivative, or null
-  const std::int64_t *order;    // [n_edges] edges by centre, then by the neighbour's element
-  const std::int64_t *start;    // [n_centres * n_elements + 1] where those begin in `order`
+  const std::int64_t *order;    // [n_edges] edges by center, then by the neighbor's element
+  const std::int64_t *start;    // [n_centers * n_elements + 1] where those begin in `order`
 };
 
 }    // namespace nnpal

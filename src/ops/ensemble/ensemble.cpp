@@ -88,7 +88,7 @@ struct Energies : torch::autograd::Function<Energies> {
   static Tensor forward(AutogradContext *context, const Tensor &edge_vec, const Call &call,
                         std::int64_t n_active)
   {
-    Held<Call>::save(context, call);
+    AutogradValue<Call>::save(context, call);
     context->save_for_backward({edge_vec});
     const Tensor none = at::empty({0, n_active, call.graph.n_local}, edge_vec.options());
     return std::get<0>(twin_of(edge_vec).evaluate(call.arguments, call.graph, call.weights, none));
@@ -97,7 +97,7 @@ struct Energies : torch::autograd::Function<Energies> {
   static variable_list backward(AutogradContext *context, const variable_list &grads)
   {
     const Tensor edge_vec = context->get_saved_variables()[0];
-    const Call &call = Held<Call>::saved(context);
+    const Call &call = AutogradValue<Call>::saved(context);
     TORCH_CHECK(!at::GradMode::is_enabled(),    // create_graph=True
                 "nnpal::ensemble has first derivatives only; train with networks over nnpal::aev");
     const auto evaluated =

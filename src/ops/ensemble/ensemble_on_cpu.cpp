@@ -1,4 +1,4 @@
-// The ensemble's CPU twin. Centres of one element go through AEV, networks and back in blocks whose numbers
+// The ensemble's CPU twin. Centers of one element go through AEV, networks and back in blocks whose numbers
 // stay in the cache; threads share the blocks.
 #include "ensemble/ensemble.h"
 #include "support/denormals.h"
@@ -15,10 +15,10 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kBlock = 64;    // centres: 4 registers of AVX-512, 8 of AVX2
+constexpr std::int64_t kBlock = 64;    // centers: 4 registers of AVX-512, 8 of AVX2
 
 struct Block {
-  std::int64_t element, first, n;    // centres[first .. first + n)
+  std::int64_t element, first, n;    // centers[first .. first + n)
 };
 
 // to [n, n_features] = from [n_features, width] turned, its padding left out.
@@ -31,7 +31,7 @@ template <class T> void turn_back(int n, int n_features, int width, const T *fro
 // How a graph is worked through; a thread's memory for it, kept between calls.
 struct Plan {
   EdgeOrder edges;
-  std::vector<std::int64_t> centres;    // by element
+  std::vector<std::int64_t> centers;    // by element
   std::vector<Block> blocks;
 
   void make(const Graph &graph, int n_elements);
@@ -51,7 +51,7 @@ template <class T> struct Work {
   T *edge_gradients;          // [n_gradients * n_edges * 3]
 };
 
-// A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as the kernels give and
+// A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as aev_cpu.h gives and
 // take them.
 template <class T> struct Buffers {
   std::vector<T> aev, aev_gradients;             // [kBlock, n_features], and for each gradient one
@@ -83,7 +83,7 @@ template <class T>
 void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
                      const T *weights, int width, int n_features, bool with_gradient, Buffers<T> &buffers)
 {
-  const NetworkKernels<T> &kernels = network_kernels<T>();
+  const NetworkFunctions<T> &functions = network_functions<T>();
   const int n_hidden = static_cast<int>(layers.size()) - 1;
   const auto n_out_of = [&](int layer) { return static_cast<int>(layers[layer]); };
   const auto n_in_of = [&](int layer) { return layer > 0 ? n_out_of(layer - 1) : n_features; };
@@ -91,10 +91,10 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
   for (int l = 0; l < n_hidden; ++l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     T *value = buffers.values[l].data();
-    kernels.forward(n_out, n_in, width, weight, input, value);
+    functions.forward(n_out, n_in, width, weight, input, value);
     weight += static_cast<std::int64_t>(n_out) * n_in;
-    kernels.activate(arguments.activation, static_cast<T>(arguments.alpha), n_out, width, weight, value,
-                     buffers.slopes[l].data());
+    functions.activate(arguments.activation, static_cast<T>(arguments.alpha), n_out, width, weight, value,
+                       buffers.slopes[l].data());
     weight += n_out;
     input = value;
   }
@@ -102,15 +102,15 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
   T *gradient = n_hidden > 0 ? buffers.slopes[n_hidden - 1].data() : buffers.member_gradient.data();
   if (n_hidden == 0)
     std::fill_n(gradient, static_cast<std::int64_t>(n_last) * width, T(1));    // slopes of no layer
-  kernels.finish(n_last, width, weight, weight[n_last], input, gradient, buffers.energies.data());
+  functions.finish(n_last, width, weight, weight[n_last], input, gradient, buffers.energies.data());
   if (!with_gradient) return;
   for (int l = n_hidden - 1; l >= 0; --l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
     // A layer's values are no longer needed once the next one's gradient is known
     T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
-    kernels.backward(n_out, n_in, width, weight, gradient, below);
-    if (l > 0) kernels.multiply(n_in * width, buffers.slopes[l - 1].data(), below);
+    functions.backward(n_out, n_in, width, weight, gradient, below);
+    if (l > 0) functions.multiply(n_in * width, buffers.slopes[l - 1].data(), below);
     gradient = below;
   }
 }
@@ -118,27 +118,27 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
 template <class T> void evaluate_block(const Work<T> &work, const Block &block)
 {
   static thread_local Buffers<T> buffers;
-  const NetworkKernels<T> &networks = network_kernels<T>();
-  const AEVKernels<T> &aev = aev_kernels<T>();
+  const NetworkFunctions<T> &networks = network_functions<T>();
+  const AEVFunctions<T> &aev = aev_functions<T>();
   const auto &layers = work.arguments.layers[block.element];
   const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
   const int width = (n + networks.width - 1) / networks.width * networks.width;
-  const std::int64_t *centres = work.plan.centres.data() + block.first;
+  const std::int64_t *centers = work.plan.centers.data() + block.first;
   buffers.resize(layers, n_features, work.n_gradients);
-  aev.forward(work.terms, work.edges, centres, n, buffers.aev.data());
+  aev.forward(work.terms, work.edges, centers, n, buffers.aev.data());
   networks.turn(n, n_features, width, buffers.aev.data(), buffers.features.data());
   std::fill(buffers.combined.begin(), buffers.combined.end(), T(0));
   const T scale = static_cast<T>(work.arguments.energy_scale);
   for (std::int64_t m = 0; m < work.n_active; ++m) {
     evaluate_member(work.arguments, layers, work.weights + work.arguments.offset(block.element, m), width,
                     n_features, work.n_gradients > 0, buffers);
-    for (int i = 0; i < n; ++i) work.energies[m * work.n_local + centres[i]] = buffers.energies[i] * scale;
+    for (int i = 0; i < n; ++i) work.energies[m * work.n_local + centers[i]] = buffers.energies[i] * scale;
     for (std::int64_t g = 0; g < work.n_gradients; ++g) {
       const T *coefficients = work.coefficients + g * work.strides[0] + m * work.strides[1];
       bool is_zero = true;
       std::fill(buffers.factor.begin(), buffers.factor.end(), T(0));
       for (int i = 0; i < n; ++i) {
-        buffers.factor[i] = coefficients[centres[i] * work.strides[2]] * scale;
+        buffers.factor[i] = coefficients[centers[i] * work.strides[2]] * scale;
         is_zero = is_zero && buffers.factor[i] == T(0);
       }
       if (is_zero) continue;
@@ -150,22 +150,22 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
   for (std::int64_t g = 0; g < work.n_gradients; ++g)
     turn_back(n, n_features, width, buffers.combined.data() + g * n_features * width,
               buffers.aev_gradients.data() + g * stride);
-  aev.vjp(work.terms, work.edges, centres, n, static_cast<int>(work.n_gradients),
+  aev.vjp(work.terms, work.edges, centers, n, static_cast<int>(work.n_gradients),
           buffers.aev_gradients.data(), stride, work.edge_gradients);
 }
 
-// Sort the centres by element and cut them into blocks of one element each.
+// Sort the centers by element and cut them into blocks of one element each.
 void Plan::make(const Graph &graph, int n_elements)
 {
   edges.sort(graph.species, graph.n_local, graph.edge_index, n_elements);
   const auto *species = graph.species.const_data_ptr<std::int64_t>();
-  centres.clear();
+  centers.clear();
   blocks.clear();
   for (std::int64_t element = 0; element < n_elements; ++element) {
-    const auto begin = static_cast<std::int64_t>(centres.size());
+    const auto begin = static_cast<std::int64_t>(centers.size());
     for (std::int64_t i = 0; i < graph.n_local; ++i)
-      if (species[i] == element) centres.push_back(i);
-    const auto end = static_cast<std::int64_t>(centres.size());
+      if (species[i] == element) centers.push_back(i);
+    const auto end = static_cast<std::int64_t>(centers.size());
     for (std::int64_t first = begin; first < end; first += kBlock)
       blocks.push_back({element, first, std::min(kBlock, end - first)});
   }
@@ -175,7 +175,7 @@ std::tuple<Tensor, Tensor> evaluate(const EnsembleArguments &arguments, const Gr
                                     const Tensor &weights, const Tensor &coefficients)
 {
   const std::int64_t n_gradients = coefficients.size(0), n_active = coefficients.size(1);
-  static thread_local KeptResult kept_energies, kept_gradients;
+  static thread_local ReusableResult kept_energies, kept_gradients;
   const auto options = graph.edge_vec.options();
   const Tensor energies = kept_energies.empty({n_active, graph.n_local}, options);
   const Tensor edge_gradients = kept_gradients.empty({n_gradients, graph.edge_vec.size(0), 3}, options);

@@ -1,7 +1,7 @@
-// The ensemble's CUDA twin. Centres of one element go through AEV, networks and back in chunks that bound the
+// The ensemble's CUDA twin. Centers of one element go through AEV, networks and back in chunks that bound the
 // memory; all members are one batch of cuBLAS, which follows torch's setting for TF32. All on torch's current
 // stream; the host waits only where there are several elements and species that it has not seen, to learn how
-// many centres each has.
+// many centers each has.
 #include "ensemble/ensemble.h"
 #include "networks/networks_cuda.h"
 #include "support/device_graph.h"
@@ -30,21 +30,21 @@ std::int64_t padded(std::int64_t n)
   return (n + kPadding - 1) / kPadding * kPadding;
 }
 
-// Centres by element; `centres` undefined where all are of one.
+// Centers by element; `centers` undefined where all are of one.
 struct Plan {
-  Tensor centres;
+  Tensor centers;
   std::vector<std::int64_t> start;    // [n_elements + 1]
 };
 
 // Waits for the device.
 Plan sorted_plan(const Graph &graph, std::int64_t n_elements)
 {
-  const auto [species, centres] = graph.species.narrow(0, 0, graph.n_local).sort(true, 0, false);
+  const auto [species, centers] = graph.species.narrow(0, 0, graph.n_local).sort(true, 0, false);
   const Tensor start = at::searchsorted(species, at::arange(n_elements + 1, species.options())).cpu();
   const auto *begin = start.const_data_ptr<std::int64_t>();
-  Plan result{centres, {begin, begin + n_elements + 1}};
+  Plan result{centers, {begin, begin + n_elements + 1}};
   TORCH_CHECK_VALUE(result.start.front() == 0 && result.start.back() == graph.n_local,
-                    "species of centres are out of range, expected 0 to ", n_elements - 1,
+                    "species of centers are out of range, expected 0 to ", n_elements - 1,
                     ", the elements of the model");
   return result;
 }
@@ -125,10 +125,10 @@ Tensor evaluate_networks(const Work<T> &work, const Networks<T> &networks,
         work.weights.as_strided({m, 1}, {networks.stride, 1}, work.weights.storage_offset() + offset);
     const Tensor energies =
         (at::bmm(input, networks.weights[0].transpose(1, 2)).squeeze(2) + bias) * place.scale;
-    if (place.centres) {
-      const Tensor centres =
-          at::from_blob(const_cast<std::int64_t *>(place.centres), {n_rows}, aev.options().dtype(at::kLong));
-      work.energies.index_copy_(1, centres, energies);
+    if (place.centers) {
+      const Tensor centers =
+          at::from_blob(const_cast<std::int64_t *>(place.centers), {n_rows}, aev.options().dtype(at::kLong));
+      work.energies.index_copy_(1, centers, energies);
     } else
       work.energies.narrow(1, place.first, n_rows).copy_(energies);
     return networks.weights[0].expand({m, n_rows, aev.size(1)}).contiguous();
@@ -163,11 +163,11 @@ void evaluate_chunk(const Work<T> &work, const Networks<T> &networks, const std:
 {
   const std::int64_t n_features = work.terms.n_features, m = work.n_active;
   const auto options = work.energies.options();
-  // Of one element the first centre of the chunk is another one than the first of all
+  // Of one element the first center of the chunk is another one than the first of all
   DeviceEdges<T> edges = work.device.edges;
-  if (!place.centres) edges.start += place.first;
+  if (!place.centers) edges.start += place.first;
   const Tensor aev = at::zeros({n_rows, n_features}, options);
-  twin::aev_forward(work.terms, edges, place.centres, n_rows, aev.template mutable_data_ptr<T>(),
+  twin::aev_forward(work.terms, edges, place.centers, n_rows, aev.template mutable_data_ptr<T>(),
                     work.device.stream);
   const Tensor of_members = evaluate_networks(work, networks, layers, place, aev);
   if (work.n_gradients == 0) return;
@@ -176,7 +176,7 @@ void evaluate_chunk(const Work<T> &work, const Networks<T> &networks, const std:
                 static_cast<int>(n_features), place, work.coefficients.template const_data_ptr<T>(),
                 of_members.template const_data_ptr<T>(), combined.template mutable_data_ptr<T>(),
                 work.device.stream);
-  twin::aev_vjp(work.terms, edges, place.centres, n_rows, static_cast<int>(work.n_gradients),
+  twin::aev_vjp(work.terms, edges, place.centers, n_rows, static_cast<int>(work.n_gradients),
                 combined.template const_data_ptr<T>(), n_rows * n_features,
                 work.edge_gradients.template mutable_data_ptr<T>(), work.device.stream);
 }
@@ -192,16 +192,16 @@ template <class T> void evaluate_all(const Work<T> &work, const Graph &graph)
 {
   const std::int64_t n_elements = work.arguments.aev.n_elements;
   static thread_local Plans plans;
-  const Plan centres = n_elements == 1 ? Plan{{}, {0, graph.n_local}} : plans.of(graph, n_elements);
+  const Plan centers = n_elements == 1 ? Plan{{}, {0, graph.n_local}} : plans.of(graph, n_elements);
   for (std::int64_t element = 0; element < n_elements; ++element) {
-    const std::int64_t begin = centres.start[element], end = centres.start[element + 1];
+    const std::int64_t begin = centers.start[element], end = centers.start[element + 1];
     if (begin == end) continue;
     const auto &layers = work.arguments.layers[element];
     const Networks<T> networks(work.arguments, work.weights, element, work.n_active);
     const std::int64_t at_once = rows_at_once(work, layers);
     for (std::int64_t first = begin; first < end; first += at_once) {
-      const EnergyPlace<T> place{centres.centres.defined()
-                                     ? centres.centres.template const_data_ptr<std::int64_t>() + first
+      const EnergyPlace<T> place{centers.centers.defined()
+                                     ? centers.centers.template const_data_ptr<std::int64_t>() + first
                                      : nullptr,
                                  first, work.n_local, static_cast<T>(work.arguments.energy_scale),
                                  work.energies.template mutable_data_ptr<T>()};

@@ -1,4 +1,4 @@
-// torch.ops.nnpal.cells, count_neighbours, neighbours and pull_to_atoms: schemas, checks and memory; from
+// torch.ops.nnpal.cells, count_neighbors, neighbors and pull_to_atoms: schemas, checks and memory; from
 // positions to a model's edges and back to forces without a host list. One source for CPU and GPU. No
 // derivatives, and no waiting for the device.
 #include "neighbors/neighbors.h"
@@ -20,13 +20,13 @@ using at::Tensor;
 
 constexpr std::int64_t kGridNumbers = sizeof(CellGrid) / sizeof(std::int64_t);
 
-template <class T> const NeighbourKernels<T> &kernels_for(const Tensor &on)
+template <class T> const NeighborFunctions<T> &functions_for(const Tensor &on)
 {
 #ifdef NNPAL_CUDA
-  if (on.is_cuda()) return on_cuda::neighbour_kernels<T>();
+  if (on.is_cuda()) return on_cuda::neighbor_functions<T>();
 #endif
   aev_twin(on);    // refuses other devices
-  return on_host::neighbour_kernels<T>();
+  return on_host::neighbor_functions<T>();
 }
 
 CUstream_st *stream_for(const Tensor &on)
@@ -82,10 +82,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> make_cells(const Tensor &positions_of
   cells.box = box.const_data_ptr<double>();
   cells.group = group.mutable_data_ptr<std::int64_t>();
   cells.counts = counts.mutable_data_ptr<std::int64_t>();
-  const auto &kernels = kernels_for<double>(positions);
-  kernels.count_cells(cells, stream_for(positions));
+  const auto &functions = functions_for<double>(positions);
+  functions.count_cells(cells, stream_for(positions));
   counts.cumsum_(0);
-  kernels.sort_cells(cells, stream_for(positions));
+  functions.sort_cells(cells, stream_for(positions));
   return {grid, start, order, sorted};
 }
 
@@ -96,42 +96,42 @@ void check_cells(const Tensor &positions, const Tensor &grid, const Tensor &orde
                     "cells are not those of nnpal::cells for these positions");
 }
 
-// ends [n_centres + 2] of the first n_centres atoms: see EndPointers.
-Tensor count_neighbours(const Tensor &positions_of_any_layout, const Tensor &grid, const Tensor &start,
-                        const Tensor &order, const Tensor &sorted, std::int64_t n_centres, double cutoff)
+// ends [n_centers + 2] of the first n_centers atoms: see EndPointers.
+Tensor count_neighbors(const Tensor &positions_of_any_layout, const Tensor &grid, const Tensor &start,
+                       const Tensor &order, const Tensor &sorted, std::int64_t n_centers, double cutoff)
 {
   check_positions(positions_of_any_layout, cutoff);
   const Tensor positions = positions_of_any_layout.contiguous();
   check_cells(positions, grid, order, sorted);
-  TORCH_CHECK_VALUE(n_centres >= 0 && n_centres <= positions.size(0), "n_centres is ", n_centres,
+  TORCH_CHECK_VALUE(n_centers >= 0 && n_centers <= positions.size(0), "n_centers is ", n_centers,
                     ", expected 0 to ", positions.size(0), ", the number of atoms");
   const c10::DeviceGuard on(positions.device());
-  const Tensor ends = at::empty({n_centres + 2}, positions.options().dtype(at::kLong));
-  kernels_for<double>(positions).count_edges(pointers_to(positions, cutoff, grid, start, order, sorted),
-                                             {n_centres, ends.mutable_data_ptr<std::int64_t>()},
-                                             stream_for(positions));
-  ends.narrow(0, 0, n_centres + 1).cumsum_(0);
+  const Tensor ends = at::empty({n_centers + 2}, positions.options().dtype(at::kLong));
+  functions_for<double>(positions).count_edges(pointers_to(positions, cutoff, grid, start, order, sorted),
+                                               {n_centers, ends.mutable_data_ptr<std::int64_t>()},
+                                               stream_for(positions));
+  ends.narrow(0, 0, n_centers + 1).cumsum_(0);
   return ends;
 }
 
-// Edges [2, n_edges] and their vectors of the centres first ... last. The caller knows or guesses that their
+// Edges [2, n_edges] and their vectors of the centers first ... last. The caller knows or guesses that their
 // number ends[last] - ends[first] is at most `n_edges`, so that nothing waits for the device; what is left is
-// filled with edges of centre last - first and neighbour -1, which nnpal's operations pass over. `shift` is
-// added to the neighbours' numbers; `closest` [1], Å² or infinity, is lowered to the square of the shortest
+// filled with edges of center last - first and neighbor -1, which nnpal's operations pass over. `shift` is
+// added to the neighbors' numbers; `closest` [1], Å² or infinity, is lowered to the square of the shortest
 // edge.
-std::tuple<Tensor, Tensor> neighbours(const Tensor &positions_of_any_layout, const Tensor &grid,
-                                      const Tensor &start, const Tensor &order, const Tensor &sorted,
-                                      const Tensor &ends, std::int64_t first, std::int64_t last,
-                                      std::int64_t n_edges, std::int64_t shift, double cutoff,
-                                      at::ScalarType dtype, const std::optional<Tensor> &closest)
+std::tuple<Tensor, Tensor> neighbors(const Tensor &positions_of_any_layout, const Tensor &grid,
+                                     const Tensor &start, const Tensor &order, const Tensor &sorted,
+                                     const Tensor &ends, std::int64_t first, std::int64_t last,
+                                     std::int64_t n_edges, std::int64_t shift, double cutoff,
+                                     at::ScalarType dtype, const std::optional<Tensor> &closest)
 {
   check_positions(positions_of_any_layout, cutoff);
   const Tensor positions = positions_of_any_layout.contiguous();
   check_cells(positions, grid, order, sorted);
   TORCH_CHECK_VALUE(ends.scalar_type() == at::kLong && ends.is_contiguous() && ends.dim() == 1 &&
                         ends.size(0) >= 2 && ends.device() == positions.device(),
-                    "ends are not those of nnpal::count_neighbours for these positions");
-  TORCH_CHECK_VALUE(first >= 0 && first <= last && last <= ends.size(0) - 2, "centres are ", first, " to ",
+                    "ends are not those of nnpal::count_neighbors for these positions");
+  TORCH_CHECK_VALUE(first >= 0 && first <= last && last <= ends.size(0) - 2, "centers are ", first, " to ",
                     last, ", expected a part of 0 to ", ends.size(0) - 2, ", those counted");
   TORCH_CHECK_VALUE(n_edges >= 0 && shift >= 0, "n_edges and shift are ", n_edges, " and ", shift,
                     ", expected 0 or more");
@@ -143,11 +143,11 @@ std::tuple<Tensor, Tensor> neighbours(const Tensor &positions_of_any_layout, con
   const c10::DeviceGuard on(positions.device());
   const Tensor edge_index = at::empty({2, n_edges}, ends.options());
   const Tensor edge_vec = at::empty({n_edges, 3}, positions.options().dtype(dtype));
-  auto *centre = edge_index.mutable_data_ptr<std::int64_t>();
-  AT_DISPATCH_FLOATING_TYPES(dtype, "nnpal::neighbours", [&] {
-    kernels_for<scalar_t>(positions).fill_edges(
+  auto *center = edge_index.mutable_data_ptr<std::int64_t>();
+  AT_DISPATCH_FLOATING_TYPES(dtype, "nnpal::neighbors", [&] {
+    functions_for<scalar_t>(positions).fill_edges(
         pointers_to(positions, cutoff, grid, start, order, sorted),
-        {first, last - first, n_edges, shift, ends.const_data_ptr<std::int64_t>(), centre, centre + n_edges,
+        {first, last - first, n_edges, shift, ends.const_data_ptr<std::int64_t>(), center, center + n_edges,
          edge_vec.mutable_data_ptr<scalar_t>(), closest ? closest->mutable_data_ptr<double>() : nullptr},
         stream_for(positions));
   });
@@ -155,8 +155,8 @@ std::tuple<Tensor, Tensor> neighbours(const Tensor &positions_of_any_layout, con
 }
 
 // Add to forces [n_gradients, n_atoms, 3] those of gradients [n_gradients, n_edges, 3], and of the first one
-// to virial [3, 3] and where they are not empty to virials [n_atoms, 3, 3], each edge's with its neighbour.
-// Edges are those of nnpal::neighbours for `first` and `shift`; the sums are float64.
+// to virial [3, 3] and where they are not empty to virials [n_atoms, 3, 3], each edge's with its neighbor.
+// Edges are those of nnpal::neighbors for `first` and `shift`; the sums are float64.
 void pull_to_atoms(const Tensor &edge_index, const Tensor &edge_vec, const Tensor &gradients,
                    std::int64_t first, std::int64_t shift, const Tensor &forces, const Tensor &virial,
                    const Tensor &virials)
@@ -180,20 +180,20 @@ void pull_to_atoms(const Tensor &edge_index, const Tensor &edge_vec, const Tenso
   const c10::DeviceGuard on(edge_vec.device());
   const Tensor index = edge_index.contiguous(), vec = edge_vec.contiguous(), all = gradients.contiguous();
   AT_DISPATCH_FLOATING_TYPES(edge_vec.scalar_type(), "nnpal::pull_to_atoms", [&] {
-    const auto *centre = index.const_data_ptr<std::int64_t>();
+    const auto *center = index.const_data_ptr<std::int64_t>();
     const PullPointers<scalar_t> pull{vec.size(0),
                                       n_atoms,
                                       n_gradients,
                                       first,
                                       shift,
-                                      centre,
-                                      centre + vec.size(0),
+                                      center,
+                                      center + vec.size(0),
                                       vec.const_data_ptr<scalar_t>(),
                                       all.const_data_ptr<scalar_t>(),
                                       forces.mutable_data_ptr<double>(),
                                       virials.size(0) > 0 ? virials.mutable_data_ptr<double>() : nullptr,
                                       virial.mutable_data_ptr<double>()};
-    kernels_for<scalar_t>(vec).pull_to_atoms(pull, stream_for(vec));
+    functions_for<scalar_t>(vec).pull_to_atoms(pull, stream_for(vec));
   });
 }
 
@@ -205,10 +205,10 @@ void pull_to_atoms(const Tensor &edge_index, const Tensor &edge_vec, const Tenso
 TORCH_LIBRARY_FRAGMENT(nnpal, m)
 {
   m.def("cells(Tensor positions, float cutoff) -> (Tensor, Tensor, Tensor, Tensor)", &nnpal::make_cells);
-  m.def("count_neighbours(" NNPAL_CELLS "int n_centres, float cutoff) -> Tensor", &nnpal::count_neighbours);
-  m.def("neighbours(" NNPAL_CELLS "Tensor ends, int first, int last, int n_edges, int shift, float cutoff, "
+  m.def("count_neighbors(" NNPAL_CELLS "int n_centers, float cutoff) -> Tensor", &nnpal::count_neighbors);
+  m.def("neighbors(" NNPAL_CELLS "Tensor ends, int first, int last, int n_edges, int shift, float cutoff, "
         "ScalarType dtype, Tensor(a!)? closest=None) -> (Tensor, Tensor)",
-        &nnpal::neighbours);
+        &nnpal::neighbors);
   m.def("pull_to_atoms(Tensor edge_index, Tensor edge_vec, Tensor gradients, int first, int shift, "
         "Tensor(a!) forces, Tensor(b!) virial, Tensor(c!) virials) -> ()",
         &nnpal::pull_to_atoms);

@@ -1,4 +1,4 @@
-// Neighbours by cells: an atom's neighbours lie in its own cell or the 26 around it. Distances in double, as
+// Neighbors by cells: an atom's neighbors lie in its own cell or the 26 around it. Distances in double, as
 // the pair style's host path has them, so that both find the same edges.
 #pragma once
 
@@ -79,7 +79,7 @@ struct CopyPositions : Always {
   }
 };
 
-// Act on each run of places that may hold an atom's neighbours: act(begin, end, is_wanted), where
+// Act on each run of places that may hold an atom's neighbors: act(begin, end, is_wanted), where
 // is_wanted(position) says whether an atom there belongs to the run.
 template <class Do> NNPAL_KERNEL void for_runs(const CellPointers &cells, std::int64_t atom, const Do &act)
 {
@@ -151,11 +151,11 @@ struct CountEdges : Always {
   {
     if (place == cells.n_atoms) {    // one more, for the ends
       to.ends[0] = 0;
-      to.ends[to.n_centres + 1] = cells.grid->is_bad;
+      to.ends[to.n_centers + 1] = cells.grid->is_bad;
       return;
     }
     const std::int64_t atom = cells.order[place];
-    if (atom >= to.n_centres) return;
+    if (atom >= to.n_centers) return;
     const Position own(cells, atom);
     std::int64_t n = 0;
     for_runs(cells, atom, [&](std::int64_t begin, std::int64_t end, const auto &is_wanted) {
@@ -175,7 +175,7 @@ template <class T> struct FillEdges {
   struct Shared {
     Votes found;
     double vec[3][kThreads], closest[kThreads];
-    std::int32_t neighbour[kThreads];
+    std::int32_t neighbor[kThreads];
   };
 
   CellPointers cells;
@@ -189,8 +189,8 @@ template <class T> struct FillEdges {
     for (std::int64_t item = block.index; item < n_groups * kShares; item += n_blocks) {
       const std::int64_t group = item / kShares, end = cells.start[group + 1];
       for (std::int64_t place = cells.start[group] + item % kShares; place < end; place += kShares) {
-        const std::int64_t atom = cells.order[place], centre = atom - edges.first;
-        if (centre >= 0 && centre < edges.n_centres) fill(block, shared, atom, centre);
+        const std::int64_t atom = cells.order[place], center = atom - edges.first;
+        if (center >= 0 && center < edges.n_centers) fill(block, shared, atom, center);
       }
     }
     block.each([&](int thread) {
@@ -208,7 +208,7 @@ private:
     return grid.is_hashed ? cells.n_groups : grid.n[0] * grid.n[1] * grid.n[2];
   }
 
-  NNPAL_KERNEL void fill(const Block &block, Shared &shared, std::int64_t atom, std::int64_t centre) const
+  NNPAL_KERNEL void fill(const Block &block, Shared &shared, std::int64_t atom, std::int64_t center) const
   {
     const Position own(cells, atom);
     std::int64_t edge = edges.ends[atom] - edges.ends[edges.first];
@@ -221,7 +221,7 @@ private:
         edge += shared.found.count_all();
         block.each([&](int thread) {
           if (!shared.found.has(thread)) return;
-          write(shared, first + shared.found.count_before(thread), centre, thread);
+          write(shared, first + shared.found.count_before(thread), center, thread);
         });
       }
     });
@@ -235,16 +235,16 @@ private:
     const Separation apart(cells, own.x, place);
     if (!apart.is_edge(cells, atom) || !is_wanted(cells.sorted + 3 * place)) return false;
     for (int k = 0; k < 3; ++k) shared.vec[k][thread] = apart.vec[k];
-    shared.neighbour[thread] = apart.other;
+    shared.neighbor[thread] = apart.other;
     if (apart.squared < shared.closest[thread]) shared.closest[thread] = apart.squared;
     return true;
   }
 
-  NNPAL_KERNEL void write(const Shared &shared, std::int64_t edge, std::int64_t centre, int thread) const
+  NNPAL_KERNEL void write(const Shared &shared, std::int64_t edge, std::int64_t center, int thread) const
   {
     if (edge >= edges.n_edges) return;    // the caller sees by the ends that the room was too small
-    edges.centre[edge] = centre;
-    edges.neighbour[edge] = shared.neighbour[thread] + edges.shift;
+    edges.center[edge] = center;
+    edges.neighbor[edge] = shared.neighbor[thread] + edges.shift;
     for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(shared.vec[k][thread]);
   }
 };
@@ -257,17 +257,17 @@ template <class T> struct FillRoom : Always {
 
   NNPAL_KERNEL void operator()(std::int64_t item) const
   {
-    const std::int64_t n_edges = edges.ends[edges.first + edges.n_centres] - edges.ends[edges.first];
+    const std::int64_t n_edges = edges.ends[edges.first + edges.n_centers] - edges.ends[edges.first];
     for (std::int64_t edge = n_edges + item; edge < edges.n_edges; edge += kItems) {
-      edges.centre[edge] = edges.n_centres;
-      edges.neighbour[edge] = -1;
+      edges.center[edge] = edges.n_centers;
+      edges.neighbor[edge] = -1;
       for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = T(0);
     }
   }
 };
 
-// Force of an edge: -gradient on the neighbour, its opposite on the centre. An edge's virial vec (x) force
-// goes to the neighbour. Some edges for each thread, whose centres are mostly one.
+// Force of an edge: -gradient on the neighbor, its opposite on the center. An edge's virial vec (x) force
+// goes to the neighbor. Some edges for each thread, whose centers are mostly one.
 template <class T> struct PullToAtoms {
   static constexpr int kEdges = 4, kEdgesOfBlock = kEdges * kThreads;
   static constexpr int kBlocksAtOnce = 16;
@@ -300,30 +300,30 @@ private:
   {
     double *forces = pull.forces + 3 * g * pull.n_atoms;
     const T *gradients = pull.gradients + 3 * g * pull.n_edges;
-    std::int64_t centre = -1;
-    double on_centre[3] = {};
+    std::int64_t center = -1;
+    double on_center[3] = {};
     const auto flush = [&]() {
-      for (int k = 0; k < 3 && centre >= 0; ++k) add_atomically(forces + 3 * centre + k, on_centre[k]);
-      on_centre[0] = on_centre[1] = on_centre[2] = 0.0;
+      for (int k = 0; k < 3 && center >= 0; ++k) add_atomically(forces + 3 * center + k, on_center[k]);
+      on_center[0] = on_center[1] = on_center[2] = 0.0;
     };
     for (std::int64_t edge = begin; edge < end; ++edge) {
-      if (pull.neighbour[edge] == -1) continue;    // room that was left
-      if (pull.centre[edge] + pull.first != centre) {
+      if (pull.neighbor[edge] == -1) continue;    // room that was left
+      if (pull.center[edge] + pull.first != center) {
         flush();
-        centre = pull.centre[edge] + pull.first;
-        if (centre < 0 || centre >= pull.n_atoms) refuse("edge_index[0, ", edge, centre, pull.n_atoms);
+        center = pull.center[edge] + pull.first;
+        if (center < 0 || center >= pull.n_atoms) refuse("edge_index[0, ", edge, center, pull.n_atoms);
       }
-      const std::int64_t neighbour = pull.neighbour[edge] - pull.shift;
-      if (neighbour < 0 || neighbour >= pull.n_atoms) refuse("edge_index[1, ", edge, neighbour, pull.n_atoms);
+      const std::int64_t neighbor = pull.neighbor[edge] - pull.shift;
+      if (neighbor < 0 || neighbor >= pull.n_atoms) refuse("edge_index[1, ", edge, neighbor, pull.n_atoms);
       for (int k = 0; k < 3; ++k) {
-        const double on_neighbour = -static_cast<double>(gradients[3 * edge + k]);
-        on_centre[k] -= on_neighbour;
-        add_atomically(forces + 3 * neighbour + k, on_neighbour);
+        const double on_neighbor = -static_cast<double>(gradients[3 * edge + k]);
+        on_center[k] -= on_neighbor;
+        add_atomically(forces + 3 * neighbor + k, on_neighbor);
         if (g > 0) continue;
         for (int a = 0; a < 3; ++a) {
-          const double part = static_cast<double>(pull.vec[3 * edge + a]) * on_neighbour;
+          const double part = static_cast<double>(pull.vec[3 * edge + a]) * on_neighbor;
           virial[3 * a + k] += part;
-          if (pull.virials) add_atomically(pull.virials + 9 * neighbour + 3 * a + k, part);
+          if (pull.virials) add_atomically(pull.virials + 9 * neighbor + 3 * a + k, part);
         }
       }
     }
@@ -366,13 +366,13 @@ template <class T> void pull_to_atoms(const PullPointers<T> &pull, Stream stream
   launch_blocks(PullToAtoms<T>{pull}, (pull.n_edges + kOfBlock - 1) / kOfBlock, stream);
 }
 
-template <class T> const NeighbourKernels<T> &neighbour_kernels()
+template <class T> const NeighborFunctions<T> &neighbor_functions()
 {
-  static const NeighbourKernels<T> kernels{count_cells, sort_cells, count_edges, fill_edges<T>,
-                                           pull_to_atoms<T>};
-  return kernels;
+  static const NeighborFunctions<T> functions{count_cells, sort_cells, count_edges, fill_edges<T>,
+                                              pull_to_atoms<T>};
+  return functions;
 }
-template const NeighbourKernels<float> &neighbour_kernels<float>();
-template const NeighbourKernels<double> &neighbour_kernels<double>();
+template const NeighborFunctions<float> &neighbor_functions<float>();
+template const NeighborFunctions<double> &neighbor_functions<double>();
 
 }    // namespace nnpal::NNPAL_TWIN

@@ -93,18 +93,18 @@ template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from,
 }
 
 template <class T>
-constexpr NetworkKernels<T> kKernels{kColumns * kLanes<T>, forward<T>, backward<T>, activate<T>, finish<T>,
-                                     multiply<T>,          add<T>,     turn<T>};
+constexpr NetworkFunctions<T> kFunctions{
+    kColumns * kLanes<T>, forward<T>, backward<T>, activate<T>, finish<T>, multiply<T>, add<T>, turn<T>};
 
 }    // namespace
 
-const NetworkKernels<float> &network_kernels(float)
+const NetworkFunctions<float> &network_functions(float)
 {
-  return kKernels<float>;
+  return kFunctions<float>;
 }
-const NetworkKernels<double> &network_kernels(double)
+const NetworkFunctions<double> &network_functions(double)
 {
-  return kKernels<double>;
+  return kFunctions<double>;
 }
 
 }    // namespace nnpal::NNPAL_ISA

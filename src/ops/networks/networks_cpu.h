@@ -1,5 +1,5 @@
 // What networks_cpu.cpp computes, once for each instruction set. Numbers of a block of atoms lie feature by
-// feature: row f has feature f of all atoms, padded to `width`, a multiple of kernels.width. So weights are
+// feature: row f has feature f of all atoms, padded to `width`, a multiple of functions.width. So weights are
 // taken as they are, forward and backward, and every loop runs over atoms.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace nnpal {
 
-template <class T> struct NetworkKernels {
+template <class T> struct NetworkFunctions {
   int width;    // what a block's number of atoms is padded to
 
   // out [n_out, width] = W in, W [n_out, n_in] and in [n_in, width].

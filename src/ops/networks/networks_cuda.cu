@@ -104,8 +104,8 @@ template <class T, class A> struct Finish {
       const std::int64_t member = row / rows.n_rows, in_chunk = row - member * rows.n_rows;
       T sum = rows.bias[member * rows.stride + 2 * rows.n];
       for (int k = 0; k < kShare; ++k) sum += shared.sum[thread * kShare + k];
-      const std::int64_t centre = place.centres ? place.centres[in_chunk] : place.first + in_chunk;
-      place.energies[member * place.n_local + centre] = sum * place.scale;
+      const std::int64_t center = place.centers ? place.centers[in_chunk] : place.first + in_chunk;
+      place.energies[member * place.n_local + center] = sum * place.scale;
     });
   }
 };
@@ -133,10 +133,10 @@ template <class T> struct Combine : Always {
   {
     const auto i = static_cast<std::uint32_t>(item);
     const std::uint32_t row = i / n, column = i - row * n, g = row / n_rows, in_chunk = row - g * n_rows;
-    const std::int64_t centre = place.centres ? place.centres[in_chunk] : place.first + in_chunk;
+    const std::int64_t center = place.centers ? place.centers[in_chunk] : place.first + in_chunk;
     T total = T(0);
     for (int m = 0; m < n_members; ++m)
-      total += coefficients[(static_cast<std::int64_t>(g) * n_members + m) * place.n_local + centre] *
+      total += coefficients[(static_cast<std::int64_t>(g) * n_members + m) * place.n_local + center] *
                gradients[(static_cast<std::int64_t>(m) * n_rows + in_chunk) * n + column];
     sum[item] = total * place.scale;
   }

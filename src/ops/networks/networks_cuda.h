@@ -17,10 +17,10 @@ template <class T> struct LayerRows {
   std::int64_t stride;
 };
 
-// Where the rows' energies go: energies[member * n_local + centre], by centres[row] or, where null, first +
+// Where the rows' energies go: energies[member * n_local + center], by centers[row] or, where null, first +
 // row.
 template <class T> struct EnergyPlace {
-  const std::int64_t *centres;
+  const std::int64_t *centers;
   std::int64_t first, n_local;
   T scale;
   T *energies;
@@ -42,7 +42,7 @@ template <class T>
 void finish(Activation, T alpha, const LayerRows<T> &, const EnergyPlace<T> &, T *z, Stream);
 // gradient *= slope, n numbers.
 template <class T> void multiply(std::int64_t n, const T *slope, T *gradient, Stream);
-// sum[g, row] = Σ_m scale coefficients[g, m, centre of row] gradients[m, row], rows of n.
+// sum[g, row] = Σ_m scale coefficients[g, m, center of row] gradients[m, row], rows of n.
 template <class T>
 void combine(int n_gradients, int n_members, int n_rows, int n, const EnergyPlace<T> &, const T *coefficients,
              const T *gradients, T *sum, Stream);

@@ -8,18 +8,18 @@
 
 namespace nnpal {
 
-template <class Value> class Held : public torch::CustomClassHolder {
+template <class Value> class AutogradValue : public torch::CustomClassHolder {
 public:
-  explicit Held(Value value) : value_(std::move(value)) {}
+  explicit AutogradValue(Value value) : value_(std::move(value)) {}
 
   static void save(torch::autograd::AutogradContext *context, const Value &value)
   {
-    context->saved_data["held"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(value));
+    context->saved_data["held"] = c10::IValue::make_capsule(c10::make_intrusive<AutogradValue>(value));
   }
 
   static const Value &saved(torch::autograd::AutogradContext *context)
   {
-    return static_cast<const Held &>(*context->saved_data["held"].toCapsule()).value_;
+    return static_cast<const AutogradValue &>(*context->saved_data["held"].toCapsule()).value_;
   }
 
 private:

@@ -7,82 +7,82 @@
 
 namespace nnpal::NNPAL_ISA {
 
-template <class T> struct Dual {
+template <class T> struct DualLanes {
   using Scalar = T;
   static constexpr bool kIsDual = true;
   Lanes<T> v, d;
 
-  NNPAL_INLINE Dual() = default;
-  NNPAL_INLINE Dual(Lanes<T> value, Lanes<T> derivative) : v(value), d(derivative) {}
-  NNPAL_INLINE Dual(T value) : v(value), d(T(0)) {}
+  NNPAL_INLINE DualLanes() = default;
+  NNPAL_INLINE DualLanes(Lanes<T> value, Lanes<T> derivative) : v(value), d(derivative) {}
+  NNPAL_INLINE DualLanes(T value) : v(value), d(T(0)) {}
 };
 
-template <class T> NNPAL_INLINE Dual<T> operator+(Dual<T> a, Dual<T> b)
+template <class T> NNPAL_INLINE DualLanes<T> operator+(DualLanes<T> a, DualLanes<T> b)
 {
   return {a.v + b.v, a.d + b.d};
 }
-template <class T> NNPAL_INLINE Dual<T> operator-(Dual<T> a, Dual<T> b)
+template <class T> NNPAL_INLINE DualLanes<T> operator-(DualLanes<T> a, DualLanes<T> b)
 {
   return {a.v - b.v, a.d - b.d};
 }
-template <class T> NNPAL_INLINE Dual<T> operator*(Dual<T> a, Dual<T> b)
+template <class T> NNPAL_INLINE DualLanes<T> operator*(DualLanes<T> a, DualLanes<T> b)
 {
   return {a.v * b.v, a.d * b.v + a.v * b.d};
 }
-template <class T> NNPAL_INLINE Dual<T> operator/(Dual<T> a, Dual<T> b)
+template <class T> NNPAL_INLINE DualLanes<T> operator/(DualLanes<T> a, DualLanes<T> b)
 {
   const Lanes<T> quotient = a.v / b.v;
   return {quotient, (a.d - quotient * b.d) / b.v};
 }
-template <class T> NNPAL_INLINE Dual<T> operator+(Dual<T> a, T b)
+template <class T> NNPAL_INLINE DualLanes<T> operator+(DualLanes<T> a, T b)
 {
   return {a.v + b, a.d};
 }
-template <class T> NNPAL_INLINE Dual<T> operator-(Dual<T> a, T b)
+template <class T> NNPAL_INLINE DualLanes<T> operator-(DualLanes<T> a, T b)
 {
   return {a.v - b, a.d};
 }
-template <class T> NNPAL_INLINE Dual<T> operator*(Dual<T> a, T b)
+template <class T> NNPAL_INLINE DualLanes<T> operator*(DualLanes<T> a, T b)
 {
   return {a.v * b, a.d * b};
 }
-template <class T> NNPAL_INLINE Dual<T> operator-(T a, Dual<T> b)
+template <class T> NNPAL_INLINE DualLanes<T> operator-(T a, DualLanes<T> b)
 {
   return {a - b.v, b.d * T(-1)};
 }
 
-template <class T> NNPAL_INLINE Dual<T> zero_from(Dual<T> a, T b, Dual<T> value)
+template <class T> NNPAL_INLINE DualLanes<T> zero_from(DualLanes<T> a, T b, DualLanes<T> value)
 {
   return {zero_from(a.v, b, value.v), zero_from(a.v, b, value.d)};
 }
-template <class T> NNPAL_INLINE Dual<T> first_lanes(Dual<T> value, int n)
+template <class T> NNPAL_INLINE DualLanes<T> first_lanes(DualLanes<T> value, int n)
 {
   return {first_lanes(value.v, n), first_lanes(value.d, n)};
 }
 // Where the bound holds, the value is a constant.
-template <class T> NNPAL_INLINE Dual<T> larger(Dual<T> a, T b)
+template <class T> NNPAL_INLINE DualLanes<T> larger(DualLanes<T> a, T b)
 {
   return {larger(a.v, b), {a.v.v <= b ? Lanes<T>(T(0)).v : a.d.v}};
 }
-template <class T> NNPAL_INLINE Dual<T> square_root(Dual<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> square_root(DualLanes<T> a)
 {
   const Lanes<T> root = square_root(a.v);
   return {root, a.d * T(0.5) / root};
 }
-template <class T> NNPAL_INLINE Dual<T> exponential(Dual<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> exponential(DualLanes<T> a)
 {
   const Lanes<T> value = exponential(a.v);
   return {value, a.d * value};
 }
-template <class T> NNPAL_INLINE Dual<T> logarithm(Dual<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> logarithm(DualLanes<T> a)
 {
   return {logarithm(a.v), a.d / a.v};
 }
-template <class T> NNPAL_INLINE Dual<T> cosine_pi(Dual<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> cosine_pi(DualLanes<T> a)
 {
   return {cosine_pi(a.v), a.d * sine_pi(a.v) * T(-kPi)};
 }
-template <class T> NNPAL_INLINE Dual<T> sine_pi(Dual<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> sine_pi(DualLanes<T> a)
 {
   return {sine_pi(a.v), a.d * cosine_pi(a.v) * T(kPi)};
 }

@@ -9,23 +9,23 @@
 
 namespace nnpal::NNPAL_TWIN {
 
-template <class T> struct DualNumber {
+template <class T> struct DualScalar {
   T v, d;
 
-  DualNumber() = default;
-  NNPAL_KERNEL DualNumber(T value) : v(value), d(0) {}
-  NNPAL_KERNEL DualNumber(T value, T derivative) : v(value), d(derivative) {}
+  DualScalar() = default;
+  NNPAL_KERNEL DualScalar(T value) : v(value), d(0) {}
+  NNPAL_KERNEL DualScalar(T value, T derivative) : v(value), d(derivative) {}
 };
 
 template <class N> struct ScalarOf {
   using Type = N;
 };
-template <class T> struct ScalarOf<DualNumber<T>> {
+template <class T> struct ScalarOf<DualScalar<T>> {
   using Type = T;
 };
 template <class N> using Scalar = typename ScalarOf<N>::Type;
 template <class N> constexpr bool kIsDual = false;
-template <class T> constexpr bool kIsDual<DualNumber<T>> = true;
+template <class T> constexpr bool kIsDual<DualScalar<T>> = true;
 
 template <class T> constexpr T kSmallest = T(1e-30);    // of which a logarithm is taken
 template <> inline constexpr double kSmallest<double> = 1e-200;
@@ -47,36 +47,36 @@ template <class N> NNPAL_KERNEL Scalar<N> value_of(N a)
     return a;
 }
 
-template <class T> NNPAL_KERNEL DualNumber<T> operator+(DualNumber<T> a, DualNumber<T> b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator+(DualScalar<T> a, DualScalar<T> b)
 {
   return {a.v + b.v, a.d + b.d};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator-(DualNumber<T> a, DualNumber<T> b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator-(DualScalar<T> a, DualScalar<T> b)
 {
   return {a.v - b.v, a.d - b.d};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator*(DualNumber<T> a, DualNumber<T> b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator*(DualScalar<T> a, DualScalar<T> b)
 {
   return {a.v * b.v, a.d * b.v + a.v * b.d};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator/(DualNumber<T> a, DualNumber<T> b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator/(DualScalar<T> a, DualScalar<T> b)
 {
   const T quotient = a.v / b.v;
   return {quotient, (a.d - quotient * b.d) / b.v};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator+(DualNumber<T> a, T b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator+(DualScalar<T> a, T b)
 {
   return {a.v + b, a.d};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator-(DualNumber<T> a, T b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator-(DualScalar<T> a, T b)
 {
   return {a.v - b, a.d};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator*(DualNumber<T> a, T b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator*(DualScalar<T> a, T b)
 {
   return {a.v * b, a.d * b};
 }
-template <class T> NNPAL_KERNEL DualNumber<T> operator-(T a, DualNumber<T> b)
+template <class T> NNPAL_KERNEL DualScalar<T> operator-(T a, DualScalar<T> b)
 {
   return {a - b.v, -b.d};
 }
@@ -89,7 +89,7 @@ NNPAL_KERNEL double square_root(double a)
 {
   return std::sqrt(a);
 }
-template <class T> NNPAL_KERNEL DualNumber<T> square_root(DualNumber<T> a)
+template <class T> NNPAL_KERNEL DualScalar<T> square_root(DualScalar<T> a)
 {
   const T root = square_root(a.v);
   return {root, a.d * T(0.5) / root};
@@ -102,7 +102,7 @@ NNPAL_KERNEL double exponential(double a)
 {
   return std::exp(a);
 }
-template <class T> NNPAL_KERNEL DualNumber<T> exponential(DualNumber<T> a)
+template <class T> NNPAL_KERNEL DualScalar<T> exponential(DualScalar<T> a)
 {
   const T value = exponential(a.v);
   return {value, a.d * value};
@@ -123,7 +123,7 @@ NNPAL_KERNEL double gaussian(double d, double eta)
 {
   return std::exp(d * d * -eta);
 }
-template <class T> NNPAL_KERNEL DualNumber<T> gaussian(DualNumber<T> d, T eta)
+template <class T> NNPAL_KERNEL DualScalar<T> gaussian(DualScalar<T> d, T eta)
 {
   const T value = gaussian(d.v, eta);
   return {value, value * d.v * d.d * (T(-2) * eta)};
@@ -141,7 +141,7 @@ NNPAL_KERNEL double quotient(double a, double b)
 {
   return a / b;
 }
-template <class T> NNPAL_KERNEL DualNumber<T> quotient(DualNumber<T> a, DualNumber<T> b)
+template <class T> NNPAL_KERNEL DualScalar<T> quotient(DualScalar<T> a, DualScalar<T> b)
 {
   const T value = quotient(a.v, b.v);
   return {value, quotient(a.d - value * b.d, b.v)};
@@ -154,7 +154,7 @@ NNPAL_KERNEL double logarithm(double a)
 {
   return std::log(a);
 }
-template <class T> NNPAL_KERNEL DualNumber<T> logarithm(DualNumber<T> a)
+template <class T> NNPAL_KERNEL DualScalar<T> logarithm(DualScalar<T> a)
 {
   return {logarithm(a.v), a.d / a.v};
 }
@@ -172,7 +172,7 @@ template <class T> NNPAL_KERNEL void circle(T u, T &cosine, T &sine)
   sine = std::sin(T(kPi) * u);
 #endif
 }
-template <class T> NNPAL_KERNEL void circle(DualNumber<T> u, DualNumber<T> &cosine, DualNumber<T> &sine)
+template <class T> NNPAL_KERNEL void circle(DualScalar<T> u, DualScalar<T> &cosine, DualScalar<T> &sine)
 {
   circle(u.v, cosine.v, sine.v);
   cosine.d = u.d * sine.v * T(-kPi);
@@ -184,9 +184,9 @@ template <class T> NNPAL_KERNEL T larger(T a, T b)
 {
   return a <= b ? b : a;
 }
-template <class T> NNPAL_KERNEL DualNumber<T> larger(DualNumber<T> a, T b)
+template <class T> NNPAL_KERNEL DualScalar<T> larger(DualScalar<T> a, T b)
 {
-  return a.v <= b ? DualNumber<T>(b) : a;
+  return a.v <= b ? DualScalar<T>(b) : a;
 }
 
 // f(r) and f'(r) of TorchANI's cutoff functions; 0 from the cutoff on. NaN comes through.

@@ -1,4 +1,4 @@
-// Edges in the order in which the kernels want them.
+// Edges in the order in which aev_cpu.h takes them.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace nnpal {
 
-// The edges of each centre together, by the neighbour's element; the order among equals is kept. Elements of
-// the centres too.
+// The edges of each center together, by the neighbor's element; the order among equals is kept. Elements of
+// the centers too.
 struct EdgeOrder {
   std::vector<std::int64_t> order;    // [n_edges]
   std::vector<std::int64_t> start;    // [n_local * n_elements + 1]

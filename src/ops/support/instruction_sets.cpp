@@ -7,10 +7,10 @@ namespace nnpal {
 
 #define NNPAL_DECLARE(isa)                                                                                   \
   namespace isa {                                                                                            \
-  const AEVKernels<float> &aev_kernels(float);                                                               \
-  const AEVKernels<double> &aev_kernels(double);                                                             \
-  const NetworkKernels<float> &network_kernels(float);                                                       \
-  const NetworkKernels<double> &network_kernels(double);                                                     \
+  const AEVFunctions<float> &aev_functions(float);                                                           \
+  const AEVFunctions<double> &aev_functions(double);                                                         \
+  const NetworkFunctions<float> &network_functions(float);                                                   \
+  const NetworkFunctions<double> &network_functions(double);                                                 \
   }
 NNPAL_DECLARE(baseline)
 #ifdef NNPAL_X86
@@ -24,17 +24,17 @@ namespace {
 struct Compiled {
   const char *name;
   bool is_here;
-  const AEVKernels<float> &aev_float;
-  const AEVKernels<double> &aev_double;
-  const NetworkKernels<float> &networks_float;
-  const NetworkKernels<double> &networks_double;
+  const AEVFunctions<float> &aev_float;
+  const AEVFunctions<double> &aev_double;
+  const NetworkFunctions<float> &networks_float;
+  const NetworkFunctions<double> &networks_double;
 };
 
 #define NNPAL_COMPILED(isa, is_here)                                                                         \
   Compiled                                                                                                   \
   {                                                                                                          \
-    #isa, is_here, isa::aev_kernels(0.0F), isa::aev_kernels(0.0), isa::network_kernels(0.0F),                \
-        isa::network_kernels(0.0)                                                                            \
+    #isa, is_here, isa::aev_functions(0.0F), isa::aev_functions(0.0), isa::network_functions(0.0F),          \
+        isa::network_functions(0.0)                                                                          \
   }
 
 const std::vector<Compiled> &all_compiled()
@@ -66,19 +66,19 @@ std::atomic<const Compiled *> &chosen()
 
 }    // namespace
 
-template <> const AEVKernels<float> &aev_kernels()
+template <> const AEVFunctions<float> &aev_functions()
 {
   return chosen().load()->aev_float;
 }
-template <> const AEVKernels<double> &aev_kernels()
+template <> const AEVFunctions<double> &aev_functions()
 {
   return chosen().load()->aev_double;
 }
-template <> const NetworkKernels<float> &network_kernels()
+template <> const NetworkFunctions<float> &network_functions()
 {
   return chosen().load()->networks_float;
 }
-template <> const NetworkKernels<double> &network_kernels()
+template <> const NetworkFunctions<double> &network_functions()
 {
   return chosen().load()->networks_double;
 }

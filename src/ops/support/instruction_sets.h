@@ -9,8 +9,8 @@
 
 namespace nnpal {
 
-template <class T> const AEVKernels<T> &aev_kernels();
-template <class T> const NetworkKernels<T> &network_kernels();
+template <class T> const AEVFunctions<T> &aev_functions();
+template <class T> const NetworkFunctions<T> &network_functions();
 
 // Names of those that this processor has, the widest first.
 std::vector<std::string> instruction_sets();

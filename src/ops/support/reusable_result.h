@@ -6,7 +6,7 @@
 
 namespace nnpal {
 
-class KeptResult {
+class ReusableResult {
 public:
   // As at::empty, on the CPU.
   at::Tensor empty(at::IntArrayRef sizes, const at::TensorOptions &options)
