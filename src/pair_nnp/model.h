@@ -1,7 +1,7 @@
 // A loaded model file, ready to evaluate. Knows nothing of LAMMPS; libtorch stays behind the pointer.
 #pragma once
 
-#include "metadata.h"
+#include "model_file/metadata.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,8 +1,8 @@
 // What a Model holds of libtorch, for the files that evaluate it.
 #pragma once
 
-#include "device_atoms.h"
-#include "edge_chunks.h"
+#include "cells/device_atoms.h"
+#include "cells/edge_chunks.h"
 #include "model.h"
 #include "thread_guard.h"
 

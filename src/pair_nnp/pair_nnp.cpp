@@ -1,8 +1,8 @@
 #include "pair_nnp.h"
 
-#include "archive.h"
-#include "atoms_to_tile.h"
 #include "collective.h"
+#include "list/atoms_to_tile.h"
+#include "model_file/archive.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

@@ -1,7 +1,7 @@
 // One step of pair_style nnp: edges in, energies, forces, virials and uncertainty out.
 #include "pair_nnp.h"
 
-#include "atoms_to_tile.h"
+#include "list/atoms_to_tile.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

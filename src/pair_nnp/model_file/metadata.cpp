@@ -1,4 +1,4 @@
-#include "metadata.h"
+#include "model_file/metadata.h"
 
 #include "json.h"    // nlohmann's, as LAMMPS ships it
 

@@ -1,4 +1,4 @@
-#include "atoms_to_tile.h"
+#include "list/atoms_to_tile.h"
 
 #include "atom.h"
 #include "fmt/format.h"

@@ -1,4 +1,4 @@
-#include "archive.h"
+#include "model_file/archive.h"
 
 #include <array>
 #include <caffe2/serialize/inline_container.h>

@@ -1,4 +1,4 @@
-#include "edge_chunks.h"
+#include "cells/edge_chunks.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "device_atoms.h"
+#include "cells/device_atoms.h"
 
 #include <algorithm>
 #include <torch/torch.h>
