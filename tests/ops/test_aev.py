@@ -122,7 +122,7 @@ def test_a_crowd_of_neighbours(instruction_set: str) -> None:
 
 @pytest.mark.parametrize("precision", DTYPES)
 def test_memory_suffices_whatever_the_number_of_edges(instruction_set: str, precision: str) -> None:
-    """Kernels refuse to use more memory than they have set aside: in any order of sizes none does."""
+    """Operations refuse to use more memory than they have set aside: in any order of sizes none does."""
     rng = np.random.default_rng(6)
     for aev in ("ani2x-6.9", "ani1x"):
         terms = make_structure(n_atoms=1, n_elements=2, volume=10.0, aev=aev).terms
