@@ -18,7 +18,8 @@
 
 namespace nnpal {
 struct PairNNPState;
-}
+struct Tally;
+}    // namespace nnpal
 
 namespace LAMMPS_NS {
 
@@ -69,14 +70,15 @@ private:
   // pair_nnp_compute.cpp: one step
   void ask();
   void collect_centers();
-  std::string evaluate_tiles();
-  std::string evaluate_positions();
   bool overlaps_anywhere() const;
   void reject_trial_state();
-  void add_positions_result();
-  void tally_atom_virials(const double *virials);
-  void scatter_tile(int first, int last);
-  void tally_edge_virial(int j, const double *vec, const double *force_on_j);
+  nnpal::Tally tally();
+
+  // list/evaluate_list.cpp, cells/evaluate_cells.cpp: the two ways to the edges
+  std::string evaluate_list();
+  void tally_tile(const nnpal::Tally &tally, int first, int last);
+  std::string evaluate_cells();
+  void tally_cells(const nnpal::Tally &tally);
 
   // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();

@@ -3,17 +3,17 @@
 
 #include "list/atoms_to_tile.h"
 #include "pair_nnp_state.h"
+#include "tally.h"
 
 #include "atom.h"
 
-#include <algorithm>
 #include <cmath>
 #include <exception>
 
 using namespace LAMMPS_NS;
 
 // Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
-std::string PairNNP::evaluate_positions()
+std::string PairNNP::evaluate_cells()
 {
   nnpal::PairNNPState &s = *state_;
   const int n_atoms = atom->nlocal + atom->nghost;
@@ -43,53 +43,34 @@ std::string PairNNP::evaluate_positions()
   for (int i = 0; i < n_atoms && wrong < 0 && !found.forces_are_finite; ++i)
     if (!std::isfinite(found.forces[3 * i] + found.forces[3 * i + 1] + found.forces[3 * i + 2])) wrong = i;
   if (wrong >= 0) return of_model + " gives a non-finite energy or force for " + nnpal::name_of(*atom, wrong);
-  add_positions_result();
+  tally_cells(tally());
   return "";
 }
 
-void PairNNP::add_positions_result()
+void PairNNP::tally_cells(const nnpal::Tally &tally)
 {
-  nnpal::PairNNPState &s = *state_;
+  const nnpal::PairNNPState &s = *state_;
   const nnpal::PositionsResult &found = s.of_positions;
-  const std::size_t n_local = atom->nlocal, n_atoms = n_local + atom->nghost,
-                    n_members = s.model->n_members();
-  const double scale = s.energy_scale;
+  const std::size_t n_local = atom->nlocal, n_atoms = n_local + atom->nghost;
   double total = 0.0;
-  for (std::size_t m = 0; m < n_members; ++m) {
-    s.member_energy[m] += found.member_energies[m] * scale;
-    total += found.member_energies[m] / static_cast<double>(n_members);
+  for (std::size_t m = 0; m < tally.n_members; ++m) {
+    tally.add_member_energy(m, found.member_energies[m]);
+    total += found.member_energies[m] / static_cast<double>(tally.n_members);
   }
   for (std::size_t i = 0; i < n_local; ++i) {
     const double own = self_energy(atom->type[i]);
     total += own;
-    if (eflag_atom) eatom[i] += (found.energies[i] + own) * scale;
-    if (found.uq_energy) s.uq_energy[i] = found.uq_energy[i] * scale;
+    if (found.energies) tally.add_atom_energy(i, found.energies[i] + own);
+    if (found.uq_energy) tally.set_uq_energy(i, found.uq_energy[i]);
   }
-  if (eflag_global) eng_vdwl += total * scale;
+  tally.add_energy(total);
 
-  for (std::size_t i = 0; i < n_atoms; ++i)
-    for (int k = 0; k < 3; ++k) atom->f[i][k] += found.forces[3 * i + k] * scale;
-  for (std::size_t m = 0; m < n_members && found.member_forces; ++m)
+  for (std::size_t i = 0; i < n_atoms; ++i) tally.add_force(i, found.forces + 3 * i);
+  for (std::size_t m = 0; m < tally.n_members && found.member_forces; ++m)
     for (std::size_t i = 0; i < n_atoms; ++i)
-      for (int k = 0; k < 3; ++k)
-        s.member_force[3 * (i * n_members + m) + k] = found.member_forces[3 * (m * n_atoms + i) + k] * scale;
+      tally.add_member_force(i, m, found.member_forces + 3 * (m * n_atoms + i));
 
-  const double *w = found.virial;
-  const double symmetric[6] = {
-      w[0], w[4], w[8], 0.5 * (w[1] + w[3]), 0.5 * (w[2] + w[6]), 0.5 * (w[5] + w[7])};
-  for (int k = 0; k < 6 && vflag_global; ++k) virial[k] += symmetric[k] * scale;
-  if (found.virials) tally_atom_virials(found.virials);
-}
-
-void PairNNP::tally_atom_virials(const double *virials)
-{
-  const double scale = state_->energy_scale;
-  for (int i = 0; i < atom->nlocal + atom->nghost; ++i) {
-    const double *w = virials + 9 * static_cast<std::size_t>(i);
-    const double symmetric[6] = {
-        w[0], w[4], w[8], 0.5 * (w[1] + w[3]), 0.5 * (w[2] + w[6]), 0.5 * (w[5] + w[7])};
-    const double full[9] = {w[0], w[4], w[8], w[1], w[2], w[5], w[3], w[6], w[7]};
-    for (int k = 0; k < 6 && vflag_atom; ++k) vatom[i][k] += symmetric[k] * scale;
-    for (int k = 0; k < 9 && cvflag_atom; ++k) cvatom[i][k] += full[k] * scale;
-  }
+  tally.add_virial({found.virial, tally.unit});
+  for (std::size_t i = 0; i < n_atoms && found.virials; ++i)
+    tally.add_atom_virial(i, {found.virials + 9 * i, tally.unit});
 }
