@@ -13,16 +13,16 @@ import torch
 
 SOURCES = Path(__file__).parents[1] / "src" / "ops"
 FILES = (
-    "aev.cpp",
-    "aev_arguments.cpp",
-    "aev_cuda.cu",
-    "aev_on_cuda.cpp",
-    "device_graph.cpp",
-    "ensemble.cpp",
-    "ensemble_on_cuda.cpp",
-    "networks_cuda.cu",
+    "aev/aev.cpp",
+    "aev/aev_arguments.cpp",
+    "aev/aev_cuda.cu",
+    "aev/aev_on_cuda.cpp",
+    "ensemble/ensemble.cpp",
+    "ensemble/ensemble_on_cuda.cpp",
+    "networks/networks_cuda.cu",
+    "support/device_graph.cpp",
 )
-STREAM = """#include "device_graph.h"
+STREAM = """#include "support/device_graph.h"
 namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullptr; } }
 """
 

@@ -31,7 +31,7 @@ extern "C" void device(char *to, const char *asked, int n_gpus, int can_run_mode
 }
 extern "C" void neighbors(char *to, const char *asked, int on_gpu, int run_there, const char *taker)
 {
-  say(to, [&] { return nnpal::model_finds_neighbours(asked, on_gpu, run_there, taker) ? "cells" : "list"; });
+  say(to, [&] { return nnpal::model_finds_neighbors(asked, on_gpu, run_there, taker) ? "cells" : "list"; });
 }
 """
 Choose = Callable[..., str]
