@@ -19,6 +19,8 @@ from nnpal.files import aside
 from nnpal.graph import Graph
 from nnpal.ops import OpsError, load_ops
 
+FOLDER = 0x10
+"""Of the external attributes of a record in a zip archive; torch reads what is marked so as zeros."""
 _OF_DAMAGED_FILES = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError),
@@ -125,6 +127,9 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
             damaged = archive.testzip()
             if damaged is not None:
                 raise ModelFileError(f"{name}: damaged, checksum of record {damaged} differs")
+            folders = [item.filename for item in archive.infolist() if item.is_dir() or item.external_attr & FOLDER]
+            if folders:
+                raise ModelFileError(f"{name}: damaged, record {folders[0]} is marked as a folder; {EXPORT_AGAIN}")
             records = [item for item in archive.namelist() if item.endswith(f"/extra/{RECORD}")]
             if not records:
                 raise ModelFileError(
