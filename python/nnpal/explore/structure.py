@@ -106,8 +106,7 @@ def write_data(
         room: Å around the atoms along directions that do not repeat.
 
     Raises:
-        ValueError: an element is not among ``symbols``.
-        nnpal.oracle.evaluation.CalculationFailed: no atoms, or a cell that LAMMPS cannot have.
+        ValueError: an element is not among ``symbols``; no atoms, or a cell that LAMMPS cannot have.
     """
     box = box_of(atoms)
     own = atoms.get_chemical_symbols()

@@ -8,14 +8,16 @@ import numpy as np
 from ase import Atoms
 from ase.cell import Cell
 
-from nnpal.oracle.evaluation import CalculationFailed
-
 MARGIN = 1.0
 """Å, from the outermost atoms to a wall where nothing repeats; no force knows of it."""
 NO_TILT = 1e-10
 """Å; a cell with smaller tilts is orthogonal."""
 NO_VOLUME = 1e-6
 """Of the product of the edge lengths."""
+
+
+class BoxError(ValueError):
+    """LAMMPS can have no such configuration."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,20 @@ def box_of(atoms: Atoms) -> Box:
     Along directions that do not repeat the cell vectors do not matter, and may be zero.
 
     Raises:
-        CalculationFailed: no atoms, numbers that are not finite, or periodic cell vectors that span nothing.
+        BoxError: no atoms, numbers that are not finite, or periodic cell vectors that span nothing.
     """
     if len(atoms) == 0:
-        raise CalculationFailed("no atoms")
+        raise BoxError("no atoms")
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise CalculationFailed("positions or cell are not finite")
+        raise BoxError("positions or cell are not finite")
     periodic = np.array(atoms.pbc, dtype=bool)
     vectors = atoms.cell.array * periodic[:, None]
     lengths = np.linalg.norm(vectors, axis=1)
     if (lengths[periodic] <= 0).any():
-        raise CalculationFailed(f"cell {atoms.cell.array.tolist()} has no vector along a periodic direction")
+        raise BoxError(f"cell {atoms.cell.array.tolist()} has no vector along a periodic direction")
     whole = Cell(vectors).complete()
     if whole.volume <= NO_VOLUME * np.prod(whole.lengths()):
-        raise CalculationFailed(f"cell {atoms.cell.array.tolist()} has no volume")
+        raise BoxError(f"cell {atoms.cell.array.tolist()} has no volume")
     triangle, turn = whole.standard_form()
     lower = triangle.array * np.sign(triangle[0, 0])  # of a left-handed cell ASE gives minus the vectors
     positions = atoms.positions @ turn.T
