@@ -17,6 +17,7 @@ from lmp_runner import Lmp
 from nnpal.export import export_ensemble
 from torchani_reference import ExportedModel
 
+pytest_plugins = ["leftover_processes"]
 torch.set_num_threads(1)
 
 

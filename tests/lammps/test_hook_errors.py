@@ -66,9 +66,7 @@ def test_traceback_of_any_rank_reaches_the_log(lmp: Lmp, rank: int, n_ranks: int
 @pytest.mark.parametrize("rank", [0, 1])
 def test_ranks_stuck_in_the_hooks_own_messages_end_too(lmp: Lmp, rank: int) -> None:
     """The others wait in comm.barrier() for the rank that failed: only an abort frees them."""
-    run = run_lmp(
-        with_fix(f"lammps_hooks:Fails step 2 rank {rank} kind waits"), lmp.folder, n_ranks=2, env=ENV, timeout=60
-    )
+    run = run_lmp(with_fix(f"lammps_hooks:Fails step 2 rank {rank} kind waits"), lmp.folder, n_ranks=2, env=ENV)
     assert run.returncode != 0
     assert re.search(rf"ERROR on rank {rank}: fix h .*Traceback.*a \{{brace\}} went wrong", run.text, re.S)
 

@@ -19,6 +19,7 @@ from nnpal.export import read_metadata
 from nnpal.gate import GateError
 from nnpal.training import load_ensemble
 from nnpal.training.release import release
+from processes import Process, wait_until
 from training_frames import aluminium
 
 CONFIG = """
@@ -158,17 +159,15 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_works(folder, tmp_path):
     write_dataset(tmp_path / "al.h5", read_frames(folder / "al.h5"), provenance={})
     (tmp_path / "config.toml").write_text(CONFIG.replace('test = ["test.h5"]', ""))
     command = [sys.executable, "-m", "nnpal", "train", str(tmp_path / "config.toml")]
-    process = subprocess.Popen(
+    process = Process(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
     )
-    while not list((tmp_path / "here").glob("member-*/checkpoint.pt")):
-        assert process.poll() is None
+    wait_until(lambda: list((tmp_path / "here").glob("member-*/checkpoint.pt")), process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == 130
     assert "the same command goes on" in said
     run("train", tmp_path / "config.toml")

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,7 @@ from nnpal.training.member import EpochRecord, Member, Scores
 from nnpal.training.plan import member_folder, read_roles, read_splits
 from nnpal.training.processes import deal, resolve_devices
 from nnpal.training.split import Split
+from processes import Process, is_running, wait_until
 from training_frames import aluminium
 
 NETWORK = NetworkDescription(("Al",), hidden=(24, 16))
@@ -163,7 +163,7 @@ train_ensemble(
 
 
 def start(folder):
-    return subprocess.Popen([sys.executable, "-c", TRAIN], cwd=folder, stdout=subprocess.PIPE, text=True)
+    return Process([sys.executable, "-c", TRAIN], cwd=folder, stdout=subprocess.PIPE)
 
 
 @pytest.mark.parametrize("n_lines", [0, 5])
@@ -171,8 +171,7 @@ def test_a_training_killed_with_sigkill_ends_as_the_unbroken_one(frames, unbroke
     write_dataset(tmp_path / "data.h5", frames, provenance={})
     process = start(tmp_path)
     if n_lines == 0:
-        while not (tmp_path / "train" / "cache").exists():
-            time.sleep(0.01)
+        wait_until((tmp_path / "train" / "cache").exists, process)
     for _ in range(n_lines):
         process.stdout.readline()
     process.send_signal(signal.SIGKILL)
@@ -194,10 +193,7 @@ def test_no_worker_outlives_a_killed_training(frames, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    wait_until(lambda: not any(is_running(pid) for pid in workers))
 
 
 def children_of(pid):
