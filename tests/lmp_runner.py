@@ -170,7 +170,7 @@ class Lmp:
         script: str,
         regex: str,
         *,
-        ranks: tuple[int, ...] = (1, 2),
+        ranks: tuple[int, ...] = (2,),
         limit: float = LIMIT,
         env: dict[str, str] | None = None,
     ) -> str:
