@@ -103,6 +103,19 @@ def test_lammps_ends_with_its_starter(tmp_path: Path, endless: Callable[..., Any
     wait_until(lambda: not at_work(tmp_path))
 
 
+def test_an_interrupt_waits_for_the_end_of_lammps(
+    tmp_path: Path, hasty_processes: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("subprocess.Popen.communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_lmp([], tmp_path, launch=("sh", "-c", "exec sleep 10000"))
+    assert len(hasty_processes) == 2  # the guard too
+    assert None not in [process.returncode for process in hasty_processes]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_lammps_that_is_killed_is_told_at_once(tmp_path: Path, endless: Callable[..., Any]) -> None:
     starter = endless()

@@ -81,4 +81,5 @@ def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], li
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
     return Outcome(process.returncode, printed.decode("utf-8", errors="replace"))
