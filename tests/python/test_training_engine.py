@@ -143,7 +143,7 @@ def test_other_optimizers_and_features_go_on_where_they_were(frames, tmp_path):
     same(whole, stopped_and_resumed(frames, tmp_path / "broken", 0, **options))
 
 
-def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbroken, tmp_path, hasty_processes):
+def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbroken, tmp_path):
     def stop(number, record):
         if (number, record.epoch) == (1, 2):
             raise KeyboardInterrupt
@@ -151,8 +151,6 @@ def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbrok
     folder = tmp_path / "train"
     with pytest.raises(KeyboardInterrupt):
         trained(frames, folder, training={"ema": 0.9}, on_epoch=stop)
-    assert hasty_processes
-    assert None not in [process.returncode for process in hasty_processes]
     spoilt = [member_folder(folder, 1) / "checkpoint.pt", folder / "cache" / "data.pt"]
     for path in spoilt:
         os.truncate(path, path.stat().st_size // 2)
