@@ -5,11 +5,12 @@ Its operations are torch.ops.nnpal_on_host; what a test then shows of the arithm
 
 from __future__ import annotations
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+
+from processes import run
 
 SOURCES = Path(__file__).parents[1] / "src" / "ops"
 FILES = (
@@ -27,6 +28,11 @@ namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullp
 """
 
 
+def _compile(command: list[str]) -> None:
+    done = run(command)
+    assert done.returncode == 0, done.stderr
+
+
 def build(folder: Path) -> Path:
     """Compile the library, which takes a minute."""
     torch_folder = Path(torch.__file__).parent
@@ -38,12 +44,12 @@ def build(folder: Path) -> Path:
     def compiled(source: Path) -> str:
         target = folder / f"{source.name}.o"
         options = ["-std=c++20", "-O1", "-fPIC", *renamed, *headers, f"-I{SOURCES}"]
-        subprocess.run(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)], check=True)
+        _compile(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)])
         return str(target)
 
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(compiled, [folder / "stream.cpp", *(SOURCES / name for name in FILES)]))
     library = folder / "libnnpal_on_host.so"
     link = ["-L" + str(torch_folder / "lib"), "-ltorch", "-ltorch_cpu", "-lc10"]
-    subprocess.run(["c++", "-shared", "-o", str(library), *objects, *link], check=True)
+    _compile(["c++", "-shared", "-o", str(library), *objects, *link])
     return library

@@ -100,6 +100,7 @@ def _output(process: subprocess.Popen[str]) -> str:
         return process.communicate()[0]
     except BaseException:
         process.kill()
+        process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
         raise
     finally:
         guard.dismiss()

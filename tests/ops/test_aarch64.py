@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import torch
+
+from processes import run
 
 COMPILER = shutil.which("aarch64-linux-gnu-g++")
 SOURCES = Path(__file__).parents[2] / "src" / "ops"
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs aarch64-linux-gn
 
 def compile_for_arm(name: str, *options: str) -> None:
     command = [str(COMPILER), *OPTIONS, f"-I{SOURCES}", *options, str(SOURCES / name)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = run(command)
     assert found.returncode == 0, found.stderr
 
 

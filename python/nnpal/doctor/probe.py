@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nnpal.scratch import scratch_folder
 
-LIMIT_SECONDS = 120.0  # a cold import of torch from a network file system can take a minute
+LIMIT_SECONDS = 600.0  # a cold import of torch from a network file system or on a busy machine takes minutes
 
 
 @dataclass(frozen=True)
@@ -81,4 +81,5 @@ def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], li
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
     return Outcome(process.returncode, printed.decode("utf-8", errors="replace"))

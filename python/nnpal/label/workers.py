@@ -29,6 +29,8 @@ MAX_FAILED_STARTS = 3
 MAX_KILLED = 2
 """Workers that may be killed over one calculation; at the last it is left without an answer."""
 LAST_LINES = 3
+PATIENCE = 60.0
+"""Seconds for the end of a worker that has closed its connection, which a busy machine or a core dump takes."""
 TICK = 0.5
 """Seconds between looks at workers that a child of theirs may keep a connection open for."""
 LAUNCHER = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")
@@ -246,7 +248,7 @@ class _Worker:
     def cause_of_death(self) -> str:
         """Return how it ended, and the last that it printed."""
         try:
-            code = self.process.wait(timeout=10)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             how = "closed its connection"
         else:

@@ -94,8 +94,9 @@ def train_groups(
                         process.kill()
                     n_epochs = _follow(process, on_epoch)
                     code = process.wait()
-                except BaseException:  # of on_epoch; leaving the block waits for the process
+                except BaseException:  # of on_epoch
                     process.kill()
+                    process.wait()  # leaving the block waits for a moment alone after KeyboardInterrupt
                     raise
             if code == 0 or stopped.is_set():
                 return
