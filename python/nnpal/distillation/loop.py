@@ -53,7 +53,7 @@ class Distillation:
                 (*TABLES, "crystals"),
                 ("nnpal.distillation.train",),
             ),
-            Stage("report", report, (), ("nnpal.distillation.report",)),
+            Stage("report", report, (), ("nnpal.distillation.report",), is_read=False),
         )
 
     def stages(self, iteration: int) -> Sequence[Stage]:

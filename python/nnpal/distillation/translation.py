@@ -41,7 +41,7 @@ class Translation:
                 (*TABLES, "crystals"),
                 ("nnpal.distillation.translation",),
             ),
-            Stage("report", _report, (), ("nnpal.distillation.translation",)),
+            Stage("report", _report, (), ("nnpal.distillation.translation",), is_read=False),
         )
 
     def stages(self, iteration: int) -> Sequence[Stage]:

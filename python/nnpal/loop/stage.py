@@ -24,7 +24,7 @@ class StageContext:
         folder: the stage's own; it may hold what a run that was killed has left there.
         iteration: from 0.
         tables: the configuration, resolved; JSON.
-        history: facts of all finished stages; the last item is this iteration.
+        history: facts of all finished stages that others read; the last item is this iteration.
         seed: this stage's own, from 1 to 2³¹ - 1.
         tasks: runs tasks.
         deadline: to be checked between pieces of work.
@@ -59,12 +59,15 @@ class Stage:
             stale.
         code: the modules that do its work, by import name: when they, anything that they import from their own
             top-level package, or its compiled libraries change, it is stale.
+        is_read: whether later stages read what it finds. False of a page: nothing but later pages is stale with it,
+            ``history`` does not have its facts, and modules that draw count for it alone.
     """
 
     name: str
     run: Callable[[StageContext], Facts]
     tables: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    is_read: bool = True
 
 
 class Loop(Protocol):

@@ -59,7 +59,7 @@ class RareEvents:
                 (*ORACLE, "augmentation"),
                 ("nnpal.rare_events.label",),
             ),
-            Stage("report", report, (), ("nnpal.rare_events.report",)),
+            Stage("report", report, (), ("nnpal.rare_events.report",), is_read=False),
         )
 
     def stages(self, iteration: int) -> Sequence[Stage]:
