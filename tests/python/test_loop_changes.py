@@ -257,11 +257,11 @@ def test_a_page_that_nobody_reads_makes_only_later_pages_stale(small, tmp_path):
     with pytest.raises(LoopError, match="broken off"):  # in the middle of it
         go(redo=True)
     assert [entry.stage for entry in read_manifest(tmp_path / "run").entries] == ["first", "page", "first"]
-    loop.break_in = None
-    assert go(run_again := changed(run={"iterations": 3}))[0] == ["1/page again", "2/first", "2/page"]
+    loop.break_in, longer = None, changed(run={"iterations": 3})
+    assert go(longer)[0] == ["1/page again", "2/first", "2/page"]
     resumed = (tmp_path / "run/manifest.json").read_bytes()
     shutil.rmtree(tmp_path / "run")
-    go(run_again)
+    go(longer)
     assert (tmp_path / "run/manifest.json").read_bytes() == resumed
     assert go(changed(run={"iterations": 3}, a={"x": 2}), redo=True)[0][0] == "0/first"
 

@@ -40,7 +40,10 @@ def project(tmp_path):
 
 def build(project, folder, *settings):
     """Build it in a folder of its own, and return the library."""
-    for command in (["cmake", "-S", project, "-B", project / folder, *settings], ["cmake", "--build", project / folder]):
+    for command in (
+        ["cmake", "-S", project, "-B", project / folder, *settings],
+        ["cmake", "--build", project / folder],
+    ):
         done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
     return next((project / folder).glob("libparcel.*"))

@@ -21,6 +21,7 @@ from nnpal.loop.changes import STARTED, Basis, Planned
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.durable import as_json, write_json
 from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk
+from nnpal.loop.facts import MANIFEST, StageFacts
 from nnpal.loop.keys import code_hashes, stage_key, stage_seed
 from nnpal.loop.manifest import (
     Entry,
@@ -149,6 +150,7 @@ class _Run:
                     keep=keep,
                     log=self._log,
                 )
+                self._check_facts()
                 runner = TaskRunner(
                     self._settings,
                     self._folder,
@@ -164,6 +166,17 @@ class _Run:
             return self._stopped(stop.reason, stop.exit_code)
         except KeyboardInterrupt:
             return self._stopped("interrupted", 130)
+
+    def _check_facts(self) -> None:
+        """Refuse a manifest whose facts later stages could not read.
+
+        Raises:
+            LoopError: keys that a stage does not find, or lacks.
+        """
+        for planned in self._plan_to_next():
+            kind, entry = planned.stage.facts, planned.entry
+            if kind is not None and entry is not None:
+                kind.from_json(entry.facts, f"{self._folder / MANIFEST}: {entry.name}")
 
     def _plan_to_next(self) -> list[Planned]:
         """Return the stage of each entry, pages that are missing among them, and the stage after them."""
@@ -292,7 +305,11 @@ class _Run:
             log=self._log,
         )
         try:
-            facts = as_json(planned.stage.run(context), "its facts")
+            found = planned.stage.run(context)
+            kind = planned.stage.facts
+            if kind is not None and not isinstance(found, kind):
+                raise ValueError(f"its facts are a {type(found).__name__}, expected {kind.__name__}")
+            facts = as_json(found.to_json() if isinstance(found, StageFacts) else found, "its facts")
             if not isinstance(facts, dict):
                 raise ValueError(f"its facts are {facts!r}, expected a dict")
         except LoopError as error:

@@ -1,8 +1,8 @@
 """What stands for a compiled library in the key of a stage: its sources and how they were built, not its bytes.
 
 A linker puts folders and build identities into a library, so that two builds of the same sources differ. CMake puts
-``NNPAL_SOURCES=`` and a hash of sources and settings into each (``cmake/MarkSources.cmake``), which a rebuild gives again
-and a change of a source, once it is built, does not.
+``NNPAL_SOURCES=`` and a hash of sources and settings into each (``cmake/MarkSources.cmake``), which a rebuild gives
+again and a change of a source, once it is built, does not.
 """
 
 from __future__ import annotations

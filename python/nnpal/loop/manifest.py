@@ -10,9 +10,9 @@ from typing import Any
 from nnpal.files import sync
 from nnpal.loop.durable import file_hash, read_json, write_json
 from nnpal.loop.error import LoopError, StageError
+from nnpal.loop.facts import MANIFEST, named_files
 from nnpal.loop.stage import Facts, stage_folder, stage_name
 
-MANIFEST = "manifest.json"
 FORMAT = 1
 Hashes = dict[str, str]
 
@@ -115,9 +115,10 @@ def output_hashes(run_folder: Path, iteration: int, stage: str, facts: Facts) ->
         StageError: names that are no files within the stage's folder.
     """
     folder, name = stage_folder(run_folder, iteration, stage), stage_name(iteration, stage)
-    files = facts.get("files", [])
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise StageError(f"{name}: fact files = {files!r}, expected a list of names relative to its folder")
+    try:
+        files = named_files(facts)
+    except ValueError as error:
+        raise StageError(f"{name}: {error}") from error
     for file in files:
         path = (folder / file).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
