@@ -13,9 +13,9 @@ from nnpal.distill import cut_environment, occupied_cells
 from nnpal.distillation.facts import ChosenAtom, SelectFacts
 from nnpal.distillation.pools import pool, sampled_frames, series
 from nnpal.driver.data import learnt_so_far
-from nnpal.driver.facts import ThresholdFacts
 from nnpal.driver.frames import write_bare
 from nnpal.driver.settings import DistillationSection
+from nnpal.driver.thresholds import facts_of_threshold
 from nnpal.driver.training import ENSEMBLE, MODEL
 from nnpal.evaluate import predict
 from nnpal.loop.error import StageError
@@ -66,7 +66,7 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
     write_bare(ctx.folder / CHOSEN, [cut[i] for i in chosen])
     return SelectFacts(
         n_pool=len(frames),
-        threshold=ThresholdFacts.of(limit),
+        threshold=facts_of_threshold(limit),
         counts=classes.counts(),
         n_atoms_above=int((uq > limit.value).sum()),
         n_environments=len(cut),

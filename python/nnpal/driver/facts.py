@@ -7,8 +7,9 @@ from typing import ClassVar, Literal, TypeVar
 
 from nnpal.loop.facts import MANIFEST, Part, StageFacts
 from nnpal.loop.stage import History
-from nnpal.select import Threshold
 
+MODEL, BEST = "model.nnp.pt", "best.nnp.pt"
+"""Files of a training: all members, and the best alone."""
 MAE = Literal["energy_mae", "relative_energy_mae", "force_mae"]
 Found = TypeVar("Found", bound="IterationFacts")
 
@@ -100,10 +101,6 @@ class ThresholdFacts(Part):
     deviation: float
     k: float
     n_values: int
-
-    @classmethod
-    def of(cls, found: Threshold) -> ThresholdFacts:
-        return cls(mean=found.mean, deviation=found.deviation, k=found.k, n_values=found.n_values)
 
 
 class PageFacts(StageFacts):

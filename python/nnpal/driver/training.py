@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from nnpal.driver.facts import Errors, TrainFacts
+from nnpal.driver.facts import BEST, MODEL, Errors, TrainFacts
 from nnpal.driver.settings import LoopEnsembleSection
 from nnpal.driver.tasks import TRAIN_TASK
 from nnpal.evaluate import predict
@@ -26,7 +26,7 @@ from nnpal.training.plan import PLAN, SPLITS, read_plan
 from nnpal.training.release import release
 from nnpal.training.result import RESULT as RESULT_OF_TRAINING
 
-MODEL, BEST, ENSEMBLE = "model.nnp.pt", "best.nnp.pt", "ensemble"
+ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
 TABLES = ("network", "loss", "training", "ensemble")
 LEAST_MEMBERS = 2

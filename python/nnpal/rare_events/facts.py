@@ -7,8 +7,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from nnpal.driver.facts import Errors, IterationFacts, LabelledFacts, PageFacts, TaskFacts, ThresholdFacts, TrainFacts
-from nnpal.driver.training import BEST, MODEL
+from nnpal.driver.facts import (
+    BEST,
+    MODEL,
+    Errors,
+    IterationFacts,
+    LabelledFacts,
+    PageFacts,
+    TaskFacts,
+    ThresholdFacts,
+    TrainFacts,
+)
 from nnpal.loop.facts import Part, StageFacts
 
 

@@ -11,9 +11,9 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from nnpal.driver.data import learnt_so_far
-from nnpal.driver.facts import ThresholdFacts
 from nnpal.driver.frames import write_bare
 from nnpal.driver.settings import RareEventsSection
+from nnpal.driver.thresholds import facts_of_threshold
 from nnpal.driver.training import ENSEMBLE
 from nnpal.explore import SMDRun, read_smd
 from nnpal.loop.stage import StageContext
@@ -42,7 +42,7 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
     chosen, near_known, near_chosen = _unlike(ctx, how, frames, uq)
     write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
     return SelectFacts(
-        thresholds={name: None if limit is None else ThresholdFacts.of(limit) for name, limit in limits.items()},
+        thresholds={name: None if limit is None else facts_of_threshold(limit) for name, limit in limits.items()},
         counts=tally(classes.values()),
         good_frames={name: own.n_good for name, own in classes.items()},
         n_candidates=len(frames),
