@@ -214,11 +214,11 @@ def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(d
     before = {name: found for name, found in facts.items() if name < "iter-0001"}
     config = given(folder, pools="grid")
     ctx = context(folder, before, 1, "select")
-    found = select(ctx, config.distillation, None).to_json()
-    assert (found["n_pool"], found["chosen"]) == (0, ())
+    found = as_json(select(ctx, config.distillation, None).to_json(), "facts")
+    assert (found["n_pool"], found["chosen"]) == (0, [])
     after = before | {"iter-0001/select": found}
     how = Labelling(config.oracle, config.label, folder)
-    labelled = label(context(folder, after, 1, "label"), how).to_json()
+    labelled = as_json(label(context(folder, after, 1, "label"), how).to_json(), "facts")
     assert labelled["n_labelled"] == 0
     after |= {"iter-0001/label": labelled, "iter-0001/train": facts["iter-0001/train"]}
     ctx = context(folder, after, 1, "report")
