@@ -18,6 +18,8 @@ from explore_runs import eam_oracle, momt_settings, run_folder, write_crystal
 from nnpal.calculator import NNPCalculator
 from nnpal.config import validated
 from nnpal.explore import InitialSection, MOMTSection, momt, oracle_md, plan_initial, plan_momt, read_md, read_momt
+from nnpal.explore.forces import OracleForces
+from nnpal.label.settings import LammpsSection
 from nnpal.lmp_process import LmpError
 from nnpal.momt import read_bias, read_trace
 from nnpal.sampling import eam_potential, fcc_order, label
@@ -105,11 +107,21 @@ def test_a_wrong_option_is_no_fault_of_the_physics(tmp_path: Path) -> None:
         sample(tmp_path, options={"ln_ff": 0.1})
 
 
+def eam_forces(folder: Path) -> OracleForces:
+    return OracleForces(validated(eam_oracle(), LammpsSection, source="test"), folder)
+
+
 def test_plans_have_a_seed_for_each_run(tmp_path: Path) -> None:
     write_crystal(tmp_path)
     table = momt_settings(runs=2, element=None, structure="al.extxyz", equilibration=20, steps=20)
     section = validated({k: v for k, v in table.items() if v is not None}, MOMTSection, source="test")
-    plan = plan_momt(section, {**eam_oracle(), "folder": tmp_path}, tmp_path / "a" / "b", tmp_path, seed=1)
+    plan = plan_momt(
+        section,
+        eam_forces(tmp_path),
+        tmp_path / "a" / "b",
+        tmp_path,
+        seed=1,
+    )
     assert [arguments["structure"] for arguments in plan.values()] == ["../../../al.extxyz"] * 2
     ends = []
     for name, arguments in plan.items():
@@ -126,7 +138,13 @@ def test_oracle_md_samples_near_equilibrium(tmp_path: Path, pressure: float | No
     table = {"structure": "al.extxyz", "temperatures": [100.0, 600.0], "timestep": 0.002, "steps": 400, "every": 20}
     table |= {"equilibration": 500, "runs": 2, **({} if pressure is None else {"pressure": pressure})}
     section = validated(table, InitialSection, source="test")
-    plan = plan_initial(section, {**eam_oracle(), "folder": tmp_path}, tmp_path / "md", tmp_path, seed=1)
+    plan = plan_initial(
+        section,
+        eam_forces(tmp_path),
+        tmp_path / "md",
+        tmp_path,
+        seed=1,
+    )
     assert list(plan) == [f"temperature-{t}-run-{i}" for t in (100, 600) for i in (0, 1)]
     energy: dict[float, list[np.ndarray]] = {100.0: [], 600.0: []}
     for name, arguments in plan.items():

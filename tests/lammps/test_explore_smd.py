@@ -20,6 +20,8 @@ from explore_runs import DEPTH, morse, morse_oracle, run_folder, smd_settings, w
 from nnpal.calculator import NNPCalculator
 from nnpal.config import validated
 from nnpal.explore import SMDSection, plan_smd, read_smd, smd
+from nnpal.explore.forces import OracleForces
+from nnpal.label.settings import AseSection
 from nnpal.lmp_process import LmpError, LmpKilled, run_lmp
 from nnpal.smd import read_pull
 from nnpal.smd.report import make_report
@@ -286,7 +288,7 @@ def test_xtb_pulls_butane_as_planned(tmp_path: Path) -> None:
     ase.io.write(tmp_path / "butane.xyz", molecule("trans-butane"))
     table = {"kind": "smd", "structure": "butane.xyz", "atoms": [3, 4], "length": 0.02, "rates": [2.0, -2.0]}
     section = validated({**table, "equilibration": 20, "uq_every": 4}, SMDSection, source="test")
-    oracle = {"kind": "ase", "options": {"electronic_temperature": 5000}, "folder": tmp_path}
+    oracle = OracleForces(AseSection(kind="ase", options={"electronic_temperature": 5000}), tmp_path)
     plan = plan_smd(section, oracle, tmp_path / "explore", tmp_path, seed=5)
     assert list(plan) == ["rate-2-run-0", "rate--2-run-0"]
     for name, arguments in plan.items():

@@ -30,13 +30,17 @@ from nnpal.distillation.label import label
 from nnpal.distillation.report import report
 from nnpal.distillation.sample import sample
 from nnpal.distillation.select import select
+from nnpal.driver.labels import Labelling
+from nnpal.driver.run import read_run_config
 from nnpal.evaluate.relax import Structure, relax_if_possible
 from nnpal.explore import read_momt
 from nnpal.lmp_process import LmpError
 from nnpal.loop.deadline import Deadline
+from nnpal.loop.durable import as_json
 from nnpal.loop.error import StageError
 from nnpal.loop.failure import Failure
 from nnpal.loop.runner import TaskOutcome
+from nnpal.loop.settings import RunSection
 from nnpal.loop.stage import StageContext
 from nnpal_commands import run_line
 
@@ -113,14 +117,12 @@ def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distill
     force = 1e3 * facts["iter-0001/train"]["test"]["force_mae"]
     assert f">{force:,.2f}<" in page
     folder = shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
-    ctx = context(folder, facts, 1, "report", sets=3)
-    ctx.tables["run"]["iterations"] = 2
-    report(ctx)
+    ctx, config = context(folder, facts, 1, "report"), given(folder, sets=3)
+    report(ctx, RunSection(iterations=2), config.distillation, config.ensemble)
     page = (folder / "run/report.html").read_text()
     assert "run.iterations = 2 are done" in page
     assert "2 of 3 pools are distilled" in page
-    ctx.tables["run"]["iterations"] = 3
-    report(ctx)
+    report(ctx, RunSection(iterations=3), config.distillation, config.ensemble)
     assert "nothing yet" in (folder / "run/report.html").read_text()
 
 
@@ -161,15 +163,21 @@ def test_environments_of_uncertain_atoms_are_cut_into_cells_along_the_grids(tmp_
     assert json.loads(manifest_bytes(tmp_path))["finished"] == "all 2 iterations are done"
 
 
-def context(folder, facts, iteration, stage, **distillation):
+def given(folder, **distillation):
+    """Return the configuration of a run, keys of [distillation] changed."""
+    config = read_run_config(folder / "loop.toml")
+    return config.model_copy(update={"distillation": config.distillation.model_copy(update=distillation)})
+
+
+def context(folder, facts, iteration, stage):
     """Return what a stage is given after the facts of the stages before it."""
     tables = json.loads((folder / "run/resolved.json").read_text())
-    tables["distillation"] |= distillation
     place = folder / "run" / f"iter-{iteration:04d}" / stage
     place.mkdir(parents=True, exist_ok=True)
     history = [{} for _ in range(iteration + 1)]
     for name, found in facts.items():
-        history[int(name[5:9])][name[10:]] = found
+        if not name.endswith("report"):
+            history[int(name[5:9])][name[10:]] = found
     return StageContext(
         folder / "run", place, iteration, tables, history, 1,
         tasks=None, deadline=Deadline(), log=print,
@@ -187,13 +195,15 @@ def test_sampling_that_was_given_up_is_used(distilled, tmp_path):
             return [TaskOutcome(task.folder, None, Failure("killed", "was ended by SIGKILL", "")) for task in tasks]
 
     ctx = replace(context(folder, {}, 0, "sample"), tasks=GivenUp())
-    found = sample(ctx, folder)
+    config = read_run_config(folder / "loop.toml")
+    how = Labelling(config.oracle, config.label, folder)
+    found = as_json(sample(ctx, how, config.explore, N_TEST).to_json(), "facts")
     assert (found["n_frames"], found["n_test"], found["runs"]) == (N_FRAMES, N_TEST, ["run-0"])
     assert found["ended"] == {"runs/run-0": "interrupted"}
     assert found["failed_tasks"] == {"runs/run-0": "killed: was ended by SIGKILL"}
     (run / "frames.lammpstrj").unlink()
     with pytest.raises(StageError, match="MOMT sampled nothing"):
-        sample(ctx, folder)
+        sample(ctx, how, config.explore, N_TEST)
 
 
 def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(distilled, facts, tmp_path):
@@ -202,17 +212,21 @@ def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(d
     apart = 3.5 * np.arange(N_FRAMES)  # no grid deselects any
     np.savez(folder / "run/iter-0000/sample/series.npz", order=apart, enthalpy=apart, test=np.arange(N_TEST))
     before = {name: found for name, found in facts.items() if name < "iter-0001"}
-    ctx = context(folder, before, 1, "select", pools="grid")
-    found = select(ctx)
+    config = given(folder, pools="grid")
+    ctx = context(folder, before, 1, "select")
+    found = as_json(select(ctx, config.distillation, None).to_json(), "facts")
     assert (found["n_pool"], found["chosen"]) == (0, [])
     after = before | {"iter-0001/select": found}
-    labelled = label(context(folder, after, 1, "label", pools="grid"), folder)
+    how = Labelling(config.oracle, config.label, folder)
+    labelled = as_json(label(context(folder, after, 1, "label"), how).to_json(), "facts")
     assert labelled["n_labelled"] == 0
     after |= {"iter-0001/label": labelled, "iter-0001/train": facts["iter-0001/train"]}
-    assert report(context(folder, after, 1, "report", pools="grid"))["files"] == ["report.html"]
+    ctx = context(folder, after, 1, "report")
+    assert report(ctx, config.run, config.distillation, config.ensemble).files == ("report.html",)
     np.savez(folder / "run/iter-0000/sample/series.npz", order=apart, enthalpy=apart, test=np.arange(N_FRAMES))
+    ctx = context(folder, {"iter-0000/sample": facts["iter-0000/sample"]}, 0, "select")
     with pytest.raises(StageError, match=r"lower distillation\.test, which is 6"):
-        select(context(folder, {"iter-0000/sample": facts["iter-0000/sample"]}, 0, "select", pools="grid"))
+        select(ctx, config.distillation, None)
 
 
 def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path):

@@ -8,12 +8,14 @@ import shutil
 import pytest
 
 from loop_runs import facts_by_stage
+from nnpal.driver.labels import Labelling
+from nnpal.driver.run import read_run_config
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.failure import Failure
 from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext
 from nnpal.rare_events.explore import explore
-from nnpal.rare_events.initial import initial
+from nnpal.rare_events.initial import First, initial
 
 PULL = "rate-20-run-0"
 TOLD = "killed: was ended by SIGKILL"
@@ -60,7 +62,8 @@ def test_a_pull_that_was_given_up_gives_its_frames_and_no_energy(folder):
     ctx = context(folder, "explore", f"ensemble/{PULL}")
     cut(ctx.folder / "ensemble" / PULL / "frames.lammpstrj")
     (ctx.folder / "ensemble" / PULL / "ended.json").unlink()
-    found = explore(ctx, folder)
+    section = read_run_config(folder / "loop.toml").explore
+    found = explore(ctx, section, folder).to_json()
     assert found["failed_tasks"] == {f"ensemble/{PULL}": TOLD}
     assert found["ensemble"]["ended"] == {PULL: "interrupted"}
     assert found["ensemble"]["activation_energy"] == {"20": None}
@@ -68,7 +71,7 @@ def test_a_pull_that_was_given_up_gives_its_frames_and_no_energy(folder):
     assert f"ensemble/{PULL}/frames.lammpstrj" in found["files"]
     assert found["best"] == whole["best"]
     (ctx.folder / "ensemble" / PULL / "frames.lammpstrj").unlink()
-    assert explore(ctx, folder)["ensemble"]["n_frames"] == 0
+    assert explore(ctx, section, folder).ensemble.n_frames == 0
 
 
 def test_the_oracle_s_dynamics_that_were_given_up_give_their_frames(folder):
@@ -76,7 +79,9 @@ def test_the_oracle_s_dynamics_that_were_given_up_give_their_frames(folder):
     run = "dynamics/temperature-300-run-0"
     ctx = context(folder, "initial", run)
     cut(ctx.folder / run / "frames.lammpstrj")
-    found = initial(ctx, folder)
+    config = read_run_config(folder / "loop.toml")
+    labelling = Labelling(config.oracle, config.label, folder)
+    found = initial(ctx, First(labelling, config.initial, config.explore, config.rare_events.unseen, None)).to_json()
     assert found["failed_tasks"] == {run: TOLD}
     assert found["ended"] == {run: "interrupted"}
     assert 0 < found["n_frames"] == found["n_labelled"] < whole["n_frames"]

@@ -18,9 +18,10 @@ from nnpal.electrons import Electrons
 from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_given_up, read_momt, read_smd
 from nnpal.explore.dump import read_dump, read_rows
 from nnpal.explore.ending import COMPLETE, Ending, ending_of
-from nnpal.explore.forces import forces_of
+from nnpal.explore.forces import NNPForces, OracleForces, forces_of, forces_of_oracle
 from nnpal.explore.run import _check_whole
 from nnpal.explore.structure import crystal, kinds, read_structure, write_data
+from nnpal.label.settings import LammpsSection
 
 COLUMNS = "id type xu yu zu f_atoms"
 
@@ -314,6 +315,8 @@ def test_lines_of_the_force_fields(tmp_path: Path) -> None:
     assert nnp.links["model.nnp.pt"].resolve() == tmp_path / "al.nnp.pt"
     assert nnp.has_uq
     eam = forces_of(eam_oracle(), folder, ("Al",), stress=True)
+    oracle = OracleForces(validated(eam_oracle(), LammpsSection, source="test"), folder)
+    assert forces_of_oracle(oracle, folder, ("Al",), stress=True) == eam
     assert eam.commands == ("pair_style eam/fs", 'pair_coeff * * "Al_mm.eam.fs" Al')
     assert eam.links["Al_mm.eam.fs"].is_file()
     # files of the configuration's folder come first, and two of one name have two names
@@ -385,7 +388,8 @@ def test_plans_can_be_moved_and_repeated(tmp_path: Path) -> None:
     plans = []
     for place in ("here", "there"):
         base = tmp_path / place
-        force_field = {"kind": "nnp", "model": base / "RUN" / "iter-0000" / "train" / "model.nnp.pt"}
+        model = base / "RUN" / "iter-0000" / "train" / "model.nnp.pt"
+        force_field = NNPForces(kind="nnp", model=str(model), device=section.device, threads=section.threads)
         plans.append(plan_smd(section, force_field, base / "RUN" / "iter-0000" / "explore", base, seed=7))
     assert plans[0] == plans[1]
     text = json.dumps(plans[0])
@@ -393,8 +397,13 @@ def test_plans_can_be_moved_and_repeated(tmp_path: Path) -> None:
     assert list(plans[0]) == ["rate-0.25-run-0", "rate-0.25-run-1", "rate-4-run-0", "rate-4-run-1"]
     assert len({arguments["seed"] for arguments in plans[0].values()}) == 4
     first = plans[0]["rate-0.25-run-0"]
-    assert first["force_field"] == {"kind": "nnp", "model": "../../train/model.nnp.pt", "device": "cpu", "threads": 1}
+    nnp = {"kind": "nnp", "model": "../../train/model.nnp.pt", "device": "cpu", "threads": 1, "uq": True}
+    assert first["force_field"] == nnp
     assert first["structure"] == "../../../../dimer.xyz"
     assert (first["rate"], plans[0]["rate-4-run-1"]["rate"]) == (0.25, 4.0)
-    other = plan_smd(section, {"kind": "lammps"}, tmp_path, tmp_path, seed=8)
+    oracle = OracleForces(validated(eam_oracle(), LammpsSection, source="test"), tmp_path)
+    other = plan_smd(section, oracle, tmp_path, tmp_path, seed=8)
+    assert json.loads(json.dumps(other["rate-4-run-0"]["force_field"])) == {
+        **eam_oracle(), "units": "metal", "charges": None, "stress": True, "folder": "..",
+    }  # fmt: skip
     assert {a["seed"] for a in other.values()}.isdisjoint({a["seed"] for a in plans[0].values()})

@@ -31,8 +31,12 @@ class Small:
     def stages(self, iteration):
         tables = {"first": ("a",), "second": ("b",), "third": ()}
         return [
-            Stage(name, self.work, tables.get(name, ()), (CODE,) if name == "second" else ()) for name in self.names
-        ]
+            Stage(
+                name, self.work, tables.get(name, ()), (CODE,) if name in ("second", "page") else (),
+                is_read=name != "page",
+            )
+            for name in self.names
+        ]  # fmt: skip
 
     def stop(self, history):
         return None
@@ -219,7 +223,7 @@ def test_discarding_that_was_broken_off_is_ended(small, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.rename", killed)
         with pytest.raises(KeyboardInterrupt):
-            discard(run, read_manifest(run), 4, ["iter-0001/second", "iter-0001/third"])
+            discard(run, read_manifest(run), ["iter-0001/second", "iter-0001/third"])
     assert go()[0] == ALL[4:]
     assert (run / "manifest.json").read_bytes() == whole
     assert (run / "stale/0/iter-0001/third/begun").exists()
@@ -235,6 +239,47 @@ def test_a_manifest_of_another_format_is_refused(small, tmp_path):
     path.write_text("{")
     with pytest.raises(LoopError, match="no manifest of a run"):
         go()
+
+
+def test_a_page_that_nobody_reads_makes_only_later_pages_stale(small, tmp_path):
+    loop, go = small
+    loop.names = ("first", "page")
+    pages = ["0/page", "1/page"]
+    go()
+    (tmp_path / f"{CODE}.py").write_text("x = 2\n")
+    with pytest.raises(StaleRun, match=f"stale:\n  iter-0000/page: code of {CODE} changed\n  iter-0001/page: .*\n[^ ]"):
+        go()
+    assert go(keep=True)[0] == []
+    (tmp_path / "run/iter-0001/page/sub/out.txt").write_text("other")
+    assert go(redo=True)[0] == pages[1:]
+    (tmp_path / "run/iter-0000/page/sub/out.txt").write_text("other")
+    loop.break_in = "1/page"
+    with pytest.raises(LoopError, match="broken off"):  # in the middle of it
+        go(redo=True)
+    assert [entry.stage for entry in read_manifest(tmp_path / "run").entries] == ["first", "page", "first"]
+    loop.break_in, longer = None, changed(run={"iterations": 3})
+    assert go(longer)[0] == ["1/page again", "2/first", "2/page"]
+    resumed = (tmp_path / "run/manifest.json").read_bytes()
+    shutil.rmtree(tmp_path / "run")
+    go(longer)
+    assert (tmp_path / "run/manifest.json").read_bytes() == resumed
+    assert go(changed(run={"iterations": 3}, a={"x": 2}), redo=True)[0][0] == "0/first"
+
+
+def test_pages_see_what_was_done_before_them_and_no_other_pages(small, tmp_path):
+    loop, go = small
+    loop.names = ("first", "page")
+    go()
+    (tmp_path / f"{CODE}.py").write_text("x = 2\n")
+    seen, work = [], loop.work
+
+    def look(ctx):
+        seen.append([list(stages) for stages in ctx.history])
+        return work(ctx)
+
+    loop.work = look
+    go(redo=True)
+    assert seen == [[["first"]], [["first"], ["first"]]]
 
 
 def test_redo_and_keep_together_are_refused(small):

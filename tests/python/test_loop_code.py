@@ -11,17 +11,29 @@ import pytest
 import nnpal
 from nnpal.distillation.loop import Distillation
 from nnpal.distillation.translation import Translation
+from nnpal.driver.config import RunConfig
 from nnpal.loop import imports
-from nnpal.loop.imports import imported_files
+from nnpal.loop.imports import draws, imported_files
 from nnpal.loop.keys import code_hashes
 from nnpal.rare_events.loop import RareEvents
 
+ORACLE = {"kind": "python", "import_path": "some_module:Oracle"}
+PULLS = {"kind": "smd", "structure": "x.xyz", "atoms": (1, 2)}
+SAMPLING = {"kind": "momt", "element": "Al", "lattice": "fcc", "temperature": 900.0, "O": (0.0, 30.0, 30)}
+RARE_EVENTS = {"rare_events": {}, "oracle": ORACLE, "initial": {"structure": "x.xyz"}, "explore": PULLS}
+DISTILLATION = {"distillation": {}, "oracle": ORACLE, "explore": SAMPLING}
+TRANSLATION = {"translation": {"source": "run", "symbols": {"Al": "Cu"}, "factor": 0.9}, "oracle": ORACLE}
 LOOPS = {
-    "rare_events": RareEvents(Path(), goal=1.0, patience=1, steady=1.0),
-    "distillation": Distillation(Path(), n_pools=1),
-    "translation": Translation(Path()),
+    "rare_events": RareEvents(RunConfig(**RARE_EVENTS), Path()),
+    "distillation": Distillation(RunConfig(**DISTILLATION), Path()),
+    "translation": Translation(RunConfig(**TRANSLATION), Path()),
 }
-STAGES = {f"{name}/{stage.name}": stage.code for name, loop in LOOPS.items() for stage in loop.stages(0)}
+STAGES = {
+    f"{name}/{stage.name}": (stage.code, not stage.is_read) for name, loop in LOOPS.items() for stage in loop.stages(0)
+}
+PAGES = {name for name in STAGES if name.endswith("/report")}
+ONLY_DRAW = {"nnpal.evaluate.figures"}
+"""What stages that compute import for figures; a module that later stages read numbers of does not belong here."""
 
 
 @pytest.fixture
@@ -41,13 +53,13 @@ def copy(tmp_path, monkeypatch):
 def test_every_module_that_a_stage_imports_moves_its_key(copy):
     """Each file in turn is changed and put back."""
     codes = sorted(set(STAGES.values()))
-    files = {code: imported_files(code) for code in codes}
-    before = {code: code_hashes(code) for code in codes}
+    files = {code: imported_files(code[0], drawing=code[1]) for code in codes}
+    before = {code: code_hashes(code[0], drawing=code[1]) for code in codes}
     for path in sorted({path for found in files.values() for path in found.values()}):
         content = path.read_bytes()
         path.write_bytes(content + b"\n")
         for code in one_that_imports_it_and_one_that_does_not(path, files):
-            assert (code_hashes(code) != before[code]) == (path in files[code].values()), path
+            assert (code_hashes(code[0], drawing=code[1]) != before[code]) == (path in files[code].values()), path
         path.write_bytes(content)
 
 
@@ -64,7 +76,7 @@ def one_that_imports_it_and_one_that_does_not(path, files):
         "rare_events/train": "graph gate.check data.dataset_file training.worker training.features export.fused ops",
         "rare_events/explore": "smd.hook hooks.loader explore.lammps_input explore.dump lmp_process lammps_plugins",
         "rare_events/select": "select.similarity data.extxyz graph",
-        "rare_events/label": "label.workers label.lammps_oracle oracle.evaluation data.hashes evaluate.metrics",
+        "rare_events/label": "label.workers label.lammps_oracle oracle.evaluation data.hashes evaluate.prediction",
         "rare_events/report": "report.html report.activation_energy",
         "distillation/sample": "momt.hook momt.schedule hooks.state explore.read lmp_process oracle.hook",
         "distillation/select": "distill.environment distill.grid select.similarity",
@@ -75,13 +87,45 @@ def one_that_imports_it_and_one_that_does_not(path, files):
 )
 def test_what_a_stage_runs_on_is_found(stage, modules):
     """Imports of imports, names that packages pass on, workers started by name, and what LAMMPS imports."""
-    found = imported_files(STAGES[stage])
+    code, drawing = STAGES[stage]
+    found = imported_files(code, drawing=drawing)
     assert {f"nnpal.{module}" for module in modules.split()} <= found.keys()
     assert "nnpal/lammps/libnnpal_ops.so" in found
     for template in ("page.css", "page.html.j2"):
         assert (f"nnpal/report/templates/{template}" in found) == ("nnpal.report.html" in found)
     assert "nnpal.doctor.diagnosis" not in found
     assert "nnpal.cli" not in found
+
+
+def test_drawing_counts_for_pages_alone():
+    files = {name: set(imported_files(code, drawing=drawing)) for name, (code, drawing) in STAGES.items()}
+    assert len(PAGES) == 3
+    for name in STAGES:
+        package = {module for module in files[name] if module.startswith("nnpal.report.")}
+        assert bool(package) == (name in PAGES), name
+    for name in set(STAGES) - PAGES:
+        everything = imported_files(STAGES[name][0])
+        left_out = {module for module in everything if module not in files[name] and draws(everything[module])}
+        assert left_out <= ONLY_DRAW, name
+        assert bool(left_out) == ("nnpal.training.parity" in files[name]), name
+
+
+def test_first_data_do_not_depend_on_what_learns_from_them():
+    for name in ("rare_events/initial", "distillation/sample"):
+        code, drawing = STAGES[name]
+        found = imported_files(code, drawing=drawing)
+        assert not [module for module in found if module.startswith(("nnpal.driver.training", "nnpal.select."))], name
+
+
+def test_a_change_of_drawing_moves_the_key_of_pages_alone(copy):
+    for changed in ("report/style.py", "report/templates/page.css", "evaluate/figures.py"):
+        before = {name: code_hashes(code, drawing=drawing) for name, (code, drawing) in STAGES.items()}
+        with (copy / changed).open("a") as file:
+            file.write("/* another color */\n" if changed.endswith("css") else "# another color\n")
+        after = {name: code_hashes(code, drawing=drawing) for name, (code, drawing) in STAGES.items()}
+        moved = {name for name in STAGES if before[name] != after[name]}
+        assert moved, changed
+        assert moved <= PAGES, changed
 
 
 def test_what_packages_import_beside_the_name_that_is_taken_does_not_come_along(tmp_path, monkeypatch):

@@ -11,26 +11,42 @@ import pytest
 from ase import Atoms
 
 from nnpal.driver import training
+from nnpal.driver.labels import Labelled, Labelling
 from nnpal.driver.reporting import task_failures
-from nnpal.explore import SMDRun
+from nnpal.driver.settings import LoopEnsembleSection, LoopLabelSection, RareEventsSection
+from nnpal.explore import InitialSection, SMDRun
 from nnpal.explore import SMDSection as Explore
+from nnpal.explore.ending import RunOutcome
+from nnpal.label.settings import LammpsSection
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.durable import write_json
 from nnpal.loop.error import StageError
 from nnpal.loop.failure import FAILURE, Failure
 from nnpal.loop.runner import TaskOutcome
+from nnpal.loop.settings import RunSection
 from nnpal.loop.stage import StageContext, stage_folder
+from nnpal.networks import NetworkSettings
 from nnpal.rare_events import explore as exploring
 from nnpal.rare_events import initial as beginning
 from nnpal.rare_events import report as reporting
+from nnpal.rare_events.facts import (
+    ChosenFrame,
+    ExploreFacts,
+    InitialFacts,
+    Iteration,
+    LabelFacts,
+    PullFacts,
+    RareEventsTrainFacts,
+    SelectFacts,
+)
 from nnpal.rare_events.judge import has_reached_aim, reason_to_stop
 from nnpal.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.rare_events.select import _threshold
-from nnpal.training import EnsembleSettings, TrainingFolderError
+from nnpal.training import EnsembleSettings, LossSettings, TrainingFolderError, TrainingSettings
 
 KCAL = 1.0 / KCAL_MOL
 RATES, RUNS = (1.0, 4.0), 3
-LIMITS = {"first_steps": 250, "k": 3.0, "estimator": "moments"}
+LIMITS = RareEventsSection(first_steps=250)
 
 
 def pull(rate: float = 1.0, run: int = 0, energy: float = 4.0, ended: str = "complete", n_rows: int = 60) -> SMDRun:
@@ -46,12 +62,12 @@ def pull(rate: float = 1.0, run: int = 0, energy: float = 4.0, ended: str = "com
 
 def test_an_activation_energy_is_the_mean_of_all_pulls_at_its_rate_or_none() -> None:
     pulls = [pull(rate, run, 4.0 + rate + 0.1 * run) for rate in RATES for run in range(RUNS)]
-    assert facts_of_pulls(pulls)["activation_energy"] == pytest.approx({"1": 5.1, "4": 8.1})
+    assert facts_of_pulls(pulls).activation_energy == pytest.approx({"1": 5.1, "4": 8.1})
     broken = [replace(pulls[0], ended="too hot"), *pulls[1:]]
-    assert facts_of_pulls(broken)["activation_energy"] == {"1": None, "4": pytest.approx(8.1)}
+    assert facts_of_pulls(broken).activation_energy == {"1": None, "4": pytest.approx(8.1)}
     # the oracle's is of three
-    assert facts_of_pulls(pulls[:-1], given_up={4.0})["activation_energy"] == {"1": pytest.approx(5.1), "4": None}
-    assert facts_of_pulls(pulls[:3], given_up={4.0})["activation_energy"] == {"1": pytest.approx(5.1), "4": None}
+    assert facts_of_pulls(pulls[:-1], given_up={4.0}).activation_energy == {"1": pytest.approx(5.1), "4": None}
+    assert facts_of_pulls(pulls[:3], given_up={4.0}).activation_energy == {"1": pytest.approx(5.1), "4": None}
 
 
 class Tasks:
@@ -64,49 +80,52 @@ class Tasks:
     def run(self, tasks: Any) -> list[TaskOutcome]:
         self.seen += [task.folder for task in tasks]
         failure = Failure("killed", "was killed", "text")
-        ended = {"ended": "too hot", "last_lines": ["step 7", "Fix halt"]}
+        ended = RunOutcome("too hot", ("step 7", "Fix halt"), n_frames=1, last_frame=0, steps=9, seed=1).to_json()
         return [
             TaskOutcome(folder, *((None, failure) if str(folder).endswith(self.lost) else (ended, None)))
             for folder in (task.folder for task in tasks)
         ]
 
 
-def context(
-    folder: Path, tasks: Any = None, history: Any = None, stage: str = "explore", **tables: Any
-) -> StageContext:
+EXPLORE = Explore(kind="smd", structure="water.xyz", atoms=(1, 2), rates=RATES, runs=RUNS)
+FIRST: dict[str, Any] = {
+    "n_frames": 1, "ended": {}, "failed_tasks": {}, "last_lines": {}, "pull_seed": 3, "n_labelled": 1,
+    "n_failed": 0, "reasons": {}, "files": [],
+}  # fmt: skip
+
+
+def context(folder: Path, tasks: Any = None, stage: str = "explore") -> StageContext:
     (folder / "water.xyz").write_text("1\n\nH 0 0 0\n")
-    explore = Explore(kind="smd", structure="water.xyz", atoms=(1, 2), rates=RATES, runs=RUNS)
-    found = {"explore": explore.model_dump(mode="json"), "oracle": {"kind": "lammps"}, "augmentation": None} | tables
     place = stage_folder(folder / "run", 0, stage)
     place.mkdir(parents=True)
-    return StageContext(
-        folder / "run", place, 0, found, history or [{"initial": {"pull_seed": 3}}], 1, tasks, Deadline(), print
-    )
+    return StageContext(folder / "run", place, 0, {}, [{"initial": FIRST}], 1, tasks, Deadline(), print)
 
 
 def test_a_pull_that_was_given_up_leaves_its_rate_without_an_energy(tmp_path: Path, monkeypatch: Any) -> None:
     known = {f"rate-{rate:g}-run-{run}": pull(rate, run) for rate in RATES for run in range(RUNS)}
     monkeypatch.setattr(exploring, "read_smd", lambda folder: known[folder.name])
     monkeypatch.setattr(exploring, "read_given_up", lambda *_: None)
-    facts = exploring.explore(context(tmp_path, Tasks("ensemble/rate-4-run-1")), tmp_path)
-    assert facts["ensemble"]["activation_energy"] == {"1": pytest.approx(4.0), "4": None}
-    assert facts["best"]["activation_energy"] == pytest.approx({"1": 4.0, "4": 4.0})
-    assert facts["failed_tasks"] == {"ensemble/rate-4-run-1": "killed: was killed"}
-    assert facts["last_lines"]["best/rate-4-run-1"] == ["step 7", "Fix halt"]
-    assert len(facts["last_lines"]) == 2 * len(RATES) * RUNS - 1
+    facts = exploring.explore(context(tmp_path, Tasks("ensemble/rate-4-run-1")), EXPLORE, tmp_path)
+    assert facts.ensemble.activation_energy == {"1": pytest.approx(4.0), "4": None}
+    assert facts.best.activation_energy == pytest.approx({"1": 4.0, "4": 4.0})
+    assert facts.failed_tasks == {"ensemble/rate-4-run-1": "killed: was killed"}
+    assert facts.last_lines["best/rate-4-run-1"] == ("step 7", "Fix halt")
+    assert len(facts.last_lines) == 2 * len(RATES) * RUNS - 1
 
 
 def test_without_a_reference_the_oracle_does_not_pull(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(beginning, "read_md", lambda _: [Atoms("H")])
-    labelled = type("Labelled", (), {"frames": [], "facts": lambda _: {"n_labelled": 1}})()
+    labelled = Labelled([], [], {}, {})
     monkeypatch.setattr(beginning, "label_in_tasks", lambda *_: labelled)
     monkeypatch.setattr(beginning, "write_learnt", lambda *_: "learnt.h5")
     tasks = Tasks("none")
-    settings = {"rare_events": {"reference": False, "unseen": 5}, "initial": {"structure": "water.xyz"}}
-    facts = beginning.initial(context(tmp_path, tasks, stage="initial", **settings), tmp_path)
+    labelling = Labelling(LammpsSection(elements=("H",), commands=("pair_style",)), LoopLabelSection(), tmp_path)
+    how = beginning.First(labelling, InitialSection(structure="water.xyz"), EXPLORE, None, None)
+    facts = beginning.initial(context(tmp_path, tasks, stage="initial"), how)
     assert [folder.parent.name for folder in tasks.seen] == ["dynamics"]
-    assert facts["files"] == ["learnt.h5"]
-    assert "oracle" not in facts
+    assert facts.files == ("learnt.h5",)
+    assert facts.oracle is None
+    assert "oracle" not in facts.to_json()
 
 
 def history(*energies: Any, oracle: Any = (100.0, 110.0), chosen: Any = (1,), ended: str = "complete") -> Any:
@@ -115,12 +134,26 @@ def history(*energies: Any, oracle: Any = (100.0, 110.0), chosen: Any = (1,), en
     def by_rate(values: Any) -> dict[str, float | None]:
         return {f"{r:g}": None if v is None else KCAL * v for r, v in zip(RATES, values, strict=True)}
 
-    found: list[dict[str, Any]] = []
-    for values in energies:
-        ensemble = {"activation_energy": by_rate(values), "ended": {"rate-1-run-0": ended}}
-        explore = {"ensemble": ensemble, "failed_tasks": {}}
-        found.append({"explore": explore, "select": {"chosen": list(chosen)}})
-    found[0]["initial"] = {} if oracle is None else {"oracle": {"activation_energy": by_rate(oracle)}}
+    first = InitialFacts.from_json(FIRST, "test")
+    if oracle is not None:
+        pulls = PullFacts(activation_energy=by_rate(oracle), ended={}, n_frames=1)
+        first = first.model_copy(update={"oracle": pulls})
+    found = []
+    for k, values in enumerate(energies):
+        own = PullFacts(activation_energy=by_rate(values), ended={"rate-1-run-0": ended}, n_frames=1)
+        explore = ExploreFacts(failed_tasks={}, last_lines={}, ensemble=own, best=own, files=())
+        select = SelectFacts(
+            thresholds={}, counts={"accurate": 1, "candidate": 0, "failed": 0}, good_frames={"rate-1-run-0": 1},
+            n_candidates=1, n_near_known=0, n_near_chosen=0, files=(),
+            chosen=tuple(ChosenFrame(run="rate-1-run-0", step=step, uq=1.0) for step in chosen),
+        )  # fmt: skip
+        label = LabelFacts(n_chosen=0, n_labelled=0, n_failed=0, reasons={}, files=())
+        train = RareEventsTrainFacts.model_construct(failed_members={})
+        found.append(
+            Iteration.model_construct(
+                initial=None if k else first, train=train, explore=explore, select=select, label=label
+            )
+        )
     return found
 
 
@@ -153,22 +186,17 @@ def test_without_an_oracle_the_energy_is_to_stand_still() -> None:
 
 
 def test_figures_say_whose_energies_and_which_unit_they_show(tmp_path: Path, monkeypatch: Any) -> None:
-    done = history((100.5, 110.0))
-    for who in ("ensemble", "best"):
-        done[0]["explore"][who] = done[0]["explore"]["ensemble"]
-    counts = {"accurate": 1, "candidate": 0, "failed": 0}
-    done[0]["select"] = {"thresholds": {}, "good_frames": {"rate-1-run-0": 1}, "chosen": [], "counts": counts}
-    settings = {"k": 3.0, "first_steps": 250}
-    ctx = context(tmp_path, history=done, rare_events=settings)
-    ctx.tables["explore"]["uq"] = "uq_force"
+    ctx, pulls = context(tmp_path), EXPLORE.model_copy(update={"uq": "uq_force"})
+    done = history((100.5, 110.0), chosen=())
+    told = reporting.Told(ctx, done, RunSection(), RareEventsSection(), pulls, LoopEnsembleSection())
     folder = ctx.folder / "ensemble" / "rate-1-run-0"
     folder.mkdir(parents=True)
     (folder / "run.json").touch()
     monkeypatch.setattr(reporting, "read_smd", lambda _: pull())
-    trace, _ = reporting._uncertainty(ctx, [0])
+    trace, _ = reporting._uncertainty(told)
     assert "uq_meV_angstrom" in trace.columns
     oracle = {"1": 100.0 * KCAL, "4": 110.0 * KCAL}
-    rates = reporting._energies(ctx, [0], oracle, "1")[-1]
+    rates = reporting._energies(told, oracle)[-1]
     assert rates.name == "loading_rates"
     assert "of the ensemble's pulls" in rates.caption
     np.testing.assert_allclose(rates.columns["activation_energy_kcal_mol"], [100.5, 110.0], rtol=1e-6)
@@ -181,7 +209,8 @@ def test_nothing_new_ends_the_loop_where_all_pulls_are_whole() -> None:
     assert not has_reached_aim(reason)
     assert stop(history(far, chosen=(), ended="too hot")) is None
     lost = history(far, chosen=())
-    lost[-1]["explore"]["failed_tasks"] = {"best/rate-1-run-0": "killed"}
+    failed = {"failed_tasks": {"best/rate-1-run-0": "killed"}}
+    lost[-1] = lost[-1].model_copy(update={"explore": lost[-1].explore.model_copy(update=failed)})
     assert stop(lost) is None
 
 
@@ -193,19 +222,22 @@ def test_only_a_pull_that_broke_off_may_lack_a_threshold() -> None:
 
 
 def test_failures_are_told_with_their_last_lines_and_a_command(tmp_path: Path) -> None:
-    explore = {
-        "ensemble": {"ended": {"rate-1-run-0": "too hot", "rate-4-run-0": "interrupted", "rate-4-run-1": "complete"}},
-        "failed_tasks": {"ensemble/rate-4-run-0": "error: ended with 1: no such style"},
-        "last_lines": {"ensemble/rate-1-run-0": ["step 7", "Fix halt"]},
-    }
-    train = {"failed_members": {"1": "error: diverged"}}
-    label = {"n_failed": 2, "reasons": {"did not converge": 2}}
-    ctx = context(tmp_path, history=[{"train": train, "explore": explore, "label": label}])
+    ended = {"rate-1-run-0": "too hot", "rate-4-run-0": "interrupted", "rate-4-run-1": "complete"}
+    explore = ExploreFacts(
+        failed_tasks={"ensemble/rate-4-run-0": "error: ended with 1: no such style"},
+        last_lines={"ensemble/rate-1-run-0": ("step 7", "Fix halt")},
+        ensemble=PullFacts(activation_energy={}, ended=ended, n_frames=1),
+        best=PullFacts(activation_energy={}, ended={}, n_frames=1),
+        files=(),
+    )
+    train = RareEventsTrainFacts.model_construct(failed_members={"1": "error: diverged"})
+    label = LabelFacts(n_chosen=2, n_labelled=0, n_failed=2, reasons={"did not converge": 2}, files=())
+    ctx = context(tmp_path)
     task = ctx.path(0, "explore", "ensemble/rate-4-run-0")
     task.mkdir(parents=True)
     text = f"{task}: failed twice. The end of {task}/task.log:\n    ERROR: no such style\n  by hand: /python {task}"
     write_json(task / FAILURE, {"task": "", "kind": "error", "how": "", "text": text})
-    member, given_up, hot, labels = task_failures(ctx)
+    member, given_up, hot, labels = task_failures(ctx.run_folder, [[train, explore, label]])
     assert (member.text, member.command) == (
         "error: diverged",
         "python -m nnpal.loop.task iter-0000/train/member-1",
@@ -230,9 +262,10 @@ def test_the_plan_of_inherited_splits_holds_no_absolute_path(tmp_path: Path, mon
         raise TrainingFolderError("as far as this test goes")
 
     monkeypatch.setattr(training, "begin_training", begin)
-    tables = {name: {} for name in ("network", "loss", "training")} | {"ensemble": {"split": "inherited"}}
-    ctx = replace(context(tmp_path, stage="train", **tables), iteration=1)
+    ensemble = LoopEnsembleSection(split="inherited")
+    how = training.Learning(NetworkSettings(), LossSettings(), TrainingSettings(), ensemble)
+    ctx = replace(context(tmp_path, stage="train"), iteration=1)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StageError, match="as far as this test goes"):
-        training.train_in_tasks(ctx, [])
+        training.train_in_tasks(ctx, how, [])
     assert found == ["run/iter-0000/train/ensemble"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from nnpal.driver.reporting import MODEL_OF_RUN, PAGE
 from nnpal.driver.run import run
 from nnpal.files import write_whole
 from nnpal.loop.engine import Outcome
-from nnpal.loop.manifest import MANIFEST
 from nnpal.places import require_folder
 
 CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
@@ -52,17 +50,20 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
 
 def _energies(folder: Path) -> Table:
     """Return the activation energy of every iteration beside the oracle's."""
+    from nnpal.rare_events.judge import energies_of, oracle_energies
+    from nnpal.rare_events.loop import finished_iterations
     from nnpal.rare_events.pulls import KCAL_MOL
 
-    facts = {(e["iteration"], e["stage"]): e["facts"] for e in json.loads((folder / MANIFEST).read_text())["entries"]}
-    [(rate, oracle)] = facts[0, "initial"]["oracle"]["activation_energy"].items()
+    history = finished_iterations(folder)
+    [(rate, oracle)] = (oracle_energies(history) or {}).items()
     table = Table(title=f"Activation energy of C-C breaking in n-butane, pulled at {rate} Å/ps")
     for column in ("iteration", "labels", "E_a (eV)", "error (kcal/mol)"):
         table.add_column(column, justify="right")
-    for iteration in range(1 + max(number for number, _ in facts)):
-        value = facts[iteration, "explore"]["ensemble"]["activation_energy"][rate]
-        n_data = facts[iteration, "train"]["n_data"]
-        shown = ("broke off", "") if value is None else (f"{value:.3f}", f"{KCAL_MOL * (value - oracle):+.2f}")
-        table.add_row(str(iteration), str(n_data), *shown)
-    table.add_row("oracle", "", f"{oracle:.3f}", "")
+    for iteration, done in enumerate(history):
+        value = energies_of(done)[rate]
+        shown = ("broke off", "")
+        if value is not None and oracle is not None:
+            shown = (f"{value:.3f}", f"{KCAL_MOL * (value - oracle):+.2f}")
+        table.add_row(str(iteration), str(done.train.n_data), *shown)
+    table.add_row("oracle", "", "" if oracle is None else f"{oracle:.3f}", "")
     return table

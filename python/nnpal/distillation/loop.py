@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nnpal.distillation.facts import DistillationTrainFacts, LabelFacts, SampleFacts, SelectFacts
 from nnpal.distillation.label import label
+from nnpal.distillation.pools import n_pools
 from nnpal.distillation.report import report
 from nnpal.distillation.sample import sample
 from nnpal.distillation.select import select
-from nnpal.distillation.train import train
-from nnpal.driver.training import TABLES
+from nnpal.distillation.train import Crystals, train
+from nnpal.driver.config import RunConfig
+from nnpal.driver.facts import PageFacts
+from nnpal.driver.labels import Labelling
+from nnpal.driver.training import TABLES, Learning
+from nnpal.explore import MOMTSection
 from nnpal.loop.stage import History, Stage
 
 ORACLE = ("oracle", "oracle identity", "label")
@@ -21,39 +27,55 @@ class Distillation:
     """See :class:`nnpal.loop.stage.Loop`: one pool of configurations each iteration.
 
     Arguments:
+        config: the configuration, which has [distillation].
         base_folder: the configuration file's.
-        n_pools: after so many iterations all pools have been looked at.
     """
 
-    def __init__(self, base_folder: Path, *, n_pools: int) -> None:
-        base = base_folder
-        self._n_pools = n_pools
+    def __init__(self, config: RunConfig, base_folder: Path) -> None:
+        section, sampling = config.distillation, config.explore
+        if section is None or not isinstance(sampling, MOMTSection):
+            raise ValueError("[distillation] and [explore] with kind = 'momt': missing, expected both")
+        labelling = Labelling(config.oracle, config.label, base_folder)
+        learning = Learning(config.network, config.loss, config.training, config.ensemble)
+        crystals = Crystals.of(config, base_folder)
+        self._n_pools = n_pools(section)
         self._first = Stage(
             "sample",
-            lambda ctx: sample(ctx, base),
+            lambda ctx: sample(ctx, labelling, sampling, section.test),
             (*ORACLE, "explore", "files", "distillation.test"),
             ("nnpal.distillation.sample", HOOKS),
+            facts=SampleFacts,
         )
         self._stages = (
             Stage(
                 "select",
-                select,
+                lambda ctx: select(ctx, section, config.run.labels_per_iteration),
                 ("distillation",),
                 ("nnpal.distillation.select",),
+                facts=SelectFacts,
             ),
             Stage(
                 "label",
-                lambda ctx: label(ctx, base),
+                lambda ctx: label(ctx, labelling),
                 ORACLE,
                 ("nnpal.distillation.label",),
+                facts=LabelFacts,
             ),
             Stage(
                 "train",
-                lambda ctx: train(ctx, base),
+                lambda ctx: train(ctx, learning, crystals),
                 (*TABLES, "crystals"),
                 ("nnpal.distillation.train",),
+                facts=DistillationTrainFacts,
             ),
-            Stage("report", report, (), ("nnpal.distillation.report",)),
+            Stage(
+                "report",
+                lambda ctx: report(ctx, config.run, section, config.ensemble),
+                (),
+                ("nnpal.distillation.report",),
+                is_read=False,
+                facts=PageFacts,
+            ),
         )
 
     def stages(self, iteration: int) -> Sequence[Stage]:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from nnpal.distill import DELTAS, grid_chain, sequential_sets
+from nnpal.distillation.facts import SampleFacts
+from nnpal.driver.settings import DistillationSection
 from nnpal.explore import read_momt
 from nnpal.loop.stage import StageContext
 
 RUNS, SERIES = "runs", "series.npz"
 
 
-def n_pools(settings: dict[str, Any]) -> int:
+def n_pools(section: DistillationSection) -> int:
     """Return the number of pools, which is that of iterations."""
-    return int(settings["sets"]) if settings["pools"] == "sequential" else len(DELTAS) + 1
+    return section.sets if section.pools == "sequential" else len(DELTAS) + 1
 
 
-def pool(ctx: StageContext, iteration: int) -> np.ndarray:
+def pool(ctx: StageContext, section: DistillationSection, iteration: int) -> np.ndarray:
     """Return the sampled configurations that an iteration looks at, but for those of the test set, ascending.
 
     ``sequential``: the series in equal parts. ``grid``: first what the coarsest (O, H) grid selected, then what each
     grid deselected, from the coarsest to the finest (Table S3).
     """
-    settings = ctx.tables["distillation"]
     order, enthalpy, test = series(ctx)
-    if settings["pools"] == "sequential":
-        found = np.asarray(sequential_sets(range(len(order)), settings["sets"])[iteration])
+    if section.pools == "sequential":
+        found = np.asarray(sequential_sets(range(len(order)), section.sets)[iteration])
     else:
-        levels = grid_chain(order, enthalpy, delta_H=settings["delta_H"])
+        levels = grid_chain(order, enthalpy, delta_H=section.delta_H)
         found = levels[-1].selected if iteration == 0 else levels[-iteration].deselected
     return np.setdiff1d(found, test)
 
@@ -45,6 +45,6 @@ def series(ctx: StageContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def sampled_frames(ctx: StageContext, indices: Sequence[int] | np.ndarray) -> list[Atoms]:
     """Return sampled configurations, by their place in the series of all runs one after another."""
     frames: list[Atoms] = []
-    for name in ctx.history[0]["sample"]["runs"]:
+    for name in ctx.found(0, SampleFacts).runs:
         frames += read_momt(ctx.path(0, "sample", RUNS) / name).frames
     return [frames[i] for i in indices]

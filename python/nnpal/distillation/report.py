@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from nnpal.distill import grid_chain
-from nnpal.distillation.pools import series
+from nnpal.distillation.facts import CrystalsFacts, Iteration
+from nnpal.distillation.pools import n_pools, series
 from nnpal.distillation.select import CHOSEN
 from nnpal.driver.data import learnt_so_far
+from nnpal.driver.facts import Errors, PageFacts, iterations
 from nnpal.driver.frames import read_bare
-from nnpal.driver.reporting import configuration, figures, section, task_failures, versions, write_report
+from nnpal.driver.reporting import configuration, figures, mae_of_all, section, task_failures, versions, write_report
+from nnpal.driver.settings import DistillationSection, LoopEnsembleSection
+from nnpal.loop.facts import MANIFEST
+from nnpal.loop.settings import RunSection
 from nnpal.loop.stage import StageContext
 from nnpal.report import (
     Crystal,
     Fact,
     Figure,
+    FigureFiles,
     IterationSummary,
     Page,
     Snapshot,
@@ -31,7 +38,6 @@ from nnpal.report import (
     iteration_table,
     iterations_done,
     labels_used,
-    mae_history,
     relax_table,
     structures,
     uq_against_error,
@@ -40,51 +46,79 @@ from nnpal.report.style import MILLI
 from nnpal.report.table import Cell
 
 
-def report(ctx: StageContext) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Told:
+    """What a page tells of.
+
+    Arguments:
+        ctx: of the stage.
+        history: all iterations so far.
+        n_sampled: configurations of the sampling; ``n_learnt``: those learnt.
+        run, settings, ensemble: the tables [run], [distillation] and [ensemble].
+    """
+
+    ctx: StageContext
+    history: list[Iteration]
+    n_sampled: int
+    n_learnt: int
+    run: RunSection
+    settings: DistillationSection
+    ensemble: LoopEnsembleSection
+
+    @property
+    def last(self) -> Iteration:
+        return self.history[-1]
+
+
+def report(
+    ctx: StageContext, run: RunSection, settings: DistillationSection, ensemble: LoopEnsembleSection
+) -> PageFacts:
     """Write figures, their CSV files and the page, for all iterations so far."""
-    n_learnt = len(learnt_so_far(ctx))
-    sampled = ctx.history[0]["sample"]
+    history = iterations(ctx.history, Iteration, str(ctx.run_folder / MANIFEST))
+    first = history[0].sample
+    n_sampled = 0 if first is None else first.n_frames
+    told = Told(ctx, history, n_sampled, len(learnt_so_far(ctx)), run, settings, ensemble)
     page = Page(
         title="Data distillation",
-        subtitle=f"{n_learnt:,} configurations kept of {sampled['n_frames']:,} sampled, ensemble of "
-        f"{ctx.tables['ensemble']['members']}",
-        facts=_facts(ctx, n_learnt),
+        subtitle=f"{told.n_learnt:,} configurations kept of {n_sampled:,} sampled, ensemble of {ensemble.members}",
+        facts=_facts(told),
         sections=[
-            section("Iterations", iteration_table([_summary(k, stages) for k, stages in enumerate(ctx.history)])),
-            section("Crystals", *_crystals(ctx)),
-            section("What was kept", figures(ctx, _kept(ctx)), *_grids(ctx)),
-            section("Errors", figures(ctx, _errors(ctx))),
-            section("Configurations chosen last", *_chosen(ctx)),
+            section("Iterations", iteration_table([_summary(k, done) for k, done in enumerate(history)])),
+            section("Crystals", *crystal_tables(told.last.train.crystals, "distilled")),
+            section("What was kept", figures(ctx, _kept(told)), *_grids(told)),
+            section("Errors", figures(ctx, _errors(told))),
+            section("Configurations chosen last", *_chosen(told)),
         ],
-        failures=task_failures(ctx),
+        failures=task_failures(ctx.run_folder, [done.stages() for done in history]),
         configuration=configuration(ctx),
         versions=versions(),
     )
-    return write_report(ctx, page)
+    return PageFacts(files=write_report(ctx, page))
 
 
-def _facts(ctx: StageContext, n_learnt: int) -> list[Fact]:
-    from nnpal.distillation.pools import n_pools
-
-    pools = n_pools(ctx.tables["distillation"])
-    done = len(ctx.history)
-    test = ctx.history[-1]["train"]["test"] or {}
+def _facts(told: Told) -> list[Fact]:
+    pools, done = n_pools(told.settings), len(told.history)
+    train, counts = told.last.train, told.last.select.counts
     found = [
-        ending(_reason(done, pools, ctx.tables["run"]["iterations"]), f"{done} of {pools} pools are distilled"),
-        *(
-            error_fact(name, MILLI * test[key], "the test set of the sampling")
-            for name, key in (("Energy MAE (meV/atom)", "energy_mae"), ("Force MAE (meV/Å)", "force_mae"))
-            if key in test
-        ),
-        labels_used(n_learnt, of=ctx.history[0]["sample"]["n_frames"]),
-        iterations_done(done, of=min(pools, ctx.tables["run"]["iterations"])),
-        *(classes(ctx.history[-1]["select"]["counts"]) if ctx.history[-1]["select"]["counts"] else []),
+        ending(_reason(done, pools, told.run.iterations), f"{done} of {pools} pools are distilled"),
+        *(_test_errors(train.test) if train.test is not None else []),
+        labels_used(told.n_learnt, of=told.n_sampled),
+        iterations_done(done, of=min(pools, told.run.iterations)),
+        *(classes(counts) if counts else []),
     ]
-    for element, crystals in ctx.history[-1]["train"]["crystals"].items():
-        order = "right" if crystals["right_order"] else "wrong"
+    for element, crystals in train.crystals.items():
+        order = "right" if crystals.right_order else "wrong"
         found.append(Fact(f"Order of {element}'s crystals", Cell(order, tone="good" if order == "right" else "bad")))
-        found.append(Fact(f"Summed bond error, {element} (Å)", Cell(crystals["summed_bond_error"], decimals=3)))
+        found.append(Fact(f"Summed bond error, {element} (Å)", Cell(crystals.summed_bond_error, decimals=3)))
     return found
+
+
+def _test_errors(test: Errors) -> list[Fact]:
+    what = "the test set of the sampling"
+    return [
+        error_fact("Energy MAE (meV/atom)", MILLI * test.energy_mae, what),
+        error_fact("Force MAE (meV/Å)", MILLI * test.force_mae, what),
+    ]
 
 
 def _reason(done: int, pools: int, iterations: int) -> str | None:
@@ -94,51 +128,52 @@ def _reason(done: int, pools: int, iterations: int) -> str | None:
     return f"run.iterations = {iterations} are done" if done >= iterations else None
 
 
-def _summary(iteration: int, stages: Any) -> IterationSummary:
-    test = stages["train"]["test"] or {}
+def _summary(iteration: int, done: Iteration) -> IterationSummary:
+    test = done.train.test
     return IterationSummary(
         iteration=iteration,
-        n_labels=stages["train"]["n_data"],
-        n_new=stages["label"]["n_labelled"],
-        counts=stages["select"]["counts"],
-        energy_mae=test.get("energy_mae"),
-        force_mae=test.get("force_mae"),
+        n_labels=done.train.n_data,
+        n_new=done.label.n_labelled,
+        counts=done.select.counts,
+        energy_mae=None if test is None else test.energy_mae,
+        force_mae=None if test is None else test.force_mae,
     )
 
 
-def _crystals(ctx: StageContext) -> list[str | Table]:
-    found: list[str | Table] = []
-    for crystals in ctx.history[-1]["train"]["crystals"].values():
-        ours, theirs = (
-            [Crystal(name, _number(one["bond"]), _number(one["energy"])) for name, one in crystals[who].items()]
-            for who in ("model", "oracle")
+def crystal_tables(found: Mapping[str, CrystalsFacts], ours: str) -> Sequence[str | Table]:
+    """Return a table for each element, of the oracle's crystals and the model's, which is called ``ours``."""
+    told: list[str | Table] = []
+    for crystals in found.values():
+        model, oracle = (
+            [Crystal(name, _number(one.bond), _number(one.energy)) for name, one in who.items()]
+            for who in (crystals.model, crystals.oracle)
         )
-        found.append(relax_table(theirs, {"distilled": ours}))
-        found += crystals["notes"]
-    return found or ["No table [crystals] was given."]
+        told.append(relax_table(oracle, {ours: model}))
+        told += crystals.notes
+    return told or ["No table [crystals] was given."]
 
 
-def _kept(ctx: StageContext) -> list[Figure]:
-    history = ctx.history
-    order, enthalpy, _ = series(ctx)
+def _kept(told: Told) -> list[Figure]:
+    history = told.history
+    order, enthalpy, _ = series(told.ctx)
     chosen = np.zeros(len(order), dtype=bool)
-    chosen[[one["frame"] for stages in history for one in stages["select"]["chosen"]]] = True
-    offered = [stages["select"]["n_pool"] for stages in history]
-    kept = [len({one["frame"] for one in stages["select"]["chosen"]}) for stages in history]
+    chosen[[one.frame for done in history for one in done.select.chosen]] = True
+    offered = [done.select.n_pool for done in history]
+    kept = [len({one.frame for one in done.select.chosen}) for done in history]
     drawn = [distillation_history(list(range(len(history))), offered, kept, label="pool")]
     if np.isfinite(order).all():
         drawn.append(enthalpy_order(enthalpy, order, chosen))
     later = history[1:]
     if later:
-        drawn.append(classes_history(list(range(1, len(history))), [stages["select"]["counts"] for stages in later]))
+        drawn.append(classes_history(list(range(1, len(history))), [done.select.counts for done in later]))
     return drawn
 
 
-def _grids(ctx: StageContext) -> list[str | Table]:
-    order, enthalpy, _ = series(ctx)
+def _grids(told: Told) -> list[str | Table]:
+    order, enthalpy, _ = series(told.ctx)
     if not np.isfinite(order).all():
         return []
-    levels = grid_chain(order, enthalpy, delta_H=ctx.tables["distillation"]["delta_H"])
+    levels = grid_chain(order, enthalpy, delta_H=told.settings.delta_H)
     table = grid_table(
         [level.delta_O for level in levels],
         [len(level.selected) for level in levels],
@@ -147,40 +182,32 @@ def _grids(ctx: StageContext) -> list[str | Table]:
     return ["What grids in the order parameter would select of the same sampling, as in Table S3:", table]
 
 
-def _errors(ctx: StageContext) -> list[Figure]:
-    history = ctx.history
-    drawn = []
-    iterations = list(range(len(history)))
-    for quantity in ("energy", "relative_energy", "force"):
-        key = f"{quantity}_mae"
-        parts = {
-            part: [_number(stages["train"].get(f"{part}_{key}")) for stages in history]
-            for part in ("train", "validation")
-        }
-        parts["test (sampling)"] = [_number((stages["train"]["test"] or {}).get(key)) for stages in history]
-        drawn.append(mae_history(iterations, parts, quantity=quantity.replace("_", " "), name=f"mae_{quantity}"))
-    uq, error, groups = [], [], []
-    for k, stages in enumerate(history):
-        found = stages["label"].get("uq")
-        if found:
-            uq += found["energy_uq"]
-            error += found["energy_error"]
-            groups += [f"iteration {k}"] * len(found["energy_uq"])
+def _errors(told: Told) -> list[Figure]:
+    history = told.history
+    drawn = mae_of_all(
+        list(range(len(history))),
+        {
+            "train": [done.train.training_errors for done in history],
+            "validation": [done.train.validation_errors for done in history],
+            "test (sampling)": [done.train.test for done in history],
+        },
+    )
+    judged = [(k, done.label.uq) for k, done in enumerate(history) if done.label.uq is not None]
+    uq = [value for _, one in judged for value in one.energy_uq]
+    error = [value for _, one in judged for value in one.energy_error]
+    groups = [f"iteration {k}" for k, one in judged for _ in one.energy_uq]
     return [*drawn, uq_against_error(uq, error, groups, name="uq_against_error_energy")] if uq else drawn
 
 
-def _chosen(ctx: StageContext) -> list[Any]:
-    frames = read_bare(ctx.path(ctx.iteration, "select", CHOSEN))
+def _chosen(told: Told) -> list[str | list[FigureFiles]]:
+    frames = read_bare(told.ctx.path(told.ctx.iteration, "select", CHOSEN))
     if not frames:
         return ["No configuration was chosen in this iteration."]
-    chosen = ctx.history[-1]["select"]["chosen"]
     shown = [
-        Snapshot(
-            frame, f"frame {one['frame']}\natom {one['atom']}", (0,) if one["preserved_radius"] is not None else ()
-        )
-        for frame, one in zip(frames, chosen, strict=True)
+        Snapshot(frame, f"frame {one.frame}\natom {one.atom}", (0,) if one.preserved_radius is not None else ())
+        for frame, one in zip(frames, told.last.select.chosen, strict=True)
     ]
-    return [figures(ctx, [structures(shown, marked="the atom that was uncertain")])]
+    return [figures(told.ctx, [structures(shown, marked="the atom that was uncertain")])]
 
 
 def _number(value: float | None) -> float:

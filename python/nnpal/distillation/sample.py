@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nnpal.config import validated
+from nnpal.distillation.facts import SampleFacts
 from nnpal.distillation.pools import RUNS, SERIES
 from nnpal.driver.data import write_learnt
-from nnpal.driver.labels import label_in_tasks
+from nnpal.driver.labels import Labelling, label_in_tasks
 from nnpal.driver.outcomes import failed_tasks, last_lines
 from nnpal.explore import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
+from nnpal.explore.forces import OracleForces
 from nnpal.files import aside
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
@@ -21,14 +21,19 @@ from nnpal.loop.task import Task
 TEST = "test.h5"
 
 
-def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+def sample(ctx: StageContext, how: Labelling, section: MOMTSection, n_test: int) -> SampleFacts:
     """Run MOMT, and label a test set, evenly spaced, that no model learns.
 
     What runs that were given up have left is used.
+
+    Arguments:
+        ctx: of the stage.
+        how: the oracle, and how it labels.
+        section: [explore].
+        n_test: configurations of the test set, at most.
     """
-    section = validated(ctx.tables["explore"], MOMTSection, source="explore")
-    oracle = {**ctx.tables["oracle"], "folder": str(base_folder)}
-    plan = plan_momt(section, oracle, ctx.folder / RUNS, base_folder, ctx.seed)
+    oracle = OracleForces(how.oracle, how.base_folder)
+    plan = plan_momt(section, oracle, ctx.folder / RUNS, how.base_folder, ctx.seed)
     tasks = [Task(ctx.folder / RUNS / name, MOMT_TASK, arguments) for name, arguments in plan.items()]
     ctx.log(f"{len(tasks)} runs of MOMT under the oracle, {section.steps} steps each")
     outcomes = ctx.tasks.run(tasks)
@@ -42,24 +47,23 @@ def sample(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     if not frames:
         said = next(iter(failed.values())).text if failed else f"no frames; ended: {[run.ended for run in runs]}"
         raise StageError(f"{ctx.folder}: MOMT sampled nothing: {said}")
-    settings = ctx.tables["distillation"]
-    test = np.unique(np.linspace(0, len(frames) - 1, min(settings["test"], len(frames) // 2)).astype(np.int64))
+    test = np.unique(np.linspace(0, len(frames) - 1, min(n_test, len(frames) // 2)).astype(np.int64))
     with aside(ctx.folder / SERIES) as path:
         order, enthalpy = (np.concatenate([getattr(run, name) for run in runs]) for name in "OH")
         np.savez(path, order=order, enthalpy=enthalpy, test=test)
-    labelled = label_in_tasks(ctx, base_folder, [frames[i] for i in test], "test")
+    labelled = label_in_tasks(ctx, how, [frames[i] for i in test], "test")
     write_learnt(ctx, labelled.frames, TEST)
     outputs = [f"{RUNS}/{run.name}/{name}" for run in runs for name in _files(ctx.folder / RUNS / run.name)]
-    return {
-        "runs": [run.name for run in runs],
-        "ended": {f"{RUNS}/{run.name}": run.ended for run in runs},
-        "failed_tasks": failed_tasks(ctx, outcomes),
-        "last_lines": last_lines(ctx, outcomes),
-        "n_frames": len(frames),
-        "n_atoms": len(frames[0]),
-        "n_test": len(labelled.frames),
-        "files": [SERIES, TEST, *outputs],
-    }
+    return SampleFacts(
+        runs=tuple(run.name for run in runs),
+        ended={f"{RUNS}/{run.name}": run.ended for run in runs},
+        failed_tasks=failed_tasks(ctx, outcomes),
+        last_lines=last_lines(ctx, outcomes),
+        n_frames=len(frames),
+        n_atoms=len(frames[0]),
+        n_test=len(labelled.frames),
+        files=(SERIES, TEST, *outputs),
+    )
 
 
 def _files(folder: Path) -> list[str]:

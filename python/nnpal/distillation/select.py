@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -11,9 +10,12 @@ from ase.geometry import get_distances
 from threadpoolctl import threadpool_limits
 
 from nnpal.distill import cut_environment, occupied_cells
+from nnpal.distillation.facts import ChosenAtom, SelectFacts
 from nnpal.distillation.pools import pool, sampled_frames, series
 from nnpal.driver.data import learnt_so_far
 from nnpal.driver.frames import write_bare
+from nnpal.driver.settings import DistillationSection
+from nnpal.driver.thresholds import facts_of_threshold
 from nnpal.driver.training import ENSEMBLE, MODEL
 from nnpal.evaluate import predict
 from nnpal.loop.error import StageError
@@ -28,23 +30,28 @@ Site = tuple[int, int, float]
 """Place of the frame in the pool, atom, its uncertainty (eV)."""
 
 
-def select(ctx: StageContext) -> dict[str, Any]:
-    """Choose configurations of this iteration's pool; the first pool is learnt without a model's judgement."""
-    indices = pool(ctx, ctx.iteration)
+def select(ctx: StageContext, section: DistillationSection, budget: int | None) -> SelectFacts:
+    """Choose configurations of this iteration's pool; the first pool is learnt without a model's judgement.
+
+    Arguments:
+        ctx: of the stage.
+        section: [distillation].
+        budget: of labels in an iteration; None: no limit.
+    """
+    indices = pool(ctx, section, ctx.iteration)
     frames = sampled_frames(ctx, indices)
     if ctx.iteration == 0:
-        return _begin(ctx, indices, frames)
+        return _begin(ctx, section, budget, indices, frames)
     if not frames:  # a grid may deselect nothing that is not of the test set
         write_bare(ctx.folder / CHOSEN, [])
-        return {"n_pool": 0, "threshold": None, "counts": tally([]), "chosen": [], "files": [CHOSEN]}
-    settings = ctx.tables["distillation"]
+        return SelectFacts(n_pool=0, threshold=None, counts=tally([]), chosen=(), files=(CHOSEN,))
     uq, n_atoms = _uncertainty(ctx, frames)
-    limit = threshold(uq, settings["k"], estimator=settings["estimator"], name="atomic uncertainty")
+    limit = threshold(uq, section.k, estimator=section.estimator, name="atomic uncertainty")
     parts = np.split(uq, np.cumsum(n_atoms)[:-1])
     classes = classify(np.array([part.max() for part in parts]), limit.value, trajectory=False)
-    most = _most(ctx)
-    sites = _sites(frames, parts, limit.value, settings)[: CUTS_FOR_ONE * most]
-    cut = _reduced([(frames[place], atom) for place, atom, _ in sites], settings)
+    most = section.max_chosen if budget is None else min(section.max_chosen, budget)
+    sites = _sites(frames, parts, limit.value, section)[: CUTS_FOR_ONE * most]
+    cut = _reduced([(frames[place], atom) for place, atom, _ in sites], section)
     network = read_plan(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)).network
     chosen: list[int] = []
     near_known = near_chosen = 0
@@ -52,59 +59,58 @@ def select(ctx: StageContext) -> dict[str, Any]:
         values = np.array([value for _, _, value in sites])
         known = describe(learnt_so_far(ctx), network)
         choice = choose(
-            describe(cut, network), values, known, n_most=most, min_distance=settings["min_distance"],
-            order=settings["order"],
+            describe(cut, network), values, known, n_most=most, min_distance=section.min_distance,
+            order=section.order,
         )  # fmt: skip
         chosen, near_known, near_chosen = choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
     write_bare(ctx.folder / CHOSEN, [cut[i] for i in chosen])
-    return {
-        "n_pool": len(frames),
-        "threshold": {"mean": limit.mean, "deviation": limit.deviation, "k": limit.k, "n_values": limit.n_values},
-        "counts": classes.counts(),
-        "n_atoms_above": int((uq > limit.value).sum()),
-        "n_environments": len(cut),
-        "n_near_known": near_known,
-        "n_near_chosen": near_chosen,
-        "chosen": [
-            {"frame": int(indices[sites[i][0]]), "atom": sites[i][1], "uq": sites[i][2],
-             "preserved_radius": _number(cut[i].info.get("preserved_radius"))}
-            for i in chosen
-        ],
-        "files": [CHOSEN],
-    }  # fmt: skip
+    return SelectFacts(
+        n_pool=len(frames),
+        threshold=facts_of_threshold(limit),
+        counts=classes.counts(),
+        n_atoms_above=int((uq > limit.value).sum()),
+        n_environments=len(cut),
+        n_near_known=near_known,
+        n_near_chosen=near_chosen,
+        chosen=tuple(_chosen(int(indices[sites[i][0]]), sites[i][1], sites[i][2], cut[i]) for i in chosen),
+        files=(CHOSEN,),
+    )
 
 
-def _begin(ctx: StageContext, indices: np.ndarray, frames: Sequence[Atoms]) -> dict[str, Any]:
+def _begin(
+    ctx: StageContext, section: DistillationSection, budget: int | None, indices: np.ndarray, frames: Sequence[Atoms]
+) -> SelectFacts:
     """Take the first pool, or one configuration of each (O, H) cell of it, around an atom drawn at random."""
-    settings = ctx.tables["distillation"]
     if not frames:
         raise StageError(
             "the first pool holds no configuration but those of the test set: sample more, or lower distillation.test, "
-            f"which is {settings['test']}"
+            f"which is {section.test}"
         )
     places = np.arange(len(indices))
-    if settings["initial"] == "grid":
+    if section.initial == "grid":
         order, enthalpy, _ = series(ctx)
-        places, _ = occupied_cells(order[indices], enthalpy[indices], settings["delta_O"], settings["delta_H"])
+        places, _ = occupied_cells(order[indices], enthalpy[indices], section.delta_O, section.delta_H)
     rng = np.random.default_rng(ctx.seed)
-    budget = ctx.tables["run"]["labels_per_iteration"]
     if budget is not None and budget < len(places):
         places = np.sort(rng.choice(places, budget, replace=False))
     kept: list[int] = places.tolist()
     atoms = [int(rng.integers(len(frames[place]))) for place in kept]
-    cut = _reduced([(frames[place], atom) for place, atom in zip(kept, atoms, strict=True)], settings)
+    cut = _reduced([(frames[place], atom) for place, atom in zip(kept, atoms, strict=True)], section)
     write_bare(ctx.folder / CHOSEN, cut)
-    return {
-        "n_pool": len(frames),
-        "threshold": None,
-        "counts": {},
-        "chosen": [
-            {"frame": int(indices[place]), "atom": atom, "uq": None,
-             "preserved_radius": _number(one.info.get("preserved_radius"))}
-            for place, atom, one in zip(kept, atoms, cut, strict=True)
-        ],
-        "files": [CHOSEN],
-    }  # fmt: skip
+    return SelectFacts(
+        n_pool=len(frames),
+        threshold=None,
+        counts={},
+        chosen=tuple(
+            _chosen(int(indices[place]), atom, None, one) for place, atom, one in zip(kept, atoms, cut, strict=True)
+        ),
+        files=(CHOSEN,),
+    )
+
+
+def _chosen(frame: int, atom: int, uq: float | None, cut: Atoms) -> ChosenAtom:
+    radius = cut.info.get("preserved_radius")
+    return ChosenAtom(frame=frame, atom=atom, uq=uq, preserved_radius=None if radius is None else float(radius))
 
 
 def _uncertainty(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[np.ndarray, np.ndarray]:
@@ -114,24 +120,26 @@ def _uncertainty(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[np.ndarray
     return found.uq_energy, found.n_atoms
 
 
-def _sites(frames: Sequence[Atoms], parts: Sequence[np.ndarray], limit: float, settings: dict[str, Any]) -> list[Site]:
+def _sites(
+    frames: Sequence[Atoms], parts: Sequence[np.ndarray], limit: float, section: DistillationSection
+) -> list[Site]:
     """Return atoms above the threshold, the most uncertain first; of one configuration none within another's radius."""
     found: list[Site] = []
     for place, (frame, uq) in enumerate(zip(frames, parts, strict=True)):
         taken: list[int] = []
         for atom in np.argsort(-uq, kind="stable"):
-            if uq[atom] <= limit or (taken and not _cuts(frame, settings)):
+            if uq[atom] <= limit or (taken and not _cuts(frame, section)):
                 break
-            if taken and _nearest(frame, int(atom), taken) < settings["radius"]:
+            if taken and _nearest(frame, int(atom), taken) < section.radius:
                 continue
             taken.append(int(atom))
             found.append((place, int(atom), float(uq[atom])))
     return sorted(found, key=lambda site: (-site[2], site[0], site[1]))
 
 
-def _cuts(frame: Atoms, settings: dict[str, Any]) -> bool:
+def _cuts(frame: Atoms, section: DistillationSection) -> bool:
     """Return whether environments are cut out; small configurations are kept whole."""
-    return settings["reduction"] != "none" and len(frame) > settings["n_atoms"]
+    return section.reduction != "none" and len(frame) > section.n_atoms
 
 
 def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
@@ -139,21 +147,14 @@ def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
     return float(lengths.min())
 
 
-def _reduced(sites: Sequence[tuple[Atoms, int]], settings: dict[str, Any]) -> list[Atoms]:
+def _reduced(sites: Sequence[tuple[Atoms, int]], section: DistillationSection) -> list[Atoms]:
     """Return the environment of each atom, or a small configuration as it is."""
-    radius, kind, n_atoms = (settings[key] for key in ("radius", "reduction", "n_atoms"))
     with threadpool_limits(1, "blas"):  # matrices of ten rows: threads would wait for one another far longer
-        return [
-            cut_environment(frame, atom, radius, kind=kind, n_atoms=n_atoms) if _cuts(frame, settings) else frame.copy()
-            for frame, atom in sites
-        ]
+        return [_environment(frame, atom, section) for frame, atom in sites]
 
 
-def _most(ctx: StageContext) -> int:
-    budget = ctx.tables["run"]["labels_per_iteration"]
-    most = int(ctx.tables["distillation"]["max_chosen"])
-    return most if budget is None else min(most, int(budget))
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _environment(frame: Atoms, atom: int, section: DistillationSection) -> Atoms:
+    kind = section.reduction
+    if kind == "none" or not _cuts(frame, section):
+        return frame.copy()
+    return cut_environment(frame, atom, section.radius, kind=kind, n_atoms=section.n_atoms)

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from nnpal.config import validated
 from nnpal.data import read_frames
+from nnpal.distillation.facts import CrystalsFacts, DistillationTrainFacts
 from nnpal.distillation.sample import TEST
-from nnpal.driver.config import CrystalsSection
+from nnpal.driver.config import CrystalsSection, RunConfig
 from nnpal.driver.data import learnt_so_far
-from nnpal.driver.training import MODEL, errors_on, train_in_tasks
+from nnpal.driver.training import MODEL, Learning, errors_on, train_in_tasks
 from nnpal.evaluate import relax_table
 from nnpal.label.lammps_commands import files_in, with_paths
+from nnpal.label.settings import LammpsSection
 from nnpal.loop.stage import StageContext
 
 
-def train(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Crystals:
+    """Crystals to relax, and the oracle's LAMMPS commands, whose files are sought from ``base_folder``."""
+
+    section: CrystalsSection
+    oracle: LammpsSection
+    base_folder: Path
+
+    @classmethod
+    def of(cls, config: RunConfig, base_folder: Path) -> Crystals | None:
+        """Return those of a configuration, None where there are none."""
+        if config.crystals is None or not isinstance(config.oracle, LammpsSection):
+            return None
+        return cls(config.crystals, config.oracle, base_folder)
+
+
+def train(ctx: StageContext, how: Learning, crystals: Crystals | None) -> DistillationTrainFacts:
     """Train; take errors on the test set of the sampling, and relax crystals under model and oracle."""
-    _, facts = train_in_tasks(ctx, learnt_so_far(ctx))
+    _, facts = train_in_tasks(ctx, how, learnt_so_far(ctx))
     test = ctx.path(0, "sample", TEST)
-    facts["test"] = errors_on(ctx.folder / MODEL, read_frames(test)) if test.is_file() else None
-    facts["crystals"] = crystals(ctx, base_folder)
-    return facts
+    errors = errors_on(ctx.folder / MODEL, read_frames(test)) if test.is_file() else None
+    return DistillationTrainFacts(**dict(facts), test=errors, crystals=relaxed(ctx, crystals))
 
 
-def crystals(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
-    """Return relaxed crystals by element, see :class:`nnpal.evaluate.RelaxComparison`; the oracle is LAMMPS's."""
-    table, oracle = ctx.tables["crystals"], ctx.tables["oracle"]
-    if table is None:
+def relaxed(ctx: StageContext, crystals: Crystals | None) -> dict[str, CrystalsFacts]:
+    """Return relaxed crystals by element, see :class:`nnpal.evaluate.RelaxComparison`."""
+    if crystals is None:
         return {}
-    section = validated(table, CrystalsSection, source="crystals")
-    lines = [line.replace("{symbols}", "{element}") for line in oracle["commands"]]
-    files = files_in(lines, base_folder)
+    lines = [line.replace("{symbols}", "{element}") for line in crystals.oracle.commands]
+    files = files_in(lines, crystals.base_folder)
     commands = [with_paths(line, files) for line in lines]
-    structures = [structure.structure() for structure in section.structures]
+    structures = [structure.structure() for structure in crystals.section.structures]
     found = relax_table(ctx.folder / MODEL, commands, structures, ctx.folder / "crystals", contain=True)
-    return {one.element: one.to_json() for one in found}
+    return {one.element: CrystalsFacts.from_json(one.to_json(), f"crystals of {one.element}") for one in found}

@@ -8,6 +8,7 @@ from pathlib import Path
 from ase import Atoms
 
 from nnpal.data import content_hash, read_frames, write_dataset
+from nnpal.loop.facts import named_files
 from nnpal.loop.stage import History, StageContext, stage_folder
 
 LEARNT = "learnt.h5"
@@ -36,5 +37,5 @@ def data_files(run_folder: Path, history: History) -> Iterator[Path]:
     """Yield the data sets to learn from."""
     for iteration, stages in enumerate(history):
         for name, facts in stages.items():
-            if LEARNT in facts.get("files", ()):
+            if LEARNT in named_files(facts):
                 yield stage_folder(run_folder, iteration, name) / LEARNT

@@ -7,18 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ase import Atoms
 
 from nnpal.data import Finding, Limits, check_frames
-from nnpal.data.settings import LimitsSettings
 from nnpal.driver.frames import write_bare
-from nnpal.driver.oracle import oracle_of
+from nnpal.driver.settings import LoopLabelSection
 from nnpal.driver.tasks import FRAMES, LABEL_TASK, STORE, batch_hash
 from nnpal.label import LabelReport, LabelStore
 from nnpal.label.labelling import recall_labels
 from nnpal.label.oracle import Oracle
+from nnpal.label.settings import OracleSection, oracle_from
 from nnpal.label.store import structure_key
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
@@ -50,8 +49,17 @@ class Labelled:
         found = self.failed | {index: _outside(findings) for index, findings in self.outside.items()}
         return dict(sorted(found.items()))
 
-    def facts(self) -> dict[str, Any]:
-        """Return counts, and reasons with how often each occurred; of a limit the first value stands for all."""
+    @property
+    def n_labelled(self) -> int:
+        return len(self.frames)
+
+    @property
+    def n_failed(self) -> int:
+        return len(self.failed) + len(self.outside)
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """The most frequent reasons, and how often each occurred; of a limit the first value stands for all."""
         counted = Counter(self.failed.values())
         kinds: dict[tuple[str, ...], list[str]] = {}
         for findings in self.outside.values():
@@ -59,39 +67,47 @@ class Labelled:
         counted.update(
             {f"{texts[0]}{' (the first of them)' if len(texts) > 1 else ''}": len(texts) for texts in kinds.values()}
         )
-        n_failed = len(self.failed) + len(self.outside)
-        return {"n_labelled": len(self.frames), "n_failed": n_failed, "reasons": dict(counted.most_common(5))}
+        return dict(counted.most_common(5))
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """How a loop labels: its oracle, [label], and the configuration file's folder."""
+
+    oracle: OracleSection
+    section: LoopLabelSection
+    base_folder: Path
 
 
 def label_in_tasks(
-    ctx: StageContext, base_folder: Path, frames: Sequence[Atoms], name: str = "batches", *, may_be_none: bool = False
+    ctx: StageContext, how: Labelling, frames: Sequence[Atoms], name: str = "batches", *, may_be_none: bool = False
 ) -> Labelled:
     """Label configurations; what the run's store knows is not computed again.
 
     Arguments:
         ctx: of the stage; ``name`` is the folder of its batches.
-        base_folder: the configuration file's.
+        how: to label.
         may_be_none: go on where all labels lie outside the limits, since there are data from before to learn. That no
             configuration has a label at all is an error nevertheless: it may be the oracle's fault.
 
     Raises:
         StageError: more without a label, or with one outside the limits, than [label] allows, or none to go on with.
     """
-    settings = ctx.tables["label"]
-    oracle = oracle_of(ctx.tables["oracle"], base_folder)
+    settings = how.section
+    oracle = oracle_from(how.oracle, how.base_folder)
     with LabelStore(ctx.run_folder / STORE_OF_RUN) as store:
         _merge(store, ctx.folder / name)  # of an attempt that was killed
         missing = _unknown(frames, oracle, store)
-        size = settings["batch"]
+        size = settings.batch
         tasks = [
-            _task(ctx, base_folder, ctx.folder / name / f"batch-{k:04d}", missing[start : start + size])
+            _task(how, ctx.folder / name / f"batch-{k:04d}", missing[start : start + size])
             for k, start in enumerate(range(0, len(missing), size))
         ]
         outcomes = ctx.tasks.run(tasks)
         _merge(store, ctx.folder / name)
         report = recall_labels(frames, oracle, store)
-        labelled = _sorted_out(frames, report, LimitsSettings(**settings["limits"]).limits())
-        allowed, reasons = settings["max_failed"], labelled.reasons
+        labelled = _sorted_out(frames, report, settings.limits.limits())
+        allowed, reasons = settings.max_failed, labelled.reasons
         n_known = len(labelled.outside) if may_be_none else 0
         if frames and (len(labelled.frames) + n_known == 0 or (allowed is not None and len(reasons) > allowed)):
             _forget(store, ctx.folder / name, [frames[index] for index in reasons])
@@ -138,19 +154,18 @@ def _unknown(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> list
     return list(seen.values())
 
 
-def _task(ctx: StageContext, base_folder: Path, folder: Path, frames: list[Atoms]) -> Task:
-    settings = ctx.tables["label"]
+def _task(how: Labelling, folder: Path, frames: list[Atoms]) -> Task:
     folder.mkdir(parents=True, exist_ok=True)
     write_bare(folder / FRAMES, frames)
     return Task(
         folder,
         LABEL_TASK,
         {
-            "oracle": ctx.tables["oracle"],
-            "base_folder": os.path.relpath(base_folder, folder),
+            "oracle": how.oracle.model_dump(mode="json"),
+            "base_folder": os.path.relpath(how.base_folder, folder),
             "content": batch_hash(frames),
-            "threads": settings["threads"],
-            "timeout": settings["timeout"],
+            "threads": how.section.threads,
+            "timeout": how.section.timeout,
         },
         kind="label",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nnpal.explore.ending import COMPLETE
+from nnpal.explore.ending import COMPLETE, RunOutcome
 from nnpal.loop.runner import TaskOutcome
 from nnpal.loop.stage import StageContext
 
@@ -14,10 +14,10 @@ def failed_tasks(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str
     return {_name(ctx, one): one.failure.fact for one in outcomes if one.failure is not None}
 
 
-def last_lines(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str, list[str]]:
+def last_lines(ctx: StageContext, outcomes: Iterable[TaskOutcome]) -> dict[str, tuple[str, ...]]:
     """Return the last lines of runs of LAMMPS that a fault of the physics ended, by their folders."""
-    done = [(one, one.result) for one in outcomes if one.result is not None]
-    return {_name(ctx, one): result["last_lines"] for one, result in done if result["ended"] != COMPLETE}
+    done = [(one, RunOutcome.of(one.result)) for one in outcomes if one.result is not None]
+    return {_name(ctx, one): run.last_lines for one, run in done if run.ended != COMPLETE}
 
 
 def _name(ctx: StageContext, outcome: TaskOutcome) -> str:

@@ -104,7 +104,7 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
     if config.distillation is not None:
         from nnpal.distillation.pools import n_pools
 
-        n_iterations = min(n_iterations, n_pools(config.distillation.model_dump()))
+        n_iterations = min(n_iterations, n_pools(config.distillation))
     return Plan(
         kind=config.kind,
         folder=config.run.folder,
@@ -169,7 +169,7 @@ def _distillation(
         n_first = min(n_first, -(-frames // section.sets))
     if budget is not None:
         n_first = min(n_first, budget)
-    later = min(n, n_pools(section.model_dump())) - 1
+    later = min(n, n_pools(section)) - 1
     most = section.max_chosen if budget is None else min(section.max_chosen, budget)
     walks = explore.runs * explore.walkers
     return [

@@ -67,13 +67,11 @@ def loop_of(config: RunConfig, base_folder: Path) -> Loop:
     if config.rare_events is not None:
         from nnpal.rare_events import RareEvents
 
-        section = config.rare_events
-        return RareEvents(base_folder, goal=section.goal, patience=section.patience, steady=section.steady)
+        return RareEvents(config, base_folder)
     if config.distillation is not None:
         from nnpal.distillation import Distillation
-        from nnpal.distillation.pools import n_pools
 
-        return Distillation(base_folder, n_pools=n_pools(config.distillation.model_dump()))
+        return Distillation(config, base_folder)
     from nnpal.distillation import Translation
 
-    return Translation(base_folder)
+    return Translation(config, base_folder)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
 
-from nnpal.config import validated
+from nnpal.driver.facts import BEST, MODEL, Errors, TrainFacts
 from nnpal.driver.settings import LoopEnsembleSection
 from nnpal.driver.tasks import TRAIN_TASK
 from nnpal.evaluate import predict
@@ -26,13 +26,23 @@ from nnpal.training.plan import PLAN, SPLITS, read_plan
 from nnpal.training.release import release
 from nnpal.training.result import RESULT as RESULT_OF_TRAINING
 
-MODEL, BEST, ENSEMBLE = "model.nnp.pt", "best.nnp.pt", "ensemble"
+ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
 TABLES = ("network", "loss", "training", "ensemble")
 LEAST_MEMBERS = 2
 
 
-def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, dict[str, Any]]:
+@dataclass(frozen=True)
+class Learning:
+    """[network], [loss], [training] and [ensemble]."""
+
+    network: NetworkSettings
+    loss: LossSettings
+    training: TrainingSettings
+    ensemble: LoopEnsembleSection
+
+
+def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, TrainFacts]:
     """Train an ensemble on all data so far, write ``model.nnp.pt`` (all members) and ``best.nnp.pt``.
 
     Returns:
@@ -42,7 +52,7 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
         StageError: fewer than two members came through, or the model file does not pass the gate.
     """
     folder = ctx.folder / ENSEMBLE
-    settings = validated(ctx.tables["ensemble"], LoopEnsembleSection, source="ensemble")
+    settings = how.ensemble
     # relative: the folder's plan, whose hash the manifest has, keeps it
     previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)) if ctx.iteration else None
     ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
@@ -50,9 +60,9 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
         members = begin_training(
             frames,
             folder,
-            network=validated(ctx.tables["network"], NetworkSettings, source="network"),
-            loss=validated(ctx.tables["loss"], LossSettings, source="loss"),
-            training=validated(ctx.tables["training"], TrainingSettings, source="training"),
+            network=how.network,
+            loss=how.loss,
+            training=how.training,
             ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous),
             log=ctx.log,
         )
@@ -71,7 +81,7 @@ def train_in_tasks(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[TrainedE
     return ensemble, _facts(ensemble, len(frames))
 
 
-def errors_on(model: Path, frames: Sequence[Atoms]) -> dict[str, float] | None:
+def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:
     """Return MAE of energies (eV/atom), energies but for their mean difference, and force components (eV/Å)."""
     if not frames:
         return None
@@ -79,11 +89,11 @@ def errors_on(model: Path, frames: Sequence[Atoms]) -> dict[str, float] | None:
     energies = np.array([frame.get_potential_energy() for frame in frames])
     error = (found.energies - energies) / found.n_atoms
     force_error = found.forces - np.concatenate([frame.get_forces() for frame in frames])
-    return {
-        "energy_mae": float(np.abs(error).mean()),
-        "relative_energy_mae": _relative(error),
-        "force_mae": float(np.abs(force_error).mean()),
-    }
+    return Errors(
+        energy_mae=float(np.abs(error).mean()),
+        relative_energy_mae=_relative(error),
+        force_mae=float(np.abs(force_error).mean()),
+    )
 
 
 def _relative(error: np.ndarray) -> float:
@@ -91,16 +101,13 @@ def _relative(error: np.ndarray) -> float:
     return float(np.abs(error - error.mean()).mean())
 
 
-def _relative_errors(ensemble: TrainedEnsemble) -> dict[str, float]:
-    """Return the same of the best member on its training and validation data, eV/atom."""
+def _relative_errors(ensemble: TrainedEnsemble) -> tuple[float, float]:
+    """Return the same of the best member on its training and its validation data, eV/atom."""
     with (ensemble.folder / PARITY).open(newline="") as file:
         rows = list(csv.DictReader(file))
     parts = np.array([row["part"] for row in rows])
     error = np.array([float(row["model_eV_atom"]) - float(row["reference_eV_atom"]) for row in rows])
-    return {
-        "train_relative_energy_mae": _relative(error[parts == "training"]),
-        "validation_relative_energy_mae": _relative(error[parts == "validation"]),
-    }
+    return _relative(error[parts == "training"]), _relative(error[parts == "validation"])
 
 
 def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure]) -> None:
@@ -120,21 +127,21 @@ def _task(folder: Path, training: Path, member: int, content: str) -> Task:
     return Task(folder, TRAIN_TASK, arguments, kind="train")
 
 
-def _facts(ensemble: TrainedEnsemble, n_data: int) -> dict[str, Any]:
+def _facts(ensemble: TrainedEnsemble, n_data: int) -> TrainFacts:
     best = ensemble.best
     record = best.history[best.best_epoch]
-    names: Mapping[str, float] = {
-        f"{part}_{what}_mae": float(getattr(record, f"{part}_{what}_mae"))
-        for part in ("train", "validation")
-        for what in ("energy", "force")
-    }
-    return {
-        "n_data": n_data,
-        "members": len(ensemble.members),
-        "failed_members": {str(k): reason for k, reason in ensemble.result.failed.items()},
-        "best_member": best.number,
-        "epochs": {str(m.number): len(m.history) for m in ensemble.members},
-        **names,
-        **_relative_errors(ensemble),
-        "files": [MODEL, BEST, *(f"{ENSEMBLE}/{name}" for name in (PLAN, SPLITS, RESULT_OF_TRAINING))],
-    }
+    training, validation = _relative_errors(ensemble)
+    return TrainFacts(
+        n_data=n_data,
+        members=len(ensemble.members),
+        failed_members={str(k): reason for k, reason in ensemble.result.failed.items()},
+        best_member=best.number,
+        epochs={str(m.number): len(m.history) for m in ensemble.members},
+        train_energy_mae=float(record.train_energy_mae),
+        train_force_mae=float(record.train_force_mae),
+        train_relative_energy_mae=training,
+        validation_energy_mae=float(record.validation_energy_mae),
+        validation_force_mae=float(record.validation_force_mae),
+        validation_relative_energy_mae=validation,
+        files=(MODEL, BEST, *(f"{ENSEMBLE}/{name}" for name in (PLAN, SPLITS, RESULT_OF_TRAINING))),
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from nnpal.explore.lammps_input import OVER, TEMPERATURE_HALT, UQ_HALT
 
@@ -42,6 +43,42 @@ class Ending:
 
     how: str
     last: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What the task of a run returns, with keys of its own kind besides.
+
+    Attributes:
+        ended: see :class:`Ending`.
+        last_lines: of its log, unless complete.
+        n_frames: configurations that it gave; ``last_frame``: the step of the last of them.
+        steps: that it was to do.
+        seed: of velocities and thermostat.
+    """
+
+    ended: str
+    last_lines: tuple[str, ...]
+    n_frames: int
+    last_frame: int | None
+    steps: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> RunOutcome:
+        """Return it from what such a task returned.
+
+        Raises:
+            ValueError: keys are missing.
+        """
+        names = [field.name for field in fields(cls)]
+        if missing := [name for name in names if name not in result]:
+            raise ValueError(f"result of a run of LAMMPS: {', '.join(missing)}: missing, expected {', '.join(names)}")
+        given = {name: result[name] for name in names}
+        return cls(**given | {"last_lines": tuple(result["last_lines"])})
 
 
 def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:

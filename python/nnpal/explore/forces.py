@@ -18,7 +18,7 @@ from nnpal.explore.settings import options_words
 from nnpal.label.calculator_oracle import DEFAULTS
 from nnpal.label.found import on_path, resolved
 from nnpal.label.lammps_commands import files_in, filled, with_paths
-from nnpal.label.settings import AseSection, LammpsSection
+from nnpal.label.settings import AseSection, LammpsSection, OracleSection
 from nnpal.oracle.calculators import options_with
 
 MODEL = "model.nnp.pt"
@@ -55,6 +55,14 @@ class NNPForces(Section):
     precision: Literal["single", "double"] | None = Field(None, description="absent: that of the file")
     members: PositiveInt | None = Field(None, description="evaluate the first so many; absent: all")
     uq: bool = Field(True, description="whether uncertainties are computed; a single member has none")
+
+
+@dataclass(frozen=True)
+class OracleForces:
+    """The forces of a table [oracle], whose files are sought from ``folder``."""
+
+    section: OracleSection
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,23 @@ def forces_of(
         return _lammps(validated(given, LammpsSection, source="oracle"), base)
     if kind == "ase":
         return _ase(validated(given, AseSection, source="oracle"), folder, base, symbols, stress, electrons)
-    raise ValueError(
+    raise ValueError(_cannot_move(kind))
+
+
+def forces_of_oracle(
+    oracle: OracleForces, folder: Path, symbols: Sequence[str], *, stress: bool, electrons: Electrons = NOTHING
+) -> Forces:
+    """Return the lines of an oracle; see :func:`forces_of`."""
+    section, base = oracle.section, oracle.folder.resolve()
+    if isinstance(section, LammpsSection):
+        return _lammps(section, base)
+    if isinstance(section, AseSection):
+        return _ase(section, folder, base, symbols, stress, electrons)
+    raise ValueError(_cannot_move(section.kind))
+
+
+def _cannot_move(kind: object) -> str:
+    return (
         f"oracle.kind = {kind!r}: cannot move atoms in LAMMPS, expected lammps or ase; an ASE calculator of your own "
         "will do"
     )

@@ -11,7 +11,7 @@ from ase import Atoms
 from nnpal.config import validated
 from nnpal.electrons import electrons_of, from_json, to_json
 from nnpal.explore.dump import read_dump
-from nnpal.explore.ending import COMPLETE
+from nnpal.explore.ending import COMPLETE, RunOutcome
 from nnpal.explore.execution import carry_out, prefix_of, prepared, read_facts, write_run
 from nnpal.explore.forces import forces_of
 from nnpal.explore.lammps_input import DATA, FRAMES, MD_INPUT, md_input
@@ -56,15 +56,8 @@ def oracle_md(
     last = frames[-1].info["step"] if frames else None
     if ending.how == COMPLETE and last != section.steps // section.every * section.every:
         raise OSError(f"{folder}: LAMMPS ended well, but the last whole frame is {last}; is the disk full?")
-    return {
-        "ended": ending.how,
-        "last_lines": list(ending.last),
-        "n_frames": len(frames),
-        "last_frame": last,
-        "steps": section.steps,
-        "temperature": temperature,
-        "seed": seed,
-    }
+    outcome = RunOutcome(ending.how, ending.last, len(frames), last, section.steps, seed)
+    return {**outcome.to_json(), "temperature": temperature}
 
 
 def read_md(folder: Path) -> list[Atoms]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nnpal.explore.forces import NNPForces, OracleForces
 from nnpal.explore.settings import InitialSection, MOMTSection, Run, SMDSection
 
+ForceField = NNPForces | OracleForces
 Plan = dict[str, dict[str, Any]]
 SMD_TASK, MOMT_TASK, MD_TASK = "nnpal.explore.run:smd", "nnpal.explore.run:momt", "nnpal.explore.initial:oracle_md"
 
 
-def plan_smd(section: SMDSection, force_field: Mapping[str, Any], folder: Path, base_folder: Path, seed: int) -> Plan:
+def plan_smd(section: SMDSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
     """Return name -> arguments of :func:`nnpal.explore.smd`, for every rate and run.
 
     Arguments:
-        force_field: see :func:`nnpal.explore.forces.forces_of`, but with paths as they are from here.
+        force_field: with paths as they are from here.
         folder: under which each run has its own, by its name.
         base_folder: the configuration file's.
         seed: that all seeds follow from.
@@ -37,7 +38,7 @@ def plan_smd(section: SMDSection, force_field: Mapping[str, Any], folder: Path, 
 
 def plan_momt(
     section: MOMTSection,
-    force_field: Mapping[str, Any],
+    force_field: ForceField,
     folder: Path,
     base_folder: Path,
     seed: int,
@@ -55,9 +56,7 @@ def plan_momt(
     }
 
 
-def plan_initial(
-    section: InitialSection, force_field: Mapping[str, Any], folder: Path, base_folder: Path, seed: int
-) -> Plan:
+def plan_initial(section: InitialSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
     """Return name -> arguments of :func:`nnpal.explore.oracle_md`, for every temperature and run."""
     return {
         f"temperature-{temperature:g}-run-{run}": {
@@ -70,18 +69,20 @@ def plan_initial(
     }
 
 
-def _common(section: Run, force_field: Mapping[str, Any], folder: Path, seeds: tuple[int, ...]) -> dict[str, Any]:
-    given = dict(force_field)
-    for key in ("model", "folder"):
-        if key in given:
-            given[key] = _below(Path(given[key]), folder)
-    if given.get("kind") == "nnp":
-        given = {"device": section.device, "threads": section.threads, **given}
+def _common(section: Run, force_field: ForceField, folder: Path, seeds: tuple[int, ...]) -> dict[str, Any]:
     return {
         "settings": section.model_dump(mode="json"),
-        "force_field": given,
+        "force_field": _force_field(force_field, folder),
         "seed": int(np.random.SeedSequence(seeds).generate_state(1)[0]),
     }
+
+
+def _force_field(given: ForceField, folder: Path) -> dict[str, Any]:
+    """Return what :func:`nnpal.explore.forces.forces_of` reads in the process of the task."""
+    if isinstance(given, OracleForces):
+        return {**given.section.model_dump(mode="json"), "folder": _below(given.folder, folder)}
+    model = _below(Path(given.model), folder)
+    return given.model_copy(update={"model": model}).model_dump(mode="json", exclude_none=True)
 
 
 def _below(path: Path, folder: Path) -> str:

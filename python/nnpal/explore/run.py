@@ -11,7 +11,7 @@ from ase import Atoms
 
 from nnpal.config import validated
 from nnpal.electrons import electrons_of, to_json
-from nnpal.explore.ending import COMPLETE, Ending
+from nnpal.explore.ending import COMPLETE, Ending, RunOutcome
 from nnpal.explore.execution import carry_out, prefix_of, prepared, write_run
 from nnpal.explore.forces import Forces, forces_of
 from nnpal.explore.lammps_input import (
@@ -73,7 +73,7 @@ def smd(
     ending = carry_out(folder, run, OUTPUTS)
     found = read_smd(folder)
     _check_whole(folder, ending, found, pull.steps // section.every * section.every)
-    return {**_outcome(ending, found, pull.steps), "rate": rate, "seed": seed, **_of_the_pull(found)}
+    return {**_outcome(ending, found, pull.steps, seed), "rate": rate, **_of_the_pull(found)}
 
 
 def momt(
@@ -117,7 +117,7 @@ def momt(
     found = read_momt(folder)
     _check_whole(folder, ending, found, section.steps // section.every * section.every)
     files = [name for name in (BIAS, TRACE) if (folder / name).is_file()]
-    return {**_outcome(ending, found, section.steps), "seed": seed, "files": files}
+    return {**_outcome(ending, found, section.steps, seed), "files": files}
 
 
 def _sampled(section: MOMTSection, folder: Path, structure: str | None) -> Atoms:
@@ -155,15 +155,9 @@ def _facts(kind: str, atoms: Atoms, forces: Forces) -> dict[str, Any]:
     }
 
 
-def _outcome(ending: Ending, found: SMDRun | MOMTRun, steps: int) -> dict[str, Any]:
+def _outcome(ending: Ending, found: SMDRun | MOMTRun, steps: int, seed: int) -> dict[str, Any]:
     last = int(found.frame_step[-1]) if len(found.frames) else None
-    return {
-        "ended": ending.how,
-        "last_lines": list(ending.last),
-        "n_frames": len(found.frames),
-        "last_frame": last,
-        "steps": steps,
-    }
+    return RunOutcome(ending.how, ending.last, len(found.frames), last, steps, seed).to_json()
 
 
 def _of_the_pull(found: SMDRun) -> Mapping[str, Any]:

@@ -35,11 +35,12 @@ class Basis:
 
 @dataclass(frozen=True)
 class Planned:
-    """A stage in its place."""
+    """A stage in its place; ``entry`` is what the manifest has there, None where it is not finished."""
 
     iteration: int
     stage: Stage
     basis: Basis
+    entry: Entry | None = None
 
     @property
     def name(self) -> str:
@@ -51,34 +52,38 @@ class Changes:
     """What has changed.
 
     Arguments:
-        first: index of the first stale stage; the number of finished stages where only begun work is stale, and None
-            where nothing is.
+        stale: names of all stale stages, finished or begun, in order.
         reasons: for each stage that is stale by itself, why.
         lost: what cannot be kept, in words.
         tables: that have changed.
         code: modules that have changed.
     """
 
-    first: int | None
+    stale: Sequence[str]
     reasons: Mapping[str, Sequence[str]]
     lost: Sequence[str]
     tables: Sequence[str]
     code: Sequence[str]
 
 
-def find_changes(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Changes:
+def find_changes(run_folder: Path, plan: Sequence[Planned]) -> Changes:
     """Hold a run against the present configuration, code and files.
+
+    A stage is stale by itself, or with an earlier one that others read, or, if none read it, with an earlier such one:
+    the last page is the one that users look at.
 
     Arguments:
         run_folder: the run's.
-        manifest: the run's.
-        plan: a stage for each entry, and the one after them.
+        plan: a stage for each entry, pages that are missing among them, and the one after them.
     """
-    first, reasons, lost = None, {}, []
+    reasons, lost = {}, []
+    stale: list[str] = []
+    is_stale = pages_are_stale = False
     tables: dict[str, None] = {}
     code: dict[str, None] = {}
-    for index, planned in enumerate(plan):
-        entry = manifest.entries[index] if index < len(manifest.entries) else None
+    for planned in plan:
+        entry = planned.entry
+        name = planned.name if entry is None else entry.name
         if entry is not None and entry.name != planned.name:
             found = [f"{planned.name} is what the loop does there now"]
             lost.append(f"{entry.name}: {found[0]}")
@@ -90,24 +95,29 @@ def find_changes(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) 
                 found += [f"{file} is missing" for file in missing] + [f"{file} has changed" for file in altered]
                 lost += [f"{entry.name}/{file} is missing" for file in missing]
         if found:
-            first = index if first is None else first
-            reasons[entry.name if entry is not None else planned.name] = found
-    return Changes(first, reasons, lost, list(tables), list(code))
+            reasons[name] = found
+            is_stale |= planned.stage.is_read
+            pages_are_stale = True
+        if found or is_stale or (pages_are_stale and not planned.stage.is_read):
+            stale.append(name)
+    return Changes(stale, reasons, lost, list(tables), list(code))
 
 
 def accept(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Manifest:
     """Return a manifest that takes the finished stages as they are, and take begun work as it is."""
     entries: list[Entry] = []
-    for entry, planned in zip(manifest.entries, plan, strict=False):
+    for planned in plan:
+        entry = planned.entry
+        if entry is None:
+            begun = stage_folder(run_folder, planned.iteration, planned.stage.name)
+            if begun.exists():
+                write_json(begun / STARTED, planned.basis.as_dict())
+            continue
         _, altered = changed_outputs(run_folder, entry)
         if altered or _differences(_made_with(run_folder, planned, entry), planned.basis, {}, {}):
             outputs = output_hashes(run_folder, entry.iteration, entry.stage, entry.facts)
             entry = replace(entry, outputs=outputs, kept=planned.basis.as_dict())
         entries.append(entry)
-    if len(plan) > len(entries):
-        begun = stage_folder(run_folder, plan[-1].iteration, plan[-1].stage.name)
-        if begun.exists():
-            write_json(begun / STARTED, plan[-1].basis.as_dict())
     return replace(manifest, entries=tuple(entries))
 
 

@@ -21,10 +21,12 @@ from nnpal.loop.changes import STARTED, Basis, Planned
 from nnpal.loop.deadline import Deadline
 from nnpal.loop.durable import as_json, write_json
 from nnpal.loop.error import DiskFull, LoopError, StageError, Stopped, check_free_disk
+from nnpal.loop.facts import MANIFEST, StageFacts
 from nnpal.loop.keys import code_hashes, stage_key, stage_seed
 from nnpal.loop.manifest import (
     Entry,
     finish_discarding,
+    history_of,
     output_hashes,
     read_manifest,
     write_manifest,
@@ -33,7 +35,7 @@ from nnpal.loop.runlog import RunLog, add_time
 from nnpal.loop.runner import TaskRunner
 from nnpal.loop.settings import RunSection
 from nnpal.loop.settle import Given, settle
-from nnpal.loop.stage import Loop, Stage, StageContext, stage_folder
+from nnpal.loop.stage import Loop, Stage, StageContext, stage_folder, stage_name
 from nnpal.places import require_folder
 from nnpal.suggest import did_you_mean
 
@@ -148,6 +150,7 @@ class _Run:
                     keep=keep,
                     log=self._log,
                 )
+                self._check_facts()
                 runner = TaskRunner(
                     self._settings,
                     self._folder,
@@ -164,13 +167,26 @@ class _Run:
         except KeyboardInterrupt:
             return self._stopped("interrupted", 130)
 
+    def _check_facts(self) -> None:
+        """Refuse a manifest whose facts later stages could not read.
+
+        Raises:
+            LoopError: keys that a stage does not find, or lacks.
+        """
+        for planned in self._plan_to_next():
+            kind, entry = planned.stage.facts, planned.entry
+            if kind is not None and entry is not None:
+                kind.from_json(entry.facts, f"{self._folder / MANIFEST}: {entry.name}")
+
     def _plan_to_next(self) -> list[Planned]:
-        """Return the stage of each entry, and of the one after them."""
+        """Return the stage of each entry, pages that are missing among them, and the stage after them."""
         found: list[Planned] = []
+        entries = list(self._manifest.entries)
         for iteration, stage in self._stages():
-            found.append(self._planned(iteration, stage))
-            if len(found) > len(self._manifest.entries):
-                break
+            if not entries:
+                return [*found, self._planned(iteration, stage)]
+            is_missing = not stage.is_read and entries[0].name != stage_name(iteration, stage.name)
+            found.append(self._planned(iteration, stage, None if is_missing else entries.pop(0)))
         return found
 
     def _stages(self) -> Iterator[tuple[int, Stage]]:
@@ -180,12 +196,24 @@ class _Run:
             for stage in self._loop.stages(iteration):
                 yield iteration, stage
 
-    def _code_hashes(self) -> dict[tuple[str, ...], dict[str, str]]:
+    def _code_hashes(self) -> dict[tuple[tuple[str, ...], bool], dict[str, str]]:
         """Return the hashes of all stages' code as the run begins: what was imported by then stays in use."""
-        return {code: code_hashes(code) for code in {stage.code for _, stage in self._stages()}}
+        given = {(stage.code, not stage.is_read) for _, stage in self._stages()}
+        return {(code, drawing): code_hashes(code, drawing=drawing) for code, drawing in given}
 
-    def _planned(self, iteration: int, stage: Stage) -> Planned:
-        return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, self._code[stage.code]))
+    def _planned(self, iteration: int, stage: Stage, entry: Entry | None = None) -> Planned:
+        code = self._code[stage.code, not stage.is_read]
+        return Planned(iteration, stage, Basis.of(stage, self._tables, self._settings.seed, code), entry)
+
+    def _done_before(self, planned: Planned | None = None) -> tuple[int, list[Entry]]:
+        """Return how many entries belong before a stage, or in all, and those of them that later stages read."""
+        names: dict[str, bool] = {}
+        for iteration, stage in self._stages():
+            if planned is not None and (iteration, stage.name) == (planned.iteration, planned.stage.name):
+                break
+            names[stage_name(iteration, stage.name)] = stage.is_read
+        done = [entry for entry in self._manifest.entries if entry.name in names]
+        return len(done), [entry for entry in done if names[entry.name]]
 
     def _work(self, runner: TaskRunner, only: str | None) -> Outcome:
         n_seen = 0
@@ -193,15 +221,16 @@ class _Run:
             stages = list(self._loop.stages(iteration))
             for place, stage in enumerate(stages):
                 n_seen += 1
-                if n_seen <= len(self._manifest.entries):
+                if stage_name(iteration, stage.name) in {entry.name for entry in self._manifest.entries}:
                     continue
-                if only is not None and only not in [later.name for later in stages[place:]]:
+                is_between = n_seen <= len(self._manifest.entries)  # a page that was put aside
+                if only is not None and not is_between and only not in [later.name for later in stages[place:]]:
                     return self._nothing_to_do(only, [each.name for each in stages], iteration, stage.name)
                 self._do(self._planned(iteration, stage), runner)
                 if only == stage.name:
                     return Outcome("paused", f"{stage.name} of iteration {iteration} is done", 0, self._command)
             if n_seen >= len(self._manifest.entries):
-                reason = self._loop.stop(copy.deepcopy(self._manifest.history()))
+                reason = self._loop.stop(copy.deepcopy(history_of(self._done_before()[1])))
                 if reason is not None:
                     return self._finish(reason)
         return self._finish(f"all {self._settings.iterations} iterations are done")
@@ -243,11 +272,12 @@ class _Run:
         except Stopped:
             add_time(self._folder, planned.name, time.monotonic() - start)
             raise
-        previous = self._manifest.entries[-1].key if self._manifest.entries else ""
+        place, read = self._done_before(planned)
+        previous = read[-1].key if read else ""
         basis, iteration, name = planned.basis, planned.iteration, planned.stage.name
         key = stage_key(previous, iteration, name, basis.seed, basis.config, basis.code)
         entry = Entry(iteration, name, key, basis.seed, basis.config, basis.code, facts, outputs)
-        self._manifest = self._manifest.with_entry(entry)
+        self._manifest = self._manifest.with_entry(entry, place)
         write_manifest(self._folder, self._manifest)
         seconds = time.monotonic() - start
         add_time(self._folder, planned.name, seconds)
@@ -261,7 +291,7 @@ class _Run:
             DiskFull: it found the disk full.
             Stopped: it failed after a signal, which may have ended a process that it had started.
         """
-        history = copy.deepcopy(self._manifest.history())
+        history = copy.deepcopy(history_of(self._done_before(planned)[1]))
         history += [{} for _ in range(planned.iteration + 1 - len(history))]
         context = StageContext(
             run_folder=self._folder,
@@ -275,7 +305,11 @@ class _Run:
             log=self._log,
         )
         try:
-            facts = as_json(planned.stage.run(context), "its facts")
+            found = planned.stage.run(context)
+            kind = planned.stage.facts
+            if kind is not None and not isinstance(found, kind):
+                raise ValueError(f"its facts are a {type(found).__name__}, expected {kind.__name__}")
+            facts = as_json(found.to_json() if isinstance(found, StageFacts) else found, "its facts")
             if not isinstance(facts, dict):
                 raise ValueError(f"its facts are {facts!r}, expected a dict")
         except LoopError as error:

@@ -4,6 +4,9 @@ Read from the sources, so nothing is imported for it. Followed are imports withi
 wherever in the source they stand, and names of modules in its texts, as in ``python -m nnpal.loop.task`` or
 ``fix ... python/hook nnpal.smd:SMD``. A name that a package only passes on counts as one of the module that defines it,
 so the other modules which that package imports do not come along.
+
+Modules that draw can be left out: those that import one of :data:`DRAWING` themselves. What only they import does not
+come along either.
 """
 
 from __future__ import annotations
@@ -21,25 +24,29 @@ Import = tuple[str, str | None, str]
 """A module, the name taken from it (None: itself), and what it is called from then on."""
 TEMPLATES = "templates"
 """Folder of a package whose files its modules fill in: they decide what a page looks like as the modules do."""
+DRAWING = frozenset({"matplotlib", "jinja2"})
+"""What figures and pages are made with."""
 
 
-def imported_files(names: Sequence[str]) -> dict[str, Path]:
+def imported_files(names: Sequence[str], *, drawing: bool = True) -> dict[str, Path]:
     """Return the files of these modules and of all that they import, by module name, of templates and libraries.
 
     Args:
         names: modules or packages by import name; of a package, all modules within it count as imported.
+        drawing: False leaves out modules that draw, unless they are among ``names``.
 
     Raises:
         ModuleNotFoundError: no such module.
     """
     roots = {name.partition(".")[0]: Root(name.partition(".")[0]) for name in names}
     found: dict[str, Path] = {}
-    todo = [module for name in names for module in roots[name.partition(".")[0]].within(name)]
+    given = [module for name in names for module in roots[name.partition(".")[0]].within(name)]
+    todo = list(given)
     while todo:
         name = todo.pop()
         root = roots[name.partition(".")[0]]
         path = root.file_of(name)
-        if name in found or path is None:
+        if name in found or path is None or not (drawing or name in given or not draws(path)):
             continue
         found[name] = path
         if path.suffix == ".py":
@@ -47,6 +54,19 @@ def imported_files(names: Sequence[str]) -> dict[str, Path]:
     for root in roots.values():
         found |= root.libraries | root.templates(found)
     return dict(sorted(found.items()))
+
+
+def draws(path: Path) -> bool:
+    """Return whether a module imports what figures and pages are made with."""
+    return path.suffix == ".py" and _draws(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _draws(path: Path, modified: int) -> bool:
+    tree = ast.parse(path.read_bytes(), str(path))
+    tops = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    tops |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+    return not DRAWING.isdisjoint(name.partition(".")[0] for name in tops)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from nnpal.loop.durable import digest
 from nnpal.loop.imports import imported_files
+from nnpal.loop.libraries import library_hash
 
 
 def config_hashes(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
@@ -23,21 +24,24 @@ def part_of(tables: Mapping[str, Any], name: str) -> Any:
     return found
 
 
-def code_hashes(names: Sequence[str]) -> dict[str, str]:
+def code_hashes(names: Sequence[str], *, drawing: bool = True) -> dict[str, str]:
     """Return the hashes, by package, of all code that these modules run on, see :mod:`nnpal.loop.imports`.
 
     ``nnpal.data`` then stands for those modules of that package that are imported; compiled libraries stand by their
-    relative paths.
+    relative paths, see :mod:`nnpal.loop.libraries`. Without ``drawing``, modules that draw do not count.
 
     Raises:
         ModuleNotFoundError: no such module.
     """
     packages: dict[str, Any] = {}
-    for name, path in imported_files(names).items():
+    for name, path in imported_files(names, drawing=drawing).items():
         package = name if "/" in name else ".".join(name.split(".")[:2])
         found = packages.setdefault(package, hashlib.sha256())
-        found.update(f"{name}\0{path.stat().st_size}\0".encode())
-        found.update(path.read_bytes())
+        if path.suffix == ".so":
+            found.update(f"{name}\0{library_hash(path)}\0".encode())
+        else:
+            found.update(f"{name}\0{path.stat().st_size}\0".encode())
+            found.update(path.read_bytes())
     return {package: found.hexdigest() for package, found in packages.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from nnpal.files import sync
 from nnpal.loop.durable import file_hash, read_json, write_json
 from nnpal.loop.error import LoopError, StageError
+from nnpal.loop.facts import MANIFEST, named_files
 from nnpal.loop.stage import Facts, stage_folder, stage_name
 
-MANIFEST = "manifest.json"
 FORMAT = 1
 Hashes = dict[str, str]
 
@@ -63,15 +63,21 @@ class Manifest:
 
     def history(self) -> list[dict[str, Facts]]:
         """Return, for each iteration that has a finished stage, the facts by stage."""
-        found: list[dict[str, Facts]] = []
-        for entry in self.entries:
-            while len(found) <= entry.iteration:
-                found.append({})
-            found[entry.iteration][entry.stage] = entry.facts
-        return found
+        return history_of(self.entries)
 
-    def with_entry(self, entry: Entry) -> Manifest:
-        return replace(self, entries=(*self.entries, entry), finished=None)
+    def with_entry(self, entry: Entry, place: int) -> Manifest:
+        """Return it with one more entry, before the one that is at ``place`` now."""
+        return replace(self, entries=(*self.entries[:place], entry, *self.entries[place:]), finished=None)
+
+
+def history_of(entries: Iterable[Entry]) -> list[dict[str, Facts]]:
+    """Return, for each iteration up to the last of these, the facts by stage."""
+    found: list[dict[str, Facts]] = []
+    for entry in entries:
+        while len(found) <= entry.iteration:
+            found.append({})
+        found[entry.iteration][entry.stage] = entry.facts
+    return found
 
 
 def read_manifest(run_folder: Path) -> Manifest:
@@ -109,9 +115,10 @@ def output_hashes(run_folder: Path, iteration: int, stage: str, facts: Facts) ->
         StageError: names that are no files within the stage's folder.
     """
     folder, name = stage_folder(run_folder, iteration, stage), stage_name(iteration, stage)
-    files = facts.get("files", [])
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise StageError(f"{name}: fact files = {files!r}, expected a list of names relative to its folder")
+    try:
+        files = named_files(facts)
+    except ValueError as error:
+        raise StageError(f"{name}: {error}") from error
     for file in files:
         path = (folder / file).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
@@ -133,8 +140,8 @@ def changed_outputs(run_folder: Path, entry: Entry) -> tuple[list[str], list[str
     return missing, altered
 
 
-def discard(run_folder: Path, manifest: Manifest, n_kept: int, folders: Sequence[str]) -> Manifest:
-    """Drop all entries but the first ``n_kept``, move folders to the next free ``stale/N``, and return what is left.
+def discard(run_folder: Path, manifest: Manifest, names: Sequence[str]) -> Manifest:
+    """Drop the entries of these stages, move their folders to the next free ``stale/N``, and return what is left.
 
     It is one step to whoever looks later: once the manifest says so, :func:`finish_discarding` ends it.
     """
@@ -143,9 +150,9 @@ def discard(run_folder: Path, manifest: Manifest, n_kept: int, folders: Sequence
         number += 1
     marked = replace(
         manifest,
-        entries=manifest.entries[:n_kept],
+        entries=tuple(entry for entry in manifest.entries if entry.name not in names),
         finished=None,
-        discarding={"to": f"stale/{number}", "folders": list(folders)},
+        discarding={"to": f"stale/{number}", "folders": list(names)},
     )
     write_manifest(run_folder, marked)
     return finish_discarding(run_folder, marked)

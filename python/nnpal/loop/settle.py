@@ -41,7 +41,7 @@ def settle(
     Arguments:
         run_folder: the run's.
         manifest: as found.
-        plan: a stage for each of its entries, and the one after them.
+        plan: see :func:`nnpal.loop.changes.find_changes`.
         given: what the run is to go on with.
         redo: drop stale stages; their folders move to ``stale``.
         keep: leave them as they are.
@@ -50,14 +50,12 @@ def settle(
     Raises:
         StaleRun: there are changes, and it is not said what to do, or they cannot be kept.
     """
-    changes = find_changes(run_folder, manifest, plan)
-    if changes.first is not None:
+    changes = find_changes(run_folder, plan)
+    if changes.stale:
         difference = _difference(run_folder, changes, given)
         stale = _stale(changes, manifest)
         if redo:
-            folders = [entry.name for entry in manifest.entries[changes.first :]]
-            folders += [planned.name for planned in plan[len(manifest.entries) :]]
-            manifest = discard(run_folder, manifest, changes.first, folders)
+            manifest = discard(run_folder, manifest, changes.stale)
         elif keep and not changes.lost:
             manifest = accept(run_folder, manifest, plan)
             write_manifest(run_folder, manifest)
@@ -78,8 +76,8 @@ def _difference(run_folder: Path, changes: Changes, given: Given) -> list[str]:
 
 def _stale(changes: Changes, manifest: Manifest) -> list[str]:
     """Return a line for each stale stage."""
-    names = [entry.name for entry in manifest.entries[changes.first :]]
-    names += [name for name in changes.reasons if name not in names]
+    finished = {entry.name for entry in manifest.entries}
+    names = [name for name in changes.stale if name in finished or name in changes.reasons]
     return [f"  {name}: {', '.join(changes.reasons.get(name, ['a stage before it is stale']))}" for name in names]
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nnpal.loop.deadline import Deadline
+from nnpal.loop.facts import MANIFEST, StageFacts
 from nnpal.loop.runner import TaskRunner
 
 Facts = dict[str, Any]
-History = Sequence[Mapping[str, Facts]]
-"""For each iteration, the facts of its finished stages by name."""
+"""What a stage has found, as the manifest holds it."""
+History = Sequence[Mapping[str, Mapping[str, object]]]
+"""For each iteration, the facts of its finished stages by name, in JSON; objects of it: :meth:`StageContext.found`."""
+Found = TypeVar("Found", bound=StageFacts)
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class StageContext:
         run_folder: the run's.
         folder: the stage's own; it may hold what a run that was killed has left there.
         iteration: from 0.
-        tables: the configuration, resolved; JSON.
-        history: facts of all finished stages; the last item is this iteration.
+        tables: the configuration, resolved, in JSON: to be shown. Stages are given their sections as objects.
+        history: facts of all finished stages that others read; the last item is this iteration.
         seed: this stage's own, from 1 to 2³¹ - 1.
         tasks: runs tasks.
         deadline: to be checked between pieces of work.
@@ -34,7 +37,7 @@ class StageContext:
     run_folder: Path
     folder: Path
     iteration: int
-    tables: Mapping[str, Any]
+    tables: Mapping[str, object]
     history: History
     seed: int
     tasks: TaskRunner
@@ -45,6 +48,15 @@ class StageContext:
         """Return where a file of a stage lies."""
         return stage_folder(self.run_folder, iteration, stage) / name
 
+    def found(self, iteration: int, kind: type[Found]) -> Found:
+        """Return what a finished stage has found; ``kind`` says which stage.
+
+        Raises:
+            nnpal.loop.error.LoopError: the manifest has something else of that stage.
+        """
+        place = f"{self.run_folder / MANIFEST}: {stage_name(iteration, kind.stage)}"
+        return kind.from_json(self.history[iteration][kind.stage], place)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -52,19 +64,25 @@ class Stage:
 
     Arguments:
         name: of the stage and its folder.
-        run: does the work in ``context.folder`` and returns facts: JSON that follows from configuration, code and
-            seeds alone, so no times and no absolute paths. Its ``files``, names relative to the folder, are what later
-            stages read; they are checked when a run goes on.
+        run: does the work in ``context.folder`` and returns facts, as an object of ``facts`` or as JSON, that follow
+            from configuration, code and seeds alone, so no times and no absolute paths. Their ``files``, names relative
+            to the folder, are what later stages read; they are checked when a run goes on.
         tables: tables of the configuration that it reads, or keys of them (``rare_events.k``): when they change, it is
             stale.
         code: the modules that do its work, by import name: when they, anything that they import from their own
             top-level package, or its compiled libraries change, it is stale.
+        is_read: whether later stages read what it finds. False of a page: nothing but later pages is stale with it,
+            ``history`` does not have its facts, and modules that draw count for it alone.
+        facts: what ``run`` returns; a manifest that holds something else is refused before anything is done. None: any
+            JSON.
     """
 
     name: str
-    run: Callable[[StageContext], Facts]
+    run: Callable[[StageContext], StageFacts | Facts]
     tables: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    is_read: bool = True
+    facts: type[StageFacts] | None = None
 
 
 class Loop(Protocol):

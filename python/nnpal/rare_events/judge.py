@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from nnpal.loop.stage import History
+from nnpal.rare_events.facts import Iteration
 from nnpal.rare_events.pulls import KCAL_MOL
 
 Energies = Mapping[str, float | None]
 
 
-def reason_to_stop(history: History, goal: float, patience: int, steady: float) -> str | None:
+def reason_to_stop(history: Sequence[Iteration], goal: float, patience: int, steady: float) -> str | None:
     """Return why the last iteration is to be the last, or None.
 
     The aim is |E_a - E_a(oracle)| < goal (kcal/mol) at every rate, ``patience`` times running; without the oracle's
@@ -30,7 +29,7 @@ def reason_to_stop(history: History, goal: float, patience: int, steady: float) 
         moves = [_largest_move(one, other) for one, other in itertools.pairwise(history[-patience - 1 :])]
         if all(move is not None and move < steady for move in moves):
             return f"steady: E_a moved by less than {steady:g} kcal/mol in {patience} iterations"
-    if not last["select"]["chosen"] and _all_whole(last):
+    if not last.select.chosen and _all_whole(last):
         return "nothing new: no frame above the threshold is unlike the data"
     return None
 
@@ -39,23 +38,23 @@ def has_reached_aim(reason: str | None) -> bool:
     return reason is not None and reason.startswith(("aim reached", "steady"))
 
 
-def oracle_energies(history: History) -> Energies | None:
+def oracle_energies(history: Sequence[Iteration]) -> Energies | None:
     """Return E_a by rate under the oracle, eV, or None without a reference."""
-    oracle = history[0].get("initial", {}).get("oracle")
-    return None if oracle is None else oracle["activation_energy"]
+    first = history[0].initial
+    return None if first is None or first.oracle is None else first.oracle.activation_energy
 
 
-def energies_of(done: Mapping[str, Any], who: str = "ensemble") -> Energies:
+def energies_of(done: Iteration, who: str = "ensemble") -> Energies:
     """Return E_a by rate of an iteration, eV."""
-    return done["explore"][who]["activation_energy"]
+    return done.explore.pulls(who).activation_energy
 
 
-def largest_error(done: Mapping[str, Any], oracle: Energies, who: str = "ensemble") -> float | None:
+def largest_error(done: Iteration, oracle: Energies, who: str = "ensemble") -> float | None:
     """Return the largest |E_a - E_a(oracle)| over the rates, kcal/mol; None where a pull broke off."""
     return _largest_difference(energies_of(done, who), oracle)
 
 
-def _largest_move(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+def _largest_move(one: Iteration, other: Iteration) -> float | None:
     return _largest_difference(energies_of(one), energies_of(other))
 
 
@@ -66,6 +65,6 @@ def _largest_difference(one: Energies, other: Energies) -> float | None:
     return max((KCAL_MOL * abs(a - b) for a, b in pairs if a is not None and b is not None), default=None)
 
 
-def _all_whole(done: Mapping[str, Any]) -> bool:
-    explore = done["explore"]
-    return not explore["failed_tasks"] and all(how == "complete" for how in explore["ensemble"]["ended"].values())
+def _all_whole(done: Iteration) -> bool:
+    explore = done.explore
+    return not explore.failed_tasks and all(how == "complete" for how in explore.ensemble.ended.values())

@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnpal.driver.training import TABLES
+from nnpal.driver.config import RunConfig
+from nnpal.driver.facts import iterations
+from nnpal.driver.labels import Labelling
+from nnpal.driver.training import TABLES, Learning
+from nnpal.explore import SMDSection
+from nnpal.loop.manifest import MANIFEST, history_of, read_manifest
 from nnpal.loop.stage import History, Stage
 from nnpal.rare_events.explore import explore
-from nnpal.rare_events.initial import initial
+from nnpal.rare_events.facts import (
+    ExploreFacts,
+    InitialFacts,
+    Iteration,
+    LabelFacts,
+    RareEventsTrainFacts,
+    ReportFacts,
+    SelectFacts,
+)
+from nnpal.rare_events.initial import First, initial
 from nnpal.rare_events.judge import reason_to_stop
 from nnpal.rare_events.label import label
 from nnpal.rare_events.report import report
-from nnpal.rare_events.select import select
+from nnpal.rare_events.select import Choice, most_chosen, select
 from nnpal.rare_events.train import train
 
 ORACLE = ("oracle", "oracle identity", "files", "label")
@@ -22,48 +36,83 @@ CHOICE = tuple(
 HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
 
 
+def finished_iterations(run_folder: Path) -> list[Iteration]:
+    """Return what a finished run has found.
+
+    Raises:
+        nnpal.loop.error.LoopError: the folder holds another run, or one that was broken off.
+    """
+    entries = [entry for entry in read_manifest(run_folder).entries if entry.stage != ReportFacts.stage]
+    return iterations(history_of(entries), Iteration, str(run_folder / MANIFEST))
+
+
 class RareEvents:
     """See :class:`nnpal.loop.stage.Loop`.
 
     Arguments:
+        config: the configuration, which has [rare_events].
         base_folder: the configuration file's.
-        goal, patience, steady: of [rare_events].
     """
 
-    def __init__(self, base_folder: Path, *, goal: float, patience: int, steady: float) -> None:
-        base = base_folder
-        self._goal, self._patience, self._steady = goal, patience, steady
+    def __init__(self, config: RunConfig, base_folder: Path) -> None:
+        section, dynamics, pulls, noise = config.rare_events, config.initial, config.explore, config.augmentation
+        if section is None or dynamics is None or not isinstance(pulls, SMDSection):
+            raise ValueError("[rare_events], [initial] and [explore] with kind = 'smd': missing, expected all of them")
+        labelling = Labelling(config.oracle, config.label, base_folder)
+        learning = Learning(config.network, config.loss, config.training, config.ensemble)
+        first = First(labelling, dynamics, pulls, section.unseen if section.reference else None, noise)
+        copies = 0 if noise is None else noise.copies
+        choice = Choice(section, most_chosen(section.max_chosen, config.run.labels_per_iteration, copies))
+        self._section = section
         self._first = Stage(
             "initial",
-            lambda ctx: initial(ctx, base),
+            lambda ctx: initial(ctx, first),
             (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
             ("nnpal.rare_events.initial", HOOKS),
+            facts=InitialFacts,
         )
         self._stages = (
-            Stage("train", train, TABLES, ("nnpal.rare_events.train",)),
+            Stage(
+                "train",
+                lambda ctx: train(ctx, learning),
+                TABLES,
+                ("nnpal.rare_events.train",),
+                facts=RareEventsTrainFacts,
+            ),
             Stage(
                 "explore",
-                lambda ctx: explore(ctx, base),
+                lambda ctx: explore(ctx, pulls, base_folder),
                 ("explore", "files"),
                 ("nnpal.rare_events.explore", HOOKS),
+                facts=ExploreFacts,
             ),
             Stage(
                 "select",
-                select,
+                lambda ctx: select(ctx, choice),
                 (*CHOICE, "augmentation"),
                 ("nnpal.rare_events.select",),
+                facts=SelectFacts,
             ),
             Stage(
                 "label",
-                lambda ctx: label(ctx, base),
+                lambda ctx: label(ctx, labelling, noise),
                 (*ORACLE, "augmentation"),
                 ("nnpal.rare_events.label",),
+                facts=LabelFacts,
             ),
-            Stage("report", report, (), ("nnpal.rare_events.report",)),
+            Stage(
+                "report",
+                lambda ctx: report(ctx, config.run, section, pulls, config.ensemble),
+                (),
+                ("nnpal.rare_events.report",),
+                is_read=False,
+                facts=ReportFacts,
+            ),
         )
 
     def stages(self, iteration: int) -> Sequence[Stage]:
         return (self._first, *self._stages) if iteration == 0 else self._stages
 
     def stop(self, history: History) -> str | None:
-        return reason_to_stop(history, self._goal, self._patience, self._steady)
+        section = self._section
+        return reason_to_stop(iterations(history, Iteration), section.goal, section.patience, section.steady)

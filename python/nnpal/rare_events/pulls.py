@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nnpal.explore import SMDRun
+from nnpal.rare_events.facts import PullFacts
 from nnpal.smd import activation_energy
 
 KCAL_MOL = 23.060548  # of one eV
 OUTPUTS = ("rows.txt", "frames.lammpstrj", "run.json", "ended.json")
 
 
-def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> dict[str, Any]:
+def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> PullFacts:
     """Return activation energies (eV), how each pull ended, and frames, for the manifest.
 
     Arguments:
         given_up: rates of pulls that were given up.
     """
-    return {
-        "activation_energy": activation_energies(runs, given_up),
-        "ended": {run.name: run.ended for run in runs},
-        "n_frames": sum(len(run.frames) for run in runs),
-    }
+    return PullFacts(
+        activation_energy=activation_energies(runs, given_up),
+        ended={run.name: run.ended for run in runs},
+        n_frames=sum(len(run.frames) for run in runs),
+    )
 
 
 def activation_energies(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> dict[str, float | None]:

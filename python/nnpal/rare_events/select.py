@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -12,39 +12,48 @@ from ase.neighborlist import neighbor_list
 
 from nnpal.driver.data import learnt_so_far
 from nnpal.driver.frames import write_bare
+from nnpal.driver.settings import RareEventsSection
+from nnpal.driver.thresholds import facts_of_threshold
 from nnpal.driver.training import ENSEMBLE
 from nnpal.explore import SMDRun, read_smd
 from nnpal.loop.stage import StageContext
+from nnpal.rare_events.facts import ChosenFrame, SelectFacts
 from nnpal.select import Classes, Threshold, choose, classify, describe, tally, threshold
 from nnpal.training.plan import read_plan
 
 CHOSEN = "chosen.traj"
 
 
-def select(ctx: StageContext) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Choice:
+    """How is chosen: keys of [rare_events], and how many may be."""
+
+    section: RareEventsSection
+    most: int
+
+
+def select(ctx: StageContext, how: Choice) -> SelectFacts:
     """Take frames above μ + kσ of each pull's own beginning, and of these such as are no near-duplicates."""
-    settings = ctx.tables["rare_events"]
     folder = ctx.path(ctx.iteration, "explore", "ensemble")
     runs = [read_smd(path) for path in sorted(folder.iterdir()) if (path / "run.json").is_file()]
-    limits = {run.name: _threshold(run, settings) for run in runs}
-    classes = {run.name: _classes(run, limits[run.name], settings["closest"]) for run in runs}
+    limits = {run.name: _threshold(run, how.section) for run in runs}
+    classes = {run.name: _classes(run, limits[run.name], how.section.closest) for run in runs}
     frames, uq, names = _candidates(runs, classes)
-    chosen, near_known, near_chosen = _unlike(ctx, frames, uq)
+    chosen, near_known, near_chosen = _unlike(ctx, how, frames, uq)
     write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
-    return {
-        "thresholds": {name: None if t is None else {"mean": t.mean, "deviation": t.deviation, "k": t.k,
-                                                     "n_values": t.n_values} for name, t in limits.items()},
-        "counts": tally(classes.values()),
-        "good_frames": {name: own.n_good for name, own in classes.items()},
-        "n_candidates": len(frames),
-        "n_near_known": near_known,
-        "n_near_chosen": near_chosen,
-        "chosen": [{"run": names[i], "step": int(frames[i].info["step"]), "uq": float(uq[i])} for i in chosen],
-        "files": [CHOSEN],
-    }  # fmt: skip
+    return SelectFacts(
+        thresholds={name: None if limit is None else facts_of_threshold(limit) for name, limit in limits.items()},
+        counts=tally(classes.values()),
+        good_frames={name: own.n_good for name, own in classes.items()},
+        n_candidates=len(frames),
+        n_near_known=near_known,
+        n_near_chosen=near_chosen,
+        chosen=tuple(ChosenFrame(run=names[i], step=int(frames[i].info["step"]), uq=float(uq[i])) for i in chosen),
+        files=(CHOSEN,),
+    )
 
 
-def _threshold(run: SMDRun, settings: dict[str, Any]) -> Threshold | None:
+def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
     """Return μ + kσ of the pull's first steps; None of one that broke off before there were enough.
 
     Raises:
@@ -52,10 +61,10 @@ def _threshold(run: SMDRun, settings: dict[str, Any]) -> Threshold | None:
     """
     if run.uq_trace is None:
         return None
-    values = run.uq_trace[run.step < settings["first_steps"]]
+    values = run.uq_trace[run.step < section.first_steps]
     values = values[np.isfinite(values)]
     try:
-        return threshold(values, settings["k"], estimator=settings["estimator"], name=f"uncertainty of {run.name}")
+        return threshold(values, section.k, estimator=section.estimator, name=f"uncertainty of {run.name}")
     except ValueError:
         if run.complete:
             raise
@@ -83,32 +92,26 @@ def _candidates(runs: Sequence[SMDRun], classes: dict[str, Classes]) -> tuple[li
     return frames, np.array(uq), names
 
 
-def _unlike(ctx: StageContext, frames: Sequence[Atoms], uq: np.ndarray) -> tuple[list[int], int, int]:
+def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndarray) -> tuple[list[int], int, int]:
     """Return candidates far from known data and from one another, and how many were too near to either."""
     if not frames:
         return [], 0, 0
-    settings = ctx.tables["rare_events"]
     network = read_plan(ctx.path(ctx.iteration, "train", ENSEMBLE)).network
     known = describe(learnt_so_far(ctx), network)
     choice = choose(
         describe(frames, network),
         uq,
         known,
-        n_most=most_chosen(ctx),
-        min_distance=settings["min_distance"],
-        order=settings["order"],
+        n_most=how.most,
+        min_distance=how.section.min_distance,
+        order=how.section.order,
     )
     return choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
 
 
-def most_chosen(ctx: StageContext) -> int:
+def most_chosen(max_chosen: int, budget: int | None, copies: int) -> int:
     """Return how many may be chosen: with their noisy copies no more than the budget of labels."""
-    most = int(ctx.tables["rare_events"]["max_chosen"])
-    budget = ctx.tables["run"]["labels_per_iteration"]
-    if budget is None:
-        return most
-    copies = 0 if ctx.tables["augmentation"] is None else int(ctx.tables["augmentation"]["copies"])
-    return min(most, budget // (1 + copies))
+    return max_chosen if budget is None else min(max_chosen, budget // (1 + copies))
 
 
 def chosen_file(ctx: StageContext) -> Path:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nnpal.data import read_frames
 from nnpal.driver.data import learnt_so_far
-from nnpal.driver.training import BEST, MODEL, errors_on, train_in_tasks
+from nnpal.driver.training import BEST, MODEL, Learning, errors_on, train_in_tasks
 from nnpal.loop.stage import StageContext
+from nnpal.rare_events.facts import RareEventsTrainFacts, UnseenErrors
 from nnpal.rare_events.initial import UNSEEN
 
 
-def train(ctx: StageContext) -> dict[str, Any]:
+def train(ctx: StageContext, how: Learning) -> RareEventsTrainFacts:
     """Train, and take errors on the oracle's pulls, which no model learns."""
-    _, facts = train_in_tasks(ctx, learnt_so_far(ctx))
-    unseen = ctx.path(0, "initial", UNSEEN)
-    if unseen.is_file():
-        frames = read_frames(unseen)
-        facts["unseen"] = {name: errors_on(ctx.folder / name, frames) for name in (MODEL, BEST)}
-    return facts
+    _, facts = train_in_tasks(ctx, how, learnt_so_far(ctx))
+    path = ctx.path(0, "initial", UNSEEN)
+    unseen = None
+    if path.is_file():
+        frames = read_frames(path)
+        ensemble, best = (errors_on(ctx.folder / name, frames) for name in (MODEL, BEST))
+        unseen = UnseenErrors(ensemble=ensemble, best=best)
+    return RareEventsTrainFacts(**dict(facts), unseen=unseen)

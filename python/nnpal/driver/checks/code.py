@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from nnpal.driver.checks.given import Fault, Given
-from nnpal.explore.forces import forces_of
+from nnpal.explore.forces import OracleForces, forces_of_oracle
 from nnpal.explore.structure import kinds
 from nnpal.hooks import HookError
 from nnpal.label.oracle import OracleError
@@ -42,8 +42,12 @@ def oracle(given: Given) -> Iterator[Fault]:
     if structure is None:
         return
     try:
-        table = {**section.model_dump(mode="json"), "folder": str(given.base_folder)}
-        forces_of(table, given.base_folder, kinds(structure), stress=given.config.distillation is not None)
+        forces_of_oracle(
+            OracleForces(section, given.base_folder),
+            given.base_folder,
+            kinds(structure),
+            stress=given.config.distillation is not None,
+        )
     except (ValueError, OSError) as error:
         yield Fault(key, value, str(error), "give an oracle that LAMMPS can take forces from")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ase import Atoms
 
 from nnpal.data import read_frames
-from nnpal.distillation.translation import source_files
+from nnpal.distillation.translated import source_files
 from nnpal.driver.checks.given import Fault, Given
 from nnpal.driver.config import RunConfig
 from nnpal.explore import MOMTSection, SMDSection

@@ -1,0 +1,24 @@
+# nnpal_mark_sources(TARGET ...): put into each library the text NNPAL_SOURCES=HASH, of all sources and of what they are
+# built with, so that two builds of the same are told to be the same, wherever they were built and whatever the linker
+# made of it. The hash is taken anew at every build.
+function(nnpal_mark_sources)
+  set(settings ${CMAKE_BINARY_DIR}/sources_settings.txt)
+  set(marker ${CMAKE_BINARY_DIR}/sources_marker.cpp)
+  # Debian and conda put paths into these flags; they change nothing that runs
+  string(REGEX REPLACE "-f[a-z]+-prefix-map=[^ ]*" "" flags "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${NNPAL_BUILD_TYPE}}")
+  file(CONFIGURE OUTPUT ${settings} @ONLY CONTENT
+"compiler @CMAKE_CXX_COMPILER_ID@ @CMAKE_CXX_COMPILER_VERSION@ @flags@
+build type @CMAKE_BUILD_TYPE@ for @CMAKE_SYSTEM_NAME@ @CMAKE_SYSTEM_PROCESSOR@
+CUDA @NNPAL_CUDA_VERSION@ @NNPAL_CUDA_ARCHITECTURES@
+torch @NNPAL_TORCH_VERSION@, LAMMPS @NNPAL_LAMMPS_VERSION@, Python @NNPAL_PYTHON_VERSION@
+")
+  add_custom_target(nnpal_hash_sources
+    COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR} -DSETTINGS=${settings} -DMARKER=${marker}
+      -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/hash_sources.cmake
+    BYPRODUCTS ${marker} VERBATIM)
+  add_library(nnpal_sources_marker OBJECT ${marker})
+  add_dependencies(nnpal_sources_marker nnpal_hash_sources)
+  foreach(target ${ARGN})
+    target_link_libraries(${target} PRIVATE nnpal_sources_marker)
+  endforeach()
+endfunction()
