@@ -11,7 +11,8 @@ from ase import Atoms
 
 from nnpal.electrons import electrons_of
 from nnpal.hooks import HookError
-from nnpal.label.found import on_path, resolved, version_of
+from nnpal.import_path import on_path
+from nnpal.label.found import resolved, version_of
 from nnpal.label.oracle import OracleError, canonical, digests
 from nnpal.oracle.calculators import (
     TBLITE,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import importlib
 import os
 import sys
 import traceback
@@ -20,6 +19,7 @@ from typing import Any
 
 from nnpal.disk_full import end_for_full_disk, is_disk_full
 from nnpal.files import sync_tree
+from nnpal.import_path import import_object
 from nnpal.killed import Killed
 from nnpal.locks import HeldError, locked
 from nnpal.loop.durable import as_json, digest, read_json, write_json
@@ -85,8 +85,9 @@ def perform(folder: Path) -> bool:
     task_hash = digest(content)
     if finished_result(folder, task_hash) is not None:
         return False
-    module, _, name = content["call"].partition(":")
-    result = getattr(importlib.import_module(module), name)(folder, **content["arguments"])
+    function = import_object(content["call"], f"{folder / TASK}: call {content['call']!r}", form="MODULE:FUNCTION",
+                             example="my_steps:sample")  # fmt: skip
+    result = function(folder, **content["arguments"])
     if not isinstance(result, dict):
         raise ValueError(f"{content['call']} returned {result!r}, expected a dict")
     result = as_json(result, f"result of {content['call']}")
