@@ -57,6 +57,6 @@ def rank_members(
     for number, model in models.items():
         path = export_ensemble(model, member_folder(folder, number) / "member.nnp.pt")
         scores[number] = float(function(path))
-        if math.isnan(scores[number]):
-            raise ValueError(f"{plan.ensemble.best_member} gave NaN for member {number} ({path})")
+        if not math.isfinite(scores[number]):
+            raise ValueError(f"{plan.ensemble.best_member} gave {scores[number]} for member {number} ({path})")
     return scores
