@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nnpal.killed import Killed
+from nnpal.child_process import Killed
 from nnpal.lmp_process import LmpError, run_lmp
 
 

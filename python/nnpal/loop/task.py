@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnpal.child_process import Killed, end_with_parent
 from nnpal.disk_full import end_for_full_disk, is_disk_full
 from nnpal.files import sync_tree
 from nnpal.import_path import import_object
-from nnpal.killed import Killed
 from nnpal.locks import HeldError, locked
 from nnpal.loop.durable import as_json, digest, read_json, write_json
 from nnpal.loop.error import GiveUp
-from nnpal.loop.watchdog import end_with_parent
 
 TASK, RESULT, LOG, LOCK = "task.json", "result.json", "task.log", ".lock"
 EXIT_ERROR, EXIT_GIVE_UP, EXIT_KILLED = 1, 65, 75
