@@ -27,7 +27,8 @@ from nnpal.explore.lammps_input import (
 )
 from nnpal.explore.read import MOMTRun, SMDRun, read_momt, read_smd
 from nnpal.explore.settings import MOMTSection, SMDSection
-from nnpal.explore.structure import crystal, kinds, read_structure, write_data
+from nnpal.explore.structure import crystal, kinds, read_structure
+from nnpal.lmp_data_file import write_data
 from nnpal.smd import activation_energy
 
 OUTPUTS = ("frames*.lammpstrj", "rows*.txt", "momt*.trace*", "momt*.h5*", "*.restart")

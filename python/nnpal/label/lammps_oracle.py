@@ -14,9 +14,9 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
 from nnpal.electrons import WHOLE, electrons_of
-from nnpal.label.lammps_box import Box, box_of
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.oracle import OracleError, digests
+from nnpal.lammps_box import Box, BoxError, box_of
 from nnpal.lammps_threads import LammpsThreads
 from nnpal.oracle.calculators import MOMENTS_LEFT_OUT
 from nnpal.oracle.evaluation import CalculationFailed, Result
@@ -133,7 +133,10 @@ class LammpsOracle:
         if reason := self.refusal(atoms):
             raise CalculationFailed(reason)
         types = self._types(atoms)
-        box = box_of(atoms)
+        try:
+            box = box_of(atoms)
+        except BoxError as error:
+            raise CalculationFailed(str(error)) from error
         mode = (box.periodic, box.triclinic)
         with self._threads:
             if self._lmp is None or self._mode != mode:

@@ -14,10 +14,9 @@ from nnpal.driver.config import RunConfig
 from nnpal.explore import MOMTSection, SMDSection
 from nnpal.explore.structure import crystal, read_structure
 from nnpal.hooks import HookError
-from nnpal.label.lammps_box import box_of
+from nnpal.lammps_box import BoxError, box_of
 from nnpal.loop.error import StageError
 from nnpal.momt.grid import choose_axes
-from nnpal.oracle.evaluation import CalculationFailed
 
 CRYSTAL = "explore.element"
 
@@ -72,7 +71,7 @@ def boxes(given: Given) -> Iterator[Fault]:
         name = getattr(getattr(given.config, key.partition(".")[0]), key.partition(".")[2])
         try:
             box_of(atoms)
-        except CalculationFailed as error:
+        except BoxError as error:
             yield Fault(key, name, str(error), "correct the file's cell and positions")
         periodic = atoms.pbc.tolist()
         if key == "initial.structure" and initial is not None and initial.pressure is not None and not all(periodic):
