@@ -68,11 +68,6 @@ std::string python_mismatch(const std::string &running_python)
          running_python.substr(0, running_python.find(' ')) + "; " + kCure;
 }
 
-std::string python_library()
-{
-  return kPythonLibrary;
-}
-
 std::string folder_of(const void *address)
 {
   Dl_info info;

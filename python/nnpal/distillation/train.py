@@ -31,9 +31,8 @@ def crystals(ctx: StageContext, base_folder: Path) -> dict[str, Any]:
     if table is None:
         return {}
     section = validated(table, CrystalsSection, source="crystals")
-    lines = [line.replace("{symbols}", "{element}") for line in oracle["commands"]]
-    files = files_in(lines, base_folder)
-    commands = [with_paths(line, files) for line in lines]
+    files = files_in(oracle["commands"], base_folder)
+    commands = [with_paths(line, files) for line in oracle["commands"]]
     structures = [structure.structure() for structure in section.structures]
     found = relax_table(ctx.folder / MODEL, commands, structures, ctx.folder / "crystals", contain=True)
     return {one.element: one.to_json() for one in found}

@@ -22,7 +22,8 @@ from nnpal.oracle.calculators import (
     periodicity_refusal,
     without_open_vectors,
 )
-from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, find_calculator, gives_stress, make_calculator
+from nnpal.oracle.evaluation import Result, evaluate, find_calculator, gives_stress, make_calculator
+from nnpal.oracle.failure import CalculationFailed
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({TBLITE: {"method": "GFN2-xTB", "verbosity": 0}})
 LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(

@@ -12,7 +12,8 @@ from ase import Atoms
 
 from nnpal.caution import caution
 from nnpal.loop import durable
-from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.oracle.evaluation import Result
+from nnpal.oracle.failure import CalculationFailed
 
 Answer = tuple[Result | None, str, float]
 """Of one calculation: its result or None, why there is none, and seconds."""

@@ -12,7 +12,8 @@ from ase import Atoms
 from nnpal.import_path import import_object, on_path
 from nnpal.label.found import resolved, version_of
 from nnpal.label.oracle import OracleError, digests
-from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.oracle.evaluation import Result
+from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 
 NAMES = ("energy", "forces", "stress")

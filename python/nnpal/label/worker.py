@@ -17,7 +17,7 @@ from typing import Any
 from nnpal.child_process import end_with_parent
 from nnpal.disk_full import end_for_full_disk, is_disk_full
 from nnpal.label.oracle import Answer, Oracle, OracleError, sound
-from nnpal.oracle.evaluation import CalculationFailed
+from nnpal.oracle.failure import CalculationFailed
 
 
 def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:

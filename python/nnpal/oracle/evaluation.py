@@ -16,15 +16,6 @@ from nnpal.import_path import import_object
 from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 
-__all__ = [
-    "CalculationFailed",
-    "Result",
-    "evaluate",
-    "find_calculator",
-    "gives_stress",
-    "make_calculator",
-]
-
 
 @dataclass(frozen=True)
 class Result:
