@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import get_distances
 from threadpoolctl import threadpool_limits
 
 from nnpal.distill import cut_environment, occupied_cells
@@ -18,6 +17,7 @@ from nnpal.driver.training import ENSEMBLE, MODEL
 from nnpal.evaluate import predict
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
+from nnpal.nearest_image import nearest_distances
 from nnpal.select import choose, classify, describe, tally, threshold
 from nnpal.training.plan import read_plan
 
@@ -135,8 +135,7 @@ def _cuts(frame: Atoms, settings: dict[str, Any]) -> bool:
 
 
 def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
-    _, lengths = get_distances(frame.positions[atom], frame.positions[others], cell=frame.cell, pbc=frame.pbc)
-    return float(lengths.min())
+    return float(nearest_distances(frame, [atom], others).min())
 
 
 def _reduced(sites: Sequence[tuple[Atoms, int]], settings: dict[str, Any]) -> list[Atoms]:
