@@ -249,6 +249,7 @@ def run_program(
         finally:
             if in_own_group:  # what it has started, and left
                 _signal_group(process.pid, signal.SIGKILL)
+            process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
             guard.dismiss()
     return Ended(process.returncode, printed)
 

@@ -26,6 +26,8 @@ MAX_FAILED_STARTS = 3
 MAX_KILLED = 2
 """Workers that may be killed over one calculation; at the last it is left without an answer."""
 LAST_LINES = 3
+PATIENCE = 60.0
+"""Seconds for the end of a worker that has closed its connection, which a busy machine or a core dump takes."""
 TICK = 0.5
 """Seconds between looks at workers that a child of theirs may keep a connection open for."""
 
@@ -242,7 +244,7 @@ class _Worker:
 
     def cause_of_death(self) -> str:
         """Return how it ended, and the last that it printed."""
-        code = self._child.wait(10)
+        code = self._child.wait(PATIENCE)
         how = "closed its connection" if code is None else how_ended(code)
         lines = last_lines(self._log, LAST_LINES)
         return f"{how}; it printed: {' | '.join(lines)}" if lines else how
