@@ -11,8 +11,8 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.hooks import HookError
-from nnpal.oracle.calculators import options_refusal
 from nnpal.import_path import import_object
+from nnpal.oracle.calculators import options_refusal
 from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 
