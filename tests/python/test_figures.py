@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from nnpal.report.figure import save, styled, write_rows
-from nnpal.report.parity import draw_parity, parity_canvas
-from nnpal.report.style import CYCLE, GREEN, RED, STYLE
+from nnpal.figures.figure import save, styled, write_rows
+from nnpal.figures.parity import draw_parity, parity_canvas
+from nnpal.figures.style import CYCLE, GREEN, RED, STYLE
 
 REFERENCE = np.array([1.0, 2.0, 4.0])
 PREDICTED = np.array([1.5, 2.0, 3.0])

@@ -64,7 +64,7 @@ def one_that_imports_it_and_one_that_does_not(path, files):
         "rare_events/train": "graph gate.check data.dataset_file training.worker training.features export.fused ops",
         "rare_events/explore": "smd.hook hooks.loader explore.lammps_input lmp_dump lmp_process lammps_plugins",
         "rare_events/select": "select.similarity data.extxyz graph",
-        "rare_events/label": "label.workers label.lammps_oracle oracle.evaluation data.hashes evaluate.metrics",
+        "rare_events/label": "label.workers label.lammps_oracle oracle.evaluation data.hashes evaluate.prediction",
         "rare_events/report": "report.html report.activation_energy",
         "distillation/sample": "momt.hook momt.schedule hooks.state explore.read lmp_process oracle.hook",
         "distillation/select": "distill.environment distill.grid select.similarity",

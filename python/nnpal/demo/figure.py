@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from nnpal.demo.dynamics import NVERun
 from nnpal.evaluate import MILLI, Comparison
-from nnpal.report.figure import save, styled
-from nnpal.report.parity import draw_parity
-from nnpal.report.style import BLUE, GREEN, RED, number_decades
+from nnpal.figures.figure import save, styled
+from nnpal.figures.parity import draw_parity
+from nnpal.figures.style import BLUE, GREEN, RED, number_decades
 from nnpal.training import TrainedMember
 
 COLOURS = {"solid": BLUE, "liquid": RED, "cluster": GREEN}

@@ -12,6 +12,7 @@ from nnpal.distillation.select import CHOSEN
 from nnpal.driver.data import learnt_so_far
 from nnpal.driver.frames import read_bare
 from nnpal.driver.reporting import configuration, figures, section, task_failures, versions, write_report
+from nnpal.figures.style import MILLI
 from nnpal.loop.stage import StageContext
 from nnpal.report import (
     Crystal,
@@ -36,7 +37,6 @@ from nnpal.report import (
     structures,
     uq_against_error,
 )
-from nnpal.report.style import MILLI
 from nnpal.report.table import Cell
 
 

@@ -14,10 +14,10 @@ from nnpal.driver.data import LEARNT, learnt_so_far, write_learnt
 from nnpal.driver.labels import label_in_tasks
 from nnpal.driver.reporting import configuration, section, task_failures, versions, write_report
 from nnpal.driver.training import TABLES, train_in_tasks
+from nnpal.figures.style import MILLI
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import History, Stage, StageContext
 from nnpal.report import Crystal, Page, Table, ending, error_fact, errors_table, labels_used, relax_table
-from nnpal.report.style import MILLI
 
 
 class Translation:

@@ -14,9 +14,9 @@ from nnpal.evaluate.calibration import Calibration
 from nnpal.evaluate.labels import Labels
 from nnpal.evaluate.metrics import MILLI
 from nnpal.evaluate.prediction import Predictions
-from nnpal.report.figure import save, styled, write_rows
-from nnpal.report.parity import PARITY_SIZE, parity_canvas
-from nnpal.report.style import DOTS, number_decades
+from nnpal.figures.figure import save, styled, write_rows
+from nnpal.figures.parity import PARITY_SIZE, parity_canvas
+from nnpal.figures.style import DOTS, number_decades
 
 SMALLEST_SHOWN = 1e-3
 """meV or meV/Å; smaller uncertainties and errors stand at the edge of logarithmic axes."""

@@ -21,7 +21,7 @@ ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol", "lj": "ε"}
 def _new(*, rows: int = 1, size: tuple[float, float] = (6.0, 4.0)) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
-    from nnpal.report.figure import styled
+    from nnpal.figures.figure import styled
 
     with styled():
         figure = Figure(figsize=size, layout="constrained")

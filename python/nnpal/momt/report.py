@@ -120,8 +120,8 @@ def save_figures(
     bias: Bias, traces: Sequence[Trace], samples: Samples | None, temps: Sequence[float], folder: Path
 ) -> list[Path]:
     """Write the figures as PNG files and return their paths; without samples those of bias and time series."""
+    from nnpal.figures.figure import save
     from nnpal.momt import figures
-    from nnpal.report.figure import save
 
     drawn = {"bias": figures.bias_map(bias)}
     for i, trace in enumerate(traces):

@@ -10,8 +10,8 @@ from typing import Protocol
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnpal.report.figure import save, styled, write_rows
-from nnpal.report.style import MILLI, number_decades
+from nnpal.figures.figure import save, styled, write_rows
+from nnpal.figures.style import MILLI, number_decades
 from nnpal.training.member import EpochRecord
 
 PANELS = (

@@ -31,8 +31,8 @@ def save_parity(folder: Path, network: ANINetworks, data: TrainingData, split: S
     force = (data.forces.numpy(), np.concatenate(forces))
 
     # matplotlib and more, which workers would load too
-    from nnpal.report.figure import save, write_rows
-    from nnpal.report.parity import parity_canvas
+    from nnpal.figures.figure import save, write_rows
+    from nnpal.figures.parity import parity_canvas
 
     figure = parity_canvas(*energy, roles, "energy without self-energies (eV/atom)")
     paths = save(figure, folder / "parity_energy.png", folder / "parity_energy.pdf")

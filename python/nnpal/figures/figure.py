@@ -14,8 +14,8 @@ import matplotlib
 import matplotlib.figure
 import numpy as np
 
+from nnpal.figures.style import SIZE, STYLE
 from nnpal.files import aside
-from nnpal.report.style import SIZE, STYLE
 
 DPI = 150
 Value = float | int | str

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure, styled
-from nnpal.report.style import CYCLE, DOTS, MILLI, same_length, say_empty
+from nnpal.figures.figure import Figure, styled
+from nnpal.figures.style import CYCLE, DOTS, MILLI, same_length, say_empty
 
 UNITS = {"energy": "eV/atom", "force": "eV/Å"}
 PARITY_SIZE = (4.3, 4.0)
