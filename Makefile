@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist worksteal
 
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/* src/*/*)
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/*) $(shell find src -type f)
 
 .PHONY: demo test bench lint clean
 demo: $(VENV)/.installed
@@ -37,7 +37,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=python:benchmarks $(BIN)/mypy benchmarks/*.py
-	$(BIN)/clang-format --dry-run --Werror src/*/*.cpp src/*/*.h src/*/*.cu
+	$(BIN)/clang-format --dry-run --Werror $(shell find src -name '*.cpp' -o -name '*.h' -o -name '*.cu')
 
 # torch first: a package that needs it would otherwise bring another build of it
 $(VENV)/.packages: pyproject.toml

@@ -36,7 +36,7 @@ from agreement import Differences, Evaluation, require_agreement
 from record import write_record
 
 SIZES = {14: 400, 30: 200, 63: 40, 100: 10, 136: 5}  # cubic cells along each edge -> steps
-CHECKED = (14, 41)  # a part has 2^18 centres, see src/pair_nnp/model_positions.cpp
+CHECKED = (14, 41)  # a part has 2^18 centres, see src/pair_nnp/cells/model_positions.cpp
 # Of the energy and of the largest force and uncertainty. Sums of some hundred float32 terms, and atomic additions in no
 # fixed order; TF32 keeps 3 digits of the factors of matrix products.
 AGREEMENT = {"single": 1e-4, "tf32": 2e-2}

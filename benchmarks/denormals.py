@@ -2,9 +2,9 @@
 
     python benchmarks/denormals.py [--quick] [--output benchmarks/results/denormals.json]
 
-`torch.ops.nnpal.keep_denormals` makes the guards of src/ops/denormals.h do nothing, as before there were any; so both
-sides are the same machine code. CPU time of one thread, A B A B ...; ratios are medians of the rounds' ratios, kept
-over flushed, so that more than 1 is what the guard saves. float32, as models are by default.
+`torch.ops.nnpal.keep_denormals` makes the guards of src/ops/support/denormals.h do nothing, as before there were any;
+so both sides are the same machine code. CPU time of one thread, A B A B ...; ratios are medians of the rounds' ratios,
+kept over flushed, so that more than 1 is what the guard saves. float32, as models are by default.
 
 - a step, 864 Ni atoms, one and five members: LAMMPS in this process, kernel `fused`; one member with kernel `torchani`
 - an epoch, one member of 224-192-160, configurations of 32 Ni atoms: with AEVs and their derivatives stored, which hold

@@ -76,7 +76,7 @@ def denormals(record: Record) -> str:
     return f"""
 ## Denormal numbers
 
-Gaussians far from their center are denormal numbers in float32, below 1.2e-38. nnpal's CPU kernels, and its training,
+Gaussians far from their center are denormal numbers in float32, below 1.2e-38. nnpal's CPU operations, and training,
 take them for 0: flush-to-zero is set while they run, on each of their threads, and the caller's setting restored.
 Energies and forces of the steps below are the same to the last bit with and without; epochs were not compared. CPU time
 with denormal numbers kept, over that with them flushed; medians of {n_rounds} rounds in one process, in brackets the

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")  # before torchani is imported
 
@@ -17,7 +19,23 @@ from lmp_runner import Lmp
 from nnpal.export import export_ensemble
 from torchani_reference import ExportedModel
 
+pytest_plugins = ["leftover_processes"]
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def hasty_processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """Have Popen leave its block at once after KeyboardInterrupt, as if 0.25 s were over, and list what is started."""
+    started = []
+    begin = subprocess.Popen.__init__
+
+    def begin_hastily(process: subprocess.Popen[str], *arguments: Any, **options: Any) -> None:
+        begin(process, *arguments, **options)
+        process._sigint_wait_secs = 0
+        started.append(process)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", begin_hastily)
+    return started
 
 
 @pytest.fixture

@@ -5,26 +5,32 @@ Its operations are torch.ops.nnpal_on_host; what a test then shows of the arithm
 
 from __future__ import annotations
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
+from processes import run
+
 SOURCES = Path(__file__).parents[1] / "src" / "ops"
 FILES = (
-    "aev.cpp",
-    "aev_arguments.cpp",
-    "aev_cuda.cu",
-    "aev_on_cuda.cpp",
-    "device_graph.cpp",
-    "ensemble.cpp",
-    "ensemble_on_cuda.cpp",
-    "networks_cuda.cu",
+    "aev/aev.cpp",
+    "aev/aev_arguments.cpp",
+    "aev/aev_cuda.cu",
+    "aev/aev_on_cuda.cpp",
+    "ensemble/ensemble.cpp",
+    "ensemble/ensemble_on_cuda.cpp",
+    "networks/networks_cuda.cu",
+    "support/device_graph.cpp",
 )
-STREAM = """#include "device_graph.h"
+STREAM = """#include "support/device_graph.h"
 namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullptr; } }
 """
+
+
+def _compile(command: list[str]) -> None:
+    done = run(command)
+    assert done.returncode == 0, done.stderr
 
 
 def build(folder: Path) -> Path:
@@ -38,12 +44,12 @@ def build(folder: Path) -> Path:
     def compiled(source: Path) -> str:
         target = folder / f"{source.name}.o"
         options = ["-std=c++20", "-O1", "-fPIC", *renamed, *headers, f"-I{SOURCES}"]
-        subprocess.run(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)], check=True)
+        _compile(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)])
         return str(target)
 
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(compiled, [folder / "stream.cpp", *(SOURCES / name for name in FILES)]))
     library = folder / "libnnpal_on_host.so"
     link = ["-L" + str(torch_folder / "lib"), "-ltorch", "-ltorch_cpu", "-lc10"]
-    subprocess.run(["c++", "-shared", "-o", str(library), *objects, *link], check=True)
+    _compile(["c++", "-shared", "-o", str(library), *objects, *link])
     return library

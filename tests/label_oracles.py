@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +25,11 @@ def pair(x: float, bond: float = 1.0) -> Atoms:
 
 
 class Spring:
-    """E = k/2 |r_i|² over atoms; appends a line with its process's number to a file at each calculation."""
+    """E = k/2 |r_i|² over atoms; appends a line with its process's number to a file at each calculation.
+
+    A file beside that one, of the same name and ``.held``, has the number of calculations after which others, once they
+    have begun, wait until it is gone.
+    """
 
     def __init__(self, k: float = 1.0, log: str | None = None, seconds: float = 0.0) -> None:
         self._k = k
@@ -35,10 +40,16 @@ class Spring:
         if self._log is not None:
             with Path(self._log).open("a") as file:
                 file.write(f"{os.getpid()} {atoms.positions[0, 0]:.17g}\n")
+            self._wait_while_held(Path(self._log), Path(f"{self._log}.held"))
         time.sleep(self._seconds)
         if atoms.positions[0, 0] > BAD:
             return self.bad(atoms)
         return {"energy": 0.5 * self._k * float((atoms.positions**2).sum()), "forces": -self._k * atoms.positions}
+
+    def _wait_while_held(self, log: Path, held: Path) -> None:
+        with suppress(FileNotFoundError):
+            while len(log.read_text().splitlines()) > int(held.read_text()):
+                time.sleep(0.01)
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
         raise RuntimeError("the spring broke")
@@ -86,7 +97,7 @@ class Hanging(Spring):
     """Starts a program, writes its number to a file beside the log, and waits for it."""
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
-        program = subprocess.Popen(["sleep", "1000"])
+        program = subprocess.Popen(["sleep", "10000"])
         Path(f"{self._log}.program").write_text(str(program.pid))
         program.wait()
         return {}
@@ -96,7 +107,7 @@ class Deaf(Spring):
     """Sleeps in C and keeps the interpreter's lock, as many a compiled oracle does."""
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
-        ctypes.PyDLL(None).sleep(1000)
+        ctypes.PyDLL(None).sleep(10000)
         return {}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from processes import LIMIT, run
 
 # Every number that a test compares is printed with all its digits.
 FULL_DIGITS = "%24.17g"
@@ -26,10 +27,6 @@ THERMO_FORMAT = f"thermo_modify line yaml format float '{FULL_DIGITS}'"
 SIGNS_OF_A_CRASH = r"(?i)segmentation|terminate called|BAD TERMINATION|Traceback|MPI_Abort"
 
 _TABLE = re.compile(r"^---\nkeywords: (\[.*?\])\s*\ndata:\n(.*?)^\.\.\.", re.M | re.S)
-
-
-class LmpTimeout(AssertionError):
-    """LAMMPS did not end in the time that the test allows: a hang."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def run_lmp(
     *,
     n_ranks: int = 1,
     args: Sequence[str] = (),
-    timeout: float = 120.0,
+    limit: float = LIMIT,
     env: dict[str, str] | None = None,
 ) -> LmpRun:
     """Run a LAMMPS input script and return its output, whether it succeeded or not.
@@ -130,33 +127,23 @@ def run_lmp(
         folder: working folder of the process; the script is kept there as `in.script`.
         n_ranks: MPI ranks; 1 starts `lmp` without `mpirun`.
         args: further command line arguments of `lmp`.
-        timeout: seconds after which the process and all its ranks are killed.
+        limit: seconds after which the process and all its ranks are killed: a hang.
         env: variables added to the environment.
 
     Raises:
-        LmpTimeout: the process did not end in time.
+        AssertionError: it hung.
     """
     (folder / "in.script").write_text(script)
     launcher = [] if n_ranks == 1 else [_command("mpirun"), "-np", str(n_ranks)]
     command = [*launcher, _command("lmp"), "-in", "in.script", "-log", "none", *args]
-    process = subprocess.Popen(
+    done = run(
         command,
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
+        limit=limit,
     )
-    try:
-        text, _ = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        text, _ = process.communicate()
-        raise LmpTimeout(f"{' '.join(command)} still ran after {timeout} s:\n{text}") from None
-    return LmpRun(process.returncode, text, folder)
+    return LmpRun(done.returncode, done.stdout, folder)
 
 
 class Lmp:
@@ -171,20 +158,20 @@ class Lmp:
         *,
         n_ranks: int = 1,
         args: tuple[str, ...] = (),
-        timeout: float = 120.0,
+        limit: float = LIMIT,
         env: dict[str, str] | None = None,
     ) -> LmpRun:
-        run = run_lmp(script, self.folder, n_ranks=n_ranks, args=args, timeout=timeout, env=env)
-        assert run.returncode == 0, f"lmp ended with {run.returncode}:\n{run.text}"
-        return run
+        done = run_lmp(script, self.folder, n_ranks=n_ranks, args=args, limit=limit, env=env)
+        assert done.returncode == 0, f"lmp ended with {done.returncode}:\n{done.text}"
+        return done
 
     def expect_error(
         self,
         script: str,
         regex: str,
         *,
-        ranks: tuple[int, ...] = (1, 2),
-        timeout: float = 60.0,
+        ranks: tuple[int, ...] = (2,),
+        limit: float = LIMIT,
         env: dict[str, str] | None = None,
     ) -> str:
         """Require that LAMMPS ends through error->all, with an ERROR that matches `regex`.
@@ -196,11 +183,11 @@ class Lmp:
         """
         text = ""
         for n_ranks in ranks:
-            run = run_lmp(script, self.folder, n_ranks=n_ranks, timeout=timeout, env=env)
-            text = run.text
-            where = f"on {n_ranks} rank(s), exit status {run.returncode}:\n{text}"
-            assert run.returncode != 0, f"no error {where}"
-            assert run.returncode == 1, f"not LAMMPS's own exit status 1 {where}"
+            done = run_lmp(script, self.folder, n_ranks=n_ranks, limit=limit, env=env)
+            text = done.text
+            where = f"on {n_ranks} rank(s), exit status {done.returncode}:\n{text}"
+            assert done.returncode != 0, f"no error {where}"
+            assert done.returncode == 1, f"not LAMMPS's own exit status 1 {where}"
             assert not re.search(SIGNS_OF_A_CRASH, text), f"crashed or aborted {where}"
             errors = "\n".join(re.findall(r"^ERROR.*", text, re.M))
             assert re.search(regex, errors), f"no ERROR line matches {regex!r} {where}"

@@ -10,12 +10,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from nnpal.config.load import tomllib
+from processes import Process, run, wait_until
 
 TESTS = Path(__file__).parent
 WATER = """3
@@ -101,23 +101,21 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def start(folder: Path, *flags: str, name: str = "loop.toml") -> subprocess.Popen[str]:
+def start(folder: Path, *flags: str, name: str = "loop.toml") -> Process:
     """Start `nnpal run` in ``folder``, in a session of its own."""
-    return subprocess.Popen(
+    return Process(
         [sys.executable, "-m", "nnpal", "run", name, *flags],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
     )
 
 
 def drive(folder: Path, *flags: str, name: str = "loop.toml") -> tuple[int, str, str]:
     """Run it to its end, and return exit code, output and errors."""
-    process = start(folder, *flags, name=name)
-    out, err = process.communicate(timeout=600)
+    with start(folder, *flags, name=name) as process:
+        out, err = process.communicate()
     return process.returncode, out, err
 
 
@@ -130,14 +128,7 @@ def finish(folder: Path, *flags: str, name: str = "loop.toml") -> str:
 
 def nnpal(folder: Path, *arguments: str) -> str:
     """Return the output of another nnpal command."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nnpal", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run([sys.executable, "-m", "nnpal", *arguments], cwd=folder)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     return done.stdout
 
@@ -148,15 +139,10 @@ def kill_when(folder: Path, condition: Any, flags: tuple[str, ...] = (), number:
     The condition must come about before the run ends, or the caller has learnt nothing.
     """
     process = start(folder, *flags)
-    end = time.monotonic() + 300
-    while not condition():
-        if process.poll() is not None or time.monotonic() > end:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"it ended ({process.returncode}) before it could be signalled:\n{out}{err}")
-        time.sleep(0.01)
+    wait_until(lambda: condition() or process.poll() is not None)
+    assert process.poll() is None, f"it ended before it could be signalled: {process.communicate()}"
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate()  # and no more: what it has started has to end by itself
     return process.returncode
 
 

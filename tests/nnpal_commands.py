@@ -6,7 +6,6 @@ import glob
 import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from nnpal.cli import app
+from processes import run
 
 ROOT_COMMAND: click.Command = get_command(app)
 
@@ -79,14 +79,6 @@ def run_line(line: str) -> str:
 def _in_shell(line: str, words: Sequence[str]) -> str:
     assert words[0] in ("python", "cp", "lmp"), f"{line}: run it here, or list it with the reason why not"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    found = subprocess.run(
-        words,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    found = run(words, env={**os.environ, "PATH": path})
     assert found.returncode == 0, f"{line}\n{found.stdout}{found.stderr}"
     return found.stdout

@@ -13,9 +13,9 @@ def found_edges(
 ) -> tuple[Tensor, Tensor]:
     """Return the edges of the centres first ... last and their vectors."""
     cells = OPS.cells(positions, cutoff)
-    ends = OPS.count_neighbours(positions, *cells, last, cutoff)
+    ends = OPS.count_neighbors(positions, *cells, last, cutoff)
     n_edges = int(ends[last] - ends[first])
-    return OPS.neighbours(positions, *cells, ends, first, last, n_edges, shift, cutoff, dtype)
+    return OPS.neighbors(positions, *cells, ends, first, last, n_edges, shift, cutoff, dtype)
 
 
 def pulled(index: Tensor, vec: Tensor, gradients: Tensor, n_atoms: int) -> tuple[Tensor, Tensor, Tensor]:

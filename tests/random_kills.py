@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loop_runs import drive, start
+from processes import Process, wait_until
 
 OF_THIS_ATTEMPT = ("parsl", "task.log", "worker.log", ".lock", "lock")
 """Names of files that tell of attempts, and not of what came of them."""
@@ -63,8 +64,7 @@ def kill_at_random(folder: Path, n_kills: int, rng: random.Random, longest: floa
         log = folder / "run" / "run.log"
         known = log.stat().st_size if log.exists() else 0
         if rng.random() < 0.9:  # else it may be killed as it begins
-            while process.poll() is None and not (log.exists() and log.stat().st_size > known):
-                time.sleep(0.02)
+            _wait_for_the_log(process, log, known)
         while process.poll() is None and tally.n_kills < n_kills:
             end = time.monotonic() + rng.uniform(0.5, longest)
             while process.poll() is None and time.monotonic() < end:
@@ -75,12 +75,16 @@ def kill_at_random(folder: Path, n_kills: int, rng: random.Random, longest: floa
             time.sleep(0.05)
         if process.poll() is None:
             process.kill()
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
         assert "Traceback" not in err, err
         if process.returncode == 0:
             return True
         assert process.returncode == -signal.SIGKILL, f"{process.returncode}\n{out}{err}"
     return False
+
+
+def _wait_for_the_log(process: Process, log: Path, n_known: int) -> None:
+    wait_until(lambda: process.poll() is not None or (log.exists() and log.stat().st_size > n_known))
 
 
 def _kill_one(driver: int, folder: Path, rng: random.Random, tally: Tally) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from processes import run
 
 BALLAST = "ballast"
 
@@ -47,12 +48,10 @@ def small_disk(path: Path, megabytes: float) -> Iterator[SmallDisk]:
     """Mount a file system of so many MiB; skip the test where that is not allowed."""
     path.mkdir()
     size = f"size={int(megabytes * 2**20)}"
-    mounting = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)], capture_output=True, text=True, check=False
-    )
+    mounting = run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)])
     if mounting.returncode != 0:
         pytest.skip(f"no file system can be mounted here: {mounting.stderr.strip()}")
     try:
         yield SmallDisk(path)
     finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
+        assert run(["umount", "--lazy", str(path)]).returncode == 0

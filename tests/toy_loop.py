@@ -22,6 +22,8 @@ from nnpal.loop.error import GiveUp
 from nnpal.loop.task import Task
 
 DRIVER = "TOY_DRIVER"
+LONG = 10_000.0
+"""Seconds: longer than any test waits."""
 
 
 class Toy:
@@ -153,7 +155,7 @@ def _strike(place, folder):
         return
     if what == "kill":
         os.kill(int(os.environ[DRIVER]), signal.SIGKILL)
-        time.sleep(30)  # a task of a driver that was killed must not get here's end
+        time.sleep(LONG)  # a task of a driver that was killed must not get here's end
         (folder / "outlived").touch()
     elif what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -176,7 +178,7 @@ def _strike(place, folder):
     elif what == "lose a program":
         raise Killed("lmp was killed")
     elif what == "hang":
-        time.sleep(60)
+        time.sleep(LONG)
     elif what == "full":
         with open("/dev/full", "w") as file:
             file.write("x")

@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from processes import Process
 
 TESTS = Path(__file__).parent
 CONFIG = {
@@ -31,18 +32,16 @@ def config_file(folder, **changes):
 
 
 def start(folder, *flags, inject="", **options):
-    """Start the driver on ``toy.toml`` and ``run`` in ``folder``; ``options`` are Popen's."""
+    """Start the driver on ``toy.toml`` and ``run`` in ``folder``; ``options`` are of the process."""
     environment = {**os.environ, "TOY_INJECT": inject, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, str(TESTS / "toy_loop.py"), "toy.toml", "run", *flags]
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    return Process(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
 def drive(folder, *flags, inject=""):
     """Run the driver to its end, and return exit code, output and errors."""
-    process = start(folder, *flags, inject=inject)
-    out, err = process.communicate(timeout=60)
+    with start(folder, *flags, inject=inject) as process:
+        out, err = process.communicate()
     return process.returncode, out, err
 
 
@@ -72,13 +71,6 @@ def calls(folder):
 
 def done_tasks(folder):
     return {str(path.parent.relative_to(folder / "run")) for path in (folder / "run").glob("iter-*/*/*/result.json")}
-
-
-def wait_until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
 
 
 def is_free(lock):

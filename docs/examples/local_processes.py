@@ -18,7 +18,7 @@ config = Config(
             cores_per_worker=0.1,
             max_workers_per_node=WORKERS,
             heartbeat_period=5,
-            heartbeat_threshold=30,  # seconds that they outlive a killed nnpal run, idle
+            heartbeat_threshold=60,  # seconds that they outlive a killed nnpal run, idle
             provider=LocalProvider(init_blocks=1, max_blocks=1),
         )
     ],

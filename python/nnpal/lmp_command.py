@@ -20,7 +20,7 @@ from nnpal.lammps_threads import LammpsThreads
 _INPUT_SWITCHES = ("-in", "-i")
 # What LAMMPS's library adds on stderr when it cannot start, after LAMMPS itself has printed its message
 _REPEATED = b"LAMMPS Exception: "
-_PATIENCE_SECONDS = 3.0
+_PATIENCE_SECONDS = 10.0
 
 
 def input_file(arguments: Sequence[str]) -> str | None:

@@ -6,7 +6,7 @@
 
 namespace nnpal {
 
-// Each returns "" when the versions agree, else one sentence that names both and the command that mends it.
+// Each returns "" when the versions agree, else one sentence that names both and the command that fixes it.
 std::string lammps_mismatch(int running_lammps);    // LAMMPS's date as YYYYMMDD
 std::string torch_mismatch(const std::string &plugin_folder);
 std::string python_mismatch(const std::string &running_python);    // "3.11.7 ..."

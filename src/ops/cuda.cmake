@@ -12,13 +12,14 @@ if(CMAKE_CUDA_COMPILER)
   endif()
   enable_language(CUDA)
   target_sources(nnpal_ops PRIVATE
-    aev_cuda.cu aev_on_cuda.cpp device_graph.cpp ensemble_on_cuda.cpp networks_cuda.cu neighbours_cuda.cu stream_cuda.cpp)
+    aev/aev_cuda.cu aev/aev_on_cuda.cpp ensemble/ensemble_on_cuda.cpp networks/networks_cuda.cu neighbors/neighbors_cuda.cu
+    support/device_graph.cpp support/stream_cuda.cpp)
   target_compile_definitions(nnpal_ops PUBLIC NNPAL_CUDA)
   target_include_directories(nnpal_ops SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   # The runtime inside: torch's own copy need not be of the same minor version.
   set_target_properties(nnpal_ops PROPERTIES
     CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
-  message(STATUS "nnpal: fused kernels for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+  message(STATUS "nnpal: fused operations for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
 else()
-  message(STATUS "nnpal: fused kernels for the CPU alone: ${why_not}")
+  message(STATUS "nnpal: fused operations for the CPU alone: ${why_not}")
 endif()

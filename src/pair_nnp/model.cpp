@@ -1,7 +1,7 @@
 #include "model_impl.h"
 
 #include "denormals_in_torch.h"
-#include "zip_directory.h"
+#include "model_file/zip_directory.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace nnpal {
 namespace {
 
-// What the fused kernel's files offer besides forward: energies and gradients in one pass.
+// What files of kernel fused offer besides forward: energies and gradients in one pass.
 constexpr const char *kGradientMethod = "energies_and_gradients";
 
 // libtorch allocates the temporaries of every operation anew. By default glibc gives blocks of megabytes back
@@ -71,18 +71,18 @@ std::string essence(const std::exception &error)
   return text.substr(text.rfind('\n') + 1);
 }
 
-Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::int64_t n_centres,
+Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::int64_t n_centers,
                                              const torch::Tensor &edge_index, torch::Tensor edge_vec,
                                              bool with_member_gradients)
 {
   if (const auto method = module.find_method(kGradientMethod)) {
     const torch::NoGradGuard inference;
-    const auto both = (*method)({species, n_centres, edge_index, edge_vec, with_member_gradients}).toTuple();
+    const auto both = (*method)({species, n_centers, edge_index, edge_vec, with_member_gradients}).toTuple();
     return {both->elements()[0].toTensor(), both->elements()[1].toTensor()};
   }
-  const FlushInTorch flushed(device.is_cpu());    // the operations of the other kernel do so themselves
+  const FlushInTorch flushed(device.is_cpu());    // files of kernel fused do so themselves
   edge_vec.requires_grad_(true);
-  const torch::Tensor energies = module.forward({species, n_centres, edge_index, edge_vec}).toTensor();
+  const torch::Tensor energies = module.forward({species, n_centers, edge_index, edge_vec}).toTensor();
   const std::int64_t n_members = with_member_gradients ? energies.size(0) : 0;
   if (edge_vec.size(0) == 0) return {energies.detach(), edge_vec.detach().expand({1 + n_members, 0, 3})};
   const auto gradient_of = [&](const torch::Tensor &energy, bool keep_graph) {
@@ -95,23 +95,23 @@ Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::
   return {energies.detach(), torch::stack(gradients)};
 }
 
-int first_non_finite_centre(const Tile &tile, const TileResult &result)
+int first_non_finite_center(const Tile &tile, const TileResult &result)
 {
   const auto is_wrong = [](double value) { return !std::isfinite(value); };
   const auto energy = std::find_if(result.energies.begin(), result.energies.end(), is_wrong);
   if (energy != result.energies.end())
-    return static_cast<int>((energy - result.energies.begin()) % tile.n_centres());
+    return static_cast<int>((energy - result.energies.begin()) % tile.n_centers());
   const auto gradient = std::find_if(result.gradient.begin(), result.gradient.end(), is_wrong);
   if (gradient != result.gradient.end())
-    return static_cast<int>(tile.centre[(gradient - result.gradient.begin()) / 3]);
+    return static_cast<int>(tile.center[(gradient - result.gradient.begin()) / 3]);
   return -1;
 }
 
 void Tile::clear()
 {
-  centre_species.clear();
-  centre.clear();
-  neighbour_species.clear();
+  center_species.clear();
+  center.clear();
+  neighbor_species.clear();
   edge_vec.clear();
 }
 
@@ -174,9 +174,9 @@ bool Model::operations_run_there() const
   return !is_on_gpu() || operations_include_cuda();
 }
 
-int Model::centres_per_tile() const
+int Model::centers_per_tile() const
 {
-  // On a CPU a thread's share of a tile should stay in its cache: from 96 to 256 centres a step takes the
+  // On a CPU a thread's share of a tile should stay in its cache: from 96 to 256 centers a step takes the
   // same, with 864 half as long again (Ni, 5 members, AMD Zen 5). On a GPU it should be large enough to fill
   // it.
   return impl_->device.is_cpu() ? 256 * impl_->n_threads : 32768;
@@ -186,10 +186,10 @@ void Model::check_reference(bool with_gradient)
 {
   const ReferenceConfiguration &reference = metadata_.reference;
   Tile tile;
-  tile.centre_species.assign(reference.species.begin(), reference.species.begin() + reference.n_local);
-  tile.centre = reference.centre;
-  for (const auto j : reference.neighbour)
-    tile.neighbour_species.push_back(reference.species.at(static_cast<std::size_t>(j)));
+  tile.center_species.assign(reference.species.begin(), reference.species.begin() + reference.n_local);
+  tile.center = reference.center;
+  for (const auto j : reference.neighbor)
+    tile.neighbor_species.push_back(reference.species.at(static_cast<std::size_t>(j)));
   tile.edge_vec = reference.edge_vec;
   TileResult result;
   evaluate(tile, false, result);
@@ -217,34 +217,34 @@ void Model::check_reference(bool with_gradient)
 
 void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &result)
 {
-  const std::int64_t n_centres = tile.n_centres(), n_edges = tile.n_edges();
+  const std::int64_t n_centers = tile.n_centers(), n_edges = tile.n_edges();
   Impl &impl = *impl_;
-  impl.species.resize(n_centres + n_edges);
-  std::copy(tile.centre_species.begin(), tile.centre_species.end(), impl.species.begin());
-  std::copy(tile.neighbour_species.begin(), tile.neighbour_species.end(), impl.species.begin() + n_centres);
+  impl.species.resize(n_centers + n_edges);
+  std::copy(tile.center_species.begin(), tile.center_species.end(), impl.species.begin());
+  std::copy(tile.neighbor_species.begin(), tile.neighbor_species.end(), impl.species.begin() + n_centers);
   impl.edge_index.resize(2 * n_edges);
-  std::copy(tile.centre.begin(), tile.centre.end(), impl.edge_index.begin());
-  for (std::int64_t e = 0; e < n_edges; ++e) impl.edge_index[n_edges + e] = n_centres + e;
+  std::copy(tile.center.begin(), tile.center.end(), impl.edge_index.begin());
+  for (std::int64_t e = 0; e < n_edges; ++e) impl.edge_index[n_edges + e] = n_centers + e;
 
   const std::size_t n_gradient = static_cast<std::size_t>(n_edges) * 3;
-  result.energies.resize(static_cast<std::size_t>(n_members_) * n_centres);
+  result.energies.resize(static_cast<std::size_t>(n_members_) * n_centers);
   result.gradient.resize(n_gradient);
   result.member_gradient.resize(with_member_gradients ? n_members_ * n_gradient : 0);
 
   try {
     const ThreadGuard threads(impl.n_threads);
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
-    // Profiling executors specialise on shapes, and here every call has other shapes.
-    const torch::jit::GraphOptimizerEnabledGuard no_specialisation(false);
-    const auto species = impl.upload(impl.species, {n_centres + n_edges});
+    // Profiling executors specialize on shapes, and here every call has other shapes.
+    const torch::jit::GraphOptimizerEnabledGuard no_specialization(false);
+    const auto species = impl.upload(impl.species, {n_centers + n_edges});
     const auto edge_index = impl.upload(impl.edge_index, {2, n_edges});
     impl.edge_vec.resize_({n_edges, 3});
     impl.edge_vec.copy_(
         torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64));
     const auto evaluated =
-        impl.evaluate(species, n_centres, edge_index, impl.edge_vec.detach(), with_member_gradients);
+        impl.evaluate(species, n_centers, edge_index, impl.edge_vec.detach(), with_member_gradients);
     const torch::Tensor &energies = evaluated.energies;
-    if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centres)
+    if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centers)
       throw std::runtime_error("it returned energies of a wrong shape");
 
     const auto download = [](const torch::Tensor &from, double *to) {

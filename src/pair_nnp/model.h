@@ -1,7 +1,7 @@
 // A loaded model file, ready to evaluate. Knows nothing of LAMMPS; libtorch stays behind the pointer.
 #pragma once
 
-#include "metadata.h"
+#include "model_file/metadata.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,27 +10,27 @@
 
 namespace nnpal {
 
-// Some centres with all their edges. An edge points from a centre to a neighbour closer than the cutoff.
+// Some centers with all their edges. An edge points from a center to a neighbor closer than the cutoff.
 struct Tile {
-  std::vector<std::int64_t> centre_species;       // [n_centres] element index
-  std::vector<std::int64_t> centre;               // [n_edges] index into centre_species, ascending
-  std::vector<std::int64_t> neighbour_species;    // [n_edges] element index
-  std::vector<double> edge_vec;                   // [n_edges * 3] r_neighbour - r_centre, Å
+  std::vector<std::int64_t> center_species;      // [n_centers] element index
+  std::vector<std::int64_t> center;              // [n_edges] index into center_species, ascending
+  std::vector<std::int64_t> neighbor_species;    // [n_edges] element index
+  std::vector<double> edge_vec;                  // [n_edges * 3] r_neighbor - r_center, Å
 
-  int n_centres() const { return static_cast<int>(centre_species.size()); }
-  int n_edges() const { return static_cast<int>(centre.size()); }
+  int n_centers() const { return static_cast<int>(center_species.size()); }
+  int n_edges() const { return static_cast<int>(center.size()); }
   void clear();
 };
 
 // Energies exclude self-energies. Gradients are with respect to edge_vec.
 struct TileResult {
-  std::vector<double> energies;           // [n_members * n_centres] eV
+  std::vector<double> energies;           // [n_members * n_centers] eV
   std::vector<double> gradient;           // [n_edges * 3] of the members' mean energy, eV/Å
   std::vector<double> member_gradient;    // [n_members * n_edges * 3], when asked for, eV/Å
 };
 
-// The first centre with a NaN or infinite energy, or an edge with such a gradient; -1 when all are finite.
-int first_non_finite_centre(const Tile &tile, const TileResult &result);
+// The first center with a NaN or infinite energy, or an edge with such a gradient; -1 when all are finite.
+int first_non_finite_center(const Tile &tile, const TileResult &result);
 
 // All atoms of a rank, local ones first, for evaluation without a neighbor list.
 struct Positions {
@@ -84,11 +84,11 @@ public:
   bool is_on_gpu() const;
   bool operations_run_there() const;    // whether torch.ops.nnpal was compiled for the model's device
   const std::vector<double> &self_energies() const { return self_energies_; }    // [n_elements] eV
-  int centres_per_tile() const;
+  int centers_per_tile() const;
 
   // Throws std::runtime_error when libtorch fails (out of memory, say).
   void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result);
-  // The same numbers from positions alone: neighbours are found, and forces summed up, on the model's device.
+  // The same numbers from positions alone: neighbors are found, and forces summed up, on the model's device.
   void evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result);
 
   struct Impl;    // model_impl.h

@@ -1,8 +1,8 @@
 // What a Model holds of libtorch, for the files that evaluate it.
 #pragma once
 
-#include "device_atoms.h"
-#include "edge_chunks.h"
+#include "cells/device_atoms.h"
+#include "cells/edge_chunks.h"
 #include "model.h"
 #include "thread_guard.h"
 
@@ -75,12 +75,12 @@ struct Model::Impl {
     return torch::from_blob(values.data(), shape, torch::kInt64).to(device);
   }
 
-  // Energies [n_members, n_centres]; gradients of the mean and, where asked for, of each member after it,
+  // Energies [n_members, n_centers]; gradients of the mean and, where asked for, of each member after it,
   // [1 or 1 + n_members, n_edges, 3].
   struct Evaluated {
     torch::Tensor energies, gradients;
   };
-  Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centres, const torch::Tensor &edge_index,
+  Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centers, const torch::Tensor &edge_index,
                      torch::Tensor edge_vec, bool with_member_gradients);
 };
 

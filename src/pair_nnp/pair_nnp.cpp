@@ -1,8 +1,8 @@
 #include "pair_nnp.h"
 
-#include "archive.h"
-#include "atoms_to_tile.h"
 #include "collective.h"
+#include "list/atoms_to_tile.h"
+#include "model_file/archive.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"
@@ -231,8 +231,8 @@ void PairNNP::init_style()
 bool PairNNP::needs_no_list() const
 {
   try {
-    return nnpal::model_finds_neighbours(state_->settings.neighbors, state_->model->is_on_gpu(),
-                                         state_->model->operations_run_there(), neighbor_list_needed_by());
+    return nnpal::model_finds_neighbors(state_->settings.neighbors, state_->model->is_on_gpu(),
+                                        state_->model->operations_run_there(), neighbor_list_needed_by());
   } catch (const std::invalid_argument &complaint) {
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: {}", complaint.what());
   }

@@ -5,7 +5,7 @@
 //   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
 //   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
 //   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
-//   W_i = sum over edges whose neighbour is i of  edge_vec (x) force of the edge on i
+//   W_i = sum over edges whose neighbor is i of  edge_vec (x) force of the edge on i
 //
 // With W_i so assigned, sum_i W_i v_i is the potential part of the heat current of a many-body potential
 // (Fan et al., Phys. Rev. B 92, 094301 (2015), doi:10.1103/PhysRevB.92.094301).
@@ -18,7 +18,8 @@
 
 namespace nnpal {
 struct PairNNPState;
-}
+struct Tally;
+}    // namespace nnpal
 
 namespace LAMMPS_NS {
 
@@ -68,15 +69,16 @@ private:
 
   // pair_nnp_compute.cpp: one step
   void ask();
-  void collect_centres();
-  std::string evaluate_tiles();
-  std::string evaluate_positions();
+  void collect_centers();
   bool overlaps_anywhere() const;
   void reject_trial_state();
-  void add_positions_result();
-  void tally_atom_virials(const double *virials);
-  void scatter_tile(int first, int last);
-  void tally_edge_virial(int j, const double *vec, const double *force_on_j);
+  nnpal::Tally tally();
+
+  // list/evaluate_list.cpp, cells/evaluate_cells.cpp: the two ways to the edges
+  std::string evaluate_list();
+  void tally_tile(const nnpal::Tally &tally, int first, int last);
+  std::string evaluate_cells();
+  void tally_cells(const nnpal::Tally &tally);
 
   // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();

@@ -2,8 +2,8 @@
 // derivatives.
 #include "pair_nnp.h"
 
-#include "atoms_to_tile.h"
 #include "exclusions.h"
+#include "list/atoms_to_tile.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

@@ -1,8 +1,9 @@
-// One step of pair_style nnp: edges in, energies, forces, virials and uncertainty out.
+// One step of pair_style nnp, whose edges come from LAMMPS's neighbor list (list/) or from cells (cells/).
 #include "pair_nnp.h"
 
-#include "atoms_to_tile.h"
+#include "list/atoms_to_tile.h"
 #include "pair_nnp_state.h"
+#include "tally.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -12,8 +13,6 @@
 #include "update.h"
 
 #include <algorithm>
-#include <cmath>
-#include <exception>
 #include <limits>
 
 using namespace LAMMPS_NS;
@@ -27,15 +26,15 @@ void PairNNP::compute(int eflag, int vflag)
   if (const std::string left_out = nnpal::left_out_of_list(*neighbor); s.uses_positions && !left_out.empty())
     error->all(
         FLERR, Error::NOLASTLINE,
-        "pair_style nnp: step {}: {} came after the neighbours were chosen to be found without LAMMPS's "
+        "pair_style nnp: step {}: {} came after the neighbors were chosen to be found without LAMMPS's "
         "list; use neighbors list",
         update->ntimestep, left_out);
   ask();
-  collect_centres();
+  collect_centers();
 
   // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
-  if (complaint.empty()) complaint = s.uses_positions ? evaluate_positions() : evaluate_tiles();
+  if (complaint.empty()) complaint = s.uses_positions ? evaluate_cells() : evaluate_list();
   const bool is_trial = is_trial_state();
   stop_if_any(complaint.empty() && !is_trial ? s.overlap : complaint);
   if (is_trial && overlaps_anywhere()) {
@@ -80,39 +79,15 @@ void PairNNP::ask()
 }
 
 // An absent atom's energy is that of no atom, not of an isolated one.
-void PairNNP::collect_centres()
+void PairNNP::collect_centers()
 {
   nnpal::PairNNPState &s = *state_;
-  s.centres.clear();
+  s.centers.clear();
   const int n = s.uses_positions ? atom->nlocal : list->inum;
   for (int ii = 0; ii < n; ++ii) {
     const int i = s.uses_positions ? ii : list->ilist[ii];
-    if (!s.absent.contain(atom->mask[i], atom->type[i])) s.centres.push_back(i);
+    if (!s.absent.contain(atom->mask[i], atom->type[i])) s.centers.push_back(i);
   }
-}
-
-// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
-std::string PairNNP::evaluate_tiles()
-{
-  nnpal::PairNNPState &s = *state_;
-  const int per_tile = s.model->centres_per_tile(), n_centres = static_cast<int>(s.centres.size());
-  for (int first = 0; first < n_centres; first += per_tile) {
-    const int last = std::min(first + per_tile, n_centres);
-    s.overlap = nnpal::atoms_to_tile(*atom, *list, s.absent, map, s.model->metadata().cutoff,
-                                     s.centres.data() + first, last - first, s.tile, s.tile_neighbours);
-    if (!s.overlap.empty()) return "";
-    try {
-      s.model->evaluate(s.tile, s.asked.uq_force, s.result);
-    } catch (const std::exception &failure) {
-      return "model " + s.settings.model_path + ": " + failure.what();
-    }
-    const int wrong = nnpal::first_non_finite_centre(s.tile, s.result);
-    if (wrong >= 0)
-      return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
-             nnpal::name_of(*atom, s.centres[first + wrong]);
-    scatter_tile(first, last);
-  }
-  return "";
 }
 
 bool PairNNP::overlaps_anywhere() const
@@ -137,63 +112,18 @@ void PairNNP::reject_trial_state()
   refresh_fix_pair();
 }
 
-void PairNNP::scatter_tile(int first, int last)
+nnpal::Tally PairNNP::tally()
 {
   nnpal::PairNNPState &s = *state_;
-  const int n_members = s.model->n_members(), n_centres = last - first, n_edges = s.tile.n_edges();
-  for (int c = 0; c < n_centres; ++c) {
-    const int i = s.centres[first + c];
-    double mean = 0.0, variance = 0.0;
-    for (int m = 0; m < n_members; ++m) {
-      const double energy = s.result.energies[m * n_centres + c];
-      s.member_energy[m] += energy * s.energy_scale;
-      mean += energy / n_members;
-    }
-    if (s.asked.uq_energy) {
-      for (int m = 0; m < n_members; ++m) {
-        const double deviation = s.result.energies[m * n_centres + c] - mean;
-        variance += deviation * deviation / n_members;
-      }
-      s.uq_energy[i] = std::sqrt(variance) * s.energy_scale;
-    }
-    const double total = (mean + self_energy(atom->type[i])) * s.energy_scale;
-    if (eflag_global) eng_vdwl += total;
-    if (eflag_atom) eatom[i] += total;
-  }
-
-  double **f = atom->f;
-  for (int e = 0; e < n_edges; ++e) {
-    const int i = s.centres[first + s.tile.centre[e]], j = s.tile_neighbours[e];
-    double on_j[3];
-    for (int k = 0; k < 3; ++k) {
-      on_j[k] = -s.result.gradient[3 * e + k] * s.energy_scale;
-      f[j][k] += on_j[k];
-      f[i][k] -= on_j[k];
-    }
-    if (vflag_either) tally_edge_virial(j, &s.tile.edge_vec[3 * e], on_j);
-    if (s.result.member_gradient.empty()) continue;
-    for (int m = 0; m < n_members; ++m)
-      for (int k = 0; k < 3; ++k) {
-        const double member_on_j = -s.result.member_gradient[3 * (m * n_edges + e) + k] * s.energy_scale;
-        s.member_force[3 * (static_cast<std::size_t>(j) * n_members + m) + k] += member_on_j;
-        s.member_force[3 * (static_cast<std::size_t>(i) * n_members + m) + k] -= member_on_j;
-      }
-  }
-}
-
-void PairNNP::tally_edge_virial(int j, const double *vec, const double *force_on_j)
-{
-  const double xy = vec[0] * force_on_j[1], yx = vec[1] * force_on_j[0];
-  const double xz = vec[0] * force_on_j[2], zx = vec[2] * force_on_j[0];
-  const double yz = vec[1] * force_on_j[2], zy = vec[2] * force_on_j[1];
-  const double symmetric[6] = {vec[0] * force_on_j[0], vec[1] * force_on_j[1], vec[2] * force_on_j[2],
-                               0.5 * (xy + yx),        0.5 * (xz + zx),        0.5 * (yz + zy)};
-  for (int k = 0; k < 6; ++k) {
-    if (vflag_global) virial[k] += symmetric[k];
-    if (vflag_atom) vatom[j][k] += symmetric[k];
-  }
-  if (cvflag_atom) {
-    const double full[9] = {symmetric[0], symmetric[1], symmetric[2], xy, xz, yz, yx, zx, zy};
-    for (int k = 0; k < 9; ++k) cvatom[j][k] += full[k];
-  }
+  return {s.energy_scale,
+          static_cast<std::size_t>(s.model->n_members()),
+          atom->f,
+          eflag_global ? &eng_vdwl : nullptr,
+          eflag_atom ? eatom : nullptr,
+          vflag_global ? virial : nullptr,
+          vflag_atom ? vatom : nullptr,
+          cvflag_atom ? cvatom : nullptr,
+          s.member_energy.data(),
+          s.member_force.data(),
+          s.uq_energy.data()};
 }

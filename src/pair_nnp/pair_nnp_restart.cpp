@@ -1,8 +1,8 @@
 // Restart files: the settings, the model file's name and fingerprint, and the element of each atom type.
 #include "pair_nnp.h"
 
-#include "archive.h"
 #include "collective.h"
+#include "model_file/archive.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

@@ -28,14 +28,14 @@ struct PairNNPState {
   bool is_first_evaluation = true;    // since init_style
 
   AbsentAtoms absent;
-  std::vector<int> centres;       // LAMMPS index of each local atom that has an energy
-  bool uses_positions = false;    // no neighbor list; the model finds the neighbours
+  std::vector<int> centers;       // LAMMPS index of each local atom that has an energy
+  bool uses_positions = false;    // no neighbor list; the model finds the neighbors
   Positions positions;
   PositionsResult of_positions;
   Tile tile;
   TileResult result;
-  std::vector<int> tile_neighbours;    // [n_edges of the tile] LAMMPS index of each neighbour
-  std::string overlap;                 // complaint about two atoms almost on top of each other
+  std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
+  std::string overlap;                // complaint about two atoms almost on top of each other
 
   int uq_energy_flag = 0, uq_force_flag = 0;           // set by fix pair on the steps that it asks for
   bool has_uq_energy = false, has_uq_force = false;    // computed by the latest compute() of the step's own

@@ -1,7 +1,7 @@
 // What fix pair and compute pair read: the spread of the members.
 #include "pair_nnp.h"
 
-#include "atoms_to_tile.h"
+#include "list/atoms_to_tile.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"
@@ -49,7 +49,7 @@ void PairNNP::forget_summary()
 std::string PairNNP::non_finite_uncertainty() const
 {
   const nnpal::PairNNPState &s = *state_;
-  for (const int i : s.centres)
+  for (const int i : s.centers)
     if ((s.asked.uq_energy && !std::isfinite(s.uq_energy[i])) ||
         (s.asked.uq_force && !std::isfinite(s.uq_force[i])))
       return "model " + s.settings.model_path + " gives a non-finite uncertainty for " +
@@ -65,13 +65,13 @@ void PairNNP::finish_summary()
   const bool with_uq_force = s.asked.uq_force_in_summary;
   double largest[2] = {0.0, 0.0}, world_largest[2];
   std::vector<double> sums(n_members + 2, 0.0), world_sums(n_members + 2);
-  for (const int i : s.centres) {
+  for (const int i : s.centers) {
     largest[0] = std::max(largest[0], s.uq_energy[i]);
     if (with_uq_force) largest[1] = std::max(largest[1], s.uq_force[i]);
     sums[n_members] += s.uq_energy[i];
   }
   std::copy(s.member_energy.begin(), s.member_energy.end(), sums.begin());
-  sums[n_members + 1] = static_cast<double>(s.centres.size());
+  sums[n_members + 1] = static_cast<double>(s.centers.size());
   MPI_Reduce(largest, world_largest, 2, MPI_DOUBLE, MPI_MAX, 0, world);
   MPI_Reduce(sums.data(), world_sums.data(), n_members + 2, MPI_DOUBLE, MPI_SUM, 0, world);
   if (comm->me != 0) return;

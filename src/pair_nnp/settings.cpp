@@ -97,8 +97,8 @@ std::string resolve_device(const std::string &asked, const GPUs &gpus, int rank_
   return "cuda:" + std::to_string(index);
 }
 
-bool model_finds_neighbours(const std::string &asked, bool on_gpu, bool operations_run_there,
-                            const std::string &taker)
+bool model_finds_neighbors(const std::string &asked, bool on_gpu, bool operations_run_there,
+                           const std::string &taker)
 {
   if (asked == "list" || (asked == "auto" && !on_gpu)) return false;
   if (asked == "cells" && !operations_run_there)

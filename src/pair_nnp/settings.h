@@ -29,9 +29,9 @@ struct GPUs {
 // place on its node. Throws std::invalid_argument when the machine has no such device.
 std::string resolve_device(const std::string &asked, const GPUs &gpus, int rank_on_node);
 
-// Whether the model finds its neighbours by nnpal's operations, rather than LAMMPS's list being used. `taker`
+// Whether the model finds its neighbors by nnpal's operations, rather than LAMMPS's list being used. `taker`
 // is what takes pairs out of that list, or "". Throws std::invalid_argument where `cells` cannot be.
-bool model_finds_neighbours(const std::string &asked, bool on_gpu, bool operations_run_there,
-                            const std::string &taker);
+bool model_finds_neighbors(const std::string &asked, bool on_gpu, bool operations_run_there,
+                           const std::string &taker);
 
 }    // namespace nnpal

@@ -18,7 +18,9 @@
 #include "utils.h"
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -48,8 +50,20 @@ void PythonSideDeleter::operator()(PythonSide *side) const
 
 namespace {
 
-// A rank whose hook failed waits so long for ranks that may be stuck in a collective call of the same hook.
-constexpr double kPatienceSeconds = 10.0;
+// A rank whose hook failed waits so long for ranks that may be stuck in a collective call of the same hook,
+// or that a busy machine holds back: seconds in this variable, or else kPatienceSeconds.
+constexpr const char *kPatienceVariable = "NNPAL_HOOK_PATIENCE";
+constexpr double kPatienceSeconds = 60.0;
+
+// Return the seconds, or none that is greater than 0 where the variable is no such number.
+double patience_in_environment()
+{
+  const char *given = std::getenv(kPatienceVariable);
+  if (!given) return kPatienceSeconds;
+  char *end = nullptr;
+  const double seconds = std::strtod(given, &end);
+  return *given && !*end && std::isfinite(seconds) ? seconds : 0.0;
+}
 
 // Run `work` with the GIL held and return what went wrong in it, or "". `place()` says where, of outputs.
 template <typename Work, typename Place> std::string complaint_of(const Work &work, const Place &place)
@@ -81,6 +95,10 @@ FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg,
         FLERR,
         "fix {}: expected python/hook MODULE:CLASS key value ..., such as python/hook my_module:MyHook", id);
   spec_ = arg[3];
+  patience_ = patience_in_environment();
+  if (!(patience_ > 0.0))
+    error->all(FLERR, "fix {}: the variable {} is '{}'; expected seconds greater than 0, or unset it", id,
+               kPatienceVariable, std::getenv(kPatienceVariable));
   if (!nnpal::ensure_interpreter())
     error->all(FLERR, "fix {}: Python could not be started; run: nnpal doctor", id);
 
@@ -437,7 +455,7 @@ void FixPythonHook::check_same_outputs()
                             hook.has_state() ? 1.0 : 0.0};
   std::string complaint;
   if (nnpal::agree(
-          complaint, facts, [](std::size_t i) { return kFacts[i]; }, python_->ranks, kPatienceSeconds) !=
+          complaint, facts, [](std::size_t i) { return kFacts[i]; }, python_->ranks, patience_) !=
       nnpal::Verdict::kAllWell)
     error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);
 }
@@ -453,7 +471,7 @@ void FixPythonHook::settle(std::string complaint, std::vector<double> &outputs)
   const auto name_of = [this](std::size_t place) {
     return fmt::format("at step {} {}", update->ntimestep, nnpal::Outputs::name(place));
   };
-  const nnpal::Verdict verdict = nnpal::agree(complaint, outputs, name_of, python_->ranks, kPatienceSeconds);
+  const nnpal::Verdict verdict = nnpal::agree(complaint, outputs, name_of, python_->ranks, patience_);
   if (verdict == nnpal::Verdict::kAllWell) return;
   if (verdict == nnpal::Verdict::kAgreed)
     error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);

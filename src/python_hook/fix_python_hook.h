@@ -67,6 +67,7 @@ private:
 
   std::unique_ptr<nnpal::PythonSide, nnpal::PythonSideDeleter> python_;
   std::string spec_;
+  double patience_ = 0.0;                // seconds, for ranks that do not meet one that failed
   std::string id_energy_, id_virial_;    // computes that make LAMMPS tally every step
   bool reads_energy_ = true, reads_virial_ = true;
   std::vector<const FixPythonHook *> earlier_potentials_;

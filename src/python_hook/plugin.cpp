@@ -3,10 +3,8 @@
 // Python.
 #include "built_with.h"
 #include "lammps_plugin_api.h"
+#include "plugin_entry.h"
 #include "versions.h"
-
-#include "error.h"
-#include "lammps.h"
 
 #include <dlfcn.h>
 #include <string>
@@ -16,7 +14,7 @@ namespace {
 constexpr char kWithoutSharedPython[] = "nnpal lmp -in in.file";
 
 // Make Python's symbols known to this process. Returns why that failed, or "".
-std::string find_python()
+std::string find_python(const std::string &)
 {
   if (!dlsym(RTLD_DEFAULT, "Py_IsInitialized")) {
     const std::string library = nnpal::kPythonLibrary;
@@ -34,20 +32,19 @@ std::string find_python()
   return get_version ? nnpal::python_mismatch(get_version()) : "this Python has no Py_GetVersion";
 }
 
-void *create_fix_python_hook(void *handle, int narg, char **arg)
-{
-  auto *lmp = static_cast<LAMMPS_NS::LAMMPS *>(handle);
-  std::string trouble = nnpal::lammps_mismatch(lmp->num_ver);
-  if (trouble.empty()) trouble = find_python();
-  if (!trouble.empty()) lmp->error->all(FLERR, "fix python/hook: {}", trouble);
+constexpr nnpal::PluginStyle kStyle{"fix",
+                                    "python/hook",
+                                    "fix python/hook",
+                                    "fix python/hook: Python classes inside the MD loop (nnpal)",
+                                    "libnnpal_hook.so",
+                                    "nnpal_create_fix_python_hook",
+                                    &find_python};
 
-  const std::string library =
-      nnpal::folder_of(reinterpret_cast<const void *>(&create_fix_python_hook)) + "/libnnpal_hook.so";
-  void *loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  void *creator = loaded ? dlsym(loaded, "nnpal_create_fix_python_hook") : nullptr;
-  if (!creator)
-    lmp->error->all(FLERR, "fix python/hook: cannot load {}: {}; run: nnpal doctor", library, dlerror());
-  return reinterpret_cast<void *(*)(void *, int, char **)>(creator)(handle, narg, arg);
+void *create_fix_python_hook(void *lammps, int narg, char **arg)
+{
+  void *creator =
+      nnpal::load_creator(kStyle, lammps, reinterpret_cast<const void *>(&create_fix_python_hook));
+  return reinterpret_cast<nnpal::FixCreator *>(creator)(lammps, narg, arg);
 }
 
 }    // namespace
@@ -55,13 +52,5 @@ void *create_fix_python_hook(void *handle, int narg, char **arg)
 extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lammps, void *handle,
                                                                          void *register_function)
 {
-  lammpsplugin_t plugin;
-  plugin.version = static_cast<LAMMPS_NS::LAMMPS *>(lammps)->version;
-  plugin.style = "fix";
-  plugin.name = "python/hook";
-  plugin.info = "fix python/hook: Python classes inside the MD loop (nnpal)";
-  plugin.author = "the nnpal developers";
-  plugin.creator.v2 = &create_fix_python_hook;
-  plugin.handle = handle;
-  reinterpret_cast<lammpsplugin_regfunc *>(register_function)(&plugin, lammps);
+  nnpal::register_style(kStyle, &create_fix_python_hook, lammps, handle, register_function);
 }

@@ -192,7 +192,7 @@ def test_fix_pair_without_trigger_stops_instead_of_giving_zeros(lmp: Lmp, al_mod
         before_run="fix uq all pair 1 nnp uq_energy 0 uq_force 0",
     )
     for n_ranks in (1, 2):
-        run = run_lmp(script, lmp.folder, n_ranks=n_ranks, timeout=60)
+        run = run_lmp(script, lmp.folder, n_ranks=n_ranks)
         assert run.returncode != 0
         if n_ranks == 1:
             assert "Fix pair cannot extract property uq_energy from pair style" in run.text

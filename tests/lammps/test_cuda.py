@@ -114,8 +114,7 @@ compute min all reduce min fx fy fz
 thermo_style custom step atoms pe c_sum[*] c_max[*] c_min[*]
 {THERMO_FORMAT}
 run 0 post no
-""",
-            timeout=300,
+"""
         ).thermo[0]
         intensive = [run[f"c_{kind}[{k}]"][0] for kind in ("max", "min") for k in (1, 2, 3)]
         extensive = [run[name][0] / run["Atoms"][0] for name in ("PotEng", "c_sum[1]", "c_sum[2]", "c_sum[3]")]

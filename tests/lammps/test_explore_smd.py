@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from nnpal.explore import SMDSection, plan_smd, read_smd, smd
 from nnpal.lmp_process import LmpError, LmpKilled, run_lmp
 from nnpal.smd import read_pull
 from nnpal.smd.report import make_report
+from processes import Process, wait_until
 from torchani_reference import ExportedModel
 
 
@@ -271,10 +270,8 @@ def test_a_killed_run_begins_anew(tmp_path: Path) -> None:
     folder = run_folder(tmp_path, "killed")
     arguments = {"settings": smd_settings(length=4.0), "force_field": morse_oracle(), "structure": "../dimer.xyz"}
     arguments |= {"rate": 0.5, "seed": 1}
-    task = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), json.dumps(arguments)], start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not (folder / "frames.lammpstrj").is_file() and time.monotonic() < deadline:
-        time.sleep(0.002)
+    task = Process([sys.executable, "-c", KILLED, str(folder), json.dumps(arguments)])
+    wait_until((folder / "frames.lammpstrj").is_file, task)
     os.kill(task.pid, signal.SIGKILL)  # LAMMPS lives on, and is waited for
     task.wait()
     assert not (folder / "ended.json").exists()

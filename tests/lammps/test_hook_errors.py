@@ -11,6 +11,8 @@ import pytest
 from hook_scripts import ENV, al_start
 from lmp_runner import Lmp, run_lmp
 from nnpal import _build_info
+from nnpal.hooks import HookError
+from nnpal.hooks.invoke import attach
 from nnpal.lammps_plugins import plugin_dir
 
 
@@ -69,11 +71,21 @@ def test_traceback_of_any_rank_reaches_the_log(lmp: Lmp, rank: int, n_ranks: int
 @pytest.mark.parametrize("rank", [0, 1])
 def test_ranks_stuck_in_the_hooks_own_messages_end_too(lmp: Lmp, rank: int) -> None:
     """The others wait in comm.barrier() for the rank that failed: only an abort frees them."""
-    run = run_lmp(
-        with_fix(f"lammps_hooks:Fails step 2 rank {rank} kind waits"), lmp.folder, n_ranks=2, env=ENV, timeout=60
-    )
+    impatient = {**ENV, "NNPAL_HOOK_PATIENCE": "1"}
+    script = with_fix(f"lammps_hooks:Fails step 2 rank {rank} kind waits")
+    run = run_lmp(script, lmp.folder, n_ranks=2, env=impatient)
     assert run.returncode != 0
     assert re.search(rf"ERROR on rank {rank}: fix h .*Traceback.*a \{{brace\}} went wrong", run.text, re.S)
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "inf"])
+def test_patience_is_a_time(given: str, lmp: Lmp, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = rf"variable NNPAL_HOOK_PATIENCE is '{given}'; expected seconds greater than 0"
+    environment = {**ENV, "NNPAL_HOOK_PATIENCE": given}
+    lmp.expect_error(with_fix("lammps_hooks:Tether k 1 z0 3"), message, ranks=(1,), env=environment)
+    monkeypatch.setenv("NNPAL_HOOK_PATIENCE", given)
+    with pytest.raises(HookError, match=message):
+        attach("lammps_hooks:Tether k 1 z0 3")
 
 
 def test_vector_must_keep_its_length(lmp: Lmp) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import processes
 from hook_scripts import ENV, al_start, thermo
 from lmp_runner import Lmp
 
@@ -191,14 +191,7 @@ second.close()
 lmp.close()
 print("all well")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, **ENV, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    environment = {**os.environ, **ENV, "OMP_NUM_THREADS": "1"}
+    done = processes.run([sys.executable, "-c", program], cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("all well\n")

@@ -24,6 +24,7 @@ from lmp_runner import Lmp, LmpRun
 from nnpal.hooks import HookError
 from nnpal.hooks.invoke import attach
 from nnpal.hooks.library_context import image_flags
+from processes import run
 
 START = """units metal
 atom_modify map array
@@ -83,16 +84,11 @@ class PythonLmp:
 
     def __call__(self, script: str, *, mpirun: str = "") -> LmpRun:
         (self.folder / "in.script").write_text(script)
-        done = subprocess.run(
+        done = run(
             [*mpirun.split(), self.path, "-in", "in.script", "-log", "none"],
             cwd=self.folder,
             env={**os.environ, "PATH": self._search_path, "PYTHONPATH": str(self.modules), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
         )
         return LmpRun(done.returncode, done.stdout, self.folder)
 
@@ -101,7 +97,7 @@ def lmps_with_python() -> Iterator[str]:
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = Path(folder) / "lmp"
         if path.is_file() and os.access(path, os.X_OK):
-            said = subprocess.run([path, "-h"], capture_output=True, text=True, timeout=60, check=False).stdout
+            said = run([path, "-h"]).stdout
             if "python/invoke" in said:
                 yield str(path)
 
@@ -282,14 +278,10 @@ def drive(
     (folder / "in.script").write_text(script)
     (folder / "driver.py").write_text(DRIVER)
     launcher = [] if n_ranks == 1 else [str(Path(sys.executable).parent / "mpirun"), "-np", str(n_ranks)]
-    return subprocess.run(
+    return run(
         [*launcher, sys.executable, "driver.py", words, group],
         cwd=folder,
         env={**os.environ, **ENV, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
     )
 
 

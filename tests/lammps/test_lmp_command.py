@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from hook_scripts import ENV, al_start, thermo
 from nnpal.lmp_command import input_file
 
@@ -22,16 +23,12 @@ def run(command: str, folder: Path, *arguments: str, n_ranks: int = 1, stdin: st
     """Run `lmp` or `nnpal lmp`; return its exit status and what it printed."""
     words = {"lmp": [str(BIN / "lmp")], "nnpal lmp": [str(BIN / "nnpal"), "lmp"]}[command]
     launcher = [] if n_ranks == 1 else [str(BIN / "mpirun"), "-np", str(n_ranks)]
-    done = subprocess.run(
+    done = processes.run(
         [*launcher, *words, *arguments],
         cwd=folder,
         env={**os.environ, **ENV, "OMP_NUM_THREADS": "1"},
         input=stdin,
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
     )
     return done.returncode, done.stdout
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from hook_scripts import al_start
 from lmp_runner import Lmp, _command, run_lmp
 from nnpal.momt import read_bias, read_trace
+from processes import Process, wait_until
 
 MOMT = (
     al_start() + "fix n all nve\n"
@@ -34,13 +33,6 @@ def lammps_in(folder: Path) -> list[int]:
     return found
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def orphan(lmp: Lmp) -> Iterator[Callable[[str, str], int]]:
     """Return a function that starts LAMMPS, kills the `lmp` command once `file` is there, and returns LAMMPS's pid."""
@@ -48,9 +40,9 @@ def orphan(lmp: Lmp) -> Iterator[Callable[[str, str], int]]:
     def start(script: str, file: str) -> int:
         (lmp.folder / "in.orphan").write_text(script)
         command = [_command("lmp"), "-in", "in.orphan", "-log", "none", "-screen", "none"]
-        wrapper = subprocess.Popen(command, cwd=lmp.folder, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        wrapper = Process(command, cwd=lmp.folder, env={**os.environ, "OMP_NUM_THREADS": "1"})
         try:
-            wait_until((lmp.folder / file).exists)
+            wait_until((lmp.folder / file).exists, wrapper)
         finally:
             wrapper.kill()
             wrapper.wait()

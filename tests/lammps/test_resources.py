@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import processes
 from lmp_systems import fcc
 from nnpal.lammps_plugins import plugin_dir
 from torchani_reference import ExportedModel
@@ -66,18 +66,12 @@ def run(model: ExportedModel, folder: Path, *, n_cells: int, options: str) -> tu
     """Return how many threads ever took a block of memory, and how many blocks 10 steps took."""
     counter = folder / "counter.so"
     (folder / "counter.c").write_text(COUNTER)
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(counter), str(folder / "counter.c")], check=True)
+    built = processes.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(counter), str(folder / "counter.c")])
+    assert built.returncode == 0, built.stderr
     data = fcc("Al", 4.05, n_cells).write(folder / "data")
     program = START.format(data=data, model=model.path, options=options) + RUN.format(counter=counter)
     environment = {"LAMMPS_PLUGIN_PATH": plugin_dir(), "LD_PRELOAD": str(counter), "OMP_NUM_THREADS": "1"}
-    found = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    found = processes.run([sys.executable, "-c", program], env={**os.environ, **environment})
     assert found.returncode == 0, found.stderr
     n_threads, n_blocks = map(int, found.stdout.split())
     return n_threads, n_blocks

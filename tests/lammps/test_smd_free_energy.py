@@ -68,7 +68,7 @@ def test_jarzynski_gives_the_exact_free_energy_of_a_trap(lmp: Lmp) -> None:
 def test_butane_breaks_at_a_carbon_bond(lmp: Lmp) -> None:
     """The whole script: half a minute of GFN2-xTB."""
     pytest.importorskip("tblite")
-    lmp((Path(__file__).parents[2] / "lammps_inputs" / "in.smd_butane").read_text(), timeout=600.0)
+    lmp((Path(__file__).parents[2] / "lammps_inputs" / "in.smd_butane").read_text())
     pull = read_pull(lmp.folder / "pull.txt")
     at = find_break(pull, window=0.2)
     assert at.broken

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import pytest
@@ -12,6 +11,7 @@ import torch
 from lmp_runner import Lmp
 from lmp_single_point import header
 from lmp_systems import fcc
+from processes import run
 from torchani_reference import ExportedModel
 
 PROGRAM = """
@@ -38,11 +38,9 @@ def test_tf32_by_its_new_name(lmp: Lmp, al_model: ExportedModel, options: str) -
     system.write(lmp.folder / "data")
     script = header(al_model, system, options=options) + "thermo_style custom step pe\nrun 0 post no\n"
     expected = lmp(script + "thermo_modify line yaml\nrun 0 post no\n").last("PotEng")
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], input=script, cwd=lmp.folder, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    setting, energy = run.stdout.split()[-2:]
+    done = run([sys.executable, "-c", PROGRAM], input=script, cwd=lmp.folder)
+    assert done.returncode == 0, done.stderr
+    setting, energy = done.stdout.split()[-2:]
     assert setting == "tf32"
     assert float(energy) == pytest.approx(expected, rel=1e-6)
 
@@ -77,9 +75,6 @@ def test_numbers_of_threads(
     script = header(al_model, system, options=f"device cpu threads {n_threads}") + "run 1 post no\n"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     program = THREADS.format(imports="\n".join(imports), first_use=first_use)
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        input=script, cwd=lmp.folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.split()[-2:] == ["1", "3"]
+    done = run([sys.executable, "-c", program], input=script, cwd=lmp.folder, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["1", "3"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from explore_runs import eam_oracle, momt_settings, morse_oracle, run_folder, smd_settings, write_dimer
 from loop_runs import TESTS, WATER
 from nnpal.explore import momt, oracle_md, read_smd, smd
+from processes import run
 
 LAUNCHER = """#!/bin/sh
 echo "$@" >> "$(dirname "$0")/launched"
@@ -106,8 +106,7 @@ def test_a_calculator_beside_the_configuration_is_found_wherever_the_task_was_st
         "structure": "../water.xyz", "rate": 2.0, "seed": 3,
     }  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run(
-        [sys.executable, "-c", code, "run", json.dumps(arguments)], cwd=tmp_path, env=environment, check=True
-    )
+    done = run([sys.executable, "-c", code, "run", json.dumps(arguments)], cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
     assert read_smd(folder).complete
     assert "PYTHONPATH=.. lmp -in in.smd" in (folder / "in.smd").read_text()

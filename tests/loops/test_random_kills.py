@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 
 import pytest
 
 from loop_runs import RARE_EVENTS, label_calls, manifest_bytes, n_in_store, write_config
 from nnpal.scratch import remove_dead
+from processes import wait_until
 from random_kills import Tally, files_of, finish_after, kill_at_random, labels_of, processes_in
 
 N_KILLS, SEED, LONGEST = 40, 20261129, 12.0
@@ -34,10 +34,7 @@ def test_forty_kills_at_random_leave_what_an_unbroken_run_leaves(
         assert files_of(folder) == files_of(rare_events)
         # a calculation at work as its driver or worker was killed is the only one that may be repeated, two at a time
         assert label_calls(folder) <= n_in_store(folder) + 2 * (tally.n_kills - before)
-        end = time.monotonic() + 30
-        while processes_in(folder) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert not processes_in(folder)
+        wait_until(lambda folder=folder: not processes_in(folder))
         if tally.n_kills >= N_KILLS:
             break
     print(tally)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from nnpal.data import read_frames
 from nnpal.driver.run import check
 from nnpal.explore import read_smd
 from nnpal.smd import activation_energy
+from processes import run
 from water_oracle import Water
 
 STAGES = ["train", "explore", "select", "label", "report"]
@@ -165,7 +165,7 @@ def test_an_input_of_lammps_runs_by_hand_with_the_same_result(rare_events, tmp_p
     command = (folder / "in.smd").read_text().splitlines()[2].removeprefix("#").strip()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = run(command, shell=True, cwd=folder, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {name: (folder / name).read_bytes() for name in known} == known
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import torch
 
+from processes import run
+
 COMPILER = shutil.which("aarch64-linux-gnu-g++")
 SOURCES = Path(__file__).parents[2] / "src" / "ops"
-ARITHMETIC = ("aev_cpu", "networks_cpu")
+ARITHMETIC = ("aev/aev_cpu.cpp", "networks/networks_cpu.cpp")
 OF_CUDA = (SOURCES / "cuda.cmake").read_text()
-ON_TENSORS = sorted(p.stem for p in SOURCES.glob("*.cpp") if p.name not in OF_CUDA and p.stem not in ARITHMETIC)
+ALL = sorted(path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.cpp"))
+ON_TENSORS = [name for name in ALL if name not in OF_CUDA and name not in ARITHMETIC]
 OPTIONS = ["-std=c++20", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs aarch64-linux-gnu-g++")
 
 
 def compile_for_arm(name: str, *options: str) -> None:
-    command = [str(COMPILER), *OPTIONS, *options, str(SOURCES / f"{name}.cpp")]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [str(COMPILER), *OPTIONS, f"-I{SOURCES}", *options, str(SOURCES / name)]
+    found = run(command)
     assert found.returncode == 0, found.stderr
 
 
@@ -29,7 +31,7 @@ def compile_for_arm(name: str, *options: str) -> None:
 def test_arithmetic(name: str, tmp_path: Path) -> None:
     """To machine code, on the registers that every such processor has."""
     isa = ["-DNNPAL_ISA=baseline", "-DNNPAL_VECTOR_BYTES=16"]
-    target = tmp_path / f"{name}.o"
+    target = tmp_path / "object.o"
     compile_for_arm(name, "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", *isa, "-c", "-o", str(target))
     assert target.stat().st_size > 10_000
 

@@ -122,7 +122,7 @@ def test_a_crowd_of_neighbours(instruction_set: str) -> None:
 
 @pytest.mark.parametrize("precision", DTYPES)
 def test_memory_suffices_whatever_the_number_of_edges(instruction_set: str, precision: str) -> None:
-    """Kernels refuse to use more memory than they have set aside: in any order of sizes none does."""
+    """Operations refuse to use more memory than they have set aside: in any order of sizes none does."""
     rng = np.random.default_rng(6)
     for aev in ("ani2x-6.9", "ani1x"):
         terms = make_structure(n_atoms=1, n_elements=2, volume=10.0, aev=aev).terms
@@ -161,8 +161,8 @@ BAD = {
     "species": ({0: torch.tensor([0, 7])}, r"species\[1\] is 7, expected 0 to 0"),
     "species dtype": ({0: torch.tensor([0.0, 0.0])}, r"species is Float \[2\], expected int64"),
     "n_local": ({1: 3}, "n_local is 3, expected 0 to 2"),
-    "centre": ({2: torch.tensor([[0, 5], [1, 0]])}, r"edge_index\[0, 1\] is 5, expected a centre from 0 to 1"),
-    "room": ({2: torch.tensor([[0, 2], [1, 0]])}, r"edge_index\[0, 1\] is 2, expected a centre from 0 to 1"),
+    "centre": ({2: torch.tensor([[0, 5], [1, 0]])}, r"edge_index\[0, 1\] is 5, expected a center from 0 to 1"),
+    "room": ({2: torch.tensor([[0, 2], [1, 0]])}, r"edge_index\[0, 1\] is 2, expected a center from 0 to 1"),
     "neighbour": ({2: torch.tensor([[0, 1], [1, -1]])}, r"edge_index\[1, 1\] is -1, expected an atom from 0 to 1"),
     "edge_vec": ({3: torch.zeros(3, 3)}, r"edge_vec is Float \[3, 3\], expected float32 or float64 \[2, 3\]"),
     "n_elements": ({4: 0}, "n_elements is 0"),

@@ -1,4 +1,4 @@
-"""CPU kernels and training flush denormal numbers on every thread, change nothing else, and leave no trace."""
+"""CPU operations and training flush denormal numbers on every thread, change nothing else, and leave no trace."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def plain(structure: Structure, dtype: torch.dtype) -> list[Tensor | int]:
     return [x.detach() if isinstance(x, Tensor) else x for x in structure.inputs(dtype)]
 
 
-def kernels(structure: Structure, dtype: torch.dtype = torch.float32) -> dict[str, Callable[[], tuple[Tensor, ...]]]:
+def operations(structure: Structure, dtype: torch.dtype = torch.float32) -> dict[str, Callable[[], tuple[Tensor, ...]]]:
     """Return everything that is computed on a CPU, by name."""
     inputs, terms = plain(structure, dtype), structure.terms
     generator = torch.Generator().manual_seed(0)
@@ -89,7 +89,7 @@ def kernels(structure: Structure, dtype: torch.dtype = torch.float32) -> dict[st
     }
 
 
-KERNELS = list(kernels(make_structure(n_atoms=4, n_elements=1, volume=10.0)))
+OPERATIONS = list(operations(make_structure(n_atoms=4, n_elements=1, volume=10.0)))
 
 
 def denormal_rows(values: Tensor) -> int:
@@ -101,7 +101,7 @@ def denormal_rows(values: Tensor) -> int:
 @pytest.mark.parametrize("name", ["aev", "aev_jvp", "aev_jacobian"])
 def test_results_hold_denormals_without_the_guard_alone(name: str) -> None:
     """In nearly every row, so that none of the threads can be without it."""
-    operation = kernels(pairs_of_atoms())[name]
+    operation = operations(pairs_of_atoms())[name]
     OPS.keep_denormals(True)
     (kept,) = operation()
     assert denormal_rows(kept) > 0.9 * len(kept)
@@ -116,7 +116,7 @@ def test_results_hold_denormals_without_the_guard_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["aev_vjp", "aev second derivative", "ensemble"])
 def test_ordinary_structures_do_not_change_by_a_bit(name: str, dtype: str) -> None:
     structure = make_structure(n_atoms=300, n_elements=2, volume=12.0, closest=0.9, seed=5)
-    operation = kernels(structure, DTYPES[dtype])[name]
+    operation = operations(structure, DTYPES[dtype])[name]
     flushed = operation()
     OPS.keep_denormals(True)
     for found, expected in zip(flushed, operation(), strict=True):
@@ -124,10 +124,10 @@ def test_ordinary_structures_do_not_change_by_a_bit(name: str, dtype: str) -> No
 
 
 @pytest.mark.parametrize("flushed_before", [False, True])
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_control_words_stay(name: str, flushed_before: bool) -> None:
     """Of the caller, who may have set it to something else than the pool's threads, and of these."""
-    operation = kernels(make_structure(n_atoms=300, n_elements=1, volume=12.0))[name]
+    operation = operations(make_structure(n_atoms=300, n_elements=1, volume=12.0))[name]
     torch.set_flush_denormal(flushed_before)
     before = OPS.control_words()
     assert bool(before[0] & FLUSHES) == flushed_before
@@ -140,9 +140,9 @@ def test_neighbor_search_leaves_the_control_word() -> None:
     before = OPS.control_words()
     positions = torch.rand(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 8
     cells = OPS.cells(positions, 3.0)
-    ends = OPS.count_neighbours(positions, *cells, 40, 3.0)
+    ends = OPS.count_neighbors(positions, *cells, 40, 3.0)
     n_edges = int(ends[40])
-    OPS.neighbours(positions, *cells, ends, 0, 40, n_edges, 0, 3.0, torch.float32)
+    OPS.neighbors(positions, *cells, ends, 0, 40, n_edges, 0, 3.0, torch.float32)
     assert OPS.control_words() == before
 
 

@@ -1,4 +1,4 @@
-"""torch.ops.nnpal.cells, count_neighbours, neighbours and pull_to_atoms: positions to edges and back to atoms."""
+"""torch.ops.nnpal.cells, count_neighbors, neighbors and pull_to_atoms: positions to edges and back to atoms."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def test_room_for_edges() -> None:
     """Where the number of edges is a guess: too little room is kept to, room left over belongs to nothing."""
     positions = torch.from_numpy(np.random.default_rng(3).random((60, 3)) * 9)
     cells, cutoff = OPS.cells(positions, 4.0), 4.0
-    ends = OPS.count_neighbours(positions, *cells, 50, cutoff)
+    ends = OPS.count_neighbors(positions, *cells, 50, cutoff)
     n_edges = int(ends[50])
     exact = find(positions, cutoff, last=50, shift=3)
 
     def with_room(n: int) -> tuple[Tensor, Tensor]:
-        return OPS.neighbours(positions, *cells, ends, 0, 50, n, 3, cutoff, torch.float64)
+        return OPS.neighbors(positions, *cells, ends, 0, 50, n, 3, cutoff, torch.float64)
 
     for all_of_it, part in zip(exact, with_room(n_edges - 7), strict=True):
         assert torch.equal(part, all_of_it[..., : n_edges - 7] if part.shape[0] == 2 else all_of_it[: n_edges - 7])
@@ -107,16 +107,16 @@ def test_room_for_edges() -> None:
 def test_closest() -> None:
     positions = torch.from_numpy(np.random.default_rng(6).random((80, 3)) * 9)
     cells = OPS.cells(positions, 4.0)
-    ends = OPS.count_neighbours(positions, *cells, 80, 4.0)
+    ends = OPS.count_neighbors(positions, *cells, 80, 4.0)
     closest = torch.tensor([float("inf")], dtype=torch.float64)
     lengths = []
     for first, last in ((0, 30), (30, 80)):
         n_edges = int(ends[last] - ends[first])
-        _, vec = OPS.neighbours(positions, *cells, ends, first, last, n_edges, 0, 4.0, torch.float64, closest)
+        _, vec = OPS.neighbors(positions, *cells, ends, first, last, n_edges, 0, 4.0, torch.float64, closest)
         lengths.append(vec.square().sum(1).min())
         assert float(closest) == pytest.approx(float(min(lengths)), rel=1e-15)
     with pytest.raises(ValueError, match="closest is not one float64 beside positions"):
-        OPS.neighbours(positions, *cells, ends, 0, 0, 0, 0, 4.0, torch.float64, closest.float())
+        OPS.neighbors(positions, *cells, ends, 0, 0, 0, 0, 4.0, torch.float64, closest.float())
 
 
 def test_pull_to_atoms() -> None:
@@ -157,7 +157,7 @@ POSITIONS = torch.zeros(2, 3, dtype=torch.float64)
 def test_positions_that_are_not_finite_are_marked(value: float) -> None:
     positions = POSITIONS.clone()
     positions[1, 2] = value
-    assert OPS.count_neighbours(positions, *OPS.cells(positions, 3.0), 2, 3.0).tolist() == [0, 0, 0, 1]
+    assert OPS.count_neighbors(positions, *OPS.cells(positions, 3.0), 2, 3.0).tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_positions_that_are_not_finite_are_marked(value: float) -> None:
         (POSITIONS.float(), 3.0, 2, r"positions are Float \[2, 3\], expected float64 \[n_atoms, 3\]"),
         (POSITIONS[:, :2], 3.0, 2, r"positions are Double \[2, 2\], expected"),
         (POSITIONS, 0.0, 2, "cutoff is 0, expected more than 0"),
-        (POSITIONS, 3.0, 3, "n_centres is 3, expected 0 to 2"),
+        (POSITIONS, 3.0, 3, "n_centers is 3, expected 0 to 2"),
     ],
 )
 def test_arguments_out_of_range(positions: Tensor, cutoff: float, last: int, message: str) -> None:

@@ -72,10 +72,10 @@ def test_room_for_edges() -> None:
     found = []
     for positions in (points, points.cuda()):
         cells = OPS.cells(positions, 5.0)
-        ends = OPS.count_neighbours(positions, *cells, 1500, 5.0)
+        ends = OPS.count_neighbors(positions, *cells, 1500, 5.0)
         n_edges, closest = int(ends[1500]), positions.new_tensor([float("inf")])
         for n in (n_edges - 100, n_edges + 300):
-            own = OPS.neighbours(positions, *cells, ends, 0, 1500, n, 3, 5.0, torch.float32, closest)
+            own = OPS.neighbors(positions, *cells, ends, 0, 1500, n, 3, 5.0, torch.float32, closest)
             found.append([*own, closest])
     for one, other in zip(found[:2], found[2:], strict=True):
         assert all(torch.equal(a, b.cpu()) for a, b in zip(one, other, strict=True))
@@ -136,7 +136,7 @@ def test_neighbours(n_atoms: int, has_one_far_away: bool) -> None:
 def test_positions_that_are_not_finite() -> None:
     positions = torch.zeros(2, 3, dtype=torch.float64, device="cuda")
     positions[1, 2] = float("nan")
-    assert OPS.count_neighbours(positions, *OPS.cells(positions, 3.0), 2, 3.0).tolist() == [0, 0, 0, 1]
+    assert OPS.count_neighbors(positions, *OPS.cells(positions, 3.0), 2, 3.0).tolist() == [0, 0, 0, 1]
 
 
 def test_more_centres_than_fit_into_the_scratch_memory() -> None:

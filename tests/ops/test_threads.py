@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
@@ -14,6 +13,7 @@ from nnpal.export.fused import FusedModule
 from nnpal.networks import build_aev_computer
 from nnpal.ops import load_ops
 from ops_structures import Structure, make_structure
+from processes import run
 
 load_ops()
 OPS = torch.ops.nnpal
@@ -76,6 +76,6 @@ def test_threads_change_nothing(name: str) -> None:
 def test_threads_take_part(name: str, n_threads: int, request: pytest.FixtureRequest) -> None:
     folders = (str(request.path.parent), str(request.path.parents[1]))
     program = f"import sys; sys.path[:0] = {folders!r}\n" + COUNT_THREADS.format(n_threads=n_threads, name=name)
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    found = run([sys.executable, "-c", program])
     assert found.returncode == 0, found.stderr
     assert int(found.stdout) == n_threads - 1

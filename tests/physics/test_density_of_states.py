@@ -71,7 +71,7 @@ def test_reweighting_with_any_bins(lmp: Lmp, n_bins: int) -> None:
         SCRIPT.format(atoms=pairs(), seed=4711, low=LOW, high=HIGH, n=n_bins, steps=2_000_000).replace(
             "timestep 0.01", "timestep 0.02"
         ),
-        timeout=1500,
+        limit=6000,
     )
     samples = from_traces(read_trace(lmp.folder / "momt.trace"))
     assert samples.n_outside > 0
@@ -90,7 +90,7 @@ def test_reweighting_with_any_bins(lmp: Lmp, n_bins: int) -> None:
 
 
 def test_harmonic_oscillators(lmp: Lmp) -> None:
-    lmp(SCRIPT.format(atoms=pairs(), seed=4711, low=LOW, high=HIGH, n=N_BINS, steps=6_000_000), timeout=1500)
+    lmp(SCRIPT.format(atoms=pairs(), seed=4711, low=LOW, high=HIGH, n=N_BINS, steps=6_000_000), limit=6000)
     bias = read_bias(lmp.folder / "momt.h5")
     assert bias.phase == 1, "learning must have ended"
     assert bias.round_trips > 100

@@ -52,7 +52,7 @@ def part(samples: Samples, rows: np.ndarray) -> Samples:
 
 
 def test_melting_temperature(lmp: Lmp) -> None:
-    lmp(SCRIPT, timeout=3000)
+    lmp(SCRIPT, limit=12000)
     samples = from_traces(read_trace(lmp.folder / "momt.trace"))
     melting = coexistence(samples, DIVIDE)
     first, second = (coexistence(part(samples, rows), DIVIDE) for rows in np.array_split(np.arange(len(samples)), 2))

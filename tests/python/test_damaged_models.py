@@ -138,6 +138,18 @@ def test_a_header_that_says_something_else(damage, content: bytes, tmp_path: Pat
         load_model(path)
 
 
+def test_a_record_that_is_marked_as_a_folder_is_refused(content: bytes, tmp_path: Path) -> None:
+    """One bit in the archive's directory, which no checksum covers; torch then reads zeros in place of a tensor."""
+    entry, path = content.index(b"PK\x01\x02"), tmp_path / "folder.pt"
+    for _ in range(len(records(content))):
+        damaged = bytearray(content)
+        damaged[entry + 38] |= 0x10
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=r"record archive/\S+ is marked as a folder\); export the model"):
+            load_model(path)
+        entry = content.find(b"PK\x01\x02", entry + 1)
+
+
 @pytest.mark.parametrize(
     ("seed", "n"), [(0, 100), *(pytest.param(seed, 3000, marks=pytest.mark.slow) for seed in (1, 2, 3, 4))]
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from processes import run
 
 SOURCES = Path(__file__).parents[2] / "src" / "pair_nnp"
 # Answers, or the complaint after "!"
@@ -31,7 +32,7 @@ extern "C" void device(char *to, const char *asked, int n_gpus, int can_run_mode
 }
 extern "C" void neighbors(char *to, const char *asked, int on_gpu, int run_there, const char *taker)
 {
-  say(to, [&] { return nnpal::model_finds_neighbours(asked, on_gpu, run_there, taker) ? "cells" : "list"; });
+  say(to, [&] { return nnpal::model_finds_neighbors(asked, on_gpu, run_there, taker) ? "cells" : "list"; });
 }
 """
 Choose = Callable[..., str]
@@ -43,7 +44,8 @@ def choose(tmp_path_factory: pytest.TempPathFactory) -> Choose:
     (folder / "bridge.cpp").write_text(BRIDGE)
     library = folder / "choice.so"
     files = [str(folder / "bridge.cpp"), str(SOURCES / "settings.cpp")]
-    subprocess.run(["c++", "-std=c++20", "-shared", "-fPIC", f"-I{SOURCES}", *files, "-o", str(library)], check=True)
+    done = run(["c++", "-std=c++20", "-shared", "-fPIC", f"-I{SOURCES}", *files, "-o", str(library)])
+    assert done.returncode == 0, done.stderr
     loaded = ctypes.CDLL(str(library))
 
     def ask(what: str, *arguments: str | int) -> str:

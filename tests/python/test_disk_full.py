@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from nnpal.oracle.evaluation import Result
 from nnpal.rows_file import RowsFile
 from nnpal.training.data import build_training_data
 from nnpal.training.storage import save_whole
+from processes import run
 from small_disk import SmallDisk, small_disk
 
 KB = 1 << 10
@@ -99,9 +99,7 @@ def test_a_model_file_is_refused_by_a_message_where_torch_would_abort(disk: Smal
         "write_archive(model.module, model.metadata, Path(sys.argv[2]))\n"
     )
     path = disk.path / "al.nnp.pt"
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(al_model.path), str(path)], capture_output=True, text=True, check=False
-    )
+    done = run([sys.executable, "-c", script, str(al_model.path), str(path)])
     assert done.returncode == 1, done.stderr
     assert f"DiskFullError: {path}: no space left on its disk (it needs " in done.stderr
     assert disk.names() == []
@@ -113,7 +111,7 @@ def test_convert_ends_by_a_message(disk: SmallDisk, tmp_path: Path) -> None:
     disk.leave(200 * KB)
     for name in ("a.h5", "b.xyz"):
         command = [sys.executable, "-m", "nnpal", "data", "convert", str(tmp_path / "a.xyz"), str(disk.path / name)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run(command)
         assert done.returncode == 1, done.stderr
         assert done.stderr.startswith(f"nnpal data convert: {disk.path / name}: no space left on its disk (")
         assert done.stderr.count("\n") == 1
@@ -202,7 +200,7 @@ def test_a_limit_of_the_shell_is_told_without_any_right_to_mount(tmp_path: Path)
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "with new_hdf5(Path('a.h5')) as file:\n    file['a'] = np.zeros(1000)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run([sys.executable, "-c", script], cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert "DiskFullError: a.h5: no space left below the largest size" in done.stderr
     assert list(tmp_path.iterdir()) == []

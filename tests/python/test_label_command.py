@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from nnpal.label_command import label
 from nnpal.locks import Writer
 from nnpal.sampling.eam import eam_potential
 from nnpal.sampling.eam import label as eam_label
+from processes import Process, wait_until
 
 app = typer.Typer()
 app.command()(label)
@@ -156,23 +156,22 @@ def test_bad_input(pairs: Path, change: tuple[str, str], message: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_and_continued(pairs: Path, number: signal.Signals) -> None:
     write_extxyz(pairs / "pairs.xyz", [pair(0.1 * k) for k in range(40)])
-    text = SPRING.format(more="").replace("k = 1.0", "k = 1.0, seconds = 0.1")
+    text = SPRING.format(more="")
+    held = pairs / "log.held"
+    held.write_text("6")
     (pairs / "label.toml").write_text(text)
     code = "import typer, sys; from nnpal.label_command import label; typer.run(label)"
-    process = subprocess.Popen(
+    process = Process(
         [sys.executable, "-c", code, str(pairs / "label.toml")],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         stderr=subprocess.PIPE,
-        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
     )
-    end = time.monotonic() + 60
-    while not (pairs / "log").exists() or len((pairs / "log").read_text().splitlines()) < 6:
-        assert time.monotonic() < end
-        assert process.poll() is None
-        time.sleep(0.02)
+    log = pairs / "log"
+    wait_until(lambda: log.exists() and len(log.read_text().splitlines()) >= 8, process)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate()
+    held.unlink()
     assert process.returncode == 130
     assert "stopped; labels so far are in the store, and the same command goes on" in errors
     result = run(pairs, text)

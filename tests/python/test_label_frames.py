@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,9 @@ from label_oracles import Spring, pair
 from nnpal.data import check_frames
 from nnpal.disk_full import DiskFullError
 from nnpal.label import LabelReport, LabelStore, Oracle, OracleError, Progress, PythonOracle, label_frames
+from nnpal.label.store import COST
 from nnpal.oracle.evaluation import Result
+from processes import Process, is_running, wait_until
 
 GOOD = [0.0, 1.0, 2.0, 3.0]
 BAD = 6.0
@@ -43,20 +43,6 @@ def oracle(log: Path, name: str = "Spring", ladder: tuple[dict[str, float], ...]
 def computed(log: Path) -> list[float]:
     """Return which configurations were computed, by the first atom's x."""
     return [float(line.split()[1]) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def first_x(report: LabelReport) -> list[float]:
@@ -152,11 +138,10 @@ def test_a_worker_that_is_killed_says_nothing_of_its_configuration(store: LabelS
 
 @pytest.mark.parametrize("name", ["Hanging", "Deaf"])
 def test_an_oracle_that_hangs_is_left_behind(name: str, store: LabelStore, log: Path) -> None:
-    start = time.monotonic()
-    report = label_frames([pair(x) for x in (BAD, *GOOD)], oracle(log, name), store, timeout=0.5)
+    # long for the good ones, which take no time, on a busy machine too
+    report = label_frames([pair(x) for x in (BAD, *GOOD)], oracle(log, name), store, timeout=4.0)
     assert first_x(report) == GOOD
-    assert report.failed[0].reason == "took longer than 0.5 s"
-    assert time.monotonic() - start < 30
+    assert report.failed[0].reason == "took longer than 4 s"
     if name == "Hanging":
         program = int(Path(f"{log}.program").read_text())
         wait_until(lambda: not is_running(program))  # what the oracle had started is gone too
@@ -208,12 +193,19 @@ with LabelStore(path) as store:
 """
 
 
-def run(store: LabelStore, log: Path, name: str, seconds: float, n: int) -> subprocess.Popen[bytes]:
+def run(store: LabelStore, log: Path, name: str, n: int, seconds: float = 0.0) -> Process:
     tests = str(Path(__file__).parents[1])
-    return subprocess.Popen(
+    return Process(
         [sys.executable, "-c", RUN, str(store.path), str(log), name, str(seconds), str(n)],
         env={**os.environ, "PYTHONPATH": tests},
     )
+
+
+def hold(log: Path, n: int) -> Path:
+    """Have calculations after the nth wait while a file is there, which is returned."""
+    held = Path(f"{log}.held")
+    held.write_text(str(n))
+    return held
 
 
 def workers(log: Path) -> set[int]:
@@ -221,17 +213,18 @@ def workers(log: Path) -> set[int]:
 
 
 def test_killed_in_the_middle_and_resumed(store: LabelStore, log: Path) -> None:
-    n = 30
-    process = run(store, log, "Spring", 0.1, n)
-    wait_until(lambda: len(computed(log)) >= 8)
+    n, held, seconds = 20, hold(log, 8), COST  # what takes as long is on the disk at once
+    process = run(store, log, "Spring", n, seconds)
+    wait_until(lambda: len(computed(log)) == 10, process)
     process.kill()
     process.wait()
     wait_until(lambda: not any(is_running(pid) for pid in workers(log)))
+    held.unlink()
     begun = len(computed(log))
-    assert begun < n
+    assert begun == 10
     assert len(store) >= begun - 2  # those in flight are lost, and no more
     known = len(store)
-    report = label_frames([pair(0.1 * k) for k in range(n)], oracle(log, seconds=0.1), store, n_workers=2)
+    report = label_frames([pair(0.1 * k) for k in range(n)], oracle(log, seconds=seconds), store, n_workers=2)
     assert len(report.labelled) == n
     assert (report.from_store, report.calculations) == (known, n - known)
     assert len(computed(log)) == begun + n - known <= n + 2
@@ -239,11 +232,11 @@ def test_killed_in_the_middle_and_resumed(store: LabelStore, log: Path) -> None:
 
 
 def test_workers_end_with_their_parent_even_when_deaf(store: LabelStore, log: Path) -> None:
-    process = run(store, log, "Deaf", 0.0, 60)  # the last ten sleep in C with the interpreter locked
-    wait_until(lambda: sum(x > 5 for x in computed(log)) == 2)
+    process = run(store, log, "Deaf", 60)  # the last ten sleep in C with the interpreter locked
+    wait_until(lambda: sum(x > 5 for x in computed(log)) == 2, process)
     process.kill()
     process.wait()
-    wait_until(lambda: not any(is_running(pid) for pid in workers(log)), seconds=5)
+    wait_until(lambda: not any(is_running(pid) for pid in workers(log)))
 
 
 def test_a_full_disk_is_no_fault_of_the_configuration(store: LabelStore, log: Path) -> None:
@@ -255,10 +248,11 @@ def test_a_full_disk_is_no_fault_of_the_configuration(store: LabelStore, log: Pa
 
 
 def test_interrupt_leaves_no_worker(store: LabelStore, log: Path) -> None:
-    process = run(store, log, "Spring", 0.05, 60)
-    wait_until(lambda: len(computed(log)) >= 4)
+    hold(log, 4)
+    process = run(store, log, "Spring", 60)
+    wait_until(lambda: len(computed(log)) == 6, process)
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=10)
+    process.wait()
     assert not any(is_running(pid) for pid in workers(log))
     assert len(store) >= len(computed(log)) - 2
 

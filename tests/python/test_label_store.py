@@ -7,9 +7,7 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from nnpal.label import LabelStore, StoreError
 from nnpal.label.oracle import canonical
 from nnpal.label.store import structure_key
 from nnpal.oracle.evaluation import Result
+from processes import Process, wait_until
 
 ORACLE = {"kind": "python", "oracle": "a:B", "options": {"k": 1.0}}
 
@@ -113,14 +112,14 @@ with LabelStore(path) as store:
 """
 
 
-def writer(path: Path, first: int, last: int) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(first), str(last)])
+def writer(path: Path, first: int, last: int) -> Process:
+    return Process([sys.executable, "-c", WRITER, str(path), str(first), str(last)])
 
 
 def test_writers_at_one_time(path: Path) -> None:
     """They make the file together, too, and overlap by half."""
     writers = [writer(path, first, first + 200) for first in (0, 100, 200)]
-    assert [one.wait(timeout=60) for one in writers] == [0, 0, 0]
+    assert [one.wait() for one in writers] == [0, 0, 0]
     with LabelStore(path) as store:
         assert len(store) == 400
         for k in (0, 150, 399):
@@ -137,9 +136,7 @@ def test_a_killed_writer_leaves_it_whole(path: Path) -> None:
         with LabelStore(path) as store:
             before = len(store)
             one = writer(path, before, 1_000_000)
-            while len(store) < before + 20:
-                assert one.poll() is None
-                time.sleep(0.001)
+            wait_until(lambda n=before + 20: len(store) >= n, one)
             os.kill(one.pid, signal.SIGKILL)
             one.wait()
     with LabelStore(path) as store:
@@ -271,11 +268,9 @@ def test_a_writer_that_is_killed_within_a_group_leaves_whole_groups(path: Path) 
     LabelStore(path).close()
     context = "    group = store.together(2.0)\n    group.__enter__()\n    for k in"
     grouped = WRITER.replace("    for k in", context).replace("seconds=1)", "seconds=0.25)")
-    one = subprocess.Popen([sys.executable, "-c", grouped, str(path), "0", "1000000"])
+    one = Process([sys.executable, "-c", grouped, str(path), "0", "1000000"])
     with LabelStore(path) as store:
-        while len(store) < 25:
-            assert one.poll() is None
-            time.sleep(0.001)
+        wait_until(lambda: len(store) >= 25, one)
         one.kill()
         one.wait()
         n = len(store)

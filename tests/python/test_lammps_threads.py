@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+
+import processes
 
 START = """
 import sys, threading
@@ -45,9 +46,7 @@ else:
 
 def run(program: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, env=environment, check=False
-    )
+    done = processes.run([sys.executable, "-c", program], env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from nnpal.child_process import Killed
 from nnpal.lmp_process import LmpError, run_lmp
+from processes import Process, wait_until
 
 
 @pytest.mark.parametrize(
@@ -69,24 +69,17 @@ def at_work(folder: Path) -> dict[int, str]:
     return found
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
-
-
 @pytest.fixture
-def endless(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def endless(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Return a function that starts LAMMPS by nnpal in ``tmp_path`` and waits until it computes."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
     (tmp_path / "in.endless").write_text(ENDLESS)
 
-    def start(*launch: str) -> subprocess.Popen[str]:
+    def start(*launch: str) -> Process:
         command = [sys.executable, "-c", STARTER, str(tmp_path), *launch]
-        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        started.append(Process(command, stderr=subprocess.PIPE))
         log = tmp_path / "log.endless"
-        wait_until(lambda: log.exists() and "Step" in log.read_text())
+        wait_until(lambda: log.exists() and "Step" in log.read_text(), started[-1])
         return started[-1]
 
     yield start
@@ -110,12 +103,25 @@ def test_lammps_ends_with_its_starter(tmp_path: Path, endless: Callable[..., Any
     wait_until(lambda: not at_work(tmp_path))
 
 
+def test_an_interrupt_waits_for_the_end_of_lammps(
+    tmp_path: Path, hasty_processes: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("subprocess.Popen.communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_lmp([], tmp_path, launch=("sh", "-c", "exec sleep 10000"))
+    assert len(hasty_processes) == 2  # the guard too
+    assert None not in [process.returncode for process in hasty_processes]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_lammps_that_is_killed_is_told_at_once(tmp_path: Path, endless: Callable[..., Any]) -> None:
     starter = endless()
     [pid] = at_work(tmp_path)
     os.kill(pid, signal.SIGKILL)
-    assert "LmpKilled" in starter.communicate(timeout=60)[1]
+    assert "LmpKilled" in starter.communicate()[1]
 
 
 @pytest.mark.mpi

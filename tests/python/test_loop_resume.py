@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from processes import wait_until
 from toy_runs import (
     STAGES,
     calls,
@@ -21,7 +22,6 @@ from toy_runs import (
     is_free,
     manifest,
     start,
-    wait_until,
 )
 
 
@@ -167,7 +167,7 @@ def test_signals_and_the_wall_time_stop_a_run_cleanly(unbroken, tmp_path):
     hanging = tmp_path / "run/iter-0000/explore/1/.lock"
     wait_until(lambda: hanging.exists() and not is_free(hanging))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert (process.returncode, err) == (130, "")
     assert "stopped: stopped by SIGINT; nnpal run toy.toml" in out
     assert is_free(hanging)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import numpy as np
@@ -16,6 +15,7 @@ from nnpal.oracle.elements import numbers_of_types
 from nnpal.oracle.evaluation import evaluate, gives_stress, make_calculator
 from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.snapshot import gathered, rows_of
+from processes import run
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,8 @@ def test_tblite_and_torch_in_one_process_in_either_order() -> None:
         code = "\n".join(imports) + ENERGIES
         if "import torch" not in imports:
             code = code.split("a = torch")[0]
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = run([sys.executable, "-c", code])
+        assert done.returncode == 0, done.stderr
         outputs.append([float(word) for word in done.stdout.split()])
     # eV and eV/Å; the libraries may add in another order, and no more
     np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-9)

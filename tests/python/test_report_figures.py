@@ -6,7 +6,6 @@ import csv
 import io
 import math
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -94,7 +93,8 @@ def test_same_numbers_give_same_bytes(tmp_path, monkeypatch):
     """Also in a process whose sets are in another order, as those of its text are by their hashes."""
     seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path / "there")], env=environment, check=True)
+    done = run([sys.executable, "-c", SCRIPT, str(tmp_path / "there")], env=environment)
+    assert done.returncode == 0, done.stderr
     monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "here")])
     exec(SCRIPT, {})
     names = sorted(p.name for p in (tmp_path / "here").iterdir())

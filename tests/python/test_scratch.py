@@ -13,11 +13,12 @@ import pytest
 from nnpal.label import LabelStore, PythonOracle, label_frames
 from nnpal.label.workers import Pool
 from nnpal.scratch import scratch_folder
+from processes import Process
 
 OWNER = (
     "import sys, time\nfrom nnpal.scratch import scratch_folder\n"
     "with scratch_folder('label') as folder:\n"
-    "    (folder / 'work').mkdir()\n    print(folder, flush=True)\n    time.sleep(600)\n"
+    "    (folder / 'work').mkdir()\n    print(folder, flush=True)\n    time.sleep(10000)\n"
 )
 
 
@@ -32,9 +33,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def owner(place: Path) -> Iterator[subprocess.Popen[str]]:
+def owner(place: Path) -> Iterator[Process]:
     """A process that owns a folder."""
-    process = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
+    process = Process([sys.executable, "-c", OWNER], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert Path(process.stdout.readline().strip()).parent == place
     yield process
@@ -46,7 +47,7 @@ def names(place: Path) -> list[str]:
     return sorted(path.name.rpartition("-")[0] for path in place.iterdir())
 
 
-def test_only_folders_of_dead_owners_are_removed(place: Path, owner: subprocess.Popen[str]) -> None:
+def test_only_folders_of_dead_owners_are_removed(place: Path, owner: Process) -> None:
     (place / "nnpal-label-mine").mkdir()  # no folder of ours: it holds no lock
     (place / "nnpal-label-link").symlink_to(place / "nnpal-label-mine")
     with scratch_folder("gate") as folder:

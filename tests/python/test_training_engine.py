@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,7 @@ from nnpal.training.member import EpochRecord, Member, Scores
 from nnpal.training.plan import member_folder, read_roles, read_splits
 from nnpal.training.processes import deal, resolve_devices
 from nnpal.training.split import Split
+from processes import Process, is_running, wait_until
 from training_frames import aluminium
 
 NETWORK = NetworkDescription(("Al",), hidden=(24, 16))
@@ -110,23 +110,37 @@ def test_same_seed_same_ensemble_whatever_the_number_of_workers(frames, unbroken
     same(unbroken, trained(frames, tmp_path / "train", training={"ema": 0.9}, workers=1))
 
 
-@pytest.mark.parametrize("options", [{}, {"bias_optimizer": "sgd", "best_by": "force", "features": "recomputed"}])
-def test_a_training_stopped_by_an_error_goes_on_where_it_was(frames, tmp_path, options):
-    class Stop(Exception):
-        pass
+class Stop(Exception):
+    """Ends a training."""
+
+
+def stopped_and_resumed(frames, folder, last, **options):
+    """Train, end by an error at the third epoch of the last member, go on, and return the ensemble."""
 
     def stop(number, record):
-        if (number, record.epoch) == (1, 2):
+        if (number, record.epoch) == (last, 2):
             raise Stop
 
-    whole = trained(frames, tmp_path / "whole", training=options)
     with pytest.raises(Stop):
-        trained(frames, tmp_path / "broken", training=options, on_epoch=stop)
-    assert (tmp_path / "broken" / "cache").exists()
+        trained(frames, folder, on_epoch=stop, **options)
+    assert (folder / "cache").exists()
     epochs = []
-    resumed = trained(frames, tmp_path / "broken", training=options, on_epoch=lambda k, r: epochs.append((k, r.epoch)))
-    assert (1, 2) not in epochs or (1, 0) not in epochs  # no epoch of a checkpoint is done again from the start
-    same(whole, resumed)
+    resumed = trained(frames, folder, on_epoch=lambda k, r: epochs.append((k, r.epoch)), **options)
+    # no epoch of a checkpoint is done again from the start
+    assert (last, 2) not in epochs or (last, 0) not in epochs
+    return resumed
+
+
+def test_a_training_stopped_by_an_error_goes_on_where_it_was(frames, unbroken, tmp_path):
+    same(unbroken, stopped_and_resumed(frames, tmp_path / "broken", 1, training={"ema": 0.9}))
+
+
+def test_other_optimizers_and_features_go_on_where_they_were(frames, tmp_path):
+    options = {
+        "training": {"bias_optimizer": "sgd", "best_by": "force", "features": "recomputed"}, "members": 1,
+    }  # fmt: skip
+    whole = trained(frames, tmp_path / "whole", **options)
+    same(whole, stopped_and_resumed(frames, tmp_path / "broken", 0, **options))
 
 
 def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbroken, tmp_path):
@@ -163,41 +177,33 @@ train_ensemble(
 
 
 def start(folder):
-    return subprocess.Popen([sys.executable, "-c", TRAIN], cwd=folder, stdout=subprocess.PIPE, text=True)
+    return Process([sys.executable, "-c", TRAIN], cwd=folder, stdout=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("n_lines", [0, 5])
-def test_a_training_killed_with_sigkill_ends_as_the_unbroken_one(frames, unbroken, tmp_path, n_lines):
+def test_a_training_killed_twice_with_sigkill_leaves_no_worker_and_ends_as_the_unbroken_one(frames, unbroken, tmp_path):
     write_dataset(tmp_path / "data.h5", frames, provenance={})
     process = start(tmp_path)
-    if n_lines == 0:
-        while not (tmp_path / "train" / "cache").exists():
-            time.sleep(0.01)
+    wait_until((tmp_path / "train" / "cache").exists, process)
+    kill(process)
+    process = start(tmp_path)
+    n_lines = 5
     for _ in range(n_lines):
         process.stdout.readline()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    workers = children_of(process.pid)
+    assert workers
+    kill(process)
+    wait_until(lambda: not any(is_running(pid) for pid in workers))
     process = start(tmp_path)
     output = process.communicate()[0]
     assert process.returncode == 0
-    assert len(output.splitlines()) <= 12 - max(0, n_lines - 2)  # at most the epochs in flight are done again
+    assert len(output.splitlines()) <= 12 - (n_lines - 2)  # at most the epochs in flight are done again
     same(unbroken, load_ensemble(tmp_path / "train"))
 
 
-def test_no_worker_outlives_a_killed_training(frames, tmp_path):
-    write_dataset(tmp_path / "data.h5", frames, provenance={})
-    process = start(tmp_path)
-    process.stdout.readline()
-    workers = children_of(process.pid)
-    assert workers
+def kill(process):
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
 def children_of(pid):
@@ -234,25 +240,25 @@ def test_a_killed_worker_is_started_again_from_its_checkpoint(frames, unbroken, 
     same(unbroken, trained(frames, tmp_path / "train", training={"ema": 0.9}, on_epoch=kill_once))
 
 
-def test_a_worker_that_gets_nowhere_is_a_failure_with_its_last_lines(frames, tmp_path):
+def test_a_worker_that_gets_nowhere_is_a_failure_with_its_last_lines(frames, unbroken, tmp_path):
     def break_checkpoint(number, record):
         if number == 0 and record.epoch == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(frames, tmp_path / "train", on_epoch=break_checkpoint)
+        trained(frames, tmp_path / "train", training={"ema": 0.9}, on_epoch=break_checkpoint)
     (tmp_path / "train" / "member-1" / "checkpoint.pt").unlink(missing_ok=True)
     (tmp_path / "train" / "member-1" / "log.csv").unlink(missing_ok=True)
     (tmp_path / "train" / "member-1" / "log.csv").mkdir()  # the worker cannot write there
-    result = trained(frames, tmp_path / "train").result
+    result = trained(frames, tmp_path / "train", training={"ema": 0.9}).result
     assert list(result.failed) == [1]
     assert "ended with exit code 1 before it got further" in result.failed[1]
     assert "log.csv" in result.failed[1]
     assert result.best_member == 0
     (tmp_path / "train" / "member-1" / "log.csv").rmdir()
-    mended = trained(frames, tmp_path / "train")  # the same call tries it again
+    mended = trained(frames, tmp_path / "train", training={"ema": 0.9})  # the same call tries it again
     assert not mended.result.failed
-    same(mended, trained(frames, tmp_path / "other"))
+    same(unbroken, mended)
 
 
 def test_a_member_that_diverges_leaves_the_others_alone(frames, tmp_path):
@@ -275,7 +281,7 @@ def test_another_training_in_the_folder_is_refused_by_key(frames, unbroken):
 
 
 def test_a_folder_without_a_finished_training_is_refused(tmp_path):
-    with pytest.raises(TrainingFolderError, match=r"is no training folder: plan\.json"):
+    with pytest.raises(TrainingFolderError, match=r"is no training folder: it holds no plan\.json"):
         load_ensemble(tmp_path)
     with pytest.raises(TrainingFolderError, match="no finished training there"):
         trained(aluminium(5), tmp_path / "t", split="inherited", previous=str(tmp_path))

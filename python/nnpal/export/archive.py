@@ -119,7 +119,9 @@ def _read(name: str) -> tuple[bytes, Metadata]:
     try:
         records = checked_records(io.BytesIO(content), keep=lambda record: record.endswith(f"/extra/{RECORD}"))
     except DamagedArchiveError as error:
-        raise ModelFileError(f"{name}: not a TorchScript archive, or truncated or damaged ({error})") from error
+        raise ModelFileError(
+            f"{name}: not a TorchScript archive, or truncated or damaged ({error}); {EXPORT_AGAIN}"
+        ) from error
     if not records:
         raise ModelFileError(
             f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export.export_ensemble"

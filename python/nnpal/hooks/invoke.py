@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +28,8 @@ from nnpal.hooks.library_context import LibraryContext
 from nnpal.hooks.loader import create, find_class
 from nnpal.hooks.options import parse_options
 
-_PATIENCE_SECONDS = 10.0  # for ranks that wait in a collective call of the hook
+_PATIENCE = "NNPAL_HOOK_PATIENCE"
+_PATIENCE_SECONDS = 60.0  # for ranks that wait in a collective call of the hook, or that a busy machine holds back
 
 
 def attach(words: str, group: str = "all", fix_id: str | None = None) -> InvokedHook:
@@ -57,6 +59,7 @@ class InvokedHook:
         self.spec = spec
         self.hook: Any = None
         self._words, self._group, self._fix_id = words, group, fix_id
+        self._patience = _patience_seconds()
         self._context: LibraryContext | None = None
         self._ranks: Any = None
         self._elapsed = -1  # steps of this run at the latest callback
@@ -170,7 +173,7 @@ class InvokedHook:
         if failure is None:
             request.Wait()
         else:
-            end = time.monotonic() + _PATIENCE_SECONDS
+            end = time.monotonic() + self._patience
             while not request.Test():
                 if time.monotonic() > end:
                     print(f"ERROR on rank {ranks.rank}: {self.spec}: {failure!r}", file=sys.stderr, flush=True)
@@ -180,3 +183,21 @@ class InvokedHook:
             raise failure
         if first[0] < ranks.size:
             raise HookError(f"{self.spec} failed on rank {first[0]}")
+
+
+def _patience_seconds() -> float:
+    """Return how long a rank that failed waits for the others.
+
+    Raises:
+        HookError: the variable that may say so is no number greater than 0.
+    """
+    given = os.environ.get(_PATIENCE)
+    if given is None:
+        return _PATIENCE_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise HookError(f"the variable {_PATIENCE} is {given!r}; expected seconds greater than 0, or unset it")
+    return seconds

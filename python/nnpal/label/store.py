@@ -24,8 +24,8 @@ from nnpal.oracle.evaluation import Result
 
 SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN = 10, 13, 14
 """SQLite's result codes (sqlite.org/rescode.html), which Python names only from 3.11 on."""
-PATIENCE = 60.0
-"""Seconds that a writer waits for other processes' writes."""
+PATIENCE = 600.0
+"""Seconds that a writer waits for other processes' writes, which a busy machine or disk may make slow."""
 
 COST = 0.1
 """Seconds of computing that a kill may lose, where labels are put in groups."""

@@ -38,8 +38,8 @@ from nnpal.places import require_folder
 from nnpal.suggest import did_you_mean
 
 LOCK = ".lock"
-LOCK_TRIES, LOCK_PAUSE = 5, 0.1
-"""``nnpal status`` holds the lock for an instant."""
+LOCK_TRIES, LOCK_PAUSE = 50, 0.1
+"""``nnpal status`` holds the lock for an instant, which is longer on a busy machine."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+// AEVs of centers and their products with derivatives, on tensors. One twin for each device.
+#pragma once
+
+#include "aev/aev_arguments.h"
+
+namespace nnpal {
+
+// Atoms and edges: species int64 [n_atoms], edge_index int64 [2, n_edges] (center, neighbor), edge_vec
+// [n_edges, 3] Å. Checked, contiguous, on one device. An edge of center n_local and neighbor -1 belongs to
+// nothing, and what results hold for it is not set.
+struct Graph {
+  at::Tensor species;
+  std::int64_t n_local;
+  at::Tensor edge_index, edge_vec;
+};
+
+// What a device computes; gradients [n_local, n_features], tangents and results of edges [n_edges, 3].
+struct AEVTwin {
+  at::Tensor (*forward)(const AEVArguments &, const Graph &);
+  at::Tensor (*vjp)(const AEVArguments &, const Graph &, const at::Tensor &gradient);
+  at::Tensor (*jvp)(const AEVArguments &, const Graph &, const at::Tensor &tangent);
+  // Derivative of vjp along the tangent.
+  at::Tensor (*second)(const AEVArguments &, const Graph &, const at::Tensor &gradient,
+                       const at::Tensor &tangent);
+  // ∂G/∂vec, [n_edges, n_features, 3]; null where repeated products do.
+  at::Tensor (*jacobian)(const AEVArguments &, const Graph &) = nullptr;
+};
+
+extern const AEVTwin kAEVOnCPU;
+#ifdef NNPAL_CUDA
+extern const AEVTwin kAEVOnCUDA;
+#endif
+
+// The twin of a tensor's device; throws c10::Error where there is none.
+const AEVTwin &aev_twin(const at::Tensor &on);
+
+// Checks all, and makes tensors contiguous.
+Graph checked_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
+                    const at::Tensor &edge_vec);
+
+}    // namespace nnpal

@@ -1,0 +1,47 @@
+// The parameters of an AEV as the operations get them, checked once for every device.
+#pragma once
+
+#include "aev/aev_terms.h"
+
+#include <cstdint>
+#include <string>
+#include <torch/types.h>
+#include <vector>
+
+namespace nnpal {
+
+using Numbers = at::ArrayRef<double>;
+
+// Lengths in Å; see aev_center.h for the equations.
+struct AEVArguments {
+  std::int64_t n_elements;
+  std::vector<double> radial;              // cutoff, η
+  std::vector<double> radial_shifts;       // s_k
+  std::vector<double> angular;             // cutoff, η, ζ
+  std::vector<double> angular_shifts;      // s_k
+  std::vector<double> angular_sections;    // θ_q, rad
+  std::string cutoff_function;             // cosine or smooth
+
+  // Throws c10::ValueError that names the argument.
+  void check() const;
+  std::int64_t n_features() const;
+};
+
+// The same in the form that is computed with, in its precision. `terms` points into this object.
+template <class T> class TypedTerms {
+public:
+  explicit TypedTerms(const AEVArguments &arguments);
+  TypedTerms(const TypedTerms &) = delete;
+  TypedTerms &operator=(const TypedTerms &) = delete;
+
+  AEVTerms<T> terms;
+
+private:
+  std::vector<T> radial_shifts_, shifts_, cosines_, sines_;
+};
+
+// Throws c10::ValueError unless shapes, types and devices of a graph fit together.
+void check_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
+                 const at::Tensor &edge_vec);
+
+}    // namespace nnpal

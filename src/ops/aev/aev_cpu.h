@@ -1,0 +1,28 @@
+// What aev_cpu.cpp computes, once for each instruction set. Plain pointers: the file is compiled with
+// different flags, and a function template of the standard library could be shared by them all.
+#pragma once
+
+#include "aev/aev_terms.h"
+
+#include <cstdint>
+
+namespace nnpal {
+
+// Each works on the centers `centers[0..n)`, whose rows of AEVs follow one another.
+template <class T> struct AEVFunctions {
+  using Centers = const std::int64_t *;
+
+  // aev [n * n_features]
+  void (*forward)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, T *aev);
+  // Derivative of the AEVs along edges.tangent, [n * n_features].
+  void (*jvp)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, T *derivative);
+  // For each of n_gradients ∂E/∂AEV, [n * n_features] one `stride` after another, ∂E/∂vec of the centers'
+  // edges in [n_gradients * n_edges * 3].
+  void (*vjp)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, int n_gradients,
+              const T *gradients, std::int64_t stride, T *edge_gradients);
+  // Derivative of vjp's result, of one gradient, along edges.tangent: the second derivatives of the AEVs.
+  void (*second)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, const T *gradient,
+                 T *edge_gradient);
+};
+
+}    // namespace nnpal

@@ -1,0 +1,1 @@
+#include "neighbors/neighbors_kernels.h"

@@ -1,1 +1,0 @@
-#include "neighbours_kernels.h"

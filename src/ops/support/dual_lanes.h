@@ -1,0 +1,133 @@
+// Dual numbers: a value and its derivative along one direction, so that a formula written once for numbers
+// gives its directional derivative as well. With them the AEV's Jacobian-vector product and second
+// derivatives are the very formulas of its forward and backward pass.
+#pragma once
+
+#include "support/simd_lanes.h"
+
+namespace nnpal::NNPAL_ISA {
+
+template <class T> struct DualLanes {
+  using Scalar = T;
+  static constexpr bool kIsDual = true;
+  Lanes<T> v, d;
+
+  NNPAL_INLINE DualLanes() = default;
+  NNPAL_INLINE DualLanes(Lanes<T> value, Lanes<T> derivative) : v(value), d(derivative) {}
+  NNPAL_INLINE DualLanes(T value) : v(value), d(T(0)) {}
+};
+
+template <class T> NNPAL_INLINE DualLanes<T> operator+(DualLanes<T> a, DualLanes<T> b)
+{
+  return {a.v + b.v, a.d + b.d};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator-(DualLanes<T> a, DualLanes<T> b)
+{
+  return {a.v - b.v, a.d - b.d};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator*(DualLanes<T> a, DualLanes<T> b)
+{
+  return {a.v * b.v, a.d * b.v + a.v * b.d};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator/(DualLanes<T> a, DualLanes<T> b)
+{
+  const Lanes<T> quotient = a.v / b.v;
+  return {quotient, (a.d - quotient * b.d) / b.v};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator+(DualLanes<T> a, T b)
+{
+  return {a.v + b, a.d};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator-(DualLanes<T> a, T b)
+{
+  return {a.v - b, a.d};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator*(DualLanes<T> a, T b)
+{
+  return {a.v * b, a.d * b};
+}
+template <class T> NNPAL_INLINE DualLanes<T> operator-(T a, DualLanes<T> b)
+{
+  return {a - b.v, b.d * T(-1)};
+}
+
+template <class T> NNPAL_INLINE DualLanes<T> zero_from(DualLanes<T> a, T b, DualLanes<T> value)
+{
+  return {zero_from(a.v, b, value.v), zero_from(a.v, b, value.d)};
+}
+template <class T> NNPAL_INLINE DualLanes<T> first_lanes(DualLanes<T> value, int n)
+{
+  return {first_lanes(value.v, n), first_lanes(value.d, n)};
+}
+// Where the bound holds, the value is a constant.
+template <class T> NNPAL_INLINE DualLanes<T> larger(DualLanes<T> a, T b)
+{
+  return {larger(a.v, b), {a.v.v <= b ? Lanes<T>(T(0)).v : a.d.v}};
+}
+template <class T> NNPAL_INLINE DualLanes<T> square_root(DualLanes<T> a)
+{
+  const Lanes<T> root = square_root(a.v);
+  return {root, a.d * T(0.5) / root};
+}
+template <class T> NNPAL_INLINE DualLanes<T> exponential(DualLanes<T> a)
+{
+  const Lanes<T> value = exponential(a.v);
+  return {value, a.d * value};
+}
+template <class T> NNPAL_INLINE DualLanes<T> logarithm(DualLanes<T> a)
+{
+  return {logarithm(a.v), a.d / a.v};
+}
+template <class T> NNPAL_INLINE DualLanes<T> cosine_pi(DualLanes<T> a)
+{
+  return {cosine_pi(a.v), a.d * sine_pi(a.v) * T(-kPi)};
+}
+template <class T> NNPAL_INLINE DualLanes<T> sine_pi(DualLanes<T> a)
+{
+  return {sine_pi(a.v), a.d * cosine_pi(a.v) * T(kPi)};
+}
+
+// One quantity of many edges or pairs: its values, and for dual numbers its derivatives beside them.
+template <class N> struct Row {
+  typename N::Scalar *v = nullptr, *d = nullptr;
+};
+
+template <class N> NNPAL_INLINE N load(const Row<N> &row, int i)
+{
+  if constexpr (N::kIsDual)
+    return {load(row.v + i), load(row.d + i)};
+  else
+    return load(row.v + i);
+}
+template <class N> NNPAL_INLINE void store(const Row<N> &row, int i, N value)
+{
+  if constexpr (N::kIsDual) {
+    store(row.v + i, value.v);
+    store(row.d + i, value.d);
+  } else
+    store(row.v + i, value);
+}
+// Element i in every lane.
+template <class N> NNPAL_INLINE N broadcast(const Row<N> &row, int i)
+{
+  using Plain = Lanes<typename N::Scalar>;
+  if constexpr (N::kIsDual)
+    return {Plain(row.v[i]), Plain(row.d[i])};
+  else
+    return Plain(row.v[i]);
+}
+template <class N> NNPAL_INLINE void add_sum(const Row<N> &row, int i, N value)
+{
+  if constexpr (N::kIsDual) {
+    row.v[i] += sum(value.v);
+    row.d[i] += sum(value.d);
+  } else
+    row.v[i] += sum(value);
+}
+template <class N> NNPAL_INLINE void copy_element(const Row<N> &to, int i, const Row<N> &from, int j)
+{
+  to.v[i] = from.v[j];
+  if constexpr (N::kIsDual) to.d[i] = from.d[j];
+}
+
+}    // namespace nnpal::NNPAL_ISA

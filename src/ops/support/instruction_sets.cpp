@@ -1,0 +1,110 @@
+#include "support/instruction_sets.h"
+
+#include <atomic>
+#include <torch/library.h>
+
+namespace nnpal {
+
+#define NNPAL_DECLARE(isa)                                                                                   \
+  namespace isa {                                                                                            \
+  const AEVFunctions<float> &aev_functions(float);                                                           \
+  const AEVFunctions<double> &aev_functions(double);                                                         \
+  const NetworkFunctions<float> &network_functions(float);                                                   \
+  const NetworkFunctions<double> &network_functions(double);                                                 \
+  }
+NNPAL_DECLARE(baseline)
+#ifdef NNPAL_X86
+NNPAL_DECLARE(avx2)
+NNPAL_DECLARE(avx512)
+#endif
+#undef NNPAL_DECLARE
+
+namespace {
+
+struct Compiled {
+  const char *name;
+  bool is_here;
+  const AEVFunctions<float> &aev_float;
+  const AEVFunctions<double> &aev_double;
+  const NetworkFunctions<float> &networks_float;
+  const NetworkFunctions<double> &networks_double;
+};
+
+#define NNPAL_COMPILED(isa, is_here)                                                                         \
+  Compiled                                                                                                   \
+  {                                                                                                          \
+    #isa, is_here, isa::aev_functions(0.0F), isa::aev_functions(0.0), isa::network_functions(0.0F),          \
+        isa::network_functions(0.0)                                                                          \
+  }
+
+const std::vector<Compiled> &all_compiled()
+{
+  static const std::vector<Compiled> all{
+#ifdef NNPAL_X86
+      NNPAL_COMPILED(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                                 __builtin_cpu_supports("fma")),
+      NNPAL_COMPILED(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")),
+#endif
+      NNPAL_COMPILED(baseline, true)};
+  return all;
+}
+#undef NNPAL_COMPILED
+
+const Compiled *widest()
+{
+  for (const Compiled &one : all_compiled())
+    if (one.is_here) return &one;
+  return nullptr;    // not reached: baseline is always there
+}
+
+std::atomic<const Compiled *> &chosen()
+{
+  static std::atomic<const Compiled *> one{widest()};
+  return one;
+}
+
+}    // namespace
+
+template <> const AEVFunctions<float> &aev_functions()
+{
+  return chosen().load()->aev_float;
+}
+template <> const AEVFunctions<double> &aev_functions()
+{
+  return chosen().load()->aev_double;
+}
+template <> const NetworkFunctions<float> &network_functions()
+{
+  return chosen().load()->networks_float;
+}
+template <> const NetworkFunctions<double> &network_functions()
+{
+  return chosen().load()->networks_double;
+}
+
+std::vector<std::string> instruction_sets()
+{
+  std::vector<std::string> names;
+  for (const Compiled &one : all_compiled())
+    if (one.is_here) names.emplace_back(one.name);
+  return names;
+}
+
+void use_instruction_set(const std::string &name)
+{
+  for (const Compiled &one : all_compiled())
+    if (one.is_here && one.name == name) {
+      chosen() = &one;
+      return;
+    }
+  TORCH_CHECK_VALUE(false, "use_instruction_set: name is '", name, "', expected one of ", instruction_sets());
+}
+
+}    // namespace nnpal
+
+TORCH_LIBRARY_FRAGMENT(nnpal, m)
+{
+  m.def("instruction_sets() -> str[]", &nnpal::instruction_sets);
+  m.def("use_instruction_set(str name) -> ()", [](std::string name) { nnpal::use_instruction_set(name); });
+}

@@ -1,0 +1,182 @@
+#include "model_file/metadata.h"
+
+#include "json.h"    // nlohmann's, as LAMMPS ships it
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace nnpal {
+namespace {
+
+using Json = LAMMPS_NS::json;
+
+[[noreturn]] void refuse(const std::string &what)
+{
+  throw std::runtime_error(what + "; export the model again with nnpal.export.export_ensemble");
+}
+
+constexpr int kDeepest = 1000;    // levels of lists and objects, as Python's reader takes
+
+// nlohmann's reader turns true, and what is no integer or too large for one, into some integer.
+template <typename T> struct Reader {
+  static T read(const Json &json) { return json.get<T>(); }
+};
+
+template <> struct Reader<double> {
+  static double read(const Json &json)
+  {
+    if (!json.is_number() || !std::isfinite(json.get<double>())) throw std::invalid_argument("no number");
+    return json.get<double>();
+  }
+};
+
+template <> struct Reader<std::int64_t> {
+  static std::int64_t read(const Json &json)
+  {
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (!json.is_number_integer() || (json.is_number_unsigned() && json.get<std::uint64_t>() > largest))
+      throw std::invalid_argument("no integer");
+    return json.get<std::int64_t>();
+  }
+};
+
+template <> struct Reader<int> {
+  static int read(const Json &json)
+  {
+    const std::int64_t value = Reader<std::int64_t>::read(json);
+    if (value != static_cast<int>(value)) throw std::invalid_argument("too large");
+    return static_cast<int>(value);
+  }
+};
+
+template <typename T> struct Reader<std::vector<T>> {
+  static std::vector<T> read(const Json &json)
+  {
+    if (!json.is_array()) throw std::invalid_argument("no list");
+    std::vector<T> values;
+    for (const auto &item : json) values.push_back(Reader<T>::read(item));
+    return values;
+  }
+};
+
+const Json &find(const Json &json, const char *key)
+{
+  const auto found = json.find(key);
+  if (found == json.end()) refuse(std::string("its nnpal.json has no key '") + key + "'");
+  return *found;
+}
+
+template <typename T> T get(const Json &json, const char *key)
+{
+  const Json &value = find(json, key);
+  try {
+    return Reader<T>::read(value);
+  } catch (const std::exception &) {
+    refuse(std::string("its nnpal.json has an unusable value for '") + key + "'");
+  }
+}
+
+Json parse(const std::string &text)
+{
+  bool is_too_deep = false;
+  const auto keep = [&](int depth, Json::parse_event_t, Json &) {
+    if (depth > kDeepest) is_too_deep = true;
+    return depth <= kDeepest;
+  };
+  Json json = Json::parse(text, keep, false);
+  if (is_too_deep || json.is_discarded() || !json.is_object()) refuse("its nnpal.json is no JSON object");
+  return json;
+}
+
+void require_text(const Json &json, const char *key, const std::string &expected)
+{
+  const auto found = get<std::string>(json, key);
+  if (found != expected)
+    refuse(std::string("its nnpal.json says ") + key + " '" + found + "', expected '" + expected + "'");
+}
+
+bool has_columns(const std::vector<std::vector<double>> &rows, std::size_t n)
+{
+  return std::all_of(rows.begin(), rows.end(), [&](const auto &row) { return row.size() == n; });
+}
+
+std::vector<double> flatten(const std::vector<std::vector<double>> &rows)
+{
+  std::vector<double> flat;
+  for (const auto &row : rows) flat.insert(flat.end(), row.begin(), row.end());
+  return flat;
+}
+
+bool are_below(std::int64_t limit, const std::vector<std::int64_t> &indices)
+{
+  return std::all_of(indices.begin(), indices.end(), [&](auto index) { return index >= 0 && index < limit; });
+}
+
+ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int64_t n_elements)
+{
+  ReferenceConfiguration reference;
+  reference.species = get<std::vector<std::int64_t>>(json, "species");
+  reference.n_local = get<int>(json, "n_local");
+  const auto edges = get<std::vector<std::vector<std::int64_t>>>(json, "edge_index");
+  if (edges.size() != 2) refuse("its reference configuration has no edge_index of shape [2, n_edges]");
+  reference.center = edges[0];
+  reference.neighbor = edges[1];
+  const auto edge_vec = get<std::vector<std::vector<double>>>(json, "edge_vec");
+  const auto energies = get<std::vector<std::vector<double>>>(json, "energies");
+  const auto gradient = get<std::vector<std::vector<double>>>(json, "gradient");
+  const std::size_t n_edges = reference.center.size(), n_atoms = reference.species.size();
+  const auto n_local = static_cast<std::size_t>(reference.n_local);
+  if (n_edges == 0 || reference.neighbor.size() != n_edges || edge_vec.size() != n_edges ||
+      gradient.size() != n_edges || reference.n_local < 1 || n_local > n_atoms ||
+      energies.size() != static_cast<std::size_t>(n_members) || !has_columns(edge_vec, 3) ||
+      !has_columns(gradient, 3) || !has_columns(energies, n_local) ||
+      !are_below(n_elements, reference.species) || !are_below(reference.n_local, reference.center) ||
+      !are_below(static_cast<std::int64_t>(n_atoms), reference.neighbor))
+    refuse("the arrays of its reference configuration do not fit each other");
+  reference.edge_vec = flatten(edge_vec);
+  reference.energies = flatten(energies);
+  reference.gradient = flatten(gradient);
+  return reference;
+}
+
+}    // namespace
+
+Metadata parse_metadata(const std::string &json_text)
+{
+  const Json json = parse(json_text);
+  require_text(json, "format", "nnpal-model");
+  const int version = get<int>(json, "format_version");
+  if (version > kFormatVersion || version < 1)
+    throw std::runtime_error("its format version is " + std::to_string(version) +
+                             ", this nnpal reads up to " + std::to_string(kFormatVersion) +
+                             "; install a newer nnpal");
+  require_text(json, "energy_unit", "eV");
+  require_text(json, "length_unit", "angstrom");
+  const int hops = get<int>(json, "hops");
+  if (hops != 1)
+    throw std::runtime_error("it passes messages over " + std::to_string(hops) +
+                             " hops, this nnpal evaluates models of 1 hop");
+
+  Metadata metadata;
+  metadata.elements = get<std::vector<std::string>>(json, "elements");
+  metadata.cutoff = get<double>(json, "cutoff");
+  metadata.n_members = get<int>(json, "n_members");
+  metadata.kernel = get<std::string>(json, "kernel");
+  const auto dtype = get<std::string>(json, "dtype");
+  if (dtype != "float32" && dtype != "float64")
+    refuse("its nnpal.json says dtype '" + dtype + "', expected float32 or float64");
+  metadata.is_double = dtype == "float64";
+  if (metadata.elements.empty()) refuse("its nnpal.json lists no elements");
+  if (!(metadata.cutoff > 0.0)) refuse("its nnpal.json has a cutoff that is not positive");
+  if (metadata.n_members < 1) refuse("its nnpal.json has n_members below 1");
+  for (const char *key : {"versions", "provenance", "dataset_hash"}) find(json, key);
+  const Json &reference = find(json, "reference");
+  if (!reference.is_object()) refuse("its nnpal.json lacks the reference configuration");
+  metadata.reference =
+      parse_reference(reference, metadata.n_members, static_cast<std::int64_t>(metadata.elements.size()));
+  return metadata;
+}
+
+}    // namespace nnpal

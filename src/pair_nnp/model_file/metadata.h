@@ -1,0 +1,36 @@
+// What a model file says of itself: the record `extra/nnpal.json` of its archive.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nnpal {
+
+inline constexpr int kFormatVersion = 1;    // newest format this plugin reads
+inline constexpr char kMetadataRecord[] = "extra/nnpal.json";
+
+// A small cluster with its answers, evaluated in float64 when the model was exported.
+struct ReferenceConfiguration {
+  std::vector<std::int64_t> species;    // [n_atoms] element index
+  int n_local = 0;
+  std::vector<std::int64_t> center;      // [n_edges], ascending
+  std::vector<std::int64_t> neighbor;    // [n_edges]
+  std::vector<double> edge_vec;          // [n_edges * 3] Å
+  std::vector<double> energies;          // [n_members * n_local] eV
+  std::vector<double> gradient;          // [n_edges * 3] of the members' mean energy, eV/Å
+};
+
+struct Metadata {
+  std::vector<std::string> elements;    // in the order of the element index
+  double cutoff = 0.0;                  // Å
+  int n_members = 0;
+  bool is_double = false;    // dtype of the weights
+  std::string kernel;
+  ReferenceConfiguration reference;
+};
+
+// Read the JSON text. Throws std::runtime_error that names the key and what was expected.
+Metadata parse_metadata(const std::string &json_text);
+
+}    // namespace nnpal
