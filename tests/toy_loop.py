@@ -17,7 +17,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from nnpal.killed import Killed
+from nnpal.child_process import Killed
 from nnpal.loop.error import GiveUp
 from nnpal.loop.task import Task
 

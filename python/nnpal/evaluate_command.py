@@ -75,5 +75,5 @@ def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:
     files = section.data or (document.data.test if document.data and document.data.test else ())
     update: dict[str, Any] = {"output": base / section.output}
     if not section.oracle and isinstance(document.oracle, LammpsSection) and document.oracle.units == "metal":
-        update["oracle"] = tuple(line.replace("{symbols}", "{element}") for line in document.oracle.commands)
+        update["oracle"] = tuple(document.oracle.commands)
     return section.model_copy(update=update), read_files(files, base)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nnpal.child_process import Killed, run_program, was_killed
 from nnpal.disk_full import require_room
-from nnpal.killed import Killed, was_killed
 from nnpal.lmp_launcher import WHEEL, wheel_program
-from nnpal.loop.watchdog import Guard
 
 LINES_OF_A_FAILED_RUN = 15
 
@@ -65,42 +63,25 @@ def run_lmp(
     program = WHEEL if beside_python.exists() and wheel_program() is not None else executable
     launcher = [sys.executable, "-m", "nnpal.lmp_launcher", str(os.getpid()), program]
     try:
-        process = subprocess.Popen(
+        # in the group of this process, which whoever ends a task kills as a whole
+        ended = run_program(
             [*launch, *launcher, *arguments],
-            cwd=folder,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            pass_fds=keep_open,
+            folder,
+            {**os.environ, **(environment or {})},
+            in_own_group=False,
+            keep_open=keep_open,
         )
     except FileNotFoundError as error:
         raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error
-    with process:
-        printed = _output(process)
+    status, printed = ended.code or 0, ended.output
     require_room(folder)  # LAMMPS does not see that its dumps are cut off, and other errors follow from a full disk
-    if process.returncode != 0:
+    if status != 0:
         end = "\n".join(printed.splitlines()[-LINES_OF_A_FAILED_RUN:])
         # ranks beside one that met with an error are killed too
-        killed = was_killed(process.returncode) and "ERROR" not in printed
+        killed = was_killed(status) and "ERROR" not in printed
         raise (LmpKilled if killed else LmpError)(
-            f"`{' '.join(command)}` in {folder} ended with status {process.returncode}; the end of its output:\n{end}",
-            process.returncode,
+            f"`{' '.join(command)}` in {folder} ended with status {status}; the end of its output:\n{end}",
+            status,
             printed,
         )
     return printed
-
-
-def _output(process: subprocess.Popen[str]) -> str:
-    """Wait for the end of a process, which does not outlive this one, and return what it printed."""
-    guard = Guard(None, [process.pid])
-    try:
-        return process.communicate()[0]
-    except BaseException:
-        process.kill()
-        process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
-        raise
-    finally:
-        guard.dismiss()

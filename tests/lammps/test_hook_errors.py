@@ -24,9 +24,12 @@ def with_fix(line: str) -> str:
     ("line", "message"),
     [
         ("", r"fix h: expected python/hook MODULE:CLASS key value"),
-        ("lammps_hooks", r"'lammps_hooks' names no hook; expected MODULE:CLASS, such as nnpal\.momt:MOMT"),
-        ("no_such:Thing", r"there is no Python module no_such; put no_such\.py in the folder that LAMMPS runs in"),
-        ("lammps_hooks:Tehter", r"module lammps_hooks has no class Tehter; did you mean Tether\?"),
+        ("lammps_hooks", r"hook lammps_hooks: expected MODULE:CLASS, such as nnpal\.momt:MOMT"),
+        (
+            "no_such:Thing",
+            r"module no_such cannot be imported: .*; put no_such\.py in the folder that LAMMPS runs in",
+        ),
+        ("lammps_hooks:Tehter", r"there is no Tehter in lammps_hooks; did you mean Tether\?"),
         ("lammps_hooks:NoMethods", r"class NoMethods has none of a hook's methods: setup, pre_reverse"),
         ("lammps_hooks:HalfAState", r"class HalfAState must have both state_dict and load_state_dict"),
         ("lammps_hooks:Tether k 1 z1 3", r"unknown option z1; did you mean z0\? \(known: k, z0\)"),

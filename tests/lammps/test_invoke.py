@@ -348,7 +348,7 @@ def test_failure_of_one_rank_reaches_the_others(tmp_path: Path) -> None:
     [
         ("nnpal.smd:SDM atoms 1 2", "did you mean SMD"),
         ("nnpal.smd:SMD atom 1 2", "did you mean atoms"),
-        ("no_such:Hook", "there is no Python module no_such"),
+        ("no_such:Hook", "module no_such cannot be imported"),
     ],
 )
 def test_mistakes_are_met_when_attached(words: str, message: str) -> None:

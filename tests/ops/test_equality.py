@@ -19,12 +19,11 @@ from nnpal.export.module import EnsembleModule
 from nnpal.graph import Graph, atoms_graph, edge_forces
 from nnpal.networks import AEVS, NetworkDescription, build_aev_computer, build_member
 from nnpal.training.data import TrainingData, build_training_data
-from nnpal.training.epoch import loss_of
 from nnpal.training.loss import Errors
-from nnpal.training.prediction import errors_of_members
 from nnpal.training.settings import LossSettings
 from ops_structures import DTYPES, SYMBOLS, Structure, assert_near, place_atoms, structures
 from torchani_reference import Reference
+from training_errors import errors_of_members, loss_of
 
 # float32: as for the operations themselves. The reference is in float64, from the very numbers that float32 has.
 TOLERANCE = {"single": 2e-5, "double": 1e-10}

@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from nnpal.distill import bond_length_ratio, sequential_sets, translate
+from nnpal.distill import sequential_sets, translate
 
 
 def nickel() -> Atoms:
@@ -17,13 +17,6 @@ def nickel() -> Atoms:
     atoms.info.update(tag="hot", source="set:3", uq=2.0)
     atoms.calc = SinglePointCalculator(atoms, energy=-150.0)
     return atoms
-
-
-def test_ratio_of_bond_lengths_of_crystals() -> None:
-    fcc = [bulk(symbol, "fcc", a=bond * 2**0.5) for symbol, bond in (("Ni", 2.49), ("Al", 2.86))]
-    assert bond_length_ratio(*fcc) == pytest.approx(2.86 / 2.49)
-    bcc = [bulk(symbol, "bcc", a=bond * 2 / 3**0.5, cubic=True) for symbol, bond in (("Ni", 2.41), ("Nb", 2.86))]
-    assert bond_length_ratio(*bcc) == pytest.approx(1.1867, abs=5e-5)  # the published factor
 
 
 def test_all_lengths_scale_and_all_else_stays() -> None:
@@ -65,13 +58,6 @@ def test_bad_factor(factor) -> None:
 def test_element_that_is_not_named() -> None:
     with pytest.raises(ValueError, match="configuration 1 holds Nb, but symbols say only what becomes of Ni"):
         translate([nickel(), Atoms("NiNb")], factor=1.1, symbols={"Ni": "Al"})
-
-
-def test_ratio_of_what_is_no_crystal() -> None:
-    with pytest.raises(ValueError, match="target has 1 atoms and pbc"):
-        bond_length_ratio(bulk("Ni"), Atoms("Al"))
-    with pytest.raises(ValueError, match="source has 0 atoms"):
-        bond_length_ratio(Atoms(pbc=True), bulk("Ni"))
 
 
 def test_published_sets() -> None:

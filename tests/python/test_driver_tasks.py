@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from label_oracles import pair
+from nnpal.child_process import Killed
 from nnpal.driver.frames import write_bare
 from nnpal.driver.labels import _forget
 from nnpal.driver.tasks import FRAMES, STORE, batch_hash, label_batch, train_member
-from nnpal.killed import Killed
 from nnpal.label import LabelStore
 from nnpal.loop.error import GiveUp
 from nnpal.loop.task import RESULT

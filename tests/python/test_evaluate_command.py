@@ -18,7 +18,6 @@ from nnpal.calculator import NNPCalculator
 from nnpal.config import ConfigError, read_toml
 from nnpal.config.document import Config
 from nnpal.data import write_extxyz
-from nnpal.evaluate.run import with_absolute_files
 from nnpal.evaluate_command import evaluate
 from nnpal.export import export_ensemble
 from nnpal.sampling import eam_potential, label
@@ -174,10 +173,3 @@ def test_examples_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     exec(compile(example.split("```")[0], "docs/evaluate.md", "exec"), {})
     assert (tmp_path / "relax" / "Al-fcc.relaxed").exists()
-
-
-def test_files_in_commands(tmp_path: Path) -> None:
-    (tmp_path / "a.fs").touch()
-    found = with_absolute_files("pair_coeff * * a.fs Al", tmp_path)
-    assert found == f'pair_coeff * * "{(tmp_path / "a.fs").resolve()}" Al'
-    assert with_absolute_files("pair_style  hybrid 'x y'", tmp_path) == "pair_style  hybrid 'x y'"

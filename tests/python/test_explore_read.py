@@ -16,12 +16,13 @@ from explore_runs import eam_oracle, momt_settings, morse_oracle, smd_settings
 from nnpal.config import ConfigError, validated
 from nnpal.electrons import Electrons
 from nnpal.explore import InitialSection, MOMTSection, SMDSection, plan_smd, read_given_up, read_momt, read_smd
-from nnpal.explore.dump import read_dump, read_rows
 from nnpal.explore.ending import COMPLETE, Ending, ending_of
 from nnpal.explore.forces import NNPForces, OracleForces, forces_of, forces_of_oracle
 from nnpal.explore.run import _check_whole
-from nnpal.explore.structure import crystal, kinds, read_structure, write_data
+from nnpal.explore.structure import crystal, kinds, read_structure
 from nnpal.label.settings import LammpsSection
+from nnpal.lmp_data_file import write_data
+from nnpal.lmp_dump import read_dump, read_rows
 
 COLUMNS = "id type xu yu zu f_atoms"
 

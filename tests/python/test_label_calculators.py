@@ -13,7 +13,7 @@ from ase.constraints import FixAtoms
 
 from label_oracles import pair
 from nnpal.label import CalculatorOracle, OracleError, PythonOracle
-from nnpal.oracle.evaluation import CalculationFailed
+from nnpal.oracle.failure import CalculationFailed
 
 EMT = "ase.calculators.emt:EMT"
 LJ = "ase.calculators.lj:LennardJones"

@@ -16,7 +16,8 @@ from nnpal.label import CalculatorOracle, LabelStore, LammpsOracle, OracleError,
 from nnpal.label.labelling import recall_labels
 from nnpal.label.store import structure_key, structure_key_with_box
 from nnpal.oracle.calculators import KNOWN, electrons_refusal, hand_over, periodicity_refusal
-from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.oracle.evaluation import Result
+from nnpal.oracle.failure import CalculationFailed
 
 EAM = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]
 SLAB = (

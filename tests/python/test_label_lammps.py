@@ -14,7 +14,7 @@ from ase.calculators.calculator import compare_atoms
 from scipy.spatial.transform import Rotation
 
 from nnpal.label import LammpsOracle, OracleError
-from nnpal.oracle.evaluation import CalculationFailed
+from nnpal.oracle.failure import CalculationFailed
 from nnpal.sampling.eam import eam_potential, label
 
 EAM = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nnpal.killed import Killed
+from nnpal.child_process import Killed
 from nnpal.lmp_process import LmpError, run_lmp
 from processes import Process, wait_until
 

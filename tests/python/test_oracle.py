@@ -12,7 +12,8 @@ from ase.calculators.emt import EMT
 
 from nnpal.hooks import HookError
 from nnpal.oracle.elements import numbers_of_types
-from nnpal.oracle.evaluation import CalculationFailed, evaluate, gives_stress, make_calculator
+from nnpal.oracle.evaluation import evaluate, gives_stress, make_calculator
+from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.snapshot import gathered, rows_of
 from processes import run
 

@@ -11,7 +11,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from nnpal.label.python_oracle import PythonOracle
-from nnpal.oracle.evaluation import CalculationFailed, evaluate
+from nnpal.oracle.evaluation import evaluate
+from nnpal.oracle.failure import CalculationFailed
 
 SOUND: dict[str, Any] = {"energy": 1.0, "forces": np.zeros((2, 3)), "stress": np.zeros(6)}
 FORCES = r"expected shape \(2, 3\): x y z of each atom, in eV/Å"

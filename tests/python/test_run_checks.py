@@ -198,7 +198,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "ranking of members",
             changed(RARE_EVENTS, ensemble={"best_member": "rank:scor"}),
-            r"ensemble\.best_member = 'rank:scor': no function scor there; did you mean score",
+            r"ensemble\.best_member = 'rank:scor': there is no scor in rank; did you mean score",
         ),
         (
             "ranking of members",

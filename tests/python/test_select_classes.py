@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from nnpal.select import classify, per_cent, tally
+from nnpal.select import classify, tally
 
 
 def test_bounds_belong_to_the_class_below() -> None:
@@ -50,13 +50,11 @@ def test_run_that_fails_at_once_and_run_without_frames() -> None:
     assert empty.counts() == {"accurate": 0, "candidate": 0, "failed": 0}
 
 
-def test_runs_together_in_numbers_and_per_cent() -> None:
+def test_runs_together() -> None:
     runs = [classify([0.5, 1.5, 9.0, 0.5], 1.0, 2.0), classify([0.5, 0.5, 0.5, 1.5], 1.0, 2.0)]
     counts = tally(runs)
     assert counts == {"accurate": 4, "candidate": 2, "failed": 2}
-    assert per_cent(counts) == {"accurate": 50.0, "candidate": 25.0, "failed": 25.0}
     assert tally([]) == {"accurate": 0, "candidate": 0, "failed": 0}
-    assert all(math.isnan(share) for share in per_cent(tally([])).values())
 
 
 @pytest.mark.parametrize(

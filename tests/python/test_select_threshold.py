@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnpal.select import atoms_above, threshold
+from nnpal.select import threshold
 
 HALVES = np.tile([1.0, 3.0], 50)  # mean 2, standard deviation 1
 
@@ -73,26 +73,3 @@ def test_least_number_of_values_lets_one_be_new() -> None:
 def test_bad_arguments_of_threshold(values, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         threshold(values, **options)
-
-
-def test_atoms_above_come_highest_first_by_configuration() -> None:
-    uq = [0.1, 0.9, 0.5, 0.2, 0.7, 0.7, 0.8, 0.5]
-    found = atoms_above(uq, [3, 0, 1, 4], 0.5)
-    # 0.5 itself is not above; equal ones by index
-    assert [atoms.tolist() for atoms in found] == [[1], [], [], [2, 0, 1]]
-    assert all(atoms.dtype == np.int64 for atoms in found)
-    assert atoms_above([], [], 0.5) == []
-
-
-@pytest.mark.parametrize(
-    ("uq", "n_atoms", "bound", "message"),
-    [
-        ([1.0, 2.0], [3], 0.5, r"shape \(2,\), expected \[3\]"),
-        ([[1.0, 2.0]], [2], 0.5, r"shape \(1, 2\)"),
-        ([1.0, 2.0, np.nan], [1, 2], 0.5, "configuration 1 is NaN"),
-        ([1.0], [1], np.nan, "threshold is NaN"),
-    ],
-)
-def test_bad_arguments_of_atoms_above(uq, n_atoms, bound, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        atoms_above(uq, n_atoms, bound)

@@ -16,9 +16,10 @@ from nnpal.training import LossSettings, Split, TrainingSettings, build_training
 from nnpal.training.epoch import Sums, losses_of
 from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.member import Member
-from nnpal.training.prediction import errors_of_members, joint_errors
+from nnpal.training.prediction import joint_errors
 from nnpal.training.rows import Rows
 from nnpal.training.storage import DATA, load_data, save_data
+from training_errors import errors_of_members
 from training_frames import relabelled, two_element_frames
 
 DESCRIPTION = NetworkDescription(("Ni", "Al"), hidden=(6,))

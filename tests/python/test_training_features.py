@@ -17,11 +17,12 @@ from nnpal.networks import NetworkDescription, build_aev_computer, build_member,
 from nnpal.networks.function import AEVFunction
 from nnpal.training import EnsembleSettings, LossSettings, TrainingSettings, build_training_data, random_split
 from nnpal.training.ensemble import features_limit, free_on_gpus
-from nnpal.training.epoch import loss_of, train_epoch
+from nnpal.training.epoch import train_epoch
 from nnpal.training.features import GraphFeatures, StoredFeatures, feature_chunks, stored_bytes
 from nnpal.training.member import Member
-from nnpal.training.prediction import errors_of_members, one_member, predict, side_by_side
+from nnpal.training.prediction import one_member, predict, side_by_side
 from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
+from training_errors import errors_of_members, loss_of
 from training_frames import relabelled, two_element_frames
 
 DESCRIPTION = NetworkDescription(("Ni", "Al"), hidden={"Ni": (16, 8), "Al": (12, 8)})

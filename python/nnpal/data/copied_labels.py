@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import get_distances
+from ase.cell import Cell
 from numpy.typing import NDArray
 
 from nnpal.data.check_geometry import largest_of_each
 from nnpal.data.columns import Columns
 from nnpal.data.finding import Finding
 from nnpal.data.keys import listing
+from nnpal.nearest_image import nearest_distances
 
 SMALL_FORCE = 1e-4  # eV/Å; smaller ones, as of perfect crystals, do not tell whose they are
 ALONG_FORCE = 1e-4  # Å; farther than coordinates are off that were printed with four decimals
@@ -135,7 +136,7 @@ def _nearest(vectors: np.ndarray, frame: Atoms) -> np.ndarray:
     """Return vectors less whole cell vectors along periodic directions."""
     if not frame.pbc.any():
         return vectors
-    cell = frame.cell.complete().array
+    cell = Cell(frame.cell.array * frame.pbc[:, None]).complete().array
     scaled = np.linalg.solve(cell.T, vectors.T).T
     return np.asarray(vectors - (np.round(scaled) * frame.pbc) @ cell)
 
@@ -150,9 +151,9 @@ def _different(frames: Sequence[Atoms], group: Sequence[int]) -> bool:
     seen: list[np.ndarray] = []
     for index in group[:LOOKED_AT]:
         frame = frames[index]
-        cell = frame.cell.complete()
-        _, distances = get_distances(frame.positions, cell=cell, pbc=frame.pbc)
-        volume = abs(np.linalg.det(cell.array)) if frame.pbc.all() else 0.0
+        every = range(len(frame))
+        distances = nearest_distances(frame, every, every)
+        volume = abs(np.linalg.det(frame.cell.array)) if frame.pbc.all() else 0.0
         own = np.append(np.sort(distances, axis=None), volume ** (1 / 3))
         if not any(np.allclose(own, other, rtol=0, atol=SAME_DISTANCE) for other in seen):
             seen.append(own)

@@ -24,8 +24,8 @@ from nnpal.data.error import DatasetError
 from nnpal.data.keys import Keys
 from nnpal.data.lammps_data import CHARGES_LEFT_OUT
 from nnpal.data.units import Units
+from nnpal.lammps_box import box_of_bounds
 
-Box = tuple[np.ndarray, np.ndarray, list[bool]]
 # Coordinates in order of preference: those that are wrapped first
 SCALED = {"x": False, "xs": True, "xu": False, "xsu": True}
 
@@ -124,7 +124,7 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
                 elif name in ("TIMESTEP", "NUMBER OF ATOMS"):
                     items[name] = int(next_line(file))
                 elif name == "BOX BOUNDS":
-                    items[name] = box(rest, [[float(word) for word in next_line(file).split()] for _ in range(3)])
+                    items[name] = box_of_bounds(rest, [[float(x) for x in next_line(file).split()] for _ in range(3)])
                 elif name == "ATOMS":
                     columns = _columns(rest, [next_line(file).split() for _ in range(items["NUMBER OF ATOMS"])])
                     cell, origin, pbc = items["BOX BOUNDS"]
@@ -166,35 +166,6 @@ def next_line(file: Iterator[str] | TextIO) -> str:
     if line is None:
         raise ValueError("the file ends within it, as when LAMMPS was stopped; leave its lines out")
     return line
-
-
-def box(words: Sequence[str], rows: list[list[float]]) -> Box:
-    """Return cell vectors, origin and periodicity of an orthogonal, triclinic or general triclinic box.
-
-    Args:
-        words: after `ITEM: BOX BOUNDS`.
-        rows: numbers of the three lines.
-
-    Raises:
-        ValueError: another number of them.
-    """
-    pbc = [word == "pp" for word in words[-3:]]
-    bounds = np.array(rows)
-    if list(words[:2]) == ["abc", "origin"]:
-        if bounds.shape != (3, 4):
-            raise ValueError(f"general box of shape {bounds.shape}, expected three lines of four numbers")
-        return bounds[:, :3], bounds[:, 3], pbc
-    triclinic = list(words[:3]) == ["xy", "xz", "yz"]
-    if len(pbc) != 3 or bounds.shape != (3, 3 if triclinic else 2):
-        raise ValueError(
-            f"box of shape {bounds.shape} with `{' '.join(words)}`, expected three lines of 2 or 3 numbers"
-        )
-    xy, xz, yz = bounds[:, 2] if triclinic else (0.0, 0.0, 0.0)
-    # The file has the bounding box of the tilted one
-    lo = bounds[:, 0] - [min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0]
-    hi = bounds[:, 1] - [max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0]
-    lx, ly, lz = hi - lo
-    return np.array([[lx, 0.0, 0.0], [xy, ly, 0.0], [xz, yz, lz]]), lo, pbc
 
 
 def _columns(names: Sequence[str], rows: list[list[str]]) -> dict[str, np.ndarray]:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from nnpal.data.elements import number_of, renaming
 from nnpal.data.keys import Keys
-from nnpal.data.lammps_dump import SCALED, Box, box, item, next_line, opened
+from nnpal.data.lammps_dump import SCALED, item, next_line, opened
 from nnpal.data.plain_extxyz import NotPlainError, numbers_in
 from nnpal.electrons import COLUMNS, NAMES, is_lookalike
+from nnpal.lammps_box import box_of_bounds
 
 TOGETHER = 4096
 """Lines of atoms whose words are in memory at once."""
@@ -193,8 +194,7 @@ def _snapshots(file: TextIO, parsed: Parsed, symbols: Sequence[str] | None, keys
 
 
 def _box(words: tuple[str, ...], *lines: str) -> tuple[tuple[float, ...], tuple[float, ...], tuple[bool, ...]]:
-    found: Box = box(words, [[float(word) for word in line.split()] for line in lines])
-    cell, origin, pbc = found
+    cell, origin, pbc = box_of_bounds(words, [[float(word) for word in line.split()] for line in lines])
     return tuple(cell.ravel().tolist()), tuple(origin.tolist()), tuple(pbc)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.io import iread
-from ase.io.lammpsdata import write_lammps_data
 
 from nnpal.demo.settings import DemoSettings
 from nnpal.evaluate import MILLI
 from nnpal.files import aside
+from nnpal.lmp_data_file import write_data
 from nnpal.lmp_process import run_lmp
 from nnpal.sampling import label
 
@@ -110,8 +110,7 @@ def write_inputs(folder: Path, model: str, starts: dict[str, Atoms], settings: D
     with aside(folder / INPUT) as path:
         path.write_text(text)
     for phase, atoms in starts.items():
-        with aside(folder / f"{phase}.data") as path:
-            write_lammps_data(path, atoms, masses=True, velocities=True, units="metal")
+        write_data(folder / f"{phase}.data", atoms, [settings.element], velocities=True)
 
 
 def run_phase(folder: Path, phase: str) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,23 +13,15 @@ from matplotlib.ticker import MaxNLocator
 
 from nnpal.demo.dynamics import NVERun
 from nnpal.evaluate import MILLI, Comparison
-from nnpal.evaluate.figures import number_decades
-from nnpal.files import aside
+from nnpal.figures.figure import save, styled
+from nnpal.figures.parity import draw_parity
+from nnpal.figures.style import BLUE, GREEN, RED, number_decades
 from nnpal.training import TrainedMember
 
-COLOURS = {"solid": "#0072B2", "liquid": "#D55E00", "cluster": "#009E73"}
-"""Okabe and Ito's palette, told apart by all common kinds of colour vision."""
+COLOURS = {"solid": BLUE, "liquid": RED, "cluster": GREEN}
 NAMES = {"solid": "solid", "liquid": "liquid", "cluster": "cluster (never seen)"}
-STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "xtick.direction": "out",
-}
+DRAWN_FIRST = ("liquid", "cluster", "solid")
+"""Larger forces below smaller ones."""
 SMALLEST_SHOWN = 0.1
 """meV/Å; smaller uncertainties and errors stand at the edge of logarithmic axes."""
 
@@ -50,8 +40,8 @@ def draw(
         comparisons: phase -> held-out configurations, ensemble against reference.
         runs: phase -> dynamics under ``pair_style nnp``.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 4.6), dpi=200, layout="constrained")
+    with styled({"font.size": 8, "legend.fontsize": 7, "lines.linewidth": 1.0}):
+        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
         axes = figure.subplots(2, 3).ravel()
         _learning_curves(axes[0], members)
         _force_parity(axes[1], comparisons)
@@ -64,8 +54,7 @@ def draw(
         handles = [Line2D([], [], color=COLOURS[phase], label=NAMES[phase]) for phase in runs]
         handles += [Line2D([], [], color="0.3", linestyle=":", label="largest of all atoms (e)")]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-        with aside(path) as temporary:
-            figure.savefig(temporary)
+        save(figure, path, dpi=200)
 
 
 def _learning_curves(axis: Axes, members: Sequence[TrainedMember]) -> None:
@@ -80,18 +69,11 @@ def _learning_curves(axis: Axes, members: Sequence[TrainedMember]) -> None:
 
 
 def _force_parity(axis: Axes, comparisons: Mapping[str, Comparison]) -> None:
-    limit = max(np.abs(c.reference_forces).max() for c in comparisons.values())
-    axis.plot([-limit, limit], [-limit, limit], color="0.6", linewidth=0.6, zorder=0)
-    for phase in sorted(comparisons, key=list(COLOURS).index, reverse=True):
-        axis.plot(
-            comparisons[phase].reference_forces.ravel(),
-            comparisons[phase].forces.ravel(),
-            ".",
-            markersize=2,
-            markeredgewidth=0,
-            color=COLOURS[phase],
-            zorder={"liquid": 1, "cluster": 2, "solid": 3}[phase],
-        )
+    order = [phase for phase in DRAWN_FIRST if phase in comparisons]
+    values = [(comparisons[p].reference_forces.ravel(), comparisons[p].forces.ravel()) for p in order]
+    reference, predicted = (np.concatenate(side) for side in zip(*values, strict=True))
+    groups = np.repeat(order, [len(own) for own, _ in values])
+    draw_parity(axis, reference, predicted, groups, colors={p: COLOURS[p] for p in order}, markersize=2)
     for side in (axis.xaxis, axis.yaxis):
         side.set_major_locator(MaxNLocator(6, integer=True))
     axis.set(xlabel="EAM force (eV/Å)", ylabel="ensemble force (eV/Å)")

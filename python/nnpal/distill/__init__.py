@@ -3,12 +3,11 @@
 from nnpal.distill.environment import cut_environment
 from nnpal.distill.grid import DELTAS, Level, grid_chain, occupied_cells
 from nnpal.distill.sets import sequential_sets
-from nnpal.distill.translate import bond_length_ratio, translate
+from nnpal.distill.translate import translate
 
 __all__ = [
     "DELTAS",
     "Level",
-    "bond_length_ratio",
     "cut_environment",
     "grid_chain",
     "occupied_cells",

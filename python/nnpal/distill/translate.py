@@ -8,26 +8,6 @@ from collections.abc import Mapping, Sequence
 from ase import Atoms
 
 from nnpal.electrons import electrons_of
-from nnpal.evaluate.phases import shortest_distance
-
-
-def bond_length_ratio(source: Atoms, target: Atoms) -> float:
-    """Return the shortest distance in ``target`` over that in ``source``, images included.
-
-    Arguments:
-        source: relaxed periodic crystal of the metal that the data are of.
-        target: that of the other metal in the same phase, the stable one of the target: Jung et al. take bcc for Nb.
-
-    Raises:
-        ValueError: a structure without atoms, or not periodic in all three directions.
-    """
-    for name, atoms in (("source", source), ("target", target)):
-        if len(atoms) == 0 or not atoms.pbc.all():
-            raise ValueError(
-                f"bond_length_ratio: {name} has {len(atoms)} atoms and pbc {atoms.pbc.tolist()}, expected a relaxed "
-                "crystal, periodic in all three directions"
-            )
-    return shortest_distance(target) / shortest_distance(source)
 
 
 def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, str]) -> list[Atoms]:
@@ -38,7 +18,7 @@ def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, s
 
     Arguments:
         frames: configurations; they stay as they are.
-        factor: of all lengths, such as :func:`bond_length_ratio`.
+        factor: of all lengths, such as the ratio of the metals' bond lengths.
         symbols: new element of each old one; ``{"Ni": "Al"}``. One that stays is mapped to itself.
 
     Raises:

@@ -16,6 +16,7 @@ from nnpal.driver.facts import Errors, PageFacts, iterations
 from nnpal.driver.frames import read_bare
 from nnpal.driver.reporting import configuration, figures, mae_of_all, section, task_failures, versions, write_report
 from nnpal.driver.settings import DistillationSection, LoopEnsembleSection
+from nnpal.figures.style import MILLI
 from nnpal.loop.facts import MANIFEST
 from nnpal.loop.settings import RunSection
 from nnpal.loop.stage import StageContext
@@ -42,7 +43,6 @@ from nnpal.report import (
     structures,
     uq_against_error,
 )
-from nnpal.report.style import MILLI
 from nnpal.report.table import Cell
 
 

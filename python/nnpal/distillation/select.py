@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import get_distances
 from threadpoolctl import threadpool_limits
 
 from nnpal.distill import cut_environment, occupied_cells
@@ -20,6 +19,7 @@ from nnpal.driver.training import ENSEMBLE, MODEL
 from nnpal.evaluate import predict
 from nnpal.loop.error import StageError
 from nnpal.loop.stage import StageContext
+from nnpal.nearest_image import nearest_distances
 from nnpal.select import choose, classify, describe, tally, threshold
 from nnpal.training.plan import read_plan
 
@@ -143,8 +143,7 @@ def _cuts(frame: Atoms, section: DistillationSection) -> bool:
 
 
 def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
-    _, lengths = get_distances(frame.positions[atom], frame.positions[others], cell=frame.cell, pbc=frame.pbc)
-    return float(lengths.min())
+    return float(nearest_distances(frame, [atom], others).min())
 
 
 def _reduced(sites: Sequence[tuple[Atoms, int]], section: DistillationSection) -> list[Atoms]:

@@ -45,9 +45,8 @@ def relaxed(ctx: StageContext, crystals: Crystals | None) -> dict[str, CrystalsF
     """Return relaxed crystals by element, see :class:`nnpal.evaluate.RelaxComparison`."""
     if crystals is None:
         return {}
-    lines = [line.replace("{symbols}", "{element}") for line in crystals.oracle.commands]
-    files = files_in(lines, crystals.base_folder)
-    commands = [with_paths(line, files) for line in lines]
+    files = files_in(crystals.oracle.commands, crystals.base_folder)
+    commands = [with_paths(line, files) for line in crystals.oracle.commands]
     structures = [structure.structure() for structure in crystals.section.structures]
     found = relax_table(ctx.folder / MODEL, commands, structures, ctx.folder / "crystals", contain=True)
     return {one.element: CrystalsFacts.from_json(one.to_json(), f"crystals of {one.element}") for one in found}

@@ -7,10 +7,10 @@ from nnpal.distillation.report import crystal_tables
 from nnpal.driver.facts import Errors, PageFacts, iterations
 from nnpal.driver.reporting import configuration, section, task_failures, versions, write_report
 from nnpal.driver.settings import TranslationSection
+from nnpal.figures.style import MILLI
 from nnpal.loop.facts import MANIFEST
 from nnpal.loop.stage import StageContext
 from nnpal.report import Page, Table, ending, error_fact, errors_table, labels_used
-from nnpal.report.style import MILLI
 
 
 def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnpal.child_process import run_program
 from nnpal.scratch import scratch_folder
 
 LIMIT_SECONDS = 600.0  # a cold import of torch from a network file system or on a busy machine takes minutes
@@ -61,25 +58,10 @@ def run_lammps(
 
 
 def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float) -> Outcome:
-    try:
-        process = subprocess.Popen(
-            list(command),
-            cwd=folder,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # the wheel's lmp has a child, which is to end with it
-        )
+    try:  # the wheel's lmp has a child, which is to end with it
+        ended = run_program(command, folder, environ, limit=limit_seconds)
     except OSError as error:
         return Outcome(None, f"{command[0]} did not start: {error}")
-    with process:
-        try:
-            printed, _ = process.communicate(timeout=limit_seconds)
-        except subprocess.TimeoutExpired:
-            return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
-    return Outcome(process.returncode, printed.decode("utf-8", errors="replace"))
+    if ended.code is None:
+        return Outcome(None, f"{command[0]} did not finish within {limit_seconds:g} s")
+    return Outcome(ended.code, ended.output)

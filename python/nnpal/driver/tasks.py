@@ -31,9 +31,9 @@ def label_batch(
         ValueError: the file holds other configurations, or the oracle cannot work as described.
         Killed: workers were killed, so that configurations are without an answer; all others are in the store.
     """
+    from nnpal.child_process import Killed
     from nnpal.driver.frames import read_bare
     from nnpal.driver.oracle import oracle_of
-    from nnpal.killed import Killed
     from nnpal.label import LabelStore, label_frames
 
     frames = read_bare(folder / FRAMES)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ase import Atoms
-from ase.io import iread
-from ase.io.lammpsdata import write_lammps_data
 
+from nnpal.data import Keys, Units
+from nnpal.data.lammps_dump import read_dump
 from nnpal.evaluate.phases import crystal, find_phase, shortest_distance
 from nnpal.files import aside
+from nnpal.lmp_data_file import write_data
 from nnpal.lmp_process import LmpError, run_lmp
 
 ENERGY_TOLERANCE = 1e-7
@@ -192,12 +193,13 @@ def relax(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxe
     )
     with aside(folder / f"{name}.in") as path:
         path.write_text(script)
-    with aside(folder / f"{name}.data") as path:
-        write_lammps_data(path, start, masses=True, units="metal")
+    write_data(folder / f"{name}.data", start, [structure.element])
     run_lmp(["-in", f"{name}.in", "-log", f"{name}.log", "-nocite"], folder)
     *numbers, converged = (folder / f"{name}.relaxed").read_text().split()
     energy, volume, pressure, largest_force = map(float, numbers)
-    atoms = next(iread(folder / f"{name}.lammpstrj", format="lammps-dump-text"))
+    [atoms] = read_dump(
+        folder / f"{name}.lammpstrj", units=Units.lammps("metal"), symbols=None, keys=Keys(), labelled=False
+    )
     return Relaxed(
         structure=structure,
         bond=shortest_distance(atoms),

@@ -11,6 +11,7 @@ from typing import Any
 
 from nnpal.evaluate.metrics import MILLI
 from nnpal.evaluate.relax import Relaxed, Structure, nnp_commands, relax, relax_if_possible
+from nnpal.label.lammps_commands import filled
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def relax_table(
     Arguments:
         model: a model file.
         oracle: commands such as ``["pair_style eam/fs", "pair_coeff * * NiNb.eam.fs {element}"]``, in which
-            ``{element}`` stands for the structure's; none: the model alone.
+            ``{element}`` and ``{symbols}`` stand for the structure's; none: the model alone.
         structures: no two with the same element, phase and c/a.
         folder: gets ``model`` and ``oracle`` with scripts, logs and relaxed structures.
         device: of the model.
@@ -129,7 +130,7 @@ def relax_table(
             :func:`nnpal.evaluate.relax.relax_if_possible`.
 
     Raises:
-        ValueError: a structure stands twice, or is none.
+        ValueError: a structure stands twice, or is none, or a command has another word in braces.
         nnpal.lmp_process.LmpError: ``lmp`` fails.
     """
     names = [structure.name for structure in structures]
@@ -141,7 +142,7 @@ def relax_table(
         of_element = [structure for structure in structures if structure.element == element]
         relaxed = relax_if_possible if contain else relax
         mine = [relaxed(nnp_commands(model, element, device), s, folder / "model") for s in of_element]
-        commands = [command.replace("{element}", element) for command in oracle]
+        commands = [filled(command, [element], "the crystals' oracle") for command in oracle]
         theirs = [relax(commands, s, folder / "oracle") for s in of_element] if commands else []
         found.append(RelaxComparison(element, tuple(mine), tuple(theirs)))
     return found

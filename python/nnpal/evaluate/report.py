@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from nnpal.files import aside
+from nnpal.loop.durable import write_json
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write ``summary`` as JSON."""
-    with aside(path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    write_json(path, summary, sort_keys=False)
 
 
 def tables(summary: Mapping[str, Any]) -> Iterator[Table | str]:

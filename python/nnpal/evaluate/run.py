@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from nnpal.evaluate.relax_table import relax_table
 from nnpal.evaluate.report import write_summary
 from nnpal.evaluate.settings import EvaluateSection
 from nnpal.export import read_metadata
+from nnpal.label.lammps_commands import files_in, with_paths
 from nnpal.places import require_folder
 
 
@@ -72,11 +72,13 @@ def evaluate(
         summary["calibration"] = [each.to_json() for each in found]
         summary["figures"] = [str(path) for path in save_figures(output, predictions, labels, found)]
     if settings.structures:
+        commands = [line for line in settings.oracle if line.partition("#")[0].strip()]
+        files = files_in(commands, base, "evaluate.oracle")
         summary["relaxed"] = {
             table.element: table.to_json()
             for table in relax_table(
                 model,
-                [with_absolute_files(command, base) for command in settings.oracle],
+                [with_paths(command, files) for command in commands],
                 [structure.structure() for structure in settings.structures],
                 output / "relax",
                 device=settings.device,
@@ -84,11 +86,3 @@ def evaluate(
         }
     write_summary(output / "summary.json", summary)
     return summary
-
-
-def with_absolute_files(command: str, base: Path) -> str:
-    """Return a LAMMPS command whose words that are files in ``base`` have their whole path."""
-    words = shlex.split(command)
-    if not any((base / word).is_file() for word in words):
-        return command
-    return " ".join(f'"{(base / word).resolve()}"' if (base / word).is_file() else word for word in words)

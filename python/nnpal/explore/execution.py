@@ -18,6 +18,7 @@ from nnpal.explore.settings import Run
 from nnpal.files import aside
 from nnpal.lmp_process import LmpError, run_lmp
 from nnpal.locks import locked
+from nnpal.loop.durable import read_json, write_json
 from nnpal.loop.launch import mpi_prefix
 
 FACTS, ENDED, LOCK = "run.json", "ended.json", "lock"
@@ -86,8 +87,7 @@ def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]
             temporary.symlink_to(os.path.relpath(target.resolve(), folder.resolve()))
     with aside(folder / run.input) as temporary:
         temporary.write_text(script)
-    with aside(folder / FACTS) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+    write_json(folder / FACTS, facts, sort_keys=False)
 
 
 def _refuse_files_of_others(folder: Path, outputs: Sequence[str]) -> None:
@@ -133,18 +133,14 @@ def _carry_out(folder: Path, run: Prepared, outputs: Sequence[str], lock: int) -
             raise
     if ending is None:
         raise LmpError(f"`{run.command}` in {folder} stopped before its end without an error; see {LOG}")
-    with aside(folder / ENDED) as temporary:
-        temporary.write_text(json.dumps({"inputs": key, **asdict(ending)}, indent=1) + "\n")
+    write_json(folder / ENDED, {"inputs": key, **asdict(ending)}, sort_keys=False)
     return ending
 
 
 def read_ending(folder: Path, key: str | None = None) -> Ending | None:
     """Return how the run of a folder ended, None if it has not (or, with ``key``, not with these inputs)."""
-    path = folder / ENDED
-    if not path.is_file():
-        return None
-    found = json.loads(path.read_text())
-    if key is not None and found["inputs"] != key:
+    found = read_json(folder / ENDED)
+    if found is None or (key is not None and found["inputs"] != key):
         return None
     return Ending(found["how"], tuple(found["last"]))
 
@@ -155,10 +151,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: the folder holds no run.
     """
-    path = folder / FACTS
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected the folder of a run")
-    facts: dict[str, Any] = json.loads(path.read_text())
+    facts: dict[str, Any] | None = read_json(folder / FACTS)
+    if facts is None:
+        raise FileNotFoundError(f"{folder / FACTS}: no such file; expected the folder of a run")
     return facts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,9 @@ from pydantic import Field, PositiveInt
 from nnpal.config import Section, validated
 from nnpal.electrons import Electrons
 from nnpal.explore.settings import options_words
+from nnpal.import_path import spec_in, split_path
 from nnpal.label.calculator_oracle import DEFAULTS
-from nnpal.label.found import on_path, resolved
+from nnpal.label.found import resolved
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.settings import AseSection, LammpsSection, OracleSection
 from nnpal.oracle.calculators import options_with
@@ -203,10 +203,7 @@ def _ase(
 
 def _module_folder(calculator: str, base: Path) -> Path | None:
     """Return ``base`` where the calculator's module lies there, whatever folder this process was started in."""
-    top = calculator.partition(":")[0].partition(".")[0]
-    with on_path(base):
-        importlib.invalidate_caches()
-        place = importlib.util.find_spec(top)
+    place = spec_in(split_path(calculator)[0].partition(".")[0], base)
     if place is None:
         return None
     found = [*(place.submodule_search_locations or (place.origin or "",))]

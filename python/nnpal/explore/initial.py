@@ -10,7 +10,6 @@ from ase import Atoms
 
 from nnpal.config import validated
 from nnpal.electrons import electrons_of, from_json, to_json
-from nnpal.explore.dump import read_dump
 from nnpal.explore.ending import COMPLETE, RunOutcome
 from nnpal.explore.execution import carry_out, prefix_of, prepared, read_facts, write_run
 from nnpal.explore.forces import forces_of
@@ -18,7 +17,9 @@ from nnpal.explore.lammps_input import DATA, FRAMES, MD_INPUT, md_input
 from nnpal.explore.read import frames_of
 from nnpal.explore.run import OUTPUTS
 from nnpal.explore.settings import InitialSection
-from nnpal.explore.structure import kinds, read_structure, write_data
+from nnpal.explore.structure import kinds, read_structure
+from nnpal.lmp_data_file import write_data
+from nnpal.lmp_dump import read_dump
 
 
 def oracle_md(

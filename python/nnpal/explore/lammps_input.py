@@ -9,7 +9,7 @@ import numpy as np
 
 from nnpal.explore.forces import MODEL, Forces
 from nnpal.explore.settings import InitialSection, MOMTSection, Run, SMDSection, options_words
-from nnpal.explore.structure import Start
+from nnpal.lmp_data_file import Start
 from nnpal.smd.report import BOLTZ
 
 SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"

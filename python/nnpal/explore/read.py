@@ -12,11 +12,11 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from nnpal.electrons import Electrons, from_json, put
-from nnpal.explore.dump import Dump, read_dump, read_rows
 from nnpal.explore.ending import COMPLETE
 from nnpal.explore.execution import read_ending, read_facts
 from nnpal.explore.forces import UNITS
 from nnpal.explore.lammps_input import FRAMES, ROWS, own_name
+from nnpal.lmp_dump import Dump, read_dump, read_rows
 from nnpal.smd import Pull
 
 INTERRUPTED = "interrupted"

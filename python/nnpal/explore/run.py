@@ -27,7 +27,9 @@ from nnpal.explore.lammps_input import (
 )
 from nnpal.explore.read import MOMTRun, SMDRun, read_momt, read_smd
 from nnpal.explore.settings import MOMTSection, SMDSection
-from nnpal.explore.structure import crystal, kinds, read_structure, write_data
+from nnpal.explore.structure import crystal, kinds, read_structure
+from nnpal.lmp_data_file import write_data
+from nnpal.nearest_image import nearest_distances
 from nnpal.smd import activation_energy
 
 OUTPUTS = ("frames*.lammpstrj", "rows*.txt", "momt*.trace*", "momt*.h5*", "*.restart")
@@ -63,7 +65,7 @@ def smd(
     i, j = section.atoms
     if max(i, j) > len(atoms):
         raise ValueError(f"explore.atoms: {list(section.atoms)}, but {structure} has {len(atoms)} atoms")
-    at = float(atoms.get_distance(i - 1, j - 1, mic=bool(atoms.pbc.any()))) if section.start is None else section.start
+    at = float(nearest_distances(atoms, [i - 1], [j - 1])[0, 0]) if section.start is None else section.start
     pull = Steering(rate, at, section.steps(rate))
     forces = forces_of(force_field, folder, kinds(atoms), stress=False, electrons=electrons_of(atoms))
     run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))

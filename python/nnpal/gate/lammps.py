@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io.lammpsdata import write_lammps_data
 
 from nnpal.files import aside
+from nnpal.lammps_box import box_of
+from nnpal.lmp_data_file import write_data
+from nnpal.lmp_dump import read_dump
 from nnpal.lmp_process import run_lmp
 
 BAR_PER_EV_A3 = 1.6021765e6
@@ -52,14 +54,8 @@ class Values:
 
 def boxed(atoms: Atoms) -> Atoms:
     """Return a bare copy turned to a lower triangular cell, with room around it along directions that do not repeat."""
-    bare = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    free = np.flatnonzero(~bare.pbc)
-    if len(free):
-        bare.center(vacuum=VACUUM, axis=free.tolist())
-    if np.linalg.det(bare.cell.array) < 0:  # LAMMPS wants a right-handed cell; opposite vectors make the same lattice
-        bare.set_cell(-bare.cell.array)
-    cell, turn = bare.cell.standard_form()
-    return Atoms(bare.symbols, bare.positions @ turn.T, cell=cell, pbc=bare.pbc)
+    box = box_of(atoms)
+    return Atoms(atoms.symbols, box.positions, cell=box.cell, pbc=atoms.pbc)
 
 
 def lammps_values(
@@ -83,12 +79,11 @@ def lammps_values(
     blocks = []
     for index, frame in enumerate(frames):
         elements = sorted(set(frame.symbols))
-        with aside(folder / f"{index}.data") as path:
-            write_lammps_data(path, frame, specorder=elements, masses=True, units="metal")
+        start = write_data(folder / f"{index}.data", frame, elements, room=VACUUM)
         for precision in precisions:
             blocks.append(
                 BLOCK.format(
-                    boundary=" ".join("p" if repeats else "f" for repeats in frame.pbc),
+                    boundary=start.boundary,
                     name=index,
                     model=model.resolve(),
                     device=device,
@@ -104,5 +99,5 @@ def lammps_values(
 
 def _read(folder: Path, name: str) -> Values:
     energy, *virial = map(float, (folder / f"{name}.values").read_text().split())
-    forces = np.loadtxt(folder / f"{name}.forces", skiprows=9, ndmin=2)[:, 1:]
+    forces = read_dump(folder / f"{name}.forces").column("fx", "fy", "fz")[0]
     return Values(energy, forces, np.array(virial) / BAR_PER_EV_A3)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 from nnpal.hooks.context import Context
 from nnpal.hooks.error import HookError
 from nnpal.hooks.options import parse_options
-from nnpal.suggest import did_you_mean
+from nnpal.import_path import import_object
 
 METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "close")
 
@@ -41,29 +39,22 @@ def find_class(spec: str) -> type:
     Raises:
         HookError: the name has another form, or there is no such module or class.
     """
-    module_name, colon, class_name = spec.partition(":")
-    if not (module_name and colon and class_name):
-        raise HookError(f"{spec!r} names no hook; expected MODULE:CLASS, such as nnpal.momt:MOMT")
-    module = _import(module_name)
-    found = getattr(module, class_name, None)
-    if inspect.isclass(found):
-        _check_methods(found)
-        return found
-    classes = [name for name, value in vars(module).items() if inspect.isclass(value) and not name.startswith("_")]
-    raise HookError(f"module {module_name} has no class {class_name}{did_you_mean(class_name, classes)}")
-
-
-def _import(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if name != missing and not name.startswith(missing + "."):
-            raise  # the module is there, and something that it imports is not: its traceback says what
-        raise HookError(
-            f"there is no Python module {name}; put {name.split('.')[0]}.py in the folder that LAMMPS runs in, install "
-            f"it, or add its folder to PYTHONPATH"
-        ) from None
+        found: type = import_object(
+            spec,
+            f"hook {spec}",
+            example="nnpal.momt:MOMT",
+            place="the folder that LAMMPS runs in",
+            accepts=inspect.isclass,
+            suggests=inspect.isclass,
+            error=HookError,
+        )
+    except HookError as error:
+        if isinstance(error.__cause__, ImportError):
+            raise error.__cause__ from None  # the module is there: the traceback says what it fails to import
+        raise
+    _check_methods(found)
+    return found
 
 
 def _check_methods(hook_class: type) -> None:

@@ -11,7 +11,8 @@ from ase import Atoms
 
 from nnpal.electrons import electrons_of
 from nnpal.hooks import HookError
-from nnpal.label.found import on_path, resolved, version_of
+from nnpal.import_path import on_path
+from nnpal.label.found import resolved, version_of
 from nnpal.label.oracle import OracleError, canonical, digests
 from nnpal.oracle.calculators import (
     TBLITE,
@@ -21,7 +22,8 @@ from nnpal.oracle.calculators import (
     periodicity_refusal,
     without_open_vectors,
 )
-from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, find_calculator, gives_stress, make_calculator
+from nnpal.oracle.evaluation import Result, evaluate, find_calculator, gives_stress, make_calculator
+from nnpal.oracle.failure import CalculationFailed
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({TBLITE: {"method": "GFN2-xTB", "verbosity": 0}})
 LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(

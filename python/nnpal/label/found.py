@@ -5,26 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
-@contextmanager
-def on_path(folder: Path) -> Iterator[None]:
-    """Let modules be found in ``folder`` too, after those that are found anyway."""
-    entry = str(folder)
-    if entry in sys.path:
-        yield
-        return
-    sys.path.append(entry)
-    try:
-        yield
-    finally:
-        sys.path.remove(entry)
+from nnpal.import_path import spec_in, split_path
 
 
 def version_of(spec: str, folder: Path, *, with_source: bool = False) -> dict[str, str]:
@@ -34,16 +19,12 @@ def version_of(spec: str, folder: Path, *, with_source: bool = False) -> dict[st
         folder: where the module is sought besides.
         with_source: hash the file of an installed package's module too; that of any other is hashed anyway.
     """
-    module = spec.partition(":")[0]
+    module, _ = split_path(spec)
     found: dict[str, str] = {}
     for package in _distributions().get(module.partition(".")[0], [])[:1]:
         found["package"] = f"{package} {importlib.metadata.version(package)}"
     if with_source or not found:
-        with on_path(folder):
-            try:
-                place = importlib.util.find_spec(module)
-            except (ImportError, ValueError):
-                place = None  # to import it gives the error that says more
+        place = spec_in(module, folder)
         if place is not None and place.origin and Path(place.origin).is_file():
             found["source"] = hashlib.sha256(Path(place.origin).read_bytes()).hexdigest()
     return found

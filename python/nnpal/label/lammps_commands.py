@@ -12,11 +12,15 @@ from nnpal.label.oracle import OracleError
 from nnpal.suggest import did_you_mean
 
 PLACEHOLDER = re.compile(r"(?<!\$)\{([^{}]*)\}")
-ALL = "symbols"
+ALL, ONE = "symbols", "element"
 
 
-def filled(command: str, elements: Sequence[str]) -> str:
+def filled(command: str, elements: Sequence[str], what: str = "oracle.commands") -> str:
     """Return a command with ``{symbols}`` as all elements and ``{Ni}`` as the number of that element's atom type.
+
+    Arguments:
+        elements: of the atom types; of a single one ``{element}`` stands for it too.
+        what: the user gave, for messages.
 
     Raises:
         OracleError: another word in braces.
@@ -24,20 +28,21 @@ def filled(command: str, elements: Sequence[str]) -> str:
 
     def replace(match: re.Match[str]) -> str:
         name = match[1]
-        if name == ALL:
+        if name == ALL or (name == ONE and len(elements) == 1):
             return " ".join(elements)
         if name in elements:
             return str(elements.index(name) + 1)
-        raise OracleError(f"oracle.commands: {command!r}: {{{name}}} is unknown{did_you_mean(name, [ALL, *elements])}")
+        known = [ALL, *([ONE] if len(elements) == 1 else []), *elements]
+        raise OracleError(f"{what}: {command!r}: {{{name}}} is unknown{did_you_mean(name, known)}")
 
     return PLACEHOLDER.sub(replace, command)
 
 
-def files_in(commands: Sequence[str], folder: Path) -> dict[str, Path]:
+def files_in(commands: Sequence[str], folder: Path, what: str = "oracle.commands") -> dict[str, Path]:
     """Return the words of commands that are files in ``folder`` or among LAMMPS's own potentials, and their paths."""
     found: dict[str, Path] = {}
     for command in commands:
-        for word in _words(command)[1:]:
+        for word in _words(command, what)[1:]:
             for place in (folder, potentials_folder()):
                 if place is not None and (place / word).is_file():
                     found.setdefault(word, (place / word).resolve())
@@ -46,7 +51,7 @@ def files_in(commands: Sequence[str], folder: Path) -> dict[str, Path]:
 
 def with_paths(command: str, files: dict[str, Path]) -> str:
     """Return a command with its files by their full paths, in quotes."""
-    first, *rest = _words(command)
+    first, *rest = _words(command, "commands")
     if not any(word in files for word in rest):
         return command
     return " ".join([first, *(f'"{files[word]}"' if word in files else word for word in rest)])
@@ -61,11 +66,11 @@ def potentials_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _words(command: str) -> list[str]:
+def _words(command: str, what: str) -> list[str]:
     try:
         words = shlex.split(command, comments=True)
     except ValueError as error:
-        raise OracleError(f"oracle.commands: {command!r}: {error}") from error
+        raise OracleError(f"{what}: {command!r}: {error}") from error
     if not words:
-        raise OracleError(f"oracle.commands: {command!r} is empty")
+        raise OracleError(f"{what}: {command!r} is empty")
     return words

@@ -14,12 +14,13 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
 from nnpal.electrons import WHOLE, electrons_of
-from nnpal.label.lammps_box import Box, BoxError, box_of
 from nnpal.label.lammps_commands import files_in, filled, with_paths
 from nnpal.label.oracle import OracleError, digests
+from nnpal.lammps_box import Box, BoxError, box_of
 from nnpal.lammps_threads import LammpsThreads
 from nnpal.oracle.calculators import MOMENTS_LEFT_OUT
-from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.oracle.evaluation import Result
+from nnpal.oracle.failure import CalculationFailed
 
 EV = {"metal": 1.0, "real": ase.units.kcal / ase.units.mol}
 """LAMMPS's unit of energy, eV; both unit styles have Å and g/mol."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +11,9 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.caution import caution
-from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.loop import durable
+from nnpal.oracle.evaluation import Result
+from nnpal.oracle.failure import CalculationFailed
 
 Answer = tuple[Result | None, str, float]
 """Of one calculation: its result or None, why there is none, and seconds."""
@@ -116,7 +117,7 @@ def canonical(identity: Mapping[str, Any]) -> str:
         OracleError: it holds something that JSON does not.
     """
     try:
-        return json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return durable.canonical(identity)
     except (TypeError, ValueError) as error:
         raise OracleError(f"identity {dict(identity)!r} of the oracle is no JSON: {error}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.label.found import on_path, resolved, version_of
+from nnpal.import_path import import_object, on_path
+from nnpal.label.found import resolved, version_of
 from nnpal.label.oracle import OracleError, digests
-from nnpal.oracle.evaluation import CalculationFailed, Result
+from nnpal.oracle.evaluation import Result
+from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
-from nnpal.suggest import did_you_mean
 
 NAMES = ("energy", "forces", "stress")
 
@@ -98,22 +98,15 @@ class PythonOracle:
         return self._made[rung]
 
     def _find(self) -> Any:
-        module_name, colon, name = self._oracle.partition(":")
-        if not (module_name and colon and name):
-            raise OracleError(f"oracle {self._oracle}: expected MODULE:CLASS, such as my_oracle:MyOracle")
-        try:
-            with on_path(self._folder):
-                module = importlib.import_module(module_name)
-        except ImportError as error:
-            raise OracleError(
-                f"oracle {self._oracle}: module {module_name} cannot be imported: {error}; it is sought in "
-                f"{self._folder} and where Python seeks"
-            ) from error
-        found = getattr(module, name, None)
-        if not callable(found):
-            known = [n for n, value in vars(module).items() if inspect.isclass(value) and hasattr(value, "compute")]
-            raise OracleError(f"oracle {self._oracle}: there is no {name} in {module_name}{did_you_mean(name, known)}")
-        return found
+        with on_path(self._folder):
+            return import_object(
+                self._oracle,
+                f"oracle {self._oracle}",
+                example="my_oracle:MyOracle",
+                place=self._folder,
+                suggests=lambda value: inspect.isclass(value) and hasattr(value, "compute"),
+                error=OracleError,
+            )
 
 
 def _as_result(value: Any, n_atoms: int) -> Result:

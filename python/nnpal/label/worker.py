@@ -8,16 +8,16 @@ nothing outlives the program that started it.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+from nnpal.child_process import end_with_parent
 from nnpal.disk_full import end_for_full_disk, is_disk_full
 from nnpal.label.oracle import Answer, Oracle, OracleError, sound
-from nnpal.oracle.evaluation import CalculationFailed
+from nnpal.oracle.failure import CalculationFailed
 
 
 def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:
@@ -34,7 +34,7 @@ def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:
 
 
 def main(descriptor: int) -> None:
-    _end_with_parent()
+    end_with_parent()
     os.set_inheritable(descriptor, False)
     connection: Connection = Connection(descriptor)
     try:
@@ -53,14 +53,6 @@ def main(descriptor: int) -> None:
             answer = attempt(oracle, atoms, rung)
             os.chdir(place)
         connection.send(answer)
-
-
-def _end_with_parent() -> None:
-    """Have a shell wait for the end of standard input and then kill this process group, whatever it is busy with."""
-    subprocess.Popen(["/bin/sh", "-c", "read _; kill -KILL 0"])
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
 
 
 if __name__ == "__main__":

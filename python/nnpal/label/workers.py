@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +17,8 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.child_process import SIGNALS, Child, environment_for, how_ended, last_lines
 from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
-from nnpal.killed import SIGNALS
 from nnpal.label.oracle import Answer, Oracle, OracleError
 from nnpal.scratch import scratch_folder
 
@@ -33,8 +30,6 @@ PATIENCE = 60.0
 """Seconds for the end of a worker that has closed its connection, which a busy machine or a core dump takes."""
 TICK = 0.5
 """Seconds between looks at workers that a child of theirs may keep a connection open for."""
-LAUNCHER = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")
-"""Variables of a parallel launcher, of which workers are no ranks."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class Pool:
                 if worker.connection.poll():
                     message: str | None = worker.connection.recv()
                     return message
-            if worker.process.poll() is not None:
+            if worker.code is not None:
                 return f"its process {worker.cause_of_death()}"
         return None
 
@@ -153,7 +148,7 @@ class Pool:
                 return self._hear(worker, worker.connection.recv())
         except (EOFError, OSError):
             return self._bury(worker)
-        if worker.process.poll() is not None:
+        if worker.code is not None:
             return self._bury(worker)
         took = time.monotonic() - worker.since
         if worker.task is not None and self._timeout is not None and took >= self._timeout:
@@ -173,10 +168,10 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> tuple[Task, Answer] | None:
         how = worker.cause_of_death()
-        if worker.process.poll() == EXIT_DISK_FULL:
+        if worker.code == EXIT_DISK_FULL:
             raise disk_full(worker.place)
         require_room(worker.place)  # before a configuration is blamed
-        killed = -(worker.process.poll() or 0) in SIGNALS  # not by dismiss
+        killed = -(worker.code or 0) in SIGNALS  # not by dismiss
         self._dismiss(worker)
         if worker.task is not None and killed:
             self._put_off(worker.task, how)
@@ -226,16 +221,13 @@ class _Worker:
         self.place = Path(tempfile.mkdtemp(dir=folder))
         self._log = self.place / "worker.log"
         self.connection, theirs = Pipe()
-        with self._log.open("ab") as log, theirs:
-            self.process = subprocess.Popen(
+        with theirs:
+            self._child = Child(
                 [sys.executable, "-m", "nnpal.label.worker", str(theirs.fileno())],
-                stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
-                stdout=log,
-                stderr=log,
-                cwd=self.place,
-                env=_environment(threads),
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for the parent, kill for the group
+                self._log,
+                folder=self.place,
+                environment=environment_for(threads),
+                keep_open=[theirs.fileno()],
             )
         with suppress(BrokenPipeError):  # found dead at the next look
             self.connection.send_bytes(oracle)
@@ -245,30 +237,19 @@ class _Worker:
         with suppress(BrokenPipeError):
             self.connection.send((task.atoms, task.rung))
 
+    @property
+    def code(self) -> int | None:
+        """Exit status of the process, None while it runs."""
+        return self._child.code
+
     def cause_of_death(self) -> str:
         """Return how it ended, and the last that it printed."""
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            how = "closed its connection"
-        else:
-            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        return f"{how}; it printed: {' | '.join(lines[-LAST_LINES:])}" if lines else how
+        code = self._child.wait(PATIENCE)
+        how = "closed its connection" if code is None else how_ended(code)
+        lines = last_lines(self._log, LAST_LINES)
+        return f"{how}; it printed: {' | '.join(lines)}" if lines else how
 
     def kill(self) -> None:
         """End the process and all that it has started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        self._child.kill()
         self.connection.close()
-
-
-def _environment(threads: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHER)}
-    libraries = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    # what this Python can import, workers can too
-    places = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    return {**kept, **dict.fromkeys(libraries, str(threads)), "PYTHONPATH": places}

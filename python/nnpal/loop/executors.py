@@ -18,9 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnpal.child_process import Guard
 from nnpal.loop.error import LoopError
 from nnpal.loop.execution import execute
-from nnpal.loop.watchdog import Guard
 
 if TYPE_CHECKING:
     from parsl import Config

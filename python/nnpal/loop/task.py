@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import importlib
 import os
 import sys
 import traceback
@@ -18,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnpal.child_process import Killed, end_with_parent
 from nnpal.disk_full import end_for_full_disk, is_disk_full
 from nnpal.files import sync_tree
-from nnpal.killed import Killed
+from nnpal.import_path import import_object
 from nnpal.locks import HeldError, locked
 from nnpal.loop.durable import as_json, digest, read_json, write_json
 from nnpal.loop.error import GiveUp
-from nnpal.loop.watchdog import end_with_parent
 
 TASK, RESULT, LOG, LOCK = "task.json", "result.json", "task.log", ".lock"
 EXIT_ERROR, EXIT_GIVE_UP, EXIT_KILLED = 1, 65, 75
@@ -85,8 +84,9 @@ def perform(folder: Path) -> bool:
     task_hash = digest(content)
     if finished_result(folder, task_hash) is not None:
         return False
-    module, _, name = content["call"].partition(":")
-    result = getattr(importlib.import_module(module), name)(folder, **content["arguments"])
+    function = import_object(content["call"], f"{folder / TASK}: call {content['call']!r}", form="MODULE:FUNCTION",
+                             example="my_steps:sample")  # fmt: skip
+    result = function(folder, **content["arguments"])
     if not isinstance(result, dict):
         raise ValueError(f"{content['call']} returned {result!r}, expected a dict")
     result = as_json(result, f"result of {content['call']}")

@@ -21,8 +21,11 @@ ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol", "lj": "ε"}
 def _new(*, rows: int = 1, size: tuple[float, float] = (6.0, 4.0)) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, 1, sharex=True)
+    from nnpal.figures.figure import styled
+
+    with styled():
+        figure = Figure(figsize=size, layout="constrained")
+        return figure, figure.subplots(rows, 1, sharex=True)
 
 
 def series(trace: Trace) -> Figure:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from nnpal.files import aside
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
 from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
@@ -121,6 +120,7 @@ def save_figures(
     bias: Bias, traces: Sequence[Trace], samples: Samples | None, temps: Sequence[float], folder: Path
 ) -> list[Path]:
     """Write the figures as PNG files and return their paths; without samples those of bias and time series."""
+    from nnpal.figures.figure import save
     from nnpal.momt import figures
 
     drawn = {"bias": figures.bias_map(bias)}
@@ -133,9 +133,4 @@ def save_figures(
         if reached:
             drawn["free_energy"] = figures.free_energies(samples, reached)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, figure in drawn.items():
-        paths.append(folder / f"{name}.png")
-        with aside(paths[-1]) as path:
-            figure.savefig(path, dpi=150)
-    return paths
+    return [path for name, figure in drawn.items() for path in save(figure, folder / f"{name}.png")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +11,10 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.hooks import HookError
+from nnpal.import_path import import_object
 from nnpal.oracle.calculators import options_refusal
 from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
-from nnpal.suggest import did_you_mean
-
-__all__ = [
-    "CalculationFailed",
-    "Result",
-    "evaluate",
-    "find_calculator",
-    "gives_stress",
-    "make_calculator",
-]
 
 
 @dataclass(frozen=True)
@@ -42,18 +32,13 @@ def find_calculator(spec: str) -> Any:
     Raises:
         HookError: there is no such module or name.
     """
-    module_name, colon, name = spec.partition(":")
-    if not (module_name and colon and name):
-        raise HookError(f"calculator {spec}: expected MODULE:CLASS, such as tblite.ase:TBLite")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise HookError(f"calculator {spec}: module {module_name} cannot be imported: {error}; install it") from error
-    found = getattr(module, name, None)
-    if not callable(found):
-        classes = [n for n, value in vars(module).items() if inspect.isclass(value) and hasattr(value, "get_forces")]
-        raise HookError(f"calculator {spec}: there is no {name} in {module_name}{did_you_mean(name, classes)}")
-    return found
+    return import_object(
+        spec,
+        f"calculator {spec}",
+        example="tblite.ase:TBLite",
+        suggests=lambda value: inspect.isclass(value) and hasattr(value, "get_forces"),
+        error=HookError,
+    )
 
 
 def make_calculator(spec: str, options: dict[str, Any]) -> Any:

@@ -15,7 +15,8 @@ from nnpal.hooks import Context, HookError
 from nnpal.hooks.own_files import require_own
 from nnpal.oracle.calculators import electrons_caution, electrons_refusal, periodicity_refusal
 from nnpal.oracle.elements import numbers_of_types
-from nnpal.oracle.evaluation import CalculationFailed, Result, evaluate, gives_stress, make_calculator
+from nnpal.oracle.evaluation import Result, evaluate, gives_stress, make_calculator
+from nnpal.oracle.failure import CalculationFailed
 from nnpal.oracle.last_step import LastStep
 from nnpal.oracle.snapshot import gathered, on_rank_zero, rows_of
 from nnpal.places import begins_with

@@ -4,6 +4,9 @@ Numbers and ``ase.Atoms`` in, files out; nothing here knows of loops, models or 
 where said), lengths in Å, forces in eV/Å; figures and CSV files show what readers want (kcal/mol, meV), and say so.
 """
 
+from nnpal.figures.figure import Figure, FigureFiles, write_figure
+from nnpal.figures.parity import parity
+from nnpal.figures.uq_against_error import rank_correlation, uq_against_error
 from nnpal.report.activation_energy import activation_energy, activation_energy_error, loading_rates
 from nnpal.report.classes_history import classes_history
 from nnpal.report.distillation_history import distillation_history
@@ -19,17 +22,14 @@ from nnpal.report.facts import (
     iterations_done,
     labels_used,
 )
-from nnpal.report.figure import Figure, FigureFiles, write_figure
 from nnpal.report.grid_table import grid_table
 from nnpal.report.iteration_table import IterationSummary, iteration_table
 from nnpal.report.labels_history import labels_history
 from nnpal.report.mae_history import mae_history
 from nnpal.report.page import Failure, Page, Section, write_page
-from nnpal.report.parity import parity
 from nnpal.report.relax_table import Crystal, relax_table
 from nnpal.report.structures import Snapshot, structures
 from nnpal.report.table import Cell, Table
-from nnpal.report.uq_against_error import rank_correlation, uq_against_error
 from nnpal.report.uq_trace import UQRun, uq_trace
 from nnpal.report.work_function import WorkCurve, work_function
 

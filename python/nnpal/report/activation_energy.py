@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import (
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import (
     BLUE,
     GREEN,
     KCAL_MOL,

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import GREEN, ORANGE, RED, iteration_axis, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import GREEN, ORANGE, RED, iteration_axis, same_length, say_empty
 
 COLOURS = {"accurate": GREEN, "candidate": ORANGE, "failed": RED}
 HATCHES = {"accurate": "", "candidate": "///", "failed": "xxx"}

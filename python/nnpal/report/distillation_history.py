@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import BLUE, ORANGE, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import BLUE, ORANGE, same_length, say_empty
 
 
 def distillation_history(

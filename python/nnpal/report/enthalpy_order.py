@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import DOTS, RED, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import DOTS, RED, same_length, say_empty
 
 
 def enthalpy_order(H: ArrayLike, order: ArrayLike, selected: ArrayLike, *, name: str = "enthalpy_order") -> Figure:

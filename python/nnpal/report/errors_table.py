@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nnpal.report.style import MILLI
+from nnpal.figures.style import MILLI
 from nnpal.report.table import Cell, Table
 
 

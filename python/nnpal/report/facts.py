@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nnpal.figures.style import KCAL_MOL
 from nnpal.report.activation_energy import CHEMICAL_ACCURACY
-from nnpal.report.style import KCAL_MOL
 from nnpal.report.table import DASH, Cell, text_of
 
 

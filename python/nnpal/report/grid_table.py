@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnpal.report.style import same_length
+from nnpal.figures.style import same_length
 from nnpal.report.table import Cell, Table
 
 

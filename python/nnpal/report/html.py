@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from nnpal.report.figure import FigureFiles
+from nnpal.figures.figure import FigureFiles
 from nnpal.report.table import Cell, Table, is_number
 
 if TYPE_CHECKING:

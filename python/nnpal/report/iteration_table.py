@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnpal.figures.style import KCAL_MOL, MILLI
 from nnpal.report.activation_energy import CHEMICAL_ACCURACY
 from nnpal.report.classes_history import COLOURS
-from nnpal.report.style import KCAL_MOL, MILLI
 from nnpal.report.table import Cell, Table
 
 

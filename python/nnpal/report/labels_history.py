@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import CYCLE, iteration_axis, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import CYCLE, iteration_axis, same_length, say_empty
 
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++")
 MOST_NUMBERED = 12

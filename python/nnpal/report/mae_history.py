@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import CYCLE, MILLI, drawable, finite, iteration_axis, log_if_wide, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import CYCLE, MILLI, drawable, finite, iteration_axis, log_if_wide, same_length, say_empty
 
 MARKERS = "osD^vP"
 UNITS = {"energy": "meV/atom", "relative energy": "meV/atom", "force": "meV/Å"}

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nnpal.figures.figure import FigureFiles
 from nnpal.files import aside
 from nnpal.report.facts import Fact
-from nnpal.report.figure import FigureFiles
 from nnpal.report.html import page_html
 from nnpal.report.table import Table
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnpal.report.style import MILLI, drawable
+from nnpal.figures.style import MILLI, drawable
 from nnpal.report.table import Cell, Table
 
 NO_BREAK = "\N{NO-BREAK SPACE}"

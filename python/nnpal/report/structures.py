@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import RED, SIZE, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import RED, SIZE, say_empty
 
 COLUMNS = 3
 MOST = 12

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import BLUE, MILLI, RED, SIZE, SKY, column_name, finite, log_if_wide, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import BLUE, MILLI, RED, SIZE, SKY, column_name, finite, log_if_wide, same_length, say_empty
 
 ROW_HEIGHT = 2.1
 MOST_VECTORS = 5000

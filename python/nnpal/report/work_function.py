@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import BLUE, KCAL_MOL, RED, fading, finite, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import BLUE, KCAL_MOL, RED, fading, finite, same_length, say_empty
 
 MOST_NAMED = 6
 

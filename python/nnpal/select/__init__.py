@@ -3,8 +3,7 @@
 Arrays in, arrays out; where the uncertainties come from (LAMMPS, :func:`nnpal.evaluate.predict`) is of no concern here.
 """
 
-from nnpal.select.atoms import atoms_above
-from nnpal.select.classes import Classes, classify, per_cent, tally
+from nnpal.select.classes import Classes, classify, tally
 from nnpal.select.descriptor import Descriptors, describe
 from nnpal.select.similarity import Choice, choose, distances, nearest
 from nnpal.select.threshold import Threshold, threshold
@@ -14,13 +13,11 @@ __all__ = [
     "Classes",
     "Descriptors",
     "Threshold",
-    "atoms_above",
     "choose",
     "classify",
     "describe",
     "distances",
     "nearest",
-    "per_cent",
     "tally",
     "threshold",
 ]

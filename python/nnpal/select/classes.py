@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,12 +58,6 @@ def tally(runs: Iterable[Classes]) -> dict[str, int]:
         for name, n in run.counts().items():
             counts[name] += n
     return counts
-
-
-def per_cent(counts: Mapping[str, int]) -> dict[str, float]:
-    """Return the share of each class, per cent; NaN of no frames."""
-    n = sum(counts.values())
-    return {name: 100.0 * count / n if n else math.nan for name, count in counts.items()}
 
 
 def classify(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Protocol
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnpal.evaluate.figures import number_decades
-from nnpal.files import aside
+from nnpal.figures.figure import save, styled, write_rows
+from nnpal.figures.style import MILLI, number_decades
 from nnpal.training.member import EpochRecord
 
-MILLI = 1e3
-"""From eV to meV."""
 PANELS = (
     ("loss", "loss (eV²)", 1.0),
     ("energy_mae", "energy MAE (meV/atom)", MILLI),
@@ -37,22 +35,22 @@ class Curve(Protocol):
 def save_curves(folder: Path, members: Sequence[Curve]) -> list[Path]:
     """Write ``learning_curves.csv``, ``.png`` and ``.pdf`` into ``folder`` and return their paths."""
     paths = [folder / f"learning_curves.{suffix}" for suffix in ("csv", "png", "pdf")]
-    with aside(paths[0]) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["member", *(field.name for field in fields(EpochRecord))])
-        for member in members:
-            writer.writerows([member.number, *asdict(record).values()] for record in member.history)
-    figure = draw_curves(members)
-    for path in paths[1:]:
-        with aside(path) as temporary:
-            figure.savefig(temporary, dpi=200)
+    header = ["member", *(field.name for field in fields(EpochRecord))]
+    write_rows(paths[0], header, ([m.number, *asdict(record).values()] for m in members for record in m.history))
+    save(draw_curves(members), *paths[1:], dpi=200)
     return paths
 
 
 def draw_curves(members: Sequence[Curve]) -> Figure:
     """Draw loss and MAEs by epoch: a colour a member, validation full, training thin, the epoch kept a dot."""
-    figure = Figure(figsize=(9.0, 3.0), layout="constrained")
-    for axis, (name, label, factor) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+    with styled():
+        figure = Figure(figsize=(9.0, 3.0), layout="constrained")
+        _draw(list(figure.subplots(1, len(PANELS))), members)
+    return figure
+
+
+def _draw(axes: Sequence[Axes], members: Sequence[Curve]) -> None:
+    for axis, (name, label, factor) in zip(axes, PANELS, strict=True):
         for member in members:
             colour = f"C{member.number % 10}"
             epochs = [record.epoch + 1 for record in member.history]
@@ -63,7 +61,7 @@ def draw_curves(members: Sequence[Curve]) -> Figure:
         axis.set_yscale("log")
         number_decades(axis.yaxis)
         axis.set(xlabel="epoch", ylabel=label)
-    axis.text(
-        0.97, 0.95, "thin: training\nbold: validation", transform=axis.transAxes, ha="right", va="top", fontsize=8
+    last = axes[-1]
+    last.text(
+        0.97, 0.95, "thin: training\nbold: validation", transform=last.transAxes, ha="right", va="top", fontsize=8
     )
-    return figure

@@ -12,7 +12,7 @@ from torchani.nn import ANINetworks
 
 from nnpal.denormals import denormals_flushed
 from nnpal.training.data import TrainingData
-from nnpal.training.loss import Errors, Members, energy_force_loss, energy_force_losses, sums
+from nnpal.training.loss import Errors, Members, energy_force_losses, sums
 from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts
 from nnpal.training.prediction import joint_errors
 from nnpal.training.settings import LossSettings
@@ -64,11 +64,6 @@ def score(
         errors, whose = joint_errors([networks[k] for k in present], data, own, training=False)
         means.add(present, errors, whose, losses_of(errors, whose, loss))
     return means.scores()
-
-
-def loss_of(errors: Errors, loss: LossSettings) -> Tensor:
-    """Return the loss, eV²."""
-    return energy_force_loss(errors, **loss.model_dump())
 
 
 def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from nnpal import __version__
-from nnpal.files import aside
+from nnpal.loop.durable import write_json
 from nnpal.networks import AEVDescription, NetworkDescription
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split, inherited_split, random_split
@@ -111,7 +111,7 @@ def _network(values: dict[str, Any]) -> NetworkDescription:
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write ``plan.json``."""
-    _write_json(folder / PLAN, plan.to_json())
+    write_json(folder / PLAN, plan.to_json(), sort_keys=False)
 
 
 def require_same(folder: Path, plan: Plan) -> None:
@@ -150,9 +150,8 @@ def draw_splits(plan: Plan, hashes: Sequence[str]) -> list[Split]:
 
 def write_splits(folder: Path, hashes: Sequence[str], splits: Sequence[Split]) -> None:
     """Write ``splits.json``: the hashes of all structures, and for each member which of them validate."""
-    _write_json(
-        folder / SPLITS, {"structures": list(hashes), "validation": [split.validation.tolist() for split in splits]}
-    )
+    values = {"structures": list(hashes), "validation": [split.validation.tolist() for split in splits]}
+    write_json(folder / SPLITS, values, sort_keys=False)
 
 
 def read_splits(folder: Path) -> list[Split]:
@@ -181,11 +180,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise TrainingFolderError(f"{path.parent} is no training folder: {path.name}: {error}") from error
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    with aside(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n")
 
 
 def _keys(values: dict[str, Any], depth: int = 2) -> list[tuple[str, ...]]:

@@ -62,19 +62,6 @@ def joint_errors(
     return Errors(energy, found.forces - data.forces[rows.atoms], rows.sizes, virial), members
 
 
-def errors_of_members(
-    networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], *, training: bool
-) -> list[Errors]:
-    """Return what :func:`joint_errors` does, apart for each member."""
-    errors, members = joint_errors(networks, data, batches, training=training)
-    virials: Sequence[Tensor | None] = [None] * len(batches)
-    if errors.virial is not None:
-        virials = errors.virial.split(members.n_data)
-    parts = (errors.energy.split(members.n_data), errors.force.split(members.n_atoms))
-    sizes = errors.n_atoms.split(members.n_data)
-    return [Errors(*part) for part in zip(*parts, sizes, virials, strict=True)]
-
-
 def one_member(network: ANINetworks) -> Energies:
     """Return the atomic energies of one member as a function."""
     return lambda species, aev: _by_element(

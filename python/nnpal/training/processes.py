@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from nnpal.child_process import Child, environment_for, how_ended, last_lines
 from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import member_folder
@@ -76,35 +75,27 @@ def train_groups(
     Raises:
         nnpal.disk_full.DiskFullError: no space is left.
     """
-    running: list[subprocess.Popen[str]] = []
+    running: list[Child] = []
     stopped = threading.Event()
     lock = threading.Lock()
 
     def carry(group: Group) -> None:
         while not stopped.is_set():
-            log_path = member_folder(folder, group.members[0]) / WORKER_LOG
-            with (
-                log_path.open("a") as log,
-                _start(folder, group, threads, log) as process,
-            ):
+            log = member_folder(folder, group.members[0]) / WORKER_LOG
+            with _start(folder, group, threads, log) as child:  # leaving the block, by on_epoch's errors too, ends it
                 with lock:
-                    running.append(process)
-                try:
-                    if stopped.is_set():
-                        process.kill()
-                    n_epochs = _follow(process, on_epoch)
-                    code = process.wait()
-                except BaseException:  # of on_epoch
-                    process.kill()
-                    process.wait()  # leaving the block waits for a moment alone after KeyboardInterrupt
-                    raise
+                    running.append(child)
+                if stopped.is_set():
+                    child.kill()
+                n_epochs = _follow(child, on_epoch)
+                code = child.wait()
             if code == 0 or stopped.is_set():
                 return
             if code == EXIT_DISK_FULL:
-                raise disk_full(log_path.parent / CHECKPOINT)
+                raise disk_full(log.parent / CHECKPOINT)
             require_room(folder)  # before the members are blamed
             if n_epochs == 0:
-                _give_up(folder, group, code)
+                _give_up(folder, group, how_ended(code or 0), log)
                 return
 
     n_threads = len([g for g in groups if g.device != "cpu"])
@@ -117,33 +108,22 @@ def train_groups(
     finally:
         stopped.set()
         with lock:
-            for process in running:
-                process.kill()
+            for child in running:
+                child.kill()
         cpu_pool.shutdown(cancel_futures=True)
         gpu_pool.shutdown(cancel_futures=True)
 
 
-def _start(folder: Path, group: Group, threads: int, log: object) -> subprocess.Popen[str]:
+def _start(folder: Path, group: Group, threads: int, log: Path) -> Child:
     command = [sys.executable, "-m", "nnpal.training.worker", str(folder), group.device, *map(str, group.members)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TORCHANI_NO_WARN_EXTENSIONS": "1"}
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
-        stdout=subprocess.PIPE,
-        stderr=log,  # type: ignore[call-overload]
-        text=True,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is this process's to answer
-    )
+    environment = {**environment_for(threads), "TORCHANI_NO_WARN_EXTENSIONS": "1"}
+    return Child(command, log, environment=environment, reads_output=True)
 
 
-def _follow(process: subprocess.Popen[str], on_epoch: OnEpoch | None) -> int:
+def _follow(child: Child, on_epoch: OnEpoch | None) -> int:
     """Pass on the worker's lines until it ends, and return how many epochs it did."""
     n_epochs = 0
-    assert process.stdout is not None  # as started above
-    for line in process.stdout:
-        if not line.endswith("\n"):  # killed in the middle of it
-            break
+    for line in child.lines():
         values = json.loads(line)
         n_epochs += 1
         if on_epoch is not None:
@@ -151,10 +131,8 @@ def _follow(process: subprocess.Popen[str], on_epoch: OnEpoch | None) -> int:
     return n_epochs
 
 
-def _give_up(folder: Path, group: Group, code: int) -> None:
-    log = member_folder(folder, group.members[0]) / WORKER_LOG
-    lines = log.read_text().splitlines()[-LAST_LINES:]
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+def _give_up(folder: Path, group: Group, how: str, log: Path) -> None:
+    lines = last_lines(log, LAST_LINES)
     for member in group.members:
         path = member_folder(folder, member) / ERROR
         if not path.exists():

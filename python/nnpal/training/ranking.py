@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from torchani.arch import ANI
 
 from nnpal.export import export_ensemble
-from nnpal.suggest import did_you_mean
+from nnpal.import_path import import_object
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import Plan, member_folder
 
@@ -25,19 +24,14 @@ def find_score(spec: str) -> Score:
     Raises:
         ValueError: there is no such function.
     """
-    module_name, colon, name = spec.partition(":")
-    if not (module_name and colon and name):
-        raise ValueError(f"ensemble.best_member = {spec!r}: expected validation or MODULE:FUNCTION")
-    if os.getcwd() not in sys.path:
+    if os.getcwd() not in sys.path:  # and there it stays: the function may import more when it is called
         sys.path.insert(0, os.getcwd())
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(f"ensemble.best_member = {spec!r}: {module_name} cannot be imported: {error}") from error
-    found = getattr(module, name, None)
-    if not callable(found):
-        known = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise ValueError(f"ensemble.best_member = {spec!r}: no function {name} there{did_you_mean(name, known)}")
+    found: Score = import_object(
+        spec,
+        f"ensemble.best_member = {spec!r}",
+        example="my_ranking:score, or validation",
+        form="MODULE:FUNCTION",
+    )
     return found
 
 
@@ -63,6 +57,6 @@ def rank_members(
     for number, model in models.items():
         path = export_ensemble(model, member_folder(folder, number) / "member.nnp.pt")
         scores[number] = float(function(path))
-        if math.isnan(scores[number]):
-            raise ValueError(f"{plan.ensemble.best_member} gave NaN for member {number} ({path})")
+        if not math.isfinite(scores[number]):
+            raise ValueError(f"{plan.ensemble.best_member} gave {scores[number]} for member {number} ({path})")
     return scores

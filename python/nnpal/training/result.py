@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnpal.files import aside
+from nnpal.loop.durable import read_json, write_json
 
 RESULT = "result.json"
 
@@ -35,16 +34,14 @@ def write_result(folder: Path, result: Result) -> None:
         "failed": {str(k): v for k, v in result.failed.items()},
         "self_energies_eV": result.self_energies,
     }
-    with aside(folder / RESULT) as path:
-        path.write_text(json.dumps(values, indent=1) + "\n")
+    write_json(folder / RESULT, values, sort_keys=False)
 
 
 def read_result(folder: Path) -> Result | None:
     """Return the result of a finished training, None where there is none yet."""
-    path = folder / RESULT
-    if not path.exists():
+    values = read_json(folder / RESULT)
+    if values is None:
         return None
-    values = json.loads(path.read_text())
     return Result(
         values["best_member"],
         {int(k): v for k, v in values["scores"].items()},

@@ -9,9 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, fields
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from nnpal.child_process import end_with_parent
 from nnpal.disk_full import end_for_full_disk, is_disk_full, told_if_full
 from nnpal.files import aside
 from nnpal.locks import locked
@@ -101,11 +100,6 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text + "\n")
 
 
-def _end_with_parent() -> None:
-    os.read(0, 1)  # returns at the end of input; sys.stdin would lock the interpreter's end
-    os._exit(1)
-
-
 def _print_epoch(number: int, record: EpochRecord) -> None:
     print(json.dumps({"member": number, **asdict(record)}), flush=True)
 
@@ -113,7 +107,7 @@ def _print_epoch(number: int, record: EpochRecord) -> None:
 def main(arguments: list[str]) -> None:
     """Arguments: FOLDER DEVICE MEMBER..."""
     folder, device, numbers = Path(arguments[0]), torch.device(arguments[1]), [int(a) for a in arguments[2:]]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     plan = read_plan(folder)
     torch.set_num_threads(plan.ensemble.threads)
     try:

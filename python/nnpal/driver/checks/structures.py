@@ -14,7 +14,7 @@ from nnpal.driver.config import RunConfig
 from nnpal.explore import MOMTSection, SMDSection
 from nnpal.explore.structure import crystal, read_structure
 from nnpal.hooks import HookError
-from nnpal.label.lammps_box import BoxError, box_of
+from nnpal.lammps_box import BoxError, box_of
 from nnpal.loop.error import StageError
 from nnpal.momt.grid import choose_axes
 

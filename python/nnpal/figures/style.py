@@ -1,4 +1,4 @@
-"""What all figures of a report share: colours, sizes, axes."""
+"""What all figures share: colours, sizes, axes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import units
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
@@ -97,7 +98,12 @@ def log_axis(axes: Axes, side: str, values: ArrayLike) -> None:
         low, high = middle / 10**0.5, middle * 10**0.5
     axis = axes.xaxis if side == "x" else axes.yaxis
     axes.set(**{f"{side}scale": "log", f"{side}lim": (low, high)})
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,), numticks=8))
+    number_decades(axis, subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,))
+
+
+def number_decades(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
+    """Put plain numbers at these parts of each decade of a logarithmic axis, by default at 1, 2 and 5."""
+    axis.set_major_locator(LogLocator(subs=subs, numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 

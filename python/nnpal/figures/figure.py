@@ -1,10 +1,11 @@
-"""A figure of a report and the numbers that it shows, written as PNG, PDF and CSV."""
+"""Figures and the numbers that they show, written as PNG, PDF and CSV."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import matplotlib
 import matplotlib.figure
 import numpy as np
 
+from nnpal.figures.style import SIZE, STYLE
 from nnpal.files import aside
-from nnpal.report.style import SIZE, STYLE
 
 DPI = 150
 Value = float | int | str
@@ -84,22 +85,36 @@ def write_figure(folder: Path, figure: Figure) -> FigureFiles:
     """
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf, table = (folder / f"{figure.name}.{suffix}" for suffix in ("png", "pdf", "csv"))
-    _write_columns(table, figure.columns)
-    with matplotlib.rc_context(STYLE):
+    rows = ([_cell(value) for value in row] for row in zip(*figure.columns.values(), strict=True))
+    write_rows(table, list(figure.columns), rows)
+    with styled():
         canvas = matplotlib.figure.Figure(figsize=figure.size, layout="constrained")
         figure.draw(*canvas.subplots(*figure.grid, squeeze=False).ravel())
-        with aside(pdf) as temporary:
-            canvas.savefig(temporary, format="pdf", dpi=DPI, metadata={"CreationDate": None})
-        with aside(png) as temporary:
-            canvas.savefig(temporary, format="png", dpi=DPI)
+        save(canvas, pdf, png)
     return FigureFiles(figure.name, figure.title, figure.caption, figure.alt, png, pdf, table)
 
 
-def _write_columns(path: Path, columns: Mapping[str, Sequence[Value] | np.ndarray]) -> None:
+def styled(changes: Mapping[Any, Any] | None = None) -> AbstractContextManager[None]:
+    """Give all figures' style to what is drawn within, but for changes such as ``{"font.size": 8}``."""
+    return matplotlib.rc_context({**STYLE, **(changes or {})})
+
+
+def save(canvas: matplotlib.figure.Figure, *paths: Path, dpi: float = DPI) -> list[Path]:
+    """Write a figure in the formats of its files' suffixes, whole or not at all, without a date; return the paths."""
+    for path in paths:
+        metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+        with aside(path) as temporary:
+            canvas.savefig(temporary, dpi=dpi, metadata=metadata)
+    return list(paths)
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> Path:
+    """Write the numbers of a figure as CSV, whole or not at all, and return the path."""
     with aside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
 
 
 def _cell(value: Any) -> Any:

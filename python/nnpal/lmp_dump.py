@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nnpal.lammps_box import cells_of_bounds
+
 _FRAME = b"ITEM: TIMESTEP\n"
 _HEADER_LINES = 8  # after the line above, until the atoms
 
@@ -79,10 +81,12 @@ def read_dump(path: Path) -> Dump:
     if (np.diff(ids, axis=1) <= 0).any():
         values = np.take_along_axis(values, ids.argsort(axis=1)[:, :, None], axis=1)
     bounds = np.stack(cells)
-    places = [columns.index(name) for name in ("xu", "yu", "zu")]
+    places = [columns.index(name) for name in ("xu", "yu", "zu") if name in columns]
     finite = np.isfinite(values[:, :, places]).all(axis=(1, 2)) & np.isfinite(bounds).all(axis=(1, 2))
     good = len(steps) if finite.all() else int(finite.argmin())
-    return Dump(np.array(steps[:good], dtype=np.int64), _cells(bounds[:good]), periodic, columns, values[:good])
+    return Dump(
+        np.array(steps[:good], dtype=np.int64), cells_of_bounds(bounds[:good])[0], periodic, columns, values[:good]
+    )
 
 
 def _numbers(path: Path, text: str) -> np.ndarray:
@@ -90,20 +94,6 @@ def _numbers(path: Path, text: str) -> np.ndarray:
         return np.fromstring(text, sep=" ")
     except ValueError as error:
         raise ValueError(f"{path}: holds words where numbers are expected") from error
-
-
-def _cells(bounds: np.ndarray) -> np.ndarray:
-    """Return box vectors [n, 3, 3] of the file's bounds [n, 3, 2 or 3], which are those of the tilted box's hull."""
-    cells = np.zeros((len(bounds), 3, 3))
-    tilt = bounds[:, :, 2] if bounds.shape[2] == 3 else np.zeros((len(bounds), 3))
-    xy, xz, yz = tilt.T
-    zero = np.zeros(len(bounds))
-    low = np.stack([np.min([zero, xy, xz, xy + xz], axis=0), np.minimum(zero, yz), zero], axis=1)
-    high = np.stack([np.max([zero, xy, xz, xy + xz], axis=0), np.maximum(zero, yz), zero], axis=1)
-    lengths = (bounds[:, :, 1] - high) - (bounds[:, :, 0] - low)
-    cells[:, (0, 1, 2), (0, 1, 2)] = lengths
-    cells[:, 1, 0], cells[:, 2, 0], cells[:, 2, 1] = xy, xz, yz
-    return cells
 
 
 def read_rows(path: Path) -> dict[str, np.ndarray]:

@@ -1,17 +1,20 @@
-"""Predicted over the oracle's energies or forces."""
+"""Predicted over reference energies or forces."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import matplotlib.figure
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import CYCLE, DOTS, MILLI, same_length, say_empty
+from nnpal.figures.figure import Figure, styled
+from nnpal.figures.style import CYCLE, DOTS, MILLI, same_length, say_empty
 
 UNITS = {"energy": "eV/atom", "force": "eV/Å"}
+PARITY_SIZE = (4.3, 4.0)
+"""Inches."""
 MOST_SHOWN = 20_000
 """Of more values evenly spaced ones are shown; the errors are those of all."""
 
@@ -60,20 +63,9 @@ def parity(
         if not good_shown.any():
             say_empty(axes)
             return
-        names = list(dict.fromkeys(labels.tolist()))
-        for k, group in enumerate(names):
-            own = good_shown & (labels == group)
-            colour = CYCLE[k % len(CYCLE)]
-            axes.plot(true[own], ours[own], markersize=4, alpha=0.6, label=group, color=colour, **DOTS)
-        low, high = (float(f([true[good_shown], ours[good_shown]])) for f in (np.min, np.max))
-        margin = 0.04 * (high - low) or 0.5
-        low, high = low - margin, high + margin
-        axes.plot([low, high], [low, high], color="0.4", linewidth=0.6, zorder=0)
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        draw_parity(axes, true[good_shown], ours[good_shown], labels[good_shown])
         axes.set(xlabel=f"oracle's {quantity} ({unit})", ylabel=f"model's {quantity} ({unit})")
         axes.set_title(errors, fontsize=8)
-        if len(names) > 1:
-            axes.legend(markerscale=2, loc="upper left")
 
     thinned = (
         f" {len(shown):,} of {len(good):,} are shown; the errors are those of all." if len(shown) < len(good) else ""
@@ -90,5 +82,55 @@ def parity(
             f"model_{unit.replace('/', '_')}": ours,
         },
         draw=draw,
-        size=(4.3, 4.0),
+        size=PARITY_SIZE,
     )
+
+
+def draw_parity(
+    axes: Axes,
+    reference: np.ndarray,
+    predicted: np.ndarray,
+    groups: np.ndarray,
+    *,
+    colors: Mapping[str, str] | None = None,
+    markersize: float = 4.0,
+) -> None:
+    """Draw predicted over reference values, [n], both finite, on equal axes, and the line where they are the same.
+
+    Arguments:
+        groups: of each value, [n]; those of several are told apart by colors and a legend.
+        colors: of the groups, those drawn first coming first; None: all figures' colors in turn, and a legend.
+        markersize: points.
+    """
+    names = list(dict.fromkeys(groups.tolist())) if colors is None else [name for name in colors if name in groups]
+    for k, group in enumerate(names):
+        own = groups == group
+        color = CYCLE[k % len(CYCLE)] if colors is None else colors[group]
+        axes.plot(reference[own], predicted[own], markersize=markersize, alpha=0.6, label=group, color=color, **DOTS)
+    low, high = (float(f([reference, predicted])) for f in (np.min, np.max))
+    margin = 0.04 * (high - low) or 0.5
+    low, high = low - margin, high + margin
+    axes.plot([low, high], [low, high], color="0.4", linewidth=0.6, zorder=0)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    if len(names) > 1 and colors is None:
+        axes.legend(markerscale=2, loc="upper left")
+
+
+def parity_canvas(
+    reference: np.ndarray, predicted: np.ndarray, groups: np.ndarray, what: str
+) -> matplotlib.figure.Figure:
+    """Return a drawn figure of all values, [n], such as forces' components; those not finite are left out.
+
+    Arguments:
+        what: is compared, with its unit.
+    """
+    with styled():
+        canvas = matplotlib.figure.Figure(figsize=PARITY_SIZE, layout="constrained")
+        axes = canvas.subplots()
+        good = np.isfinite(reference) & np.isfinite(predicted)
+        if good.any():
+            draw_parity(axes, reference[good], predicted[good], groups[good])
+        else:
+            say_empty(axes)
+        axes.set(xlabel=f"reference {what}", ylabel=f"model {what}")
+    return canvas

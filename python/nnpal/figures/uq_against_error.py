@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
-from nnpal.report.figure import Figure
-from nnpal.report.style import BLUE, DOTS, MILLI, RED, column_name, log_axis, same_length, say_empty
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import BLUE, DOTS, MILLI, RED, column_name, log_axis, same_length, say_empty
 
 UNITS = {"energy": "meV/atom", "force": "meV/Å"}
 PLOTTED = {
