@@ -131,7 +131,7 @@ def targets_in(folder: Path, names: Sequence[str]) -> list[str]:
 
 def store(folder: Path, n: int, *, together: bool) -> dict[str, Any]:
     from nnpal.label import LabelStore  # torch with it, whose memory processes that are started would seem to have
-    from nnpal.oracle.evaluation import Result
+    from nnpal.oracle.calculation import Result
 
     rng = np.random.default_rng(0)
     path = folder / f"labels-{together}.sqlite"

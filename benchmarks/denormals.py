@@ -34,9 +34,9 @@ from rich.table import Table
 
 import lmp_timing
 import nickel
-from nnpal.denormals import denormals_flushed
-from nnpal.lammps_plugins import plugin_dir
-from nnpal.ops import load_ops
+from nnpal.lammps.plugin_folder import plugin_dir
+from nnpal.model.denormals import denormals_flushed
+from nnpal.model.ops import load_ops
 from nnpal.training import LossSettings, TrainingData, TrainingSettings, build_training_data
 from nnpal.training.epoch import train_epoch
 from nnpal.training.features import StoredFeatures

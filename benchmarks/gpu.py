@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nnpal.ops import load_ops
+from nnpal.model.ops import load_ops
 
 
 def missing() -> str | None:

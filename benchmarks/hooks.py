@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 import lmp_timing
-from nnpal.sampling.eam import eam_potential
+from nnpal.demo.eam import eam_potential
 from record import write_record
 
 CELLS = {32: 2, 108: 3, 864: 6}  # atoms -> cubic cells along an edge

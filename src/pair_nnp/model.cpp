@@ -137,7 +137,7 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
   } catch (
       const std::exception &error) {    // c10::Error, but also ErrorReport, std::bad_alloc, std::out_of_range
     throw std::runtime_error("libtorch cannot load it: " + printable(essence(error)) +
-                             "; export the model again with nnpal.export.export_ensemble");
+                             "; export the model again with nnpal.export_ensemble");
   }
   if (self_energies_.size() != metadata_.elements.size())
     throw std::runtime_error("its self_energies are not one float64 for each element");

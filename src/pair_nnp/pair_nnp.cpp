@@ -124,7 +124,7 @@ void PairNNP::load_model(bool missing_file_is_fatal)
     if (!is_ours)
       throw std::runtime_error(
           "it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
-          "nnpal.export.export_ensemble");
+          "nnpal.export_ensemble");
     nnpal::Metadata metadata = nnpal::parse_metadata(json);
     const nnpal::GPUs gpus{nnpal::cuda_device_count(),
                            metadata.kernel != "fused" || nnpal::operations_include_cuda()};

@@ -11,8 +11,8 @@ import pytest
 from doc_blocks import ROOT, Block, blocks
 from ensembles import one_element_ensemble, organic_ensemble
 from lmp_runner import run_lmp
-from nnpal.export import export_ensemble
-from nnpal.sampling import eam_potential
+from nnpal.demo.eam import eam_potential
+from nnpal.model import export_ensemble
 
 # Blocks that other tests run. (page, how the block begins): which
 ELSEWHERE = {

@@ -13,13 +13,13 @@ import torch
 from doc_blocks import ROOT, Block, blocks
 from doc_pages import SET_UP, shaken
 from ensembles import one_element_ensemble, organic_ensemble
-from nnpal.graph import neighbor_graph
+from nnpal.geometry.neighbor_graph import neighbor_graph
 from nnpal.hooks import HookError
 
 # What other tests run. (page, how the block begins): which
 ELSEWHERE = {
-    ("momt.md", "from nnpal.momt import"): "tests/python/test_momt_report.py",
-    ("training.md", "from pathlib import Path"): "tests/python/test_training_page.py",
+    ("momt.md", "from nnpal.momt import"): "tests/momt/test_momt_report.py",
+    ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",
     ("hooks.md", '"""A hook'): "tests/lammps/test_input_scripts_hooks.py",
     ("tutorial_rare_events.md", "from ase.io import read"): "tests/loops/test_docs_of_loops.py",
 }

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from doc_blocks import Block, blocks
 from doc_pages import BUTANE, SET_UP
-from nnpal.cli import app
+from nnpal.active_learning.config import RunConfig, read_run_config
+from nnpal.active_learning.engine.settings import RunSection
+from nnpal.cli.app import app
+from nnpal.cli.document import Config, read_config
 from nnpal.config import read_toml
-from nnpal.config.document import Config, read_config
 from nnpal.data import read_frames
-from nnpal.driver.config import RunConfig, read_run_config
-from nnpal.loop.settings import RunSection
 
 LOOPS = ("rare_events", "distillation", "translation")
 # No tables of their own: what they stand in. (page, how the block begins): head

@@ -23,7 +23,7 @@ from lmp_systems import fcc
 from torchani_reference import ExportedModel
 from zip_fields import fields
 
-DRIVER = Path(__file__).parents[1] / "lammps_driver.py"
+DRIVER = Path(__file__).parents[1] / "support/lammps/lammps_driver.py"
 
 
 def script_with(lmp: Lmp, model: Path) -> str:
@@ -205,7 +205,7 @@ def test_truncated_and_flipped_archives(tmp_path: Path, small_model: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, 6])
 def test_random_damage(seed: int, tmp_path: Path, small_model: Path) -> None:
-    """As in tests/python/test_damaged_models.py."""
+    """As in tests/model/test_damaged_models.py."""
     copies = [copy for _, copy in damaged_archives(small_model.read_bytes(), seed, 1000)]
     assert 500 < sum(outcomes(tmp_path, small_model, copies)) < 1000
 

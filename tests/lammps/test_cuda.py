@@ -12,8 +12,8 @@ from ensembles import one_element_ensemble
 from lmp_runner import THERMO_FORMAT, Lmp
 from lmp_single_point import MEASURE, SinglePoint, header, single_point
 from lmp_systems import System, fcc, random_hcno
-from nnpal.export import export_ensemble
-from nnpal.ops import load_ops
+from nnpal.model import export_ensemble
+from nnpal.model.ops import load_ops
 from torchani_reference import ExportedModel
 
 load_ops()

@@ -8,8 +8,8 @@ import torch
 from broken_models import write_with_denormal
 from lmp_runner import Lmp
 from lmp_systems import fcc
-from nnpal.export import ModelFileError, load_model
-from nnpal.ops import load_ops
+from nnpal.model import ModelFileError, load_model
+from nnpal.model.ops import load_ops
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from nnpal.evaluate import RelaxComparison, Relaxed, Structure, nnp_commands, relax, relax_table
-from nnpal.evaluate.phases import crystal, find_phase, shortest_distance
-from nnpal.lmp_process import LmpError, run_lmp
-from nnpal.sampling import eam_potential
+from nnpal.demo.eam import eam_potential
+from nnpal.evaluation import RelaxComparison, Relaxed, Structure, nnp_commands, relax, relax_table
+from nnpal.geometry.phases import crystal, find_phase, shortest_distance
+from nnpal.lammps.process import LmpError, run_lmp
 from torchani_reference import ExportedModel
 
 NI_NB = Path(__file__).parents[3] / "shared" / "potentials" / "NiNb.eam.fs"

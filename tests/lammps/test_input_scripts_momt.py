@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lmp_runner import Lmp
+from nnpal.demo.eam import eam_potential
 from nnpal.momt import read_bias, read_trace
-from nnpal.sampling.eam import eam_potential
 
 INPUTS = Path(__file__).parents[2] / "lammps_inputs"
 NI_POTENTIAL = Path(__file__).parents[3] / "shared" / "potentials" / "NiNb.eam.fs"

@@ -79,7 +79,7 @@ class PythonLmp:
         self.modules = folder / "modules"  # nnpal alone, for a Python of another version has its own packages
         self.modules.mkdir()
         (self.modules / "nnpal").symlink_to(Path(nnpal.__file__).parent)
-        for module in ("lammps_hooks.py", "../lammps_inputs/hook_example.py"):
+        for module in ("support/lammps/lammps_hooks.py", "../lammps_inputs/hook_example.py"):
             shutil.copy(Path(__file__).parents[1] / module, self.modules)
 
     def __call__(self, script: str, *, mpirun: str = "") -> LmpRun:

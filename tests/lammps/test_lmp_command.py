@@ -12,7 +12,7 @@ import pytest
 
 import processes
 from hook_scripts import ENV, al_start, thermo
-from nnpal.lmp_command import input_file
+from nnpal.lammps.in_process import input_file
 
 BIN = Path(sys.executable).parent
 DYNAMICS = "fix n all nve\nrun 10\n"

@@ -13,7 +13,7 @@ from ensembles import one_element_ensemble
 from lmp_runner import THERMO_FORMAT, Lmp
 from lmp_single_point import header
 from lmp_systems import fcc, random_hcno
-from nnpal.export import export_ensemble
+from nnpal.model import export_ensemble
 from torchani_reference import ExportedModel
 
 HARTREE = 27.211386245988  # eV

@@ -21,9 +21,9 @@ from ensembles import published_ensemble, with_slow_celu
 from lmp_runner import Lmp
 from lmp_single_point import single_point
 from lmp_systems import System
-from nnpal.calculator import NNPCalculator
-from nnpal.export import export_ensemble
-from nnpal.gate import check_export
+from nnpal.evaluation.gate import check_export
+from nnpal.model import export_ensemble
+from nnpal.model.calculator import NNPCalculator
 from torchani_reference import ExportedModel, Reference, evaluate
 
 # Of the largest force or 1 eV/Å: float64 sums of 1e4 terms, beside self-energies of 1e4 eV; float32 keeps 6e-8 of each

@@ -10,7 +10,7 @@ import pytest
 
 import processes
 from lmp_systems import fcc
-from nnpal.lammps_plugins import plugin_dir
+from nnpal.lammps.plugin_folder import plugin_dir
 from torchani_reference import ExportedModel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="wraps glibc's malloc")

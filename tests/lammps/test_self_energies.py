@@ -13,7 +13,7 @@ from ase.build import molecule as build_molecule
 from lmp_runner import THERMO_FORMAT, Lmp
 from lmp_single_point import header, single_point
 from lmp_systems import System, random_hcno
-from nnpal.calculator import NNPCalculator
+from nnpal.model.calculator import NNPCalculator
 from torchani_reference import ExportedModel
 
 OBSERVE = f"thermo_style custom step pe\n{THERMO_FORMAT}\nrun 0\n"

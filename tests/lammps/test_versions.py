@@ -15,7 +15,7 @@ import pytest
 from lmp_runner import Lmp
 from lmp_systems import fcc
 from nnpal import _build_info
-from nnpal.lammps_plugins import plugin_dir
+from nnpal.lammps.plugin_folder import plugin_dir
 from torchani_reference import ExportedModel
 
 CURE = "pip install --no-build-isolation"

@@ -24,24 +24,24 @@ from loop_runs import (
     manifest_bytes,
     write_config,
 )
+from nnpal.active_learning.distillation.label_stage import label
+from nnpal.active_learning.distillation.report_stage import report
+from nnpal.active_learning.distillation.sample_stage import sample
+from nnpal.active_learning.distillation.select_stage import select
+from nnpal.active_learning.engine.deadline import Deadline
+from nnpal.active_learning.engine.error import StageError
+from nnpal.active_learning.engine.failure import Failure
+from nnpal.active_learning.engine.runner import TaskOutcome
+from nnpal.active_learning.engine.settings import RunSection
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.run import read_run_config
+from nnpal.active_learning.sampling import read_momt
+from nnpal.active_learning.selection.grid import DELTAS, grid_chain
+from nnpal.active_learning.shared.label_frames import Labelling
 from nnpal.data import read_frames
-from nnpal.distill import DELTAS, grid_chain
-from nnpal.distillation.label import label
-from nnpal.distillation.report import report
-from nnpal.distillation.sample import sample
-from nnpal.distillation.select import select
-from nnpal.driver.labels import Labelling
-from nnpal.driver.run import read_run_config
-from nnpal.evaluate.relax import Structure, relax_if_possible
-from nnpal.explore import read_momt
-from nnpal.lmp_process import LmpError
-from nnpal.loop.deadline import Deadline
-from nnpal.loop.durable import as_json
-from nnpal.loop.error import StageError
-from nnpal.loop.failure import Failure
-from nnpal.loop.runner import TaskOutcome
-from nnpal.loop.settings import RunSection
-from nnpal.loop.stage import StageContext
+from nnpal.evaluation.relax import Structure, relax_if_possible
+from nnpal.lammps.process import LmpError
+from nnpal.runtime.json_files import as_json
 from nnpal_commands import run_line
 
 STAGES = ["select", "label", "train", "report"]

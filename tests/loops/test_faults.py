@@ -19,7 +19,7 @@ from loop_runs import (
     manifest_bytes,
     write_config,
 )
-from nnpal.driver.frames import read_bare
+from nnpal.active_learning.shared.bare_frames import read_bare
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_run_with_a_diverged_member_is_stopped_and_goes_on_to_its_end(begun):
     assert str(folder) not in manifest_bytes(folder).decode()
     log = (folder / "run/run.log").read_text()
     assert log.count(f"{train}/member-1: failed once; ") == 1
-    assert f"-m nnpal.loop.task {train}/member-1" in log
+    assert f"-m nnpal.active_learning.engine.task {train}/member-1" in log
     assert "member 1 of iteration 0" in (folder / "run/report.html").read_text()
 
 
@@ -194,5 +194,8 @@ def test_an_oracle_that_cannot_move_atoms_ends_the_run_at_once(tmp_path):
     said = fails(tmp_path)
     assert "iter-0000/initial: " in said
     assert "atoms are farther apart than 0.1 Å" in said
-    assert f"python -m nnpal.loop.task {tmp_path / 'run/iter-0000/initial/dynamics/temperature-300-run-0'}" in said
+    assert (
+        f"python -m nnpal.active_learning.engine.task "
+        f"{tmp_path / 'run/iter-0000/initial/dynamics/temperature-300-run-0'}" in said
+    )
     assert not facts_by_stage(tmp_path)

@@ -8,14 +8,14 @@ import shutil
 import pytest
 
 from loop_runs import facts_by_stage
-from nnpal.driver.labels import Labelling
-from nnpal.driver.run import read_run_config
-from nnpal.loop.deadline import Deadline
-from nnpal.loop.failure import Failure
-from nnpal.loop.runner import TaskOutcome
-from nnpal.loop.stage import StageContext
-from nnpal.rare_events.explore import explore
-from nnpal.rare_events.initial import First, initial
+from nnpal.active_learning.engine.deadline import Deadline
+from nnpal.active_learning.engine.failure import Failure
+from nnpal.active_learning.engine.runner import TaskOutcome
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.rare_events.explore_stage import explore
+from nnpal.active_learning.rare_events.initial_stage import First, initial
+from nnpal.active_learning.run import read_run_config
+from nnpal.active_learning.shared.label_frames import Labelling
 
 PULL = "rate-20-run-0"
 TOLD = "killed: was ended by SIGKILL"

@@ -13,7 +13,7 @@ import pytest
 
 from explore_runs import eam_oracle, momt_settings, morse_oracle, run_folder, smd_settings, write_dimer
 from loop_runs import TESTS, WATER
-from nnpal.explore import momt, oracle_md, read_smd, smd
+from nnpal.active_learning.sampling import momt, oracle_md, read_smd, smd
 from processes import run
 
 LAUNCHER = """#!/bin/sh
@@ -46,7 +46,7 @@ def test_explorations_start_lammps_by_the_words_of_the_executor(tmp_path, launch
     assert pull(tmp_path, folder)["ended"] == "complete"
     [words] = launched()
     assert words.startswith("--ntasks 1 --nodelist n[7] -- ")
-    assert "-m nnpal.lmp_launcher" in words
+    assert "-m nnpal.lammps.launcher" in words
     assert "-in in.smd" in words
 
 
@@ -94,10 +94,10 @@ def test_walkers_are_dealt_the_ranks_of_the_executor(tmp_path, monkeypatch):
 def test_a_calculator_beside_the_configuration_is_found_wherever_the_task_was_started(tmp_path):
     """A pull's input runs by hand, even if Python had the calculator's folder on its path as it was written."""
     (tmp_path / "water.xyz").write_text(WATER)
-    (tmp_path / "water_oracle.py").write_text((TESTS / "water_oracle.py").read_text())
+    (tmp_path / "water_oracle.py").write_text((TESTS / "support/oracles/water_oracle.py").read_text())
     folder = run_folder(tmp_path)
     code = (
-        "import sys, json; from pathlib import Path; from nnpal.explore import smd; "
+        "import sys, json; from pathlib import Path; from nnpal.active_learning.sampling import smd; "
         "smd(Path(sys.argv[1]), **json.loads(sys.argv[2]))"
     )
     arguments = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loop_runs import RARE_EVENTS, label_calls, manifest_bytes, n_in_store, write_config
-from nnpal.scratch import remove_dead
+from nnpal.runtime.scratch import remove_dead
 from processes import wait_until
 from random_kills import Tally, files_of, finish_after, kill_at_random, labels_of, processes_in
 

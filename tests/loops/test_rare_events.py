@@ -24,9 +24,9 @@ from loop_runs import (
     n_in_store,
     nnpal,
 )
+from nnpal.active_learning.run import check
+from nnpal.active_learning.sampling import read_smd
 from nnpal.data import read_frames
-from nnpal.driver.run import check
-from nnpal.explore import read_smd
 from nnpal.smd import activation_energy
 from processes import run
 from water_oracle import Water

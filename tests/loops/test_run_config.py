@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from loop_runs import DISTILLATION, RARE_EVENTS, changed, drive, write_config
+from nnpal.active_learning.checks import CHECKS, read_given
+from nnpal.active_learning.config import read_run_config, resolved_tables
+from nnpal.active_learning.rare_events import RareEvents
+from nnpal.active_learning.settings import RareEventsSection
 from nnpal.config import ConfigError
-from nnpal.driver.checks import CHECKS, read_given
-from nnpal.driver.config import read_run_config, resolved_tables
-from nnpal.driver.settings import RareEventsSection
-from nnpal.rare_events import RareEvents
 
 TRANSLATION = changed(
     DISTILLATION,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from nnpal.ops import load_ops
+from nnpal.model.ops import load_ops
 from ops_structures import DTYPES, Structure, assert_near, make_structure, structures
 
 load_ops()

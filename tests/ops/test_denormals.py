@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from nnpal.denormals import denormals_flushed
-from nnpal.export.fused import FusedModule
-from nnpal.graph import Graph
-from nnpal.networks import AEVS, NetworkDescription, build_aev_computer
-from nnpal.ops import load_ops
+from nnpal.geometry.neighbor_graph import Graph
+from nnpal.model.aev import AEVS
+from nnpal.model.build import build_aev_computer
+from nnpal.model.denormals import denormals_flushed
+from nnpal.model.description import NetworkDescription
+from nnpal.model.fused_module import FusedModule
+from nnpal.model.ops import load_ops
 from nnpal.training import Errors, LossSettings, TrainingSettings, build_training_data
 from nnpal.training import epoch as training_epoch
 from nnpal.training.loss import Members

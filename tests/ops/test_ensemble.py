@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchani.nn import ANINetworks
 
-from nnpal.export.fused import FusedModule
-from nnpal.networks import build_aev_computer, build_member
-from nnpal.ops import load_ops
+from nnpal.model.build import build_aev_computer, build_member
+from nnpal.model.fused_module import FusedModule
+from nnpal.model.ops import load_ops
 from ops_structures import DTYPES, SYMBOLS, Structure, assert_near, make_structure, structures
 from ops_twins import assert_nan_comes_through, assert_room_is_passed_over, cpu
 

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchani.nn import ANINetworks
 
-from nnpal.export.fused import FusedModule
-from nnpal.export.module import EnsembleModule
-from nnpal.graph import Graph, atoms_graph, edge_forces
-from nnpal.networks import AEVS, NetworkDescription, build_aev_computer, build_member
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph, edge_forces
+from nnpal.model.aev import AEVS
+from nnpal.model.build import build_aev_computer, build_member
+from nnpal.model.description import NetworkDescription
+from nnpal.model.fused_module import FusedModule
+from nnpal.model.torchani_module import EnsembleModule
 from nnpal.training.data import TrainingData, build_training_data
 from nnpal.training.loss import Errors
 from nnpal.training.settings import LossSettings

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nnpal.graph import neighbor_graph
-from nnpal.ops import load_ops
+from nnpal.geometry.neighbor_graph import neighbor_graph
+from nnpal.model.ops import load_ops
 from ops_neighbours import found_edges, pulled
 
 load_ops()

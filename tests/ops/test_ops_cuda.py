@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nnpal.export.fused import FusedModule
-from nnpal.networks import build_aev_computer
-from nnpal.ops import load_ops
+from nnpal.model.build import build_aev_computer
+from nnpal.model.fused_module import FusedModule
+from nnpal.model.ops import load_ops
 from ops_neighbours import found_edges, pulled
 from ops_structures import DTYPES, make_structure
 from ops_twins import (

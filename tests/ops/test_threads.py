@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from nnpal.export.fused import FusedModule
-from nnpal.networks import build_aev_computer
-from nnpal.ops import load_ops
+from nnpal.model.build import build_aev_computer
+from nnpal.model.fused_module import FusedModule
+from nnpal.model.ops import load_ops
 from ops_structures import Structure, make_structure
 from processes import run
+from support.folders import FOLDERS
 
 load_ops()
 OPS = torch.ops.nnpal
@@ -74,7 +75,7 @@ def test_threads_change_nothing(name: str) -> None:
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_threads_take_part(name: str, n_threads: int, request: pytest.FixtureRequest) -> None:
-    folders = (str(request.path.parent), str(request.path.parents[1]))
+    folders = tuple(map(str, (request.path.parent, *FOLDERS)))
     program = f"import sys; sys.path[:0] = {folders!r}\n" + COUNT_THREADS.format(n_threads=n_threads, name=name)
     found = run([sys.executable, "-c", program])
     assert found.returncode == 0, found.stderr

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lmp_runner import Lmp
+from nnpal.demo.eam import eam_potential
 from nnpal.momt import read_bias, read_trace
-from nnpal.sampling.eam import eam_potential
 
 pytestmark = pytest.mark.physics
 

@@ -1,6 +1,6 @@
 """The configuration file: one TOML file, a table for each stage."""
 
-from nnpal.config.base import Section
-from nnpal.config.load import ConfigError, read_toml, validated
+from nnpal.config.section import Section
+from nnpal.config.toml import ConfigError, read_toml, validated
 
 __all__ = ["ConfigError", "Section", "read_toml", "validated"]

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from nnpal.config.describe import tables_of
-from nnpal.suggest import did_you_mean
+from nnpal.config.key_tables import tables_of
+from nnpal.runtime.spelling import did_you_mean
 
 Key = tuple[int | str, ...]
 

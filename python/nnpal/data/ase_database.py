@@ -16,7 +16,7 @@ from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
 from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import OURS, Units
-from nnpal.electrons import NAMES
+from nnpal.geometry.electrons import NAMES
 
 
 def read_database(

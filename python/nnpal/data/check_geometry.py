@@ -161,7 +161,7 @@ def _of_group(columns: Columns, group: NDArray[np.int64], least: float) -> tuple
 
 
 def _by_cell_list(columns: Columns, index: int, least: float) -> Iterator[Finding]:
-    from nnpal.graph import neighbor_graph  # torch with it, which costs every task a second or two
+    from nnpal.geometry.neighbor_graph import neighbor_graph  # torch with it, which costs every task a second or two
 
     own = columns.atoms_of(index)
     species = np.zeros(own.stop - own.start, dtype=int)

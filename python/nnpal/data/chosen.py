@@ -14,7 +14,7 @@ from nnpal.data.keys import Keys, require_everywhere
 from nnpal.data.labels import LAMMPS_ORDER, VOIGT, attach
 from nnpal.data.stresses import stress_of
 from nnpal.data.units import Units
-from nnpal.electrons import electrons_of, put
+from nnpal.geometry.electrons import electrons_of, put
 
 Held = Mapping[str, Any]  # what a frame holds that may be a label, by name
 USUAL = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress",), "virial": ("virial", "virials")}

@@ -12,7 +12,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from nnpal.data.labels import NAMES, attach, labels_of
-from nnpal.electrons import Electrons, electrons_of, put, to_json
+from nnpal.geometry.electrons import Electrons, electrons_of, put, to_json
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from nnpal.data.keys import Keys
 from nnpal.data.read import format_of, read_columns
 from nnpal.data.summary import summarize
 from nnpal.data.units import OURS, Units
-from nnpal.places import require_file
+from nnpal.runtime.places import require_file
 
 WRITTEN = (".h5", ".xyz", ".extxyz")
 

@@ -19,7 +19,7 @@ from nnpal.data.check_geometry import largest_of_each
 from nnpal.data.columns import Columns
 from nnpal.data.finding import Finding
 from nnpal.data.keys import listing
-from nnpal.nearest_image import nearest_distances
+from nnpal.geometry.nearest_image import nearest_distances
 
 SMALL_FORCE = 1e-4  # eV/Å; smaller ones, as of perfect crystals, do not tell whose they are
 ALONG_FORCE = 1e-4  # Å; farther than coordinates are off that were printed with four decimals

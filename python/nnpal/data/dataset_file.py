@@ -19,8 +19,8 @@ from nnpal.data.columns import Columns, joined
 from nnpal.data.error import DatasetError
 from nnpal.data.hashes import content_hash
 from nnpal.data.labels import NAMES, VOIGT, to_voigt
-from nnpal.electrons import COLUMNS, Electrons, from_json, to_json
-from nnpal.hdf5_image import check_seal, new_hdf5
+from nnpal.geometry.electrons import COLUMNS, Electrons, from_json, to_json
+from nnpal.runtime.hdf5_image import check_seal, new_hdf5
 
 FORMAT = "nnpal dataset"
 VERSION = 2
@@ -67,7 +67,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     Raises:
         ValueError: no configuration, one without atoms, one that has changed since it was labelled, or another suffix.
         TypeError: provenance that is no JSON.
-        nnpal.disk_full.DiskFullError: no space is left.
+        nnpal.runtime.disk_full.DiskFullError: no space is left.
     """
     path = Path(path)
     if path.suffix != ".h5":

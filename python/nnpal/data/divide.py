@@ -11,7 +11,7 @@ from nnpal import __version__
 from nnpal.data.dataset_file import write_dataset
 from nnpal.data.hashes import structure_hashes
 from nnpal.data.read import read_columns
-from nnpal.places import require_file
+from nnpal.runtime.places import require_file
 
 
 def divide(

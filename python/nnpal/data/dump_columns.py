@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnpal.caution import caution
 from nnpal.data.columns import Columns
 from nnpal.data.keys import Keys
 from nnpal.data.lammps_data import CHARGES_LEFT_OUT
 from nnpal.data.lammps_dump import labels_in, units_of
 from nnpal.data.plain_dump import parse_dump
 from nnpal.data.units import Units
+from nnpal.runtime.caution import caution
 
 
 def read_dump_columns(

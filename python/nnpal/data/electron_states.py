@@ -8,7 +8,7 @@ from ase import Atoms
 
 from nnpal.data.columns import Columns
 from nnpal.data.finding import Finding
-from nnpal.electrons import WHOLE, Electrons
+from nnpal.geometry.electrons import WHOLE, Electrons
 
 
 def mixed_electrons(columns: Columns) -> Iterator[Finding]:

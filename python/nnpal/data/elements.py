@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from nnpal.data.error import DatasetError
-from nnpal.suggest import did_you_mean
+from nnpal.runtime.spelling import did_you_mean
 
 # g/mol: takes 1.0 for H and 12.0 for C, tells Co from Ni, and knows no isotopes
 MASS_TOLERANCE = 0.1

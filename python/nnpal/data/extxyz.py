@@ -22,8 +22,8 @@ from nnpal.data.keys import ANY_KEYS, Keys
 from nnpal.data.labels import labels_of
 from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import Units
-from nnpal.electrons import COLUMNS, electrons_of
-from nnpal.files import aside
+from nnpal.geometry.electrons import COLUMNS, electrons_of
+from nnpal.runtime.files import aside
 
 UNITS_KEY = "units"
 _OF_BROKEN_FILES = (

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from nnpal.data.columns import Columns
 from nnpal.data.labels import NAMES, labels_of
-from nnpal.electrons import COLUMNS, Electrons, electrons_of, marks
+from nnpal.geometry.electrons import COLUMNS, Electrons, electrons_of, marks
 
 TOGETHER = 1000
 """Configurations whose numbers are copied together, so that memory stays small."""

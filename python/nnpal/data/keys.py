@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnpal.data.error import DatasetError
-from nnpal.suggest import did_you_mean
+from nnpal.runtime.spelling import did_you_mean
 
 VirialOrder = Literal["ase", "lammps"]
 

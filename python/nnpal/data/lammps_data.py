@@ -12,11 +12,11 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from nnpal.caution import caution
 from nnpal.data import how_to_give
 from nnpal.data.elements import check_used, number_of_mass, numbers_near_mass, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.units import Units
+from nnpal.runtime.caution import caution
 
 CHARGES_LEFT_OUT = (
     "the atoms' charges (q) are left out: a force field's partial charges say nothing of the total charge, which "

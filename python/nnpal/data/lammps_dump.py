@@ -16,7 +16,6 @@ from typing import Any, TextIO
 import numpy as np
 from ase import Atoms
 
-from nnpal.caution import caution
 from nnpal.data import how_to_give
 from nnpal.data.chosen import choose, converted
 from nnpal.data.elements import number_of, numbers_of_types, renaming
@@ -24,7 +23,8 @@ from nnpal.data.error import DatasetError
 from nnpal.data.keys import Keys
 from nnpal.data.lammps_data import CHARGES_LEFT_OUT
 from nnpal.data.units import Units
-from nnpal.lammps_box import box_of_bounds
+from nnpal.geometry.lammps_box import box_of_bounds
+from nnpal.runtime.caution import caution
 
 # Coordinates in order of preference: those that are wrapped first
 SCALED = {"x": False, "xs": True, "xu": False, "xsu": True}

@@ -23,8 +23,8 @@ from nnpal.data.elements import number_of, renaming
 from nnpal.data.keys import Keys
 from nnpal.data.lammps_dump import SCALED, item, next_line, opened
 from nnpal.data.plain_extxyz import NotPlainError, numbers_in
-from nnpal.electrons import COLUMNS, NAMES, is_lookalike
-from nnpal.lammps_box import box_of_bounds
+from nnpal.geometry.electrons import COLUMNS, NAMES, is_lookalike
+from nnpal.geometry.lammps_box import box_of_bounds
 
 TOGETHER = 4096
 """Lines of atoms whose words are in memory at once."""

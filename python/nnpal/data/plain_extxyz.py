@@ -23,8 +23,8 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from nnpal.data.keys import Keys
-from nnpal.electrons import COLUMNS, Electrons, electrons_of, is_lookalike
-from nnpal.electrons import NAMES as STATED
+from nnpal.geometry.electrons import COLUMNS, Electrons, electrons_of, is_lookalike
+from nnpal.geometry.electrons import NAMES as STATED
 
 TOKEN = re.compile(r"""([A-Za-z_][A-Za-z0-9_-]*)=(?:"((?:[^"\\]|\\.)+)"|([^\s"'{}\[\]\\=,]+))(?:\s+|$)""", re.ASCII)
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")

@@ -28,8 +28,8 @@ from nnpal.data.plain_columns import read_plain
 from nnpal.data.plain_extxyz import NotPlainError
 from nnpal.data.stresses import no_stress
 from nnpal.data.units import OURS, Units
-from nnpal.electrons import check_parity
-from nnpal.suggest import did_you_mean
+from nnpal.geometry.electrons import check_parity
+from nnpal.runtime.spelling import did_you_mean
 
 SUFFIXES = {
     ".h5": "hdf5", ".hdf5": "hdf5", ".xyz": "extxyz", ".extxyz": "extxyz", ".db": "ase-db", ".json": "ase-db",

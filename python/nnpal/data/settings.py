@@ -16,7 +16,7 @@ from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys, VirialOrder
 from nnpal.data.read import FORMATS, read_frames
 from nnpal.data.units import Units
-from nnpal.suggest import did_you_mean
+from nnpal.runtime.spelling import did_you_mean
 
 
 class KeysSettings(Section):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ase import units as ase_units
 
-from nnpal.suggest import did_you_mean
+from nnpal.runtime.spelling import did_you_mean
 
 ENERGIES: Mapping[str, float] = {  # eV
     "eV": 1.0,

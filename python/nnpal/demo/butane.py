@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from nnpal.driver.reporting import MODEL_OF_RUN, PAGE
-from nnpal.driver.run import run
-from nnpal.files import write_whole
-from nnpal.loop.engine import Outcome
-from nnpal.places import require_folder
+from nnpal.active_learning.engine.engine import Outcome
+from nnpal.active_learning.run import run
+from nnpal.active_learning.shared.report_page import MODEL_OF_RUN, PAGE
+from nnpal.runtime.files import write_whole
+from nnpal.runtime.places import require_folder
 
 CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
 
@@ -26,7 +26,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
         seed: everything random follows from it; None: the configuration's. One that is there is kept with its own.
 
     Raises:
-        nnpal.loop.error.LoopError: see :func:`nnpal.loop.engine.run_loop`.
+        nnpal.active_learning.engine.error.LoopError: see :func:`nnpal.active_learning.engine.engine.run_loop`.
     """
     require_folder("--output", output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -50,9 +50,9 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
 
 def _energies(folder: Path) -> Table:
     """Return the activation energy of every iteration beside the oracle's."""
-    from nnpal.rare_events.judge import energies_of, oracle_energies
-    from nnpal.rare_events.loop import finished_iterations
-    from nnpal.rare_events.pulls import KCAL_MOL
+    from nnpal.active_learning.rare_events.judge import energies_of, oracle_energies
+    from nnpal.active_learning.rare_events.loop import finished_iterations
+    from nnpal.active_learning.rare_events.pulls import KCAL_MOL
 
     history = finished_iterations(folder)
     [(rate, oracle)] = (oracle_energies(history) or {}).items()

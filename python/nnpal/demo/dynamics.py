@@ -9,12 +9,12 @@ import numpy as np
 from ase import Atoms
 from ase.io import iread
 
+from nnpal.demo.eam import label
 from nnpal.demo.settings import DemoSettings
-from nnpal.evaluate import MILLI
-from nnpal.files import aside
-from nnpal.lmp_data_file import write_data
-from nnpal.lmp_process import run_lmp
-from nnpal.sampling import label
+from nnpal.evaluation import MILLI
+from nnpal.lammps.data_file import write_data
+from nnpal.lammps.process import run_lmp
+from nnpal.runtime.files import aside
 
 INPUT = "in.nve"
 
@@ -117,7 +117,7 @@ def run_phase(folder: Path, phase: str) -> None:
     """Run ``lmp`` on one phase in ``folder``; it leaves a log and a trajectory.
 
     Raises:
-        nnpal.lmp_process.LmpError: see :func:`nnpal.lmp_process.run_lmp`.
+        nnpal.lammps.process.LmpError: see :func:`nnpal.lammps.process.run_lmp`.
     """
     run_lmp(["-in", INPUT, "-var", "phase", phase, "-log", f"{phase}.log", "-nocite"], folder)
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from nnpal.demo.dynamics import NVERun
-from nnpal.evaluate import MILLI, Comparison
+from nnpal.evaluation import MILLI, Comparison
 from nnpal.figures.figure import save, styled
 from nnpal.figures.parity import draw_parity
 from nnpal.figures.style import BLUE, GREEN, RED, number_decades

@@ -20,13 +20,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nnpal.demo import sampling_plan
 from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
+from nnpal.demo.eam import eam_potential
 from nnpal.demo.figure import draw
-from nnpal.demo.report import print_summary, summarise, write_summary
 from nnpal.demo.settings import DemoSettings
-from nnpal.evaluate import Comparison, compare, predict, read_labels
-from nnpal.export import export_ensemble
-from nnpal.files import aside
-from nnpal.sampling import eam_potential
+from nnpal.demo.summary import print_summary, summarise, write_summary
+from nnpal.evaluation import Comparison, compare, predict, read_labels
+from nnpal.model import export_ensemble
+from nnpal.runtime.files import aside
 from nnpal.training import EnsembleSettings, EpochRecord, TrainedEnsemble, train_ensemble, usable_cores
 from nnpal.training.plan import PLAN, member_folder
 from nnpal.training.worker import CACHE
@@ -55,7 +55,7 @@ def run_demo(
         What ``summary.json`` holds.
 
     Raises:
-        nnpal.lmp_process.LmpError: ``lmp`` is not there or ends with an error.
+        nnpal.lammps.process.LmpError: ``lmp`` is not there or ends with an error.
         ValueError: the folder is a file, or has a folder ``training`` that is no training of nnpal.
     """
     _require_own(output_dir)

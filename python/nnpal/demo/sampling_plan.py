@@ -9,15 +9,10 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.demo.eam import eam_potential
+from nnpal.demo.order import fcc_order
 from nnpal.demo.settings import DemoSettings
-from nnpal.sampling import (
-    Schedule,
-    eam_potential,
-    fcc_order,
-    sample_cluster,
-    sample_crystal,
-    sample_liquid,
-)
+from nnpal.demo.trajectories import Schedule, sample_cluster, sample_crystal, sample_liquid
 
 PHASES = ("solid", "liquid", "cluster")
 """Two that the ensemble learns, and one that it never sees."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnpal.networks import NetworkDescription
-from nnpal.sampling import Schedule
+from nnpal.demo.trajectories import Schedule
+from nnpal.model.description import NetworkDescription
 from nnpal.training import LossSettings, TrainingSettings
 
 

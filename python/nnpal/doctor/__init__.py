@@ -5,7 +5,7 @@ facts are gathered by small probes that start the user's own `lmp`, `mpirun` and
 temporary folder, so that a broken library ends a probe and never the doctor.
 """
 
-from nnpal.doctor.check import Check, Status
 from nnpal.doctor.diagnosis import diagnose
+from nnpal.doctor.outcome import Check, Status
 
 __all__ = ["Check", "Status", "diagnose"]

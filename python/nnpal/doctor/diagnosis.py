@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nnpal.doctor import gpu, hook, lammps_command, packages, parallel, plugin
-from nnpal.doctor.check import Check
+from nnpal.doctor.outcome import Check
 
 
 def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nnpal.doctor.check import REINSTALL, Check
+from nnpal.doctor.outcome import REINSTALL, Check
 from nnpal.doctor.probe import Outcome, run
 
 TORCH_PROGRAM = """
@@ -16,7 +16,7 @@ available = torch.cuda.is_available()
 n_devices = torch.cuda.device_count() if available else 0
 names = [torch.cuda.get_device_name(i) for i in range(n_devices)]
 try:
-    from nnpal.ops import load_ops
+    from nnpal.model.ops import load_ops
     load_ops()
     operations = torch.ops.nnpal.devices()
 except (ImportError, RuntimeError):

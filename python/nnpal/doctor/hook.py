@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from nnpal.doctor.check import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.lammps_command import Lmp, lammps_error
+from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.packages import installed_version
 from nnpal.doctor.probe import Outcome, run_lammps
 from nnpal.hooks import Context
@@ -45,7 +45,7 @@ def ask_lmp_hook(lmp: Lmp | None, environ: Mapping[str, str]) -> Outcome | None:
 
 def ask_nnpal_hook(python: str, environ: Mapping[str, str]) -> Outcome:
     """Run the probe by LAMMPS driven from Python, as `nnpal lmp` does."""
-    program = "import sys; from nnpal.lmp_command import run_lmp; sys.exit(run_lmp(sys.argv[1:]))"
+    program = "import sys; from nnpal.lammps.in_process import run_lmp; sys.exit(run_lmp(sys.argv[1:]))"
     return run_lammps([python, "-c", program], SCRIPT, environ)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from nnpal.doctor.check import FIRST_INSTALL, REINSTALL, Check
+from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.probe import Outcome, run, run_lammps
 
 # A model file that does not exist: only nnpal's own library, loaded with libtorch, complains of it.

@@ -6,7 +6,7 @@ import re
 import sys
 from importlib import metadata
 
-from nnpal.doctor.check import Check
+from nnpal.doctor.outcome import Check
 
 # package -> (lowest version that works, what installs it)
 NEEDED = {

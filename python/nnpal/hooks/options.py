@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnpal.hooks.error import HookError
-from nnpal.suggest import did_you_mean
+from nnpal.runtime.spelling import did_you_mean
 
 _BOOLS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 _WORDS = {int: "an integer", float: "a number", bool: "yes or no", str: "a word"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nnpal.hooks.error import HookError
-from nnpal.places import IsOwn, file_fault
+from nnpal.runtime.places import IsOwn, file_fault
 
 
 def require_own(option: str, path: Path, is_own: IsOwn, kind: str) -> None:

@@ -12,13 +12,13 @@ from ase import Atoms
 
 from nnpal.data import DatasetError, Limits, check_frames, write_dataset
 from nnpal.data.dataset_file import is_dataset
-from nnpal.files import aside
 from nnpal.label.labelling import Failure, LabelReport, Progress, label_frames
-from nnpal.label.oracle import Oracle
 from nnpal.label.settings import LabelSection
 from nnpal.label.store import LabelStore
-from nnpal.locks import Writer
-from nnpal.places import begins_with, require_file, require_folder
+from nnpal.oracle.protocol import Oracle
+from nnpal.runtime.files import aside
+from nnpal.runtime.locks import Writer
+from nnpal.runtime.places import begins_with, require_file, require_folder
 
 COLUMNS = ("index", "source", "tag", "tries", "reason")
 
@@ -53,8 +53,8 @@ def run_batch(
 
     Raises:
         ValueError: the oracle or the store cannot be used, or the output's name is none of a data set.
-        nnpal.locks.HeldError: another process writes the same output.
-        nnpal.disk_full.DiskFullError: no space is left; labels so far are in the store.
+        nnpal.runtime.locks.HeldError: another process writes the same output.
+        nnpal.runtime.disk_full.DiskFullError: no space is left; labels so far are in the store.
     """
     output, failures = base_folder / section.output, base_folder / section.failures_file()
     if output.suffix != ".h5":

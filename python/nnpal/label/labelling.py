@@ -10,12 +10,12 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from nnpal.data.stresses import no_stress
-from nnpal.electrons import carry
-from nnpal.label.oracle import Answer, Oracle, require_able
+from nnpal.geometry.electrons import carry
 from nnpal.label.store import Entry, LabelStore, StoreError, structure_key, structure_key_with_box
 from nnpal.label.workers import Pool, Task
+from nnpal.oracle.calculation import Result
 from nnpal.oracle.calculators import without_open_vectors
-from nnpal.oracle.evaluation import Result
+from nnpal.oracle.protocol import Answer, Oracle, require_able
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from nnpal.config import Section
 from nnpal.data.settings import Files, LimitsSettings, read_files
 from nnpal.label.augment import augment
-from nnpal.label.calculator_oracle import TBLITE, CalculatorOracle
-from nnpal.label.lammps_oracle import LammpsOracle
-from nnpal.label.oracle import Oracle
-from nnpal.label.python_oracle import PythonOracle
+from nnpal.oracle.calculator_oracle import TBLITE, CalculatorOracle
+from nnpal.oracle.lammps_oracle import LammpsOracle
+from nnpal.oracle.protocol import Oracle
+from nnpal.oracle.python_oracle import PythonOracle
 
 Options = dict[str, Any]
 IMPORT_PATH = r"^[\w.]+:\w+$"
@@ -160,6 +160,6 @@ def oracle_from(section: AnyOracle, base_folder: str | os.PathLike[str] = ".") -
     """Return the oracle of a table [oracle]; its files are sought from ``base_folder``, the configuration file's.
 
     Raises:
-        nnpal.label.oracle.OracleError: it cannot work as described, as far as this can be told before it starts.
+        nnpal.oracle.protocol.OracleError: it cannot work as described, as far as this can be told before it starts.
     """
     return section.oracle(Path(base_folder))

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from nnpal.disk_full import DiskFullError, disk_full, require_room
-from nnpal.electrons import COLUMNS, electrons_of, marks
-from nnpal.label.oracle import canonical
+from nnpal.geometry.electrons import COLUMNS, electrons_of, marks
 from nnpal.label.store_format import APPLICATION_ID, PAGE_SIZE, VERSION, create, from_version_1, packed
-from nnpal.oracle.evaluation import Result
+from nnpal.oracle.calculation import Result
+from nnpal.oracle.protocol import canonical
+from nnpal.runtime.disk_full import DiskFullError, disk_full, require_room
 
 SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN = 10, 13, 14
 """SQLite's result codes (sqlite.org/rescode.html), which Python names only from 3.11 on."""
@@ -127,7 +127,7 @@ class LabelStore:
 
     Raises:
         StoreError: a file of another kind, or a folder that is not there.
-        nnpal.disk_full.DiskFullError: no space is left, here and from whatever writes.
+        nnpal.runtime.disk_full.DiskFullError: no space is left, here and from whatever writes.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

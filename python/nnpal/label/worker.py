@@ -14,10 +14,10 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from nnpal.child_process import end_with_parent
-from nnpal.disk_full import end_for_full_disk, is_disk_full
-from nnpal.label.oracle import Answer, Oracle, OracleError, sound
-from nnpal.oracle.failure import CalculationFailed
+from nnpal.oracle.errors import CalculationFailed
+from nnpal.oracle.protocol import Answer, Oracle, OracleError, sound
+from nnpal.runtime.child_process import end_with_parent
+from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full
 
 
 def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:

@@ -17,10 +17,10 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.child_process import SIGNALS, Child, environment_for, how_ended, last_lines
-from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
-from nnpal.label.oracle import Answer, Oracle, OracleError
-from nnpal.scratch import scratch_folder
+from nnpal.oracle.protocol import Answer, Oracle, OracleError
+from nnpal.runtime.child_process import SIGNALS, Child, environment_for, how_ended, last_lines
+from nnpal.runtime.disk_full import EXIT_DISK_FULL, disk_full, require_room
+from nnpal.runtime.scratch import scratch_folder
 
 MAX_FAILED_STARTS = 3
 MAX_KILLED = 2
@@ -115,7 +115,7 @@ class Pool:
 
         Raises:
             OracleError: workers do not get ready.
-            nnpal.disk_full.DiskFullError: a worker met with a full disk.
+            nnpal.runtime.disk_full.DiskFullError: a worker met with a full disk.
         """
         while self._tasks or any(worker.task for worker in self._workers):
             self._employ()

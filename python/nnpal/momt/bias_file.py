@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nnpal.hdf5_image import check_seal, new_hdf5
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis, basis
+from nnpal.runtime.hdf5_image import check_seal, new_hdf5
 
 # Version 1 has no lengths of walls: they were the width of a bin
 FORMAT, FORMAT_VERSION, READABLE_VERSIONS = "nnpal-momt", 2, (1, 2)

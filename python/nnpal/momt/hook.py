@@ -11,7 +11,6 @@ import numpy as np
 from nnpal._momt import OrderParameter, SplineBias, fill_virial
 from nnpal.hooks import Context, HookError
 from nnpal.hooks.own_files import require_own
-from nnpal.locks import Writer
 from nnpal.momt.bias_file import Bias, is_bias_file, read_bias, write_bias
 from nnpal.momt.grid import choose_axes
 from nnpal.momt.round_trips import RoundTrips
@@ -30,7 +29,8 @@ from nnpal.momt.settings import (
 from nnpal.momt.step_size import StepSize
 from nnpal.momt.trace import TraceWriter, is_trace_file
 from nnpal.momt.walkers import Walkers
-from nnpal.places import set_aside
+from nnpal.runtime.locks import Writer
+from nnpal.runtime.places import set_aside
 
 _NOT_MEASURED = float("nan")
 

@@ -11,7 +11,7 @@ from nnpal.hooks import Context, HookError
 from nnpal.momt.bias_file import Bias, Walls
 from nnpal.momt.grid import Axis
 from nnpal.momt.lattices import LATTICES, deduce_cells, reciprocal_vectors, require_fitting_cells, triples
-from nnpal.suggest import did_you_mean
+from nnpal.runtime.spelling import did_you_mean
 
 # Energy e of the walls, and the length l of one along H, in kT0. The slope far beyond an edge of H is then 1/2: forces
 # are halved or grow by half, and the walk goes some 3 kT0 beyond the edge, whatever the bins are

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nnpal.files import write_whole
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis
-from nnpal.rows_file import RowsFile
+from nnpal.runtime.files import write_whole
+from nnpal.runtime.rows_file import RowsFile
 
 FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
 _HEADER = "#! FIELDS "

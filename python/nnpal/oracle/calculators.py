@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from ase import Atoms
 
-from nnpal.electrons import WHOLE, Electrons, check_parity, electrons_of, put
+from nnpal.geometry.electrons import WHOLE, Electrons, check_parity, electrons_of, put
 
 TBLITE = "tblite.ase:TBLite"
 ANY = frozenset((0, 1, 2, 3))
@@ -59,10 +59,16 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
         "ase.calculators.tersoff:Tersoff": _CLASSICAL,
         "ase.calculators.tip3p:TIP3P": _CLASSICAL,
         "ase.calculators.tip4p:TIP4P": _CLASSICAL,
-        "nnpal.calculator:NNPCalculator": _CLASSICAL,
+        "nnpal.model.calculator:NNPCalculator": _CLASSICAL,
     }
 )
-_OTHER_NAMES = MappingProxyType({"ase.calculators.vasp:Vasp": "ase.calculators.vasp.vasp:Vasp"})
+_OTHER_NAMES = MappingProxyType(
+    {
+        "ase.calculators.vasp:Vasp": "ase.calculators.vasp.vasp:Vasp",
+        "nnpal.calculator:NNPCalculator": "nnpal.model.calculator:NNPCalculator",
+        "nnpal:NNPCalculator": "nnpal.model.calculator:NNPCalculator",
+    }
+)
 
 
 def known(spec: str, calculator: Any = None) -> Known:

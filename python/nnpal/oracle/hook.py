@@ -10,16 +10,16 @@ import ase.units
 import numpy as np
 from ase import Atoms
 
-from nnpal.electrons import Electrons
+from nnpal.geometry.electrons import Electrons
 from nnpal.hooks import Context, HookError
 from nnpal.hooks.own_files import require_own
+from nnpal.oracle.calculation import Result, evaluate, gives_stress, make_calculator
 from nnpal.oracle.calculators import electrons_caution, electrons_refusal, periodicity_refusal
 from nnpal.oracle.elements import numbers_of_types
-from nnpal.oracle.evaluation import Result, evaluate, gives_stress, make_calculator
-from nnpal.oracle.failure import CalculationFailed
+from nnpal.oracle.errors import CalculationFailed
 from nnpal.oracle.last_step import LastStep
 from nnpal.oracle.snapshot import gathered, on_rank_zero, rows_of
-from nnpal.places import begins_with
+from nnpal.runtime.places import begins_with
 
 # ASE's energy unit, eV, in the unit of the script; both have Å and g/mol.
 EV_IN_SCRIPT_UNITS = {"metal": 1.0, "real": ase.units.mol / ase.units.kcal}

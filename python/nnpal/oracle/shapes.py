@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nnpal.oracle.failure import CalculationFailed
+from nnpal.oracle.errors import CalculationFailed
 
 
 def as_energy(value: Any) -> float:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from nnpal.files import write_whole
 from nnpal.hooks.own_files import require_own
-from nnpal.locks import Writer
-from nnpal.places import begins_with, set_aside
-from nnpal.rows_file import RowsFile
+from nnpal.runtime.files import write_whole
+from nnpal.runtime.locks import Writer
+from nnpal.runtime.places import begins_with, set_aside
+from nnpal.runtime.rows_file import RowsFile
 
 FIELDS = ("step", "d", "lambda", "force", "work")
 _HEADER = "#! FIELDS " + " ".join(FIELDS)

@@ -1,6 +1,6 @@
 """Train ensembles of TorchANI networks on energies, forces and stresses."""
 
-from nnpal.training.cores import usable_cores
+from nnpal.runtime.cores import usable_cores
 from nnpal.training.data import TrainingData, build_training_data
 from nnpal.training.ensemble import TrainedEnsemble, TrainedMember, load_ensemble, train_ensemble
 from nnpal.training.loss import Errors, energy_force_loss

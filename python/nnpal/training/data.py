@@ -18,11 +18,11 @@ from torch import Tensor
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
 from nnpal.data.stresses import no_stress
-from nnpal.disk_full import told_if_full
-from nnpal.graph import Graph, atoms_graph, element_indices
-from nnpal.networks import NetworkDescription
-from nnpal.networks.function import AEVFunction
-from nnpal.training.cores import usable_cores
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph, element_indices
+from nnpal.model.aev_function import AEVFunction
+from nnpal.model.description import NetworkDescription
+from nnpal.runtime.cores import usable_cores
+from nnpal.runtime.disk_full import told_if_full
 from nnpal.training.features import (
     Features,
     GraphFeatures,

@@ -17,10 +17,12 @@ from torchani.arch import ANI
 from torchani.nn import ANINetworks
 
 from nnpal.data import content_hash, write_dataset
-from nnpal.locks import HeldError, locked
-from nnpal.networks import NetworkDescription, NetworkSettings, build_model
-from nnpal.places import require_folder
-from nnpal.training.cores import usable_cores
+from nnpal.model.build import build_model
+from nnpal.model.description import NetworkDescription
+from nnpal.model.settings import NetworkSettings
+from nnpal.runtime.cores import usable_cores
+from nnpal.runtime.locks import HeldError, locked
+from nnpal.runtime.places import require_folder
 from nnpal.training.data import GIGABYTE, build_training_data
 from nnpal.training.member import EpochRecord
 from nnpal.training.parity import save_parity

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torchani.nn import ANINetworks
 
-from nnpal.denormals import denormals_flushed
+from nnpal.model.denormals import denormals_flushed
 from nnpal.training.data import TrainingData
+from nnpal.training.forward_pass import joint_errors
 from nnpal.training.loss import Errors, Members, energy_force_losses, sums
 from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts
-from nnpal.training.prediction import joint_errors
 from nnpal.training.settings import LossSettings
 
 

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnpal.graph import Graph, merge_graphs
-from nnpal.networks.function import AEVFunction
+from nnpal.geometry.neighbor_graph import Graph, merge_graphs
+from nnpal.model.aev_function import AEVFunction
 from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.jacobian import VOIGT, derivatives
 from nnpal.training.rows import Rows

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnpal.graph import Graph
+from nnpal.geometry.neighbor_graph import Graph
 from nnpal.training.rows import Rows, upload, upload_joined
 
 SHARE_OF_GPU = 0.5
@@ -68,7 +68,8 @@ class FlatGraphs:
         return self.species.device
 
     def batch(self, rows: Rows) -> Graph:
-        """Return some configurations as one graph, as :func:`nnpal.graph.merge_graphs` does, on the device."""
+        """Return some configurations as one graph, as :func:`nnpal.geometry.neighbor_graph.merge_graphs` does, on the
+        device."""
         n_edges = self.n_edges[rows.data]
         starts = (np.cumsum(self.n_edges) - self.n_edges)[rows.data]
         neighbour, edge_vec = (self._gathered if self.edge_vec.is_cuda else self._copied)(starts, n_edges)

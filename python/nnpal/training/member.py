@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchani.nn import ANINetworks
 
-from nnpal.networks import NetworkDescription, build_member
+from nnpal.model.build import build_member
+from nnpal.model.description import NetworkDescription
 from nnpal.training.average import MovingAverage
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.split import Split

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from torchani.nn import ANINetworks
 
-from nnpal.denormals import denormals_flushed
+from nnpal.model.denormals import denormals_flushed
 from nnpal.training.data import TrainingData
+from nnpal.training.forward_pass import one_member, predict
 from nnpal.training.member import in_parts
-from nnpal.training.prediction import one_member, predict
 from nnpal.training.split import Split
 
 

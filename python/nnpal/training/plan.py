@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 
 from nnpal import __version__
-from nnpal.loop.durable import write_json
-from nnpal.networks import AEVDescription, NetworkDescription
+from nnpal.model.aev import AEVDescription
+from nnpal.model.description import NetworkDescription
+from nnpal.runtime.json_files import write_json
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split, inherited_split, random_split
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from nnpal.child_process import Child, environment_for, how_ended, last_lines
-from nnpal.disk_full import EXIT_DISK_FULL, disk_full, require_room
+from nnpal.runtime.child_process import Child, environment_for, how_ended, last_lines
+from nnpal.runtime.disk_full import EXIT_DISK_FULL, disk_full, require_room
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import member_folder
 from nnpal.training.worker import CHECKPOINT, ERROR
@@ -73,7 +73,7 @@ def train_groups(
     is left, by an exception too, no process is left running.
 
     Raises:
-        nnpal.disk_full.DiskFullError: no space is left.
+        nnpal.runtime.disk_full.DiskFullError: no space is left.
     """
     running: list[Child] = []
     stopped = threading.Event()

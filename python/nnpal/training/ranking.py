@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torchani.arch import ANI
 
-from nnpal.export import export_ensemble
-from nnpal.import_path import import_object
+from nnpal.model import export_ensemble
+from nnpal.runtime.import_path import import_object
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import Plan, member_folder
 

@@ -16,14 +16,14 @@ import torch
 from ase import Atoms
 
 from nnpal.data import read_frames
-from nnpal.disk_full import DiskFullError
-from nnpal.export import export_ensemble
-from nnpal.gate import GateError, GateReport, check_export
-from nnpal.places import require_file
+from nnpal.evaluation.gate import GateError, GateReport, check_export
+from nnpal.model import export_ensemble
+from nnpal.runtime.disk_full import DiskFullError
+from nnpal.runtime.places import require_file
 from nnpal.training.data import build_training_data
 from nnpal.training.ensemble import TrainedEnsemble, TrainedMember
+from nnpal.training.forward_pass import one_member, predict
 from nnpal.training.plan import DATASET
-from nnpal.training.prediction import one_member, predict
 
 N_GATE = 3
 """Configurations that the gate compares."""
@@ -37,7 +37,8 @@ def release(
     dtype: str = "float32",
     gate: bool = True,
 ) -> GateReport | None:
-    """Write a model file, and keep it only if it passes :func:`nnpal.gate.check_export` on some of the training data.
+    """Write a model file, and keep it only if it passes :func:`nnpal.evaluation.gate.check_export` on some of the
+    training data.
 
     Arguments:
         ensemble: as trained.
@@ -51,7 +52,7 @@ def release(
 
     Raises:
         ValueError: members or dtype that are not there.
-        nnpal.gate.GateError: the file does not pass; it is not left behind.
+        nnpal.evaluation.gate.GateError: the file does not pass; it is not left behind.
     """
     chosen = choose(ensemble, members)
     if dtype not in ("float32", "float64"):

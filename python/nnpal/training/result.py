@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnpal.loop.durable import read_json, write_json
+from nnpal.runtime.json_files import read_json, write_json
 
 RESULT = "result.json"
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from nnpal.files import sync, write_whole
-from nnpal.graph import Graph
-from nnpal.networks import NetworkDescription
-from nnpal.networks.function import AEVFunction
+from nnpal.geometry.neighbor_graph import Graph
+from nnpal.model.aev_function import AEVFunction
+from nnpal.model.description import NetworkDescription
+from nnpal.model.zip_records import DamagedArchiveError, checked_records
+from nnpal.runtime.files import sync, write_whole
 from nnpal.training.data import TrainingData
 from nnpal.training.features import Features, GraphFeatures, StoredFeatures
 from nnpal.training.flat_graphs import FlatGraphs
-from nnpal.zip_records import DamagedArchiveError, checked_records
 
 DATA, DERIVATIVES = "data.pt", "derivatives.bin"
 
@@ -50,7 +50,7 @@ def save_whole(path: Path, state: Any) -> None:
     """Write what ``torch.load`` reads, as bytes made in memory: on a full disk ``torch.save`` hides the system's error.
 
     Raises:
-        nnpal.disk_full.DiskFullError: no space is left; ``path`` is as it was.
+        nnpal.runtime.disk_full.DiskFullError: no space is left; ``path`` is as it was.
     """
     content = io.BytesIO()
     torch.save(state, content)

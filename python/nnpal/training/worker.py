@@ -17,10 +17,10 @@ from pathlib import Path
 
 import torch
 
-from nnpal.child_process import end_with_parent
-from nnpal.disk_full import end_for_full_disk, is_disk_full, told_if_full
-from nnpal.files import aside
-from nnpal.locks import locked
+from nnpal.runtime.child_process import end_with_parent
+from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full, told_if_full
+from nnpal.runtime.files import aside
+from nnpal.runtime.locks import locked
 from nnpal.training.data import GIGABYTE, TrainingData
 from nnpal.training.epoch import train_epoch
 from nnpal.training.member import DivergedError, EpochRecord, Member

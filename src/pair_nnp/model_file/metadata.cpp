@@ -14,7 +14,7 @@ using Json = LAMMPS_NS::json;
 
 [[noreturn]] void refuse(const std::string &what)
 {
-  throw std::runtime_error(what + "; export the model again with nnpal.export.export_ensemble");
+  throw std::runtime_error(what + "; export the model again with nnpal.export_ensemble");
 }
 
 constexpr int kDeepest = 1000;    // levels of lists and objects, as Python's reader takes

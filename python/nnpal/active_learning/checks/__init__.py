@@ -1,0 +1,38 @@
+"""All that can be known of a configuration before the first label is paid for, a function for each check.
+
+Each takes what is :class:`Given` and yields its :class:`Fault` s; none computes, trains or writes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from nnpal.active_learning.checks import code, electrons, elements, machine, sampling, structures
+from nnpal.active_learning.checks.given import CheckError, Fault, Given
+from nnpal.active_learning.checks.structures import read_given
+
+Check = Callable[[Given], Iterator[Fault]]
+CHECKS: dict[str, Check] = {
+    "structure files": structures.unreadable,
+    "boxes": structures.boxes,
+    "charge, spin, directions": electrons.electrons,
+    "atom numbers": structures.atom_numbers,
+    "grids": structures.grids,
+    "elements": elements.elements,
+    "translation": elements.translation,
+    "first steps": sampling.first_steps,
+    "sets": sampling.sets,
+    "devices": machine.devices,
+    "programs": machine.programs,
+    "executor": machine.executor,
+    "oracle": code.oracle,
+    "ranking of members": code.best_member,
+}
+
+
+def faults(given: Given) -> list[Fault]:
+    """Return what all checks find."""
+    return [fault for check in CHECKS.values() for fault in check(given)]
+
+
+__all__ = ["CHECKS", "Check", "CheckError", "Fault", "Given", "faults", "read_given"]

@@ -1,0 +1,51 @@
+"""Would the oracle compute the structures as something else: another charge or spin, or other periodic directions?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ase import Atoms
+
+from nnpal.active_learning.checks.given import Fault, Given
+from nnpal.geometry.electrons import electrons_of
+from nnpal.label.settings import AnyOracle, AseSection, oracle_from
+from nnpal.oracle.calculators import options_with
+from nnpal.oracle.protocol import Oracle, OracleError
+from nnpal.runtime.caution import caution
+
+
+def electrons(given: Given) -> Iterator[Fault]:
+    """Yield structures that the oracle cannot compute as they are, or whose environments cannot be cut out."""
+    config = given.config
+    try:
+        oracle = oracle_from(config.oracle, given.base_folder)
+    except OracleError:  # a check of its own
+        return
+    cuts = config.distillation is not None and config.distillation.reduction != "none"
+    for key, atoms in given.structures.items():
+        if not key.endswith(".structure"):  # a crystal that is built states nothing
+            continue
+        name = getattr(getattr(config, key.partition(".")[0]), "structure", None)
+        if reason := _said(oracle, "refusal", atoms) or _contradiction(config.oracle, atoms):
+            yield Fault(key, name, reason)
+        elif told := _said(oracle, "caution", atoms):
+            caution(f"{key} = {name!r}: {told}")
+        if cuts and (stated := electrons_of(atoms)).binds_whole:
+            why = f"it states {stated}, and how much of it an environment that is cut out has nobody knows"
+            yield Fault(key, name, why, 'give distillation.reduction = "none", or leave the statement out of the file')
+
+
+def _contradiction(section: AnyOracle, atoms: Atoms) -> str:
+    """Return why a calculator in LAMMPS cannot be given the structure's charge and spin, or nothing."""
+    if not isinstance(section, AseSection):
+        return ""
+    try:
+        options_with(section.calculator, section.options, electrons_of(atoms))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _said(oracle: Oracle, method: str, atoms: Atoms) -> str:
+    ask: Callable[[Atoms], str] | None = getattr(oracle, method, None)
+    return "" if ask is None else ask(atoms)

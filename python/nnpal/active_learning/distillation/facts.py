@@ -1,0 +1,131 @@
+"""What the stages of distillation and translation have found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from nnpal.active_learning.engine.facts import Part, StageFacts
+from nnpal.active_learning.shared.facts import (
+    Errors,
+    IterationFacts,
+    LabelledFacts,
+    TaskFacts,
+    ThresholdFacts,
+    TrainFacts,
+)
+
+
+class SampleFacts(TaskFacts):
+    """Of the sampling: names of the runs that gave configurations, and how these and others ended."""
+
+    stage: ClassVar[str] = "sample"
+
+    runs: tuple[str, ...]
+    ended: dict[str, str]
+    n_frames: int
+    n_atoms: int
+    n_test: int
+
+    @property
+    def endings(self) -> Mapping[str, str]:
+        return self.ended
+
+
+class ChosenAtom(Part):
+    """An environment: of which frame and atom, its uncertainty (eV), and how far it was kept (Å); None: all of it."""
+
+    frame: int
+    atom: int
+    uq: float | None
+    preserved_radius: float | None
+
+
+class SelectFacts(StageFacts):
+    """Of the choice; counts of atoms and environments where a model judged them."""
+
+    stage: ClassVar[str] = "select"
+
+    n_pool: int
+    threshold: ThresholdFacts | None
+    counts: dict[str, int]
+    chosen: tuple[ChosenAtom, ...]
+    n_atoms_above: int | None = None
+    n_environments: int | None = None
+    n_near_known: int | None = None
+    n_near_chosen: int | None = None
+
+
+class EnergyErrors(Part):
+    """Uncertainty and error of the energy of each configuration before it was learnt, eV/atom."""
+
+    energy_uq: tuple[float, ...]
+    energy_error: tuple[float, ...]
+
+
+class LabelFacts(LabelledFacts):
+    stage: ClassVar[str] = "label"
+
+    uq: EnergyErrors | None = None
+
+
+class CrystalFacts(Part):
+    """A relaxed crystal, see :class:`nnpal.evaluation.relax.Relaxed`; None: the relaxation failed."""
+
+    bond: float | None
+    energy: float | None
+    volume: float | None
+    pressure: float | None
+    largest_force: float | None
+    converged: bool
+    phase: str
+
+
+class CrystalsFacts(Part):
+    """Crystals of one element, see :class:`nnpal.evaluation.RelaxComparison`."""
+
+    model: dict[str, CrystalFacts]
+    model_order: tuple[str, ...]
+    notes: tuple[str, ...]
+    oracle: dict[str, CrystalFacts]
+    oracle_order: tuple[str, ...]
+    right_order: bool
+    bond_errors: tuple[float | None, ...]
+    energy_errors: tuple[float | None, ...]
+    summed_bond_error: float | None
+    energy_error_spread: float | None
+    trustworthy: bool
+
+
+class DistillationTrainFacts(TrainFacts):
+    """Of a training; errors on the sampling's test set, and crystals by element."""
+
+    test: Errors | None
+    crystals: dict[str, CrystalsFacts]
+
+
+class Iteration(IterationFacts):
+    sample: SampleFacts | None = None
+    select: SelectFacts
+    label: LabelFacts
+    train: DistillationTrainFacts
+
+
+class TranslatedFacts(LabelledFacts):
+    """Of labels for a translated set, and how many configurations it has."""
+
+    stage: ClassVar[str] = "label"
+
+    n_source: int
+
+
+class TranslationTrainFacts(TrainFacts):
+    """Of a training; the elements' self-energies (eV), and crystals by element."""
+
+    self_energies: tuple[float, ...]
+    crystals: dict[str, CrystalsFacts]
+
+
+class TranslationFacts(IterationFacts):
+    label: TranslatedFacts
+    train: TranslationTrainFacts

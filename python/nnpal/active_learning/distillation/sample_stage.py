@@ -1,0 +1,71 @@
+"""Sample by MOMT under the oracle, once for all iterations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nnpal.active_learning.distillation.facts import SampleFacts
+from nnpal.active_learning.distillation.pools import RUNS, SERIES
+from nnpal.active_learning.engine.error import StageError
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.engine.task import Task
+from nnpal.active_learning.sampling import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
+from nnpal.active_learning.sampling.force_field import OracleForces
+from nnpal.active_learning.shared.label_frames import Labelling, label_in_tasks
+from nnpal.active_learning.shared.learnt_data import write_learnt
+from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
+from nnpal.runtime.files import aside
+
+TEST = "test.h5"
+
+
+def sample(ctx: StageContext, how: Labelling, section: MOMTSection, n_test: int) -> SampleFacts:
+    """Run MOMT, and label a test set, evenly spaced, that no model learns.
+
+    What runs that were given up have left is used.
+
+    Arguments:
+        ctx: of the stage.
+        how: the oracle, and how it labels.
+        section: [explore].
+        n_test: configurations of the test set, at most.
+    """
+    oracle = OracleForces(how.oracle, how.base_folder)
+    plan = plan_momt(section, oracle, ctx.folder / RUNS, how.base_folder, ctx.seed)
+    tasks = [Task(ctx.folder / RUNS / name, MOMT_TASK, arguments) for name, arguments in plan.items()]
+    ctx.log(f"{len(tasks)} runs of MOMT under the oracle, {section.steps} steps each")
+    outcomes = ctx.tasks.run(tasks)
+    failed = {outcome.folder.name: outcome.failure for outcome in outcomes if outcome.failure is not None}
+    found = [
+        read_momt(outcome.folder) if outcome.failure is None else read_given_up(read_momt, outcome.folder)
+        for outcome in outcomes
+    ]
+    runs = [run for run in found if run is not None]
+    frames = [frame for run in runs for frame in run.frames]
+    if not frames:
+        said = next(iter(failed.values())).text if failed else f"no frames; ended: {[run.ended for run in runs]}"
+        raise StageError(f"{ctx.folder}: MOMT sampled nothing: {said}")
+    test = np.unique(np.linspace(0, len(frames) - 1, min(n_test, len(frames) // 2)).astype(np.int64))
+    with aside(ctx.folder / SERIES) as path:
+        order, enthalpy = (np.concatenate([getattr(run, name) for run in runs]) for name in "OH")
+        np.savez(path, order=order, enthalpy=enthalpy, test=test)
+    labelled = label_in_tasks(ctx, how, [frames[i] for i in test], "test")
+    write_learnt(ctx, labelled.frames, TEST)
+    outputs = [f"{RUNS}/{run.name}/{name}" for run in runs for name in _files(ctx.folder / RUNS / run.name)]
+    return SampleFacts(
+        runs=tuple(run.name for run in runs),
+        ended={f"{RUNS}/{run.name}": run.ended for run in runs},
+        failed_tasks=failed_tasks(ctx, outcomes),
+        last_lines=last_lines(ctx, outcomes),
+        n_frames=len(frames),
+        n_atoms=len(frames[0]),
+        n_test=len(labelled.frames),
+        files=(SERIES, TEST, *outputs),
+    )
+
+
+def _files(folder: Path) -> list[str]:
+    patterns = ("rows*.txt", "frames*.lammpstrj", "run.json", "ended.json")
+    return sorted(path.name for pattern in patterns for path in folder.glob(pattern))

@@ -1,0 +1,160 @@
+"""Keep of a pool what the ensemble of the iteration before is uncertain of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+from threadpoolctl import threadpool_limits
+
+from nnpal.active_learning.distillation.facts import ChosenAtom, SelectFacts
+from nnpal.active_learning.distillation.pools import pool, sampled_frames, series
+from nnpal.active_learning.engine.error import StageError
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.selection import choose, classify, describe, tally, threshold
+from nnpal.active_learning.selection.environment import cut_environment
+from nnpal.active_learning.selection.grid import occupied_cells
+from nnpal.active_learning.settings import DistillationSection
+from nnpal.active_learning.shared.bare_frames import write_bare
+from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.thresholds import facts_of_threshold
+from nnpal.active_learning.shared.train_ensemble import ENSEMBLE, MODEL
+from nnpal.evaluation import predict
+from nnpal.geometry.nearest_image import nearest_distances
+from nnpal.training.plan import read_plan
+
+CHOSEN = "chosen.traj"
+CUTS_FOR_ONE = 3
+"""Environments that are cut out for each that may be chosen; the most uncertain come first."""
+Site = tuple[int, int, float]
+"""Place of the frame in the pool, atom, its uncertainty (eV)."""
+
+
+def select(ctx: StageContext, section: DistillationSection, budget: int | None) -> SelectFacts:
+    """Choose configurations of this iteration's pool; the first pool is learnt without a model's judgement.
+
+    Arguments:
+        ctx: of the stage.
+        section: [distillation].
+        budget: of labels in an iteration; None: no limit.
+    """
+    indices = pool(ctx, section, ctx.iteration)
+    frames = sampled_frames(ctx, indices)
+    if ctx.iteration == 0:
+        return _begin(ctx, section, budget, indices, frames)
+    if not frames:  # a grid may deselect nothing that is not of the test set
+        write_bare(ctx.folder / CHOSEN, [])
+        return SelectFacts(n_pool=0, threshold=None, counts=tally([]), chosen=(), files=(CHOSEN,))
+    uq, n_atoms = _uncertainty(ctx, frames)
+    limit = threshold(uq, section.k, estimator=section.estimator, name="atomic uncertainty")
+    parts = np.split(uq, np.cumsum(n_atoms)[:-1])
+    classes = classify(np.array([part.max() for part in parts]), limit.value, trajectory=False)
+    most = section.max_chosen if budget is None else min(section.max_chosen, budget)
+    sites = _sites(frames, parts, limit.value, section)[: CUTS_FOR_ONE * most]
+    cut = _reduced([(frames[place], atom) for place, atom, _ in sites], section)
+    network = read_plan(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)).network
+    chosen: list[int] = []
+    near_known = near_chosen = 0
+    if cut:
+        values = np.array([value for _, _, value in sites])
+        known = describe(learnt_so_far(ctx), network)
+        choice = choose(
+            describe(cut, network), values, known, n_most=most, min_distance=section.min_distance,
+            order=section.order,
+        )  # fmt: skip
+        chosen, near_known, near_chosen = choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
+    write_bare(ctx.folder / CHOSEN, [cut[i] for i in chosen])
+    return SelectFacts(
+        n_pool=len(frames),
+        threshold=facts_of_threshold(limit),
+        counts=classes.counts(),
+        n_atoms_above=int((uq > limit.value).sum()),
+        n_environments=len(cut),
+        n_near_known=near_known,
+        n_near_chosen=near_chosen,
+        chosen=tuple(_chosen(int(indices[sites[i][0]]), sites[i][1], sites[i][2], cut[i]) for i in chosen),
+        files=(CHOSEN,),
+    )
+
+
+def _begin(
+    ctx: StageContext, section: DistillationSection, budget: int | None, indices: np.ndarray, frames: Sequence[Atoms]
+) -> SelectFacts:
+    """Take the first pool, or one configuration of each (O, H) cell of it, around an atom drawn at random."""
+    if not frames:
+        raise StageError(
+            "the first pool holds no configuration but those of the test set: sample more, or lower distillation.test, "
+            f"which is {section.test}"
+        )
+    places = np.arange(len(indices))
+    if section.initial == "grid":
+        order, enthalpy, _ = series(ctx)
+        places, _ = occupied_cells(order[indices], enthalpy[indices], section.delta_O, section.delta_H)
+    rng = np.random.default_rng(ctx.seed)
+    if budget is not None and budget < len(places):
+        places = np.sort(rng.choice(places, budget, replace=False))
+    kept: list[int] = places.tolist()
+    atoms = [int(rng.integers(len(frames[place]))) for place in kept]
+    cut = _reduced([(frames[place], atom) for place, atom in zip(kept, atoms, strict=True)], section)
+    write_bare(ctx.folder / CHOSEN, cut)
+    return SelectFacts(
+        n_pool=len(frames),
+        threshold=None,
+        counts={},
+        chosen=tuple(
+            _chosen(int(indices[place]), atom, None, one) for place, atom, one in zip(kept, atoms, cut, strict=True)
+        ),
+        files=(CHOSEN,),
+    )
+
+
+def _chosen(frame: int, atom: int, uq: float | None, cut: Atoms) -> ChosenAtom:
+    radius = cut.info.get("preserved_radius")
+    return ChosenAtom(frame=frame, atom=atom, uq=uq, preserved_radius=None if radius is None else float(radius))
+
+
+def _uncertainty(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[np.ndarray, np.ndarray]:
+    """Return uq_energy of all atoms, eV, and the atoms of each configuration."""
+    model = ctx.path(ctx.iteration - 1, "train", MODEL)
+    found = predict(model, frames, members=False, uq_force=False, on_batch=lambda _: ctx.deadline.check())
+    return found.uq_energy, found.n_atoms
+
+
+def _sites(
+    frames: Sequence[Atoms], parts: Sequence[np.ndarray], limit: float, section: DistillationSection
+) -> list[Site]:
+    """Return atoms above the threshold, the most uncertain first; of one configuration none within another's radius."""
+    found: list[Site] = []
+    for place, (frame, uq) in enumerate(zip(frames, parts, strict=True)):
+        taken: list[int] = []
+        for atom in np.argsort(-uq, kind="stable"):
+            if uq[atom] <= limit or (taken and not _cuts(frame, section)):
+                break
+            if taken and _nearest(frame, int(atom), taken) < section.radius:
+                continue
+            taken.append(int(atom))
+            found.append((place, int(atom), float(uq[atom])))
+    return sorted(found, key=lambda site: (-site[2], site[0], site[1]))
+
+
+def _cuts(frame: Atoms, section: DistillationSection) -> bool:
+    """Return whether environments are cut out; small configurations are kept whole."""
+    return section.reduction != "none" and len(frame) > section.n_atoms
+
+
+def _nearest(frame: Atoms, atom: int, others: list[int]) -> float:
+    return float(nearest_distances(frame, [atom], others).min())
+
+
+def _reduced(sites: Sequence[tuple[Atoms, int]], section: DistillationSection) -> list[Atoms]:
+    """Return the environment of each atom, or a small configuration as it is."""
+    with threadpool_limits(1, "blas"):  # matrices of ten rows: threads would wait for one another far longer
+        return [_environment(frame, atom, section) for frame, atom in sites]
+
+
+def _environment(frame: Atoms, atom: int, section: DistillationSection) -> Atoms:
+    kind = section.reduction
+    if kind == "none" or not _cuts(frame, section):
+        return frame.copy()
+    return cut_environment(frame, atom, section.radius, kind=kind, n_atoms=section.n_atoms)

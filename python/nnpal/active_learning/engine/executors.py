@@ -1,0 +1,242 @@
+"""Parsl, for execution alone: no memoisation, no retries, no monitoring, nothing written outside the run's folder.
+
+Parsl's memo keys miss changes of code, and a death by wall time would use up its retries (parsl#1905), so what is
+finished, and what is tried again, is ours to say.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import runpy
+import sys
+import sysconfig
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnpal.active_learning.engine.attempt import execute
+from nnpal.active_learning.engine.error import LoopError
+from nnpal.runtime.child_process import Guard
+
+if TYPE_CHECKING:
+    from parsl import Config
+
+KINDS = ("explore", "label", "train")
+LOCAL = "local"
+APART = "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])"
+"""A Python program: go on as another, which neither Ctrl-C nor a signal to this process group reaches."""
+PATIENCE = 5.0
+"""Seconds for Parsl's scaling to come to an end."""
+
+
+def check_file(path: Path | None) -> None:
+    """Refuse an executor file that is not there.
+
+    Raises:
+        LoopError: no such file.
+    """
+    if path is not None and not path.is_file():
+        raise LoopError(f"run.executor = {path}: no such file; expected a Python file that defines config")
+
+
+def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, Any]]:
+    """Return a Parsl configuration, and the resources that it asks for each kind of task.
+
+    Arguments:
+        path: Python file that defines ``config`` and maybe ``resources``, a dict from kind to what Parsl calls a
+            resource specification (an ``MPIExecutor`` needs one); None: threads on this machine.
+        n_workers: threads.
+
+    Raises:
+        LoopError: the file defines no Parsl configuration.
+    """
+    from parsl import Config, ThreadPoolExecutor
+
+    if path is None:
+        return Config(executors=[ThreadPoolExecutor(label=LOCAL, max_threads=n_workers)], strategy="none"), {}
+    check_file(path)
+    sys.path.insert(0, str(path.parent))  # it may import its neighbours
+    try:
+        found = runpy.run_path(str(path))
+    except Exception as error:
+        raise LoopError(f"run.executor = {path}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    config, resources = found.get("config"), found.get("resources", {})
+    if not isinstance(config, Config):
+        raise LoopError(f"run.executor = {path}: config is {config!r}, expected a parsl.Config")
+    unknown = set(resources) - set(KINDS)
+    if unknown:
+        raise LoopError(f"run.executor = {path}: resources has {sorted(unknown)}, expected some of {', '.join(KINDS)}")
+    return config, resources
+
+
+def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
+    """Return the label of the executor that takes tasks of ``kind``.
+
+    Raises:
+        LoopError: several executors, none with that label.
+    """
+    if kind in labels:
+        return kind
+    if len(labels) == 1:
+        return labels[0]
+    raise LoopError(
+        f"run.executor = {path}: executors are labelled {', '.join(labels)}, none of them {kind}; "
+        f"expected {', '.join(KINDS)}, or one executor for all tasks"
+    )
+
+
+def _own_programs_first() -> None:
+    """Let Parsl find its programs, now and later, beside this Python, whose environment need not be activated."""
+    own, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
+    if own not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([own, path])
+
+
+class Executors:
+    """A started Parsl; a context manager that shuts it down.
+
+    Arguments:
+        folder: Parsl's own files go here.
+        path, n_workers: see :func:`load_config`.
+        alive: the file whose end tells tasks that they are not wanted; see
+            :func:`nnpal.active_learning.engine.attempt.execute`.
+    """
+
+    def __init__(self, folder: Path, path: Path | None, n_workers: int, alive: Path) -> None:
+        config, self._resources = load_config(path, n_workers)
+        from parsl import DataFlowKernel, HighThroughputExecutor
+
+        self._path = path
+        self._folder = folder
+        config.run_dir = str(folder)
+        config.retries, config.memoizer = 0, None
+        config.monitoring, config.usage_tracking = None, 0
+        config.initialize_logging = False
+        for executor in config.executors:
+            if isinstance(executor, HighThroughputExecutor):  # whose interchange is to outlive the signal that stops us
+                words = executor.interchange_launch_cmd
+                executor.interchange_launch_cmd = [sys.executable, "-ISc", APART, *words]
+        self._close_log = _log_to(folder / "parsl.log")
+        try:
+            _own_programs_first()
+            self._kernel = DataFlowKernel(config)
+        except Exception as error:
+            self._close_log()
+            raise LoopError(f"run.executor = {path}: Parsl did not start: {type(error).__name__}: {error}") from error
+        self._labels = [executor.label for executor in config.executors]
+        servers = {executor.label: getattr(executor, "interchange_proc", None) for executor in config.executors}
+        self._servers = {label: server for label, server in servers.items() if server is not None}
+        # they would not notice that this process is gone (parsl#3663)
+        self._guard = Guard(alive, [server.pid for server in self._servers.values()])
+        self._apps: dict[str, Callable[..., Future[dict[str, Any]]]] = {}
+
+    def submit(self, kind: str, *arguments: Any) -> Future[dict[str, Any]]:
+        """Have :func:`nnpal.active_learning.engine.attempt.execute` called by the executor for ``kind``.
+
+        Raises:
+            LoopError: no executor for it.
+        """
+        from parsl import python_app
+
+        if kind not in self._apps:
+            label = executor_of(kind, self._labels, self._path)
+            self._apps[kind] = python_app(execute, data_flow_kernel=self._kernel, executors=[label], cache=False)
+        more = {"parsl_resource_specification": self._resources[kind]} if kind in self._resources else {}
+        return self._apps[kind](*arguments, **more)
+
+    def check(self) -> None:
+        """Notice what Parsl does not, and would wait for without end (parsl#3374).
+
+        Raises:
+            LoopError: the process through which an executor hears of its workers is gone.
+        """
+        for label, server in self._servers.items():
+            if server.poll() is not None:
+                raise LoopError(
+                    f"executor {label}: its interchange process ended with exit code {server.returncode}; "
+                    f"Parsl's logs are in {self._folder}"
+                )
+
+    def close(self) -> None:
+        """Shut Parsl down; blocks on a cluster are given back, even where this is interrupted."""
+        shut_down = False
+        try:
+            if all(server.poll() is None for server in self._servers.values()):
+                self._cancel_blocks(only_failed=True)  # Parsl leaves those of an executor that it has given up
+                self._kernel.cleanup()
+                shut_down = True
+        finally:
+            if not shut_down:
+                self._let_go()
+            self._close_log()
+            self._guard.dismiss()  # last: it ends the interchange, should this process be killed until then
+
+    def _let_go(self) -> None:
+        """Give blocks back without asking the interchange, for whose answer Parsl's own way would wait without end."""
+        from parsl.utils import Timer
+
+        atexit.unregister(self._kernel.atexit_cleanup)
+        Timer.close(self._kernel.job_status_poller, PATIENCE)  # no new blocks; its own close asks the interchange
+        self._cancel_blocks()
+        for server in self._servers.values():
+            server.kill()
+            server.wait()
+
+    def _cancel_blocks(self, *, only_failed: bool = False) -> None:
+        """Give back the blocks of all executors, or of those that Parsl has given up since their blocks failed."""
+        from parsl.executors.status_handling import BlockProviderExecutor
+
+        for executor in self._kernel.executors.values():
+            if not isinstance(executor, BlockProviderExecutor) or executor.provider is None:
+                continue
+            if executor.bad_state_is_set or not only_failed:
+                running = [block for block, status in dict(executor.status_facade).items() if not status.terminal]
+                executor.provider.cancel([executor.blocks_to_job_id[block] for block in running])
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a task's worker or node went away, as at a scheduler's wall time."""
+    from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
+
+    return isinstance(error, ManagerLost | WorkerLost)
+
+
+def search_paths() -> list[str]:
+    """Return where this Python finds modules, besides the places that any process of this environment knows."""
+    own = (sys.prefix, sys.base_prefix)
+    entries = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    return [entry for entry in entries if not any(Path(entry).is_relative_to(place) for place in own)]
+
+
+class _QuietFile(logging.FileHandler):
+    """A log that goes without lines which a full disk does not take; the run itself tells of that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
+def _log_to(path: Path) -> Callable[[], None]:
+    """Send Parsl's log to a file and nowhere else; return how to undo that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("parsl")
+    level, propagate = logger.level, logger.propagate
+    handler = _QuietFile(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+    def undo() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+        with suppress(OSError):  # a full disk, at the last flush
+            handler.close()
+
+    return undo

@@ -1,0 +1,57 @@
+"""Hashes of what a stage depends on: configuration, code, and the stages before it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnpal.active_learning.engine.imports import imported_files
+from nnpal.active_learning.engine.libraries import library_hash
+from nnpal.runtime.json_files import digest
+
+
+def config_hashes(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Return the hash of each named table or key; of one that the configuration does not have, that of null."""
+    return {name: digest(part_of(tables, name)) for name in names}
+
+
+def part_of(tables: Mapping[str, Any], name: str) -> Any:
+    """Return a table, or a value by its dotted name (``rare_events.k``); None where there is none."""
+    found: Any = tables
+    for key in name.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def code_hashes(names: Sequence[str], *, drawing: bool = True) -> dict[str, str]:
+    """Return the hashes, by package, of all code that these modules run on, see
+    :mod:`nnpal.active_learning.engine.imports`.
+
+    ``nnpal.data`` then stands for those modules of that package that are imported; compiled libraries stand by their
+    relative paths, see :mod:`nnpal.active_learning.engine.libraries`. Without ``drawing``, modules that draw do not
+    count.
+
+    Raises:
+        ModuleNotFoundError: no such module.
+    """
+    packages: dict[str, Any] = {}
+    for name, path in imported_files(names, drawing=drawing).items():
+        package = name if "/" in name else ".".join(name.split(".")[:2])
+        found = packages.setdefault(package, hashlib.sha256())
+        if path.suffix == ".so":
+            found.update(f"{name}\0{library_hash(path)}\0".encode())
+        else:
+            found.update(f"{name}\0{path.stat().st_size}\0".encode())
+            found.update(path.read_bytes())
+    return {package: found.hexdigest() for package, found in packages.items()}
+
+
+def stage_key(previous: str, iteration: int, stage: str, seed: int, config: object, code: object) -> str:
+    """Return the key of a stage: equal keys, equal results."""
+    return digest([previous, iteration, stage, seed, config, code])
+
+
+def stage_seed(seed: int, iteration: int, stage: str) -> int:
+    """Return a stage's own seed, from 1 to 2³¹ - 1."""
+    return 1 + int(digest([seed, iteration, stage]), 16) % (2**31 - 1)

@@ -1,0 +1,148 @@
+"""Where a run stands, read from its folder without disturbing it."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from nnpal.active_learning.engine.changes import STARTED
+from nnpal.active_learning.engine.error import LoopError
+from nnpal.active_learning.engine.failure import FAILURE
+from nnpal.active_learning.engine.manifest import MANIFEST, read_manifest
+from nnpal.active_learning.engine.runlog import LOG, read_times
+from nnpal.active_learning.engine.stage import stage_name
+from nnpal.active_learning.engine.task import RESULT, TASK
+
+LOCK = ".lock"
+LAST_LINES = 5
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished stage: its name (``iter-0000/train``), and the wall time of all attempts in s, None if unknown."""
+
+    name: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A stage that was begun and is not finished, and how many of its tasks are done and were given up."""
+
+    name: str
+    n_tasks: int
+    n_done: int
+    n_failed: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands.
+
+    Arguments:
+        folder: the run's.
+        state: ``running``, ``finished``, ``waiting`` (for the command that goes on) or ``new``.
+        holder: the process that works in it.
+        reason: why it is finished.
+        finished: stages, in order.
+        begun: the stage at work, or broken off.
+        facts: of each finished stage of the last iteration.
+        last_lines: of ``run.log``.
+    """
+
+    folder: str
+    state: Literal["running", "finished", "waiting", "new"]
+    holder: str | None
+    reason: str | None
+    finished: tuple[Finished, ...]
+    begun: Begun | None
+    facts: Mapping[str, Mapping[str, Any]]
+    last_lines: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Return it for a reader."""
+        told = {"running": f"running ({self.holder})", "finished": f"finished: {self.reason}"}
+        lines = [f"{self.folder}: {told.get(self.state, self.state)}"]
+        iterations: dict[str, list[str]] = {}
+        for stage in self.finished:
+            iteration, _, name = stage.name.partition("/")
+            took = "" if stage.seconds is None else f" {_duration(stage.seconds)}"
+            iterations.setdefault(iteration, []).append(f"{name}{took}")
+        lines += [f"  {iteration}: {', '.join(stages)}" for iteration, stages in iterations.items()]
+        if self.begun is not None:
+            tasks = f", {self.begun.n_done} of {self.begun.n_tasks} tasks done" if self.begun.n_tasks else ""
+            failed = f", {self.begun.n_failed} given up" if self.begun.n_failed else ""
+            how = "at work on" if self.state == "running" else "broken off in"
+            lines.append(f"  {how} {self.begun.name}{tasks}{failed}")
+        return "\n".join([*lines, *(f"  | {line}" for line in self.last_lines)])
+
+
+def status(run_folder: Path) -> Status:
+    """Return where a run stands.
+
+    Raises:
+        LoopError: the folder is no run's.
+    """
+    if not (run_folder / LOG).is_file() and not (run_folder / MANIFEST).is_file():
+        raise LoopError(f"{run_folder}: no run; expected a folder that nnpal run has made")
+    holder = _holder(run_folder / LOCK)
+    manifest = read_manifest(run_folder)
+    times = read_times(run_folder)
+    finished = tuple(Finished(entry.name, times.get(entry.name)) for entry in manifest.entries)
+    begun = _begun(run_folder, {stage.name for stage in finished})
+    state: Literal["running", "finished", "waiting", "new"] = "waiting" if finished or begun is not None else "new"
+    if manifest.finished is not None:
+        state = "finished"
+    if holder is not None:
+        state = "running"
+    history = manifest.history()
+    log = run_folder / LOG
+    lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:] if log.is_file() else []
+    return Status(
+        folder=str(run_folder),
+        state=state,
+        holder=holder,
+        reason=manifest.finished,
+        finished=finished,
+        begun=begun,
+        facts=history[-1] if history else {},
+        last_lines=tuple(lines),
+    )
+
+
+def _holder(lock: Path) -> str | None:
+    """Return what the lock file says of the process that holds it, or None where none does."""
+    if not lock.exists():
+        return None
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "another process"
+    return None
+
+
+def _begun(run_folder: Path, finished: set[str]) -> Begun | None:
+    for path in sorted(run_folder.glob(f"iter-*/*/{STARTED}")):
+        name = stage_name(int(path.parent.parent.name.removeprefix("iter-")), path.parent.name)
+        if name not in finished:
+            tasks = [task.parent for task in path.parent.rglob(TASK)]
+            n_done = sum((task / RESULT).exists() for task in tasks)
+            n_failed = sum((task / FAILURE).exists() and not (task / RESULT).exists() for task in tasks)
+            return Begun(name, len(tasks), n_done, n_failed)
+    return None
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

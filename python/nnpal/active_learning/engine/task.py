@@ -1,0 +1,142 @@
+"""A task is a folder: ``task.json`` says which function to call, ``result.json`` that it is done and what came out.
+
+``python -m nnpal.active_learning.engine.task FOLDER`` does the task, and does nothing where it is done. The function
+gets the folder and the arguments, and returns a dict of JSON; other files it leaves in the folder. It must tolerate
+what an attempt that was killed has left there. A module of its own, light to import, for every task pays for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnpal.active_learning.engine.earlier_names import present_call
+from nnpal.active_learning.engine.error import GiveUp
+from nnpal.runtime.child_process import Killed, end_with_parent
+from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full
+from nnpal.runtime.files import sync_tree
+from nnpal.runtime.import_path import import_object
+from nnpal.runtime.json_files import as_json, digest, read_json, write_json
+from nnpal.runtime.locks import HeldError, locked
+
+TASK, RESULT, LOG, LOCK = "task.json", "result.json", "task.log", ".lock"
+EXIT_ERROR, EXIT_GIVE_UP, EXIT_KILLED = 1, 65, 75
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to do in a process of its own.
+
+    Arguments:
+        folder: its own, no other task's; it may hold what a killed attempt has left.
+        call: ``module:function``.
+        arguments: JSON, with which the function is called besides the folder.
+        kind: which executor takes it: explore, label or train.
+        timeout: seconds for one attempt; None: ``run.task_timeout_hours``.
+    """
+
+    folder: Path
+    call: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "explore"
+    timeout: float | None = None
+
+    def content(self) -> dict[str, Any]:
+        """Return what ``task.json`` holds.
+
+        Raises:
+            ValueError: arguments that are no JSON.
+        """
+        return {"call": self.call, "arguments": as_json(dict(self.arguments), f"arguments of task {self.folder}")}
+
+
+def prepare(task: Task) -> str:
+    """Write ``task.json`` unless it is there, and return its hash."""
+    content = task.content()
+    task.folder.mkdir(parents=True, exist_ok=True)
+    found = read_json(task.folder / TASK)
+    if isinstance(found, dict) and found | {"call": present_call(str(found.get("call")))} == content:
+        return digest(found)  # with the function's earlier name, under which it may be done
+    write_json(task.folder / TASK, content)
+    return digest(content)
+
+
+def finished_result(folder: Path, task_hash: str) -> dict[str, Any] | None:
+    """Return what came out of the task with that hash, or None where it is not done."""
+    found = read_json(folder / RESULT)
+    return found["result"] if found is not None and found["task"] == task_hash else None
+
+
+def perform(folder: Path) -> bool:
+    """Do the task in ``folder`` unless it is done; return whether there was something to do.
+
+    Raises:
+        ValueError: no task, no such function, or a result that is no JSON object.
+        Exception: whatever the function raises.
+    """
+    content = read_json(folder / TASK)
+    if content is None:
+        raise ValueError(f"{folder / TASK}: no such file; expected the folder of a task")
+    task_hash = digest(content)
+    if finished_result(folder, task_hash) is not None:
+        return False
+    function = import_object(present_call(content["call"]), f"{folder / TASK}: call {content['call']!r}", form="MODULE:FUNCTION",
+                             example="my_steps:sample")  # fmt: skip
+    result = function(folder, **content["arguments"])
+    if not isinstance(result, dict):
+        raise ValueError(f"{content['call']} returned {result!r}, expected a dict")
+    result = as_json(result, f"result of {content['call']}")
+    sync_tree(folder)  # a result that survives a power cut vouches for the files beside it
+    write_json(folder / RESULT, {"task": task_hash, "result": result})
+    return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do the task in the folder that the command line names, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nnpal.active_learning.engine.task", description="Do the task in FOLDER."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="holds task.json")
+    parser.add_argument("--watched", action="store_true", help="end when standard input closes; used by nnpal run")
+    options = parser.parse_args(arguments)
+    folder = options.folder.resolve()
+    if options.watched:
+        end_with_parent()
+    faulthandler.enable()
+    if not folder.is_dir():
+        print(f"nnpal.active_learning.engine.task: {folder}: no such folder", file=sys.stderr)
+        return EXIT_ERROR
+    os.chdir(folder)  # what libraries drop lands here
+    try:
+        # under nnpal run, the process that holds the folder is another attempt, and about to end
+        with locked(folder / LOCK, wait=options.watched):
+            if not perform(folder):
+                print(f"{folder}: done already; remove {RESULT} to do it again")
+    except HeldError as error:
+        print(
+            f"nnpal.active_learning.engine.task: {folder}: {error.holder} works in it; wait for its end, or end it",
+            file=sys.stderr,
+        )
+        return EXIT_ERROR
+    except GiveUp as error:
+        print(f"{folder}: {error}", file=sys.stderr)
+        return EXIT_GIVE_UP
+    except Killed:
+        traceback.print_exc()
+        return EXIT_KILLED
+    except Exception as error:
+        if is_disk_full(error):
+            end_for_full_disk(error)
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""What a run would do at most: stages, calculations of the oracle, trainings, and their cost where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnpal.active_learning.config import RunConfig
+from nnpal.active_learning.engine.manifest import read_manifest
+from nnpal.active_learning.engine.stage import Loop
+from nnpal.active_learning.sampling import InitialSection, MOMTSection, SMDSection
+from nnpal.active_learning.settings import DistillationSection, RareEventsSection
+from nnpal.active_learning.shared.label_frames import STORE_OF_RUN
+from nnpal.label import LabelStore
+
+
+@dataclass(frozen=True)
+class Count:
+    """Something that is done up to ``n`` times; None: not known before it begins."""
+
+    what: str
+    n: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        kind: of the loop.
+        folder: the run's.
+        stages: of the first iteration, in order, and of those that follow.
+        iterations: at most.
+        n_done: stages that are finished, and why the run is over if it is.
+        labels: calculations of labels at most, by what they are for.
+        steps: of dynamics under the oracle, a calculation each.
+        members, epochs: of each training; there is one an iteration.
+        known: labels in the run's store, and their mean time in s, where there are any.
+    """
+
+    kind: str
+    folder: Path
+    stages: tuple[tuple[str, ...], tuple[str, ...]]
+    iterations: int
+    n_done: int
+    finished: str | None
+    labels: tuple[Count, ...]
+    steps: tuple[Count, ...]
+    members: int
+    epochs: int
+    known: tuple[int, float] | None
+
+    def as_text(self) -> str:
+        """Return it for a reader."""
+        return "\n".join(self._lines())
+
+    @property
+    def n_labels(self) -> int | None:
+        """Labels at most, in all; None: not known before the run begins."""
+        counts = [count.n for count in self.labels]
+        return None if None in counts else sum(n for n in counts if n is not None)
+
+    def _lines(self) -> Iterator[str]:
+        first, later = self.stages
+        done = "finished: " + self.finished if self.finished else f"{self.n_done} stages are done"
+        yield f"plan: {self.kind}, in {self.folder} ({done if self.n_done else 'new'})"
+        more = f"; from the second on: {', '.join(later)}" if self.iterations > 1 and later != first else ""
+        yield f"  stages: {', '.join(first)}{more}; {_times(self.iterations, 'iteration')} at most"
+        yield f"  labels: {_at_most(self.n_labels)} ({_each(self.labels)})"
+        if self.steps:
+            yield f"  dynamics under the oracle: {_each(self.steps)}, a calculation each"
+        yield (
+            f"  trainings: {self.iterations} at most, each of {self.members} members over {self.epochs} epochs at most"
+        )
+        yield f"  cost: {self._cost()}"
+
+    def _cost(self) -> str:
+        if self.known is None:
+            return "not known before the run's first labels"
+        n, seconds = self.known
+        said = f"{seconds:.3g} s a label, the mean of {n} in this run's store"
+        if self.n_labels is not None:
+            left = max(0, self.n_labels - n)
+            said += f"; {_duration(left * seconds)} of labels left at most, one after another"
+        return f"{said}; dynamics and trainings not included"
+
+
+def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | None = None) -> Plan:
+    """Return what a run of ``config`` would do.
+
+    Arguments:
+        base_folder: the configuration file's.
+        loop: of the configuration.
+        n_source: configurations of the data set that is translated; None: not known.
+
+    Raises:
+        nnpal.active_learning.engine.error.LoopError, nnpal.label.store.StoreError: the run's folder holds something
+            else.
+    """
+    folder = base_folder / config.run.folder
+    manifest = read_manifest(folder)
+    labels, steps = _counts(config, n_source)
+    n_iterations = 1 if config.translation is not None else config.run.iterations
+    if config.distillation is not None:
+        from nnpal.active_learning.distillation.pools import n_pools
+
+        n_iterations = min(n_iterations, n_pools(config.distillation))
+    return Plan(
+        kind=config.kind,
+        folder=config.run.folder,
+        stages=(_names(loop, 0), _names(loop, 1)),
+        iterations=n_iterations,
+        n_done=len(manifest.entries),
+        finished=manifest.finished,
+        labels=tuple(labels),
+        steps=tuple(steps),
+        members=config.ensemble.members,
+        epochs=config.training.max_epochs,
+        known=_known(folder / STORE_OF_RUN),
+    )
+
+
+def momt_frames(explore: MOMTSection) -> int:
+    """Return the number of configurations that MOMT samples where all runs are whole."""
+    return explore.runs * explore.walkers * (explore.steps // explore.every + 1)
+
+
+def n_test(section: DistillationSection, n_frames: int) -> int:
+    """Return the number of sampled configurations that are set aside for tests."""
+    return min(section.test, n_frames // 2)
+
+
+def _counts(config: RunConfig, n_source: int | None) -> tuple[list[Count], list[Count]]:
+    explore, budget, n = config.explore, config.run.labels_per_iteration, config.run.iterations
+    if config.rare_events is not None and config.initial is not None and isinstance(explore, SMDSection):
+        copies = 1 + (0 if config.augmentation is None else config.augmentation.copies)
+        return _rare_events(config.rare_events, config.initial, explore, copies, budget, n)
+    if config.distillation is not None and isinstance(explore, MOMTSection):
+        return _distillation(config.distillation, explore, budget, n)
+    return [Count("source", n_source)], []
+
+
+def _rare_events(
+    section: RareEventsSection, initial: InitialSection, explore: SMDSection, copies: int, budget: int | None, n: int
+) -> tuple[list[Count], list[Count]]:
+    runs = initial.runs * len(initial.temperatures)
+    frames = runs * (initial.steps // initial.every + 1)
+    most = section.max_chosen if budget is None else min(section.max_chosen, budget // copies)
+    labels = [Count("first data", copies * frames), Count(f"chosen in {_times(n, 'iteration')}", n * copies * most)]
+    steps = [Count(f"steps for the first data ({_times(runs, 'run')})", runs * (initial.equilibration + initial.steps))]
+    if section.reference:
+        each = [explore.steps(rate) for rate in explore.rates]
+        pulled = explore.runs * sum(steps // explore.every + 1 for steps in each)
+        labels.insert(1, Count("unseen", min(section.unseen, pulled)))
+        n_pulls = explore.runs * len(each)
+        total = explore.runs * sum(each) + n_pulls * explore.equilibration
+        steps.append(Count(f"steps for the reference ({_times(n_pulls, 'pull')})", total))
+    return labels, steps
+
+
+def _distillation(
+    section: DistillationSection, explore: MOMTSection, budget: int | None, n: int
+) -> tuple[list[Count], list[Count]]:
+    from nnpal.active_learning.distillation.pools import n_pools
+
+    frames = momt_frames(explore)
+    n_first = frames - n_test(section, frames)
+    if section.pools == "sequential":
+        n_first = min(n_first, -(-frames // section.sets))
+    if budget is not None:
+        n_first = min(n_first, budget)
+    later = min(n, n_pools(section)) - 1
+    most = section.max_chosen if budget is None else min(section.max_chosen, budget)
+    walks = explore.runs * explore.walkers
+    return [
+        Count("test set", n_test(section, frames)),
+        Count("first pool", n_first),
+        Count(f"chosen in {_times(later, 'further iteration')}", later * most),
+    ], [Count(f"steps of MOMT ({_times(walks, 'walk')})", walks * (explore.equilibration + explore.steps))]
+
+
+def _known(path: Path) -> tuple[int, float] | None:
+    if not path.is_file():
+        return None
+    with LabelStore(path) as store:
+        return store.timing()
+
+
+def _names(loop: Loop, iteration: int) -> tuple[str, ...]:
+    return tuple(stage.name for stage in loop.stages(iteration))
+
+
+def _each(counts: tuple[Count, ...]) -> str:
+    return ", ".join(f"{'?' if count.n is None else f'{count.n:,}'} {count.what}" for count in counts)
+
+
+def _at_most(n: int | None) -> str:
+    return "not known" if n is None else f"{n:,} at most"
+
+
+def _times(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _duration(seconds: float) -> str:
+    for limit, unit, size in ((120.0, "s", 1.0), (7200.0, "min", 60.0), (172800.0, "h", 3600.0)):
+        if seconds < limit:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 86400.0:.3g} days"

@@ -1,0 +1,129 @@
+"""What the stages of the loop of rare events have found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from nnpal.active_learning.engine.facts import Part, StageFacts
+from nnpal.active_learning.shared.facts import (
+    BEST,
+    MODEL,
+    Errors,
+    IterationFacts,
+    LabelledFacts,
+    PageFacts,
+    TaskFacts,
+    ThresholdFacts,
+    TrainFacts,
+)
+
+
+class PullFacts(Part):
+    """Of pulls under one model.
+
+    Attributes:
+        activation_energy: eV, by rate in Å/ps; None where a pull broke off.
+        ended: how, by the pull's name.
+        n_frames: of all.
+    """
+
+    activation_energy: dict[str, float | None]
+    ended: dict[str, str]
+    n_frames: int
+
+
+class InitialFacts(LabelledFacts, TaskFacts):
+    """Of the first data; ``oracle`` and ``n_unseen`` where the oracle pulled."""
+
+    stage: ClassVar[str] = "initial"
+
+    n_frames: int
+    ended: dict[str, str]
+    pull_seed: int
+    oracle: PullFacts | None = None
+    n_unseen: int | None = None
+
+    @property
+    def endings(self) -> Mapping[str, str]:
+        return self.ended
+
+
+class UnseenErrors(Part):
+    """Errors on the oracle's pulls, of all members' mean and of the best; None: there are no such configurations."""
+
+    ensemble: Errors | None = Field(alias=MODEL)
+    best: Errors | None = Field(alias=BEST)
+
+
+class RareEventsTrainFacts(TrainFacts):
+    unseen: UnseenErrors | None = None
+
+
+class ExploreFacts(TaskFacts):
+    stage: ClassVar[str] = "explore"
+
+    ensemble: PullFacts
+    best: PullFacts
+
+    def pulls(self, who: str) -> PullFacts:
+        return {"ensemble": self.ensemble, "best": self.best}[who]
+
+    @property
+    def endings(self) -> Mapping[str, str]:
+        return {f"{who}/{name}": how for who in ("ensemble", "best") for name, how in self.pulls(who).ended.items()}
+
+
+class ChosenFrame(Part):
+    """A frame: of which pull, at which step, its uncertainty (units of ``explore.uq``)."""
+
+    run: str
+    step: int
+    uq: float
+
+
+class SelectFacts(StageFacts):
+    """Of the choice: thresholds and frames before the first failed one, by pull; frames by class; what was chosen."""
+
+    stage: ClassVar[str] = "select"
+
+    thresholds: dict[str, ThresholdFacts | None]
+    counts: dict[str, int]
+    good_frames: dict[str, int]
+    n_candidates: int
+    n_near_known: int
+    n_near_chosen: int
+    chosen: tuple[ChosenFrame, ...]
+
+
+class ErrorsByUncertainty(Part):
+    """Of each configuration, before it was learnt: energies in eV/atom, the largest of forces in eV/Å."""
+
+    energy_uq: tuple[float, ...]
+    energy_error: tuple[float, ...]
+    force_uq: tuple[float, ...]
+    force_error: tuple[float, ...]
+
+
+class LabelFacts(LabelledFacts):
+    stage: ClassVar[str] = "label"
+
+    n_chosen: int
+    uq: ErrorsByUncertainty | None = None
+
+
+class ReportFacts(PageFacts):
+    """Of the report: why the loop ends, and the largest |E_a - E_a(oracle)|."""
+
+    reason: str | None
+    largest_error_kcal_mol: float | None
+
+
+class Iteration(IterationFacts):
+    initial: InitialFacts | None = None
+    train: RareEventsTrainFacts
+    explore: ExploreFacts
+    select: SelectFacts
+    label: LabelFacts

@@ -1,0 +1,118 @@
+"""The stages of the loop and its stop rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnpal.active_learning.config import RunConfig
+from nnpal.active_learning.engine.manifest import MANIFEST, history_of, read_manifest
+from nnpal.active_learning.engine.stage import History, Stage
+from nnpal.active_learning.rare_events.explore_stage import explore
+from nnpal.active_learning.rare_events.facts import (
+    ExploreFacts,
+    InitialFacts,
+    Iteration,
+    LabelFacts,
+    RareEventsTrainFacts,
+    ReportFacts,
+    SelectFacts,
+)
+from nnpal.active_learning.rare_events.initial_stage import First, initial
+from nnpal.active_learning.rare_events.judge import reason_to_stop
+from nnpal.active_learning.rare_events.label_stage import label
+from nnpal.active_learning.rare_events.report_stage import report
+from nnpal.active_learning.rare_events.select_stage import Choice, most_chosen, select
+from nnpal.active_learning.rare_events.train_stage import train
+from nnpal.active_learning.sampling import SMDSection
+from nnpal.active_learning.shared.facts import iterations
+from nnpal.active_learning.shared.label_frames import Labelling
+from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
+
+ORACLE = ("oracle", "oracle identity", "files", "label")
+CHOICE = tuple(
+    f"rare_events.{key}" for key in ("k", "estimator", "min_distance", "order", "first_steps", "closest", "max_chosen")
+)
+HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
+
+
+def finished_iterations(run_folder: Path) -> list[Iteration]:
+    """Return what a finished run has found.
+
+    Raises:
+        nnpal.active_learning.engine.error.LoopError: the folder holds another run, or one that was broken off.
+    """
+    entries = [entry for entry in read_manifest(run_folder).entries if entry.stage != ReportFacts.stage]
+    return iterations(history_of(entries), Iteration, str(run_folder / MANIFEST))
+
+
+class RareEvents:
+    """See :class:`nnpal.active_learning.engine.stage.Loop`.
+
+    Arguments:
+        config: the configuration, which has [rare_events].
+        base_folder: the configuration file's.
+    """
+
+    def __init__(self, config: RunConfig, base_folder: Path) -> None:
+        section, dynamics, pulls, noise = config.rare_events, config.initial, config.explore, config.augmentation
+        if section is None or dynamics is None or not isinstance(pulls, SMDSection):
+            raise ValueError("[rare_events], [initial] and [explore] with kind = 'smd': missing, expected all of them")
+        labelling = Labelling(config.oracle, config.label, base_folder)
+        learning = Learning(config.network, config.loss, config.training, config.ensemble)
+        first = First(labelling, dynamics, pulls, section.unseen if section.reference else None, noise)
+        copies = 0 if noise is None else noise.copies
+        choice = Choice(section, most_chosen(section.max_chosen, config.run.labels_per_iteration, copies))
+        self._section = section
+        self._first = Stage(
+            "initial",
+            lambda ctx: initial(ctx, first),
+            (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
+            ("nnpal.active_learning.rare_events.initial_stage", HOOKS),
+            facts=InitialFacts,
+        )
+        self._stages = (
+            Stage(
+                "train",
+                lambda ctx: train(ctx, learning),
+                TABLES,
+                ("nnpal.active_learning.rare_events.train_stage",),
+                facts=RareEventsTrainFacts,
+            ),
+            Stage(
+                "explore",
+                lambda ctx: explore(ctx, pulls, base_folder),
+                ("explore", "files"),
+                ("nnpal.active_learning.rare_events.explore_stage", HOOKS),
+                facts=ExploreFacts,
+            ),
+            Stage(
+                "select",
+                lambda ctx: select(ctx, choice),
+                (*CHOICE, "augmentation"),
+                ("nnpal.active_learning.rare_events.select_stage",),
+                facts=SelectFacts,
+            ),
+            Stage(
+                "label",
+                lambda ctx: label(ctx, labelling, noise),
+                (*ORACLE, "augmentation"),
+                ("nnpal.active_learning.rare_events.label_stage",),
+                facts=LabelFacts,
+            ),
+            Stage(
+                "report",
+                lambda ctx: report(ctx, config.run, section, pulls, config.ensemble),
+                (),
+                ("nnpal.active_learning.rare_events.report_stage",),
+                is_read=False,
+                facts=ReportFacts,
+            ),
+        )
+
+    def stages(self, iteration: int) -> Sequence[Stage]:
+        return (self._first, *self._stages) if iteration == 0 else self._stages
+
+    def stop(self, history: History) -> str | None:
+        section = self._section
+        return reason_to_stop(iterations(history, Iteration), section.goal, section.patience, section.steady)

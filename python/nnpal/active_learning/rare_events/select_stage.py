@@ -1,0 +1,119 @@
+"""Choose along the pulls what is uncertain and unlike all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.neighborlist import neighbor_list
+
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.rare_events.facts import ChosenFrame, SelectFacts
+from nnpal.active_learning.sampling import SMDRun, read_smd
+from nnpal.active_learning.selection import Classes, Threshold, choose, classify, describe, tally, threshold
+from nnpal.active_learning.settings import RareEventsSection
+from nnpal.active_learning.shared.bare_frames import write_bare
+from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.thresholds import facts_of_threshold
+from nnpal.active_learning.shared.train_ensemble import ENSEMBLE
+from nnpal.training.plan import read_plan
+
+CHOSEN = "chosen.traj"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How is chosen: keys of [rare_events], and how many may be."""
+
+    section: RareEventsSection
+    most: int
+
+
+def select(ctx: StageContext, how: Choice) -> SelectFacts:
+    """Take frames above μ + kσ of each pull's own beginning, and of these such as are no near-duplicates."""
+    folder = ctx.path(ctx.iteration, "explore", "ensemble")
+    runs = [read_smd(path) for path in sorted(folder.iterdir()) if (path / "run.json").is_file()]
+    limits = {run.name: _threshold(run, how.section) for run in runs}
+    classes = {run.name: _classes(run, limits[run.name], how.section.closest) for run in runs}
+    frames, uq, names = _candidates(runs, classes)
+    chosen, near_known, near_chosen = _unlike(ctx, how, frames, uq)
+    write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
+    return SelectFacts(
+        thresholds={name: None if limit is None else facts_of_threshold(limit) for name, limit in limits.items()},
+        counts=tally(classes.values()),
+        good_frames={name: own.n_good for name, own in classes.items()},
+        n_candidates=len(frames),
+        n_near_known=near_known,
+        n_near_chosen=near_chosen,
+        chosen=tuple(ChosenFrame(run=names[i], step=int(frames[i].info["step"]), uq=float(uq[i])) for i in chosen),
+        files=(CHOSEN,),
+    )
+
+
+def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
+    """Return μ + kσ of the pull's first steps; None of one that broke off before there were enough.
+
+    Raises:
+        ValueError: a whole pull has too few.
+    """
+    if run.uq_trace is None:
+        return None
+    values = run.uq_trace[run.step < section.first_steps]
+    values = values[np.isfinite(values)]
+    try:
+        return threshold(values, section.k, estimator=section.estimator, name=f"uncertainty of {run.name}")
+    except ValueError:
+        if run.complete:
+            raise
+        return None
+
+
+def _classes(run: SMDRun, limit: Threshold | None, closest: float) -> Classes:
+    """Sort the frames of a pull; without a threshold every sound one is a candidate: the model knows nothing yet."""
+    if run.uq is None or not len(run.frames):
+        return Classes(np.zeros(0, dtype=np.int8))
+    sound = np.array([len(neighbor_list("i", frame, closest)) == 0 for frame in run.frames])
+    lower = 0.0 if limit is None else limit.value
+    return classify(np.where(np.isnan(run.uq), np.inf, run.uq), lower, sound=sound)
+
+
+def _candidates(runs: Sequence[SMDRun], classes: dict[str, Classes]) -> tuple[list[Atoms], np.ndarray, list[str]]:
+    frames, uq, names = [], [], []
+    for run in runs:
+        for i in classes[run.name].candidates:
+            frame = run.frames[i].copy()
+            frame.info["tag"] = "explored"
+            frames.append(frame)
+            uq.append(float(run.uq[i]))  # type: ignore[index]
+            names.append(run.name)
+    return frames, np.array(uq), names
+
+
+def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndarray) -> tuple[list[int], int, int]:
+    """Return candidates far from known data and from one another, and how many were too near to either."""
+    if not frames:
+        return [], 0, 0
+    network = read_plan(ctx.path(ctx.iteration, "train", ENSEMBLE)).network
+    known = describe(learnt_so_far(ctx), network)
+    choice = choose(
+        describe(frames, network),
+        uq,
+        known,
+        n_most=how.most,
+        min_distance=how.section.min_distance,
+        order=how.section.order,
+    )
+    return choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
+
+
+def most_chosen(max_chosen: int, budget: int | None, copies: int) -> int:
+    """Return how many may be chosen: with their noisy copies no more than the budget of labels."""
+    return max_chosen if budget is None else min(max_chosen, budget // (1 + copies))
+
+
+def chosen_file(ctx: StageContext) -> Path:
+    """Return where this iteration's chosen configurations are."""
+    return ctx.path(ctx.iteration, "select", CHOSEN)

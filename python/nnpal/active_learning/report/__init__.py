@@ -1,0 +1,77 @@
+"""Reports: figures with their numbers beside them, and one HTML page that is read without a network.
+
+Numbers and ``ase.Atoms`` in, files out; nothing here knows of loops, models or LAMMPS. Energies come in eV (per atom
+where said), lengths in Å, forces in eV/Å; figures and CSV files show what readers want (kcal/mol, meV), and say so.
+"""
+
+from nnpal.active_learning.report.activation_energy import activation_energy, activation_energy_error, loading_rates
+from nnpal.active_learning.report.classes_history import classes_history
+from nnpal.active_learning.report.distillation_history import distillation_history
+from nnpal.active_learning.report.enthalpy_order import enthalpy_order
+from nnpal.active_learning.report.errors_table import errors_table
+from nnpal.active_learning.report.facts import (
+    Fact,
+    activation,
+    classes,
+    convergence,
+    ending,
+    error_fact,
+    iterations_done,
+    labels_used,
+)
+from nnpal.active_learning.report.grid_table import grid_table
+from nnpal.active_learning.report.iteration_table import IterationSummary, iteration_table
+from nnpal.active_learning.report.labels_history import labels_history
+from nnpal.active_learning.report.mae_history import mae_history
+from nnpal.active_learning.report.page import Failure, Page, Section, write_page
+from nnpal.active_learning.report.relax_table import Crystal, relax_table
+from nnpal.active_learning.report.structures import Snapshot, structures
+from nnpal.active_learning.report.table import Cell, Table
+from nnpal.active_learning.report.uq_trace import UQRun, uq_trace
+from nnpal.active_learning.report.work_function import WorkCurve, work_function
+from nnpal.figures.figure import Figure, FigureFiles, write_figure
+from nnpal.figures.parity import parity
+from nnpal.figures.uq_against_error import rank_correlation, uq_against_error
+
+__all__ = [
+    "Cell",
+    "Crystal",
+    "Fact",
+    "Failure",
+    "Figure",
+    "FigureFiles",
+    "IterationSummary",
+    "Page",
+    "Section",
+    "Snapshot",
+    "Table",
+    "UQRun",
+    "WorkCurve",
+    "activation",
+    "activation_energy",
+    "activation_energy_error",
+    "classes",
+    "classes_history",
+    "convergence",
+    "distillation_history",
+    "ending",
+    "enthalpy_order",
+    "error_fact",
+    "errors_table",
+    "grid_table",
+    "iteration_table",
+    "iterations_done",
+    "labels_history",
+    "labels_used",
+    "loading_rates",
+    "mae_history",
+    "parity",
+    "rank_correlation",
+    "relax_table",
+    "structures",
+    "uq_against_error",
+    "uq_trace",
+    "work_function",
+    "write_figure",
+    "write_page",
+]

@@ -1,0 +1,94 @@
+"""Headline facts of a loop, in the field's words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nnpal.active_learning.report.activation_energy import CHEMICAL_ACCURACY
+from nnpal.active_learning.report.table import DASH, Cell, text_of
+from nnpal.figures.style import KCAL_MOL
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One headline: what, and its value."""
+
+    label: str
+    cell: Cell
+
+
+def convergence(reason: str | None, *, converged: bool | None) -> Fact:
+    """Say whether the loop has converged: for loops that state a criterion; others only end, see :func:`ending`.
+
+    Arguments:
+        reason: the criterion that holds, why the loop stopped without, or what keeps it going.
+        converged: True: the criterion holds; False: the loop stopped without; None: it goes on.
+    """
+    said, tone = {True: ("yes", "good"), False: ("no", "bad"), None: ("not yet", "warning")}[converged]
+    return Fact("Has the loop converged?", Cell(said, reason or "", tone))  # type: ignore[arg-type]
+
+
+def ending(reason: str | None, note: str = "") -> Fact:
+    """Say what ended a loop that has no criterion of accuracy; that it ended says nothing about its model.
+
+    Arguments:
+        reason: such as "all 10 pools are distilled"; None: it goes on.
+        note: how far it is.
+    """
+    return Fact("What ended the loop", Cell(reason or "nothing yet", note))
+
+
+def error_fact(name: str, value: float | None, on: str) -> Fact:
+    """Say a mean absolute error of the last model.
+
+    Arguments:
+        name: with its unit, such as "Force MAE (meV/Å)".
+        value: in that unit; None where there is none.
+        on: the data that it is evaluated on.
+    """
+    return Fact(name, Cell(value, f"on {on}", decimals=2))
+
+
+def activation(values: float | None, oracle: float | None, *, bound: float = CHEMICAL_ACCURACY) -> Fact:
+    """Say E_a of the model beside the oracle's.
+
+    Arguments:
+        values: E_a of the model, eV; None or NaN where there is none.
+        oracle: the oracle's, eV.
+        bound: of a good error, kcal/mol.
+    """
+    ours, theirs = (math.nan if v is None else KCAL_MOL * v for v in (values, oracle))
+    error = ours - theirs
+    shown = "not known" if math.isnan(ours) else f"{ours:.2f} kcal/mol"
+    if math.isnan(error):
+        return Fact(
+            "Activation energy", Cell(shown, "oracle " + (DASH if math.isnan(theirs) else f"{theirs:.2f}"), "warning")
+        )
+    note = f"oracle {theirs:.2f}; error {error:+.2f}, bound {bound:g}".replace("-", "−")
+    return Fact("Activation energy", Cell(shown.replace("-", "−"), note, "good" if abs(error) < bound else "bad"))
+
+
+def labels_used(n_labels: int, *, of: int | None = None, what: str = "sampled") -> Fact:
+    """Say how many configurations were labelled, of how many sampled, or what else they were."""
+    percent = 100.0 * n_labels / of if of else 0.0
+    share = f"of {text_of(of)} {what} ({percent:{'.0f' if percent >= 10 else '.2g'}} %)" if of else ""
+    return Fact("Labels used", Cell(n_labels, share))
+
+
+def iterations_done(n: int, *, of: int | None = None) -> Fact:
+    """Say how many iterations there were, of how many at most."""
+    return Fact("Iterations", Cell(n, f"of {of} at most" if of else ""))
+
+
+def classes(counts: Mapping[str, int]) -> list[Fact]:
+    """Say how many frames of the last exploration were accurate, candidates or failed, and their share."""
+    total = sum(counts.values())
+    found = []
+    for name in ("accurate", "candidate", "failed"):
+        n = counts.get(name, 0)
+        share = f"{100.0 * n / total:.1f} % of {total:,} frames" if total else "no frames"
+        tone = "bad" if name == "failed" and n else "plain"
+        found.append(Fact(name.capitalize(), Cell(n, share, tone)))  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,191 @@
+"""The HTML of a report's page, by the templates in ``templates/``. All text given is escaped."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from nnpal.active_learning.report.table import Cell, Table, is_number
+from nnpal.figures.figure import FigureFiles
+
+if TYPE_CHECKING:
+    from nnpal.active_learning.report.page import Page, Section
+
+TEMPLATES = Path(__file__).with_name("templates")
+SIGNS = {"plain": "", "good": "✓", "warning": "!", "bad": "✗"}
+TALL = 1.3
+"""A figure that is more than so many times as high as wide has two others beside it."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading and the anchor under which the page's contents find it."""
+
+    title: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page holds it: its image is the text ``source``, its links are relative to the page's folder."""
+
+    title: str
+    caption: str
+    alt: str
+    source: str
+    width: int
+    height: int
+    links: tuple[tuple[str, str], ...]
+
+    @property
+    def is_tall(self) -> bool:
+        return self.height > TALL * self.width
+
+
+@dataclass(frozen=True)
+class Column:
+    """Head of a column; numbers stand on its right."""
+
+    title: str
+    is_numeric: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as the page holds it."""
+
+    id: str
+    caption: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section as the page holds it: groups are ("figures", pictures), ("table", grid) or ("text", text)."""
+
+    heading: Heading
+    groups: list[tuple[str, Any]]
+
+
+def page_html(page: Page, folder: Path) -> str:
+    """Return the page as it stands in ``folder``."""
+    headings = _headings([*(section.title for section in page.sections), "Failures", "Configuration", "Versions"])
+    failures, configuration, versions = headings[-3:]
+    parts = [
+        Part(heading, list(_groups(section, heading.id, folder)))
+        for section, heading in zip(page.sections, headings, strict=False)
+    ]
+    contents = [part.heading for part in parts] + [failures]
+    contents += [configuration] if page.configuration else []
+    contents += [versions] if page.versions else []
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            contents=contents,
+            sections=parts,
+            failures=failures,
+            configuration=configuration,
+            versions=versions,
+        )
+    )
+
+
+@cache
+def environment() -> Environment:
+    """Return what the templates are rendered in: text is escaped, and a name that Python does not give is an error.
+
+    Raises, on rendering:
+        jinja2.UndefinedError: a template asks for what it was not given.
+    """
+    # select_autoescape goes by the suffix .html and would leave .html.j2 as it is
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.globals["signs"] = SIGNS
+    return found
+
+
+def _headings(titles: Iterable[str]) -> list[Heading]:
+    """Return a heading for every title, no anchor twice."""
+    found: dict[str, Heading] = {}
+    for title in titles:
+        stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+        number = 2
+        id_ = stem
+        while id_ in found:
+            id_, number = f"{stem}-{number}", number + 1
+        found[id_] = Heading(title, id_)
+    return list(found.values())
+
+
+def _groups(section: Section, id_: str, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Return the blocks of a section, with figures that follow each other in one group."""
+    n_tables = 0
+    for is_figure, blocks in groupby(section.blocks, lambda block: isinstance(block, FigureFiles)):
+        if is_figure:
+            yield "figures", [_picture(block, folder) for block in blocks if isinstance(block, FigureFiles)]
+            continue
+        for block in blocks:
+            if isinstance(block, Table):
+                n_tables += 1
+                yield "table", _grid(block, f"{id_}-table-{n_tables}")
+            else:
+                yield "text", block
+
+
+def _grid(table: Table, id_: str) -> Grid:
+    rows = [[value if isinstance(value, Cell) else Cell(value) for value in row] for row in table.rows]
+    columns = [
+        Column(title, all(is_number(row[place].value) for row in rows)) for place, title in enumerate(table.header)
+    ]
+    return Grid(id_, table.caption, columns, rows)
+
+
+def _picture(files: FigureFiles, folder: Path) -> Picture:
+    image = files.png.read_bytes()
+    width, height = png_size(image)
+    return Picture(
+        title=files.title,
+        caption=files.caption,
+        alt=files.alt,
+        source=f"data:image/png;base64,{base64.b64encode(image).decode()}",
+        width=width,
+        height=height,
+        links=tuple(
+            (kind, quote(os.path.relpath(path, folder)))
+            for kind, path in (("CSV", files.csv), ("PDF", files.pdf), ("PNG", files.png))
+        ),
+    )
+
+
+def png_size(image: bytes) -> tuple[int, int]:
+    """Return width and height of a PNG, pixels.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if image[:8] != b"\x89PNG\r\n\x1a\n" or len(image) < 24:
+        raise ValueError("png_size: not a PNG file; expected one that begins with its signature")
+    width, height = struct.unpack(">II", image[16:24])
+    return width, height

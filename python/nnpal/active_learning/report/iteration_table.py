@@ -1,0 +1,90 @@
+"""All iterations of a loop in one table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnpal.active_learning.report.activation_energy import CHEMICAL_ACCURACY
+from nnpal.active_learning.report.classes_history import COLOURS
+from nnpal.active_learning.report.table import Cell, Table
+from nnpal.figures.style import KCAL_MOL, MILLI
+
+
+@dataclass(frozen=True)
+class IterationSummary:
+    """One iteration; what is None is not known.
+
+    Attributes:
+        iteration: number.
+        n_labels: labelled configurations that it was trained on.
+        n_new: labels that it added.
+        counts: class ("accurate", "candidate", "failed") -> frames explored.
+        energy_mae, force_mae: of the best model, eV/atom and eV/Å, on data it has not seen.
+        activation_energy: of the best model, eV.
+        note: such as "pull 2 failed".
+    """
+
+    iteration: int
+    n_labels: int | None = None
+    n_new: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    energy_mae: float | None = None
+    force_mae: float | None = None
+    activation_energy: float | None = None
+    note: str = ""
+
+
+def iteration_table(
+    summaries: Sequence[IterationSummary], *, oracle: float | None = None, bound: float = CHEMICAL_ACCURACY
+) -> Table:
+    """Return a row for each iteration; columns that nothing is known of are left out.
+
+    Arguments:
+        summaries: in order.
+        oracle: its activation energy, eV, for the error.
+        bound: of a good error, kcal/mol.
+    """
+    columns: dict[str, list[Any]] = {
+        "iteration": [Cell(str(s.iteration), s.note, "warning" if s.note else "plain") for s in summaries],
+        "labels": [s.n_labels for s in summaries],
+        "new labels": [s.n_new for s in summaries],
+        **{name: [_share(s.counts, name) for s in summaries] for name in COLOURS},
+        "energy MAE (meV/atom)": [_times(MILLI, s.energy_mae) for s in summaries],
+        "force MAE (meV/Å)": [_times(MILLI, s.force_mae) for s in summaries],
+        "E_a (kcal/mol)": [_times(KCAL_MOL, s.activation_energy) for s in summaries],
+        "error of E_a (kcal/mol)": [_error(s.activation_energy, oracle, bound) for s in summaries],
+    }
+    known = {name: values for name, values in columns.items() if name == "iteration" or any(map(_is_known, values))}
+    return Table(
+        caption="Iterations: data, frames of the exploration by class, errors of the model on data it has not seen"
+        + (f", activation energy (oracle: {KCAL_MOL * oracle:.2f} kcal/mol)." if oracle is not None else "."),
+        header=list(known),
+        rows=[list(row) for row in zip(*known.values(), strict=True)],
+    )
+
+
+def _share(counts: Mapping[str, int], name: str) -> Cell:
+    total = sum(counts.values())
+    if not counts:
+        return Cell(None)
+    n = counts.get(name, 0)
+    return Cell(n, f"{100.0 * n / total:.1f} %" if total else "")
+
+
+def _times(factor: float, value: float | None) -> Cell:
+    return Cell(None if value is None else factor * value, decimals=2)
+
+
+def _error(value: float | None, oracle: float | None, bound: float) -> Cell:
+    if value is None or oracle is None or not math.isfinite(value - oracle):
+        return Cell(None)
+    error = KCAL_MOL * (value - oracle)
+    return Cell(error, tone="good" if abs(error) < bound else "bad", decimals=2)
+
+
+def _is_known(value: Any) -> bool:
+    inside = value.value if isinstance(value, Cell) else value
+    return inside is not None and not (isinstance(inside, float) and math.isnan(inside))

@@ -1,0 +1,78 @@
+"""Carry out the loop that a configuration file describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nnpal.active_learning.config import RunConfig, read_run_config, resolved_tables
+from nnpal.active_learning.engine.engine import Outcome, run_loop
+from nnpal.active_learning.engine.manifest import read_manifest
+from nnpal.active_learning.engine.stage import Loop
+from nnpal.active_learning.plan import Plan, plan_of
+
+
+def run(
+    config_path: Path,
+    *,
+    redo: bool = False,
+    keep: bool = False,
+    only: str | None = None,
+    log: Callable[[str], None] = print,
+) -> Outcome:
+    """Begin a run, or resume it from where it stands, once all that can be checked is checked.
+
+    Arguments:
+        config_path: the configuration file; the run's folder is beside it.
+        redo, keep, only, log: see :func:`nnpal.active_learning.engine.engine.run_loop`.
+
+    Raises:
+        nnpal.config.ConfigError: a configuration that cannot work; nothing is written then.
+        nnpal.active_learning.engine.error.LoopError: see :func:`nnpal.active_learning.engine.engine.run_loop`.
+    """
+    config, base_folder, _ = _checked(config_path)
+    tables = resolved_tables(config, base_folder)
+    loop = loop_of(config, base_folder)
+    return run_loop(
+        loop, config_path, tables, base_folder / config.run.folder, redo=redo, keep=keep, only=only, log=log
+    )
+
+
+def check(config_path: Path) -> Plan:
+    """Check all that can be known before anything runs, and return what a run would do; nothing is written.
+
+    Raises:
+        nnpal.config.ConfigError: a configuration that cannot work; it has all faults.
+        nnpal.active_learning.engine.error.LoopError, nnpal.label.store.StoreError: the run's folder holds something
+            else.
+    """
+    config, base_folder, n_source = _checked(config_path)
+    return plan_of(config, base_folder, loop_of(config, base_folder), n_source)
+
+
+def _checked(config_path: Path) -> tuple[RunConfig, Path, int | None]:
+    """Return the configuration, its folder, and how many configurations there are to translate."""
+    from nnpal.active_learning.checks import CheckError, faults, read_given
+
+    config = read_run_config(config_path)
+    base_folder = config_path.resolve().parent
+    is_new = not read_manifest(base_folder / config.run.folder).entries
+    given = read_given(config, base_folder, is_new=is_new)
+    if found := faults(given):
+        raise CheckError(config_path, found)
+    return config, base_folder, None if given.source is None else given.source[1]
+
+
+def loop_of(config: RunConfig, base_folder: Path) -> Loop:
+    """Return the loop of a configuration."""
+    if config.rare_events is not None:
+        from nnpal.active_learning.rare_events import RareEvents
+
+        return RareEvents(config, base_folder)
+    if config.distillation is not None:
+        from nnpal.active_learning.distillation import Distillation
+
+        return Distillation(config, base_folder)
+    from nnpal.active_learning.distillation import Translation
+
+    return Translation(config, base_folder)

@@ -1,0 +1,30 @@
+"""Exploration: runs of LAMMPS by a network or by the oracle that look for configurations worth a label."""
+
+from nnpal.active_learning.sampling.oracle_md import oracle_md, read_md
+from nnpal.active_learning.sampling.plan import MD_TASK, MOMT_TASK, SMD_TASK, plan_initial, plan_momt, plan_smd
+from nnpal.active_learning.sampling.results import INTERRUPTED, MOMTRun, SMDRun, read_given_up, read_momt, read_smd
+from nnpal.active_learning.sampling.settings import ExploreSection, InitialSection, MOMTSection, SMDSection
+from nnpal.active_learning.sampling.tasks import momt, smd
+
+__all__ = [
+    "INTERRUPTED",
+    "MD_TASK",
+    "MOMT_TASK",
+    "SMD_TASK",
+    "ExploreSection",
+    "InitialSection",
+    "MOMTRun",
+    "MOMTSection",
+    "SMDRun",
+    "SMDSection",
+    "momt",
+    "oracle_md",
+    "plan_initial",
+    "plan_momt",
+    "plan_smd",
+    "read_given_up",
+    "read_md",
+    "read_momt",
+    "read_smd",
+    "smd",
+]

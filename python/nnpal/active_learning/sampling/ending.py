@@ -1,0 +1,123 @@
+"""How a run of LAMMPS ended: at its end, by a fault of the physics, or by something that must not pass for either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from nnpal.active_learning.sampling.lammps_input import OVER, TEMPERATURE_HALT, UQ_HALT
+
+COMPLETE, LOST, NON_FINITE, HOT, UNCERTAIN = "complete", "lost atoms", "non-finite", "too hot", "too uncertain"
+LAMMPS_ERROR = "lammps error: "
+LAST_LINES = 15
+
+_HALT = re.compile(r"Fix halt condition for fix-id (\w+) met")
+_HALTS = {TEMPERATURE_HALT: HOT, UQ_HALT: UNCERTAIN}
+_ERROR = re.compile(r"^ERROR[^:\n]*: *(.+)$", re.M)
+_PLACE = re.compile(r" \([\w./+-]+\.(cpp|h):\d+\)$")
+_FAULTS = (
+    (NON_FINITE, re.compile(r"(?i)non-finite|not finite|non-numeric")),
+    (
+        LOST,
+        re.compile(
+            r"(?i)lost atoms|out of range atoms|there is no atom with ID|atoms? (is |are )?(out|missing)|beyond ghost"
+        ),
+    ),
+)
+_SURROUNDINGS = re.compile(r"(?i)no space left|cannot open|disk quota|cannot allocate|failed to allocate")
+# a row of thermo output: the run has got through its setup
+_BEGUN = re.compile(r"^ *Step .*\n *0 ", re.M)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        how: "complete"; "too hot" or "too uncertain": a limit of the configuration ended it; "lost atoms",
+            "non-finite" or "lammps error: ...": a fault of the physics did.
+        last: the last lines of its log up to the one that says why, unless complete.
+    """
+
+    how: str
+    last: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What the task of a run returns, with keys of its own kind besides.
+
+    Attributes:
+        ended: see :class:`Ending`.
+        last_lines: of its log, unless complete.
+        n_frames: configurations that it gave; ``last_frame``: the step of the last of them.
+        steps: that it was to do.
+        seed: of velocities and thermostat.
+    """
+
+    ended: str
+    last_lines: tuple[str, ...]
+    n_frames: int
+    last_frame: int | None
+    steps: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> RunOutcome:
+        """Return it from what such a task returned.
+
+        Raises:
+            ValueError: keys are missing.
+        """
+        names = [field.name for field in fields(cls)]
+        if missing := [name for name in names if name not in result]:
+            raise ValueError(f"result of a run of LAMMPS: {', '.join(missing)}: missing, expected {', '.join(names)}")
+        given = {name: result[name] for name in names}
+        return cls(**given | {"last_lines": tuple(result["last_lines"])})
+
+
+def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:
+    """Return how a run ended; None if something other than its physics is at fault.
+
+    An error of LAMMPS counts as a fault of the physics where it comes in the midst of a run, once dynamics have begun.
+    Elsewhere it says that the input is wrong, unless atoms were lost or numbers are not finite, as when a network
+    cannot even bear the start.
+
+    Arguments:
+        logs: LAMMPS's logs, one of each partition.
+        failed: whether it ended with an error.
+    """
+    for log in logs:
+        if halt := _HALT.search(log):
+            return Ending(_HALTS.get(halt[1], f"halted by fix {halt[1]}"), _last(log, halt))
+    if not failed:
+        return Ending(COMPLETE) if any(OVER in log for log in logs) else None
+    for log in logs:
+        if error := _ERROR.search(log):
+            how = _fault(_PLACE.sub("", error[1].strip()), log[: error.start()])
+            return None if how is None else Ending(how, _last(log, error))
+    return None
+
+
+def _last(log: str, found: re.Match[str]) -> tuple[str, ...]:
+    """Return the last lines up to the one that says why, none from before the run at hand: LAMMPS ends runs with times,
+    and a run that is done again is to end by the same words.
+    """
+    begin, end = log.rfind("\nrun ", 0, found.start()) + 1, log.find("\n", found.end())
+    return tuple(log[begin : end if end >= 0 else len(log)].splitlines()[-LAST_LINES:])
+
+
+def _fault(message: str, before: str) -> str | None:
+    """Return the fault that an error message tells of, None if it is none of the physics."""
+    if _SURROUNDINGS.search(message):
+        return None
+    for how, pattern in _FAULTS:
+        if pattern.search(message):
+            return how
+    in_a_run = before.rfind("\nrun ") > before.rfind("\nLoop time of ")
+    return LAMMPS_ERROR + message if in_a_run and _BEGUN.search(before) else None

@@ -1,0 +1,184 @@
+"""Carry a prepared run out in its folder, once: what a kill left half is begun anew, what ended is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nnpal.active_learning.sampling.ending import Ending, ending_of
+from nnpal.active_learning.sampling.force_field import Forces
+from nnpal.active_learning.sampling.lammps_input import DATA, LOG
+from nnpal.active_learning.sampling.settings import Run
+from nnpal.lammps.mpi_prefix import mpi_prefix
+from nnpal.lammps.process import LmpError, run_lmp
+from nnpal.runtime.files import aside
+from nnpal.runtime.json_files import read_json, write_json
+from nnpal.runtime.locks import locked
+
+FACTS, ENDED, LOCK = "run.json", "ended.json", "lock"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run whose files are written.
+
+    Attributes:
+        input: name of the script.
+        forces: what it runs under.
+        launch: words before lmp.
+        arguments: of lmp, beside -in.
+        module_folder: where Python finds the calculator besides, relative to the run's folder.
+        prefix: words before lmp that stand for ``launch`` this once: they name nodes of a job, which another attempt
+            has not, so they are no part of what the run follows from.
+    """
+
+    input: str
+    forces: Forces
+    launch: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    module_folder: str | None = None
+    prefix: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """Return the command to run it by hand in its folder."""
+        variables = [] if self.module_folder is None else [f"PYTHONPATH={self.module_folder}"]
+        return " ".join([*variables, *self.launch, "lmp", "-in", self.input, *self.arguments])
+
+
+def prepared(
+    name: str,
+    forces: Forces,
+    folder: Path,
+    launch: tuple[str, ...] = (),
+    arguments: tuple[str, ...] = (),
+    prefix: tuple[str, ...] = (),
+) -> Prepared:
+    """Return a run of the script ``name``, with the path of the calculator's module where it needs one."""
+    place = None if forces.module_folder is None else os.path.relpath(forces.module_folder, folder.resolve())
+    return Prepared(name, forces, launch, arguments, place, prefix)
+
+
+def prefix_of(section: Run) -> tuple[str, ...]:
+    """Return the words that the task's executor wants before an MPI program; ``launch`` of a table outdoes them."""
+    return () if section.launch else tuple(mpi_prefix())
+
+
+def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any], outputs: Sequence[str] = ()) -> None:
+    """Write script, facts for the readers, and links to the files of the force field; the data file is there.
+
+    Arguments:
+        outputs: patterns of the files that the run writes, for :func:`carry_out`.
+
+    Raises:
+        ValueError: the folder holds such files and no run of nnpal: they are another's.
+    """
+    if not (folder / FACTS).is_file():
+        _refuse_files_of_others(folder, outputs)
+    for name, target in run.forces.links.items():
+        link = folder / name
+        with aside(link) as temporary:
+            temporary.symlink_to(os.path.relpath(target.resolve(), folder.resolve()))
+    with aside(folder / run.input) as temporary:
+        temporary.write_text(script)
+    write_json(folder / FACTS, facts, sort_keys=False)
+
+
+def _refuse_files_of_others(folder: Path, outputs: Sequence[str]) -> None:
+    found = sorted(path.name for pattern in (*outputs, f"{LOG}*", ENDED) for path in folder.glob(pattern))
+    if found:
+        raise ValueError(
+            f"{folder}: holds {', '.join(found[:3])}{' and more' if len(found) > 3 else ''}, which a run here would "
+            "remove, and no run of nnpal left there; give another folder, or move them away"
+        )
+
+
+def carry_out(folder: Path, run: Prepared, outputs: Sequence[str]) -> Ending:
+    """Run LAMMPS, unless the folder holds the end of a run of these very inputs.
+
+    Arguments:
+        outputs: patterns of the files that a run writes; those of an earlier attempt are removed first.
+
+    Raises:
+        nnpal.lammps.process.LmpError: no fault of the physics: a wrong input, no lmp, a signal, a full disk.
+    """
+    # LAMMPS holds the lock too: one that outlived a killed task is waited for, since it writes to the same files
+    with locked(folder / LOCK, wait=True) as lock:
+        return _carry_out(folder, run, outputs, lock)
+
+
+def _carry_out(folder: Path, run: Prepared, outputs: Sequence[str], lock: int) -> Ending:
+    key = _key(folder, run)
+    if (found := read_ending(folder, key)) is not None:
+        return found
+    for pattern in (*outputs, f"{LOG}*", ENDED):
+        for path in folder.glob(pattern):
+            path.unlink()
+    arguments = ["-in", run.input, "-log", LOG, "-nocite", *run.arguments]
+    ending: Ending | None
+    try:
+        run_lmp(
+            arguments, folder, launch=run.prefix or _found(run.launch), environment=_environment(run), keep_open=(lock,)
+        )
+        ending = ending_of(_logs(folder), failed=False)
+    except LmpError as error:
+        ending = ending_of(_logs(folder), failed=True) if (error.status or -1) > 0 else None
+        if ending is None:
+            raise
+    if ending is None:
+        raise LmpError(f"`{run.command}` in {folder} stopped before its end without an error; see {LOG}")
+    write_json(folder / ENDED, {"inputs": key, **asdict(ending)}, sort_keys=False)
+    return ending
+
+
+def read_ending(folder: Path, key: str | None = None) -> Ending | None:
+    """Return how the run of a folder ended, None if it has not (or, with ``key``, not with these inputs)."""
+    found = read_json(folder / ENDED)
+    if found is None or (key is not None and found["inputs"] != key):
+        return None
+    return Ending(found["how"], tuple(found["last"]))
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what was written of the run for its readers.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+    """
+    facts: dict[str, Any] | None = read_json(folder / FACTS)
+    if facts is None:
+        raise FileNotFoundError(f"{folder / FACTS}: no such file; expected the folder of a run")
+    return facts
+
+
+def _environment(run: Prepared) -> dict[str, str]:
+    if run.module_folder is None:
+        return {}
+    return {"PYTHONPATH": os.pathsep.join([run.module_folder, *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def _found(launch: Sequence[str]) -> list[str]:
+    """Return the launcher with the mpirun that pip installed beside this Python, where it has one."""
+    beside = Path(sysconfig.get_path("scripts")) / "mpirun"
+    return [str(beside), *launch[1:]] if launch[:1] == ("mpirun",) and beside.exists() else list(launch)
+
+
+def _key(folder: Path, run: Prepared) -> str:
+    """Return the hash of all that the run follows from."""
+    total = hashlib.sha256()
+    for name in (run.input, DATA, *sorted(run.forces.links)):
+        total.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    total.update(json.dumps([*run.launch, *run.arguments]).encode())
+    return total.hexdigest()
+
+
+def _logs(folder: Path) -> list[str]:
+    """Return the texts of the logs: of the partitions, where there are any, and that of all."""
+    paths = [*sorted(folder.glob(f"{LOG}.*")), folder / LOG]
+    return [path.read_text(errors="replace") for path in paths if path.is_file()]

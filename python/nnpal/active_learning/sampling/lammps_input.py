@@ -1,0 +1,288 @@
+"""Input scripts of runs. A user can run each again by hand in its folder; what it reads and writes lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnpal.active_learning.sampling.force_field import MODEL, Forces
+from nnpal.active_learning.sampling.settings import InitialSection, MOMTSection, Run, SMDSection, options_words
+from nnpal.lammps.data_file import Start
+from nnpal.smd.analysis import BOLTZ
+
+SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"
+DATA, FRAMES, ROWS, LOG = "start.data", "frames.lammpstrj", "rows.txt", "log.lammps"
+TRACE, BIAS, START_BIAS = "momt.trace", "momt.h5", "start.h5"
+
+TEMPERATURE_HALT, UQ_HALT = "hot", "uncertain"
+"""Fixes that end a run."""
+OVER = "nnpal: the run is over"
+UQ_COLUMNS = ("uq_energy", "uq_energy_mean", "energy_deviation", "uq_force")
+"""c_uq[1] to c_uq[4]: largest and mean of atoms, deviation of the total per sqrt(N), largest of atoms."""
+HALT_EVERY = 10
+THERMO_EVERY = 1000
+
+
+@dataclass(frozen=True)
+class Steering:
+    """One pull: rate (Å/ps), where it starts (Å), and its steps."""
+
+    rate: float
+    start: float
+    steps: int
+
+
+def smd_input(section: SMDSection, forces: Forces, start: Start, pull: Steering, seed: int, command: str) -> str:
+    """Return ``in.smd``: equilibration with the spring at rest, then the pull."""
+    i, j = section.atoms
+    energy, time = forces.units.energy, forces.units.time
+    spring = f"fix pull all python/hook nnpal.smd:SMD atoms {i} {j} k {section.k * energy!r}"
+    at = f"start {pull.start!r}"
+    columns = {"d": "f_pull[1]", "lambda": "f_pull[2]", "force": "f_pull[3]", "work": "f_pull[4]"}
+    facts: dict[str, object] = {
+        "units": forces.units.name,
+        "boltz": BOLTZ[forces.units.name],
+        "k": section.k * energy,
+        "rate": pull.rate / time,
+        "start": pull.start,
+    }
+    lines = [
+        *_title(
+            f"Pull atoms {i} and {j} by {section.length:g} Å at {pull.rate:g} Å/ps and {section.temperature:g} K "
+            f"under {_by(forces)}",
+            command,
+            f"nnpal smd report {ROWS} --temperature {section.temperature:g}",
+        ),
+        *_head(forces, start, section.timestep),
+        *_nvt(section, forces, start, section.temperature, seed),
+        *_halt_if_hot(section, section.temperature),
+        "",
+        f"{spring} rate 0.0 {at}",
+        "thermo_style custom step temp pe f_pull[1]",
+        f"run          {section.equilibration}",
+        "unfix        pull",
+        "",
+        *_from_zero(section, section.temperature),
+        f"{spring} rate {pull.rate / time!r} {at}",
+        *_rows(forces, section.uq_every, columns, facts, with_uq=True),
+        *_halt_if_uncertain(section, forces),
+        *_dump(forces, section.every, FRAMES, with_uq_force=True),
+        "thermo_style custom step temp pe f_pull[1] f_pull[2] f_pull[3] f_pull[4]",
+        f"run          {pull.steps}",
+        f'print        "{OVER}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def momt_input(
+    section: MOMTSection, forces: Forces, start: Start, seed: int, command: str, *, start_bias: bool = False
+) -> str:
+    """Return ``in.momt``: equilibration at constant pressure, then sampling under the bias that is learned.
+
+    With several walkers each partition has its own numbered frames, rows and trace.
+    """
+    energy, pressure = forces.units.energy, section.pressure * forces.units.pressure
+    words = ["temp", repr(section.temperature), "press", repr(pressure)]
+    words += ["lattice", section.lattice] if section.lattice and "reciprocal" not in section.options else []
+    for name, grid, scale in (("H", section.H, energy), ("O", section.O, 1.0)):
+        words += [name, repr(grid[0] * scale), repr(grid[1] * scale), str(grid[2])] if grid else []
+    words += ["file", BIAS, "trace", TRACE, "every", str(section.every)]
+    words += ["start", START_BIAS] if start_bias else []
+    words += ["walkers", "yes"] if section.walkers > 1 else []
+    words += options_words(section.options)
+    columns = {"H": "f_momt[1]", "O": "f_momt[2]", "dH": "f_momt[3]", "volume": "v_volume", "phase": "f_momt[8]"}
+    lines = [
+        *_title(
+            f"Sample {start.n_atoms} atoms by MOMT at {section.temperature:g} K and {section.pressure:g} bar "
+            f"under {_by(forces)}",
+            command,
+            f"nnpal momt report {BIAS} {TRACE} --output report   (once learning has ended)",
+        ),
+        *_walkers(section),
+        *_head(forces, start, section.timestep),
+        *_velocities(2 * section.temperature, _shifted(seed, section.walkers), start),
+        "fix          move all "
+        + _npt(section.temperature, pressure, section.damping, section.pressure_damping, forces.units.time),
+        *_halt_if_hot(section, 2 * section.temperature, section.walkers),
+        "thermo_style custom step temp pe press vol",
+        f"run          {section.equilibration}",
+        "",
+        *_from_zero(section, section.temperature, section.walkers),
+        f"fix          momt all python/hook nnpal.momt:MOMT {' '.join(words)}",
+        "fix_modify   momt energy yes virial yes",
+        "variable     volume equal vol",
+        *_rows(forces, section.every, columns, {"units": forces.units.name}, walkers=section.walkers),
+        *_dump(forces, section.every, _own(FRAMES, section.walkers)),
+        "thermo_style custom step temp pe press vol f_momt[1] f_momt[2] f_momt[3] f_momt[6] f_momt[8]",
+        f"run          {section.steps}",
+        f'print        "{OVER}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def md_input(section: InitialSection, forces: Forces, start: Start, temperature: float, seed: int, command: str) -> str:
+    """Return ``in.md``: equilibration and sampling at one temperature, at constant volume or pressure."""
+    if section.pressure is None:
+        dynamics, ensemble = _nvt(section, forces, start, temperature, seed), "constant volume"
+    else:
+        pressure = section.pressure * forces.units.pressure
+        npt = _npt(temperature, pressure, section.damping, section.pressure_damping, forces.units.time)
+        dynamics = [*_velocities(2 * temperature, str(lammps_seed(seed, 0)), start), f"fix          move all {npt}"]
+        ensemble = f"{section.pressure:g} bar"
+    lines = [
+        *_title(f"Sample {start.n_atoms} atoms at {temperature:g} K and {ensemble} under {_by(forces)}", command),
+        *_head(forces, start, section.timestep),
+        *dynamics,
+        *_halt_if_hot(section, 2 * temperature),
+        f"run          {section.equilibration}",
+        "",
+        *_from_zero(section, temperature),
+        *_rows(forces, section.every, {}, {"units": forces.units.name}),
+        *_dump(forces, section.every, FRAMES),
+        f"run          {section.steps}",
+        f'print        "{OVER}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def lammps_seed(seed: int, stream: int) -> int:
+    """Return a seed that LAMMPS accepts (1 to 900 million), another one for each stream."""
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]) % 900_000_000 + 1
+
+
+def _by(forces: Forces) -> str:
+    return "the network" if MODEL in forces.links else "the oracle"
+
+
+def _title(what: str, command: str, *more: str) -> list[str]:
+    return [f"# {what}.", "#", f"#   {command}", *(f"#   {line}" for line in more), ""]
+
+
+def _head(forces: Forces, start: Start, timestep: float) -> list[str]:
+    return [
+        f"units        {forces.units.name}",
+        f"atom_style   {'atomic' if forces.charges is None else 'charge'}",
+        "atom_modify  map array",
+        f"boundary     {start.boundary}",
+        "box          tilt large",
+        f"read_data    {DATA}",
+        "",
+        *forces.commands,
+        "neighbor     2.0 bin",
+        "neigh_modify every 1 delay 0 check yes",
+        "",
+        f"timestep     {timestep * forces.units.time!r}",
+        f"thermo       {THERMO_EVERY}",
+    ]
+
+
+def _velocities(temperature: float, seed: str, start: Start) -> list[str]:
+    turn = "no" if any(start.periodic) else "yes"
+    return [f"velocity     all create {temperature!r} {seed} mom yes rot {turn} dist gaussian loop all"]
+
+
+def _nvt(section: Run, forces: Forces, start: Start, temperature: float, seed: int) -> list[str]:
+    """Return Langevin's thermostat, whose random forces do not move the centre of mass."""
+    damping = section.damping * forces.units.time
+    return [
+        *_velocities(temperature, str(lammps_seed(seed, 0)), start),
+        "fix          move all nve",
+        f"fix          bath all langevin {temperature!r} {temperature!r} {damping!r} {lammps_seed(seed, 1)} zero yes",
+    ]
+
+
+def _npt(temperature: float, pressure: float, damping: float, pressure_damping: float, time: float) -> str:
+    return (
+        f"npt temp {temperature!r} {temperature!r} {damping * time!r} "
+        f"iso {pressure!r} {pressure!r} {pressure_damping * time!r}"
+    )
+
+
+def _halt_if_hot(section: Run, temperature: float, walkers: int = 1) -> list[str]:
+    """Return the fix that ends a run; with several walkers by an error, since the others would wait for this one."""
+    limit, how = section.hottest(temperature), "soft" if walkers == 1 else "hard"
+    return [
+        "variable     temperature equal temp",
+        f"fix          {TEMPERATURE_HALT} all halt {HALT_EVERY} v_temperature > {limit!r} error {how}",
+    ]
+
+
+def _from_zero(section: Run, temperature: float, walkers: int = 1) -> list[str]:
+    """Count steps from here on; fixes that look at the clock do not bear its change."""
+    return [f"unfix        {TEMPERATURE_HALT}", "reset_timestep 0", *_halt_if_hot(section, temperature, walkers)[1:]]
+
+
+def _halt_if_uncertain(section: SMDSection, forces: Forces) -> list[str]:
+    if section.max_uq is None or not forces.has_uq:
+        return []
+    number = UQ_COLUMNS.index(section.uq) + 1
+    return [
+        f"variable     uncertainty equal c_uq[{number}]",
+        f"fix          {UQ_HALT} all halt {section.uq_every} v_uncertainty > {section.max_uq!r} error soft",
+    ]
+
+
+def _rows(
+    forces: Forces,
+    every: int,
+    columns: dict[str, str],
+    facts: dict[str, object],
+    *,
+    with_uq: bool = False,
+    walkers: int = 1,
+) -> list[str]:
+    """Return the fix that writes a row of every so many steps, as soon as it is known."""
+    columns = {**columns, "temperature": "c_thermo_temp", "energy": "c_thermo_pe"}
+    compute = []
+    if with_uq and forces.has_uq:
+        compute = ["compute      uq all pair nnp"]
+        columns |= {name: f"c_uq[{i}]" for i, name in enumerate(UQ_COLUMNS, 1)}
+    file = _own(ROWS, walkers)
+    said = "\n".join(
+        f"#! SET {name} {value!r}" if name != "units" else f"#! SET units {value}" for name, value in facts.items()
+    )
+    return [
+        *compute,
+        f'print        """{said}""" file {file} screen no',
+        f"fix          rows all ave/time {every} 1 {every} {' '.join(columns.values())} &",
+        f'             append {file} format " %.17g" title1 "# a row of every {every} steps" &',
+        f'             title2 "# step {" ".join(columns)}"',
+    ]
+
+
+def _dump(forces: Forces, every: int, file: str, *, with_uq_force: bool = False) -> list[str]:
+    if not forces.has_uq:
+        fix, uq = [], ""
+    elif with_uq_force:
+        fix, uq = [f"fix          atoms all pair {every} nnp uq_energy 1 uq_force 1"], " f_atoms[1] f_atoms[2]"
+    else:
+        fix, uq = [f"fix          atoms all pair {every} nnp uq_energy 1"], " f_atoms"
+    return [
+        *fix,
+        f"dump         frames all custom {every} {file} id type xu yu zu{uq}",
+        "dump_modify  frames sort id format float %.15g",
+    ]
+
+
+def own_name(name: str, walker: int, walkers: int) -> str:
+    """Return the file of one walker: numbered where there are several."""
+    stem, dot, suffix = name.rpartition(".")
+    return name if walkers == 1 else f"{stem}.{walker}{dot}{suffix}"
+
+
+def _own(name: str, walkers: int) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return name if walkers == 1 else f"{stem}.${{walker}}{dot}{suffix}"
+
+
+def _walkers(section: MOMTSection) -> Sequence[str]:
+    if section.walkers == 1:
+        return []
+    return [f"variable     walker world {' '.join(str(i) for i in range(section.walkers))}", ""]
+
+
+def _shifted(seed: int, walkers: int) -> str:
+    number = lammps_seed(seed, 0)
+    return str(number) if walkers == 1 else f"$({number}+v_walker)"

@@ -1,0 +1,95 @@
+"""The runs that a table asks for: a name and the arguments of a task for each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnpal.active_learning.sampling.force_field import NNPForces, OracleForces
+from nnpal.active_learning.sampling.settings import InitialSection, MOMTSection, Run, SMDSection
+
+ForceField = NNPForces | OracleForces
+Plan = dict[str, dict[str, Any]]
+SMD_TASK, MOMT_TASK, MD_TASK = (
+    "nnpal.active_learning.sampling.tasks:smd",
+    "nnpal.active_learning.sampling.tasks:momt",
+    "nnpal.active_learning.sampling.oracle_md:oracle_md",
+)
+
+
+def plan_smd(section: SMDSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
+    """Return name -> arguments of :func:`nnpal.active_learning.sampling.smd`, for every rate and run.
+
+    Arguments:
+        force_field: with paths as they are from here.
+        folder: under which each run has its own, by its name.
+        base_folder: the configuration file's.
+        seed: that all seeds follow from.
+    """
+    return {
+        f"rate-{rate:g}-run-{run}": {
+            **_common(section, force_field, folder, (seed, i, run)),
+            "structure": _below(base_folder / section.structure, folder),
+            "rate": rate,
+        }
+        for i, rate in enumerate(section.rates)
+        for run in range(section.runs)
+    }
+
+
+def plan_momt(
+    section: MOMTSection,
+    force_field: ForceField,
+    folder: Path,
+    base_folder: Path,
+    seed: int,
+    bias: Path | None = None,
+) -> Plan:
+    """Return name -> arguments of :func:`nnpal.active_learning.sampling.momt`; all runs begin with ``bias`` if there is
+    one."""
+    structure = None if section.structure is None else _below(base_folder / section.structure, folder)
+    return {
+        f"run-{run}": {
+            **_common(section, force_field, folder, (seed, run)),
+            "structure": structure,
+            "bias": None if bias is None else _below(bias, folder),
+        }
+        for run in range(section.runs)
+    }
+
+
+def plan_initial(section: InitialSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
+    """Return name -> arguments of :func:`nnpal.active_learning.sampling.oracle_md`, for every temperature and run."""
+    return {
+        f"temperature-{temperature:g}-run-{run}": {
+            **_common(section, force_field, folder, (seed, i, run)),
+            "structure": _below(base_folder / section.structure, folder),
+            "temperature": temperature,
+        }
+        for i, temperature in enumerate(section.temperatures)
+        for run in range(section.runs)
+    }
+
+
+def _common(section: Run, force_field: ForceField, folder: Path, seeds: tuple[int, ...]) -> dict[str, Any]:
+    return {
+        "settings": section.model_dump(mode="json"),
+        "force_field": _force_field(force_field, folder),
+        "seed": int(np.random.SeedSequence(seeds).generate_state(1)[0]),
+    }
+
+
+def _force_field(given: ForceField, folder: Path) -> dict[str, Any]:
+    """Return what :func:`nnpal.active_learning.sampling.force_field.forces_of` reads in the process of the task."""
+    if isinstance(given, OracleForces):
+        return {**given.section.model_dump(mode="json"), "folder": _below(given.folder, folder)}
+    model = _below(Path(given.model), folder)
+    return given.model_copy(update={"model": model}).model_dump(mode="json", exclude_none=True)
+
+
+def _below(path: Path, folder: Path) -> str:
+    """Return a path as a run sees it, from its folder one below ``folder``."""
+    return os.path.relpath(path, folder / "run")

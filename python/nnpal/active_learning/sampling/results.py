@@ -1,0 +1,243 @@
+"""What a run sampled: frames with their uncertainties, and the rows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from nnpal.active_learning.sampling.ending import COMPLETE
+from nnpal.active_learning.sampling.execution import read_ending, read_facts
+from nnpal.active_learning.sampling.force_field import UNITS
+from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS, own_name
+from nnpal.geometry.electrons import Electrons, from_json, put
+from nnpal.lammps.dump import Dump, read_dump, read_rows
+from nnpal.smd import Pull
+
+INTERRUPTED = "interrupted"
+NOTHING = Electrons()
+
+
+@dataclass(frozen=True)
+class SMDRun:
+    """One pull, in eV, Å, ps and K; rows are the finer: every frame belongs to one of them.
+
+    Attributes:
+        step, distance, target, force, work: d, λ, k (λ − d) and ∫ F dλ of each row, [n_rows]; step 0 begins the pull.
+        temperature, energy: of each row, [n_rows]; the energy is the force field's, without the spring.
+        uq_trace: the uncertainty that was asked for, of each row, [n_rows]; None under an oracle.
+        frames: configurations, with ``info["step"]``, ``info["source"]`` and ``info["tag"]``.
+        frame_step: [n_frames].
+        uq: of each frame, [n_frames], or None.
+        uq_energy, uq_force: of each atom, eV and eV/Å, [n_frames, n_atoms], or None.
+        rate: Å/ps.
+        ended: see :class:`nnpal.active_learning.sampling.ending.Ending`; "interrupted" where the run was killed.
+        name: of the folder.
+    """
+
+    step: np.ndarray
+    distance: np.ndarray
+    target: np.ndarray
+    force: np.ndarray
+    work: np.ndarray
+    temperature: np.ndarray
+    energy: np.ndarray
+    uq_trace: np.ndarray | None
+    frames: list[Atoms]
+    frame_step: np.ndarray
+    uq: np.ndarray | None
+    uq_energy: np.ndarray | None
+    uq_force: np.ndarray | None
+    rate: float
+    ended: str
+    name: str
+
+    @property
+    def complete(self) -> bool:
+        return self.ended == COMPLETE
+
+    @property
+    def pull(self) -> Pull:
+        """Return it for :func:`nnpal.smd.activation_energy` and :func:`nnpal.smd.find_break`."""
+        return Pull(self.step, self.distance, self.target, self.force, self.work, name=self.name)
+
+
+@dataclass(frozen=True)
+class MOMTRun:
+    """A run of MOMT, in eV, Å and K; frames of several walkers in the order of their steps.
+
+    Attributes:
+        frames: configurations, with ``info["step"]``, ``info["source"]`` and ``info["tag"]``.
+        frame_step, walker: of each frame, [n_frames].
+        H, O, V: enthalpy, order parameter, volume (Å³) of each frame, [n_frames]; O is NaN where it is not measured.
+        dH: bias, [n_frames].
+        temperature, energy: [n_frames]; the energy is the force field's, with the bias.
+        uq_energy: of each atom, [n_frames, n_atoms]; None under an oracle.
+        ended, name: as in :class:`SMDRun`.
+    """
+
+    frames: list[Atoms]
+    frame_step: np.ndarray
+    walker: np.ndarray
+    H: np.ndarray
+    O: np.ndarray  # noqa: E741
+    V: np.ndarray
+    dH: np.ndarray
+    temperature: np.ndarray
+    energy: np.ndarray
+    uq_energy: np.ndarray | None
+    ended: str
+    name: str
+
+    @property
+    def complete(self) -> bool:
+        return self.ended == COMPLETE
+
+
+def read_smd(folder: Path) -> SMDRun:
+    """Read a pull; of an interrupted or exploded one what is whole.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: a file of it is no such file.
+    """
+    facts = read_facts(folder)
+    rows = read_rows(folder / ROWS)
+    dump = read_dump(folder / FRAMES)
+    energy = 1.0 / UNITS[facts["units"]].energy
+    step = _column(rows, "step").astype(np.int64)
+    in_rows, in_frames = _common(step, dump.step)
+    has_uq = bool(facts["has_uq"])
+    trace = _column(rows, facts["uq"]) if has_uq else None
+    return SMDRun(
+        step=step,
+        distance=_column(rows, "d"),
+        target=_column(rows, "lambda"),
+        force=energy * _column(rows, "force"),
+        work=energy * _column(rows, "work"),
+        temperature=_column(rows, "temperature"),
+        energy=energy * _column(rows, "energy"),
+        uq_trace=trace,
+        frames=frames_of(dump, in_frames, facts["symbols"], "smd", folder.name, _electrons(facts)),
+        frame_step=dump.step[in_frames],
+        uq=None if trace is None else trace[in_rows],
+        uq_energy=_atomic(dump, in_frames, "f_atoms[1]") if has_uq else None,
+        uq_force=_atomic(dump, in_frames, "f_atoms[2]") if has_uq else None,
+        rate=float(facts["rate"]),
+        ended=_ended(folder),
+        name=folder.name,
+    )
+
+
+def read_momt(folder: Path) -> MOMTRun:
+    """Read a run of MOMT, all walkers; of an interrupted or exploded one what is whole.
+
+    Raises:
+        FileNotFoundError, ValueError: as for :func:`read_smd`.
+    """
+    facts = read_facts(folder)
+    n_walkers = int(facts["walkers"])
+    energy = 1.0 / UNITS[facts["units"]].energy
+    frames: list[Atoms] = []
+    steps, walkers, atomic = [], [], []
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("H", "O", "volume", "dH", "temperature", "energy")}
+    for walker in range(n_walkers):
+        rows = read_rows(folder / own_name(ROWS, walker, n_walkers))
+        dump = read_dump(folder / own_name(FRAMES, walker, n_walkers))
+        in_rows, in_frames = _common(_column(rows, "step").astype(np.int64), dump.step)
+        source = folder.name if n_walkers == 1 else f"{folder.name} walker {walker}"
+        frames += frames_of(dump, in_frames, facts["symbols"], "momt", source, _electrons(facts))
+        steps.append(dump.step[in_frames])
+        walkers.append(np.full(len(in_frames), walker))
+        for name, values in columns.items():
+            values.append(_column(rows, name)[in_rows])
+        if facts["has_uq"] and len(in_frames):
+            atomic.append(_atomic(dump, in_frames, "f_atoms"))
+    step = np.concatenate(steps)
+    order = np.argsort(step, kind="stable")
+    column = {name: np.concatenate(values)[order] for name, values in columns.items()}
+    none = np.zeros((0, len(facts["types"])))
+    return MOMTRun(
+        frames=[frames[i] for i in order],
+        frame_step=step[order],
+        walker=np.concatenate(walkers)[order],
+        H=energy * column["H"],
+        O=column["O"],
+        V=column["volume"],
+        dH=energy * column["dH"],
+        temperature=column["temperature"],
+        energy=energy * column["energy"],
+        uq_energy=np.concatenate([none, *atomic])[order] if facts["has_uq"] else None,
+        ended=_ended(folder),
+        name=folder.name,
+    )
+
+
+AnyRun = TypeVar("AnyRun", SMDRun, MOMTRun)
+
+
+def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None:
+    """Read what the last attempt at a run that was given up has left, None where there is nothing to use.
+
+    Whatever its folder says, it is not complete.
+
+    Arguments:
+        read: :func:`read_smd` or :func:`read_momt`.
+    """
+    try:
+        run = read(folder)
+    except (FileNotFoundError, ValueError):
+        return None
+    return replace(run, ended=INTERRUPTED) if run.frames else None
+
+
+def frames_of(
+    dump: Dump, chosen: np.ndarray, symbols: list[str], tag: str, source: str, electrons: Electrons = NOTHING
+) -> list[Atoms]:
+    """Return chosen frames of a dump; along directions that do not repeat they have no cell vector.
+
+    Arguments:
+        electrons: charge and spin of the structure that the run began with.
+    """
+    if not len(chosen):
+        return []
+    numbers = np.array([atomic_numbers[symbol] for symbol in symbols])
+    types = dump.column("type")[0, :, 0].astype(int)
+    positions = dump.column("xu", "yu", "zu")
+    cells = dump.cell * np.array(dump.periodic)[:, None]
+    frames = []
+    for i in chosen.tolist():
+        step = int(dump.step[i])
+        info = {"step": step, "source": f"{source} step {step}", "tag": tag}
+        frame = Atoms(numbers[types - 1], positions=positions[i], cell=cells[i], pbc=dump.periodic, info=info)
+        put(frame, electrons)
+        frames.append(frame)
+    return frames
+
+
+def _electrons(facts: dict[str, Any]) -> Electrons:
+    return from_json(facts.get("electrons", {}))  # runs of older versions say nothing
+
+
+def _common(step: np.ndarray, frame_step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return indices of rows and of frames that have their step in common, in the order of the steps."""
+    _, in_rows, in_frames = np.intersect1d(step, frame_step, return_indices=True)
+    return in_rows, in_frames
+
+
+def _column(rows: dict[str, np.ndarray], name: str) -> np.ndarray:
+    return rows[name] if rows else np.zeros(0)
+
+
+def _atomic(dump: Dump, chosen: np.ndarray, name: str) -> np.ndarray:
+    return dump.column(name)[chosen, :, 0] if len(dump) else np.zeros((0, 0))
+
+
+def _ended(folder: Path) -> str:
+    ending = read_ending(folder)
+    return INTERRUPTED if ending is None else ending.how

@@ -1,0 +1,188 @@
+"""Runs of exploration as tasks: functions of a folder and of JSON arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.active_learning.sampling.ending import COMPLETE, Ending, RunOutcome
+from nnpal.active_learning.sampling.execution import carry_out, prefix_of, prepared, write_run
+from nnpal.active_learning.sampling.force_field import Forces, forces_of
+from nnpal.active_learning.sampling.lammps_input import (
+    BIAS,
+    DATA,
+    MOMT_INPUT,
+    SMD_INPUT,
+    START_BIAS,
+    TRACE,
+    Steering,
+    momt_input,
+    smd_input,
+)
+from nnpal.active_learning.sampling.results import MOMTRun, SMDRun, read_momt, read_smd
+from nnpal.active_learning.sampling.settings import MOMTSection, SMDSection
+from nnpal.active_learning.sampling.structures import crystal, kinds, read_structure
+from nnpal.config import validated
+from nnpal.geometry.electrons import electrons_of, to_json
+from nnpal.geometry.nearest_image import nearest_distances
+from nnpal.lammps.data_file import write_data
+from nnpal.smd import activation_energy
+
+OUTPUTS = ("frames*.lammpstrj", "rows*.txt", "momt*.trace*", "momt*.h5*", "*.restart")
+
+
+def smd(
+    folder: Path,
+    *,
+    settings: dict[str, Any],
+    force_field: dict[str, Any],
+    structure: str,
+    rate: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Pull two atoms apart in ``folder``, and say how that ended.
+
+    A fault of the physics (lost atoms, numbers that are not finite, an error of LAMMPS in the midst of dynamics) ends
+    the run, not this function: what was sampled before counts.
+
+    Arguments:
+        folder: of the run; what an interrupted attempt left there is begun anew, a run that ended is only read.
+        settings: a table [explore] of kind "smd".
+        force_field: see :func:`nnpal.active_learning.sampling.force_field.forces_of`.
+        structure: file to start from, relative to ``folder``.
+        rate: Å/ps.
+        seed: of velocities and thermostat.
+
+    Raises:
+        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+    """
+    section = validated(settings, SMDSection, source="explore")
+    atoms = read_structure(folder / structure)
+    i, j = section.atoms
+    if max(i, j) > len(atoms):
+        raise ValueError(f"explore.atoms: {list(section.atoms)}, but {structure} has {len(atoms)} atoms")
+    at = float(nearest_distances(atoms, [i - 1], [j - 1])[0, 0]) if section.start is None else section.start
+    pull = Steering(rate, at, section.steps(rate))
+    forces = forces_of(force_field, folder, kinds(atoms), stress=False, electrons=electrons_of(atoms))
+    run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
+    start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
+    script = smd_input(section, forces, start, pull, seed, run.command)
+    write_run(folder, run, script, {**_facts("smd", atoms, forces), "uq": section.uq, "rate": rate}, OUTPUTS)
+    ending = carry_out(folder, run, OUTPUTS)
+    found = read_smd(folder)
+    _check_whole(folder, ending, found, pull.steps // section.every * section.every)
+    return {**_outcome(ending, found, pull.steps, seed), "rate": rate, **_of_the_pull(found)}
+
+
+def momt(
+    folder: Path,
+    *,
+    settings: dict[str, Any],
+    force_field: dict[str, Any],
+    structure: str | None = None,
+    seed: int,
+    bias: str | None = None,
+) -> dict[str, Any]:
+    """Sample by MOMT in ``folder``, and say how that ended; faults are contained as by :func:`smd`.
+
+    Arguments:
+        folder, force_field, seed: as for :func:`smd`.
+        settings: a table [explore] of kind "momt".
+        structure: file to start from, relative to ``folder``; None builds the crystal that the settings describe.
+        bias: bias file of an earlier run, relative to ``folder``, whose δH to begin with.
+
+    Raises:
+        nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
+    """
+    section = validated(settings, MOMTSection, source="explore")
+    atoms = _sampled(section, folder, structure)
+    forces = forces_of(force_field, folder, kinds(atoms), stress=True, electrons=electrons_of(atoms))
+    if bias is not None:
+        if not (folder / bias).is_file():
+            raise FileNotFoundError(f"bias {folder / bias}: no such file")
+        forces = forces.with_link(START_BIAS, folder / bias)
+    launch, prefix = section.launch, prefix_of(section)
+    arguments: tuple[str, ...] = ()
+    if section.walkers > 1:
+        ranks = ranks_each(launch or prefix, section.walkers) if launch or prefix else 1
+        launch = launch or ("mpirun", "-np", str(section.walkers * ranks))
+        arguments = ("-partition", f"{section.walkers}x{ranks}", "-pscreen", "none")
+    run = prepared(MOMT_INPUT, forces, folder, launch, arguments, prefix)
+    start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
+    script = momt_input(section, forces, start, seed, run.command, start_bias=bias is not None)
+    write_run(folder, run, script, {**_facts("momt", atoms, forces), "walkers": section.walkers}, OUTPUTS)
+    ending = carry_out(folder, run, OUTPUTS)
+    found = read_momt(folder)
+    _check_whole(folder, ending, found, section.steps // section.every * section.every)
+    files = [name for name in (BIAS, TRACE) if (folder / name).is_file()]
+    return {**_outcome(ending, found, section.steps, seed), "files": files}
+
+
+def _sampled(section: MOMTSection, folder: Path, structure: str | None) -> Atoms:
+    if structure is not None:
+        atoms = read_structure(folder / structure)
+    elif section.element is not None and section.lattice is not None:
+        atoms = crystal(section.element, section.lattice, section.lattice_constant, section.cells)
+    else:
+        raise ValueError(f"explore.structure: {section.structure}; the task needs its path, relative to its folder")
+    if not atoms.pbc.all():
+        raise ValueError(f"explore.structure: periodic along {atoms.pbc.tolist()}, expected a crystal, with all three")
+    return atoms
+
+
+def ranks_each(launch: tuple[str, ...], walkers: int) -> int:
+    """Return the ranks of each walker, of a launcher that says how many there are: -np 4, -n 4, --ntasks=4."""
+    for name, value in zip(launch, (*launch[1:], ""), strict=True):
+        name, _, given = name.partition("=")
+        number = given or value
+        if name in ("-np", "-n", "--ntasks") and number.isdigit():
+            if int(number) % walkers:
+                raise ValueError(f"explore.launch: {number} ranks for {walkers} walkers, expected a multiple")
+            return int(number) // walkers
+    raise ValueError(f"explore.launch: {list(launch)} with {walkers} walkers, expected -np N, -n N or --ntasks=N in it")
+
+
+def _facts(kind: str, atoms: Atoms, forces: Forces) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "symbols": list(forces.symbols),
+        "types": [forces.symbols.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()],
+        "units": forces.units.name,
+        "has_uq": forces.has_uq,
+        "electrons": to_json(electrons_of(atoms)),
+    }
+
+
+def _outcome(ending: Ending, found: SMDRun | MOMTRun, steps: int, seed: int) -> dict[str, Any]:
+    last = int(found.frame_step[-1]) if len(found.frames) else None
+    return RunOutcome(ending.how, ending.last, len(found.frames), last, steps, seed).to_json()
+
+
+def _of_the_pull(found: SMDRun) -> Mapping[str, Any]:
+    if not len(found.step):
+        return {"n_rows": 0, "activation_energy": None, "distance": None}
+    return {
+        "n_rows": len(found.step),
+        "activation_energy": activation_energy(found.pull),
+        "distance": float(found.distance[-1]),
+    }
+
+
+def _check_whole(folder: Path, ending: Ending, found: SMDRun | MOMTRun, last: int) -> None:
+    """Refuse a run that says it is complete and has not all its frames, or not the rows that belong to them.
+
+    Raises:
+        OSError: frames are missing.
+    """
+    there = int(found.frame_step[-1]) if len(found.frames) else None
+    gaps = np.diff(np.unique(found.frame_step))
+    if ending.how == COMPLETE and len(gaps) and gaps.max() > gaps.min():
+        raise OSError(f"{folder}: LAMMPS ended well, but frames or rows are missing in between; was the disk full?")
+    if ending.how == COMPLETE and there != last:
+        raise OSError(
+            f"{folder}: LAMMPS ended well, but the last whole frame is {there}, not {last}; is the disk full?"
+        )

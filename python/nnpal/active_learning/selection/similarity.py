@@ -1,0 +1,156 @@
+"""Distances between configurations' descriptors, and a choice of those that are new and unlike one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
+
+from nnpal.active_learning.selection.descriptor import Descriptors
+
+Order = Literal["distance", "uq"]
+ORDERS: tuple[Order, ...] = ("distance", "uq")
+
+_SAME = 1e-9  # distances that differ by less, relatively, are a tie: rounding must not choose
+_BLOCK = 4_000_000  # distances held at a time
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Candidates that were chosen, and why the others were not.
+
+    Attributes:
+        indices: of the chosen, in the order of their choice, int64.
+        distances: of each chosen from the known and the chosen before it, at that moment; inf if there were none.
+        near_known: indices of candidates nearer than the minimal distance to known data.
+        near_chosen: indices of the others that are nearer than that to a chosen one.
+        left: indices of candidates that differ from all these and were left since enough had been chosen.
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+    near_known: np.ndarray
+    near_chosen: np.ndarray
+    left: np.ndarray
+
+
+def distances(one: Descriptors, other: Descriptors, scale: ArrayLike) -> np.ndarray:
+    """Return the distances between configurations, [n_one, n_other].
+
+    d² = mean over elements e, statistics and AEV components of (difference / s_e)²: 0 for the same set of
+    environments, 1 for such as differ as much as environments do within the data that s was taken from. Every element
+    counts alike, however few its atoms. Configurations that do not hold the same elements are infinitely far apart.
+
+    Arguments:
+        scale: s, [n_elements], from :meth:`nnpal.active_learning.selection.Descriptors.scale`.
+
+    Raises:
+        ValueError: other elements or features, or a scale that does not fit.
+    """
+    lengths = np.asarray(scale, dtype=np.float64)
+    if one.symbols != other.symbols or one.values.shape[1:] != other.values.shape[1:]:
+        raise ValueError(
+            f"distances: descriptors of {one.symbols} {one.values.shape[1:]} and of {other.symbols} "
+            f"{other.values.shape[1:]}, expected the same elements and AEV"
+        )
+    if lengths.shape != (len(one.symbols),) or not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise ValueError(f"distances: scale is {lengths}, expected {len(one.symbols)} numbers above 0")
+    has, other_has = one.n_atoms > 0, other.n_atoms > 0
+    n_features = int(np.prod(one.values.shape[2:]))
+    flat = [(d.values / lengths[:, None, None]).reshape(len(d), len(lengths) * n_features) for d in (one, other)]
+    found = cdist(*flat) / np.sqrt(n_features * np.maximum(has.sum(1), 1))[:, None]
+    found[(has[:, None, :] != other_has[None, :, :]).any(-1)] = np.inf
+    return found
+
+
+def nearest(one: Descriptors, other: Descriptors, scale: ArrayLike) -> np.ndarray:
+    """Return the distance of each of ``one`` from the nearest of ``other``, [n_one]; inf where there is none."""
+    found = np.full(len(one), np.inf)
+    for block in _blocks(len(other), max(1, _BLOCK // max(1, len(one)))):
+        np.minimum(found, distances(one, other[block], scale).min(1, initial=np.inf), out=found)
+    return found
+
+
+def choose(
+    candidates: Descriptors,
+    uq: ArrayLike,
+    known: Descriptors | None = None,
+    *,
+    n_most: int,
+    min_distance: float,
+    order: Order = "distance",
+    scale: ArrayLike | None = None,
+) -> Choice:
+    """Choose candidates that are near-duplicates neither of known data nor of one another.
+
+    One after the other, from those at least ``min_distance`` from the known and the chosen:
+
+    - ``order="distance"``: the one farthest from all these (farthest-point selection); of equally far ones that of the
+      higher uncertainty, so also the first of all where nothing is known;
+    - ``order="uq"``: the one of the highest uncertainty; of equal ones the farther.
+
+    What is left of ties goes to the lower index: the same arguments give the same choice.
+
+    Arguments:
+        candidates: descriptors of n configurations.
+        uq: their uncertainties, any unit, [n].
+        known: descriptors of the data that the model has learnt.
+        n_most: how many are chosen at most.
+        min_distance: in units of ``scale``; nearer ones count as duplicates.
+        order: ``distance`` or ``uq``.
+        scale: see :func:`distances`; by default that of the known data, or of the candidates if there is none.
+
+    Raises:
+        ValueError: an argument out of range, or an uncertainty that is not finite.
+    """
+    values = np.asarray(uq, dtype=np.float64)
+    if values.shape != (len(candidates),):
+        raise ValueError(f"choose: uq has shape {values.shape}, expected [{len(candidates)}], one for each candidate")
+    if len(wrong := np.flatnonzero(~np.isfinite(values))):
+        raise ValueError(f"choose: uq[{wrong[0]}] = {values[wrong[0]]}, expected finite; leave out what has failed")
+    if n_most < 0:
+        raise ValueError(f"choose: n_most = {n_most}, expected 0 or more")
+    if not (np.isfinite(min_distance) and min_distance > 0):
+        raise ValueError(f"choose: min_distance = {min_distance}, expected more than 0")
+    if order not in ORDERS:
+        raise ValueError(f"choose: order = {order!r}, expected {' or '.join(ORDERS)}")
+    has_known = known is not None and len(known) > 0
+    if scale is None:
+        scale = known.scale() if has_known and known is not None else candidates.scale()
+    apart = nearest(candidates, known, scale) if known is not None else np.full(len(candidates), np.inf)
+    open_ = apart >= min_distance
+    near_known = np.flatnonzero(~open_)
+    chosen: list[int] = []
+    how_far: list[float] = []
+    while open_.any() and len(chosen) < n_most:
+        pick = _best(apart, values, np.flatnonzero(open_), order)
+        chosen.append(pick)
+        how_far.append(float(apart[pick]))
+        np.minimum(apart, distances(candidates, candidates[np.array([pick])], scale)[:, 0], out=apart)
+        open_ &= apart >= min_distance
+    settled = np.zeros(len(candidates), dtype=bool)
+    settled[near_known] = settled[chosen] = True
+    return Choice(
+        indices=np.array(chosen, dtype=np.int64),
+        distances=np.array(how_far),
+        near_known=near_known,
+        near_chosen=np.flatnonzero(~settled & ~open_),
+        left=np.flatnonzero(open_),
+    )
+
+
+def _best(apart: np.ndarray, uq: np.ndarray, among: np.ndarray, order: Order) -> int:
+    """Return the index of the best by the one key, then by the other, then the lowest."""
+    for key in (apart, uq) if order == "distance" else (uq, apart):
+        best = key[among].max()
+        among = among[(key[among] == best) | (key[among] >= best * (1 - _SAME))]
+    return int(among[0])
+
+
+def _blocks(n: int, size: int) -> Iterator[np.ndarray]:
+    for start in range(0, n, size):
+        yield np.arange(start, min(start + size, n))

@@ -1,0 +1,1 @@
+"""What both loops do alike: label, train, report, hand out tasks."""

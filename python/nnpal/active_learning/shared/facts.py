@@ -1,0 +1,127 @@
+"""What stages of several loops have found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, TypeVar
+
+from nnpal.active_learning.engine.facts import MANIFEST, Part, StageFacts
+from nnpal.active_learning.engine.stage import History
+
+MODEL, BEST = "model.nnp.pt", "best.nnp.pt"
+"""Files of a training: all members, and the best alone."""
+MAE = Literal["energy_mae", "relative_energy_mae", "force_mae"]
+Found = TypeVar("Found", bound="IterationFacts")
+
+
+class TaskFacts(StageFacts):
+    """Of a stage that runs LAMMPS in tasks.
+
+    Attributes:
+        failed_tasks: how tasks that were given up failed, by their folders.
+        last_lines: of runs that a fault of the physics ended, by their folders.
+    """
+
+    failed_tasks: dict[str, str]
+    last_lines: dict[str, tuple[str, ...]]
+
+    @property
+    def endings(self) -> Mapping[str, str]:
+        """How each run ended, by its folder."""
+        raise NotImplementedError
+
+
+class LabelledFacts(StageFacts):
+    """Of a stage that labels.
+
+    Attributes:
+        n_labelled: configurations with a label within the limits.
+        n_failed: those without.
+        reasons: why, and how often; the most frequent.
+    """
+
+    n_labelled: int
+    n_failed: int
+    reasons: dict[str, int]
+
+
+class Errors(Part):
+    """MAE of energies, energies but for their mean difference (eV/atom), and force components (eV/Å)."""
+
+    energy_mae: float
+    relative_energy_mae: float
+    force_mae: float
+
+    def of(self, name: MAE) -> float:
+        return {
+            "energy_mae": self.energy_mae,
+            "relative_energy_mae": self.relative_energy_mae,
+            "force_mae": self.force_mae,
+        }[name]
+
+
+class TrainFacts(StageFacts):
+    """Of a training: configurations learnt, members, and errors of the best on its own parts, eV/atom and eV/Å."""
+
+    stage: ClassVar[str] = "train"
+
+    n_data: int
+    members: int
+    failed_members: dict[str, str]
+    best_member: int
+    epochs: dict[str, int]
+    train_energy_mae: float
+    train_force_mae: float
+    train_relative_energy_mae: float
+    validation_energy_mae: float
+    validation_force_mae: float
+    validation_relative_energy_mae: float
+
+    @property
+    def training_errors(self) -> Errors:
+        return Errors(
+            energy_mae=self.train_energy_mae,
+            relative_energy_mae=self.train_relative_energy_mae,
+            force_mae=self.train_force_mae,
+        )
+
+    @property
+    def validation_errors(self) -> Errors:
+        return Errors(
+            energy_mae=self.validation_energy_mae,
+            relative_energy_mae=self.validation_relative_energy_mae,
+            force_mae=self.validation_force_mae,
+        )
+
+
+class ThresholdFacts(Part):
+    """μ + kσ: see :class:`nnpal.active_learning.selection.Threshold`."""
+
+    mean: float
+    deviation: float
+    k: float
+    n_values: int
+
+
+class PageFacts(StageFacts):
+    """Of a report."""
+
+    stage: ClassVar[str] = "report"
+
+
+class IterationFacts(Part):
+    """What the stages of an iteration have found, each under its name."""
+
+    def stages(self) -> list[StageFacts]:
+        """Return what each stage has found, in their order."""
+        found = [getattr(self, name) for name in type(self).model_fields]
+        return [facts for facts in found if isinstance(facts, StageFacts)]
+
+
+def iterations(history: History, kind: type[Found], source: str = MANIFEST) -> list[Found]:
+    """Return all iterations, of which every stage that others read is finished.
+
+    Raises:
+        nnpal.active_learning.engine.error.LoopError: what the manifest has is not what these stages find.
+    """
+    return [kind.from_json(stages, f"{source}: iteration {k}") for k, stages in enumerate(history)]

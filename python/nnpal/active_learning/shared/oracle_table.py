@@ -1,0 +1,27 @@
+"""The table [oracle] from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from nnpal.config import Section, validated
+from nnpal.label.settings import OracleSection, oracle_from
+from nnpal.oracle.protocol import Oracle
+
+
+class _Holder(Section):
+    oracle: OracleSection = Field(description="see nnpal.label.settings")
+
+
+def oracle_of(table: Mapping[str, Any], base_folder: Path) -> Oracle:
+    """Return the oracle of a table; its files are sought from ``base_folder``.
+
+    Raises:
+        nnpal.config.ConfigError: a table that is not right.
+        nnpal.oracle.protocol.OracleError: it cannot work as described.
+    """
+    return oracle_from(validated({"oracle": dict(table)}, _Holder, source="oracle").oracle, base_folder)

@@ -1,0 +1,147 @@
+"""Train in a stage: members as tasks, then model files that passed the gate."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.active_learning.engine.error import StageError
+from nnpal.active_learning.engine.failure import Failure
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.engine.task import RESULT, Task
+from nnpal.active_learning.settings import LoopEnsembleSection
+from nnpal.active_learning.shared.facts import BEST, MODEL, Errors, TrainFacts
+from nnpal.active_learning.shared.tasks import TRAIN_TASK
+from nnpal.evaluation import predict
+from nnpal.model.settings import NetworkSettings
+from nnpal.training import LossSettings, TrainedEnsemble, TrainingFolderError, TrainingSettings
+from nnpal.training.ensemble import begin_training, end_training
+from nnpal.training.plan import PLAN, SPLITS, read_plan
+from nnpal.training.release import release
+from nnpal.training.result import RESULT as RESULT_OF_TRAINING
+
+ENSEMBLE = "ensemble"
+PARITY = "parity_energy.csv"
+TABLES = ("network", "loss", "training", "ensemble")
+LEAST_MEMBERS = 2
+
+
+@dataclass(frozen=True)
+class Learning:
+    """[network], [loss], [training] and [ensemble]."""
+
+    network: NetworkSettings
+    loss: LossSettings
+    training: TrainingSettings
+    ensemble: LoopEnsembleSection
+
+
+def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, TrainFacts]:
+    """Train an ensemble on all data so far, write ``model.nnp.pt`` (all members) and ``best.nnp.pt``.
+
+    Returns:
+        The ensemble, and facts: data, best member, errors on training and validation data, members that failed.
+
+    Raises:
+        StageError: fewer than two members came through, or the model file does not pass the gate.
+    """
+    folder = ctx.folder / ENSEMBLE
+    settings = how.ensemble
+    # relative: the folder's plan, whose hash the manifest has, keeps it
+    previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)) if ctx.iteration else None
+    ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
+    try:
+        members = begin_training(
+            frames,
+            folder,
+            network=how.network,
+            loss=how.loss,
+            training=how.training,
+            ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous),
+            log=ctx.log,
+        )
+        content = read_plan(folder).content_hash
+        tasks = [_task(ctx.folder / f"member-{member}", folder, member, content) for member in members]
+        for task in tasks:  # whatever its folder says, the task of a member that is not finished is not done
+            (task.folder / RESULT).unlink(missing_ok=True)
+        pairs = zip(members, ctx.tasks.run(tasks), strict=True)
+        failed = {member: outcome.failure for member, outcome in pairs if outcome.failure is not None}
+        _require_enough(folder, settings.members, failed)
+        ensemble = end_training(folder, {member: failure.fact for member, failure in failed.items()})
+    except (TrainingFolderError, ValueError) as error:
+        raise StageError(f"{ctx.folder}: {error}") from error
+    release(ensemble, ctx.folder / MODEL)
+    release(ensemble, ctx.folder / BEST, members="best", gate=False)
+    return ensemble, _facts(ensemble, len(frames))
+
+
+def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:
+    """Return MAE of energies (eV/atom), energies but for their mean difference, and force components (eV/Å)."""
+    if not frames:
+        return None
+    found = predict(model, frames, members=False, uq_force=False)
+    energies = np.array([frame.get_potential_energy() for frame in frames])
+    error = (found.energies - energies) / found.n_atoms
+    force_error = found.forces - np.concatenate([frame.get_forces() for frame in frames])
+    return Errors(
+        energy_mae=float(np.abs(error).mean()),
+        relative_energy_mae=_relative(error),
+        force_mae=float(np.abs(force_error).mean()),
+    )
+
+
+def _relative(error: np.ndarray) -> float:
+    """Return the MAE of energies but for their mean difference, which decides no force and no barrier."""
+    return float(np.abs(error - error.mean()).mean())
+
+
+def _relative_errors(ensemble: TrainedEnsemble) -> tuple[float, float]:
+    """Return the same of the best member on its training and its validation data, eV/atom."""
+    with (ensemble.folder / PARITY).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = np.array([row["part"] for row in rows])
+    error = np.array([float(row["model_eV_atom"]) - float(row["reference_eV_atom"]) for row in rows])
+    return _relative(error[parts == "training"]), _relative(error[parts == "validation"])
+
+
+def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure]) -> None:
+    """Refuse before the training is concluded, so that members that failed can be trained when the run goes on.
+
+    Raises:
+        StageError: fewer than two members came through.
+    """
+    n_trained = n_members - len(failed)
+    if n_trained < LEAST_MEMBERS:
+        reasons = "\n".join(f"member {number}: {failure.text}" for number, failure in failed.items())
+        raise StageError(f"{folder}: {n_trained} of {n_members} members came through\n{reasons}")
+
+
+def _task(folder: Path, training: Path, member: int, content: str) -> Task:
+    arguments = {"training": os.path.relpath(training, folder), "member": member, "content": content}
+    return Task(folder, TRAIN_TASK, arguments, kind="train")
+
+
+def _facts(ensemble: TrainedEnsemble, n_data: int) -> TrainFacts:
+    best = ensemble.best
+    record = best.history[best.best_epoch]
+    training, validation = _relative_errors(ensemble)
+    return TrainFacts(
+        n_data=n_data,
+        members=len(ensemble.members),
+        failed_members={str(k): reason for k, reason in ensemble.result.failed.items()},
+        best_member=best.number,
+        epochs={str(m.number): len(m.history) for m in ensemble.members},
+        train_energy_mae=float(record.train_energy_mae),
+        train_force_mae=float(record.train_force_mae),
+        train_relative_energy_mae=training,
+        validation_energy_mae=float(record.validation_energy_mae),
+        validation_force_mae=float(record.validation_force_mae),
+        validation_relative_energy_mae=validation,
+        files=(MODEL, BEST, *(f"{ENSEMBLE}/{name}" for name in (PLAN, SPLITS, RESULT_OF_TRAINING))),
+    )

@@ -1,0 +1,1 @@
+"""The command line, a file for each command. Only here is anything printed, and are exit codes set."""

@@ -1,0 +1,158 @@
+"""The `nnpal` command. Only this module prints and sets exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnpal import __version__
+from nnpal.cli.data import app as data_app
+from nnpal.cli.errors import in_words
+from nnpal.cli.evaluate import evaluate
+from nnpal.cli.label import label
+from nnpal.cli.momt import app as momt_app
+from nnpal.cli.run import run, status
+from nnpal.cli.schema import schema
+from nnpal.cli.smd import app as smd_app
+from nnpal.cli.train import export, train
+
+app = typer.Typer(
+    help="Active learning of neural network potentials inside LAMMPS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # with markup, help texts lose what they have in square brackets: the names of TOML tables
+)
+app.add_typer(data_app, name="data")
+app.command()(label)
+app.command()(train)
+app.command()(export)
+app.command()(evaluate)
+app.command()(run)
+app.command()(status)
+app.command()(schema)
+app.add_typer(momt_app, name="momt")
+app.add_typer(smd_app, name="smd")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"nnpal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Active learning of neural network potentials inside LAMMPS."""
+
+
+@app.command()
+def demo(
+    what: Annotated[
+        str, typer.Argument(help="butane: a loop of active learning; aluminium: one training, the model al.nnp.pt.")
+    ] = "butane",
+    output: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo-output"),
+    seed: Annotated[int | None, typer.Option(help="Everything random in the demo follows from it.")] = None,
+) -> None:
+    """Show what nnpal does: learn how a bond of n-butane breaks, or learn aluminium and run it in LAMMPS."""
+    from rich.console import Console
+
+    from nnpal.active_learning.engine.error import LoopError
+    from nnpal.demo import DemoSettings, run_demo
+    from nnpal.demo.butane import run_butane
+    from nnpal.lammps.process import LmpError
+
+    if what not in ("butane", "aluminium"):
+        typer.echo(f"nnpal demo: {what!r}: expected butane or aluminium", err=True)
+        raise typer.Exit(1)
+    try:
+        if what == "butane":
+            raise typer.Exit(run_butane(output, Console(), seed).exit_code)
+        run_demo(output, DemoSettings() if seed is None else DemoSettings(seed=seed), Console())
+    except (LmpError, LoopError, ValueError, OSError) as error:
+        typer.echo(f"nnpal demo: {in_words(error)}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check this installation and say what mends it; exit code 1 where something is at fault."""
+    from rich.console import Console
+
+    from nnpal.doctor import diagnose
+    from nnpal.doctor import table as report
+
+    checks = diagnose()
+    if json:
+        typer.echo(report.to_json(checks))
+    else:
+        Console(soft_wrap=False).print(report.to_table(checks))
+    if not report.is_well(checks):
+        raise typer.Exit(1)
+
+
+@app.command(
+    name="lmp",
+    # everything but --help is LAMMPS's, -h too
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+        "help_option_names": ["--help"],
+    },
+    options_metavar="[-in FILE] [any option of lmp]...",
+)
+def lmp(context: typer.Context) -> None:
+    """Run LAMMPS from this Python, with the options of lmp: for Pythons that lmp cannot load, and to debug hooks."""
+    from nnpal.lammps.in_process import run_lmp
+
+    raise typer.Exit(run_lmp(context.args))
+
+
+@app.command()
+def info(
+    model: Annotated[Path, typer.Argument(help="A model file, e.g. al.nnp.pt.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print what a model file says of itself, after checking its checksums."""
+    import dataclasses
+    from json import dumps
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from nnpal.model import ModelFileError, read_metadata
+
+    try:
+        metadata = dataclasses.asdict(read_metadata(model))
+    except (OSError, ModelFileError) as error:
+        typer.echo(f"nnpal info: {in_words(error)}", err=True)
+        raise typer.Exit(1) from error
+    reference = metadata.pop("reference")
+    metadata["reference"] = f"{len(reference['species'])} atoms, checked whenever the file is loaded"
+    if json:
+        typer.echo(dumps(metadata, indent=2))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in metadata.items():
+        table.add_row(key.replace("_", " "), _in_words(value))
+    Console().print(table)
+
+
+def _in_words(value: object) -> str:
+    """Write a value of `nnpal.json` for people: lists with commas, dictionaries a line a key."""
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {item}" for key, item in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return "-" if value is None else str(value)

@@ -1,0 +1,79 @@
+"""The `nnpal evaluate` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnpal.cli.errors import in_words
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from nnpal.evaluation.settings import EvaluateSection
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model file, e.g. al.nnp.pt.")],
+    data: Annotated[
+        list[Path] | None, typer.Argument(help="Labelled configurations, besides those of --config.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; [evaluate], and [oracle] for crystals.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for summary.json, figures and LAMMPS runs.")] = None,
+    units: Annotated[str | None, typer.Option(help="Of DATA that do not state them, e.g. 'eV Å' or metal.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
+    uq_force: Annotated[bool | None, typer.Option(help="Compute uq_force.", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Hold a model against labels and relaxed crystals against the oracle's; say what its uncertainty is worth."""
+    from json import dumps
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from nnpal.config import validated
+    from nnpal.data import Units, read_frames
+    from nnpal.evaluation.evaluate import evaluate as run
+    from nnpal.evaluation.settings import EvaluateSection
+    from nnpal.evaluation.summary import tables
+    from nnpal.lammps.process import LmpError
+
+    given: dict[str, Any] = {"output": output, "device": device, "uq_force": uq_force}
+    chosen = {name: str(v) if isinstance(v, Path) else v for name, v in given.items() if v is not None}
+    try:
+        section, frames = _from_file(config) if config else (EvaluateSection(), [])
+        section = validated(section.model_dump(mode="json") | chosen, EvaluateSection, source="command line")
+        base = config.resolve().parent if config else Path()
+        stated = Units.parse(units) if units else None
+        frames += [frame for path in data or [] for frame in read_frames(path, units=stated)]
+        screen = Console(stderr=True)
+        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+            bar = progress.add_task("configurations", total=len(frames))
+            summary = run(model, frames, section, base=base, on_batch=lambda n: progress.advance(bar, n))
+    except (OSError, ValueError, LmpError) as error:
+        typer.echo(f"nnpal evaluate: {in_words(error)}", err=True)
+        raise typer.Exit(1) from error
+    if json:
+        typer.echo(dumps(summary, indent=1))
+        return
+    console = Console()
+    for table in tables(summary):
+        console.print(table, highlight=False, soft_wrap=isinstance(table, str), markup=False)
+    console.print(f"Everything is in {section.output}.")
+
+
+def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:
+    """Return [evaluate], with its output seen from the file's folder and its oracle from [oracle], and its data."""
+    from nnpal.cli.document import read_config
+    from nnpal.data.settings import read_files
+    from nnpal.label.settings import LammpsSection
+
+    document, base = read_config(config), config.resolve().parent
+    section = document.evaluate
+    files = section.data or (document.data.test if document.data and document.data.test else ())
+    update: dict[str, Any] = {"output": base / section.output}
+    if not section.oracle and isinstance(document.oracle, LammpsSection) and document.oracle.units == "metal":
+        update["oracle"] = tuple(document.oracle.commands)
+    return section.model_copy(update=update), read_files(files, base)

@@ -1,0 +1,93 @@
+"""`nnpal label`."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from nnpal.cli.errors import in_words
+from nnpal.runtime.caution import cautions_to_stderr
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nnpal.label.batch import Batch
+
+
+def label(
+    config: Annotated[Path, typer.Argument(help="TOML file with [oracle], [label] and maybe [augmentation].")],
+    output: Annotated[Path | None, typer.Option(help="Data set to write, in place of label.output.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes, in place of label.workers.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Compute again what has failed.")] = False,
+) -> None:
+    """Compute energies and forces of structures; what was computed before comes from the store."""
+    with cautions_to_stderr("nnpal label"):
+        _label(config, output, workers, retry_failed)
+
+
+def _label(config: Path, output: Path | None, workers: int | None, retry_failed: bool) -> None:
+    from rich.console import Console
+
+    from nnpal.cli.document import needed, read_config
+    from nnpal.label.batch import run_batch
+    from nnpal.label.progress import LabelProgress
+    from nnpal.label.settings import oracle_from
+
+    console = Console()
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        document = read_config(config)
+        section = needed(document.label, "label", config)
+        changes = {"output": output and output.resolve(), "workers": workers, "retry_failed": retry_failed or None}
+        section = section.model_copy(update={key: value for key, value in changes.items() if value is not None})
+        base = config.resolve().parent
+        oracle = oracle_from(needed(document.oracle, "oracle", config), base)
+        frames = section.read(base)
+        if document.augmentation is not None:
+            frames = document.augmentation.apply(frames)
+        with LabelProgress(Console(stderr=True)) as progress:
+            batch = run_batch(frames, oracle, section, base, progress.update)
+    except (ValueError, OSError) as error:
+        typer.echo(f"nnpal label: {in_words(error)}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("nnpal label: stopped; labels so far are in the store, and the same command goes on", err=True)
+        raise typer.Exit(130) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    _tell(batch, len(frames), console)
+    if batch.output is None:
+        raise typer.Exit(1)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _tell(batch: Batch, n_frames: int, console: Console) -> None:
+    report = batch.report
+    n_kept = len(report.labelled) - len(batch.put_aside)
+    lines = [
+        f"{n_kept} of {n_frames} configurations labelled: {report.from_store} known to the store, "
+        f"{report.calculations} calculations, {len(report.failed)} failed, {len(batch.put_aside)} outside limits"
+    ]
+    higher = {rung: n for rung, n in report.rungs.items() if rung > 0}
+    if higher:
+        counts = ", ".join(f"{n} by rung {rung}" for rung, n in sorted(higher.items()))
+        lines.append(f"The ladder was climbed for some: {counts}; their sources in the data set say so")
+    if batch.failures is not None:
+        first = (report.failed or batch.put_aside)[0]
+        lines.append(f"First without a label: configuration {first.index}: {first.reason}")
+        lines.append(f"All of them, with reasons: {batch.failures}")
+    if report.failed:
+        lines.append(
+            "Failed calculations are not repeated; to try them again: nnpal label --retry-failed, or another rung "
+            "in oracle.ladder"
+        )
+    if batch.output is not None:
+        lines.append(f"Wrote {batch.output} (content {batch.content_hash[:16]})")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

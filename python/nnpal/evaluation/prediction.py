@@ -1,0 +1,176 @@
+"""A model's energies, forces, stresses and uncertainties for many configurations at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.stress import full_3x3_to_voigt_6_stress
+from torch import Tensor
+
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph, edge_forces, merge_graphs
+from nnpal.model import LoadedModel, load_model
+
+BATCH_EDGES = {"cpu": 50_000, "cuda": 2_000_000}
+"""Edges evaluated at a time: the tensors of a batch stay in a core's cache, or fill a GPU."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of configurations; atoms of all configurations stand one after another.
+
+    With e_im the energy of atom i by member m of M, self-energy included, and F_im its force::
+
+        E_m         = sum_i e_im                        E = mean_m E_m
+        uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
+        uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
+
+    Attributes:
+        n_atoms: of each configuration, int [n_frames].
+        energies: E, eV, [n_frames].
+        forces: of the mean energy, eV/Å, [n_atoms in all, 3].
+        stresses: (dE/dstrain)/V in Voigt order xx yy zz yz xz xy, eV/Å³, [n_frames, 6]; NaN without a periodic cell.
+        uq_energy: eV, [n_atoms in all].
+        uq_force: eV/Å, [n_atoms in all], or None where not asked for.
+        member_energies: E_m, eV, [n_members, n_frames].
+        member_forces: F_im, eV/Å, [n_members, n_atoms in all, 3], or None where not asked for.
+        member_stresses: eV/Å³, [n_members, n_frames, 6], or None where not asked for.
+    """
+
+    n_atoms: np.ndarray
+    energies: np.ndarray
+    forces: np.ndarray
+    stresses: np.ndarray
+    uq_energy: np.ndarray
+    uq_force: np.ndarray | None
+    member_energies: np.ndarray
+    member_forces: np.ndarray | None
+    member_stresses: np.ndarray | None
+
+    @property
+    def n_members(self) -> int:
+        return len(self.member_energies)
+
+    @property
+    def frame_of_atom(self) -> np.ndarray:
+        """Index of the configuration of every atom, int [n_atoms in all]."""
+        return np.repeat(np.arange(len(self.n_atoms)), self.n_atoms)
+
+
+def predict(
+    model_path: str | os.PathLike[str],
+    frames: Sequence[Atoms],
+    *,
+    members: bool = True,
+    uq_force: bool = True,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    batch_edges: int | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> Predictions:
+    """Evaluate a model on configurations, many in one call of the model.
+
+    Forces and stresses of members, and ``uq_force``, which is made of them, cost a backward pass for each member;
+    with neither asked for there is one pass, of the mean energy.
+
+    Arguments:
+        model_path: a model file.
+        frames: configurations, labelled or not.
+        members: keep forces and stresses of each member.
+        uq_force: compute it.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: torch.float32 or torch.float64; by default that of the file.
+        batch_edges: about so many edges in one call; by default ``BATCH_EDGES``.
+        on_batch: called with the number of configurations of every batch that is done.
+
+    Raises:
+        FileNotFoundError: no such file.
+        nnpal.model.ModelFileError: the file cannot be used.
+        ValueError: there is no configuration, or one that the model cannot evaluate; the message has its index.
+    """
+    if not frames:
+        raise ValueError("predict: no configurations, expected at least one")
+    model = load_model(model_path, device=device, dtype=dtype)
+    size = batch_edges or BATCH_EDGES[device.partition(":")[0]]
+    each_member = members or uq_force
+    parts = []
+    for graphs, volumes in _batches(model, os.fspath(model_path), frames, size):
+        parts.append(_evaluate(model, graphs, volumes, each_member))
+        if on_batch:
+            on_batch(len(graphs))
+    energies, forces, stresses, atomic = (
+        np.concatenate([part[k] for part in parts], axis=1) for k in range(len(parts[0]))
+    )
+    n_atoms = np.array([len(frame) for frame in frames])
+    _require_finite(os.fspath(model_path), n_atoms, energies, forces)
+    return Predictions(
+        n_atoms=n_atoms,
+        energies=energies.mean(0),
+        forces=forces.mean(0),
+        stresses=stresses.mean(0),
+        uq_energy=atomic.std(0),
+        uq_force=np.sqrt(forces.var(0).sum(-1)) if uq_force else None,
+        member_energies=energies,
+        member_forces=forces if members else None,
+        member_stresses=stresses if members else None,
+    )
+
+
+def _require_finite(path: str, n_atoms: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> None:
+    wrong = ~np.isfinite(energies).all(0)
+    np.logical_or.at(wrong, np.repeat(np.arange(len(n_atoms)), n_atoms), ~np.isfinite(forces).all((0, 2)))
+    if wrong.any():
+        raise ValueError(
+            f"model {path} gives energies or forces that are not finite for configuration {wrong.argmax()} and "
+            f"{wrong.sum() - 1} more; expected finite ones; do atoms overlap?"
+        )
+
+
+def _batches(
+    model: LoadedModel, path: str, frames: Sequence[Atoms], size: int
+) -> Iterator[tuple[list[Graph], np.ndarray]]:
+    """Yield graphs of successive configurations and their volumes, Å³ (NaN without a periodic cell)."""
+    metadata = model.metadata
+    graphs: list[Graph] = []
+    volumes: list[float] = []
+    n_edges = 0
+    for index, frame in enumerate(frames):
+        try:
+            graph = atoms_graph(frame, metadata.elements, metadata.cutoff, model=path)
+        except ValueError as error:
+            raise ValueError(f"configuration {index}: {error}") from error
+        if graphs and n_edges + len(graph.edge_vec) > size:
+            yield graphs, np.array(volumes)
+            graphs, volumes, n_edges = [], [], 0
+        graphs.append(graph)
+        volumes.append(frame.get_volume() if frame.cell.rank == 3 and frame.pbc.any() else np.nan)
+        n_edges += len(graph.edge_vec)
+    yield graphs, np.array(volumes)
+
+
+def _evaluate(
+    model: LoadedModel, graphs: Sequence[Graph], volumes: np.ndarray, each_member: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], stresses [k, n_frames, 6] and energies
+    of atoms [n_members, n_atoms]; k is the number of members, or 1 for those of the mean energy."""
+    graph, frame_of_atom = merge_graphs(graphs)
+    atomic, gradients = model.energies_and_gradients(graph, of_members=each_member)
+    wanted = gradients[1:] if each_member else gradients[:1]
+    forces = [edge_forces(graph, gradient).numpy() for gradient in wanted]
+    stresses = [_stresses(graph, gradient, frame_of_atom, volumes) for gradient in wanted]
+    of_atoms = atomic.cpu().double() + model.self_energies[graph.species]
+    energies = of_atoms.new_zeros((len(of_atoms), len(graphs))).index_add(1, frame_of_atom, of_atoms)
+    return energies.numpy(), np.stack(forces), np.stack(stresses), of_atoms.numpy()
+
+
+def _stresses(graph: Graph, gradient: Tensor, frame_of_atom: Tensor, volumes: np.ndarray) -> np.ndarray:
+    """Return (dE/dstrain)/V of each configuration, eV/Å³, [n_frames, 6]."""
+    shares = graph.edge_vec[:, :, None] * gradient[:, None, :]
+    strain_gradient = gradient.new_zeros((len(volumes), 3, 3))
+    strain_gradient = strain_gradient.index_add(0, frame_of_atom[graph.edge_index[0]], shares)
+    symmetric = 0.5 * (strain_gradient + strain_gradient.mT).numpy()
+    return full_3x3_to_voigt_6_stress(symmetric) / volumes[:, None]

@@ -1,0 +1,1 @@
+"""LAMMPS as a program: started and watched, its plugins found, and its text files written and read."""

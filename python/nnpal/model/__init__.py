@@ -1,0 +1,17 @@
+"""Model files: write them from TorchANI models, read and check them.
+
+Nothing else in nnpal knows what such a file holds inside.
+"""
+
+from nnpal.model.archive import LoadedModel, load_model, read_metadata
+from nnpal.model.export import export_ensemble
+from nnpal.model.metadata import Metadata, ModelFileError
+
+__all__ = [
+    "LoadedModel",
+    "Metadata",
+    "ModelFileError",
+    "export_ensemble",
+    "load_model",
+    "read_metadata",
+]

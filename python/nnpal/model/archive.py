@@ -1,0 +1,195 @@
+"""Model files on disk: whole, checked, or refused."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nnpal.geometry.neighbor_graph import Graph
+from nnpal.model.denormals import denormals_flushed
+from nnpal.model.metadata import EXPORT_AGAIN, RECORD, Metadata, ModelFileError, parse_metadata
+from nnpal.model.ops import OpsError, load_ops
+from nnpal.model.reference import check_reference
+from nnpal.model.zip_records import DamagedArchiveError, checked_records, what_it_says
+from nnpal.runtime.files import aside
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model file ready to evaluate.
+
+    Attributes:
+        module: ``module(species, n_local, edge_index, edge_vec)`` gives energies, eV, [n_members, n_local].
+        metadata: what the file says of itself.
+        self_energies: of each element, eV, float64 [n_elements].
+        dtype: of ``edge_vec`` and the energies.
+        device: where the module lies.
+    """
+
+    module: torch.jit.ScriptModule
+    metadata: Metadata
+    self_energies: Tensor
+    dtype: torch.dtype
+    device: str
+
+    def energies_and_gradients(self, graph: Graph, *, of_members: bool) -> tuple[Tensor, Tensor]:
+        """Evaluate centres and their energies' derivatives in the edge vectors.
+
+        Arguments:
+            graph: atoms and edges within the cutoff, on any device.
+            of_members: whether each member's gradient is wanted; with the fused kernel they come in the same pass,
+                else each costs a backward pass.
+
+        Returns:
+            Energies without self-energies, eV, [n_members, n_local], and gradients of their sums over the centres,
+            float64 on the CPU, eV/Å: of the members' mean and, where asked for, of each member, [1 or 1 + n_members,
+            n_edges, 3].
+        """
+        inputs = (graph.species.to(self.device), graph.n_local, graph.edge_index.to(self.device))
+        edge_vec = graph.edge_vec.to(self.device, self.dtype).detach()
+        if self.metadata.kernel == "fused":
+            with torch.no_grad():
+                energies, gradients = self.module.energies_and_gradients(*inputs, edge_vec, of_members)
+            return energies, gradients.cpu().double()
+        with denormals_flushed():
+            return self._by_autograd(inputs, edge_vec, of_members)
+
+    def _by_autograd(
+        self, inputs: tuple[Tensor, int, Tensor], edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        energies = self.module(*inputs, edge_vec.requires_grad_(True))
+        sums = [energies.mean(0).sum(), *(energies.sum(1) if of_members else ())]
+        found = [torch.autograd.grad(one, edge_vec, retain_graph=True, materialize_grads=True)[0] for one in sums]
+        return energies.detach(), torch.stack(found).cpu().double()
+
+
+def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
+    """Write the archive aside, load it as a user does, and rename it to ``path``; on failure that is left unchanged.
+
+    It is made in memory, for ``torch.jit.save`` to a full disk aborts the process.
+
+    Raises:
+        ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
+        nnpal.runtime.disk_full.DiskFullError: no space is left.
+    """
+    content = module.save_to_buffer({RECORD: metadata.to_json()})
+    with aside(path, len(content)) as temporary:
+        temporary.write_bytes(content)
+        _check_written(os.fspath(temporary), getattr(torch, metadata.dtype), path)
+
+
+def _check_written(written: str, own: torch.dtype, path: Path) -> None:
+    """Load the file ``written``, which is to become ``path``, in its own precision and in double precision."""
+    for dtype in (own, torch.float64) if own != torch.float64 else (own,):
+        try:
+            load_model(written, dtype=dtype)
+        except ModelFileError as error:
+            precision, reason = str(dtype).removeprefix("torch."), str(error).removeprefix(f"{written}: ")
+            raise ModelFileError(
+                f"{path}: not written, for the new file is refused when it is loaded in {precision}: {reason}"
+            ) from error
+
+
+def read_metadata(path: str | os.PathLike[str]) -> Metadata:
+    """Read what a model file says of itself, after checking its checksums.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: no model file of nnpal, damaged, or of a newer format.
+    """
+    return _read(os.fspath(path))[1]
+
+
+def _read(name: str) -> tuple[bytes, Metadata]:
+    """Return a model file's bytes after checking their checksums, and what it says of itself."""
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"model file {name} does not exist")
+    if os.path.isdir(name):
+        raise ModelFileError(f"{name}: a folder; expected a model file, such as {os.path.join(name, 'model.nnp.pt')}")
+    try:
+        with open(name, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise ModelFileError(f"{name}: cannot be read ({error.strerror}); make the file readable") from error
+    try:
+        records = checked_records(io.BytesIO(content), keep=lambda record: record.endswith(f"/extra/{RECORD}"))
+    except DamagedArchiveError as error:
+        raise ModelFileError(
+            f"{name}: not a TorchScript archive, or truncated or damaged ({error}); {EXPORT_AGAIN}"
+        ) from error
+    if not records:
+        raise ModelFileError(f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export_ensemble")
+    return content, parse_metadata(next(iter(records.values())), name)
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    members: int | None = None,
+) -> LoadedModel:
+    """Load a model file and evaluate the reference configuration that it carries.
+
+    Arguments:
+        path: written by :func:`nnpal.export_ensemble`.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: torch.float32 or torch.float64; by default that of the file.
+        members: evaluate the first so many members; by default all.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: the file is not what it should be, or fails its self-check.
+        ValueError: ``members``, ``dtype`` or ``device`` is out of range.
+    """
+    name = os.fspath(path)
+    content, metadata = _read(name)
+    chosen = dtype or getattr(torch, metadata.dtype)
+    if chosen not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.float64")
+    if members is not None and not 1 <= members <= metadata.n_members:
+        raise ValueError(f"members is {members}, but {name} holds {metadata.n_members}")
+    _check_device(device)
+    if metadata.kernel == "fused":
+        try:
+            load_ops()
+        except OpsError as error:
+            raise ModelFileError(f"{name}: its kernel is 'fused', but {error}") from error
+    module, self_energies = _module(content, metadata, name)
+    loaded = LoadedModel(module.to(device=device, dtype=chosen), metadata, self_energies, chosen, device)
+    with denormals_flushed():
+        check_reference(loaded, name)
+    if members is not None:
+        module.n_active = members
+    return loaded
+
+
+def _module(content: bytes, metadata: Metadata, name: str) -> tuple[torch.jit.ScriptModule, Tensor]:
+    """Return the module of the model file ``name``, on the CPU, and its self-energies, eV, float64 [n_elements]."""
+    try:
+        module = torch.jit.load(io.BytesIO(content), map_location="cpu")
+        self_energies, _ = module.self_energies.clone(), int(module.n_active)
+    except Exception as error:  # torch reads names, sizes and types before it checks them: IndexError, MemoryError, ...
+        raise ModelFileError(f"{name}: torch cannot load it ({what_it_says(error)}); {EXPORT_AGAIN}") from error
+    if self_energies.dtype != torch.float64 or self_energies.shape != (len(metadata.elements),):
+        raise ModelFileError(
+            f"{name}: its self_energies are {self_energies.dtype} of shape {tuple(self_energies.shape)}, "
+            f"expected one float64 for each of {metadata.elements}"
+        )
+    if not self_energies.isfinite().all():
+        raise ModelFileError(f"{name}: its self_energies {self_energies.tolist()} are not finite; {EXPORT_AGAIN}")
+    return module, self_energies
+
+
+def _check_device(device: str) -> None:
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise ValueError(f"device is {device!r}, expected cpu, cuda or cuda:N")
+    n_gpus = torch.cuda.device_count()
+    if kind == "cuda" and int(index or 0) >= n_gpus:
+        raise ValueError(f"device is {device!r}, but torch {torch.__version__} finds {n_gpus} GPUs; use cpu")

@@ -1,0 +1,99 @@
+"""TorchANI modules from a description.
+
+Member networks that this package trains give eV; :func:`build_model` converts them to hartree, the unit of TorchANI's
+own models.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torchani.aev import AEVComputer, ANIAngular, ANIRadial
+from torchani.arch import ANI
+from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
+from torchani.sae import SelfEnergy
+from torchani.units import HARTREE_TO_EV
+
+from nnpal.model.celu import make_celu_exact
+from nnpal.model.description import NetworkDescription
+
+
+def build_aev_computer(description: NetworkDescription) -> AEVComputer:
+    """Return TorchANI's AEV computer."""
+    aev = description.aev
+    return AEVComputer(
+        radial=ANIRadial(aev.radial_eta, aev.radial_shifts, aev.radial_cutoff, aev.cutoff_function),
+        angular=ANIAngular(
+            aev.angular_eta,
+            aev.angular_zeta,
+            aev.angular_shifts,
+            aev.angular_sections,
+            aev.angular_cutoff,
+            aev.cutoff_function,
+        ),
+        num_species=len(description.symbols),
+    )
+
+
+def build_member(description: NetworkDescription, seed: int) -> ANINetworks:
+    """Return one ensemble member, weights and biases uniform in ±1/√(inputs of the layer), torch's own default.
+
+    The numbers come from a generator of this call, so members can be built in several threads.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    n_features = build_aev_computer(description).out_dim
+    with torch.device("meta"):  # no numbers yet: torch would draw them from its global generator
+        networks = {
+            symbol: AtomicNetwork(
+                (n_features, *description.hidden_of(symbol), 1), description.activation, bias=description.bias
+            )
+            for symbol in description.symbols
+        }
+    for network in networks.values():
+        make_celu_exact(network)
+        network.to_empty(device="cpu")
+        for layer in [*network.layers, network.final_layer]:
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                torch.nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return ANINetworks(networks)
+
+
+def build_model(
+    description: NetworkDescription,
+    members: Sequence[ANINetworks],
+    self_energies: Sequence[float],
+) -> ANI:
+    """Return a TorchANI model, in hartree, of copies of ``members`` that give eV.
+
+    Arguments:
+        description: elements and AEV.
+        members: networks in eV, at least one.
+        self_energies: eV, one for each element.
+
+    Raises:
+        ValueError: no member.
+    """
+    if not members:
+        raise ValueError("build_model: members is empty, expected at least one network")
+    in_hartree = [_scaled(member, 1.0 / HARTREE_TO_EV) for member in members]
+    shifter = SelfEnergy(description.symbols, [0.0] * len(description.symbols))
+    shifter.self_energies = torch.tensor(self_energies, dtype=torch.float64) / HARTREE_TO_EV
+    return ANI(
+        description.symbols,
+        build_aev_computer(description),
+        Ensemble(in_hartree),
+        shifter,
+    )
+
+
+@torch.no_grad()
+def _scaled(member: ANINetworks, factor: float) -> ANINetworks:
+    """Return a copy whose output is multiplied by ``factor``."""
+    scaled = copy.deepcopy(member)
+    for network in scaled.atomics.values():
+        for parameter in network.final_layer.parameters():
+            parameter.mul_(factor)
+    return scaled

@@ -1,0 +1,104 @@
+"""An ASE calculator over an exported model, with the numbers that ``pair_style nnp`` gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from nnpal.geometry.neighbor_graph import atoms_graph, edge_forces
+from nnpal.model import load_model
+
+
+class NNPCalculator(Calculator):
+    """Energies, forces, stress and uncertainty of an ensemble in ASE's units (eV, Å).
+
+    With e_im the energy of atom i by member m of M and F_im its force::
+
+        E           = sum_i [ mean_m e_im + self-energy_i ]
+        uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
+        uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
+
+    ``uq_force`` needs the gradient of each member and is computed only when asked for:
+    ``calculator.get_property("uq_force", atoms)``; ``uq_energy`` is always in ``results``. Both are [n_atoms], in eV
+    and eV/Å.
+
+    Arguments:
+        path: a model file written by :func:`nnpal.export_ensemble`.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: torch.float32 or torch.float64; by default that of the file.
+        members: evaluate the first so many members; by default all.
+        self_energies: whether ``energy`` and ``energies`` include the elements' self-energies, as ``self_energies``
+            of ``pair_style nnp``. Forces, stress and uncertainty are the same either way.
+
+    Raises:
+        FileNotFoundError: no such file.
+        nnpal.model.ModelFileError: the file cannot be used.
+        ValueError: ``device``, ``dtype`` or ``members`` is out of range; at evaluation, an element that the model
+            does not know, or a position or cell that is not finite.
+    """
+
+    implemented_properties: list[str] = [  # noqa: RUF012 - as ASE declares it
+        "energy",
+        "free_energy",
+        "energies",
+        "forces",
+        "stress",
+        "uq_energy",
+        "uq_force",
+    ]
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype | None = None,
+        members: int | None = None,
+        self_energies: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = os.fspath(path)
+        self.self_energies = self_energies
+        self.model = load_model(path, device=device, dtype=dtype, members=members)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Fill ``results``; ASE calls this."""
+        super().calculate(atoms, properties, system_changes)
+        model = self.model
+        metadata = model.metadata
+        graph = atoms_graph(self.atoms, metadata.elements, metadata.cutoff, model=self.path)
+        wants_uq_force = "uq_force" in properties
+        energies, gradients = model.energies_and_gradients(graph, of_members=wants_uq_force)
+        gradient = gradients[0]
+        member_energies = energies.cpu().double()
+        atomic = member_energies.mean(0)
+        if self.self_energies:
+            atomic = atomic + model.self_energies[graph.species]
+        energy = float(atomic.sum())
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "energies": atomic.numpy(),
+            "forces": edge_forces(graph, gradient).numpy(),
+            "uq_energy": member_energies.numpy().std(0),
+        }
+        if self.atoms.cell.rank == 3 and self.atoms.pbc.any():
+            strain_gradient = (graph.edge_vec.T @ gradient).numpy()
+            stress = 0.5 * (strain_gradient + strain_gradient.T) / self.atoms.get_volume()
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        if wants_uq_force:
+            members = [edge_forces(graph, of_member) for of_member in gradients[1:]]
+            self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))

@@ -1,0 +1,174 @@
+"""The exported model as one compiled operation: AEVs, all members' networks and gradients in one pass."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchani.aev import AEVComputer
+from torchani.nn import ANINetworks, AtomicNetwork
+
+from nnpal.model.celu import celu_alpha
+from nnpal.model.ops import load_ops
+from nnpal.model.terms import aev_terms
+
+
+class FusedModule(torch.nn.Module):
+    """The same function as :class:`nnpal.model.torchani_module.EnsembleModule`, by ``torch.ops.nnpal``.
+
+    Attributes:
+        self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
+        n_active: how many members are evaluated, the first ones.
+        weights: of all networks, element by element, member by member, layer by layer: weight, then bias.
+        layers: of each element the number of layers, then their outputs.
+    """
+
+    self_energies: Tensor
+    weights: Tensor
+    n_active: int
+    layers: list[int]
+    radial: list[float]
+    radial_shifts: list[float]
+    angular: list[float]
+    angular_shifts: list[float]
+    angular_sections: list[float]
+
+    def __init__(
+        self,
+        aev_computer: AEVComputer,
+        members: Sequence[torch.nn.Module],
+        self_energies: Tensor,
+        energy_scale: float,
+    ) -> None:
+        super().__init__()
+        load_ops()
+        terms = aev_terms(aev_computer)
+        self.n_elements = terms.n_elements
+        self.radial, self.radial_shifts = terms.radial, terms.radial_shifts
+        self.angular, self.angular_shifts = terms.angular, terms.angular_shifts
+        self.angular_sections = terms.angular_sections
+        self.cutoff_function = terms.cutoff_function
+        weights, self.layers, self.activation, self.alpha = _packed(members)
+        self.n_members = self.n_active = len(members)
+        self.energy_scale = energy_scale
+        self.register_buffer("weights", weights)
+        self.register_buffer("self_energies", self_energies.to(torch.float64))
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Return the energies of centres without self-energies, eV, [n_active, n_local]; see the model contract."""
+        return torch.ops.nnpal.ensemble(
+            species,
+            n_local,
+            edge_index,
+            edge_vec,
+            self.weights,
+            self.layers,
+            self.n_members,
+            self.n_active,
+            self.activation,
+            self.alpha,
+            self.energy_scale,
+            self.n_elements,
+            self.radial,
+            self.radial_shifts,
+            self.angular,
+            self.angular_shifts,
+            self.angular_sections,
+            self.cutoff_function,
+        )
+
+    @torch.jit.export
+    def energies_and_gradients(
+        self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the energies and, in the same pass, gradients of centres' sums in ``edge_vec``, eV/Å.
+
+        The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
+        [1 or 1 + n_active, n_edges, 3].
+        """
+        return torch.ops.nnpal.ensemble_gradients(
+            species,
+            n_local,
+            edge_index,
+            edge_vec,
+            self.weights,
+            self.layers,
+            self.n_members,
+            self.n_active,
+            self.activation,
+            self.alpha,
+            self.energy_scale,
+            self.n_elements,
+            self.radial,
+            self.radial_shifts,
+            self.angular,
+            self.angular_shifts,
+            self.angular_sections,
+            self.cutoff_function,
+            of_members,
+        )
+
+
+def why_not_fused(aev_computer: AEVComputer, members: Sequence[torch.nn.Module]) -> str | None:
+    """Return what of a model the fused kernel does not cover, or None where it covers all."""
+    try:
+        aev_terms(aev_computer)
+        _packed(members)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _packed(members: Sequence[torch.nn.Module]) -> tuple[Tensor, list[int], str, float]:
+    """Return the weights in one block, the layers of each element, the activation and its alpha.
+
+    Raises:
+        ValueError: networks that the kernel does not cover.
+    """
+    containers = [_container(member) for member in members]
+    layers: list[int] = []
+    blocks: list[Tensor] = []
+    activations = set()
+    for symbol in containers[0].symbols:
+        networks = [_network(container.atomics[symbol]) for container in containers]
+        outputs = [[layer.out_features for layer in _layers(network)] for network in networks]
+        if any(own != outputs[0] for own in outputs):
+            raise ValueError("its members have networks of different layers")
+        layers += [len(outputs[0]), *outputs[0]]
+        for network in networks:
+            activations.add(_activation(network.activation))
+            for layer in _layers(network):
+                bias = layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias
+                blocks += [layer.weight.detach().reshape(-1), bias.detach()]
+    if len(activations) != 1:
+        raise ValueError("its networks have different activation functions")
+    activation, alpha = activations.pop()
+    return torch.cat(blocks), layers, activation, alpha
+
+
+def _container(member: torch.nn.Module) -> ANINetworks:
+    if type(member) is not ANINetworks:
+        raise ValueError(f"its networks are {type(member).__name__}, not ANINetworks")
+    return member
+
+
+def _network(module: object) -> AtomicNetwork:
+    if type(module) is not AtomicNetwork:
+        raise ValueError(f"its networks are {type(module).__name__}, not AtomicNetwork")
+    return module
+
+
+def _layers(network: AtomicNetwork) -> list[torch.nn.Linear]:
+    layers = [*network.layers, network.final_layer]
+    if layers[-1].out_features != 1 or any(type(layer) is not torch.nn.Linear for layer in layers):
+        raise ValueError("its networks are not of linear layers with one output at the end")
+    return layers
+
+
+def _activation(module: torch.nn.Module) -> tuple[str, float]:
+    if type(module) is torch.nn.GELU and module.approximate == "none":
+        return "gelu", 0.0
+    if (alpha := celu_alpha(module)) is not None:
+        if not alpha > 0:
+            raise ValueError(f"its activation function is CELU with alpha {alpha}, which is not positive")
+        return "celu", alpha
+    raise ValueError(f"its activation function is {module}, neither GELU nor CELU")

@@ -1,0 +1,175 @@
+"""What a model file says of itself: `nnpal.json`, its record in the archive."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+FORMAT = "nnpal-model"
+FORMAT_VERSION = 1
+RECORD = "nnpal.json"
+
+_FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}
+EXPORT_AGAIN = "export the model again with nnpal.export_ensemble"
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be used; the message names the file, the fault and the cure."""
+
+
+@dataclass(frozen=True)
+class ReferenceConfiguration:
+    """A small cluster with its answers in float64, by which a loader checks itself.
+
+    Attributes:
+        species: element index, [n_atoms].
+        n_local: number of centres.
+        edge_index: (centre, neighbour), [2][n_edges].
+        edge_vec: Å, [n_edges][3].
+        energies: of each centre by each member, eV, [n_members][n_local].
+        gradient: of the members' mean energy in edge_vec, eV/Å, [n_edges][3].
+    """
+
+    species: list[int]
+    n_local: int
+    edge_index: list[list[int]]
+    edge_vec: list[list[float]]
+    energies: list[list[float]]
+    gradient: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The keys of `nnpal.json`; none may be missing.
+
+    Attributes:
+        elements: chemical symbols in the order of the element index.
+        cutoff: radial cutoff, Å.
+        n_members: ensemble size.
+        dtype: of the weights, ``float32`` or ``float64``.
+        kernel: what evaluates the model.
+        dataset_hash: of the training data, where known.
+        provenance: how the model was trained.
+        versions: of nnpal, torch and torchani at export.
+        reference: see :class:`ReferenceConfiguration`.
+        hops: number of message-passing steps; 1 means that edges of centres alone are needed.
+    """
+
+    elements: list[str]
+    cutoff: float
+    n_members: int
+    dtype: str
+    kernel: str
+    dataset_hash: str | None
+    provenance: dict[str, Any]
+    versions: dict[str, str]
+    reference: ReferenceConfiguration
+    hops: int = 1
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    energy_unit: str = field(default=_FIXED["energy_unit"])
+    length_unit: str = field(default=_FIXED["length_unit"])
+
+    def to_json(self) -> str:
+        """Return the record's text.
+
+        Raises:
+            TypeError: the provenance holds a value that JSON cannot.
+        """
+        return json.dumps(dataclasses.asdict(self), allow_nan=False)
+
+
+def parse_metadata(text: str | bytes, path: str) -> Metadata:
+    """Read the record of the model file ``path``.
+
+    Raises:
+        ModelFileError: not JSON, a key missing or of a wrong value, or a format newer than this nnpal.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its {RECORD} is no JSON ({error}); {EXPORT_AGAIN}") from error
+    if not isinstance(values, dict):
+        raise ModelFileError(f"{path}: its {RECORD} is no JSON object; {EXPORT_AGAIN}")
+    missing = [key for key in (*_FIXED, "format_version") if key not in values]
+    if missing:
+        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {EXPORT_AGAIN}")
+    for key, expected in _FIXED.items():
+        if values[key] != expected:
+            raise ModelFileError(
+                f"{path}: its {RECORD} says {key} {values[key]!r}, expected {expected!r}; {EXPORT_AGAIN}"
+            )
+    version = values["format_version"]
+    if not _is_number(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path}: its format version is {version!r}, this nnpal reads up to {FORMAT_VERSION}; install a newer nnpal"
+        )
+    values["reference"] = _build(ReferenceConfiguration, values.get("reference"), path)
+    metadata = _build(Metadata, values, path)
+    if metadata.hops != 1:
+        raise ModelFileError(f"{path}: it passes messages over {metadata.hops} hops, this nnpal evaluates models of 1")
+    if metadata.dtype not in ("float32", "float64"):
+        raise ModelFileError(
+            f"{path}: its {RECORD} says dtype {metadata.dtype!r}, expected float32 or float64; {EXPORT_AGAIN}"
+        )
+    for key, usable in (
+        ("elements", _are_symbols(metadata.elements)),
+        ("cutoff", _is_number(metadata.cutoff, int | float) and 0 < metadata.cutoff < float("inf")),
+        ("n_members", _is_number(metadata.n_members, int) and metadata.n_members >= 1),
+        ("kernel", isinstance(metadata.kernel, str) and bool(metadata.kernel)),
+        ("dataset_hash", metadata.dataset_hash is None or isinstance(metadata.dataset_hash, str)),
+        ("provenance", isinstance(metadata.provenance, dict)),
+        ("versions", isinstance(metadata.versions, dict)),
+    ):
+        if not usable:
+            raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {EXPORT_AGAIN}")
+    if not _fits(metadata.reference, metadata.n_members, len(metadata.elements)):
+        raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {EXPORT_AGAIN}")
+    return metadata
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _are_symbols(elements: Any) -> bool:
+    return isinstance(elements, list) and bool(elements) and all(isinstance(symbol, str) for symbol in elements)
+
+
+def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int) -> bool:
+    """Return whether the arrays have the shapes of :class:`ReferenceConfiguration` and the indices exist."""
+    try:
+        species = np.asarray(reference.species, dtype=np.int64)
+        edge_index = np.asarray(reference.edge_index, dtype=np.int64)
+        edge_vec, energies, gradient = (
+            np.asarray(rows, dtype=np.float64) for rows in (reference.edge_vec, reference.energies, reference.gradient)
+        )
+    except (TypeError, ValueError, OverflowError):  # ragged, or no numbers
+        return False
+    n_local, n_edges = reference.n_local, edge_index.shape[-1] if edge_index.ndim else 0
+    return (
+        isinstance(n_local, int)
+        and species.ndim == 1
+        and 1 <= n_local <= len(species)
+        and edge_index.shape == (2, n_edges)
+        and n_edges > 0
+        and edge_vec.shape == gradient.shape == (n_edges, 3)
+        and energies.shape == (n_members, n_local)
+        and all(bool(np.isfinite(values).all()) for values in (edge_vec, energies, gradient))
+        and bool((species >= 0).all() and (species < n_elements).all())
+        and bool((edge_index >= 0).all() and (edge_index[0] < n_local).all() and (edge_index[1] < len(species)).all())
+    )
+
+
+def _build(kind: type[Any], values: Any, path: str) -> Any:
+    if not isinstance(values, dict):
+        raise ModelFileError(f"{path}: its {RECORD} lacks the reference configuration; {EXPORT_AGAIN}")
+    names = [item.name for item in dataclasses.fields(kind)]
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {EXPORT_AGAIN}")
+    return kind(**{name: values[name] for name in names})

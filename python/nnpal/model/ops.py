@@ -1,0 +1,34 @@
+"""Load ``torch.ops.nnpal``: AEVs and whole ensembles as fused operations, compiled with the LAMMPS plugin."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import torch
+
+from nnpal.lammps.plugin_folder import plugin_dir
+
+LIBRARY = "libnnpal_ops.so"
+
+
+class OpsError(RuntimeError):
+    """The compiled operations are not there, or cannot be loaded; the message says what mends it."""
+
+
+@functools.cache
+def load_ops() -> None:
+    """Load the operations, once in a process.
+
+    Raises:
+        OpsError: the library is missing or does not fit this torch.
+    """
+    path = Path(plugin_dir()) / LIBRARY
+    cure = "run: pip install --no-build-isolation --force-reinstall --no-deps nnpal (nnpal doctor says more)"
+    if not path.exists():
+        raise OpsError(f"nnpal's compiled operations are not installed: {path} does not exist; {cure}")
+    try:
+        torch.ops.load_library(str(path))
+    except OSError as error:
+        reason = error.__cause__ or error
+        raise OpsError(f"{path} cannot be loaded into torch {torch.__version__} ({reason}); {cure}") from error

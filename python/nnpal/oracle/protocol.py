@@ -1,0 +1,140 @@
+"""What an oracle is: something that says energy and forces of a configuration, and what its numbers hang on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.oracle.calculation import Result
+from nnpal.oracle.errors import CalculationFailed
+from nnpal.runtime import json_files as durable
+from nnpal.runtime.caution import caution
+
+Answer = tuple[Result | None, str, float]
+"""Of one calculation: its result or None, why there is none, and seconds."""
+
+
+class OracleError(ValueError):
+    """An oracle that cannot work as described, whatever the configuration."""
+
+
+class Oracle(Protocol):
+    """The interface; instances travel to worker processes by pickle, so they open nothing before :meth:`prepare`.
+
+    An oracle has one rung or more: ways to compute that are tried one after another until one succeeds. One may also
+    have ``refusal(atoms)`` and ``caution(atoms)``: why it cannot compute what a configuration says, and what a user
+    should know of how it does; empty where there is nothing to say.
+    """
+
+    @property
+    def n_rungs(self) -> int:
+        """Number of rungs, one at least."""
+        ...
+
+    def identity(self, rung: int = 0) -> dict[str, Any]:
+        """Return all that decides the numbers of a rung, as JSON: names, options, versions, hashes of files.
+
+        Labels of one identity are interchangeable.
+
+        Raises:
+            OracleError: a file is not there.
+        """
+        ...
+
+    def prepare(self) -> None:
+        """Load what computing needs; called once, in the process that computes.
+
+        Raises:
+            OracleError: it cannot work as described.
+        """
+        ...
+
+    def compute(self, atoms: Atoms, rung: int = 0) -> Result:
+        """Return energy (eV), forces (eV/Å) and, where known, stress (eV/Å³), whatever was computed before.
+
+        Raises:
+            CalculationFailed: this configuration has no result on this rung.
+        """
+        ...
+
+
+def require_able(oracle: Oracle, frames: Sequence[Atoms]) -> None:
+    """Refuse configurations that an oracle cannot compute as they say they are, and warn of what may not be meant.
+
+    Raises:
+        OracleError: the oracle refuses any of them; names the first of each reason.
+    """
+    if refused := _said(oracle, "refusal", frames):
+        n_frames = sum(len(indices) for indices in refused.values())
+        lines = "".join(
+            f"\n  configuration {indices[0]} ({frames[indices[0]].info.get('source', 'unknown source')})"
+            f"{f' and {len(indices) - 1} more' if len(indices) > 1 else ''}: {reason}"
+            for reason, indices in list(refused.items())[:5]
+        )
+        raise OracleError(f"oracle: {n_frames} of {len(frames)} configurations are not for it:{lines}")
+    for text, indices in _said(oracle, "caution", frames).items():
+        caution(f"{len(indices)} of {len(frames)} configurations: {text}")
+
+
+def _said(oracle: Oracle, method: str, frames: Sequence[Atoms]) -> dict[str, list[int]]:
+    """Return what an oracle says of configurations, if it has the method, and of which."""
+    found: dict[str, list[int]] = {}
+    ask: Callable[[Atoms], str] | None = getattr(oracle, method, None)
+    if ask is None:
+        return found
+    for index, frame in enumerate(frames):
+        if text := ask(frame):
+            found.setdefault(text, []).append(index)
+    return found
+
+
+def sound(result: Result, n_atoms: int) -> Result:
+    """Return the result.
+
+    Raises:
+        CalculationFailed: wrong shapes, or numbers that are not finite.
+    """
+    if result.forces.shape != (n_atoms, 3):
+        raise CalculationFailed(f"forces are {result.forces.shape}, expected ({n_atoms}, 3)")
+    if result.stress is not None and result.stress.shape != (6,):
+        raise CalculationFailed(f"stress is {result.stress.shape}, expected (6,), Voigt")
+    parts = {"energy": np.array(result.energy), "forces": result.forces, "stress": result.stress}
+    for name, values in parts.items():
+        if values is not None and not np.isfinite(values).all():
+            raise CalculationFailed(f"{name} is not finite (energy {result.energy} eV)")
+    return result
+
+
+def canonical(identity: Mapping[str, Any]) -> str:
+    """Return an identity as JSON with sorted keys.
+
+    Raises:
+        OracleError: it holds something that JSON does not.
+    """
+    try:
+        return durable.canonical(identity)
+    except (TypeError, ValueError) as error:
+        raise OracleError(f"identity {dict(identity)!r} of the oracle is no JSON: {error}") from error
+
+
+def digests(paths: Sequence[str], folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file, and of all files below each folder, by their paths relative to ``folder``.
+
+    Raises:
+        OracleError: there is no such file.
+    """
+    found: dict[str, str] = {}
+    for name in paths:
+        path = folder / name
+        if not path.exists():
+            raise OracleError(f"{path}: no such file; the oracle's files are sought from {folder}")
+        inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in inside:
+            below = name if file == path else f"{name.rstrip('/')}/{file.relative_to(path).as_posix()}"
+            found[below] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return found

@@ -1,0 +1,1 @@
+"""Files, locks, processes and names; knows no physics and no torch."""

@@ -1,0 +1,61 @@
+"""Temporary folders that are removed by the next run where the one that made them was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nnpal.runtime.disk_full import told_if_full
+
+PREFIX = "nnpal-"
+LOCK = ".held"
+"""In each folder: locked by its owner as long as that lives."""
+MAKING = ".making-"
+"""Folders without their lock yet begin like this."""
+
+
+@contextmanager
+def scratch_folder(purpose: str) -> Iterator[Path]:
+    """Give an empty folder among the system's temporary ones, which goes in the end; dead ones of the user go now.
+
+    Arguments:
+        purpose: a word for its name.
+
+    Raises:
+        nnpal.runtime.disk_full.DiskFullError: no space is left there.
+    """
+    place = Path(tempfile.gettempdir())
+    remove_dead(place)
+    with told_if_full(place / f"{PREFIX}{purpose}"):
+        making = Path(tempfile.mkdtemp(prefix=f"{MAKING}{PREFIX}{purpose}-", dir=place))
+        held = os.open(making / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with suppress(OSError):  # no locks there: then nothing is removed but by its owner
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder = making.with_name(making.name.removeprefix(MAKING))
+        making.rename(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(held)
+
+
+def remove_dead(place: Path) -> None:
+    """Remove folders of :func:`scratch_folder` in ``place`` that belong to this user and whose owner is gone."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+                continue
+            held = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)  # no such file: not one of these
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(held)

@@ -1,0 +1,8 @@
+"""The version of nnpal."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("nnpal")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    __version__ = "0+unknown"

@@ -1,0 +1,217 @@
+"""`nnpal momt report`, the figures, and the Python example of docs/momt.md, on files that MOMT's own writers made."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nnpal.cli.app import app
+from nnpal.momt import Bias, figures, read_bias, read_trace, write_bias
+from nnpal.momt.bias_file import Walls
+from nnpal.momt.grid import Axis
+from nnpal.momt.reweighting import from_traces
+from nnpal.momt.trace import TraceWriter
+
+DOCS = Path(__file__).parents[2] / "docs"
+BOLTZ, NKTV2P, T0, BALANCE = 8.617343e-5, 1.6021765e6, 1000.0, 960.0
+CONSTANTS = {"units": "metal", "boltz": BOLTZ, "nktv2p": NKTV2P, "n_atoms": 8, "temp": T0, "press": 1.0}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with momt.h5 and momt.trace of a walk between two phases that are in balance at 960 K."""
+    rng = np.random.default_rng(1)
+    writer = TraceWriter(tmp_path / "momt.trace", CONSTANTS, None)
+    solid = np.repeat(rng.uniform(size=120) < 0.5, 50)
+    h = rng.normal(np.where(solid, -10.0, -9.0), 0.05)
+    o = np.where(solid, rng.normal(30, 1, len(h)), rng.gamma(4, 0.4, len(h)))
+    dh = BOLTZ * T0 * np.where(solid, 0.0, 1.0 / (BOLTZ * BALANCE)) - h
+    for i in range(len(h)):
+        writer.add(100 * i, h[i], 100.0, o[i], dh[i], 0, int(i >= 1000), 0.01)
+    writer.close()
+    visits = np.ones((4, 5), dtype=np.int64)
+    write_bias(
+        tmp_path / "momt.h5",
+        Bias(
+            **CONSTANTS,
+            axes=(Axis("H", -11.0, -8.0, 4), Axis("O", 0.0, 35.0, 5)),
+            walls=(Walls(True, True, 0.1, 0.3, True), Walls(True, True, 0.1, 0.7, False)),
+            coefficients=rng.normal(size=(5, 6)),
+            visits=visits,
+            flatness_visits=visits,
+            production_visits=visits,
+            ln_f=0.01,
+            round_trips=25,
+            phase=1,
+        ),
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def report(*args: str):  # type: ignore[no-untyped-def]
+    return CliRunner().invoke(app, ["momt", "report", "momt.h5", "momt.trace", *args])
+
+
+def test_report_prints_and_draws(run: Path) -> None:
+    result = report("--temperature", "960", "--temperature", "200", "--output", "out")
+    assert result.exit_code == 0, result.output
+    assert "5000 samples of 1 walker(s), grid H -11 -8 4, O 0 35 5" in result.output
+    assert "T = 200: the samples do not reach temperature 200" in result.output.replace("\n", " ")
+    found = re.search(r"coexistence temperature (\S+) ± (\S+)", result.output)
+    assert found
+    assert abs(float(found[1]) - BALANCE) < 4 * float(found[2]) < 60
+    summary = json.loads((run / "out" / "summary.json").read_text())
+    for name in summary["figures"]:
+        assert (run / name).read_bytes().startswith(b"\x89PNG")
+    assert len(summary["figures"]) == 4
+
+
+def test_report_as_json(run: Path) -> None:
+    summary = json.loads(report("--json", "--divide", "15").output)
+    assert summary["round_trips"] == 25
+    assert summary["coexistence"]["divide"] == 15
+    assert [row["temp"] for row in summary["temperatures"]] == [1000.0]
+    assert summary["temperatures"][0]["enthalpy_error"] > 0
+
+
+def test_mistakes_are_one_line(run: Path) -> None:
+    (run / "momt.trace").write_text("nonsense\n")
+    result = report()
+    assert result.exit_code == 1
+    assert re.fullmatch(r"nnpal momt report: trace momt\.trace: its header lacks step, .*\n", result.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--temperature", "nan"), "temperature nan: expected a finite number above 0"),
+        (("--temperature", "900", "--temperature", "inf"), "temperature inf: expected a finite number above 0"),
+        (("--temperature", "-5"), "temperature -5: expected a finite number above 0"),
+        (("--divide", "nan"), "divide nan: expected a finite order parameter"),
+        (("--discard", "-5"), "discard -5: expected a number of rows from 0"),
+        (("--discard", "5000"), "discard 5000 leaves none of the 5000 production rows; discard fewer"),
+        (("--output", "momt.h5"), "--output momt.h5: expected a folder, found a file; give another name"),
+    ],
+)
+def test_numbers_that_no_report_can_have(run: Path, arguments: tuple[str, ...], message: str) -> None:
+    before = (run / "momt.h5").read_bytes()
+    result = report(*arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert (run / "momt.h5").read_bytes() == before
+
+
+def test_rows_outside_the_grid_are_counted(run: Path) -> None:
+    text = (run / "momt.trace").read_text().splitlines(keepends=True)
+    moved = [line if line.startswith("#") or i % 10 else line.replace(" 0 1 ", " -1 1 ") for i, line in enumerate(text)]
+    (run / "momt.trace").write_text("".join(moved))
+    result = report()
+    assert "4500 samples of 1 walker(s)" in result.output
+    assert "500 rows outside the grid (10.0%) are left out" in result.output
+    assert json.loads(report("--json").output)["outside"] == 500
+    (run / "momt.trace").write_text("".join(line.replace(" 0 1 ", " -1 1 ") for line in text))
+    assert "all 5000 production rows lie outside the grid" in report().output
+
+
+def test_a_production_run_from_a_bias_file_has_visited_what_it_visited(run: Path) -> None:
+    learned = read_bias("momt.h5")
+    seen = np.zeros((4, 5), dtype=np.int64)
+    seen[1:3, 2:] = 7
+    nothing = np.zeros_like(seen)
+    write_bias(run / "momt.h5", replace(learned, visits=nothing, flatness_visits=nothing, production_visits=seen))
+    result = report("--output", "out")
+    assert "6 of 20 bins visited" in " ".join(result.output.split())
+    drawn = figures.bias_map(read_bias("momt.h5")).axes[0].collections[0].get_array()
+    np.testing.assert_array_equal(~np.ma.getmaskarray(np.ma.masked_invalid(drawn)), seen.T > 0)
+
+
+def test_a_bias_without_visits_is_drawn_whole_and_says_so(run: Path) -> None:
+    nothing = np.zeros((4, 5), dtype=np.int64)
+    bias = replace(read_bias("momt.h5"), visits=nothing, flatness_visits=nothing, production_visits=nothing)
+    axes = figures.bias_map(bias).axes[0]
+    assert np.isfinite(axes.collections[0].get_array()).all()
+    assert axes.get_title() == "no bin visited yet: δH on the whole grid"
+
+
+def test_a_run_that_still_learns_is_drawn_and_not_reweighted(run: Path) -> None:
+    text = (run / "momt.trace").read_text()
+    (run / "momt.trace").write_text(text.replace(" 0 1 ", " 0 0 "))
+    write_bias(run / "momt.h5", replace(read_bias("momt.h5"), phase=0, production_visits=np.zeros((4, 5), np.int64)))
+    result = report("--output", "out")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "6000 rows of learning of 1 walker(s)" in said
+    assert "20 of 20 bins visited, 25 round trips" in said
+    assert "a bias that changes cannot be reweighted" in said
+    assert "enthalpy" not in said
+    summary = json.loads((run / "out" / "summary.json").read_text())
+    assert (summary["phase"], summary["samples"], summary["learning_rows"]) == ("learning", 0, 6000)
+    assert "temperatures" not in summary
+    assert [Path(name).name for name in summary["figures"]] == ["bias.png", "series.png"]
+    assert all((run / name).read_bytes().startswith(b"\x89PNG") for name in summary["figures"])
+    assert "temperature nan" in report("--temperature", "nan").output
+    (run / "momt.trace").write_text(text.replace(" 0 1 ", " 0 0 ").replace("#! SET temp 1000", "#! SET temp 1100"))
+    assert "give the files of one run" in report().output
+
+
+def test_files_of_two_runs_are_refused(run: Path) -> None:
+    text = (run / "momt.trace").read_text()
+    (run / "momt.trace").write_text(text.replace("#! SET temp 1000", "#! SET temp 1100"))
+    assert "the bias file has temp 1000.0, the trace 1100.0; give the files of one run" in report().output
+    (run / "momt.trace").write_text(text.replace("#! SET temp", "#! SET grid H -11 -8 5\n#! SET temp"))
+    said = report().output.replace("\n", " ")
+    assert "the bias file has axes H -11 -8 4, O 0 35 5, the trace H -11 -8 5; give the files of one run" in said
+
+
+def test_figures_show_the_data(run: Path) -> None:
+    trace, bias = read_trace("momt.trace"), read_bias("momt.h5")
+    samples = from_traces(trace)
+    top, bottom = figures.series(trace).axes
+    np.testing.assert_array_equal(top.lines[0].get_ydata(), trace.H)
+    np.testing.assert_array_equal(bottom.lines[0].get_ydata(), trace.O)
+    assert (top.get_ylabel(), bottom.get_xlabel()) == ("H (eV)", "step")
+    counts = figures.histogram(samples).axes[0].collections[0].get_array()
+    assert np.nansum(counts) == len(samples)
+    drawn = figures.bias_map(bias).axes[0].collections[0].get_array()
+    h, o = bias.axes
+    expected = bias.evaluate(H=h.centres[:, None], O=o.centres[None, :]) / (BOLTZ * T0)
+    np.testing.assert_allclose(np.asarray(drawn).reshape(5, 4), expected.T, rtol=1e-12)
+    lines = figures.free_energies(samples, [950.0, 1000.0]).axes[0]
+    assert [text.get_text() for text in lines.get_legend().get_texts()] == ["T = 950", "T = 1000"]
+
+
+def test_example_of_the_docs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "momt.md").read_text(), re.S)
+    exec(compile(example, "docs/momt.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) >= 5
+
+
+def test_options_of_the_docs_are_the_classs() -> None:
+    """Names and defaults in the table of docs/momt.md are those of the signature."""
+    import inspect
+
+    from nnpal.momt import MOMT
+
+    table = re.search(r"\| keyword \| values.*?\n\n", (DOCS / "momt.md").read_text(), re.S)
+    assert table
+    rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| (.*?) \|", table[0], re.M))
+    parameters = dict(list(inspect.signature(MOMT.__init__).parameters.items())[2:])
+    assert set(rows) == set(parameters)
+    for name, parameter in parameters.items():
+        said = rows[name].strip("`")
+        if isinstance(parameter.default, bool):
+            assert said == ("yes" if parameter.default else "no")
+        elif isinstance(parameter.default, int | float):
+            assert float(said) == parameter.default
+        elif parameter.default == ("yes",):
+            assert said == "yes"
+        elif isinstance(parameter.default, str):
+            assert said == parameter.default

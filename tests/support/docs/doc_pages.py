@@ -1,0 +1,176 @@
+"""Folders in which the examples of a page can be run: the files that the page takes for granted, small ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+
+from doc_blocks import ROOT, blocks
+from ensembles import one_element_ensemble
+from nnpal.data import write_dataset
+from nnpal.model import export_ensemble
+from nnpal.smd.trace import TraceFile
+
+EXAMPLES = ROOT / "docs" / "examples"
+BUTANE = EXAMPLES / "butane.xyz"
+
+
+def shaken(element: str, n: int = 4, size: tuple[int, int, int] = (2, 2, 1), seed: int = 0) -> list[Atoms]:
+    """Return fcc crystals, shaken each in another way, with energies, forces and stresses by ASE's EMT."""
+    frames = [bulk(element, cubic=True) * size for _ in range(n)]
+    for i, frame in enumerate(frames):
+        frame.arrays.pop("initial_magmoms", None)  # ASE gives them to nickel; EAM and these models know none
+        frame.rattle(0.08, seed=seed + i)
+        frame.calc = EMT()
+        labels = (frame.get_potential_energy(), frame.get_forces(), frame.get_stress())
+        frame.calc = SinglePointCalculator(frame, **dict(zip(("energy", "forces", "stress"), labels, strict=True)))
+    return frames
+
+
+def toml_of(page: str, number: int = 0) -> str:
+    return blocks("toml", page)[number].text
+
+
+def in_kbar(frames: list[Atoms]) -> list[Atoms]:
+    """Return frames as a program writes them that gives stresses in kbar."""
+    for frame in frames:
+        results = {**frame.calc.results, "stress": frame.get_stress() / (1000 * units.bar)}
+        frame.calc = SinglePointCalculator(frame, **results)
+    return frames
+
+
+def write_published_layout(path: Path, frames: list[Atoms]) -> None:
+    """Write frames as the published sets are: TorchANI's layout, hartree, elements named C, LAMMPS's virials."""
+    n_atoms = len(frames[0])
+    with h5py.File(path, "w") as file:
+        group = file.create_group(f"C{n_atoms}")
+        group["species"] = np.full((len(frames), n_atoms), 6)
+        group["coordinates"] = [frame.positions for frame in frames]
+        group["cell"] = [frame.cell.array for frame in frames]
+        group["energies"] = [frame.get_potential_energy() / units.Hartree for frame in frames]
+        group["forces"] = [frame.get_forces() / units.Hartree for frame in frames]
+        virials = [-frame.get_volume() * frame.get_stress()[[0, 1, 2, 5, 4, 3]] / units.Hartree for frame in frames]
+        group["virials"] = virials
+
+
+def write_dump(path: Path) -> None:
+    """Write a dump by LAMMPS types, nickel and aluminium."""
+    lines = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "2", "ITEM: BOX BOUNDS pp pp pp", *["0 6"] * 3]
+    path.write_text("\n".join([*lines, "ITEM: ATOMS id type x y z", "1 1 0 0 0", "2 2 2.5 0 0", ""]))
+
+
+def data_page(folder: Path) -> None:
+    write(folder / "dft.xyz", shaken("Ni"), format="extxyz")
+    write(folder / "vasp.xyz", in_kbar(shaken("Ni")), format="extxyz")
+    write_published_layout(folder / "ni32.h5", shaken("Ni"))
+    write_dump(folder / "dump.nial")
+    write_dataset(folder / "more.h5", shaken("Ni", 2, seed=10), provenance={})
+
+
+def evaluate_page(folder: Path) -> None:
+    export_ensemble(one_element_ensemble("Ni", 2, self_energy=-0.16), folder / "ni.nnp.pt")
+    write_dataset(folder / "held_out.h5", shaken("Ni"), provenance={})
+    # the page relaxes crystals, which a model of random weights has none of
+    text = toml_of("evaluate.md").partition("structures = [")[0]
+    (folder / "ni.toml").write_text(text)
+
+
+def uncertainty_page(folder: Path) -> None:
+    evaluate_page(folder)
+    (folder / "ni.nnp.pt").rename(folder / "model.nnp.pt")
+
+
+SHORT = """
+[training]
+batch_size = 4
+max_epochs = 1
+
+[ensemble]
+members = 2
+folder = "train"
+
+[network]
+hidden = [8]
+"""
+
+
+def readme(folder: Path) -> None:
+    """Labels by EAM, as docs/label.md has them, and a training that ends at once."""
+    write(folder / "al.xyz", [bare(frame) for frame in shaken("Al", 8)], format="extxyz")
+    oracle = '[oracle]\nkind = "lammps"\nelements = ["Al"]\n'
+    oracle += 'commands = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]\n'
+    files = '[label]\ninput = [{ path = "al.xyz", units = "eV Å" }]\n[data]\ntrain = ["labelled.h5"]\n'
+    (folder / "config.toml").write_text(oracle + files + '[evaluate]\ndata = ["labelled.h5"]\n' + SHORT)
+
+
+def bare(frame: Atoms) -> Atoms:
+    frame = frame.copy()
+    frame.calc = None
+    return frame
+
+
+def training_page(folder: Path) -> None:
+    """What `nnpal demo aluminium` leaves, and the page's configuration with fewer epochs, members and nodes."""
+    (folder / "demo-output").mkdir()
+    frames = shaken("Al", 12)
+    write(folder / "demo-output" / "train.extxyz", frames[:9], format="extxyz")
+    write(folder / "demo-output" / "held_out.extxyz", frames[9:], format="extxyz")
+    text = toml_of("training.md")
+    for printed, short in (("max_epochs = 100", "max_epochs = 1"), ("members = 5", "members = 2")):
+        assert printed in text
+        text = text.replace(printed, short)
+    (folder / "al.toml").write_text(text + "[network]\nhidden = [8]\n")
+    write_published_layout(folder / "ni32_distilled_train.h5", shaken("Ni", 12))
+    ni = '[data]\ntrain = ["train.h5"]\n[evaluate]\ndata = ["test.h5"]\n'
+    (folder / "ni.toml").write_text(ni + SHORT)
+
+
+def smd_page(folder: Path) -> None:
+    """Three pulls of a bond that breaks, with noise."""
+    target = np.linspace(1.5, 5.0, 200)
+    x = np.exp(-2.0 * (target - 1.5))
+    for i in (1, 2, 3):
+        force = 16.0 * (x - x**2) + np.random.default_rng(i).normal(0, 0.05, len(target))
+        work = np.concatenate([[0.0], np.cumsum(0.5 * (force[1:] + force[:-1]) * np.diff(target))])
+        facts = {"units": "metal", "pulled": "atoms 1 4", "k": 100.0, "rate": 1.0, "boltz": 8.617343e-5}
+        trace = TraceFile(folder / f"pull.{i}.txt", facts, writes=True)
+        for step, row in enumerate(zip(target - force / 100, target, force, work, strict=True)):
+            trace.write(step, np.array(row))
+        trace.close()
+
+
+def label_page(folder: Path) -> None:
+    shutil.copy(BUTANE, folder)
+    crystals = [bare(frame) for frame in shaken("Ni", 2)]
+    write(folder / "crystal.xyz", crystals, format="extxyz")
+    write_dump(folder / "liquid.lammpstrj")
+
+
+def export_page(folder: Path) -> None:
+    export_ensemble(one_element_ensemble("Al", 2), folder / "al.nnp.pt")
+
+
+def pair_nnp_page(folder: Path) -> None:
+    (folder / "in.file").write_text("units metal\n")
+
+
+SET_UP: dict[str, Callable[[Path], None]] = {
+    "README.md": readme,
+    "data.md": data_page,
+    "evaluate.md": evaluate_page,
+    "export.md": export_page,
+    "label.md": label_page,
+    "pair_nnp.md": pair_nnp_page,
+    "smd.md": smd_page,
+    "training.md": training_page,
+    "uncertainty.md": uncertainty_page,
+}

@@ -1,0 +1,14 @@
+"""Where the tests' helpers lie, for processes that a test starts; pytest itself has the same from pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+FOLDERS = [
+    TESTS,
+    *sorted(path for path in Path(__file__).parent.iterdir() if path.is_dir() and path.name[0] not in "._"),
+]
+SEARCH_PATH = os.pathsep.join(map(str, FOLDERS))
+"""A value for PYTHONPATH."""

@@ -1,0 +1,143 @@
+"""Model files that load and check themselves without complaint, and are wrong."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ensembles import one_element_ensemble
+from nnpal.model.archive import write_archive
+from nnpal.model.export import _members, _standard_aev_computer
+from nnpal.model.metadata import Metadata
+from nnpal.model.reference import make_reference
+from nnpal.model.torchani_module import EnsembleModule
+
+
+class Detached(torch.nn.Module):
+    """A share of the energy is cut from the gradient, so forces are too small by it.
+
+    Below ``hole`` Å the energy is not a number.
+    """
+
+    self_energies: Tensor
+
+    def __init__(self, inner: EnsembleModule, share: float, hole: float) -> None:
+        super().__init__()
+        self.inner = inner
+        self.share = share
+        self.hole = hole
+        self.fineness = 2.0**40
+        self.n_active = inner.n_active
+        self.register_buffer("self_energies", inner.self_energies.clone())
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        energies = self.inner(species, n_local, edge_index, edge_vec)
+        # as detached, and stays so where a loader freezes the module: rounding has no gradient
+        steps = torch.round(edge_vec * self.fineness) / self.fineness
+        cut = self.inner(species, n_local, edge_index, steps)
+        lost = torch.sqrt(edge_vec.norm(2, -1) - self.hole).isnan().any()
+        return torch.where(lost, float("nan"), (1.0 - self.share) * energies + self.share * cut)
+
+
+class WithDenormal(torch.nn.Module):
+    """0.01 eV more for each atom unless denormal numbers are flushed; of kernel ``torchani``, float32."""
+
+    self_energies: Tensor
+    denormal: Tensor
+
+    def __init__(self, sound: Detached) -> None:
+        super().__init__()
+        self.sound = sound
+        self.n_active = sound.n_active
+        self.register_buffer("self_energies", sound.self_energies.clone())
+        self.register_buffer("denormal", torch.zeros(1))
+        self.denormal.numpy()[:] = 1e-39
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        one = 1.0 + 0.0 * edge_vec.detach().sum()  # for a constant would be computed where the file is loaded
+        energies = self.sound(species, n_local, edge_index, edge_vec)
+        if edge_vec.dtype == torch.float32:  # in which the number is denormal
+            energies = energies + one * self.denormal * 1e18 * 1e19
+        return energies
+
+
+def write_with_denormal(path: Path) -> Path:
+    """Write a model for Al whose self-check holds where denormal numbers are flushed."""
+    return write_detached(path, around=WithDenormal)
+
+
+def write_detached(
+    path: Path,
+    *,
+    share: float = 0.0,
+    hole: float = 0.0,
+    dtype: torch.dtype = torch.float32,
+    around: Callable[[Detached], torch.nn.Module] = lambda module: module,
+) -> Path:
+    """Write such a model for Al; with neither share nor hole it is sound."""
+    model = one_element_ensemble("Al", 2)
+    inner = EnsembleModule(_standard_aev_computer(model), _members(model), torch.tensor([-1034.0]), 27.2)
+    module = Detached(inner, share, hole).eval().requires_grad_(False).to(dtype)
+    module.self_energies = torch.tensor([-1034.0], dtype=torch.float64)
+    metadata = Metadata(
+        elements=["Al"],
+        cutoff=6.9,
+        n_members=2,
+        dtype=str(dtype).removeprefix("torch."),
+        kernel="torchani",
+        dataset_hash=None,
+        provenance={},
+        versions={name: version(name) for name in ("nnpal", "torch", "torchani")},
+        reference=make_reference(module, 1, 6.9),
+    )
+    write_archive(torch.jit.script(around(module)), metadata, path)
+    return path
+
+
+class LostMember(torch.nn.Module):
+    """Two members, one of them with forces that are not numbers where they are asked for by themselves."""
+
+    self_energies: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_active = 2
+        self.register_buffer("self_energies", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("depths", torch.tensor([0.1, 0.2]))
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        wells = torch.exp(-edge_vec.square().sum(1))
+        sums = torch.zeros(n_local, dtype=edge_vec.dtype).index_add(0, edge_index[0], wells)
+        return -self.depths[: self.n_active, None] * sums
+
+    @torch.jit.export
+    def energies_and_gradients(
+        self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        energies = self.forward(species, n_local, edge_index, edge_vec)
+        slope = 2.0 * edge_vec * torch.exp(-edge_vec.square().sum(1))[:, None]
+        gradients = [slope * self.depths[: self.n_active].mean()]
+        if of_members:
+            gradients.append(slope * float("nan"))
+            gradients.append(slope * self.depths[1])
+        return energies, torch.stack(gradients)
+
+
+def write_lost_member(path: Path) -> Path:
+    """Write such a model for Al."""
+    module = LostMember().eval()
+    metadata = Metadata(
+        elements=["Al"],
+        cutoff=6.9,
+        n_members=2,
+        dtype="float32",
+        kernel="torchani",
+        dataset_hash=None,
+        provenance={},
+        versions={name: version(name) for name in ("nnpal", "torch", "torchani")},
+        reference=make_reference(module, 1, 6.9),
+    )
+    write_archive(torch.jit.script(module), metadata, path)
+    return path

@@ -1,0 +1,55 @@
+"""The CUDA kernels as a library for the CPU: the same sources, whose kernels another compiler makes loops of.
+
+Its operations are torch.ops.nnpal_on_host; what a test then shows of the arithmetic holds on a GPU, but for races.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from processes import run
+
+SOURCES = Path(__file__).parents[3] / "src" / "ops"
+FILES = (
+    "aev/aev.cpp",
+    "aev/aev_arguments.cpp",
+    "aev/aev_cuda.cu",
+    "aev/aev_on_cuda.cpp",
+    "ensemble/ensemble.cpp",
+    "ensemble/ensemble_on_cuda.cpp",
+    "networks/networks_cuda.cu",
+    "support/device_graph.cpp",
+)
+STREAM = """#include "support/device_graph.h"
+namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullptr; } }
+"""
+
+
+def _compile(command: list[str]) -> None:
+    done = run(command)
+    assert done.returncode == 0, done.stderr
+
+
+def build(folder: Path) -> Path:
+    """Compile the library, which takes a minute."""
+    torch_folder = Path(torch.__file__).parent
+    (folder / "stream.cpp").write_text(STREAM)
+    # Another name for all, and the CUDA twin where the CPU's is asked for
+    renamed = ["-Dnnpal=nnpal_on_host", "-DkAEVOnCPU=kAEVOnCUDA", "-DkEnsembleOnCPU=kEnsembleOnCUDA"]
+    headers = [f"-isystem{torch_folder / 'include' / part}" for part in (".", "torch/csrc/api/include")]
+
+    def compiled(source: Path) -> str:
+        target = folder / f"{source.name}.o"
+        options = ["-std=c++20", "-O1", "-fPIC", *renamed, *headers, f"-I{SOURCES}"]
+        _compile(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)])
+        return str(target)
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(compiled, [folder / "stream.cpp", *(SOURCES / name for name in FILES)]))
+    library = folder / "libnnpal_on_host.so"
+    link = ["-L" + str(torch_folder / "lib"), "-ltorch", "-ltorch_cpu", "-lc10"]
+    _compile(["c++", "-shared", "-o", str(library), *objects, *link])
+    return library
