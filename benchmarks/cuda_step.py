@@ -7,7 +7,7 @@ rounds. Ranks share the one GPU, where they take turns, while LAMMPS's own work 
 side; of several ranks the pair style's time is their mean, which waiting for the others is part of. Per-atom energies
 and uq_energy are computed in every step where the contender says so.
 Before anything is timed, energy, forces and both uncertainties on the GPU must be those of the CPU in double precision,
-at 10,976 atoms and at 275,684, whose centres do not go through the GPU in one part. Larger crystals are held against
+at 10,976 atoms and at 275,684, whose centers do not go through the GPU in one part. Larger crystals are held against
 themselves: all contenders that are timed on one must find the same energy.
 
 Without a usable GPU the script says so and ends.
@@ -36,7 +36,7 @@ from agreement import Differences, Evaluation, require_agreement
 from record import write_record
 
 SIZES = {14: 400, 30: 200, 63: 40, 100: 10, 136: 5}  # cubic cells along each edge -> steps
-CHECKED = (14, 41)  # a part has 2^18 centres, see src/pair_nnp/cells/model_positions.cpp
+CHECKED = (14, 41)  # a part has 2^18 centers, see src/pair_nnp/cells/model_positions.cpp
 # Of the energy and of the largest force and uncertainty. Sums of some hundred float32 terms, and atomic additions in no
 # fixed order; TF32 keeps 3 digits of the factors of matrix products.
 AGREEMENT = {"single": 1e-4, "tf32": 2e-2}

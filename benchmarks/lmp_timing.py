@@ -113,7 +113,7 @@ class Run:
 def run_steps(
     contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path, warm_up: int = WARM_UP_STEPS
 ) -> Run:
-    """Time `n_steps` of NVE; the neighbour list is built every 10 steps, as in hot MD.
+    """Time `n_steps` of NVE; the neighbor list is built every 10 steps, as in hot MD.
 
     A first short run warms up and is not counted.
     """

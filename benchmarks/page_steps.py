@@ -193,7 +193,7 @@ PARTS = (
     "aev_vjp",
     "networks",
     "tiles, conversions, sums",
-    "neighbour lists",
+    "neighbor lists",
     "rest of LAMMPS",
 )
 MEANINGS = {
@@ -201,7 +201,7 @@ MEANINGS = {
     "aev_vjp": "from gradients in the AEV to those in the edges",
     "networks": "networks, there and back (difference)",
     "tiles, conversions, sums": "the rest of the pair style: tiles of edges, conversions, sums (difference)",
-    "neighbour lists": "LAMMPS's neighbour lists",
+    "neighbor lists": "LAMMPS's neighbor lists",
     "rest of LAMMPS": "communication, integration and others",
 }
 

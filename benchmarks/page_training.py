@@ -18,7 +18,7 @@ def epoch_table(record: Record) -> str:
 {how_many(record)}. *Networks alone* are forward, gradient in the AEV, and parameter gradients of both.
 
 {table(["", "s", "times the networks alone"], rows)}
-Once for all epochs and members: {once} (each with its neighbours). Losses and
+Once for all epochs and members: {once} (each with its neighbors). Losses and
 parameter gradients of those that train agree.
 """
 

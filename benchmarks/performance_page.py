@@ -24,7 +24,7 @@ What nnpal costs, as `make bench` measured it. `python benchmarks/performance_pa
 section ends with machine, versions, date and the command that repeats it.
 
 Ratios are medians of ratios within a round, in which contenders run one after another on the same crystals (nickel with
-thermal displacements as at 600 K), with the same skin and rebuilds of the neighbour list, after a warm-up. Where the
+thermal displacements as at 600 K), with the same skin and rebuilds of the neighbor list, after a warm-up. Where the
 rounds scatter, so that their quartiles are more than 5 % of the median apart, these stand in square brackets: other
 work on the machine, or noise. Members are of 224-192-160 on an AEV of 54, single precision.
 

@@ -2,8 +2,8 @@
 
     python benchmarks/profile_step.py [--quick] [--output benchmarks/results/profile_step.json]
 
-864 nickel atoms, 5 members, one core, in tiles of 256 centres as in the pair style. Every round times the whole step
-in `lmp`, whose own timers tell the pair style from neighbour lists and the rest, and then in torch, on the same
+864 nickel atoms, 5 members, one core, in tiles of 256 centers as in the pair style. Every round times the whole step
+in `lmp`, whose own timers tell the pair style from neighbor lists and the rest, and then in torch, on the same
 crystal's tiles:
 
 - ensemble: `ensemble_gradients`, everything between edges and their gradients; with the gradients of each member
@@ -45,7 +45,7 @@ from nnpal.model.terms import aev_terms
 from record import write_record
 
 N_ATOMS, STEPS = 864, 40
-TILE = 256  # centres: as in src/pair_nnp/model.cpp
+TILE = 256  # centers: as in src/pair_nnp/model.cpp
 SECONDS = 1.0
 # Of the energy and of the largest force, uncertainty and gradient: float32 sums of some hundred terms in other orders
 AGREEMENT = 1e-5
@@ -54,12 +54,12 @@ Arguments = tuple[Tensor, int, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Tile:
-    """Some centres.
+    """Some centers.
 
     Attributes:
-        arguments: species, number of centres, edges and edge vectors (Å), each edge with an atom of its own as
-            neighbour, as the pair style has them.
-        atoms: of each edge, centre and neighbour in the crystal, [2, n_edges].
+        arguments: species, number of centers, edges and edge vectors (Å), each edge with an atom of its own as
+            neighbor, as the pair style has them.
+        atoms: of each edge, center and neighbor in the crystal, [2, n_edges].
     """
 
     arguments: Arguments
@@ -67,7 +67,7 @@ class Tile:
 
 
 def tiles() -> list[Tile]:
-    """Return the crystal's centres in tiles."""
+    """Return the crystal's centers in tiles."""
     positions, edges = nickel.positions_and_edges(N_ATOMS)
     cutoff = float(build_aev_computer(NetworkDescription(("Ni",))).radial.cutoff)
     graph = neighbor_graph(positions, np.diag(edges), True, np.zeros(N_ATOMS, dtype=np.int64), cutoff)
@@ -161,7 +161,7 @@ def one_round(model: Path, in_torch: dict[str, Callable[[], object]], folder: Pa
     }
     return {
         "step": run.microseconds,
-        "neighbour lists": parts["Neigh"],
+        "neighbor lists": parts["Neigh"],
         "rest of LAMMPS": run.microseconds - parts["Pair"] - parts["Neigh"],
         "pair style": parts["Pair"],
         "tiles, conversions, sums": parts["Pair"] - found["ensemble"],

@@ -10,11 +10,11 @@ every member goes through all configurations, in an order of its own. Contenders
 - nnpal, stored: `nnpal train` as it is, AEVs and their derivatives computed once for all epochs; left out where these
   do not fit into memory
 - nnpal, recomputed: AEVs and their products at every update; both by nnpal's compiled operations
-- TorchANI: its AEVs and networks on batches merged into one graph, neighbours given, torch's double backward, one
+- TorchANI: its AEVs and networks on batches merged into one graph, neighbors given, torch's double backward, one
   member after another
 - networks alone: forward, gradient in the AEVs, and the parameter gradients of both
 
-All members have the optimiser that `nnpal train` gives them, those of TorchANI and of the networks alone too.
+All members have the optimizer that `nnpal train` gives them, those of TorchANI and of the networks alone too.
 Before anything is timed, losses and parameter gradients of those that train must agree. With `--device cuda` and no
 usable GPU the script says so and ends.
 """
@@ -107,8 +107,8 @@ def torchani(networks: Networks, data: TrainingData) -> Batch:
         edge_vec = graph.edge_vec.requires_grad_(True)
         atomic = model(graph.species, graph.n_local, graph.edge_index, edge_vec)[0]
         (gradient,) = torch.autograd.grad(atomic.sum(), edge_vec, create_graph=True)
-        centre, neighbour = graph.edge_index
-        forces = gradient.new_zeros(len(atomic), 3).index_add(0, centre, gradient).index_add(0, neighbour, -gradient)
+        center, neighbor = graph.edge_index
+        forces = gradient.new_zeros(len(atomic), 3).index_add(0, center, gradient).index_add(0, neighbor, -gradient)
         energies = atomic.new_zeros(len(indices)).index_add(0, rows.configuration_of_atom, atomic)
         energy, force = energies - data.energies[rows.configurations], forces - data.forces[rows.atoms]
         errors = Errors(energy, force, rows.sizes)
@@ -138,7 +138,7 @@ def networks_alone(networks: Networks, aev: Tensor, n_atoms: int) -> Batch:
 
 @dataclass
 class Contender:
-    """Some members in training, each with an optimiser of its own, as in `nnpal train`."""
+    """Some members in training, each with an optimizer of its own, as in `nnpal train`."""
 
     networks: Networks
     batch: Batch
@@ -215,7 +215,7 @@ def main() -> None:
     torch.set_num_threads(1)
     frames = configurations(n_data, arguments.atoms)
     graphs, seconds_graphs = timed_data(frames, "recomputed", device)
-    once = {"neighbours": seconds_graphs}
+    once = {"neighbors": seconds_graphs}
 
     def members() -> Networks:
         return [build_member(DESCRIPTION, seed).to(device) for seed in range(1, 1 + n_members)]

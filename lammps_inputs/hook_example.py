@@ -16,7 +16,7 @@ from nnpal.hooks import Context, HookError
 
 
 class SphericalWall:
-    """Push atoms of the group that are farther than R from a centre back inside; R moves at a constant rate.
+    """Push atoms of the group that are farther than R from a center back inside; R moves at a constant rate.
 
         E = k/2 Σ_i max(0, |r_i - c| - R)²
 
@@ -116,7 +116,7 @@ class SphericalWall:
         return self.radius - before
 
     def _beyond(self, context: Context) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return distance [n] and vector [n, 3] from the centre of the group's atoms beyond R, and which these are."""
+        """Return distance [n] and vector [n, 3] from the center of the group's atoms beyond R, and which these are."""
         box = context.box
         fractions = (context.x - context.origin) @ np.linalg.inv(box) - self.center
         fractions -= np.where(context.periodic, np.round(fractions), 0.0)

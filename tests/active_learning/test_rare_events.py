@@ -37,7 +37,7 @@ from nnpal.active_learning.sampling import SMDSection as Explore
 from nnpal.active_learning.sampling.ending import RunOutcome
 from nnpal.active_learning.settings import LoopEnsembleSection, LoopLabelSection, RareEventsSection
 from nnpal.active_learning.shared import train_ensemble as training
-from nnpal.active_learning.shared.label_frames import Labelled, Labelling
+from nnpal.active_learning.shared.label_frames import Labeled, Labeling
 from nnpal.active_learning.shared.report_page import task_failures
 from nnpal.label.settings import LammpsSection
 from nnpal.model.settings import NetworkSettings
@@ -115,12 +115,12 @@ def test_a_pull_that_was_given_up_leaves_its_rate_without_an_energy(tmp_path: Pa
 
 def test_without_a_reference_the_oracle_does_not_pull(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(beginning, "read_md", lambda _: [Atoms("H")])
-    labelled = Labelled([], [], {}, {})
-    monkeypatch.setattr(beginning, "label_in_tasks", lambda *_: labelled)
-    monkeypatch.setattr(beginning, "write_learnt", lambda *_: "learnt.h5")
+    labeled = Labeled([], [], {}, {})
+    monkeypatch.setattr(beginning, "label_in_tasks", lambda *_: labeled)
+    monkeypatch.setattr(beginning, "write_learned", lambda *_: "learnt.h5")
     tasks = Tasks("none")
-    labelling = Labelling(LammpsSection(elements=("H",), commands=("pair_style",)), LoopLabelSection(), tmp_path)
-    how = beginning.First(labelling, InitialSection(structure="water.xyz"), EXPLORE, None, None)
+    labeling = Labeling(LammpsSection(elements=("H",), commands=("pair_style",)), LoopLabelSection(), tmp_path)
+    how = beginning.First(labeling, InitialSection(structure="water.xyz"), EXPLORE, None, None)
     facts = beginning.initial(context(tmp_path, tasks, stage="initial"), how)
     assert [folder.parent.name for folder in tasks.seen] == ["dynamics"]
     assert facts.files == ("learnt.h5",)

@@ -172,7 +172,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "executor",
             changed(RARE_EVENTS, run={"executor": "one.py"}),
-            r"run\.executor = 'one\.py': executors are labelled a, b, none of them explore",
+            r"run\.executor = 'one\.py': executors are labeled a, b, none of them explore",
         ),
         (
             "oracle",

@@ -58,7 +58,7 @@ def test_convert_a_dump(tmp_path: Path) -> None:
     words = ("convert", tmp_path / "dump.ni", out, "--lammps-units", "metal", "--symbols", "Ni")
     assert "a dump holds no energies" in nnpal_data(*words, code=1)
     nnpal_data(*words, "--structures")
-    (frame,) = read_frames(out, labelled=False)
+    (frame,) = read_frames(out, labeled=False)
     assert frame.get_chemical_formula() == "Ni"
     np.testing.assert_array_equal(frame.positions, [[1, 2, 3]])
     assert read_dataset(out).provenance["units"] == "eV Å eV/Å bar"
@@ -112,7 +112,7 @@ def test_info(tmp_path: Path) -> None:
     said = json.loads(nnpal_data("info", tmp_path / "set.h5", "--json"))
     assert said["configurations"] == 4
     assert said["formulas"] == {"Cu4": 4}
-    assert said["labelled"] == {"energy": 4, "forces": 4, "stress": 4}
+    assert said["labeled"] == {"energy": 4, "forces": 4, "stress": 4}
     assert said["energy_ev_per_atom"] == pytest.approx({"min": -3.5, "mean": -3.4625, "max": -3.425})
     assert said["largest_force_ev_per_angstrom"]["max"] == pytest.approx(
         max(np.linalg.norm(frame.get_forces(), axis=1).max() for frame in frames)
@@ -127,7 +127,7 @@ def test_info(tmp_path: Path) -> None:
 
 
 class Whole(Section):
-    data: DataSection = Field(description="labelled configurations")
+    data: DataSection = Field(description="labeled configurations")
 
 
 def config(folder: Path, text: str) -> DataSection:

@@ -58,21 +58,21 @@ def written(path: Path, *snapshots: str, head: str = "") -> Path:
         ("element z y x f_1 f_2 f_3 c_pe fx", ["C=Al"], Keys(energy="c_pe", forces="f_1 f_2 f_3")),
     ],
 )
-@pytest.mark.parametrize("labelled", [None, False])
+@pytest.mark.parametrize("labeled", [None, False])
 def test_dumps_are_as_read_by_snapshots(
-    tmp_path: Path, columns: str, symbols: list[str] | None, keys: Keys, labelled: bool | None,
+    tmp_path: Path, columns: str, symbols: list[str] | None, keys: Keys, labeled: bool | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """In boxes of every kind; lines of larger snapshots are read in parts."""
     monkeypatch.setattr(plain_dump, "TOGETHER", 4)
     parts = [snapshot(columns, 3 + 10 * k, where, step=k) for k, where in enumerate(BOXES)]
     path = written(tmp_path / "set.dump.gz", *parts, "ITEM: TIME\n5\n", parts[0], head="ITEM: UNITS\nreal\n\n")
-    given = {"units": None, "symbols": symbols, "keys": keys, "labelled": labelled}
+    given = {"units": None, "symbols": symbols, "keys": keys, "labeled": labeled}
     found, expected = list(read_dump_columns(path, **given)), read_dump(path, **given)
     for frame in (*found, *expected):
         frame.info.update(tag="-", source="-")
     assert_same(found, expected)
-    assert (found[0].calc is None) == (labelled is False or ("fy" not in columns and keys.energy is None))
+    assert (found[0].calc is None) == (labeled is False or ("fy" not in columns and keys.energy is None))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_dumps_are_as_read_by_snapshots(
 def test_what_is_not_plain_is_left_to_the_reader_of_snapshots(tmp_path: Path, snapshots: tuple[str, ...]) -> None:
     path = written(tmp_path / "set.dump", *snapshots)
     with pytest.raises(NotPlainError):
-        read_dump_columns(path, units=REAL, symbols=None, keys=Keys(), labelled=None)
+        read_dump_columns(path, units=REAL, symbols=None, keys=Keys(), labeled=None)
 
 
 def test_damaged_compressed_dumps(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_damaged_compressed_dumps(tmp_path: Path) -> None:
     for damaged in (whole[:-20], whole[:200] + bytes(10) + whole[210:]):
         path.write_bytes(damaged)
         with pytest.raises(DatasetError, match=r"frame 0 is damaged or no LAMMPS text dump"):
-            read_frames(path, units=REAL, labelled=None)
+            read_frames(path, units=REAL, labeled=None)
 
 
 def test_charges_are_left_out_with_one_warning(tmp_path: Path) -> None:
     path = written(tmp_path / "set.dump", snapshot(BARE + " q"), snapshot(BARE + " q", step=1))
     with pytest.warns(Caution, match="charges") as caught:
-        (one, _) = read_frames(path, units=REAL, labelled=None)
+        (one, _) = read_frames(path, units=REAL, labeled=None)
     assert len(caught) == 1
     assert "initial_charges" not in one.arrays

@@ -117,11 +117,11 @@ def test_absent_keys_are_errors_never_zeros(tmp_path: Path) -> None:
     without = written(tmp_path, frame_text("energy=-1"), frame_text("energy=-1", ("", ["H 0 0 0", "H 0 0 1"])))
     with pytest.raises(DatasetError, match=r"lack 'forces' \(frame 1\); frame 1 has energy; name the key"):
         read_frames(without, units=ASE)
-    assert [set(labels_of(f)) for f in read_frames(without, units=ASE, labelled=None)] == [
+    assert [set(labels_of(f)) for f in read_frames(without, units=ASE, labeled=None)] == [
         {"energy", "forces"},
         {"energy"},
     ]
-    bare = read_frames(without, units=ASE, labelled=False)
+    bare = read_frames(without, units=ASE, labeled=False)
     assert [frame.calc for frame in bare] == [None, None]
 
 
@@ -222,7 +222,7 @@ def test_empty_lines_at_the_end_are_fine(tmp_path: Path) -> None:
 def test_moved_atoms_are_not_written(tmp_path: Path) -> None:
     frames = random_frames()
     frames[2].cell[0, 0] += 1
-    with pytest.raises(ValueError, match="configuration 2: atoms or cell have changed since it was labelled"):
+    with pytest.raises(ValueError, match="configuration 2: atoms or cell have changed since it was labeled"):
         write_extxyz(tmp_path / "set.xyz", frames)
     with pytest.raises(ValueError, match="no configurations"):
         write_extxyz(tmp_path / "set.xyz", [])

@@ -77,7 +77,7 @@ def test_units_stand_in_the_file(file: Path) -> None:
     assert len(read_frames(file, units=Units("eV", "Å"))) == len(random_frames())
 
 
-def test_bare_and_partly_labelled_configurations(tmp_path: Path) -> None:
+def test_bare_and_partly_labeled_configurations(tmp_path: Path) -> None:
     bare, energy_only, full = Atoms("H"), Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.7]]), Atoms("He")
     attach(energy_only, energy=-1.5)
     attach(full, energy=0.0, forces=np.zeros((1, 3)))
@@ -85,8 +85,8 @@ def test_bare_and_partly_labelled_configurations(tmp_path: Path) -> None:
     for index, frame in enumerate(frames):
         frame.info.update(tag="", source=str(index))
     write_dataset(tmp_path / "set.h5", frames, provenance={})
-    assert_same(read_frames(tmp_path / "set.h5", labelled=None), frames)
-    assert [frame.calc for frame in read_frames(tmp_path / "set.h5", labelled=False)] == [None] * 3
+    assert_same(read_frames(tmp_path / "set.h5", labeled=None), frames)
+    assert [frame.calc for frame in read_frames(tmp_path / "set.h5", labeled=False)] == [None] * 3
     with pytest.raises(DatasetError, match=r"1 of 3 frames lack 'energy' \(frame 2\); frame 2 has no labels"):
         read_frames(tmp_path / "set.h5")
     write_dataset(tmp_path / "two.h5", frames[:2], provenance={})
@@ -110,7 +110,7 @@ def test_a_changed_value_is_found(file: Path, name: str) -> None:
         changed.flat[0] = not changed.flat[0] if changed.dtype == bool else changed.flat[0] + 1
         values[...] = changed
     with pytest.raises(DatasetError, match=r"set\.h5: damaged"):
-        read_frames(file, labelled=None)
+        read_frames(file, labeled=None)
 
 
 @pytest.mark.parametrize("name", ["tags", "sources", "provenance"])
@@ -150,7 +150,7 @@ def test_refusals_leave_the_old_file(file: Path) -> None:
     before = file.read_bytes()
     moved = random_frames()
     moved[3].positions[0, 0] += 0.1
-    with pytest.raises(ValueError, match="configuration 3: atoms or cell have changed since it was labelled"):
+    with pytest.raises(ValueError, match="configuration 3: atoms or cell have changed since it was labeled"):
         write_dataset(file, moved, provenance={})
     with pytest.raises(TypeError):
         write_dataset(file, random_frames(), provenance={"path": Path()})

@@ -72,15 +72,15 @@ def lj_forces(atoms: Atoms) -> np.ndarray:
     return copy.get_forces()
 
 
-def read_of(run: LmpRun, name: str, labelled: bool | None = False) -> list[Atoms]:
+def read_of(run: LmpRun, name: str, labeled: bool | None = False) -> list[Atoms]:
     path = run.folder / (f"{name}.dump.gz" if name == "both" else f"{name}.dump")
     units = None if name == "general" else METAL
-    return read_frames(path, units=units, symbols=SYMBOLS.get(name), labelled=labelled)
+    return read_frames(path, units=units, symbols=SYMBOLS.get(name), labeled=labeled)
 
 
 @pytest.mark.parametrize("name", DUMPS)
 def test_every_kind_of_dump_gives_the_same_structure(run: LmpRun, name: str) -> None:
-    expected = read_of(run, "general", labelled=None)
+    expected = read_of(run, "general", labeled=None)
     found = read_of(run, name)
     assert len(found) == len(expected) == 2
     for frame, other in zip(found, expected, strict=True):
@@ -96,7 +96,7 @@ def test_every_kind_of_dump_gives_the_same_structure(run: LmpRun, name: str) -> 
 def test_dumps_of_lammps_are_read_as_wholes(run: LmpRun, name: str) -> None:
     """... those whose elements are told in one way."""
     path = run.folder / (f"{name}.dump.gz" if name == "both" else f"{name}.dump")
-    given = {"units": METAL, "symbols": SYMBOLS.get(name), "labelled": None, "keys": Keys()}
+    given = {"units": METAL, "symbols": SYMBOLS.get(name), "labeled": None, "keys": Keys()}
     assert_same(*(_tagged(list(read(path, **given))) for read in (read_dump_columns, read_dump)))
 
 
@@ -115,16 +115,16 @@ def test_dumped_rows_really_are_out_of_order(run: LmpRun) -> None:
 
 
 def test_forces_of_a_dump_are_its_labels(run: LmpRun) -> None:
-    frame = read_of(run, "plain", labelled=None)[1]
+    frame = read_of(run, "plain", labeled=None)[1]
     assert set(labels_of(frame)) == {"forces"}
     np.testing.assert_allclose(frame.get_forces(), lj_forces(frame), atol=1e-11)
-    real = read_frames(run.folder / "plain.dump", units=Units.lammps("real"), symbols=["Ni", "Al"], labelled=None)[1]
+    real = read_frames(run.folder / "plain.dump", units=Units.lammps("real"), symbols=["Ni", "Al"], labeled=None)[1]
     np.testing.assert_allclose(real.get_forces(), frame.get_forces() * 0.04336410, rtol=1e-6)
 
 
 def test_energies_are_the_sum_of_a_named_column(run: LmpRun) -> None:
     with pytest.raises(DatasetError, match="a dump holds no energies; name a column"):
-        read_of(run, "general", labelled=True)
+        read_of(run, "general", labeled=True)
     frames = read_frames(run.folder / "general.dump", keys=Keys(energy="c_pe"))
     np.testing.assert_allclose(
         [frame.get_potential_energy() for frame in frames], run.thermo[-1]["PotEng"][[0, -1]], rtol=1e-12
@@ -135,33 +135,33 @@ def test_energies_are_the_sum_of_a_named_column(run: LmpRun) -> None:
 
 def test_a_dump_must_tell_units_and_elements(run: LmpRun) -> None:
     with pytest.raises(DatasetError, match=r"plain\.dump: does not state its units; give the unit style"):
-        read_frames(run.folder / "plain.dump", symbols=["Ni", "Al"], labelled=False)
+        read_frames(run.folder / "plain.dump", symbols=["Ni", "Al"], labeled=False)
     with pytest.raises(DatasetError, match=r"plain\.dump: frame 0 .*has no column `element`; give symbols"):
-        read_frames(run.folder / "plain.dump", units=METAL, labelled=False)
+        read_frames(run.folder / "plain.dump", units=METAL, labeled=False)
     with pytest.raises(DatasetError, match="all types have element C, which is what LAMMPS writes without"):
-        read_frames(run.folder / "nameless.dump", units=METAL, labelled=False)
+        read_frames(run.folder / "nameless.dump", units=METAL, labeled=False)
     with pytest.raises(DatasetError, match=r"atom types 1 to 2, symbols .* are for 1 to 1; give one for each"):
-        read_frames(run.folder / "plain.dump", units=METAL, symbols=["Ni"], labelled=False)
+        read_frames(run.folder / "plain.dump", units=METAL, symbols=["Ni"], labeled=False)
     with pytest.raises(DatasetError, match=r"general\.dump: states units metal, but kcal/mol"):
-        read_frames(run.folder / "general.dump", units=Units.lammps("real"), labelled=False)
-    renamed = read_frames(run.folder / "unwrapped.dump", units=METAL, symbols=["Ni=Cu"], labelled=False)[0]
+        read_frames(run.folder / "general.dump", units=Units.lammps("real"), labeled=False)
+    renamed = read_frames(run.folder / "unwrapped.dump", units=METAL, symbols=["Ni=Cu"], labeled=False)[0]
     assert set(renamed.symbols) == {"Cu", "Al"}
 
 
 @pytest.mark.parametrize("name", ["set", "general", "typed"])
 def test_data_files(run: LmpRun, name: str) -> None:
     """Elements by mass, or by type labels; write_data states units and style, and writes atoms out of order."""
-    expected = read_of(run, "general", labelled=None)[1]
+    expected = read_of(run, "general", labeled=None)[1]
     path = run.folder / f"{name}.data"
-    (frame,) = read_frames(path, labelled=False)
+    (frame,) = read_frames(path, labeled=False)
     assert frame.get_chemical_symbols() == ["Ni", "Al"] * 8
     rotation = np.linalg.inv(frame.cell.array) @ expected.cell.array
     np.testing.assert_allclose(lj_forces(frame) @ rotation, expected.get_forces(), atol=1e-11)
-    assert read_frames(path, symbols=["Cu", "Nb"], labelled=False)[0].get_chemical_symbols() == ["Cu", "Nb"] * 8
+    assert read_frames(path, symbols=["Cu", "Nb"], labeled=False)[0].get_chemical_symbols() == ["Cu", "Nb"] * 8
     with pytest.raises(DatasetError, match="a LAMMPS data file holds no labels"):
         read_frames(path)
     with pytest.raises(DatasetError, match="states units metal, but hartree bohr"):
-        read_frames(path, units=Units("hartree", "bohr"), labelled=False)
+        read_frames(path, units=Units("hartree", "bohr"), labeled=False)
 
 
 def test_data_files_written_by_lammps_are_out_of_order(run: LmpRun) -> None:
@@ -194,13 +194,13 @@ def written(tmp_path: Path, text: str, name: str = "dump.al") -> Path:
 
 def test_bounding_box_tilts_and_boundaries(tmp_path: Path) -> None:
     """xlo = -1.5 + 0.5, xhi = 11 - 1, ylo = 2 + 1: worked by hand. No suffix is needed."""
-    (frame,) = read_frames(written(tmp_path, DUMP), units=METAL, labelled=False)
+    (frame,) = read_frames(written(tmp_path, DUMP), units=METAL, labeled=False)
     np.testing.assert_allclose(frame.cell.array, [[11, 0, 0], [-0.5, 3, 0], [1, -1, 5]])
     np.testing.assert_allclose(frame.positions, [[-1, 3, 3], [4.75, 4, 5.5]])
     assert frame.pbc.tolist() == [True, False, False]
     assert frame.get_chemical_symbols() == ["Ni", "Al"]
     assert frame.info == {"tag": "dump", "source": f"{tmp_path}/dump.al:0"}
-    (in_bohr,) = read_frames(tmp_path / "dump.al", units=Units.lammps("electron"), labelled=False)
+    (in_bohr,) = read_frames(tmp_path / "dump.al", units=Units.lammps("electron"), labeled=False)
     np.testing.assert_allclose(in_bohr.positions, frame.positions * 0.52917721, rtol=1e-7)
 
 
@@ -224,7 +224,7 @@ def test_bounding_box_tilts_and_boundaries(tmp_path: Path) -> None:
 def test_damaged_dumps(tmp_path: Path, text: str, message: str) -> None:
     units = None if "UNITS" in text else METAL
     with pytest.raises(DatasetError, match=rf"dump\.al.*{message}"):
-        read_frames(written(tmp_path, text), units=units, labelled=False)
+        read_frames(written(tmp_path, text), units=units, labeled=False)
 
 
 DATA = """by hand
@@ -250,15 +250,15 @@ Atoms
 def test_a_data_file_by_hand(tmp_path: Path) -> None:
     path = written(tmp_path, DATA, "data.nial")
     with pytest.raises(DatasetError, match=r"data\.nial: does not state its units; give the unit style"):
-        read_frames(path, labelled=False)
-    (frame,) = read_frames(path, units=METAL, labelled=False)
+        read_frames(path, labeled=False)
+    (frame,) = read_frames(path, units=METAL, labeled=False)
     assert frame.get_chemical_symbols() == ["Ni", "Al"]
     np.testing.assert_array_equal(frame.positions, [[0, 0, 0], [1, 1, 1]])
     text = (
         DATA.replace("Atoms", "Atoms # charge").replace("2 1 1 1", "2 0.5 1 1 1").replace("1 1 0 0 0", "1 1 -0.5 0 0 0")
     )
     with pytest.warns(Caution, match=r"charged\.data: the atoms' charges \(q\) are left out"):
-        (charged,) = read_frames(written(tmp_path, text, "charged.data"), units=METAL, labelled=False)
+        (charged,) = read_frames(written(tmp_path, text, "charged.data"), units=METAL, labeled=False)
     assert not charged.has("initial_charges")
     np.testing.assert_array_equal(charged.positions, frame.positions)
 
@@ -280,7 +280,7 @@ def test_a_data_file_by_hand(tmp_path: Path) -> None:
 def test_damaged_data_files(tmp_path: Path, text: str, message: str) -> None:
     units = None if "units" in text else METAL
     with pytest.raises(DatasetError, match=rf"data\.nial: {message}"):
-        read_frames(written(tmp_path, text, "data.nial"), units=units, labelled=False)
+        read_frames(written(tmp_path, text, "data.nial"), units=units, labeled=False)
 
 
 LABELS = """units real
@@ -312,19 +312,19 @@ def test_labels_that_are_no_elements(tmp_path: Path, lmp_in: Callable[[Path], Lm
     with pytest.raises(
         DatasetError, match=r"'(oh|ho)' is no element.*; name the element of this label, e\.g\. symbols"
     ):
-        read_frames(tmp_path / "labels.dump", labelled=False)
+        read_frames(tmp_path / "labels.dump", labeled=False)
     with pytest.raises(DatasetError, match=r"no column `type`.* give OLD=NEW"):
-        read_frames(tmp_path / "labels.dump", symbols=["O", "H"], labelled=False)
+        read_frames(tmp_path / "labels.dump", symbols=["O", "H"], labeled=False)
     for name, symbols in (
         ("labels.dump", ["oh=O", "ho=H"]),
         ("labels.data", ["oh=O", "ho=H"]),
         ("labels.data", None),
         ("labels.data", ["O", "H"]),
     ):
-        (frame,) = read_frames(tmp_path / name, symbols=symbols, labelled=False)
+        (frame,) = read_frames(tmp_path / name, symbols=symbols, labeled=False)
         assert frame.get_chemical_symbols() == ["O", "H"]
     with pytest.raises(DatasetError, match="symbols rename 'hc', but the file has ho, oh"):
-        read_frames(tmp_path / "labels.data", symbols=["hc=H"], labelled=False)
+        read_frames(tmp_path / "labels.data", symbols=["hc=H"], labeled=False)
 
 
 def test_a_label_beside_the_mass_of_another_element(tmp_path: Path) -> None:
@@ -332,16 +332,16 @@ def test_a_label_beside_the_mass_of_another_element(tmp_path: Path) -> None:
     text = DATA.replace("Masses", "Atom Type Labels\n\n1 Ni\n2 Ho\n\nMasses").replace("2 27.0", "2 1.008")
     path = written(tmp_path, text, "data.nial")
     with pytest.raises(DatasetError, match=r"atom type 2 has label Ho and mass 1\.008, that of H; give symbols"):
-        read_frames(path, units=METAL, labelled=False)
-    (frame,) = read_frames(path, units=METAL, symbols=["Ho=H"], labelled=False)
+        read_frames(path, units=METAL, labeled=False)
+    (frame,) = read_frames(path, units=METAL, symbols=["Ho=H"], labeled=False)
     assert frame.get_chemical_symbols() == ["Ni", "H"]
     heavy = written(tmp_path, text.replace("Ho", "H").replace("1.008", "3.024"), "heavy.data")
-    assert read_frames(heavy, units=METAL, labelled=False)[0].get_chemical_symbols() == ["Ni", "H"]
+    assert read_frames(heavy, units=METAL, labeled=False)[0].get_chemical_symbols() == ["Ni", "H"]
 
 
 def test_unknown_formats(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="neither suffix nor contents tell the format; give format, one of hdf5"):
-        read_frames(written(tmp_path, "hello\n", "some.thing"), labelled=False)
+        read_frames(written(tmp_path, "hello\n", "some.thing"), labeled=False)
     with pytest.raises(DatasetError, match="format 'lammps-dmp': unknown; did you mean lammps-dump"):
-        read_frames(written(tmp_path, DUMP, "some.thing"), units=METAL, labelled=False, format="lammps-dmp")
-    assert len(read_frames(tmp_path / "some.thing", units=METAL, labelled=False, format="lammps-dump")) == 1
+        read_frames(written(tmp_path, DUMP, "some.thing"), units=METAL, labeled=False, format="lammps-dmp")
+    assert len(read_frames(tmp_path / "some.thing", units=METAL, labeled=False, format="lammps-dump")) == 1

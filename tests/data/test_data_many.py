@@ -94,7 +94,7 @@ def written(path: Path, *frames: tuple[str, str], n_atoms: int = 3, end: str = "
 def by_frames(path: Path, **given: object) -> tuple[list[Atoms], list[object]] | str:
     faults: list[object] = []
     try:
-        return read_extxyz(path, **{"units": ASE, "labelled": None, "faults": faults, **given}), faults  # type: ignore[arg-type]
+        return read_extxyz(path, **{"units": ASE, "labeled": None, "faults": faults, **given}), faults  # type: ignore[arg-type]
     except DatasetError as error:
         return str(error)
 
@@ -117,10 +117,10 @@ def test_plain_files_are_as_ase_reads_them(tmp_path: Path, n: int) -> None:
         expected = by_frames(path, units=units)
         if isinstance(expected, str):
             with pytest.raises(NotPlainError):
-                read_plain(path, units=units, keys=Keys(), labelled=None)
+                read_plain(path, units=units, keys=Keys(), labeled=None)
             continue
         try:
-            columns = read_plain(path, units=units, keys=Keys(), labelled=None)
+            columns = read_plain(path, units=units, keys=Keys(), labeled=None)
         except NotPlainError:  # stress and virial in one file of several frames is plain, in one frame it is not
             assert len(forms) > 1
             continue
@@ -132,7 +132,7 @@ def test_plain_files_are_as_ase_reads_them(tmp_path: Path, n: int) -> None:
 def test_what_is_not_plain_is_left_to_ase(tmp_path: Path, form: tuple[str, str]) -> None:
     path = written(tmp_path / "set.xyz", PLAIN[2], form)
     with pytest.raises(NotPlainError):
-        read_plain(path, units=ASE, keys=Keys(), labelled=None)
+        read_plain(path, units=ASE, keys=Keys(), labeled=None)
 
 
 @pytest.mark.parametrize(
@@ -141,17 +141,17 @@ def test_what_is_not_plain_is_left_to_ase(tmp_path: Path, form: tuple[str, str])
 def test_damaged_ends_are_left_to_the_messages_of_frames(tmp_path: Path, end: str) -> None:
     path = written(tmp_path / "set.xyz", PLAIN[2], end=end)
     with pytest.raises(NotPlainError):
-        read_plain(path, units=ASE, keys=Keys(), labelled=None)
+        read_plain(path, units=ASE, keys=Keys(), labeled=None)
     with pytest.raises(DatasetError, match=r"set\.xyz: (frame 1|something follows)"):
-        read_frames(path, units=ASE, labelled=None)
+        read_frames(path, units=ASE, labeled=None)
 
 
 def test_files_of_ase_and_of_nnpal_are_plain(tmp_path: Path) -> None:
     frames = random_frames()
     write_extxyz(tmp_path / "ours.xyz", frames)
     ase.io.write(tmp_path / "ase.xyz", [frame for frame in frames if frame.pbc.all()], format="extxyz")
-    assert len(read_plain(tmp_path / "ours.xyz", units=None, keys=Keys(), labelled=True)) == len(frames)
-    columns = read_plain(tmp_path / "ase.xyz", units=ASE, keys=Keys(), labelled=True)
+    assert len(read_plain(tmp_path / "ours.xyz", units=None, keys=Keys(), labeled=True)) == len(frames)
+    columns = read_plain(tmp_path / "ase.xyz", units=ASE, keys=Keys(), labeled=True)
     expected = by_frames(tmp_path / "ase.xyz")
     assert not isinstance(expected, str)
     assert_equal(list(columns), expected[0])

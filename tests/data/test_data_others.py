@@ -141,16 +141,16 @@ def test_ase_databases(tmp_path: Path) -> None:
 
 def test_rows_without_labels(tmp_path: Path) -> None:
     path = tmp_path / "set.db"
-    labelled, energy_only = Atoms("H"), Atoms("He2", positions=[[0, 0, 0], [0, 0, 3]])
-    attach(labelled, energy=-1.0, forces=np.zeros((1, 3)))
+    labeled, energy_only = Atoms("H"), Atoms("He2", positions=[[0, 0, 0], [0, 0, 3]])
+    attach(labeled, energy=-1.0, forces=np.zeros((1, 3)))
     attach(energy_only, energy=-2.0)
     with connect(path) as database:
-        database.write(labelled, dft=-7.5)
+        database.write(labeled, dft=-7.5)
         database.write(energy_only, data={"dft_forces": np.ones((2, 3))})
     with pytest.raises(DatasetError, match=r"1 of 2 frames lack 'forces' \(frame 1\); frame 1 has dft_forces, energy"):
         read_frames(path)
-    assert [set(labels_of(frame)) for frame in read_frames(path, labelled=None)] == [{"energy", "forces"}, {"energy"}]
-    found = read_frames(path, labelled=None, keys=Keys(forces=None))
+    assert [set(labels_of(frame)) for frame in read_frames(path, labeled=None)] == [{"energy", "forces"}, {"energy"}]
+    found = read_frames(path, labeled=None, keys=Keys(forces=None))
     assert found[0].get_potential_energy() == -1.0
     with pytest.raises(DatasetError, match=r"lack 'dft' \(frame 1\)"):
         read_frames(path, keys=Keys(energy="dft"))
@@ -207,7 +207,7 @@ def test_one_atom_needs_no_forces(tmp_path: Path, periodic: bool) -> None:
         found = read_frames(tmp_path / name)[0]
         assert found.get_potential_energy() == -13.6
         np.testing.assert_array_equal(found.get_forces(), np.zeros((1, 3)))
-        assert set(labels_of(read_frames(tmp_path / name, labelled=None)[0])) == {"energy"}
+        assert set(labels_of(read_frames(tmp_path / name, labeled=None)[0])) == {"energy"}
     attach(pair, energy=-31.0)
     write_extxyz(tmp_path / "set.xyz", [atom, pair])
     with pytest.raises(DatasetError, match=r"lack 'REF_forces' \(frame 1\)|no frame has 'REF_forces'"):

@@ -99,7 +99,7 @@ def test_readers_and_check_say_the_same(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "out.h5").exists()
     nnpal_data("check", path, *UNITS, "--stress-key", "", code=0)
     assert len(read_frames(path, units=ASE, keys=Keys(stress=""))) == 4
-    assert len(read_frames(path, units=ASE, labelled=False)) == 4
+    assert len(read_frames(path, units=ASE, labeled=False)) == 4
 
 
 def test_printed_digits_do_not_contradict(tmp_path: Path) -> None:

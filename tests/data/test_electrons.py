@@ -59,7 +59,7 @@ def written(folder: Path, keys: str = "", columns: str = "", values: tuple[str, 
 
 
 def stated(folder: Path, keys: str = "", columns: str = "", values: tuple[str, ...] = ("",) * 5) -> Electrons:
-    (frame,) = read_frames(written(folder, keys, columns, values), units=EV, labelled=False)
+    (frame,) = read_frames(written(folder, keys, columns, values), units=EV, labeled=False)
     return electrons_of(frame)
 
 
@@ -181,13 +181,13 @@ def test_ase_database_hides_no_charge(tmp_path: Path) -> None:
     """Of a key `charge` ASE's own rows give 0."""
     with connect(tmp_path / "x.db") as database:
         database.write(Atoms("NH4", positions=PLACES), charge=1)
-    (frame,) = read_frames(tmp_path / "x.db", labelled=False)
+    (frame,) = read_frames(tmp_path / "x.db", labeled=False)
     assert electrons_of(frame).charge == 1
     assert electrons_of(read_structure(tmp_path / "x.db")).charge == 1
     with connect(tmp_path / "y.db") as database:
         database.write(Atoms("NH4", positions=PLACES), charge=1, data={"charge": 0})
     with pytest.raises(DatasetError, match=r"row 0: charge = 1 in its key-value pairs, but 0 in its data; correct"):
-        read_frames(tmp_path / "y.db", labelled=False)
+        read_frames(tmp_path / "y.db", labeled=False)
 
 
 @pytest.mark.parametrize("name", ["Charge", "net_charge", "REF_total_charge", "spin_multiplicity", "formal-charge"])
@@ -202,7 +202,7 @@ def test_other_spellings_are_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.xyz"
     path.write_text(f'1\nProperties=species:S:1:pos:R:3 {name}=1 pbc="F F F"\nH 0 0 0\n')
     with pytest.raises(DatasetError, match=rf"x\.xyz: frame 0: {name} = 1 looks like"):
-        read_frames(path, units=Units("eV", "Å"), labelled=False)
+        read_frames(path, units=Units("eV", "Å"), labeled=False)
 
 
 def test_hashes_tell_states_apart() -> None:
@@ -257,7 +257,7 @@ def test_structures_of_loops(tmp_path: Path) -> None:
 def test_charges_of_dumps_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "oh.dump").write_text(DUMP)
     with pytest.warns(Caution, match=r"oh\.dump: the atoms' charges \(q\) are left out"):
-        (frame,) = read_frames(tmp_path / "oh.dump", units=EV, labelled=False)
+        (frame,) = read_frames(tmp_path / "oh.dump", units=EV, labeled=False)
     assert electrons_of(frame) == Electrons()
 
 

@@ -96,7 +96,7 @@ def test_dumped_forces_and_uncertainty_are_those_of_the_model_in_python(demo):
     calculator = NNPCalculator(folder / "al.nnp.pt")
     frame = list(iread(folder / "liquid.lammpstrj", format="lammps-dump-text"))[-1]
     atoms = frame.copy()
-    # the plugin and Python sum float32 in different orders: some 1e-7 of eV/Å over 80 neighbours
+    # the plugin and Python sum float32 in different orders: some 1e-7 of eV/Å over 80 neighbors
     assert frame.get_forces() == pytest.approx(calculator.get_property("forces", atoms), abs=5e-5)
     uq_force = calculator.get_property("uq_force", atoms)
     assert frame.arrays["f_uq[2]"].ravel() == pytest.approx(uq_force, abs=5e-5)

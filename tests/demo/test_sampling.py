@@ -57,7 +57,7 @@ def cluster(seed=1):
 def test_sampled_labels_are_those_of_a_fresh_lammps(sample):
     frame = sample()[-1]
     (fresh,) = label([frame], eam_potential())
-    # the same sums in another order of atoms and neighbours: rounding of 100 eV, and of 1 eV/Å
+    # the same sums in another order of atoms and neighbors: rounding of 100 eV, and of 1 eV/Å
     assert frame.get_potential_energy() == pytest.approx(fresh.get_potential_energy(), abs=1e-10)
     assert frame.get_forces() == pytest.approx(fresh.get_forces(), abs=1e-11)
     assert np.abs(frame.get_forces()).max() > 0.1

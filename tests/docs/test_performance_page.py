@@ -118,7 +118,7 @@ def test_results_of_a_gpu_have_sections(script, tmp_path):
             "seconds_there": 41.0,
             "aim_seconds": 2.0,
         },
-        "seconds_once": {"neighbours": 60.0},
+        "seconds_once": {"neighbors": 60.0},
         "seconds": {"nnpal, recomputed": {"median": 1.5, "all": [1.5, 1.5, 1.5]}},
         "times_networks_alone": {"nnpal, recomputed": 1.2},
     }

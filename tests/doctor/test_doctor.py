@@ -88,7 +88,7 @@ def test_another_lmp_first_on_path_is_named(bare_lammps: dict[str, str], plugin_
     assert "another LAMMPS" in check.detail
     assert bare_lammps["PATH"].split(":")[0] in check.detail
     assert f"LAMMPS_PLUGIN_PATH={plugin_folder}" in check.cure
-    # and the cure cures
+    # and the fix works
     assert check_lmp({**bare_lammps, "LAMMPS_PLUGIN_PATH": str(plugin_folder)}).status == "ok"
 
 

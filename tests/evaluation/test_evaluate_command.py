@@ -35,10 +35,10 @@ def frames() -> list[Atoms]:
     atoms = [bulk("Al", cubic=True) * (2, 2, 2) for _ in range(4)]
     for seed, each in enumerate(atoms):
         each.rattle(0.1, seed=seed)
-    labelled = label(atoms, eam_potential())
-    for each, tag in zip(labelled, "aabb", strict=True):
+    labeled = label(atoms, eam_potential())
+    for each, tag in zip(labeled, "aabb", strict=True):
         each.info["tag"] = tag
-    return labelled
+    return labeled
 
 
 @pytest.fixture

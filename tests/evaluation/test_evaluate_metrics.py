@@ -41,7 +41,7 @@ def crystals() -> list[Atoms]:
     return [*frames, Atoms("Al"), frames[0].copy()]
 
 
-def labelled(atoms: Atoms, energy: float, forces: object, tag: str | None = None, stress: object = None) -> Atoms:
+def labeled(atoms: Atoms, energy: float, forces: object, tag: str | None = None, stress: object = None) -> Atoms:
     results = {"energy": energy, "forces": np.array(forces, dtype=float)}
     if stress is not None:
         results["stress"] = np.array(stress, dtype=float)
@@ -129,10 +129,10 @@ def test_energies_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
 def two_frames() -> tuple[Predictions, list[Atoms]]:
     """Two members; NaCl with stress and labels of tag a, Na alone with tag b."""
-    nacl = labelled(
+    nacl = labeled(
         Atoms("NaCl", np.eye(3)[:2], cell=3 * np.eye(3), pbc=True), -4.0, [[1, 0, 0], [-1, 0, 0]], "a", [0.01] * 6
     )
-    na = labelled(Atoms("Na"), -1.0, [[0, 0, 0]], "b")
+    na = labeled(Atoms("Na"), -1.0, [[0, 0, 0]], "b")
     member_forces = np.zeros((2, 3, 3))
     member_forces[:, 0] = [[1.1, 0, 0], [1.3, 0, 0]]  # Na: 0.1 and 0.3 off in x
     member_forces[:, 1] = [[-1, 0.6, 0], [-1, 0.6, 0]]  # Cl: 0.6 off in y
@@ -210,7 +210,7 @@ def test_a_model_without_error_has_none(al_file: Path) -> None:
     frames = crystals()[:2]
     for frame in frames:
         frame.calc = NNPCalculator(al_file)
-        labelled(frame, frame.get_potential_energy(), frame.get_forces(), stress=frame.get_stress())
+        labeled(frame, frame.get_potential_energy(), frame.get_forces(), stress=frame.get_stress())
     found = accuracy(predict(al_file, frames), read_labels(frames))
     assert all(abs(error) < 1e-6 for error in found["ensemble"].values())
     assert found["members"][0]["force_rmse"] > 10.0
@@ -222,7 +222,7 @@ def test_missing_labels_are_an_error() -> None:
     half = bulk("Al", cubic=True)
     half.calc = SinglePointCalculator(half, energy=1.0)
     half.info["source"] = "al.xyz:7"
-    good = labelled(bulk("Al"), 0.0, np.zeros((1, 3)))
+    good = labeled(bulk("Al"), 0.0, np.zeros((1, 3)))
     with pytest.raises(ValueError, match="configuration 1 has no energy and no forces"):
         read_labels([good, bare])
     with pytest.raises(ValueError, match=r"configuration 0 \(al\.xyz:7\) has no forces"):
@@ -234,7 +234,7 @@ def test_missing_labels_are_an_error() -> None:
 def test_one_atom_with_an_energy_has_no_force() -> None:
     atom = Atoms("Al")
     atom.calc = SinglePointCalculator(atom, energy=-1.5)
-    found = read_labels([labelled(bulk("Al", cubic=True), -14.0, np.ones((4, 3))), atom])
+    found = read_labels([labeled(bulk("Al", cubic=True), -14.0, np.ones((4, 3))), atom])
     assert found.energies.tolist() == [-14.0, -1.5]
     np.testing.assert_array_equal(found.forces[4], np.zeros(3))
 

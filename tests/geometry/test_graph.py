@@ -1,4 +1,4 @@
-"""Neighbour graphs against ASE's neighbour list, and merging."""
+"""Neighbor graphs against ASE's neighbor list, and merging."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def graph_of(atoms: Atoms) -> Graph:
     return neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, np.zeros(len(atoms)), CUTOFF)
 
 
-def edges(centre: np.ndarray, neighbour: np.ndarray, vectors: np.ndarray) -> set[tuple[float, ...]]:
+def edges(center: np.ndarray, neighbor: np.ndarray, vectors: np.ndarray) -> set[tuple[float, ...]]:
     """Edges as a set; vectors to 1e-6 Å, far above rounding and far below what tells images apart."""
-    return {(i, j, *np.round(v, 6) + 0.0) for i, j, v in zip(centre, neighbour, vectors, strict=True)}
+    return {(i, j, *np.round(v, 6) + 0.0) for i, j, v in zip(center, neighbor, vectors, strict=True)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -59,15 +59,15 @@ def test_same_edges_as_ase(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sorted_by_centre_and_in_both_directions(name: str) -> None:
+def test_sorted_by_center_and_in_both_directions(name: str) -> None:
     graph = graph_of(CASES[name])
-    centre, neighbour = graph.edge_index.numpy()
-    assert (np.diff(centre) >= 0).all()
+    center, neighbor = graph.edge_index.numpy()
+    assert (np.diff(center) >= 0).all()
     vectors = graph.edge_vec.numpy()
-    assert edges(centre, neighbour, vectors) == edges(neighbour, centre, -vectors)
+    assert edges(center, neighbor, vectors) == edges(neighbor, center, -vectors)
 
 
-def test_atoms_without_neighbours() -> None:
+def test_atoms_without_neighbors() -> None:
     graph = neighbor_graph([[0.0, 0, 0], [50.0, 0, 0]], np.zeros((3, 3)), False, [0, 1], CUTOFF)
     assert graph.n_local == 2
     assert graph.edge_index.shape == (2, 0)
@@ -96,11 +96,11 @@ def test_merged_graph_is_the_frames_side_by_side() -> None:
     merged, frames = merge_graphs(graphs)
     assert merged.n_local == len(merged.species) == 12
     torch.testing.assert_close(frames, torch.tensor([0] * 4 + [1] * 4 + [2] * 4))
-    centre, neighbour = merged.edge_index
-    assert (centre.diff() >= 0).all()
-    assert (frames[centre] == frames[neighbour]).all()
+    center, neighbor = merged.edge_index
+    assert (center.diff() >= 0).all()
+    assert (frames[center] == frames[neighbor]).all()
     for number, graph in enumerate(graphs):
-        own = frames[centre] == number
+        own = frames[center] == number
         torch.testing.assert_close(merged.edge_index[:, own] - 4 * number, graph.edge_index)
         torch.testing.assert_close(merged.edge_vec[own], graph.edge_vec)
 
@@ -116,7 +116,7 @@ def test_refusals() -> None:
         merge_graphs([])
     whole = graph_of(CASES["cluster"])
     part = Graph(whole.species, 2, whole.edge_index[:, :0], whole.edge_vec[:0])
-    with pytest.raises(ValueError, match="graph 1 has 4 atoms but 2 centres"):
+    with pytest.raises(ValueError, match="graph 1 has 4 atoms but 2 centers"):
         merge_graphs([whole, part])
 
 

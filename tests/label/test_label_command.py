@@ -75,8 +75,8 @@ def test_eam_labels_with_augmentation(tmp_path: Path) -> None:
     write_extxyz(tmp_path / "al.xyz", frames)
     result = run(tmp_path, EAM + "[augmentation]\nsigma = 0.05\ncopies = 2\nseed = 3\n")
     assert result.exit_code == 0, result.output
-    assert "6 of 6 configurations labelled: 0 known to the store, 6 calculations, 0 failed" in result.output
-    contents = read_dataset(tmp_path / "labelled.h5")
+    assert "6 of 6 configurations labeled: 0 known to the store, 6 calculations, 0 failed" in result.output
+    contents = read_dataset(tmp_path / "labeled.h5")
     assert len(contents.frames) == 6
     assert [frame.info["source"] for frame in contents.frames[1:3]] == ["made 1", "augmented from made 0"]
     assert {frame.info["tag"] for frame in contents.frames} == {"crystal"}
@@ -89,7 +89,7 @@ def test_eam_labels_with_augmentation(tmp_path: Path) -> None:
     assert list(oracle["files"]) == ["Al_mm.eam.fs"]
     again = run(tmp_path, EAM + "[augmentation]\nsigma = 0.05\ncopies = 2\nseed = 3\n")
     assert "6 known to the store, 0 calculations" in again.output
-    assert read_dataset(tmp_path / "labelled.h5").content_hash == contents.content_hash
+    assert read_dataset(tmp_path / "labeled.h5").content_hash == contents.content_hash
 
 
 def test_a_second_command_with_the_same_output_is_told_who_has_it(pairs: Path) -> None:
@@ -107,7 +107,7 @@ def test_failures_are_listed_and_can_be_tried_again(pairs: Path) -> None:
     text = SPRING.format(more="")
     result = run(pairs, text)
     assert result.exit_code == 0, result.output
-    assert "2 of 3 configurations labelled: 0 known to the store, 3 calculations, 1 failed" in result.output
+    assert "2 of 3 configurations labeled: 0 known to the store, 3 calculations, 1 failed" in result.output
     assert "configuration 1: RuntimeError: the spring broke" in result.output
     assert "nnpal label --retry-failed" in result.output
     with (pairs / "out" / "pairs.failures.csv").open() as file:
@@ -125,7 +125,7 @@ def test_failures_are_listed_and_can_be_tried_again(pairs: Path) -> None:
 def test_labels_outside_limits_are_put_aside(pairs: Path) -> None:
     result = run(pairs, SPRING.format(more="limits = { max_force = 0.9 }"))
     assert result.exit_code == 1  # pair 0 has a force of 1 eV/Å, pair 2 of √2
-    assert "0 of 3 configurations labelled" in result.output
+    assert "0 of 3 configurations labeled" in result.output
     assert "1 failed, 2 outside limits" in result.output
     assert not (pairs / "out" / "pairs.h5").exists()
     result = run(pairs, SPRING.format(more="limits = { max_force = 1.2 }"))
@@ -176,7 +176,7 @@ def test_stopped_and_continued(pairs: Path, number: signal.Signals) -> None:
     assert process.returncode == 130
     assert "stopped; labels so far are in the store, and the same command goes on" in errors
     result = run(pairs, text)
-    assert "40 of 40 configurations labelled" in result.output
+    assert "40 of 40 configurations labeled" in result.output
     assert len((pairs / "log").read_text().splitlines()) <= 42  # but for two in flight, each once
 
 

@@ -12,7 +12,7 @@ from ase.build import fcc111, molecule
 from ase.calculators.emt import EMT
 
 from nnpal.label import CalculatorOracle, LabelStore, LammpsOracle, OracleError, label_frames
-from nnpal.label.labelling import recall_labels
+from nnpal.label.labeling import recall_labels
 from nnpal.label.store import structure_key, structure_key_with_box
 from nnpal.oracle.calculation import Result
 from nnpal.oracle.calculators import KNOWN, electrons_refusal, hand_over, periodicity_refusal
@@ -122,9 +122,9 @@ def test_labels_of_ion_and_molecule_do_not_meet(tmp_path: Path) -> None:
         report = label_frames([ammonium(), ion], CalculatorOracle(), store)
         assert report.calculations == 2
         assert label_frames([ammonium(), ion], CalculatorOracle(), store).from_store == 2
-    neutral, cation = (frame.get_potential_energy() for frame in report.labelled)
+    neutral, cation = (frame.get_potential_energy() for frame in report.labeled)
     assert cation - neutral > 3.0
-    assert report.labelled[1].info["charge"] == 1
+    assert report.labeled[1].info["charge"] == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_slabs_of_any_height_are_one_structure(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "store") as store:
         report = label_frames([slab(8.0), slab(40.0), slab(0.0)], CalculatorOracle(EMT_PATH), store)
     assert report.calculations == 1
-    for frame in report.labelled:
+    for frame in report.labeled:
         assert frame.get_potential_energy() == pytest.approx(free.get_potential_energy(), abs=1e-12)
         np.testing.assert_array_equal(frame.cell.array[2], 0.0)
 
@@ -217,7 +217,7 @@ def test_slabs_are_refused_by_xtb(tmp_path: Path) -> None:
 
 
 def test_xtb_takes_a_slab_for_a_crystal() -> None:
-    """What the table is about; once tblite computes slabs, this fails, and the table is to be mended."""
+    """What the table is about; once tblite computes slabs, this fails, and the table is to be fixed."""
     tblite = pytest.importorskip("tblite.ase")
 
     def computed(height: float, pbc: tuple[bool, bool, bool]) -> float:
@@ -249,7 +249,7 @@ def test_what_known_calculators_can_do(spec: str, able: set[int]) -> None:
 
 
 def test_known_calculators_are_there() -> None:
-    """A misspelt name would never be looked up."""
+    """A misspelled name would never be looked up."""
     import importlib
 
     for spec in KNOWN:
@@ -269,7 +269,7 @@ def test_a_class_of_your_own_says_what_it_can() -> None:
 
 
 def test_older_stores_are_still_found(tmp_path: Path) -> None:
-    """Their keys held all cell vectors: of a molecule in a box, labelled before boxes were left out."""
+    """Their keys held all cell vectors: of a molecule in a box, labeled before boxes were left out."""
     boxed = ammonium()
     boxed.set_cell([12.0, 13.0, 14.0])
     oracle = CalculatorOracle(EMT_PATH)
@@ -277,5 +277,5 @@ def test_older_stores_are_still_found(tmp_path: Path) -> None:
     assert older != structure_key(boxed) == structure_key(ammonium())
     with LabelStore(tmp_path / "store") as store:
         store.put_label(older, oracle.identity(), Result(-1.5, np.zeros((5, 3)), None), rung=0, seconds=1.0)
-        (labelled,) = recall_labels([boxed], oracle, store).labelled
-    assert labelled.get_potential_energy() == -1.5
+        (labeled,) = recall_labels([boxed], oracle, store).labeled
+    assert labeled.get_potential_energy() == -1.5

@@ -47,7 +47,7 @@ def computed(log: Path) -> list[float]:
 
 
 def first_x(report: LabelReport) -> list[float]:
-    return [float(frame.positions[0, 0]) for frame in report.labelled]
+    return [float(frame.positions[0, 0]) for frame in report.labeled]
 
 
 def test_labels_in_order_with_what_frames_carry(store: LabelStore, log: Path) -> None:
@@ -58,7 +58,7 @@ def test_labels_in_order_with_what_frames_carry(store: LabelStore, log: Path) ->
     assert first_x(report) == [3.0, 1.0, 2.0]
     assert not report.failed
     assert (report.calculations, report.from_store, report.rungs) == (3, 0, {0: 3})
-    for frame, given in zip(report.labelled, frames, strict=True):
+    for frame, given in zip(report.labeled, frames, strict=True):
         known = Spring(k=2.0).compute(given)
         assert frame.get_potential_energy() == known["energy"]
         np.testing.assert_array_equal(frame.get_forces(), known["forces"])
@@ -76,8 +76,8 @@ def test_a_stress_needs_a_cell_that_repeats(store: LabelStore, log: Path) -> Non
         frame.pbc = pbc
         frames.append(frame)
     report = label_frames(frames, oracle(log, "Stressed"), store)
-    assert ["stress" in frame.calc.results for frame in report.labelled] == [False, False, True]
-    assert not [finding for finding in check_frames(report.labelled) if finding.kind == "stress"]
+    assert ["stress" in frame.calc.results for frame in report.labeled] == [False, False, True]
+    assert not [finding for finding in check_frames(report.labeled) if finding.kind == "stress"]
 
 
 def test_nothing_is_computed_twice(store: LabelStore, log: Path) -> None:
@@ -87,10 +87,10 @@ def test_nothing_is_computed_twice(store: LabelStore, log: Path) -> None:
     second = label_frames([pair(x) for x in (2.0, 3.0, 1.0)], oracle(log), store)
     assert (second.calculations, second.from_store) == (1, 2)
     assert sorted(computed(log)) == [1.0, 2.0, 3.0]
-    assert first.labelled[0].get_potential_energy() == second.labelled[2].get_potential_energy()
+    assert first.labeled[0].get_potential_energy() == second.labeled[2].get_potential_energy()
     other = label_frames([pair(1.0)], oracle(log, k=2.0), store)
     assert other.calculations == 1
-    assert other.labelled[0].get_potential_energy() == 2 * first.labelled[0].get_potential_energy()
+    assert other.labeled[0].get_potential_energy() == 2 * first.labeled[0].get_potential_energy()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_worker_that_is_killed_says_nothing_of_its_configuration(store: LabelS
     assert len(store) == 4
     Path(f"{log}.spared").touch()
     again = label_frames(frames, oracle(log, "Victim"), store)
-    assert (len(again.labelled), again.calculations) == (5, 1)
+    assert (len(again.labeled), again.calculations) == (5, 1)
 
 
 @pytest.mark.parametrize("name", ["Hanging", "Deaf"])
@@ -163,9 +163,9 @@ def test_the_ladder_is_climbed_and_its_rung_recorded(store: LabelStore, log: Pat
     report = label_frames(frames, long, store)
     # rungs that have failed before are not tried again for a new one above them
     assert (report.calculations, report.rungs) == (1, {0: 1, 2: 1})
-    assert report.labelled[1].info["source"] == f"pair at {BAD:g}; label from rung 2 (k=9.0)"
-    assert report.labelled[0].info["source"] == "pair at 1"
-    assert report.labelled[1].get_potential_energy() == 9.0
+    assert report.labeled[1].info["source"] == f"pair at {BAD:g}; label from rung 2 (k=9.0)"
+    assert report.labeled[0].info["source"] == "pair at 1"
+    assert report.labeled[1].get_potential_energy() == 9.0
     # and the label of a rung is none for an oracle without that rung
     assert len(label_frames(frames, short, store).failed) == 1
 
@@ -225,7 +225,7 @@ def test_killed_in_the_middle_and_resumed(store: LabelStore, log: Path) -> None:
     assert len(store) >= begun - 2  # those in flight are lost, and no more
     known = len(store)
     report = label_frames([pair(0.1 * k) for k in range(n)], oracle(log, seconds=seconds), store, n_workers=2)
-    assert len(report.labelled) == n
+    assert len(report.labeled) == n
     assert (report.from_store, report.calculations) == (known, n - known)
     assert len(computed(log)) == begun + n - known <= n + 2
     np.testing.assert_allclose(first_x(report), 0.1 * np.arange(n))
@@ -291,4 +291,4 @@ def test_bad_arguments(store: LabelStore, log: Path) -> None:
     for arguments in ({"n_workers": 0}, {"timeout": 0.0}, {"threads": 0}):
         with pytest.raises(ValueError, match="expected more than 0"):
             label_frames([pair(1.0)], oracle(log), store, **arguments)
-    assert label_frames([], oracle(log), store).labelled == []
+    assert label_frames([], oracle(log), store).labeled == []

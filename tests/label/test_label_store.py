@@ -90,11 +90,11 @@ def test_failures_count_tries_and_give_way_to_labels_alone(path: Path) -> None:
 
 def test_structures_differ_by_charges_and_spins() -> None:
     atoms = Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.7]])
-    charged, polarised, noted = atoms.copy(), atoms.copy(), atoms.copy()
+    charged, polarized, noted = atoms.copy(), atoms.copy(), atoms.copy()
     charged.set_initial_charges([1, 0])
-    polarised.set_initial_magnetic_moments([1, 0])
+    polarized.set_initial_magnetic_moments([1, 0])
     noted.info["tag"] = "a"
-    keys = {structure_key(a) for a in (atoms, charged, polarised)}
+    keys = {structure_key(a) for a in (atoms, charged, polarized)}
     assert len(keys) == 3
     assert structure_key(noted) == structure_key(atoms)
 

@@ -13,7 +13,7 @@ from lmp_systems import System, fcc, random_hcno, tilted
 from torchani_reference import ExportedModel, Reference, evaluate
 
 # Sums of some 1e4 terms in float64, in another order, beside self-energies of some 1e3 eV:
-# 1e4 * 2e-16 * 1e3 = 2e-9. A wrong neighbour, sign or unit shows at 1e-3 or more.
+# 1e4 * 2e-16 * 1e3 = 2e-9. A wrong neighbor, sign or unit shows at 1e-3 or more.
 DOUBLE = 1e-8
 
 # float32 keeps 6e-8 of each term; a Gaussian exp(-eta (r - r_s)^2) with eta = 20 multiplies the
@@ -118,19 +118,19 @@ def test_element_order_of_the_script_is_free(lmp: Lmp, hcno_model: ExportedModel
     """Types O, H, H again, C, N in the script against H, C, N, O in the model."""
     system = random_hcno(24, 0.1, periodic=True)
     types = {"O": 1, "H": 2, "C": 4, "N": 5}
-    relabelled = dataclasses.replace(
+    relabeled = dataclasses.replace(
         system,
         elements=("O", "H", "H", "C", "N"),
         types=np.array([types[symbol] for symbol in system.symbols]),
     )
-    hydrogens = np.flatnonzero(relabelled.types == 2)
-    relabelled.types[hydrogens[::2]] = 3
-    point = single_point(lmp, hcno_model, relabelled)
+    hydrogens = np.flatnonzero(relabeled.types == 2)
+    relabeled.types[hydrogens[::2]] = 3
+    point = single_point(lmp, hcno_model, relabeled)
     assert_agree(point, evaluate(hcno_model.model, system), relative=DOUBLE)
 
 
 def test_reference_agrees_with_explicit_images(hcno_model: ExportedModel) -> None:
-    """TorchANI's periodic neighbours against a cluster of all images: the arbiter is right."""
+    """TorchANI's periodic neighbors against a cluster of all images: the arbiter is right."""
     system = random_hcno(8, 0.1, periodic=True)
     shifts = np.stack(np.meshgrid(*3 * [np.arange(-2, 3)], indexing="ij"), -1).reshape(-1, 3)
     shifts = shifts[np.argsort(np.abs(shifts).sum(1), kind="stable")]  # the cell itself first

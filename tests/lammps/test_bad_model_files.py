@@ -104,7 +104,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "half a reference": (lambda m: m["reference"]["gradient"].pop(), "reference"),
     "rows of two lengths": (lambda m: m["reference"]["edge_vec"].__setitem__(slice(2), [[0, 1], [0, 1, 2, 3]]), NO_FIT),
     "an element that is not there": (lambda m: m["reference"]["species"].__setitem__(0, -1), NO_FIT),
-    "a centre that is not there": (lambda m: m["reference"]["edge_index"][0].__setitem__(0, -1), NO_FIT),
+    "a center that is not there": (lambda m: m["reference"]["edge_index"][0].__setitem__(0, -1), NO_FIT),
     "more members than an int holds": (lambda m: m.update(n_members=2**32 + m["n_members"]), "'n_members'"),
     "more hops than an int holds": (lambda m: m.update(hops=2**64 + 1), "'hops'"),
     "cutoff as truth": (lambda m: m.update(cutoff=True), "'cutoff'"),

@@ -125,7 +125,7 @@ run 0 post no
 
 @has_operations
 def test_monte_carlo_takes_the_list(lmp: Lmp, al_model: ExportedModel) -> None:
-    """`fix gcmc` excludes a group after the style chose how to find neighbours."""
+    """`fix gcmc` excludes a group after the style chose how to find neighbors."""
     al_system().write(lmp.folder / "data")
     energies = []
     for neighbors in ("auto", "list"):

@@ -1,4 +1,4 @@
-"""Runs: energy conservation, barostats, minimisation, restart files."""
+"""Runs: energy conservation, barostats, minimization, restart files."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ run {round(N_STEPS * 0.001 / timestep)} post no
     assert drifts[0.0005] < 0.05 * exchanged, "the energy that the conserved quantity has to balance"
 
 
-def test_minimise_ends_with_small_forces(lmp: Lmp, al_model: ExportedModel) -> None:
+def test_minimize_ends_with_small_forces(lmp: Lmp, al_model: ExportedModel) -> None:
     run = lmp(
         al_with_zbl(lmp, al_model)
         + f"""thermo_style custom step pe fmax
@@ -169,7 +169,7 @@ def test_restart_with_another_file_of_the_same_name_warns(
     assert "is not the file that the restart file was written with" in run.text
 
 
-def test_neighbour_settings_do_not_matter(lmp: Lmp, al_model: ExportedModel) -> None:
+def test_neighbor_settings_do_not_matter(lmp: Lmp, al_model: ExportedModel) -> None:
     """Skin, delays and sorting choose when lists are built, never what the pairs are."""
     system = fcc("Al", 4.05, 2, jiggle=0.05)
     system.write(lmp.folder / "data")

@@ -140,7 +140,7 @@ def test_other_crystals() -> None:
     assert find_phase(crystal("hcp", "Ni", 2.44, 3**0.5)) == "hcp"
     assert find_phase(bulk("Si", "diamond", 5.43)) == "other"
     assert find_phase(bulk("Po", "sc", 3.35)) == "other"
-    assert find_phase(bulk("Al")) == "fcc", "one atom, all neighbours its own images"
+    assert find_phase(bulk("Al")) == "fcc", "one atom, all neighbors its own images"
 
 
 def test_refusals() -> None:

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a hook, every rank ends, and the log says what and how to mend it."""
+"""Whatever goes wrong in a hook, every rank ends, and the log says what and how to fix it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ run 0 post no
 
 
 def test_overlay_with_zbl_is_the_sum(lmp: Lmp, al_model: ExportedModel) -> None:
-    """The ZBL cutoff of 3.5 Å reaches the first neighbours, so that both parts count."""
+    """The ZBL cutoff of 3.5 Å reaches the first neighbors, so that both parts count."""
     fcc("Al", 4.05, 2).write(lmp.folder / "data")
     start = "units metal\nread_data data\n"
     nnp, zbl = f"nnp {al_model.path} precision double", "zbl 3.0 3.5"

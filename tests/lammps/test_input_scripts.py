@@ -71,7 +71,7 @@ def thermo(run: LmpRun) -> dict[str, np.ndarray]:
 
 
 def relabel_frames(run: LmpRun) -> dict[int, Atoms]:
-    """Read what in.uq_dump keeps for relabelling, by the reader that a labelling code would use."""
+    """Read what in.uq_dump keeps for relabeling, by the reader that a labeling code would use."""
     frames = read(run.folder / "relabel.lammpstrj", index=":", format="lammps-dump-text")
     return {frame.info["timestep"]: frame for frame in frames}
 

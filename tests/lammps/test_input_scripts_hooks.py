@@ -76,7 +76,7 @@ def test_restart_goes_on_as_if_unbroken(example: Lmp) -> None:
 
 
 def cluster(strain: np.ndarray | None = None, shift: np.ndarray | None = None) -> System:
-    """Thirty atoms in a tilted cell, about half of them beyond 4 Å from its centre."""
+    """Thirty atoms in a tilted cell, about half of them beyond 4 Å from its center."""
     rng = np.random.default_rng(5)
     cell = np.array([[14.0, 0, 0], [2.0, 13.0, 0], [-1.5, 2.5, 15.0]])
     origin = np.array([0.5, -1.0, 2.0])

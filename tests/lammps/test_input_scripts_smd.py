@@ -45,6 +45,6 @@ def test_aluminium_is_pulled_under_the_nnp(lmp: Lmp, al_model: ExportedModel) ->
     pull = read_pull(lmp.folder / "pull.txt")
     assert pull.step.tolist() == [10, 15, 20]
     np.testing.assert_allclose(pull.target, 2.8 + 0.01 * np.arange(3), rtol=1e-12)
-    assert 2.7 < pull.d[0] < 3.1  # neighbours of the crystal, 4.25/sqrt(2) = 3.005, drawn to 2.8
+    assert 2.7 < pull.d[0] < 3.1  # neighbors of the crystal, 4.25/sqrt(2) = 3.005, drawn to 2.8
     last = re.findall(r"^ +20 .*$", text, re.M)[-1].split()
     assert float(last[-1]) > 0.0  # the uncertainty

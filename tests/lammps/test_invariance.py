@@ -38,8 +38,8 @@ def matrix(voigt: np.ndarray) -> np.ndarray:
 def test_rotated_and_translated_cluster(lmp: Lmp, hcno_model: ExportedModel) -> None:
     system = random_hcno(20, 0.08, periodic=False)
     rotation = random_rotation(5)
-    centre = system.positions.mean(0)
-    turned = (system.positions - centre) @ rotation + centre
+    center = system.positions.mean(0)
+    turned = (system.positions - center) @ rotation + center
     clusters = [
         system,
         dataclasses.replace(system, positions=turned),

@@ -88,7 +88,7 @@ def test_forces(lmp: Lmp, bias: str, box: str) -> None:
     bias_energy = run.thermo[0]["f_momt[3]"][0]
     assert abs(bias_energy) > 0.1, "the bias must matter for this test"
     np.testing.assert_allclose(forces, expected, atol=FORCE_TOLERANCE)
-    assert np.abs(at_rest.forces.sum(axis=0)).max() < 1e-9, "the bias moves no centre of mass"
+    assert np.abs(at_rest.forces.sum(axis=0)).max() < 1e-9, "the bias moves no center of mass"
 
 
 @pytest.mark.parametrize("bias", [name for name in BIASES if name.endswith("beyond the grid")])

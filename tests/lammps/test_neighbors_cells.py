@@ -1,4 +1,4 @@
-"""`neighbors cells`: no neighbor list, the model finds the neighbours from positions, as it does on a GPU.
+"""`neighbors cells`: no neighbor list, the model finds the neighbors from positions, as it does on a GPU.
 
 The very code of the GPU's path runs here on the CPU, but for the kernels' loops.
 """
@@ -66,7 +66,7 @@ def test_real_units(lmp: Lmp, hcno_model: ExportedModel) -> None:
 def test_more_atoms_than_are_evaluated_at_once(
     lmp: Lmp, al_model: ExportedModel, hcno_model: ExportedModel, case: str
 ) -> None:
-    """54,000 edges on a CPU, with three gradients in float64; the second part's centres are not the first atoms."""
+    """54,000 edges on a CPU, with three gradients in float64; the second part's centers are not the first atoms."""
     model, cell = (
         (al_model, fcc("Al", 4.05, 7)) if case == "al" else (hcno_model, random_hcno(1500, 0.08, periodic=True))
     )
@@ -81,7 +81,7 @@ def test_more_atoms_than_are_evaluated_at_once(
     assert_same(cells, listed, 1e-10)
 
 
-def test_many_more_neighbours_than_in_the_last_evaluation(lmp: Lmp, al_model: ExportedModel) -> None:
+def test_many_more_neighbors_than_in_the_last_evaluation(lmp: Lmp, al_model: ExportedModel) -> None:
     """Room is made by the last evaluation: a crystal pressed together needs more, one pulled apart less."""
     system = fcc("Al", 4.05, 4)
     system.write(lmp.folder / "data")

@@ -297,7 +297,7 @@ MISTAKES = {
     "unknown module": (f"{HOOK} nowhere:EMT", "module nowhere cannot be imported"),
     "unknown class": (f"{HOOK} ase.calculators.emt:ETM", "did you mean EMT"),
     "no calculator": (HOOK.removesuffix(" calculator"), "missing option calculator"),
-    "misspelt option": (f"{HOOK} ase.calculators.lj:LennardJones sigm 2", "did you mean sigma"),
+    "misspelled option": (f"{HOOK} ase.calculators.lj:LennardJones sigm 2", "did you mean sigma"),
     "not all atoms": (f"group some id 1:5\n{AL_EMT.replace('all', 'some')}", "group some has 5 of 32 atoms"),
     "wrong number of elements": (f"{AL_EMT} elements Al Ni", "found 2, expected one for each of 1 types"),
     "no element": (f"mass 1 25.5\n{AL_EMT}", "mass 25.5 of atom type 1 is within 0.1 g/mol of no element"),

@@ -156,7 +156,7 @@ def test_splitting_and_restarting_change_nothing(lmp: Lmp, name: str) -> None:
     assert np.max(np.abs(whole[30:] - whole[:31])) > 1e-3  # a pull that began anew would be seen
 
 
-def test_clock_ignores_the_step_number_minimisation_and_follows_the_timestep(lmp: Lmp) -> None:
+def test_clock_ignores_the_step_number_minimization_and_follows_the_timestep(lmp: Lmp) -> None:
     run = lmp(
         f"{ALUMINIUM}\n{NVE}\n{HOOK} atoms 1 17 k 2 rate 5 start 5\n{MODIFY}\n{output()}\n"
         "run 10\nreset_timestep 1000\nrun 10\nminimize 0 0 5 5\nrun 0\ntimestep 0.001\nreset_timestep 3\nrun 10"
@@ -165,7 +165,7 @@ def test_clock_ignores_the_step_number_minimisation_and_follows_the_timestep(lmp
     np.testing.assert_allclose(targets, [5.1, 5.2, 5.2, 5.2, 5.25], rtol=1e-14)
 
 
-def test_minimisation_feels_the_spring(lmp: Lmp) -> None:
+def test_minimization_feels_the_spring(lmp: Lmp) -> None:
     run = lmp(f"{TILTED}\n{HOOK} atoms 1 17 k 2 rate 5 start 5\n{MODIFY}\n{output()}\nminimize 0 1e-10 100 100")
     d, target, _, work = vector(run)[-1]
     np.testing.assert_allclose([d, target], 5.0, rtol=1e-6)  # nothing else holds the atoms

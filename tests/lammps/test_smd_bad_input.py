@@ -1,4 +1,4 @@
-"""Every mistake in the options of `nnpal.smd:SMD` is an error that names it and says the cure, on every rank."""
+"""Every mistake in the options of `nnpal.smd:SMD` is an error that names it and says how to fix it, on every rank."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MISTAKES = {
         f"atoms 1 2 {SPRING} file nowhere/pull.txt",
         "option file: there is no folder nowhere for nowhere/pull.txt; create it",
     ),
-    "misspelt option": ("atoms 1 2 k 2 rat 1", "unknown option rat; did you mean rate"),
+    "misspelled option": ("atoms 1 2 k 2 rat 1", "unknown option rat; did you mean rate"),
     "half the box apart": (f"atoms 1 19 {SPRING}", "half the box apart along x .*12.15.*take a box longer"),
     "same place": (f"group corner point 1.0125 1.0125 1.0125 {SPRING}", "distance is 0, so there is no direction"),
 }

@@ -141,7 +141,7 @@ thermo 5
 @pytest.mark.mpi
 @pytest.mark.parametrize("n_ranks", [1, 2])
 def test_values_follow_moves_and_line_searches_on_one_step(lmp: Lmp, al_model: ExportedModel, n_ranks: int) -> None:
-    """fix pair reads once a step by itself; a second run on the step, or a minimiser, evaluates again."""
+    """fix pair reads once a step by itself; a second run on the step, or a minimizer, evaluates again."""
     system, script = hot_al(lmp, al_model)
     keep = (f"write_dump all custom {{}}.dump id type x y z f_uq[*] modify sort id format float {FULL_DIGITS}\n").format
     names = ("start", "moved", "cg", "fire")

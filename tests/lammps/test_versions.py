@@ -1,4 +1,4 @@
-"""A plugin that meets another torch or LAMMPS than it was built with says so, and how to mend it.
+"""A plugin that meets another torch or LAMMPS than it was built with says so, and how to fix it.
 
 The plugin's file holds both versions as marked text, so a copy with other digits stands for one
 built elsewhere; and a folder `torch` beside the package is where a changed torch would lie.

@@ -37,7 +37,7 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.run import read_run_config
 from nnpal.active_learning.sampling import read_momt
 from nnpal.active_learning.selection.grid import DELTAS, grid_chain
-from nnpal.active_learning.shared.label_frames import Labelling
+from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.data import read_frames
 from nnpal.evaluation.relax import Structure, relax_if_possible
 from nnpal.lammps.process import LmpError
@@ -69,7 +69,7 @@ def test_what_is_kept_of_each_pool_is_counted(distilled, facts):
     assert (sample["n_frames"], sample["n_test"], sample["n_atoms"]) == (N_FRAMES, N_TEST, 32)
     first, second = (facts[f"iter-{i:04d}/select"] for i in (0, 1))
     assert first["n_pool"] + second["n_pool"] == N_FRAMES - N_TEST
-    assert len(first["chosen"]) == first["n_pool"]  # all of the first pool is learnt
+    assert len(first["chosen"]) == first["n_pool"]  # all of the first pool is learned
     assert 0 < len(second["chosen"]) <= DISTILLATION["distillation"]["max_chosen"]
     assert sum(second["counts"].values()) == second["n_pool"]
     limit = second["threshold"]
@@ -90,8 +90,8 @@ def test_pools_follow_one_another_and_leave_the_test_set_out(distilled, facts):
     assert not test & (frames[0] | frames[1])
     whole = read_momt(distilled / "run/iter-0000/sample/runs/run-0").frames
     chosen = facts["iter-0001/select"]["chosen"]
-    learnt = read_frames(distilled / "run/iter-0001/label/learnt.h5")
-    for one, frame in zip(chosen, learnt, strict=True):
+    learned = read_frames(distilled / "run/iter-0001/label/learnt.h5")
+    for one, frame in zip(chosen, learned, strict=True):
         np.testing.assert_array_equal(frame.positions, whole[one["frame"]].positions)
 
 
@@ -196,7 +196,7 @@ def test_sampling_that_was_given_up_is_used(distilled, tmp_path):
 
     ctx = replace(context(folder, {}, 0, "sample"), tasks=GivenUp())
     config = read_run_config(folder / "loop.toml")
-    how = Labelling(config.oracle, config.label, folder)
+    how = Labeling(config.oracle, config.label, folder)
     found = as_json(sample(ctx, how, config.explore, N_TEST).to_json(), "facts")
     assert (found["n_frames"], found["n_test"], found["runs"]) == (N_FRAMES, N_TEST, ["run-0"])
     assert found["ended"] == {"runs/run-0": "interrupted"}
@@ -217,10 +217,10 @@ def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(d
     found = as_json(select(ctx, config.distillation, None).to_json(), "facts")
     assert (found["n_pool"], found["chosen"]) == (0, [])
     after = before | {"iter-0001/select": found}
-    how = Labelling(config.oracle, config.label, folder)
-    labelled = as_json(label(context(folder, after, 1, "label"), how).to_json(), "facts")
-    assert labelled["n_labelled"] == 0
-    after |= {"iter-0001/label": labelled, "iter-0001/train": facts["iter-0001/train"]}
+    how = Labeling(config.oracle, config.label, folder)
+    labeled = as_json(label(context(folder, after, 1, "label"), how).to_json(), "facts")
+    assert labeled["n_labelled"] == 0
+    after |= {"iter-0001/label": labeled, "iter-0001/train": facts["iter-0001/train"]}
     ctx = context(folder, after, 1, "report")
     assert report(ctx, config.run, config.distillation, config.ensemble).files == ("report.html",)
     np.savez(folder / "run/iter-0000/sample/series.npz", order=apart, enthalpy=apart, test=np.arange(N_FRAMES))

@@ -15,7 +15,7 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.explore_stage import explore
 from nnpal.active_learning.rare_events.initial_stage import First, initial
 from nnpal.active_learning.run import read_run_config
-from nnpal.active_learning.shared.label_frames import Labelling
+from nnpal.active_learning.shared.label_frames import Labeling
 
 PULL = "rate-20-run-0"
 TOLD = "killed: was ended by SIGKILL"
@@ -80,8 +80,8 @@ def test_the_oracle_s_dynamics_that_were_given_up_give_their_frames(folder):
     ctx = context(folder, "initial", run)
     cut(ctx.folder / run / "frames.lammpstrj")
     config = read_run_config(folder / "loop.toml")
-    labelling = Labelling(config.oracle, config.label, folder)
-    found = initial(ctx, First(labelling, config.initial, config.explore, config.rare_events.unseen, None)).to_json()
+    labeling = Labeling(config.oracle, config.label, folder)
+    found = initial(ctx, First(labeling, config.initial, config.explore, config.rare_events.unseen, None)).to_json()
     assert found["failed_tasks"] == {run: TOLD}
     assert found["ended"] == {run: "interrupted"}
     assert 0 < found["n_frames"] == found["n_labelled"] < whole["n_frames"]

@@ -236,8 +236,8 @@ def metal(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return load_model(export_ensemble(one_element_ensemble(), path, dtype=torch.float64))
 
 
-def test_centres_alone_have_energies(organic: LoadedModel) -> None:
-    """The first centres with their edges, other atoms as neighbours only: what one MPI rank evaluates."""
+def test_centers_alone_have_energies(organic: LoadedModel) -> None:
+    """The first centers with their edges, other atoms as neighbors only: what one MPI rank evaluates."""
     whole = graph_of(organic, molecule(periodic=True))
     kept = whole.edge_index[0] < 5
     part = Graph(whole.species, 5, whole.edge_index[:, kept], whole.edge_vec[kept])
@@ -252,38 +252,38 @@ def test_images_as_atoms_of_their_own(organic: LoadedModel) -> None:
     around = [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]
     around.sort(key=lambda shift: shift != (0, 0, 0))  # the atoms themselves first
     images = np.concatenate([atoms.positions + np.array(shift) @ atoms.cell[:] for shift in around])
-    centres = graph_of(organic, atoms).species
-    cluster = neighbor_graph(images, np.zeros((3, 3)), False, centres.repeat(27), organic.metadata.cutoff)
+    centers = graph_of(organic, atoms).species
+    cluster = neighbor_graph(images, np.zeros((3, 3)), False, centers.repeat(27), organic.metadata.cutoff)
     kept = cluster.edge_index[0] < n_atoms
-    (centre, neighbour), edge_vec = cluster.edge_index[:, kept], cluster.edge_vec[kept].requires_grad_(True)
+    (center, neighbor), edge_vec = cluster.edge_index[:, kept], cluster.edge_vec[kept].requires_grad_(True)
     energies = organic.module(cluster.species, n_atoms, cluster.edge_index[:, kept], edge_vec)
     (gradient,) = torch.autograd.grad(energies.mean(0).sum(), edge_vec)
     forces = torch.zeros((n_atoms, 3), dtype=torch.float64)
-    forces.index_add_(0, centre, gradient).index_add_(0, neighbour % n_atoms, -gradient)
-    assert (neighbour >= n_atoms).sum() > n_atoms
-    torch.testing.assert_close(energies + organic.self_energies[centres], expected_energies, rtol=0, atol=DOUBLE)
+    forces.index_add_(0, center, gradient).index_add_(0, neighbor % n_atoms, -gradient)
+    assert (neighbor >= n_atoms).sum() > n_atoms
+    torch.testing.assert_close(energies + organic.self_energies[centers], expected_energies, rtol=0, atol=DOUBLE)
     torch.testing.assert_close(forces, expected_forces, rtol=0, atol=DOUBLE)
 
 
-def test_no_centres_among_atoms(organic: LoadedModel) -> None:
+def test_no_centers_among_atoms(organic: LoadedModel) -> None:
     """An empty subdomain that has ghosts."""
     no_edges = torch.zeros((2, 0), dtype=torch.int64), torch.zeros((0, 3), dtype=torch.float64)
     assert organic.module(torch.tensor([0, 1, 2]), 0, *no_edges).shape == (4, 0)
 
 
-def test_a_neighbour_may_stand_twice_in_the_atoms(organic: LoadedModel) -> None:
-    """Every edge with a neighbour of its own: what a tile of the pair style looks like."""
+def test_a_neighbor_may_stand_twice_in_the_atoms(organic: LoadedModel) -> None:
+    """Every edge with a neighbor of its own: what a tile of the pair style looks like."""
     whole = graph_of(organic, molecule(periodic=True))
-    centre, neighbour = whole.edge_index
-    species = torch.cat((whole.species, whole.species[neighbour]))
-    own = torch.stack((centre, whole.n_local + torch.arange(len(centre))))
+    center, neighbor = whole.edge_index
+    species = torch.cat((whole.species, whole.species[neighbor]))
+    own = torch.stack((center, whole.n_local + torch.arange(len(center))))
     tile = Graph(species, whole.n_local, own, whole.edge_vec)
     torch.testing.assert_close(energies_of(organic, tile), energies_of(organic, whole), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_atoms", [0, 1, 2])
-def test_small_neighbourhoods(metal: LoadedModel, n_atoms: int) -> None:
-    """No atom, one without neighbours, two with one each: the energy of an empty AEV is the network's at 0."""
+def test_small_neighborhoods(metal: LoadedModel, n_atoms: int) -> None:
+    """No atom, one without neighbors, two with one each: the energy of an empty AEV is the network's at 0."""
     atoms = Atoms(f"Al{n_atoms}" if n_atoms else "", positions=2.5 * np.eye(3)[:n_atoms], pbc=False)
     graph = graph_of(metal, atoms)
     edge_vec = graph.edge_vec.requires_grad_(True)

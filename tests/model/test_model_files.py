@@ -165,7 +165,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "atom that is not there": (lambda m: m["reference"]["edge_index"][1].__setitem__(0, 99), NO_FIT),
     "element that is not there": (lambda m: m["reference"]["species"].__setitem__(0, 1), NO_FIT),
-    "centre that is not there": (lambda m: m["reference"].update(n_local=99), NO_FIT),
+    "center that is not there": (lambda m: m["reference"].update(n_local=99), NO_FIT),
     "edges of two shapes": (lambda m: m["reference"]["edge_vec"].pop(), NO_FIT),
     "words for numbers": (lambda m: m["reference"].update(gradient="none"), NO_FIT),
     "null for a number": (lambda m: m["reference"]["energies"][0].__setitem__(0, None), NO_FIT),

@@ -182,7 +182,7 @@ def test_figures_show_the_data(run: Path) -> None:
     assert np.nansum(counts) == len(samples)
     drawn = figures.bias_map(bias).axes[0].collections[0].get_array()
     h, o = bias.axes
-    expected = bias.evaluate(H=h.centres[:, None], O=o.centres[None, :]) / (BOLTZ * T0)
+    expected = bias.evaluate(H=h.centers[:, None], O=o.centers[None, :]) / (BOLTZ * T0)
     np.testing.assert_allclose(np.asarray(drawn).reshape(5, 4), expected.T, rtol=1e-12)
     lines = figures.free_energies(samples, [950.0, 1000.0]).axes[0]
     assert [text.get_text() for text in lines.get_legend().get_texts()] == ["T = 950", "T = 1000"]

@@ -76,7 +76,7 @@ def test_harmonic_oscillators(temp: float) -> None:
 
 def test_density_of_states() -> None:
     profile = ln_omega(oscillators(), np.linspace(0.5, 4.0, 71))
-    exact = (DEGREES / 2 - 1) * np.log(profile.centres)
+    exact = (DEGREES / 2 - 1) * np.log(profile.centers)
     difference, error = profile.value - exact, profile.error
     difference -= np.average(difference, weights=error**-2)
     assert np.ptp(exact) > 20
@@ -188,7 +188,7 @@ def test_coexistence_temperature() -> None:
     for seed in range(20):
         value, error = coexistence(two_phases(950.0, seed=seed))
         errors.append((value - 950.0) / error)
-    # 20 runs: the mean within 4/sqrt(20), the spread of a standardised deviate within a third of 1
+    # 20 runs: the mean within 4/sqrt(20), the spread of a standardized deviate within a third of 1
     assert abs(np.mean(errors)) < 0.9
     assert 0.6 < np.std(errors) < 1.5
 

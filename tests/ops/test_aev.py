@@ -106,8 +106,8 @@ def test_jacobian_is_the_products_with_unit_vectors() -> None:
         torch.testing.assert_close(jacobian[:, feature], expected, rtol=0, atol=1e-14)
 
 
-def test_a_crowd_of_neighbours(instruction_set: str) -> None:
-    """1500 edges and some 400,000 pairs of one centre, which are computed in portions."""
+def test_a_crowd_of_neighbors(instruction_set: str) -> None:
+    """1500 edges and some 400,000 pairs of one center, which are computed in portions."""
     generator = torch.Generator().manual_seed(2)
     n_edges = 1500
     directions = torch.nn.functional.normalize(torch.randn(n_edges, 3, generator=generator, dtype=torch.float64))
@@ -161,9 +161,9 @@ BAD = {
     "species": ({0: torch.tensor([0, 7])}, r"species\[1\] is 7, expected 0 to 0"),
     "species dtype": ({0: torch.tensor([0.0, 0.0])}, r"species is Float \[2\], expected int64"),
     "n_local": ({1: 3}, "n_local is 3, expected 0 to 2"),
-    "centre": ({2: torch.tensor([[0, 5], [1, 0]])}, r"edge_index\[0, 1\] is 5, expected a center from 0 to 1"),
+    "center": ({2: torch.tensor([[0, 5], [1, 0]])}, r"edge_index\[0, 1\] is 5, expected a center from 0 to 1"),
     "room": ({2: torch.tensor([[0, 2], [1, 0]])}, r"edge_index\[0, 1\] is 2, expected a center from 0 to 1"),
-    "neighbour": ({2: torch.tensor([[0, 1], [1, -1]])}, r"edge_index\[1, 1\] is -1, expected an atom from 0 to 1"),
+    "neighbor": ({2: torch.tensor([[0, 1], [1, -1]])}, r"edge_index\[1, 1\] is -1, expected an atom from 0 to 1"),
     "edge_vec": ({3: torch.zeros(3, 3)}, r"edge_vec is Float \[3, 3\], expected float32 or float64 \[2, 3\]"),
     "n_elements": ({4: 0}, "n_elements is 0"),
     "radial": ({5: [5.0]}, "radial has 1 values, expected cutoff and eta"),

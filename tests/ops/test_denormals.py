@@ -51,8 +51,8 @@ def pairs_of_atoms(n: int = 200) -> Structure:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(n, 3))
     vectors *= (rng.uniform(4.95, 5.05, n) / np.linalg.norm(vectors, axis=1))[:, None]
-    centre = np.arange(2 * n)
-    edges = np.stack((centre, centre ^ 1))
+    center = np.arange(2 * n)
+    edges = np.stack((center, center ^ 1))
     both = np.stack((vectors, -vectors), 1).reshape(-1, 3)
     graph = Graph(torch.zeros(2 * n, dtype=torch.int64), 2 * n, torch.from_numpy(edges), torch.from_numpy(both))
     return Structure(AEVS["ani2x"], 1, graph)
@@ -182,7 +182,7 @@ def test_threads_that_start_in_a_scope_do_not_inherit_it() -> None:
 
 @pytest.mark.parametrize("features", ["stored", "recomputed"])
 def test_training_is_flushed(features: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Products, backward pass, update and validation; afterwards nothing is."""
+    """Products, backward pass, update and validation; afterward nothing is."""
     seen: dict[str, list[list[int]]] = {"loss": [], "backward": [], "update": []}
 
     def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:

@@ -67,7 +67,7 @@ def test_agrees_with_torchani(structure: Structure, n_members: int, activation: 
 @pytest.mark.parametrize("precision", DTYPES)
 @pytest.mark.parametrize("name", OPS.instruction_sets())
 def test_layer_sizes_on_every_instruction_set(name: str, precision: str, hidden: tuple[int, ...]) -> None:
-    """Sizes that no vector divides; more centres than fit into a block."""
+    """Sizes that no vector divides; more centers than fit into a block."""
     structure = make_structure(n_atoms=150, n_elements=1, volume=14.0, aev="ani2x-6.9", seed=4, closest=1.2)
     assert structure.graph.n_local > 128
     description = replace(structure.description, hidden=hidden)

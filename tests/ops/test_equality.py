@@ -41,8 +41,8 @@ def reference(module: EnsembleModule, graph: Graph, *, create_graph: bool = Fals
     """Return members' energies [M, n], their forces [M, n, 3], and the virial [3, 3], by displacements and a strain."""
     moved = torch.zeros(graph.n_local, 3, dtype=torch.float64, requires_grad=True)
     strain = torch.zeros(3, 3, dtype=torch.float64, requires_grad=True)
-    centre, neighbour = graph.edge_index
-    vectors = (graph.edge_vec + moved[neighbour] - moved[centre]) @ (torch.eye(3, dtype=torch.float64) + strain)
+    center, neighbor = graph.edge_index
+    vectors = (graph.edge_vec + moved[neighbor] - moved[center]) @ (torch.eye(3, dtype=torch.float64) + strain)
     energies = module(graph.species, graph.n_local, graph.edge_index, vectors)
     keep = {"create_graph": create_graph, "retain_graph": True, "materialize_grads": True}
     if not energies.requires_grad:  # no edges
@@ -83,7 +83,7 @@ def test_energies_forces_virial_and_uncertainties(structure: Structure, n_member
         assert_near(one, other, TOLERANCE[precision])
 
 
-def labelled(n_elements: int, sizes: list[int], volume: float, seed: int) -> list[Atoms]:
+def labeled(n_elements: int, sizes: list[int], volume: float, seed: int) -> list[Atoms]:
     """A periodic configuration, an open one, and so on in turn; labels are random, a stress where there is a cell."""
     rng = np.random.default_rng(seed)
     frames = []
@@ -136,7 +136,7 @@ def test_training_gradients(
 ) -> None:
     """Of a loss of energies, forces and stresses in all weights and biases."""
     dtype = DTYPES[precision]
-    frames = labelled(n_elements, sizes, volume, seed)
+    frames = labeled(n_elements, sizes, volume, seed)
     present = sorted({symbol for atoms in frames for symbol in atoms.symbols})
     description = NetworkDescription(tuple(present), hidden=(12, 8), aev=AEVS[aev])
     data = build_training_data(frames, description, dtype=dtype, stress=True, features=features)

@@ -39,9 +39,9 @@ def test_aev(twin: Twin, name: str, precision: str, is_sorted: bool) -> None:
     assert_twins_agree(*results, precision)
 
 
-def test_more_near_neighbours_than_are_staged() -> None:
+def test_more_near_neighbors_than_are_staged() -> None:
     """The case is what its name says, so that the other path of the kernels is tested."""
-    case = structure("more near neighbours than are staged")
+    case = structure("more near neighbors than are staged")
     near = case.graph.edge_vec.norm(dim=1) < case.aev.angular_cutoff
     assert int(torch.bincount(case.graph.edge_index[0][near]).max()) > 64
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from nnpal.model.build import build_aev_computer
 from nnpal.model.fused_module import FusedModule
 from nnpal.model.ops import load_ops
-from ops_neighbours import found_edges, pulled
+from ops_neighbors import found_edges, pulled
 from ops_structures import DTYPES, make_structure
 from ops_twins import (
     STRUCTURES,
@@ -82,7 +82,7 @@ def test_room_for_edges() -> None:
 
 
 def test_species_that_are_written_to() -> None:
-    """How many centres each element has is remembered with the species' version, and not beyond it."""
+    """How many centers each element has is remembered with the species' version, and not beyond it."""
     case = structure("four elements")
     module = FusedModule(build_aev_computer(case.description), case.members(2), torch.zeros(4), 27.2)
     species, *graph = (x.detach().cuda() if isinstance(x, Tensor) else x for x in case.inputs(torch.float32))
@@ -116,7 +116,7 @@ def test_same_numbers_every_time() -> None:
 
 @pytest.mark.parametrize("has_one_far_away", [False, True])
 @pytest.mark.parametrize("n_atoms", [0, 1, 500, 20_000])
-def test_neighbours(n_atoms: int, has_one_far_away: bool) -> None:
+def test_neighbors(n_atoms: int, has_one_far_away: bool) -> None:
     """The very edges of the CPU in the same order, and its forces."""
     positions = torch.from_numpy(np.random.default_rng(1).random((n_atoms, 3)) * (n_atoms / 0.09 + 1) ** (1 / 3))
     if has_one_far_away:
@@ -139,8 +139,8 @@ def test_positions_that_are_not_finite() -> None:
     assert OPS.count_neighbors(positions, *OPS.cells(positions, 3.0), 2, 3.0).tolist() == [0, 0, 0, 1]
 
 
-def test_more_centres_than_fit_into_the_scratch_memory() -> None:
-    """Chunks join without a seam: a million centres against the first and last of them alone."""
+def test_more_centers_than_fit_into_the_scratch_memory() -> None:
+    """Chunks join without a seam: a million centers against the first and last of them alone."""
     n, generator = 1_000_000, torch.Generator().manual_seed(2)
     vec = (torch.rand(n, 3, generator=generator) + 0.5).repeat_interleave(2, 0)
     vec[1::2] *= torch.tensor([-1.0, 1.0, 0.7])

@@ -14,7 +14,7 @@ from nnpal.momt.reweighting import covered_range, from_traces, thermodynamics
 pytestmark = pytest.mark.physics
 
 N_PAIRS = 10
-DEGREES = 3 * N_PAIRS  # relative coordinates; centres of mass are free and hold no potential energy
+DEGREES = 3 * N_PAIRS  # relative coordinates; centers of mass are free and hold no potential energy
 LOW, HIGH, N_BINS = 4.0, 32.0, 56  # kT, at T0 = 1
 
 # Pairs bound by k r² (LAMMPS's harmonic bond of length 0), no other forces; reduced units
@@ -53,7 +53,7 @@ def pairs() -> str:
 
 
 def ln_omega(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return bin centres, ln Ω but for a constant, and its standard error from blocks of the production run."""
+    """Return bin centers, ln Ω but for a constant, and its standard error from blocks of the production run."""
     trace, bias = read_trace(folder / "momt.trace"), read_bias(folder / "momt.h5")
     (axis,) = bias.axes
     produced = trace.phase == 1
@@ -61,7 +61,7 @@ def ln_omega(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     counts = np.array(blocks, dtype=float)
     total = counts.sum(axis=0)
     error = counts.std(axis=0, ddof=1) * np.sqrt(len(counts)) / total
-    return axis.centres, np.log(total) + axis.centres + bias.evaluate(H=axis.centres), error
+    return axis.centers, np.log(total) + axis.centers + bias.evaluate(H=axis.centers), error
 
 
 @pytest.mark.parametrize("n_bins", [9, 28])

@@ -1,4 +1,4 @@
-"""Every writer on a full disk: a message with file, bytes and cure, the old file whole, and nothing left behind."""
+"""Every writer on a full disk: a message with file, bytes and fix, the old file whole, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield found
 
 
-def labelled(n: int) -> list[Atoms]:
+def labeled(n: int) -> list[Atoms]:
     frames = []
     for k in range(n):
         atoms = bulk("Al", cubic=True)
@@ -59,8 +59,8 @@ def bias(n_bins: int) -> Bias:
 
 
 WRITERS: dict[str, tuple[str, Callable[[Path, bool], object]]] = {
-    "dataset": ("a.h5", lambda path, large: write_dataset(path, labelled(800 if large else 2), provenance={})),
-    "extended XYZ": ("a.xyz", lambda path, large: write_extxyz(path, labelled(800 if large else 2))),
+    "dataset": ("a.h5", lambda path, large: write_dataset(path, labeled(800 if large else 2), provenance={})),
+    "extended XYZ": ("a.xyz", lambda path, large: write_extxyz(path, labeled(800 if large else 2))),
     "bias": ("momt.h5", lambda path, large: write_bias(path, bias(120 if large else 3))),
     "checkpoint": ("checkpoint.pt", lambda path, large: save_whole(path, torch.zeros(100_000 if large else 1))),
     "JSON": ("manifest.json", lambda path, large: write_json(path, "x" * (400 * KB if large else 1))),
@@ -107,7 +107,7 @@ def test_a_model_file_is_refused_by_a_message_where_torch_would_abort(disk: Smal
 
 def test_convert_ends_by_a_message(disk: SmallDisk, tmp_path: Path) -> None:
     """In a process of its own, for HDF5 crashed as it ended."""
-    write_extxyz(tmp_path / "a.xyz", labelled(800))
+    write_extxyz(tmp_path / "a.xyz", labeled(800))
     disk.leave(200 * KB)
     for name in ("a.h5", "b.xyz"):
         command = [sys.executable, "-m", "nnpal", "data", "convert", str(tmp_path / "a.xyz"), str(disk.path / name)]
@@ -164,7 +164,7 @@ def test_rows_stay_whole(disk: SmallDisk) -> None:
 def test_mapped_features_ask_for_their_room_first(disk: SmallDisk) -> None:
     """Else the process is ended by SIGBUS at a write to the memory that is mapped."""
     disk.leave(20 * KB)
-    frames, network = labelled(20), NetworkDescription(("Al",))
+    frames, network = labeled(20), NetworkDescription(("Al",))
     with pytest.raises(DiskFullError, match=r"derivatives.bin: no space left on its disk \(it needs [\d,]+ bytes"):
         build_training_data(frames, network, features="stored", store=disk.path / "derivatives.bin")
 

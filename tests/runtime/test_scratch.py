@@ -61,7 +61,7 @@ def test_only_folders_of_dead_owners_are_removed(place: Path, owner: Process) ->
     assert {path.name for path in place.iterdir()} == {"nnpal-label-mine", "nnpal-label-link"}
 
 
-def test_labelling_uses_one_and_leaves_none(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labeling_uses_one_and_leaves_none(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from label_oracles import pair
 
     seen = []
@@ -74,6 +74,6 @@ def test_labelling_uses_one_and_leaves_none(place: Path, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(Pool, "__enter__", look)
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        assert label_frames([pair(1.0)], PythonOracle("label_oracles:Spring"), store).labelled
+        assert label_frames([pair(1.0)], PythonOracle("label_oracles:Spring"), store).labeled
     assert seen == ["nnpal-label"]
     assert not list(place.iterdir())

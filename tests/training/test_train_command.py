@@ -1,4 +1,4 @@
-"""From labelled configurations to a model file that LAMMPS runs, by the commands alone."""
+"""From labeled configurations to a model file that LAMMPS runs, by the commands alone."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_export_passes_the_gate_and_reaches_a_stated_accuracy(folder):
     accuracy = json.loads((folder / "evaluate" / "summary.json").read_text())["accuracy"]
     assert accuracy["n_frames"] == 12
     # 48 configurations of solid at 600 K and liquid at 1500 K, whose energies spread over 200 meV/atom and forces over
-    # 700 meV/Å (root mean square): learnt means a tenth and a third of these
+    # 700 meV/Å (root mean square): learned means a tenth and a third of these
     assert accuracy["ensemble"]["energy_rmse"] < 20.0
     assert accuracy["ensemble"]["force_rmse"] < 230.0
 

@@ -21,7 +21,7 @@ from nnpal.training.member import Member
 from nnpal.training.rows import Rows
 from nnpal.training.storage import DATA, load_data, save_data
 from training_errors import errors_of_members
-from training_frames import relabelled, two_element_frames
+from training_frames import relabeled, two_element_frames
 
 DESCRIPTION = NetworkDescription(("Ni", "Al"), hidden=(6,))
 CPU = torch.device("cpu")
@@ -82,11 +82,11 @@ def test_edges_that_do_not_fit_stay_where_they_are():
     there = torch.device("meta")
     for limit, device in ((n_bytes, "meta"), (n_bytes - 1, "cpu")):
         moved = flat.to(there, limit)
-        assert moved.device == moved.n_neighbours.device == there
-        assert moved.neighbour.device.type == moved.edge_vec.device.type == device
+        assert moved.device == moved.n_neighbors.device == there
+        assert moved.neighbor.device.type == moved.edge_vec.device.type == device
 
 
-def test_neighbours_in_the_file_of_an_earlier_version_give_the_same(tmp_path):
+def test_neighbors_in_the_file_of_an_earlier_version_give_the_same(tmp_path):
     """They lay there as pairs of int64."""
     frames = two_element_frames()
     data = build_training_data(frames, DESCRIPTION, dtype=torch.float64, features="recomputed")
@@ -128,7 +128,7 @@ def test_no_update_reads_a_tensor(way, batches, monkeypatch):
     """Each of these operations makes the host wait where the tensor is on a GPU."""
     other = {"_copied": "_gathered", "_gathered": "_copied"}[way]
     monkeypatch.setattr(FlatGraphs, other, getattr(FlatGraphs, way))
-    frames = [relabelled(frame, stress=np.full(6, 0.1)) for frame in two_element_frames()]
+    frames = [relabeled(frame, stress=np.full(6, 0.1)) for frame in two_element_frames()]
     for frame in frames:
         frame.pbc, frame.cell = True, np.diag([30.0, 30.0, 30.0])
         frame.calc.atoms = frame.copy()

@@ -143,7 +143,7 @@ def test_other_optimizers_and_features_go_on_where_they_were(frames, tmp_path):
     same(whole, stopped_and_resumed(frames, tmp_path / "broken", 0, **options))
 
 
-def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbroken, tmp_path):
+def test_files_that_a_power_cut_has_spoiled_are_made_anew_and_told(frames, unbroken, tmp_path):
     def stop(number, record):
         if (number, record.epoch) == (1, 2):
             raise KeyboardInterrupt
@@ -151,12 +151,12 @@ def test_files_that_a_power_cut_has_spoilt_are_made_anew_and_told(frames, unbrok
     folder = tmp_path / "train"
     with pytest.raises(KeyboardInterrupt):
         trained(frames, folder, training={"ema": 0.9}, on_epoch=stop)
-    spoilt = [member_folder(folder, 1) / "checkpoint.pt", folder / "cache" / "data.pt"]
-    for path in spoilt:
+    spoiled = [member_folder(folder, 1) / "checkpoint.pt", folder / "cache" / "data.pt"]
+    for path in spoiled:
         os.truncate(path, path.stat().st_size // 2)
     with pytest.warns(UserWarning, match="damaged, as by a power cut; it is made anew") as told:
         resumed = trained(frames, folder, training={"ema": 0.9})
-    assert [str(warning.message).partition(":")[0] for warning in told] == list(map(str, spoilt))
+    assert [str(warning.message).partition(":")[0] for warning in told] == list(map(str, spoiled))
     same(unbroken, resumed)
 
 
@@ -256,9 +256,9 @@ def test_a_worker_that_gets_nowhere_is_a_failure_with_its_last_lines(frames, unb
     assert "log.csv" in result.failed[1]
     assert result.best_member == 0
     (tmp_path / "train" / "member-1" / "log.csv").rmdir()
-    mended = trained(frames, tmp_path / "train", training={"ema": 0.9})  # the same call tries it again
-    assert not mended.result.failed
-    same(unbroken, mended)
+    fixed = trained(frames, tmp_path / "train", training={"ema": 0.9})  # the same call tries it again
+    assert not fixed.result.failed
+    same(unbroken, fixed)
 
 
 def test_a_member_that_diverges_leaves_the_others_alone(frames, tmp_path):

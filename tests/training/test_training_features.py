@@ -24,7 +24,7 @@ from nnpal.training.forward_pass import one_member, predict, side_by_side
 from nnpal.training.member import Member
 from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
 from training_errors import errors_of_members, loss_of
-from training_frames import relabelled, two_element_frames
+from training_frames import relabeled, two_element_frames
 
 DESCRIPTION = NetworkDescription(("Ni", "Al"), hidden={"Ni": (16, 8), "Al": (12, 8)})
 KINDS = ["stored", "recomputed"]
@@ -247,12 +247,12 @@ def test_self_energies_are_taken_off_and_bad_labels_refused():
         if change == "Nb":
             bad.symbols[0] = "Nb"
         else:
-            bad = relabelled(frames[1], **change)
+            bad = relabeled(frames[1], **change)
         with pytest.raises(ValueError, match=message):
             build_training_data([frames[0], bad], DESCRIPTION)
-    moved = relabelled(frames[1])
+    moved = relabeled(frames[1])
     moved.positions[0, 0] += 0.1
-    with pytest.raises(ValueError, match="configuration 0 was changed after it was labelled"):
+    with pytest.raises(ValueError, match="configuration 0 was changed after it was labeled"):
         build_training_data([moved], DESCRIPTION)
     bare = frames[1].copy()
     with pytest.raises(ValueError, match="configuration 0 has no energy"):
@@ -280,14 +280,14 @@ def test_isolated_atoms_need_no_forces():
 
 def test_a_stress_that_the_cell_does_not_allow():
     frames = two_element_frames()
-    frames[1] = relabelled(frames[1], stress=np.zeros(6))
+    frames[1] = relabeled(frames[1], stress=np.zeros(6))
     with pytest.raises(ValueError, match="configuration 1: error: stress: stress in a configuration without cell"):
         build_training_data(frames, DESCRIPTION, stress=True)
 
 
 def test_forces_on_fixed_atoms_are_those_that_ase_gives():
     """ASE sets them to 0, and leaves the others alone."""
-    frames = [relabelled(frame) for frame in two_element_frames()]
+    frames = [relabeled(frame) for frame in two_element_frames()]
     frames[1].set_constraint(FixAtoms([0, 2]))
     data = build_training_data(frames, DESCRIPTION, dtype=torch.float64)
     expected = np.concatenate([frame.get_forces() for frame in frames])

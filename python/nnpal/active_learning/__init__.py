@@ -1,1 +1,1 @@
-"""What both loops of active learning are made of: configuration, training and labelling as tasks, `nnpal run`."""
+"""What both loops of active learning are made of: configuration, training and labeling as tasks, `nnpal run`."""

@@ -72,7 +72,7 @@ class RareEventsSection(SimilaritySection):
         True, description="whether the oracle pulls too: its activation energy is what the loop is held against"
     )
     unseen: PositiveInt = Field(
-        6500, description="configurations of the oracle's pulls, at most, that errors are taken on and nothing learnt"
+        6500, description="configurations of the oracle's pulls, at most, that errors are taken on and nothing learned"
     )
     goal: PositiveFloat = Field(1.0, description="kcal/mol: stop when |E_a - E_a(oracle)| is below at every rate ...")
     patience: PositiveInt = Field(2, description="... in so many iterations one after another")
@@ -92,7 +92,7 @@ class DistillationSection(SimilaritySection):
     )
     sets: PositiveInt = Field(10, description="sequential parts that the sampling is cut into")
     initial: Literal["all", "grid"] = Field(
-        "all", description="what of the first set is learnt: all of it, or one of each (O, H) cell"
+        "all", description="what of the first set is learned: all of it, or one of each (O, H) cell"
     )
     delta_O: PositiveFloat = Field(3.0, description="of the grid of the first set")
     delta_H: PositiveFloat | None = Field(None, description="of the grids, eV; absent: O alone")
@@ -102,7 +102,7 @@ class DistillationSection(SimilaritySection):
     radius: PositiveFloat = Field(3.5, description="Å around the chosen atom that is kept as it is")
     n_atoms: PositiveInt = Field(32, description="of a cell")
     max_chosen: PositiveInt = Field(500, description="configurations chosen in one iteration, from the second on")
-    test: PositiveInt = Field(200, description="configurations of the sampling, labelled, that errors are taken on")
+    test: PositiveInt = Field(200, description="configurations of the sampling, labeled, that errors are taken on")
 
 
 class TranslationSection(Section):

@@ -84,7 +84,7 @@ def demo(
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Check this installation and say what mends it; exit code 1 where something is at fault."""
+    """Check this installation and say how to fix it; exit code 1 where something is at fault."""
     from rich.console import Console
 
     from nnpal.doctor import diagnose

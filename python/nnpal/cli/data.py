@@ -64,7 +64,7 @@ def convert(
             files[-1],
             units=_units(energy_unit, length_unit, stress_unit, lammps_units),
             symbols=_words(symbols),
-            labelled=not structures,
+            labeled=not structures,
             tag=tag,
             keys=_keys(energy_key, forces_key, stress_key, virial_key, virial_order),
             format=format,
@@ -77,7 +77,7 @@ def convert(
 
 @app.command()
 def split(
-    source: Annotated[Path, typer.Argument(help="Labelled configurations, nnpal's .h5.")],
+    source: Annotated[Path, typer.Argument(help="Labeled configurations, nnpal's .h5.")],
     kept: Annotated[Path, typer.Argument(help="Dataset to write, to train on.")],
     held_out: Annotated[Path, typer.Argument(help="Dataset to write, that no training sees.")],
     fraction: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,

@@ -19,12 +19,12 @@ Table = TypeVar("Table")
 
 
 class Config(Section):
-    """One TOML file for labelling, training and evaluation; each command reads the tables that it needs."""
+    """One TOML file for labeling, training and evaluation; each command reads the tables that it needs."""
 
-    data: DataSection | None = Field(None, description="labelled configurations to train on")
+    data: DataSection | None = Field(None, description="labeled configurations to train on")
     oracle: OracleSection | None = Field(None, description="what computes labels")
-    label: LabelSection | None = Field(None, description="what is labelled, and where labels are kept")
-    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labelled too")
+    label: LabelSection | None = Field(None, description="what is labeled, and where labels are kept")
+    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labeled too")
     network: NetworkSettings = Field(NetworkSettings(), description="AEV and layers")
     loss: LossSettings = Field(LossSettings(), description="loss")
     training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file, e.g. al.nnp.pt.")],
     data: Annotated[
-        list[Path] | None, typer.Argument(help="Labelled configurations, besides those of --config.")
+        list[Path] | None, typer.Argument(help="Labeled configurations, besides those of --config.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file; [evaluate], and [oracle] for crystals.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for summary.json, figures and LAMMPS runs.")] = None,

@@ -69,9 +69,9 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _tell(batch: Batch, n_frames: int, console: Console) -> None:
     report = batch.report
-    n_kept = len(report.labelled) - len(batch.put_aside)
+    n_kept = len(report.labeled) - len(batch.put_aside)
     lines = [
-        f"{n_kept} of {n_frames} configurations labelled: {report.from_store} known to the store, "
+        f"{n_kept} of {n_frames} configurations labeled: {report.from_store} known to the store, "
         f"{report.calculations} calculations, {len(report.failed)} failed, {len(batch.put_aside)} outside limits"
     ]
     higher = {rung: n for rung, n in report.rungs.items() if rung > 0}

@@ -39,7 +39,7 @@ def report(
     from rich.console import Console
 
     from nnpal.momt import read_bias, read_trace
-    from nnpal.momt.analysis import is_learning, save_figures, summarise, summarise_learning
+    from nnpal.momt.analysis import is_learning, save_figures, summarize, summarize_learning
     from nnpal.momt.reweighting import from_traces
     from nnpal.runtime.files import write_whole
 
@@ -52,9 +52,9 @@ def report(
         samples = None if learning else from_traces(walks, discard, learned.axes)
         temps = temperature or [learned.temp]
         if samples is None:
-            summary = summarise_learning(learned, walks, temps, divide)
+            summary = summarize_learning(learned, walks, temps, divide)
         else:
-            summary = summarise(learned, samples, temps, divide)
+            summary = summarize(learned, samples, temps, divide)
         if output is not None:
             summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
             write_whole(output / "summary.json", (dumps(summary, indent=2) + "\n").encode())

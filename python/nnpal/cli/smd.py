@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from nnpal.smd.analysis import Report
 
-app = typer.Typer(help="Steered molecular dynamics: analyse pulls.", no_args_is_help=True)
+app = typer.Typer(help="Steered molecular dynamics: analyze pulls.", no_args_is_help=True)
 
 
 @app.callback()
 def main() -> None:
-    """Steered molecular dynamics: analyse pulls."""
+    """Steered molecular dynamics: analyze pulls."""
 
 
 @app.command()

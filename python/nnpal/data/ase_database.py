@@ -24,7 +24,7 @@ def read_database(
     *,
     units: Units | None,
     keys: Keys,
-    labelled: bool | None,
+    labeled: bool | None,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Read all rows by id; labels from the row's calculator, or by name from its key-value pairs or data.
@@ -55,7 +55,7 @@ def read_database(
         raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
     if not rows:
         raise DatasetError(f"{path}: holds no rows")
-    names = choose(path, [held for _, held in rows], keys, labelled, sizes=[len(atoms) for atoms, _ in rows])
+    names = choose(path, [held for _, held in rows], keys, labeled, sizes=[len(atoms) for atoms, _ in rows])
     if faults is not None:
         faults += mixed_stresses(stated_stresses((held for _, held in rows), names))
     frames = []

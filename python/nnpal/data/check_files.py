@@ -58,7 +58,7 @@ def check_files(
     parts: list[Columns] = []
     findings: list[Finding] = []
     origins: list[tuple[str, int]] = []
-    given: dict[str, Any] = {"units": units, "symbols": symbols, "labelled": None, "keys": keys, "format": format}
+    given: dict[str, Any] = {"units": units, "symbols": symbols, "labeled": None, "keys": keys, "format": format}
     for path in files:
         faults: list[Finding] = []
         own = read_columns(path, **given, faults=faults)
@@ -73,7 +73,7 @@ def check_files(
 def missing_labels(columns: Columns) -> Iterator[Finding]:
     """Yield what keeps a file from being trained on: configurations without energy or forces, which no key gives.
 
-    A warning where none has any label, for then they may be meant to be labelled; else an error. One atom needs no
+    A warning where none has any label, for then they may be meant to be labeled; else an error. One atom needs no
     forces.
     """
     columns = columns.with_zero_forces()

@@ -168,7 +168,7 @@ def _by_cell_list(columns: Columns, index: int, least: float) -> Iterator[Findin
     try:
         graph = neighbor_graph(columns.positions[own], columns.cells[index], columns.pbc[index], species, least)
     except ValueError as error:
-        yield Finding(index, "error", "cell", str(error), "atoms and a cell whose neighbours can be found")
+        yield Finding(index, "error", "cell", str(error), "atoms and a cell whose neighbors can be found")
         return
     if len(graph.edge_vec):
         distances = graph.edge_vec.norm(dim=1)

@@ -24,7 +24,7 @@ def choose(
     path: object,
     held: Sequence[Collection[str]],
     keys: Keys,
-    labelled: bool | None,
+    labeled: bool | None,
     usual: Mapping[str, Sequence[str]] = USUAL,
     *,
     sizes: Sequence[int] = (),
@@ -37,14 +37,14 @@ def choose(
 
     Args:
         held: for each frame.
-        labelled: True asks for energy and forces in every frame, False for nothing, None for what there is.
+        labeled: True asks for energy and forces in every frame, False for nothing, None for what there is.
         usual: names of each label in this format, without REF_.
         sizes: numbers of atoms of the frames; one atom needs no forces, see :func:`nnpal.data.labels.with_zero_forces`.
 
     Raises:
         DatasetError: a frame lacks what was asked for.
     """
-    if labelled is False:
+    if labeled is False:
         return {}
     every = {name for one in held for name in one}
     prefix = "REF_" if any(name.startswith("REF_") for name in every) else ""
@@ -54,8 +54,8 @@ def choose(
         asked = getattr(keys, label)
         found = [prefix + name for name in usual[label] if prefix + name in every]
         name = asked or (found[0] if found else prefix + usual[label][0])
-        if labelled or asked:
-            spared = single if label == "forces" and labelled else [False] * len(held)
+        if labeled or asked:
+            spared = single if label == "forces" and labeled else [False] * len(held)
             present = [name in one or one_atom for one, one_atom in zip(held, spared, strict=True)]
             require_everywhere(path, name, present, held)
         if name in every:

@@ -37,7 +37,7 @@ def convert_files(
     *,
     units: Units | None = None,
     symbols: Sequence[str] | None = None,
-    labelled: bool = True,
+    labeled: bool = True,
     tag: str | None = None,
     keys: Keys | None = None,
     format: str | None = None,
@@ -62,7 +62,7 @@ def convert_files(
     given: dict[str, Any] = {
         "units": units,
         "symbols": symbols,
-        "labelled": labelled,
+        "labeled": labeled,
         "tag": tag,
         "keys": keys,
         "format": format,
@@ -96,7 +96,7 @@ def describe(
         FileNotFoundError: no such file.
         ValueError: a file that cannot be read.
     """
-    columns = read_columns(path, units=units, symbols=symbols, labelled=None, keys=keys)
+    columns = read_columns(path, units=units, symbols=symbols, labeled=None, keys=keys)
     said: dict[str, Any] = {"file": str(path), **summarize(columns)}
     said["units_given"] = None if units is None else str(units)
     said["units"] = str(OURS)

@@ -65,7 +65,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
         provenance: where they come from; anything JSON can say.
 
     Raises:
-        ValueError: no configuration, one without atoms, one that has changed since it was labelled, or another suffix.
+        ValueError: no configuration, one without atoms, one that has changed since it was labeled, or another suffix.
         TypeError: provenance that is no JSON.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
     """

@@ -25,7 +25,7 @@ def divide(
     """Write two datasets of a file's configurations, drawn at random; equal structures stay together.
 
     Args:
-        source: file of labelled configurations that states its units.
+        source: file of labeled configurations that states its units.
         kept, held_out: datasets to write, .h5.
         fraction: share of the different structures that is held out, rounded.
         seed: of the draw.

@@ -22,7 +22,7 @@ def read_dump_columns(
     units: Units | None,
     symbols: Sequence[str] | None,
     keys: Keys,
-    labelled: bool | None,
+    labeled: bool | None,
 ) -> Columns:
     """Read a dump as :func:`nnpal.data.lammps_dump.read_dump` does.
 
@@ -35,7 +35,7 @@ def read_dump_columns(
     if found.has_charges:
         caution(f"{path}: {CHARGES_LEFT_OUT}")
     n = len(found.sizes)
-    names = labels_in(path, [found.held] * n, keys, labelled, found.sizes.tolist())
+    names = labels_in(path, [found.held] * n, keys, labeled, found.sizes.tolist())
     has = {name: np.full(n, name in names) for name in ("energy", "forces")}
     energies, forces = np.zeros(n), np.zeros_like(found.positions)
     if "energy" in names and found.energies is not None:

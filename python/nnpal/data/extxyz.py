@@ -37,21 +37,21 @@ def read_extxyz(
     *,
     units: Units | None,
     keys: Keys = ANY_KEYS,
-    labelled: bool | None = True,
+    labeled: bool | None = True,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Read an extended XYZ file; labels by :class:`Keys`, else REF_ keys where any frame has one, else plain ones.
 
     Args:
         units: of the file; None takes those that its frames state by the key `units`.
-        labelled: True asks for energy and forces in every frame, None takes what there is, False nothing.
+        labeled: True asks for energy and forces in every frame, None takes what there is, False nothing.
         faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
         DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
     """
     frames = _parsed(path)
-    names = choose(path, [_held(frame) for frame in frames], keys, labelled, sizes=[len(f) for f in frames])
+    names = choose(path, [_held(frame) for frame in frames], keys, labeled, sizes=[len(f) for f in frames])
     if faults is not None:
         faults += mixed_stresses(stated_stresses(map(_held, frames), names))
     result = []
@@ -66,7 +66,7 @@ def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
     multiplicity, initial charges and moments, tag, source, units.
 
     Raises:
-        ValueError: no configuration, or one that has changed since it was labelled.
+        ValueError: no configuration, or one that has changed since it was labeled.
     """
     path = Path(path)
     if not frames:

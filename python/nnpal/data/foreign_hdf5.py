@@ -35,7 +35,7 @@ def read_foreign_hdf5(
     units: Units | None,
     symbols: Sequence[str] | None,
     keys: Keys,
-    labelled: bool | None,
+    labeled: bool | None,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
     """Read every group that holds coordinates, groups by name; a cell without `pbc` is periodic.
@@ -64,7 +64,7 @@ def read_foreign_hdf5(
         frames.extend(_rows(f"{path}: group {name}", arrays, pairs, present))
     check_used(path, pairs, present)
     sizes = [len(atoms) for _, atoms, _ in frames]
-    names = choose(path, [held for _, _, held in frames], keys, labelled, USUAL, sizes=sizes)
+    names = choose(path, [held for _, _, held in frames], keys, labeled, USUAL, sizes=sizes)
     if faults is not None:
         faults += mixed_stresses(stated_stresses((held for _, _, held in frames), names))
     return [

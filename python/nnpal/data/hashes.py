@@ -1,4 +1,4 @@
-"""Hashes of structures and of labelled configurations."""
+"""Hashes of structures and of labeled configurations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def content_hash(frames: Sequence[Atoms]) -> str:
     Energies and forces follow the structure as they are; a stress follows a mark, where there is one.
 
     Raises:
-        ValueError: a configuration that has changed since it was labelled.
+        ValueError: a configuration that has changed since it was labeled.
     """
     if isinstance(frames, Columns):
         return _content_of_columns(frames)

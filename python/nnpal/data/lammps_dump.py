@@ -45,7 +45,7 @@ def read_dump(
     units: Units | None,
     symbols: Sequence[str] | None,
     keys: Keys,
-    labelled: bool | None,
+    labeled: bool | None,
 ) -> list[Atoms]:
     """Read all snapshots, atoms by ID, positions as LAMMPS has them, box and periodicity of each.
 
@@ -68,24 +68,24 @@ def read_dump(
     held = [held for _, held in rows]
     if any("q" in s.columns and _numbers(str(path), s.columns, ["q"]).any() for s in snapshots):
         caution(f"{path}: {CHARGES_LEFT_OUT}")
-    names = labels_in(path, held, keys, labelled, [len(atoms) for atoms, _ in rows])
+    names = labels_in(path, held, keys, labeled, [len(atoms) for atoms, _ in rows])
     return [converted(f"{path}: frame {i}", i, atoms, own, names, units, keys) for i, (atoms, own) in enumerate(rows)]
 
 
 def labels_in(
-    path: object, held: Sequence[Collection[str]], keys: Keys, labelled: bool | None, sizes: Sequence[int]
+    path: object, held: Sequence[Collection[str]], keys: Keys, labeled: bool | None, sizes: Sequence[int]
 ) -> dict[str, tuple[str, ...]]:
     """Return the names of energy and forces in a dump, see :func:`nnpal.data.chosen.choose`.
 
     Raises:
         DatasetError: labels are asked for, and there are none.
     """
-    if labelled and keys.energy is None:
+    if labeled and keys.energy is None:
         raise DatasetError(
             f"{path}: a dump holds no energies; name a column of per-atom energies (keys.energy), or read bare "
-            "structures (labelled=False in Python, nnpal data convert --structures) and label them"
+            "structures (labeled=False in Python, nnpal data convert --structures) and label them"
         )
-    return choose(path, held, keys, labelled, sizes=sizes)
+    return choose(path, held, keys, labeled, sizes=sizes)
 
 
 def units_of(path: object, stated: str | None, given: Units | None) -> Units:

@@ -23,7 +23,7 @@ def read_plain(
     *,
     units: Units | None,
     keys: Keys,
-    labelled: bool | None,
+    labeled: bool | None,
     faults: list[Finding] | None = None,
 ) -> Columns:
     """Read a file as :func:`nnpal.data.extxyz.read_extxyz` does.
@@ -38,7 +38,7 @@ def read_plain(
         raise NotPlainError
     parsed = parse_plain(path, keys)
     try:
-        names = choose(path, parsed.held, keys, labelled, sizes=parsed.sizes)
+        names = choose(path, parsed.held, keys, labeled, sizes=parsed.sizes)
     except DatasetError as error:
         raise NotPlainError from error
     n, n_atoms = len(parsed.sizes), len(parsed.numbers)

@@ -45,7 +45,7 @@ def read_frames(
     *,
     units: Units | None = None,
     symbols: Sequence[str] | None = None,
-    labelled: bool | None = True,
+    labeled: bool | None = True,
     tag: str | None = None,
     keys: Keys | None = None,
     format: str | None = None,
@@ -59,7 +59,7 @@ def read_frames(
     Args:
         units: of the file, where it does not state them; required then.
         symbols: an element for each LAMMPS type; or OLD=NEW where the file's own symbols are not the elements.
-        labelled: True asks for energy and forces of every configuration, where one atom with an energy has zero forces;
+        labeled: True asks for energy and forces of every configuration, where one atom with an energy has zero forces;
             False gives bare structures; None takes the labels that there are.
         keys: names of the labels, where they are not the format's usual ones.
         format: one of ``FORMATS``; by default from the suffix.
@@ -75,7 +75,7 @@ def read_frames(
     given: dict[str, Any] = {
         "units": units,
         "symbols": symbols,
-        "labelled": labelled,
+        "labeled": labeled,
         "tag": tag,
         "keys": keys,
         "format": format,
@@ -99,7 +99,7 @@ def _quickly(
     *,
     units: Units | None = None,
     symbols: Sequence[str] | None = None,
-    labelled: bool | None = True,
+    labeled: bool | None = True,
     tag: str | None = None,
     keys: Keys | None = None,
     format: str | None = None,
@@ -114,19 +114,19 @@ def _quickly(
         if kind == "hdf5" and is_dataset(path):
             columns = _dataset(path, units, keys)
         elif kind == "extxyz" and Path(path).suffix not in COMPRESSED:
-            columns = read_plain(path, units=units, keys=keys, labelled=labelled, faults=faults)
+            columns = read_plain(path, units=units, keys=keys, labeled=labeled, faults=faults)
         elif kind == "lammps-dump":
-            columns = read_dump_columns(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
+            columns = read_dump_columns(path, units=units, symbols=symbols, keys=keys, labeled=labeled)
         else:
             return None
     except NotPlainError:
         return None
     n = len(columns)
-    if labelled is False:
+    if labeled is False:
         columns = columns.without(*columns.has)
     elif faults is None and len(indices := columns.impossible_stresses()):
         _require_possible_stress(f"{path}: frame {indices[0]}", int(indices[0]), columns[int(indices[0])])
-    if labelled:
+    if labeled:
         columns = columns.with_zero_forces()
         if not (columns.has["energy"].all() and columns.has["forces"].all()):
             held = [set(columns.labels(index)) for index in range(n)]
@@ -152,7 +152,7 @@ def _slowly(
     *,
     units: Units | None = None,
     symbols: Sequence[str] | None = None,
-    labelled: bool | None = True,
+    labeled: bool | None = True,
     tag: str | None = None,
     keys: Keys | None = None,
     format: str | None = None,
@@ -160,20 +160,20 @@ def _slowly(
 ) -> list[Atoms]:
     """Read a file frame by frame, see :func:`read_frames`."""
     kind = format or format_of(Path(path))
-    frames = _read(kind, path, units, symbols, labelled, keys or Keys(), faults)
+    frames = _read(kind, path, units, symbols, labeled, keys or Keys(), faults)
     for index, frame in enumerate(frames):
         _require_parity(f"{path}: frame {index}", frame)  # not before elements have their right names
         if tag is not None:
             frame.info["tag"] = tag
         frame.info.setdefault("tag", Path(path).stem)
         frame.info.setdefault("source", f"{path}:{index}")
-        if labelled is False:
+        if labeled is False:
             frame.calc = None
-        if labelled is not False and faults is None:
+        if labeled is not False and faults is None:
             _require_possible_stress(f"{path}: frame {index}", index, frame)
-        if labelled and frame.calc is not None:
+        if labeled and frame.calc is not None:
             frame.calc.results = with_zero_forces(frame.calc.results, len(frame))
-    if labelled:
+    if labeled:
         held = [set(labels_of(frame)) for frame in frames]
         for name in ("energy", "forces"):
             require_everywhere(path, name, [name in one for one in held], held)
@@ -197,24 +197,24 @@ def _read(
     path: str | os.PathLike[str],
     units: Units | None,
     symbols: Sequence[str] | None,
-    labelled: bool | None,
+    labeled: bool | None,
     keys: Keys,
     faults: list[Finding] | None,
 ) -> list[Atoms]:
     if kind == "hdf5" and not is_dataset(path):
-        return read_foreign_hdf5(path, units=units, symbols=symbols, keys=keys, labelled=labelled, faults=faults)
+        return read_foreign_hdf5(path, units=units, symbols=symbols, keys=keys, labeled=labeled, faults=faults)
     if kind == "lammps-dump":
-        return read_dump(path, units=units, symbols=symbols, keys=keys, labelled=labelled)
+        return read_dump(path, units=units, symbols=symbols, keys=keys, labeled=labeled)
     if kind == "lammps-data":
-        if labelled:
-            raise DatasetError(f"{path}: a LAMMPS data file holds no labels; read bare structures (labelled=False)")
+        if labeled:
+            raise DatasetError(f"{path}: a LAMMPS data file holds no labels; read bare structures (labeled=False)")
         return [read_data(path, units=units, symbols=symbols)]
     if kind == "hdf5":
         frames = list(_dataset(path, units, keys))
     elif kind == "extxyz":
-        frames = read_extxyz(path, units=units, keys=keys, labelled=labelled, faults=faults)
+        frames = read_extxyz(path, units=units, keys=keys, labeled=labeled, faults=faults)
     elif kind == "ase-db":
-        frames = read_database(path, units=units, keys=keys, labelled=labelled, faults=faults)
+        frames = read_database(path, units=units, keys=keys, labeled=labeled, faults=faults)
     else:
         raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
     rename(path, frames, symbols)

@@ -89,7 +89,7 @@ Files = Annotated[tuple[str | FileSettings, ...], Field(min_length=1)]
 
 
 class DataSection(Section):
-    """[data]: labelled configurations."""
+    """[data]: labeled configurations."""
 
     train: Files = Field(description="files to learn from: paths, or tables of path, units, symbols, tag, keys")
     test: Files | None = Field(None, description="files that only evaluation sees")
@@ -102,7 +102,7 @@ class DataSection(Section):
         symbols: Sequence[str] | None = None,
         on_warnings: Callable[[list[Finding]], None] | None = None,
     ) -> list[Atoms]:
-        """Read and check the labelled configurations of `train` or `test`.
+        """Read and check the labeled configurations of `train` or `test`.
 
         Args:
             base_folder: paths are relative to it: the configuration file's.
@@ -138,19 +138,19 @@ def load(
 
 
 def read_files(
-    files: Sequence[str | FileSettings], base_folder: str | os.PathLike[str] = ".", *, labelled: bool | None = True
+    files: Sequence[str | FileSettings], base_folder: str | os.PathLike[str] = ".", *, labeled: bool | None = True
 ) -> list[Atoms]:
     """Return the configurations of files, one after the other; see :func:`nnpal.data.read_frames`."""
-    return [frame for file in files for frame in _read(file, Path(base_folder), labelled)]
+    return [frame for file in files for frame in _read(file, Path(base_folder), labeled)]
 
 
-def _read(file: str | FileSettings, base_folder: Path, labelled: bool | None) -> list[Atoms]:
+def _read(file: str | FileSettings, base_folder: Path, labeled: bool | None) -> list[Atoms]:
     given = FileSettings(path=file) if isinstance(file, str) else file
     return read_frames(
         base_folder / given.path,
         units=Units.parse(given.units) if given.units else None,
         symbols=given.symbols,
-        labelled=labelled,
+        labeled=labeled,
         tag=given.tag,
         keys=given.keys.keys(),
         format=given.format,

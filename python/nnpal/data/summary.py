@@ -35,7 +35,7 @@ def summarize(frames: Sequence[Atoms]) -> dict[str, Any]:
         "formulas": dict(_formulas(columns).most_common()),
         "tags": dict(Counter(tag or "" for tag in columns.tags).most_common()),
         "periodic": dict(Counter("".join("pf"[not p] for p in pbc) for pbc in columns.pbc.tolist()).most_common()),
-        "labelled": {name: int(has[name].sum()) for name in NAMES},
+        "labeled": {name: int(has[name].sum()) for name in NAMES},
         "energy_ev_per_atom": _range((columns.energies / columns.sizes)[has["energy"]]),
         "largest_force_ev_per_angstrom": _range(forces[has["forces"]]),
         "pressure_ev_per_angstrom3": _range(-columns.stresses[has["stress"], :3].mean(axis=1)),

@@ -105,15 +105,15 @@ def read_velocities(lmp: Any) -> np.ndarray:
 
 def label(frames: Sequence[Atoms], potential: Path) -> list[Atoms]:
     """Return copies of ``frames`` that carry the energy (eV) and forces (eV/Å) of the potential."""
-    labelled = []
+    labeled = []
     for frame in frames:
         with eam_lammps(frame, potential) as lmp:
             lmp.command("run 0 post no")
             fresh = read_frame(lmp, frame.get_chemical_symbols())
         copy = frame.copy()
         copy.calc = SinglePointCalculator(copy, energy=fresh.get_potential_energy(), forces=fresh.get_forces())
-        labelled.append(copy)
-    return labelled
+        labeled.append(copy)
+    return labeled
 
 
 def box_edges(atoms: Atoms) -> np.ndarray:

@@ -18,7 +18,7 @@ from nnpal.figures.parity import draw_parity
 from nnpal.figures.style import BLUE, GREEN, RED, number_decades
 from nnpal.training import TrainedMember
 
-COLOURS = {"solid": BLUE, "liquid": RED, "cluster": GREEN}
+COLORS = {"solid": BLUE, "liquid": RED, "cluster": GREEN}
 NAMES = {"solid": "solid", "liquid": "liquid", "cluster": "cluster (never seen)"}
 DRAWN_FIRST = ("liquid", "cluster", "solid")
 """Larger forces below smaller ones."""
@@ -51,7 +51,7 @@ def draw(
         _uncertainty_and_error(axes[5], runs)
         for letter, axis in zip("abcdef", axes, strict=True):
             axis.set_title(letter, loc="left", fontweight="bold", fontsize=9)
-        handles = [Line2D([], [], color=COLOURS[phase], label=NAMES[phase]) for phase in runs]
+        handles = [Line2D([], [], color=COLORS[phase], label=NAMES[phase]) for phase in runs]
         handles += [Line2D([], [], color="0.3", linestyle=":", label="largest of all atoms (e)")]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
         save(figure, path, dpi=200)
@@ -73,7 +73,7 @@ def _force_parity(axis: Axes, comparisons: Mapping[str, Comparison]) -> None:
     values = [(comparisons[p].reference_forces.ravel(), comparisons[p].forces.ravel()) for p in order]
     reference, predicted = (np.concatenate(side) for side in zip(*values, strict=True))
     groups = np.repeat(order, [len(own) for own, _ in values])
-    draw_parity(axis, reference, predicted, groups, colors={p: COLOURS[p] for p in order}, markersize=2)
+    draw_parity(axis, reference, predicted, groups, colors={p: COLORS[p] for p in order}, markersize=2)
     for side in (axis.xaxis, axis.yaxis):
         side.set_major_locator(MaxNLocator(6, integer=True))
     axis.set(xlabel="EAM force (eV/Å)", ylabel="ensemble force (eV/Å)")
@@ -86,8 +86,8 @@ def _uncertainty_histogram(axis: Axes, runs: Mapping[str, NVERun]) -> None:
     bins = np.geomspace(low, high, 50).tolist()
     for phase, value in values.items():
         share = np.full(value.size, 1.0 / value.size)
-        axis.hist(value, bins=bins, weights=share, alpha=0.4, color=COLOURS[phase])
-        axis.axvline(float(np.median(value)), color=COLOURS[phase], linewidth=0.8)
+        axis.hist(value, bins=bins, weights=share, alpha=0.4, color=COLORS[phase])
+        axis.axvline(float(np.median(value)), color=COLORS[phase], linewidth=0.8)
     axis.set_xscale("log")
     number_decades(axis.xaxis)
     axis.set(xlabel="uq_force of an atom (meV/Å)", ylabel="share of atoms")
@@ -96,15 +96,15 @@ def _uncertainty_histogram(axis: Axes, runs: Mapping[str, NVERun]) -> None:
 def _energy_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
     for phase, run in runs.items():
         deviation = MILLI * (run.total_energy - run.total_energy.mean())
-        axis.plot(run.time, deviation, color=COLOURS[phase])
+        axis.plot(run.time, deviation, color=COLORS[phase])
     axis.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
     axis.set(xlabel="time (ps)", ylabel="NVE energy − mean (meV/atom)")
 
 
 def _uncertainty_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
     for phase, run in runs.items():
-        axis.plot(run.time, MILLI * run.uq_force.mean(axis=1), color=COLOURS[phase])
-        axis.plot(run.time, MILLI * run.uq_force.max(axis=1), ":", color=COLOURS[phase])
+        axis.plot(run.time, MILLI * run.uq_force.mean(axis=1), color=COLORS[phase])
+        axis.plot(run.time, MILLI * run.uq_force.max(axis=1), ":", color=COLORS[phase])
     axis.set_yscale("log")
     number_decades(axis.yaxis)
     axis.set(xlabel="time (ps)", ylabel="uq_force: mean, largest (meV/Å)")
@@ -119,7 +119,7 @@ def _uncertainty_and_error(axis: Axes, runs: Mapping[str, NVERun]) -> None:
             markersize=1.5,
             alpha=0.3,
             markeredgewidth=0,
-            color=COLOURS[phase],
+            color=COLORS[phase],
             rasterized=True,
         )
     axis.set_xscale("log")

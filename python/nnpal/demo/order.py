@@ -1,4 +1,4 @@
-"""Order parameter that tells a face-centred cubic crystal from its melt."""
+"""Order parameter that tells a face-centered cubic crystal from its melt."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
 from nnpal.demo.eam import eam_potential
 from nnpal.demo.figure import draw
 from nnpal.demo.settings import DemoSettings
-from nnpal.demo.summary import print_summary, summarise, write_summary
+from nnpal.demo.summary import print_summary, summarize, write_summary
 from nnpal.evaluation import Comparison, compare, predict, read_labels
 from nnpal.model import export_ensemble
 from nnpal.runtime.files import aside
@@ -107,7 +107,7 @@ def run_demo(
             write_inputs(output_dir, MODEL, starts, settings)
             runs = _run_phases(output_dir, settings, progress)
     draw(output_dir / "figure.png", ensemble.members, comparisons, runs)
-    summary = summarise(settings, comparisons, runs, seconds, data)
+    summary = summarize(settings, comparisons, runs, seconds, data)
     write_summary(output_dir / "summary.json", summary)
     print_summary(console, summary)
     console.print(f"Everything is in {output_dir}, the figure in {output_dir / 'figure.png'}.")

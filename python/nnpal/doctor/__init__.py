@@ -1,4 +1,4 @@
-"""Find out why an installation of nnpal does not work, and say what mends it.
+"""Find out why an installation of nnpal does not work, and say how to fix it.
 
 Every check is a function from facts (versions, paths, what a command printed) to one `Check`. The
 facts are gathered by small probes that start the user's own `lmp`, `mpirun` and `python` in a

@@ -21,7 +21,7 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
             process.
 
     Returns:
-        All checks, the first fault being the one to mend first.
+        All checks, the first fault being the one to fix first.
     """
     environ = dict(os.environ if environ is None else environ)
     python, scripts = sys.executable, Path(sysconfig.get_path("scripts"))

@@ -61,7 +61,7 @@ def check_lmp_hook(outcome: Outcome | None) -> Check:
     """Check that `lmp` runs a hook; a Python without a shared library is a limit with a way round it."""
     name = "lmp: fix python/hook"
     if outcome is None:
-        return Check(name, "fail", "no lmp on PATH", "mend the faults above; this one follows from them")
+        return Check(name, "fail", "no lmp on PATH", "fix the faults above; this one follows from them")
     if RAN in outcome.output:
         return Check(name, "ok", "a Python hook runs")
     error = lammps_error(outcome.output) or outcome.last_line
@@ -85,9 +85,9 @@ def _cure(output: str, error: str) -> str:
     if "Unrecognized fix style" in error:
         failed = re.search(r"^Open of file \S*pyhookplugin\S* failed: *(.*)$", output, re.MULTILINE)
         because = f" ({failed.group(1)})" if failed else ""
-        return f"nnpal's hook plugin was not loaded{because}: mend the faults above first; then {REINSTALL}"
+        return f"nnpal's hook plugin was not loaded{because}: fix the faults above first; then {REINSTALL}"
     if "mpi4py" in output and installed_version("mpi4py") is None:
         return "pip install mpi4py"
     if "cannot load Python" in error or "Python could not be started" in error or "was built" in error:
         return REINSTALL
-    return f"mend the faults above first; then {REINSTALL}"
+    return f"fix the faults above first; then {REINSTALL}"

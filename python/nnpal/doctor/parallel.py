@@ -101,7 +101,7 @@ def check_mpirun(launch: Launch | None, scripts: Path) -> Check:
     if grids == [launch.n_ranks]:
         return Check(name, "ok", f"{launch.mpirun} starts one job of {launch.n_ranks} ranks")
     if launch.mpirun.parent.resolve() == scripts.resolve():
-        cure = "mend the faults above first; then pip install --force-reinstall mpich"
+        cure = "fix the faults above first; then pip install --force-reinstall mpich"
     else:
         cure = f"use {scripts / 'mpirun'} (put {scripts} first on PATH)"
     if len(grids) > 1:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from nnpal.doctor.outcome import Check
 
-_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+_COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def is_well(checks: Sequence[Check]) -> bool:
@@ -26,7 +26,7 @@ def to_json(checks: Sequence[Check]) -> str:
 
 
 def to_table(checks: Sequence[Check]) -> Table:
-    """Lay the checks out in three columns, each cure under what it mends."""
+    """Lay the checks out in three columns, each fix under what it fixes."""
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -35,5 +35,5 @@ def to_table(checks: Sequence[Check]) -> Table:
         found = Text(check.detail)
         if check.cure:
             found.append(f"\n-> {check.cure}", style="bold")
-        table.add_row(check.name, Text(check.status, style=_COLOURS[check.status]), found)
+        table.add_row(check.name, Text(check.status, style=_COLORS[check.status]), found)
     return table

@@ -34,7 +34,7 @@ def evaluate(
 
     Arguments:
         model: a model file.
-        frames: labelled configurations; may be none where there are structures to relax.
+        frames: labeled configurations; may be none where there are structures to relax.
         settings: [evaluate] of the configuration file, its ``data`` aside.
         base: folder that files in ``settings.oracle`` are sought from.
         on_batch: called with the number of configurations of every batch that is done.
@@ -48,7 +48,7 @@ def evaluate(
         nnpal.lammps.process.LmpError: ``lmp`` fails.
     """
     if not frames and not settings.structures:
-        raise ValueError("nothing to evaluate; give labelled data, or structures to relax in the configuration file")
+        raise ValueError("nothing to evaluate; give labeled data, or structures to relax in the configuration file")
     metadata = read_metadata(model)
     output = settings.output
     require_folder("evaluate.output", output)

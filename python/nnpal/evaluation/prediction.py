@@ -79,7 +79,7 @@ def predict(
 
     Arguments:
         model_path: a model file.
-        frames: configurations, labelled or not.
+        frames: configurations, labeled or not.
         members: keep forces and stresses of each member.
         uq_force: compute it.
         device: ``cpu``, ``cuda`` or ``cuda:N``.

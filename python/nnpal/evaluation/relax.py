@@ -76,7 +76,7 @@ class Structure:
     Attributes:
         phase: ``fcc``, ``bcc`` or ``hcp``.
         element: chemical symbol.
-        bond: distance of nearest neighbours to start from, Å.
+        bond: distance of nearest neighbors to start from, Å.
         c_over_a: of hcp: keep this ratio; None: start from the ideal one and relax it.
     """
 
@@ -136,7 +136,7 @@ class Relaxed:
 def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxed:
     """Relax as :func:`relax` does; where LAMMPS's minimizer ends with an error, say so in ``failed``.
 
-    A crystal may collapse under a poor model, until it has more neighbours than LAMMPS has room for.
+    A crystal may collapse under a poor model, until it has more neighbors than LAMMPS has room for.
 
     Raises:
         ValueError: see :func:`relax`.
@@ -198,7 +198,7 @@ def relax(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxe
     *numbers, converged = (folder / f"{name}.relaxed").read_text().split()
     energy, volume, pressure, largest_force = map(float, numbers)
     [atoms] = read_dump(
-        folder / f"{name}.lammpstrj", units=Units.lammps("metal"), symbols=None, keys=Keys(), labelled=False
+        folder / f"{name}.lammpstrj", units=Units.lammps("metal"), symbols=None, keys=Keys(), labeled=False
     )
     return Relaxed(
         structure=structure,

@@ -17,7 +17,7 @@ class StructureSettings(Section):
 
     phase: Literal["fcc", "bcc", "hcp"] = Field(description="crystal: fcc (32 atoms), bcc (54) or hcp (48)")
     element: str = Field(pattern="^[A-Z][a-z]?$", description="chemical symbol")
-    bond: PositiveFloat = Field(description="distance of nearest neighbours to start from, Å; best the oracle's")
+    bond: PositiveFloat = Field(description="distance of nearest neighbors to start from, Å; best the oracle's")
     c_over_a: PositiveFloat | None = Field(
         None, description="of hcp: keep this ratio; absent: relax it, starting from the ideal 1.633"
     )
@@ -36,7 +36,7 @@ class EvaluateSection(Section):
     """[evaluate]: what a model is held against."""
 
     data: tuple[str | FileSettings, ...] = Field(
-        (), description="labelled configurations: paths, or tables as in [data]; data.test when absent"
+        (), description="labeled configurations: paths, or tables as in [data]; data.test when absent"
     )
     structures: tuple[StructureSettings, ...] = Field((), description="crystals to relax under model and oracle")
     oracle: tuple[str, ...] = Field(

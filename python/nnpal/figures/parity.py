@@ -32,7 +32,7 @@ def parity(
 
     Arguments:
         reference, predicted: eV/atom, or components in eV/Å, [n].
-        groups: of each value, a colour each.
+        groups: of each value, a color each.
         quantity: "energy" or "force".
         name: of the files, "parity_QUANTITY" unless given.
         relative: count both from the lowest finite reference.

@@ -1,4 +1,4 @@
-"""What all figures share: colours, sizes, axes."""
+"""What all figures share: colors, sizes, axes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MILLI = 1e3
 KCAL_MOL = units.mol / units.kcal
 """From eV to kcal/mol."""
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GRAY = (
     "#0072B2",
     "#E69F00",
     "#009E73",
@@ -27,7 +27,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#56B4E9",
     "#8A8A8A",
 )
-"""Okabe and Ito's palette, told apart by all common kinds of colour vision."""
+"""Okabe and Ito's palette, told apart by all common kinds of color vision."""
 CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 
 SIZE = (4.3, 3.1)
@@ -108,9 +108,9 @@ def number_decades(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def fading(colour: str, n: int) -> list[tuple[float, float, float]]:
-    """Return n shades of a colour from pale, the oldest, to full, the newest."""
-    full = np.array(to_rgb(colour))
+def fading(color: str, n: int) -> list[tuple[float, float, float]]:
+    """Return n shades of a color from pale, the oldest, to full, the newest."""
+    full = np.array(to_rgb(color))
     shares = np.linspace(0.3, 1.0, n) if n > 1 else np.ones(n)
     return [tuple((1.0 - share * (1.0 - full)).tolist()) for share in shares]
 

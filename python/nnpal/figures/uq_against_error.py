@@ -1,4 +1,4 @@
-"""Uncertainty of newly labelled configurations against their true error."""
+"""Uncertainty of newly labeled configurations against their true error."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def uq_against_error(
     quantity: str = "energy",
     name: str = "uq_against_error",
 ) -> Figure:
-    """Return |error| of the model before it learnt the configurations over the uncertainty it gave them.
+    """Return |error| of the model before it learned the configurations over the uncertainty it gave them.
 
     Arguments:
         uq: uncertainty, eV/atom (eV/Å for forces), [n].
         error: of the mean of the ensemble against the label, its sign of no account, same units, [n]. Of forces the
             largest of an atom in each configuration, as of the uncertainty.
-        groups: of each value, such as its iteration; the last is drawn in full colour, the others grey.
+        groups: of each value, such as its iteration; the last is drawn in full color, the others gray.
         quantity: "energy" or "force".
         name: of the files.
 
@@ -63,9 +63,9 @@ def uq_against_error(
         limits = axes.get_xlim(), axes.get_ylim()
         for k, group in enumerate(names):
             own = good & (labels == group)
-            colour, alpha = (BLUE, 0.8) if k == len(names) - 1 else ("0.6", 0.5)
+            color, alpha = (BLUE, 0.8) if k == len(names) - 1 else ("0.6", 0.5)
             label = group if k == len(names) - 1 else "before" if k == 0 else None
-            axes.plot(shown[0][own], shown[1][own], color=colour, alpha=alpha, markersize=5, label=label, **DOTS)
+            axes.plot(shown[0][own], shown[1][own], color=color, alpha=alpha, markersize=5, label=label, **DOTS)
         axes.axline((1.0, 1.0), (10.0, 10.0), color=RED, linestyle="--", linewidth=0.8, label="error = uncertainty")
         axes.set(xlim=limits[0], ylim=limits[1])
         axes.set(xlabel=f"uncertainty ({unit})", ylabel=f"true {quantity} error ({unit})")
@@ -76,8 +76,8 @@ def uq_against_error(
     return Figure(
         name=name,
         title=f"Uncertainty against true {quantity} error",
-        caption=f"True {quantity} error of newly labelled configurations over {PLOTTED[quantity]}, "
-        "before they were learnt. The rank correlation (Spearman's) is 1 where a larger uncertainty always "
+        caption=f"True {quantity} error of newly labeled configurations over {PLOTTED[quantity]}, "
+        "before they were learned. The rank correlation (Spearman's) is 1 where a larger uncertainty always "
         "means a larger error." + (f" {left_out} without finite values are left out." if left_out else ""),
         alt=f"Rank correlation {told_rank} over {good.sum()} values",
         columns={"group": labels.tolist(), f"uq_{column_name(unit)}": told, f"error_{column_name(unit)}": true},

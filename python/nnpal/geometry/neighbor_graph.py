@@ -1,6 +1,6 @@
-"""Neighbour graphs of configurations: what a model evaluates in place of positions.
+"""Neighbor graphs of configurations: what a model evaluates in place of positions.
 
-An edge points from a centre i to a neighbour j closer than the cutoff; both directions of a pair are in the list.
+An edge points from a center i to a neighbor j closer than the cutoff; both directions of a pair are in the list.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Graph:
     """Atoms and the edges between them.
 
     Attributes:
-        species: element index of every atom, int64 [n_atoms]; the first ``n_local`` are centres.
-        n_local: number of centres.
-        edge_index: (centre, neighbour) of every edge, int64 [2, n_edges], sorted by centre.
-        edge_vec: r_neighbour - r_centre, Å, [n_edges, 3].
+        species: element index of every atom, int64 [n_atoms]; the first ``n_local`` are centers.
+        n_local: number of centers.
+        edge_index: (center, neighbor) of every edge, int64 [2, n_edges], sorted by center.
+        edge_vec: r_neighbor - r_center, Å, [n_edges, 3].
     """
 
     species: Tensor
@@ -43,7 +43,7 @@ def neighbor_graph(
     species: ArrayLike,
     cutoff: float,
 ) -> Graph:
-    """Find the neighbours of every atom, its own periodic images and those in small cells included.
+    """Find the neighbors of every atom, its own periodic images and those in small cells included.
 
     Arguments:
         positions: Å, [n_atoms, 3]; they need not lie inside the cell.
@@ -71,9 +71,9 @@ def neighbor_graph(
     _require_searchable(points, box, periodic)
     finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
     # views of the finder's memory, gone with it
-    centre, neighbour, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD", copy=False)
-    edge_index = np.empty((2, len(centre)), dtype=np.int64)
-    edge_index[:] = centre, neighbour
+    center, neighbor, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD", copy=False)
+    edge_index = np.empty((2, len(center)), dtype=np.int64)
+    edge_index[:] = center, neighbor
     return Graph(elements, len(points), torch.from_numpy(edge_index), torch.from_numpy(np.array(vectors)))
 
 
@@ -106,11 +106,11 @@ def element_indices(atoms: Atoms, elements: Sequence[str]) -> NDArray[np.int64]:
 def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
     """Return the forces on all atoms, eV/Å, [n_atoms, 3], from d energy / d edge_vec [n_edges, 3].
 
-    An edge pushes its neighbour by -gradient and its centre by the opposite.
+    An edge pushes its neighbor by -gradient and its center by the opposite.
     """
-    centre, neighbour = graph.edge_index
+    center, neighbor = graph.edge_index
     forces = gradient.new_zeros((len(graph.species), 3))
-    return forces.index_add(0, centre, gradient).index_add(0, neighbour, -gradient)
+    return forces.index_add(0, center, gradient).index_add(0, neighbor, -gradient)
 
 
 def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
@@ -133,13 +133,13 @@ def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], p
 def merge_graphs(graphs: Sequence[Graph]) -> tuple[Graph, Tensor]:
     """Join configurations into one graph without edges between them.
 
-    Every atom of every graph must be a centre, so that centres stay in front.
+    Every atom of every graph must be a center, so that centers stay in front.
 
     Returns:
         The graph, and the index of the configuration of every atom, int64 [n_atoms].
 
     Raises:
-        ValueError: there is no graph, or one has atoms that are no centres.
+        ValueError: there is no graph, or one has atoms that are no centers.
     """
     if not graphs:
         raise ValueError("graphs is empty; expected at least one")
@@ -147,8 +147,8 @@ def merge_graphs(graphs: Sequence[Graph]) -> tuple[Graph, Tensor]:
     for number, graph in enumerate(graphs):
         if graph.n_local != len(graph.species):
             raise ValueError(
-                f"graph {number} has {len(graph.species)} atoms but {graph.n_local} centres; "
-                "expected every atom to be a centre"
+                f"graph {number} has {len(graph.species)} atoms but {graph.n_local} centers; "
+                "expected every atom to be a center"
             )
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     merged = Graph(

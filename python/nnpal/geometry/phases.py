@@ -16,7 +16,7 @@ IDEAL = (8.0 / 3.0) ** 0.5
 """c/a of packed spheres."""
 PHASES = ("fcc", "bcc", "hcp")
 SEARCH = 2.0
-"""Neighbours are looked for up to so many times (volume of an atom)^(1/3): some 33 of them."""
+"""Neighbors are looked for up to so many times (volume of an atom)^(1/3): some 33 of them."""
 
 _TWELVE = {"fcc": Counter({(4, 2, 1): 12}), "hcp": Counter({(4, 2, 1): 6, (4, 2, 2): 6})}
 _FOURTEEN = {"bcc": Counter({(6, 6, 6): 8, (4, 4, 4): 6})}
@@ -28,7 +28,7 @@ def crystal(phase: str, element: str, bond: float, c_over_a: float | None = None
     Arguments:
         phase: ``fcc``, ``bcc`` or ``hcp``.
         element: chemical symbol.
-        bond: distance of nearest neighbours, Å; for hcp that within the basal plane.
+        bond: distance of nearest neighbors, Å; for hcp that within the basal plane.
         c_over_a: of hcp; by default the ideal one.
 
     Raises:
@@ -51,21 +51,21 @@ def crystal(phase: str, element: str, bond: float, c_over_a: float | None = None
 
 def shortest_distance(atoms: Atoms) -> float:
     """Return the shortest distance between atoms or their images, Å."""
-    cutoff = 1.5 * _spacing(atoms)  # nearest neighbours of every packing lie within 1.13
+    cutoff = 1.5 * _spacing(atoms)  # nearest neighbors of every packing lie within 1.13
     while not len(vectors := _vectors(atoms, cutoff)[1]):
         cutoff *= 2.0
     return float(np.linalg.norm(vectors, axis=1).min())
 
 
 def find_phase(atoms: Atoms) -> str:
-    """Return ``fcc``, ``bcc`` or ``hcp`` if every atom's neighbourhood is that, else ``other``.
+    """Return ``fcc``, ``bcc`` or ``hcp`` if every atom's neighborhood is that, else ``other``.
 
-    By the adaptive common neighbour analysis (A. Stukowski, Model. Simul. Mater. Sci. Eng. 20, 045021 (2012),
-    doi:10.1088/0965-0393/20/4/045021): for 12 or 14 nearest neighbours, how many neighbours each shares with the
+    By the adaptive common neighbor analysis (A. Stukowski, Model. Simul. Mater. Sci. Eng. 20, 045021 (2012),
+    doi:10.1088/0965-0393/20/4/045021): for 12 or 14 nearest neighbors, how many neighbors each shares with the
     atom, how many bonds are among these, and how long their longest chain is.
     """
-    centre, vectors = _vectors(atoms, SEARCH * _spacing(atoms))
-    found = {_phase_of_atom(vectors[centre == atom]) for atom in range(len(atoms))}
+    center, vectors = _vectors(atoms, SEARCH * _spacing(atoms))
+    found = {_phase_of_atom(vectors[center == atom]) for atom in range(len(atoms))}
     return found.pop() if len(found) == 1 else "other"
 
 
@@ -85,11 +85,11 @@ def _phase_of_atom(vectors: np.ndarray) -> str:
     if len(vectors) < 14:
         return "other"
     # bonds reach halfway from the outer of these shells, at `last`, to the next one, at sqrt(2) of it
-    for kinds, n_neighbours, last in (
+    for kinds, n_neighbors, last in (
         (_TWELVE, 12, distances[:12].mean()),
         (_FOURTEEN, 14, (8 * distances[:8].mean() * 2 / 3**0.5 + 6 * distances[8:14].mean()) / 14),
     ):
-        signature = _signature(vectors[:n_neighbours], 0.5 * (1 + 2**0.5) * last)
+        signature = _signature(vectors[:n_neighbors], 0.5 * (1 + 2**0.5) * last)
         for phase, expected in kinds.items():
             if signature == expected:
                 return phase
@@ -97,7 +97,7 @@ def _phase_of_atom(vectors: np.ndarray) -> str:
 
 
 def _signature(vectors: np.ndarray, cutoff: float) -> Counter[tuple[int, int, int]]:
-    """Count (common neighbours, bonds among them, longest chain of bonds) over the neighbours."""
+    """Count (common neighbors, bonds among them, longest chain of bonds) over the neighbors."""
     bonded = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1) < cutoff
     np.fill_diagonal(bonded, False)
     found: Counter[tuple[int, int, int]] = Counter()

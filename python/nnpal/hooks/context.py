@@ -200,7 +200,7 @@ class Context(Protocol):
         """Add to the force of one atom, on the rank that owns it; elsewhere nothing happens."""
 
     def center_of_mass(self, group: str) -> NDArray[np.float64]:
-        """Return a group's centre of mass, unwrapped, [3] (collective)."""
+        """Return a group's center of mass, unwrapped, [3] (collective)."""
 
     def group_mass(self, group: str) -> float:
         """Return a group's mass (collective)."""

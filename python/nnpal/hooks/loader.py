@@ -58,7 +58,7 @@ def find_class(spec: str) -> type:
 
 
 def _check_methods(hook_class: type) -> None:
-    """Refuse a class that LAMMPS would never call: most often a method's name is misspelt."""
+    """Refuse a class that LAMMPS would never call: most often a method's name is misspelled."""
     if not any(hasattr(hook_class, name) for name in METHODS):
         raise HookError(f"class {hook_class.__name__} has none of a hook's methods: {', '.join(METHODS)}")
     if hasattr(hook_class, "state_dict") != hasattr(hook_class, "load_state_dict"):

@@ -1,7 +1,7 @@
-"""Oracles, the store of their labels, and labelling by worker processes."""
+"""Oracles, the store of their labels, and labeling by worker processes."""
 
 from nnpal.label.augment import augment
-from nnpal.label.labelling import Failure, LabelReport, Progress, label_frames
+from nnpal.label.labeling import Failure, LabelReport, Progress, label_frames
 from nnpal.label.store import LabelStore, StoreError
 from nnpal.oracle.calculator_oracle import CalculatorOracle
 from nnpal.oracle.lammps_oracle import LammpsOracle

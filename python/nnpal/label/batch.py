@@ -12,7 +12,7 @@ from ase import Atoms
 
 from nnpal.data import DatasetError, Limits, check_frames, write_dataset
 from nnpal.data.dataset_file import is_dataset
-from nnpal.label.labelling import Failure, LabelReport, Progress, label_frames
+from nnpal.label.labeling import Failure, LabelReport, Progress, label_frames
 from nnpal.label.settings import LabelSection
 from nnpal.label.store import LabelStore
 from nnpal.oracle.protocol import Oracle
@@ -28,9 +28,9 @@ class Batch:
     """What a batch left.
 
     Attributes:
-        report: see :class:`nnpal.label.labelling.LabelReport`; without the labels that were put aside.
+        report: see :class:`nnpal.label.labeling.LabelReport`; without the labels that were put aside.
         put_aside: configurations that have labels, but outside the limits.
-        output: data set, or None where nothing was labelled.
+        output: data set, or None where nothing was labeled.
         content_hash: of the data set.
         failures: CSV file of what failed or was put aside, or None.
     """
@@ -125,12 +125,12 @@ def _within(report: LabelReport, n_frames: int, limits: Limits) -> tuple[list[At
     failed = {failure.index for failure in report.failed}
     indices = [index for index in range(n_frames) if index not in failed]
     faults: dict[int, list[str]] = {}
-    for finding in check_frames(report.labelled, limits=limits):
+    for finding in check_frames(report.labeled, limits=limits):
         if finding.severity == "error":
             faults.setdefault(finding.index, []).append(
                 f"{finding.kind}: {finding.value}, expected {finding.expected} (label.limits)"
             )
-    kept = [frame for k, frame in enumerate(report.labelled) if k not in faults]
+    kept = [frame for k, frame in enumerate(report.labeled) if k not in faults]
     return kept, [Failure(indices[k], "; ".join(reasons), 1) for k, reasons in faults.items()]
 
 

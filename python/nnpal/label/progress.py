@@ -1,4 +1,4 @@
-"""Progress of labelling on the terminal."""
+"""Progress of labeling on the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from nnpal.label.labelling import Progress
+from nnpal.label.labeling import Progress
 
 
 class LabelProgress:
@@ -17,7 +17,7 @@ class LabelProgress:
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
-            TextColumn("labelling"),
+            TextColumn("labeling"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[counts]}"),

@@ -110,10 +110,10 @@ OracleSection = Annotated[LammpsSection | AseSection | PythonSection, Field(disc
 
 
 class LabelSection(Section):
-    """[label]: what is labelled, and where labels are kept."""
+    """[label]: what is labeled, and where labels are kept."""
 
     input: Files = Field(description="files of structures: paths, or tables of path, units, symbols, tag, keys")
-    output: Path = Field(Path("labelled.h5"), description="data set to write")
+    output: Path = Field(Path("labeled.h5"), description="data set to write")
     store: Path = Field(Path("labels.sqlite"), description="label store; nothing in it is computed again")
     failures: Path | None = Field(
         None, description="CSV file of configurations without a label; by default OUTPUT.failures.csv"
@@ -133,7 +133,7 @@ class LabelSection(Section):
             FileNotFoundError: no such file.
             ValueError: a file that cannot be read.
         """
-        return read_files(self.input, base_folder, labelled=False)
+        return read_files(self.input, base_folder, labeled=False)
 
     def failures_file(self) -> Path:
         """Return where failures are listed."""
@@ -141,7 +141,7 @@ class LabelSection(Section):
 
 
 class AugmentationSection(Section):
-    """[augmentation]: noisy copies of the structures, labelled like them."""
+    """[augmentation]: noisy copies of the structures, labeled like them."""
 
     sigma: PositiveFloat = Field(0.05, description="standard deviation of the noise on each coordinate, Å")
     copies: PositiveInt = Field(1, description="of each structure, besides the structure itself")

@@ -24,12 +24,12 @@ class AEVDescription:
     Attributes:
         radial_cutoff: Å.
         radial_eta: 1/Å².
-        radial_shifts: centres of the radial Gaussians, Å.
+        radial_shifts: centers of the radial Gaussians, Å.
         angular_cutoff: Å.
         angular_eta: 1/Å².
         angular_zeta: exponent of the angular term.
-        angular_shifts: centres of the Gaussians of the mean distance, Å.
-        angular_sections: centres of the angular term, rad.
+        angular_shifts: centers of the Gaussians of the mean distance, Å.
+        angular_sections: centers of the angular term, rad.
         cutoff_function: ``cosine``, or TorchANI's ``smooth``, whose derivatives all vanish at the cutoff.
     """
 

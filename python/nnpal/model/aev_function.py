@@ -36,7 +36,7 @@ class AEVFunction:
         return AEVFunction(computer, aev_terms(computer))
 
     def __call__(self, graph: Graph) -> Tensor:
-        """Return AEVs of the centres, [n_local, n_features], in the precision and on the device of ``edge_vec``.
+        """Return AEVs of the centers, [n_local, n_features], in the precision and on the device of ``edge_vec``.
 
         Differentiable twice in ``edge_vec``.
         """
@@ -56,7 +56,7 @@ class AEVFunction:
         return torch.ops.nnpal.aev_vjp(gradient, *_arguments(graph), *self.terms)
 
     def jacobian(self, graph: Graph) -> Tensor:
-        """Return ∂AEV(centre)/∂edge_vec of every edge, [n_edges, n_features, 3], 1/Å."""
+        """Return ∂AEV(center)/∂edge_vec of every edge, [n_edges, n_features, 3], 1/Å."""
         return torch.ops.nnpal.aev_jacobian(*_arguments(graph), *self.terms)
 
     def _reference(self, graph: Graph) -> EnsembleModule:

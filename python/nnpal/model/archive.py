@@ -38,7 +38,7 @@ class LoadedModel:
     device: str
 
     def energies_and_gradients(self, graph: Graph, *, of_members: bool) -> tuple[Tensor, Tensor]:
-        """Evaluate centres and their energies' derivatives in the edge vectors.
+        """Evaluate centers and their energies' derivatives in the edge vectors.
 
         Arguments:
             graph: atoms and edges within the cutoff, on any device.
@@ -46,7 +46,7 @@ class LoadedModel:
                 else each costs a backward pass.
 
         Returns:
-            Energies without self-energies, eV, [n_members, n_local], and gradients of their sums over the centres,
+            Energies without self-energies, eV, [n_members, n_local], and gradients of their sums over the centers,
             float64 on the CPU, eV/Å: of the members' mean and, where asked for, of each member, [1 or 1 + n_members,
             n_edges, 3].
         """

@@ -54,7 +54,7 @@ class FusedModule(torch.nn.Module):
         self.register_buffer("self_energies", self_energies.to(torch.float64))
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
-        """Return the energies of centres without self-energies, eV, [n_active, n_local]; see the model contract."""
+        """Return the energies of centers without self-energies, eV, [n_active, n_local]; see the model contract."""
         return torch.ops.nnpal.ensemble(
             species,
             n_local,
@@ -80,7 +80,7 @@ class FusedModule(torch.nn.Module):
     def energies_and_gradients(
         self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
     ) -> tuple[Tensor, Tensor]:
-        """Return the energies and, in the same pass, gradients of centres' sums in ``edge_vec``, eV/Å.
+        """Return the energies and, in the same pass, gradients of centers' sums in ``edge_vec``, eV/Å.
 
         The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
         [1 or 1 + n_active, n_edges, 3].

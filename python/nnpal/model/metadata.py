@@ -18,7 +18,7 @@ EXPORT_AGAIN = "export the model again with nnpal.export_ensemble"
 
 
 class ModelFileError(ValueError):
-    """A model file that cannot be used; the message names the file, the fault and the cure."""
+    """A model file that cannot be used; the message names the file, the fault and the fix."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class ReferenceConfiguration:
 
     Attributes:
         species: element index, [n_atoms].
-        n_local: number of centres.
-        edge_index: (centre, neighbour), [2][n_edges].
+        n_local: number of centers.
+        edge_index: (center, neighbor), [2][n_edges].
         edge_vec: Å, [n_edges][3].
-        energies: of each centre by each member, eV, [n_members][n_local].
+        energies: of each center by each member, eV, [n_members][n_local].
         gradient: of the members' mean energy in edge_vec, eV/Å, [n_edges][3].
     """
 
@@ -56,7 +56,7 @@ class Metadata:
         provenance: how the model was trained.
         versions: of nnpal, torch and torchani at export.
         reference: see :class:`ReferenceConfiguration`.
-        hops: number of message-passing steps; 1 means that edges of centres alone are needed.
+        hops: number of message-passing steps; 1 means that edges of centers alone are needed.
     """
 
     elements: list[str]

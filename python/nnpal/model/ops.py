@@ -13,7 +13,7 @@ LIBRARY = "libnnpal_ops.so"
 
 
 class OpsError(RuntimeError):
-    """The compiled operations are not there, or cannot be loaded; the message says what mends it."""
+    """The compiled operations are not there, or cannot be loaded; the message says how to fix it."""
 
 
 @functools.cache

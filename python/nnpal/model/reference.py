@@ -54,10 +54,10 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
     )
     vectors = positions[None] - positions[:, None]
     distances = vectors.norm(dim=-1)
-    centre, neighbour = torch.where((distances > 0) & (distances < cutoff))
-    edge_vec = vectors[centre, neighbour]
+    center, neighbor = torch.where((distances > 0) & (distances < cutoff))
+    edge_vec = vectors[center, neighbor]
     species = torch.arange(n_atoms) % n_elements
-    edge_index = torch.stack((centre, neighbour))
+    edge_index = torch.stack((center, neighbor))
     energies, gradient = energies_and_gradient(copy.deepcopy(module).double(), species, n_atoms, edge_index, edge_vec)
     if energies.shape[1] != n_atoms:
         raise ValueError(

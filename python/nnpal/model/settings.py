@@ -21,12 +21,12 @@ class AEVSettings(Section):
 
     radial_cutoff: PositiveFloat = Field(description="Å")
     radial_eta: PositiveFloat = Field(description="1/Å²")
-    radial_shifts: Shifts = Field(description="centres of the radial Gaussians, Å")
+    radial_shifts: Shifts = Field(description="centers of the radial Gaussians, Å")
     angular_cutoff: PositiveFloat = Field(description="Å")
     angular_eta: PositiveFloat = Field(description="1/Å²")
     angular_zeta: PositiveFloat = Field(description="exponent of the angular term")
-    angular_shifts: Shifts = Field(description="centres of the Gaussians of the mean distance, Å")
-    angular_sections: Shifts = Field(description="centres of the angular term, rad")
+    angular_shifts: Shifts = Field(description="centers of the Gaussians of the mean distance, Å")
+    angular_sections: Shifts = Field(description="centers of the angular term, rad")
     cutoff_function: Literal["cosine", "smooth"] = Field("cosine", description="cosine, or TorchANI's smooth")
 
 

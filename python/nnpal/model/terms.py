@@ -14,10 +14,10 @@ class AEVTerms(NamedTuple):
     Attributes:
         n_elements: number of elements.
         radial: cutoff, η.
-        radial_shifts: centres of the radial Gaussians.
+        radial_shifts: centers of the radial Gaussians.
         angular: cutoff, η, ζ.
-        angular_shifts: centres of the Gaussians of the mean distance.
-        angular_sections: centres of the angular term, rad.
+        angular_shifts: centers of the Gaussians of the mean distance.
+        angular_sections: centers of the angular term, rad.
         cutoff_function: ``cosine`` or ``smooth``.
     """
 

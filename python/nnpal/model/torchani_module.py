@@ -1,6 +1,6 @@
 """The exported model: TorchANI's own terms and networks over a list of edges.
 
-Only centres get an AEV and an energy; other atoms are neighbours alone. Positions never enter, so the gradient in the
+Only centers get an AEV and an energy; other atoms are neighbors alone. Positions never enter, so the gradient in the
 edge vectors gives pair-resolved forces and with them every virial.
 """
 
@@ -10,10 +10,10 @@ from torchani.aev import AEVComputer
 
 
 class EnsembleModule(torch.nn.Module):
-    """Interaction energy of each centre by each ensemble member, eV.
+    """Interaction energy of each center by each ensemble member, eV.
 
     The AEV is that of ANI (doi:10.1039/C6SC05720A, equations 3 and 4) in TorchANI's layout: radial terms by the
-    neighbour's element, then angular terms by the pair of the neighbours' elements.
+    neighbor's element, then angular terms by the pair of the neighbors' elements.
 
     Attributes:
         self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
@@ -46,13 +46,13 @@ class EnsembleModule(torch.nn.Module):
         self.register_buffer("self_energies", self_energies.to(torch.float64))
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
-        """Evaluate centres 0 .. n_local-1.
+        """Evaluate centers 0 .. n_local-1.
 
         Arguments:
-            species: element index of every atom, centres first, int64 [n_atoms].
-            n_local: number of centres.
-            edge_index: (centre, neighbour), int64 [2, n_edges], sorted by centre.
-            edge_vec: r_neighbour - r_centre, Å, [n_edges, 3], shorter than the radial cutoff.
+            species: element index of every atom, centers first, int64 [n_atoms].
+            n_local: number of centers.
+            edge_index: (center, neighbor), int64 [2, n_edges], sorted by center.
+            edge_vec: r_neighbor - r_center, Å, [n_edges, 3], shorter than the radial cutoff.
 
         Returns:
             Energies without self-energies, eV, [n_active, n_local].
@@ -66,47 +66,47 @@ class EnsembleModule(torch.nn.Module):
         return torch.stack(energies) * self.energy_scale
 
     def aev(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
-        """Return the AEVs of the centres, [n_local, n_features]; arguments as for :meth:`forward`."""
-        centre = edge_index[0]
-        neighbour_species = species.index_select(0, edge_index[1])
+        """Return the AEVs of the centers, [n_local, n_features]; arguments as for :meth:`forward`."""
+        center = edge_index[0]
+        neighbor_species = species.index_select(0, edge_index[1])
         distance = edge_vec.norm(2, -1)
-        radial_aev = self._radial_aev(n_local, centre, neighbour_species, distance)
-        angular_aev = self._angular_aev(n_local, centre, neighbour_species, distance, edge_vec)
+        radial_aev = self._radial_aev(n_local, center, neighbor_species, distance)
+        angular_aev = self._angular_aev(n_local, center, neighbor_species, distance, edge_vec)
         return torch.cat((radial_aev, angular_aev), -1)
 
-    def _radial_aev(self, n_local: int, centre: Tensor, neighbour_species: Tensor, distance: Tensor) -> Tensor:
+    def _radial_aev(self, n_local: int, center: Tensor, neighbor_species: Tensor, distance: Tensor) -> Tensor:
         terms = self.radial(distance)
         aev = terms.new_zeros((n_local * self.n_species, self.n_radial))
-        aev = aev.index_add(0, centre * self.n_species + neighbour_species, terms)
+        aev = aev.index_add(0, center * self.n_species + neighbor_species, terms)
         return aev.view(n_local, self.n_species * self.n_radial)
 
     def _angular_aev(
         self,
         n_local: int,
-        centre: Tensor,
-        neighbour_species: Tensor,
+        center: Tensor,
+        neighbor_species: Tensor,
         distance: Tensor,
         edge_vec: Tensor,
     ) -> Tensor:
         near = (distance <= self.angular_cutoff).nonzero().view(-1)
-        centre = centre.index_select(0, near)
-        neighbour_species = neighbour_species.index_select(0, near)
+        center = center.index_select(0, near)
+        neighbor_species = neighbor_species.index_select(0, near)
         distance = distance.index_select(0, near)
         edge_vec = edge_vec.index_select(0, near)
 
-        # Every edge makes a triple with each later edge of the same centre.
-        n_near = centre.shape[0]
-        ends = torch.bincount(centre, minlength=n_local).cumsum(0)
-        n_later = ends.index_select(0, centre) - 1 - torch.arange(n_near, device=centre.device)
+        # Every edge makes a triple with each later edge of the same center.
+        n_near = center.shape[0]
+        ends = torch.bincount(center, minlength=n_local).cumsum(0)
+        n_later = ends.index_select(0, center) - 1 - torch.arange(n_near, device=center.device)
         first = torch.repeat_interleave(n_later)
-        rank = torch.arange(first.shape[0], device=centre.device)
+        rank = torch.arange(first.shape[0], device=center.device)
         second = first + 1 + rank - (n_later.cumsum(0) - n_later).index_select(0, first)
 
         terms = self.angular(
             torch.stack((distance.index_select(0, first), distance.index_select(0, second))),
             torch.stack((edge_vec.index_select(0, first), edge_vec.index_select(0, second))),
         )
-        pair = self.triu_index[neighbour_species.index_select(0, first), neighbour_species.index_select(0, second)]
+        pair = self.triu_index[neighbor_species.index_select(0, first), neighbor_species.index_select(0, second)]
         aev = terms.new_zeros((n_local * self.n_species_pairs, self.n_angular))
-        aev = aev.index_add(0, centre.index_select(0, first) * self.n_species_pairs + pair, terms)
+        aev = aev.index_add(0, center.index_select(0, first) * self.n_species_pairs + pair, terms)
         return aev.view(n_local, self.n_species_pairs * self.n_angular)

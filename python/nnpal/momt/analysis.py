@@ -16,7 +16,7 @@ from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
 from nnpal.momt.trace import Trace
 
 
-def summarise(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> dict[str, Any]:
+def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> dict[str, Any]:
     """Return the figures of a report; what the samples do not reach is a sentence in place of figures.
 
     Args:
@@ -48,13 +48,13 @@ def is_learning(traces: Sequence[Trace]) -> bool:
     return any(len(trace) for trace in traces) and all((trace.phase == 0).all() for trace in traces)
 
 
-def summarise_learning(
+def summarize_learning(
     bias: Bias, traces: Sequence[Trace], temps: Sequence[float], divide: float | None = None
 ) -> dict[str, Any]:
     """Return how far learning has come; rows of it cannot be reweighted, so there are no averages.
 
     Args:
-        bias, temps, divide: as for :func:`summarise`.
+        bias, temps, divide: as for :func:`summarize`.
         traces: of the run, one a walker.
 
     Raises:

@@ -63,12 +63,12 @@ def bias_map(bias: Bias) -> Figure:
         visited = np.ones_like(visited)
         axes.set_title("no bin visited yet: δH on the whole grid", fontsize=9)
     if len(bias.axes) == 1:
-        value = np.where(visited, bias.evaluate(**{first.name: first.centres}) / kT, np.nan)
-        axes.plot(first.centres, value)
+        value = np.where(visited, bias.evaluate(**{first.name: first.centers}) / kT, np.nan)
+        axes.plot(first.centers, value)
         axes.set(xlabel=first.name, ylabel="δH/kT$_0$")
         return figure
     second = bias.axes[1]
-    one, two = np.meshgrid(first.centres, second.centres, indexing="ij")
+    one, two = np.meshgrid(first.centers, second.centers, indexing="ij")
     value = np.where(visited, bias.evaluate(**{first.name: one, second.name: two}) / kT, np.nan)
     mesh = axes.pcolormesh(first.edges, second.edges, value.T)
     figure.colorbar(mesh, ax=axes, label="δH/kT$_0$")
@@ -84,7 +84,7 @@ def free_energies(samples: Samples, temps: Sequence[float]) -> Figure:
     figure, axes = _new()
     for temp in temps:
         profile = free_energy(samples, temp)
-        axes.errorbar(profile.centres, profile.value, profile.error, lw=1, elinewidth=0.6, label=f"T = {temp:g}")
+        axes.errorbar(profile.centers, profile.value, profile.error, lw=1, elinewidth=0.6, label=f"T = {temp:g}")
     axes.set(xlabel="O", ylabel="F/kT")
     axes.legend(frameon=False)
     return figure

@@ -56,8 +56,8 @@ class Axis:
         return np.linspace(self.low, self.high, self.n_bins + 1)
 
     @property
-    def centres(self) -> np.ndarray:
-        """Centres of the bins, [n_bins]."""
+    def centers(self) -> np.ndarray:
+        """Centers of the bins, [n_bins]."""
         return self.low + (np.arange(self.n_bins) + 0.5) * self.width
 
     def __str__(self) -> str:

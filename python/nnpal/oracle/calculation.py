@@ -59,7 +59,7 @@ def make_calculator(spec: str, options: dict[str, Any]) -> Any:
 
 
 def _check_spelling(spec: str, factory: Any, options: dict[str, Any]) -> None:
-    """Refuse what looks like a known parameter misspelt: many ASE calculators take any keyword and ignore it."""
+    """Refuse what looks like a known parameter misspelled: many ASE calculators take any keyword and ignore it."""
     known = {*getattr(factory, "default_parameters", {}), *inspect.signature(factory).parameters}
     for name in options:
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)

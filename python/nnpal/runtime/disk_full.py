@@ -1,4 +1,4 @@
-"""A full disk is an error that says which file could not be written, what it needs, and what mends it."""
+"""A full disk is an error that says which file could not be written, what it needs, and how to fix it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOG_ROOM = 1 << 16
 
 
 class DiskFullError(OSError):
-    """There is no room for a file; ``errno`` is the system's, the text names file, bytes and cure."""
+    """There is no room for a file; ``errno`` is the system's, the text names file, bytes and fix."""
 
     def __str__(self) -> str:
         return str(self.strerror)

@@ -1,4 +1,4 @@
-"""Name what a misspelt word may have meant."""
+"""Name what a misspelled word may have meant."""
 
 from __future__ import annotations
 

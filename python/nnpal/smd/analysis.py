@@ -58,7 +58,7 @@ def make_report(
     units: str | None = None,
     equivalent_atoms: bool = False,
 ) -> Report:
-    """Analyse pulls.
+    """Analyze pulls.
 
     Args:
         pulls: of moving springs.
@@ -68,7 +68,7 @@ def make_report(
         equivalent_atoms: whether pulls of different atoms are averaged together, as equivalent by symmetry.
 
     Raises:
-        ValueError: the unit style is unknown, the temperature is not above 0, or a pull cannot be analysed.
+        ValueError: the unit style is unknown, the temperature is not above 0, or a pull cannot be analyzed.
     """
     if not temperature > 0.0:
         raise ValueError(f"temperature {temperature:g}: expected more than 0")

@@ -92,7 +92,7 @@ class AtomPair:
 
 
 class GroupPair:
-    """d = |R_B − R_A| between the nearest images of two groups' centres of mass."""
+    """d = |R_B − R_A| between the nearest images of two groups' centers of mass."""
 
     def __init__(self, context: Context, names: tuple[str, str]) -> None:
         a, b = names
@@ -136,7 +136,7 @@ class GroupPair:
 
 
 class GroupToPoint:
-    """d = (R − P)·n along a direction n, or |R − P| without one, of a group's centre of mass R and a fixed point P.
+    """d = (R − P)·n along a direction n, or |R − P| without one, of a group's center of mass R and a fixed point P.
 
     The force is an external one, as a wall's: it holds no atom of the other side, so it has no virial.
     """
@@ -233,7 +233,7 @@ def check_not_empty(context: Context, name: str, option: str) -> None:
 
 
 def push_group(context: Context, name: str, n: Vector, force: float) -> None:
-    """Share a force on a centre of mass among the group's atoms by their masses: all accelerate alike."""
+    """Share a force on a center of mass among the group's atoms by their masses: all accelerate alike."""
     index = np.flatnonzero(context.group_mask_of(name))
     mass = context.masses[context.type[index]]
     scale = force / context.group_mass(name)

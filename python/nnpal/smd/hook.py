@@ -22,8 +22,8 @@ class SMD:
     Arguments:
         context: LAMMPS, as the hook contract has it.
         atoms: IDs of two atoms.
-        groups: names of two groups; d is between their centres of mass.
-        group: name of one group, whose centre of mass is pulled relative to `point`.
+        groups: names of two groups; d is between their centers of mass.
+        group: name of one group, whose center of mass is pulled relative to `point`.
         point: x y z.
         direction: d is along this vector; without it, d is the distance from the point.
         k: spring constant, energy/distance².

@@ -99,9 +99,9 @@ def rows_in_window(pull: Pull, window: float) -> int:
 
 
 def running_mean(values: np.ndarray, n: int) -> np.ndarray:
-    """Return the centred mean over n values (n odd), [n_values]; at the ends over as many as there are both ways."""
+    """Return the centered mean over n values (n odd), [n_values]; at the ends over as many as there are both ways."""
     half = np.minimum(np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]), n // 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    centre = np.arange(len(values))
-    mean: np.ndarray = (sums[centre + half + 1] - sums[centre - half]) / (2 * half + 1)
+    center = np.arange(len(values))
+    mean: np.ndarray = (sums[center + half + 1] - sums[center - half]) / (2 * half + 1)
     return mean

@@ -42,7 +42,7 @@ def save_curves(folder: Path, members: Sequence[Curve]) -> list[Path]:
 
 
 def draw_curves(members: Sequence[Curve]) -> Figure:
-    """Draw loss and MAEs by epoch: a colour a member, validation full, training thin, the epoch kept a dot."""
+    """Draw loss and MAEs by epoch: a color a member, validation full, training thin, the epoch kept a dot."""
     with styled():
         figure = Figure(figsize=(9.0, 3.0), layout="constrained")
         _draw(list(figure.subplots(1, len(PANELS))), members)
@@ -52,12 +52,12 @@ def draw_curves(members: Sequence[Curve]) -> Figure:
 def _draw(axes: Sequence[Axes], members: Sequence[Curve]) -> None:
     for axis, (name, label, factor) in zip(axes, PANELS, strict=True):
         for member in members:
-            colour = f"C{member.number % 10}"
+            color = f"C{member.number % 10}"
             epochs = [record.epoch + 1 for record in member.history]
             for part, width in (("train", 0.4), ("validation", 1.0)):
                 values = [factor * getattr(record, f"{part}_{name}") for record in member.history]
-                axis.plot(epochs, values, color=colour, linewidth=width)
-            axis.plot(epochs[member.best_epoch], values[member.best_epoch], "o", markersize=3, color=colour)
+                axis.plot(epochs, values, color=color, linewidth=width)
+            axis.plot(epochs[member.best_epoch], values[member.best_epoch], "o", markersize=3, color=color)
         axis.set_yscale("log")
         number_decades(axis.yaxis)
         axis.set(xlabel="epoch", ylabel=label)

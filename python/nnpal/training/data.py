@@ -1,4 +1,4 @@
-"""Labelled configurations made ready for training: features and reference values as tensors."""
+"""Labeled configurations made ready for training: features and reference values as tensors."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class TrainingData:
         features: AEVs and what gives forces.
         energies: interaction energy (self-energies taken off), eV, [n_data].
         forces: eV/Å, [n_atoms of all configurations, 3].
-        virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None where no stress is learnt.
+        virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None where no stress is learned.
         sizes: atoms of each configuration, int64 [n_data], on the CPU.
         self_energies: eV, float64 [n_elements].
         hashes: of each configuration's structure.
-        content_hash: of all labelled configurations.
+        content_hash: of all labeled configurations.
     """
 
     features: Features
@@ -68,7 +68,7 @@ class TrainingData:
 
         Arguments:
             device: of batches.
-            limit_bytes: of neighbour lists there; larger ones stay on the CPU, and so do those that take more than
+            limit_bytes: of neighbor lists there; larger ones stay on the CPU, and so do those that take more than
                 half of a GPU's free memory.
         """
         if self.energies.device == device:
@@ -94,14 +94,14 @@ def build_training_data(
     store: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> TrainingData:
-    """Compute neighbours, features and self-energies of labelled configurations.
+    """Compute neighbors, features and self-energies of labeled configurations.
 
     Arguments:
         frames: configurations with energy (eV), forces (eV/Å; a single atom needs none) and, with ``stress``, stress
             (eV/Å³) where known.
         description: elements and AEV.
         dtype: of features and reference values.
-        stress: whether stresses are learnt.
+        stress: whether stresses are learned.
         features: ``stored``, ``recomputed``, or ``auto``: stored where they fit into ``limit_bytes``.
         limit_bytes: see above.
         store: file, a flat array of ``dtype``, that stored derivatives are written to and mapped from, so that
@@ -112,7 +112,7 @@ def build_training_data(
         ValueError: no configuration, an unknown element, or a label that is absent or not finite.
     """
     if not frames:
-        raise ValueError("build_training_data: frames is empty, expected labelled configurations")
+        raise ValueError("build_training_data: frames is empty, expected labeled configurations")
     for index, frame in enumerate(frames):
         _check_frame(index, frame, description.symbols)
     sizes = np.array([len(frame) for frame in frames], dtype=np.int64)
@@ -172,7 +172,7 @@ def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
 
 
 def _graphs(frames: Sequence[Atoms], description: NetworkDescription, dtype: torch.dtype) -> Iterator[Graph]:
-    """Yield the neighbours within the radial cutoff, found on all cores; elements are numbered as described."""
+    """Yield the neighbors within the radial cutoff, found on all cores; elements are numbered as described."""
 
     def graph_of(frame: Atoms) -> Graph:
         graph = atoms_graph(frame, description.symbols, description.aev.radial_cutoff, model="to be trained")
@@ -183,7 +183,7 @@ def _graphs(frames: Sequence[Atoms], description: NetworkDescription, dtype: tor
 
 
 def _label(frame: Atoms, name: str) -> Any:
-    """Return energy or forces of a checked configuration; ASE would compare it with what was labelled at each call."""
+    """Return energy or forces of a checked configuration; ASE would compare it with what was labeled at each call."""
     if frame.constraints and name in frame.calc.results:
         return frame.get_potential_energy() if name == "energy" else frame.get_forces()
     return with_zero_forces(frame.calc.results, len(frame))[name]
@@ -221,7 +221,7 @@ def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
         raise ValueError(f"configuration {index} holds {unknown}, the networks know {list(symbols)}")
     results = {} if frame.calc is None else with_zero_forces(frame.calc.results, len(frame))
     if results and not _same_arrays(frame, frame.calc.atoms) and frame.calc.check_state(frame):
-        raise ValueError(f"configuration {index} was changed after it was labelled; label it again")
+        raise ValueError(f"configuration {index} was changed after it was labeled; label it again")
     for name in ("energy", "forces"):
         if name not in results:
             raise ValueError(f"configuration {index} has no {name}, only {sorted(results)}; label it first")

@@ -118,7 +118,7 @@ def train_ensemble(
     was broken off, by SIGKILL too, and taken up again, any number of times.
 
     Arguments:
-        frames: labelled configurations.
+        frames: labeled configurations.
         folder: made where it does not exist; see :mod:`nnpal.training.plan` for what lies in it.
         network: elements, AEV and layers; settings take the elements that they lack from the data.
         loss, training, ensemble: settings, all with defaults.

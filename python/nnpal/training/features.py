@@ -1,7 +1,7 @@
-"""AEVs of configurations and what turns ∂E/∂AEV into forces: stored in full, or recomputed from neighbour lists.
+"""AEVs of configurations and what turns ∂E/∂AEV into forces: stored in full, or recomputed from neighbor lists.
 
 Stored derivatives are dense, 3 n_features n_atoms² numbers a configuration: 0.66 MB in float32 for 32 atoms and 54
-features, 7.6 MB for 108 atoms; :func:`stored_bytes` counts them. Neighbour lists are a hundred times smaller, and an
+features, 7.6 MB for 108 atoms; :func:`stored_bytes` counts them. Neighbor lists are a hundred times smaller, and an
 update then computes its AEVs and the products with their derivatives anew.
 
 Both kinds give batches: some configurations, atoms in their order, with
@@ -113,11 +113,11 @@ class _TransposedProduct(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class GraphFeatures:
-    """Neighbour lists; AEVs are computed at every use.
+    """Neighbor lists; AEVs are computed at every use.
 
     Attributes:
         function: computes AEVs.
-        graphs: neighbours within the radial cutoff.
+        graphs: neighbors within the radial cutoff.
         species: [n_atoms of all configurations], on the CPU.
         strain: whether strain derivatives are wanted.
     """
@@ -155,12 +155,12 @@ class GraphBatch:
 
     def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
         pair = self.function.vjp(gradient if training else gradient.detach(), self.graph)
-        centre, neighbour = self.graph.edge_index
-        forces = pair.new_zeros(len(self.species), 3).index_add(0, centre, pair).index_add(0, neighbour, -pair)
+        center, neighbor = self.graph.edge_index
+        forces = pair.new_zeros(len(self.species), 3).index_add(0, center, pair).index_add(0, neighbor, -pair)
         if not self.strain:
             return forces, None
         outer = self.graph.edge_vec[:, :, None] * pair[:, None, :]
-        configuration = self.rows.configuration_of_atom[centre]
+        configuration = self.rows.configuration_of_atom[center]
         strain = pair.new_zeros(len(self.rows.data), 3, 3).index_add(0, configuration, outer)
         return forces, 0.5 * (strain + strain.transpose(1, 2))
 

@@ -1,4 +1,4 @@
-"""Neighbour graphs of all configurations in a few tensors, and batches of them."""
+"""Neighbor graphs of all configurations in a few tensors, and batches of them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from nnpal.geometry.neighbor_graph import Graph
 from nnpal.training.rows import Rows, upload, upload_joined
 
 SHARE_OF_GPU = 0.5
-"""Of a GPU's free memory, which neighbours may take; batches need the rest."""
+"""Of a GPU's free memory, which neighbors may take; batches need the rest."""
 
 
 @dataclass(frozen=True)
 class FlatGraphs:
     """Configurations one after another; 16 bytes for an edge in float32.
 
-    Edges are sorted by centre, so their numbers for each atom stand for the centres.
+    Edges are sorted by center, so their numbers for each atom stand for the centers.
 
     Attributes:
         sizes: atoms of each configuration, int64 [n_data], on the CPU.
         n_edges: edges of each configuration, int64 [n_data], on the CPU.
         species: element index of every atom, int64 [n_atoms], on the device of batches.
-        n_neighbours: edges of every atom, int64 [n_atoms], on the device of batches.
-        neighbour: atom at the end of every edge, counted within its configuration, int32.
-        edge_vec: r_neighbour - r_centre, Å, [n_edges, 3], where ``neighbour`` is: on the device of batches, or on the
+        n_neighbors: edges of every atom, int64 [n_atoms], on the device of batches.
+        neighbor: atom at the end of every edge, counted within its configuration, int32.
+        edge_vec: r_neighbor - r_center, Å, [n_edges, 3], where ``neighbor`` is: on the device of batches, or on the
             CPU where they do not fit there.
     """
 
     sizes: np.ndarray
     n_edges: np.ndarray
     species: Tensor
-    n_neighbours: Tensor
-    neighbour: Tensor
+    n_neighbors: Tensor
+    neighbor: Tensor
     edge_vec: Tensor
 
     @staticmethod
     def of(graphs: Iterable[Graph], dtype: torch.dtype) -> FlatGraphs:
-        """Return graphs of which every atom is a centre, with edges sorted by centre and vectors in ``dtype``."""
+        """Return graphs of which every atom is a center, with edges sorted by center and vectors in ``dtype``."""
         parts = [
             (
                 graph.species,
@@ -52,13 +52,13 @@ class FlatGraphs:
             )
             for graph in graphs
         ]
-        species, n_neighbours, neighbour, edge_vec = (list(values) for values in zip(*parts, strict=True))
+        species, n_neighbors, neighbor, edge_vec = (list(values) for values in zip(*parts, strict=True))
         return FlatGraphs(
             sizes=np.array([len(own) for own in species], dtype=np.int64),
             n_edges=np.array([len(own) for own in edge_vec], dtype=np.int64),
             species=torch.cat(species),
-            n_neighbours=torch.cat(n_neighbours),
-            neighbour=torch.cat(neighbour),
+            n_neighbors=torch.cat(n_neighbors),
+            neighbor=torch.cat(neighbor),
             edge_vec=torch.cat(edge_vec),
         )
 
@@ -72,15 +72,15 @@ class FlatGraphs:
         device."""
         n_edges = self.n_edges[rows.data]
         starts = (np.cumsum(self.n_edges) - self.n_edges)[rows.data]
-        neighbour, edge_vec = (self._gathered if self.edge_vec.is_cuda else self._copied)(starts, n_edges)
-        centre = torch.repeat_interleave(self.n_neighbours[rows.atoms], output_size=len(neighbour))
-        edge_index = torch.stack((centre, rows.first[centre] + neighbour))
+        neighbor, edge_vec = (self._gathered if self.edge_vec.is_cuda else self._copied)(starts, n_edges)
+        center = torch.repeat_interleave(self.n_neighbors[rows.atoms], output_size=len(neighbor))
+        edge_index = torch.stack((center, rows.first[center] + neighbor))
         return Graph(self.species[rows.atoms], len(rows.atoms_on_cpu), edge_index, edge_vec)
 
     def _copied(self, starts: np.ndarray, n_edges: np.ndarray) -> list[Tensor]:
-        """Return neighbours and vectors of runs of edges; on a CPU several times faster than one by one."""
+        """Return neighbors and vectors of runs of edges; on a CPU several times faster than one by one."""
         runs = list(zip(starts.tolist(), n_edges.tolist(), strict=True))
-        both = (self.neighbour, self.edge_vec)
+        both = (self.neighbor, self.edge_vec)
         return [upload_joined([values.narrow(0, *run) for run in runs], self.device) for values in both]
 
     def _gathered(self, starts: np.ndarray, n_edges: np.ndarray) -> list[Tensor]:
@@ -88,7 +88,7 @@ class FlatGraphs:
         n_all = int(n_edges.sum())
         shift, repeats = upload(np.stack((starts - (np.cumsum(n_edges) - n_edges), n_edges)), self.device)
         places = torch.arange(n_all, device=self.device) + shift.repeat_interleave(repeats, output_size=n_all)
-        return [values.index_select(0, places) for values in (self.neighbour, self.edge_vec)]
+        return [values.index_select(0, places) for values in (self.neighbor, self.edge_vec)]
 
     def to(self, device: torch.device, limit_bytes: float = math.inf) -> FlatGraphs:
         """Return the same graphs for batches on ``device``, which holds the edges too if they fit.
@@ -97,9 +97,9 @@ class FlatGraphs:
             device: of batches.
             limit_bytes: of edges; on a GPU half of its free memory where that is less.
         """
-        small = replace(self, species=self.species.to(device), n_neighbours=self.n_neighbours.to(device))
+        small = replace(self, species=self.species.to(device), n_neighbors=self.n_neighbors.to(device))
         if device.type == "cuda":
             limit_bytes = min(limit_bytes, SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0])
-        if self.neighbour.nbytes + self.edge_vec.nbytes > limit_bytes:
+        if self.neighbor.nbytes + self.edge_vec.nbytes > limit_bytes:
             return small
-        return replace(small, neighbour=self.neighbour.to(device), edge_vec=self.edge_vec.to(device))
+        return replace(small, neighbor=self.neighbor.to(device), edge_vec=self.edge_vec.to(device))

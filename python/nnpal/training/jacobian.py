@@ -24,11 +24,11 @@ VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 def derivatives(edge_jacobian: Tensor, graph: Graph, *, strain: bool) -> Tensor:
     """Return J, and S beside it where ``strain``, [n_atoms * n_features, 3 n_atoms (+ 6)], for r_ij = r_j - r_i."""
     n_atoms, n_features = graph.species.shape[0], edge_jacobian.shape[1]
-    centre, neighbour = graph.edge_index
+    center, neighbor = graph.edge_index
     blocks = edge_jacobian.new_zeros(n_atoms * n_atoms, n_features * 3)
     flat = edge_jacobian.reshape(-1, n_features * 3)
-    blocks.index_add_(0, centre * n_atoms + neighbour, flat)
-    blocks.index_add_(0, centre * n_atoms + centre, flat, alpha=-1.0)
+    blocks.index_add_(0, center * n_atoms + neighbor, flat)
+    blocks.index_add_(0, center * n_atoms + center, flat, alpha=-1.0)
     jacobian = blocks.view(n_atoms, n_atoms, n_features, 3).transpose(1, 2).reshape(n_atoms, n_features, n_atoms * 3)
     if strain:
         jacobian = torch.cat((jacobian, _strain_derivative(edge_jacobian, graph)), dim=2)

@@ -1,4 +1,4 @@
-"""One member in training: its weights, optimiser, learning curve, and the best weights so far."""
+"""One member in training: its weights, optimizer, learning curve, and the best weights so far."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ FREE = {
     ("training", "checkpoint_every"),
     ("training", "features_gigabytes"),
 }
-"""Settings that may change on resume: none of them decides what is learnt, but for the rounding of another device."""
+"""Settings that may change on resume: none of them decides what is learned, but for the rounding of another device."""
 
 
 class TrainingFolderError(ValueError):

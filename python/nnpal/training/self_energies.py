@@ -8,9 +8,9 @@ from scipy.sparse import csr_array
 
 
 def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    """Return the self-energies ε that minimise Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
+    """Return the self-energies ε that minimize Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
-    Solved exactly by the dual of its linear programme: maximise Σ_d y_d E_d with -1 <= y_d <= 1 and Σ_d y_d n_ds = 0,
+    Solved exactly by the dual of its linear program: maximize Σ_d y_d E_d with -1 <= y_d <= 1 and Σ_d y_d n_ds = 0,
     whose multipliers are ε. Of one element ε is the median of E_d / n_d with weights n_d. Elements that stand in one
     ratio in all configurations cannot be told apart; then one of the equally good solutions is returned.
 
@@ -52,7 +52,7 @@ def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarr
 
 
 def _weighted_median(n_atoms: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    """Return the lowest ε that minimises Σ_d |E_d - n_d ε|, [1]; configurations without atoms do not count."""
+    """Return the lowest ε that minimizes Σ_d |E_d - n_d ε|, [1]; configurations without atoms do not count."""
     weights, values = n_atoms[n_atoms > 0], energies[n_atoms > 0] / n_atoms[n_atoms > 0]
     order = np.argsort(values, kind="stable")
     below = np.cumsum(weights[order])

@@ -60,11 +60,11 @@ class TrainingSettings(Section):
     features: Literal["auto", "stored", "recomputed"] = Field(
         "auto",
         description="stored: AEVs and their derivatives once for all epochs; recomputed: AEVs at each update from "
-        "neighbour lists kept; auto: stored where they fit",
+        "neighbor lists kept; auto: stored where they fit",
     )
     features_gigabytes: PositiveFloat | None = Field(
         None,
-        description="largest size of stored features under auto, and of neighbour lists kept on a GPU; absent: half of "
+        description="largest size of stored features under auto, and of neighbor lists kept on a GPU; absent: half of "
         "this machine's memory, or of what is free on the GPU with the least where that is less",
     )
     checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")

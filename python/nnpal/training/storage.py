@@ -58,7 +58,7 @@ def save_whole(path: Path, state: Any) -> None:
 
 
 def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
-    """Remove checkpoints and data that a power cut has spoilt, and tell so: they are made anew, like absent ones."""
+    """Remove checkpoints and data that a power cut has spoiled, and tell so: they are made anew, like absent ones."""
     for path in paths:
         if path.exists() and not _is_whole(path):
             path.unlink()
@@ -107,15 +107,15 @@ def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
 def _edges(graphs: FlatGraphs) -> dict[str, torch.Tensor]:
     return {
         "n_edges": torch.from_numpy(graphs.n_edges),
-        "n_neighbours": graphs.n_neighbours,
-        "neighbour": graphs.neighbour,
+        "n_neighbours": graphs.n_neighbors,
+        "neighbour": graphs.neighbor,
         "edge_vec": graphs.edge_vec,
     }
 
 
 def _graphs(state: dict[str, Any], sizes: np.ndarray) -> FlatGraphs:
     n_edges, edge_vec = state["n_edges"], state["edge_vec"]
-    if "edge_index" in state:  # of a training that was begun before edges were kept sorted, without their centres
+    if "edge_index" in state:  # of a training that was begun before edges were kept sorted, without their centers
         parts = zip(
             state["species"].split(sizes.tolist()),
             state["edge_index"].split(n_edges.tolist(), 1),

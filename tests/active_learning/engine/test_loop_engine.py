@@ -138,7 +138,7 @@ def test_a_failing_stage_says_where_and_how_to_go_on(tmp_path):
     run = tmp_path / "run"
     assert str(caught.value) == (
         f"iter-0000/a: ZeroDivisionError: no forces\n  its folder: {run}/iter-0000/a; more in {run}/run.log\n"
-        f"  finished stages and tasks stay; once that is mended, go on with: nnpal run {tmp_path}/c.toml"
+        f"  finished stages and tasks stay; once that is fixed, go on with: nnpal run {tmp_path}/c.toml"
     )
     assert 'raise ZeroDivisionError("no forces")' in (run / "run.log").read_text()
     loop = Steps()

@@ -163,9 +163,9 @@ def test_the_slurm_example_suits_the_wheel_s_mpi_and_parsl(monkeypatch):
     assert words == "srun --ntasks 64 --ntasks-per-node 64 --nodelist n1 --nodes 1 --cpus-per-task 1"
 
 
-def test_the_only_executor_takes_all_and_unlabelled_ones_are_refused():
+def test_the_only_executor_takes_all_and_unlabeled_ones_are_refused():
     assert executor_of("train", ["queue"], None) == "queue"
-    with pytest.raises(LoopError, match=r"executors are labelled a, b, none of them train; expected explore, label"):
+    with pytest.raises(LoopError, match=r"executors are labeled a, b, none of them train; expected explore, label"):
         executor_of("train", ["a", "b"], None)
 
 

@@ -1,4 +1,4 @@
-"""What stages have found: objects in Python, JSON in the manifest; a misspelt key is an error before any work."""
+"""What stages have found: objects in Python, JSON in the manifest; a misspelled key is an error before any work."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_objects_refuse_what_they_do_not_have():
         ThresholdFacts(mean=float("nan"), deviation=0.1, k=3.0, n_values=30)
 
 
-MISSPELT = """
+MISSPELLED = """
 from nnpal.active_learning.settings import RareEventsSection
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ChosenFrame, InitialFacts
@@ -157,9 +157,9 @@ def wrong(ctx: StageContext, section: RareEventsSection) -> object:
 
 
 @pytest.mark.slow
-def test_mypy_finds_a_misspelt_key(tmp_path):
+def test_mypy_finds_a_misspelled_key(tmp_path):
     pytest.importorskip("mypy")
-    (tmp_path / "stage.py").write_text(MISSPELT)
+    (tmp_path / "stage.py").write_text(MISSPELLED)
     root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "mypy", "--config-file", str(root / "pyproject.toml"), str(tmp_path / "stage.py")]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=600)

@@ -65,7 +65,7 @@ def test_files_hold_image_page_and_numbers(tmp_path):
     with Image.open(files.png) as image:
         image.load()
         assert image.size == (645, 465)  # 4.3 x 3.1 inches
-        assert image.info["dpi"] == pytest.approx((150, 150), abs=0.0127)  # PNG holds whole dots per metre
+        assert image.info["dpi"] == pytest.approx((150, 150), abs=0.0127)  # PNG holds whole dots per meter
     assert files.pdf.read_bytes().startswith(b"%PDF")
     assert files.pdf.read_bytes().rstrip().endswith(b"%%EOF")
 
@@ -239,7 +239,7 @@ def test_uq_against_error(tmp_path):
     assert numbers(files.csv, "uq_meV_angstrom") == pytest.approx([1, 2, 3, NAN, 0], nan_ok=True)
     assert files.alt == "Rank correlation 1.00 over 4 values"
     assert "1 without finite values" in files.caption
-    assert "over the largest deviation of an atom's force over the members, before they were learnt" in files.caption
+    assert "over the largest deviation of an atom's force over the members, before they were learned" in files.caption
     assert uq_against_error([0.1], [0.1]).alt == "Rank correlation not known over 1 values"
 
 

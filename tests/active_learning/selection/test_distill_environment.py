@@ -45,7 +45,7 @@ def disordered() -> Atoms:
 
 
 def aevs(atoms: Atoms, cutoff: float) -> np.ndarray:
-    """AEV of atom 0 alone: the others are made neighbours of another element."""
+    """AEV of atom 0 alone: the others are made neighbors of another element."""
     shells = tuple(np.arange(1.0, cutoff, 0.3))
     aev = AEVDescription(
         radial_cutoff=cutoff, radial_shifts=shells, angular_cutoff=cutoff, angular_shifts=shells, angular_zeta=4.0
@@ -173,7 +173,7 @@ def test_shortest_images_are_ases_in_skewed_cells(seed) -> None:
     assert own[~near].min() >= 1.5
 
 
-def test_another_element_in_an_atoms_place_is_no_preserved_neighbour() -> None:
+def test_another_element_in_an_atoms_place_is_no_preserved_neighbor() -> None:
     alloy = crystal()
     alloy.symbols[np.random.default_rng(4).random(108) < 0.5] = "Ni"
     cut = cut_environment(alloy, 0, 3.5)
@@ -239,7 +239,7 @@ def test_tag_stays_source_names_the_atom_and_labels_go(kind) -> None:
         ({"radius": 0.0}, "radius = 0.0"),
         ({"radius": np.inf}, "radius = inf"),
         ({"kind": "sphere"}, "kind = 'sphere', expected cell or cluster"),
-        ({"n_atoms": 108}, "n_atoms = 108 of 108 atoms, expected .* labelled as it is"),
+        ({"n_atoms": 108}, "n_atoms = 108 of 108 atoms, expected .* labeled as it is"),
         ({"n_atoms": 0}, "n_atoms = 0"),
         ({"min_distance": 0.0}, "min_distance = 0.0"),
         ({"min_distance": np.nan}, "min_distance = nan"),

@@ -26,8 +26,8 @@ def test_cells_hold_their_lower_edge() -> None:
 
 def test_chain_counts_as_the_table_does() -> None:
     # 0.01, 0.03, ...: one in each cell of 0.02, two or three in each of 0.05; two levels of enthalpy
-    centres = 0.01 + 0.02 * np.arange(300)
-    order = np.concatenate((centres, centres, centres))
+    centers = 0.01 + 0.02 * np.arange(300)
+    order = np.concatenate((centers, centers, centers))
     enthalpy = np.concatenate((np.full(300, 0.5), np.full(300, 0.6), np.full(300, 1.5)))
     levels = grid_chain(order, enthalpy, delta_H=1.0)
     # 6 in O divided by ΔO, twice; the last cell of 0.7 is not full

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import nnpal.active_learning.rare_events.label_stage as labelling
+import nnpal.active_learning.rare_events.label_stage as labeling
 from label_oracles import pair
 from nnpal.active_learning.engine.deadline import Deadline
 from nnpal.active_learning.engine.error import StageError
@@ -15,7 +15,7 @@ from nnpal.active_learning.engine.stage import StageContext, stage_folder
 from nnpal.active_learning.rare_events.facts import LabelFacts
 from nnpal.active_learning.settings import LoopLabelSection
 from nnpal.active_learning.shared.bare_frames import write_bare
-from nnpal.active_learning.shared.label_frames import Labelling, label_in_tasks
+from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
 from nnpal.active_learning.shared.report_page import task_failures
 from nnpal.active_learning.shared.tasks import label_batch
 from nnpal.label.settings import PythonSection
@@ -44,7 +44,7 @@ def how(base_folder, **changes):
     """Return how labels are computed: by a spring, none beyond 30 eV/Å."""
     section = LoopLabelSection(limits={"max_force": 30.0, "energy_spread": 1e3}, **changes)
     oracle = PythonSection(kind="python", import_path="label_oracles:Spring", options={"k": 10.0})
-    return Labelling(oracle, section, base_folder)
+    return Labeling(oracle, section, base_folder)
 
 
 def test_value_and_limit_are_told_and_the_rest_is_kept(ctx, tmp_path):
@@ -68,8 +68,8 @@ def test_a_sole_configuration_outside_the_limits_ends_only_what_has_no_other_dat
     assert str(error.value) == f"1 of 1 configurations have no label within label.limits; the first: {SAID}"
     chosen = Path(tmp_path / "chosen.traj")
     write_bare(chosen, [pair(FAR)])
-    monkeypatch.setattr(labelling, "chosen_file", lambda _: chosen)
-    facts = labelling.label(ctx, how(tmp_path), None)
+    monkeypatch.setattr(labeling, "chosen_file", lambda _: chosen)
+    facts = labeling.label(ctx, how(tmp_path), None)
     assert as_json(facts.to_json(), "facts") == {
         "n_chosen": 1,
         "n_labelled": 0,

@@ -39,7 +39,7 @@ def test_a_batch_whose_worker_is_killed_keeps_its_labels_and_is_no_failure(tmp_p
     with LabelStore(tmp_path / STORE) as store:
         assert len(store) == 2
     (tmp_path / "log.spared").touch()
-    assert label_batch(tmp_path, **arguments) == {"labelled": 3, "failed": []}
+    assert label_batch(tmp_path, **arguments) == {"labeled": 3, "failed": []}
 
 
 @pytest.mark.parametrize("n_removed", range(4))

@@ -108,8 +108,8 @@ def readme(folder: Path) -> None:
     write(folder / "al.xyz", [bare(frame) for frame in shaken("Al", 8)], format="extxyz")
     oracle = '[oracle]\nkind = "lammps"\nelements = ["Al"]\n'
     oracle += 'commands = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]\n'
-    files = '[label]\ninput = [{ path = "al.xyz", units = "eV Å" }]\n[data]\ntrain = ["labelled.h5"]\n'
-    (folder / "config.toml").write_text(oracle + files + '[evaluate]\ndata = ["labelled.h5"]\n' + SHORT)
+    files = '[label]\ninput = [{ path = "al.xyz", units = "eV Å" }]\n[data]\ntrain = ["labeled.h5"]\n'
+    (folder / "config.toml").write_text(oracle + files + '[evaluate]\ndata = ["labeled.h5"]\n' + SHORT)
 
 
 def bare(frame: Atoms) -> Atoms:

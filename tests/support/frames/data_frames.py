@@ -1,4 +1,4 @@
-"""Random labelled configurations: of several sizes, elements and boundaries, and some that no check complains of."""
+"""Random labeled configurations: of several sizes, elements and boundaries, and some that no check complains of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled configurations for the tests of training."""
+"""Labeled configurations for the tests of training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def two_element_frames() -> list[Atoms]:
     return [periodic, cluster]
 
 
-def relabelled(atoms: Atoms, **labels: object) -> Atoms:
+def relabeled(atoms: Atoms, **labels: object) -> Atoms:
     """Return a copy with other labels in place of its own."""
     copy = atoms.copy()
     copy.calc = SinglePointCalculator(copy, **{**atoms.calc.results, **labels})

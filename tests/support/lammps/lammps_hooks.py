@@ -41,7 +41,7 @@ class PotentialAtTheEnd:
 
 
 class Tether:
-    """Bind each atom to the box's centre line: E = k/2 Σ (z - z0)²; forces, energy, virial."""
+    """Bind each atom to the box's center line: E = k/2 Σ (z - z0)²; forces, energy, virial."""
 
     def __init__(self, context: Context, k: float, z0: float) -> None:
         self.k, self.z0 = k, z0

@@ -26,7 +26,7 @@ def write_function(
     press: float,
     n_cells: int | None = 2,
 ) -> Path:
-    """Write a bias file whose coefficients are a function's values at the bin edges, the basis functions' centres.
+    """Write a bias file whose coefficients are a function's values at the bin edges, the basis functions' centers.
 
     Cubic B-splines with such coefficients reproduce a linear function exactly, from the second bin to the last but
     one, and are close to a smooth one.
@@ -38,8 +38,8 @@ def write_function(
         temp, press: T0 and P0.
         n_cells: fcc cells along each edge, for the order parameter; None without it.
     """
-    centres = [axis.edges for axis in axes]
-    coefficients = np.broadcast_to(function(*np.meshgrid(*centres, indexing="ij")), [len(c) for c in centres]).astype(
+    centers = [axis.edges for axis in axes]
+    coefficients = np.broadcast_to(function(*np.meshgrid(*centers, indexing="ij")), [len(c) for c in centers]).astype(
         float
     )
     none = np.zeros([axis.n_bins for axis in axes], dtype=np.int64)

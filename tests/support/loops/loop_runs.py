@@ -136,11 +136,11 @@ def nnpal(folder: Path, *arguments: str) -> str:
 def kill_when(folder: Path, condition: Any, flags: tuple[str, ...] = (), number: int = signal.SIGKILL) -> int:
     """Start it, signal it once ``condition`` holds, and return its exit code.
 
-    The condition must come about before the run ends, or the caller has learnt nothing.
+    The condition must come about before the run ends, or the caller has learned nothing.
     """
     process = start(folder, *flags)
     wait_until(lambda: condition() or process.poll() is not None)
-    assert process.poll() is None, f"it ended before it could be signalled: {process.communicate()}"
+    assert process.poll() is None, f"it ended before it could be signaled: {process.communicate()}"
     process.send_signal(number)
     process.communicate()  # and no more: what it has started has to end by itself
     return process.returncode

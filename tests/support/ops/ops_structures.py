@@ -42,12 +42,12 @@ class Structure:
         return graph.species, graph.n_local, graph.edge_index, graph.edge_vec.to(dtype).requires_grad_(True)
 
     def reference(self, members: list[ANINetworks], scale: float = 1.0) -> EnsembleModule:
-        """Return TorchANI's terms and networks over edges, which must be sorted by centre."""
+        """Return TorchANI's terms and networks over edges, which must be sorted by center."""
         computer = build_aev_computer(self.description)
         return EnsembleModule(computer, list(members), torch.zeros(self.n_elements), scale)
 
     def sorted(self, inputs: tuple[Tensor, int, Tensor, Tensor]) -> tuple[Tensor, int, Tensor, Tensor]:
-        """Return inputs with edges sorted by centre, for the reference."""
+        """Return inputs with edges sorted by center, for the reference."""
         species, n_local, edge_index, edge_vec = inputs
         order = torch.argsort(edge_index[0], stable=True)
         return species, n_local, edge_index[:, order], edge_vec[order]

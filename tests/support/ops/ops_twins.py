@@ -22,7 +22,7 @@ STRUCTURES = {
     "four elements": {"n_atoms": 40, "n_elements": 4, "volume": 9.0, "cutoff_function": "smooth"},
     "sections and shifts of ANI-1x": {"n_atoms": 20, "n_elements": 2, "volume": 12.0, "aev": "ani1x"},
     "cluster": {"n_atoms": 12, "n_elements": 3, "volume": 20.0, "periodic": False},
-    "more near neighbours than are staged": {"n_atoms": 90, "n_elements": 2, "volume": 1.2, "closest": 0.2},
+    "more near neighbors than are staged": {"n_atoms": 90, "n_elements": 2, "volume": 1.2, "closest": 0.2},
     "single atom": {"n_atoms": 1, "n_elements": 2, "volume": 900.0},
     "nothing": {"n_atoms": 0, "n_elements": 2, "volume": 10.0},
 }
@@ -103,14 +103,14 @@ def assert_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) 
     edge_vec = inputs[3].clone()
     edge_vec[0] = float("nan")
     energies, gradients = evaluate(module.weights, edge_vec)
-    centre = inputs[2][0, 0].item()
-    assert energies[:, centre].isnan().all()
+    center = inputs[2][0, 0].item()
+    assert energies[:, center].isnan().all()
     assert energies.isnan().sum() == 2
     assert gradients[:, 0].isnan().all()
 
 
 def assert_room_is_passed_over(twin: Twin) -> None:
-    """Edges of centre n_local and neighbour -1 belong to nothing; that centre with another neighbour is an error."""
+    """Edges of center n_local and neighbor -1 belong to nothing; that center with another neighbor is an error."""
     case = make_structure(n_atoms=20, n_elements=2, volume=12.0, seed=5)
     computer = build_aev_computer(case.description)
     module = FusedModule(computer, case.members(2), torch.zeros(2), 27.2).double()

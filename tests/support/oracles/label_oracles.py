@@ -1,4 +1,4 @@
-"""Oracles that misbehave on purpose, named `label_oracles:...` in tests of labelling."""
+"""Oracles that misbehave on purpose, named `label_oracles:...` in tests of labeling."""
 
 from __future__ import annotations
 

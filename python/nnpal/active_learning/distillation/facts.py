@@ -9,7 +9,7 @@ from nnpal.active_learning.engine.facts import Part, StageFacts
 from nnpal.active_learning.shared.facts import (
     Errors,
     IterationFacts,
-    LabelledFacts,
+    LabeledFacts,
     TaskFacts,
     ThresholdFacts,
     TrainFacts,
@@ -57,13 +57,13 @@ class SelectFacts(StageFacts):
 
 
 class EnergyErrors(Part):
-    """Uncertainty and error of the energy of each configuration before it was learnt, eV/atom."""
+    """Uncertainty and error of the energy of each configuration before it was learned, eV/atom."""
 
     energy_uq: tuple[float, ...]
     energy_error: tuple[float, ...]
 
 
-class LabelFacts(LabelledFacts):
+class LabelFacts(LabeledFacts):
     stage: ClassVar[str] = "label"
 
     uq: EnergyErrors | None = None
@@ -111,7 +111,7 @@ class Iteration(IterationFacts):
     train: DistillationTrainFacts
 
 
-class TranslatedFacts(LabelledFacts):
+class TranslatedFacts(LabeledFacts):
     """Of labels for a translated set, and how many configurations it has."""
 
     stage: ClassVar[str] = "label"

@@ -16,7 +16,7 @@ from nnpal.active_learning.distillation.train_stage import Crystals, train
 from nnpal.active_learning.engine.stage import History, Stage
 from nnpal.active_learning.sampling import MOMTSection
 from nnpal.active_learning.shared.facts import PageFacts
-from nnpal.active_learning.shared.label_frames import Labelling
+from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
 
 ORACLE = ("oracle", "oracle identity", "label")
@@ -35,13 +35,13 @@ class Distillation:
         section, sampling = config.distillation, config.explore
         if section is None or not isinstance(sampling, MOMTSection):
             raise ValueError("[distillation] and [explore] with kind = 'momt': missing, expected both")
-        labelling = Labelling(config.oracle, config.label, base_folder)
+        labeling = Labeling(config.oracle, config.label, base_folder)
         learning = Learning(config.network, config.loss, config.training, config.ensemble)
         crystals = Crystals.of(config, base_folder)
         self._n_pools = n_pools(section)
         self._first = Stage(
             "sample",
-            lambda ctx: sample(ctx, labelling, sampling, section.test),
+            lambda ctx: sample(ctx, labeling, sampling, section.test),
             (*ORACLE, "explore", "files", "distillation.test"),
             ("nnpal.active_learning.distillation.sample_stage", HOOKS),
             facts=SampleFacts,
@@ -56,7 +56,7 @@ class Distillation:
             ),
             Stage(
                 "label",
-                lambda ctx: label(ctx, labelling),
+                lambda ctx: label(ctx, labeling),
                 ORACLE,
                 ("nnpal.active_learning.distillation.label_stage",),
                 facts=LabelFacts,

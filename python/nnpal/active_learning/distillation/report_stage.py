@@ -41,7 +41,7 @@ from nnpal.active_learning.selection.grid import grid_chain
 from nnpal.active_learning.settings import DistillationSection, LoopEnsembleSection
 from nnpal.active_learning.shared.bare_frames import read_bare
 from nnpal.active_learning.shared.facts import Errors, PageFacts, iterations
-from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.report_page import (
     configuration,
     figures,
@@ -61,14 +61,14 @@ class Told:
     Arguments:
         ctx: of the stage.
         history: all iterations so far.
-        n_sampled: configurations of the sampling; ``n_learnt``: those learnt.
+        n_sampled: configurations of the sampling; ``n_learned``: those learned.
         run, settings, ensemble: the tables [run], [distillation] and [ensemble].
     """
 
     ctx: StageContext
     history: list[Iteration]
     n_sampled: int
-    n_learnt: int
+    n_learned: int
     run: RunSection
     settings: DistillationSection
     ensemble: LoopEnsembleSection
@@ -85,10 +85,10 @@ def report(
     history = iterations(ctx.history, Iteration, str(ctx.run_folder / MANIFEST))
     first = history[0].sample
     n_sampled = 0 if first is None else first.n_frames
-    told = Told(ctx, history, n_sampled, len(learnt_so_far(ctx)), run, settings, ensemble)
+    told = Told(ctx, history, n_sampled, len(learned_so_far(ctx)), run, settings, ensemble)
     page = Page(
         title="Data distillation",
-        subtitle=f"{told.n_learnt:,} configurations kept of {n_sampled:,} sampled, ensemble of {ensemble.members}",
+        subtitle=f"{told.n_learned:,} configurations kept of {n_sampled:,} sampled, ensemble of {ensemble.members}",
         facts=_facts(told),
         sections=[
             section("Iterations", iteration_table([_summary(k, done) for k, done in enumerate(history)])),
@@ -110,7 +110,7 @@ def _facts(told: Told) -> list[Fact]:
     found = [
         ending(_reason(done, pools, told.run.iterations), f"{done} of {pools} pools are distilled"),
         *(_test_errors(train.test) if train.test is not None else []),
-        labels_used(told.n_learnt, of=told.n_sampled),
+        labels_used(told.n_learned, of=told.n_sampled),
         iterations_done(done, of=min(pools, told.run.iterations)),
         *(classes(counts) if counts else []),
     ]

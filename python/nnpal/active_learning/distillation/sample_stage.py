@@ -13,15 +13,15 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.sampling import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
 from nnpal.active_learning.sampling.force_field import OracleForces
-from nnpal.active_learning.shared.label_frames import Labelling, label_in_tasks
-from nnpal.active_learning.shared.learnt_data import write_learnt
+from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
+from nnpal.active_learning.shared.learned_data import write_learned
 from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
 from nnpal.runtime.files import aside
 
 TEST = "test.h5"
 
 
-def sample(ctx: StageContext, how: Labelling, section: MOMTSection, n_test: int) -> SampleFacts:
+def sample(ctx: StageContext, how: Labeling, section: MOMTSection, n_test: int) -> SampleFacts:
     """Run MOMT, and label a test set, evenly spaced, that no model learns.
 
     What runs that were given up have left is used.
@@ -51,8 +51,8 @@ def sample(ctx: StageContext, how: Labelling, section: MOMTSection, n_test: int)
     with aside(ctx.folder / SERIES) as path:
         order, enthalpy = (np.concatenate([getattr(run, name) for run in runs]) for name in "OH")
         np.savez(path, order=order, enthalpy=enthalpy, test=test)
-    labelled = label_in_tasks(ctx, how, [frames[i] for i in test], "test")
-    write_learnt(ctx, labelled.frames, TEST)
+    labeled = label_in_tasks(ctx, how, [frames[i] for i in test], "test")
+    write_learned(ctx, labeled.frames, TEST)
     outputs = [f"{RUNS}/{run.name}/{name}" for run in runs for name in _files(ctx.folder / RUNS / run.name)]
     return SampleFacts(
         runs=tuple(run.name for run in runs),
@@ -61,7 +61,7 @@ def sample(ctx: StageContext, how: Labelling, section: MOMTSection, n_test: int)
         last_lines=last_lines(ctx, outcomes),
         n_frames=len(frames),
         n_atoms=len(frames[0]),
-        n_test=len(labelled.frames),
+        n_test=len(labeled.frames),
         files=(SERIES, TEST, *outputs),
     )
 

@@ -17,7 +17,7 @@ from nnpal.active_learning.selection.environment import cut_environment
 from nnpal.active_learning.selection.grid import occupied_cells
 from nnpal.active_learning.settings import DistillationSection
 from nnpal.active_learning.shared.bare_frames import write_bare
-from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.thresholds import facts_of_threshold
 from nnpal.active_learning.shared.train_ensemble import ENSEMBLE, MODEL
 from nnpal.evaluation import predict
@@ -32,7 +32,7 @@ Site = tuple[int, int, float]
 
 
 def select(ctx: StageContext, section: DistillationSection, budget: int | None) -> SelectFacts:
-    """Choose configurations of this iteration's pool; the first pool is learnt without a model's judgement.
+    """Choose configurations of this iteration's pool; the first pool is learned without a model's judgment.
 
     Arguments:
         ctx: of the stage.
@@ -58,7 +58,7 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
     near_known = near_chosen = 0
     if cut:
         values = np.array([value for _, _, value in sites])
-        known = describe(learnt_so_far(ctx), network)
+        known = describe(learned_so_far(ctx), network)
         choice = choose(
             describe(cut, network), values, known, n_most=most, min_distance=section.min_distance,
             order=section.order,

@@ -9,7 +9,7 @@ from nnpal.active_learning.config import CrystalsSection, RunConfig
 from nnpal.active_learning.distillation.facts import CrystalsFacts, DistillationTrainFacts
 from nnpal.active_learning.distillation.sample_stage import TEST
 from nnpal.active_learning.engine.stage import StageContext
-from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.train_ensemble import MODEL, Learning, errors_on, train_in_tasks
 from nnpal.data import read_frames
 from nnpal.evaluation import relax_table
@@ -35,7 +35,7 @@ class Crystals:
 
 def train(ctx: StageContext, how: Learning, crystals: Crystals | None) -> DistillationTrainFacts:
     """Train; take errors on the test set of the sampling, and relax crystals under model and oracle."""
-    _, facts = train_in_tasks(ctx, how, learnt_so_far(ctx))
+    _, facts = train_in_tasks(ctx, how, learned_so_far(ctx))
     test = ctx.path(0, "sample", TEST)
     errors = errors_on(ctx.folder / MODEL, read_frames(test)) if test.is_file() else None
     return DistillationTrainFacts(**dict(facts), test=errors, crystals=relaxed(ctx, crystals))

@@ -13,7 +13,7 @@ from nnpal.active_learning.distillation.translated import label, train
 from nnpal.active_learning.distillation.translation_report import report
 from nnpal.active_learning.engine.stage import History, Stage
 from nnpal.active_learning.shared.facts import PageFacts
-from nnpal.active_learning.shared.label_frames import Labelling
+from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
 
 
@@ -29,13 +29,13 @@ class Translation:
         section = config.translation
         if section is None:
             raise ValueError("[translation]: missing, expected the table")
-        labelling = Labelling(config.oracle, config.label, base_folder)
+        labeling = Labeling(config.oracle, config.label, base_folder)
         learning = Learning(config.network, config.loss, config.training, config.ensemble)
         crystals = Crystals.of(config, base_folder)
         self._stages = (
             Stage(
                 "label",
-                lambda ctx: label(ctx, labelling, section),
+                lambda ctx: label(ctx, labeling, section),
                 (*ORACLE, "translation"),
                 ("nnpal.active_learning.distillation.translated",),
                 facts=TranslatedFacts,

@@ -328,7 +328,7 @@ class _Run:
     def _how_to_go_on(self, folder: Path) -> str:
         return (
             f"  its folder: {folder}; more in {self._folder / 'run.log'}\n"
-            f"  finished stages and tasks stay; once that is mended, go on with: {self._command}"
+            f"  finished stages and tasks stay; once that is fixed, go on with: {self._command}"
         )
 
 

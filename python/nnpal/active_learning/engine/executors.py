@@ -1,4 +1,4 @@
-"""Parsl, for execution alone: no memoisation, no retries, no monitoring, nothing written outside the run's folder.
+"""Parsl, for execution alone: no memoization, no retries, no monitoring, nothing written outside the run's folder.
 
 Parsl's memo keys miss changes of code, and a death by wall time would use up its retries (parsl#1905), so what is
 finished, and what is tried again, is ours to say.
@@ -59,7 +59,7 @@ def load_config(path: Path | None, n_workers: int) -> tuple[Config, dict[str, An
     if path is None:
         return Config(executors=[ThreadPoolExecutor(label=LOCAL, max_threads=n_workers)], strategy="none"), {}
     check_file(path)
-    sys.path.insert(0, str(path.parent))  # it may import its neighbours
+    sys.path.insert(0, str(path.parent))  # it may import its neighbors
     try:
         found = runpy.run_path(str(path))
     except Exception as error:
@@ -86,7 +86,7 @@ def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
     if len(labels) == 1:
         return labels[0]
     raise LoopError(
-        f"run.executor = {path}: executors are labelled {', '.join(labels)}, none of them {kind}; "
+        f"run.executor = {path}: executors are labeled {', '.join(labels)}, none of them {kind}; "
         f"expected {', '.join(KINDS)}, or one executor for all tasks"
     )
 

@@ -26,7 +26,7 @@ class RunSection(Section):
     executor: Path | None = Field(
         None,
         description="Python file that defines a Parsl Config named config, for a cluster, relative to the "
-        "configuration file's folder; its executors labelled explore, label and train take the tasks of that kind; "
+        "configuration file's folder; its executors labeled explore, label and train take the tasks of that kind; "
         "absent: this machine",
     )
     task_timeout_hours: PositiveFloat | None = Field(

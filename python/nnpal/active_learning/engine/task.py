@@ -87,8 +87,8 @@ def perform(folder: Path) -> bool:
     task_hash = digest(content)
     if finished_result(folder, task_hash) is not None:
         return False
-    function = import_object(present_call(content["call"]), f"{folder / TASK}: call {content['call']!r}", form="MODULE:FUNCTION",
-                             example="my_steps:sample")  # fmt: skip
+    what = f"{folder / TASK}: call {content['call']!r}"
+    function = import_object(present_call(content["call"]), what, form="MODULE:FUNCTION", example="my_steps:sample")
     result = function(folder, **content["arguments"])
     if not isinstance(result, dict):
         raise ValueError(f"{content['call']} returned {result!r}, expected a dict")

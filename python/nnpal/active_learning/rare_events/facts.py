@@ -13,7 +13,7 @@ from nnpal.active_learning.shared.facts import (
     MODEL,
     Errors,
     IterationFacts,
-    LabelledFacts,
+    LabeledFacts,
     PageFacts,
     TaskFacts,
     ThresholdFacts,
@@ -35,7 +35,7 @@ class PullFacts(Part):
     n_frames: int
 
 
-class InitialFacts(LabelledFacts, TaskFacts):
+class InitialFacts(LabeledFacts, TaskFacts):
     """Of the first data; ``oracle`` and ``n_unseen`` where the oracle pulled."""
 
     stage: ClassVar[str] = "initial"
@@ -99,7 +99,7 @@ class SelectFacts(StageFacts):
 
 
 class ErrorsByUncertainty(Part):
-    """Of each configuration, before it was learnt: energies in eV/atom, the largest of forces in eV/Å."""
+    """Of each configuration, before it was learned: energies in eV/atom, the largest of forces in eV/Å."""
 
     energy_uq: tuple[float, ...]
     energy_error: tuple[float, ...]
@@ -107,7 +107,7 @@ class ErrorsByUncertainty(Part):
     force_error: tuple[float, ...]
 
 
-class LabelFacts(LabelledFacts):
+class LabelFacts(LabeledFacts):
     stage: ClassVar[str] = "label"
 
     n_chosen: int

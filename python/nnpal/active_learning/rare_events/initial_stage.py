@@ -27,8 +27,8 @@ from nnpal.active_learning.sampling import (
 )
 from nnpal.active_learning.sampling.ending import RunOutcome
 from nnpal.active_learning.sampling.force_field import OracleForces
-from nnpal.active_learning.shared.label_frames import Labelling, label_in_tasks
-from nnpal.active_learning.shared.learnt_data import write_learnt
+from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
+from nnpal.active_learning.shared.learned_data import write_learned
 from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
 from nnpal.label.settings import AugmentationSection
 
@@ -40,14 +40,14 @@ class First:
     """What the first data are made with.
 
     Arguments:
-        labelling: the oracle, and how it labels.
+        labeling: the oracle, and how it labels.
         dynamics: [initial].
         pulls: [explore], where the oracle pulls too.
-        n_unseen: configurations of its pulls that are labelled, at most; None: it does not pull.
+        n_unseen: configurations of its pulls that are labeled, at most; None: it does not pull.
         augmentation: noise, if any.
     """
 
-    labelling: Labelling
+    labeling: Labeling
     dynamics: InitialSection
     pulls: SMDSection
     n_unseen: int | None
@@ -56,8 +56,8 @@ class First:
 
 def initial(ctx: StageContext, how: First) -> InitialFacts:
     """Sample and label; pull under the oracle where the configuration asks for a reference."""
-    base_folder = how.labelling.base_folder
-    oracle = OracleForces(how.labelling.oracle, base_folder)
+    base_folder = how.labeling.base_folder
+    oracle = OracleForces(how.labeling.oracle, base_folder)
     plan = plan_initial(how.dynamics, oracle, ctx.folder / DYNAMICS, base_folder, ctx.seed)
     tasks = [Task(ctx.folder / DYNAMICS / name, MD_TASK, arguments) for name, arguments in plan.items()]
     if how.n_unseen is not None:
@@ -70,11 +70,11 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
     if not frames:
         failure = next((outcome.failure.text for outcome in outcomes if outcome.failure), "no frames were written")
         raise StageError(f"{ctx.folder}: the oracle's MD gave no configuration: {failure}")
-    labelled = label_in_tasks(ctx, how.labelling, frames + _noisy(ctx.seed, how.augmentation, frames))
-    files = [write_learnt(ctx, labelled.frames)]
+    labeled = label_in_tasks(ctx, how.labeling, frames + _noisy(ctx.seed, how.augmentation, frames))
+    files = [write_learned(ctx, labeled.frames)]
     reference, n_labelled = None, None
     if how.n_unseen is not None:
-        reference, n_labelled, more = _reference(ctx, how.labelling, outcomes[len(plan) :], how.n_unseen)
+        reference, n_labelled, more = _reference(ctx, how.labeling, outcomes[len(plan) :], how.n_unseen)
         files += more
     return InitialFacts(
         n_frames=len(frames),
@@ -82,9 +82,9 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
         failed_tasks=failed_tasks(ctx, outcomes),
         last_lines=last_lines(ctx, outcomes[: len(plan)]),
         pull_seed=ctx.seed,
-        n_labelled=labelled.n_labelled,
-        n_failed=labelled.n_failed,
-        reasons=labelled.counted,
+        n_labelled=labeled.n_labelled,
+        n_failed=labeled.n_failed,
+        reasons=labeled.counted,
         oracle=reference,
         n_unseen=n_labelled,
         files=tuple(files),
@@ -108,7 +108,7 @@ def _noisy(seed: int, section: AugmentationSection | None, frames: list[Atoms]) 
 
 
 def _reference(
-    ctx: StageContext, labelling: Labelling, outcomes: Sequence[TaskOutcome], n_unseen: int
+    ctx: StageContext, labeling: Labeling, outcomes: Sequence[TaskOutcome], n_unseen: int
 ) -> tuple[PullFacts, int, list[str]]:
     """Label the pulls' configurations, at most ``n_unseen``, evenly spaced; no model ever learns them.
 
@@ -127,6 +127,6 @@ def _reference(
             raise StageError(f"{outcome.folder}: a pull under the oracle ended: {run.ended}\n{last}")
     frames = [frame for run in runs for frame in run.frames]
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(n_unseen, len(frames))).astype(int))
-    labelled = label_in_tasks(ctx, labelling, [frames[i] for i in chosen], "unseen")
-    files = [write_learnt(ctx, labelled.frames, UNSEEN), *files_of_pulls(ctx.folder, PULLS, runs)]
-    return facts_of_pulls(runs), len(labelled.frames), files
+    labeled = label_in_tasks(ctx, labeling, [frames[i] for i in chosen], "unseen")
+    files = [write_learned(ctx, labeled.frames, UNSEEN), *files_of_pulls(ctx.folder, PULLS, runs)]
+    return facts_of_pulls(runs), len(labeled.frames), files

@@ -9,29 +9,29 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ErrorsByUncertainty, LabelFacts
 from nnpal.active_learning.rare_events.select_stage import chosen_file
 from nnpal.active_learning.shared.bare_frames import read_bare
-from nnpal.active_learning.shared.label_frames import Labelled, Labelling, label_in_tasks
-from nnpal.active_learning.shared.learnt_data import write_learnt
+from nnpal.active_learning.shared.label_frames import Labeled, Labeling, label_in_tasks
+from nnpal.active_learning.shared.learned_data import write_learned
 from nnpal.active_learning.shared.train_ensemble import MODEL
 from nnpal.evaluation import predict
 from nnpal.label.augment import augment
 from nnpal.label.settings import AugmentationSection
 
 
-def label(ctx: StageContext, how: Labelling, augmentation: AugmentationSection | None) -> LabelFacts:
+def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | None) -> LabelFacts:
     """Label, and hold the model's uncertainty against its true errors on what it had not seen."""
     chosen = read_bare(chosen_file(ctx))
     copies = _noisy(ctx, augmentation, chosen)
     if not chosen:
         return LabelFacts(n_chosen=0, n_labelled=0, n_failed=0, reasons={}, files=())
-    labelled = label_in_tasks(ctx, how, chosen + copies, may_be_none=True)
-    any_labelled = bool(labelled.frames)
+    labeled = label_in_tasks(ctx, how, chosen + copies, may_be_none=True)
+    any_labeled = bool(labeled.frames)
     return LabelFacts(
         n_chosen=len(chosen),
-        n_labelled=labelled.n_labelled,
-        n_failed=labelled.n_failed,
-        reasons=labelled.counted,
-        uq=_errors(ctx, labelled) if any_labelled else None,
-        files=(write_learnt(ctx, labelled.frames),) if any_labelled else (),
+        n_labelled=labeled.n_labelled,
+        n_failed=labeled.n_failed,
+        reasons=labeled.counted,
+        uq=_errors(ctx, labeled) if any_labeled else None,
+        files=(write_learned(ctx, labeled.frames),) if any_labeled else (),
     )
 
 
@@ -49,12 +49,12 @@ def _noisy(ctx: StageContext, section: AugmentationSection | None, frames: list[
     return found
 
 
-def _errors(ctx: StageContext, labelled: Labelled) -> ErrorsByUncertainty:
+def _errors(ctx: StageContext, labeled: Labeled) -> ErrorsByUncertainty:
     """Return uncertainty and true error of energies (eV/atom) and forces (eV/Å), configuration by configuration."""
-    found = predict(ctx.path(ctx.iteration, "train", MODEL), labelled.frames)
+    found = predict(ctx.path(ctx.iteration, "train", MODEL), labeled.frames)
     n_atoms = found.n_atoms
-    energies = np.array([frame.get_potential_energy() for frame in labelled.frames])
-    forces = np.concatenate([frame.get_forces() for frame in labelled.frames])
+    energies = np.array([frame.get_potential_energy() for frame in labeled.frames])
+    forces = np.concatenate([frame.get_forces() for frame in labeled.frames])
     assert found.uq_force is not None  # asked for
     starts = np.concatenate(([0], np.cumsum(n_atoms)[:-1]))
     force_error = np.sqrt(np.square(found.forces - forces).sum(1))

@@ -26,7 +26,7 @@ from nnpal.active_learning.rare_events.select_stage import Choice, most_chosen, 
 from nnpal.active_learning.rare_events.train_stage import train
 from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.shared.facts import iterations
-from nnpal.active_learning.shared.label_frames import Labelling
+from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
 
 ORACLE = ("oracle", "oracle identity", "files", "label")
@@ -58,9 +58,9 @@ class RareEvents:
         section, dynamics, pulls, noise = config.rare_events, config.initial, config.explore, config.augmentation
         if section is None or dynamics is None or not isinstance(pulls, SMDSection):
             raise ValueError("[rare_events], [initial] and [explore] with kind = 'smd': missing, expected all of them")
-        labelling = Labelling(config.oracle, config.label, base_folder)
+        labeling = Labeling(config.oracle, config.label, base_folder)
         learning = Learning(config.network, config.loss, config.training, config.ensemble)
-        first = First(labelling, dynamics, pulls, section.unseen if section.reference else None, noise)
+        first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
         choice = Choice(section, most_chosen(section.max_chosen, config.run.labels_per_iteration, copies))
         self._section = section
@@ -95,7 +95,7 @@ class RareEvents:
             ),
             Stage(
                 "label",
-                lambda ctx: label(ctx, labelling, noise),
+                lambda ctx: label(ctx, labeling, noise),
                 (*ORACLE, "augmentation"),
                 ("nnpal.active_learning.rare_events.label_stage",),
                 facts=LabelFacts,

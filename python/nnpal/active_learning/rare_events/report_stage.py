@@ -51,8 +51,8 @@ from nnpal.active_learning.report.table import Cell
 from nnpal.active_learning.sampling import SMDRun, SMDSection, read_smd
 from nnpal.active_learning.settings import LoopEnsembleSection, RareEventsSection
 from nnpal.active_learning.shared.bare_frames import read_bare
-from nnpal.active_learning.shared.facts import Errors, LabelledFacts, iterations
-from nnpal.active_learning.shared.learnt_data import LEARNT
+from nnpal.active_learning.shared.facts import Errors, LabeledFacts, iterations
+from nnpal.active_learning.shared.learned_data import LEARNED
 from nnpal.active_learning.shared.report_page import (
     configuration,
     figures,
@@ -105,7 +105,7 @@ def report(
     reason = reason_to_stop(history, section.goal, section.patience, section.steady)
     page = Page(
         title="Active learning of rare events",
-        subtitle=f"{told.last.train.n_data:,} configurations learnt in iteration {ctx.iteration}; "
+        subtitle=f"{told.last.train.n_data:,} configurations learned in iteration {ctx.iteration}; "
         f"ensemble of {ensemble.members}, {ensemble.split} splits",
         facts=_facts(told, reason),
         sections=_sections(told),
@@ -122,7 +122,7 @@ def report(
 def _facts(told: Told, reason: str | None) -> list[Fact]:
     history, rate = told.history, told.rate
     oracle = oracle_energies(history)
-    n_labels = sum(one.n_labelled for done in history for one in done.stages() if isinstance(one, LabelledFacts))
+    n_labels = sum(one.n_labelled for done in history for one in done.stages() if isinstance(one, LabeledFacts))
     value = energies_of(told.last).get(rate)
     is_last = len(history) >= told.run.iterations
     converged = True if has_reached_aim(reason) else (False if reason or is_last else None)
@@ -285,7 +285,7 @@ def _chosen(told: Told) -> list[str | list[FigureFiles]]:
     said = (
         f"{selected.n_candidates:,} candidates: {selected.n_near_known:,} near-duplicates of known data, "
         f"{selected.n_near_chosen:,} of chosen ones, {len(frames)} chosen. Data set: "
-        f"iter-{told.ctx.iteration:04d}/label/{LEARNT}."
+        f"iter-{told.ctx.iteration:04d}/label/{LEARNED}."
     )
     shown = [Snapshot(frame, f"{one.run}\nstep {one.step}") for frame, one in zip(frames, selected.chosen, strict=True)]
     return [said, figures(told.ctx, [structures(shown, most=SHOWN)])]

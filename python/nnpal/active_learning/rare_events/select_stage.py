@@ -16,7 +16,7 @@ from nnpal.active_learning.sampling import SMDRun, read_smd
 from nnpal.active_learning.selection import Classes, Threshold, choose, classify, describe, tally, threshold
 from nnpal.active_learning.settings import RareEventsSection
 from nnpal.active_learning.shared.bare_frames import write_bare
-from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.thresholds import facts_of_threshold
 from nnpal.active_learning.shared.train_ensemble import ENSEMBLE
 from nnpal.training.plan import read_plan
@@ -97,7 +97,7 @@ def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndar
     if not frames:
         return [], 0, 0
     network = read_plan(ctx.path(ctx.iteration, "train", ENSEMBLE)).network
-    known = describe(learnt_so_far(ctx), network)
+    known = describe(learned_so_far(ctx), network)
     choice = choose(
         describe(frames, network),
         uq,

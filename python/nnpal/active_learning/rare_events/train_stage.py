@@ -1,18 +1,18 @@
-"""Train on all that is labelled so far."""
+"""Train on all that is labeled so far."""
 
 from __future__ import annotations
 
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import RareEventsTrainFacts, UnseenErrors
 from nnpal.active_learning.rare_events.initial_stage import UNSEEN
-from nnpal.active_learning.shared.learnt_data import learnt_so_far
+from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.train_ensemble import BEST, MODEL, Learning, errors_on, train_in_tasks
 from nnpal.data import read_frames
 
 
 def train(ctx: StageContext, how: Learning) -> RareEventsTrainFacts:
     """Train, and take errors on the oracle's pulls, which no model learns."""
-    _, facts = train_in_tasks(ctx, how, learnt_so_far(ctx))
+    _, facts = train_in_tasks(ctx, how, learned_so_far(ctx))
     path = ctx.path(0, "initial", UNSEEN)
     unseen = None
     if path.is_file():

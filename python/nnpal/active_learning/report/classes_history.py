@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from nnpal.figures.figure import Figure
 from nnpal.figures.style import GREEN, ORANGE, RED, iteration_axis, same_length, say_empty
 
-COLOURS = {"accurate": GREEN, "candidate": ORANGE, "failed": RED}
+COLORS = {"accurate": GREEN, "candidate": ORANGE, "failed": RED}
 HATCHES = {"accurate": "", "candidate": "///", "failed": "xxx"}
 MOST_NUMBERED = 12
 """More bars than this have no room for their counts."""
@@ -32,9 +32,9 @@ def classes_history(
     """
     same_length(name, iterations=iterations, counts=counts)
     for iteration, found in zip(iterations, counts, strict=True):
-        if unknown := set(found) - set(COLOURS):
-            raise ValueError(f"{name}: iteration {iteration}: class {sorted(unknown)}, expected {', '.join(COLOURS)}")
-    numbers = {c: np.array([found.get(c, 0) for found in counts], dtype=np.int64) for c in COLOURS}
+        if unknown := set(found) - set(COLORS):
+            raise ValueError(f"{name}: iteration {iteration}: class {sorted(unknown)}, expected {', '.join(COLORS)}")
+    numbers = {c: np.array([found.get(c, 0) for found in counts], dtype=np.int64) for c in COLORS}
     totals = np.sum(list(numbers.values()), axis=0) if len(counts) else np.zeros(0, dtype=np.int64)
     shares = {
         c: np.divide(100.0 * n, totals, out=np.full(len(n), np.nan), where=totals > 0) for c, n in numbers.items()
@@ -52,7 +52,7 @@ def classes_history(
                 height,
                 0.8,
                 floor,
-                color=COLOURS[c],
+                color=COLORS[c],
                 hatch=HATCHES[c],
                 label=c,
                 edgecolor="white",
@@ -68,7 +68,7 @@ def classes_history(
 
     known = np.flatnonzero(totals > 0)
     said = (
-        f"Iteration {iterations[known[-1]]}: " + ", ".join(f"{c} {shares[c][known[-1]]:.1f} %" for c in COLOURS)
+        f"Iteration {iterations[known[-1]]}: " + ", ".join(f"{c} {shares[c][known[-1]]:.1f} %" for c in COLORS)
         if len(known)
         else "No frames yet"
     )

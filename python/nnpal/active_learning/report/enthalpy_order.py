@@ -33,9 +33,9 @@ def enthalpy_order(H: ArrayLike, order: ArrayLike, selected: ArrayLike, *, name:
         if not good.any():
             say_empty(axes)
             return
-        for own, label, colour, size in ((~marked, "not selected", "0.8", 3), (marked, "selected", RED, 6)):
+        for own, label, color, size in ((~marked, "not selected", "0.8", 3), (marked, "selected", RED, 6)):
             own = own & good
-            axes.plot(o[own], h[own], color=colour, markersize=size, label=f"{label} ({own.sum():,})", **DOTS)
+            axes.plot(o[own], h[own], color=color, markersize=size, label=f"{label} ({own.sum():,})", **DOTS)
         axes.set(xlabel="order parameter O", ylabel="enthalpy H (eV)")
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, markerscale=2)
 

@@ -71,7 +71,7 @@ def activation(values: float | None, oracle: float | None, *, bound: float = CHE
 
 
 def labels_used(n_labels: int, *, of: int | None = None, what: str = "sampled") -> Fact:
-    """Say how many configurations were labelled, of how many sampled, or what else they were."""
+    """Say how many configurations were labeled, of how many sampled, or what else they were."""
     percent = 100.0 * n_labels / of if of else 0.0
     share = f"of {text_of(of)} {what} ({percent:{'.0f' if percent >= 10 else '.2g'}} %)" if of else ""
     return Fact("Labels used", Cell(n_labels, share))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnpal.active_learning.report.activation_energy import CHEMICAL_ACCURACY
-from nnpal.active_learning.report.classes_history import COLOURS
+from nnpal.active_learning.report.classes_history import COLORS
 from nnpal.active_learning.report.table import Cell, Table
 from nnpal.figures.style import KCAL_MOL, MILLI
 
@@ -19,7 +19,7 @@ class IterationSummary:
 
     Attributes:
         iteration: number.
-        n_labels: labelled configurations that it was trained on.
+        n_labels: labeled configurations that it was trained on.
         n_new: labels that it added.
         counts: class ("accurate", "candidate", "failed") -> frames explored.
         energy_mae, force_mae: of the best model, eV/atom and eV/Å, on data it has not seen.
@@ -51,7 +51,7 @@ def iteration_table(
         "iteration": [Cell(str(s.iteration), s.note, "warning" if s.note else "plain") for s in summaries],
         "labels": [s.n_labels for s in summaries],
         "new labels": [s.n_new for s in summaries],
-        **{name: [_share(s.counts, name) for s in summaries] for name in COLOURS},
+        **{name: [_share(s.counts, name) for s in summaries] for name in COLORS},
         "energy MAE (meV/atom)": [_times(MILLI, s.energy_mae) for s in summaries],
         "force MAE (meV/Å)": [_times(MILLI, s.force_mae) for s in summaries],
         "E_a (kcal/mol)": [_times(KCAL_MOL, s.activation_energy) for s in summaries],

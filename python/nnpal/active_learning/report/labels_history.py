@@ -17,7 +17,7 @@ MOST_NUMBERED = 12
 def labels_history(
     iterations: Sequence[int], counts: Mapping[str, Sequence[int]], *, name: str = "labels_history"
 ) -> Figure:
-    """Return the number of labelled configurations over iterations, stacked by origin.
+    """Return the number of labeled configurations over iterations, stacked by origin.
 
     Arguments:
         iterations: [n].
@@ -45,7 +45,7 @@ def labels_history(
             for iteration, total in zip(iterations, totals, strict=True):
                 axes.text(iteration, total, f"{total:,}", ha="center", va="bottom", fontsize=7, color="0.3")
         iteration_axis(axes, iterations)
-        axes.set(ylabel="labelled configurations", ylim=(0, 1.08 * totals.max()))
+        axes.set(ylabel="labeled configurations", ylim=(0, 1.08 * totals.max()))
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
     return Figure(

@@ -44,8 +44,8 @@ def mae_history(
         if not log_if_wide(axes, everything):
             axes.set_ylim(0.0, 1.1 * drawable(everything).max() or 1.0)
         for k, (label, values) in enumerate(shown.items()):
-            colour, marker = CYCLE[k % len(CYCLE)], MARKERS[k % len(MARKERS)]
-            axes.plot(iterations, finite(values), color=colour, marker=marker, markersize=4, label=label)
+            color, marker = CYCLE[k % len(CYCLE)], MARKERS[k % len(MARKERS)]
+            axes.plot(iterations, finite(values), color=color, marker=marker, markersize=4, label=label)
         iteration_axis(axes, iterations)
         axes.set_ylabel(f"{quantity} MAE ({UNITS[quantity]})")
         axes.legend()

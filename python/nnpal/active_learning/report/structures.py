@@ -123,11 +123,11 @@ def _draw(axes: Axes, snapshot: Snapshot, picture: Atoms) -> None:
     if not _can_be_drawn(picture):
         say_empty(axes, "positions are\nnot finite" if len(picture) else "no atoms")
     else:
-        colours = jmol_colors[picture.numbers].copy()
-        colours[list(snapshot.marked)] = to_rgb(RED)
+        colors = jmol_colors[picture.numbers].copy()
+        colors[list(snapshot.marked)] = to_rgb(RED)
         periodic = picture.pbc.any()
         radii = RADII_OF_CELLS if periodic else None
-        plot_atoms(picture, axes, show_unit_cell=2 if periodic else 0, colors=colours, radii=radii)
+        plot_atoms(picture, axes, show_unit_cell=2 if periodic else 0, colors=colors, radii=radii)
         axes.set_axis_on()  # for the label
     for side in axes.spines.values():
         side.set_visible(False)
@@ -135,7 +135,7 @@ def _draw(axes: Axes, snapshot: Snapshot, picture: Atoms) -> None:
 
 
 def _turned(atoms: Atoms) -> Atoms:
-    """Return a molecule with its longest axis to the right and its shortest towards the eye, a cell seen aslant."""
+    """Return a molecule with its longest axis to the right and its shortest toward the eye, a cell seen aslant."""
     picture = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     if not _can_be_drawn(atoms):
         return picture
@@ -143,14 +143,14 @@ def _turned(atoms: Atoms) -> Atoms:
         for angle, axis in CELL_TURNS:
             picture.rotate(angle, axis, rotate_cell=True)
         return picture
-    centred = atoms.positions - atoms.positions.mean(0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=True)
+    centered = atoms.positions - atoms.positions.mean(0)
+    _, _, axes = np.linalg.svd(centered, full_matrices=True)
     largest = np.abs(axes).argmax(1)
     axes[:2] *= np.sign(axes[:2][[0, 1], largest[:2]])[:, None]
     axes[2] = np.cross(axes[0], axes[1])
-    picture.positions = centred @ axes.T
+    picture.positions = centered @ axes.T
     return picture
 
 
-def _dot(label: str, colour: str) -> Line2D:
-    return Line2D([], [], linestyle="", marker="o", markersize=6, color=colour, markeredgecolor="black", label=label)
+def _dot(label: str, color: str) -> Line2D:
+    return Line2D([], [], linestyle="", marker="o", markersize=6, color=color, markeredgecolor="black", label=label)

@@ -62,9 +62,9 @@ def work_function(
         if not rows["run"]:
             say_empty(axes)
         named = {round(k) for k in np.linspace(0, len(curves) - 1, min(MOST_NAMED, len(curves)))}
-        for k, (curve, colour) in enumerate(zip(curves, fading(BLUE, len(curves)), strict=True)):
+        for k, (curve, color) in enumerate(zip(curves, fading(BLUE, len(curves)), strict=True)):
             along, work = finite(curve.distance), KCAL_MOL * finite(curve.work)
-            axes.plot(along, work, color=colour, label=curve.label if k in named else None)
+            axes.plot(along, work, color=color, label=curve.label if k in named else None)
             if curve.failed and len(along):
                 axes.plot(along[-1:], work[-1:], "x", color=RED)
         if oracle:

@@ -184,7 +184,7 @@ def _velocities(temperature: float, seed: str, start: Start) -> list[str]:
 
 
 def _nvt(section: Run, forces: Forces, start: Start, temperature: float, seed: int) -> list[str]:
-    """Return Langevin's thermostat, whose random forces do not move the centre of mass."""
+    """Return Langevin's thermostat, whose random forces do not move the center of mass."""
     damping = section.damping * forces.units.time
     return [
         *_velocities(temperature, str(lammps_seed(seed, 0)), start),

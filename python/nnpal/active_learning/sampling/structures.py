@@ -46,7 +46,7 @@ def _read(path: Path) -> Atoms | list[Atoms]:
     """Read as ASE does, but for its databases' key `charge`, which it hides, and LAMMPS's partial charges."""
     kind = ase.io.formats.filetype(str(path))
     if kind in ("db", "json"):
-        return read_database(path, units=None, keys=Keys(), labelled=False)
+        return read_database(path, units=None, keys=Keys(), labeled=False)
     found = ase.io.read(path, index=-1, format=kind)
     atoms: Atoms = found[-1] if isinstance(found, list) else found
     if kind.startswith("lammps") and atoms.get_initial_charges().any():

@@ -33,7 +33,7 @@ class Classes:
 
     @property
     def candidates(self) -> np.ndarray:
-        """Indices of frames above the threshold that can be labelled, int64."""
+        """Indices of frames above the threshold that can be labeled, int64."""
         return np.flatnonzero(self.codes == _CANDIDATE)
 
     @property

@@ -34,7 +34,7 @@ def cut_environment(
 ) -> Atoms:
     """Return a small configuration around one atom: the data reduction of Jung et al. (doi:10.1088/2632-2153/accd45).
 
-    They name a neighbour list as the means and no more; their distilled nickel data are periodic cells of 32 atoms. The
+    They name a neighbor list as the means and no more; their distilled nickel data are periodic cells of 32 atoms. The
     two kinds here are ours.
 
     ``cell``: periodic, in the shape and at the density of ``atoms``, each edge (n_atoms/N)^(1/3) of the old, the atom
@@ -42,12 +42,12 @@ def cut_environment(
     so of two that meet across the faces the farther; in its stead come atoms up to a quarter of an edge beyond the
     faces, so a place that heat has moved across a face is filled from the other side. Then atoms beyond ``radius``
     make room until none is nearer than ``min_distance`` to another across the seam. No random numbers.
-    Exact: the neighbours of the atom up to ``preserved_radius``. Approximate: the seam. Where the new cell is whole
+    Exact: the neighbors of the atom up to ``preserved_radius``. Approximate: the seam. Where the new cell is whole
     cells of the crystal (32 of 108 or of 256 atoms of fcc) only thermal displacements do not fit; elsewhere crystals
     get grain boundaries, so choose ``n_atoms`` to fit, and melts a seam without their order. It is no sample of the
     ensemble that ``atoms`` is of; a label from the oracle is right all the same.
 
-    ``cluster``: all atoms within ``radius``, each image of an atom for itself, in vacuum. Exact: the neighbours of the
+    ``cluster``: all atoms within ``radius``, each image of an atom for itself, in vacuum. Exact: the neighbors of the
     atom up to ``radius``. Approximate: the rest has a surface, which a melt or crystal has not. Labels are right, but
     those of the cluster: the force on the atom is the old one only if all that it depends on is inside, with EAM
     twice the cutoff.
@@ -59,11 +59,11 @@ def cut_environment(
             its smallest height. The angular cutoff of the AEV is a good choice.
         n_atoms: of a cell; it gets fewer where the atom's surroundings are much emptier than ``atoms`` at large.
         min_distance: of atoms across the seam of a cell, Å, as near as can be reached; by default (volume per
-            atom)^(1/3), 0.89 of the nearest neighbours' distance in fcc. Give one where elements differ in size.
+            atom)^(1/3), 0.89 of the nearest neighbors' distance in fcc. Give one where elements differ in size.
         vacuum: from a cluster's radius to the faces of its box, Å, for oracles that need a box.
 
     Returns:
-        Configuration with figures in ``info``. ``preserved_radius``: up to here, Å, atom 0 has the very neighbours that
+        Configuration with figures in ``info``. ``preserved_radius``: up to here, Å, atom 0 has the very neighbors that
         the atom has, elements and vectors; in a cell at most half of its longest diagonal, as far as is looked.
         ``seam_distance``, of a cell: the shortest distance of two atoms that was not in ``atoms``, Å.
 
@@ -99,7 +99,7 @@ def cut_environment(
 def _cluster(atoms: Atoms, index: int, radius: float, vacuum: float) -> Atoms:
     if not (math.isfinite(vacuum) and vacuum >= 0):
         raise ValueError(f"cut_environment: vacuum = {vacuum}, expected a finite number of Å from 0 on")
-    numbers, vectors, _ = _neighbours(atoms, index, radius)
+    numbers, vectors, _ = _neighbors(atoms, index, radius)
     half = radius + vacuum
     cluster = Atoms(numbers, positions=vectors + half, cell=[2 * half] * 3, pbc=False)
     cluster.info["preserved_radius"] = float(radius)
@@ -111,7 +111,7 @@ def _cell(atoms: Atoms, index: int, radius: float, n_atoms: int, min_distance: f
     inverse = np.linalg.inv(cell)
     half_height = 0.5 / np.linalg.norm(inverse, axis=0).max()
     half_diagonal = 0.5 * max(float(np.linalg.norm(signs @ cell)) for signs in _DIAGONALS)
-    numbers, vectors, shortest = _neighbours(atoms, index, 2 * _REACH * half_diagonal)
+    numbers, vectors, shortest = _neighbors(atoms, index, 2 * _REACH * half_diagonal)
     # how far out in edges of the new cell; its faces are at 0.5
     out = np.abs(vectors @ inverse).max(axis=1)
     order = np.lexsort((np.where(out < 0.5, 0.0, out), out >= 0.5))  # stable, so those inside stay by distance
@@ -139,7 +139,7 @@ def _new_cell(atoms: Atoms, n_atoms: int, min_distance: float | None) -> tuple[n
     if not 1 <= n_atoms < len(atoms):
         raise ValueError(
             f"cut_environment: n_atoms = {n_atoms} of {len(atoms)} atoms, expected at least 1 and fewer than all; "
-            "a configuration of that size is labelled as it is"
+            "a configuration of that size is labeled as it is"
         )
     if min_distance is None:
         min_distance = float(atoms.get_volume() / len(atoms)) ** (1 / 3)
@@ -155,21 +155,21 @@ def _new_cell(atoms: Atoms, n_atoms: int, min_distance: float | None) -> tuple[n
     return cell, min_distance
 
 
-def _neighbours(atoms: Atoms, index: int, reach: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return numbers and vectors of an atom and its neighbours by distance, and the shortest distance of any two, Å."""
+def _neighbors(atoms: Atoms, index: int, reach: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return numbers and vectors of an atom and its neighbors by distance, and the shortest distance of any two, Å."""
     graph = neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, atoms.numbers, reach)
-    centre, neighbour = graph.edge_index.numpy()
+    center, neighbor = graph.edge_index.numpy()
     edges = graph.edge_vec.numpy()
-    own = centre == index
-    numbers = np.concatenate(([atoms.numbers[index]], atoms.numbers[neighbour[own]]))
+    own = center == index
+    numbers = np.concatenate(([atoms.numbers[index]], atoms.numbers[neighbor[own]]))
     vectors = np.concatenate((np.zeros((1, 3)), edges[own]))
     order = np.lexsort((*vectors.T[::-1], np.linalg.norm(vectors, axis=1)))
     return numbers[order], vectors[order], float(np.linalg.norm(edges, axis=1).min(initial=math.inf))
 
 
 def _preserved_radius(numbers: np.ndarray, vectors: np.ndarray, cut: Atoms, limit: float) -> float:
-    """Return how far the neighbours of the cut's atom 0 are those given, up to ``limit``, Å."""
-    new_numbers, new, _ = _neighbours(cut, 0, limit)
+    """Return how far the neighbors of the cut's atom 0 are those given, up to ``limit``, Å."""
+    new_numbers, new, _ = _neighbors(cut, 0, limit)
     within = np.linalg.norm(vectors, axis=1) <= limit
     numbers, vectors = numbers[within], vectors[within]
     same = np.linalg.norm(vectors[:, None] - new[None], axis=-1) < SAME

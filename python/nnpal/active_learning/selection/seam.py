@@ -19,7 +19,7 @@ _AROUND = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
 class Images:
     """The images that atoms have in a periodic cell.
 
-    ASE's ``find_mic`` gives the same, but reduces the cell anew in each call, and minimising overlaps calls it some
+    ASE's ``find_mic`` gives the same, but reduces the cell anew in each call, and minimizing overlaps calls it some
     hundred times for each environment that is cut out.
 
     Arguments:
@@ -104,7 +104,7 @@ def push_apart(
 ) -> np.ndarray:
     """Return places from which atoms that overlap across the seam have made room, Å, [n, 3].
 
-    Minimises Σ (least - r)² over pairs at r < least by L-BFGS. ``least`` is ``min_distance``, or a little more than
+    Minimizes Σ (least - r)² over pairs at r < least by L-BFGS. ``least`` is ``min_distance``, or a little more than
     ``radius`` from the atom itself; for pairs that were nearer in the configuration that was cut, their distance
     there. So nothing moves that has room.
 

@@ -98,7 +98,7 @@ def choose(
     Arguments:
         candidates: descriptors of n configurations.
         uq: their uncertainties, any unit, [n].
-        known: descriptors of the data that the model has learnt.
+        known: descriptors of the data that the model has learned.
         n_most: how many are chosen at most.
         min_distance: in units of ``scale``; nearer ones count as duplicates.
         order: ``distance`` or ``uq``.

@@ -31,7 +31,7 @@ class TaskFacts(StageFacts):
         raise NotImplementedError
 
 
-class LabelledFacts(StageFacts):
+class LabeledFacts(StageFacts):
     """Of a stage that labels.
 
     Attributes:
@@ -61,7 +61,7 @@ class Errors(Part):
 
 
 class TrainFacts(StageFacts):
-    """Of a training: configurations learnt, members, and errors of the best on its own parts, eV/atom and eV/Å."""
+    """Of a training: configurations learned, members, and errors of the best on its own parts, eV/atom and eV/Å."""
 
     stage: ClassVar[str] = "train"
 

@@ -18,7 +18,7 @@ from nnpal.active_learning.shared.bare_frames import write_bare
 from nnpal.active_learning.shared.tasks import FRAMES, LABEL_TASK, STORE, batch_hash
 from nnpal.data import Finding, Limits, check_frames
 from nnpal.label import LabelReport, LabelStore
-from nnpal.label.labelling import recall_labels
+from nnpal.label.labeling import recall_labels
 from nnpal.label.settings import OracleSection, oracle_from
 from nnpal.label.store import structure_key
 from nnpal.oracle.protocol import Oracle
@@ -28,11 +28,11 @@ OUTSIDE = "outside label.limits"
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """What came of a stage's configurations.
 
     Attributes:
-        frames: labelled, in order.
+        frames: labeled, in order.
         indices: of the configurations that they are of.
         failed: index -> why a configuration has no label.
         outside: index -> what of its label lies outside the limits: value and limit.
@@ -71,7 +71,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Labelling:
+class Labeling:
     """How a loop labels: its oracle, [label], and the configuration file's folder."""
 
     oracle: OracleSection
@@ -80,8 +80,8 @@ class Labelling:
 
 
 def label_in_tasks(
-    ctx: StageContext, how: Labelling, frames: Sequence[Atoms], name: str = "batches", *, may_be_none: bool = False
-) -> Labelled:
+    ctx: StageContext, how: Labeling, frames: Sequence[Atoms], name: str = "batches", *, may_be_none: bool = False
+) -> Labeled:
     """Label configurations; what the run's store knows is not computed again.
 
     Arguments:
@@ -106,29 +106,29 @@ def label_in_tasks(
         outcomes = ctx.tasks.run(tasks)
         _merge(store, ctx.folder / name)
         report = recall_labels(frames, oracle, store)
-        labelled = _sorted_out(frames, report, settings.limits.limits())
-        allowed, reasons = settings.max_failed, labelled.reasons
-        n_known = len(labelled.outside) if may_be_none else 0
-        if frames and (len(labelled.frames) + n_known == 0 or (allowed is not None and len(reasons) > allowed)):
+        labeled = _sorted_out(frames, report, settings.limits.limits())
+        allowed, reasons = settings.max_failed, labeled.reasons
+        n_known = len(labeled.outside) if may_be_none else 0
+        if frames and (len(labeled.frames) + n_known == 0 or (allowed is not None and len(reasons) > allowed)):
             _forget(store, ctx.folder / name, [frames[index] for index in reasons])
             given_up = [outcome.failure.text for outcome in outcomes if outcome.failure is not None]
             first = given_up[0] if given_up else next(iter(reasons.values()))
             most = "" if allowed is None else f", label.max_failed = {allowed}"
-            what = "no label within label.limits" if labelled.outside else "no label"
+            what = "no label within label.limits" if labeled.outside else "no label"
             raise StageError(f"{len(reasons)} of {len(frames)} configurations have {what}{most}; the first: {first}")
-    return labelled
+    return labeled
 
 
-def _sorted_out(frames: Sequence[Atoms], report: LabelReport, limits: Limits) -> Labelled:
+def _sorted_out(frames: Sequence[Atoms], report: LabelReport, limits: Limits) -> Labeled:
     """Leave out what has no label, or one outside the limits."""
     failed = {failure.index: failure.reason for failure in report.failed}
     indices = [index for index in range(len(frames)) if index not in failed]
     outside: dict[int, list[Finding]] = {}
-    for finding in check_frames(report.labelled, limits=limits):
+    for finding in check_frames(report.labeled, limits=limits):
         if finding.severity == "error":
             outside.setdefault(indices[finding.index], []).append(finding)
-    kept = [(index, frame) for index, frame in zip(indices, report.labelled, strict=True) if index not in outside]
-    return Labelled([frame for _, frame in kept], [index for index, _ in kept], failed, outside)
+    kept = [(index, frame) for index, frame in zip(indices, report.labeled, strict=True) if index not in outside]
+    return Labeled([frame for _, frame in kept], [index for index, _ in kept], failed, outside)
 
 
 def _outside(findings: Sequence[Finding]) -> str:
@@ -154,7 +154,7 @@ def _unknown(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> list
     return list(seen.values())
 
 
-def _task(how: Labelling, folder: Path, frames: list[Atoms]) -> Task:
+def _task(how: Labeling, folder: Path, frames: list[Atoms]) -> Task:
     folder.mkdir(parents=True, exist_ok=True)
     write_bare(folder / FRAMES, frames)
     return Task(

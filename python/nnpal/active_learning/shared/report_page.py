@@ -24,7 +24,7 @@ from nnpal.active_learning.report import (
     write_page,
 )
 from nnpal.active_learning.sampling.execution import ENDED
-from nnpal.active_learning.shared.facts import MAE, Errors, LabelledFacts, TaskFacts, TrainFacts
+from nnpal.active_learning.shared.facts import MAE, Errors, LabeledFacts, TaskFacts, TrainFacts
 from nnpal.active_learning.shared.label_frames import OUTSIDE
 from nnpal.active_learning.shared.train_ensemble import MODEL
 from nnpal.runtime.files import aside
@@ -90,7 +90,7 @@ def _of_stage(run_folder: Path, iteration: int, facts: StageFacts) -> Iterator[F
             yield _given_up(run_folder, f"member {member} of iteration {iteration}", f"{place}/member-{member}", said)
     if isinstance(facts, TaskFacts):
         yield from _of_tasks(run_folder, iteration, facts)
-    if isinstance(facts, LabelledFacts) and facts.n_failed:
+    if isinstance(facts, LabeledFacts) and facts.n_failed:
         reasons = "\n".join(f"{n} times {reason}" for reason, n in facts.reasons.items())
         outside = any(reason.startswith(OUTSIDE) for reason in facts.reasons)
         without = "a label within label.limits" if outside else "a label"

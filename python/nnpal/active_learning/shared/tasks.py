@@ -51,7 +51,7 @@ def label_batch(
     unanswered = [failure.reason for failure in report.failed if failure.unfinished]
     if unanswered:
         raise Killed(f"{len(unanswered)} of {len(frames)} configurations have no answer; the first: {unanswered[0]}")
-    return {"labelled": len(report.labelled), "failed": [failure.reason for failure in report.failed]}
+    return {"labeled": len(report.labeled), "failed": [failure.reason for failure in report.failed]}
 
 
 def batch_hash(frames: list[Any]) -> str:

@@ -30,7 +30,7 @@ from nnpal.runtime.scratch import scratch_folder
 
 DOUBLE = 1e-8
 """Of the largest force or 1 eV/Å; energies and virials by atom. float64 sums of 1e4 terms of up to 1e3 eV in another
-order: 1e4 * 2e-16 * 1e3 = 2e-9. A wrong neighbour, sign or unit shows at 1e-3 or more."""
+order: 1e4 * 2e-16 * 1e3 = 2e-9. A wrong neighbor, sign or unit shows at 1e-3 or more."""
 SINGLE = 2e-5
 """The same in float32, which keeps 6e-8 of each term; a Gaussian exp(-eta (r - r_s)^2) with eta = 20 multiplies the
 rounding of r by up to eta r ~ 1e2."""

@@ -17,11 +17,11 @@ class Profile:
     """A function on bins with standard errors; NaN where nothing was sampled.
 
     Attributes:
-        centres: of the bins, [n].
+        centers: of the bins, [n].
         value, error: [n].
     """
 
-    centres: np.ndarray
+    centers: np.ndarray
     value: np.ndarray
     error: np.ndarray
 
@@ -85,7 +85,7 @@ def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> P
         ValueError: edges that do not grow.
     """
     profile = _profile(samples.H, samples.reduced_as_sampled(), _checked(edges), samples.walker, n_blocks)
-    return Profile(profile.centres, -profile.value, profile.error)
+    return Profile(profile.centers, -profile.value, profile.error)
 
 
 def dividing_order(samples: Samples, temp: float, press: float | None = None) -> float:

@@ -19,7 +19,7 @@ EDGE_BINS, GRID_SHARE, SAMPLED_SHARE = 50, 0.01, 0.1
 
 
 def log_weights(samples: Samples, temp: float, press: float | None = None) -> np.ndarray:
-    """Return ln w of each row for T and P, normalised so that Σ w = 1, [n].
+    """Return ln w of each row for T and P, normalized so that Σ w = 1, [n].
 
     ln w = (H + δH)/kT0 - (U + P V)/kT + const.
     """
@@ -28,7 +28,7 @@ def log_weights(samples: Samples, temp: float, press: float | None = None) -> np
 
 
 def effective_size(log_w: np.ndarray) -> float:
-    """Return Kish's effective number of rows, 1/Σ w² of normalised weights."""
+    """Return Kish's effective number of rows, 1/Σ w² of normalized weights."""
     return float(np.exp(2 * np.logaddexp.reduce(log_w) - np.logaddexp.reduce(2 * log_w)))
 
 

@@ -37,7 +37,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """Counts of configurations: in all, labelled or failed so far, and of these from the store, and failed."""
+    """Counts of configurations: in all, labeled or failed so far, and of these from the store, and failed."""
 
     total: int
     done: int
@@ -50,14 +50,14 @@ class LabelReport:
     """What came of a batch.
 
     Attributes:
-        labelled: copies with energy (eV), forces (eV/Å) and maybe stress (eV/Å³), in the order of the input.
+        labeled: copies with energy (eV), forces (eV/Å) and maybe stress (eV/Å³), in the order of the input.
         failed: the others.
         from_store: how many of both were known before.
         calculations: made in this run, failed ones too.
-        rungs: how many of ``labelled`` each rung of the ladder gave.
+        rungs: how many of ``labeled`` each rung of the ladder gave.
     """
 
-    labelled: list[Atoms]
+    labeled: list[Atoms]
     failed: list[Failure]
     from_store: int
     calculations: int
@@ -207,7 +207,7 @@ class _Batch:
 
     def report(self) -> LabelReport:
         """Return labels and failures in the order of the input."""
-        labelled, failed = [], []
+        labeled, failed = [], []
         rungs: dict[int, int] = {}
         for index, (key, frame) in enumerate(zip(self._keys, self._frames, strict=True)):
             case = self._cases[key]
@@ -217,9 +217,9 @@ class _Batch:
                 failed.append(Failure(index, case.reason(), tries, unfinished=case.rung is not None))
                 continue
             rung, result = label
-            labelled.append(self._labelled(frame, rung, result))
+            labeled.append(self._labeled(frame, rung, result))
             rungs[rung] = rungs.get(rung, 0) + 1
-        return LabelReport(labelled, failed, self._from_store, self._calculations, rungs)
+        return LabelReport(labeled, failed, self._from_store, self._calculations, rungs)
 
     def _recalled(self, case: _Case) -> _Case:
         self._climb(case, 0, retry=False)
@@ -246,7 +246,7 @@ class _Batch:
         older = structure_key_with_box(case.atoms)
         return entry if entry is not None or older == case.key else self._store.get(older, identity)
 
-    def _labelled(self, frame: Atoms, rung: int, result: Result) -> Atoms:
+    def _labeled(self, frame: Atoms, rung: int, result: Result) -> Atoms:
         """Return a copy with its label; the source says where a higher rung gave it."""
         copy = without_open_vectors(frame)
         copy.set_constraint()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nnpal.geometry.neighbor_graph import neighbor_graph
 from nnpal.model.ops import load_ops
-from ops_neighbours import found_edges, pulled
+from ops_neighbors import found_edges, pulled
 
 load_ops()
 OPS = torch.ops.nnpal
@@ -50,7 +50,7 @@ def test_same_as_vesin(n_atoms: int, edges: tuple[float, float, float], cutoff: 
 
 
 @pytest.mark.parametrize("shift", [0, 35])
-def test_centres_in_parts(shift: int) -> None:
+def test_centers_in_parts(shift: int) -> None:
     positions = torch.from_numpy(np.random.default_rng(1).random((100, 3)) * 12)
     index, vec = find(positions, 4.0, last=90)
     parts = [find(positions, 4.0, first=first, last=min(first + 35, 90), shift=shift) for first in range(0, 90, 35)]

@@ -11,7 +11,7 @@ OPS = torch.ops.nnpal
 def found_edges(
     positions: Tensor, cutoff: float, first: int, last: int, *, dtype: torch.dtype, shift: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Return the edges of the centres first ... last and their vectors."""
+    """Return the edges of the centers first ... last and their vectors."""
     cells = OPS.cells(positions, cutoff)
     ends = OPS.count_neighbors(positions, *cells, last, cutoff)
     n_edges = int(ends[last] - ends[first])

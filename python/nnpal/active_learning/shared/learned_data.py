@@ -1,4 +1,4 @@
-"""Labelled configurations of a run: each stage that labels leaves them in a data set."""
+"""Labeled configurations of a run: each stage that labels leaves them in a data set."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from nnpal.active_learning.engine.facts import named_files
 from nnpal.active_learning.engine.stage import History, StageContext, stage_folder
 from nnpal.data import content_hash, read_frames, write_dataset
 
-LEARNT = "learnt.h5"
+LEARNED = "learnt.h5"
 
 
-def write_learnt(ctx: StageContext, frames: Sequence[Atoms], name: str = LEARNT) -> str:
-    """Write a stage's labelled configurations, and return the name of the file."""
+def write_learned(ctx: StageContext, frames: Sequence[Atoms], name: str = LEARNED) -> str:
+    """Write a stage's labeled configurations, and return the name of the file."""
     write_dataset(ctx.folder / name, frames, provenance={"made by": f"nnpal run, {ctx.folder.name}"})
     return name
 
 
-def learnt_so_far(ctx: StageContext) -> list[Atoms]:
-    """Return all configurations that the stages of this run have labelled to be learnt, each once, in their order."""
+def learned_so_far(ctx: StageContext) -> list[Atoms]:
+    """Return all configurations that the stages of this run have labeled to be learned, each once, in their order."""
     frames: list[Atoms] = []
     seen: set[str] = set()
     for path in data_files(ctx.run_folder, ctx.history):
@@ -37,5 +37,5 @@ def data_files(run_folder: Path, history: History) -> Iterator[Path]:
     """Yield the data sets to learn from."""
     for iteration, stages in enumerate(history):
         for name, facts in stages.items():
-            if LEARNT in named_files(facts):
-                yield stage_folder(run_folder, iteration, name) / LEARNT
+            if LEARNED in named_files(facts):
+                yield stage_folder(run_folder, iteration, name) / LEARNED
