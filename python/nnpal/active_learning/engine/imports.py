@@ -138,7 +138,7 @@ class Root:
 
     def imports(self, name: str) -> Iterator[str]:
         """Return the modules of this root that a module needs."""
-        for module, taken, _ in self._imports_in(name):
+        for module, taken, _ in self._imports_in(name, for_types=False):
             yield from self._defining(module, taken)
 
     def _defining(self, module: str, taken: str | None) -> Iterator[str]:
@@ -150,25 +150,42 @@ class Root:
             yield f"{module}.{taken}"
             return
         path = self.file_of(module)
-        passed_on = self._imports_in(module) if path is not None and path.name == "__init__.py" else ()
+        passed_on = self._imports_in(module, for_types=True) if path is not None and path.name == "__init__.py" else ()
         sources = [(source, original) for source, original, called in passed_on if called == taken]
         if not sources:
             yield module
         for source, original in sources:
             yield from self._defining(source, original)
 
-    def _imports_in(self, name: str) -> Sequence[Import]:
+    def _imports_in(self, name: str, *, for_types: bool) -> Sequence[Import]:
         path = self.file_of(name)
         if path is None or path.suffix != ".py":
             return ()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        return _imports_of_file(path, path.stat().st_mtime_ns, package, self.name)
+        return _imports_of_file(path, path.stat().st_mtime_ns, package, self.name, for_types)
 
 
 @cache
-def _imports_of_file(path: Path, modified: int, package: str, root: str) -> tuple[Import, ...]:
-    """Return what a source imports; the time of its last change makes another file of it."""
-    return tuple(_imports(ast.parse(path.read_bytes(), str(path)), package, root))
+def _imports_of_file(path: Path, modified: int, package: str, root: str, for_types: bool) -> tuple[Import, ...]:
+    """Return what a source imports; the time of its last change makes another file of it.
+
+    Args:
+        for_types: also under ``if TYPE_CHECKING``, which nothing runs, but where a package names what it loads late.
+    """
+    tree = ast.parse(path.read_bytes(), str(path))
+    if not for_types:
+        tree = _WithoutTypes().visit(tree)
+    return tuple(_imports(tree, package, root))
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Leave out what stands under ``if TYPE_CHECKING``."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            return node.orelse
+        return node
 
 
 def _imports(tree: ast.Module, package: str, root: str) -> Iterator[Import]:
