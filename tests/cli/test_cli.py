@@ -12,11 +12,12 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from nnpal import __version__, demo, doctor
+from nnpal import __version__, doctor
 from nnpal.active_learning.config import read_run_config
 from nnpal.active_learning.engine.engine import Outcome
 from nnpal.cli.app import app
 from nnpal.demo import butane
+from nnpal.demo import run as demo
 from nnpal.doctor import Check
 from nnpal.lammps.process import LmpError
 from processes import run

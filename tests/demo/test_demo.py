@@ -12,10 +12,11 @@ import torch
 from ase.io import iread, read
 from rich.console import Console
 
-from nnpal.demo import DemoSettings, run_demo
 from nnpal.demo.dynamics import NVERun
 from nnpal.demo.eam import eam_potential, label
+from nnpal.demo.run import run_demo
 from nnpal.demo.sampling_plan import has_its_phase, plan
+from nnpal.demo.settings import DemoSettings
 from nnpal.demo.trajectories import Schedule
 from nnpal.lammps.process import LmpError, run_lmp
 from nnpal.model.calculator import NNPCalculator

@@ -228,7 +228,7 @@ RECORDS: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "version is huge": (lambda r: put(r, "/version", b"9" * 40), "not one that torch.jit.save wrote"),
     "version is no text": (lambda r: put(r, "/version", b"\x80\x02"), "not one that torch.jit.save wrote"),
     "no weights": (lambda r: r.pop("archive/data/0"), "libtorch cannot load it.*export the model again"),
-    "no code": (lambda r: put(r, "fused.py", b"class \xff(Module):\n"), "libtorch cannot load it"),
+    "no code": (lambda r: put(r, "fused_module.py", b"class \xff(Module):\n"), "libtorch cannot load it"),
     "no_list_has_an_end": (no_list_has_an_end, "is no JSON object"),
     "lists_without_number": (lists_without_number, "is no JSON object"),
     "no UTF-8": (lambda r: put(r, "nnpal.json", b'{"format": "\xff"}'), "is no JSON object"),

@@ -106,7 +106,7 @@ def test_lammps_ends_with_its_starter(tmp_path: Path, endless: Callable[..., Any
 def test_an_interrupt_waits_for_the_end_of_lammps(
     tmp_path: Path, hasty_processes: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("subprocess.Popen.communicate", interrupted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -142,9 +141,9 @@ def test_environments_of_charged_cells_are_not_cut_out(tmp_path):
     assert re.search(r"explore\.structure = 'al\.xyz': it states charge \+1.*reduction = \"none\"", said)
 
 
-def test_every_key_of_rare_events_makes_its_stages_stale():
+def test_every_key_of_rare_events_makes_its_stages_stale(tmp_path):
     free = {"goal", "patience", "steady"}
-    stages = RareEvents(Path(), goal=1.0, patience=1, steady=1.0).stages(0)
+    stages = RareEvents(read_run_config(write_config(tmp_path, RARE_EVENTS)), tmp_path).stages(0)
     read = {name.split(".")[1] for stage in stages for name in stage.tables if name.startswith("rare_events.")}
     assert read | free == set(RareEventsSection.model_fields)
     assert not read & free

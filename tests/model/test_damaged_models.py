@@ -102,7 +102,7 @@ def no_utf8_in_a_name(content: bytes) -> bytes:
 
 def size_of_gigabytes(content: bytes) -> bytes:
     """Deflate ends before, and by its checksum the record is whole: torch would ask for the memory."""
-    (code,) = [name for name in records(content) if name.endswith("fused.py")]
+    (code,) = [name for name in records(content) if name.endswith("fused_module.py")]
     return flipped(content, field_of(content, "central", code.removeprefix("archive/"), "size").start + 3, 6)
 
 

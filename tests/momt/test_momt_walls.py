@@ -90,7 +90,7 @@ def test_walls_do_not_know_the_bins() -> None:
 @pytest.mark.parametrize(
     ("strength", "length", "message"),
     [
-        (float("nan"), 4, r"option wall_strength: expected a finite number above 0 \(kT\), found nan"),
+        (float("nan"), 4, r"option wall_strength: expected a finite number above 0, 1e\+06 at most \(kT\), found nan"),
         (float("inf"), 4, "option wall_strength: .* found inf"),
         (0, 4, "option wall_strength: .* found 0"),
         (2, float("nan"), "option wall_length: .* found nan"),

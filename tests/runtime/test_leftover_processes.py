@@ -12,10 +12,10 @@ import pytest
 
 from leftover_processes import MARK, end_leftovers
 from processes import Process, is_running, run, wait_until
+from support.folders import SEARCH_PATH
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
-TESTS = Path(__file__).parents[1]
 SUITE = """
 import os, subprocess, sys, time
 from pathlib import Path
@@ -51,7 +51,7 @@ def pytest_of(folder: Path) -> list[str]:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(folder)]), **more}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([SEARCH_PATH, str(folder)]), **more}
 
 
 def pid_in(path: Path) -> int:

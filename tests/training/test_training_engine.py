@@ -164,7 +164,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 from nnpal.data import read_frames
-from nnpal.model import NetworkDescription
+from nnpal.model.description import NetworkDescription
 from nnpal.training import *
 train_ensemble(
     read_frames("data.h5"), Path("train"), network=NetworkDescription(("Al",), hidden=(24, 16)),

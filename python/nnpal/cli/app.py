@@ -64,8 +64,9 @@ def demo(
     from rich.console import Console
 
     from nnpal.active_learning.engine.error import LoopError
-    from nnpal.demo import DemoSettings, run_demo
     from nnpal.demo.butane import run_butane
+    from nnpal.demo.run import run_demo
+    from nnpal.demo.settings import DemoSettings
     from nnpal.lammps.process import LmpError
 
     if what not in ("butane", "aluminium"):

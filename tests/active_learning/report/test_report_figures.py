@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
+import processes
 from nnpal.active_learning.report import (
     Figure,
     Snapshot,
@@ -93,7 +94,7 @@ def test_same_numbers_give_same_bytes(tmp_path, monkeypatch):
     """Also in a process whose sets are in another order, as those of its text are by their hashes."""
     seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    done = run([sys.executable, "-c", SCRIPT, str(tmp_path / "there")], env=environment)
+    done = processes.run([sys.executable, "-c", SCRIPT, str(tmp_path / "there")], env=environment)
     assert done.returncode == 0, done.stderr
     monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "here")])
     exec(SCRIPT, {})
