@@ -23,6 +23,7 @@ from nnpal.active_learning.sampling import (
     read_smd,
 )
 from nnpal.active_learning.sampling.ending import COMPLETE, Ending, ending_of
+from nnpal.active_learning.sampling.facts import MOMTFacts, SMDFacts
 from nnpal.active_learning.sampling.force_field import NNPForces, OracleForces, forces_of, forces_of_oracle
 from nnpal.active_learning.sampling.structures import crystal, kinds, read_structure
 from nnpal.active_learning.sampling.tasks import _check_whole
@@ -169,6 +170,31 @@ def write_folder(folder: Path, kind: str, **facts: Any) -> Path:
     given = {"kind": kind, "symbols": ["Al", "Ni"], "types": [1, 2, 1], "units": "metal", "has_uq": True}
     (folder / "run.json").write_text(json.dumps({**given, **facts}))
     return folder
+
+
+def test_a_run_of_another_kind_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "run", "smd", uq="uq_force", rate=1.0)
+    with pytest.raises(ConfigError, match=r"run\.json: kind = 'smd'.*\n.*run\.json: .*walkers"):
+        read_momt(folder)
+    assert SMDFacts.read(folder).rate == 1.0
+    known = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({name: known[name] for name in known if name != "units"}))
+    with pytest.raises(ConfigError, match=r"run\.json: units: missing"):
+        read_smd(folder)
+
+
+def test_what_a_run_says_is_read_as_it_was_written(tmp_path: Path) -> None:
+    facts = MOMTFacts(
+        symbols=("Al",),
+        units="metal",
+        types=(1, 1),
+        has_uq=False,
+        walkers=2,
+        electrons={"initial_charges": [1, -1]},
+    )
+    facts.write(tmp_path)
+    assert MOMTFacts.read(tmp_path) == facts
+    assert facts.stated.charges.tolist() == [1, -1]
 
 
 def test_an_interrupted_pull(tmp_path: Path) -> None:

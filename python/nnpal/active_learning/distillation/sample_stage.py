@@ -12,6 +12,8 @@ from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.sampling import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
+from nnpal.active_learning.sampling.execution import ENDED
+from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
 from nnpal.active_learning.shared.learned_data import write_learned
@@ -67,5 +69,5 @@ def sample(ctx: StageContext, how: Labeling, section: MOMTSection, n_test: int) 
 
 
 def _files(folder: Path) -> list[str]:
-    patterns = ("rows*.txt", "frames*.lammpstrj", "run.json", "ended.json")
+    patterns = ("rows*.txt", "frames*.lammpstrj", FACTS, ENDED)
     return sorted(path.name for pattern in patterns for path in folder.glob(pattern))

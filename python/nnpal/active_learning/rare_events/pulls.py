@@ -9,10 +9,13 @@ import numpy as np
 
 from nnpal.active_learning.rare_events.facts import PullFacts
 from nnpal.active_learning.sampling import SMDRun
+from nnpal.active_learning.sampling.execution import ENDED
+from nnpal.active_learning.sampling.facts import FACTS
+from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS
 from nnpal.smd import activation_energy
 
 KCAL_MOL = 23.060548  # of one eV
-OUTPUTS = ("rows.txt", "frames.lammpstrj", "run.json", "ended.json")
+OUTPUTS = (ROWS, FRAMES, FACTS, ENDED)
 
 
 def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> PullFacts:

@@ -48,7 +48,7 @@ from nnpal.active_learning.report import (
     work_function,
 )
 from nnpal.active_learning.report.table import Cell
-from nnpal.active_learning.sampling import SMDRun, SMDSection, read_smd
+from nnpal.active_learning.sampling import SMDRun, SMDSection, holds_run, read_smd
 from nnpal.active_learning.settings import LoopEnsembleSection, RareEventsSection
 from nnpal.active_learning.shared.bare_frames import read_bare
 from nnpal.active_learning.shared.facts import Errors, LabeledFacts, iterations
@@ -208,14 +208,14 @@ def _oracle_curve(told: Told) -> WorkCurve | None:
 def _first_run(ctx: StageContext, iteration: int, place: str, rate: str) -> SMDRun | None:
     stage, _, below = place.partition("/")
     folder = ctx.path(iteration, stage, below) / f"rate-{rate}-run-0"
-    return read_smd(folder) if (folder / "run.json").is_file() else None
+    return read_smd(folder) if holds_run(folder) else None
 
 
 def _uncertainty(told: Told) -> list[Figure]:
     ctx, selected = told.ctx, told.last.select
     runs = []
     for path in sorted(ctx.path(ctx.iteration, "explore", "ensemble").iterdir()):
-        if not (path / "run.json").is_file():
+        if not holds_run(path):
             continue
         run, limit = read_smd(path), selected.thresholds.get(path.name)
         if run.uq_trace is None or not len(run.step):

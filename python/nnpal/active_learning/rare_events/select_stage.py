@@ -12,7 +12,7 @@ from ase.neighborlist import neighbor_list
 
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ChosenFrame, SelectFacts
-from nnpal.active_learning.sampling import SMDRun, read_smd
+from nnpal.active_learning.sampling import SMDRun, holds_run, read_smd
 from nnpal.active_learning.selection import Classes, Threshold, choose, classify, describe, tally, threshold
 from nnpal.active_learning.settings import RareEventsSection
 from nnpal.active_learning.shared.bare_frames import write_bare
@@ -35,7 +35,7 @@ class Choice:
 def select(ctx: StageContext, how: Choice) -> SelectFacts:
     """Take frames above μ + kσ of each pull's own beginning, and of these such as are no near-duplicates."""
     folder = ctx.path(ctx.iteration, "explore", "ensemble")
-    runs = [read_smd(path) for path in sorted(folder.iterdir()) if (path / "run.json").is_file()]
+    runs = [read_smd(path) for path in sorted(folder.iterdir()) if holds_run(path)]
     limits = {run.name: _threshold(run, how.section) for run in runs}
     classes = {run.name: _classes(run, limits[run.name], how.section.closest) for run in runs}
     frames, uq, names = _candidates(runs, classes)

@@ -1,5 +1,6 @@
 """Exploration: runs of LAMMPS by a network or by the oracle that look for configurations worth a label."""
 
+from nnpal.active_learning.sampling.facts import holds_run
 from nnpal.active_learning.sampling.oracle_md import oracle_md, read_md
 from nnpal.active_learning.sampling.plan import MD_TASK, MOMT_TASK, SMD_TASK, plan_initial, plan_momt, plan_smd
 from nnpal.active_learning.sampling.results import INTERRUPTED, MOMTRun, SMDRun, read_given_up, read_momt, read_smd
@@ -17,6 +18,7 @@ __all__ = [
     "MOMTSection",
     "SMDRun",
     "SMDSection",
+    "holds_run",
     "momt",
     "oracle_md",
     "plan_initial",

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from nnpal.active_learning.sampling.ending import Ending, ending_of
+from nnpal.active_learning.sampling.facts import RunFacts, holds_run
 from nnpal.active_learning.sampling.force_field import Forces
 from nnpal.active_learning.sampling.lammps_input import DATA, LOG
 from nnpal.active_learning.sampling.settings import Run
@@ -21,7 +21,7 @@ from nnpal.runtime.files import aside
 from nnpal.runtime.json_files import read_json, write_json
 from nnpal.runtime.locks import locked
 
-FACTS, ENDED, LOCK = "run.json", "ended.json", "lock"
+ENDED, LOCK = "ended.json", "lock"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def prefix_of(section: Run) -> tuple[str, ...]:
     return () if section.launch else tuple(mpi_prefix())
 
 
-def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any], outputs: Sequence[str] = ()) -> None:
+def write_run(folder: Path, run: Prepared, script: str, facts: RunFacts, outputs: Sequence[str] = ()) -> None:
     """Write script, facts for the readers, and links to the files of the force field; the data file is there.
 
     Arguments:
@@ -79,7 +79,7 @@ def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]
     Raises:
         ValueError: the folder holds such files and no run of nnpal: they are another's.
     """
-    if not (folder / FACTS).is_file():
+    if not holds_run(folder):
         _refuse_files_of_others(folder, outputs)
     for name, target in run.forces.links.items():
         link = folder / name
@@ -87,7 +87,7 @@ def write_run(folder: Path, run: Prepared, script: str, facts: Mapping[str, Any]
             temporary.symlink_to(os.path.relpath(target.resolve(), folder.resolve()))
     with aside(folder / run.input) as temporary:
         temporary.write_text(script)
-    write_json(folder / FACTS, facts, sort_keys=False)
+    facts.write(folder)
 
 
 def _refuse_files_of_others(folder: Path, outputs: Sequence[str]) -> None:
@@ -143,18 +143,6 @@ def read_ending(folder: Path, key: str | None = None) -> Ending | None:
     if found is None or (key is not None and found["inputs"] != key):
         return None
     return Ending(found["how"], tuple(found["last"]))
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """Return what was written of the run for its readers.
-
-    Raises:
-        FileNotFoundError: the folder holds no run.
-    """
-    facts: dict[str, Any] | None = read_json(folder / FACTS)
-    if facts is None:
-        raise FileNotFoundError(f"{folder / FACTS}: no such file; expected the folder of a run")
-    return facts
 
 
 def _environment(run: Prepared) -> dict[str, str]:

@@ -34,7 +34,7 @@ class Units:
         energy, time, pressure: one eV, ps, bar in its units. Length is Å in both.
     """
 
-    name: str
+    name: Literal["metal", "real"]
     energy: float
     time: float
     pressure: float
@@ -42,7 +42,7 @@ class Units:
 
 METAL = Units("metal", 1.0, 1.0, 1.0)
 REAL = Units("real", ase.units.mol / ase.units.kcal, 1000.0, 1 / 1.01325)
-UNITS = {units.name: units for units in (METAL, REAL)}
+UNITS: dict[str, Units] = {units.name: units for units in (METAL, REAL)}
 
 
 class NNPForces(Section):

@@ -9,7 +9,8 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.active_learning.sampling.ending import COMPLETE, RunOutcome
-from nnpal.active_learning.sampling.execution import carry_out, prefix_of, prepared, read_facts, write_run
+from nnpal.active_learning.sampling.execution import carry_out, prefix_of, prepared, write_run
+from nnpal.active_learning.sampling.facts import MDFacts
 from nnpal.active_learning.sampling.force_field import forces_of
 from nnpal.active_learning.sampling.lammps_input import DATA, FRAMES, MD_INPUT, md_input
 from nnpal.active_learning.sampling.results import frames_of
@@ -17,7 +18,7 @@ from nnpal.active_learning.sampling.settings import InitialSection
 from nnpal.active_learning.sampling.structures import kinds, read_structure
 from nnpal.active_learning.sampling.tasks import OUTPUTS
 from nnpal.config import validated
-from nnpal.geometry.electrons import electrons_of, from_json, to_json
+from nnpal.geometry.electrons import electrons_of, to_json
 from nnpal.lammps.data_file import write_data
 from nnpal.lammps.dump import read_dump
 
@@ -51,7 +52,7 @@ def oracle_md(
     run = prepared(MD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = md_input(section, forces, start, temperature, seed, run.command)
-    facts = {"kind": "md", "symbols": list(forces.symbols), "units": forces.units.name, "electrons": to_json(stated)}
+    facts = MDFacts(symbols=tuple(forces.symbols), units=forces.units.name, electrons=to_json(stated))
     write_run(folder, run, script, facts, OUTPUTS)
     ending = carry_out(folder, run, OUTPUTS)
     frames = read_md(folder)
@@ -69,7 +70,6 @@ def read_md(folder: Path) -> list[Atoms]:
         FileNotFoundError: the folder holds no run.
         ValueError: its frames are no such file.
     """
-    facts = read_facts(folder)
+    facts = MDFacts.read(folder)
     dump = read_dump(folder / FRAMES)
-    stated = from_json(facts.get("electrons", {}))
-    return frames_of(dump, np.arange(len(dump)), facts["symbols"], "initial", folder.name, stated)
+    return frames_of(dump, np.arange(len(dump)), facts.symbols, "initial", folder.name, facts.stated)

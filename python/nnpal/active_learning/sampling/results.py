@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
 from nnpal.active_learning.sampling.ending import COMPLETE
-from nnpal.active_learning.sampling.execution import read_ending, read_facts
-from nnpal.active_learning.sampling.force_field import UNITS
+from nnpal.active_learning.sampling.execution import read_ending
+from nnpal.active_learning.sampling.facts import MOMTFacts, SMDFacts
 from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS, own_name
-from nnpal.geometry.electrons import Electrons, from_json, put
+from nnpal.geometry.electrons import Electrons, put
 from nnpal.lammps.dump import Dump, read_dump, read_rows
 from nnpal.smd import Pull
 
@@ -106,14 +106,13 @@ def read_smd(folder: Path) -> SMDRun:
         FileNotFoundError: the folder holds no run.
         ValueError: a file of it is no such file.
     """
-    facts = read_facts(folder)
+    facts = SMDFacts.read(folder)
     rows = read_rows(folder / ROWS)
     dump = read_dump(folder / FRAMES)
-    energy = 1.0 / UNITS[facts["units"]].energy
+    energy = 1.0 / facts.unit_factors.energy
     step = _column(rows, "step").astype(np.int64)
     in_rows, in_frames = _common(step, dump.step)
-    has_uq = bool(facts["has_uq"])
-    trace = _column(rows, facts["uq"]) if has_uq else None
+    trace = _column(rows, facts.uq) if facts.has_uq else None
     return SMDRun(
         step=step,
         distance=_column(rows, "d"),
@@ -123,12 +122,12 @@ def read_smd(folder: Path) -> SMDRun:
         temperature=_column(rows, "temperature"),
         energy=energy * _column(rows, "energy"),
         uq_trace=trace,
-        frames=frames_of(dump, in_frames, facts["symbols"], "smd", folder.name, _electrons(facts)),
+        frames=frames_of(dump, in_frames, facts.symbols, "smd", folder.name, facts.stated),
         frame_step=dump.step[in_frames],
         uq=None if trace is None else trace[in_rows],
-        uq_energy=_atomic(dump, in_frames, "f_atoms[1]") if has_uq else None,
-        uq_force=_atomic(dump, in_frames, "f_atoms[2]") if has_uq else None,
-        rate=float(facts["rate"]),
+        uq_energy=_atomic(dump, in_frames, "f_atoms[1]") if facts.has_uq else None,
+        uq_force=_atomic(dump, in_frames, "f_atoms[2]") if facts.has_uq else None,
+        rate=facts.rate,
         ended=_ended(folder),
         name=folder.name,
     )
@@ -140,9 +139,9 @@ def read_momt(folder: Path) -> MOMTRun:
     Raises:
         FileNotFoundError, ValueError: as for :func:`read_smd`.
     """
-    facts = read_facts(folder)
-    n_walkers = int(facts["walkers"])
-    energy = 1.0 / UNITS[facts["units"]].energy
+    facts = MOMTFacts.read(folder)
+    n_walkers = facts.walkers
+    energy = 1.0 / facts.unit_factors.energy
     frames: list[Atoms] = []
     steps, walkers, atomic = [], [], []
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("H", "O", "volume", "dH", "temperature", "energy")}
@@ -151,17 +150,17 @@ def read_momt(folder: Path) -> MOMTRun:
         dump = read_dump(folder / own_name(FRAMES, walker, n_walkers))
         in_rows, in_frames = _common(_column(rows, "step").astype(np.int64), dump.step)
         source = folder.name if n_walkers == 1 else f"{folder.name} walker {walker}"
-        frames += frames_of(dump, in_frames, facts["symbols"], "momt", source, _electrons(facts))
+        frames += frames_of(dump, in_frames, facts.symbols, "momt", source, facts.stated)
         steps.append(dump.step[in_frames])
         walkers.append(np.full(len(in_frames), walker))
         for name, values in columns.items():
             values.append(_column(rows, name)[in_rows])
-        if facts["has_uq"] and len(in_frames):
+        if facts.has_uq and len(in_frames):
             atomic.append(_atomic(dump, in_frames, "f_atoms"))
     step = np.concatenate(steps)
     order = np.argsort(step, kind="stable")
     column = {name: np.concatenate(values)[order] for name, values in columns.items()}
-    none = np.zeros((0, len(facts["types"])))
+    none = np.zeros((0, len(facts.types)))
     return MOMTRun(
         frames=[frames[i] for i in order],
         frame_step=step[order],
@@ -172,7 +171,7 @@ def read_momt(folder: Path) -> MOMTRun:
         dH=energy * column["dH"],
         temperature=column["temperature"],
         energy=energy * column["energy"],
-        uq_energy=np.concatenate([none, *atomic])[order] if facts["has_uq"] else None,
+        uq_energy=np.concatenate([none, *atomic])[order] if facts.has_uq else None,
         ended=_ended(folder),
         name=folder.name,
     )
@@ -197,7 +196,7 @@ def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None
 
 
 def frames_of(
-    dump: Dump, chosen: np.ndarray, symbols: list[str], tag: str, source: str, electrons: Electrons = NOTHING
+    dump: Dump, chosen: np.ndarray, symbols: Sequence[str], tag: str, source: str, electrons: Electrons = NOTHING
 ) -> list[Atoms]:
     """Return chosen frames of a dump; along directions that do not repeat they have no cell vector.
 
@@ -218,10 +217,6 @@ def frames_of(
         put(frame, electrons)
         frames.append(frame)
     return frames
-
-
-def _electrons(facts: dict[str, Any]) -> Electrons:
-    return from_json(facts.get("electrons", {}))  # runs of older versions say nothing
 
 
 def _common(step: np.ndarray, frame_step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from ase import Atoms
 
 from nnpal.active_learning.sampling.ending import COMPLETE, Ending, RunOutcome
 from nnpal.active_learning.sampling.execution import carry_out, prefix_of, prepared, write_run
+from nnpal.active_learning.sampling.facts import MOMTFacts, SMDFacts
 from nnpal.active_learning.sampling.force_field import Forces, forces_of
 from nnpal.active_learning.sampling.lammps_input import (
     BIAS,
@@ -71,7 +72,16 @@ def smd(
     run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = smd_input(section, forces, start, pull, seed, run.command)
-    write_run(folder, run, script, {**_facts("smd", atoms, forces), "uq": section.uq, "rate": rate}, OUTPUTS)
+    facts = SMDFacts(
+        symbols=forces.symbols,
+        types=_types(atoms, forces),
+        units=forces.units.name,
+        has_uq=forces.has_uq,
+        electrons=to_json(electrons_of(atoms)),
+        uq=section.uq,
+        rate=rate,
+    )
+    write_run(folder, run, script, facts, OUTPUTS)
     ending = carry_out(folder, run, OUTPUTS)
     found = read_smd(folder)
     _check_whole(folder, ending, found, pull.steps // section.every * section.every)
@@ -114,7 +124,15 @@ def momt(
     run = prepared(MOMT_INPUT, forces, folder, launch, arguments, prefix)
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = momt_input(section, forces, start, seed, run.command, start_bias=bias is not None)
-    write_run(folder, run, script, {**_facts("momt", atoms, forces), "walkers": section.walkers}, OUTPUTS)
+    facts = MOMTFacts(
+        symbols=forces.symbols,
+        types=_types(atoms, forces),
+        units=forces.units.name,
+        has_uq=forces.has_uq,
+        electrons=to_json(electrons_of(atoms)),
+        walkers=section.walkers,
+    )
+    write_run(folder, run, script, facts, OUTPUTS)
     ending = carry_out(folder, run, OUTPUTS)
     found = read_momt(folder)
     _check_whole(folder, ending, found, section.steps // section.every * section.every)
@@ -146,15 +164,8 @@ def ranks_each(launch: tuple[str, ...], walkers: int) -> int:
     raise ValueError(f"explore.launch: {list(launch)} with {walkers} walkers, expected -np N, -n N or --ntasks=N in it")
 
 
-def _facts(kind: str, atoms: Atoms, forces: Forces) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "symbols": list(forces.symbols),
-        "types": [forces.symbols.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()],
-        "units": forces.units.name,
-        "has_uq": forces.has_uq,
-        "electrons": to_json(electrons_of(atoms)),
-    }
+def _types(atoms: Atoms, forces: Forces) -> tuple[int, ...]:
+    return tuple(forces.symbols.index(symbol) + 1 for symbol in atoms.get_chemical_symbols())
 
 
 def _outcome(ending: Ending, found: SMDRun | MOMTRun, steps: int, seed: int) -> dict[str, Any]:
