@@ -13,10 +13,9 @@ from nnpal.geometry.lammps_box import box_of
 from nnpal.lammps.data_file import write_data
 from nnpal.lammps.dump import read_dump
 from nnpal.lammps.process import run_lmp
+from nnpal.lammps.units import BAR_PER_EV_A3
 from nnpal.runtime.files import aside
 
-BAR_PER_EV_A3 = 1.6021765e6
-"""LAMMPS's own conversion in metal units."""
 VACUUM = 10.0
 """Å, around atoms along directions without periodicity, where LAMMPS needs a box."""
 

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import ase.units
 import numpy as np
 from ase import Atoms
 
 from nnpal.geometry.electrons import Electrons
 from nnpal.hooks import Context, HookError
 from nnpal.hooks.own_files import require_own
+from nnpal.lammps.units import UNITS
 from nnpal.oracle.calculation import Result, evaluate, gives_stress, make_calculator
 from nnpal.oracle.calculators import electrons_caution, electrons_refusal, periodicity_refusal
 from nnpal.oracle.elements import numbers_of_types
@@ -20,9 +20,6 @@ from nnpal.oracle.errors import CalculationFailed
 from nnpal.oracle.last_step import LastStep
 from nnpal.oracle.snapshot import gathered, on_rank_zero, rows_of
 from nnpal.runtime.places import begins_with
-
-# ASE's energy unit, eV, in the unit of the script; both have Å and g/mol.
-EV_IN_SCRIPT_UNITS = {"metal": 1.0, "real": ase.units.mol / ase.units.kcal}
 
 _LITERALS = {"True": True, "False": False, "None": None}
 
@@ -62,14 +59,15 @@ class CalculatorForces:
         elements: list[str] | None = None,
         **options: Any,
     ) -> None:
-        if context.units not in EV_IN_SCRIPT_UNITS:
-            raise HookError(f"units {context.units}: expected {' or '.join(EV_IN_SCRIPT_UNITS)}")
+        if context.units not in UNITS:
+            raise HookError(f"units {context.units}: expected {' or '.join(UNITS)}")
         if context.n_group != context.n_atoms:
             raise HookError(
                 f"group {context.group} has {context.n_group} of {context.n_atoms} atoms; the calculator needs all: "
                 f"fix {context.fix_id} all python/hook ..."
             )
-        self._ev = EV_IN_SCRIPT_UNITS[context.units]
+        # ASE's energy unit, eV, in that of the script; both have Å and g/mol
+        self._ev = UNITS[context.units].energy
         self._name = calculator
         self._restart = restart
         on_rank_zero(context.comm, self._require_place_of_restart)

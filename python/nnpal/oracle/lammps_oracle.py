@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ase.units
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
@@ -16,14 +15,13 @@ from ase.data import atomic_masses, atomic_numbers
 from nnpal.geometry.electrons import WHOLE, electrons_of
 from nnpal.geometry.lammps_box import Box, BoxError, box_of
 from nnpal.lammps.threads import LammpsThreads
+from nnpal.lammps.units import UNITS
 from nnpal.oracle.calculation import Result
 from nnpal.oracle.calculators import MOMENTS_LEFT_OUT
 from nnpal.oracle.errors import CalculationFailed
 from nnpal.oracle.lammps_commands import files_in, filled, with_paths
 from nnpal.oracle.protocol import OracleError, digests
 
-EV = {"metal": 1.0, "real": ase.units.kcal / ase.units.mol}
-"""LAMMPS's unit of energy, eV; both unit styles have Å and g/mol."""
 VIRIAL = "nnpal_virial"
 Mode = tuple[tuple[bool, ...], bool]
 
@@ -68,8 +66,8 @@ class LammpsOracle:
         for symbol in elements:
             if atomic_numbers.get(symbol, 0) == 0:
                 raise OracleError(f"oracle.elements: {symbol} is no element, expected symbols such as Al")
-        if units not in EV:
-            raise OracleError(f"oracle.units: {units!r}, expected {' or '.join(EV)}")
+        if units not in UNITS:
+            raise OracleError(f"oracle.units: {units!r}, expected {' or '.join(UNITS)}")
         if charges is not None and set(charges) != set(elements):
             raise OracleError(f"oracle.charges: of {sorted(charges)}, expected of {sorted(elements)}")
         self._given = tuple(commands)
@@ -222,7 +220,7 @@ class LammpsOracle:
         if not math.isfinite(energy):
             raise CalculationFailed(f"energy is not finite ({energy} in units {self._units})")
         forces = np.array(self._lmp.gather_atoms("f", 1, 3), dtype=float).reshape(-1, 3)
-        ev = EV[self._units]
+        ev = 1.0 / UNITS[self._units].energy
         return Result(ev * energy, ev * forces @ box.turn, self._read_stress(box))
 
     def _numbered_charges(self) -> list[tuple[int, float]]:
@@ -237,7 +235,7 @@ class LammpsOracle:
         xx, yy, zz, xy, xz, yz = (values[k] for k in range(6))
         pressure = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
         # LAMMPS's own constant between its units of pressure and of energy per volume
-        in_ev = EV[self._units] / float(self._lmp.extract_global("nktv2p"))
+        in_ev = 1.0 / UNITS[self._units].energy / float(self._lmp.extract_global("nktv2p"))
         stress = box.stress_back(-in_ev * pressure)
         return stress[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
 

@@ -12,9 +12,10 @@ from nnpal.active_learning.sampling import SMDRun
 from nnpal.active_learning.sampling.execution import ENDED
 from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS
+from nnpal.lammps.units import REAL
 from nnpal.smd import activation_energy
 
-KCAL_MOL = 23.060548  # of one eV
+KCAL_MOL = REAL.energy  # of one eV
 OUTPUTS = (ROWS, FRAMES, FACTS, ENDED)
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from nnpal.active_learning.sampling.force_field import UNITS, Units
 from nnpal.config import Section, validated
 from nnpal.geometry.electrons import Electrons, from_json
+from nnpal.lammps.units import UNITS, Units
 from nnpal.runtime.json_files import read_json, write_json
 
 FACTS = "run.json"

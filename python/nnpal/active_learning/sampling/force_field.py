@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import ase.units
 from pydantic import Field, PositiveInt
 
 from nnpal.active_learning.sampling.settings import options_words
 from nnpal.config import Section, validated
 from nnpal.geometry.electrons import Electrons
 from nnpal.label.settings import AseSection, LammpsSection, OracleSection
+from nnpal.lammps.units import METAL, UNITS, Units
 from nnpal.oracle.calculator_oracle import DEFAULTS
 from nnpal.oracle.calculators import options_with
 from nnpal.oracle.lammps_commands import files_in, filled, with_paths
@@ -23,26 +23,6 @@ from nnpal.runtime.import_path import spec_in, split_path
 
 MODEL = "model.nnp.pt"
 NOTHING = Electrons()
-
-
-@dataclass(frozen=True)
-class Units:
-    """A unit style of LAMMPS.
-
-    Attributes:
-        name: of the style.
-        energy, time, pressure: one eV, ps, bar in its units. Length is Å in both.
-    """
-
-    name: Literal["metal", "real"]
-    energy: float
-    time: float
-    pressure: float
-
-
-METAL = Units("metal", 1.0, 1.0, 1.0)
-REAL = Units("real", ase.units.mol / ase.units.kcal, 1000.0, 1 / 1.01325)
-UNITS: dict[str, Units] = {units.name: units for units in (METAL, REAL)}
 
 
 class NNPForces(Section):
