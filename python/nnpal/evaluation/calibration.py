@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import chi2, spearmanr
@@ -30,6 +30,28 @@ class Bins:
     uncertainty: np.ndarray
     error: np.ndarray
     count: np.ndarray
+
+
+class BinFigures(TypedDict):
+    """What JSON holds of bins: meV and Å."""
+
+    uncertainty: list[float]
+    error: list[float]
+    count: list[int]
+
+
+class CalibrationFigures(TypedDict):
+    """What JSON holds of a calibration; None for what is not defined."""
+
+    error: str
+    uncertainty: str
+    n_values: int
+    spearman: float | None
+    spearman_error: float | None
+    ratio: float | None
+    ratio_error: float | None
+    miscalibration_area: float | None
+    bins: BinFigures
 
 
 @dataclass(frozen=True)
@@ -64,18 +86,17 @@ class Calibration:
     def n_values(self) -> int:
         return len(self.errors)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CalibrationFigures:
         """Return all figures; bins in meV and Å. NaN, of values that are all the same, becomes None."""
-        figures = {
-            name: None if value is None or np.isnan(value) else value
-            for name in ("spearman", "spearman_error", "ratio", "ratio_error", "miscalibration_area")
-            for value in [getattr(self, name)]
-        }
         return {
             "error": self.error,
             "uncertainty": self.uncertainty,
             "n_values": self.n_values,
-            **figures,
+            "spearman": _or_none(self.spearman),
+            "spearman_error": _or_none(self.spearman_error),
+            "ratio": _or_none(self.ratio),
+            "ratio_error": _or_none(self.ratio_error),
+            "miscalibration_area": _or_none(self.miscalibration_area),
             "bins": {
                 "uncertainty": (MILLI * self.bins.uncertainty).tolist(),
                 "error": (MILLI * self.bins.error).tolist(),
@@ -169,6 +190,10 @@ def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> 
         rng = np.random.default_rng(seed)
         found.append(calibrate(error, uncertainty, sizes, rng=rng, dimensions=dimensions, names=(name, against)))
     return found
+
+
+def _or_none(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else value
 
 
 def _spearman(error: np.ndarray, uncertainty: np.ndarray) -> float:

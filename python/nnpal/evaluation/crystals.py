@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from nnpal.evaluation.metrics import MILLI
-from nnpal.evaluation.relax import Relaxed, Structure, nnp_commands, relax, relax_if_possible
+from nnpal.evaluation.relax import Relaxed, RelaxedFigures, Structure, nnp_commands, or_none, relax, relax_if_possible
 from nnpal.oracle.lammps_commands import filled
+
+
+class _OfOracle(TypedDict, total=False):
+    oracle: dict[str, RelaxedFigures]
+    oracle_order: list[str]
+    right_order: bool
+    bond_errors: list[float | None]
+    energy_errors: list[float | None]
+    summed_bond_error: float | None
+    energy_error_spread: float | None
+    trustworthy: bool
+
+
+class CrystalFigures(_OfOracle):
+    """What JSON holds of an element's crystals, by their names; the oracle's where there is one."""
+
+    model: dict[str, RelaxedFigures]
+    model_order: list[str]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -78,34 +96,28 @@ class RelaxComparison:
                     )
         return said
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CrystalFigures:
         """Return all figures: eV/atom and Å for crystals, meV/atom for the spread."""
-        found: dict[str, Any] = {
+        found: CrystalFigures = {
             "model": {r.structure.name: r.to_json() for r in self.model},
             "model_order": order(self.model),
             "notes": self.notes(),
         }
         if self.oracle:
-            found |= {
-                "oracle": {r.structure.name: r.to_json() for r in self.oracle},
-                "oracle_order": order(self.oracle),
-                "right_order": self.right_order,
-                "bond_errors": [_or_none(error) for error in self.bond_errors],
-                "energy_errors": [_or_none(error) for error in self.energy_errors],
-                "summed_bond_error": _or_none(self.summed_bond_error),
-                "energy_error_spread": _or_none(self.energy_error_spread),
-                "trustworthy": self.trustworthy,
-            }
+            found["oracle"] = {r.structure.name: r.to_json() for r in self.oracle}
+            found["oracle_order"] = order(self.oracle)
+            found["right_order"] = self.right_order
+            found["bond_errors"] = [or_none(error) for error in self.bond_errors]
+            found["energy_errors"] = [or_none(error) for error in self.energy_errors]
+            found["summed_bond_error"] = or_none(self.summed_bond_error)
+            found["energy_error_spread"] = or_none(self.energy_error_spread)
+            found["trustworthy"] = self.trustworthy
         return found
 
 
 def order(relaxed: Sequence[Relaxed]) -> list[str]:
     """Return the names of crystals from the lowest energy to the highest, but for those that could not be relaxed."""
     return [r.structure.name for r in sorted((r for r in relaxed if not r.failed), key=lambda r: r.energy)]
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def relax_table(

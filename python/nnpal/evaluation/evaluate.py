@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from ase import Atoms
 
@@ -16,7 +15,7 @@ from nnpal.evaluation.labels import read_labels
 from nnpal.evaluation.metrics import accuracy
 from nnpal.evaluation.prediction import predict
 from nnpal.evaluation.settings import EvaluateSection
-from nnpal.evaluation.summary import write_summary
+from nnpal.evaluation.summary import Summary, write_summary
 from nnpal.model import read_metadata
 from nnpal.oracle.lammps_commands import files_in, with_paths
 from nnpal.runtime.places import require_folder
@@ -29,7 +28,7 @@ def evaluate(
     *,
     base: Path = Path(),
     on_batch: Callable[[int], None] | None = None,
-) -> dict[str, Any]:
+) -> Summary:
     """Evaluate a model and leave ``summary.json``, figures, CSV files and LAMMPS runs in ``settings.output``.
 
     Arguments:
@@ -53,7 +52,7 @@ def evaluate(
     output = settings.output
     require_folder("evaluate.output", output)
     output.mkdir(parents=True, exist_ok=True)
-    summary: dict[str, Any] = {
+    summary: Summary = {
         "nnpal": __version__,
         "settings": settings.model_dump(mode="json"),
         "model": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from ase import units
@@ -13,6 +13,56 @@ from nnpal.evaluation.prediction import Predictions
 
 MILLI = 1e3
 """From eV to meV."""
+
+
+class ForceErrors(TypedDict):
+    """MAE and RMSE of force components, meV/Å."""
+
+    force_mae: float
+    force_rmse: float
+
+
+class StressErrors(TypedDict, total=False):
+    """MAE and RMSE of stress components, meV/Å³ and GPa; none where there are no stresses."""
+
+    stress_mae: float
+    stress_rmse: float
+    stress_mae_GPa: float
+    stress_rmse_GPa: float
+
+
+class Errors(ForceErrors, StressErrors):
+    """MAE, RMSE and mean of the energy's error, meV/atom, and errors of forces and stresses."""
+
+    energy_mae: float
+    energy_rmse: float
+    energy_mean: float
+
+
+class ErrorsOfFrames(Errors):
+    """Errors on so many configurations."""
+
+    n_frames: int
+
+
+class ErrorsOfElement(ForceErrors):
+    """Errors of forces on so many atoms."""
+
+    n_atoms: int
+
+
+class _OfMembers(TypedDict, total=False):
+    members: list[Errors]
+
+
+class Accuracy(_OfMembers):
+    """What :func:`accuracy` returns; ``members`` where each member was evaluated."""
+
+    n_frames: int
+    n_atoms: int
+    ensemble: Errors
+    by_tag: dict[str, ErrorsOfFrames]
+    by_element: dict[str, ErrorsOfElement]
 
 
 @dataclass(frozen=True)
@@ -32,13 +82,13 @@ class Comparison:
     stresses: np.ndarray = field(default_factory=lambda: np.empty((0, 6)))
     reference_stresses: np.ndarray = field(default_factory=lambda: np.empty((0, 6)))
 
-    def errors(self) -> dict[str, float]:
+    def errors(self) -> Errors:
         """Return MAE, RMSE and mean of the energy's error (meV/atom), MAE and RMSE of force components (meV/Å).
 
         Where there are stresses, MAE and RMSE of their components follow, in meV/Å³ and GPa.
         """
         energy = MILLI * (self.energies - self.reference_energies)
-        found = {
+        found: Errors = {
             "energy_mae": mae(energy),
             "energy_rmse": rmse(energy),
             "energy_mean": float(energy.mean()),
@@ -46,9 +96,9 @@ class Comparison:
         }
         if len(self.stresses):
             stress = self.stresses - self.reference_stresses
-            for unit, factor in (("", MILLI), ("_GPa", 1.0 / units.GPa)):
-                found[f"stress_mae{unit}"] = mae(factor * stress)
-                found[f"stress_rmse{unit}"] = rmse(factor * stress)
+            found["stress_mae"], found["stress_rmse"] = mae(MILLI * stress), rmse(MILLI * stress)
+            in_gpa = (1.0 / units.GPa) * stress
+            found["stress_mae_GPa"], found["stress_rmse_GPa"] = mae(in_gpa), rmse(in_gpa)
         return found
 
 
@@ -62,7 +112,7 @@ def rmse(error: np.ndarray) -> float:
     return float(np.sqrt(np.square(error).mean()))
 
 
-def force_errors(forces: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+def force_errors(forces: np.ndarray, reference: np.ndarray) -> ForceErrors:
     """Return MAE and RMSE of force components, meV/Å; forces in eV/Å, [n_atoms, 3]."""
     error = MILLI * (forces - reference)
     return {"force_mae": mae(error), "force_rmse": rmse(error)}
@@ -111,12 +161,12 @@ def by_tag(predictions: Predictions, labels: Labels) -> dict[str, Comparison]:
     return {tag: compare(predictions, labels, frames=labels.tags == tag) for tag in dict.fromkeys(labels.tags.tolist())}
 
 
-def accuracy(predictions: Predictions, labels: Labels) -> dict[str, Any]:
+def accuracy(predictions: Predictions, labels: Labels) -> Accuracy:
     """Return errors of the ensemble and of each member, by tag, and of forces by element, ready for JSON.
 
     Keys and units are those of :meth:`Comparison.errors`.
     """
-    found: dict[str, Any] = {
+    found: Accuracy = {
         "n_frames": len(labels.n_atoms),
         "n_atoms": int(labels.n_atoms.sum()),
         "ensemble": compare(predictions, labels).errors(),

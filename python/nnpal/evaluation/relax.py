@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ase import Atoms
 
@@ -92,6 +92,18 @@ class Structure:
         return f"{self.element}-{self.phase}{fixed}"
 
 
+class RelaxedFigures(TypedDict):
+    """What JSON holds of a relaxed crystal: Å, eV and Å³ per atom, bar, eV/Å; None where the relaxation failed."""
+
+    bond: float | None
+    energy: float | None
+    volume: float | None
+    pressure: float | None
+    largest_force: float | None
+    converged: bool
+    phase: str
+
+
 @dataclass(frozen=True)
 class Relaxed:
     """A crystal after relaxation.
@@ -124,13 +136,22 @@ class Relaxed:
     def kept_phase(self) -> bool:
         return self.phase == self.structure.phase
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> RelaxedFigures:
         """Return all figures; null for those of a relaxation that failed."""
-        numbers = {
-            name: float(getattr(self, name)) for name in ("bond", "energy", "volume", "pressure", "largest_force")
+        return {
+            "bond": or_none(self.bond),
+            "energy": or_none(self.energy),
+            "volume": or_none(self.volume),
+            "pressure": or_none(self.pressure),
+            "largest_force": or_none(self.largest_force),
+            "converged": self.converged,
+            "phase": self.phase,
         }
-        figures = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
-        return figures | {"converged": self.converged, "phase": self.phase}
+
+
+def or_none(value: float) -> float | None:
+    """Return a number as JSON has it, None for one that is not finite."""
+    return float(value) if math.isfinite(value) else None
 
 
 def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxed:

@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from rich.table import Table
 
+from nnpal.evaluation.calibration import CalibrationFigures
+from nnpal.evaluation.crystals import CrystalFigures
+from nnpal.evaluation.metrics import Accuracy, Errors, ErrorsOfElement
 from nnpal.runtime.json_files import write_json
 
+_OfEnergy = Literal["energy_mae", "energy_rmse", "energy_mean"]
+_OF_ENERGY: tuple[_OfEnergy, ...] = ("energy_mae", "energy_rmse", "energy_mean")
+_OF_FORCE: tuple[Literal["force_mae", "force_rmse"], ...] = ("force_mae", "force_rmse")
+_OF_STRESS: tuple[Literal["stress_mae_GPa", "stress_rmse_GPa"], ...] = ("stress_mae_GPa", "stress_rmse_GPa")
 
-def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+
+class ModelFacts(TypedDict):
+    """What a summary says of the model file."""
+
+    path: str
+    elements: list[str]
+    n_members: int
+    dtype: str
+    dataset_hash: str | None
+
+
+class _OfFrames(TypedDict, total=False):
+    accuracy: Accuracy
+    calibration: list[CalibrationFigures]
+    figures: list[str]
+
+
+class _OfCrystals(TypedDict, total=False):
+    relaxed: dict[str, CrystalFigures]
+
+
+class Summary(_OfFrames, _OfCrystals):
+    """What ``summary.json`` holds; ``accuracy`` and what follows it where there are labels."""
+
+    nnpal: str
+    settings: dict[str, Any]
+    model: ModelFacts
+
+
+def write_summary(path: Path, summary: Summary) -> None:
     """Write ``summary`` as JSON."""
     write_json(path, summary, sort_keys=False)
 
 
-def tables(summary: Mapping[str, Any]) -> Iterator[Table | str]:
+def tables(summary: Summary) -> Iterator[Table | str]:
     """Yield tables and notes for the terminal."""
     if "accuracy" in summary:
         yield _accuracy(summary["accuracy"])
@@ -30,40 +66,41 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table | str]:
         yield _relaxed(element, found)
         if "oracle" in found:
             yield (
-                f"{element}: summed bond error {found['summed_bond_error']:.3f} Å, spread of energy errors "
-                f"{found['energy_error_spread']:.1f} meV/atom, order {' < '.join(found['model_order'])} "
+                f"{element}: summed bond error {_number(found['summed_bond_error'], 3)} Å, spread of energy errors "
+                f"{_number(found['energy_error_spread'], 1)} meV/atom, order {' < '.join(found['model_order'])} "
                 f"({'right' if found['right_order'] else 'oracle: ' + ' < '.join(found['oracle_order'])})"
             )
         yield from (f"note: {note}" for note in found["notes"])
 
 
-def _accuracy(found: Mapping[str, Any]) -> Table:
-    rows = [("ensemble", found["n_frames"], found["ensemble"])]
+def _accuracy(found: Accuracy) -> Table:
+    rows: list[tuple[str, int | str, Errors]] = [("ensemble", found["n_frames"], found["ensemble"])]
     rows += [(f"member {m}", "", errors) for m, errors in enumerate(found.get("members", []))]
     if len(found["by_tag"]) > 1:
         rows += [(tag, errors["n_frames"], errors) for tag, errors in found["by_tag"].items()]
-    names = ["energy_mae", "energy_rmse", "energy_mean", "force_mae", "force_rmse"]
     heads = ["energy\nMAE", "energy\nRMSE", "energy\nmean", "force\nMAE", "force\nRMSE"]
     title = "Errors (meV/atom, meV/Å)"
-    if any("stress_mae" in errors for _, _, errors in rows):
-        names += ["stress_mae_GPa", "stress_rmse_GPa"]
+    has_stress = any("stress_mae" in errors for _, _, errors in rows)
+    if has_stress:
         heads += ["stress\nMAE", "stress\nRMSE"]
         title = "Errors (meV/atom, meV/Å, GPa)"
     table = _table(title, ["", "frames", *heads])
     for name, n_frames, errors in rows:
-        cells = [_number(errors.get(key), 3 if "GPa" in key else 1 if "force" in key else 2) for key in names]
+        cells = [_number(errors[key]) for key in _OF_ENERGY] + [_number(errors[key], 1) for key in _OF_FORCE]
+        if has_stress:
+            cells += [_number(errors.get(key), 3) for key in _OF_STRESS]
         table.add_row(name, str(n_frames), *cells)
     return table
 
 
-def _elements(found: Mapping[str, Any]) -> Table:
+def _elements(found: dict[str, ErrorsOfElement]) -> Table:
     table = _table("Errors of forces by element (meV/Å)", ["", "atoms", "MAE", "RMSE"])
     for symbol, errors in found.items():
         table.add_row(symbol, str(errors["n_atoms"]), f"{errors['force_mae']:.1f}", f"{errors['force_rmse']:.1f}")
     return table
 
 
-def _calibration(found: Sequence[Mapping[str, Any]]) -> Table:
+def _calibration(found: Sequence[CalibrationFigures]) -> Table:
     heads = ["error", "uncertainty", "values", "rank\ncorrelation", "RMS error /\nuncertainty", "miscalibration\narea"]
     table = _table("Uncertainty against error", heads)
     for row in found:
@@ -78,17 +115,22 @@ def _calibration(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _relaxed(element: str, found: Mapping[str, Any]) -> Table:
+def _relaxed(element: str, found: CrystalFigures) -> Table:
     heads = ["", "model\nbond (Å)", "model\neV/atom"]
     if "oracle" in found:
         heads += ["oracle\nbond (Å)", "oracle\neV/atom", "error\n(Å)", "error\nmeV/atom"]
     table = _table(f"Relaxed crystals of {element}", heads)
     for i, (name, mine) in enumerate(found["model"].items()):
-        cells = [f"{mine['bond']:.3f}", f"{mine['energy']:.4f}"]
+        cells = [_number(mine["bond"], 3), _number(mine["energy"], 4)]
         if "oracle" in found:
             theirs = found["oracle"][name]
-            errors = found["bond_errors"][i], 1e3 * found["energy_errors"][i]
-            cells += [f"{theirs['bond']:.3f}", f"{theirs['energy']:.4f}", f"{errors[0]:+.3f}", f"{errors[1]:+.1f}"]
+            energy_error = found["energy_errors"][i]
+            cells += [
+                _number(theirs["bond"], 3),
+                _number(theirs["energy"], 4),
+                _number(found["bond_errors"][i], 3, "+"),
+                _number(None if energy_error is None else 1e3 * energy_error, 1, "+"),
+            ]
         table.add_row(name, *cells)
     return table
 
@@ -100,5 +142,5 @@ def _table(title: str, heads: Sequence[str]) -> Table:
     return table
 
 
-def _number(value: float | None, digits: int = 2) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+def _number(value: float | None, digits: int = 2, sign: str = "") -> str:
+    return "" if value is None else f"{value:{sign}.{digits}f}"
