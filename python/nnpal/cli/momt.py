@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,8 @@ from nnpal.cli.errors import in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from nnpal.momt.analysis import Summary
 
 app = typer.Typer(help="MOMT: reweight what a run sampled.", no_args_is_help=True)
 
@@ -41,7 +43,7 @@ def report(
     from nnpal.momt import read_bias, read_trace
     from nnpal.momt.analysis import is_learning, save_figures, summarize, summarize_learning
     from nnpal.momt.reweighting import from_traces
-    from nnpal.runtime.files import write_whole
+    from nnpal.runtime.json_files import write_json
 
     try:
         if output is not None and output.exists() and not output.is_dir():
@@ -57,7 +59,7 @@ def report(
             summary = summarize(learned, samples, temps, divide)
         if output is not None:
             summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
-            write_whole(output / "summary.json", (dumps(summary, indent=2) + "\n").encode())
+            write_json(output / "summary.json", summary, sort_keys=False)
     except (ValueError, OSError) as error:
         typer.echo(f"nnpal momt report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
@@ -67,7 +69,7 @@ def report(
         _print(summary, Console())
 
 
-def _print(summary: dict[str, Any], console: Console) -> None:
+def _print(summary: Summary, console: Console) -> None:
     from rich.table import Table
 
     learning = "learning_rows" in summary
@@ -98,7 +100,11 @@ def _print(summary: dict[str, Any], console: Console) -> None:
         if "error" in row:
             console.print(f"T = {row['temp']:g}: {row['error']}")
             continue
-        cells = [f"{row[name]:.6g} ± {row[name + '_error']:.2g}" for name in ("enthalpy", "volume", "heat_capacity")]
+        cells = [
+            f"{row['enthalpy']:.6g} ± {row['enthalpy_error']:.2g}",
+            f"{row['volume']:.6g} ± {row['volume_error']:.2g}",
+            f"{row['heat_capacity']:.6g} ± {row['heat_capacity_error']:.2g}",
+        ]
         table.add_row(f"{row['temp']:g}", *cells, f"{row['n_effective']:.0f}")
     if table.row_count:
         console.print(table)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -16,7 +16,56 @@ from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
 from nnpal.momt.trace import Trace
 
 
-def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> dict[str, Any]:
+class AtTemperature(TypedDict, total=False):
+    """Averages and their standard errors at a temperature, or ``error``: why there are none."""
+
+    temp: float
+    n_effective: float
+    enthalpy: float
+    enthalpy_error: float
+    volume: float
+    volume_error: float
+    heat_capacity: float
+    heat_capacity_error: float
+    error: str
+
+
+class Coexistence(TypedDict, total=False):
+    """Temperature of coexistence and the order parameter between the phases, or ``error``: why there is none."""
+
+    temp: float
+    temp_error: float
+    divide: float
+    error: str
+
+
+class OfBias(TypedDict):
+    """What a bias file says of a run."""
+
+    grid: list[str]
+    temp: float
+    press: float
+    phase: str
+    ln_f: float
+    round_trips: int
+    visited_bins: int
+    bins: int
+
+
+class Summary(OfBias, total=False):
+    """What `nnpal momt report` says; ``learning_rows`` of a run that still learns, averages of any other."""
+
+    samples: int
+    walkers: int
+    learning_rows: int
+    outside: int
+    covered: tuple[float, float] | None
+    temperatures: list[AtTemperature]
+    coexistence: Coexistence
+    figures: list[str]
+
+
+def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> Summary:
     """Return the figures of a report; what the samples do not reach is a sentence in place of figures.
 
     Args:
@@ -30,7 +79,7 @@ def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
     """
     _check_numbers(samples.press, temps, divide)
     _check_same(bias, samples)
-    summary: dict[str, Any] = {
+    summary: Summary = {
         **_of_bias(bias),
         "samples": len(samples),
         "outside": samples.n_outside,
@@ -50,7 +99,7 @@ def is_learning(traces: Sequence[Trace]) -> bool:
 
 def summarize_learning(
     bias: Bias, traces: Sequence[Trace], temps: Sequence[float], divide: float | None = None
-) -> dict[str, Any]:
+) -> Summary:
     """Return how far learning has come; rows of it cannot be reweighted, so there are no averages.
 
     Args:
@@ -66,7 +115,7 @@ def summarize_learning(
     return {**_of_bias(bias), "samples": 0, "learning_rows": sum(map(len, traces)), "walkers": len(traces)}
 
 
-def _of_bias(bias: Bias) -> dict[str, Any]:
+def _of_bias(bias: Bias) -> OfBias:
     return {
         "grid": [str(axis) for axis in bias.axes],
         "temp": bias.temp,
@@ -95,19 +144,24 @@ def _check_same(bias: Bias, samples: Samples | Trace) -> None:
             )
 
 
-def _at(samples: Samples, temp: float) -> dict[str, Any]:
+def _at(samples: Samples, temp: float) -> AtTemperature:
     try:
         found = thermodynamics(samples, temp)
     except ValueError as error:
         return {"temp": temp, "error": str(error)}
-    figures = {"temp": temp, "n_effective": found.n_effective}
-    for name in ("enthalpy", "volume", "heat_capacity"):
-        estimate = getattr(found, name)
-        figures |= {name: float(estimate.value), f"{name}_error": float(estimate.error)}
-    return figures
+    return {
+        "temp": temp,
+        "n_effective": found.n_effective,
+        "enthalpy": float(found.enthalpy.value),
+        "enthalpy_error": float(found.enthalpy.error),
+        "volume": float(found.volume.value),
+        "volume_error": float(found.volume.error),
+        "heat_capacity": float(found.heat_capacity.value),
+        "heat_capacity_error": float(found.heat_capacity.error),
+    }
 
 
-def _coexistence(samples: Samples, divide: float | None) -> dict[str, Any]:
+def _coexistence(samples: Samples, divide: float | None) -> Coexistence:
     try:
         at = dividing_order(samples, samples.temp) if divide is None else divide
         value, error = coexistence(samples, at)
