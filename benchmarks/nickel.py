@@ -5,7 +5,6 @@ The networks have random weights: their arithmetic does not know. Lengths in Å,
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +45,6 @@ def write_data(path: Path, n_atoms: int) -> None:
     for i, (x, y, z) in enumerate(positions):
         lines.append(f"{i + 1} 1 {x:.17g} {y:.17g} {z:.17g}")
     path.write_text("\n".join(lines) + "\n")
-
-
-def weights_per_member() -> int:
-    """Multiply-adds of one member for one atom, forward."""
-    sizes = (AEV_LENGTH, *HIDDEN, 1)
-    return sum(n_in * n_out for n_in, n_out in itertools.pairwise(sizes))
 
 
 def build_ensemble(n_members: int = N_MEMBERS) -> torch.nn.Module:

@@ -147,7 +147,7 @@ def history(*energies: Any, oracle: Any = (100.0, 110.0), chosen: Any = (1,), en
             n_candidates=1, n_near_known=0, n_near_chosen=0, files=(),
             chosen=tuple(ChosenFrame(run="rate-1-run-0", step=step, uq=1.0) for step in chosen),
         )  # fmt: skip
-        label = LabelFacts(n_chosen=0, n_labelled=0, n_failed=0, reasons={}, files=())
+        label = LabelFacts(n_chosen=0, n_labeled=0, n_failed=0, reasons={}, files=())
         train = RareEventsTrainFacts.model_construct(failed_members={})
         found.append(
             Iteration.model_construct(
@@ -231,7 +231,7 @@ def test_failures_are_told_with_their_last_lines_and_a_command(tmp_path: Path) -
         files=(),
     )
     train = RareEventsTrainFacts.model_construct(failed_members={"1": "error: diverged"})
-    label = LabelFacts(n_chosen=2, n_labelled=0, n_failed=2, reasons={"did not converge": 2}, files=())
+    label = LabelFacts(n_chosen=2, n_labeled=0, n_failed=2, reasons={"did not converge": 2}, files=())
     ctx = context(tmp_path)
     task = ctx.path(0, "explore", "ensemble/rate-4-run-0")
     task.mkdir(parents=True)

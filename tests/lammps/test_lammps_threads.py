@@ -39,8 +39,8 @@ else:
     raise SystemExit("no error")""",
     "clear": "LammpsOracle(['clear', *BOX, *EAM], ['Al']).prepare()",
     "sampling": "label([atoms], eam_potential())",
-    "nnpal lmp": "from nnpal.lammps.in_process import run_lmp\n"
-    "assert run_lmp(['-in', 'none', '-log', 'none', '-screen', 'none']) == 0",
+    "nnpal lmp": "from nnpal.lammps.in_process import run_in_process\n"
+    "assert run_in_process(['-in', 'none', '-log', 'none', '-screen', 'none']) == 0",
 }
 
 

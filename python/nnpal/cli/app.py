@@ -113,9 +113,9 @@ def doctor(
 )
 def lmp(context: typer.Context) -> None:
     """Run LAMMPS from this Python, with the options of lmp: for Pythons that lmp cannot load, and to debug hooks."""
-    from nnpal.lammps.in_process import run_lmp
+    from nnpal.lammps.in_process import run_in_process
 
-    raise typer.Exit(run_lmp(context.args))
+    raise typer.Exit(run_in_process(context.args))
 
 
 @app.command()

@@ -45,7 +45,7 @@ def ask_lmp_hook(lmp: Lmp | None, environ: Mapping[str, str]) -> Outcome | None:
 
 def ask_nnpal_hook(python: str, environ: Mapping[str, str]) -> Outcome:
     """Run the probe by LAMMPS driven from Python, as `nnpal lmp` does."""
-    program = "import sys; from nnpal.lammps.in_process import run_lmp; sys.exit(run_lmp(sys.argv[1:]))"
+    program = "import sys; from nnpal.lammps.in_process import run_in_process; sys.exit(run_in_process(sys.argv[1:]))"
     return run_lammps([python, "-c", program], SCRIPT, environ)
 
 

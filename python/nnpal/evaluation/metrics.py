@@ -72,7 +72,7 @@ class Comparison:
     Attributes:
         energies, reference_energies: per atom, eV, [n_frames].
         forces, reference_forces: eV/Å, [n_atoms in all, 3].
-        stresses, reference_stresses: eV/Å³, of the configurations that have a label, [n_labelled, 6].
+        stresses, reference_stresses: eV/Å³, of the configurations that have a label, [n_labeled, 6].
     """
 
     energies: np.ndarray

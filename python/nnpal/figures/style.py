@@ -18,14 +18,13 @@ MILLI = 1e3
 KCAL_MOL = units.mol / units.kcal
 """From eV to kcal/mol."""
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GRAY = (
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#0072B2",
     "#E69F00",
     "#009E73",
     "#D55E00",
     "#CC79A7",
     "#56B4E9",
-    "#8A8A8A",
 )
 """Okabe and Ito's palette, told apart by all common kinds of color vision."""
 CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)

@@ -32,7 +32,7 @@ def input_file(arguments: Sequence[str]) -> str | None:
     return script
 
 
-def run_lmp(arguments: Sequence[str]) -> int:
+def run_in_process(arguments: Sequence[str]) -> int:
     """Run LAMMPS as `lmp` would with these arguments.
 
     LAMMPS prints its own errors; nothing is added to them.

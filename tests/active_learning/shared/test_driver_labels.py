@@ -54,9 +54,9 @@ def test_value_and_limit_are_told_and_the_rest_is_kept(ctx, tmp_path):
     assert list(found.reasons) == [1, 2, 3]
     assert found.reasons[1] == SAID
     assert found.reasons[2] == "RuntimeError: the spring broke"
-    assert (found.n_labelled, found.n_failed) == (1, 3)
+    assert (found.n_labeled, found.n_failed) == (1, 3)
     assert found.counted == {f"{SAID} (the first of them)": 2, "RuntimeError: the spring broke": 1}
-    facts = LabelFacts(n_chosen=4, n_labelled=1, n_failed=3, reasons=found.counted, files=())
+    facts = LabelFacts(n_chosen=4, n_labeled=1, n_failed=3, reasons=found.counted, files=())
     [failure] = task_failures(ctx.run_folder, [[facts]])
     assert failure.title == "3 configurations of iteration 0 without a label within label.limits"
     assert f"2 times {SAID} (the first of them)" in failure.text

@@ -18,13 +18,13 @@ def label(ctx: StageContext, how: Labeling) -> LabelFacts:
     """Label; from the second iteration on, hold uncertainty against the true errors of the model that chose."""
     frames = read_bare(ctx.path(ctx.iteration, "select", CHOSEN))
     if not frames:
-        return LabelFacts(n_labelled=0, n_failed=0, reasons={}, files=())
+        return LabelFacts(n_labeled=0, n_failed=0, reasons={}, files=())
     for frame in frames:
         frame.info.setdefault("tag", "distilled")
     labeled = label_in_tasks(ctx, how, frames, may_be_none=ctx.iteration > 0)
     files = (write_learned(ctx, labeled.frames),) if labeled.frames else ()
     return LabelFacts(
-        n_labelled=labeled.n_labelled,
+        n_labeled=labeled.n_labeled,
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
         uq=_errors(ctx, labeled) if labeled.frames and ctx.iteration else None,

@@ -141,7 +141,7 @@ def _summary(iteration: int, done: Iteration) -> IterationSummary:
     return IterationSummary(
         iteration=iteration,
         n_labels=done.train.n_data,
-        n_new=done.label.n_labelled,
+        n_new=done.label.n_labeled,
         counts=done.select.counts,
         energy_mae=None if test is None else test.energy_mae,
         force_mae=None if test is None else test.force_mae,

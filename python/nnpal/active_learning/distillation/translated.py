@@ -35,7 +35,7 @@ def label(ctx: StageContext, how: Labeling, section: TranslationSection) -> Tran
     labeled = label_in_tasks(ctx, how, translated)
     return TranslatedFacts(
         n_source=len(frames),
-        n_labelled=labeled.n_labelled,
+        n_labeled=labeled.n_labeled,
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
         files=(write_learned(ctx, labeled.frames),),

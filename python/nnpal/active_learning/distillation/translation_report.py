@@ -23,7 +23,7 @@ def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
         + f", lengths times {settings.factor:.4f}",
         facts=[
             ending("the set is translated", "one iteration"),
-            labels_used(done.label.n_labelled, of=done.label.n_source, what="translated"),
+            labels_used(done.label.n_labeled, of=done.label.n_source, what="translated"),
             error_fact("Energy MAE (meV/atom)", MILLI * validation.energy_mae, what),
             error_fact("Force MAE (meV/Å)", MILLI * validation.force_mae, what),
         ],

@@ -72,9 +72,9 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
         raise StageError(f"{ctx.folder}: the oracle's MD gave no configuration: {failure}")
     labeled = label_in_tasks(ctx, how.labeling, frames + _noisy(ctx.seed, how.augmentation, frames))
     files = [write_learned(ctx, labeled.frames)]
-    reference, n_labelled = None, None
+    reference, n_labeled = None, None
     if how.n_unseen is not None:
-        reference, n_labelled, more = _reference(ctx, how.labeling, outcomes[len(plan) :], how.n_unseen)
+        reference, n_labeled, more = _reference(ctx, how.labeling, outcomes[len(plan) :], how.n_unseen)
         files += more
     return InitialFacts(
         n_frames=len(frames),
@@ -82,11 +82,11 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
         failed_tasks=failed_tasks(ctx, outcomes),
         last_lines=last_lines(ctx, outcomes[: len(plan)]),
         pull_seed=ctx.seed,
-        n_labelled=labeled.n_labelled,
+        n_labeled=labeled.n_labeled,
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
         oracle=reference,
-        n_unseen=n_labelled,
+        n_unseen=n_labeled,
         files=tuple(files),
     )
 

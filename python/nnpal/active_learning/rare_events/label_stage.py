@@ -22,12 +22,12 @@ def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | 
     chosen = read_bare(chosen_file(ctx))
     copies = _noisy(ctx, augmentation, chosen)
     if not chosen:
-        return LabelFacts(n_chosen=0, n_labelled=0, n_failed=0, reasons={}, files=())
+        return LabelFacts(n_chosen=0, n_labeled=0, n_failed=0, reasons={}, files=())
     labeled = label_in_tasks(ctx, how, chosen + copies, may_be_none=True)
     any_labeled = bool(labeled.frames)
     return LabelFacts(
         n_chosen=len(chosen),
-        n_labelled=labeled.n_labelled,
+        n_labeled=labeled.n_labeled,
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
         uq=_errors(ctx, labeled) if any_labeled else None,

@@ -122,7 +122,7 @@ def report(
 def _facts(told: Told, reason: str | None) -> list[Fact]:
     history, rate = told.history, told.rate
     oracle = oracle_energies(history)
-    n_labels = sum(one.n_labelled for done in history for one in done.stages() if isinstance(one, LabeledFacts))
+    n_labels = sum(one.n_labeled for done in history for one in done.stages() if isinstance(one, LabeledFacts))
     value = energies_of(told.last).get(rate)
     is_last = len(history) >= told.run.iterations
     converged = True if has_reached_aim(reason) else (False if reason or is_last else None)
@@ -161,7 +161,7 @@ def _summary(iteration: int, done: Iteration, rate: str) -> IterationSummary:
     return IterationSummary(
         iteration=iteration,
         n_labels=done.train.n_data,
-        n_new=done.label.n_labelled,
+        n_new=done.label.n_labeled,
         counts=done.select.counts,
         energy_mae=None if unseen is None else unseen.energy_mae,
         force_mae=None if unseen is None else unseen.force_mae,
@@ -261,8 +261,8 @@ def _errors(told: Told) -> list[Figure]:
             uq, error = ([value for pair in pairs for value in pair[side]] for side in (0, 1))
             drawn.append(uq_against_error(uq, error, groups, quantity=quantity, name=f"uq_against_error_{quantity}"))
     first = history[0].initial
-    counts = {"initial": [0 if first is None else first.n_labelled] * len(history),
-              "explored": np.cumsum([done.label.n_labelled for done in history]).tolist()}  # fmt: skip
+    counts = {"initial": [0 if first is None else first.n_labeled] * len(history),
+              "explored": np.cumsum([done.label.n_labeled for done in history]).tolist()}  # fmt: skip
     return [*drawn, labels_history(numbers, counts)]
 
 

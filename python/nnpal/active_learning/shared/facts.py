@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeVar
 
+from pydantic import Field
+
 from nnpal.active_learning.engine.facts import MANIFEST, Part, StageFacts
 from nnpal.active_learning.engine.stage import History
 
@@ -35,12 +37,12 @@ class LabeledFacts(StageFacts):
     """Of a stage that labels.
 
     Attributes:
-        n_labelled: configurations with a label within the limits.
+        n_labeled: configurations with a label within the limits.
         n_failed: those without.
         reasons: why, and how often; the most frequent.
     """
 
-    n_labelled: int
+    n_labeled: int = Field(alias="n_labelled")  # as files of earlier runs spell it
     n_failed: int
     reasons: dict[str, int]
 

@@ -50,7 +50,7 @@ class Labeled:
         return dict(sorted(found.items()))
 
     @property
-    def n_labelled(self) -> int:
+    def n_labeled(self) -> int:
         return len(self.frames)
 
     @property
