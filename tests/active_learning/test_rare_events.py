@@ -39,8 +39,8 @@ from nnpal.active_learning.settings import LoopEnsembleSection, LoopLabelSection
 from nnpal.active_learning.shared import train_ensemble as training
 from nnpal.active_learning.shared.label_frames import Labeled, Labeling
 from nnpal.active_learning.shared.report_page import task_failures
-from nnpal.label.settings import LammpsSection
 from nnpal.model.settings import NetworkSettings
+from nnpal.oracle.settings import LammpsSection
 from nnpal.runtime.json_files import write_json
 from nnpal.training import EnsembleSettings, LossSettings, TrainingFolderError, TrainingSettings
 

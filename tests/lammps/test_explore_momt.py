@@ -29,10 +29,10 @@ from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.config import validated
 from nnpal.demo.eam import eam_potential, label
 from nnpal.demo.order import fcc_order
-from nnpal.label.settings import LammpsSection
 from nnpal.lammps.process import LmpError
 from nnpal.model.calculator import NNPCalculator
 from nnpal.momt import read_bias, read_trace
+from nnpal.oracle.settings import LammpsSection
 from torchani_reference import ExportedModel
 
 

@@ -20,9 +20,9 @@ from explore_runs import DEPTH, morse, morse_oracle, run_folder, smd_settings, w
 from nnpal.active_learning.sampling import SMDSection, plan_smd, read_smd, smd
 from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.config import validated
-from nnpal.label.settings import AseSection
 from nnpal.lammps.process import LmpError, LmpKilled, run_lmp
 from nnpal.model.calculator import NNPCalculator
+from nnpal.oracle.settings import AseSection
 from nnpal.smd import read_pull
 from nnpal.smd.analysis import make_report
 from processes import Process, wait_until

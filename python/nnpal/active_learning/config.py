@@ -21,8 +21,9 @@ from nnpal.active_learning.settings import (
 )
 from nnpal.config import Section, read_toml
 from nnpal.evaluation.settings import StructureSettings
-from nnpal.label.settings import AugmentationSection, LammpsSection, OracleSection, oracle_from
+from nnpal.label.settings import AugmentationSection
 from nnpal.model.settings import NetworkSettings
+from nnpal.oracle.settings import LammpsSection, OracleSection, oracle_from
 from nnpal.runtime.json_files import file_hash
 from nnpal.training.settings import LossSettings, TrainingSettings
 

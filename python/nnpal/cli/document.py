@@ -11,8 +11,9 @@ from nnpal.config.section import Section
 from nnpal.config.toml import ConfigError, read_toml
 from nnpal.data.settings import DataSection
 from nnpal.evaluation.settings import EvaluateSection
-from nnpal.label.settings import AugmentationSection, LabelSection, OracleSection
+from nnpal.label.settings import AugmentationSection, LabelSection
 from nnpal.model.settings import NetworkSettings
+from nnpal.oracle.settings import OracleSection
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 
 Table = TypeVar("Table")

@@ -68,7 +68,7 @@ def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:
     """Return [evaluate], with its output seen from the file's folder and its oracle from [oracle], and its data."""
     from nnpal.cli.document import read_config
     from nnpal.data.settings import read_files
-    from nnpal.label.settings import LammpsSection
+    from nnpal.oracle.settings import LammpsSection
 
     document, base = read_config(config), config.resolve().parent
     section = document.evaluate

@@ -34,7 +34,7 @@ def _label(config: Path, output: Path | None, workers: int | None, retry_failed:
     from nnpal.cli.document import needed, read_config
     from nnpal.label.batch import run_batch
     from nnpal.label.progress import LabelProgress
-    from nnpal.label.settings import oracle_from
+    from nnpal.oracle.settings import oracle_from
 
     console = Console()
     before = signal.signal(signal.SIGTERM, _interrupt)

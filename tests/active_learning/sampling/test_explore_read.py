@@ -29,9 +29,9 @@ from nnpal.active_learning.sampling.structures import crystal, kinds, read_struc
 from nnpal.active_learning.sampling.tasks import _check_whole
 from nnpal.config import ConfigError, validated
 from nnpal.geometry.electrons import Electrons
-from nnpal.label.settings import LammpsSection
 from nnpal.lammps.data_file import write_data
 from nnpal.lammps.dump import read_dump, read_rows
+from nnpal.oracle.settings import LammpsSection
 
 COLUMNS = "id type xu yu zu f_atoms"
 

@@ -18,7 +18,7 @@ from nnpal.active_learning.shared.bare_frames import write_bare
 from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
 from nnpal.active_learning.shared.report_page import task_failures
 from nnpal.active_learning.shared.tasks import label_batch
-from nnpal.label.settings import PythonSection
+from nnpal.oracle.settings import PythonSection
 from nnpal.runtime.json_files import as_json
 
 NEAR, FAR, BROKEN = 1.0, 4.0, 6.0

@@ -10,9 +10,9 @@ from nnpal.active_learning.checks.given import Fault, Given
 from nnpal.active_learning.sampling.force_field import OracleForces, forces_of_oracle
 from nnpal.active_learning.sampling.structures import kinds
 from nnpal.hooks import HookError
-from nnpal.label.settings import AseSection, PythonSection, oracle_from
 from nnpal.label.workers import refusal
 from nnpal.oracle.protocol import OracleError
+from nnpal.oracle.settings import AseSection, PythonSection, oracle_from
 from nnpal.training.ranking import find_score
 
 SECONDS = 120.0

@@ -8,9 +8,9 @@ from ase import Atoms
 
 from nnpal.active_learning.checks.given import Fault, Given
 from nnpal.geometry.electrons import electrons_of
-from nnpal.label.settings import AnyOracle, AseSection, oracle_from
 from nnpal.oracle.calculators import options_with
 from nnpal.oracle.protocol import Oracle, OracleError
+from nnpal.oracle.settings import AnyOracle, AseSection, oracle_from
 from nnpal.runtime.caution import caution
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ase.data import atomic_numbers
 
 from nnpal.active_learning.checks.given import Fault, Given
-from nnpal.label.settings import LammpsSection
+from nnpal.oracle.settings import LammpsSection
 
 
 def elements(given: Given) -> Iterator[Fault]:

@@ -13,8 +13,8 @@ from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.train_ensemble import MODEL, Learning, errors_on, train_in_tasks
 from nnpal.data import read_frames
 from nnpal.evaluation import relax_table
-from nnpal.label.settings import LammpsSection
 from nnpal.oracle.lammps_commands import files_in, with_paths
+from nnpal.oracle.settings import LammpsSection
 
 
 @dataclass(frozen=True)

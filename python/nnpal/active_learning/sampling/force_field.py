@@ -13,11 +13,11 @@ from pydantic import Field, PositiveInt
 from nnpal.active_learning.sampling.settings import options_words
 from nnpal.config import Section, validated
 from nnpal.geometry.electrons import Electrons
-from nnpal.label.settings import AseSection, LammpsSection, OracleSection
 from nnpal.lammps.units import METAL, UNITS, Units
 from nnpal.oracle.calculator_oracle import DEFAULTS
 from nnpal.oracle.calculators import options_with
 from nnpal.oracle.lammps_commands import files_in, filled, with_paths
+from nnpal.oracle.settings import AseSection, LammpsSection, OracleSection
 from nnpal.oracle.source_identity import resolved
 from nnpal.runtime.import_path import spec_in, split_path
 

@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import Field
 
 from nnpal.config import Section, validated
-from nnpal.label.settings import OracleSection, oracle_from
 from nnpal.oracle.protocol import Oracle
+from nnpal.oracle.settings import OracleSection, oracle_from
 
 
 class _Holder(Section):
-    oracle: OracleSection = Field(description="see nnpal.label.settings")
+    oracle: OracleSection = Field(description="see nnpal.oracle.settings")
 
 
 def oracle_of(table: Mapping[str, Any], base_folder: Path) -> Oracle:
