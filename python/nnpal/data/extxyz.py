@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -20,6 +20,7 @@ from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import ANY_KEYS, Keys
 from nnpal.data.labels import labels_of
+from nnpal.data.opened import opened
 from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import Units
 from nnpal.geometry.electrons import COLUMNS, electrons_of
@@ -94,18 +95,12 @@ def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Uni
     return units
 
 
-def _opened(path: str | os.PathLike[str]) -> TextIO:
-    if Path(path).suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return open(path, encoding="utf-8")
-
-
 def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     from ase.io.extxyz import XYZError, read_xyz  # brings SciPy, a second and 50 MB, which plain files do without
 
     frames: list[Atoms] = []
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             _require_whole(path, file)
             file.seek(0)
             for frame in read_xyz(file, index=slice(None)):

@@ -5,12 +5,10 @@ ASE's reader is not used: it takes a snapshot that is cut off for a smaller one,
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -22,6 +20,7 @@ from nnpal.data.elements import number_of, numbers_of_types, renaming
 from nnpal.data.error import DatasetError
 from nnpal.data.keys import Keys
 from nnpal.data.lammps_data import CHARGES_LEFT_OUT
+from nnpal.data.opened import opened
 from nnpal.data.units import Units
 from nnpal.geometry.lammps_box import box_of_bounds
 from nnpal.runtime.caution import caution
@@ -138,13 +137,6 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
     if items or not snapshots:
         raise DatasetError(f"{path}: frame {len(snapshots)} is cut off; leave its lines out")
     return stated, snapshots
-
-
-def opened(path: str | os.PathLike[str]) -> TextIO:
-    """Open a dump, gzipped or not."""
-    if Path(path).suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return open(path, encoding="utf-8")
 
 
 def item(line: str) -> tuple[str, list[str]]:

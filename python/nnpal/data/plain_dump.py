@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from nnpal.data.elements import number_of, renaming
 from nnpal.data.keys import Keys
-from nnpal.data.lammps_dump import SCALED, item, next_line, opened
+from nnpal.data.lammps_dump import SCALED, item, next_line
+from nnpal.data.opened import opened
 from nnpal.data.plain_extxyz import NotPlainError, numbers_in
 from nnpal.geometry.electrons import COLUMNS, NAMES, is_lookalike
 from nnpal.geometry.lammps_box import box_of_bounds

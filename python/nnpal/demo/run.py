@@ -22,10 +22,11 @@ from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
 from nnpal.demo.eam import eam_potential
 from nnpal.demo.figure import draw
 from nnpal.demo.settings import DemoSettings
-from nnpal.demo.summary import DemoData, Summary, print_summary, summarize, write_summary
+from nnpal.demo.summary import DemoData, Summary, print_summary, summarize
 from nnpal.evaluation import Comparison, compare, predict, read_labels
 from nnpal.model import export_ensemble
 from nnpal.runtime.files import aside
+from nnpal.runtime.json_files import write_json
 from nnpal.training import EnsembleSettings, EpochRecord, TrainedEnsemble, train_ensemble, usable_cores
 from nnpal.training.plan import PLAN, member_folder
 from nnpal.training.worker import CACHE
@@ -107,7 +108,7 @@ def run_demo(
             runs = _run_phases(output_dir, settings, progress)
     draw(output_dir / "figure.png", ensemble.members, comparisons, runs)
     summary = summarize(settings, comparisons, runs, seconds, data)
-    write_summary(output_dir / "summary.json", summary)
+    write_json(output_dir / "summary.json", summary, sort_keys=False)
     print_summary(console, summary, settings)
     console.print(f"Everything is in {output_dir}, the figure in {output_dir / 'figure.png'}.")
     return summary

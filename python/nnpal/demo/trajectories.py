@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.cluster import Icosahedron
 
 from nnpal.demo.eam import eam_lammps, read_frame, read_velocities
+from nnpal.lammps.seeds import lammps_seed
 
 BAR_PER_GPA = 1.0e4
 SECOND_PER_PS = 1.0e-12
@@ -151,14 +151,14 @@ def _barostat(coupling: str, pressure: float) -> str:
 def _start(lmp: Any, temperature: float, schedule: Schedule, seed: int) -> None:
     """Set the time step and Gaussian velocities without drift."""
     lmp.command(f"timestep {schedule.timestep!r}")
-    lmp.command(f"velocity all create {temperature!r} {_lammps_seed(seed, 0)} loop all dist gaussian")
+    lmp.command(f"velocity all create {temperature!r} {lammps_seed(seed, 0)} loop all dist gaussian")
 
 
 def _control(lmp: Any, temperature: float, seed: int, *, barostat: str, stream: int = 1) -> None:
     """Set, or set anew, the thermostat and the integrator."""
     lmp.command(f"fix move all {barostat}")
     lmp.command(
-        f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {_lammps_seed(seed, stream)}"
+        f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {lammps_seed(seed, stream)}"
     )
 
 
@@ -173,8 +173,3 @@ def _collect(lmp: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
         frame.set_velocities(read_velocities(lmp) / (SECOND_PER_PS * units.second))
         frames.append(frame)
     return frames
-
-
-def _lammps_seed(seed: int, stream: int) -> int:
-    """Return a seed that LAMMPS accepts (1 to 900 million), distinct streams for distinct uses of one seed."""
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]) % 900_000_000 + 1

@@ -15,9 +15,10 @@ from nnpal.evaluation.labels import read_labels
 from nnpal.evaluation.metrics import accuracy
 from nnpal.evaluation.prediction import predict
 from nnpal.evaluation.settings import EvaluateSection
-from nnpal.evaluation.summary import Summary, write_summary
+from nnpal.evaluation.summary import Summary
 from nnpal.model import read_metadata
 from nnpal.oracle.lammps_commands import files_in, with_paths
+from nnpal.runtime.json_files import write_json
 from nnpal.runtime.places import require_folder
 
 
@@ -83,5 +84,5 @@ def evaluate(
                 device=settings.device,
             )
         }
-    write_summary(output / "summary.json", summary)
+    write_json(output / "summary.json", summary, sort_keys=False)
     return summary

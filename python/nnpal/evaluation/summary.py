@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from rich.table import Table
@@ -11,7 +10,6 @@ from rich.table import Table
 from nnpal.evaluation.calibration import CalibrationFigures
 from nnpal.evaluation.crystals import CrystalFigures
 from nnpal.evaluation.metrics import Accuracy, Errors, ErrorsOfElement
-from nnpal.runtime.json_files import write_json
 
 _OfEnergy = Literal["energy_mae", "energy_rmse", "energy_mean"]
 _OF_ENERGY: tuple[_OfEnergy, ...] = ("energy_mae", "energy_rmse", "energy_mean")
@@ -45,11 +43,6 @@ class Summary(_OfFrames, _OfCrystals):
     nnpal: str
     settings: dict[str, Any]
     model: ModelFacts
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """Write ``summary`` as JSON."""
-    write_json(path, summary, sort_keys=False)
 
 
 def tables(summary: Summary) -> Iterator[Table | str]:

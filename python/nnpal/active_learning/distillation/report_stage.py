@@ -46,6 +46,7 @@ from nnpal.active_learning.shared.report_page import (
     configuration,
     figures,
     mae_of_all,
+    or_nan,
     section,
     task_failures,
     versions,
@@ -153,7 +154,7 @@ def crystal_tables(found: Mapping[str, CrystalsFacts], ours: str) -> Sequence[st
     told: list[str | Table] = []
     for crystals in found.values():
         model, oracle = (
-            [Crystal(name, _number(one.bond), _number(one.energy)) for name, one in who.items()]
+            [Crystal(name, or_nan(one.bond), or_nan(one.energy)) for name, one in who.items()]
             for who in (crystals.model, crystals.oracle)
         )
         told.append(relax_table(oracle, {ours: model}))
@@ -216,7 +217,3 @@ def _chosen(told: Told) -> list[str | list[FigureFiles]]:
         for frame, one in zip(frames, told.last.select.chosen, strict=True)
     ]
     return [figures(told.ctx, [structures(shown, marked="the atom that was uncertain")])]
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -57,6 +57,7 @@ from nnpal.active_learning.shared.report_page import (
     configuration,
     figures,
     mae_of_all,
+    or_nan,
     section,
     task_failures,
     versions,
@@ -176,7 +177,7 @@ def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Fig
     drawn = [work_function(_curves(told), _oracle_curve(told), name="work_function")]
     expected = None if oracle is None else oracle.get(rate)
     for who, said in (("ensemble", "ensemble"), ("best", "best model")):
-        values = [_number(energies_of(done, who).get(rate)) for done in history]
+        values = [or_nan(energies_of(done, who).get(rate)) for done in history]
         drawn.append(activation_energy(numbers, values, expected, who=said, name=f"activation_energy_{who}"))
         if expected is not None:
             drawn.append(
@@ -184,8 +185,8 @@ def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Fig
             )
     rates = [f"{value:g}" for value in told.pulls.rates]
     if len(rates) > 1 and oracle is not None:
-        ours = [_number(energies_of(told.last).get(r)) for r in rates]
-        theirs = [_number(oracle.get(r)) for r in rates]
+        ours = [or_nan(energies_of(told.last).get(r)) for r in rates]
+        theirs = [or_nan(oracle.get(r)) for r in rates]
         drawn.append(loading_rates([float(r) for r in rates], ours, theirs, who="ensemble"))
     return drawn
 
@@ -289,7 +290,3 @@ def _chosen(told: Told) -> list[str | list[FigureFiles]]:
     )
     shown = [Snapshot(frame, f"{one.run}\nstep {one.step}") for frame, one in zip(frames, selected.chosen, strict=True)]
     return [said, figures(told.ctx, [structures(shown, most=SHOWN)])]
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from nnpal.active_learning.sampling.force_field import MODEL, Forces
 from nnpal.active_learning.sampling.settings import InitialSection, MOMTSection, Run, SMDSection, options_words
 from nnpal.lammps.data_file import Start
+from nnpal.lammps.seeds import lammps_seed
 from nnpal.smd.analysis import BOLTZ
 
 SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"
@@ -145,11 +144,6 @@ def md_input(section: InitialSection, forces: Forces, start: Start, temperature:
         f'print        "{OVER}"',
     ]
     return "\n".join(lines) + "\n"
-
-
-def lammps_seed(seed: int, stream: int) -> int:
-    """Return a seed that LAMMPS accepts (1 to 900 million), another one for each stream."""
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]) % 900_000_000 + 1
 
 
 def _by(forces: Forces) -> str:

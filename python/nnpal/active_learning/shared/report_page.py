@@ -154,3 +154,8 @@ def section(title: str, *blocks: str | Table | FigureFiles | Sequence[FigureFile
 
 def relative(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder))
+
+
+def or_nan(value: float | None) -> float:
+    """Return a number as figures take it, NaN where there is none."""
+    return float("nan") if value is None else float(value)
