@@ -258,6 +258,15 @@ def test_check_prints_the_plan_and_writes_nothing(tmp_path):
     assert "all checks passed; nothing was run" in done.output
 
 
+@pytest.mark.parametrize("call", [check, run])
+def test_a_file_where_the_runs_folder_is_to_be(call, tmp_path):
+    path = write_config(tmp_path, RARE_EVENTS)
+    (tmp_path / "run").write_text("of others")
+    with pytest.raises(CheckError, match=r"run\.folder = 'run': .*run is a file, expected a folder; give another name"):
+        call(path)
+    assert (tmp_path / "run").read_text() == "of others"
+
+
 def test_plans_of_distillation_and_translation(tmp_path):
     path = write_config(tmp_path, changed(DISTILLATION, run={"iterations": 9}))
     plan = check(path)

@@ -54,6 +54,10 @@ def test_a_good_file(tmp_path):
             "[network]\nhidden = 3\n",
             r"c\.toml: network\.hidden = 3: input should be 'ani1x' or 'ani2x', or .* a list, or .* a table$",
         ),
+        (  # not "should have at least 1 item" besides
+            '[data]\ntrain = [{path = "a.xyz", unit = "eV Å"}]\n',
+            r"^\S*c\.toml: data\.train\.0\.unit: unknown key; did you mean units\?[^\n]*$",
+        ),
         ('[network]\nelements = ["Xx"]\n', r"network\.elements = \['Xx'\]: Xx is no element"),
         ("[data]\ntrain = []\n", r"data\.train = \[\]"),
         ("[data]\n", r"data\.train: missing"),

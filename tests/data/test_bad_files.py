@@ -66,7 +66,7 @@ READ = {
     "unknown.xyz": "unknown.xyz: frame 0: 'Xx' is no element; expected chemical symbols, such as Al",
     "words.xyz": "words.xyz: frame 0: REF_energy is 'high', expected numbers",
     "huge.xyz": "huge.xyz: frame 0 is no extended XYZ: line 1 says 99999999999999999999 atoms, but 2 lines of",
-    "cut.xyz.gz": "cut.xyz.gz: frame 0 is no extended XYZ: Compressed file ended",
+    "cut.xyz.gz": "cut.xyz.gz: damaged, or not compressed by gzip: Compressed file ended",
     "good.xyz.bz2": "good.xyz.bz2: compressed (.bz2); lammps-dump and extxyz are read as .gz, everything else is to be",
 }
 LAMMPS = {

@@ -195,7 +195,15 @@ GOOD = frame_text("energy=-1")
     ("text", "message"),
     [
         ("", "holds no frame"),
-        ("hello\n", "frame 0 is no extended XYZ"),
+        ("hello\n", "frame 0 is no extended XYZ: line 1 is 'hello', expected the frame's number of atoms"),
+        (GOOD + "-2\n", "frame 1 is no extended XYZ: line 5 is '-2', expected the frame's number of atoms"),
+        # ASE's reader would make a list of so many columns
+        (
+            GOOD.replace("species:S:1", "species:S:100000000000"),
+            "line 3 has . words, expected 10000000000., as many as",
+        ),
+        (GOOD.replace("pos:R:3", "pos:R:-3"), "line 2: Properties=species:S:1:pos:R:-3.*, expected 1 column at least"),
+        (GOOD.rsplit(" ", 1)[0] + "\n", "line 4 has . words, expected ., as many as Properties has columns: '"),
         (GOOD + "\n" + GOOD, r"something follows line 4, where an empty line ends frame 0"),
         (GOOD + GOOD.rsplit("\n", 2)[0] + "\n", "line 5 says 2 atoms, but 1 lines of atoms follow"),
         (GOOD.replace("H 0 0 1 -1", "Hx 0 0 1 -1"), "frame 0: 'Hx' is no element"),

@@ -10,6 +10,7 @@ from nnpal.active_learning.engine.engine import Outcome, run_loop
 from nnpal.active_learning.engine.manifest import read_manifest
 from nnpal.active_learning.engine.stage import Loop
 from nnpal.active_learning.plan import Plan, plan_of
+from nnpal.runtime.places import folder_fault
 
 
 def run(
@@ -52,10 +53,12 @@ def check(config_path: Path) -> Plan:
 
 def _checked(config_path: Path) -> tuple[RunConfig, Path, int | None]:
     """Return the configuration, its folder, and how many configurations there are to translate."""
-    from nnpal.active_learning.checks import CheckError, faults, read_given
+    from nnpal.active_learning.checks import CheckError, Fault, faults, read_given
 
     config = read_run_config(config_path)
     base_folder = config_path.resolve().parent
+    if why := folder_fault(base_folder / config.run.folder):
+        raise CheckError(config_path, [Fault("run.folder", str(config.run.folder), why)])
     is_new = not read_manifest(base_folder / config.run.folder).entries
     given = read_given(config, base_folder, is_new=is_new)
     if found := faults(given):

@@ -36,7 +36,7 @@ def sentences(details: Sequence[ErrorDetails], values: Mapping[str, Any], kind: 
 
     Where a value may be of several types, and is none of them, only what the nearest type finds is reported.
     """
-    findings = [_located(detail, values) for detail in details]
+    findings = [_located(detail, values) for detail in details if not _counts_faulty_items_out(detail)]
     lines: dict[str, None] = {}
     for finding in findings:
         rivals = [other for other in findings if finding.union is not None and other.union == finding.union]
@@ -51,6 +51,12 @@ def sentences(details: Sequence[ErrorDetails], values: Mapping[str, Any], kind: 
         elif finding in nearest and deepest > len(finding.union or ()):
             lines[_sentence(finding, _message(finding.detail), kind)] = None
     return list(lines)
+
+
+def _counts_faulty_items_out(detail: ErrorDetails) -> bool:
+    """Return whether pydantic calls a list too short for it left out the items that it found faults with."""
+    given = detail["input"]
+    return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= detail["ctx"]["min_length"]
 
 
 def _located(detail: ErrorDetails, values: Any) -> _Finding:

@@ -27,10 +27,9 @@ from nnpal.geometry.electrons import COLUMNS, electrons_of
 from nnpal.runtime.files import aside
 
 UNITS_KEY = "units"
-_OF_BROKEN_FILES = (
-    *(ValueError, IndexError, TypeError, StopIteration, RuntimeError),
-    *(EOFError, gzip.BadGzipFile, zlib.error),
-)
+PROPERTIES = re.compile(r"""(?:^|\s)Properties=["']?([^\s"']+)""")
+_OF_BROKEN_FILES = (ValueError, IndexError, TypeError, StopIteration, RuntimeError)
+_OF_DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 def read_extxyz(
@@ -116,6 +115,10 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
             f"{path}: frame {len(frames)}: {error.args[0]!r} is no element; expected chemical symbols, such as Al. "
             "Replace the name in the file"
         ) from error
+    except _OF_DAMAGED_GZIP as error:
+        raise DatasetError(f"{path}: damaged, or not compressed by gzip: {error}; copy or compress it again") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: no text in UTF-8: {error.reason}; damaged, or of another format") from error
     except (XYZError, *_OF_BROKEN_FILES) as error:
         reason = str(error).removeprefix("ase.io.extxyz: ").strip() or type(error).__name__
         raise DatasetError(f"{path}: frame {len(frames)} is no extended XYZ: {reason}") from error
@@ -128,21 +131,41 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     return frames
 
 
-def _require_whole(path: object, lines: Iterator[str]) -> None:
-    """Refuse numbers of atoms that the file cannot hold, which ASE's reader would try to read for hours."""
-    n_lines, first = 0, 0
-    counts: list[tuple[int, int]] = []
-    for line in lines:
-        if n_lines == first and (word := line.strip()).isdigit():
-            counts.append((n_lines, int(word)))
-            first += int(word) + 2
-        n_lines += 1
-    if counts and first > n_lines:
-        at, n_atoms = counts[-1]
-        raise DatasetError(
-            f"{path}: frame {len(counts) - 1} is no extended XYZ: line {at + 1} says {n_atoms} atoms, but "
-            f"{max(n_lines - at - 2, 0)} lines of atoms follow"
-        )
+def _require_whole(path: object, file: TextIO) -> None:
+    """Refuse what ASE's reader has no clear words for, or would work on for hours: numbers of atoms and of columns that
+    the file cannot hold."""
+    n_of_file = sum(1 for _ in file)
+    file.seek(0)
+    frame, n_lines = 0, 0
+    while (line := file.readline()).strip():
+        what = f"{path}: frame {frame} is no extended XYZ: line {n_lines + 1}"
+        try:
+            n_atoms = int(line)
+        except ValueError:
+            n_atoms = -1
+        if n_atoms < 0:
+            raise DatasetError(f"{what} is {line.strip()[:60]!r}, expected the frame's number of atoms")
+        if (n_rows := max(n_of_file - n_lines - 2, 0)) < n_atoms:
+            raise DatasetError(f"{what} says {n_atoms} atoms, but {n_rows} lines of atoms follow")
+        n_columns = _n_columns(f"{path}: frame {frame} is no extended XYZ: line {n_lines + 2}", file.readline())
+        for number in range(n_lines + 3, n_lines + 3 + n_atoms):
+            row = file.readline()
+            if (n_words := len(row.split())) < n_columns:
+                raise DatasetError(
+                    f"{path}: frame {frame} is no extended XYZ: line {number} has {n_words} words, expected "
+                    f"{n_columns}, as many as Properties has columns: {row.strip()[:60]!r}"
+                )
+        n_lines += n_atoms + 2
+        frame += 1
+
+
+def _n_columns(what: str, header: str) -> int:
+    """Return how many columns a frame's Properties name, at least; 0 where they say nothing that can be told."""
+    found = PROPERTIES.search(header)
+    widths = (found.group(1) if found else "species:S:1:pos:R:3").split(":")[2::3]
+    if any(re.fullmatch(r"[-+]?[0-9]+", width) and int(width) < 1 for width in widths):
+        raise DatasetError(f"{what}: Properties={found and found.group(1)}, expected 1 column at least for each name")
+    return sum(int(width) for width in widths) if all(width.isdigit() for width in widths) else 0
 
 
 def _blank_at_end(lines: Iterator[str]) -> int:
