@@ -101,6 +101,21 @@ def test_examples_of_the_docs_have_no_fault(name):
             changed(DISTILLATION, explore={"structure": "flat.xyz", "element": None}),
             r"explore\.structure = 'flat\.xyz': .*cell",
         ),
+        (
+            "structure files",
+            changed(DISTILLATION, explore={"cells": [50000, 50000, 50000]}),
+            r"explore\.cells = \[50000, 50000, 50000\]: so many atoms do not fit into memory",
+        ),
+        (
+            "limits of labels",
+            changed(RARE_EVENTS, label={"limits": {"min_distance": 3.0}}),
+            r"label\.limits\.min_distance = 3\.0: initial\.structure has .* Å.*: labels of such .* would be put aside; lower",
+        ),
+        (
+            "limits of labels",
+            changed(DISTILLATION, explore={"lattice_constant": 0.5}),
+            r"label\.limits\.min_distance = 0\.5: explore\.element has 0\.35",
+        ),
         ("grids", changed(DISTILLATION, explore={"H": [-60.0, -130.0, 30]}), r"explore\.H = .*expected low < high"),
         (
             "elements",

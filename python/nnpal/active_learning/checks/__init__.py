@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "structure files": structures.unreadable,
     "boxes": structures.boxes,
     "charge, spin, directions": electrons.electrons,
+    "limits of labels": structures.limits,
     "atom numbers": structures.atom_numbers,
     "grids": structures.grids,
     "elements": elements.elements,

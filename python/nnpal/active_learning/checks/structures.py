@@ -13,7 +13,7 @@ from nnpal.active_learning.distillation.translated import source_files
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.sampling import MOMTSection, SMDSection
 from nnpal.active_learning.sampling.structures import crystal, read_structure
-from nnpal.data import read_frames
+from nnpal.data import check_frames, read_frames
 from nnpal.geometry.lammps_box import BoxError, box_of
 from nnpal.hooks import HookError
 from nnpal.momt.grid import choose_axes
@@ -44,6 +44,9 @@ def read_given(config: RunConfig, base_folder: Path, *, is_new: bool = True) -> 
     if isinstance(explore, MOMTSection) and explore.element is not None and explore.lattice is not None:
         try:
             structures[CRYSTAL] = crystal(explore.element, explore.lattice, explore.lattice_constant, explore.cells)
+        except MemoryError as error:
+            why = f"so many atoms do not fit into memory: {error}"
+            faults.append(Fault("explore.cells", list(explore.cells), why, "give fewer cells"))
         except Exception as error:  # ASE's builder raises whatever comes
             why = f"ASE cannot build {explore.lattice} of it: {type(error).__name__}: {error}"
             faults.append(Fault(CRYSTAL, explore.element, why, "give element, lattice and lattice_constant that fit"))
@@ -80,6 +83,20 @@ def boxes(given: Given) -> Iterator[Fault]:
         if key == "explore.structure" and isinstance(explore, MOMTSection) and not all(periodic):
             why = f"periodic along {periodic}, expected all three directions for MOMT"
             yield Fault(key, name, why, "give a crystal with its cell")
+
+
+def limits(given: Given) -> Iterator[Fault]:
+    """Yield structures that lie outside the limits of labels themselves: labels of their kind would be put aside."""
+    allowed = given.config.label.limits
+    for key, atoms in given.structures.items():
+        bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        for finding in check_frames([bare], limits=allowed.limits()):
+            if finding.kind == "distance":
+                why = f"{key} has {finding.value}: labels of such configurations would be put aside"
+                yield Fault("label.limits.min_distance", allowed.min_distance, why, "lower it, or correct the structure")
+            elif finding.severity == "error" and finding.kind in ("position", "not finite"):
+                name = getattr(getattr(given.config, key.partition(".")[0]), key.partition(".")[2])
+                yield Fault(key, name, finding.text, "correct the structure")
 
 
 def atom_numbers(given: Given) -> Iterator[Fault]:
