@@ -211,3 +211,26 @@ def test_a_potential_beside_the_configuration_file(tmp_path: Path) -> None:
         file.write("\n")
     assert "1 calculations" in run(tmp_path, text).output  # another file, another oracle
     assert "0 calculations" in run(tmp_path, text).output
+
+
+KILLED = """
+import os, signal
+
+class Killed:
+    def compute(self, atoms):
+        if len(atoms) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ValueError("does not converge")
+"""
+
+
+def test_killed_calculations_are_said_to_be_repeated_and_failed_ones_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "killed_oracle.py").write_text(KILLED)
+    text = '[oracle]\nkind = "python"\nimport_path = "killed_oracle:Killed"\n[label]\ninput = ["{}"]\n'
+    two, one = pair(1.0), pair(1.0)[:1]
+    repeated, final = "1 gave no answer, as workers were killed; the same command computes them again", "not repeated"
+    for frames, wanted in (([two], [repeated]), ([one], [final]), ([two, one], [repeated, final])):
+        write_extxyz(tmp_path / "frames.xyz", frames)
+        output = run(tmp_path, text.format("frames.xyz")).output
+        assert [line for line in (repeated, final) if line in output] == wanted

@@ -82,7 +82,10 @@ def _tell(batch: Batch, n_frames: int, console: Console) -> None:
         first = (report.failed or batch.put_aside)[0]
         lines.append(f"First without a label: configuration {first.index}: {first.reason}")
         lines.append(f"All of them, with reasons: {batch.failures}")
-    if report.failed:
+    n_unanswered = sum(failure.unfinished for failure in report.failed)
+    if n_unanswered:
+        lines.append(f"{n_unanswered} gave no answer, as workers were killed; the same command computes them again")
+    if len(report.failed) > n_unanswered:
         lines.append(
             "Failed calculations are not repeated; to try them again: nnpal label --retry-failed, or another rung "
             "in oracle.ladder"

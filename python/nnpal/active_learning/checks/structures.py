@@ -93,7 +93,9 @@ def limits(given: Given) -> Iterator[Fault]:
         for finding in check_frames([bare], limits=allowed.limits()):
             if finding.kind == "distance":
                 why = f"{key} has {finding.value}: labels of such configurations would be put aside"
-                yield Fault("label.limits.min_distance", allowed.min_distance, why, "lower it, or correct the structure")
+                yield Fault(
+                    "label.limits.min_distance", allowed.min_distance, why, "lower it, or correct the structure"
+                )
             elif finding.severity == "error" and finding.kind in ("position", "not finite"):
                 name = getattr(getattr(given.config, key.partition(".")[0]), key.partition(".")[2])
                 yield Fault(key, name, finding.text, "correct the structure")
