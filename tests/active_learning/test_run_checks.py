@@ -109,7 +109,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "limits of labels",
             changed(RARE_EVENTS, label={"limits": {"min_distance": 3.0}}),
-            r"label\.limits\.min_distance = 3\.0: initial\.structure has .* Å.*: labels of such .* would be put aside; lower",
+            r"label\.limits\.min_distance = 3\.0: initial\.structure has .* Å.*: labels of such .* put aside; lower",
         ),
         (
             "limits of labels",
