@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import signal
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -124,6 +125,15 @@ def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distill
     assert "2 of 3 pools are distilled" in page
     report(ctx, RunSection(iterations=3), config.distillation, config.ensemble)
     assert "nothing yet" in (folder / "run/report.html").read_text()
+
+
+def test_crystals_have_an_order_where_there_are_two(distilled, facts, tmp_path):
+    assert "Order of Al" not in (distilled / "run/report.html").read_text()
+    folder, two = shutil.copytree(distilled, tmp_path / "copy", symlinks=True), deepcopy(facts)
+    two["iter-0001/train"]["crystals"]["Al"] |= {"oracle_order": ["fcc", "bcc"], "right_order": False}
+    config = given(folder, sets=2)
+    report(context(folder, two, 1, "report"), RunSection(iterations=2), config.distillation, config.ensemble)
+    assert re.search(r"Order of Al.{0,200}wrong", (folder / "run/report.html").read_text(), re.DOTALL)
 
 
 @pytest.mark.slow

@@ -116,8 +116,11 @@ def _facts(told: Told) -> list[Fact]:
         *(classes(counts) if counts else []),
     ]
     for element, crystals in train.crystals.items():
-        order = "right" if crystals.right_order else "wrong"
-        found.append(Fact(f"Order of {element}'s crystals", Cell(order, tone="good" if order == "right" else "bad")))
+        if len(crystals.oracle_order) > 1:  # one alone has no order that could be wrong
+            order = "right" if crystals.right_order else "wrong"
+            found.append(
+                Fact(f"Order of {element}'s crystals", Cell(order, tone="good" if order == "right" else "bad"))
+            )
         found.append(Fact(f"Summed bond error, {element} (Å)", Cell(crystals.summed_bond_error, decimals=3)))
     return found
 
