@@ -32,7 +32,7 @@ from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import Loop, Stage, StageContext, stage_folder, stage_name
 from nnpal.active_learning.engine.stale_stages import Given, settle
 from nnpal.config import validated
-from nnpal.runtime.disk_full import is_disk_full
+from nnpal.runtime.disk_full import full_disk_behind, is_disk_full
 from nnpal.runtime.files import remove_leftovers
 from nnpal.runtime.json_files import as_json, write_json
 from nnpal.runtime.locks import HeldError, locked
@@ -319,8 +319,9 @@ class _Run:
         except Exception as error:
             self._log.note_if_possible(traceback.format_exc())
             self._deadline.check_signals()
-            if is_disk_full(error):
-                raise DiskFull(f"the disk is full: {error}") from error
+            full = full_disk_behind(error, folder, folder=folder)
+            if full is not None:
+                raise DiskFull(f"the disk is full: {full}") from error
             check_free_disk(self._folder, self._settings.min_free_disk)  # before the stage is blamed
             raise StageError(f"{type(error).__name__}: {error}") from error
         return facts
