@@ -111,6 +111,19 @@ def test_a_key_alone_can_make_stale(small, monkeypatch):
     assert "iter-0000/first: a.deep changed" in str(caught.value)
 
 
+def test_what_killed_tasks_had_begun_to_write_goes_as_their_stage_ends(small, tmp_path):
+    loop, go = small
+    work = loop.work
+
+    def leaving(ctx):
+        (ctx.folder / ".123.out.txt").touch()
+        return work(ctx)
+
+    loop.work = leaving
+    assert go()[0] == ALL
+    assert not list(tmp_path.glob("run/**/.123.*"))
+
+
 def test_a_full_disk_that_a_library_tells_by_another_error_is_told_with_its_cure(small):
     loop, go = small
 

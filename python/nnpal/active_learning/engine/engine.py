@@ -99,6 +99,7 @@ def run_loop(
         require_folder("run.folder", run_folder)
         run_folder.mkdir(parents=True, exist_ok=True)
         with _holding(run_folder):
+            remove_leftovers(run_folder, levels=2)  # of manifest, page, figures and model; stages' below
             run_log = RunLog(run_folder, log)
             try:
                 return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, command).go(
@@ -264,6 +265,7 @@ class _Run:
         self._log(f"{planned.name} begins")
         try:
             facts = self._facts(planned, folder, runner)
+            remove_leftovers(folder)  # of tasks that were killed and tried again
             outputs = output_hashes(self._folder, planned.iteration, planned.stage.name, facts)
         except LoopError as error:
             if isinstance(error, StageError):
