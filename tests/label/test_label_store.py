@@ -172,6 +172,19 @@ def test_files_that_are_no_store(path: Path, tmp_path: Path) -> None:
         LabelStore(later)
 
 
+def test_a_damaged_name_in_the_schema(path: Path) -> None:
+    """SQLite's own message then holds the byte, of which Python can make no text."""
+    LabelStore(path).close()
+    content = path.read_bytes()
+    first = content.index(b"label_of")
+    for place in range(first, first + 8):
+        damaged = bytearray(content)
+        damaged[place] = 0xB7
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"labels.sqlite: damaged label store: a text of its schema is no UTF-8; "):
+            LabelStore(path)
+
+
 VERSION_1 = (
     "CREATE TABLE oracles (hash TEXT PRIMARY KEY, identity TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE labels (key TEXT PRIMARY KEY, structure TEXT NOT NULL, oracle TEXT NOT NULL, n_atoms INTEGER NOT "

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib.figure
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from nnpal.data import write_dataset, write_extxyz
+from nnpal.figures.figure import save
 from nnpal.label.store import LabelStore
 from nnpal.model.description import NetworkDescription
 from nnpal.momt import read_bias, read_trace
@@ -118,6 +120,24 @@ def test_convert_ends_by_a_message(disk: SmallDisk, tmp_path: Path) -> None:
         assert disk.names() == []
 
 
+@pytest.mark.parametrize("suffix", ["pdf", "png"])
+@pytest.mark.parametrize("n_points", [2, 400, 20_000])
+def test_figures_whatever_the_library_meets_as_it_tidies_up(disk: SmallDisk, n_points: int, suffix: str) -> None:
+    """For a PDF that is an AttributeError within a header, a zlib.error after it, or the system's error again."""
+    path = disk.path / f"parity.{suffix}"
+    path.write_bytes(b"the old one")
+    canvas = matplotlib.figure.Figure()
+    canvas.subplots().plot(np.random.default_rng(0).random(n_points))
+    disk.leave(0)
+    with pytest.raises(DiskFullError, match=rf"^{path}: no space left on its disk \(.* bytes are free\); free some"):
+        save(canvas, path)
+    assert disk.names() == [path.name]
+    assert path.read_bytes() == b"the old one"
+    disk.free()
+    save(canvas, path)
+    assert disk.names() == [path.name]
+
+
 def test_labels_that_were_stored_stay(disk: SmallDisk) -> None:
     def fill(store: LabelStore) -> None:
         for k in range(3):
@@ -192,6 +212,19 @@ def test_other_errors_and_other_limits(tmp_path: Path) -> None:
         assert "it needs 1,234,567 bytes" in str(caught.value)
     with pytest.raises(PermissionError):
         fail(errno.EACCES)
+
+
+def test_an_error_amid_another_file_of_a_full_disk_names_that_file(tmp_path: Path) -> None:
+    def fail() -> None:
+        with told_if_full(tmp_path / "outer"):
+            try:
+                with told_if_full(tmp_path / "inner"):
+                    raise OSError(errno.ENOSPC, "said by the system")
+            finally:
+                raise RuntimeError("a second error")
+
+    with pytest.raises(DiskFullError, match="inner: no space left"):
+        fail()
 
 
 def test_a_limit_of_the_shell_is_told_without_any_right_to_mount(tmp_path: Path) -> None:

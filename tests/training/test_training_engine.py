@@ -193,11 +193,15 @@ def test_a_training_killed_twice_with_sigkill_leaves_no_worker_and_ends_as_the_u
     assert workers
     kill(process)
     wait_until(lambda: not any(is_running(pid) for pid in workers))
+    begun = [tmp_path / "train" / name for name in (".123.parity_energy.png", "member-0/.45.checkpoint.pt")]
+    for path in begun:  # what a killed process had begun to write
+        path.touch()
     process = start(tmp_path)
     output = process.communicate()[0]
     assert process.returncode == 0
     assert len(output.splitlines()) <= 12 - (n_lines - 2)  # at most the epochs in flight are done again
     same(unbroken, load_ensemble(tmp_path / "train"))
+    assert not [path for path in begun if path.exists()]
 
 
 def kill(process):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ import matplotlib.figure
 import numpy as np
 
 from nnpal.figures.style import SIZE, STYLE
-from nnpal.runtime.files import aside
+from nnpal.runtime.files import aside, write_whole
 
 DPI = 150
 Value = float | int | str
@@ -100,11 +101,15 @@ def styled(changes: Mapping[Any, Any] | None = None) -> AbstractContextManager[N
 
 
 def save(canvas: matplotlib.figure.Figure, *paths: Path, dpi: float = DPI) -> list[Path]:
-    """Write a figure in the formats of its files' suffixes, whole or not at all, without a date; return the paths."""
+    """Write a figure in the formats of its files' suffixes, whole or not at all, without a date; return the paths.
+
+    Drawn in memory: on a full disk matplotlib leaves a PDF open and raises errors of its own.
+    """
     for path in paths:
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
-        with aside(path) as temporary:
-            canvas.savefig(temporary, dpi=dpi, metadata=metadata)
+        drawn = io.BytesIO()
+        canvas.savefig(drawn, format=path.suffix.removeprefix("."), dpi=dpi, metadata=metadata)
+        write_whole(path, drawn.getbuffer())
     return list(paths)
 
 

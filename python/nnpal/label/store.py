@@ -147,6 +147,9 @@ class LabelStore:
         except sqlite3.Error as error:
             self._database.close()
             raise StoreError(f"{self.path}: no label store: {error}; name another file, or remove this one") from error
+        except UnicodeDecodeError as error:  # what SQLite says of a damaged schema has the damaged text in it
+            self._database.close()
+            raise _damaged(self.path, "a text of its schema is no UTF-8") from error
         except BaseException:
             self._database.close()
             raise
@@ -362,9 +365,13 @@ def _told_if_damaged(path: Path) -> Iterator[None]:
         is_damage = any(word in str(error) for word in ("decode", "malformed", "no such", "syntax error"))
         if isinstance(error, sqlite3.OperationalError) and not is_damage:  # busy, read-only, no memory, ...
             raise
-        raise StoreError(
-            f"{path}: damaged label store: {error}; take it from a copy, or save what SQLite's `.recover` finds in it"
-        ) from error
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"{path}: damaged label store: {what}; take it from a copy, or save what SQLite's `.recover` finds in it"
+    )
 
 
 @contextmanager

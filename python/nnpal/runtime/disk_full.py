@@ -54,12 +54,30 @@ def disk_full(
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether ``error``, or what it was raised from, is a full disk or a spent quota."""
+    """Whether ``error``, or what it was raised from or amid, is a full disk or a spent quota."""
+    return _behind(error) is not None
+
+
+def full_disk_behind(
+    error: BaseException, path: Path, needed: int | None = None, folder: Path | None = None
+) -> DiskFullError | None:
+    """Return the full disk that ``error`` is, or that it was raised from or amid; None where there is none.
+
+    Arguments:
+        path, needed, folder: for :func:`disk_full`, where no file is named yet.
+    """
+    full = _behind(error)
+    if full is None or isinstance(full, DiskFullError):
+        return full
+    return disk_full(path, full.errno or errno.ENOSPC, needed, folder)
+
+
+def _behind(error: BaseException | None) -> OSError | None:
     while error is not None:
         if isinstance(error, OSError) and error.errno in REASONS:
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def end_for_full_disk(error: BaseException) -> NoReturn:
@@ -73,6 +91,8 @@ def end_for_full_disk(error: BaseException) -> NoReturn:
 def told_if_full(path: Path, needed: int | None = None) -> Iterator[None]:
     """Turn the system's error of a full disk, while ``path`` is written, into :class:`DiskFullError`.
 
+    A library that tidies up after it may raise another error instead, such as matplotlib an AttributeError for a PDF.
+
     Arguments:
         needed: bytes of the whole file, where they are known.
 
@@ -83,10 +103,11 @@ def told_if_full(path: Path, needed: int | None = None) -> Iterator[None]:
         yield
     except DiskFullError:
         raise
-    except OSError as error:
-        if error.errno not in REASONS:
+    except Exception as error:
+        full = full_disk_behind(error, path, needed)
+        if full is None:
             raise
-        raise disk_full(path, error.errno, needed) from error
+        raise full from error
 
 
 def require_room(folder: Path, n_bytes: int = LOG_ROOM) -> None:

@@ -70,9 +70,15 @@ def sync_tree(folder: Path) -> None:
         sync(Path(place))
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove below ``folder`` what processes that were killed had begun to write aside; none may be at work there."""
-    for path in [path for path in folder.rglob(".*") if LEFTOVER.match(path.name)]:
+def remove_leftovers(folder: Path, levels: int | None = None) -> None:
+    """Remove below ``folder`` what processes that were killed had begun to write aside; none may be at work there.
+
+    Arguments:
+        levels: of folders to look into, 1 for ``folder`` alone; by default all.
+    """
+    patterns = ["**/.*"] if levels is None else ["*/" * level + ".*" for level in range(levels)]
+    found = [path for pattern in patterns for path in folder.glob(pattern)]
+    for path in [path for path in found if LEFTOVER.match(path.name)]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -21,6 +21,7 @@ from nnpal.model.build import build_model
 from nnpal.model.description import NetworkDescription
 from nnpal.model.settings import NetworkSettings
 from nnpal.runtime.cores import usable_cores
+from nnpal.runtime.files import remove_leftovers
 from nnpal.runtime.locks import HeldError, locked
 from nnpal.runtime.places import require_folder
 from nnpal.training.data import GIGABYTE, build_training_data
@@ -309,6 +310,7 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         with locked(folder / LOCK, wait=False):
             yield
+            remove_leftovers(folder)  # of killed trainings and workers
     except HeldError as error:
         raise TrainingFolderError(f"{folder}: {error.holder} trains here; wait for its end, or end it") from error
 

@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(plan.ensemble.threads)
     try:
         run(folder, numbers, device, load_data(folder / CACHE, plan.network), _print_epoch)
-    except OSError as error:
+    except Exception as error:
         if is_disk_full(error):
             end_for_full_disk(error)
         raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 
 import pytest
 
 from nnpal.active_learning.engine.engine import run_loop
-from nnpal.active_learning.engine.error import LoopError, StaleRun
+from nnpal.active_learning.engine.error import DiskFull, LoopError, StaleRun
 from nnpal.active_learning.engine.manifest import discard, read_manifest, write_manifest
 from nnpal.active_learning.engine.stage import Stage
 
@@ -108,6 +109,33 @@ def test_a_key_alone_can_make_stale(small, monkeypatch):
         go(changed(a={"deep": {"y": [1]}}))
     assert "-a.deep.y = [1,2]\n+a.deep.y = [1]" in str(caught.value)
     assert "iter-0000/first: a.deep changed" in str(caught.value)
+
+
+def test_what_killed_tasks_had_begun_to_write_goes_as_their_stage_ends(small, tmp_path):
+    loop, go = small
+    work = loop.work
+
+    def leaving(ctx):
+        (ctx.folder / ".123.out.txt").touch()
+        return work(ctx)
+
+    loop.work = leaving
+    assert go()[0] == ALL
+    assert not list(tmp_path.glob("run/**/.123.*"))
+
+
+def test_a_full_disk_that_a_library_tells_by_another_error_is_told_with_its_cure(small):
+    loop, go = small
+
+    def full(ctx):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise AttributeError("'Stream' object has no attribute 'pos'")
+
+    loop.work = full
+    with pytest.raises(DiskFull, match=r"is full: .*/first: no space left on its disk \(.*; free some space there"):
+        go()
 
 
 def test_redo_drops_what_is_stale_and_moves_it(small, tmp_path):

@@ -90,6 +90,18 @@ def test_what_a_killed_process_had_begun_to_write_is_removed_as_its_stage_goes_o
     assert (stage / "1" / ".lock").exists()
 
 
+def test_what_a_killed_process_had_begun_to_write_in_the_runs_own_folder_is_removed(unbroken, tmp_path):
+    """The report copies its page, its figures and the model there."""
+    config_file(tmp_path)
+    kill_at(tmp_path, "task:iter-0000/explore/1")
+    (tmp_path / "run/figures").mkdir()
+    begun = [tmp_path / "run" / name for name in (".123.manifest.json", "figures/.45.labels_history.png")]
+    for path in begun:
+        path.touch()
+    goes_on(tmp_path, unbroken, entries(tmp_path), done_tasks(tmp_path))
+    assert not [path for path in begun if path.exists()]
+
+
 def test_a_finished_run_does_nothing_more(unbroken, tmp_path):
     folder = shutil.copytree(unbroken, tmp_path / "copy")
     before = calls(folder)

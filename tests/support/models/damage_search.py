@@ -10,6 +10,7 @@ read, from number FIRST on: [number, damage], and [number, damage, outcome, text
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from nnpal.momt.bias_file import read_bias
 from nnpal.momt.grid import Axis
 from nnpal.oracle.calculation import Result
 from nnpal.training.storage import remove_damaged, save_whole
+from support.folders import SEARCH_PATH
 
 
 class Kind(NamedTuple):
@@ -143,10 +145,11 @@ def search(name: str, folder: Path, seed: int, n: int) -> list[list[Any]]:
     """Return the outcome of each of ``n`` damaged copies: [number, damage, outcome, text]; a crash is one too."""
     found: list[list[Any]] = []
     log = folder / "outcomes"
+    environment = {**os.environ, "PYTHONPATH": SEARCH_PATH}
     while len(found) < n:
         log.unlink(missing_ok=True)
         command = [sys.executable, "-W", "ignore", __file__, name, str(folder), str(seed), str(n), str(len(found))]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3600)
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=3600)
         lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         done = [line for line in lines if len(line) == 4]
         found += done

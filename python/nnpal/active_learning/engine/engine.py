@@ -32,7 +32,7 @@ from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import Loop, Stage, StageContext, stage_folder, stage_name
 from nnpal.active_learning.engine.stale_stages import Given, settle
 from nnpal.config import validated
-from nnpal.runtime.disk_full import is_disk_full
+from nnpal.runtime.disk_full import full_disk_behind, is_disk_full
 from nnpal.runtime.files import remove_leftovers
 from nnpal.runtime.json_files import as_json, write_json
 from nnpal.runtime.locks import HeldError, locked
@@ -99,6 +99,7 @@ def run_loop(
         require_folder("run.folder", run_folder)
         run_folder.mkdir(parents=True, exist_ok=True)
         with _holding(run_folder):
+            remove_leftovers(run_folder, levels=2)  # of manifest, page, figures and model; stages' below
             run_log = RunLog(run_folder, log)
             try:
                 return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, command).go(
@@ -264,6 +265,7 @@ class _Run:
         self._log(f"{planned.name} begins")
         try:
             facts = self._facts(planned, folder, runner)
+            remove_leftovers(folder)  # of tasks that were killed and tried again
             outputs = output_hashes(self._folder, planned.iteration, planned.stage.name, facts)
         except LoopError as error:
             if isinstance(error, StageError):
@@ -319,8 +321,9 @@ class _Run:
         except Exception as error:
             self._log.note_if_possible(traceback.format_exc())
             self._deadline.check_signals()
-            if is_disk_full(error):
-                raise DiskFull(f"the disk is full: {error}") from error
+            full = full_disk_behind(error, folder, folder=folder)
+            if full is not None:
+                raise DiskFull(f"the disk is full: {full}") from error
             check_free_disk(self._folder, self._settings.min_free_disk)  # before the stage is blamed
             raise StageError(f"{type(error).__name__}: {error}") from error
         return facts
