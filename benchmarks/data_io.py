@@ -155,7 +155,7 @@ def store(folder: Path, n: int, *, together: bool) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the configurations and labels")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "data_io.json")
     parser.add_argument("--write", nargs=3, metavar=("FOLDER", "N", "NAME"), help="write a file alone")
     given = parser.parse_args()
     if given.write:
@@ -175,10 +175,10 @@ def main() -> None:
     for one in stores:
         how = "together" if one["together"] else "one by one"
         console.print(f"{one['n']} labels {how}: {one['ms_per_put']:.3g} ms each, {one['mb']:.3g} MB")
-    if given.output is not None:
-        from record import write_record  # torch with it, too
+    from record import write_record  # torch with it, too
 
-        write_record(given.output, "data_io", ["ase", "h5py", "numpy"], {"commands": files, "stores": stores})
+    write_record(given.output, "data_io", ["ase", "h5py", "numpy"], {"commands": files, "stores": stores})
+    console.print(f"Wrote {given.output}")
 
 
 if __name__ == "__main__":
