@@ -20,7 +20,6 @@ from nnpal.momt.reweighting import (
     jackknife,
     ln_omega,
     log_weights,
-    statistical_inefficiency,
     thermodynamics,
     time_blocks,
     u_kn,
@@ -227,14 +226,6 @@ def ar1(n: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
     for i in range(1, n):
         x[i] = correlation * x[i - 1] + noise[i]
     return x
-
-
-def test_inefficiency_of_a_known_series() -> None:
-    rng = np.random.default_rng(5)
-    found = [statistical_inefficiency(ar1(20_000, 0.9, rng), np.zeros(20_000)) for _ in range(10)]
-    assert np.mean(found) == pytest.approx((1 + 0.9) / (1 - 0.9), rel=0.15)  # 19; each scatters by 10 %
-    assert statistical_inefficiency(rng.normal(size=20_000), np.zeros(20_000)) < 1.2
-    assert statistical_inefficiency(np.ones(10), np.zeros(10)) == 1.0
 
 
 def test_error_of_correlated_samples_is_right() -> None:

@@ -1,7 +1,7 @@
 """Reweighting of MOMT runs: averages, free energies and coexistence at temperatures that were not simulated."""
 
 from nnpal.momt.reweighting.averages import Thermodynamics, average, thermodynamics
-from nnpal.momt.reweighting.blocks import Estimate, jackknife, statistical_inefficiency, time_blocks
+from nnpal.momt.reweighting.blocks import Estimate, jackknife, time_blocks
 from nnpal.momt.reweighting.mbar import u_kn
 from nnpal.momt.reweighting.profiles import Profile, coexistence, dividing_order, free_energy, ln_omega
 from nnpal.momt.reweighting.samples import Samples, from_traces
@@ -22,7 +22,6 @@ __all__ = [
     "jackknife",
     "ln_omega",
     "log_weights",
-    "statistical_inefficiency",
     "thermodynamics",
     "time_blocks",
     "u_kn",

@@ -50,28 +50,3 @@ def jackknife(estimator: Callable[[np.ndarray], np.ndarray | float], blocks: lis
     left_out = np.array([estimator(np.concatenate(blocks[:i] + blocks[i + 1 :])) for i in range(n)])
     spread = ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
     return Estimate(value, np.sqrt((n - 1) / n * spread))
-
-
-def statistical_inefficiency(series: np.ndarray, walker: np.ndarray) -> float:
-    """Return how many consecutive rows tell as much as one independent row, at least 1.
-
-    g = 1 + 2 Σ_t (1 - t/n) C(t), summed until the correlation C first falls below 0. J. D. Chodera et al., J. Chem.
-    Theory Comput. 3, 26 (2007), doi:10.1021/ct0502864.
-    """
-    total, weight = 0.0, 0
-    for number in np.unique(walker):
-        part = series[walker == number]
-        n = len(part)
-        deviation = part - part.mean()
-        variance = float(deviation @ deviation) / n if n else 0.0
-        if variance == 0.0:
-            continue
-        spectrum = np.fft.rfft(deviation, 2 * n)
-        covariance = np.fft.irfft(spectrum * np.conj(spectrum))[:n] / np.arange(n, 0, -1)
-        correlation = covariance / variance
-        below = np.flatnonzero(correlation < 0)
-        end = int(below[0]) if len(below) else n
-        t = np.arange(1, end)
-        total += n * max(1.0, 1 + 2 * float(((1 - t / n) * correlation[1:end]).sum()))
-        weight += n
-    return total / weight if weight else 1.0
