@@ -18,7 +18,7 @@ from nnpal.hooks import HookError
 
 # What other tests run. (page, how the block begins): which
 ELSEWHERE = {
-    ("momt.md", "from nnpal.momt import"): "tests/momt/test_momt_report.py",
+    ("momt.md", "import numpy as np\nfrom nnpal.momt import"): "tests/momt/test_momt_report.py",
     ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",
     ("hooks.md", '"""A hook'): "tests/lammps/test_input_scripts_hooks.py",
     ("tutorial_rare_events.md", "from ase.io import read"): "tests/loops/test_docs_of_loops.py",
