@@ -257,7 +257,7 @@ def test_a_stage_that_meets_a_full_disk_says_so(tmp_path):
         with open("/dev/full", "w") as file:
             file.write("x")
 
-    with pytest.raises(DiskFull, match=r"iter-0000/a: the disk is full: .*[Nn]o space left(.|\n)*go on with: nnpal run"):
+    with pytest.raises(DiskFull, match=r"0000/a: the disk is full: .*[Nn]o space left(.|\n)*go on with: nnpal run"):
         carry_out(tmp_path, Steps(fill))
     with pytest.raises(DiskFull, match=r"less than run\.min_free_disk = 1e\+12; free some space"):
         carry_out(tmp_path, Steps(), {"run": {"min_free_disk": 1e12}})
