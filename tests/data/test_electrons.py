@@ -29,7 +29,7 @@ from nnpal.data import (
 )
 from nnpal.geometry.electrons import Electrons, check_parity, electrons_of, put
 from nnpal.label import augment
-from nnpal.label.store import structure_key
+from nnpal.label.structure_key import structure_key
 from nnpal.runtime.caution import Caution
 
 EV = Units("eV", "Å")

@@ -13,7 +13,7 @@ from ase.calculators.emt import EMT
 
 from nnpal.label import CalculatorOracle, LabelStore, LammpsOracle, OracleError, label_frames
 from nnpal.label.labeling import recall_labels
-from nnpal.label.store import structure_key, structure_key_with_box
+from nnpal.label.structure_key import structure_key, structure_key_with_box
 from nnpal.oracle.calculation import Result
 from nnpal.oracle.calculators import KNOWN, electrons_refusal, hand_over, periodicity_refusal
 from nnpal.oracle.errors import CalculationFailed

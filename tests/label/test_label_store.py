@@ -16,7 +16,7 @@ import pytest
 from ase import Atoms
 
 from nnpal.label import LabelStore, StoreError
-from nnpal.label.store import structure_key
+from nnpal.label.structure_key import structure_key
 from nnpal.oracle.calculation import Result
 from nnpal.oracle.protocol import canonical
 from processes import Process, wait_until

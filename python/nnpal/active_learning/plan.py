@@ -95,7 +95,7 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
         n_source: configurations of the data set that is translated; None: not known.
 
     Raises:
-        nnpal.active_learning.engine.error.LoopError, nnpal.label.store.StoreError: the run's folder holds something
+        nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run's folder holds something
             else.
     """
     folder = base_folder / config.run.folder

@@ -44,7 +44,7 @@ def check(config_path: Path) -> Plan:
 
     Raises:
         nnpal.config.ConfigError: a configuration that cannot work; it has all faults.
-        nnpal.active_learning.engine.error.LoopError, nnpal.label.store.StoreError: the run's folder holds something
+        nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run's folder holds something
             else.
     """
     config, base_folder, n_source = _checked(config_path)

@@ -11,7 +11,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from nnpal.data.stresses import no_stress
 from nnpal.geometry.electrons import carry
-from nnpal.label.store import Entry, LabelStore, StoreError, structure_key, structure_key_with_box
+from nnpal.label.store import Entry, LabelStore
+from nnpal.label.store_errors import StoreError
+from nnpal.label.structure_key import structure_key, structure_key_with_box
 from nnpal.label.workers import Pool, Task
 from nnpal.oracle.calculation import Result
 from nnpal.oracle.calculators import without_open_vectors

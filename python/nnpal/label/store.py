@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import sqlite3
@@ -14,16 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 
-from nnpal.geometry.electrons import COLUMNS, electrons_of, marks
+from nnpal.label.store_errors import StoreError, damaged, told_if_damaged, told_if_full
 from nnpal.label.store_format import APPLICATION_ID, PAGE_SIZE, VERSION, create, from_version_1, packed
 from nnpal.oracle.calculation import Result
 from nnpal.oracle.protocol import canonical
-from nnpal.runtime.disk_full import DiskFullError, disk_full, require_room
 
-SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN = 10, 13, 14
-"""SQLite's result codes (sqlite.org/rescode.html), which Python names only from 3.11 on."""
 PATIENCE = 600.0
 """Seconds that a writer waits for other processes' writes, which a busy machine or disk may make slow."""
 
@@ -31,10 +26,6 @@ COST = 0.1
 """Seconds of computing that a kill may lose, where labels are put in groups."""
 GROUP = 1000
 """Labels that are kept in memory at most until they are put together."""
-
-
-class StoreError(ValueError):
-    """A label store that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -87,35 +78,6 @@ class _Row:
         return Entry(self.result, self.reason, tries, self.rung, self.seconds, _iso(self.computed))
 
 
-def structure_key(atoms: Atoms) -> str:
-    """Return the SHA-256 of a structure, with charge, spin, initial charges and moments where any are stated.
-
-    Cell vectors along directions that do not repeat play no part. Of a structure that states nothing, or a charge of 0,
-    it is the hash of the structure alone.
-    """
-    from nnpal.data.hashes import structure_hash  # brings torch, which workers do without
-
-    return _with_electrons(structure_hash(atoms), atoms)
-
-
-def structure_key_with_box(atoms: Atoms) -> str:
-    """Return the key of older stores, which hashed all cell vectors; the same where all directions repeat."""
-    from nnpal.data.hashes import structure_hash_with_box
-
-    return _with_electrons(structure_hash_with_box(atoms), atoms)
-
-
-def _with_electrons(digest: str, atoms: Atoms) -> str:
-    stated = electrons_of(atoms)
-    for name, column in zip(COLUMNS, (stated.charges, stated.moments), strict=True):
-        if column is not None:
-            values = np.ascontiguousarray(column, "<f8").tobytes()
-            digest = hashlib.sha256(f"{digest} {name} ".encode() + values).hexdigest()
-    for mark in marks(stated):
-        digest = hashlib.sha256(digest.encode() + b" " + mark).hexdigest()
-    return digest
-
-
 class LabelStore:
     """Labels and failures in one file, in eV and Å, to the last bit.
 
@@ -149,7 +111,7 @@ class LabelStore:
             raise StoreError(f"{self.path}: no label store: {error}; name another file, or remove this one") from error
         except UnicodeDecodeError as error:  # what SQLite says of a damaged schema has the damaged text in it
             self._database.close()
-            raise _damaged(self.path, "a text of its schema is no UTF-8") from error
+            raise damaged(self.path, "a text of its schema is no UTF-8") from error
         except BaseException:
             self._database.close()
             raise
@@ -223,7 +185,7 @@ class LabelStore:
             "structure = ? AND oracle = (SELECT id FROM oracles WHERE hash = ?)",
             (packed(structure), _hash(text)),
         )
-        with _told_if_damaged(self.path):
+        with told_if_damaged(self.path):
             entry = _entry(rows[0]) if rows else None
         for one in self._by_key.get((structure, text), ()):
             entry = one.after(entry)
@@ -284,7 +246,7 @@ class LabelStore:
         return dict(self._rows("SELECT hash, identity FROM oracles"))
 
     def _rows(self, question: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with _told_if_damaged(self.path):
+        with told_if_damaged(self.path):
             return self._database.execute(question, values).fetchall()
 
     def _put(self, row: _Row) -> None:
@@ -309,12 +271,12 @@ class LabelStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _told_if_damaged(self.path), self._raw_transaction():
+        with told_if_damaged(self.path), self._raw_transaction():
             yield
 
     @contextmanager
     def _raw_transaction(self) -> Iterator[None]:
-        with _told_if_full(self.path):
+        with told_if_full(self.path):
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -348,62 +310,6 @@ class LabelStore:
         """Give back what an older format took, where the disk has room for a copy and nobody else is at work."""
         with suppress(sqlite3.OperationalError):
             self._database.execute("VACUUM")
-
-
-@contextmanager
-def _told_if_damaged(path: Path) -> Iterator[None]:
-    """Turn what SQLite and Python raise on a damaged file into our error.
-
-    Raises:
-        StoreError: tables, texts or numbers are not as they were written.
-    """
-    try:
-        yield
-    except (StoreError, DiskFullError):
-        raise
-    except (sqlite3.DatabaseError, ValueError, TypeError, ArithmeticError, OSError) as error:
-        is_damage = any(word in str(error) for word in ("decode", "malformed", "no such", "syntax error"))
-        if isinstance(error, sqlite3.OperationalError) and not is_damage:  # busy, read-only, no memory, ...
-            raise
-        raise _damaged(path, str(error)) from error
-
-
-def _damaged(path: Path, what: str) -> StoreError:
-    return StoreError(
-        f"{path}: damaged label store: {what}; take it from a copy, or save what SQLite's `.recover` finds in it"
-    )
-
-
-@contextmanager
-def _told_if_full(path: Path) -> Iterator[None]:
-    """Turn SQLite's error of a full disk into ours; what was stored before is whole.
-
-    Raises:
-        DiskFullError: no space is left.
-    """
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if not _is_full(error, path.absolute().parent):
-            raise
-        raise disk_full(path, errno.ENOSPC) from error
-
-
-def _is_full(error: sqlite3.OperationalError, folder: Path) -> bool:
-    """Whether SQLite met with a full disk: it says so, or it failed to read or write where nothing is free."""
-    code = getattr(error, "sqlite_errorcode", None)  # of Python 3.11
-    if code is None:
-        return "disk is full" in str(error) or ("I/O error" in str(error) and not _has_room(folder))
-    primary = code & 0xFF
-    return primary == SQLITE_FULL or (primary in (SQLITE_IOERR, SQLITE_CANTOPEN) and not _has_room(folder))
-
-
-def _has_room(folder: Path) -> bool:
-    try:
-        require_room(folder)
-    except DiskFullError:
-        return False
-    return True
 
 
 def _hash(identity: str) -> str:

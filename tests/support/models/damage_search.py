@@ -28,7 +28,8 @@ from nnpal.active_learning.engine.error import LoopError
 from nnpal.active_learning.engine.manifest import Entry, Manifest, read_manifest, write_manifest
 from nnpal.data import DatasetError, read_dataset, write_dataset
 from nnpal.hooks import HookError
-from nnpal.label.store import LabelStore, StoreError
+from nnpal.label.store import LabelStore
+from nnpal.label.store_errors import StoreError
 from nnpal.momt.bias_file import read_bias
 from nnpal.momt.grid import Axis
 from nnpal.oracle.calculation import Result

@@ -19,7 +19,7 @@ from nnpal.active_learning.shared.tasks import FRAMES, LABEL_TASK, STORE, batch_
 from nnpal.data import Finding, Limits, check_frames
 from nnpal.label import LabelReport, LabelStore
 from nnpal.label.labeling import recall_labels
-from nnpal.label.store import structure_key
+from nnpal.label.structure_key import structure_key
 from nnpal.oracle.protocol import Oracle
 from nnpal.oracle.settings import OracleSection, oracle_from
 

@@ -58,7 +58,7 @@ def batch_hash(frames: list[Any]) -> str:
     """Return a hash of bare configurations in their order."""
     import hashlib
 
-    from nnpal.label.store import structure_key
+    from nnpal.label.structure_key import structure_key
 
     return hashlib.sha256("".join(structure_key(frame) for frame in frames).encode()).hexdigest()
 
