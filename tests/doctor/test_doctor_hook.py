@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import sys
 import sysconfig
 from pathlib import Path
 
-import pytest
-
 from nnpal import _build_info
-from nnpal.doctor import hook, lammps_command, parallel, plugin
+from nnpal.doctor import hook, lammps_command, parallel
 from nnpal.doctor.outcome import Check
 from nnpal.doctor.probe import Outcome
 
@@ -22,20 +19,6 @@ NO_SHARED = (
     "LAMMPS from Python instead: nnpal lmp -in in.file (a.cpp:1)\n"
 )
 UNRECOGNIZED = "ERROR: Unrecognized fix style 'python/hook' (src/src/modify.cpp:909)\n"
-
-
-@pytest.fixture
-def environ() -> dict[str, str]:
-    """An environment in which this Python's commands are first on PATH."""
-    kept = {key: value for key, value in os.environ.items() if key != "LAMMPS_PLUGIN_PATH"}
-    return {**kept, "PATH": f"{SCRIPTS}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture
-def plugin_folder() -> Path:
-    folder = plugin.find_plugin_folder()
-    assert folder is not None, "nnpal is not installed: pip install --no-build-isolation ."
-    return folder
 
 
 def bare_lmp(tmp_path: Path, folder: Path) -> lammps_command.Lmp:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from nnpal.active_learning.engine.error import LoopError
 
 MANIFEST = "manifest.json"
-CURE = (
+HOW_TO_FIX = (
     "  another nnpal wrote it, or it was edited: go on with that nnpal, restore the file, or begin a new run, whose "
     "folder may have a copy of labels.sqlite"
 )
@@ -42,7 +42,7 @@ class Part(BaseModel):
             return cls.model_validate_json(json.dumps(value))  # JSON's rules: an array is a tuple
         except ValidationError as error:
             found = [f"{source}: {_sentence(detail)}" for detail in error.errors(include_url=False)]
-            raise LoopError("\n".join([*found, CURE])) from error
+            raise LoopError("\n".join([*found, HOW_TO_FIX])) from error
 
 
 class StageFacts(Part):
