@@ -48,7 +48,8 @@ from nnpal.training import Errors, LossSettings, TrainingData, TrainingSettings,
 from nnpal.training.epoch import losses_of
 from nnpal.training.features import GraphFeatures, StoredFeatures, stored_bytes
 from nnpal.training.forward_pass import joint_errors, one_member, side_by_side
-from nnpal.training.member import build_optimizers, in_parts
+from nnpal.training.member import in_parts
+from nnpal.training.optimizers import build_optimizers
 from nnpal.training.rows import Rows, upload
 from record import write_record
 

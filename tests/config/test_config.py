@@ -32,8 +32,8 @@ def test_a_good_file(tmp_path):
     assert config.network.hidden == {"H": (16, 8), "C": (24,)}
     assert config.data.train[1].units == "eV Å"
     assert config.loss.force_weight == 0.1
-    assert config.training.batch_size == 64
-    assert config.training.max_epochs == 300
+    assert config.training.batch_size == 16
+    assert config.training.optimizer == "soap"
     assert config.ensemble.validation_fraction == 0.2
 
 

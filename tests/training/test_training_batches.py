@@ -177,8 +177,7 @@ def test_the_host_goes_on_while_a_gpu_updates(limit_bytes, sync_debug_mode):
             batches = [np.array([0, 1]), np.array([1])]
             errors, whose = joint_errors([m.network for m in members], data, batches, training=True)
             losses_of(errors, whose, LossSettings()).sum().backward()
-            for member in members:
-                member.step()
+            update(members)
         if device == gpu:
             sync_debug_mode("default")
         energies.append(errors.energy.detach().cpu().numpy())

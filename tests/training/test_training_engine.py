@@ -27,15 +27,14 @@ from nnpal.training import (
     load_ensemble,
     train_ensemble,
 )
-from nnpal.training.member import EpochRecord, Member, Scores
+from nnpal.training.member import EpochRecord
 from nnpal.training.plan import member_folder, read_roles, read_splits
 from nnpal.training.processes import deal, resolve_devices
-from nnpal.training.split import Split
 from processes import Process, is_running, wait_until
 from training_frames import aluminium
 
 NETWORK = NetworkDescription(("Al",), hidden=(24, 16))
-SHORT = {"batch_size": 8, "max_epochs": 6, "learning_rate": 3e-3}
+SHORT = {"batch_size": 8, "max_epochs": 6, "learning_rate": 3e-3, "checkpoint_every": 1}
 LOSS = LossSettings(force_weight=1.0)
 
 
@@ -169,7 +168,7 @@ from nnpal.training import *
 train_ensemble(
     read_frames("data.h5"), Path("train"), network=NetworkDescription(("Al",), hidden=(24, 16)),
     loss=LossSettings(force_weight=1.0),
-    training=TrainingSettings(batch_size=8, max_epochs=6, learning_rate=3e-3, ema=0.9),
+    training=TrainingSettings(batch_size=8, max_epochs=6, learning_rate=3e-3, checkpoint_every=1, ema=0.9),
     ensemble=EnsembleSettings(members=2, seed=3, workers=2),
     on_epoch=lambda member, record: print(member, record.epoch, flush=True),
 )
@@ -333,102 +332,6 @@ def test_the_best_member_by_a_property_of_ones_own(frames, tmp_path, monkeypatch
         assert score == target.distance(member_folder(tmp_path / "train", number) / "member.nnp.pt")
     with pytest.raises(ValueError, match=r"there is no distanze in .*; did you mean distance"):
         trained(frames, tmp_path / "other", training={"max_epochs": 1}, best_member="target:distanze")
-
-
-class TestMember:
-    """Learning rate, early stop, and what is kept."""
-
-    @staticmethod
-    def member(**settings):
-        split = Split(np.arange(8), np.arange(8, 10))
-        return Member(NETWORK, TrainingSettings(**settings), split, 0, torch.device("cpu"))
-
-    @staticmethod
-    def carry(member, losses):
-        for loss in losses:
-            member.end_epoch(Scores(1.0, 1.0, 1.0), Scores(loss, 2.0 - loss, loss))
-
-    def test_learning_rate_falls_on_plateaus(self):
-        member = self.member(learning_rate=0.4, plateau_patience=1, plateau_factor=0.5)
-        self.carry(member, [1.0, 1.0, 1.0, 0.5, 0.6, 0.6])
-        assert [r.learning_rate for r in member.progress.history] == [0.4, 0.4, 0.4, 0.2, 0.2, 0.2]
-        assert member.learning_rate == pytest.approx(0.1)
-
-    def test_both_rates_fall(self):
-        member = self.member(bias_optimizer="sgd", plateau_patience=0, plateau_factor=0.5)
-        self.carry(member, [1.0, 1.0])
-        rates = [optimizer.param_groups[0]["lr"] for optimizer in member.optimizers]
-        assert rates == pytest.approx([5e-4, 5e-5])
-
-    def test_early_stop_and_smallest_rate(self):
-        member = self.member(early_stop_patience=2)
-        self.carry(member, [1.0, 0.9, 1.0])
-        assert not member.finished
-        self.carry(member, [1.0])
-        assert member.finished
-        member = self.member(learning_rate=1e-3, min_learning_rate=6e-4, plateau_patience=0)
-        self.carry(member, [1.0])
-        assert not member.finished
-        self.carry(member, [1.0])
-        assert member.finished
-
-    def test_best_by_energy_is_not_best_by_loss(self):
-        member = self.member(best_by="energy")
-        self.carry(member, [0.5, 0.9, 0.4])
-        assert member.progress.best_epoch == 1  # 2 - loss, by construction
-
-    def test_batches_change_with_the_epoch_and_cover_the_training_part(self):
-        member = self.member(batch_size=3)
-        first = member.batches()
-        self.carry(member, [1.0])
-        second = member.batches()
-        for batches in (first, second):
-            assert [len(batch) for batch in batches] == [3, 3, 2]
-            assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(8))
-        assert not np.array_equal(np.concatenate(first), np.concatenate(second))
-
-    def test_moving_average_is_what_is_judged(self):
-        member = self.member(ema=0.75)
-        (parameter, *_), (average, *_) = member.network.parameters(), member.validated.parameters()
-        start = parameter.detach().clone()
-        for network_parameter in member.network.parameters():
-            network_parameter.grad = torch.ones_like(network_parameter)
-        member.step()  # the first average is a copy
-        first = parameter.detach().clone()
-        assert not torch.equal(first, start)
-        for network_parameter in member.network.parameters():
-            network_parameter.grad = torch.ones_like(network_parameter)
-        member.step()
-        assert torch.allclose(average, 0.75 * first + 0.25 * parameter)
-
-    @pytest.mark.parametrize("bias_optimizer", ["adamw", "sgd"])
-    def test_a_checkpoint_of_unfused_optimizers_goes_on(self, bias_optimizer, tmp_path):
-        """As those of earlier versions are."""
-        options = {"bias_optimizer": bias_optimizer, "ema": 0.9}
-        whole, begun, resumed = (self.member(**options) for _ in range(3))
-        for group in (group for optimizer in begun.optimizers for group in optimizer.param_groups):
-            group["fused"] = None
-        rng = np.random.default_rng(0)
-        gradients = [
-            [torch.tensor(rng.normal(size=p.shape), dtype=p.dtype) for p in whole.network.parameters()]
-            for _ in range(4)
-        ]
-
-        def carry(member, steps):
-            for own in steps:
-                for parameter, gradient in zip(member.network.parameters(), own, strict=True):
-                    parameter.grad = gradient.clone()
-                member.step()
-
-        carry(whole, gradients)
-        carry(begun, gradients[:2])
-        torch.save(begun.state_dict(), tmp_path / "checkpoint.pt")
-        resumed.load_state_dict(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
-        assert all(group["fused"] for optimizer in resumed.optimizers for group in optimizer.param_groups)
-        carry(resumed, gradients[2:])
-        for one, other in zip(whole.validated.parameters(), resumed.validated.parameters(), strict=True):
-            # four steps of 1e-3 at most, in float32 and another order of the same products
-            assert torch.allclose(one, other, rtol=0, atol=1e-7)
 
 
 def test_devices_are_dealt_in_turn_and_gpus_are_joined():

@@ -13,6 +13,7 @@ from nnpal.active_learning.sampling import InitialSection, MOMTSection, SMDSecti
 from nnpal.active_learning.settings import DistillationSection, RareEventsSection
 from nnpal.active_learning.shared.label_frames import STORE_OF_RUN
 from nnpal.label import LabelStore
+from nnpal.training.schedule import length_in_words
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Plan:
         n_done: stages that are finished, and why the run is over if it is.
         labels: calculations of labels at most, by what they are for.
         steps: of dynamics under the oracle, a calculation each.
-        members, epochs: of each training; there is one an iteration.
+        members, length: of each training, of which there is one an iteration; its length in words.
         known: labels in the run's store, and their mean time in s, where there are any.
     """
 
@@ -48,7 +49,7 @@ class Plan:
     labels: tuple[Count, ...]
     steps: tuple[Count, ...]
     members: int
-    epochs: int
+    length: str
     known: tuple[int, float] | None
 
     def as_text(self) -> str:
@@ -70,9 +71,7 @@ class Plan:
         yield f"  labels: {_at_most(self.n_labels)} ({_each(self.labels)})"
         if self.steps:
             yield f"  dynamics under the oracle: {_each(self.steps)}, a calculation each"
-        yield (
-            f"  trainings: {self.iterations} at most, each of {self.members} members over {self.epochs} epochs at most"
-        )
+        yield (f"  trainings: {self.iterations} at most, each of {self.members} members and at most {self.length}")
         yield f"  cost: {self._cost()}"
 
     def _cost(self) -> str:
@@ -116,7 +115,7 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
         labels=tuple(labels),
         steps=tuple(steps),
         members=config.ensemble.members,
-        epochs=config.training.max_epochs,
+        length=length_in_words(config.training),
         known=_known(folder / STORE_OF_RUN),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
@@ -37,10 +38,18 @@ def build_aev_computer(description: NetworkDescription) -> AEVComputer:
     )
 
 
-def build_member(description: NetworkDescription, seed: int) -> ANINetworks:
-    """Return one ensemble member, weights and biases uniform in ±1/√(inputs of the layer), torch's own default.
+def build_member(
+    description: NetworkDescription, seed: int, initialization: Literal["kaiming", "uniform"] = "uniform"
+) -> ANINetworks:
+    """Return one ensemble member with random weights.
 
     The numbers come from a generator of this call, so members can be built in several threads.
+
+    Arguments:
+        description: elements, AEV and layers.
+        seed: of the weights.
+        initialization: ``kaiming``: hidden layers normal with variance 2/n_inputs, the last one 1/n_inputs, biases 0
+            (He et al., doi:10.1109/ICCV.2015.123); ``uniform``: all within ±1/√n_inputs, torch's own default.
     """
     generator = torch.Generator().manual_seed(seed)
     n_features = build_aev_computer(description).out_dim
@@ -54,11 +63,22 @@ def build_member(description: NetworkDescription, seed: int) -> ANINetworks:
     for network in networks.values():
         make_celu_exact(network)
         network.to_empty(device="cpu")
-        for layer in [*network.layers, network.final_layer]:
-            bound = layer.in_features**-0.5
-            for parameter in layer.parameters():
-                torch.nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        for layer in network.layers:
+            _draw(layer, initialization, 2.0, generator)
+        _draw(network.final_layer, initialization, 1.0, generator)
     return ANINetworks(networks)
+
+
+@torch.no_grad()
+def _draw(layer: torch.nn.Linear, initialization: str, gain: float, generator: torch.Generator) -> None:
+    if initialization == "uniform":
+        bound = layer.in_features**-0.5
+        for parameter in layer.parameters():
+            parameter.uniform_(-bound, bound, generator=generator)
+        return
+    layer.weight.normal_(0.0, (gain / layer.in_features) ** 0.5, generator=generator)
+    if layer.bias is not None:
+        layer.bias.zero_()
 
 
 def build_model(

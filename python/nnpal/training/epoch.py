@@ -14,7 +14,7 @@ from nnpal.model.denormals import denormals_flushed
 from nnpal.training.data import TrainingData
 from nnpal.training.forward_pass import joint_errors
 from nnpal.training.loss import Errors, Members, energy_force_losses, sums
-from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts
+from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts, update
 from nnpal.training.settings import LossSettings
 
 
@@ -34,8 +34,7 @@ def train_epoch(members: Sequence[Member], data: TrainingData, loss: LossSetting
         losses = losses_of(errors, whose, loss)
         losses.sum().backward()
         means.add(present, errors, whose, losses)
-        for member in active:
-            member.step()
+        update(active)
     size = members[0].settings.batch_size
     validation = score([m.validated for m in members], data, [m.split.validation for m in members], loss, size)
     return [_outcome(*parts) for parts in zip(members, means.scores(), validation, strict=True)]

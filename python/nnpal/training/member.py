@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchani.nn import ANINetworks
 
 from nnpal.model.build import build_member
 from nnpal.model.description import NetworkDescription
 from nnpal.training.average import MovingAverage
+from nnpal.training.optimizers import build_optimizers, step_all
+from nnpal.training.schedule import linear_factor, total_updates, updates_per_epoch
 from nnpal.training.settings import TrainingSettings
+from nnpal.training.soap import SOAP
 from nnpal.training.split import Split
+
+CHECKPOINT_UPDATES = 100
+"""From one checkpoint to the next: a second or two of work."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class EpochRecord:
 
     Attributes:
         epoch: from 0.
+        updates: done so far.
         train_loss, validation_loss: eV².
         train_energy_mae, validation_energy_mae: eV/atom.
         train_force_mae, validation_force_mae: of components, eV/Å.
@@ -34,6 +41,7 @@ class EpochRecord:
     """
 
     epoch: int
+    updates: int
     train_loss: float
     validation_loss: float
     train_energy_mae: float
@@ -94,13 +102,17 @@ class Member:
         device: torch.device,
     ) -> None:
         self.settings, self.split, self.seed = settings, split, seed
-        self.network = build_member(description, seed).to(device, getattr(torch, settings.dtype))
+        network = build_member(description, seed, settings.initialization)
+        self.network = network.to(device, getattr(torch, settings.dtype))
         self.average = None if settings.ema is None else MovingAverage(self.network, settings.ema)
         self.optimizers = build_optimizers(self.network, settings)
+        self.learning_rates = [float(optimizer.param_groups[0]["lr"]) for optimizer in self.optimizers]
         self.plateaus = [
             ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
-            for optimizer in self.optimizers
+            for optimizer in (self.optimizers if settings.schedule == "plateau" else ())
         ]
+        self.total_updates = total_updates(settings, len(split.train))
+        self.updates = 0
         self.progress = Progress()
         self.best_weights = copy.deepcopy(self.validated.state_dict())
 
@@ -119,25 +131,38 @@ class Member:
         settings, progress = self.settings, self.progress
         stalled = self.epoch - 1 - progress.best_epoch
         return (
-            self.epoch >= settings.max_epochs
+            self.updates >= self.total_updates
             or (settings.early_stop_patience is not None and stalled >= settings.early_stop_patience)
-            or self.learning_rate < settings.min_learning_rate
+            or (settings.schedule == "plateau" and self.learning_rate < settings.min_learning_rate)
         )
 
     @property
     def learning_rate(self) -> float:
         return float(self.optimizers[0].param_groups[0]["lr"])
 
-    def batches(self) -> list[np.ndarray]:
-        """Return this epoch's batches: indices of configurations, in an order of its own."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.split.train)
-        return in_parts(order, self.settings.batch_size)
+    @property
+    def checkpoint_every(self) -> int:
+        """Epochs from one checkpoint to the next."""
+        if self.settings.checkpoint_every is not None:
+            return self.settings.checkpoint_every
+        return max(1, CHECKPOINT_UPDATES // updates_per_epoch(self.settings, len(self.split.train)))
 
-    def step(self) -> None:
-        """Update the weights by their gradients."""
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+    def batches(self) -> list[np.ndarray]:
+        """Return this epoch's batches: indices of configurations, in an order of its own; the last epoch may be cut."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.split.train)
+        return in_parts(order, self.settings.batch_size)[: self.total_updates - self.updates]
+
+    def begin_update(self) -> None:
+        """Set the learning rates of the next update."""
+        if self.settings.schedule == "linear":
+            factor = linear_factor(self.updates, self.total_updates, self.settings.warmup)
+            for optimizer, rate in zip(self.optimizers, self.learning_rates, strict=True):
+                for group in optimizer.param_groups:
+                    group["lr"] = factor * rate
+
+    def end_update(self) -> None:
+        """Count an update, and take its weights into the average."""
+        self.updates += 1
         if self.average is not None:
             self.average.update_parameters(self.network)
 
@@ -149,6 +174,7 @@ class Member:
         """
         record = EpochRecord(
             self.epoch,
+            self.updates,
             train.loss,
             validation.loss,
             train.energy_mae,
@@ -192,11 +218,16 @@ class Member:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
-            fused = [{**group, "fused": True} for group in own["param_groups"]]  # older checkpoints say None
-            optimizer.load_state_dict({**own, "param_groups": fused})
+            if not isinstance(optimizer, SOAP):  # older checkpoints say None
+                own = {**own, "param_groups": [{**group, "fused": True} for group in own["param_groups"]]}
+            optimizer.load_state_dict(own)
         for plateau, own in zip(self.plateaus, state["plateaus"], strict=True):
             plateau.load_state_dict(own)
-        history = [EpochRecord(**record) for record in state["history"]]
+        per_epoch = updates_per_epoch(self.settings, len(self.split.train))
+        history = [  # checkpoints of earlier versions did not count updates
+            EpochRecord(**{"updates": per_epoch * (record["epoch"] + 1), **record}) for record in state["history"]
+        ]
+        self.updates = history[-1].updates if history else 0
         self.progress = Progress(history, state["best_value"], state["best_epoch"])
         self.best_weights = state["best_weights"]
 
@@ -207,21 +238,15 @@ class Member:
         return network
 
 
+def update(members: Sequence[Member]) -> None:
+    """Update the weights of members of the same settings by their gradients, and drop these."""
+    for member in members:
+        member.begin_update()
+    step_all([member.optimizers for member in members])
+    for member in members:
+        member.end_update()
+
+
 def in_parts(indices: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut ``indices`` into consecutive parts of at most ``size``."""
     return [indices[start : start + size] for start in range(0, len(indices), size)]
-
-
-def build_optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
-    """Return AdamW for all parameters, or for the weights with SGD for the biases; fused: a kernel or two an update."""
-    weights: list[Tensor] = []
-    biases: list[Tensor] = []
-    for name, parameter in network.named_parameters():
-        apart = settings.bias_optimizer == "sgd" and name.endswith("bias")
-        (biases if apart else weights).append(parameter)
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
-    ]
-    if biases:
-        optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate, fused=True))
-    return optimizers

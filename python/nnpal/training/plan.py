@@ -41,6 +41,8 @@ FREE = {
     ("training", "features_gigabytes"),
 }
 """Settings that may change on resume: none of them decides what is learned, but for the rounding of another device."""
+EARLIER_TRAINING = {"optimizer": "adamw", "schedule": "plateau", "initialization": "uniform"}
+"""What trainings did before their plans said so."""
 
 
 class TrainingFolderError(ValueError):
@@ -91,7 +93,7 @@ def read_plan(folder: Path) -> Plan:
     return Plan(
         network=_network(values["network"]),
         loss=LossSettings.model_validate_json(json.dumps(values["loss"])),
-        training=TrainingSettings.model_validate_json(json.dumps(values["training"])),
+        training=TrainingSettings.model_validate_json(json.dumps(EARLIER_TRAINING | values["training"])),
         ensemble=EnsembleSettings.model_validate_json(json.dumps(values["ensemble"])),
         content_hash=values["content_hash"],
         previous=values["previous"],

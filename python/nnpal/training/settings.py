@@ -32,15 +32,45 @@ class LossSettings(Section):
 
 
 class TrainingSettings(Section):
-    """[training]: how a member learns; defaults are those of the seeds where these are published."""
+    """[training]: how a member learns; docs/training.md has the measurements behind the defaults."""
 
-    batch_size: PositiveInt = Field(64, description="configurations for each update")
-    max_epochs: PositiveInt = Field(300, description="passes over the training part")
-    learning_rate: PositiveFloat = Field(1e-3, description="of AdamW at the start")
-    weight_decay: NonNegativeFloat = Field(1e-2, description="of AdamW")
-    bias_optimizer: Literal["adamw", "sgd"] = Field("adamw", description="what updates the biases")
-    bias_learning_rate: PositiveFloat = Field(1e-4, description="of SGD at the start, with bias_optimizer = 'sgd'")
-    plateau_factor: Fraction = Field(0.5, description="learning rates are multiplied by this")
+    batch_size: PositiveInt = Field(16, description="configurations for each update")
+    updates: PositiveInt | None = Field(
+        None, description="length of the training; absent: max_epochs, or by the number of configurations"
+    )
+    max_epochs: PositiveInt | None = Field(
+        None, description="length of the training as passes over the training part, in place of updates"
+    )
+    optimizer: Literal["soap", "adamw"] = Field("soap", description="what updates weights and biases")
+    learning_rate: PositiveFloat | None = Field(
+        None, description="the largest of the schedule; absent: 8e-3 of SOAP, 1e-3 of AdamW"
+    )
+    schedule: Literal["linear", "plateau"] = Field(
+        "linear",
+        description="of learning rates; linear: up during the warm-up, then down to zero at the last update; plateau: "
+        "down where validation stalls",
+    )
+    warmup: Annotated[int, Field(ge=0)] = Field(
+        50, description="updates until the linear schedule is at its top; of short trainings a tenth at most"
+    )
+    initialization: Literal["kaiming", "uniform"] = Field(
+        "kaiming",
+        description="random weights at the start; kaiming: normal, as wide as keeps signals of one size through the "
+        "layers, biases 0; uniform: torch's own, narrower, biases too",
+    )
+    aev_scaling: Literal["none", "standardize"] = Field(
+        "none",
+        description="standardize: the first layers are updated as if each AEV component had mean 0 and standard "
+        "deviation 1 in the data; model files hold plain weights",
+    )
+    weight_decay: NonNegativeFloat | None = Field(
+        None, description="decoupled, times the learning rate; absent: 0 of SOAP, 1e-2 of AdamW"
+    )
+    bias_optimizer: Literal["adamw", "sgd"] | None = Field(
+        None, description="what updates the biases; absent: the same as the weights"
+    )
+    bias_learning_rate: PositiveFloat = Field(1e-4, description="the largest of SGD, with bias_optimizer = 'sgd'")
+    plateau_factor: Fraction = Field(0.5, description="under schedule = 'plateau': factor of the learning rates")
     plateau_patience: Annotated[int, Field(ge=0)] = Field(
         100, description="after so many epochs without a better validation value (best_by)"
     )
@@ -67,7 +97,25 @@ class TrainingSettings(Section):
         description="largest size of stored features under auto, and of neighbor lists kept on a GPU; absent: half of "
         "this machine's memory, or of what is free on the GPU with the least where that is less",
     )
-    checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")
+    checkpoint_every: PositiveInt | None = Field(
+        None, description="epochs from one checkpoint to the next; absent: about 100 updates, one epoch at least"
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> TrainingSettings:
+        if self.updates is not None and self.max_epochs is not None:
+            raise ValueError(
+                f"updates = {self.updates} and max_epochs = {self.max_epochs} both give the training's length; give one"
+            )
+        if self.schedule == "linear":
+            fields = type(self).model_fields
+            for key in ("plateau_factor", "plateau_patience", "min_learning_rate"):
+                if getattr(self, key) != fields[key].default:
+                    raise ValueError(
+                        f"{key} = {getattr(self, key)} does nothing under schedule = 'linear', the default; remove it, "
+                        "or set schedule = 'plateau'"
+                    )
+        return self
 
 
 class EnsembleSettings(Section):

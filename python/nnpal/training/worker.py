@@ -74,7 +74,7 @@ def _run(
                 _write(member_folder(folder, number) / ERROR, str(outcome))
                 del members[number]
                 continue
-            if member.finished or member.epoch % plan.training.checkpoint_every == 0:
+            if member.finished or member.epoch % member.checkpoint_every == 0:
                 save_whole(member_folder(folder, number) / CHECKPOINT, member.state_dict())
             logs[number].add(outcome)
             on_epoch(number, outcome)

@@ -1,0 +1,56 @@
+"""What updates a member's weights and biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchani.nn import ANINetworks
+
+from nnpal.training.settings import TrainingSettings
+from nnpal.training.soap import SOAP, step_together
+
+LEARNING_RATES = {"soap": 8e-3, "adamw": 1e-3}
+WEIGHT_DECAYS = {"soap": 0.0, "adamw": 1e-2}
+
+
+def learning_rate(settings: TrainingSettings) -> float:
+    """Return the largest learning rate of the weights: as given, or the optimizer's own default."""
+    return LEARNING_RATES[settings.optimizer] if settings.learning_rate is None else settings.learning_rate
+
+
+def build_optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
+    """Return the optimizer of all parameters, or that of the weights and then SGD for the biases."""
+    weights: list[Tensor] = []
+    biases: list[Tensor] = []
+    for name, parameter in network.named_parameters():
+        apart = settings.bias_optimizer == "sgd" and name.endswith("bias")
+        (biases if apart else weights).append(parameter)
+    optimizers = [_of_weights(weights, settings)]
+    if biases:
+        optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate, fused=True))
+    return optimizers
+
+
+def _of_weights(weights: list[Tensor], settings: TrainingSettings) -> torch.optim.Optimizer:
+    decay = WEIGHT_DECAYS[settings.optimizer] if settings.weight_decay is None else settings.weight_decay
+    rate = learning_rate(settings)
+    if settings.optimizer == "soap":
+        return SOAP(weights, rate, weight_decay=decay)
+    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)  # fused: a kernel or two an update
+
+
+def step_all(optimizers: Sequence[Sequence[torch.optim.Optimizer]]) -> None:
+    """Update the parameters of several members by their gradients, and drop these.
+
+    Arguments:
+        optimizers: each member's, of the same settings.
+    """
+    for of_members in zip(*optimizers, strict=True):
+        soaps = [optimizer for optimizer in of_members if isinstance(optimizer, SOAP)]
+        step_together(soaps)
+        for optimizer in of_members:
+            if not isinstance(optimizer, SOAP):
+                optimizer.step()
+            optimizer.zero_grad()
