@@ -48,7 +48,7 @@ class SOAP(torch.optim.Optimizer):
         betas: tuple[float, float] = (0.95, 0.95),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
-        basis_every: int = 10,
+        basis_every: int = 5,
         largest_basis: int = 1024,
     ) -> None:
         super().__init__(
