@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -70,8 +71,9 @@ def atomic_values(
         batch: the atoms.
         training: whether both can be differentiated in the weights, once.
     """
-    activations = {symbol: Activation.of(atomic.activation) for symbol, atomic in networks[0].atomics.items()}
-    if None in activations.values():
+    unknown = [own.activation for own in networks[0].atomics.values() if Activation.of(own.activation) is None]
+    if unknown:
+        warnings.warn(f"{unknown[0]}: its slopes are not known here; torch differentiates it, slower", stacklevel=2)
         energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, n_atoms)
         return _by_autograd(energies, batch, training=training)
 

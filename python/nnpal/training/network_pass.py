@@ -1,6 +1,6 @@
 """Atomic energies and their gradients in the AEVs by explicit formulas, with the weights' derivatives of both.
 
-A training on forces differentiates E and G = ∂E/∂x in the weights. With seeds e = ∂L/∂E of each atom and t = ∂L/∂G, that
+A training on forces differentiates E and G = ∂E/∂x in the weights. With e = ∂L/∂E of each atom and t = ∂L/∂G, that
 derivative is the gradient of Σ (e E + t·G), whose second part is the derivative of E along t. So x and t go up through
 the network together, and one sweep comes down. For layers z = W h + b, h = a(z), E = w·h + c:
 
@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nnpal.model.celu import celu_alpha
-from nnpal.model.ops import OpsError, load_ops
+from nnpal.model.ops import has_ops
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Network:
 
     @staticmethod
     def _is_compiled(features: Tensor) -> bool:
-        return features.dim() == 2 and features.device.type == "cpu" and _has_ops()
+        return features.dim() == 2 and features.device.type == "cpu" and has_ops()
 
 
 def energies_and_gradients(features: Tensor, network: Network, *, training: bool) -> tuple[Tensor, Tensor]:
@@ -147,7 +147,7 @@ class _Pass(torch.autograd.Function):
         return ctx.values.energies, ctx.values.gradients
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, seeds: Tensor, directions: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.values is None:
             raise RuntimeError("the energies of a network were differentiated before; evaluate it anew to do it again")
@@ -220,11 +220,3 @@ def _activate(z: Tensor, bias: Tensor | None, activation: Activation, curved: bo
     curvature = (slope / activation.alpha).masked_fill_(z > 0, 0.0)
     z.clamp_(min=0.0).add_(slope - 1.0, alpha=activation.alpha)
     return slope, curvature
-
-
-def _has_ops() -> bool:
-    try:
-        load_ops()
-    except OpsError:
-        return False
-    return True
