@@ -45,12 +45,12 @@ from nnpal.model.build import build_aev_computer, build_member
 from nnpal.model.description import NetworkDescription
 from nnpal.model.torchani_module import EnsembleModule
 from nnpal.training import Errors, LossSettings, TrainingData, TrainingSettings, build_training_data, energy_force_loss
-from nnpal.training.epoch import losses_of
 from nnpal.training.features import GraphFeatures, StoredFeatures, stored_bytes
 from nnpal.training.forward_pass import joint_errors, one_member, side_by_side
 from nnpal.training.member import in_parts
 from nnpal.training.optimizers import build_optimizers
 from nnpal.training.rows import Rows, upload
+from nnpal.training.update import losses_of
 from record import write_record
 
 N_DATA, N_ATOMS = 3500, 32  # as in the paper's timing

@@ -19,6 +19,7 @@ from nnpal.model.fused_module import FusedModule
 from nnpal.model.ops import load_ops
 from nnpal.training import Errors, LossSettings, TrainingSettings, build_training_data
 from nnpal.training import epoch as training_epoch
+from nnpal.training import update as training_update
 from nnpal.training.loss import Members
 from nnpal.training.member import Member
 from nnpal.training.split import Split
@@ -187,18 +188,18 @@ def test_training_is_flushed(features: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:
         seen["loss"].append(OPS.control_words())
-        if errors.force.requires_grad:
-            errors.force.register_hook(lambda _: seen["backward"].append(OPS.control_words()))
         return original(errors, members, loss)
 
-    original = training_epoch.losses_of
-    monkeypatch.setattr(training_epoch, "losses_of", losses_of)
+    original = training_update.losses_of
+    for module in (training_update, training_epoch):
+        monkeypatch.setattr(module, "losses_of", losses_of)
     frames = two_element_frames()
     description = NetworkDescription(("Al", "Ni"), hidden=(8,))
     data = build_training_data(frames, description, dtype=torch.float32, features=features)
     split = Split(train=np.array([0]), validation=np.array([1]))
     member = Member(description, TrainingSettings(), split, 0, torch.device("cpu"))
-    step = member.step
+    first, step = next(iter(member.network.parameters())), member.step
+    first.register_post_accumulate_grad_hook(lambda _: seen["backward"].append(OPS.control_words()))
     monkeypatch.setattr(member, "step", lambda: (seen["update"].append(OPS.control_words()), step()))
     before = OPS.control_words()
     training_epoch.train_epoch([member], data, LossSettings())

@@ -14,12 +14,13 @@ from nnpal.geometry.neighbor_graph import atoms_graph, merge_graphs
 from nnpal.model.build import build_member
 from nnpal.model.description import NetworkDescription
 from nnpal.training import LossSettings, Split, TrainingSettings, build_training_data
-from nnpal.training.epoch import Sums, losses_of
+from nnpal.training.epoch import Sums
 from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.forward_pass import joint_errors
 from nnpal.training.member import Member
 from nnpal.training.rows import Rows
 from nnpal.training.storage import DATA, load_data, save_data
+from nnpal.training.update import losses_of
 from training_errors import errors_of_members
 from training_frames import relabeled, two_element_frames
 
@@ -177,7 +178,7 @@ def test_the_host_goes_on_while_a_gpu_updates(limit_bytes, sync_debug_mode):
             batches = [np.array([0, 1]), np.array([1])]
             errors, whose = joint_errors([m.network for m in members], data, batches, training=True)
             losses_of(errors, whose, LossSettings()).sum().backward()
-            update(members)
+            step_members(members)
         if device == gpu:
             sync_debug_mode("default")
         energies.append(errors.energy.detach().cpu().numpy())

@@ -8,7 +8,7 @@ import torch
 
 from nnpal.model.description import NetworkDescription
 from nnpal.training import TrainingSettings
-from nnpal.training.member import Member, Scores, update
+from nnpal.training.member import Member, Scores, step_members
 from nnpal.training.split import Split
 
 NETWORK = NetworkDescription(("Al",), hidden=(24, 16))
@@ -81,11 +81,11 @@ class TestMember:
         (parameter, *_), (average, *_) = member.network.parameters(), member.validated.parameters()
         start = parameter.detach().clone()
         self.gradients(member, 0)
-        update([member])  # the first average is a copy
+        step_members([member])  # the first average is a copy
         first = parameter.detach().clone()
         assert not torch.equal(first, start)
         self.gradients(member, 1)
-        update([member])
+        step_members([member])
         assert torch.allclose(average, 0.75 * first + 0.25 * parameter)
 
     def test_linear_rates_rise_and_fall_to_zero_by_updates(self):
@@ -93,7 +93,7 @@ class TestMember:
         rates = []
         for k in range(20):
             self.gradients(member, k)
-            update([member])
+            step_members([member])
             rates.append([optimizer.param_groups[0]["lr"] for optimizer in member.optimizers])
         weights, biases = np.transpose(rates)
         assert weights[:3] == pytest.approx([0.1 / 3, 0.2 / 3, 0.1])
@@ -109,7 +109,7 @@ class TestMember:
             sizes.append(list(map(len, batches)))
             for _ in batches:
                 self.gradients(member, 0)
-                update([member])
+                step_members([member])
             self.carry(member, [1.0])
         assert sizes == [[3, 3, 2], [3]]
         assert [record.updates for record in member.progress.history] == [3, 4]
@@ -121,7 +121,7 @@ class TestMember:
         def carry(member, updates):
             for k in updates:
                 self.gradients(member, k)
-                update([member])
+                step_members([member])
                 self.carry(member, [1.0])
 
         carry(whole, range(30))
@@ -149,7 +149,7 @@ class TestMember:
             for own in steps:
                 for parameter, gradient in zip(member.network.parameters(), own, strict=True):
                     parameter.grad = gradient.clone()
-                update([member])
+                step_members([member])
 
         carry(whole, gradients)
         carry(begun, gradients[:2])

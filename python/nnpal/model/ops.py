@@ -32,3 +32,12 @@ def load_ops() -> None:
     except OSError as error:
         reason = error.__cause__ or error
         raise OpsError(f"{path} cannot be loaded into torch {torch.__version__} ({reason}); {cure}") from error
+
+
+def has_ops() -> bool:
+    """Whether :func:`load_ops` loads them, for what torch can do without, only slower."""
+    try:
+        load_ops()
+    except OpsError:
+        return False
+    return True

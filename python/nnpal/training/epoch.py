@@ -13,9 +13,10 @@ from torchani.nn import ANINetworks
 from nnpal.model.denormals import denormals_flushed
 from nnpal.training.data import TrainingData
 from nnpal.training.forward_pass import joint_errors
-from nnpal.training.loss import Errors, Members, energy_force_losses, sums
-from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts, update
+from nnpal.training.loss import Errors, Members, sums
+from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts, step_members
 from nnpal.training.settings import LossSettings
+from nnpal.training.update import learn, losses_of
 
 
 @denormals_flushed()
@@ -30,11 +31,9 @@ def train_epoch(members: Sequence[Member], data: TrainingData, loss: LossSetting
         present = tuple(k for k, batch in enumerate(batches) if batch is not None)
         active = [members[k] for k in present]
         own = [batches[k] for k in present]
-        errors, whose = joint_errors([member.network for member in active], data, own, training=True)
-        losses = losses_of(errors, whose, loss)
-        losses.sum().backward()
+        errors, whose, losses = learn([member.network for member in active], data, own, loss)
         means.add(present, errors, whose, losses)
-        update(active)
+        step_members(active)
     size = members[0].settings.batch_size
     validation = score([m.validated for m in members], data, [m.split.validation for m in members], loss, size)
     return [_outcome(*parts) for parts in zip(members, means.scores(), validation, strict=True)]
@@ -63,11 +62,6 @@ def score(
         errors, whose = joint_errors([networks[k] for k in present], data, own, training=False)
         means.add(present, errors, whose, losses_of(errors, whose, loss))
     return means.scores()
-
-
-def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:
-    """Return the loss of each member, eV², [n_members]."""
-    return energy_force_losses(errors, members, **loss.model_dump())
 
 
 class Sums:

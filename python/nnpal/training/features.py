@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from torch import Tensor
 
 from nnpal.geometry.neighbor_graph import Graph, merge_graphs
 from nnpal.model.aev_function import AEVFunction
+from nnpal.model.ops import has_ops
 from nnpal.training.flat_graphs import FlatGraphs
-from nnpal.training.jacobian import VOIGT, derivatives
+from nnpal.training.jacobian import N_STRAIN, VOIGT, derivatives
 from nnpal.training.rows import Rows
 
 
@@ -53,62 +55,140 @@ class StoredFeatures:
         """Return the configurations ``indices``, in their order."""
         rows = Rows.of(indices, self.sizes, self.aev.device)
         aev = self.aev.index_select(0, rows.atoms).requires_grad_(True)
-        sizes = self.sizes[indices]
-        width = 6 * self.strain + 3 * sizes
-        heights = self.aev.shape[1] * self.sizes
-        starts = _starts(heights * (6 * self.strain + 3 * self.sizes))[indices]
-        blocks = [
-            self.derivatives[start : start + height * columns].view(height, columns)
-            for start, height, columns in zip(starts, heights[indices], width, strict=True)
-        ]
-        return StoredBatch(rows, self.species[rows.atoms_on_cpu], aev, sizes.tolist(), blocks, self.strain)
+        sizes, starts = self.sizes[indices].tolist(), self._starts[indices].tolist()
+        return StoredBatch(rows, self.species[rows.atoms_on_cpu], aev, sizes, starts, self.derivatives, self.strain)
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """Where each configuration's derivatives begin."""
+        lengths = self.aev.shape[1] * self.sizes * (3 * self.sizes + N_STRAIN * self.strain)
+        return np.cumsum(lengths) - lengths
 
     def to(self, device: torch.device) -> StoredFeatures:
         return replace(self, aev=self.aev.to(device), derivatives=self.derivatives.to(device))
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Numbers of forces [n_atoms, 3] and of strain [n_data, 6] (Voigt's order; None without)."""
+
+    forces: Tensor
+    strain: Tensor | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What :meth:`StoredBatch.fit` returns.
+
+    Attributes:
+        forces: errors, eV/Å, [n_atoms, 3].
+        strain: errors of ∂E/∂strain, eV, [n_data, 3, 3], or None.
+        direction: derivative of the weighted squares of both in G, [n_atoms, n_features].
+    """
+
+    forces: Tensor
+    strain: Tensor | None
+    direction: Tensor
+
+
+@dataclass(frozen=True)
 class StoredBatch:
-    """A batch whose derivatives are read where they lie and never copied on a CPU."""
+    """A batch whose derivatives are read where they lie and never copied on a CPU.
+
+    Attributes:
+        sizes: atoms of each configuration.
+        starts: where its numbers begin among ``derivatives``, those of all configurations.
+    """
 
     rows: Rows
     species: Tensor
     aev: Tensor
     sizes: list[int]
-    derivatives: list[Tensor]
+    starts: list[int]
+    derivatives: Tensor
     strain: bool
 
     def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
-        product = _TransposedProduct.apply(gradient, self.derivatives, self.sizes)
+        return self._forces_and_strain(_TransposedProduct.apply(gradient, self))
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether nnpal's operations work on it, and :meth:`fit` can be called: on a CPU."""
+        return self.derivatives.device.type == "cpu" and has_ops()
+
+    def fit(self, gradient: Tensor, targets: Columns, weights: Columns, bounds: Columns | None) -> Fit:
+        """Compare with what is wanted, and say where G should go, by one pass over the derivatives.
+
+        Arguments:
+            gradient: G, see :meth:`pull_back`.
+            targets: reference forces and ∂E/∂strain, finite.
+            weights: of the squares of errors.
+            bounds: errors beyond count by the square's tangent there; None where no error is bounded.
+        """
+        errors, direction = torch.ops.nnpal.stored_fit(
+            gradient,
+            self.derivatives,
+            self.starts,
+            self.sizes,
+            self.strain,
+            self._as_columns(Columns(-targets.forces, targets.strain)),
+            self._as_columns(weights),
+            None if bounds is None else self._as_columns(bounds),
+        )
+        return Fit(*self._forces_and_strain(errors), direction)
+
+    def _as_columns(self, values: Columns) -> Tensor:
+        """Return values as the columns of each configuration's derivatives stand."""
+        if values.strain is None:
+            return values.forces.reshape(-1)
+        parts = zip(values.forces.split(self.sizes), values.strain, strict=True)
+        return torch.cat([each for forces, strain in parts for each in (forces.reshape(-1), strain)])
+
+    def _forces_and_strain(self, product: Tensor) -> tuple[Tensor, Tensor | None]:
         if not self.strain:
             return -product.view(-1, 3), None
-        parts = product.split([3 * size + 6 for size in self.sizes])
-        forces = torch.cat([-part[:-6].view(-1, 3) for part in parts])
-        return forces, _from_voigt(torch.stack([part[-6:] for part in parts]))
+        parts = product.split([3 * size + N_STRAIN for size in self.sizes])
+        forces = torch.cat([-part[:-N_STRAIN].view(-1, 3) for part in parts])
+        return forces, _from_voigt(torch.stack([part[-N_STRAIN:] for part in parts]))
+
+    def blocks(self) -> list[Tensor]:
+        """Return each configuration's derivatives, [n_features n_atoms, 3 n_atoms (+ 6)]."""
+        n_features, extra = self.aev.shape[1], N_STRAIN * self.strain
+        return [
+            self.derivatives[start : start + n_features * size * (3 * size + extra)].view(n_features * size, -1)
+            for start, size in zip(self.starts, self.sizes, strict=True)
+        ]
 
 
 class _TransposedProduct(torch.autograd.Function):
     """Dᵀ G, configuration by configuration, one after another."""
 
     @staticmethod
-    def forward(ctx: Any, gradient: Tensor, blocks: list[Tensor], sizes: list[int]) -> Tensor:
-        ctx.blocks, ctx.sizes = blocks, sizes
-        parts = [part.reshape(-1) for part in gradient.split(sizes)]
-        if gradient.is_cuda and len(set(sizes)) == 1:  # one launch; copying costs little there
-            stacked = torch.bmm(torch.stack(parts)[:, None], torch.stack(blocks))
-            return stacked.reshape(-1)
-        return torch.cat([part @ block for part, block in zip(parts, blocks, strict=True)])
+    def forward(ctx: Any, gradient: Tensor, batch: StoredBatch) -> Tensor:
+        ctx.batch = batch
+        if batch.is_compiled:
+            product: Tensor = torch.ops.nnpal.stored_product(
+                gradient.contiguous(), batch.derivatives, batch.starts, batch.sizes, batch.strain
+            )
+            return product
+        parts = [part.reshape(-1) for part in gradient.split(batch.sizes)]
+        if len(set(batch.sizes)) == 1:  # one launch; copying costs little on a GPU
+            return torch.bmm(torch.stack(parts)[:, None], torch.stack(batch.blocks())).reshape(-1)
+        return torch.cat([part @ block for part, block in zip(parts, batch.blocks(), strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        widths = [block.shape[1] for block in ctx.blocks]
-        n_features = ctx.blocks[0].shape[0] // ctx.sizes[0]
-        if grad.is_cuda and len(set(ctx.sizes)) == 1:
-            stacked = torch.bmm(torch.stack(ctx.blocks), grad.view(len(widths), -1, 1))
-            return stacked.reshape(-1, n_features), None, None
-        # The last blocks first: they were read last, and some are still in the cache
-        parts = list(zip(grad.split(widths), ctx.blocks, strict=True))[::-1]
-        return torch.cat([block @ part for part, block in parts][::-1]).view(-1, n_features), None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        batch, n_features = ctx.batch, ctx.batch.aev.shape[1]
+        if batch.is_compiled:
+            direction: Tensor = torch.ops.nnpal.stored_direction(
+                grad.contiguous(), batch.derivatives, batch.starts, batch.sizes, n_features, batch.strain
+            )
+            return direction, None
+        blocks = batch.blocks()
+        if len(set(batch.sizes)) == 1:
+            return torch.bmm(torch.stack(blocks), grad.view(len(blocks), -1, 1)).reshape(-1, n_features), None
+        parts = grad.split([block.shape[1] for block in blocks])
+        return torch.cat([block @ part for part, block in zip(parts, blocks, strict=True)]).view(-1, n_features), None
 
 
 @dataclass(frozen=True)
@@ -171,7 +251,7 @@ Batch = StoredBatch | GraphBatch
 
 def stored_bytes(sizes: np.ndarray, n_features: int, dtype: torch.dtype, *, strain: bool) -> int:
     """Return the bytes of AEVs and derivatives of configurations with ``sizes`` atoms."""
-    return int(dtype.itemsize * n_features * (sizes * (3 * sizes + 6 * strain + 1)).sum())
+    return int(dtype.itemsize * n_features * (sizes * (3 * sizes + N_STRAIN * strain + 1)).sum())
 
 
 def feature_chunks(
@@ -187,10 +267,6 @@ def feature_chunks(
         jacobians = jacobian.split([graph.edge_vec.shape[0] for graph in chunk])
         for graph, own_aev, own in zip(chunk, aevs, jacobians, strict=True):
             yield own_aev, derivatives(own, graph, strain=strain).reshape(-1)
-
-
-def _starts(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate(([0], np.cumsum(lengths)[:-1]))
 
 
 def _from_voigt(values: Tensor) -> Tensor:

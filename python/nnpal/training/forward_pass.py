@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor
 from torchani.nn import ANINetworks, AtomicNetwork
 
+from nnpal.training.by_network import by_network, layers_of
 from nnpal.training.data import TrainingData
 from nnpal.training.features import Batch
 from nnpal.training.loss import Errors, Members
-from nnpal.training.rows import upload
+from nnpal.training.network_pass import Activation, Network, energies_and_gradients
 
 Energies = Callable[[Tensor, Tensor], Tensor]
 """Of species [n_atoms], on the CPU, and AEVs [n_atoms, n_features]: energies of atoms, eV, [n_atoms]."""
@@ -30,14 +32,8 @@ class Prediction:
 
 def predict(atomic_energies: Energies, batch: Batch, *, training: bool = False) -> Prediction:
     """Evaluate configurations; with ``training`` the result can be differentiated in the weights."""
-    atomic = atomic_energies(batch.species, batch.aev)
-    (gradient,) = torch.autograd.grad(atomic.sum(), batch.aev, create_graph=training)
-    forces, virials = batch.pull_back(gradient, training=training)
-    # a check of the lengths would wait for the device
-    energies = torch.segment_reduce(
-        atomic if training else atomic.detach(), "sum", lengths=batch.rows.sizes, unsafe=True
-    )
-    return Prediction(energies, forces, virials)
+    atomic, gradient = _by_autograd(atomic_energies, batch, training=training)
+    return _predicted(atomic, gradient, batch, training=training)
 
 
 def joint_errors(
@@ -53,8 +49,8 @@ def joint_errors(
     """
     members = Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
     batch = data.features.batch(np.concatenate(batches))
-    energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, members.n_atoms)
-    found = predict(energies, batch, training=training)
+    atomic, gradient = atomic_values(networks, members.n_atoms, batch, training=training)
+    found = _predicted(atomic, gradient, batch, training=training)
     rows, virial = batch.rows, None
     if found.virials is not None and data.virials is not None:
         virial = found.virials - data.virials[rows.configurations]
@@ -62,68 +58,69 @@ def joint_errors(
     return Errors(energy, found.forces - data.forces[rows.atoms], rows.sizes, virial), members
 
 
+def atomic_values(
+    networks: Sequence[ANINetworks], n_atoms: Sequence[int], batch: Batch, *, training: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the energies of atoms and their gradients in the AEVs, each atom by its member's network.
+
+    By the formulas of :mod:`nnpal.training.network_pass` where they know the activation function, else by autograd.
+
+    Arguments:
+        networks: members of the same layers.
+        n_atoms: how many of the atoms are each member's; they stand in the members' order.
+        batch: the atoms.
+        training: whether both can be differentiated in the weights, once.
+    """
+    unknown = [own.activation for own in networks[0].atomics.values() if Activation.of(own.activation) is None]
+    if unknown:
+        warnings.warn(f"{unknown[0]}: its slopes are not known here; torch differentiates it, slower", stacklevel=2)
+        energies = one_member(networks[0]) if len(networks) == 1 else side_by_side(networks, n_atoms)
+        return _by_autograd(energies, batch, training=training)
+
+    def evaluate(atomics: list[AtomicNetwork], features: Tensor) -> tuple[Tensor, ...]:
+        activation = Activation.of(atomics[0].activation)
+        assert activation is not None
+        return energies_and_gradients(features, Network(*layers_of(atomics), activation), training=training)
+
+    energy, gradient = by_network(networks, n_atoms, batch.species, batch.aev.detach(), evaluate)
+    return energy, gradient
+
+
 def one_member(network: ANINetworks) -> Energies:
-    """Return the atomic energies of one member as a function."""
-    return lambda species, aev: _by_element(
-        list(network.atomics), lambda symbol, _, own: network.atomics[symbol](own)[:, 0], species, aev
-    )
+    """Return the atomic energies of one member as a function that autograd differentiates as often as wanted."""
+    return lambda species, aev: side_by_side([network], [len(species)])(species, aev)
 
 
 def side_by_side(networks: Sequence[ANINetworks], n_atoms: Sequence[int]) -> Energies:
-    """Return the atomic energies of several members as one function; each evaluates its own run of atoms.
-
-    Each element's layers are one batched product over the members, which is what a GPU wants; members with fewer atoms
-    of an element than others are padded.
+    """Return the same for several members; each evaluates its own run of atoms.
 
     Arguments:
         networks: members of the same layers.
         n_atoms: how many of the atoms are each member's; they stand in the members' order.
     """
-    member = np.arange(len(networks)).repeat(n_atoms)
-
-    def of_element(symbol: str, rows: np.ndarray, aev: Tensor) -> Tensor:
-        atomics = [network.atomics[symbol] for network in networks]
-        own = member[rows]
-        counts = np.bincount(own, minlength=len(networks))
-        width = int(counts.max())
-        if (counts == width).all():
-            return _stacked(atomics, aev.view(len(networks), width, -1)).flatten()
-        column = np.arange(len(own)) - (counts.cumsum() - counts)[own]
-        places = upload(own * width + column, aev.device)
-        padded = aev.new_zeros(len(networks) * width, aev.shape[1]).index_copy(0, places, aev)
-        return _stacked(atomics, padded.view(len(networks), width, -1)).flatten().index_select(0, places)
-
-    return lambda species, aev: _by_element(list(networks[0].atomics), of_element, species, aev)
+    return lambda species, aev: by_network(networks, n_atoms, species, aev, _energies)[0]
 
 
-def _by_element(
-    symbols: Sequence[str], of_element: Callable[[str, np.ndarray, Tensor], Tensor], species: Tensor, aev: Tensor
-) -> Tensor:
-    """Return atomic energies, ``of_element`` of an element's symbol, its atoms' rows and AEVs for each element.
-
-    ``symbols`` are the keys of the networks: those that TorchANI tells are read from numbers on the device.
-    """
-    atomic = None
-    for element, symbol in enumerate(symbols):
-        rows = np.flatnonzero(species.numpy() == element)
-        if len(rows) == len(species):  # nothing to be sorted
-            return of_element(symbol, rows, aev)
-        if len(rows):
-            there = upload(rows, aev.device)
-            before = aev.new_zeros(len(aev)) if atomic is None else atomic
-            atomic = before.index_copy(0, there, of_element(symbol, rows, aev.index_select(0, there)))
-    return aev.new_zeros(len(aev)) if atomic is None else atomic
+def _energies(atomics: list[AtomicNetwork], features: Tensor) -> tuple[Tensor, ...]:
+    if len(atomics) == 1:
+        return (atomics[0](features)[:, 0],)
+    weights, biases = layers_of(atomics)
+    for depth, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        turned = weight.transpose(1, 2)
+        features = torch.bmm(features, turned) if bias is None else torch.baddbmm(bias[:, None], features, turned)
+        if depth < len(weights) - 1:
+            features = atomics[0].activation(features)
+    return (features[:, :, 0],)
 
 
-def _stacked(networks: Sequence[AtomicNetwork], features: Tensor) -> Tensor:
-    """Return the outputs of networks, each for its own rows: [n_members, n_rows, n_features] -> [n_members, n_rows]."""
-    layers = [[*network.layers, network.final_layer] for network in networks]
-    for depth, level in enumerate(zip(*layers, strict=True)):
-        weight = torch.stack([layer.weight for layer in level]).transpose(1, 2)
-        if level[0].bias is None:
-            features = torch.bmm(features, weight)
-        else:
-            features = torch.baddbmm(torch.stack([layer.bias for layer in level])[:, None], features, weight)
-        if depth < len(layers[0]) - 1:
-            features = networks[0].activation(features)
-    return features[:, :, 0]
+def _by_autograd(atomic_energies: Energies, batch: Batch, *, training: bool) -> tuple[Tensor, Tensor]:
+    atomic = atomic_energies(batch.species, batch.aev)
+    (gradient,) = torch.autograd.grad(atomic.sum(), batch.aev, create_graph=training)
+    return (atomic if training else atomic.detach()), gradient
+
+
+def _predicted(atomic: Tensor, gradient: Tensor, batch: Batch, *, training: bool) -> Prediction:
+    forces, virials = batch.pull_back(gradient, training=training)
+    # a check of the lengths would wait for the device
+    energies = torch.segment_reduce(atomic, "sum", lengths=batch.rows.sizes, unsafe=True)
+    return Prediction(energies, forces, virials)

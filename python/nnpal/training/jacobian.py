@@ -19,6 +19,7 @@ from torch import Tensor
 from nnpal.geometry.neighbor_graph import Graph
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+N_STRAIN = len(VOIGT)
 
 
 def derivatives(edge_jacobian: Tensor, graph: Graph, *, strain: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nnpal.training.rows import upload
+from nnpal.training.settings import LossSettings
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,10 @@ def energy_force_losses(
     huber_stress: float | None = None,
 ) -> Tensor:
     """Return :func:`energy_force_loss` of each member, eV², [n_members]; nothing waits for a GPU."""
-    n_atoms = errors.n_atoms
+    n_atoms = errors.n_atoms.to(errors.energy.dtype)  # roots of integers would be of single precision
     bound = None if huber_energy is None else huber_energy * n_atoms
     energy = sums(_square(errors.energy, bound) / n_atoms.sqrt(), members.n_data)
-    size = n_atoms.repeat_interleave(n_atoms, output_size=len(errors.force))
+    size = n_atoms.repeat_interleave(errors.n_atoms, output_size=len(errors.force))
     force = sums(_square(errors.force, huber_force).sum(dim=1) / size, members.n_atoms)
     loss = _divided(energy + force_weight * force, members.n_data)
     if errors.virial is not None:
@@ -105,6 +107,63 @@ def energy_force_losses(
         stress = sums(_square(virial, bound).sum(dim=(1, 2)) / n_atoms, members.n_data)
         loss = loss + stress_weight * stress / sums(known, members.n_data).clamp(min=1)
     return loss
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Factors of squared errors in the sum of all members' losses, and where Huber's tangents begin; [n_data] each.
+
+    Attributes:
+        energy: 1/(N_data √N_atom).
+        energy_bound: eV, or None.
+        force: α/(N_data N_atom), of each component.
+        virial: γ/(N_stress N_atom), of each component, 0 without a stress; None without a stress term.
+        virial_bound: eV, or None.
+    """
+
+    energy: Tensor
+    energy_bound: Tensor | None
+    force: Tensor
+    virial: Tensor | None
+    virial_bound: Tensor | None
+
+
+def loss_weights(
+    n_atoms: Tensor, virials: Tensor | None, members: Members, loss: LossSettings, dtype: torch.dtype
+) -> Weights:
+    """Return by which factors errors enter the losses of :func:`energy_force_losses`.
+
+    Arguments:
+        n_atoms: int64 [n_data].
+        virials: reference values, eV, [n_data, 3, 3], NaN without a stress; None without a stress term.
+        members: whose configurations they are.
+        loss: options.
+        dtype: of the factors.
+    """
+    size = n_atoms.to(dtype)
+    n_data = _for_each(members.n_data, members.n_data, size)
+    virial = virial_bound = None
+    if virials is not None:
+        known = virials.isfinite().all(-1).all(-1)
+        n_known = sums(known, members.n_data).clamp(min=1).tolist()
+        virial = loss.stress_weight * known.to(dtype) / (_for_each(n_known, members.n_data, size) * size)
+        virial_bound = None if loss.huber_stress is None else loss.huber_stress * size
+    return Weights(
+        energy=1.0 / (n_data * size.sqrt()),
+        energy_bound=None if loss.huber_energy is None else loss.huber_energy * size,
+        force=loss.force_weight / (n_data * size),
+        virial=virial,
+        virial_bound=virial_bound,
+    )
+
+
+def slope(error: Tensor, weight: Tensor, bound: Tensor | None) -> Tensor:
+    """Return the derivative in the error of weight times its square, or beyond ``bound`` of the square's tangent."""
+    return 2.0 * weight * (error if bound is None else error.clamp(-bound, bound))
+
+
+def _for_each(values: Sequence[int], lengths: Sequence[int], like: Tensor) -> Tensor:
+    return like.new_tensor(np.repeat(values, lengths).tolist())
 
 
 def sums(values: Tensor, lengths: list[int]) -> Tensor:

@@ -238,7 +238,7 @@ class Member:
         return network
 
 
-def update(members: Sequence[Member]) -> None:
+def step_members(members: Sequence[Member]) -> None:
     """Update the weights of members of the same settings by their gradients, and drop these."""
     for member in members:
         member.begin_update()

@@ -1,30 +1,11 @@
 // Networks on the CPU. Compiled once for each instruction set.
 #include "networks/networks_cpu.h"
 
+#include "networks/activation_lanes.h"
 #include "networks/matrix_product.h"
 
 namespace nnpal::NNPAL_ISA {
 namespace {
-
-template <class T> struct GELU {
-  NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope) const
-  {
-    Lanes<T> integral, density;
-    normal(x, integral, density);
-    value = x * integral;
-    slope = integral + x * density;
-  }
-};
-
-template <class T> struct CELU {
-  T alpha;
-  NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope) const
-  {
-    const Lanes<T> power = exponential(smaller(x, T(0)) * (T(1) / alpha));
-    value = larger(x, T(0)) + (power - T(1)) * alpha;
-    slope = power;    // 1 above 0
-  }
-};
 
 template <class T> void forward(int n_out, int n_in, int width, const T *weight, const T *in, T *out)
 {

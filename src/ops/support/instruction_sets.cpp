@@ -11,6 +11,8 @@ namespace nnpal {
   const AEVFunctions<double> &aev_functions(double);                                                         \
   const NetworkFunctions<float> &network_functions(float);                                                   \
   const NetworkFunctions<double> &network_functions(double);                                                 \
+  const TrainingFunctions<float> &training_functions(float);                                                 \
+  const TrainingFunctions<double> &training_functions(double);                                               \
   }
 NNPAL_DECLARE(baseline)
 #ifdef NNPAL_X86
@@ -28,13 +30,15 @@ struct Compiled {
   const AEVFunctions<double> &aev_double;
   const NetworkFunctions<float> &networks_float;
   const NetworkFunctions<double> &networks_double;
+  const TrainingFunctions<float> &training_float;
+  const TrainingFunctions<double> &training_double;
 };
 
 #define NNPAL_COMPILED(isa, is_here)                                                                         \
   Compiled                                                                                                   \
   {                                                                                                          \
     #isa, is_here, isa::aev_functions(0.0F), isa::aev_functions(0.0), isa::network_functions(0.0F),          \
-        isa::network_functions(0.0)                                                                          \
+        isa::network_functions(0.0), isa::training_functions(0.0F), isa::training_functions(0.0)             \
   }
 
 const std::vector<Compiled> &all_compiled()
@@ -81,6 +85,14 @@ template <> const NetworkFunctions<float> &network_functions()
 template <> const NetworkFunctions<double> &network_functions()
 {
   return chosen().load()->networks_double;
+}
+template <> const TrainingFunctions<float> &training_functions()
+{
+  return chosen().load()->training_float;
+}
+template <> const TrainingFunctions<double> &training_functions()
+{
+  return chosen().load()->training_double;
 }
 
 std::vector<std::string> instruction_sets()

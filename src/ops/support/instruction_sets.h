@@ -3,6 +3,7 @@
 
 #include "aev/aev_cpu.h"
 #include "networks/networks_cpu.h"
+#include "training/training_cpu.h"
 
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@ namespace nnpal {
 
 template <class T> const AEVFunctions<T> &aev_functions();
 template <class T> const NetworkFunctions<T> &network_functions();
+template <class T> const TrainingFunctions<T> &training_functions();
 
 // Names of those that this processor has, the widest first.
 std::vector<std::string> instruction_sets();

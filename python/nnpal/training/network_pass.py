@@ -1,0 +1,222 @@
+"""Atomic energies and their gradients in the AEVs by explicit formulas, with the weights' derivatives of both.
+
+A training on forces differentiates E and G = ∂E/∂x in the weights. With e = ∂L/∂E of each atom and t = ∂L/∂G, that
+derivative is the gradient of Σ (e E + t·G), whose second part is the derivative of E along t. So x and t go up through
+the network together, and one sweep comes down. For layers z = W h + b, h = a(z), E = w·h + c:
+
+| step              | formulas, layer by layer                                | product with  |
+|-------------------|---------------------------------------------------------|---------------|
+| values, up        | z = W h⁻ + b, h = a(z), s = a'(z), k = a''(z)           | W             |
+| G, down           | p = w or W⁺ᵀ q⁺, q = s p, k ← k p                       | Wᵀ            |
+| along t, up       | u = W ḣ⁻, ḣ = s u, k ← k u; ḣ = t below the first       | W             |
+| derivatives, down | μ = e w or W⁺ᵀ ρ⁺, ρ = s μ + k                          | Wᵀ            |
+|                   | ∂W = ρ h⁻ᵀ + q ḣ⁻ᵀ, ∂b = Σ ρ, ∂w = Σ (e h + ḣ), ∂c = Σ e | h⁻, ḣ⁻        |
+
+The adjoint of ḣ is p, so that nothing more has to come down for it. torch's own double backward takes the same
+products, and several times the passes over numbers between them. One network on a CPU is computed by nnpal's own
+operations (src/ops/training/network_pass.cpp), everything else here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from nnpal.model.celu import celu_alpha
+from nnpal.model.ops import has_ops
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation function whose first and second slopes are known here.
+
+    Attributes:
+        name: ``gelu`` (that of erf) or ``celu``.
+        alpha: of CELU.
+    """
+
+    name: str
+    alpha: float = 1.0
+
+    @staticmethod
+    def of(module: torch.nn.Module) -> Activation | None:
+        """Return the activation function of a network, or None where its slopes are not known here."""
+        if type(module) is torch.nn.GELU and module.approximate == "none":
+            return Activation("gelu")
+        alpha = celu_alpha(module)
+        return None if alpha is None else Activation("celu", alpha)
+
+
+@dataclass(frozen=True)
+class Values:
+    """Networks evaluated on rows of features.
+
+    Attributes:
+        energies: of each row, eV, [n_rows] or [n_networks, n_rows].
+        gradients: ∂E/∂x, [n_rows, n_features] or [n_networks, n_rows, n_features].
+        kept: what :func:`add_derivatives` needs: of each hidden layer h, then s, q, and k p of each.
+    """
+
+    energies: Tensor
+    gradients: Tensor
+    kept: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers of one network, or of several side by side.
+
+    Attributes:
+        weights: of each layer, [n_out, n_in] or [n_networks, n_out, n_in]; the last one has one output.
+        biases: of each layer, [n_out] or [n_networks, n_out], or None.
+        activation: behind each layer but the last.
+    """
+
+    weights: list[Tensor]
+    biases: list[Tensor | None]
+    activation: Activation
+
+    def evaluate(self, features: Tensor, *, training: bool) -> Values:
+        """Return energies and gradients of rows, and with ``training`` what :meth:`add_derivatives` needs.
+
+        Arguments:
+            features: [n_rows, n_features] or, each network's own rows, [n_networks, n_rows, n_features].
+            training: whether derivatives are wanted.
+        """
+        with torch.no_grad():
+            if self._is_compiled(features):
+                name, alpha = self.activation.name, self.activation.alpha
+                energies, gradients, *kept = torch.ops.nnpal.network_values(
+                    features, self.weights, self.biases, name, alpha, training
+                )
+                return Values(energies, gradients, kept)
+            return _values(self, features, curved=training)
+
+    def add_derivatives(
+        self, features: Tensor, values: Values, seeds: Tensor, directions: Tensor, sums: list[Tensor | None]
+    ) -> None:
+        """Add the gradient of Σ (seeds E + directions·∂E/∂x) in each parameter to ``sums``; once for ``values``.
+
+        Arguments:
+            features: those of ``values``.
+            values: of :meth:`evaluate`, with ``training``; what they keep is overwritten.
+            seeds: of each energy.
+            directions: of each gradient.
+            sums: of each layer's weight and bias in turn, of these shapes; None for a bias that there is not.
+        """
+        directions = directions.contiguous()
+        with torch.no_grad():
+            if self._is_compiled(features):
+                torch.ops.nnpal.add_network_derivatives(
+                    features, self.weights, self.biases, values.kept, seeds, directions, sums[0::2], sums[1::2]
+                )
+                return
+            for total, own in zip(sums, _derivatives(self, features, values.kept, seeds, directions), strict=True):
+                if total is not None:
+                    total += own
+
+    def parameters(self) -> list[Tensor | None]:
+        """Return each layer's weight and bias in turn."""
+        return [each for pair in zip(self.weights, self.biases, strict=True) for each in pair]
+
+    @staticmethod
+    def _is_compiled(features: Tensor) -> bool:
+        return features.dim() == 2 and features.device.type == "cpu" and has_ops()
+
+
+def energies_and_gradients(features: Tensor, network: Network, *, training: bool) -> tuple[Tensor, Tensor]:
+    """Return :meth:`Network.evaluate`; with ``training`` autograd can take derivatives in the parameters, once."""
+    if training:
+        found: tuple[Tensor, Tensor] = _Pass.apply(features.detach(), network, *network.parameters())
+        return found
+    values = network.evaluate(features, training=False)
+    return values.energies, values.gradients
+
+
+class _Pass(torch.autograd.Function):
+    """:func:`energies_and_gradients`, differentiable once in weights and biases."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, network: Network, *parameters: Tensor | None) -> tuple[Tensor, Tensor]:
+        ctx.network, ctx.values = network, network.evaluate(features, training=True)
+        ctx.save_for_backward(features, *parameters)  # tells of parameters that have changed since
+        return ctx.values.energies, ctx.values.gradients
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, seeds: Tensor, directions: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.values is None:
+            raise RuntimeError("the energies of a network were differentiated before; evaluate it anew to do it again")
+        features, *parameters = ctx.saved_tensors
+        sums = [None if own is None else torch.zeros_like(own) for own in parameters]
+        values, ctx.values = ctx.values, None
+        ctx.network.add_derivatives(features, values, seeds, directions, sums)
+        return None, None, *sums
+
+
+def _values(network: Network, features: Tensor, *, curved: bool) -> Values:
+    hidden, slopes, curvatures = [features], [], []
+    for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
+        z = _product(hidden[-1], weight.mT)
+        slope, curvature = _activate(z, bias, network.activation, curved)
+        hidden.append(z)
+        slopes.append(slope)
+        curvatures.append(curvature)
+    last, shift = network.weights[-1], network.biases[-1]
+    energies = _product(hidden[-1], last.mT)[..., 0]
+    if shift is not None:
+        energies = energies + shift
+    gradients, deltas = last.expand_as(hidden[-1]).contiguous(), []
+    for weight, slope, curvature in zip(network.weights[-2::-1], slopes[::-1], curvatures[::-1], strict=True):
+        if curved:
+            curvature *= gradients
+        gradients *= slope
+        deltas.append(gradients)
+        gradients = _product(gradients, weight)
+    return Values(energies, gradients, [*hidden[1:], *slopes, *deltas[::-1], *curvatures])
+
+
+def _derivatives(
+    network: Network, features: Tensor, kept: list[Tensor], seeds: Tensor, directions: Tensor
+) -> list[Tensor]:
+    n_hidden = len(network.weights) - 1
+    hidden, slopes, deltas, curvatures = (kept[k * n_hidden : (k + 1) * n_hidden] for k in range(4))
+    inputs, tangents = [features, *hidden], [directions]
+    for weight, slope, curvature in zip(network.weights[:-1], slopes, curvatures, strict=True):
+        tangent = _product(tangents[-1], weight.mT)
+        curvature *= tangent
+        tangents.append(tangent.mul_(slope))
+    column = seeds.unsqueeze(-1)
+    found = [_product(column.mT, inputs[-1]) + tangents[-1].sum(-2, keepdim=True), seeds.sum(-1, keepdim=True)]
+    moment = column * network.weights[-1]
+    for layer in reversed(range(n_hidden)):
+        moment = torch.addcmul(curvatures[layer], moment, slopes[layer])
+        of_weight = _product(moment.mT, inputs[layer]) + _product(deltas[layer].mT, tangents[layer])
+        found[:0] = of_weight, moment.sum(-2)
+        moment = _product(moment, network.weights[layer])
+    return found
+
+
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    return torch.mm(one, other) if one.dim() == 2 else torch.bmm(one, other)
+
+
+def _activate(z: Tensor, bias: Tensor | None, activation: Activation, curved: bool) -> tuple[Tensor, Tensor]:
+    """Turn ``z`` into a(z + bias) in place; return a' and, where ``curved``, a''."""
+    if bias is not None:
+        z += bias.unsqueeze(-2)
+    if activation.name == "gelu":
+        density = (z * z).mul_(-0.5).exp_().mul_((2 * torch.pi) ** -0.5)
+        integral = (z * -(0.5**0.5)).erfc_().mul_(0.5)
+        slope = torch.addcmul(integral, z, density)
+        curvature = density.mul_(2.0 - z * z) if curved else density
+        z *= integral
+        return slope, curvature
+    slope = (z.clamp(max=0.0) / activation.alpha).exp_()
+    curvature = (slope / activation.alpha).masked_fill_(z > 0, 0.0)
+    z.clamp_(min=0.0).add_(slope - 1.0, alpha=activation.alpha)
+    return slope, curvature

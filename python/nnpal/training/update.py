@@ -1,0 +1,108 @@
+"""The derivative of the loss in the weights, for one update of one or several members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchani.nn import ANINetworks
+
+from nnpal.training.data import TrainingData
+from nnpal.training.features import Columns, StoredBatch
+from nnpal.training.forward_pass import atomic_values, joint_errors
+from nnpal.training.jacobian import VOIGT
+from nnpal.training.loss import Errors, Members, Weights, energy_force_losses, loss_weights, slope
+from nnpal.training.settings import LossSettings
+
+
+def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:
+    """Return the loss of each member, eV², [n_members]."""
+    return energy_force_losses(errors, members, **loss.model_dump())
+
+
+def learn(
+    networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], loss: LossSettings
+) -> tuple[Errors, Members, Tensor]:
+    """Add the gradients of the members' losses to their parameters' ``grad``.
+
+    Stored derivatives on a CPU are read once: what the loss says of a configuration's forces depends on these alone, so
+    it is pulled back while the configuration's numbers are in the cache.
+
+    Arguments:
+        networks: members of the same layers.
+        data: features and reference values.
+        batches: indices of configurations for each member.
+        loss: options.
+
+    Returns:
+        Errors of the configurations, whose they are, and the members' losses, eV², all without a gradient.
+    """
+    batch = data.features.batch(np.concatenate(batches))
+    if isinstance(batch, StoredBatch) and batch.is_compiled:
+        return _learn_stored(networks, data, batches, batch, loss)
+    errors, members = joint_errors(networks, data, batches, training=True)
+    losses = losses_of(errors, members, loss)
+    losses.sum().backward()
+    virial = None if errors.virial is None else errors.virial.detach()
+    return Errors(errors.energy.detach(), errors.force.detach(), errors.n_atoms, virial), members, losses.detach()
+
+
+def _learn_stored(
+    networks: Sequence[ANINetworks],
+    data: TrainingData,
+    batches: Sequence[np.ndarray],
+    batch: StoredBatch,
+    loss: LossSettings,
+) -> tuple[Errors, Members, Tensor]:
+    members = Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
+    rows = batch.rows
+    atomic, gradient = atomic_values(networks, members.n_atoms, batch, training=True)
+    with torch.no_grad():
+        virials = None if data.virials is None else data.virials[rows.configurations]
+        weights = loss_weights(rows.sizes, virials, members, loss, gradient.dtype)
+        fit = batch.fit(
+            gradient.detach(),
+            Columns(data.forces.index_select(0, rows.atoms), _voigt(virials)),
+            *_columns(weights, batch, loss),
+        )
+        energies = torch.segment_reduce(atomic.detach(), "sum", lengths=rows.sizes, unsafe=True)
+        energy = energies - data.energies[rows.configurations]
+        seeds = slope(energy, weights.energy, weights.energy_bound).index_select(0, rows.configuration_of_atom)
+        virial = None if virials is None or fit.strain is None else fit.strain + 0.0 * virials  # NaN where not known
+        errors = Errors(energy, fit.forces, rows.sizes, virial)
+        losses = losses_of(errors, members, loss)
+    torch.autograd.backward((atomic, gradient), (seeds, fit.direction))
+    return errors, members, losses
+
+
+def _columns(weights: Weights, batch: StoredBatch, loss: LossSettings) -> tuple[Columns, Columns | None]:
+    """Return weights and bounds of each component of forces and strain; see :meth:`StoredBatch.fit`."""
+    place = batch.rows.configuration_of_atom
+    of_force = weights.force.index_select(0, place)[:, None].expand(-1, 3)
+    of_strain = None
+    if batch.strain:
+        assert weights.virial is not None
+        of_strain = weights.virial[:, None] * _twice_off_diagonal(weights.virial)
+    if loss.huber_force is None and loss.huber_stress is None:
+        return Columns(of_force, of_strain), None
+    bound = torch.full_like(of_force, torch.inf if loss.huber_force is None else loss.huber_force)
+    strain_bound = None
+    if of_strain is not None:
+        strain_bound = torch.full_like(of_strain, torch.inf)
+        if weights.virial_bound is not None:
+            strain_bound = weights.virial_bound[:, None].expand_as(of_strain)
+    return Columns(of_force, of_strain), Columns(bound, strain_bound)
+
+
+def _twice_off_diagonal(like: Tensor) -> Tensor:
+    """Return how often each of Voigt's components stands in a symmetric matrix."""
+    return like.new_tensor([1.0 if a == b else 2.0 for a, b in VOIGT])
+
+
+def _voigt(virials: Tensor | None) -> Tensor | None:
+    """Return symmetric matrices [n, 3, 3] as [n, 6], zero where they are not known."""
+    if virials is None:
+        return None
+    return torch.stack([virials[:, a, b] for a, b in VOIGT], 1).nan_to_num(nan=0.0)

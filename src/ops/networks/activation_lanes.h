@@ -1,0 +1,40 @@
+// Activation functions with their first and second slopes, for loops of a CPU.
+#pragma once
+
+#include "support/simd_lanes.h"
+
+namespace nnpal::NNPAL_ISA {
+
+template <class T> struct GELU {
+  NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope) const
+  {
+    Lanes<T> density;
+    (*this)(x, value, slope, density);    // what is not used is not computed
+  }
+  NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope, Lanes<T> &curvature) const
+  {
+    Lanes<T> integral, density;
+    normal(x, integral, density);
+    value = x * integral;
+    slope = integral + x * density;
+    curvature = density * (T(2) - x * x);
+  }
+};
+
+template <class T> struct CELU {
+  T alpha;
+  NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope) const
+  {
+    const Lanes<T> power = exponential(smaller(x, T(0)) * (T(1) / alpha));
+    value = larger(x, T(0)) + (power - T(1)) * alpha;
+    slope = power;    // 1 above 0
+  }
+  NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope, Lanes<T> &curvature) const
+  {
+    (*this)(x, value, slope);
+    const Lanes<T> below = slope * (T(1) / alpha);    // at 0 that of the left, as torch has it
+    curvature = {x.v > T(0) ? Lanes<T>(T(0)).v : below.v};
+  }
+};
+
+}    // namespace nnpal::NNPAL_ISA
