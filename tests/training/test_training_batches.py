@@ -17,7 +17,7 @@ from nnpal.training import LossSettings, Split, TrainingSettings, build_training
 from nnpal.training.epoch import Sums
 from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.forward_pass import joint_errors
-from nnpal.training.member import Member
+from nnpal.training.member import Member, step_members
 from nnpal.training.rows import Rows
 from nnpal.training.storage import DATA, load_data, save_data
 from nnpal.training.update import losses_of

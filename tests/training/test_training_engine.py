@@ -376,8 +376,8 @@ def test_several_members_of_one_process_resume_from_different_epochs(frames, tmp
         carry(broken, [1], stop)
     carry(broken, [0, 1])
     for number in (0, 1):
-        # products of several members differ from those of one by rounding, which 6 epochs of training amplify
-        assert history(broken, number) == pytest.approx(history(whole, number), rel=1e-7)
+        # products of several members differ from those of one by rounding, which SOAP amplifies in small eigenvalues
+        assert history(broken, number) == pytest.approx(history(whole, number), rel=1e-3)
         assert len(history(broken, number)) == SHORT["max_epochs"]
 
 

@@ -22,6 +22,8 @@ from torch import Tensor
 
 SIDES = ("left", "right")
 State = dict[str, Any]
+FLOOR = {torch.float32: 1e-5, torch.float64: 1e-10}
+"""Of the mean eigenvalue: about the rounding of the largest among some hundred."""
 
 
 class SOAP(torch.optim.Optimizer):
@@ -155,8 +157,18 @@ def _step(weights: Tensor, gradient: Tensor, own: dict[str, Tensor], number: int
 def _eigenvectors(average: Tensor) -> Tensor:
     """Return eigenvectors as columns, largest eigenvalue first; NaN where a member has diverged: its loss tells."""
     finite = average.isfinite().all(-1).all(-1)[:, None, None]
-    vectors = torch.linalg.eigh(average.where(finite, 0.0))[1].flip(-1)
+    apart = torch.linspace(1.0, 2.0, average.shape[-1], dtype=average.dtype, device=average.device)
+    vectors = torch.linalg.eigh((average + _floor(average) * apart.diag()).where(finite, 0.0))[1].flip(-1)
     return vectors.where(finite, torch.nan)
+
+
+def _floor(average: Tensor) -> Tensor:
+    """Return a small eigenvalue, [n_members, 1, 1], that is added to all.
+
+    The first gradients span few directions. Without it, those that are left would be drawn by rounding, at every turn
+    of the basis anew.
+    """
+    return FLOOR[average.dtype] * average.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
 
 
 def _rotate(values: Tensor, own: dict[str, Tensor]) -> Tensor:
@@ -176,7 +188,7 @@ def _rotate_back(values: Tensor, own: dict[str, Tensor]) -> Tensor:
 def _turn_basis(side: str, own: dict[str, Tensor]) -> None:
     """Bring a basis nearer to the eigenvectors by one power iteration, and what is kept in it along."""
     old = own[f"{side}_basis"]
-    image = own[side] @ old
+    image = own[side] @ old + _floor(own[side]) * old
     order = (old * image).sum(-2).argsort(dim=-1, descending=True, stable=True)
     columns = order[:, None, :].expand_as(image)
     new = torch.linalg.qr(image.gather(-1, columns))[0]
