@@ -52,13 +52,7 @@ class DemoSettings:
     held_out_schedule: Schedule = field(default_factory=lambda: Schedule(n_frames=12))
     network: NetworkDescription = field(default_factory=lambda: NetworkDescription(("Al",)))
     training: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(
-            batch_size=4,
-            max_epochs=50,
-            learning_rate=3e-3,
-            plateau_patience=4,
-        )
-    )
+default_factory=lambda: TrainingSettings(batch_size=8, updates=1500))
     loss: LossSettings = field(default_factory=lambda: LossSettings(force_weight=1.0))
     n_members: int = 5
     md_repeat: int = 3
