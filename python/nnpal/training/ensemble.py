@@ -150,6 +150,7 @@ def begin_training(
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
+    on_features: Callable[[int, int], None] | None = None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int]:
     """Make a training folder, and leave the training itself to others: each member to a process anywhere.
@@ -161,7 +162,7 @@ def begin_training(
     """
     plan = _plan(frames, folder, network, loss, training, ensemble)
     with _alone(folder):
-        return _begin(frames, folder, plan, None, log) or []
+        return _begin(frames, folder, plan, on_features, log) or []
 
 
 def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:

@@ -17,6 +17,7 @@ from nnpal.model.description import NetworkDescription
 from nnpal.training.average import MovingAverage
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.split import Split
+from nnpal.training.updates import updates_per_epoch
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class EpochRecord:
 
     Attributes:
         epoch: from 0.
+        updates: of the weights so far, this epoch's among them.
         train_loss, validation_loss: eV².
         train_energy_mae, validation_energy_mae: eV/atom.
         train_force_mae, validation_force_mae: of components, eV/Å.
@@ -34,6 +36,7 @@ class EpochRecord:
     """
 
     epoch: int
+    updates: int
     train_loss: float
     validation_loss: float
     train_energy_mae: float
@@ -128,6 +131,10 @@ class Member:
     def learning_rate(self) -> float:
         return float(self.optimizers[0].param_groups[0]["lr"])
 
+    @property
+    def updates_per_epoch(self) -> int:
+        return updates_per_epoch(self.settings, len(self.split.train))
+
     def batches(self) -> list[np.ndarray]:
         """Return this epoch's batches: indices of configurations, in an order of its own."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.split.train)
@@ -149,6 +156,7 @@ class Member:
         """
         record = EpochRecord(
             self.epoch,
+            (self.epoch + 1) * self.updates_per_epoch,
             train.loss,
             validation.loss,
             train.energy_mae,
@@ -196,7 +204,8 @@ class Member:
             optimizer.load_state_dict({**own, "param_groups": fused})
         for plateau, own in zip(self.plateaus, state["plateaus"], strict=True):
             plateau.load_state_dict(own)
-        history = [EpochRecord(**record) for record in state["history"]]
+        per_epoch = self.updates_per_epoch  # older checkpoints do not count updates
+        history = [EpochRecord(**{"updates": (r["epoch"] + 1) * per_epoch, **r}) for r in state["history"]]
         self.progress = Progress(history, state["best_value"], state["best_epoch"])
         self.best_weights = state["best_weights"]
 
