@@ -24,6 +24,10 @@ STEP = 0.05
 the last line, else the second."""
 
 
+GONE = (OSError, SystemExit)
+"""What a terminal or a pipe that is gone raises, the second one by rich's doing; neither ends a training."""
+
+
 class TrainingProgress:
     """Show members, updates, losses, MAEs and time left, while a training is at work somewhere.
 
@@ -50,7 +54,7 @@ class TrainingProgress:
         self._period, self._clock = period, clock
         self._live: Live | None = None
         self._is_terminal = console.is_terminal and not console.is_dumb_terminal
-        self._counted = ""
+        self._counted, self._share = "", 0.0
         self._standing: Standing | None = None
         self._last_line: tuple[float, float] | None = None
         self._stopped = threading.Event()
@@ -69,18 +73,18 @@ class TrainingProgress:
         if self._thread.ident is not None:
             self._thread.join()
         self._counted = ""
-        with suppress(OSError):  # the terminal is gone: what is to be told of that, the command tells
+        with suppress(*GONE):
             self._take()
             if self._is_terminal:
                 self._draw()
             elif self._standing is not None:
                 self._say(lines(self._standing))
-        if self._live is not None:
-            self._live.stop()
+            if self._live is not None:
+                self._live.stop()
 
     def count(self, what: str, done: int, total: int) -> None:
         """Show how far something is that comes before the members, such as their descriptors."""
-        self._counted = f"{what} {done}/{total}" if done < total else ""
+        self._counted, self._share = (f"{what} {done}/{total}", done / total) if done < total else ("", 0.0)
         if done >= total:
             self._last_line = None  # what follows is news
 
@@ -100,7 +104,7 @@ class TrainingProgress:
         while not self._stopped.wait(self._period):
             try:
                 self.look()
-            except OSError:  # the terminal is gone, which ends no training by itself
+            except GONE:
                 return
 
     def _summary(self) -> str:
@@ -125,8 +129,8 @@ class TrainingProgress:
 
     def _is_due(self) -> bool:
         """Whether it is time for a line, where lines stay."""
-        now, done = self._clock(), 0.0
-        if self._standing is not None:
+        now, done = self._clock(), self._share
+        if self._standing is not None and not self._counted:
             total = sum(member.total_updates for member in self._standing.members)
             done = sum(member.updates for member in self._standing.members) / total
         if self._last_line is not None:

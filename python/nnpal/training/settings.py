@@ -68,6 +68,11 @@ class TrainingSettings(Section):
         "this machine's memory, or of what is free on the GPU with the least where that is less",
     )
     checkpoint_every: PositiveInt = Field(1, description="epochs from one checkpoint to the next")
+    tensorboard: bool = Field(
+        False,
+        description="whether learning curves are written for TensorBoard too, into the training folder's tensorboard/; "
+        "needs the package: pip install tensorboard",
+    )
 
 
 class EnsembleSettings(Section):

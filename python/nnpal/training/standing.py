@@ -161,10 +161,10 @@ class _Observed:
         last = self._last
         if last is not None and last.finished:
             self._state = "finished"
+        elif any(sign.exists() for sign in self._signs):  # first: its process may go on with the members beside it
+            self._state = "failed"
         elif is_held:
             self._state = "training"
-        elif any(sign.exists() for sign in self._signs):
-            self._state = "failed"
         elif is_concluded or (last is not None and last.record.updates >= self._total):
             self._state = "finished"
         else:  # some file systems of clusters do not show other machines' locks

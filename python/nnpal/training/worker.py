@@ -27,6 +27,7 @@ from nnpal.training.log import LOG, Line, Log
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
 from nnpal.training.storage import load_data, save_whole
+from nnpal.training.tensorboard import TENSORBOARD, Scalars
 
 CHECKPOINT, ERROR, CACHE, LOCK = "checkpoint.pt", "error.txt", "cache", "lock"
 
@@ -53,7 +54,7 @@ def run(
     with ExitStack() as stack:
         for number in numbers:  # a worker of a killed training may need a moment to end
             stack.enter_context(locked(member_folder(folder, number) / LOCK, wait=True))
-        _run(folder, numbers, device, data, on_epoch)
+        _run(folder, numbers, device, data, on_epoch, stack)
 
 
 def _run(
@@ -62,12 +63,18 @@ def _run(
     device: torch.device,
     data: TrainingData,
     on_epoch: Callable[[int, EpochRecord], None],
+    stack: ExitStack,
 ) -> None:
     plan = read_plan(folder)
     members = {number: restore(folder, plan, number, device) for number in numbers}
     logs = {
         number: Log(member_folder(folder, number) / LOG, member.progress.history, finished=member.finished)
         for number, member in members.items()
+    }
+    scalars = {
+        number: stack.enter_context(Scalars(folder / TENSORBOARD / f"member-{number}", member.progress.history))
+        for number, member in members.items()
+        if plan.training.tensorboard
     }
     gigabytes = plan.training.features_gigabytes
     data = data.to(device, math.inf if gigabytes is None else gigabytes * GIGABYTE)
@@ -82,6 +89,8 @@ def _run(
             if member.finished or member.epoch % plan.training.checkpoint_every == 0:
                 save_whole(member_folder(folder, number) / CHECKPOINT, member.state_dict())
             logs[number].add(Line(outcome, time.monotonic() - start, member.finished))
+            if number in scalars:
+                scalars[number].add(outcome)
             on_epoch(number, outcome)
 
 

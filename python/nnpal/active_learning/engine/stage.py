@@ -105,6 +105,7 @@ class Stage:
             top-level package, or its compiled libraries change, it is stale.
         is_read: whether later stages read what it finds. False of a page: nothing but later pages is stale with it,
             ``history`` does not have its facts, and modules that draw count for it alone.
+        free: keys of these tables that decide nothing of what it finds (``training.tensorboard``): they may change.
         facts: what ``run`` returns; a manifest that holds something else is refused before anything is done. None: any
             JSON.
     """
@@ -115,6 +116,7 @@ class Stage:
     code: tuple[str, ...] = ()
     is_read: bool = True
     facts: type[StageFacts] | None = None
+    free: tuple[str, ...] = ()
 
 
 class Loop(Protocol):

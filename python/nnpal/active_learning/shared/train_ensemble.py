@@ -29,6 +29,8 @@ from nnpal.training.result import RESULT as RESULT_OF_TRAINING
 ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
 TABLES = ("network", "loss", "training", "ensemble")
+FREE_KEYS = ("training.checkpoint_every", "training.tensorboard")
+"""Of these tables, what decides nothing of what is learned."""
 LEAST_MEMBERS = 2
 
 
