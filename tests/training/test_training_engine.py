@@ -27,8 +27,9 @@ from nnpal.training import (
     load_ensemble,
     train_ensemble,
 )
+from nnpal.training.ensemble import begin_training
 from nnpal.training.member import EpochRecord, Member, Scores
-from nnpal.training.plan import member_folder, read_roles, read_splits
+from nnpal.training.plan import member_folder, read_plan, read_roles, read_splits
 from nnpal.training.processes import deal, resolve_devices
 from nnpal.training.split import Split
 from processes import Process, is_running, wait_until
@@ -348,6 +349,18 @@ class TestMember:
         for loss in losses:
             member.end_epoch(Scores(1.0, 1.0, 1.0), Scores(loss, 2.0 - loss, loss))
 
+    def test_updates_are_counted_for_checkpoints_of_earlier_versions_too(self):
+        member = self.member(batch_size=3)  # of 8: batches of 3, 3 and 2
+        assert len(member.batches()) == 3
+        self.carry(member, [1.0, 0.5])
+        state = member.state_dict()
+        assert [r["updates"] for r in state["history"]] == [3, 6]
+        for r in state["history"]:
+            del r["updates"]
+        other = self.member(batch_size=3)
+        other.load_state_dict(state)
+        assert other.progress.history == member.progress.history
+
     def test_learning_rate_falls_on_plateaus(self):
         member = self.member(learning_rate=0.4, plateau_patience=1, plateau_factor=0.5)
         self.carry(member, [1.0, 1.0, 1.0, 0.5, 0.6, 0.6])
@@ -437,6 +450,18 @@ def test_devices_are_dealt_in_turn_and_gpus_are_joined():
     for wrong, message in (("gpu", "expected auto, cpu, cuda or cuda:N"), ("cuda:77", "torch sees")):
         with pytest.raises(ValueError, match=message):
             resolve_devices([wrong])
+
+
+def test_settings_that_may_change_on_resume_hold_for_what_is_left(frames, tmp_path):
+    def begin(**options):
+        training = TrainingSettings(**SHORT, **options)
+        begin_training(frames, tmp_path / "train", network=NETWORK, training=training, ensemble=EnsembleSettings())
+        return json.loads((tmp_path / "train" / "plan.json").read_text())
+
+    before, after = begin(), begin(checkpoint_every=3)
+    assert read_plan(tmp_path / "train").training.checkpoint_every == 3
+    after["training"]["checkpoint_every"] = 1
+    assert after == before
 
 
 def test_several_members_of_one_process_resume_from_different_epochs(frames, tmp_path):
