@@ -30,6 +30,7 @@ def run_folder(tmp_path):
     (run / LOG).write_text("2026-11-29 12:00:00 iter-0000/train begins\n")
     write_json(stage / "stage.json", {})
     for member in range(3):
+        (stage / f"member-{member}").mkdir()
         write_json(stage / f"member-{member}" / "task.json", {})
     write_json(stage / "member-1" / "failure.json", {})
     write_log(stage / "ensemble", 0, range(3))
