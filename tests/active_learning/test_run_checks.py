@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,17 @@ def test_the_command_tells_all_faults_at_once_and_writes_nothing(tmp_path):
         run(path)
     assert [fault.key for fault in error.value.faults] == ["explore.atoms", "rare_events.first_steps"]
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_learning_curves_for_tensorboard_need_the_package(tmp_path, monkeypatch):
+    path = write_config(tmp_path, changed(RARE_EVENTS, training={"tensorboard": True}))
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    for name in [name for name in sys.modules if name.startswith("torch.utils.tensorboard")]:
+        monkeypatch.delitem(sys.modules, name)
+    done = CliRunner().invoke(app, ["run", str(path), "--check"])
+    assert done.exit_code == 1
+    assert "training.tensorboard = True: torch's writer cannot be imported" in done.output
+    assert "pip install tensorboard, or leave the key out" in done.output
 
 
 def test_check_prints_the_plan_and_writes_nothing(tmp_path):

@@ -18,6 +18,7 @@ TEXTS = {
     ("label.md", "nnpal label CONFIG.toml"): "usage",
     ("loop.md", "nnpal run CONFIG.toml"): "usage",
     ("training.md", "nnpal train CONFIG"): "usage",
+    ("training.md", "member    updates"): "output",
     ("hooks.md", "fix ID group python/hook"): "usage",
     ("momt.md", "fix ID group python/hook"): "usage",
     ("oracle.md", "fix ID all python/hook"): "usage",

@@ -41,6 +41,16 @@ def facts(rare_events):
     return facts_by_stage(rare_events)
 
 
+def test_the_command_shows_the_members_of_each_training(rare_events):
+    output = (rare_events / "output.txt").read_text()
+    tables = re.findall(r"^member +updates .*\n((?: +\d.*\n)+)(2 of 2 members trained; updates .*)$", output, re.M)
+    assert len(tables) == 2
+    for rows, _ in tables:
+        cells = [row.split() for row in rows.splitlines()]
+        assert [(row[0], row[2], row[-1]) for row in cells] == [(str(k), "3/3", "finished") for k in (0, 1)]
+    assert "members trained" not in (rare_events / "run" / "run.log").read_text()
+
+
 def test_the_stages_are_in_the_manifest_and_their_files_in_their_folders(rare_events, facts):
     assert list(facts) == NAMES
     for name, found in facts.items():

@@ -27,8 +27,9 @@ from nnpal.training import (
     load_ensemble,
     train_ensemble,
 )
+from nnpal.training.ensemble import begin_training
 from nnpal.training.member import EpochRecord
-from nnpal.training.plan import member_folder, read_roles, read_splits
+from nnpal.training.plan import member_folder, read_plan, read_roles, read_splits
 from nnpal.training.processes import deal, resolve_devices
 from processes import Process, is_running, wait_until
 from training_frames import aluminium
@@ -340,6 +341,18 @@ def test_devices_are_dealt_in_turn_and_gpus_are_joined():
     for wrong, message in (("gpu", "expected auto, cpu, cuda or cuda:N"), ("cuda:77", "torch sees")):
         with pytest.raises(ValueError, match=message):
             resolve_devices([wrong])
+
+
+def test_settings_that_may_change_on_resume_hold_for_what_is_left(frames, tmp_path):
+    def begin(**options):
+        training = TrainingSettings(**SHORT, **options)
+        begin_training(frames, tmp_path / "train", network=NETWORK, training=training, ensemble=EnsembleSettings())
+        return json.loads((tmp_path / "train" / "plan.json").read_text())
+
+    before, after = begin(), begin(checkpoint_every=3)
+    assert read_plan(tmp_path / "train").training.checkpoint_every == 3
+    after["training"]["checkpoint_every"] = 1
+    assert after == before
 
 
 def test_several_members_of_one_process_resume_from_different_epochs(frames, tmp_path):

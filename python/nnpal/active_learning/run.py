@@ -8,7 +8,7 @@ from pathlib import Path
 from nnpal.active_learning.config import RunConfig, read_run_config, resolved_tables
 from nnpal.active_learning.engine.engine import Outcome, run_loop
 from nnpal.active_learning.engine.manifest import read_manifest
-from nnpal.active_learning.engine.stage import Loop
+from nnpal.active_learning.engine.stage import Loop, Unwatched, Watch
 from nnpal.active_learning.plan import Plan, plan_of
 from nnpal.runtime.places import folder_fault
 
@@ -20,12 +20,13 @@ def run(
     keep: bool = False,
     only: str | None = None,
     log: Callable[[str], None] = print,
+    watch: Watch = Unwatched,
 ) -> Outcome:
     """Begin a run, or resume it from where it stands, once all that can be checked is checked.
 
     Arguments:
         config_path: the configuration file; the run's folder is beside it.
-        redo, keep, only, log: see :func:`nnpal.active_learning.engine.engine.run_loop`.
+        redo, keep, only, log, watch: see :func:`nnpal.active_learning.engine.engine.run_loop`.
 
     Raises:
         nnpal.config.ConfigError: a configuration that cannot work; nothing is written then.
@@ -34,9 +35,8 @@ def run(
     config, base_folder, _ = _checked(config_path)
     tables = resolved_tables(config, base_folder)
     loop = loop_of(config, base_folder)
-    return run_loop(
-        loop, config_path, tables, base_folder / config.run.folder, redo=redo, keep=keep, only=only, log=log
-    )
+    folder = base_folder / config.run.folder
+    return run_loop(loop, config_path, tables, folder, redo=redo, keep=keep, only=only, log=log, watch=watch)
 
 
 def check(config_path: Path) -> Plan:

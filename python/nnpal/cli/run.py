@@ -28,6 +28,7 @@ def run(
     from nnpal.active_learning.engine.error import LoopError
     from nnpal.active_learning.run import check as check_file
     from nnpal.active_learning.run import run as run_file
+    from nnpal.active_learning.shared.train_progress import shown_on
 
     console = Console(soft_wrap=True, highlight=False)
     try:
@@ -37,7 +38,12 @@ def run(
                 console.print("all checks passed; nothing was run", markup=False)
                 return
             outcome = run_file(
-                config, redo=redo, keep=keep, only=only, log=lambda text: console.print(text, markup=False)
+                config,
+                redo=redo,
+                keep=keep,
+                only=only,
+                log=lambda text: console.print(text, markup=False),
+                watch=shown_on(console),
             )
     except KeyboardInterrupt as error:  # before the run begins, which answers signals itself
         raise typer.Exit(130) from error
@@ -51,14 +57,14 @@ def run(
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    folder: Annotated[Path, typer.Argument(help="A run's folder, or the training folder of nnpal train.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say where a run stands."""
+    """Say where a run or a training stands, with a line for each member that is trained."""
     from json import dumps
 
     from nnpal.active_learning.engine.error import LoopError
-    from nnpal.active_learning.engine.status import status as status_of
+    from nnpal.active_learning.shared.status import status as status_of
 
     try:
         found = status_of(folder)

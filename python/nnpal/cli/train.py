@@ -29,6 +29,7 @@ def train(
     from nnpal.training import train_ensemble
     from nnpal.training.curves import save_curves
     from nnpal.training.progress import TrainingProgress
+    from nnpal.training.standing import Observer
 
     console = Console()
     try:
@@ -38,7 +39,7 @@ def train(
         folder = output or Path(ensemble.folder)
         frames = load(needed(document.data, "data", config), base, lambda found: _warn(found, console))
         console.print(f"{len(frames)} configurations; training in {folder}", soft_wrap=True)
-        with TrainingProgress(console, ensemble.members, document.training.max_epochs) as progress:
+        with TrainingProgress(console, Observer(folder)) as progress:
             trained = train_ensemble(
                 frames,
                 folder,
@@ -47,7 +48,6 @@ def train(
                 training=document.training,
                 ensemble=ensemble,
                 on_features=progress.on_features,
-                on_epoch=progress.on_epoch,
             )
         files = save_curves(folder, trained.members)
     except (ValueError, OSError) as error:

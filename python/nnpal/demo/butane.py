@@ -11,6 +11,7 @@ from rich.table import Table
 from nnpal.active_learning.engine.engine import Outcome
 from nnpal.active_learning.run import run
 from nnpal.active_learning.shared.report_page import MODEL_OF_RUN, PAGE
+from nnpal.active_learning.shared.train_progress import shown_on
 from nnpal.runtime.files import write_whole
 from nnpal.runtime.places import require_folder
 
@@ -39,7 +40,11 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
             write_whole(path, text.encode())
         elif path.read_text() != text:
             console.print(f"{path}: there already, taken as it is", markup=False, highlight=False)
-    outcome = run(output_dir / CONFIG, log=lambda line: console.print(line, markup=False, highlight=False))
+    outcome = run(
+        output_dir / CONFIG,
+        log=lambda line: console.print(line, markup=False, highlight=False),
+        watch=shown_on(console),
+    )
     folder = output_dir / "run"
     if outcome.state == "finished":
         console.print(_energies(folder))

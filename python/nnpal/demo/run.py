@@ -29,6 +29,7 @@ from nnpal.runtime.files import aside
 from nnpal.runtime.json_files import write_json
 from nnpal.training import EnsembleSettings, EpochRecord, TrainedEnsemble, train_ensemble, usable_cores
 from nnpal.training.plan import PLAN, member_folder
+from nnpal.training.schedule import total_updates
 from nnpal.training.worker import CACHE
 
 MODEL = "al.nnp.pt"
@@ -150,12 +151,13 @@ def _train(
     """Train with one bar for each member; what an earlier demo trained there is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
     features = progress.add_task("descriptors", total=len(frames))
-    bars = [progress.add_task(f"member {number}", total=settings.training.max_epochs) for number in range(len(seeds))]
+    length = total_updates(settings.training, len(frames))
+    bars = [progress.add_task(f"member {number}", total=length) for number in range(len(seeds))]
 
     def on_epoch(number: int, record: EpochRecord) -> None:
         progress.update(
             bars[number],
-            advance=1,
+            completed=record.updates,
             description=f"member {number}, validation loss {record.validation_loss:.4f} eV²",
         )
 

@@ -51,8 +51,7 @@ class DemoSettings:
     held_out_pressures: tuple[float, ...] = (0.0, 2.5)
     held_out_schedule: Schedule = field(default_factory=lambda: Schedule(n_frames=12))
     network: NetworkDescription = field(default_factory=lambda: NetworkDescription(("Al",)))
-    training: TrainingSettings = field(
-default_factory=lambda: TrainingSettings(batch_size=8, updates=1500))
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(batch_size=8, updates=1500))
     loss: LossSettings = field(default_factory=lambda: LossSettings(force_weight=1.0))
     n_members: int = 5
     md_repeat: int = 3

@@ -59,6 +59,25 @@ def locked(path: Path, *, wait: bool) -> Iterator[int]:
         os.close(descriptor)
 
 
+def holder_of(path: Path) -> str | None:
+    """Return what the lock file ``path`` says of the process that holds it; None where none does, or none can tell.
+
+    The look holds the lock itself for an instant, so whoever takes it without waiting should try more than once.
+    """
+    try:
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or SOMEBODY
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+    return None
+
+
 class Writer:
     """Be the one writer of a file from now on until :meth:`release`, by a lock file beside it, which goes then.
 

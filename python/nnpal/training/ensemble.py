@@ -35,6 +35,7 @@ from nnpal.training.plan import (
     draw_splits,
     member_folder,
     read_plan,
+    renew_free,
     require_same,
     write_plan,
     write_splits,
@@ -45,6 +46,7 @@ from nnpal.training.result import Result, read_result, write_result
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split
 from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
+from nnpal.training.tensorboard import require_tensorboard
 from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, LOCK, restore
 
 
@@ -150,6 +152,7 @@ def begin_training(
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
+    on_features: Callable[[int, int], None] | None = None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int]:
     """Make a training folder, and leave the training itself to others: each member to a process anywhere.
@@ -161,7 +164,7 @@ def begin_training(
     """
     plan = _plan(frames, folder, network, loss, training, ensemble)
     with _alone(folder):
-        return _begin(frames, folder, plan, None, log) or []
+        return _begin(frames, folder, plan, on_features, log) or []
 
 
 def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:
@@ -195,6 +198,8 @@ def _plan(
     ensemble: EnsembleSettings | None,
 ) -> Plan:
     loss, training, ensemble = loss or LossSettings(), training or TrainingSettings(), ensemble or EnsembleSettings()
+    if training.tensorboard:
+        require_tensorboard()
     if not isinstance(network, NetworkDescription):
         present = sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()})
         network = (network or NetworkSettings()).description(present)
@@ -217,6 +222,8 @@ def _begin(
     if result is not None and not result.failed:
         shutil.rmtree(folder / CACHE, ignore_errors=True)  # a call may have been killed just before it did so
         return None
+    if (folder / PLAN).exists():
+        renew_free(folder, plan)
     checkpoints = [member_folder(folder, member) / CHECKPOINT for member in range(plan.ensemble.members)]
     remove_damaged([*checkpoints, folder / CACHE / DATA], log)
     _prepare(frames, folder, plan, on_features)  # members that failed are tried again, from their checkpoints

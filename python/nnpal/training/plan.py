@@ -10,6 +10,7 @@ cache/                 features that the members share; deleted when all are fin
 parity_*               the best member's values over the reference's
 result.json            best member, scores, self-energies; there when all are finished
 member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt where a member failed
+tensorboard/           where they are asked for: the members' learning curves
 ```
 """
 
@@ -39,6 +40,7 @@ FREE = {
     ("previous", "folder"),
     ("training", "checkpoint_every"),
     ("training", "features_gigabytes"),
+    ("training", "tensorboard"),
 }
 """Settings that may change on resume: none of them decides what is learned, but for the rounding of another device."""
 EARLIER_TRAINING = {"optimizer": "adamw", "schedule": "plateau", "initialization": "uniform"}
@@ -134,6 +136,17 @@ def require_same(folder: Path, plan: Plan) -> None:
             f"{folder} holds another training: {'; '.join(differences)}; give another folder, undo the change, or "
             "delete the folder"
         )
+
+
+def renew_free(folder: Path, plan: Plan) -> None:
+    """Have a training that goes on follow the settings that may change, :data:`FREE`, as they are now."""
+    found, wanted = _read_json(folder / PLAN), plan.to_json()
+    renewed = json.loads(json.dumps(found))
+    for table, key in FREE:
+        if isinstance(renewed.get(table), dict):
+            renewed[table][key] = _at(wanted, (table, key))
+    if renewed != found:
+        write_json(folder / PLAN, renewed, sort_keys=False)
 
 
 def draw_splits(plan: Plan, hashes: Sequence[str]) -> list[Split]:

@@ -1,60 +1,154 @@
-"""Progress of a training on the terminal."""
+"""A training on the screen, or in the file that the output goes to."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
-from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
-from nnpal.training.member import EpochRecord
+from nnpal.training.standing import Observer, Standing
+from nnpal.training.standing_table import HEADER, lines, row, summary
 
-MILLI = 1e3
-"""From eV to meV."""
+PERIOD = 1.0
+"""Seconds from one look at the logs to the next."""
+QUIET, LONGEST_QUIET = 30.0, 300.0
+STEP = 0.05
+"""Without a terminal a line comes after so many seconds: the first number where this part of the updates was done since
+the last line, else the second."""
+
+
+GONE = (OSError, SystemExit)
+"""What a terminal or a pipe that is gone raises, the second one by rich's doing; neither ends a training."""
 
 
 class TrainingProgress:
-    """A bar for the features and one for each member, with losses, errors and time left.
+    """Show members, updates, losses, MAEs and time left, while a training is at work somewhere.
 
-    Members that go on from a checkpoint begin where they stand.
+    A terminal has a table that is kept up to date, with other output of the same console above it; a file has a line
+    now and then and the table at the end. What is shown is read from the members' logs, so it does not matter who
+    trains them, nor where. Nothing is shown of a training that does not work in the meantime.
+
+    Arguments:
+        console: where it is shown.
+        observer: of the training folder.
+        period: seconds from one look to the next; None: no looks but those by :meth:`look`.
+        clock: seconds since whenever.
     """
 
-    def __init__(self, console: Console, n_members: int, max_epochs: int) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=12),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[values]}"),
-            console=console,
-        )
-        self._features: Any = None
-        self._max_epochs = max_epochs
-        self._bars: dict[int, Any] = dict.fromkeys(range(n_members))
+    def __init__(
+        self,
+        console: Console,
+        observer: Observer,
+        *,
+        period: float | None = PERIOD,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console, self._observer = console, observer
+        self._period, self._clock = period, clock
+        self._live: Live | None = None
+        self._is_terminal = console.is_terminal and not console.is_dumb_terminal
+        self._counted, self._share = "", 0.0
+        self._standing: Standing | None = None
+        self._last_line: tuple[float, float] | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look_again_and_again, daemon=True)
 
     def __enter__(self) -> TrainingProgress:
-        self._progress.start()
+        self._observer.look()  # what changes from here on is at work
+        if self._period is not None:
+            self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._counted = ""
+        with suppress(*GONE):
+            self._take()
+            if self._is_terminal:
+                self._draw()
+            elif self._standing is not None:
+                self._say(lines(self._standing))
+            if self._live is not None:
+                self._live.stop()
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Show how far something is that comes before the members, such as their descriptors."""
+        self._counted, self._share = (f"{what} {done}/{total}", done / total) if done < total else ("", 0.0)
+        if done >= total:
+            self._last_line = None  # what follows is news
 
     def on_features(self, done: int, total: int) -> None:
-        if self._features is None:
-            self._features = self._progress.add_task("descriptors", total=total, values="")
-        self._progress.update(self._features, completed=done)
+        """Show how far the descriptors are."""
+        self.count("descriptors", done, total)
 
-    def on_epoch(self, member: int, record: EpochRecord) -> None:
-        if self._bars[member] is None:
-            self._bars[member] = self._progress.add_task(f"member {member}", total=self._max_epochs, values="")
-        self._progress.update(
-            self._bars[member],
-            completed=record.epoch + 1,
-            values=f"loss {record.train_loss:.3g} / {record.validation_loss:.3g} eV²  "
-            f"E {MILLI * record.validation_energy_mae:.2f} meV/atom  "
-            f"F {MILLI * record.validation_force_mae:.1f} meV/Å  lr {record.learning_rate:.1e}",
-        )
+    def look(self) -> None:
+        """Look at the training, and show what there is to be shown."""
+        self._take()
+        if self._is_terminal:
+            self._draw()
+        elif (line := self._counted or self._summary()) and self._is_due():
+            self._say([line])
+
+    def _look_again_and_again(self) -> None:
+        while not self._stopped.wait(self._period):
+            try:
+                self.look()
+            except GONE:
+                return
+
+    def _summary(self) -> str:
+        """Return a line about members that are not done; when they are, the table comes."""
+        standing = self._standing
+        return "" if standing is None or not standing.n("training") + standing.n("waiting") else summary(standing)
+
+    def _take(self) -> None:
+        standing = self._observer.look()
+        self._standing = standing if self._observer.has_seen_work else None
+
+    def _draw(self) -> None:
+        if self._live is None:
+            if self._standing is None and not self._counted:
+                return
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        parts: list[RenderableType] = []
+        if self._standing is not None:
+            parts = [_table(self._standing), Text(summary(self._standing), no_wrap=False, overflow="fold")]
+        self._live.update(Group(*parts, *([Text(self._counted)] if self._counted else [])), refresh=True)
+
+    def _is_due(self) -> bool:
+        """Whether it is time for a line, where lines stay."""
+        now, done = self._clock(), self._share
+        if self._standing is not None and not self._counted:
+            total = sum(member.total_updates for member in self._standing.members)
+            done = sum(member.updates for member in self._standing.members) / total
+        if self._last_line is not None:
+            quiet, gained = now - self._last_line[0], done - self._last_line[1]
+            if quiet < QUIET or (quiet < LONGEST_QUIET and gained < STEP):
+                return False
+        self._last_line = (now, done)
+        return True
+
+    def _say(self, text: list[str]) -> None:
+        for line in text:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(standing: Standing) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in HEADER:
+        table.add_column(name, justify="right", no_wrap=True)
+    for member in standing.members:
+        table.add_row(*row(member))
+    return table

@@ -100,6 +100,11 @@ class TrainingSettings(Section):
     checkpoint_every: PositiveInt | None = Field(
         None, description="epochs from one checkpoint to the next; absent: about 100 updates, one epoch at least"
     )
+    tensorboard: bool = Field(
+        False,
+        description="whether learning curves are written for TensorBoard too, into the training folder's tensorboard/; "
+        "needs the package: pip install tensorboard",
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> TrainingSettings:

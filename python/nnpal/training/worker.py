@@ -6,28 +6,30 @@ closes, so that no worker outlives the program that started it.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from nnpal.runtime.child_process import end_with_parent
-from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full, told_if_full
+from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full
 from nnpal.runtime.files import aside
 from nnpal.runtime.locks import locked
 from nnpal.training.data import GIGABYTE, TrainingData
 from nnpal.training.epoch import train_epoch
+from nnpal.training.log import LOG, Line, Log
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
 from nnpal.training.storage import load_data, save_whole
+from nnpal.training.tensorboard import TENSORBOARD, Scalars
 
-CHECKPOINT, LOG, ERROR, CACHE, LOCK = "checkpoint.pt", "log.csv", "error.txt", "cache", "lock"
+CHECKPOINT, ERROR, CACHE, LOCK = "checkpoint.pt", "error.txt", "cache", "lock"
 
 
 def restore(folder: Path, plan: Plan, number: int, device: torch.device) -> Member:
@@ -52,7 +54,7 @@ def run(
     with ExitStack() as stack:
         for number in numbers:  # a worker of a killed training may need a moment to end
             stack.enter_context(locked(member_folder(folder, number) / LOCK, wait=True))
-        _run(folder, numbers, device, data, on_epoch)
+        _run(folder, numbers, device, data, on_epoch, stack)
 
 
 def _run(
@@ -61,13 +63,23 @@ def _run(
     device: torch.device,
     data: TrainingData,
     on_epoch: Callable[[int, EpochRecord], None],
+    stack: ExitStack,
 ) -> None:
     plan = read_plan(folder)
     members = {number: restore(folder, plan, number, device) for number in numbers}
-    logs = {number: Log(member_folder(folder, number) / LOG, member) for number, member in members.items()}
+    logs = {
+        number: Log(member_folder(folder, number) / LOG, member.progress.history, finished=member.finished)
+        for number, member in members.items()
+    }
+    scalars = {
+        number: stack.enter_context(Scalars(folder / TENSORBOARD / f"member-{number}", member.progress.history))
+        for number, member in members.items()
+        if plan.training.tensorboard
+    }
     gigabytes = plan.training.features_gigabytes
     data = data.to(device, math.inf if gigabytes is None else gigabytes * GIGABYTE)
     while active := {number: member for number, member in members.items() if not member.finished}:
+        start = time.monotonic()
         outcomes = train_epoch(list(active.values()), data, plan.loss)
         for (number, member), outcome in zip(active.items(), outcomes, strict=True):
             if isinstance(outcome, DivergedError):
@@ -76,23 +88,10 @@ def _run(
                 continue
             if member.finished or member.epoch % member.checkpoint_every == 0:
                 save_whole(member_folder(folder, number) / CHECKPOINT, member.state_dict())
-            logs[number].add(outcome)
+            logs[number].add(Line(outcome, time.monotonic() - start, member.finished))
+            if number in scalars:
+                scalars[number].add(outcome)
             on_epoch(number, outcome)
-
-
-class Log:
-    """``log.csv``: a line for each epoch, first those that the checkpoint knows of."""
-
-    def __init__(self, path: Path, member: Member) -> None:
-        self._path = path
-        with aside(path) as temporary, temporary.open("w", newline="") as file:
-            csv.writer(file).writerow([field.name for field in fields(EpochRecord)])
-        for record in member.progress.history:
-            self.add(record)
-
-    def add(self, record: EpochRecord) -> None:
-        with told_if_full(self._path), self._path.open("a", newline="") as file:
-            csv.writer(file).writerow(asdict(record).values())
 
 
 def _write(path: Path, text: str) -> None:

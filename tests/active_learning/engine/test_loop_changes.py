@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -109,6 +110,20 @@ def test_a_key_alone_can_make_stale(small, monkeypatch):
         go(changed(a={"deep": {"y": [1]}}))
     assert "-a.deep.y = [1,2]\n+a.deep.y = [1]" in str(caught.value)
     assert "iter-0000/first: a.deep changed" in str(caught.value)
+
+
+def test_a_free_key_makes_nothing_stale(small, monkeypatch):
+    loop, go = small
+    both = loop.stages
+
+    def stages(iteration):
+        return [replace(stage, free=("a.x", "c.of_no_table")) for stage in both(iteration)]
+
+    monkeypatch.setattr(loop, "stages", stages)
+    go()
+    assert go(changed(a={"x": 2}))[0] == []
+    with pytest.raises(StaleRun, match=r"iter-0000/first: \[a\] changed"):
+        go(changed(a={"x": 2, "deep": {"y": [1]}}))
 
 
 def test_what_killed_tasks_had_begun_to_write_goes_as_their_stage_ends(small, tmp_path):

@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "first steps": sampling.first_steps,
     "sets": sampling.sets,
     "devices": machine.devices,
+    "TensorBoard": machine.tensorboard,
     "programs": machine.programs,
     "executor": machine.executor,
     "oracle": code.oracle,

@@ -36,6 +36,15 @@ def devices(given: Given) -> Iterator[Fault]:
             yield Fault(key, device, why, "give cpu or auto, or see nnpal doctor")
 
 
+def tensorboard(given: Given) -> Iterator[Fault]:
+    """Yield learning curves that cannot be written, wherever members are trained: this process looks too."""
+    if given.config.training.tensorboard:
+        from nnpal.training.tensorboard import tensorboard_fault
+
+        if (why := tensorboard_fault()) is not None:
+            yield Fault("training.tensorboard", True, why)
+
+
 def programs(given: Given) -> Iterator[Fault]:
     """Yield commands that start LAMMPS and cannot be run, and ranks that walkers cannot share."""
     tables = {"initial": given.config.initial, "explore": given.config.explore}

@@ -17,7 +17,7 @@ from nnpal.active_learning.engine.stage import History, Stage
 from nnpal.active_learning.sampling import MOMTSection
 from nnpal.active_learning.shared.facts import PageFacts
 from nnpal.active_learning.shared.label_frames import Labeling
-from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
+from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
 
 ORACLE = ("oracle", "oracle identity", "label")
 HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
@@ -67,6 +67,7 @@ class Distillation:
                 (*TABLES, "crystals"),
                 ("nnpal.active_learning.distillation.train_stage",),
                 facts=DistillationTrainFacts,
+                free=FREE_KEYS,
             ),
             Stage(
                 "report",

@@ -14,7 +14,7 @@ from nnpal.active_learning.distillation.translation_report import report
 from nnpal.active_learning.engine.stage import History, Stage
 from nnpal.active_learning.shared.facts import PageFacts
 from nnpal.active_learning.shared.label_frames import Labeling
-from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
+from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
 
 
 class Translation:
@@ -46,6 +46,7 @@ class Translation:
                 (*TABLES, "crystals"),
                 ("nnpal.active_learning.distillation.translated",),
                 facts=TranslationTrainFacts,
+                free=FREE_KEYS,
             ),
             Stage(
                 "report",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nnpal.active_learning.engine.earlier_names import RENAMED, are_earlier
-from nnpal.active_learning.engine.keys import config_hashes, part_of
+from nnpal.active_learning.engine.keys import config_hashes, part_of, without
 from nnpal.active_learning.engine.manifest import Entry, Manifest, changed_outputs, output_hashes
 from nnpal.active_learning.engine.stage import Stage, stage_folder, stage_name
 from nnpal.runtime.json_files import canonical, read_json, write_json
@@ -28,7 +28,7 @@ class Basis:
     @classmethod
     def of(cls, stage: Stage, tables: Mapping[str, Any], seed: int, code: dict[str, str]) -> Basis:
         """Return that of a stage as things are; ``code`` has the hashes of what it runs on."""
-        return cls(seed, config_hashes(tables, stage.tables), code)
+        return cls(seed, config_hashes(without(tables, stage.free), stage.tables), code)
 
     def as_dict(self) -> dict[str, Any]:
         return {"seed": self.seed, "config": self.config, "code": self.code}

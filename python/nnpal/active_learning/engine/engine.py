@@ -29,7 +29,7 @@ from nnpal.active_learning.engine.manifest import (
 from nnpal.active_learning.engine.runlog import RunLog, add_time
 from nnpal.active_learning.engine.runner import TaskRunner
 from nnpal.active_learning.engine.settings import RunSection
-from nnpal.active_learning.engine.stage import Loop, Stage, StageContext, stage_folder, stage_name
+from nnpal.active_learning.engine.stage import Loop, Stage, StageContext, Unwatched, Watch, stage_folder, stage_name
 from nnpal.active_learning.engine.stale_stages import Given, settle
 from nnpal.config import validated
 from nnpal.runtime.disk_full import full_disk_behind, is_disk_full
@@ -72,6 +72,7 @@ def run_loop(
     keep: bool = False,
     only: str | None = None,
     log: Callable[[str], None] = print,
+    watch: Watch = Unwatched,
 ) -> Outcome:
     """Carry out ``loop`` from where it stands to its end.
 
@@ -84,6 +85,7 @@ def run_loop(
         keep: leave finished stages as they are in spite of changes.
         only: stop once the stage of that name is done in the current iteration.
         log: takes lines of text, which ``run.log`` has with their times.
+        watch: shows how far the work in a folder is, while it lasts.
 
     Raises:
         StaleRun: stages are stale, and neither ``redo`` nor ``keep`` says what to do.
@@ -102,7 +104,7 @@ def run_loop(
             remove_leftovers(run_folder, levels=2)  # of manifest, page, figures and model; stages' below
             run_log = RunLog(run_folder, log)
             try:
-                return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, command).go(
+                return _Run(loop, Path(config_path), tables, run_folder, settings, run_log, watch, command).go(
                     redo=redo, keep=keep, only=only
                 )
             except LoopError as error:
@@ -125,6 +127,7 @@ class _Run:
         folder: Path,
         settings: RunSection,
         log: RunLog,
+        watch: Watch,
         command: str,
     ) -> None:
         self._loop = loop
@@ -133,6 +136,7 @@ class _Run:
         self._folder = folder
         self._settings = settings
         self._log = log
+        self._watch = watch
         self._command = command
         hours = settings.wall_time_hours
         self._deadline = Deadline(None if hours is None else 3600 * hours)
@@ -305,6 +309,7 @@ class _Run:
             tasks=runner,
             deadline=self._deadline,
             log=self._log,
+            watch=self._watch,
         )
         try:
             found = planned.stage.run(context)

@@ -16,6 +16,15 @@ def config_hashes(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
     return {name: digest(part_of(tables, name)) for name in names}
 
 
+def without(tables: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return tables that lack keys given by dotted names (``training.tensorboard``)."""
+    found = dict(tables)
+    for table, _, key in (name.partition(".") for name in names):
+        if isinstance(found.get(table), Mapping):
+            found[table] = {own: value for own, value in found[table].items() if own != key}
+    return found
+
+
 def part_of(tables: Mapping[str, Any], name: str) -> Any:
     """Return a table, or a value by its dotted name (``rare_events.k``); None where there is none."""
     found: Any = tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -10,6 +11,35 @@ from typing import Any, Protocol, TypeVar
 from nnpal.active_learning.engine.deadline import Deadline
 from nnpal.active_learning.engine.facts import MANIFEST, StageFacts
 from nnpal.active_learning.engine.runner import TaskRunner
+
+
+class Watcher(Protocol):
+    """What shows how far a stage is."""
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Show that so much of something is done."""
+        ...
+
+
+Watch = Callable[[Path], AbstractContextManager[Watcher]]
+"""Show, as long as the block lasts, how far the work in a folder is."""
+
+
+class Unwatched:
+    """Show nothing."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        pass
+
+    def __enter__(self) -> Unwatched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def count(self, what: str, done: int, total: int) -> None:
+        pass
+
 
 Facts = dict[str, Any]
 """What a stage has found, as the manifest holds it."""
@@ -32,6 +62,7 @@ class StageContext:
         tasks: runs tasks.
         deadline: to be checked between pieces of work.
         log: takes lines of text.
+        watch: shows how far the work in a folder is, while it lasts.
     """
 
     run_folder: Path
@@ -43,6 +74,7 @@ class StageContext:
     tasks: TaskRunner
     deadline: Deadline
     log: Callable[[str], None]
+    watch: Watch = Unwatched
 
     def path(self, iteration: int, stage: str, name: str) -> Path:
         """Return where a file of a stage lies."""
@@ -73,6 +105,7 @@ class Stage:
             top-level package, or its compiled libraries change, it is stale.
         is_read: whether later stages read what it finds. False of a page: nothing but later pages is stale with it,
             ``history`` does not have its facts, and modules that draw count for it alone.
+        free: keys of these tables that decide nothing of what it finds (``training.tensorboard``): they may change.
         facts: what ``run`` returns; a manifest that holds something else is refused before anything is done. None: any
             JSON.
     """
@@ -83,6 +116,7 @@ class Stage:
     code: tuple[str, ...] = ()
     is_read: bool = True
     facts: type[StageFacts] | None = None
+    free: tuple[str, ...] = ()
 
 
 class Loop(Protocol):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +14,14 @@ from nnpal.active_learning.engine.manifest import MANIFEST, read_manifest
 from nnpal.active_learning.engine.runlog import LOG, read_times
 from nnpal.active_learning.engine.stage import stage_name
 from nnpal.active_learning.engine.task import RESULT, TASK
+from nnpal.runtime.locks import holder_of
 
 LOCK = ".lock"
 LAST_LINES = 5
+
+
+class NoRun(LoopError):
+    """A folder that no run has made."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,8 @@ class Status:
         """Return it as JSON."""
         return asdict(self)
 
-    def as_text(self) -> str:
-        """Return it for a reader."""
+    def as_text(self, details: Sequence[str] = ()) -> str:
+        """Return it for a reader; ``details`` are lines about the stage that was begun."""
         told = {"running": f"running ({self.holder})", "finished": f"finished: {self.reason}"}
         lines = [f"{self.folder}: {told.get(self.state, self.state)}"]
         iterations: dict[str, list[str]] = {}
@@ -81,6 +85,7 @@ class Status:
             failed = f", {self.begun.n_failed} given up" if self.begun.n_failed else ""
             how = "at work on" if self.state == "running" else "broken off in"
             lines.append(f"  {how} {self.begun.name}{tasks}{failed}")
+            lines += [f"    {line}" for line in details]
         return "\n".join([*lines, *(f"  | {line}" for line in self.last_lines)])
 
 
@@ -88,11 +93,12 @@ def status(run_folder: Path) -> Status:
     """Return where a run stands.
 
     Raises:
-        LoopError: the folder is no run's.
+        NoRun: the folder is no run's.
+        LoopError: its manifest cannot be read.
     """
     if not (run_folder / LOG).is_file() and not (run_folder / MANIFEST).is_file():
-        raise LoopError(f"{run_folder}: no run; expected a folder that nnpal run has made")
-    holder = _holder(run_folder / LOCK)
+        raise NoRun(f"{run_folder}: no run; expected a folder that nnpal run has made")
+    holder = holder_of(run_folder / LOCK)
     manifest = read_manifest(run_folder)
     times = read_times(run_folder)
     finished = tuple(Finished(entry.name, times.get(entry.name)) for entry in manifest.entries)
@@ -115,18 +121,6 @@ def status(run_folder: Path) -> Status:
         facts=history[-1] if history else {},
         last_lines=tuple(lines),
     )
-
-
-def _holder(lock: Path) -> str | None:
-    """Return what the lock file says of the process that holds it, or None where none does."""
-    if not lock.exists():
-        return None
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read().strip() or "another process"
-    return None
 
 
 def _begun(run_folder: Path, finished: set[str]) -> Begun | None:

@@ -27,7 +27,7 @@ from nnpal.active_learning.rare_events.train_stage import train
 from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.shared.facts import iterations
 from nnpal.active_learning.shared.label_frames import Labeling
-from nnpal.active_learning.shared.train_ensemble import TABLES, Learning
+from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
 
 ORACLE = ("oracle", "oracle identity", "files", "label")
 CHOICE = tuple(
@@ -78,6 +78,7 @@ class RareEvents:
                 TABLES,
                 ("nnpal.active_learning.rare_events.train_stage",),
                 facts=RareEventsTrainFacts,
+                free=FREE_KEYS,
             ),
             Stage(
                 "explore",

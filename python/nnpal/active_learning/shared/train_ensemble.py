@@ -29,6 +29,8 @@ from nnpal.training.result import RESULT as RESULT_OF_TRAINING
 ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
 TABLES = ("network", "loss", "training", "ensemble")
+FREE_KEYS = ("training.checkpoint_every", "training.tensorboard")
+"""Of these tables, what decides nothing of what is learned."""
 LEAST_MEMBERS = 2
 
 
@@ -57,20 +59,22 @@ def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) ->
     previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)) if ctx.iteration else None
     ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
     try:
-        members = begin_training(
-            frames,
-            folder,
-            network=how.network,
-            loss=how.loss,
-            training=how.training,
-            ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous),
-            log=ctx.log,
-        )
-        content = read_plan(folder).content_hash
-        tasks = [_task(ctx.folder / f"member-{member}", folder, member, content) for member in members]
-        for task in tasks:  # whatever its folder says, the task of a member that is not finished is not done
-            (task.folder / RESULT).unlink(missing_ok=True)
-        pairs = zip(members, ctx.tasks.run(tasks), strict=True)
+        with ctx.watch(folder) as watcher:
+            members = begin_training(
+                frames,
+                folder,
+                network=how.network,
+                loss=how.loss,
+                training=how.training,
+                ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous),
+                on_features=lambda done, total: watcher.count("descriptors", done, total),
+                log=ctx.log,
+            )
+            content = read_plan(folder).content_hash
+            tasks = [_task(task_folder(folder, member), folder, member, content) for member in members]
+            for task in tasks:  # whatever its folder says, the task of a member that is not finished is not done
+                (task.folder / RESULT).unlink(missing_ok=True)
+            pairs = zip(members, ctx.tasks.run(tasks), strict=True)
         failed = {member: outcome.failure for member, outcome in pairs if outcome.failure is not None}
         _require_enough(folder, settings.members, failed)
         ensemble = end_training(folder, {member: failure.fact for member, failure in failed.items()})
@@ -125,6 +129,11 @@ def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure])
 def _task(folder: Path, training: Path, member: int, content: str) -> Task:
     arguments = {"training": os.path.relpath(training, folder), "member": member, "content": content}
     return Task(folder, TRAIN_TASK, arguments, kind="train")
+
+
+def task_folder(training: Path, member: int) -> Path:
+    """Return the folder of the task that trains a member of a training folder."""
+    return training.parent / f"member-{member}"
 
 
 def _facts(ensemble: TrainedEnsemble, n_data: int) -> TrainFacts:
