@@ -1,0 +1,141 @@
+"""Updates of a first layer as if its AEVs had been scaled before they came in.
+
+A network sees x; its first layer is W x + b. With a fixed map y = (x - μ) A, the same layer is V y + c, where
+
+| symbol | variable                                                                       |
+|--------|--------------------------------------------------------------------------------|
+| μ      | ``mean`` of an element's AEVs, [n_features]                                     |
+| A      | ``map``: 1/(standard deviations), [n_features], or C^(-1/2), [n_features, n_features] |
+| V, c   | ``weight``, ``bias``, what the optimizer holds                                 |
+
+and W = V Aᵀ, b = c - W μ. Whoever evaluates or exports the network sees W and b alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchani.nn import ANINetworks
+
+from nnpal.training.features import Features
+
+CHUNK = 64
+"""Configurations whose AEVs are looked at together."""
+FLOOR = {"standardize": 1e-3, "whiten": 1e-6}
+"""Least standard deviation, or least eigenvalue of C, over the largest: what varies less is not blown up further."""
+
+
+@dataclass(frozen=True)
+class ElementScaling:
+    """Mean and map of one element, see the module, in float64."""
+
+    mean: Tensor
+    map: Tensor
+
+
+def aev_scaling(
+    features: Features, indices: np.ndarray, symbols: tuple[str, ...], kind: str
+) -> dict[str, ElementScaling]:
+    """Return the scaling of each element that some configurations hold.
+
+    Arguments:
+        features: of all configurations.
+        indices: those that a member learns from.
+        symbols: of the elements' numbers.
+        kind: ``standardize`` or ``whiten``.
+    """
+    numbers, means, seconds = np.zeros(len(symbols)), {}, {}
+    for start in range(0, len(indices), CHUNK):
+        batch = features.batch(indices[start : start + CHUNK])
+        aevs = batch.aev.detach().cpu().double()
+        for element in batch.species.unique().tolist():
+            own = aevs[batch.species == element]
+            numbers[element] += len(own)
+            means[element] = means.get(element, 0.0) + own.sum(0)
+            seconds[element] = seconds.get(element, 0.0) + own.T @ own
+    return {
+        symbols[element]: _of_moments(total / numbers[element], seconds[element] / numbers[element], kind)
+        for element, total in means.items()
+    }
+
+
+def _of_moments(mean: Tensor, second: Tensor, kind: str) -> ElementScaling:
+    covariance = second - torch.outer(mean, mean)
+    if kind == "standardize":
+        deviation = covariance.diagonal().clamp(min=0.0).sqrt()
+        return ElementScaling(mean, 1.0 / deviation.clamp(min=FLOOR[kind] * float(deviation.max()) or 1.0))
+    values, vectors = torch.linalg.eigh(covariance)
+    return ElementScaling(mean, (vectors / values.clamp(min=FLOOR[kind] * float(values[-1]) or 1.0).sqrt()) @ vectors.T)
+
+
+class ScaledLayers:
+    """The first layers of a network, with the parameters that an optimizer updates in place of theirs.
+
+    Arguments:
+        network: whose first layers are scaled; frozen ones are left alone.
+        scaling: by element; elements that are absent are left alone.
+        is_random: whether the layers' random weights are meant for scaled AEVs, and not for AEVs as they are.
+    """
+
+    def __init__(self, network: ANINetworks, scaling: Mapping[str, ElementScaling], *, is_random: bool) -> None:
+        self._layers: list[tuple[torch.nn.Linear, Tensor, Tensor]] = []
+        self.parameters: dict[Tensor, torch.nn.Parameter] = {}
+        for symbol, own in scaling.items():
+            layer = network.atomics[symbol].layers[0]
+            if not layer.weight.requires_grad:
+                continue
+            like = layer.weight
+            mean = own.mean.to(like) if layer.bias is not None else torch.zeros_like(own.mean).to(like)
+            factor = own.map.to(like)
+            self._layers.append((layer, mean, factor))
+            weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
+            if not is_random:
+                bias = None if bias is None else bias + weight @ mean
+                weight = (_unmapped(weight.double(), own.map.to(weight.device))).to(like)
+            self.parameters[layer.weight] = torch.nn.Parameter(weight.clone())
+            if bias is not None:
+                self.parameters[layer.bias] = torch.nn.Parameter(bias.clone())
+        self.write()
+
+    def take_gradients(self) -> None:
+        """Turn the layers' gradients into those of what the optimizer updates."""
+        for layer, mean, factor in self._layers:
+            if layer.weight.grad is None:
+                continue
+            gradient = layer.weight.grad
+            if layer.bias is not None and layer.bias.grad is not None:
+                gradient = gradient - torch.outer(layer.bias.grad, mean)
+                self.parameters[layer.bias].grad, layer.bias.grad = layer.bias.grad, None
+            self.parameters[layer.weight].grad, layer.weight.grad = _mapped(gradient, factor), None
+
+    @torch.no_grad()
+    def write(self) -> None:
+        """Write the layers' own weights and biases."""
+        for layer, mean, factor in self._layers:
+            layer.weight.copy_(_mapped(self.parameters[layer.weight], factor))
+            if layer.bias is not None:
+                layer.bias.copy_(self.parameters[layer.bias] - layer.weight @ mean)
+
+    def state_dict(self) -> list[Tensor]:
+        """Return what the optimizer updates."""
+        return [parameter.detach() for parameter in self.parameters.values()]
+
+    @torch.no_grad()
+    def load_state_dict(self, state: list[Tensor]) -> None:
+        """Go on from where ``state`` was taken."""
+        for parameter, value in zip(self.parameters.values(), state, strict=True):
+            parameter.copy_(value)
+
+
+def _mapped(weight: Tensor, factor: Tensor) -> Tensor:
+    """Return X A; A is symmetric or diagonal."""
+    return weight * factor if factor.dim() == 1 else weight @ factor
+
+
+def _unmapped(weight: Tensor, factor: Tensor) -> Tensor:
+    """Return X A⁻¹."""
+    return weight / factor if factor.dim() == 1 else torch.linalg.solve(factor, weight, left=False)
