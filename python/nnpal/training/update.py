@@ -129,4 +129,4 @@ def _voigt(virials: Tensor | None) -> Tensor | None:
     """Return symmetric matrices [n, 3, 3] as [n, 6], zero where they are not known."""
     if virials is None:
         return None
-    return torch.stack([virials[:, a, b] for a, b in VOIGT], 1).nan_to_num(nan=0.0)
+    return torch.stack([virials[:, a, b] for a, b in VOIGT], 1).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
