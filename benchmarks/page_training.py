@@ -7,17 +7,22 @@ from page_format import Record, is_gpu, number, quartiles, source, table
 
 def epoch_table(record: Record) -> str:
     """Return the contenders' seconds, and what they trained."""
-    ratios = record["times_networks_alone"]
+    to_networks, to_products = record["times_networks_alone"], record.get("times_products_alone")
     rows = []
-    for name, ratio in ratios.items():
+    for name, ratio in to_networks.items():
         seconds = record["seconds"][name]
-        rows.append([name, number(seconds["median"]) + quartiles(seconds["all"]), number(ratio)])
+        row = [name, number(seconds["median"]) + quartiles(seconds["all"])]
+        if to_products is not None:  # records of earlier versions have none
+            row += [number(1e3 * seconds["median"] / record["updates"]), number(to_products[name])]
+        rows.append([*row, number(ratio)])
+    head = ["ms an update", "times the products alone"] if to_products is not None else []
     once = "; ".join(f"{name} {number(seconds)} s" for name, seconds in record["seconds_once"].items())
     data = f"{record['n_configurations']:,} configurations of {record['atoms']} Ni atoms with forces"
     return f"""{data}, batches of {record["batch"]},
-{how_many(record)}. *Networks alone* are forward, gradient in the AEV, and parameter gradients of both.
+{how_many(record)}. *Networks alone* are forward, gradient in the AEV, and parameter gradients of both, by
+torch's double backward.{of_products(record)}
 
-{table(["", "s", "times the networks alone"], rows)}
+{table(["", "CPU s" if record.get("clock") == "CPU" else "s", *head, "times the networks alone"], rows)}
 Once for all epochs and members: {once} (each with its neighbors). Losses and
 parameter gradients of those that train agree.
 """
@@ -30,16 +35,28 @@ def how_many(record: Record) -> str:
     return f"{members} members in one batched pass, TorchANI's one after another"
 
 
+def of_products(record: Record) -> str:
+    """Return what the products are, where they were timed."""
+    if "times_products_alone" not in record:
+        return ""
+    return """ *Products alone* are the matrix products that any update needs, of random
+factors: forward, down to the AEV, along the loss's derivative in that gradient, down again, two for each weight."""
+
+
 def train_epoch(record: Record) -> str:
-    ratios = record["times_networks_alone"]
+    ratios = record["times_products_alone"]
     reached = " and ".join(f"*{name}* {number(ratios[name])}" for name in ratios if name.startswith("nnpal"))
+    command = (
+        f"train_epoch.py --batch {record['batch']} --configurations {record['n_configurations']} "
+        f"--rounds {len(next(iter(record['seconds'].values()))['all'])}"
+    )
     return f"""
 ## An epoch of training
 
 {epoch_table(record)}
-The aim is at most {record["aim"]} times the networks alone; reached are {reached}.
+The aim is at most {record["aim"]} times the products alone; reached are {reached}.
 
-""" + source(record, "train_epoch")
+""" + source(record, "train_epoch", command)
 
 
 def cuda_epoch(record: Record) -> str:

@@ -12,6 +12,7 @@ from torchani.nn import ANINetworks
 from nnpal.model.build import build_member
 from nnpal.model.celu import ExactCELU
 from nnpal.model.description import NetworkDescription
+from nnpal.model.ops import load_ops
 from nnpal.training import LossSettings, build_training_data, network_pass
 from nnpal.training.features import StoredBatch
 from nnpal.training.forward_pass import predict, side_by_side
@@ -20,11 +21,19 @@ from nnpal.training.network_pass import Activation, Network, energies_and_gradie
 from nnpal.training.update import learn, losses_of
 from training_frames import relabeled, two_element_frames
 
+load_ops()
+OPS = torch.ops.nnpal
 N_ROWS = 19  # not a multiple of any register's length, nor are the layers below
 DIMENSIONS = [(7, 1), (6, 5, 1), (21, 33, 20, 17, 1)]
 ACTIVATIONS = {"gelu": torch.nn.GELU(), "celu": ExactCELU(0.1), "celu of another alpha": ExactCELU(1.3)}
 # Sums of up to 33 terms in another order
 PRECISION = {torch.float64: 1e-12, torch.float32: 1e-5}
+
+
+@pytest.fixture
+def instruction_set():
+    yield OPS.use_instruction_set
+    OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 def parameters_of(lead, dimensions, *, bias, dtype):
@@ -55,13 +64,15 @@ def deviation(one, other):
 
 
 @pytest.mark.parametrize("dtype", PRECISION)
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("how", [*OPS.instruction_sets(), "torch"])
 @pytest.mark.parametrize("lead", [(), (3,)], ids=["one network", "three side by side"])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_formulas_are_what_autograd_does(name, lead, compiled, dtype, monkeypatch):
+def test_formulas_are_what_autograd_does(name, lead, how, dtype, instruction_set, monkeypatch):
     """With one layer and several, with biases and without; by nnpal's operations and by torch's."""
-    if not compiled:
+    if how == "torch":
         monkeypatch.setattr(network_pass, "has_ops", lambda: False)
+    else:
+        instruction_set(how)
     generator = torch.Generator().manual_seed(1)
     module = ACTIVATIONS[name]
     for dimensions in DIMENSIONS:
@@ -158,6 +169,36 @@ def require_equal_updates(activation, features, batches, loss, *, stress):
     for network, other in zip(ours, theirs, strict=True):
         for one, expected in zip(network.parameters(), other.parameters(), strict=True):
             assert deviation(one.grad, expected.grad) < 1e-12
+
+
+@pytest.mark.parametrize("how", OPS.instruction_sets())
+def test_stored_derivatives_on_every_instruction_set(how, instruction_set):
+    instruction_set(how)
+    for stress in (True, False):
+        require_equal_updates("gelu", "stored", [[1, 0, 3]], LOSSES["huber"], stress=stress)
+
+
+def test_numbers_that_are_not_finite_come_through():
+    """So that a member that diverges is told, whatever bounds its errors."""
+    data = data_of("stored", "gelu", stress=True)
+    (network,) = members("gelu", 1)
+    with torch.no_grad():
+        network.atomics["Ni"].layers[0].weight[0, 0] = torch.nan
+    _, _, losses = learn([network], data, [np.array([0, 1])], LOSSES["huber"])
+    assert losses.isnan().all()
+    assert all(parameter.grad.isnan().any() for parameter in network.atomics["Ni"].layers.parameters())
+
+
+def test_frozen_layers_get_no_gradient_and_change_no_other():
+    data = data_of("stored", "gelu", stress=True)
+    (whole,), (frozen,) = members("gelu", 1), members("gelu", 1)
+    for atomic in frozen.atomics.values():
+        atomic.layers[0].requires_grad_(False)
+    for network in (whole, frozen):
+        learn([network], data, [np.array([0, 1])], LOSSES["huber"])
+    for (name, one), other in zip(frozen.named_parameters(), whole.parameters(), strict=True):
+        assert (one.grad is None) == (".layers.0." in name)
+        assert one.grad is None or torch.equal(one.grad, other.grad)
 
 
 @pytest.mark.parametrize("features", ["stored", "recomputed"])

@@ -38,17 +38,22 @@ class Rows:
         own = sizes[indices]
         first = np.cumsum(own) - own
         shift = (np.cumsum(sizes) - sizes)[indices] - first
-        atoms = torch.from_numpy(shift.repeat(own) + np.arange(own.sum()))
-        configurations, sizes_there, first_there, shift_there = upload(np.stack((indices, own, first, shift)), device)
-        place = torch.repeat_interleave(sizes_there, output_size=len(atoms))
+        place = np.arange(len(indices)).repeat(own)
+        atoms = torch.from_numpy(shift[place] + np.arange(len(place)))
+        if device.type != "cuda":
+            there = (indices.astype(np.int64), own, first[place], place)
+            data, sizes_there, first_there, place_there = (torch.from_numpy(each).to(device) for each in there)
+            return Rows(indices, atoms, atoms.to(device), data, sizes_there, first_there, place_there)
+        data, sizes_there, first_there, shift_there = upload(np.stack((indices, own, first, shift)), device)
+        place_there = torch.repeat_interleave(sizes_there, output_size=len(atoms))
         return Rows(
             data=indices,
             atoms_on_cpu=atoms,
-            atoms=torch.arange(len(atoms), device=device) + shift_there[place] if device.type == "cuda" else atoms,
-            configurations=configurations,
+            atoms=torch.arange(len(atoms), device=device) + shift_there[place_there],
+            configurations=data,
             sizes=sizes_there,
-            first=first_there[place],
-            configuration_of_atom=place,
+            first=first_there[place_there],
+            configuration_of_atom=place_there,
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -61,15 +63,14 @@ def _learn_stored(
     atomic, gradient = atomic_values(networks, members.n_atoms, batch, training=True)
     with torch.no_grad():
         virials = None if data.virials is None else data.virials[rows.configurations]
-        weights = loss_weights(rows.sizes, virials, members, loss, gradient.dtype)
-        fit = batch.fit(
-            gradient.detach(),
-            Columns(data.forces.index_select(0, rows.atoms), _voigt(virials)),
-            *_columns(weights, batch, loss),
-        )
+        factors = _factors(batch, virials, members, loss)
+        targets = Columns(data.forces.index_select(0, rows.atoms), _voigt(virials))
+        fit = batch.fit(gradient.detach(), targets, factors.weights, factors.bounds)
         energies = torch.segment_reduce(atomic.detach(), "sum", lengths=rows.sizes, unsafe=True)
         energy = energies - data.energies[rows.configurations]
-        seeds = slope(energy, weights.energy, weights.energy_bound).index_select(0, rows.configuration_of_atom)
+        seeds = slope(energy, factors.of_loss.energy, factors.of_loss.energy_bound).index_select(
+            0, rows.configuration_of_atom
+        )
         virial = None if virials is None or fit.strain is None else fit.strain + 0.0 * virials  # NaN where not known
         errors = Errors(energy, fit.forces, rows.sizes, virial)
         losses = losses_of(errors, members, loss)
@@ -77,23 +78,46 @@ def _learn_stored(
     return errors, members, losses
 
 
-def _columns(weights: Weights, batch: StoredBatch, loss: LossSettings) -> tuple[Columns, Columns | None]:
-    """Return weights and bounds of each component of forces and strain; see :meth:`StoredBatch.fit`."""
-    place = batch.rows.configuration_of_atom
-    of_force = weights.force.index_select(0, place)[:, None].expand(-1, 3)
-    of_strain = None
-    if batch.strain:
-        assert weights.virial is not None
-        of_strain = weights.virial[:, None] * _twice_off_diagonal(weights.virial)
-    if loss.huber_force is None and loss.huber_stress is None:
-        return Columns(of_force, of_strain), None
-    bound = torch.full_like(of_force, torch.inf if loss.huber_force is None else loss.huber_force)
-    strain_bound = None
-    if of_strain is not None:
-        strain_bound = torch.full_like(of_strain, torch.inf)
-        if weights.virial_bound is not None:
-            strain_bound = weights.virial_bound[:, None].expand_as(of_strain)
-    return Columns(of_force, of_strain), Columns(bound, strain_bound)
+@dataclass(frozen=True)
+class _Factors:
+    """Weights and bounds of errors, of configurations and as :meth:`StoredBatch.fit` wants them."""
+
+    of_loss: Weights
+    weights: Columns
+    bounds: Columns | None
+
+
+def _factors(batch: StoredBatch, virials: Tensor | None, members: Members, loss: LossSettings) -> _Factors:
+    if virials is None:
+        return _factors_without_stress(tuple(batch.sizes), tuple(members.n_data), loss, batch.aev.dtype)
+    return _made_factors(batch.rows.sizes, virials, members, loss, batch.aev.dtype)
+
+
+@functools.lru_cache(maxsize=8)
+def _factors_without_stress(
+    sizes: tuple[int, ...], n_data: tuple[int, ...], loss: LossSettings, dtype: torch.dtype
+) -> _Factors:
+    """Return what is the same in all batches of as many atoms."""
+    members = Members(list(n_data), [])
+    return _made_factors(torch.tensor(sizes), None, members, loss, dtype)
+
+
+def _made_factors(
+    sizes: Tensor, virials: Tensor | None, members: Members, loss: LossSettings, dtype: torch.dtype
+) -> _Factors:
+    own = loss_weights(sizes, virials, members, loss, dtype)
+    of_force = own.force.repeat_interleave(sizes)[:, None].expand(-1, 3).contiguous()
+    of_strain = None if own.virial is None else own.virial[:, None] * _twice_off_diagonal(own.virial)
+    bounds = None
+    if loss.huber_force is not None or own.virial_bound is not None:
+        bound = torch.full_like(of_force, torch.inf if loss.huber_force is None else loss.huber_force)
+        strain_bound = None
+        if of_strain is not None:
+            strain_bound = torch.full_like(of_strain, torch.inf)
+            if own.virial_bound is not None:
+                strain_bound = own.virial_bound[:, None].expand_as(of_strain)
+        bounds = Columns(bound, strain_bound)
+    return _Factors(own, Columns(of_force, of_strain), bounds)
 
 
 def _twice_off_diagonal(like: Tensor) -> Tensor:
@@ -105,4 +129,4 @@ def _voigt(virials: Tensor | None) -> Tensor | None:
     """Return symmetric matrices [n, 3, 3] as [n, 6], zero where they are not known."""
     if virials is None:
         return None
-    return torch.stack([virials[:, a, b] for a, b in VOIGT], 1).nan_to_num(nan=0.0)
+    return torch.stack([virials[:, a, b] for a, b in VOIGT], 1).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
