@@ -15,6 +15,7 @@ from torchani.nn import ANINetworks
 from nnpal.model.build import build_member
 from nnpal.model.description import NetworkDescription
 from nnpal.training.average import MovingAverage
+from nnpal.training.frozen import freeze, trainable
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.split import Split
 
@@ -83,6 +84,7 @@ class Member:
         split: which configurations it learns from.
         seed: of weights and batches.
         device: where it is trained.
+        start: networks, eV, whose weights it begins with; by default random ones, from the seed.
     """
 
     def __init__(
@@ -92,9 +94,12 @@ class Member:
         split: Split,
         seed: int,
         device: torch.device,
+        start: ANINetworks | None = None,
     ) -> None:
         self.settings, self.split, self.seed = settings, split, seed
-        self.network = build_member(description, seed).to(device, getattr(torch, settings.dtype))
+        begun = build_member(description, seed) if start is None else copy.deepcopy(start)
+        self.network = begun.to(device, getattr(torch, settings.dtype))
+        freeze(self.network, settings.frozen_layers)
         self.average = None if settings.ema is None else MovingAverage(self.network, settings.ema)
         self.optimizers = build_optimizers(self.network, settings)
         self.plateaus = [
@@ -202,7 +207,7 @@ class Member:
 
     def best_network(self) -> ANINetworks:
         """Return a copy of the network with the best weights, on the CPU."""
-        network = copy.deepcopy(self.network).cpu()
+        network = copy.deepcopy(self.network).cpu().requires_grad_(True)
         network.load_state_dict(self.best_weights)
         return network
 
@@ -213,10 +218,10 @@ def in_parts(indices: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def build_optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
-    """Return AdamW for all parameters, or for the weights with SGD for the biases; fused: a kernel or two an update."""
+    """Return AdamW for all that learns, or SGD for the biases; fused: a kernel or two an update."""
     weights: list[Tensor] = []
     biases: list[Tensor] = []
-    for name, parameter in network.named_parameters():
+    for name, parameter in trainable(network):
         apart = settings.bias_optimizer == "sgd" and name.endswith("bias")
         (biases if apart else weights).append(parameter)
     optimizers: list[torch.optim.Optimizer] = [

@@ -103,7 +103,10 @@ def _without_folders(plan: dict[str, Any]) -> dict[str, Any]:
     """Return a plan without the names of folders, which say nothing elsewhere."""
     ensemble = {key: value for key, value in plan["ensemble"].items() if key not in ("folder", "previous")}
     previous = plan["previous"] and {key: value for key, value in plan["previous"].items() if key != "folder"}
-    return plan | {"ensemble": ensemble, "previous": previous}
+    training = plan["training"]
+    if training["start"] is not None:
+        training = training | {"start": Path(training["start"]).name}
+    return plan | {"ensemble": ensemble, "previous": previous, "training": training}
 
 
 def choose(ensemble: TrainedEnsemble, members: str) -> list[TrainedMember]:

@@ -25,6 +25,7 @@ from nnpal.training.data import GIGABYTE, TrainingData
 from nnpal.training.epoch import train_epoch
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
+from nnpal.training.start import start_network
 from nnpal.training.storage import load_data, save_whole
 
 CHECKPOINT, LOG, ERROR, CACHE, LOCK = "checkpoint.pt", "log.csv", "error.txt", "cache", "lock"
@@ -32,11 +33,17 @@ CHECKPOINT, LOG, ERROR, CACHE, LOCK = "checkpoint.pt", "log.csv", "error.txt", "
 
 def restore(folder: Path, plan: Plan, number: int, device: torch.device) -> Member:
     """Return a member as its checkpoint says, or as it starts."""
-    member = Member(
-        plan.network, plan.training, read_splits(folder)[number], plan.ensemble.member_seeds()[number], device
-    )
     path = member_folder(folder, number) / CHECKPOINT
-    if path.exists():
+    begun = path.exists()
+    member = Member(
+        plan.network,
+        plan.training,
+        read_splits(folder)[number],
+        plan.ensemble.member_seeds()[number],
+        device,
+        None if begun or plan.start is None else start_network(folder, plan.network, number),
+    )
+    if begun:
         member.load_state_dict(torch.load(path, map_location=device, weights_only=True))
     return member
 
