@@ -96,6 +96,7 @@ def build_training_data(
     store: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     starts: Sequence[ANINetworks] = (),
+    self_energies: Sequence[float] | None = None,
 ) -> TrainingData:
     """Compute neighbors, features and self-energies of labeled configurations.
 
@@ -113,6 +114,7 @@ def build_training_data(
         starts: networks, eV, that training starts from. Self-energies are then fitted to what the mean of their
             energies leaves of the reference: a network brings its own zero of energy, that of the self-energies that it
             was trained with, and has nothing to unlearn.
+        self_energies: eV, where they are known; they are not fitted then.
 
     Raises:
         ValueError: no configuration, an unknown element, or a label that is absent or not finite.
@@ -132,15 +134,18 @@ def build_training_data(
     else:
         flat = FlatGraphs.of(graphs, dtype)
         made = GraphFeatures(AEVFunction.of(description), flat, flat.species, stress)
-    started = mean_energies(starts, made, len(frames)) if starts else 0.0
-    self_energies = fit_self_energies(composition, energies - started)
+    if self_energies is None:
+        started = mean_energies(starts, made, len(frames)) if starts else 0.0
+        alone = fit_self_energies(composition, energies - started)
+    else:
+        alone = np.array(self_energies, dtype=float)
     return TrainingData(
         features=made,
-        energies=torch.tensor(energies - composition @ self_energies, dtype=dtype),
+        energies=torch.tensor(energies - composition @ alone, dtype=dtype),
         forces=torch.tensor(np.concatenate([_label(frame, "forces") for frame in frames]), dtype=dtype),
         virials=_virials(frames, dtype) if stress else None,
         sizes=sizes,
-        self_energies=self_energies,
+        self_energies=alone,
         hashes=[structure_hash(frame) for frame in frames],
         content_hash=content_hash(frames),
     )

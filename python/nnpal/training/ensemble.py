@@ -154,6 +154,7 @@ def begin_training(
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
+    start: ANI | None = None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int]:
     """Make a training folder, and leave the training itself to others: each member to a process anywhere.
@@ -163,7 +164,7 @@ def begin_training(
     Returns:
         Members that are not finished, see :mod:`nnpal.training.worker`; :func:`end_training` is to follow.
     """
-    plan, begun = _plan(frames, folder, network, loss, training, ensemble, None)
+    plan, begun = _plan(frames, folder, network, loss, training, ensemble, start)
     with _alone(folder):
         return _begin(frames, folder, plan, begun, None, log) or []
 
@@ -273,6 +274,9 @@ def _prepare(
 ) -> None:
     """Make everything that workers read; what a broken call left is made again."""
     cache = folder / CACHE
+    if not (folder / PLAN).exists():  # what a killed call made may be of other data or of another start
+        shutil.rmtree(cache, ignore_errors=True)
+        (folder / START).unlink(missing_ok=True)
     if start is not None and not (folder / START).exists():
         save_start(folder, start)
     for member in range(plan.ensemble.members):

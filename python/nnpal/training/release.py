@@ -129,10 +129,11 @@ def member_energies(
 ) -> np.ndarray:
     """Return energies as training computes them, in ``dtype``, self-energies included, eV, [n_members, n_frames]."""
     plan = ensemble.plan
-    data = build_training_data(frames, plan.network, dtype=dtype, features="recomputed")
+    own = ensemble.result.self_energies  # a few configurations may not hold all elements
+    data = build_training_data(frames, plan.network, dtype=dtype, features="recomputed", self_energies=own)
     symbols = plan.network.symbols
     counts = np.array([[frame.symbols.formula.count().get(s, 0) for s in symbols] for frame in frames], dtype=float)
-    alone = counts @ np.array(ensemble.result.self_energies)
+    alone = counts @ np.array(own)
     everything = np.arange(len(frames))
     energies = []
     for member in members:

@@ -14,7 +14,16 @@ from nnpal.model.settings import NetworkSettings
 
 
 class StartError(ValueError):
-    """A start that a training cannot have."""
+    """A start that a training cannot have.
+
+    Attributes:
+        key, value: of the configuration that stands against it.
+        why: what was found, what was expected, and what to do.
+    """
+
+    def __init__(self, key: str, value: Any, why: str) -> None:
+        super().__init__(f"{key} = {value!r}: {why}")
+        self.key, self.value, self.why = key, value, why
 
 
 def started_network(
@@ -64,18 +73,15 @@ def require_layers_left(description: NetworkDescription, frozen_layers: int) -> 
     for symbol in description.symbols:
         n_layers = len(description.hidden_of(symbol)) + 1
         if frozen_layers >= n_layers:
-            raise StartError(
-                f"training.frozen_layers = {frozen_layers}: the network of {symbol} has {n_layers} layers, and one at "
-                f"least is to be trained; give {n_layers - 1} at most"
-            )
+            why = f"{symbol}'s network has {n_layers} layers, of which one at least learns; give {n_layers - 1} at most"
+            raise StartError("training.frozen_layers", frozen_layers, why)
 
 
 def _require_elements(symbols: Sequence[str], start: NetworkDescription, name: str) -> None:
     if lacking := [symbol for symbol in symbols if symbol not in start.symbols]:
-        raise StartError(
-            f"training.start: {name} has networks for {', '.join(start.symbols)}, none for {', '.join(lacking)}, which "
-            "the data hold; start from a model that knows all elements of the data, or leave training.start out"
-        )
+        why = f"it has networks for {', '.join(start.symbols)}, none for {', '.join(lacking)} of the data"
+        cure = "start from a model that knows all their elements, or leave the key out"
+        raise StartError("training.start", name, f"{why}; {cure}")
 
 
 def _require_agreement(
@@ -83,10 +89,8 @@ def _require_agreement(
 ) -> None:
     for key in ("aev", "hidden", "activation", "bias"):
         if key in keys and not _agree(key, asked, start):
-            raise StartError(
-                f"network.{key} is {_value(key, asked, asked)}, but training.start, {name}, has "
-                f"{_value(key, start, asked)}; {cure}, or leave training.start out"
-            )
+            why = f"training.start, {name}, has {_value(key, start, asked)}; {cure}, or leave training.start out"
+            raise StartError(f"network.{key}", _value(key, asked, asked), why)
 
 
 def _agree(key: str, asked: NetworkDescription, start: NetworkDescription) -> bool:

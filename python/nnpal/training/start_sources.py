@@ -20,6 +20,7 @@ from nnpal.model import ModelFileError
 from nnpal.model.description import NetworkDescription
 from nnpal.model.member_networks import MemberNetworks, NotMembersError, networks_of_model, read_networks
 from nnpal.model.settings import NetworkSettings
+from nnpal.model.zip_records import DamagedArchiveError, checked_records
 from nnpal.runtime.json_files import digest, file_hash
 from nnpal.training.plan import PLAN, TrainingFolderError, member_folder, read_plan
 from nnpal.training.result import RESULT, read_result
@@ -28,8 +29,7 @@ from nnpal.training.start import START, Start, load_start, networks_hash
 from nnpal.training.start_network import StartError, require_layers_left, started_network
 from nnpal.training.worker import CHECKPOINT, restore
 
-
-_OR_FILE = "give the model file that was exported from it"
+_KEY = "training.start"
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,8 @@ def find_start(
         StartError: there are no weights that can be trained, or they do not fit the network and the data.
     """
     if ensemble.split == "random" and ensemble.previous is not None and training.start != PREVIOUS:
-        raise StartError(
-            f"ensemble.previous = {ensemble.previous!r} has no use with split = 'random' and without training.start = "
-            "'previous'; set one of them, or leave it out"
-        )
+        why = "of no use with split = 'random' and without training.start = 'previous'; set one, or leave it out"
+        raise StartError("ensemble.previous", ensemble.previous, why)
     previous = None if ensemble.previous is None else Path(ensemble.previous)
     try:
         source = find_source(training, previous, model)
@@ -94,6 +92,7 @@ def find_start(
         kept = _kept(folder, training)
         if kept is None:
             raise
+        started_network(network, kept.description, present, START)
         return kept
     return None if source is None else chosen_start(source, network, present, training, ensemble.members)
 
@@ -122,17 +121,15 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
     """
     if model is not None:
         if training.start is not None:
-            raise StartError(f"training.start = {training.start!r}, and a TorchANI model is given too; leave one out")
+            raise StartError(_KEY, training.start, "a TorchANI model is given to start from, too; leave one out")
         return _of_model(model, type(model).__name__)
     start = training.start
     if start is None:
         return None
     if start == PREVIOUS:
         if previous is None:
-            raise StartError(
-                "training.start = 'previous': there is no ensemble.previous; give the earlier training's folder there, "
-                "or as training.start itself"
-            )
+            why = "there is no ensemble.previous; give the earlier training's folder there, or in place of 'previous'"
+            raise StartError(_KEY, start, why)
         return _of_folder(previous)
     if start.startswith(TORCHANI):
         return _of_model(_published(start), start)
@@ -140,13 +137,11 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
-        raise SourceGoneError(
-            f"training.start = {start!r}: no such file or folder; expected a model file or a training"
-        )
+        raise SourceGoneError(_KEY, start, "not there; expected a model file or the folder of a training")
     try:
         members = read_networks(path)
     except (ModelFileError, NotMembersError, OSError) as error:
-        raise StartError(f"training.start = {start!r}: {error}") from error
+        raise StartError(_KEY, start, str(error).removeprefix(f"{start}: ")) from error
     return _source("model file", start, members)
 
 
@@ -165,9 +160,8 @@ def source_hash(start: str | None) -> str | None:
     try:
         return digest([[str(file.relative_to(path)), file_hash(file)] for file in files])
     except OSError as error:
-        raise SourceGoneError(
-            f"training.start = {start!r}: {error.filename} cannot be read ({error.strerror})"
-        ) from error
+        why = f"{error.filename} cannot be read ({error.strerror}); expected a model file or the folder of a training"
+        raise SourceGoneError(_KEY, start, why) from error
 
 
 def chosen_start(
@@ -206,11 +200,11 @@ def chosen_start(
 
 def _of_model(model: ANI, name: str) -> Source:
     if not isinstance(model, ANI):
-        raise StartError(f"start is a {type(model).__name__}, expected torchani.arch.ANI")
+        raise StartError("start", type(model).__name__, "expected a torchani.arch.ANI")
     try:
         return _source("TorchANI model", name, networks_of_model(model))
     except NotMembersError as error:
-        raise StartError(f"start {name}: {error}") from error
+        raise StartError("start", name, str(error)) from error
 
 
 def _source(kind: str, name: str, members: MemberNetworks) -> Source:
@@ -221,16 +215,20 @@ def _source(kind: str, name: str, members: MemberNetworks) -> Source:
 def _of_folder(folder: Path) -> Source:
     """Return the members of a finished training that came through."""
     if not folder.exists():
-        raise SourceGoneError(f"training.start: {folder} is not there; expected the folder of a training")
+        raise SourceGoneError(_KEY, str(folder), "not there; expected the folder of a training")
     try:
         plan, result = read_plan(folder), read_result(folder)
     except TrainingFolderError as error:
-        raise StartError(f"training.start: {error}") from error
+        raise StartError(_KEY, str(folder), str(error)) from error
     if result is None:
-        raise StartError(f"training.start: {folder} holds a training that is not finished; go on with it first")
+        raise StartError(_KEY, str(folder), "holds a training that is not finished; go on with it first")
     numbers = [k for k in range(plan.ensemble.members) if k not in result.failed]
-    if gone := [k for k in numbers if not (member_folder(folder, k) / CHECKPOINT).exists()]:
-        raise StartError(f"training.start: {member_folder(folder, gone[0])} has no {CHECKPOINT} any more; {_OR_FILE}")
+    for path in (member_folder(folder, k) / CHECKPOINT for k in numbers):
+        try:
+            checked_records(path)
+        except (OSError, DamagedArchiveError) as error:
+            why = f"{path} is gone or damaged ({error}); give the model file that was exported from it"
+            raise StartError(_KEY, str(folder), why) from error
     networks = [restore(folder, plan, k, torch.device("cpu")).best_network().double() for k in numbers]
     return Source(
         kind="training folder",
@@ -247,12 +245,12 @@ def _published(start: str) -> ANI:
     name = start.removeprefix(TORCHANI)
     known = sorted(n for n in dir(torchani.models) if n.startswith(("ANI", "SnnANI")) and n != "ANI")
     if name not in known:
-        raise StartError(f"training.start = {start!r}: TorchANI has no model {name!r}; it has {', '.join(known)}")
+        raise StartError(_KEY, start, f"TorchANI has no such model; it has {', '.join(known)}")
     try:
         model: ANI = getattr(torchani.models, name)()
     except OSError as error:  # urllib's errors are of this kind
-        raise SourceGoneError(
-            f"training.start = {start!r}: TorchANI cannot fetch its weights ({error}); fetch them where there is a "
-            "network and copy TorchANI's data folder, or export the model there and give the file"
-        ) from error
+        why = (
+            f"TorchANI cannot fetch its weights ({error}); copy its data folder here from a machine that can, or a file"
+        )
+        raise SourceGoneError(_KEY, start, f"{why} that nnpal.export_ensemble wrote there") from error
     return model

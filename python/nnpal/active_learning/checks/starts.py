@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnpal.active_learning.checks.given import Fault, Given
 from nnpal.training.settings import PREVIOUS
-from nnpal.training.start_network import require_layers_left, started_network
+from nnpal.training.start_network import StartError, require_layers_left, started_network
 from nnpal.training.start_sources import find_source
 
 
@@ -27,10 +27,10 @@ def starts(given: Given) -> Iterator[Fault]:
             require_layers_left(
                 started_network(network, own, present or own.symbols, training.start), training.frozen_layers
             )
-    except ValueError as error:
-        yield Fault(
-            "training.start", training.start, str(error).partition("training.start")[2].lstrip(" =:") or str(error)
-        )
+    except StartError as error:
+        yield Fault(error.key, error.value, error.why)
+    except ValueError:
+        return  # of [network] itself, which another check tells
 
 
 def _present(given: Given) -> set[str]:
