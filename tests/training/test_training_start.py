@@ -13,38 +13,49 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from torchani.units import HARTREE_TO_EV
 
+from doc_pages import shaken
 from ensembles import organic_ensemble, published_ensemble
 from nnpal.model import export_ensemble, read_metadata
 from nnpal.model.description import NetworkDescription
 from nnpal.model.member_networks import networks_of_model
 from nnpal.model.settings import NetworkSettings
-from nnpal.training import EnsembleSettings, TrainingFolderError, TrainingSettings, load_ensemble, train_ensemble
+from nnpal.training import EnsembleSettings, TrainingFolderError, TrainingSettings, load_ensemble
+from nnpal.training.ensemble import begin_training, end_training
 from nnpal.training.frozen import trainable
+from nnpal.training.plan import read_plan
 from nnpal.training.release import release
-from nnpal.training.start import START, start_network
 from nnpal.training.start_network import StartError
-from nnpal.training.worker import CHECKPOINT, restore
-from training_frames import aluminium, relabeled
+from nnpal.training.storage import load_data
+from nnpal.training.worker import CACHE, CHECKPOINT, restore, run
 
 NETWORK = NetworkDescription(("Al",), hidden=(12, 8))
 SHORT = {"batch_size": 4, "max_epochs": 2, "learning_rate": 3e-3}
 
 
-def trained(frames, folder, *, network=NETWORK, start=None, training=None, on_epoch=None, **ensemble):
-    return train_ensemble(
+def prepared(frames, folder, *, network=NETWORK, start=None, training=None, **ensemble):
+    """Make a training folder, and return the members to train."""
+    return begin_training(
         frames,
         folder,
         network=network,
         training=TrainingSettings(**{**SHORT, **(training or {})}),
         ensemble=EnsembleSettings(**{"members": 3, "seed": 3, **ensemble}),
         start=start,
-        on_epoch=on_epoch,
     )
+
+
+def trained(frames, folder, *, on_epoch=lambda *_: None, **options):
+    """Train in this process: the processes of `train_ensemble` do the same and take seconds to start."""
+    if members := prepared(frames, folder, **options):
+        for number in members:
+            plan = read_plan(folder)
+            run(folder, [number], torch.device("cpu"), load_data(folder / CACHE, plan.network), on_epoch)
+    return end_training(folder, {})
 
 
 @pytest.fixture(scope="module")
 def frames():
-    return aluminium(6)
+    return shaken("Al", 12)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +79,9 @@ def molecules(symbols="CHOH", n=10, self_energy=-40.0):
 
 
 def begun(folder, number):
-    """Return the weights that a member of the training in ``folder`` began with."""
-    plan = load_ensemble(folder).plan
-    return list(start_network(folder, plan.network, number).parameters())
+    """Return the weights that a member of the training in ``folder`` begins with, before its first epoch."""
+    network = restore(folder, read_plan(folder), number, torch.device("cpu")).network
+    return list(network.parameters())
 
 
 def equal(one, other):
@@ -80,7 +91,7 @@ def equal(one, other):
 @pytest.mark.parametrize("form", ["folder", "file"])
 def test_members_start_from_those_of_the_same_number_over_and_over(frames, earlier, tmp_path, form):
     start = earlier.folder if form == "folder" else earlier.folder / "model.nnp.pt"
-    trained(frames, tmp_path / "t", network=None, training={"start": str(start), "max_epochs": 1}, members=4)
+    prepared(frames, tmp_path / "t", network=None, training={"start": str(start)}, members=4)
     for number in range(4):
         expected = list(earlier.members[number % 3].network.parameters())
         if form == "folder":
@@ -88,19 +99,10 @@ def test_members_start_from_those_of_the_same_number_over_and_over(frames, earli
         else:  # in hartree in the file: two roundings of float64, then one to float32
             for one, other in zip(begun(tmp_path / "t", number), expected, strict=True):
                 assert torch.allclose(one, other, rtol=1e-6, atol=0)
-    plan = load_ensemble(tmp_path / "t").plan
+    plan = read_plan(tmp_path / "t")
     assert plan.network == NETWORK
     assert plan.start["kind"] == {"folder": "training folder", "file": "model file"}[form]
     assert plan.start["members"] == [0, 1, 2, 0]
-
-
-def test_a_member_is_restored_with_the_start_and_nothing_else(frames, earlier, tmp_path):
-    ensemble = trained(frames, tmp_path / "t", training={"start": str(earlier.folder), "max_epochs": 1})
-    for number in range(3):
-        shutil.rmtree(tmp_path / "t" / f"member-{number}")
-    for number, member in enumerate(earlier.members):
-        network = restore(tmp_path / "t", ensemble.plan, number, torch.device("cpu")).network
-        assert equal(list(network.parameters()), list(member.network.parameters()))
 
 
 def test_the_first_epoch_goes_on_where_the_start_ended(frames, earlier, tmp_path):
@@ -109,7 +111,6 @@ def test_the_first_epoch_goes_on_where_the_start_ended(frames, earlier, tmp_path
     # members' mean leaves what they deviate by
     assert ensemble.result.self_energies == pytest.approx(earlier.result.self_energies, abs=0.05)
     for before, after in zip(earlier.members, ensemble.members, strict=True):
-        assert equal(list(before.network.parameters()), list(before.network.parameters()))
         assert after.history[0].validation_force_mae < 1.5 * before.history[before.best_epoch].validation_force_mae
 
 
@@ -120,8 +121,8 @@ def test_a_failed_member_is_replaced_by_the_best(frames, earlier, tmp_path):
     best = earlier.result.best_member
     gone = (best + 1) % 3
     (folder / "result.json").write_text(result.replace('"failed": {}', f'"failed": {{"{gone}": "diverged"}}'))
-    ensemble = trained(frames, tmp_path / "t", training={"start": str(folder), "max_epochs": 1})
-    assert ensemble.plan.start["members"] == [best if number == gone else number for number in range(3)]
+    prepared(frames, tmp_path / "t", training={"start": str(folder)})
+    assert read_plan(tmp_path / "t").start["members"] == [best if number == gone else number for number in range(3)]
     assert equal(begun(tmp_path / "t", gone), list(earlier.best.network.parameters()))
 
 
@@ -164,14 +165,14 @@ def test_a_broken_training_goes_on_bit_for_bit_without_its_start(frames, earlier
             raise Stop
 
     with pytest.raises(Stop):
-        trained(frames, tmp_path / "broken", on_epoch=stop, workers=1, **options)
+        trained(frames, tmp_path / "broken", on_epoch=stop, **options)
     assert not (tmp_path / "broken" / "member-1" / CHECKPOINT).exists()  # it is still to begin
     if not gone:
         export_ensemble(earlier.model([earlier.best]), source)
         with pytest.raises(TrainingFolderError, match=r"start\.content_hash is .*, but was"):
-            trained(frames, tmp_path / "broken", **options)
+            prepared(frames, tmp_path / "broken", **options)
     source.unlink()
-    with pytest.raises(StartError, match="start.nnp.pt': not there"):
+    with pytest.raises(StartError, match=r"start\.nnp\.pt': not there"):
         trained(frames, tmp_path / "another", **options)
     with pytest.raises(StartError, match=r"network\.hidden = \{'Al': \[12, 9\]\}"):
         trained(frames, tmp_path / "broken", network=NetworkDescription(("Al",), hidden=(12, 9)), **options)
@@ -185,39 +186,41 @@ def test_a_broken_training_goes_on_bit_for_bit_without_its_start(frames, earlier
 
 def test_what_a_killed_call_left_of_another_start_is_not_used(frames, earlier, tmp_path):
     folder = tmp_path / "t"
-    first = trained(frames, folder, training={"start": str(earlier.folder), "max_epochs": 1})
+    prepared(frames, folder, training={"start": str(earlier.folder)})
+    first = read_plan(folder).start["content_hash"]
     (folder / "plan.json").unlink()  # killed before it was written
-    (folder / "result.json").unlink()
-    for number in range(3):
-        shutil.rmtree(folder / f"member-{number}")
     shifted = copy.deepcopy(earlier.model())
     with torch.no_grad():
         shifted.neural_networks.members[0].atomics["Al"].final_layer.bias += 1.0
-    second = trained(frames, folder, start=shifted, training={"max_epochs": 1}, network=None)
-    assert second.plan.start["content_hash"] != first.plan.start["content_hash"]
-    assert float(begun(folder, 0)[-1] - begun(folder, 1)[-1]) > 0.5 * HARTREE_TO_EV
+    prepared(frames, folder, start=shifted, network=None)
+    assert read_plan(folder).start["content_hash"] != first
+    first, second = (begun(folder, number)[-1].detach() for number in (0, 1))
+    assert float(first - second) > 0.5 * HARTREE_TO_EV
 
 
 def test_a_torchani_model_is_a_start_and_may_have_more_elements(tmp_path):
     model = organic_ensemble(("H", "C", "N", "O"), 2, activation="celu")
     data = molecules()
-    ensemble = trained(data, tmp_path / "t", start=model, network=None, training={"max_epochs": 1}, members=2)
-    plan = ensemble.plan
+    prepared(data, tmp_path / "t", start=model, network=None, members=2)
+    plan = read_plan(tmp_path / "t")
     assert plan.network.symbols == ("H", "C", "O")
     assert (plan.network.activation, plan.network.hidden) == ("celu", {"H": (24, 16), "C": (32, 16), "O": (48, 16)})
     assert plan.start["kind"] == "TorchANI model"
     expected = networks_of_model(model).of_elements(("H", "C", "O")).networks
     for number in range(2):
         assert equal(begun(tmp_path / "t", number), [p.float() for p in expected[number].parameters()])
-    provenance = read_metadata(export_of(ensemble, tmp_path)).provenance
-    assert provenance["start"] == plan.start
-    assert len(plan.start["content_hash"]) == 64
 
 
-def export_of(ensemble, folder):
-    path = folder / "tuned.nnp.pt"
-    release(ensemble, path, gate=False)
-    return path
+def test_the_model_file_tells_what_it_started_from(frames, earlier, tmp_path):
+    start = str(earlier.folder / "model.nnp.pt")
+    ensemble = trained(frames, tmp_path / "t", training={"start": start, "max_epochs": 1}, members=1)
+    release(ensemble, tmp_path / "tuned.nnp.pt", gate=False)
+    provenance = read_metadata(tmp_path / "tuned.nnp.pt").provenance
+    assert provenance["start"] == {
+        "kind": "model file", "content_hash": ensemble.plan.start["content_hash"], "members": [0],
+    }  # fmt: skip
+    assert len(provenance["start"]["content_hash"]) == 64
+    assert provenance["training"]["start"] == "model.nnp.pt"
 
 
 def test_self_energies_take_up_what_the_start_leaves(tmp_path):
@@ -229,11 +232,12 @@ def test_self_energies_take_up_what_the_start_leaves(tmp_path):
             for network in member.atomics.values():
                 network.final_layer.weight *= 0.0
                 network.final_layer.bias.fill_(5.0 / HARTREE_TO_EV)
-    found = trained(data, tmp_path / "t", start=model, network=None, training={"max_epochs": 1}, members=2)
-    # labels spread by 0.1 eV
-    assert found.result.self_energies == pytest.approx([-45.0] * 3, abs=0.3)
-    cold = trained(data, tmp_path / "cold", network=NetworkSettings(aev="ani2x", hidden=(8,)), members=2)
-    assert cold.result.self_energies == pytest.approx([-40.0] * 3, abs=0.3)
+    prepared(data, tmp_path / "t", start=model, network=None, members=2)
+    prepared(data, tmp_path / "cold", network=NetworkSettings(aev="ani2x", hidden=(8,)), members=2)
+    for folder, expected in (("t", -45.0), ("cold", -40.0)):
+        plan = read_plan(tmp_path / folder)
+        found = load_data(tmp_path / folder / CACHE, plan.network).self_energies
+        assert found == pytest.approx([expected] * 3, abs=0.3)  # labels spread by 0.1 eV
 
 
 @pytest.mark.parametrize(
@@ -249,14 +253,14 @@ def test_self_energies_take_up_what_the_start_leaves(tmp_path):
 def test_a_table_that_contradicts_the_start_is_told_by_key(tmp_path, network, expected):
     model = organic_ensemble(("H", "C", "N", "O"), 2)
     with pytest.raises(StartError, match=expected):
-        trained(molecules(), tmp_path / "t", start=model, network=NetworkSettings(**network))
+        prepared(molecules(), tmp_path / "t", start=model, network=NetworkSettings(**network))
     assert not (tmp_path / "t").exists()
 
 
 def test_what_cannot_be_a_start_is_told(frames, earlier, tmp_path, monkeypatch):
     def refused(expected, **training):
         with pytest.raises(ValueError, match=expected):
-            trained(frames, tmp_path / "t", network=None, training=training)
+            prepared(frames, tmp_path / "t", network=None, training=training)
 
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no model")
@@ -265,12 +269,12 @@ def test_what_cannot_be_a_start_is_told(frames, earlier, tmp_path, monkeypatch):
     refused("text': not a TorchScript archive", start=str(tmp_path / "text"))
     refused("there is no ensemble.previous; give the earlier training's folder there", start="previous")
     refused("TorchANI has no such model; it has ANI1ccx, ANI1x", start="torchani:ANI3")
-    with pytest.raises(ValueError, match="ensemble.previous = 'x': of no use with split = 'random'"):
-        trained(frames, tmp_path / "t", previous="x")
+    with pytest.raises(ValueError, match=r"ensemble\.previous = 'x': of no use with split = 'random'"):
+        prepared(frames, tmp_path / "t", previous="x")
     with pytest.raises(StartError, match="a TorchANI model is given to start from, too"):
-        trained(frames, tmp_path / "t", start=earlier.model(), training={"start": "x"})
+        prepared(frames, tmp_path / "t", start=earlier.model(), training={"start": "x"})
     with pytest.raises(StartError, match="none for Al of the data"):
-        trained(frames, tmp_path / "t", start=organic_ensemble(("H", "C"), 2), network=None)
+        prepared(frames, tmp_path / "t", start=organic_ensemble(("H", "C"), 2), network=None)
 
     def no_network(*_, **__):
         raise OSError("no network")
@@ -285,32 +289,29 @@ def test_a_training_folder_whose_weights_are_gone_is_no_start_and_no_ensemble(fr
     shutil.copytree(earlier.folder, folder)
     (folder / "member-1" / CHECKPOINT).unlink()
     with pytest.raises(StartError, match=r"member-1.checkpoint\.pt is gone or damaged"):
-        trained(frames, tmp_path / "t", training={"start": str(folder)})
+        prepared(frames, tmp_path / "t", training={"start": str(folder)})
     with pytest.raises(TrainingFolderError, match=r"member-1.checkpoint\.pt is gone"):
         load_ensemble(folder)
 
 
 def test_a_published_model_by_its_name(tmp_path, monkeypatch):
     """Its architecture with random weights: the real ones are fetched by TorchANI."""
-    monkeypatch.setattr(torchani.models, "ANI2x", lambda: published_ensemble("ANI2x"))
+    model = published_ensemble("ANI2x")
+    monkeypatch.setattr(torchani.models, "ANI2x", lambda: model)
     data = molecules("CH")
-    training = {"start": "torchani:ANI2x", "frozen_layers": 3, "max_epochs": 1}
-    ensemble = trained(data, tmp_path / "t", network=None, training=training, members=1)
-    assert ensemble.plan.network.symbols == ("H", "C")
-    assert ensemble.plan.network.hidden == {"H": (256, 192, 160), "C": (224, 192, 160)}
-    assert ensemble.plan.start["members"] == [0]
+    training = {"start": "torchani:ANI2x", "frozen_layers": 3}
+    prepared(data, tmp_path / "t", network=None, training=training, members=9)
+    plan = read_plan(tmp_path / "t")
+    assert plan.network.symbols == ("H", "C")
+    assert plan.network.hidden == {"H": (256, 192, 160), "C": (224, 192, 160)}
+    assert plan.start["members"] == [0, 1, 2, 3, 4, 5, 6, 7, 0]
 
 
 def test_previous_is_the_folder_of_the_earlier_training_with_either_split(frames, earlier, tmp_path):
     for split in ("random", "inherited"):
         rule = {"split": split, "previous": str(earlier.folder)}
-        ensemble = trained(
-            [*frames, relabeled(frames[0], energy=frames[0].get_potential_energy())][: len(frames)],
-            tmp_path / split,
-            training={"start": "previous", "max_epochs": 1},
-            **rule,
-        )
-        assert ensemble.plan.start["members"] == [0, 1, 2]
-        assert (ensemble.plan.previous is None) == (split == "random")
+        prepared(frames, tmp_path / split, training={"start": "previous"}, **rule)
+        plan = read_plan(tmp_path / split)
+        assert plan.start["members"] == [0, 1, 2]
+        assert (plan.previous is None) == (split == "random")
         assert equal(begun(tmp_path / split, 2), list(earlier.members[2].network.parameters()))
-    assert (tmp_path / "random" / START).exists()
