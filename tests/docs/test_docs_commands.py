@@ -78,7 +78,7 @@ def test_command_exists_and_takes_these_words(block: Block, command: str):
 RUN = [block for block in blocks("sh") if any(reason(block, command) is None for command in commands_of(block))]
 
 
-SLOW = ("training.md",)  # what README runs by default, on other files
+SLOW = ("training.md", "tutorial_fine_tuning.md")  # the first: what README runs by default, on other files
 
 
 @pytest.mark.parametrize(
