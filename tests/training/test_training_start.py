@@ -44,12 +44,15 @@ def prepared(frames, folder, *, network=NETWORK, start=None, training=None, **en
     )
 
 
-def trained(frames, folder, *, on_epoch=lambda *_: None, **options):
-    """Train in this process: the processes of `train_ensemble` do the same and take seconds to start."""
-    if members := prepared(frames, folder, **options):
-        for number in members:
-            plan = read_plan(folder)
-            run(folder, [number], torch.device("cpu"), load_data(folder / CACHE, plan.network), on_epoch)
+def trained(frames, folder, *, on_epoch=lambda *_: None, together=False, **options):
+    """Train in this process, one after another, or side by side as on a GPU.
+
+    The processes of `train_ensemble` do the same and take seconds to start.
+    """
+    members = prepared(frames, folder, **options)
+    for numbers in [members] if together else [[number] for number in members]:
+        data = load_data(folder / CACHE, read_plan(folder).network)
+        run(folder, numbers, torch.device("cpu"), data, on_epoch)
     return end_training(folder, {})
 
 
@@ -126,10 +129,10 @@ def test_a_failed_member_is_replaced_by_the_best(frames, earlier, tmp_path):
     assert equal(begun(tmp_path / "t", gone), list(earlier.best.network.parameters()))
 
 
-@pytest.mark.parametrize("options", [{"ema": 0.9}, {"bias_optimizer": "sgd"}])
-def test_frozen_layers_keep_every_bit_and_all_others_learn(frames, earlier, tmp_path, options):
+@pytest.mark.parametrize(("options", "together"), [({"ema": 0.9}, True), ({"bias_optimizer": "sgd"}, False)])
+def test_frozen_layers_keep_every_bit_and_all_others_learn(frames, earlier, tmp_path, options, together):
     training = {"start": str(earlier.folder), "frozen_layers": 2, "weight_decay": 0.5, **options}
-    ensemble = trained(frames, tmp_path / "t", training=training)
+    ensemble = trained(frames, tmp_path / "t", training=training, together=together)
     for before, after in zip(earlier.members, ensemble.members, strict=True):
         layers = [[*n.atomics["Al"].layers, n.atomics["Al"].final_layer] for n in (before.network, after.network)]
         same = [equal(list(one.parameters()), list(other.parameters())) for one, other in zip(*layers, strict=True)]
