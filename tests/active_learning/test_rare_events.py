@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from loop_runs import RARE_EVENTS, changed, write_config
+from nnpal.active_learning.config import read_run_config, resolved_tables
 from nnpal.active_learning.engine.deadline import Deadline
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.failure import FAILURE, Failure
@@ -271,3 +273,41 @@ def test_the_plan_of_inherited_splits_holds_no_absolute_path(tmp_path: Path, mon
     with pytest.raises(StageError, match="as far as this test goes"):
         training.train_in_tasks(ctx, how, [])
     assert found == ["run/iter-0000/train/ensemble"]
+
+
+def test_iterations_after_the_first_start_from_the_one_before(tmp_path: Path, monkeypatch: Any) -> None:
+    found = []
+
+    def begin(*_: Any, **options: Any) -> None:
+        found.append(options)
+        raise TrainingFolderError("as far as this test goes")
+
+    monkeypatch.setattr(training, "begin_training", begin)
+    monkeypatch.chdir(tmp_path)
+    first = context(tmp_path, stage="train")
+    frames = [Atoms("OH")]
+    for start in ("previous", "models/old.nnp.pt"):
+        settings = TrainingSettings(start=start, frozen_layers=1)
+        how = training.Learning(NetworkSettings(), LossSettings(), settings, LoopEnsembleSection(), tmp_path / "here")
+        for ctx in (first, replace(first, iteration=1)):
+            with pytest.raises(StageError, match="as far as this test goes"):
+                training.train_in_tasks(ctx, how, frames)
+    cold, warm, file_first, file_then = found
+    assert (cold["training"].start, cold["training"].frozen_layers, cold["ensemble"].previous) == (None, 0, None)
+    assert (warm["training"].start, warm["training"].frozen_layers) == ("previous", 1)
+    assert (warm["ensemble"].previous, warm["ensemble"].split) == ("run/iter-0000/train/ensemble", "random")
+    # defaults of [network] are compared too: the iteration before was trained with them
+    assert warm["network"] == NetworkSettings().description(["H", "O"])
+    for options in (file_first, file_then):
+        assert options["training"].start == "here/models/old.nnp.pt"
+        assert options["ensemble"].previous is None
+
+
+def test_the_key_of_a_training_sees_what_its_start_holds(tmp_path: Path) -> None:
+    tables = []
+    for content in ("one", "another"):
+        (tmp_path / "model.nnp.pt").write_text(content)
+        path = write_config(tmp_path, changed(RARE_EVENTS, training={"start": "model.nnp.pt"}))
+        tables.append(resolved_tables(read_run_config(path), tmp_path)["training"])
+    assert tables[0]["start content"] != tables[1]["start content"]
+    assert tables[0]["start"] == tables[1]["start"] == "model.nnp.pt"

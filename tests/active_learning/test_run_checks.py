@@ -12,6 +12,7 @@ import torch
 from ase import Atoms
 from typer.testing import CliRunner
 
+from ensembles import organic_ensemble
 from loop_runs import DISTILLATION, RARE_EVENTS, changed, write_config
 from nnpal.active_learning.checks import CHECKS, CheckError, faults, read_given
 from nnpal.active_learning.config import read_run_config
@@ -19,6 +20,7 @@ from nnpal.active_learning.run import check, run
 from nnpal.cli.app import app
 from nnpal.data import write_dataset
 from nnpal.label import LabelStore
+from nnpal.model import export_ensemble
 from nnpal.oracle.calculation import Result
 from training_frames import aluminium
 
@@ -50,6 +52,9 @@ def given(folder, tables):
     (folder / "one.py").write_text(EXECUTOR)
     (folder / "plain").write_text("no program\n")
     write_dataset(folder / "al.h5", aluminium(3), provenance={})
+    for name, symbols in {"hydrogen.nnp.pt": ("H",), "water.nnp.pt": ("H", "O")}.items():
+        if tables["training"].get("start") == name:
+            export_ensemble(organic_ensemble(symbols, 1), folder / name)
     return read_given(read_run_config(path), folder)
 
 
@@ -147,6 +152,31 @@ def test_examples_of_the_docs_have_no_fault(name):
             "translation",
             changed(TRANSLATION, translation={"symbols": {"Ni": "Copper"}}),
             r"(?s)translation\.symbols.*Copper is no element.*the source holds Al too",
+        ),
+        (
+            "starts",
+            changed(RARE_EVENTS, training={"start": "none.nnp.pt"}),
+            r"training\.start = '.*none\.nnp\.pt': not there; expected a model file or the folder of a training",
+        ),
+        (
+            "starts",
+            changed(RARE_EVENTS, training={"start": "water.xyz"}),
+            r"training\.start = '.*water\.xyz': not a TorchScript archive",
+        ),
+        (
+            "starts",
+            changed(RARE_EVENTS, training={"start": "hydrogen.nnp.pt"}, network={"aev": None, "hidden": None}),
+            r"training\.start = 'hydrogen\.nnp\.pt': it has networks for H, none for O of the data",
+        ),
+        (
+            "starts",
+            changed(RARE_EVENTS, training={"start": "water.nnp.pt"}, network={"aev": None}),
+            r"network\.hidden = \{'H': \[8\], 'O': \[8\]\}: training\.start, water\.nnp\.pt, has .*\[24, 16\].*; leave",
+        ),
+        (
+            "starts",
+            changed(DISTILLATION, training={"start": "previous", "frozen_layers": 2}),
+            r"training\.frozen_layers = 2: Al's network has 2 layers, of which one at least learns; give 1 at most",
         ),
         (
             "first steps",

@@ -21,6 +21,8 @@ ELSEWHERE = {
     ("momt.md", "import numpy as np\nfrom nnpal.momt import"): "tests/momt/test_momt_report.py",
     ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",
     ("hooks.md", '"""A hook'): "tests/lammps/test_input_scripts_hooks.py",
+    ("tutorial_fine_tuning.md", '"""Sample three'): "tests/training/test_tutorial_fine_tuning.py",
+    ("tutorial_fine_tuning.md", "import torchani"): "tests/training/test_tutorial_fine_tuning.py",
     ("tutorial_rare_events.md", "from ase.io import read"): "tests/loops/test_docs_of_loops.py",
 }
 # (page, how the block begins): the error that the page says it raises

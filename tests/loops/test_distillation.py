@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from doc_blocks import blocks, commands_of
 from loop_runs import (
@@ -43,6 +44,9 @@ from nnpal.data import read_frames
 from nnpal.evaluation.relax import Structure, relax_if_possible
 from nnpal.lammps.process import LmpError
 from nnpal.runtime.json_files import as_json
+from nnpal.training.plan import read_plan
+from nnpal.training.start import start_network
+from nnpal.training.worker import restore
 from nnpal_commands import run_line
 
 STAGES = ["select", "label", "train", "report"]
@@ -53,7 +57,7 @@ N_FRAMES, N_TEST = 31, 6
 @pytest.fixture(scope="module")
 def distilled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distilled")
-    write_config(folder, DISTILLATION)
+    write_config(folder, changed(DISTILLATION, training={"start": "previous"}))
     finish(folder)
     return folder
 
@@ -61,6 +65,23 @@ def distilled(tmp_path_factory):
 @pytest.fixture(scope="module")
 def facts(distilled):
     return facts_by_stage(distilled)
+
+
+def test_members_start_from_those_of_the_iteration_before(distilled):
+    plans = [read_plan(plan_folder(distilled, i)) for i in (0, 1)]
+    assert plans[0].start is None
+    assert (plans[1].start["kind"], plans[1].start["members"]) == ("training folder", [0, 1])
+    assert plans[1].previous is None  # splits are drawn anew
+    folders = [plan_folder(distilled, i) for i in (0, 1)]
+    cpu = torch.device("cpu")
+    for number in (0, 1):
+        before = restore(folders[0], plans[0], number, cpu).best_network()
+        begun = start_network(folders[1], plans[1].network, number)
+        assert all(map(torch.equal, begun.parameters(), before.parameters()))
+
+
+def plan_folder(folder, iteration):
+    return folder / f"run/iter-{iteration:04d}/train/ensemble"
 
 
 def test_what_is_kept_of_each_pool_is_counted(distilled, facts):

@@ -61,6 +61,10 @@ def test_the_small_configurations_are_right(tmp_path):
             changed(RARE_EVENTS, run={"labels_per_iteration": 2}, augmentation={"copies": 2}),
             r"run\.labels_per_iteration = 2: .*augmentation\.copies = 2.* expected 3 at least",
         ),
+        (
+            changed(TRANSLATION, training={"start": "previous"}),
+            r"training\.start = 'previous': \[translation\] trains once",
+        ),
         (changed(DISTILLATION, augmentation={}), r"\[distillation\] has no use for a table \[augmentation\]"),
         (
             changed(RARE_EVENTS, crystals={"structures": [{"phase": "fcc", "element": "Al", "bond": 2.86}]}),

@@ -296,7 +296,7 @@ def test_forces_on_fixed_atoms_are_those_that_ase_gives():
 
 
 def test_sections_refuse_what_does_not_fit_together():
-    with pytest.raises(ValueError, match="one needs the other"):
+    with pytest.raises(ValueError, match="split = 'inherited' without previous"):
         EnsembleSettings(split="inherited")
     with pytest.raises(ValueError, match="expected all different"):
         EnsembleSettings(members=2, seeds=(4, 4))

@@ -25,7 +25,8 @@ from nnpal.label.settings import AugmentationSection
 from nnpal.model.settings import NetworkSettings
 from nnpal.oracle.settings import LammpsSection, OracleSection, oracle_from
 from nnpal.runtime.json_files import file_hash
-from nnpal.training.settings import LossSettings, TrainingSettings
+from nnpal.training.settings import PREVIOUS, LossSettings, TrainingSettings
+from nnpal.training.start_sources import source_hash
 
 Kind = Literal["rare_events", "distillation", "translation"]
 KINDS: tuple[Kind, ...] = ("rare_events", "distillation", "translation")
@@ -88,6 +89,8 @@ class RunConfig(Section):
             raise ValueError(
                 f"run.labels_per_iteration = {budget}: [translation] labels all of its source; leave the key out"
             )
+        if self.translation is not None and self.training.start == PREVIOUS:
+            raise ValueError("training.start = 'previous': [translation] trains once, so there is none; leave it out")
         if self.rare_events is not None and isinstance(self.explore, SMDSection):
             self._fit_threshold(self.rare_events, self.explore)
         return self
@@ -131,8 +134,10 @@ def resolved_tables(config: RunConfig, base_folder: Path) -> dict[str, Any]:
 
     Raises:
         nnpal.oracle.protocol.OracleError: the oracle cannot work as described.
+        nnpal.training.start_network.StartError: there is nothing to start from.
     """
     tables = config.model_dump(mode="json")
+    tables["training"]["start content"] = source_hash(config.training.located(base_folder).start)
     files = {file: file_hash(base_folder / file) for file in _structures(config).values()}
     oracle = oracle_from(config.oracle, base_folder)
     return tables | {"files": files, "oracle identity": [dict(oracle.identity(k)) for k in range(oracle.n_rungs)]}

@@ -37,12 +37,20 @@ class LoopEnsembleSection(EnsembleSettings):
             raise ValueError(f"previous = {self.previous!r}: a loop's is the iteration before")
         return self
 
-    def of_iteration(self, seed: int, folder: str, previous: str | None) -> EnsembleSettings:
-        """Return the settings of one training; the first has nothing to inherit."""
+    def of_iteration(
+        self, seed: int, folder: str, previous: str | None, *, starts_there: bool = False
+    ) -> EnsembleSettings:
+        """Return the settings of one training; the first has nothing to inherit.
+
+        Arguments:
+            seed, folder: of this training.
+            previous: folder of the training before it.
+            starts_there: whether members start from the weights of that one, too.
+        """
         values = self.model_dump() | {"seed": seed, "folder": folder}
         if previous is None:
             values |= {"split": "random", "previous": None}
-        elif self.split == "inherited":
+        elif self.split == "inherited" or starts_there:
             values["previous"] = previous
         return EnsembleSettings(**values)
 

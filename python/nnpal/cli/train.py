@@ -35,7 +35,7 @@ def train(
     try:
         document = read_config(config)
         base = config.resolve().parent
-        ensemble = document.ensemble.located(base)
+        ensemble, training = document.ensemble.located(base), document.training.located(base)
         folder = output or Path(ensemble.folder)
         frames = load(needed(document.data, "data", config), base, lambda found: _warn(found, console))
         console.print(f"{len(frames)} configurations; training in {folder}", soft_wrap=True)
@@ -45,7 +45,7 @@ def train(
                 folder,
                 network=document.network,
                 loss=document.loss,
-                training=document.training,
+                training=training,
                 ensemble=ensemble,
                 on_features=progress.on_features,
             )

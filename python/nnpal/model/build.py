@@ -52,6 +52,16 @@ def build_member(
             (He et al., doi:10.1109/ICCV.2015.123); ``uniform``: all within ±1/√n_inputs, torch's own default.
     """
     generator = torch.Generator().manual_seed(seed)
+    member = build_networks(description)
+    for network in member.atomics.values():
+        for layer in network.layers:
+            _draw(layer, initialization, 2.0, generator)
+        _draw(network.final_layer, initialization, 1.0, generator)
+    return member
+
+
+def build_networks(description: NetworkDescription) -> ANINetworks:
+    """Return one ensemble member whose weights are still to be set: they are what memory held."""
     n_features = build_aev_computer(description).out_dim
     with torch.device("meta"):  # no numbers yet: torch would draw them from its global generator
         networks = {
@@ -63,9 +73,6 @@ def build_member(
     for network in networks.values():
         make_celu_exact(network)
         network.to_empty(device="cpu")
-        for layer in network.layers:
-            _draw(layer, initialization, 2.0, generator)
-        _draw(network.final_layer, initialization, 1.0, generator)
     return ANINetworks(networks)
 
 
@@ -98,7 +105,7 @@ def build_model(
     """
     if not members:
         raise ValueError("build_model: members is empty, expected at least one network")
-    in_hartree = [_scaled(member, 1.0 / HARTREE_TO_EV) for member in members]
+    in_hartree = [scaled(member, 1.0 / HARTREE_TO_EV) for member in members]
     shifter = SelfEnergy(description.symbols, [0.0] * len(description.symbols))
     shifter.self_energies = torch.tensor(self_energies, dtype=torch.float64) / HARTREE_TO_EV
     return ANI(
@@ -110,8 +117,8 @@ def build_model(
 
 
 @torch.no_grad()
-def _scaled(member: ANINetworks, factor: float) -> ANINetworks:
-    """Return a copy whose output is multiplied by ``factor``."""
+def scaled(member: ANINetworks, factor: float) -> ANINetworks:
+    """Return a copy of a member whose output is multiplied by ``factor``."""
     scaled = copy.deepcopy(member)
     for network in scaled.atomics.values():
         for parameter in network.final_layer.parameters():

@@ -73,9 +73,9 @@ def export_ensemble(
     if not target.parent.is_dir():
         raise FileNotFoundError(f"path is {target}, but folder {target.parent} does not exist")
     _require_json(provenance)
-    _require_networks_alone(model)
-    aev_computer = _standard_aev_computer(model)
-    members = _members(model)
+    require_networks_alone(model)
+    aev_computer = standard_aev_computer(model)
+    members = active_members(model)
     scale = _EV_PER_UNIT[energy_unit.lower()]
     shifter = model.energy_shifter
     enabled = bool(shifter._enabled)
@@ -131,7 +131,12 @@ def _require_json(provenance: dict[str, Any] | None) -> None:
         raise type(error)(f"provenance does not fit into JSON: {error}") from error
 
 
-def _require_networks_alone(model: ANI) -> None:
+def require_networks_alone(model: ANI) -> None:
+    """Refuse a model whose energy has other parts than its networks'.
+
+    Raises:
+        ValueError: names the part.
+    """
     for name, potential in model.potentials.items():
         if potential._enabled and (name != "nnp" or type(potential) is not NNPotential):
             raise ValueError(
@@ -142,7 +147,12 @@ def _require_networks_alone(model: ANI) -> None:
         raise ValueError("model has its networks switched off; use model.set_enabled('nnp', True)")
 
 
-def _standard_aev_computer(model: ANI) -> AEVComputer:
+def standard_aev_computer(model: ANI) -> AEVComputer:
+    """Return a copy of a model's AEV computer.
+
+    Raises:
+        ValueError: its terms are not ANI's.
+    """
     computer = copy.deepcopy(model.aev_computer)
     for name, term, expected in (
         ("radial", computer.radial, ANIRadial),
@@ -153,7 +163,12 @@ def _standard_aev_computer(model: ANI) -> AEVComputer:
     return computer
 
 
-def _members(model: ANI) -> list[torch.nn.Module]:
+def active_members(model: ANI) -> list[torch.nn.Module]:
+    """Return copies of a model's active members, with every CELU made exact.
+
+    Raises:
+        ValueError: none, or networks of another kind.
+    """
     networks = model.neural_networks
     members = (
         [networks.members[i] for i in networks.active_members_idxs] if isinstance(networks, Ensemble) else [networks]

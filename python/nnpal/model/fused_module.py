@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchani.aev import AEVComputer
-from torchani.nn import ANINetworks, AtomicNetwork
 
-from nnpal.model.celu import celu_alpha
+from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.ops import load_ops
 from nnpal.model.terms import aev_terms
 
@@ -124,51 +123,22 @@ def _packed(members: Sequence[torch.nn.Module]) -> tuple[Tensor, list[int], str,
     Raises:
         ValueError: networks that the kernel does not cover.
     """
-    containers = [_container(member) for member in members]
+    containers = [container_of(member) for member in members]
     layers: list[int] = []
     blocks: list[Tensor] = []
     activations = set()
     for symbol in containers[0].symbols:
-        networks = [_network(container.atomics[symbol]) for container in containers]
-        outputs = [[layer.out_features for layer in _layers(network)] for network in networks]
+        networks = [network_of(container.atomics[symbol]) for container in containers]
+        outputs = [[layer.out_features for layer in layers_of(network)] for network in networks]
         if any(own != outputs[0] for own in outputs):
             raise ValueError("its members have networks of different layers")
         layers += [len(outputs[0]), *outputs[0]]
         for network in networks:
-            activations.add(_activation(network.activation))
-            for layer in _layers(network):
+            activations.add(activation_of(network.activation))
+            for layer in layers_of(network):
                 bias = layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias
                 blocks += [layer.weight.detach().reshape(-1), bias.detach()]
     if len(activations) != 1:
         raise ValueError("its networks have different activation functions")
     activation, alpha = activations.pop()
     return torch.cat(blocks), layers, activation, alpha
-
-
-def _container(member: torch.nn.Module) -> ANINetworks:
-    if type(member) is not ANINetworks:
-        raise ValueError(f"its networks are {type(member).__name__}, not ANINetworks")
-    return member
-
-
-def _network(module: object) -> AtomicNetwork:
-    if type(module) is not AtomicNetwork:
-        raise ValueError(f"its networks are {type(module).__name__}, not AtomicNetwork")
-    return module
-
-
-def _layers(network: AtomicNetwork) -> list[torch.nn.Linear]:
-    layers = [*network.layers, network.final_layer]
-    if layers[-1].out_features != 1 or any(type(layer) is not torch.nn.Linear for layer in layers):
-        raise ValueError("its networks are not of linear layers with one output at the end")
-    return layers
-
-
-def _activation(module: torch.nn.Module) -> tuple[str, float]:
-    if type(module) is torch.nn.GELU and module.approximate == "none":
-        return "gelu", 0.0
-    if (alpha := celu_alpha(module)) is not None:
-        if not alpha > 0:
-            raise ValueError(f"its activation function is CELU with alpha {alpha}, which is not positive")
-        return "celu", alpha
-    raise ValueError(f"its activation function is {module}, neither GELU nor CELU")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from torch import Tensor
+from torchani.nn import ANINetworks
 
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
@@ -32,6 +33,7 @@ from nnpal.training.features import (
 )
 from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.self_energies import fit_self_energies
+from nnpal.training.start_energies import mean_energies
 
 GIGABYTE = 1e9
 
@@ -93,6 +95,8 @@ def build_training_data(
     limit_bytes: float = 16 * GIGABYTE,
     store: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    starts: Sequence[ANINetworks] = (),
+    self_energies: Sequence[float] | None = None,
 ) -> TrainingData:
     """Compute neighbors, features and self-energies of labeled configurations.
 
@@ -107,6 +111,10 @@ def build_training_data(
         store: file, a flat array of ``dtype``, that stored derivatives are written to and mapped from, so that
             processes share them; in memory when None.
         on_progress: called with the number of configurations done and their total.
+        starts: networks, eV, that training starts from. Self-energies are then fitted to what the mean of their
+            energies leaves of the reference: a network brings its own zero of energy, that of the self-energies that it
+            was trained with, and has nothing to unlearn.
+        self_energies: eV, where they are known; they are not fitted then.
 
     Raises:
         ValueError: no configuration, an unknown element, or a label that is absent or not finite.
@@ -118,7 +126,6 @@ def build_training_data(
     sizes = np.array([len(frame) for frame in frames], dtype=np.int64)
     energies = np.array([_label(frame, "energy") for frame in frames])
     composition = _composition(frames, description.symbols)
-    self_energies = fit_self_energies(composition, energies)
     graphs = _graphs(frames, description, dtype)
     n_features = AEVFunction.of(description).terms.n_features
     fits = stored_bytes(sizes, n_features, dtype, strain=stress) <= limit_bytes
@@ -127,13 +134,18 @@ def build_training_data(
     else:
         flat = FlatGraphs.of(graphs, dtype)
         made = GraphFeatures(AEVFunction.of(description), flat, flat.species, stress)
+    if self_energies is None:
+        started = mean_energies(starts, made, len(frames)) if starts else 0.0
+        alone = fit_self_energies(composition, energies - started)
+    else:
+        alone = np.array(self_energies, dtype=float)
     return TrainingData(
         features=made,
-        energies=torch.tensor(energies - composition @ self_energies, dtype=dtype),
+        energies=torch.tensor(energies - composition @ alone, dtype=dtype),
         forces=torch.tensor(np.concatenate([_label(frame, "forces") for frame in frames]), dtype=dtype),
         virials=_virials(frames, dtype) if stress else None,
         sizes=sizes,
-        self_energies=self_energies,
+        self_energies=alone,
         hashes=[structure_hash(frame) for frame in frames],
         content_hash=content_hash(frames),
     )

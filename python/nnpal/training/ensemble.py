@@ -45,6 +45,8 @@ from nnpal.training.ranking import rank_members
 from nnpal.training.result import Result, read_result, write_result
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split
+from nnpal.training.start import START, Start, save_start
+from nnpal.training.start_sources import find_start
 from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
 from nnpal.training.tensorboard import require_tensorboard
 from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, LOCK, restore
@@ -110,6 +112,7 @@ def train_ensemble(
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
+    start: ANI | None = None,
     on_features: Callable[[int, int], None] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> TrainedEnsemble:
@@ -125,17 +128,18 @@ def train_ensemble(
         folder: made where it does not exist; see :mod:`nnpal.training.plan` for what lies in it.
         network: elements, AEV and layers; settings take the elements that they lack from the data.
         loss, training, ensemble: settings, all with defaults.
+        start: a TorchANI model, hartree, whose members the new ones start from; in place of ``training.start``.
         on_features: called with configurations done and their total, while features are computed.
         on_epoch: called with a member's number and its record, from threads of this process.
 
     Raises:
         TrainingFolderError: the folder holds another training, or no member came through.
-        ValueError: data or settings that cannot be used.
+        ValueError: data or settings that cannot be used, a start among them.
     """
-    plan = _plan(frames, folder, network, loss, training, ensemble)
+    plan, begun = _plan(frames, folder, network, loss, training, ensemble, start)
     devices = resolve_devices(plan.ensemble.devices)
     with _alone(folder):
-        members = _begin(frames, folder, plan, on_features)
+        members = _begin(frames, folder, plan, begun, on_features)
         if members is not None:
             n_workers = plan.ensemble.workers or max(1, usable_cores() // plan.ensemble.threads)
             groups = deal(members, devices)
@@ -153,6 +157,7 @@ def begin_training(
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
     on_features: Callable[[int, int], None] | None = None,
+    start: ANI | None = None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int]:
     """Make a training folder, and leave the training itself to others: each member to a process anywhere.
@@ -162,9 +167,9 @@ def begin_training(
     Returns:
         Members that are not finished, see :mod:`nnpal.training.worker`; :func:`end_training` is to follow.
     """
-    plan = _plan(frames, folder, network, loss, training, ensemble)
+    plan, begun = _plan(frames, folder, network, loss, training, ensemble, start)
     with _alone(folder):
-        return _begin(frames, folder, plan, on_features, log) or []
+        return _begin(frames, folder, plan, begun, on_features, log) or []
 
 
 def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:
@@ -196,22 +201,29 @@ def _plan(
     loss: LossSettings | None,
     training: TrainingSettings | None,
     ensemble: EnsembleSettings | None,
-) -> Plan:
+    model: ANI | None,
+) -> tuple[Plan, Start | None]:
+    """Return what is to be done, and the weights to start from; None: random ones."""
     loss, training, ensemble = loss or LossSettings(), training or TrainingSettings(), ensemble or EnsembleSettings()
     if training.tensorboard:
         require_tensorboard()
-    if not isinstance(network, NetworkDescription):
-        present = sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()})
+    present = sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()})
+    start = find_start(folder, network, present, training, ensemble, model)
+    if start is not None:
+        network = start.description
+    elif not isinstance(network, NetworkDescription):
         network = (network or NetworkSettings()).description(present)
     require_folder("the training folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble, folder))
+    record = None if start is None else start.record
+    return Plan(network, loss, training, ensemble, content_hash(frames), _previous(ensemble), record), start
 
 
 def _begin(
     frames: Sequence[Atoms],
     folder: Path,
     plan: Plan,
+    start: Start | None,
     on_features: Callable[[int, int], None] | None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int] | None:
@@ -225,8 +237,8 @@ def _begin(
     if (folder / PLAN).exists():
         renew_free(folder, plan)
     checkpoints = [member_folder(folder, member) / CHECKPOINT for member in range(plan.ensemble.members)]
-    remove_damaged([*checkpoints, folder / CACHE / DATA], log)
-    _prepare(frames, folder, plan, on_features)  # members that failed are tried again, from their checkpoints
+    remove_damaged([*checkpoints, folder / CACHE / DATA, folder / START], log)
+    _prepare(frames, folder, plan, start, on_features)  # members that failed are tried again, from their checkpoints
     members = [k for k in range(plan.ensemble.members) if not _is_finished(folder, plan, k)]
     for member in members:
         (member_folder(folder, member) / ERROR).unlink(missing_ok=True)
@@ -246,8 +258,8 @@ def load_ensemble(folder: Path) -> TrainedEnsemble:
     return TrainedEnsemble(folder, plan, [_trained(folder, plan, k) for k in members], result)
 
 
-def _previous(ensemble: EnsembleSettings, folder: Path) -> dict[str, object] | None:
-    if ensemble.previous is None:
+def _previous(ensemble: EnsembleSettings) -> dict[str, object] | None:
+    if ensemble.previous is None or ensemble.split == "random":
         return None
     path = Path(ensemble.previous)
     before = read_result(path)
@@ -260,9 +272,20 @@ def _previous(ensemble: EnsembleSettings, folder: Path) -> dict[str, object] | N
     }
 
 
-def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Callable[[int, int], None] | None) -> None:
+def _prepare(
+    frames: Sequence[Atoms],
+    folder: Path,
+    plan: Plan,
+    start: Start | None,
+    on_features: Callable[[int, int], None] | None,
+) -> None:
     """Make everything that workers read; what a broken call left is made again."""
     cache = folder / CACHE
+    if not (folder / PLAN).exists():  # what a killed call made may be of other data or of another start
+        shutil.rmtree(cache, ignore_errors=True)
+        (folder / START).unlink(missing_ok=True)
+    if start is not None and not (folder / START).exists():
+        save_start(folder, start)
     for member in range(plan.ensemble.members):
         member_folder(folder, member).mkdir(parents=True, exist_ok=True)
     if not (cache / DATA).exists():
@@ -278,6 +301,7 @@ def _prepare(frames: Sequence[Atoms], folder: Path, plan: Plan, on_features: Cal
                 limit_bytes=_limit_bytes(plan.training, plan.ensemble.devices),
                 store=cache / DERIVATIVES,
                 on_progress=on_features,
+                starts=() if start is None else start.networks,
             )
         save_data(cache, data)
     if not (folder / PLAN).exists():
@@ -339,6 +363,9 @@ def _is_finished(folder: Path, plan: Plan, number: int) -> bool:
 
 
 def _trained(folder: Path, plan: Plan, number: int) -> TrainedMember:
+    path = member_folder(folder, number) / CHECKPOINT
+    if not path.exists():  # it would be a member of random weights
+        raise TrainingFolderError(f"{path} is gone, and with it what was trained; restore it, or train anew")
     member = restore(folder, plan, number, torch.device("cpu"))
     return TrainedMember(
         number=number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,7 +15,9 @@ from torchani.nn import ANINetworks
 from nnpal.model.build import build_member
 from nnpal.model.description import NetworkDescription
 from nnpal.training.average import MovingAverage
+from nnpal.training.frozen import freeze
 from nnpal.training.optimizers import build_optimizers, step_all
+from nnpal.training.scaling import ElementScaling, ScaledLayers
 from nnpal.training.schedule import linear_factor, total_updates, updates_per_epoch
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.soap import SOAP
@@ -91,6 +93,8 @@ class Member:
         split: which configurations it learns from.
         seed: of weights and batches.
         device: where it is trained.
+        start: networks, eV, whose weights it begins with; by default random ones, from the seed.
+        scaling: of the AEVs by element, see :mod:`nnpal.training.scaling`; what is not trained any further needs none.
     """
 
     def __init__(
@@ -100,12 +104,16 @@ class Member:
         split: Split,
         seed: int,
         device: torch.device,
+        start: ANINetworks | None = None,
+        scaling: Mapping[str, ElementScaling] | None = None,
     ) -> None:
         self.settings, self.split, self.seed = settings, split, seed
-        network = build_member(description, seed, settings.initialization)
-        self.network = network.to(device, getattr(torch, settings.dtype))
+        begun = build_member(description, seed, settings.initialization) if start is None else copy.deepcopy(start)
+        self.network = begun.to(device, getattr(torch, settings.dtype))
+        freeze(self.network, settings.frozen_layers)
+        self.scaled = ScaledLayers(self.network, scaling or {}, is_random=start is None)
         self.average = None if settings.ema is None else MovingAverage(self.network, settings.ema)
-        self.optimizers = build_optimizers(self.network, settings)
+        self.optimizers = build_optimizers(self.network, settings, self.scaled.parameters)
         self.learning_rates = [float(optimizer.param_groups[0]["lr"]) for optimizer in self.optimizers]
         self.plateaus = [
             ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
@@ -153,7 +161,8 @@ class Member:
         return in_parts(order, self.settings.batch_size)[: self.total_updates - self.updates]
 
     def begin_update(self) -> None:
-        """Set the learning rates of the next update."""
+        """Set the learning rates of the next update, and bring the gradients to what is updated."""
+        self.scaled.take_gradients()
         if self.settings.schedule == "linear":
             factor = linear_factor(self.updates, self.total_updates, self.settings.warmup)
             for optimizer, rate in zip(self.optimizers, self.learning_rates, strict=True):
@@ -161,7 +170,8 @@ class Member:
                     group["lr"] = factor * rate
 
     def end_update(self) -> None:
-        """Count an update, and take its weights into the average."""
+        """Count an update, and take its weights into the network and the average."""
+        self.scaled.write()
         self.updates += 1
         if self.average is not None:
             self.average.update_parameters(self.network)
@@ -203,6 +213,7 @@ class Member:
         """Return everything that the next epoch depends on, in types that torch loads as weights only."""
         return {
             "network": self.network.state_dict(),
+            "scaled": self.scaled.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "plateaus": [plateau.state_dict() for plateau in self.plateaus],
@@ -215,6 +226,8 @@ class Member:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
         self.network.load_state_dict(state["network"])
+        if self.scaled.parameters:
+            self.scaled.load_state_dict(state["scaled"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
@@ -233,7 +246,7 @@ class Member:
 
     def best_network(self) -> ANINetworks:
         """Return a copy of the network with the best weights, on the CPU."""
-        network = copy.deepcopy(self.network).cpu()
+        network = copy.deepcopy(self.network).cpu().requires_grad_(True)
         network.load_state_dict(self.best_weights)
         return network
 

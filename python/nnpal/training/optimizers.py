@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torchani.nn import ANINetworks
 
+from nnpal.training.frozen import trainable
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.soap import SOAP, step_together
 
@@ -20,13 +21,21 @@ def learning_rate(settings: TrainingSettings) -> float:
     return LEARNING_RATES[settings.optimizer] if settings.learning_rate is None else settings.learning_rate
 
 
-def build_optimizers(network: ANINetworks, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
-    """Return the optimizer of all parameters, or that of the weights and then SGD for the biases."""
+def build_optimizers(
+    network: ANINetworks, settings: TrainingSettings, replaced: Mapping[Tensor, Tensor] | None = None
+) -> list[torch.optim.Optimizer]:
+    """Return the optimizer of all that learns, or that of the weights and then SGD for the biases.
+
+    Arguments:
+        network: a member's.
+        settings: options.
+        replaced: parameters that others are updated in place of, see :mod:`nnpal.training.scaling`.
+    """
     weights: list[Tensor] = []
     biases: list[Tensor] = []
-    for name, parameter in network.named_parameters():
+    for name, parameter in trainable(network):
         apart = settings.bias_optimizer == "sgd" and name.endswith("bias")
-        (biases if apart else weights).append(parameter)
+        (biases if apart else weights).append((replaced or {}).get(parameter, parameter))
     optimizers = [_of_weights(weights, settings)]
     if biases:
         optimizers.append(torch.optim.SGD(biases, lr=settings.bias_learning_rate, fused=True))

@@ -6,6 +6,7 @@ A folder holds
 plan.json              settings, seeds, hash of the data; what a resumed training must agree with
 splits.json            which configurations each member learns from
 data.h5                the configurations
+start.pt               weights that the members start from, where they are not random
 cache/                 features that the members share; deleted when all are finished
 parity_*               the best member's values over the reference's
 result.json            best member, scores, self-energies; there when all are finished
@@ -38,6 +39,8 @@ PLAN, SPLITS, DATASET = "plan.json", "splits.json", "data.h5"
 FREE = {
     *(("ensemble", key) for key in ("workers", "devices", "folder", "previous")),
     ("previous", "folder"),
+    ("training", "start"),
+    ("start", "kind"),
     ("training", "checkpoint_every"),
     ("training", "features_gigabytes"),
     ("training", "tensorboard"),
@@ -60,6 +63,8 @@ class Plan:
         loss, training, ensemble: settings.
         content_hash: of the data.
         previous: of inherited splits: the folder, its data and its best member.
+        start: of members that do not start from random weights: what they start from, see
+            :class:`nnpal.training.start.Start`; the setting's path may change, the weights may not.
     """
 
     network: NetworkDescription
@@ -68,6 +73,7 @@ class Plan:
     ensemble: EnsembleSettings
     content_hash: str
     previous: dict[str, Any] | None = None
+    start: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +85,7 @@ class Plan:
             "seeds": self.ensemble.member_seeds(),
             "content_hash": self.content_hash,
             "previous": self.previous,
+            "start": self.start,
             "versions": {"nnpal": __version__, "torch": version("torch"), "torchani": version("torchani")},
         }
 
@@ -99,6 +106,7 @@ def read_plan(folder: Path) -> Plan:
         ensemble=EnsembleSettings.model_validate_json(json.dumps(values["ensemble"])),
         content_hash=values["content_hash"],
         previous=values["previous"],
+        start=values.get("start"),
     )
 
 

@@ -103,7 +103,10 @@ def _without_folders(plan: dict[str, Any]) -> dict[str, Any]:
     """Return a plan without the names of folders, which say nothing elsewhere."""
     ensemble = {key: value for key, value in plan["ensemble"].items() if key not in ("folder", "previous")}
     previous = plan["previous"] and {key: value for key, value in plan["previous"].items() if key != "folder"}
-    return plan | {"ensemble": ensemble, "previous": previous}
+    training = plan["training"]
+    if training["start"] is not None:
+        training = training | {"start": Path(training["start"]).name}
+    return plan | {"ensemble": ensemble, "previous": previous, "training": training}
 
 
 def choose(ensemble: TrainedEnsemble, members: str) -> list[TrainedMember]:
@@ -126,10 +129,11 @@ def member_energies(
 ) -> np.ndarray:
     """Return energies as training computes them, in ``dtype``, self-energies included, eV, [n_members, n_frames]."""
     plan = ensemble.plan
-    data = build_training_data(frames, plan.network, dtype=dtype, features="recomputed")
+    own = ensemble.result.self_energies  # a few configurations may not hold all elements
+    data = build_training_data(frames, plan.network, dtype=dtype, features="recomputed", self_energies=own)
     symbols = plan.network.symbols
     counts = np.array([[frame.symbols.formula.count().get(s, 0) for s in symbols] for frame in frames], dtype=float)
-    alone = counts @ np.array(ensemble.result.self_energies)
+    alone = counts @ np.array(own)
     everything = np.arange(len(frames))
     energies = []
     for member in members:

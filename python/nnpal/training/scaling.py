@@ -48,15 +48,18 @@ def aev_scaling(
         symbols: of the elements' numbers.
         kind: ``standardize`` or ``whiten``.
     """
-    numbers, means, seconds = np.zeros(len(symbols)), {}, {}
+    numbers = np.zeros(len(symbols))
+    means: dict[int, Tensor] = {}
+    seconds: dict[int, Tensor] = {}
     for start in range(0, len(indices), CHUNK):
         batch = features.batch(indices[start : start + CHUNK])
         aevs = batch.aev.detach().cpu().double()
         for element in batch.species.unique().tolist():
             own = aevs[batch.species == element]
             numbers[element] += len(own)
-            means[element] = means.get(element, 0.0) + own.sum(0)
-            seconds[element] = seconds.get(element, 0.0) + own.T @ own
+            total, second = own.sum(0), own.T @ own
+            means[element] = means[element] + total if element in means else total
+            seconds[element] = seconds[element] + second if element in seconds else second
     return {
         symbols[element]: _of_moments(total / numbers[element], seconds[element] / numbers[element], kind)
         for element, total in means.items()

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from nnpal.config import Section
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+PREVIOUS, TORCHANI = "previous", "torchani:"
+"""Values of ``training.start`` that are no paths, and how they begin."""
 
 
 class LossSettings(Section):
@@ -58,10 +60,10 @@ class TrainingSettings(Section):
         description="random weights at the start; kaiming: normal, as wide as keeps signals of one size through the "
         "layers, biases 0; uniform: torch's own, narrower, biases too",
     )
-    aev_scaling: Literal["none", "standardize"] = Field(
+    aev_scaling: Literal["none", "standardize", "whiten"] = Field(
         "none",
-        description="standardize: the first layers are updated as if each AEV component had mean 0 and standard "
-        "deviation 1 in the data; model files hold plain weights",
+        description="first layers are updated as if AEVs had been scaled by their statistics in the data; standardize: "
+        "each component to mean 0 and deviation 1; whiten: components uncorrelated too; model files hold plain weights",
     )
     weight_decay: NonNegativeFloat | None = Field(
         None, description="decoupled, times the learning rate; absent: 0 of SOAP, 1e-2 of AdamW"
@@ -105,6 +107,15 @@ class TrainingSettings(Section):
         description="whether learning curves are written for TensorBoard too, into the training folder's tensorboard/; "
         "needs the package: pip install tensorboard",
     )
+    start: str | None = Field(
+        None,
+        min_length=1,
+        description="networks to start from: a model file or training folder, from the configuration file's own; "
+        "torchani:ANI2x and the like; previous: a loop's iteration before, else ensemble.previous; absent: random",
+    )
+    frozen_layers: NonNegativeInt = Field(
+        0, description="so many layers of each network, the first ones, keep the weights of `start`"
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> TrainingSettings:
@@ -120,7 +131,19 @@ class TrainingSettings(Section):
                         f"{key} = {getattr(self, key)} does nothing under schedule = 'linear', the default; remove it, "
                         "or set schedule = 'plateau'"
                     )
+        if self.frozen_layers and self.start is None:
+            raise ValueError(f"frozen_layers = {self.frozen_layers} without start: random weights would stay random")
         return self
+
+    def located(self, base: Path) -> TrainingSettings:
+        """Return the same settings with a start that does not depend on the working directory."""
+        if self.start is None or self.start == PREVIOUS or self.start.startswith(TORCHANI):
+            return self
+        return self.model_copy(update={"start": str(base / self.start)})
+
+    def from_random(self) -> TrainingSettings:
+        """Return the same settings without a start."""
+        return self.model_copy(update={"start": None, "frozen_layers": 0})
 
 
 class EnsembleSettings(Section):
@@ -135,7 +158,9 @@ class EnsembleSettings(Section):
         description="random: every member draws from all data; inherited: data keep the role that they had in the "
         "best member of `previous`, only new ones are drawn",
     )
-    previous: str | None = Field(None, description="training folder of the previous iteration, for inherited splits")
+    previous: str | None = Field(
+        None, description="training folder of the previous iteration, for inherited splits and training.start"
+    )
     validation_fraction: Fraction = Field(0.2, description="share of the data that a member does not learn from")
     best_member: str = Field(
         "validation",
@@ -156,8 +181,8 @@ class EnsembleSettings(Section):
             raise ValueError(f"seeds are {len(self.seeds)}, but members = {self.members}")
         if self.seeds is not None and len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds are {list(self.seeds)}, expected all different")
-        if (self.split == "inherited") != (self.previous is not None):
-            raise ValueError(f"split = {self.split!r} with previous = {self.previous!r}: one needs the other")
+        if self.split == "inherited" and self.previous is None:
+            raise ValueError("split = 'inherited' without previous: give the folder of the earlier training")
         return self
 
     def located(self, base: Path) -> EnsembleSettings:

@@ -23,22 +23,38 @@ from nnpal.runtime.files import aside
 from nnpal.runtime.locks import locked
 from nnpal.training.data import GIGABYTE, TrainingData
 from nnpal.training.epoch import train_epoch
+from nnpal.training.features import Features
 from nnpal.training.log import LOG, Line, Log
 from nnpal.training.member import DivergedError, EpochRecord, Member
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
+from nnpal.training.scaling import aev_scaling
+from nnpal.training.start import start_network
 from nnpal.training.storage import load_data, save_whole
 from nnpal.training.tensorboard import TENSORBOARD, Scalars
 
 CHECKPOINT, ERROR, CACHE, LOCK = "checkpoint.pt", "error.txt", "cache", "lock"
 
 
-def restore(folder: Path, plan: Plan, number: int, device: torch.device) -> Member:
-    """Return a member as its checkpoint says, or as it starts."""
-    member = Member(
-        plan.network, plan.training, read_splits(folder)[number], plan.ensemble.member_seeds()[number], device
-    )
+def restore(folder: Path, plan: Plan, number: int, device: torch.device, features: Features | None = None) -> Member:
+    """Return a member as its checkpoint says, or as it starts.
+
+    Arguments:
+        folder, plan, number, device: whose member, and where it is to be.
+        features: of all configurations; of a member that is trained no further they are not needed.
+    """
     path = member_folder(folder, number) / CHECKPOINT
-    if path.exists():
+    begun = path.exists()
+    split, kind = read_splits(folder)[number], plan.training.aev_scaling
+    member = Member(
+        plan.network,
+        plan.training,
+        split,
+        plan.ensemble.member_seeds()[number],
+        device,
+        None if begun or plan.start is None else start_network(folder, plan.network, number),
+        None if features is None or kind == "none" else aev_scaling(features, split.train, plan.network.symbols, kind),
+    )
+    if begun:
         member.load_state_dict(torch.load(path, map_location=device, weights_only=True))
     return member
 
@@ -66,7 +82,7 @@ def _run(
     stack: ExitStack,
 ) -> None:
     plan = read_plan(folder)
-    members = {number: restore(folder, plan, number, device) for number in numbers}
+    members = {number: restore(folder, plan, number, device, data.features) for number in numbers}
     logs = {
         number: Log(member_folder(folder, number) / LOG, member.progress.history, finished=member.finished)
         for number, member in members.items()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nnpal.active_learning.checks import code, electrons, elements, machine, sampling, structures
+from nnpal.active_learning.checks import code, electrons, elements, machine, sampling, starts, structures
 from nnpal.active_learning.checks.given import CheckError, Fault, Given
 from nnpal.active_learning.checks.structures import read_given
 
@@ -21,6 +21,7 @@ CHECKS: dict[str, Check] = {
     "grids": structures.grids,
     "elements": elements.elements,
     "translation": elements.translation,
+    "starts": starts.starts,
     "first steps": sampling.first_steps,
     "sets": sampling.sets,
     "devices": machine.devices,

@@ -30,7 +30,7 @@ class Translation:
         if section is None:
             raise ValueError("[translation]: missing, expected the table")
         labeling = Labeling(config.oracle, config.label, base_folder)
-        learning = Learning(config.network, config.loss, config.training, config.ensemble)
+        learning = Learning(config.network, config.loss, config.training, config.ensemble, base_folder)
         crystals = Crystals.of(config, base_folder)
         self._stages = (
             Stage(

@@ -19,12 +19,14 @@ from nnpal.active_learning.settings import LoopEnsembleSection
 from nnpal.active_learning.shared.facts import BEST, MODEL, Errors, TrainFacts
 from nnpal.active_learning.shared.tasks import TRAIN_TASK
 from nnpal.evaluation import predict
+from nnpal.model.description import NetworkDescription
 from nnpal.model.settings import NetworkSettings
 from nnpal.training import LossSettings, TrainedEnsemble, TrainingFolderError, TrainingSettings
 from nnpal.training.ensemble import begin_training, end_training
 from nnpal.training.plan import PLAN, SPLITS, read_plan
 from nnpal.training.release import release
 from nnpal.training.result import RESULT as RESULT_OF_TRAINING
+from nnpal.training.settings import PREVIOUS
 
 ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
@@ -36,12 +38,29 @@ LEAST_MEMBERS = 2
 
 @dataclass(frozen=True)
 class Learning:
-    """[network], [loss], [training] and [ensemble]."""
+    """[network], [loss], [training] and [ensemble]; paths are seen from ``base_folder``."""
 
     network: NetworkSettings
     loss: LossSettings
     training: TrainingSettings
     ensemble: LoopEnsembleSection
+    base_folder: Path = Path()
+
+    @property
+    def starts_from_previous(self) -> bool:
+        return self.training.start == PREVIOUS
+
+    def training_of(self, iteration: int) -> TrainingSettings:
+        """Return the settings of one training; the first has no iteration before it to start from."""
+        if not self.starts_from_previous:
+            return self.training.located(Path(os.path.relpath(self.base_folder)))
+        return self.training if iteration else self.training.from_random()
+
+    def network_of(self, iteration: int, frames: Sequence[Atoms]) -> NetworkSettings | NetworkDescription:
+        """Return what the networks look like; where they start from those before, defaults of [network] hold too."""
+        if self.starts_from_previous and iteration:
+            return self.network.description(sorted({symbol for frame in frames for symbol in frame.symbols}))
+        return self.network
 
 
 def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, TrainFacts]:
@@ -63,10 +82,10 @@ def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) ->
             members = begin_training(
                 frames,
                 folder,
-                network=how.network,
+                network=how.network_of(ctx.iteration, frames),
                 loss=how.loss,
-                training=how.training,
-                ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous),
+                training=how.training_of(ctx.iteration),
+                ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous, starts_there=how.starts_from_previous),
                 on_features=lambda done, total: watcher.count("descriptors", done, total),
                 log=ctx.log,
             )

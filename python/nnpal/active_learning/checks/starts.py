@@ -1,0 +1,42 @@
+"""Networks that trainings start from: are they there, and do they fit network and data?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnpal.active_learning.checks.given import Fault, Given
+from nnpal.training.settings import PREVIOUS
+from nnpal.training.start_network import StartError, require_layers_left, started_network
+from nnpal.training.start_sources import find_source
+
+
+def starts(given: Given) -> Iterator[Fault]:
+    """Yield a start that is not there, that lacks elements or contradicts [network], and layers that cannot freeze."""
+    training, network = given.config.training, given.config.network
+    if training.start is None:
+        return
+    present = sorted(_present(given))
+    try:
+        if training.start == PREVIOUS:
+            if present:
+                require_layers_left(network.description(present), training.frozen_layers)
+            return
+        source = find_source(training.located(given.base_folder), None)
+        if source is not None:
+            own = source.members.description
+            require_layers_left(
+                started_network(network, own, present or own.symbols, training.start), training.frozen_layers
+            )
+    except StartError as error:
+        yield Fault(error.key, error.value, error.why)
+    except ValueError:
+        return  # of [network] itself, which another check tells
+
+
+def _present(given: Given) -> set[str]:
+    """Return the elements of the data, as far as they are known."""
+    found = {symbol for atoms in given.structures.values() for symbol in atoms.symbols}
+    if given.config.translation is not None:
+        source = () if given.source is None else given.source[0]
+        found |= {given.config.translation.symbols.get(symbol, symbol) for symbol in source}
+    return found

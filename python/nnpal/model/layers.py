@@ -1,0 +1,57 @@
+"""What TorchANI's networks are made of, where they are those that nnpal knows."""
+
+from __future__ import annotations
+
+import torch
+from torchani.nn import ANINetworks, AtomicNetwork
+
+from nnpal.model.celu import celu_alpha
+
+
+def container_of(member: torch.nn.Module) -> ANINetworks:
+    """Return ``member``.
+
+    Raises:
+        ValueError: it is not one network for each element.
+    """
+    if type(member) is not ANINetworks:
+        raise ValueError(f"its networks are {type(member).__name__}, not ANINetworks")
+    return member
+
+
+def network_of(module: object) -> AtomicNetwork:
+    """Return ``module``.
+
+    Raises:
+        ValueError: it is no network of TorchANI.
+    """
+    if type(module) is not AtomicNetwork:
+        raise ValueError(f"its networks are {type(module).__name__}, not AtomicNetwork")
+    return module
+
+
+def layers_of(network: AtomicNetwork) -> list[torch.nn.Linear]:
+    """Return all layers of a network, the last one with one output.
+
+    Raises:
+        ValueError: other layers.
+    """
+    layers = [*network.layers, network.final_layer]
+    if layers[-1].out_features != 1 or any(type(layer) is not torch.nn.Linear for layer in layers):
+        raise ValueError("its networks are not of linear layers with one output at the end")
+    return layers
+
+
+def activation_of(module: torch.nn.Module) -> tuple[str, float]:
+    """Return ``gelu`` and 0, or ``celu`` and its α.
+
+    Raises:
+        ValueError: another function, or an α that is not positive.
+    """
+    if type(module) is torch.nn.GELU and module.approximate == "none":
+        return "gelu", 0.0
+    if (alpha := celu_alpha(module)) is not None:
+        if not alpha > 0:
+            raise ValueError(f"its activation function is CELU with alpha {alpha}, which is not positive")
+        return "celu", alpha
+    raise ValueError(f"its activation function is {module}, neither GELU nor CELU")

@@ -1,0 +1,80 @@
+"""The weights that a training starts from where these are not random, and the file that keeps them.
+
+``start.pt`` lies in the training folder, so that a training goes on whatever becomes of the model that it started from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchani.nn import ANINetworks
+
+from nnpal.model.build import build_networks
+from nnpal.model.description import NetworkDescription
+from nnpal.training.storage import save_whole
+
+START = "start.pt"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights that a training starts from.
+
+    Attributes:
+        description: of the networks, elements as they are trained.
+        networks: those that a member starts from, each once, eV, in the precision of the training.
+        places: which of them each member starts from.
+        record: what the plan keeps: kind, hash, and which member of the source each member starts from.
+    """
+
+    description: NetworkDescription
+    networks: tuple[ANINetworks, ...]
+    places: tuple[int, ...]
+    record: dict[str, Any]
+
+
+def networks_hash(description: NetworkDescription, networks: Sequence[ANINetworks]) -> str:
+    """Return a hash of what networks look like and of every weight."""
+    found = hashlib.sha256(json.dumps(asdict(description), sort_keys=True).encode())
+    for network in networks:
+        for name, value in network.state_dict().items():
+            found.update(f"{name} {tuple(value.shape)} {value.dtype}\0".encode())
+            found.update(value.contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def save_start(folder: Path, start: Start) -> None:
+    """Write ``start.pt``."""
+    state = {"places": list(start.places), "networks": [network.state_dict() for network in start.networks]}
+    save_whole(folder / START, state)
+
+
+def load_start(folder: Path, description: NetworkDescription, record: dict[str, Any]) -> Start:
+    """Return what :func:`save_start` wrote, of a training whose plan says ``description`` and ``record``."""
+    state = torch.load(folder / START, map_location="cpu", weights_only=True)
+    return Start(
+        description,
+        tuple(_with_weights(description, weights) for weights in state["networks"]),
+        tuple(state["places"]),
+        record,
+    )
+
+
+def start_network(folder: Path, description: NetworkDescription, number: int) -> ANINetworks | None:
+    """Return what a member of the training in ``folder`` starts from, eV, on the CPU; None: from random weights."""
+    if not (folder / START).exists():
+        return None
+    start = load_start(folder, description, {})
+    return start.networks[start.places[number]]
+
+
+def _with_weights(description: NetworkDescription, weights: dict[str, torch.Tensor]) -> ANINetworks:
+    network = build_networks(description).to(next(iter(weights.values())).dtype)
+    network.load_state_dict(weights)
+    return network

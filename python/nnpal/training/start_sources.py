@@ -1,0 +1,256 @@
+"""Where the weights come from that a training starts from: networks of an earlier model.
+
+``training.start`` names a model file, a training folder, a TorchANI model (``torchani:NAME``), or ``previous``, the
+folder ``ensemble.previous``. Member k starts from member k mod M of the M that are there; from a training folder in
+which that one failed, from its best member.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torchani.models
+from torchani.arch import ANI
+
+from nnpal.model import ModelFileError
+from nnpal.model.description import NetworkDescription
+from nnpal.model.member_networks import MemberNetworks, NotMembersError, networks_of_model, read_networks
+from nnpal.model.settings import NetworkSettings
+from nnpal.model.zip_records import DamagedArchiveError, checked_records
+from nnpal.runtime.json_files import digest, file_hash
+from nnpal.training.plan import PLAN, TrainingFolderError, member_folder, read_plan
+from nnpal.training.result import RESULT, read_result
+from nnpal.training.settings import PREVIOUS, TORCHANI, EnsembleSettings, TrainingSettings
+from nnpal.training.start import START, Start, load_start, networks_hash
+from nnpal.training.start_network import StartError, require_layers_left, started_network
+from nnpal.training.worker import CHECKPOINT, restore
+
+_KEY = "training.start"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Networks to start from, as they are found.
+
+    Attributes:
+        kind: ``model file``, ``training folder`` or ``TorchANI model``.
+        name: for messages.
+        members: networks and their description.
+        of_number: member of a training folder -> its place among the networks; a model's are numbered by place.
+        n_members: of the source, failed ones of a training folder too.
+        best: place of the one that stands in for those that failed.
+    """
+
+    kind: str
+    name: str
+    members: MemberNetworks
+    of_number: dict[int, int]
+    n_members: int
+    best: int = 0
+
+    def place(self, number: int) -> int:
+        """Return which of the networks a new member starts from."""
+        return self.of_number.get(number % self.n_members, self.best)
+
+
+class SourceGoneError(StartError):
+    """There is nothing where a start should be, or it cannot be reached."""
+
+
+def find_start(
+    folder: Path,
+    network: NetworkDescription | NetworkSettings | None,
+    present: Sequence[str],
+    training: TrainingSettings,
+    ensemble: EnsembleSettings,
+    model: ANI | None = None,
+) -> Start | None:
+    """Return what the members of a training start from, None where they start from random weights.
+
+    Where its source is gone, a training that was begun goes on with the weights that it keeps.
+
+    Arguments:
+        folder: of the training.
+        network, present: see :func:`chosen_start`.
+        training, ensemble: settings.
+        model: a TorchANI model, hartree, in place of ``training.start``.
+
+    Raises:
+        StartError: there are no weights that can be trained, or they do not fit the network and the data.
+    """
+    if ensemble.split == "random" and ensemble.previous is not None and training.start != PREVIOUS:
+        why = "of no use with split = 'random' and without training.start = 'previous'; set one, or leave it out"
+        raise StartError("ensemble.previous", ensemble.previous, why)
+    previous = None if ensemble.previous is None else Path(ensemble.previous)
+    try:
+        source = find_source(training, previous, model)
+    except SourceGoneError:
+        kept = _kept(folder, training)
+        if kept is None:
+            raise
+        started_network(network, kept.description, present, START)
+        return kept
+    return None if source is None else chosen_start(source, network, present, training, ensemble.members)
+
+
+def _kept(folder: Path, training: TrainingSettings) -> Start | None:
+    """Return the weights that a training with the same ``start`` was begun with, None where there are none."""
+    if not (folder / START).exists() or not (folder / PLAN).exists():
+        return None
+    plan = read_plan(folder)
+    if plan.start is None or plan.training.start != training.start:
+        return None
+    return load_start(folder, plan.network, plan.start)
+
+
+def find_source(training: TrainingSettings, previous: Path | None, model: ANI | None = None) -> Source | None:
+    """Return what a training starts from, None where it starts from random weights.
+
+    Arguments:
+        training: has ``start``, a path from the working directory.
+        previous: the folder of ``start = "previous"``.
+        model: a TorchANI model, hartree, in place of ``training.start``.
+
+    Raises:
+        SourceGoneError: nothing is there.
+        StartError: what is there are no networks that can be trained.
+    """
+    if model is not None:
+        if training.start is not None:
+            raise StartError(_KEY, training.start, "a TorchANI model is given to start from, too; leave one out")
+        return _of_model(model, type(model).__name__)
+    start = training.start
+    if start is None:
+        return None
+    if start == PREVIOUS:
+        if previous is None:
+            why = "there is no ensemble.previous; give the earlier training's folder there, or in place of 'previous'"
+            raise StartError(_KEY, start, why)
+        return _of_folder(previous)
+    if start.startswith(TORCHANI):
+        return _of_model(_published(start), start)
+    path = Path(start)
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.exists():
+        raise SourceGoneError(_KEY, start, "not there; expected a model file or the folder of a training")
+    try:
+        members = read_networks(path)
+    except (ModelFileError, NotMembersError, OSError) as error:
+        raise StartError(_KEY, start, str(error).removeprefix(f"{start}: ")) from error
+    return _source("model file", start, members)
+
+
+def source_hash(start: str | None) -> str | None:
+    """Return a hash of the files that ``training.start``, a path from the working directory, names; None: no path.
+
+    Raises:
+        SourceGoneError: nothing is there.
+    """
+    if start is None or start == PREVIOUS or start.startswith(TORCHANI):
+        return None
+    path = Path(start)
+    files = [path]
+    if path.is_dir():
+        files = [path / PLAN, path / RESULT, *sorted(path.glob(f"member-*/{CHECKPOINT}"))]
+    try:
+        return digest([[str(file.relative_to(path)), file_hash(file)] for file in files])
+    except OSError as error:
+        why = f"{error.filename} cannot be read ({error.strerror}); expected a model file or the folder of a training"
+        raise SourceGoneError(_KEY, start, why) from error
+
+
+def chosen_start(
+    source: Source,
+    network: NetworkDescription | NetworkSettings | None,
+    present: Sequence[str],
+    training: TrainingSettings,
+    n_members: int,
+) -> Start:
+    """Return the weights that ``n_members`` members start from.
+
+    Arguments:
+        source: networks that are there.
+        network: what the configuration says of the networks; what it leaves open is the source's.
+        present: elements of the data.
+        training: its ``dtype`` and ``frozen_layers``.
+        n_members: of the training.
+
+    Raises:
+        StartError: the source lacks an element, ``network`` contradicts it, or no layer is left to be trained.
+    """
+    description = started_network(network, source.members.description, present, source.name)
+    require_layers_left(description, training.frozen_layers)
+    wanted = [source.place(number) for number in range(n_members)]
+    kept = sorted(set(wanted))
+    cut = source.members.of_elements(description.symbols).networks
+    networks = tuple(copy.deepcopy(cut[place]).to(getattr(torch, training.dtype)) for place in kept)
+    number_of = {place: number for number, place in source.of_number.items()}
+    record = {
+        "kind": source.kind,
+        "content_hash": networks_hash(description, networks),
+        "members": [number_of[place] for place in wanted],
+    }
+    return Start(description, networks, tuple(kept.index(place) for place in wanted), record)
+
+
+def _of_model(model: ANI, name: str) -> Source:
+    if not isinstance(model, ANI):
+        raise StartError("start", type(model).__name__, "expected a torchani.arch.ANI")
+    try:
+        return _source("TorchANI model", name, networks_of_model(model))
+    except NotMembersError as error:
+        raise StartError("start", name, str(error)) from error
+
+
+def _source(kind: str, name: str, members: MemberNetworks) -> Source:
+    n_members = len(members.networks)
+    return Source(kind, name, members, {number: number for number in range(n_members)}, n_members)
+
+
+def _of_folder(folder: Path) -> Source:
+    """Return the members of a finished training that came through."""
+    if not folder.exists():
+        raise SourceGoneError(_KEY, str(folder), "not there; expected the folder of a training")
+    try:
+        plan, result = read_plan(folder), read_result(folder)
+    except TrainingFolderError as error:
+        raise StartError(_KEY, str(folder), str(error)) from error
+    if result is None:
+        raise StartError(_KEY, str(folder), "holds a training that is not finished; go on with it first")
+    numbers = [k for k in range(plan.ensemble.members) if k not in result.failed]
+    for path in (member_folder(folder, k) / CHECKPOINT for k in numbers):
+        try:
+            checked_records(path)
+        except (OSError, DamagedArchiveError) as error:
+            why = f"{path} is gone or damaged ({error}); give the model file that was exported from it"
+            raise StartError(_KEY, str(folder), why) from error
+    networks = [restore(folder, plan, k, torch.device("cpu")).best_network().double() for k in numbers]
+    return Source(
+        kind="training folder",
+        name=str(folder),
+        members=MemberNetworks(plan.network, tuple(networks)),
+        of_number={number: place for place, number in enumerate(numbers)},
+        n_members=plan.ensemble.members,
+        best=numbers.index(result.best_member),
+    )
+
+
+def _published(start: str) -> ANI:
+    """Return a model of TorchANI by its name there; TorchANI fetches its weights where they are not at hand."""
+    name = start.removeprefix(TORCHANI)
+    known = sorted(n for n in dir(torchani.models) if n.startswith(("ANI", "SnnANI")) and n != "ANI")
+    if name not in known:
+        raise StartError(_KEY, start, f"TorchANI has no such model; it has {', '.join(known)}")
+    try:
+        model: ANI = getattr(torchani.models, name)()
+    except OSError as error:  # urllib's errors are of this kind
+        why = (
+            f"TorchANI cannot fetch its weights ({error}); copy its data folder here from a machine that can, or a file"
+        )
+        raise SourceGoneError(_KEY, start, f"{why} that nnpal.export_ensemble wrote there") from error
+    return model
