@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -119,6 +121,20 @@ def test_values_are_differentiated_once():
     torch.autograd.grad(energies.sum(), weights[0], retain_graph=True)
     with pytest.raises(RuntimeError, match="evaluate it anew"):
         torch.autograd.grad(energies.sum(), weights[0])
+
+
+def test_values_that_are_dropped_leave_no_memory_behind():
+    weights, biases = parameters_of((), (6, 5, 1), bias=True, dtype=torch.float64)
+    network = Network(weights, biases, Activation("gelu"))
+    gc.disable()
+    try:
+        for index in (0, 1):
+            found = energies_and_gradients(torch.ones(2, 6, dtype=torch.float64), network, training=True)
+            seen = weakref.ref(found[index])
+            del found
+            assert seen() is None
+    finally:
+        gc.enable()
 
 
 DESCRIPTION = {

@@ -97,13 +97,13 @@ class Network:
             return _values(self, features, curved=training)
 
     def add_derivatives(
-        self, features: Tensor, values: Values, seeds: Tensor, directions: Tensor, sums: list[Tensor | None]
+        self, features: Tensor, kept: list[Tensor], seeds: Tensor, directions: Tensor, sums: list[Tensor | None]
     ) -> None:
-        """Add the gradient of Σ (seeds E + directions·∂E/∂x) in each parameter to ``sums``; once for ``values``.
+        """Add the gradient of Σ (seeds E + directions·∂E/∂x) in each parameter to ``sums``; once for ``kept``.
 
         Arguments:
-            features: those of ``values``.
-            values: of :meth:`evaluate`, with ``training``; what they keep is overwritten.
+            features: those that were evaluated.
+            kept: of :meth:`evaluate`, with ``training``; it is overwritten.
             seeds: of each energy.
             directions: of each gradient.
             sums: of each layer's weight and bias in turn, of these shapes; None for a bias that there is not.
@@ -112,10 +112,10 @@ class Network:
         with torch.no_grad():
             if self._is_compiled(features):
                 torch.ops.nnpal.add_network_derivatives(
-                    features, self.weights, self.biases, values.kept, seeds, directions, sums[0::2], sums[1::2]
+                    features, self.weights, self.biases, kept, seeds, directions, sums[0::2], sums[1::2]
                 )
                 return
-            for total, own in zip(sums, _derivatives(self, features, values.kept, seeds, directions), strict=True):
+            for total, own in zip(sums, _derivatives(self, features, kept, seeds, directions), strict=True):
                 if total is not None:
                     total += own
 
@@ -142,19 +142,20 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, network: Network, *parameters: Tensor | None) -> tuple[Tensor, Tensor]:
-        ctx.network, ctx.values = network, network.evaluate(features, training=True)
+        values = network.evaluate(features, training=True)
+        ctx.network, ctx.kept = network, values.kept  # not the results, which refer to this
         ctx.save_for_backward(features, *parameters)  # tells of parameters that have changed since
-        return ctx.values.energies, ctx.values.gradients
+        return values.energies, values.gradients
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, seeds: Tensor, directions: Tensor) -> tuple[Tensor | None, ...]:
-        if ctx.values is None:
+        if ctx.kept is None:
             raise RuntimeError("the energies of a network were differentiated before; evaluate it anew to do it again")
         features, *parameters = ctx.saved_tensors
         sums = [None if own is None else torch.zeros_like(own) for own in parameters]
-        values, ctx.values = ctx.values, None
-        ctx.network.add_derivatives(features, values, seeds, directions, sums)
+        kept, ctx.kept = ctx.kept, None
+        ctx.network.add_derivatives(features, kept, seeds, directions, sums)
         return None, None, *sums
 
 
