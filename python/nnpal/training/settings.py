@@ -80,12 +80,6 @@ class TrainingSettings(Section):
         0, description="so many layers of each network, the first ones, keep the weights of `start`"
     )
 
-    @model_validator(mode="after")
-    def _freeze_what_is_learned(self) -> TrainingSettings:
-        if self.frozen_layers and self.start is None:
-            raise ValueError(f"frozen_layers = {self.frozen_layers} without start: random weights would stay random")
-        return self
-
     def located(self, base: Path) -> TrainingSettings:
         """Return the same settings with a start that does not depend on the working directory."""
         if self.start is None or self.start == PREVIOUS or self.start.startswith(TORCHANI):
