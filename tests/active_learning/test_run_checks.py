@@ -175,6 +175,11 @@ def test_examples_of_the_docs_have_no_fault(name):
         ),
         (
             "starts",
+            changed(RARE_EVENTS, training={"frozen_layers": 1}),
+            r"training\.frozen_layers = 1: without training\.start these layers would keep random weights; give",
+        ),
+        (
+            "starts",
             changed(DISTILLATION, training={"start": "previous", "frozen_layers": 2}),
             r"training\.frozen_layers = 2: Al's network has 2 layers, of which one at least learns; give 1 at most",
         ),

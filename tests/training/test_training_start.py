@@ -145,8 +145,8 @@ def test_frozen_layers_keep_every_bit_and_all_others_learn(frames, earlier, tmp_
 
 
 def test_to_freeze_needs_a_start_and_leaves_a_layer(frames, earlier, tmp_path):
-    with pytest.raises(ValueError, match="frozen_layers = 1 without start"):
-        TrainingSettings(frozen_layers=1)
+    with pytest.raises(StartError, match=r"frozen_layers = 1: without training\.start these layers would keep random"):
+        trained(frames, tmp_path / "t", training={"frozen_layers": 1})
     with pytest.raises(StartError, match=r"frozen_layers = 3: Al's network has 3 layers, .* give 2 at most"):
         trained(frames, tmp_path / "t", training={"start": str(earlier.folder), "frozen_layers": 3})
     assert not (tmp_path / "t").exists()

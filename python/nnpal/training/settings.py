@@ -131,8 +131,6 @@ class TrainingSettings(Section):
                         f"{key} = {getattr(self, key)} does nothing under schedule = 'linear', the default; remove it, "
                         "or set schedule = 'plateau'"
                     )
-        if self.frozen_layers and self.start is None:
-            raise ValueError(f"frozen_layers = {self.frozen_layers} without start: random weights would stay random")
         return self
 
     def located(self, base: Path) -> TrainingSettings:

@@ -22,8 +22,8 @@ from torch import Tensor
 
 SIDES = ("left", "right")
 State = dict[str, Any]
-FLOOR = {torch.float32: 1e-5, torch.float64: 1e-10}
-"""Of the mean eigenvalue: about the rounding of the largest among some hundred."""
+FLOOR = 1e-5
+"""Of the mean eigenvalue: in single precision about the rounding of the largest among some hundred."""
 
 
 class SOAP(torch.optim.Optimizer):
@@ -168,7 +168,7 @@ def _floor(average: Tensor) -> Tensor:
     The first gradients span few directions. Without it, those that are left would be drawn by rounding, at every turn
     of the basis anew.
     """
-    return FLOOR[average.dtype] * average.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
+    return FLOOR * average.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
 
 
 def _rotate(values: Tensor, own: dict[str, Tensor]) -> Tensor:

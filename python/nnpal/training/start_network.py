@@ -11,6 +11,7 @@ from ase.data import atomic_numbers
 from nnpal.model.description import NetworkDescription
 from nnpal.model.member_networks import same_aev
 from nnpal.model.settings import NetworkSettings
+from nnpal.training.settings import TrainingSettings
 
 
 class StartError(ValueError):
@@ -75,6 +76,17 @@ def require_layers_left(description: NetworkDescription, frozen_layers: int) -> 
         if frozen_layers >= n_layers:
             why = f"{symbol}'s network has {n_layers} layers, of which one at least learns; give {n_layers - 1} at most"
             raise StartError("training.frozen_layers", frozen_layers, why)
+
+
+def require_learned_weights(training: TrainingSettings) -> None:
+    """Refuse to freeze layers of random weights, where there is no start.
+
+    Raises:
+        StartError: names the number of layers.
+    """
+    if training.frozen_layers:
+        why = "without training.start these layers would keep random weights; give a start, or leave the key out"
+        raise StartError("training.frozen_layers", training.frozen_layers, why)
 
 
 def _require_elements(symbols: Sequence[str], start: NetworkDescription, name: str) -> None:

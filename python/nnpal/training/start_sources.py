@@ -26,7 +26,7 @@ from nnpal.training.plan import PLAN, TrainingFolderError, member_folder, read_p
 from nnpal.training.result import RESULT, read_result
 from nnpal.training.settings import PREVIOUS, TORCHANI, EnsembleSettings, TrainingSettings
 from nnpal.training.start import START, Start, load_start, networks_hash
-from nnpal.training.start_network import StartError, require_layers_left, started_network
+from nnpal.training.start_network import StartError, require_layers_left, require_learned_weights, started_network
 from nnpal.training.worker import CHECKPOINT, restore
 
 _KEY = "training.start"
@@ -94,7 +94,10 @@ def find_start(
             raise
         started_network(network, kept.description, present, START)
         return kept
-    return None if source is None else chosen_start(source, network, present, training, ensemble.members)
+    if source is None:
+        require_learned_weights(training)
+        return None
+    return chosen_start(source, network, present, training, ensemble.members)
 
 
 def _kept(folder: Path, training: TrainingSettings) -> Start | None:

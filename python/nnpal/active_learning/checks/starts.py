@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 from nnpal.active_learning.checks.given import Fault, Given
 from nnpal.training.settings import PREVIOUS
-from nnpal.training.start_network import StartError, require_layers_left, started_network
+from nnpal.training.start_network import StartError, require_layers_left, require_learned_weights, started_network
 from nnpal.training.start_sources import find_source
 
 
 def starts(given: Given) -> Iterator[Fault]:
     """Yield a start that is not there, that lacks elements or contradicts [network], and layers that cannot freeze."""
     training, network = given.config.training, given.config.network
-    if training.start is None:
-        return
     present = sorted(_present(given))
     try:
+        if training.start is None:
+            require_learned_weights(training)
+            return
         if training.start == PREVIOUS:
             if present:
                 require_layers_left(network.description(present), training.frozen_layers)
