@@ -54,7 +54,8 @@ def power_iteration(average, basis):
     return np.linalg.qr(image[:, order])[0], order
 
 
-def test_weights_follow_the_paper():
+def test_weights_follow_the_paper(monkeypatch):
+    monkeypatch.setattr(module, "FLOOR", 0.0)
     rng = np.random.default_rng(3)
     start, gradients = rng.normal(size=(5, 5)), rng.normal(size=(13, 5, 5))
     weights = torch.tensor(start, requires_grad=True)
@@ -81,8 +82,9 @@ def test_vectors_follow_adam():
     assert torch.allclose(own, other, rtol=0, atol=1e-14)
 
 
-def test_a_turn_of_the_inputs_turns_the_weights_along():
+def test_a_turn_of_the_inputs_turns_the_weights_along(monkeypatch):
     """What Adam lacks: the AEV's components may be mixed by any rotation."""
+    monkeypatch.setattr(module, "FLOOR", 0.0)
     rng = np.random.default_rng(1)
     turn = torch.tensor(np.linalg.qr(rng.normal(size=(6, 6)))[0])
     start, gradients = torch.tensor(rng.normal(size=(6, 6))), torch.tensor(rng.normal(size=(25, 6, 6)))
@@ -132,20 +134,28 @@ def test_weights_decay_by_rate_and_decay_alone():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_members_stacked_are_members_alone(dtype, monkeypatch):
-    """As on a GPU; one of them begins later, and lacks a gradient now and then."""
+    """As on a GPU; one begins later, one lacks a gradient now and then, one has a learning rate of its own."""
     alone, stacked = ([parameters(seed, dtype) for seed in range(3)] for _ in range(2))
     of_alone, of_stacked = ([SOAP(own, 0.01, basis_every=3) for own in members] for members in (alone, stacked))
 
     def carry(members, optimizers):
         for number in range(14):
             present = [0, 1] if number < 4 else [0, 1, 2]
+            optimizers[2].param_groups[0]["lr"] = 0.02
             for k in present:
                 set_gradients(members[k], 100 * k + number)
             if number % 5 == 1:
                 members[1][0].grad = None
             step_together([optimizers[k] for k in present])
 
-    carry(alone, of_alone)
+    for k, optimizer in enumerate(of_alone):
+        optimizer.param_groups[0]["lr"] = 0.02 if k == 2 else 0.01
+        for number in range(14):
+            if k < 2 or number >= 4:
+                set_gradients(alone[k], 100 * k + number)
+                if k == 1 and number % 5 == 1:
+                    alone[1][0].grad = None
+                optimizer.step()
     monkeypatch.setattr(module, "_step_in_turn", module._step_stacked)
     carry(stacked, of_stacked)
     atol = 1e-12 if dtype == torch.float64 else 1e-4
@@ -166,3 +176,17 @@ def test_gradients_that_are_not_finite_end_in_weights_that_are_not():
             optimizer.step()
         assert not own[0].isfinite().all()
         assert own[1].isfinite().all()
+
+
+def test_rounding_does_not_draw_what_the_first_gradients_leave_open():
+    """Gradients of rank 1, as an output layer has them, in two runs that differ by rounding."""
+    ends = []
+    for scale in (1.0, 1.0 + 1e-15):
+        weights = torch.zeros(6, 8, dtype=torch.float64, requires_grad=True)
+        optimizer = SOAP([weights], 0.01, basis_every=2)
+        rng = np.random.default_rng(0)
+        for _ in range(12):
+            weights.grad = scale * torch.tensor(np.outer(rng.normal(size=6), rng.normal(size=8)))
+            optimizer.step()
+        ends.append(weights.detach())
+    assert torch.allclose(*ends, rtol=0, atol=1e-6)

@@ -76,18 +76,18 @@ def step_together(optimizers: Sequence[SOAP]) -> None:
     """Update the parameters of several optimizers; on a GPU those of one shape by a few batched operations.
 
     Arguments:
-        optimizers: of members of the same layers and options.
+        optimizers: of members of the same layers and options; learning rates may differ.
     """
     for groups in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
         for parameters in zip(*(group["params"] for group in groups), strict=True):
-            live = [
-                (parameter, _state(optimizer, parameter, groups[0]))
-                for optimizer, parameter in zip(optimizers, parameters, strict=True)
-                if parameter.grad is not None  # an element may be absent from a member's batch
-            ]
-            for step in sorted({state["step"] for _, state in live}):
-                alike = [(parameter, state) for parameter, state in live if state["step"] == step]
-                (_step_stacked if alike[0][0].is_cuda and len(alike) > 1 else _step_in_turn)(alike, step, groups[0])
+            alike: dict[tuple[int, float], list[tuple[Tensor, State]]] = {}
+            for optimizer, group, parameter in zip(optimizers, groups, parameters, strict=True):
+                if parameter.grad is not None:  # an element may be absent from a member's batch
+                    state = _state(optimizer, parameter, group)
+                    alike.setdefault((state["step"], group["lr"]), []).append((parameter, state))
+            for (step, rate), members in alike.items():
+                batched = members[0][0].is_cuda and len(members) > 1
+                (_step_stacked if batched else _step_in_turn)(members, step, {**groups[0], "lr": rate})
 
 
 def _step_in_turn(members: Sequence[tuple[Tensor, State]], step: int, options: State) -> None:
