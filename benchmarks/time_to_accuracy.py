@@ -40,6 +40,7 @@ TABLES = ("training", "loss", "network")
 BEFORE = {"batch_size": 16, "learning_rate": 2e-3, "plateau_patience": 20, "ema": 0.99, "max_epochs": 300}
 OLD_WAY = {"optimizer": "adamw", "schedule": "plateau", "initialization": "uniform"}  # where a build can choose
 LENGTHS = (650, 1300, 2600)  # updates of *after*
+QUICK = 5.0  # CPU seconds
 LENGTH_KEYS = ("updates", "max_epochs")
 
 
@@ -53,7 +54,7 @@ class TrainingSet:
 
 SETS = {
     "ni32": TrainingSet("ani2x-6.9", ((2.36, 73.0), (1.0, 40.0), (0.56, 24.0))),  # the first is the published one
-    "al": TrainingSet("ani2x-6.9", ()),
+    "al": TrainingSet("ani2x-6.9", ((4.0, 65.0), (2.0, 45.0), (1.1, 33.0))),
     "ninb": TrainingSet("ani2x-6.9", ()),
     "butane": TrainingSet("ani2x", ()),
 }
@@ -129,11 +130,27 @@ def train(contender: Contender, settings: dict[str, Any], what: dict[str, Any], 
                 console.print(
                     "  {epoch}: {cpu_s:.0f} s, {energy:.2f} meV/atom, {force:.1f} meV/Å".format(**line), end="\r"
                 )
-    if process.returncode or not run["curve"]["epoch"]:
-        raise SystemExit(
-            f"{' '.join(command[:2])} ended with exit code {process.returncode}, {run.get('diverged', '')}"
-        )
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command[:2])} ended with exit code {process.returncode}")
     return run
+
+
+def alternately(contenders: dict[str, Contender], what: dict[str, Any], name: str, console: Console) -> Iterator[Run]:
+    """Yield the trainings of one set and seed, A B A B as long as contenders have any left."""
+    variants = {who: list(contender.variants()) for who, contender in contenders.items()}
+    for row in itertools.zip_longest(*variants.values()):
+        for who, settings in zip(variants, row, strict=True):
+            if settings is None:
+                continue
+            run = {"contender": who, "seed": what["seed"], **train(contenders[who], settings, what, console)}
+            said = f"{name}, {who}, seed {what['seed']}, {settings['training']}: "
+            if "diverged" in run:
+                console.print(f"{said}{run['diverged']}", style="red")
+            if run["curve"]["epoch"]:
+                last = {key: values[-1] for key, values in run["curve"].items()}
+                end = "{epoch} epochs, {cpu_s:.1f} s, {energy:.3f} meV/atom, {force:.2f} meV/Å".format(**last)
+                console.print(f"{said}{end}", highlight=False)
+                yield run
 
 
 def show(name: str, results: dict[str, Any], console: Console) -> None:
@@ -186,33 +203,18 @@ def chosen_contenders(arguments: argparse.Namespace) -> dict[str, Contender]:
 def main(command_line: Sequence[str] | None = None) -> None:
     arguments = arguments_of(command_line)
     contenders = chosen_contenders(arguments)
-    console = Console()
+    console = Console(soft_wrap=True)
     seeds = arguments.seeds[:1] if arguments.quick else arguments.seeds
-    limit = arguments.cpu_seconds or (5.0 if arguments.quick else None)
+    limit = arguments.cpu_seconds or (QUICK if arguments.quick else None)
     sets = {}
     for name in arguments.sets:
         paths = {part: arguments.folder / f"{name}_{part}.h5" for part in ("train", "test")}
         if absent := [str(path) for path in paths.values() if not path.is_file()]:
-            console.print(
-                f"{name} is left out: no file {' and '.join(absent)}; python benchmarks/training_sets.py makes it"
-            )
+            console.print(f"{name} is left out: no file {' and '.join(absent)}; benchmarks/training_sets.py makes it")
             continue
-        runs: list[Run] = []
-        for seed in seeds:
-            variants = {who: list(contender.variants()) for who, contender in contenders.items()}
-            for row in itertools.zip_longest(*variants.values()):
-                for who, settings in zip(variants, row, strict=True):
-                    if settings is None:
-                        continue
-                    what: dict[str, Any] = {key: str(path) for key, path in paths.items()}
-                    what |= {"aev": SETS[name].aev, "seed": seed, "cpu_seconds": limit}
-                    run = {"contender": who, "seed": seed, **train(contenders[who], settings, what, console)}
-                    last = {key: values[-1] for key, values in run["curve"].items()}
-                    console.print(
-                        f"{name}, {who}, seed {seed}, {settings['training']}: {last['epoch']} epochs, "
-                        f"{last['cpu_s']:.1f} s, {last['energy']:.3f} meV/atom, {last['force']:.2f} meV/Å"
-                    )
-                    runs.append(run)
+        what: dict[str, Any] = {key: str(path) for key, path in paths.items()}
+        what |= {"aev": SETS[name].aev, "cpu_seconds": limit}
+        runs = [run for seed in seeds for run in alternately(contenders, {**what, "seed": seed}, name, console)]
         results = comparison(runs, SETS[name].targets)
         show(name, results, console)
         sets[name] = {**results, "runs": [{**run, "curve": thinned(run["curve"])} for run in runs]}
