@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 from page_format import Record, number, source, table
@@ -26,15 +27,52 @@ def time_to_accuracy(record: Record) -> str:
 
 One member on one core: CPU seconds of its updates and validation, without imports, features and the scores on the
 held-out configurations, which no training saw. Errors are those of the weights that would be kept after an epoch; a
-target is reached where energy and force are both there. Means of {n_seeds} seeds, contenders one after another. Where a
+target is reached where energy and force are both there. {n_seeds} seeds (means), contenders one after another. Where a
 contender has several trainings, each with a schedule of its own length, the one that is there first counts.
 
 {settings(record)}
 {table(["set, held-out RMSE", *(f"{who}, s (updates)" for who in names(record)), "times sooner"], to_targets(record))}
-By the CPU seconds in which a training of the later contender ends, lowest errors until then:
+Lowest errors, meV/atom and meV/Å, by the time at which a training of a later contender ends:
 
 {table(["set, CPU s", *names(record), "times better"], equal_times(record))}
 """ + source(record, "time_to_accuracy", "time_to_accuracy.py FOLDER")
+
+
+def peer_training(record: Record) -> str:
+    peer, versions = record["peer"]["input"]["model"], record["peer"]["versions"]
+    descriptor, fitting = peer["descriptor"], peer["fitting_net"]["neuron"]
+    who = [name for name in record["results"][0] if name != "budget_cpu_s"]
+    rows = [
+        [f"{row['budget_cpu_s']:g} s", *(f"{row[one]['energy']:.2f}, {row[one]['force']:.1f}" for one in who)]
+        for row in record["results"]
+    ]
+    features = [own["features_cpu_s"] for row in record["results"] for own in row.values() if is_nnpal(own)]
+    family = f"{descriptor['type']}, embedding {widths(descriptor['neuron'])}, cutoff {descriptor['rcut']:g} Å"
+    return f"""
+## Another package's trainer on the same data
+
+DeePMD-kit {versions["deepmd-kit"]} (torch {versions["torch"]}) and nnpal learn energies and forces of the same
+{record["n_learned"]:,} configurations of 32 Ni atoms on one core; RMSE in meV/atom and meV/Å on {record["n_held_out"]}
+others after equal CPU seconds of training. Each budget is a training of its own, for learning rates follow its length.
+The models are of different families:
+
+- DeePMD-kit: {family}, fitting network {widths(fitting)}, one configuration a step, all as in
+  the example for water of its documentation but in {descriptor["precision"]}. That example runs for 100,000 steps and
+  more, of {1000 * record["peer"]["seconds_per_step"]:.0f} ms each here: short trainings are not what it is for.
+- nnpal: AEV of 54 to 6.9 Å, 224-192-160. AEVs and their derivatives are computed once, before the training, in
+  {number(statistics.median(features))} CPU seconds that
+  do not count here; nor do DeePMD-kit's statistics of the data.
+
+{table(["CPU seconds", *who], rows)}
+""" + source(record, "peer_training", "peer_training.py FOLDER --python PEER")
+
+
+def is_nnpal(row: object) -> bool:
+    return isinstance(row, dict) and "features_cpu_s" in row
+
+
+def widths(layers: list[int]) -> str:
+    return "-".join(map(str, layers))
 
 
 def names(record: Record) -> list[str]:

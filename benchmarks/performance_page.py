@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from page_accuracy import FIGURE, draw, time_to_accuracy
+from page_accuracy import FIGURE, draw, peer_training, time_to_accuracy
 from page_data import data_io
 from page_format import Record, is_gpu
 from page_steps import cuda_step, hooks, pair_step, profile_step, scaling, times_and_ratios, uq_cost
@@ -55,6 +55,7 @@ SECTIONS = {
     "scaling": scaling,
     "train_epoch": train_epoch,
     "time_to_accuracy": time_to_accuracy,
+    "peer_training": peer_training,
     "denormals": denormals,
     "data_io": data_io,
     "hooks": hooks,
@@ -62,7 +63,7 @@ SECTIONS = {
     "cuda_epoch": cuda_epoch,
 }
 GPU_ONLY = {"cuda_step", "cuda_epoch"}  # their results are there only where a GPU was
-OPTIONAL = GPU_ONLY | {"time_to_accuracy"}  # and these only where third-party data were
+OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training"}  # and these only where their data were
 
 
 def was_on_gpu(records: Mapping[str, Record]) -> bool:

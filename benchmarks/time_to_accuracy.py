@@ -38,8 +38,13 @@ from record import write_record
 HERE = Path(__file__).parent
 TABLES = ("training", "loss", "network")
 BEFORE = {"batch_size": 16, "learning_rate": 2e-3, "plateau_patience": 20, "ema": 0.99, "max_epochs": 300}
-OLD_WAY = {"optimizer": "adamw", "schedule": "plateau", "initialization": "uniform"}  # where a build can choose
-LENGTHS = (650, 1300, 2600)  # updates of *after*
+OLD_WAY = {  # where a build can choose
+    "optimizer": "adamw",
+    "schedule": "plateau",
+    "initialization": "uniform",
+    "aev_scaling": "none",
+}
+LENGTHS = (650, 1300, 2600, None)  # updates of *after*; None: the default
 QUICK = 5.0  # CPU seconds
 LENGTH_KEYS = ("updates", "max_epochs")
 
@@ -56,7 +61,7 @@ SETS = {
     "ni32": TrainingSet("ani2x-6.9", ((2.36, 73.0), (1.0, 40.0), (0.56, 24.0))),  # the first is the published one
     "al": TrainingSet("ani2x-6.9", ((4.0, 65.0), (2.0, 45.0), (1.1, 33.0))),
     "ninb": TrainingSet("ani2x-6.9", ()),
-    "butane": TrainingSet("ani2x", ()),
+    "butane": TrainingSet("ani2x", ((3.3, 110.0), (2.4, 85.0), (1.9, 70.0))),
 }
 
 

@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -47,6 +48,17 @@ def held_out_data(frames: list[Atoms], description: NetworkDescription, learned:
     return replace(data, energies=data.energies + torch.as_tensor(shift, dtype=data.energies.dtype))
 
 
+def new_member(
+    description: NetworkDescription, settings: TrainingSettings, split: Split, seed: int, data: TrainingData
+) -> Member:
+    """Return a member at its start, its AEVs scaled where the settings of this build say so."""
+    more: dict[str, Any] = {}
+    if (kind := getattr(settings, "aev_scaling", "none")) != "none":
+        scaling = import_module("nnpal.training.scaling")  # earlier builds have none
+        more["scaling"] = scaling.aev_scaling(data.features, split.train, description.symbols, kind)
+    return Member(description, settings, split, seed, torch.device("cpu"), **more)
+
+
 @denormals_flushed()
 def root_mean_squares(member: Member, data: TrainingData) -> tuple[float, float]:
     """Return the held-out RMSE of the weights that the member would keep now: meV/atom, and meV/Å of components."""
@@ -64,7 +76,7 @@ def warm_up(
 ) -> None:
     """Carry another member through an update, so that no import of torch's counts as training."""
     few = np.arange(min(4, len(data)))
-    member = Member(description, settings, Split(few[:2], few[2:]), 0, torch.device("cpu"))
+    member = new_member(description, settings, Split(few[:2], few[2:]), 0, data)
     train_epoch([member], data, loss)
 
 
@@ -77,12 +89,14 @@ def train(spec: dict[str, Any]) -> None:
     symbols = sorted({symbol for frame in frames["train"] for symbol in frame.get_chemical_symbols()})
     description = NetworkDescription(tuple(symbols), aev=AEVS[spec["aev"]], **spec["network"])
     dtype = getattr(torch, settings.dtype)
+    before = time.process_time()
     data = build_training_data(frames["train"], description, features="stored", dtype=dtype)
+    features_cpu_s = time.process_time() - before
     held_out = held_out_data(frames["test"], description, data)
     split = random_split(data.hashes, VALIDATION, np.random.default_rng(spec["seed"]))
     warm_up(description, settings, data, loss)
     before = time.process_time()
-    member = Member(description, settings, split, spec["seed"], torch.device("cpu"))
+    member = new_member(description, settings, split, spec["seed"], data)
     used = time.process_time() - before
     say(
         settings=settings.model_dump(),
@@ -91,6 +105,7 @@ def train(spec: dict[str, Any]) -> None:
         n_learned=len(split.train),
         n_validation=len(split.validation),
         n_held_out=len(held_out),
+        features_cpu_s=features_cpu_s,
         versions={name: version(name) for name in ("nnpal", "torch")},
     )
     updates = 0
