@@ -54,7 +54,7 @@ def new_member(
     """Return a member at its start, its AEVs scaled where the settings of this build say so."""
     more: dict[str, Any] = {}
     if (kind := getattr(settings, "aev_scaling", "none")) != "none":
-        scaling = import_module("nnpal.training.scaling")  # earlier builds have none
+        scaling = import_module(".scaling", "nnpal.training")  # earlier builds have none
         more["scaling"] = scaling.aev_scaling(data.features, split.train, description.symbols, kind)
     return Member(description, settings, split, seed, torch.device("cpu"), **more)
 
