@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from page_accuracy import FIGURE, draw, peer_training, time_to_accuracy
 from page_data import data_io
 from page_format import Record, is_gpu
 from page_steps import cuda_step, hooks, pair_step, profile_step, scaling, times_and_ratios, uq_cost
@@ -53,16 +54,16 @@ SECTIONS = {
     "uq_cost": uq_cost,
     "scaling": scaling,
     "train_epoch": train_epoch,
+    "time_to_accuracy": time_to_accuracy,
+    "peer_training": peer_training,
     "denormals": denormals,
     "data_io": data_io,
     "hooks": hooks,
     "cuda_step": cuda_step,
     "cuda_epoch": cuda_epoch,
 }
-GPU_ONLY = {
-    "cuda_step",
-    "cuda_epoch",
-}  # their results are there only where a GPU was  # their results are there only where a GPU was
+GPU_ONLY = {"cuda_step", "cuda_epoch"}  # their results are there only where a GPU was
+OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training"}  # and these only where their data were
 
 
 def was_on_gpu(records: Mapping[str, Record]) -> bool:
@@ -74,7 +75,7 @@ def page(results: Path) -> str:
     """Return the page of the records in a folder."""
     paths = {name: results / f"{name}.json" for name in SECTIONS}
     records = {
-        name: json.loads(path.read_text()) for name, path in paths.items() if path.exists() or name not in GPU_ONLY
+        name: json.loads(path.read_text()) for name, path in paths.items() if path.exists() or name not in OPTIONAL
     }
     text = HEAD + "".join(SECTIONS[name](record) for name, record in records.items())
     return text if was_on_gpu(records) else text + NO_GPU
@@ -116,6 +117,11 @@ def main() -> None:
         partial.write_text(text)
         partial.replace(path)
         print(f"Wrote {path}")
+    curves = arguments.results / "time_to_accuracy.json"
+    if curves.exists():
+        figure = arguments.root / "docs" / FIGURE
+        draw(json.loads(curves.read_text()), figure)
+        print(f"Wrote {figure}")
 
 
 if __name__ == "__main__":
