@@ -25,7 +25,7 @@ from nnpal.training.features import Features
 
 CHUNK = 64
 """Configurations whose AEVs are looked at together."""
-FLOOR = {"standardize": 1e-3, "whiten": 1e-6}
+FLOOR = {"standardize": 1e-3, "whiten": 1e-4}
 """Least standard deviation, or least eigenvalue of C, over the largest: what varies less is not blown up further."""
 
 
