@@ -60,7 +60,7 @@ class TrainingSet:
 SETS = {
     "ni32": TrainingSet("ani2x-6.9", ((2.36, 73.0), (1.0, 40.0), (0.56, 24.0))),  # the first is the published one
     "al": TrainingSet("ani2x-6.9", ((4.0, 65.0), (2.0, 45.0), (1.1, 33.0))),
-    "ninb": TrainingSet("ani2x-6.9", ()),
+    "ninb": TrainingSet("ani2x-6.9", ((23.0, 480.0), (20.0, 390.0), (17.4, 305.0))),
     "butane": TrainingSet("ani2x", ((3.3, 110.0), (2.4, 85.0), (1.9, 70.0))),
 }
 
