@@ -45,6 +45,7 @@ from nnpal.model.settings import NetworkSettings
 from nnpal.oracle.settings import LammpsSection
 from nnpal.runtime.json_files import write_json
 from nnpal.training import EnsembleSettings, LossSettings, TrainingFolderError, TrainingSettings
+from nnpal.training.plan import Plan, write_plan
 
 KCAL = 1.0 / KCAL_MOL
 RATES, RUNS = (1.0, 4.0), 3
@@ -267,7 +268,7 @@ def test_the_plan_of_inherited_splits_holds_no_absolute_path(tmp_path: Path, mon
 
     monkeypatch.setattr(training, "begin_training", begin)
     ensemble = LoopEnsembleSection(split="inherited")
-    how = training.Learning(NetworkSettings(), LossSettings(), TrainingSettings(), ensemble)
+    how = training.Learning(NetworkSettings(), LossSettings(), TrainingSettings(start="random"), ensemble)
     ctx = replace(context(tmp_path, stage="train"), iteration=1)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StageError, match="as far as this test goes"):
@@ -301,6 +302,34 @@ def test_iterations_after_the_first_start_from_the_one_before(tmp_path: Path, mo
     for options in (file_first, file_then):
         assert options["training"].start == "here/models/old.nnp.pt"
         assert options["ensemble"].previous is None
+
+
+def test_by_default_iterations_start_from_the_one_before_where_networks_are_the_same(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    found: list[str | None] = []
+    lines: list[str] = []
+
+    def begin(*_: Any, **options: Any) -> None:
+        found.append(options["training"].start)
+        raise TrainingFolderError("as far as this test goes")
+
+    monkeypatch.setattr(training, "begin_training", begin)
+    monkeypatch.chdir(tmp_path)
+    first = replace(context(tmp_path, stage="train"), log=lines.append)
+    second = replace(first, iteration=1)
+    how = training.Learning(NetworkSettings(), LossSettings(), TrainingSettings(), LoopEnsembleSection())
+    before = first.path(0, "train", "ensemble")
+    before.mkdir(parents=True)
+    settings = (LossSettings(), TrainingSettings(), EnsembleSettings())
+    write_plan(before, Plan(NetworkSettings().description(["H", "O"]), *settings, content_hash=""))
+    for ctx, formula in ((first, "OH"), (second, "OH"), (second, "CO")):
+        with pytest.raises(StageError, match="as far as this test goes"):
+            training.train_in_tasks(ctx, how, [Atoms(formula)])
+    assert found == ["random", "previous", "random"]
+    assert [line for line in lines if "random" in line] == [
+        "members start from random weights: elements or [network] are not those of the iteration before"
+    ]
 
 
 def test_the_key_of_a_training_sees_what_its_start_holds(tmp_path: Path) -> None:

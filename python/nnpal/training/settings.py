@@ -12,7 +12,7 @@ from nnpal.config import Section
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-PREVIOUS, TORCHANI = "previous", "torchani:"
+PREVIOUS, RANDOM, TORCHANI = "previous", "random", "torchani:"
 """Values of ``training.start`` that are no paths, and how they begin."""
 
 
@@ -111,7 +111,8 @@ class TrainingSettings(Section):
         None,
         min_length=1,
         description="networks to start from: a model file or training folder, from the configuration file's own; "
-        "torchani:ANI2x and the like; previous: a loop's iteration before, else ensemble.previous; absent: random",
+        "torchani:ANI2x and the like; previous: a loop's iteration before, else ensemble.previous; random: none; "
+        "absent: random, in a loop from the second iteration on previous",
     )
     frozen_layers: NonNegativeInt = Field(
         0, description="so many layers of each network, the first ones, keep the weights of `start`"
@@ -135,7 +136,7 @@ class TrainingSettings(Section):
 
     def located(self, base: Path) -> TrainingSettings:
         """Return the same settings with a start that does not depend on the working directory."""
-        if self.start is None or self.start == PREVIOUS or self.start.startswith(TORCHANI):
+        if self.start in (None, PREVIOUS, RANDOM) or self.start.startswith(TORCHANI):
             return self
         return self.model_copy(update={"start": str(base / self.start)})
 

@@ -24,7 +24,7 @@ from nnpal.model.zip_records import DamagedArchiveError, checked_records
 from nnpal.runtime.json_files import digest, file_hash
 from nnpal.training.plan import PLAN, TrainingFolderError, member_folder, read_plan
 from nnpal.training.result import RESULT, read_result
-from nnpal.training.settings import PREVIOUS, TORCHANI, EnsembleSettings, TrainingSettings
+from nnpal.training.settings import PREVIOUS, RANDOM, TORCHANI, EnsembleSettings, TrainingSettings
 from nnpal.training.start import START, Start, load_start, networks_hash
 from nnpal.training.start_network import StartError, require_layers_left, require_learned_weights, started_network
 from nnpal.training.worker import CHECKPOINT, restore
@@ -127,7 +127,7 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
             raise StartError(_KEY, training.start, "a TorchANI model is given to start from, too; leave one out")
         return _of_model(model, type(model).__name__)
     start = training.start
-    if start is None:
+    if start in (None, RANDOM):
         return None
     if start == PREVIOUS:
         if previous is None:
@@ -154,7 +154,7 @@ def source_hash(start: str | None) -> str | None:
     Raises:
         SourceGoneError: nothing is there.
     """
-    if start is None or start == PREVIOUS or start.startswith(TORCHANI):
+    if start in (None, PREVIOUS, RANDOM) or start.startswith(TORCHANI):
         return None
     path = Path(start)
     files = [path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnpal.active_learning.checks.given import Fault, Given
-from nnpal.training.settings import PREVIOUS
+from nnpal.training.settings import PREVIOUS, RANDOM
 from nnpal.training.start_network import StartError, require_layers_left, require_learned_weights, started_network
 from nnpal.training.start_sources import find_source
 
@@ -15,7 +15,7 @@ def starts(given: Given) -> Iterator[Fault]:
     training, network = given.config.training, given.config.network
     present = sorted(_present(given))
     try:
-        if training.start is None:
+        if training.start in (None, RANDOM):
             require_learned_weights(training)
             return
         if training.start == PREVIOUS:

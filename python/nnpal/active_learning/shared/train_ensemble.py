@@ -26,7 +26,7 @@ from nnpal.training.ensemble import begin_training, end_training
 from nnpal.training.plan import PLAN, SPLITS, read_plan
 from nnpal.training.release import release
 from nnpal.training.result import RESULT as RESULT_OF_TRAINING
-from nnpal.training.settings import PREVIOUS
+from nnpal.training.settings import PREVIOUS, RANDOM
 
 ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
@@ -46,21 +46,27 @@ class Learning:
     ensemble: LoopEnsembleSection
     base_folder: Path = Path()
 
-    @property
-    def starts_from_previous(self) -> bool:
-        return self.training.start == PREVIOUS
+    def training_of(self, frames: Sequence[Atoms], previous: str | None) -> TrainingSettings:
+        """Return the settings of one training, with what it starts from.
 
-    def training_of(self, iteration: int) -> TrainingSettings:
-        """Return the settings of one training; the first has no iteration before it to start from."""
-        if not self.starts_from_previous:
+        Arguments:
+            frames: its data.
+            previous: training folder of the iteration before; the first has none.
+        """
+        start = self.training.start
+        if start == PREVIOUS:
+            return self.training.from_random() if previous is None else self.training
+        if start is not None:
             return self.training.located(Path(os.path.relpath(self.base_folder)))
-        return self.training if iteration else self.training.from_random()
+        fits = previous is not None and read_plan(Path(previous)).network == self._description(frames)
+        return self.training.model_copy(update={"start": PREVIOUS if fits else RANDOM})
 
-    def network_of(self, iteration: int, frames: Sequence[Atoms]) -> NetworkSettings | NetworkDescription:
+    def network_of(self, training: TrainingSettings, frames: Sequence[Atoms]) -> NetworkSettings | NetworkDescription:
         """Return what the networks look like; where they start from those before, defaults of [network] hold too."""
-        if self.starts_from_previous and iteration:
-            return self.network.description(sorted({symbol for frame in frames for symbol in frame.symbols}))
-        return self.network
+        return self._description(frames) if training.start == PREVIOUS else self.network
+
+    def _description(self, frames: Sequence[Atoms]) -> NetworkDescription:
+        return self.network.description(sorted({symbol for frame in frames for symbol in frame.symbols}))
 
 
 def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, TrainFacts]:
@@ -78,14 +84,18 @@ def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) ->
     previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)) if ctx.iteration else None
     ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
     try:
+        training = how.training_of(frames, previous)
+        if previous is not None and how.training.start is None and training.start != PREVIOUS:
+            ctx.log("members start from random weights: elements or [network] are not those of the iteration before")
+        starts_there = training.start == PREVIOUS
         with ctx.watch(folder) as watcher:
             members = begin_training(
                 frames,
                 folder,
-                network=how.network_of(ctx.iteration, frames),
+                network=how.network_of(training, frames),
                 loss=how.loss,
-                training=how.training_of(ctx.iteration),
-                ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous, starts_there=how.starts_from_previous),
+                training=training,
+                ensemble=settings.of_iteration(ctx.seed, ENSEMBLE, previous, starts_there=starts_there),
                 on_features=lambda done, total: watcher.count("descriptors", done, total),
                 log=ctx.log,
             )
