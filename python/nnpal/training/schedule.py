@@ -36,7 +36,7 @@ def length_in_words(settings: TrainingSettings) -> str:
         return f"{settings.max_epochs} epochs"
     if settings.schedule == "plateau":
         return f"{PLATEAU_EPOCHS} epochs"
-    return f"{DEFAULT_UPDATES} updates, or {DEFAULT_EPOCHS} epochs where these are longer"
+    return f"{DEFAULT_UPDATES} updates ({DEFAULT_EPOCHS} epochs where these are more)"
 
 
 def linear_factor(update: int, total: int, warmup: int) -> float:
