@@ -22,7 +22,7 @@ def block(language: str) -> str:
 def test_configuration_of_the_page(tmp_path):
     (tmp_path / "al.toml").write_text(block("toml"))
     config = read_config(tmp_path / "al.toml")
-    assert config.training.ema == 0.99
+    assert config.training.updates == 2000
     assert config.ensemble.folder == "train"
 
 

@@ -20,9 +20,9 @@ SHORT = {
     "order[:360]": "order[:8]",
     "order[360:390]": "order[8:18]",
     "order[390:]": "order[18:]",
-    "max_epochs = 150": "max_epochs = 2",
-    "max_epochs = 200": "max_epochs = 1",
-    "max_epochs=100": "max_epochs=1",
+    "updates = 2000": "updates = 4",
+    "updates = 600": "updates = 4",
+    "updates=600": "updates=4",
     "hidden = [96, 64]": "hidden = [8, 6]",
 }
 
