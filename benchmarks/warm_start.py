@@ -7,8 +7,9 @@ Each iteration learns the first 150, 300, ... configurations of one random order
 of as many updates. The first iteration is the same for all contenders. After it:
 
 - cold: random weights, splits drawn anew
-- warm: `[training] start = "previous"`, splits drawn anew
+- warm: `[training] start = "previous"`, the default of loops, splits drawn anew
 - warm, half: the same with half of the updates
+- cold, long: cold with five times the updates, in the last iteration alone
 - cold, inherited and warm, inherited: `[ensemble] split = "inherited"`
 
 Seeds depend on the iteration alone, so contenders with splits drawn anew have equal ones. After each training the
@@ -44,7 +45,7 @@ from nnpal.model.description import NetworkDescription
 from nnpal.runtime.json_files import read_json, write_json
 from nnpal.training import EnsembleSettings, TrainedEnsemble, TrainingSettings, worker
 from nnpal.training.ensemble import begin_training, end_training
-from nnpal.training.settings import PREVIOUS
+from nnpal.training.settings import PREVIOUS, RANDOM
 from nnpal.training.storage import load_data
 from record import write_record
 
@@ -60,6 +61,7 @@ class Contender:
     warm: bool = False
     inherited: bool = False
     length: float = 1.0  # of the updates of the first
+    only_last: bool = False  # of the iterations
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ CONTENDERS = {
     COLD: Contender(),
     WARM: Contender(warm=True),
     "warm, half": Contender(warm=True, length=0.5),
+    "cold, long": Contender(length=5.0, only_last=True),
     "cold, inherited": Contender(inherited=True),
     "warm, inherited": Contender(warm=True, inherited=True),
 }
@@ -127,7 +130,7 @@ def follow(
             how = CONTENDERS[who] if previous else CONTENDERS[COLD]
             known = [frames["train"][k] for k in order[: chosen.step * (iteration + 1)]]
             training = TrainingSettings(
-                updates=round(how.length * updates), start=PREVIOUS if how.warm else None, features="stored"
+                updates=round(how.length * updates), start=PREVIOUS if how.warm else RANDOM, features="stored"
             )
             ensemble = EnsembleSettings(
                 members=N_MEMBERS,
@@ -149,6 +152,8 @@ def follow(
     before = dict.fromkeys(contenders, first)
     for iteration in range(1, n_iterations):
         for who in contenders:
+            if CONTENDERS[who].only_last and iteration < n_iterations - 1:
+                continue
             place = work / who.replace(", ", "-") / f"{iteration + 1}"
             points[who].append(point(who, iteration, place, before[who]))
             before[who] = place
@@ -166,6 +171,8 @@ def show(name: str, summaries: dict[str, dict[str, Point]], which: str, console:
     for title in COLUMNS.values():
         table.add_column(title, justify="right")
     for who, own in summaries.items():
+        if which == "mean" and CONTENDERS[who].only_last:
+            continue
         table.add_row(who, *(f"{own[which][key]:.3g}" for key in COLUMNS))
     console.print(table)
 
