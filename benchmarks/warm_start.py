@@ -28,7 +28,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def follow(
     frames = {part: read_frames(folder / f"{name}_{part}.h5") for part in ("train", "test")}
     symbols = tuple(sorted({symbol for frame in frames["train"] for symbol in frame.get_chemical_symbols()}))
     network = NetworkDescription(symbols, aev=AEVS[chosen.aev], hidden=HIDDEN)
-    held_out = HeldOut.of(frames["test"], network)
+    held_out = cache(lambda: HeldOut.of(frames["test"], network))
     order = np.random.default_rng(seed).permutation(len(frames["train"]))
     if chosen.step * n_iterations > len(order):
         raise SystemExit(f"{name} has {len(order)} configurations to train on, {n_iterations} iterations need more")
@@ -140,7 +140,7 @@ def follow(
                 devices=("cpu",),
             )
             ready, used = trained(place, known, network, training, ensemble)
-            kept = {"configurations": len(known), "cpu_s": used, **held_out.judge(ready)}
+            kept = {"configurations": len(known), "cpu_s": used, **held_out().judge(ready)}
             write_json(place / "point.json", kept)
             said = ", ".join(f"{key} {value:.4g}" for key, value in kept.items())
             print(f"{name}, {who}, iteration {iteration + 1}: {said}", flush=True)
