@@ -13,6 +13,7 @@ from pathlib import Path
 from page_accuracy import FIGURE, draw, peer_training, time_to_accuracy
 from page_data import data_io
 from page_format import Record, is_gpu
+from page_starts import warm_start
 from page_steps import cuda_step, hooks, pair_step, profile_step, scaling, times_and_ratios, uq_cost
 from page_training import cuda_epoch, denormals, train_epoch
 
@@ -56,6 +57,7 @@ SECTIONS = {
     "train_epoch": train_epoch,
     "time_to_accuracy": time_to_accuracy,
     "peer_training": peer_training,
+    "warm_start": warm_start,
     "denormals": denormals,
     "data_io": data_io,
     "hooks": hooks,
@@ -63,7 +65,7 @@ SECTIONS = {
     "cuda_epoch": cuda_epoch,
 }
 GPU_ONLY = {"cuda_step", "cuda_epoch"}  # their results are there only where a GPU was
-OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training"}  # and these only where their data were
+OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training", "warm_start"}  # and these only where their data were
 
 
 def was_on_gpu(records: Mapping[str, Record]) -> bool:

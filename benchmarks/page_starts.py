@@ -1,0 +1,46 @@
+"""The section of docs/performance.md on members that go on from the iteration before."""
+
+from __future__ import annotations
+
+from page_format import Record, source, table
+
+COLUMNS = {
+    "energy_rmse": ("energy RMSE, meV/atom", ".2f"),
+    "force_rmse": ("force RMSE, meV/Å", ".1f"),
+    "force_mae": ("force MAE", ".1f"),
+    "ratio": ("true error over spread", ".2f"),
+    "spearman": ("rank correlation", ".2f"),
+    "within_1": ("% within 1 sigma", ".0f"),
+    "within_2": ("% within 2 sigma", ".0f"),
+    "validation_over_held_out": ("validation over held-out MAE", ".2f"),
+    "cpu_s": ("CPU s", ".0f"),
+}
+
+
+def warm_start(record: Record) -> str:
+    rows = []
+    for name, own in record["sets"].items():
+        for who, points in own["iterations"].items():
+            mean, last = (own["summary"][who][which] for which in ("mean", "last"))
+            cells = [
+                f"{last[key]:{form}}" if len(points) == 2 else f"{mean[key]:{form}} ({last[key]:{form}})"
+                for key, (_, form) in COLUMNS.items()
+            ]
+            rows.append([f"{name}, {who}", *cells])
+    step = next(iter(record["sets"].values()))["step"]
+    shape = "-".join(map(str, record["hidden"]))
+    contenders = list(next(iter(record["sets"].values()))["iterations"])
+    long = " *Long*, in the last iteration alone, has five times as many." if "cold, long" in contenders else ""
+    command = " ".join(f'"{who}"' if " " in who else who for who in contenders)
+    return f"""
+## Members that go on
+
+Ensembles of {record["members"]} members of {shape} over {record["n_iterations"]} iterations of {step}, {2 * step}, ...
+configurations, {record["updates"]} updates a member each time, splits drawn anew: *cold* from random weights, *warm*
+with `start = "previous"`, *half* with half of the updates.{long}
+Errors and spread are those on configurations that no training saw; of a normal error 68 and 95 % lie within 1 and 2
+sigma. Mean over the iterations after the first, in brackets the last.
+[Training](training.md#members-that-go-on-measured) says what follows from it.
+
+{table(["", *(title for title, _ in COLUMNS.values())], rows)}
+""" + source(record, "warm_start", f"warm_start.py FOLDER --iterations {record['n_iterations']} --contenders {command}")
