@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -198,9 +198,14 @@ def test_training_is_flushed(features: str, monkeypatch: pytest.MonkeyPatch) -> 
     data = build_training_data(frames, description, dtype=torch.float32, features=features)
     split = Split(train=np.array([0]), validation=np.array([1]))
     member = Member(description, TrainingSettings(), split, 0, torch.device("cpu"))
-    first, step = next(iter(member.network.parameters())), member.step
+    first, step = next(iter(member.network.parameters())), training_epoch.step_members
     first.register_post_accumulate_grad_hook(lambda _: seen["backward"].append(OPS.control_words()))
-    monkeypatch.setattr(member, "step", lambda: (seen["update"].append(OPS.control_words()), step()))
+
+    def step_members(members: Sequence[Member]) -> None:
+        seen["update"].append(OPS.control_words())
+        step(members)
+
+    monkeypatch.setattr(training_epoch, "step_members", step_members)
     before = OPS.control_words()
     training_epoch.train_epoch([member], data, LossSettings())
     assert OPS.control_words() == before

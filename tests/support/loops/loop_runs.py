@@ -32,8 +32,11 @@ AEV = {
 LEARNING = {
     "network": {"hidden": [8], "aev": AEV},
     "ensemble": {"members": 2},
-    "training": {"batch_size": 8, "max_epochs": 3, "learning_rate": 0.01},
-}
+    "training": {  # a few updates from narrow weights leave pulls and selections much to do
+        "batch_size": 8, "max_epochs": 3, "learning_rate": 0.01,
+        "optimizer": "adamw", "schedule": "plateau", "initialization": "uniform", "start": "random",
+    },
+}  # fmt: skip
 RARE_EVENTS = {
     "run": {"iterations": 2, "workers": 2, "seed": 1},
     "rare_events": {"max_chosen": 4, "unseen": 6, "first_steps": 250, "k": 1.0, "min_distance": 0.02},
