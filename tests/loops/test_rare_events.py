@@ -72,7 +72,8 @@ def test_the_stages_are_in_the_manifest_and_their_files_in_their_folders(rare_ev
     assert (run / "config.toml").read_bytes() == (rare_events / "loop.toml").read_bytes()
     expected = {"manifest.json", "times.json", "run.log", "resolved.json", "labels.sqlite", "report.html", "figures"}
     assert expected < set(os.listdir(run))
-    assert sorted(os.listdir(rare_events)) == ["calls.txt", "loop.toml", "run", "water.xyz", "water_oracle.py"]
+    own = ["calls.txt", "loop.toml", "output.txt", "run", "water.xyz", "water_oracle.py"]  # output.txt: the fixture's
+    assert sorted(os.listdir(rare_events)) == own
 
 
 def test_the_plan_holds_for_the_run(rare_events, facts):
