@@ -1,8 +1,8 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
 
 Source: Vyas et al., SOAP: Improving and Stabilizing Shampoo using Adam, https://arxiv.org/abs/2409.11321, algorithm 3.
-The code is our own: the optimizers in libraries take the basis in float32 whatever the weights are, and step one member
-at a time.
+The code is our own: pytorch-optimizer 4.1.0 turns the basis in single precision whatever the weights are
+(findings/pytorch_optimizer_soap_float64.sh), and steps one member at a time.
 
 | symbol   | variable                                                                            |
 |----------|-------------------------------------------------------------------------------------|
