@@ -19,7 +19,9 @@ HEIGHT, WIDTH = 2.3, 7.2  # inches, of a row of panels
 
 
 def time_to_accuracy(record: Record) -> str:
-    n_seeds = len({run["seed"] for found in record["sets"].values() for run in found["runs"]})
+    of_sets = {name: len({run["seed"] for run in found["runs"]}) for name, found in record["sets"].items()}
+    said = [f"{n} ({', '.join(name for name in of_sets if of_sets[name] == n)})" for n in sorted({*of_sets.values()})]
+    seeds = f"Seeds: {'; '.join(said)}; means over them"
     return f"""
 ## Time to accuracy
 
@@ -27,7 +29,7 @@ def time_to_accuracy(record: Record) -> str:
 
 One member on one core: CPU seconds of its updates and validation, without imports, features and the scores on the
 held-out configurations, which no training saw. Errors are those of the weights that would be kept after an epoch; a
-target is reached where energy and force are both there. {n_seeds} seeds (means), contenders one after another. Where a
+target is reached where energy and force are both there. {seeds}. Contenders one after another. Where a
 contender has several trainings, each with a schedule of its own length, the one that is there first counts.
 
 {settings(record)}
