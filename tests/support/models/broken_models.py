@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ensembles import one_element_ensemble
 from nnpal.model.archive import write_archive
-from nnpal.model.export import _members, _standard_aev_computer
+from nnpal.model.export import active_members, standard_aev_computer
 from nnpal.model.metadata import Metadata
 from nnpal.model.reference import make_reference
 from nnpal.model.torchani_module import EnsembleModule
@@ -78,7 +78,7 @@ def write_detached(
 ) -> Path:
     """Write such a model for Al; with neither share nor hole it is sound."""
     model = one_element_ensemble("Al", 2)
-    inner = EnsembleModule(_standard_aev_computer(model), _members(model), torch.tensor([-1034.0]), 27.2)
+    inner = EnsembleModule(standard_aev_computer(model), active_members(model), torch.tensor([-1034.0]), 27.2)
     module = Detached(inner, share, hole).eval().requires_grad_(False).to(dtype)
     module.self_energies = torch.tensor([-1034.0], dtype=torch.float64)
     metadata = Metadata(
