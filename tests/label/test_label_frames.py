@@ -198,6 +198,7 @@ def run(store: LabelStore, log: Path, name: str, n: int, seconds: float = 0.0) -
     return Process(
         [sys.executable, "-c", RUN, str(store.path), str(log), name, str(seconds), str(n)],
         env={**os.environ, "PYTHONPATH": SEARCH_PATH},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
     )
 
 
