@@ -119,13 +119,13 @@ def bare(frame: Atoms) -> Atoms:
 
 
 def training_page(folder: Path) -> None:
-    """What `nnpal demo aluminium` leaves, and the page's configuration with fewer epochs, members and nodes."""
+    """What `nnpal demo aluminium` leaves, and the page's configuration with fewer updates, members and nodes."""
     (folder / "demo-output").mkdir()
     frames = shaken("Al", 12)
     write(folder / "demo-output" / "train.extxyz", frames[:9], format="extxyz")
     write(folder / "demo-output" / "held_out.extxyz", frames[9:], format="extxyz")
     text = toml_of("training.md")
-    for printed, short in (("max_epochs = 100", "max_epochs = 1"), ("members = 5", "members = 2")):
+    for printed, short in (("updates = 2000", "updates = 4"), ("members = 5", "members = 2")):
         assert printed in text
         text = text.replace(printed, short)
     (folder / "al.toml").write_text(text + "[network]\nhidden = [8]\n")
