@@ -71,7 +71,7 @@ class Plan:
         yield f"  labels: {_at_most(self.n_labels)} ({_each(self.labels)})"
         if self.steps:
             yield f"  dynamics under the oracle: {_each(self.steps)}, a calculation each"
-        yield (f"  trainings: {self.iterations} at most, each of {self.members} members over {self.length} at most")
+        yield f"  trainings: {self.iterations} at most, each of {self.members} members over {self.length} at most"
         yield f"  cost: {self._cost()}"
 
     def _cost(self) -> str:

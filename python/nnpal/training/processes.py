@@ -68,9 +68,9 @@ def train_groups(
 ) -> None:
     """Run a process for each group, ``n_workers`` CPU processes at a time and all GPU processes at once.
 
-    A process that dies is started again from its members' checkpoints as long as it gets further each time; otherwise,
-    and where a member diverges, ``error.txt`` in its folder says why; a full disk is no fault of theirs. When this call
-    is left, by an exception too, no process is left running.
+    A process that dies is started again from its members' checkpoints as long as it gets further than all before it,
+    for checkpoints may be many epochs apart; otherwise, and where a member diverges, ``error.txt`` in its folder says
+    why; a full disk is no fault of theirs. When this call is left, by an exception too, no process is left running.
 
     Raises:
         nnpal.runtime.disk_full.DiskFullError: no space is left.
@@ -80,6 +80,7 @@ def train_groups(
     lock = threading.Lock()
 
     def carry(group: Group) -> None:
+        reached: dict[int, int] = {}
         while not stopped.is_set():
             log = member_folder(folder, group.members[0]) / WORKER_LOG
             with _start(folder, group, threads, log) as child:  # leaving the block, by on_epoch's errors too, ends it
@@ -87,14 +88,14 @@ def train_groups(
                     running.append(child)
                 if stopped.is_set():
                     child.kill()
-                n_epochs = _follow(child, on_epoch)
+                got_further = _follow(child, on_epoch, reached)
                 code = child.wait()
             if code == 0 or stopped.is_set():
                 return
             if code == EXIT_DISK_FULL:
                 raise disk_full(log.parent / CHECKPOINT)
             require_room(folder)  # before the members are blamed
-            if n_epochs == 0:
+            if not got_further:
                 _give_up(folder, group, how_ended(code or 0), log)
                 return
 
@@ -120,15 +121,23 @@ def _start(folder: Path, group: Group, threads: int, log: Path) -> Child:
     return Child(command, log, environment=environment, reads_output=True)
 
 
-def _follow(child: Child, on_epoch: OnEpoch | None) -> int:
-    """Pass on the worker's lines until it ends, and return how many epochs it did."""
-    n_epochs = 0
+def _follow(child: Child, on_epoch: OnEpoch | None, reached: dict[int, int]) -> bool:
+    """Pass on the worker's lines until it ends, and return whether a member got further than before.
+
+    Arguments:
+        child: the worker.
+        on_epoch: called with each line.
+        reached: updates of each member by the workers before; brought up to date.
+    """
+    got_further = False
     for line in child.lines():
         values = json.loads(line)
-        n_epochs += 1
+        number, record = values.pop("member"), EpochRecord(**values)
+        if record.updates > reached.get(number, 0):
+            got_further, reached[number] = True, record.updates
         if on_epoch is not None:
-            on_epoch(values.pop("member"), EpochRecord(**values))
-    return n_epochs
+            on_epoch(number, record)
+    return got_further
 
 
 def _give_up(folder: Path, group: Group, how: str, log: Path) -> None:

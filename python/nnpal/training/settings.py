@@ -124,6 +124,13 @@ class TrainingSettings(Section):
             raise ValueError(
                 f"updates = {self.updates} and max_epochs = {self.max_epochs} both give the training's length; give one"
             )
+        if self.bias_optimizer == "adamw" and self.optimizer != "adamw":
+            raise ValueError(
+                f"bias_optimizer = 'adamw' with optimizer = {self.optimizer!r}: biases follow sgd or the weights' own "
+                "optimizer; leave the key out, or set optimizer = 'adamw'"
+            )
+        if self.schedule == "plateau" and self.warmup != type(self).model_fields["warmup"].default:
+            raise ValueError(f"warmup = {self.warmup} does nothing under schedule = 'plateau'; remove it")
         if self.schedule == "linear":
             fields = type(self).model_fields
             for key in ("plateau_factor", "plateau_patience", "min_learning_rate"):
