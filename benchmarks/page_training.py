@@ -54,7 +54,8 @@ def train_epoch(record: Record) -> str:
 ## An epoch of training
 
 {epoch_table(record)}
-The aim is at most {record["aim"]} times the products alone; reached are {reached}.
+The default optimizer, SOAP, is part of all but the products and the one by AdamW. The aim is at most
+{record["aim"]} times the products alone; there are {reached}.
 
 """ + source(record, "train_epoch", command)
 

@@ -17,8 +17,8 @@ B C ...:
 - products alone: the matrix products that any update needs, by torch, of random factors: forward, down to the AEVs,
   along the derivative of the loss in that gradient, down again, and two for the weights of each layer
 
-All members have the optimizer that `nnpal train` gives them, those of TorchANI and of the networks alone too; the
-products have none.
+All members have the optimizer that `nnpal train` gives them by default, those of TorchANI and of the networks alone
+too; the products have none. Stored features are timed with AdamW as well, which tells what the default costs.
 Before anything is timed, losses and parameter gradients of those that train must agree. With `--device cuda` and no
 usable GPU the script says so and ends.
 """
@@ -29,7 +29,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ Indices = Sequence[np.ndarray]
 Batch = Callable[[Indices], Tensor]
 """The losses of members, [n_members], with the parameters' gradients in place."""
 STORED, RECOMPUTED, TORCHANI, ALONE = "nnpal, stored", "nnpal, recomputed", "TorchANI", "networks alone"
+ADAMW = "nnpal, stored, by AdamW"
 PRODUCTS = "products alone"
 
 
@@ -178,9 +179,10 @@ class Contender:
 
     networks: Networks
     batch: Batch
+    training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        self.optimizers = [own for network in self.networks for own in build_optimizers(network, TrainingSettings())]
+        self.optimizers = [own for network in self.networks for own in build_optimizers(network, self.training)]
 
     def epoch(self, batches: Sequence[Indices], device: torch.device) -> float:
         """Return the seconds of some updates: of the processor, or on a GPU those that passed."""
@@ -266,6 +268,8 @@ def main() -> None:
         stored, once["stored features"] = timed_data(frames, "stored", device)
         networks = members()
         contenders[STORED] = Contender(networks, ours(networks, stored))
+        networks = members()
+        contenders[ADAMW] = Contender(networks, ours(networks, stored), TrainingSettings(optimizer="adamw"))
         aevs = all_aevs(stored)
     for name, make in ((RECOMPUTED, ours), (TORCHANI, torchani)):
         networks = members()
