@@ -1,4 +1,4 @@
-"""The section of docs/performance.md on members that go on from the iteration before."""
+"""The section of docs/performance.md on warm starts: members that start from the iteration before."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def warm_start(record: Record) -> str:
     long = " *Long*, in the last iteration alone, has five times as many." if "cold, long" in contenders else ""
     command = " ".join(f'"{who}"' if " " in who else who for who in contenders)
     return f"""
-## Members that go on
+## Warm starts
 
 Ensembles of {record["members"]} members of {shape} over {record["n_iterations"]} iterations of {step}, {2 * step}, ...
-configurations, {record["updates"]} updates a member each time, splits drawn anew: *cold* from random weights, *warm*
+configurations, {record["updates"]} updates a member each time, new random splits: *cold* from random weights, *warm*
 with `start = "previous"`, *half* with half of the updates.{long}
-Errors and spread are those on configurations that no training saw; of a normal error 68 and 95 % lie within 1 and 2
-sigma. Mean over the iterations after the first, in brackets the last.
-[Training](training.md#members-that-go-on-measured) says what follows from it.
+Errors and spread are evaluated on held-out configurations; of a normal distribution 68 and 95 % lie within 1 and 2
+sigma. Mean over the iterations after the first, last iteration in parentheses.
+[Training](training.md#warm-starts-measured) has the conclusions.
 
 {table(["", *(title for title, _ in COLUMNS.values())], rows)}
 """ + source(record, "warm_start", f"warm_start.py FOLDER --iterations {record['n_iterations']} --contenders {command}")

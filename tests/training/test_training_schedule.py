@@ -46,11 +46,17 @@ def test_the_warm_up_of_a_short_training_is_a_tenth() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"updates": 5, "max_epochs": 2}, "updates = 5 and max_epochs = 2 both give the training's length; give one"),
-        ({"plateau_patience": 20}, "plateau_patience = 20 does nothing under schedule = 'linear', the default"),
-        ({"bias_optimizer": "adamw"}, "bias_optimizer = 'adamw' with optimizer = 'soap': biases follow sgd or"),
-        ({"schedule": "plateau", "warmup": 7}, "warmup = 7 does nothing under schedule = 'plateau'"),
-        ({"min_learning_rate": 1e-5}, "min_learning_rate = 1e-05 does nothing under schedule = 'linear'"),
+        (
+            {"updates": 5, "max_epochs": 2},
+            "updates = 5 and max_epochs = 2 both set the training's length; set one",
+        ),
+        ({"plateau_patience": 20}, "plateau_patience = 20 has no effect with schedule = 'linear', the default"),
+        (
+            {"bias_optimizer": "adamw"},
+            "bias_optimizer = 'adamw' with optimizer = 'soap': use 'sgd' or leave",
+        ),
+        ({"schedule": "plateau", "warmup": 7}, "warmup = 7 has no effect with schedule = 'plateau'"),
+        ({"min_learning_rate": 1e-5}, "min_learning_rate = 1e-05 has no effect with schedule = 'linear'"),
     ],
 )
 def test_contradictions(options: dict[str, Any], message: str) -> None:

@@ -68,7 +68,7 @@ def test_a_training_that_does_not_ask_for_it_needs_no_package(missing, tmp_path)
     assert begin_training(aluminium(2), tmp_path / "train", training=settings(tensorboard=False), **OPTIONS) == [0]
 
 
-def test_points_are_there_at_once_and_those_of_a_worker_before_are_replaced(tmp_path):
+def test_points_are_there_and_those_of_a_worker_before_are_replaced(tmp_path):
     pytest.importorskip("tensorboard")
     assert tensorboard_fault() is None
     history = [record(epoch) for epoch in range(5)]

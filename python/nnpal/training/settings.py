@@ -38,41 +38,42 @@ class TrainingSettings(Section):
 
     batch_size: PositiveInt = Field(16, description="configurations for each update")
     updates: PositiveInt | None = Field(
-        None, description="length of the training; absent: max_epochs, or by the number of configurations"
+        None,
+        description="length of the training; absent: max_epochs, else the larger of 3000 updates and 20 epochs",
     )
     max_epochs: PositiveInt | None = Field(
-        None, description="length of the training as passes over the training part, in place of updates"
+        None, description="length of the training in passes over the training data, instead of updates"
     )
-    optimizer: Literal["soap", "adamw"] = Field("soap", description="what updates weights and biases")
+    optimizer: Literal["soap", "adamw"] = Field("soap", description="optimizer of weights and biases")
     learning_rate: PositiveFloat | None = Field(
-        None, description="the largest of the schedule; absent: 8e-3 of SOAP, 1e-3 of AdamW"
+        None, description="maximum learning rate of the schedule; absent: 8e-3 for SOAP, 1e-3 for AdamW"
     )
     schedule: Literal["linear", "plateau"] = Field(
         "linear",
-        description="of learning rates; linear: up during the warm-up, then down to zero at the last update; plateau: "
-        "down where validation stalls",
+        description="learning-rate schedule; linear: warm-up, then linear decay to zero at the last update; plateau: "
+        "reduced when the validation value stops improving",
     )
     warmup: Annotated[int, Field(ge=0)] = Field(
-        50, description="updates until the linear schedule is at its top; of short trainings a tenth at most"
+        50, description="warm-up of the linear schedule in updates, at most a tenth of the training"
     )
     initialization: Literal["kaiming", "uniform"] = Field(
         "kaiming",
-        description="random weights at the start; kaiming: normal, as wide as keeps signals of one size through the "
-        "layers, biases 0; uniform: torch's own, narrower, biases too",
+        description="random initial weights; kaiming: normal with variance 2/inputs, biases 0; uniform: torch's "
+        "default for weights and biases",
     )
     aev_scaling: Literal["none", "standardize", "whiten"] = Field(
         "none",
-        description="first layers are updated as if AEVs had been scaled by their statistics in the data; standardize: "
-        "each component to mean 0 and deviation 1; whiten: components uncorrelated too; model files hold plain weights",
+        description="update the first layer as if AEVs were scaled; standardize: each component to mean 0 and standard "
+        "deviation 1; whiten: also uncorrelated; model files contain plain weights",
     )
     weight_decay: NonNegativeFloat | None = Field(
-        None, description="decoupled, times the learning rate; absent: 0 of SOAP, 1e-2 of AdamW"
+        None, description="decoupled weight decay; absent: 0 for SOAP, 1e-2 for AdamW"
     )
     bias_optimizer: Literal["adamw", "sgd"] | None = Field(
-        None, description="what updates the biases; absent: the same as the weights"
+        None, description="optimizer of the biases; absent: the same as for the weights"
     )
-    bias_learning_rate: PositiveFloat = Field(1e-4, description="the largest of SGD, with bias_optimizer = 'sgd'")
-    plateau_factor: Fraction = Field(0.5, description="under schedule = 'plateau': factor of the learning rates")
+    bias_learning_rate: PositiveFloat = Field(1e-4, description="maximum learning rate, with bias_optimizer = 'sgd'")
+    plateau_factor: Fraction = Field(0.5, description="with schedule = 'plateau': factor of each reduction")
     plateau_patience: Annotated[int, Field(ge=0)] = Field(
         100, description="after so many epochs without a better validation value (best_by)"
     )
@@ -100,43 +101,43 @@ class TrainingSettings(Section):
         "this machine's memory, or of what is free on the GPU with the least where that is less",
     )
     checkpoint_every: PositiveInt | None = Field(
-        None, description="epochs from one checkpoint to the next; absent: about 100 updates, one epoch at least"
+        None, description="epochs between checkpoints; absent: about 100 updates, at least one epoch"
     )
     tensorboard: bool = Field(
         False,
-        description="whether learning curves are written for TensorBoard too, into the training folder's tensorboard/; "
-        "needs the package: pip install tensorboard",
+        description="also write learning curves for TensorBoard, to tensorboard/ in the training folder; requires "
+        "pip install tensorboard",
     )
     start: str | None = Field(
         None,
         min_length=1,
-        description="networks to start from: a model file or training folder, from the configuration file's own; "
-        "torchani:ANI2x and the like; previous: a loop's iteration before, else ensemble.previous; random: none; "
-        "absent: random, in a loop from the second iteration on previous",
+        description="initial networks: path of a model file or training folder, relative to the configuration file; "
+        "torchani:ANI2x and the like; previous: the previous iteration, or ensemble.previous; random: random weights; "
+        "absent: random, in loops previous from the second iteration on",
     )
     frozen_layers: NonNegativeInt = Field(
-        0, description="so many layers of each network, the first ones, keep the weights of `start`"
+        0, description="number of first layers of each network that keep the weights of `start`"
     )
 
     @model_validator(mode="after")
     def _fit_together(self) -> TrainingSettings:
         if self.updates is not None and self.max_epochs is not None:
             raise ValueError(
-                f"updates = {self.updates} and max_epochs = {self.max_epochs} both give the training's length; give one"
+                f"updates = {self.updates} and max_epochs = {self.max_epochs} both set the training's length; set one"
             )
         if self.bias_optimizer == "adamw" and self.optimizer != "adamw":
             raise ValueError(
-                f"bias_optimizer = 'adamw' with optimizer = {self.optimizer!r}: biases follow sgd or the weights' own "
-                "optimizer; leave the key out, or set optimizer = 'adamw'"
+                f"bias_optimizer = 'adamw' with optimizer = {self.optimizer!r}: use 'sgd' or leave the key out "
+                "(biases then use the optimizer of the weights), or set optimizer = 'adamw'"
             )
         if self.schedule == "plateau" and self.warmup != type(self).model_fields["warmup"].default:
-            raise ValueError(f"warmup = {self.warmup} does nothing under schedule = 'plateau'; remove it")
+            raise ValueError(f"warmup = {self.warmup} has no effect with schedule = 'plateau'; remove it")
         if self.schedule == "linear":
             fields = type(self).model_fields
             for key in ("plateau_factor", "plateau_patience", "min_learning_rate"):
                 if getattr(self, key) != fields[key].default:
                     raise ValueError(
-                        f"{key} = {getattr(self, key)} does nothing under schedule = 'linear', the default; remove it, "
+                        f"{key} = {getattr(self, key)} has no effect with schedule = 'linear', the default; remove it, "
                         "or set schedule = 'plateau'"
                     )
         return self

@@ -224,7 +224,7 @@ def _of_folder(folder: Path) -> Source:
     except TrainingFolderError as error:
         raise StartError(_KEY, str(folder), str(error)) from error
     if result is None:
-        raise StartError(_KEY, str(folder), "holds a training that is not finished; go on with it first")
+        raise StartError(_KEY, str(folder), "contains an unfinished training; finish it first")
     numbers = [k for k in range(plan.ensemble.members) if k not in result.failed]
     for path in (member_folder(folder, k) / CHECKPOINT for k in numbers):
         try:
