@@ -94,8 +94,10 @@ def settings(record: Record) -> str:
         said = []
         for key in all_settings[0]:
             values = list(dict.fromkeys(str(one[key]) for one in all_settings))
+            if values == ["None"]:  # left to nnpal
+                continue
             if len(own) == 1 or any(str(one.get(key)) not in values for one in others) or len(values) > 1:
-                said.append(f"`{key}` {' or '.join(values)}")
+                said.append(f"`{key}` {' or '.join(values).replace('None', 'its default')}")
         lines.append(f"- *{who}*: {', '.join(said)}")
     return "\n".join(lines) + "\n"
 
