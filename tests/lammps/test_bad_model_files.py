@@ -83,7 +83,7 @@ def swap_reference_vectors(metadata: dict[str, Any]) -> None:
 
 NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "newer format": (lambda m: m.update(format_version=2), "format version is 2.*newer nnpal"),
+    "newer format": (lambda m: m.update(format_version=3), "format version is 3.*newer nnpal"),
     "format zero": (lambda m: m.update(format_version=0), "format version is 0"),
     "another format": (lambda m: m.update(format="x-model"), "format 'x-model'.*'nnpal-model'"),
     "another energy unit": (lambda m: m.update(energy_unit="hartree"), "'hartree'.*'eV'"),

@@ -3,7 +3,7 @@
 Nothing else in nnpal knows what such a file holds inside.
 """
 
-from nnpal.model.archive import LoadedModel, load_model, read_metadata
+from nnpal.model.archive import LoadedModel, load_model, read_metadata, write_calibrated
 from nnpal.model.export import export_ensemble
 from nnpal.model.metadata import Metadata, ModelFileError
 
@@ -14,4 +14,5 @@ __all__ = [
     "export_ensemble",
     "load_model",
     "read_metadata",
+    "write_calibrated",
 ]

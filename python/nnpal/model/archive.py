@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nnpal.calibration import Calibration
 from nnpal.geometry.neighbor_graph import Graph
 from nnpal.model.denormals import denormals_flushed
-from nnpal.model.metadata import EXPORT_AGAIN, RECORD, Metadata, ModelFileError, parse_metadata
+from nnpal.model.metadata import EXPORT_AGAIN, FORMAT_VERSION, RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.model.ops import OpsError, load_ops
 from nnpal.model.reference import check_reference
 from nnpal.model.zip_records import DamagedArchiveError, checked_records, what_it_says
@@ -81,6 +83,34 @@ def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path
     with aside(path, len(content)) as temporary:
         temporary.write_bytes(content)
         _check_written(os.fspath(temporary), getattr(torch, metadata.dtype), path)
+
+
+def write_calibrated(
+    model: str | os.PathLike[str], calibration: Calibration | None, path: str | os.PathLike[str] | None = None
+) -> Path:
+    """Write a model file with a calibration, or without one; its networks are those of ``model`` to the last bit.
+
+    Arguments:
+        model: a model file, of this or an earlier format.
+        calibration: of the whole ensemble; None removes the one that is there.
+        path: of the new file, by default ``model`` itself; written aside, loaded and renamed.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: the file cannot be used.
+    """
+    name = os.fspath(model)
+    content, metadata = _read(name)
+    if metadata.kernel == "fused":
+        load_ops()
+    module, _ = _module(content, metadata, name)
+    new = dataclasses.replace(metadata, calibration=calibration, format_version=FORMAT_VERSION)
+    target = Path(model if path is None else path)
+    write_archive(module, new, target)
+    return target
 
 
 def _check_written(written: str, own: torch.dtype, path: Path) -> None:

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from nnpal.calibration import Calibration
+
 FORMAT = "nnpal-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: calibration."""
 RECORD = "nnpal.json"
 
 _FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}
 EXPORT_AGAIN = "export the model again with nnpal.export_ensemble"
+CALIBRATE_AGAIN = "calibrate the file again with nnpal calibrate"
 
 
 class ModelFileError(ValueError):
@@ -57,6 +61,7 @@ class Metadata:
         versions: of nnpal, torch and torchani at export.
         reference: see :class:`ReferenceConfiguration`.
         hops: number of message-passing steps; 1 means that edges of centers alone are needed.
+        calibration: of the whole ensemble; None where there is none, as in files of format 1.
     """
 
     elements: list[str]
@@ -69,6 +74,7 @@ class Metadata:
     versions: dict[str, str]
     reference: ReferenceConfiguration
     hops: int = 1
+    calibration: Calibration | None = None
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
     energy_unit: str = field(default=_FIXED["energy_unit"])
@@ -109,6 +115,8 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
             f"{path}: its format version is {version!r}, this nnpal reads up to {FORMAT_VERSION}; install a newer nnpal"
         )
     values["reference"] = _build(ReferenceConfiguration, values.get("reference"), path)
+    if version == 1:
+        values["calibration"] = None
     metadata = _build(Metadata, values, path)
     if metadata.hops != 1:
         raise ModelFileError(f"{path}: it passes messages over {metadata.hops} hops, this nnpal evaluates models of 1")
@@ -127,9 +135,30 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     ):
         if not usable:
             raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {EXPORT_AGAIN}")
+    calibration = _calibration(metadata.calibration, metadata, path)
     if not _fits(metadata.reference, metadata.n_members, len(metadata.elements)):
         raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {EXPORT_AGAIN}")
-    return metadata
+    return dataclasses.replace(metadata, calibration=calibration)
+
+
+def _calibration(values: Any, metadata: Metadata, path: str) -> Calibration | None:
+    """Read the calibration, and refuse one that cannot be of this model."""
+    if values is None:
+        return None
+    try:
+        found = Calibration.from_json(values)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: its {RECORD} has an unusable calibration: {error}; {CALIBRATE_AGAIN}") from error
+    for wanted, n_found, what in (
+        (len(metadata.elements), len(found.force.knee), "elements"),
+        (max(metadata.n_members, 2), metadata.n_members, "members"),
+    ):
+        if n_found != wanted:
+            raise ModelFileError(
+                f"{path}: its {RECORD} has an unusable calibration: of {n_found} {what}, expected {wanted}; "
+                f"{CALIBRATE_AGAIN}"
+            )
+    return found
 
 
 def _is_number(value: Any, kind: Any) -> bool:

@@ -7,7 +7,7 @@
 
 namespace nnpal {
 
-inline constexpr int kFormatVersion = 1;    // newest format this plugin reads
+inline constexpr int kFormatVersion = 2;    // newest format this plugin reads
 inline constexpr char kMetadataRecord[] = "extra/nnpal.json";
 
 // A small cluster with its answers, evaluated in float64 when the model was exported.

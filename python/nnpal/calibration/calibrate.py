@@ -1,0 +1,148 @@
+"""A whole calibration from pairs of spread and error: forces by element, energies, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnpal.calibration.fit import ForceFit, fit_factor, fit_force
+from nnpal.calibration.pairs import Pairs
+from nnpal.calibration.recipe import Calibration, EnergyRecipe, ForceRecipe
+from nnpal.calibration.reliability import Reliability, reliability
+
+KNEE_QUANTILE = 0.95
+LIMIT_QUANTILE = 0.995
+LEAST_FRAMES, LEAST_ATOMS = 5, 50
+"""Configurations and atoms, for a calibration, and of an element for numbers of its own."""
+LEAST_ENERGIES = 10
+"""Configurations, for a factor of energies."""
+CANDIDATES_SHARE = 1 / 3
+"""Weight of all candidates together, in that of the other pairs: most of what is met later is like the data."""
+_SMALLEST = 1e-9
+"""eV/Å; members that agree to this are one and the same."""
+
+
+class CalibrationError(ValueError):
+    """There are too few pairs, or spreads are all zero."""
+
+
+def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = None) -> Calibration:
+    """Fit a calibration.
+
+    The knee of an element is the 95th percentile of its spreads. Elements with too few atoms get the numbers of all
+    elements together. The limits of energies are the 99.5th percentiles over configurations.
+
+    Arguments:
+        pairs: in distribution, see :func:`nnpal.calibration.pairs`.
+        symbols: the model's elements, in the order of the element index.
+        candidates: pairs outside of the data, such as newly labeled candidates of an active learning; all together they
+            weigh a third of the other pairs in the fit of forces.
+
+    Raises:
+        CalibrationError: fewer than 5 configurations or 50 atoms, or members that do not differ.
+    """
+    if len(pairs.n_atoms) < LEAST_FRAMES or len(pairs.species) < LEAST_ATOMS:
+        raise CalibrationError(
+            f"{len(pairs.n_atoms)} configurations of {len(pairs.species)} atoms in all can be calibrated on, expected "
+            f"at least {LEAST_FRAMES} of {LEAST_ATOMS} atoms: ones that some members did not learn"
+        )
+    force, wild = _forces(pairs, len(symbols), candidates)
+    energy = _energies(pairs, force)
+    evidence = {
+        "configurations": len(pairs.n_atoms),
+        "atoms": {s: int((pairs.species == e).sum()) for e, s in enumerate(symbols)},
+        "candidates": 0 if candidates is None else len(candidates.n_atoms),
+        "wild": wild,
+        "reliability": _cross_validated(pairs, len(symbols), candidates).to_json(),
+    }
+    return Calibration(force, energy, evidence)
+
+
+def sigma(force: ForceRecipe, pairs: Pairs) -> np.ndarray:
+    """Return the error to be expected of the pairs' own, perhaps few, members, eV/Å, [n_atoms]."""
+    own = force.errors(pairs.uq_force, pairs.species)
+    return np.asarray(np.sqrt(own**2 + pairs.unshared[pairs.frame] * pairs.uq_force**2))
+
+
+def judge(force: ForceRecipe, pairs: Pairs) -> Reliability:
+    """Return how the pairs' errors of forces lie about what the recipe says; pairs without a spread are left out."""
+    expected = sigma(force, pairs)
+    known = (expected > 0) & np.isfinite(expected)
+    return reliability(pairs.force_error[known], expected[known])
+
+
+def _forces(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[ForceRecipe, list[int]]:
+    """Return the recipe, and the configurations of ``pairs`` with errors that do not count."""
+    every = np.ones(len(pairs.species), dtype=bool)
+    shared: ForceFit | None = None
+    fits, wild = [], np.zeros(len(pairs.species), dtype=bool)
+    for element in range(n_elements):
+        own = pairs.species == element
+        if own.sum() >= LEAST_ATOMS and len(np.unique(pairs.frame[own])) >= LEAST_FRAMES:
+            fit = _fit(pairs, own, candidates, element)
+            wild[own & (pairs.uq_force > _SMALLEST)] |= fit.wild
+        else:
+            shared = shared or _fit(pairs, every, candidates, None)
+            fit = shared
+        fits.append(fit)
+    recipe = ForceRecipe(
+        tuple(f.knee for f in fits), tuple(f.error_at_knee for f in fits), tuple(f.exponent for f in fits)
+    )
+    return recipe, np.unique(pairs.frame[wild]).tolist()
+
+
+def _fit(pairs: Pairs, chosen: np.ndarray, candidates: Pairs | None, element: int | None) -> ForceFit:
+    """Fit some atoms of the pairs, and the candidates' of the same element; None: of all."""
+    mine = chosen & (pairs.uq_force > _SMALLEST)
+    if mine.sum() < LEAST_ATOMS:
+        raise CalibrationError("members do not differ in their forces; train them from different seeds")
+    spreads, errors = [pairs.uq_force[mine]], [pairs.force_error[mine]]
+    unshared, weights = [pairs.unshared[pairs.frame][mine]], [np.ones(mine.sum())]
+    if candidates is not None:
+        new = candidates.uq_force > _SMALLEST
+        if element is not None:
+            new &= candidates.species == element
+        if new.any():
+            spreads.append(candidates.uq_force[new])
+            errors.append(candidates.force_error[new])
+            unshared.append(candidates.unshared[candidates.frame][new])
+            weights.append(np.full(new.sum(), CANDIDATES_SHARE * mine.sum() / new.sum()))
+    knee = float(np.quantile(spreads[0], KNEE_QUANTILE))
+    found = fit_force(
+        np.concatenate(spreads), np.concatenate(errors), np.concatenate(unshared), knee, np.concatenate(weights)
+    )
+    return ForceFit(found.knee, found.error_at_knee, found.exponent, found.wild[: mine.sum()])
+
+
+def _energies(pairs: Pairs, force: ForceRecipe) -> EnergyRecipe | None:
+    known = np.isfinite(pairs.energy_error) & (pairs.energy_std > 0)
+    if known.sum() < LEAST_ENERGIES:
+        return None
+    factor = fit_factor(pairs.energy_std[known], pairs.energy_error[known], pairs.unshared[known])
+    largest = np.maximum.reduceat(force.in_knees(pairs.uq_force, pairs.species), pairs.first_atoms)
+    limits = [
+        float(np.quantile(values, LIMIT_QUANTILE, method="higher"))
+        for values in ((pairs.energy_std / pairs.n_atoms)[known], largest[known])
+    ]
+    return EnergyRecipe(factor, *limits)
+
+
+def _cross_validated(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> Reliability:
+    """Return how errors lie about a recipe that was fitted on the other half of the configurations."""
+    half = np.arange(len(pairs.n_atoms)) % 2 == 0
+    if half.sum() < 2 * LEAST_FRAMES or min(_n_atoms(pairs, half), _n_atoms(pairs, ~half)) < LEAST_ATOMS:
+        return judge(_forces(pairs, n_elements, candidates)[0], pairs)
+    parts, errors = [], []
+    for learned, judged in ((half, ~half), (~half, half)):
+        recipe, _ = _forces(pairs.of_frames(learned), n_elements, candidates)
+        own = pairs.of_frames(judged)
+        parts.append(sigma(recipe, own))
+        errors.append(own.force_error)
+    expected = np.concatenate(parts)
+    return reliability(np.concatenate(errors)[expected > 0], expected[expected > 0])
+
+
+def _n_atoms(pairs: Pairs, frames: np.ndarray) -> Any:
+    return pairs.n_atoms[frames].sum()

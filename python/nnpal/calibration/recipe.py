@@ -1,0 +1,165 @@
+"""What turns the spread of an ensemble into an error: three numbers for each element, three for the energy."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+STEEPEST = 4.0
+"""Largest exponent; of real ensembles it is 0.5 to 1.2."""
+
+
+@dataclass(frozen=True)
+class ForceRecipe:
+    """The error of a force from ``uq_force``, for each element.
+
+    With s_i the spread of the members' forces on atom i (``uq_force``), s the knee, σ the error at the knee and b
+    the exponent of the atom's element::
+
+        error_force_i = σ min(s_i/s, 1)^b max(s_i/s, 1)
+
+    a power law below the knee, where most of the calibration's data are, and proportional above it. It is the root of
+    the mean of |ΔF_i|² over atoms of that spread; that of one component is smaller by √3.
+
+    Attributes:
+        knee: s, eV/Å, [n_elements], in the order of the model's elements.
+        error_at_knee: σ, eV/Å, [n_elements].
+        exponent: b, [n_elements].
+    """
+
+    knee: tuple[float, ...]
+    error_at_knee: tuple[float, ...]
+    exponent: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.knee), len(self.error_at_knee), len(self.exponent)}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(f"force recipe: knee, error_at_knee and exponent have lengths {sorted(lengths)}")
+        for name in ("knee", "error_at_knee", "exponent"):
+            require_positive(f"force recipe: {name}", *getattr(self, name))
+        if max(self.exponent) > STEEPEST:
+            raise ValueError(f"force recipe: exponent is {max(self.exponent)}, expected at most {STEEPEST}")
+
+    def in_knees(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
+        """Return s_i/s, [n_atoms]; arguments as for :meth:`errors`."""
+        return np.asarray(uq_force / np.array(self.knee)[species])
+
+    def errors(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
+        """Return ``error_force``, eV/Å, [n_atoms].
+
+        Arguments:
+            uq_force: s_i, eV/Å, [n_atoms].
+            species: element index, [n_atoms].
+        """
+        ratio = self.in_knees(uq_force, species)
+        power = np.minimum(ratio, 1.0) ** np.array(self.exponent)[species]
+        return np.asarray(np.array(self.error_at_knee)[species] * power * np.maximum(ratio, 1.0))
+
+
+@dataclass(frozen=True)
+class EnergyRecipe:
+    """The error of a configuration's energy from the spread of the members' energies.
+
+    With E_m the energy by member m, in the population form::
+
+        error_energy = factor sqrt(mean_m (E_m - mean_m E_m)²)
+
+    for configurations like those of the calibration. Elsewhere members err the same way, which no spread shows, and
+    there is no error to be had. A configuration of N atoms is outside where that standard deviation is above
+    N ``largest_per_atom``, or s_i/knee of any atom above ``largest``.
+
+    Attributes:
+        factor: see above.
+        largest_per_atom: eV.
+        largest: in knees.
+    """
+
+    factor: float
+    largest_per_atom: float
+    largest: float
+
+    def __post_init__(self) -> None:
+        for name in ("factor", "largest_per_atom", "largest"):
+            require_positive(f"energy recipe: {name}", getattr(self, name))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a model file knows of its errors.
+
+    Attributes:
+        force: see :class:`ForceRecipe`.
+        energy: see :class:`EnergyRecipe`; None where too few configurations were at hand.
+        evidence: what it was fitted on and how well it fits; anything that JSON holds.
+    """
+
+    force: ForceRecipe
+    energy: EnergyRecipe | None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def error_force(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
+        """Return the error of every atom's force, eV/Å; see :meth:`ForceRecipe.errors`."""
+        return self.force.errors(uq_force, species)
+
+    def error_energy(
+        self, energy_std: np.ndarray, uq_force: np.ndarray, species: np.ndarray, n_atoms: np.ndarray
+    ) -> np.ndarray:
+        """Return the error of every configuration's energy, eV, infinite where it is not known, [n_frames].
+
+        Arguments:
+            energy_std: standard deviation of the members' energies, eV, [n_frames].
+            uq_force: s_i, eV/Å, of the atoms of all configurations, one after another.
+            species: element index of the same atoms.
+            n_atoms: of each configuration, [n_frames].
+        """
+        if self.energy is None:
+            return np.full(len(n_atoms), np.inf)
+        ratio = self.force.in_knees(uq_force, species)
+        largest = np.maximum.reduceat(ratio, np.cumsum(n_atoms) - n_atoms)
+        outside = (energy_std > n_atoms * self.energy.largest_per_atom) | (largest > self.energy.largest)
+        return np.where(outside, np.inf, self.energy.factor * energy_std)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what :meth:`from_json` reads."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Any) -> Calibration:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: a key is missing, unknown or of a wrong value; the message names it.
+        """
+        _require_keys("calibration", values, ("force", "energy", "evidence"))
+        force, energy = values["force"], values["energy"]
+        _require_keys("force recipe", force, ("knee", "error_at_knee", "exponent"))
+        for name, column in force.items():
+            if not isinstance(column, list):
+                raise ValueError(f"force recipe: {name} is {column!r}, expected a list of numbers")
+        if energy is not None:
+            _require_keys("energy recipe", energy, ("factor", "largest_per_atom", "largest"))
+        if not isinstance(values["evidence"], dict):
+            raise ValueError(f"calibration: evidence is {values['evidence']!r}, expected an object")
+        return cls(
+            ForceRecipe(**{name: tuple(column) for name, column in force.items()}),
+            None if energy is None else EnergyRecipe(**energy),
+            values["evidence"],
+        )
+
+
+def require_positive(name: str, *values: Any) -> None:
+    """Refuse what is no number above 0."""
+    for value in values:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} is {value!r}, expected a number above 0")
+
+
+def _require_keys(name: str, values: Any, keys: tuple[str, ...]) -> None:
+    if not isinstance(values, dict) or set(values) != set(keys):
+        found = sorted(values) if isinstance(values, dict) else values
+        raise ValueError(f"{name} has {found!r}, expected the keys {list(keys)}")
