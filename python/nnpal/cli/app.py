@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nnpal import __version__
+from nnpal.cli.calibrate import calibrate
 from nnpal.cli.data import app as data_app
 from nnpal.cli.errors import in_words
 from nnpal.cli.evaluate import evaluate
@@ -30,6 +31,7 @@ app.command()(label)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)
+app.command()(calibrate)
 app.command()(run)
 app.command()(status)
 app.command()(schema)
@@ -130,10 +132,12 @@ def info(
     from rich.console import Console
     from rich.table import Table
 
+    from nnpal.calibration.summary import recipe_lines, sentences
     from nnpal.model import ModelFileError, read_metadata
 
     try:
-        metadata = dataclasses.asdict(read_metadata(model))
+        found = read_metadata(model)
+        metadata = dataclasses.asdict(found)
     except (OSError, ModelFileError) as error:
         typer.echo(f"nnpal info: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
@@ -142,6 +146,11 @@ def info(
     if json:
         typer.echo(dumps(metadata, indent=2))
         return
+    if found.calibration is not None:
+        lines = (*recipe_lines(found.calibration, found.elements), *sentences(found.calibration))
+        metadata["calibration"] = "\n".join(lines)
+            (*recipe_lines(found.calibration, found.elements), *sentences(found.calibration))
+        )
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

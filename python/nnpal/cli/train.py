@@ -128,5 +128,16 @@ def _print(trained: TrainedEnsemble, console: Console) -> None:
         )
     console.print(table)
     console.print("Values of each member's own validation part at its best epoch; * the best member.", soft_wrap=True)
+    _print_calibration(trained, console)
     for number, reason in trained.result.failed.items():
         console.print(f"member {number} failed: {reason}", style="red", markup=False, soft_wrap=True)
+
+
+def _print_calibration(trained: TrainedEnsemble, console: Console) -> None:
+    from nnpal.calibration.summary import sentences
+
+    if trained.calibration is None:
+        console.print(f"No calibrated errors: {trained.uncalibrated}", markup=False, soft_wrap=True)
+        return
+    for sentence in sentences(trained.calibration):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)

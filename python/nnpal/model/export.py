@@ -18,6 +18,7 @@ from torchani.potentials import NNPotential
 from torchani.units import HARTREE_TO_EV
 
 from nnpal import __version__
+from nnpal.calibration import Calibration
 from nnpal.model.archive import write_archive
 from nnpal.model.celu import make_celu_exact
 from nnpal.model.fused_module import FusedModule, why_not_fused
@@ -39,6 +40,7 @@ def export_ensemble(
     dtype: torch.dtype | None = None,
     dataset_hash: str | None = None,
     provenance: dict[str, Any] | None = None,
+    calibration: Calibration | None = None,
 ) -> Path:
     """Write a TorchANI model as a file for ``pair_style nnp`` and :class:`nnpal.model.calculator.NNPCalculator`.
 
@@ -53,6 +55,7 @@ def export_ensemble(
         dtype: torch.float32 or torch.float64; by default that of the model's weights.
         dataset_hash: of the training data.
         provenance: how the model was trained; anything that JSON holds.
+        calibration: what turns the spread of these members into errors.
 
     Returns:
         The path.
@@ -103,6 +106,7 @@ def export_ensemble(
         kernel=kernel,
         dataset_hash=dataset_hash,
         provenance=provenance or {},
+        calibration=calibration,
         versions={
             "nnpal": __version__,
             "torch": torch.__version__,

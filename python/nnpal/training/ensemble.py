@@ -1,38 +1,35 @@
-"""Train an ensemble in a folder, and read what has been trained there."""
+"""Train an ensemble in a folder."""
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from ase import Atoms
 from torchani.arch import ANI
-from torchani.nn import ANINetworks
 
+from nnpal.calibration import Pairs
 from nnpal.data import content_hash, write_dataset
-from nnpal.model.build import build_model
 from nnpal.model.description import NetworkDescription
 from nnpal.model.settings import NetworkSettings
 from nnpal.runtime.cores import usable_cores
 from nnpal.runtime.files import remove_leftovers
 from nnpal.runtime.locks import HeldError, locked
 from nnpal.runtime.places import require_folder
+from nnpal.training.conclusion import conclude
 from nnpal.training.data import GIGABYTE, build_training_data
-from nnpal.training.member import EpochRecord
-from nnpal.training.parity import save_parity
 from nnpal.training.plan import (
     DATASET,
     PLAN,
     Plan,
     TrainingFolderError,
     draw_splits,
+    hashes_learned,
     member_folder,
     read_plan,
     renew_free,
@@ -41,67 +38,14 @@ from nnpal.training.plan import (
     write_splits,
 )
 from nnpal.training.processes import OnEpoch, deal, resolve_devices, train_groups
-from nnpal.training.ranking import rank_members
-from nnpal.training.result import Result, read_result, write_result
-from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
-from nnpal.training.split import Split
+from nnpal.training.result import read_result
+from nnpal.training.settings import PREVIOUS, EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.start import START, Start, save_start
-from nnpal.training.start_sources import find_start
+from nnpal.training.start_sources import TRAINING_FOLDER, find_start
 from nnpal.training.storage import DATA, DERIVATIVES, load_data, remove_damaged, save_data
 from nnpal.training.tensorboard import require_tensorboard
+from nnpal.training.trained import TrainedEnsemble, load_ensemble
 from nnpal.training.worker import CACHE, CHECKPOINT, ERROR, LOCK, restore
-
-
-@dataclass(frozen=True)
-class TrainedMember:
-    """A member with its best weights by validation.
-
-    Attributes:
-        number: its place in the plan.
-        network: in eV.
-        split: which configurations it learned from.
-        history: one record for each epoch.
-        best_epoch: the epoch whose weights are kept.
-        seed: of weights and batches.
-    """
-
-    number: int
-    network: ANINetworks
-    split: Split
-    history: list[EpochRecord]
-    best_epoch: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class TrainedEnsemble:
-    """An ensemble ready for export.
-
-    Attributes:
-        folder: where it was trained.
-        plan: how.
-        members: those that were trained to their end.
-        result: the best member, self-energies, and why others failed.
-    """
-
-    folder: Path
-    plan: Plan
-    members: list[TrainedMember]
-    result: Result
-
-    @property
-    def best(self) -> TrainedMember:
-        return next(member for member in self.members if member.number == self.result.best_member)
-
-    def model(self, members: Sequence[TrainedMember] | None = None, dtype: torch.dtype | None = None) -> ANI:
-        """Return a TorchANI model, hartree, of some members, by default all.
-
-        Arguments:
-            dtype: of the weights, by default that of training; the change to hartree rounds in it.
-        """
-        chosen = self.members if members is None else members
-        networks = [m.network if dtype is None else copy.deepcopy(m.network).to(dtype) for m in chosen]
-        return build_model(self.plan.network, networks, self.result.self_energies)
 
 
 def train_ensemble(
@@ -144,7 +88,7 @@ def train_ensemble(
             n_workers = plan.ensemble.workers or max(1, usable_cores() // plan.ensemble.threads)
             groups = deal(members, devices)
             train_groups(folder, groups, n_workers=n_workers, threads=plan.ensemble.threads, on_epoch=on_epoch)
-            _conclude(folder, plan)
+            conclude(folder, plan, None)
         return load_ensemble(folder)
 
 
@@ -172,12 +116,13 @@ def begin_training(
         return _begin(frames, folder, plan, begun, on_features, log) or []
 
 
-def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:
+def end_training(folder: Path, failed: Mapping[int, str], candidates: Pairs | None = None) -> TrainedEnsemble:
     """Rank the members that others trained, and return the ensemble.
 
     Arguments:
         folder: of :func:`begin_training`.
         failed: members that could not be trained, and why.
+        candidates: spreads and errors outside of the data, see :func:`nnpal.calibration.calibrate`.
 
     Raises:
         TrainingFolderError: no member came through, or one is neither finished nor failed.
@@ -190,7 +135,7 @@ def end_training(folder: Path, failed: Mapping[int, str]) -> TrainedEnsemble:
             for number in range(plan.ensemble.members):
                 if not _is_finished(folder, plan, number) and not (member_folder(folder, number) / ERROR).exists():
                     raise TrainingFolderError(f"{folder}: member {number} is not trained to its end")
-            _conclude(folder, plan)
+            conclude(folder, plan, candidates)
         return load_ensemble(folder)
 
 
@@ -245,19 +190,6 @@ def _begin(
     return members
 
 
-def load_ensemble(folder: Path) -> TrainedEnsemble:
-    """Return what was trained in ``folder``.
-
-    Raises:
-        TrainingFolderError: it is no training folder, or its training has not come to an end.
-    """
-    plan, result = read_plan(folder), read_result(folder)
-    if result is None:
-        raise TrainingFolderError(f"{folder} holds a training that is not finished; go on with it first")
-    members = [k for k in range(plan.ensemble.members) if k not in result.failed]
-    return TrainedEnsemble(folder, plan, [_trained(folder, plan, k) for k in members], result)
-
-
 def _previous(ensemble: EnsembleSettings) -> dict[str, object] | None:
     if ensemble.previous is None or ensemble.split == "random":
         return None
@@ -307,8 +239,17 @@ def _prepare(
     if not (folder / PLAN).exists():
         write_dataset(folder / DATASET, frames, provenance={"for": "nnpal train"})
         hashes = load_data(cache, plan.network).hashes
-        write_splits(folder, hashes, draw_splits(plan, hashes))
+        write_splits(folder, hashes, draw_splits(plan, hashes), _learned_before(plan, start))
         write_plan(folder, plan)
+
+
+def _learned_before(plan: Plan, start: Start | None) -> list[set[str]] | None:
+    """Return what each member learned in the trainings that it starts from; of a model file it is not known."""
+    if start is None or start.record["kind"] != TRAINING_FOLDER:
+        return None
+    source = plan.ensemble.previous if plan.training.start == PREVIOUS else plan.training.start
+    known = hashes_learned(Path(str(source)))
+    return [known[number] for number in start.record["members"]]
 
 
 def _limit_bytes(training: TrainingSettings, devices: Sequence[str]) -> float:
@@ -360,45 +301,3 @@ def _threads(n_threads: int) -> Iterator[None]:
 def _is_finished(folder: Path, plan: Plan, number: int) -> bool:
     path = member_folder(folder, number) / CHECKPOINT
     return path.exists() and restore(folder, plan, number, torch.device("cpu")).finished
-
-
-def _trained(folder: Path, plan: Plan, number: int) -> TrainedMember:
-    path = member_folder(folder, number) / CHECKPOINT
-    if not path.exists():  # it would be a member of random weights
-        raise TrainingFolderError(f"{path} is gone, and with it what was trained; restore it, or train anew")
-    member = restore(folder, plan, number, torch.device("cpu"))
-    return TrainedMember(
-        number=number,
-        network=member.best_network(),
-        split=member.split,
-        history=member.progress.history,
-        best_epoch=member.progress.best_epoch,
-        seed=member.seed,
-    )
-
-
-def _conclude(folder: Path, plan: Plan) -> None:
-    """Rank the members, write the result, and delete the features."""
-    failed, trained = {}, []
-    for number in range(plan.ensemble.members):
-        path = member_folder(folder, number) / ERROR
-        if path.exists():
-            failed[number] = path.read_text().strip()
-        else:
-            trained.append(_trained(folder, plan, number))
-    if not trained:
-        reasons = "; ".join(f"member {number}: {reason}" for number, reason in failed.items())
-        raise TrainingFolderError(f"no member of {folder} came through: {reasons}")
-    data = load_data(folder / CACHE, plan.network)
-    self_energies = data.self_energies.tolist()
-    scores = rank_members(
-        plan,
-        {m.number: build_model(plan.network, [m.network], self_energies) for m in trained},
-        {m.number: m.history[m.best_epoch] for m in trained},
-        folder,
-    )
-    best = min(scores, key=scores.__getitem__)
-    shown = next(member for member in trained if member.number == best)
-    save_parity(folder, shown.network, data, shown.split, plan.training.batch_size)
-    write_result(folder, Result(best, scores, failed, self_energies))
-    shutil.rmtree(folder / CACHE)

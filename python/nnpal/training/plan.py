@@ -4,11 +4,12 @@ A folder holds
 
 ```
 plan.json              settings, seeds, hash of the data; what a resumed training must agree with
-splits.json            which configurations each member learns from
+splits.json            which configurations each member learns from, and which it learned in trainings before
 data.h5                the configurations
 start.pt               weights that the members start from, where they are not random
 cache/                 features that the members share; deleted when all are finished
 parity_*               the best member's values over the reference's
+calibration.json       what turns spreads into errors, or why there is none
 result.json            best member, scores, self-energies; there when all are finished
 member-0/ ...          checkpoint.pt, log.csv, worker.log; error.txt where a member failed
 tensorboard/           where they are asked for: the members' learning curves
@@ -172,9 +173,23 @@ def draw_splits(plan: Plan, hashes: Sequence[str]) -> list[Split]:
     return [inherited_split(hashes, roles, fraction, rng) for rng in generators]
 
 
-def write_splits(folder: Path, hashes: Sequence[str], splits: Sequence[Split]) -> None:
-    """Write ``splits.json``: the hashes of all structures, and for each member which of them validate."""
-    values = {"structures": list(hashes), "validation": [split.validation.tolist() for split in splits]}
+def write_splits(
+    folder: Path, hashes: Sequence[str], splits: Sequence[Split], learned_before: Sequence[set[str]] | None = None
+) -> None:
+    """Write ``splits.json``.
+
+    Arguments:
+        folder: of the training.
+        hashes: of all structures.
+        splits: of each member.
+        learned_before: hashes that each member learned in the trainings that it starts from; None: none.
+    """
+    before = learned_before or [set()] * len(splits)
+    values = {
+        "structures": list(hashes),
+        "validation": [split.validation.tolist() for split in splits],
+        "learned_before": [[k for k, own in enumerate(hashes) if own in known] for known in before],
+    }
     write_json(folder / SPLITS, values, sort_keys=False)
 
 
@@ -183,6 +198,25 @@ def read_splits(folder: Path) -> list[Split]:
     values = _read_json(folder / SPLITS)
     everything = np.arange(len(values["structures"]))
     return [Split(np.setdiff1d(everything, own), np.array(own, dtype=np.int64)) for own in values["validation"]]
+
+
+def read_learned(folder: Path) -> np.ndarray:
+    """Return whether each member learned each configuration, there or in an earlier training, [n_members, n_data]."""
+    values = _read_json(folder / SPLITS)
+    learned = np.ones((len(values["validation"]), len(values["structures"])), dtype=bool)
+    nothing: list[list[int]] = [[] for _ in learned]  # of earlier versions
+    for own, validation, before in zip(
+        learned, values["validation"], values.get("learned_before", nothing), strict=True
+    ):
+        own[validation] = False
+        own[before] = True
+    return learned
+
+
+def hashes_learned(folder: Path) -> list[set[str]]:
+    """Return the hashes of the structures that each member learned, there or in a training before."""
+    hashes = np.array(_read_json(folder / SPLITS)["structures"])
+    return [set(hashes[own].tolist()) for own in read_learned(folder)]
 
 
 def read_roles(folder: Path, member: int) -> dict[str, str]:

@@ -21,9 +21,9 @@ from nnpal.model import export_ensemble
 from nnpal.runtime.disk_full import DiskFullError
 from nnpal.runtime.places import require_file
 from nnpal.training.data import build_training_data
-from nnpal.training.ensemble import TrainedEnsemble, TrainedMember
 from nnpal.training.forward_pass import one_member, predict
 from nnpal.training.plan import DATASET
+from nnpal.training.trained import TrainedEnsemble, TrainedMember
 
 N_GATE = 3
 """Configurations that the gate compares."""
@@ -43,7 +43,7 @@ def release(
     Arguments:
         ensemble: as trained.
         path: of the file.
-        members: ``all``, ``best``, or numbers such as ``0,2,3``.
+        members: ``all``, ``best``, or numbers such as ``0,2,3``; the calibration is of all, and fewer have none.
         dtype: of the file, float32 or float64.
         gate: whether to compare LAMMPS, Python, finite differences and the networks as they were trained.
 
@@ -65,6 +65,7 @@ def release(
             ensemble.model(chosen, getattr(torch, dtype)),
             aside,
             dtype=getattr(torch, dtype),
+            calibration=ensemble.calibration if chosen == ensemble.members else None,
             dataset_hash=plan.content_hash,
             provenance={
                 **_without_folders(plan.to_json()),

@@ -85,9 +85,9 @@ class TrainingSettings(Section):
         None, description="decay, by update, of a moving average of the weights that is validated and kept"
     )
     best_by: Literal["loss", "energy", "force"] = Field(
-        "loss",
-        description="validation value that plateaus, early stop and the epoch that is kept go by: the loss, or the MAE "
-        "of energy or force, which one configuration far from all others cannot spoil",
+        "force",
+        description="validation value that plateaus, early stop and the epoch that is kept go by: the loss, which one "
+        "configuration far from all others dominates, or the MAE of energy or force",
     )
     dtype: Literal["float32", "float64"] = Field("float32", description="of weights and features")
     features: Literal["auto", "stored", "recomputed"] = Field(

@@ -30,6 +30,7 @@ from nnpal.training.start_network import StartError, require_layers_left, requir
 from nnpal.training.worker import CHECKPOINT, restore
 
 _KEY = "training.start"
+TRAINING_FOLDER = "training folder"
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _of_folder(folder: Path) -> Source:
             raise StartError(_KEY, str(folder), why) from error
     networks = [restore(folder, plan, k, torch.device("cpu")).best_network().double() for k in numbers]
     return Source(
-        kind="training folder",
+        kind=TRAINING_FOLDER,
         name=str(folder),
         members=MemberNetworks(plan.network, tuple(networks)),
         of_number={number: place for place, number in enumerate(numbers)},

@@ -1,0 +1,64 @@
+"""A calibration in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnpal.calibration.recipe import Calibration
+from nnpal.calibration.reliability import LEVELS
+
+
+def sentences(calibration: Calibration) -> list[str]:
+    """Return what users want to know: what it rests on, how good it is in and out of the data, which labels are odd.
+
+    The evidence is that of :func:`nnpal.calibration.calibrate`; of a calibration from elsewhere nothing is said.
+    """
+    evidence = calibration.evidence
+    if "reliability" not in evidence:
+        return []
+    atoms = ", ".join(f"{n} {symbol}" for symbol, n in evidence["atoms"].items())
+    said = [
+        f"Errors calibrated on {evidence['configurations']} configurations ({atoms} atoms): {_within(evidence)}; true "
+        f"over predicted error by tenth of it: {_range(evidence['reliability']['tenths'])}."
+    ]
+    if evidence.get("candidates"):
+        said.append(f"{evidence['candidates']} candidates, outside of the data, were used as well.")
+    if calibration.energy is None:
+        said.append("No error of energies: too few configurations.")
+    if wild := evidence.get("wild"):
+        said.append(
+            f"{len(wild)} configurations have forces beyond 6 sigma, which do not count: {_some(wild)}; check their "
+            "labels."
+        )
+    return said
+
+
+def recipe_lines(calibration: Calibration, symbols: Sequence[str]) -> list[str]:
+    """Return the numbers of each element, and those of the energy."""
+    force, energy = calibration.force, calibration.energy
+    lines = [
+        f"{symbol}: error {error:.3g} eV/Å at a spread of {knee:.3g} eV/Å, exponent {exponent:.2f} below it"
+        for symbol, knee, error, exponent in zip(symbols, force.knee, force.error_at_knee, force.exponent, strict=True)
+    ]
+    if energy is not None:
+        lines.append(
+            f"energy: {energy.factor:.3g} times the members' standard deviation, where that is at most "
+            f"{1e3 * energy.largest_per_atom:.3g} meV/atom and no atom's spread above {energy.largest:.3g} times the "
+            "one above"
+        )
+    return lines
+
+
+def _within(evidence: dict[str, dict[str, list[float]]]) -> str:
+    shares = evidence["reliability"]["coverage"]
+    return " and ".join(f"{100 * share:.0f} %" for share in shares) + (
+        " of force components lie within the intervals of " + " and ".join(f"{100 * level:.0f} %" for level in LEVELS)
+    )
+
+
+def _range(tenths: list[float]) -> str:
+    return f"{min(tenths):.2f} to {max(tenths):.2f}"
+
+
+def _some(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + (" ..." if len(numbers) > 5 else "")

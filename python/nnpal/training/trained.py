@@ -1,0 +1,112 @@
+"""What a finished training has made, read from its folder."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torchani.arch import ANI
+from torchani.nn import ANINetworks
+
+from nnpal.calibration import Calibration
+from nnpal.model.build import build_model
+from nnpal.training.calibration_file import read_calibration
+from nnpal.training.member import EpochRecord
+from nnpal.training.plan import Plan, TrainingFolderError, member_folder, read_plan
+from nnpal.training.result import Result, read_result
+from nnpal.training.split import Split
+from nnpal.training.worker import CHECKPOINT, restore
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """A member with its best weights by validation.
+
+    Attributes:
+        number: its place in the plan.
+        network: in eV.
+        split: which configurations it learned from.
+        history: one record for each epoch.
+        best_epoch: the epoch whose weights are kept.
+        seed: of weights and batches.
+    """
+
+    number: int
+    network: ANINetworks
+    split: Split
+    history: list[EpochRecord]
+    best_epoch: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainedEnsemble:
+    """An ensemble ready for export.
+
+    Attributes:
+        folder: where it was trained.
+        plan: how.
+        members: those that were trained to their end.
+        result: the best member, self-energies, and why others failed.
+        calibration: what turns the spread of all members into errors; None: see ``uncalibrated``.
+        uncalibrated: why there is none.
+    """
+
+    folder: Path
+    plan: Plan
+    members: list[TrainedMember]
+    result: Result
+    calibration: Calibration | None = None
+    uncalibrated: str | None = None
+
+    @property
+    def best(self) -> TrainedMember:
+        return next(member for member in self.members if member.number == self.result.best_member)
+
+    def model(self, members: Sequence[TrainedMember] | None = None, dtype: torch.dtype | None = None) -> ANI:
+        """Return a TorchANI model, hartree, of some members, by default all.
+
+        Arguments:
+            dtype: of the weights, by default that of training; the change to hartree rounds in it.
+        """
+        chosen = self.members if members is None else members
+        networks = [m.network if dtype is None else copy.deepcopy(m.network).to(dtype) for m in chosen]
+        return build_model(self.plan.network, networks, self.result.self_energies)
+
+
+def load_ensemble(folder: Path) -> TrainedEnsemble:
+    """Return what was trained in ``folder``.
+
+    Raises:
+        TrainingFolderError: it is no training folder, or its training has not come to an end.
+    """
+    plan, result = read_plan(folder), read_result(folder)
+    if result is None:
+        raise TrainingFolderError(f"{folder} holds a training that is not finished; go on with it first")
+    members = [k for k in range(plan.ensemble.members) if k not in result.failed]
+    return TrainedEnsemble(
+        folder, plan, [load_member(folder, plan, k) for k in members], result, *read_calibration(folder)
+    )
+
+
+def load_member(folder: Path, plan: Plan, number: int) -> TrainedMember:
+    """Return a member of a training folder.
+
+    Raises:
+        TrainingFolderError: its checkpoint is gone.
+    """
+    path = member_folder(folder, number) / CHECKPOINT
+    if not path.exists():  # it would be a member of random weights
+        raise TrainingFolderError(f"{path} is gone, and with it what was trained; restore it, or train anew")
+    member = restore(folder, plan, number, torch.device("cpu"))
+    return TrainedMember(
+        number=number,
+        network=member.best_network(),
+        split=member.split,
+        history=member.progress.history,
+        best_epoch=member.progress.best_epoch,
+        seed=member.seed,
+    )
