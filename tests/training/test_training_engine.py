@@ -38,6 +38,8 @@ NETWORK = NetworkDescription(("Al",), hidden=(24, 16))
 SHORT = {"batch_size": 8, "max_epochs": 6, "learning_rate": 2e-2, "checkpoint_every": 1}
 LOSS = LossSettings(force_weight=1.0)
 
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU and a CUDA build of torch")
+
 
 @pytest.fixture(scope="module")
 def frames():
@@ -404,6 +406,7 @@ def test_plan_says_everything(unbroken):
 
 
 @pytest.mark.cuda
+@needs_gpu
 def test_members_on_a_gpu_learn_what_they_learn_on_a_cpu(frames, tmp_path):
     on_cpu = trained(frames, tmp_path / "cpu", training={"max_epochs": 2, "dtype": "float64"})
     for features in ("stored", "recomputed"):
@@ -411,11 +414,12 @@ def test_members_on_a_gpu_learn_what_they_learn_on_a_cpu(frames, tmp_path):
         on_gpu = trained(frames, tmp_path / features, training=options, devices=("cuda:0",))
         for one, other in zip(on_cpu.members, on_gpu.members, strict=True):
             losses = [[record.validation_loss for record in member.history] for member in (one, other)]
-            # float64 sums in another order, through ten updates by AdamW, whose steps are of the size of its rate
+            # float64 sums in another order, through ten updates, whose steps are of the size of the rate
             assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 @pytest.mark.cuda
+@needs_gpu
 def test_gpu_and_cpu_share_the_members(frames, tmp_path):
     mixed = trained(frames, tmp_path / "mixed", training={"max_epochs": 2}, members=3, devices=("cuda:0", "cpu"))
     assert [member.number for member in mixed.members] == [0, 1, 2]

@@ -149,8 +149,6 @@ def info(
     if found.calibration is not None:
         lines = (*recipe_lines(found.calibration, found.elements), *sentences(found.calibration))
         metadata["calibration"] = "\n".join(lines)
-            (*recipe_lines(found.calibration, found.elements), *sentences(found.calibration))
-        )
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
