@@ -11,16 +11,18 @@
 #include "modify.h"
 #include "update.h"
 
+#include <algorithm>
+#include <iterator>
+
 using namespace LAMMPS_NS;
-using nnpal::UQField;
 
 void PairNNP::note_what_fix_pair_asks()
 {
   nnpal::PairNNPState &s = *state_;
-  if (!s.uq_energy_flag && !s.uq_force_flag) return;
+  if (std::none_of(std::begin(s.fields), std::end(s.fields), [](const auto *field) { return field->flag; }))
+    return;
   s.asked_step = update->ntimestep;
-  s.asked_energy = s.uq_energy_flag;
-  s.asked_force = s.uq_force_flag;
+  for (nnpal::AtomField *field : s.fields) field->is_asked = field->flag;
   s.fields_read.clear();
 }
 
@@ -35,15 +37,13 @@ void PairNNP::refresh_fix_pair()
     if (update->ntimestep % fix->nevery != 0) continue;
     const int n_columns = fix->size_peratom_cols;
     for (int column = 0; column < (n_columns == 0 ? 1 : n_columns); ++column, ++field) {
-      const bool is_current =
-          field != s.fields_read.end() && (*field == UQField::kEnergy ? s.has_uq_energy : s.has_uq_force);
-      if (!is_current)
+      if (field == s.fields_read.end() || !(*field)->is_computed)
         error->all(FLERR, Error::NOLASTLINE,
                    "pair_style nnp: step {}: energies are evaluated several times, and fix pair is used with "
                    "another "
                    "pair style too, so that its values cannot be kept current; let fix pair skip such steps",
                    update->ntimestep);
-      const double *values = *field == UQField::kEnergy ? s.uq_energy.data() : s.uq_force.data();
+      const std::vector<double> &values = (*field)->values;
       for (int i = 0; i < atom->nlocal; ++i)
         (n_columns == 0 ? fix->vector_atom[i] : fix->array_atom[i][column]) = values[i];
     }
