@@ -24,11 +24,12 @@ struct ForceRecipe {
 
 struct EnergyRecipe {
   double factor = 0.0;
-  double largest_rms = 0.0, largest = 0.0;    // of x_i in a configuration that calibration saw
+  double largest_per_atom = 0.0;    // [eV] standard deviation of a configuration that calibration saw, over N
+  double largest = 0.0;             // x_i of an atom that it saw
 
-  // Infinite where no energy that calibration saw is like it: an energy's error there is systematic, and the
-  // members do not show it.
-  double error(double deviation, double rms_relative, double largest_relative) const;
+  // [eV] of a configuration's standard deviation [eV] and largest x_i. Infinite where calibration saw nothing
+  // like it: all members err the same way there, which no spread shows.
+  double error(double deviation, double n_atoms, double largest_relative) const;
 };
 
 struct Calibration {

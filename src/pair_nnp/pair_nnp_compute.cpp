@@ -68,12 +68,9 @@ void PairNNP::ask()
   asked.summary = is_run && eflag_global && n_members > 1 && compute_pair_exists();
   asked.uq_force_in_summary = asked.summary && compute_pair_is_due();
   note_what_fix_pair_asks();
-  const auto fix_asks = [&](const nnpal::AtomField &field) {
-    return s.asked_step == update->ntimestep && field.is_asked;
-  };
-  asked.error_force = fix_asks(s.error_force) || (asked.uq_force_in_summary && calibration());
-  asked.uq_force = fix_asks(s.uq_force) || asked.uq_force_in_summary || asked.error_force;
-  asked.uq_energy = fix_asks(s.uq_energy) || asked.summary;
+  asked.error_force = fix_pair_asks(s.error_force) || (asked.uq_force_in_summary && calibration());
+  asked.uq_force = fix_pair_asks(s.uq_force) || asked.uq_force_in_summary || asked.error_force;
+  asked.uq_energy = fix_pair_asks(s.uq_energy) || asked.summary;
 
   if (is_run) forget_summary();
   for (nnpal::AtomField *field : s.fields) field->is_computed = false;

@@ -19,11 +19,22 @@ using namespace LAMMPS_NS;
 void PairNNP::note_what_fix_pair_asks()
 {
   nnpal::PairNNPState &s = *state_;
-  if (std::none_of(std::begin(s.fields), std::end(s.fields), [](const auto *field) { return field->flag; }))
-    return;
+  const auto is_flagged = [](const nnpal::AtomField *field) { return field->flag != 0; };
+  if (std::none_of(std::begin(s.fields), std::end(s.fields), is_flagged)) return;
   s.asked_step = update->ntimestep;
   for (nnpal::AtomField *field : s.fields) field->is_asked = field->flag;
   s.fields_read.clear();
+}
+
+// Flags are looked for when a fix pair is made, and set once a step: a pair_style since then may have read
+// another model, or the fix be gone.
+bool PairNNP::fix_pair_asks(const nnpal::AtomField &field)
+{
+  if (state_->asked_step != update->ntimestep || !field.is_asked ||
+      modify->get_fix_by_style("^pair$").empty())
+    return false;
+  if (const std::string complaint = why_not(field); !complaint.empty()) stop_if_any(complaint);
+  return true;
 }
 
 // Once fix pair has read on this step, write the new values where it keeps them. It does not tell which

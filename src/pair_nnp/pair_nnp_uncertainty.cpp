@@ -104,11 +104,11 @@ void PairNNP::finish_summary()
   enum { kUQEnergy, kUQForce, kErrorForce, kRelative, kNumberOfMaxima };
   nnpal::PairNNPState &s = *state_;
   const std::size_t n_members = s.model->n_members();
-  const std::size_t uq_energies = n_members, squares = n_members + 1, count = n_members + 2;    // after E_m
+  const std::size_t uq_energies = n_members, count = n_members + 1;    // after E_m
   const bool with_uq_force = s.asked.uq_force_in_summary;
   const nnpal::Calibration *calibrated = with_uq_force ? calibration() : nullptr;
   double largest[kNumberOfMaxima] = {}, world_largest[kNumberOfMaxima];
-  std::vector<double> sums(n_members + 3, 0.0), world_sums(n_members + 3);
+  std::vector<double> sums(n_members + 2, 0.0), world_sums(n_members + 2);
   const auto raise = [&](int which, double value) { largest[which] = std::max(largest[which], value); };
   std::copy(s.member_energy.begin(), s.member_energy.end(), sums.begin());
   sums[count] = static_cast<double>(s.centers.size());
@@ -117,10 +117,8 @@ void PairNNP::finish_summary()
     sums[uq_energies] += s.uq_energy.values[i];
     if (with_uq_force) raise(kUQForce, s.uq_force.values[i]);
     if (!calibrated) continue;
-    const double x = calibrated->force.relative(s.uq_force.values[i] / s.energy_scale, map[atom->type[i]]);
     raise(kErrorForce, s.error_force.values[i]);
-    raise(kRelative, x);
-    sums[squares] += x * x;
+    raise(kRelative, calibrated->force.relative(s.uq_force.values[i] / s.energy_scale, map[atom->type[i]]));
   }
   MPI_Reduce(largest, world_largest, kNumberOfMaxima, MPI_DOUBLE, MPI_MAX, 0, world);
   MPI_Reduce(sums.data(), world_sums.data(), static_cast<int>(sums.size()), MPI_DOUBLE, MPI_SUM, 0, world);
@@ -137,8 +135,8 @@ void PairNNP::finish_summary()
   if (!calibrated) return;
   pvector[4] = world_largest[kErrorForce];
   if (calibrated->energy)
-    pvector[5] = calibrated->energy->error(std::sqrt(variance), std::sqrt(world_sums[squares] / n_atoms),
-                                           world_largest[kRelative]);
+    pvector[5] = s.energy_scale * calibrated->energy->error(std::sqrt(variance) / s.energy_scale, n_atoms,
+                                                            world_largest[kRelative]);
 }
 
 bool PairNNP::compute_pair_exists() const

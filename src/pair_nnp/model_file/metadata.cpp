@@ -12,9 +12,17 @@ namespace {
 
 using Json = LAMMPS_NS::json;
 
-[[noreturn]] void refuse(const std::string &what)
+// `name`: of the key that is wrong, with those of the objects that it lies in.
+[[noreturn]] void refuse(const std::string &what, const std::string &name = "")
 {
-  throw std::runtime_error(what + "; export the model again with nnpal.export_ensemble");
+  const bool is_calibration = name.rfind("calibration", 0) == 0;
+  throw std::runtime_error(what + (is_calibration ? "; calibrate the file again with nnpal calibrate"
+                                                  : "; export the model again with nnpal.export_ensemble"));
+}
+
+[[noreturn]] void refuse_value(const std::string &name, const std::string &expected)
+{
+  refuse("its nnpal.json has an unusable value for '" + name + "', expected " + expected, name);
 }
 
 constexpr double kNoLimit = std::numeric_limits<double>::max();
@@ -63,11 +71,10 @@ template <typename T> struct Reader<std::vector<T>> {
   }
 };
 
-// `name`: the key with those of the objects that it lies in, for messages.
 const Json &find(const Json &json, const char *key, const std::string &name)
 {
   const auto found = json.find(key);
-  if (found == json.end()) refuse("its nnpal.json has no key '" + name + "'");
+  if (found == json.end()) refuse("its nnpal.json has no key '" + name + "'", name);
   return *found;
 }
 
@@ -82,7 +89,7 @@ template <typename T> T get(const Json &json, const char *key, const std::string
   try {
     return Reader<T>::read(value);
   } catch (const std::exception &) {
-    refuse("its nnpal.json has an unusable value for '" + name + "'");
+    refuse("its nnpal.json has an unusable value for '" + name + "'", name);
   }
 }
 
@@ -129,8 +136,8 @@ std::vector<double> one_for_each(const Json &json, const char *key, std::size_t 
   const auto values = get<std::vector<double>>(json, key, name);
   const auto is_usable = [&](double value) { return value > 0.0 && value <= limit; };
   if (values.size() != n_elements || !std::all_of(values.begin(), values.end(), is_usable))
-    refuse("its nnpal.json has an unusable value for '" + name + "', expected " + std::to_string(n_elements) +
-           " number(s), one for each element, above 0" + (limit < kNoLimit ? " and at most 4" : ""));
+    refuse_value(name, std::to_string(n_elements) + " number(s), one for each element, above 0" +
+                           (limit < kNoLimit ? " and at most 4" : ""));
   return values;
 }
 
@@ -138,30 +145,28 @@ double positive(const Json &json, const char *key)
 {
   const std::string name = std::string("calibration.energy.") + key;
   const auto value = get<double>(json, key, name);
-  if (!(value > 0.0)) refuse("its nnpal.json has an unusable value for '" + name + "', expected one above 0");
+  if (!(value > 0.0)) refuse_value(name, "a number above 0");
   return value;
 }
 
 // Files of format 1 were written before there was one.
-std::optional<Calibration> parse_calibration(const Json &metadata, std::size_t n_elements)
+std::optional<Calibration> parse_calibration(const Json &metadata, std::size_t n_elements, int n_members)
 {
   const Json &json = find(metadata, "calibration");
   if (json.is_null()) return std::nullopt;
-  if (!json.is_object())
-    refuse("its nnpal.json has an unusable value for 'calibration', expected null or an object");
-  const Json &force = find(json, "force", "calibration.force"),
-             &energy = find(json, "energy", "calibration.energy");
-  if (!force.is_object())
-    refuse("its nnpal.json has an unusable value for 'calibration.force', expected an object");
+  if (!json.is_object()) refuse_value("calibration", "null or an object");
+  if (n_members < 2) refuse_value("calibration", "null, for a single member has no spread");
+  const Json &force = find(json, "force", "calibration.force");
+  const Json &energy = find(json, "energy", "calibration.energy");
+  if (!force.is_object()) refuse_value("calibration.force", "an object");
+  if (!energy.is_null() && !energy.is_object()) refuse_value("calibration.energy", "null or an object");
   Calibration calibration;
   calibration.force = {one_for_each(force, "knee", n_elements, kNoLimit),
                        one_for_each(force, "error_at_knee", n_elements, kNoLimit),
                        one_for_each(force, "exponent", n_elements, kLargestExponent)};
-  if (energy.is_null()) return calibration;
-  if (!energy.is_object())
-    refuse("its nnpal.json has an unusable value for 'calibration.energy', expected null or an object");
-  calibration.energy = {positive(energy, "factor"), positive(energy, "largest_rms"),
-                        positive(energy, "largest")};
+  if (!energy.is_null())
+    calibration.energy = {positive(energy, "factor"), positive(energy, "largest_per_atom"),
+                          positive(energy, "largest")};
   return calibration;
 }
 
@@ -232,7 +237,8 @@ Metadata parse_metadata(const std::string &json_text)
   if (!reference.is_object()) refuse("its nnpal.json lacks the reference configuration");
   metadata.reference =
       parse_reference(reference, metadata.n_members, static_cast<std::int64_t>(metadata.elements.size()));
-  if (version >= 2) metadata.calibration = parse_calibration(json, metadata.elements.size());
+  if (version >= 2)
+    metadata.calibration = parse_calibration(json, metadata.elements.size(), metadata.n_members);
   return metadata;
 }
 
