@@ -138,13 +138,12 @@ def _calibrated(
     if calibration is None or uq_force is None:
         return None, None
     index = {symbol: k for k, symbol in enumerate(model.metadata.elements)}
-    species = [np.array([index[symbol] for symbol in frame.symbols], dtype=int) for frame in frames]
-    spreads = np.split(uq_force, np.cumsum([len(frame) for frame in frames])[:-1])
-    of_energies = [
-        calibration.error_energy(float(std), spread, kinds)
-        for std, spread, kinds in zip(energy_std, spreads, species, strict=True)
-    ]
-    return calibration.force.errors(uq_force, np.concatenate(species)), np.array(of_energies)
+    species = np.array([index[symbol] for frame in frames for symbol in frame.symbols], dtype=int)
+    n_atoms = np.array([len(frame) for frame in frames])
+    return (
+        calibration.error_force(uq_force, species),
+        calibration.error_energy(energy_std, uq_force, species, n_atoms),
+    )
 
 
 def _require_finite(path: str, n_atoms: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> None:

@@ -15,7 +15,6 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from nnpal.geometry.neighbor_graph import atoms_graph, edge_forces
 from nnpal.model import load_model
 
-
 CALIBRATED = ("error_force", "error_energy")
 
 
@@ -131,6 +130,7 @@ class NNPCalculator(Calculator):
             uq_force = self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
             if model.calibration is not None:
                 species = graph.species.numpy()
-                energy_std = float(member_energies.sum(1).numpy().std())
-                self.results["error_force"] = model.calibration.force.errors(uq_force, species)
-                self.results["error_energy"] = model.calibration.error_energy(energy_std, uq_force, species)
+                energy_std = member_energies.sum(1, keepdim=True).numpy().std(0)
+                of_energy = model.calibration.error_energy(energy_std, uq_force, species, np.array([len(species)]))
+                self.results["error_force"] = model.calibration.error_force(uq_force, species)
+                self.results["error_energy"] = float(of_energy[0])
