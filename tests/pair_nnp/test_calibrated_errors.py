@@ -6,11 +6,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
 
+import nnpal
 from calibrated_models import calibrated, calibration_of, error_energy, error_force, of_format_1, recipe, relative
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp, parse_thermo
 from lmp_single_point import header, write_frames
 from lmp_systems import System, fcc, random_hcno
+from nnpal.evaluation import predict
 from torchani_reference import ExportedModel, evaluate
 
 # float64 sums in another order, beside self-energies: as in test_agreement, times slopes of a recipe below 10.
@@ -65,6 +70,54 @@ def test_lammps_gives_the_recipes_numbers(lmp: Lmp, calibrated_hcno: ExportedMod
         np.testing.assert_allclose(frame["f_err[1]"] / unit, of_atoms, rtol=1e-7, atol=ROUNDING)
         found = [run.thermo[0][f"c_c[{k}]"][row] / unit for k in (5, 6)]
         np.testing.assert_allclose(found, [of_atoms.max(), of_energy], rtol=1e-7, atol=ROUNDING)
+
+
+def test_python_gives_the_recipes_numbers(calibrated_hcno: ExportedModel) -> None:
+    systems = inside_and_outside()
+    frames = [Atoms(system.symbols, system.positions, cell=system.cell, pbc=True) for system in systems]
+    expected = [expected_errors(calibrated_hcno, system) for system in systems]
+    found = predict(calibrated_hcno.path, frames, members=False, dtype=torch.float64)
+    np.testing.assert_allclose(found.error_force, np.concatenate([one for one, _ in expected]), rtol=1e-9)
+    np.testing.assert_allclose(found.error_energy, [one for _, one in expected], rtol=1e-9)
+    calculator = nnpal.NNPCalculator(calibrated_hcno.path, dtype=torch.float64)
+    for frame, (of_atoms, of_energy) in zip(frames, expected, strict=True):
+        np.testing.assert_allclose(calculator.get_property("error_force", frame), of_atoms, rtol=1e-9)
+        np.testing.assert_allclose(calculator.get_property("error_energy", frame), of_energy, rtol=1e-9)
+    calculator.reset()
+    calculator.get_property("forces", frames[0])
+    assert "error_force" not in calculator.results  # which would have cost each member's gradient
+
+
+def test_python_without_a_calibration(al_model: ExportedModel, calibrated_al: ExportedModel) -> None:
+    frame = bulk("Al", cubic=True)
+    found = predict(al_model.path, [frame])
+    assert found.error_force is None
+    assert found.error_energy is None
+    assert predict(calibrated_al.path, [frame], members=False, uq_force=False).error_force is None
+    for path, members, message in (
+        (al_model.path, None, "holds no calibration; train it .* or calibrate it by `nnpal calibrate"),
+        (calibrated_al.path, 2, "calibrated for all of its 3 members"),
+    ):
+        calculator = nnpal.NNPCalculator(path, members=members)
+        assert "error_force" not in calculator.implemented_properties
+        for name in ("error_force", "error_energy"):
+            with pytest.raises(ValueError, match=f"{name} of model .* is not defined: .*{message}"):
+                calculator.get_property(name, frame)
+        assert calculator.get_property("uq_force", frame).shape == (4,)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU and a CUDA build of torch")
+@pytest.mark.parametrize("neighbors", ["list", "auto"])
+def test_on_a_gpu(lmp: Lmp, calibrated_hcno: ExportedModel, neighbors: str) -> None:
+    system = inside_and_outside()[0]
+    system.write(lmp.folder / "data")
+    options = f"device cuda precision double neighbors {neighbors}"
+    run = lmp(header(calibrated_hcno, system, options=options) + MEASURE + "run 0\n")
+    of_atoms, of_energy = expected_errors(calibrated_hcno, system)
+    np.testing.assert_allclose(run.dump("err.dump")[0]["f_err[1]"], of_atoms, rtol=1e-7, atol=ROUNDING)
+    found = [run.last("c_c[5]"), run.last("c_c[6]")]
+    np.testing.assert_allclose(found, [of_atoms.max(), of_energy], rtol=1e-7, atol=ROUNDING)
 
 
 def test_of_its_own_atoms_under_hybrid(lmp: Lmp, calibrated_al: ExportedModel) -> None:
