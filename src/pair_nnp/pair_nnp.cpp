@@ -269,7 +269,7 @@ void *PairNNP::extract_peratom(const char *name, int &n_columns)
   n_columns = 0;
   for (nnpal::AtomField *field : state_->fields) {
     if (strcmp(name, field->name) != 0 || !field->is_computed) continue;
-    state_->fields_read.push_back(field);
+    note_reading(*field);
     return field->values.data();
   }
   return nullptr;

@@ -85,6 +85,8 @@ private:
 
   // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();
+  void note_what_was_read();
+  void note_reading(const nnpal::AtomField &field);
   bool fix_pair_asks(const nnpal::AtomField &field);
   void refresh_fix_pair();
   void finish_uq_force();

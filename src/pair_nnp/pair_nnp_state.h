@@ -5,6 +5,7 @@
 #include "model.h"
 #include "settings.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,12 @@ struct AtomField {
   bool is_asked = false;              // on the latest step with a flag set
   bool is_computed = false;           // by the latest compute() of the step's own
   std::vector<double> values = {};    // [n_local] LAMMPS units
+};
+
+// An instance of fix pair.
+struct FixReader {
+  std::string id;
+  int n_columns;
 };
 
 struct PairNNPState {
@@ -50,10 +57,14 @@ struct PairNNPState {
 
   AtomField uq_energy{"uq_energy"}, uq_force{"uq_force"}, error_force{"error_force"};
   AtomField *const fields[3] = {&uq_energy, &uq_force, &error_force};
-  std::int64_t asked_step = -1;                  // latest step with a flag set
-  std::vector<const AtomField *> fields_read;    // by fix pair since then, in order
-  std::vector<double> member_force;              // [(n_local + n_ghost) * n_members * 3] LAMMPS force units
-  std::vector<double> member_energy;             // [n_members] this rank's sum, LAMMPS energy units
+  std::int64_t asked_step = -1;    // latest step with a flag set
+  std::vector<const AtomField *>
+      fields_read;                   // since the latest evaluation that a flag was set for, in order
+  std::vector<FixReader> readers;    // the instances that were there then
+  std::map<std::string, std::vector<const AtomField *>>
+      fix_columns;                      // by ID, of those that read on that step
+  std::vector<double> member_force;     // [(n_local + n_ghost) * n_members * 3] LAMMPS force units
+  std::vector<double> member_energy;    // [n_members] this rank's sum, LAMMPS energy units
 };
 
 }    // namespace nnpal

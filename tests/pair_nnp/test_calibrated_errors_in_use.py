@@ -60,6 +60,32 @@ def test_several_fixes_follow_moves_and_line_searches(lmp: Lmp, calibrated_al: E
         assert len(spreads) == 1 or np.abs(spreads[-1] - spreads[-2]).max() > 1e-3  # a stale value would be seen
 
 
+def test_fixes_come_and_go_on_one_step(lmp: Lmp, calibrated_al: ExportedModel) -> None:
+    """A field went to the wrong fix after an earlier one was gone; one added between runs left the others stale."""
+    system = al_crystal(lmp)
+    maxima = "compute {0} all reduce max f_{0}\n".format
+    columns = "thermo_style custom step c_c[1] c_c[5] {}\n" + THERMO_FORMAT + "\nrun 0 post no\n"
+    run = lmp(
+        header(calibrated_al, system)
+        + "compute c all pair nnp\nfix a all pair 1 nnp uq_force 1\nfix b all pair 1 nnp uq_energy 1\n"
+        + maxima("b")
+        + columns.format("c_b")
+        + "unfix a\ndisplace_atoms all random 0.1 0.1 0.1 4711\n"
+        + columns.format("c_b")
+        + "fix e all pair 1 nnp error_force 1\ndisplace_atoms all random 0.1 0.1 0.1 4712\n"
+        + maxima("e")
+        + columns.format("c_b c_e")
+        + "displace_atoms all random 0.1 0.1 0.1 4713\n"
+        + columns.format("c_b c_e"),
+        n_ranks=1,
+    )
+    for table in run.thermo:
+        np.testing.assert_array_equal(table["c_b"], table["c_c[1]"])
+        if "c_e" in table:
+            np.testing.assert_array_equal(table["c_e"], table["c_c[5]"])
+    assert len({table["c_b"][0] for table in run.thermo}) == 4
+
+
 def test_after_swaps_they_are_those_of_the_state_at_hand(lmp: Lmp, calibrated_hcno: ExportedModel) -> None:
     """fix atom/swap evaluates trial states; an atom that changes its element changes its recipe."""
     system = random_hcno(24, 0.06, periodic=True)
