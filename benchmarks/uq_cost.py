@@ -4,12 +4,13 @@
 
 One `lmp` for each size and device goes through the numbers of members, and all of it again in every round. For each
 it runs blocks of steps: off, A, off, B, off, ...; the cost of A is its block over the mean of the two blocks beside it
-without uncertainty. Figures are medians over the rounds. Nickel, the first 1, 3, 5 and 7 members of one ensemble,
-one core or one GPU. Contenders:
+without uncertainty. Figures are medians over the rounds. Nickel, the first 1, 3, 5 and 7 members of one ensemble, a
+file for each, for a calibration is of a whole ensemble; one core or one GPU. Contenders:
 
 - off, once more: the noise
 - uq_energy of each atom at every step; every 10 steps
 - uq_force of each atom every 10 steps; at every step
+- error_force of each atom, the calibrated error, at every step
 
 Before anything is timed, a short trajectory with each must be the one without it: energies, pressures, positions and
 forces, on a CPU to the last bit. On a GPU forces are summed by atomic additions, in no fixed order, and products of
@@ -33,6 +34,8 @@ from rich.table import Table
 import gpu
 import lmp_timing
 import nickel
+from nnpal.calibration import Calibration, EnergyRecipe, ForceRecipe
+from nnpal.model import write_calibrated
 from record import write_record
 
 MEMBERS = (1, 3, 5, 7)
@@ -46,6 +49,7 @@ CONTENDERS = {
     "uq_energy, every 10": "fix uq all pair 10 nnp uq_energy 1",
     "uq_force, every 10": "fix uq all pair 10 nnp uq_force 1",
     "uq_force, every step": "fix uq all pair 1 nnp uq_force 1",
+    "error_force, every step": "fix uq all pair 1 nnp error_force 1",
 }
 
 
@@ -65,17 +69,31 @@ EXACT = dict.fromkeys((quantity.name for quantity in fields(Trajectory)), 0.0)
 ALLOWED = {"cpu": EXACT, "cuda": {"energies": 1e-6, "pressures": 1e-5, "positions": 1e-9, "forces": 1e-5}}
 
 
-def pair_style(model: Path, members: int, device: str) -> lmp_timing.Contender:
-    return lmp_timing.nnp(model, options=f"device {device} members {members}")
+Models = dict[int, Path]  # by their number of members
 
 
-def script(model: Path, n_atoms: int, device: str, n_rounds: int, folder: Path) -> str:
+def export_models(folder: Path) -> Models:
+    """Write the first 1, 3, ... members as files; those of several with a calibration, of some values."""
+    calibration = Calibration(ForceRecipe((0.1,), (0.3,), (0.7,)), EnergyRecipe(2.0, 1.0, 1e3))
+    models = {}
+    for members in MEMBERS:
+        models[members] = nickel.export(nickel.build_ensemble(members), folder / f"ni_{members}.nnp.pt")
+        if members > 1:
+            write_calibrated(models[members], calibration)
+    return models
+
+
+def pair_style(models: Models, members: int, device: str) -> lmp_timing.Contender:
+    return lmp_timing.nnp(models[members], options=f"device {device}")
+
+
+def script(models: Models, n_atoms: int, device: str, n_rounds: int, folder: Path) -> str:
     """Return the input script of one size; `block MEMBERS NAME` lines say what each run is."""
-    lines = [lmp_timing.start(pair_style(model, MEMBERS[0], device), n_atoms, folder), "fix n all nve", "thermo 0"]
+    lines = [lmp_timing.start(pair_style(models, MEMBERS[0], device), n_atoms, folder), "fix n all nve", "thermo 0"]
     for _ in range(n_rounds):
         for members in MEMBERS:
             block = f'print "block {members} {{}}"\nrun {STEPS[n_atoms]} post no'
-            lines += [pair_style(model, members, device).lines, f"run {N_WARM_UP} post no", block.format(OFF)]
+            lines += [pair_style(models, members, device).lines, f"run {N_WARM_UP} post no", block.format(OFF)]
             for name, fix in CONTENDERS.items():
                 if members == 1 and name != AGAIN:
                     continue  # one member has no spread
@@ -102,10 +120,10 @@ def ratios_of(blocks: list[tuple[str, float]]) -> dict[str, list[float]]:
     return ratios
 
 
-def trajectory(model: Path, n_atoms: int, members: int, device: str, fix: str, folder: Path) -> Trajectory:
+def trajectory(models: Models, n_atoms: int, members: int, device: str, fix: str, folder: Path) -> Trajectory:
     """Run ten steps with a contender's fix."""
     text = lmp_timing.run_lmp(
-        lmp_timing.start(pair_style(model, members, device), n_atoms, folder)
+        lmp_timing.start(pair_style(models, members, device), n_atoms, folder)
         + f"{fix}\nfix n all nve\nthermo 1\nthermo_style custom step pe press\n"
         + "thermo_modify format float %.17g\ndump d all custom 10 uq.dump id x y z fx fy fz\n"
         + "dump_modify d sort id format float %.17g\nrun 10\n",
@@ -130,16 +148,16 @@ def differences(found: Trajectory, expected: Trajectory) -> dict[str, float]:
     return result
 
 
-def require_equal(model: Path, n_atoms: int, members: int, device: str, folder: Path) -> dict[str, float]:
+def require_equal(models: Models, n_atoms: int, members: int, device: str, folder: Path) -> dict[str, float]:
     """Require that no uncertainty changes a short trajectory; return the largest differences.
 
     Raises:
         RuntimeError: energies, pressures, positions or forces differ by more than `ALLOWED`.
     """
-    expected = trajectory(model, n_atoms, members, device, CONTENDERS[AGAIN], folder)
+    expected = trajectory(models, n_atoms, members, device, CONTENDERS[AGAIN], folder)
     largest: dict[str, float] = {}
     for name, fix in CONTENDERS.items():
-        found = differences(trajectory(model, n_atoms, members, device, fix, folder), expected)
+        found = differences(trajectory(models, n_atoms, members, device, fix, folder), expected)
         allowed = ALLOWED[device]
         if any(not found[quantity] <= allowed[quantity] for quantity in found):
             raise RuntimeError(
@@ -150,10 +168,10 @@ def require_equal(model: Path, n_atoms: int, members: int, device: str, folder: 
     return largest
 
 
-def measure(model: Path, n_atoms: int, device: str, n_rounds: int, folder: Path) -> list[dict[str, object]]:
+def measure(models: Models, n_atoms: int, device: str, n_rounds: int, folder: Path) -> list[dict[str, object]]:
     """Time all members and contenders at one size on one device; a row for each number of members."""
-    changed = {members: require_equal(model, n_atoms, members, device, folder) for members in MEMBERS[1:]}
-    text = lmp_timing.run_lmp(script(model, n_atoms, device, n_rounds, folder), folder, 1)
+    changed = {members: require_equal(models, n_atoms, members, device, folder) for members in MEMBERS[1:]}
+    text = lmp_timing.run_lmp(script(models, n_atoms, device, n_rounds, folder), folder, 1)
     rows = []
     for members, blocks in read_blocks(text).items():
         expected = 2 * (len(CONTENDERS) if members > 1 else 1) + 1
@@ -203,10 +221,10 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = nickel.export(nickel.build_ensemble(MEMBERS[-1]), folder / "ni.nnp.pt")
+        models = export_models(folder)
         for device in devices:
             for n_atoms in sizes:
-                rows += measure(model, n_atoms, device, 1 if arguments.quick else arguments.rounds, folder)
+                rows += measure(models, n_atoms, device, 1 if arguments.quick else arguments.rounds, folder)
     print_table(rows)
     gpus = [torch.cuda.get_device_name(0)] if lacking is None else []
     content = {

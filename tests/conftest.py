@@ -10,14 +10,17 @@ from typing import Any
 
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")  # before torchani is imported
 
+import numpy as np
 import pytest
 import torch
 from torchani.arch import ANI
 
+from calibrated_models import calibrated, recipe
 from ensembles import one_element_ensemble, organic_ensemble
 from lmp_runner import Lmp
+from lmp_systems import fcc, random_hcno
 from nnpal.model import export_ensemble
-from torchani_reference import ExportedModel
+from torchani_reference import ExportedModel, evaluate
 
 pytest_plugins = ["leftover_processes"]
 torch.set_num_threads(1)
@@ -74,3 +77,23 @@ def hcno_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     """Three members for H, C, N and O, cutoff 5.1 Å."""
     model = organic_ensemble(("H", "C", "N", "O"), 3)
     return exported(model, tmp_path_factory.mktemp("hcno") / "hcno.nnp.pt")
+
+
+@pytest.fixture(scope="session")
+def calibrated_hcno(hcno_model: ExportedModel, tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    """With another recipe for each element, and knees and bounds amid what 24 atoms of `random_hcno` give."""
+    system = random_hcno(24, 0.06, periodic=True)
+    expected, species = evaluate(hcno_model.model, system), system.types - 1
+    knee = np.array([np.median(expected.uq_force[species == e]) for e in range(4)])
+    x = expected.uq_force / knee[species]
+    limits = (1.01 * expected.member_energies.sum(1).std() / 24, 1.01 * x.max())
+    path = tmp_path_factory.mktemp("calibrated") / "hcno.nnp.pt"
+    return calibrated(hcno_model, path, recipe(knee, [0.1, 0.2, 0.4, 0.7], [0.5, 0.8, 1.0, 1.3], (3.0, *limits)))
+
+
+@pytest.fixture(scope="session")
+def calibrated_al(al_model: ExportedModel, tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+    """Whose configurations are all inside."""
+    spread = evaluate(al_model.model, fcc("Al", 4.05, 2, jiggle=0.05)).uq_force
+    path = tmp_path_factory.mktemp("calibrated") / "al.nnp.pt"
+    return calibrated(al_model, path, recipe([float(np.median(spread))], [0.3], [0.7], (2.5, 1e6, 1e6)))

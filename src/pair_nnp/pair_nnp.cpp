@@ -23,7 +23,7 @@ namespace {
 
 // neigh_request.h, which holds NeighConst::REQ_FULL, is not among the headers that LAMMPS installs.
 constexpr int kRequestFullList = 1;
-constexpr int kSummarySize = 4;
+constexpr int kSummarySize = 6;
 
 std::string joined(const std::vector<std::string> &words)
 {
@@ -254,29 +254,23 @@ double PairNNP::init_one(int i, int j)
 void *PairNNP::extract(const char *name, int &dim)
 {
   dim = 0;
-  int *flag = nullptr;
-  if (strcmp(name, "uq_energy_flag") == 0) flag = &state_->uq_energy_flag;
-  if (strcmp(name, "uq_force_flag") == 0) flag = &state_->uq_force_flag;
-  if (flag && state_->model && state_->model->n_members() == 1)
-    error->all(FLERR,
-               "pair_style nnp: the uncertainty of an ensemble needs at least 2 members, but model {} is "
-               "used with 1",
-               state_->settings.model_path);
-  return flag;
+  for (nnpal::AtomField *field : state_->fields) {
+    if (name != std::string(field->name) + "_flag") continue;
+    if (const std::string complaint = why_not(*field); !complaint.empty())
+      error->all(FLERR, "pair_style nnp: {}", complaint);
+    return &field->flag;
+  }
+  return nullptr;
 }
 
 // A value that the latest compute() did not produce is no value: fix pair then stops with an error.
 void *PairNNP::extract_peratom(const char *name, int &n_columns)
 {
   n_columns = 0;
-  nnpal::PairNNPState &s = *state_;
-  if (strcmp(name, "uq_energy") == 0 && s.has_uq_energy) {
-    s.fields_read.push_back(nnpal::UQField::kEnergy);
-    return s.uq_energy.data();
-  }
-  if (strcmp(name, "uq_force") == 0 && s.has_uq_force) {
-    s.fields_read.push_back(nnpal::UQField::kForce);
-    return s.uq_force.data();
+  for (nnpal::AtomField *field : state_->fields) {
+    if (strcmp(name, field->name) != 0 || !field->is_computed) continue;
+    note_reading(*field);
+    return field->values.data();
   }
   return nullptr;
 }
@@ -284,9 +278,9 @@ void *PairNNP::extract_peratom(const char *name, int &n_columns)
 double PairNNP::memory_usage()
 {
   const nnpal::PairNNPState &s = *state_;
-  const std::size_t n_doubles = s.tile.edge_vec.capacity() + s.result.gradient.capacity() +
-                                s.result.member_gradient.capacity() + s.uq_energy.capacity() +
-                                s.uq_force.capacity() + s.member_force.capacity();
+  std::size_t n_doubles = s.tile.edge_vec.capacity() + s.result.gradient.capacity() +
+                          s.result.member_gradient.capacity() + s.member_force.capacity();
+  for (const nnpal::AtomField *field : s.fields) n_doubles += field->values.capacity();
   return Pair::memory_usage() + static_cast<double>(n_doubles * sizeof(double));
 }
 

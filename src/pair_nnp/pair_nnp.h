@@ -5,6 +5,7 @@
 //   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
 //   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
 //   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
+//   error_force_i, error_energy: what these are worth, by the model file's calibration (calibration.h)
 //   W_i = sum over edges whose neighbor is i of  edge_vec (x) force of the edge on i
 //
 // With W_i so assigned, sum_i W_i v_i is the potential part of the heat current of a many-body potential
@@ -17,6 +18,8 @@
 #include <string>
 
 namespace nnpal {
+struct AtomField;
+struct Calibration;
 struct PairNNPState;
 struct Tally;
 }    // namespace nnpal
@@ -82,8 +85,14 @@ private:
 
   // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();
+  void note_what_was_read();
+  void note_reading(const nnpal::AtomField &field);
+  bool fix_pair_asks(const nnpal::AtomField &field);
   void refresh_fix_pair();
   void finish_uq_force();
+  const nnpal::Calibration *calibration() const;
+  std::string why_not(const nnpal::AtomField &field) const;
+  void finish_error_force();
   void finish_summary();
   void forget_summary();
   std::string non_finite_uncertainty() const;

@@ -41,8 +41,9 @@ void PairNNP::compute(int eflag, int vflag)
     reject_trial_state();
     return;
   }
-  if (s.asked.uq_energy) s.has_uq_energy = true;
+  if (s.asked.uq_energy) s.uq_energy.is_computed = true;
   if (s.asked.uq_force) finish_uq_force();
+  if (s.asked.error_force) finish_error_force();
   if (s.asked.uq_energy || s.asked.uq_force) stop_if_any(non_finite_uncertainty());
   if (s.asked.of_step) refresh_fix_pair();
   if (s.asked.summary) finish_summary();
@@ -67,13 +68,13 @@ void PairNNP::ask()
   asked.summary = is_run && eflag_global && n_members > 1 && compute_pair_exists();
   asked.uq_force_in_summary = asked.summary && compute_pair_is_due();
   note_what_fix_pair_asks();
-  const bool fix_asks = s.asked_step == update->ntimestep;
-  asked.uq_force = (fix_asks && s.asked_force) || asked.uq_force_in_summary;
-  asked.uq_energy = (fix_asks && s.asked_energy) || asked.summary;
+  asked.error_force = fix_pair_asks(s.error_force) || (asked.uq_force_in_summary && calibration());
+  asked.uq_force = fix_pair_asks(s.uq_force) || asked.uq_force_in_summary || asked.error_force;
+  asked.uq_energy = fix_pair_asks(s.uq_energy) || asked.summary;
 
   if (is_run) forget_summary();
-  s.has_uq_energy = s.has_uq_force = false;
-  s.uq_energy.assign(asked.uq_energy ? std::max(atom->nlocal, 1) : 0, 0.0);
+  for (nnpal::AtomField *field : s.fields) field->is_computed = false;
+  s.uq_energy.values.assign(asked.uq_energy ? std::max(atom->nlocal, 1) : 0, 0.0);
   if (asked.uq_force)
     s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
 }
@@ -105,10 +106,10 @@ void PairNNP::reject_trial_state()
   nnpal::PairNNPState &s = *state_;
   if (eflag_global) eng_vdwl = comm->me == 0 ? kRejected : 0.0;
   const double undefined = std::numeric_limits<double>::infinity();
-  s.uq_energy.assign(std::max(atom->nlocal, 1), undefined);
-  s.uq_force.assign(std::max(atom->nlocal, 1), undefined);
-  s.has_uq_energy = s.asked.uq_energy;
-  s.has_uq_force = s.asked.uq_force;
+  for (nnpal::AtomField *field : s.fields) field->values.assign(std::max(atom->nlocal, 1), undefined);
+  s.uq_energy.is_computed = s.asked.uq_energy;
+  s.uq_force.is_computed = s.asked.uq_force;
+  s.error_force.is_computed = s.asked.error_force;
   refresh_fix_pair();
 }
 
@@ -125,5 +126,5 @@ nnpal::Tally PairNNP::tally()
           cvflag_atom ? cvatom : nullptr,
           s.member_energy.data(),
           s.member_force.data(),
-          s.uq_energy.data()};
+          s.uq_energy.values.data()};
 }

@@ -11,41 +11,97 @@
 #include "modify.h"
 #include "update.h"
 
+#include <algorithm>
+#include <iterator>
+
 using namespace LAMMPS_NS;
-using nnpal::UQField;
 
 void PairNNP::note_what_fix_pair_asks()
 {
   nnpal::PairNNPState &s = *state_;
-  if (!s.uq_energy_flag && !s.uq_force_flag) return;
+  const auto is_flagged = [](const nnpal::AtomField *field) { return field->flag != 0; };
+  if (std::none_of(std::begin(s.fields), std::end(s.fields), is_flagged)) return;
+  const bool is_same_step = s.asked_step == update->ntimestep;
+  if (is_same_step)
+    note_what_was_read();
+  else
+    s.fix_columns.clear();
+  // Of an instance that asked earlier on this step, the values are kept current too
+  for (nnpal::AtomField *field : s.fields) field->is_asked = field->flag || (is_same_step && field->is_asked);
   s.asked_step = update->ntimestep;
-  s.asked_energy = s.uq_energy_flag;
-  s.asked_force = s.uq_force_flag;
   s.fields_read.clear();
 }
 
-// Once fix pair has read on this step, write the new values where it keeps them. It does not tell which
-// instance reads which field, but instances read in their order and the fields in their columns' order.
+// fix pair does not tell which instance reads which field, but instances read in their order and the fields
+// in their columns' order: all of them, or those that were made since others read on this step.
+void PairNNP::note_what_was_read()
+{
+  nnpal::PairNNPState &s = *state_;
+  if (s.fields_read.empty()) return;
+  const auto is_new = [&](const nnpal::FixReader &reader) { return s.fix_columns.count(reader.id) == 0; };
+  std::size_t n_all = 0, n_new = 0;
+  for (const auto &reader : s.readers) {
+    n_all += reader.n_columns;
+    if (is_new(reader)) n_new += reader.n_columns;
+  }
+  const bool by_all = s.fields_read.size() >= n_all;
+  auto field = s.fields_read.begin();
+  for (const auto &reader : s.readers) {
+    if (!by_all && (!is_new(reader) || s.fields_read.size() < n_new)) continue;
+    s.fix_columns[reader.id].assign(field, field + reader.n_columns);
+    field += reader.n_columns;
+  }
+  s.fields_read.clear();
+}
+
+// The instances are noted when the first of them reads: later on, one may be gone, or another be there.
+// Outside of a run, a fix pair that is being made asks for the number of columns.
+void PairNNP::note_reading(const nnpal::AtomField &field)
+{
+  nnpal::PairNNPState &s = *state_;
+  if (update->whichflag == 0) return;
+  if (s.fields_read.empty()) {
+    s.readers.clear();
+    for (const Fix *fix : modify->get_fix_by_style("^pair$"))
+      if (update->ntimestep % fix->nevery == 0)
+        s.readers.push_back({fix->id, std::max(fix->size_peratom_cols, 1)});
+  }
+  s.fields_read.push_back(&field);
+}
+
+// Flags are looked for when a fix pair is made, and set once a step: a pair_style since then may have read
+// another model, or the fix be gone.
+bool PairNNP::fix_pair_asks(const nnpal::AtomField &field)
+{
+  if (state_->asked_step != update->ntimestep || !field.is_asked ||
+      modify->get_fix_by_style("^pair$").empty())
+    return false;
+  if (const std::string complaint = why_not(field); !complaint.empty()) stop_if_any(complaint);
+  return true;
+}
+
+// Once fix pair has read on this step, write the new values where it keeps them.
 void PairNNP::refresh_fix_pair()
 {
   nnpal::PairNNPState &s = *state_;
-  if (s.asked_step != update->ntimestep || s.fields_read.empty()) return;
-  auto field = s.fields_read.begin();
-  for (Fix *fix : modify->get_fix_by_style("^pair$")) {
-    if (update->ntimestep % fix->nevery != 0) continue;
-    const int n_columns = fix->size_peratom_cols;
-    for (int column = 0; column < (n_columns == 0 ? 1 : n_columns); ++column, ++field) {
-      const bool is_current =
-          field != s.fields_read.end() && (*field == UQField::kEnergy ? s.has_uq_energy : s.has_uq_force);
-      if (!is_current)
-        error->all(FLERR, Error::NOLASTLINE,
-                   "pair_style nnp: step {}: energies are evaluated several times, and fix pair is used with "
-                   "another "
-                   "pair style too, so that its values cannot be kept current; let fix pair skip such steps",
-                   update->ntimestep);
-      const double *values = *field == UQField::kEnergy ? s.uq_energy.data() : s.uq_force.data();
+  if (s.asked_step != update->ntimestep) return;
+  const bool has_read = !s.fields_read.empty() || !s.fix_columns.empty();
+  note_what_was_read();
+  for (const auto &reader : s.readers) {
+    Fix *fix = modify->get_fix_by_id(reader.id);
+    if (!has_read || !fix) continue;
+    const auto columns = s.fix_columns.find(reader.id);
+    const bool is_known = columns != s.fix_columns.end();
+    for (int column = 0; column < reader.n_columns; ++column) {
+      if (!is_known || !columns->second[column]->is_computed)
+        error->all(
+            FLERR, Error::NOLASTLINE,
+            "pair_style nnp: step {}: energies are evaluated several times, and fix pair is used with "
+            "another pair style too, so that its values cannot be kept current; let fix pair skip such steps",
+            update->ntimestep);
+      const std::vector<double> &values = columns->second[column]->values;
       for (int i = 0; i < atom->nlocal; ++i)
-        (n_columns == 0 ? fix->vector_atom[i] : fix->array_atom[i][column]) = values[i];
+        (fix->size_peratom_cols == 0 ? fix->vector_atom[i] : fix->array_atom[i][column]) = values[i];
     }
   }
 }

@@ -5,14 +5,32 @@
 #include "model.h"
 #include "settings.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
 namespace nnpal {
 
-enum class UQField { kEnergy, kForce };
+// A value of each atom that fix pair can ask for and read.
+struct AtomField {
+  const char *name;
+  int flag = 0;                       // set by fix pair on the steps that it asks for
+  bool is_asked = false;              // on the latest step with a flag set
+  bool is_computed = false;           // by the latest compute() of the step's own
+  std::vector<double> values = {};    // [n_local] LAMMPS units
+};
+
+// An instance of fix pair.
+struct FixReader {
+  std::string id;
+  int n_columns;
+};
 
 struct PairNNPState {
+  PairNNPState() = default;
+  PairNNPState(const PairNNPState &) = delete;    // `fields` points into it
+  PairNNPState &operator=(const PairNNPState &) = delete;
+
   Settings settings;
   std::unique_ptr<Model> model;         // null only after a restart file named a model that is missing
   std::string fingerprint;              // CRC-32 and size of the model file
@@ -22,8 +40,8 @@ struct PairNNPState {
   // What the evaluation at hand gives besides energy and forces
   struct Asked {
     bool of_step = true;    // false: of positions that are not the step's, so that nothing below is touched
-    bool uq_energy = false, uq_force = false;             // of each atom
-    bool summary = false, uq_force_in_summary = false;    // for compute pair
+    bool uq_energy = false, uq_force = false, error_force = false;    // of each atom
+    bool summary = false, uq_force_in_summary = false;                // for compute pair
   } asked;
   bool is_first_evaluation = true;    // since init_style
 
@@ -37,13 +55,14 @@ struct PairNNPState {
   std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
   std::string overlap;                // complaint about two atoms almost on top of each other
 
-  int uq_energy_flag = 0, uq_force_flag = 0;           // set by fix pair on the steps that it asks for
-  bool has_uq_energy = false, has_uq_force = false;    // computed by the latest compute() of the step's own
-  std::int64_t asked_step = -1;                        // latest step with a flag set ...
-  bool asked_energy = false, asked_force = false;      // ... and which
-  std::vector<UQField> fields_read;                    // by fix pair since then, in order
-  std::vector<double> uq_energy;                       // [n_local] LAMMPS energy units
-  std::vector<double> uq_force;                        // [n_local] LAMMPS force units
+  AtomField uq_energy{"uq_energy"}, uq_force{"uq_force"}, error_force{"error_force"};
+  AtomField *const fields[3] = {&uq_energy, &uq_force, &error_force};
+  std::int64_t asked_step = -1;    // latest step with a flag set
+  std::vector<const AtomField *>
+      fields_read;                   // since the latest evaluation that a flag was set for, in order
+  std::vector<FixReader> readers;    // the instances that were there then
+  std::map<std::string, std::vector<const AtomField *>>
+      fix_columns;                      // by ID, of those that read on that step
   std::vector<double> member_force;     // [(n_local + n_ghost) * n_members * 3] LAMMPS force units
   std::vector<double> member_energy;    // [n_members] this rank's sum, LAMMPS energy units
 };

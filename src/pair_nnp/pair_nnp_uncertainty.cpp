@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace LAMMPS_NS;
 
@@ -21,7 +22,7 @@ void PairNNP::finish_uq_force()
   nnpal::PairNNPState &s = *state_;
   comm->reverse_comm(this);
   const int n_members = s.model->n_members();
-  s.uq_force.resize(std::max(atom->nlocal, 1));
+  s.uq_force.values.resize(std::max(atom->nlocal, 1));
   for (int i = 0; i < atom->nlocal; ++i) {
     const double *force = &s.member_force[3 * static_cast<std::size_t>(i) * n_members];
     double variance = 0.0;
@@ -33,9 +34,48 @@ void PairNNP::finish_uq_force()
         variance += deviation * deviation / n_members;
       }
     }
-    s.uq_force[i] = std::sqrt(variance);
+    s.uq_force.values[i] = std::sqrt(variance);
   }
-  s.has_uq_force = true;
+  s.uq_force.is_computed = true;
+}
+
+// That of the model in use, or null: the spread of fewer members than it was fitted to is another one.
+const nnpal::Calibration *PairNNP::calibration() const
+{
+  const nnpal::Model &model = *state_->model;
+  const auto &of_file = model.metadata().calibration;
+  return of_file && model.n_members() == model.metadata().n_members ? &*of_file : nullptr;
+}
+
+// Returns a complaint for the user, or "" where the model can give this value of its atoms.
+std::string PairNNP::why_not(const nnpal::AtomField &field) const
+{
+  if (!state_->model) return "";    // init_style() names the file that is missing
+  const nnpal::Model &model = *state_->model;
+  const std::string &path = state_->settings.model_path;
+  if (model.n_members() == 1)
+    return fmt::format("the uncertainty of an ensemble needs at least 2 members, but model {} is used with 1",
+                       path);
+  if (&field != &state_->error_force || calibration()) return "";
+  if (model.metadata().calibration)
+    return fmt::format(
+        "error_force is calibrated for all {} members of model {}, but members is {}; use members all",
+        model.metadata().n_members, path, model.n_members());
+  return fmt::format(
+      "error_force needs a calibrated model, but model {0} holds no calibration; train it with this "
+      "version of nnpal, or calibrate it by `nnpal calibrate {0} LABELED`",
+      path);
+}
+
+void PairNNP::finish_error_force()
+{
+  nnpal::PairNNPState &s = *state_;
+  const nnpal::ForceRecipe &recipe = calibration()->force;
+  s.error_force.values.assign(std::max(atom->nlocal, 1), 0.0);
+  for (const int i : s.centers)
+    s.error_force.values[i] =
+        recipe.error(s.uq_force.values[i] / s.energy_scale, map[atom->type[i]]) * s.energy_scale;
+  s.error_force.is_computed = true;
 }
 
 // What compute pair shows of values that are not computed: infinite and not NaN, for each comparison with NaN
@@ -50,8 +90,9 @@ std::string PairNNP::non_finite_uncertainty() const
 {
   const nnpal::PairNNPState &s = *state_;
   for (const int i : s.centers)
-    if ((s.asked.uq_energy && !std::isfinite(s.uq_energy[i])) ||
-        (s.asked.uq_force && !std::isfinite(s.uq_force[i])))
+    if ((s.asked.uq_energy && !std::isfinite(s.uq_energy.values[i])) ||
+        (s.asked.uq_force && !std::isfinite(s.uq_force.values[i])) ||
+        (s.asked.error_force && !std::isfinite(s.error_force.values[i])))
       return "model " + s.settings.model_path + " gives a non-finite uncertainty for " +
              nnpal::name_of(*atom, i);
   return "";
@@ -60,30 +101,42 @@ std::string PairNNP::non_finite_uncertainty() const
 // compute pair sums the vector over the ranks, so rank 0 alone carries the world's values.
 void PairNNP::finish_summary()
 {
+  enum { kUQEnergy, kUQForce, kErrorForce, kRelative, kNumberOfMaxima };
   nnpal::PairNNPState &s = *state_;
-  const int n_members = s.model->n_members();
+  const std::size_t n_members = s.model->n_members();
+  const std::size_t uq_energies = n_members, count = n_members + 1;    // after E_m
   const bool with_uq_force = s.asked.uq_force_in_summary;
-  double largest[2] = {0.0, 0.0}, world_largest[2];
+  const nnpal::Calibration *calibrated = with_uq_force ? calibration() : nullptr;
+  double largest[kNumberOfMaxima] = {}, world_largest[kNumberOfMaxima];
   std::vector<double> sums(n_members + 2, 0.0), world_sums(n_members + 2);
-  for (const int i : s.centers) {
-    largest[0] = std::max(largest[0], s.uq_energy[i]);
-    if (with_uq_force) largest[1] = std::max(largest[1], s.uq_force[i]);
-    sums[n_members] += s.uq_energy[i];
-  }
+  const auto raise = [&](int which, double value) { largest[which] = std::max(largest[which], value); };
   std::copy(s.member_energy.begin(), s.member_energy.end(), sums.begin());
-  sums[n_members + 1] = static_cast<double>(s.centers.size());
-  MPI_Reduce(largest, world_largest, 2, MPI_DOUBLE, MPI_MAX, 0, world);
-  MPI_Reduce(sums.data(), world_sums.data(), n_members + 2, MPI_DOUBLE, MPI_SUM, 0, world);
+  sums[count] = static_cast<double>(s.centers.size());
+  for (const int i : s.centers) {
+    raise(kUQEnergy, s.uq_energy.values[i]);
+    sums[uq_energies] += s.uq_energy.values[i];
+    if (with_uq_force) raise(kUQForce, s.uq_force.values[i]);
+    if (!calibrated) continue;
+    raise(kErrorForce, s.error_force.values[i]);
+    raise(kRelative, calibrated->force.relative(s.uq_force.values[i] / s.energy_scale, map[atom->type[i]]));
+  }
+  MPI_Reduce(largest, world_largest, kNumberOfMaxima, MPI_DOUBLE, MPI_MAX, 0, world);
+  MPI_Reduce(sums.data(), world_sums.data(), static_cast<int>(sums.size()), MPI_DOUBLE, MPI_SUM, 0, world);
   if (comm->me != 0) return;
 
-  const double n_atoms = world_sums[n_members + 1];
-  double mean = 0.0, variance = 0.0;
-  for (int m = 0; m < n_members; ++m) mean += world_sums[m] / n_members;
-  for (int m = 0; m < n_members; ++m) variance += (world_sums[m] - mean) * (world_sums[m] - mean) / n_members;
-  pvector[0] = world_largest[0];
-  pvector[1] = n_atoms > 0 ? world_sums[n_members] / n_atoms : 0.0;
-  pvector[2] = n_atoms > 0 ? std::sqrt(variance / n_atoms) : 0.0;
-  if (with_uq_force) pvector[3] = world_largest[1];
+  const double n_atoms = std::max(world_sums[count], 1.0), m = static_cast<double>(n_members);
+  const double mean = std::accumulate(world_sums.begin(), world_sums.begin() + n_members, 0.0) / m;
+  double variance = 0.0;
+  for (std::size_t k = 0; k < n_members; ++k) variance += (world_sums[k] - mean) * (world_sums[k] - mean) / m;
+  pvector[0] = world_largest[kUQEnergy];
+  pvector[1] = world_sums[uq_energies] / n_atoms;
+  pvector[2] = std::sqrt(variance / n_atoms);
+  if (with_uq_force) pvector[3] = world_largest[kUQForce];
+  if (!calibrated) return;
+  pvector[4] = world_largest[kErrorForce];
+  if (calibrated->energy)
+    pvector[5] = s.energy_scale * calibrated->energy->error(std::sqrt(variance) / s.energy_scale, n_atoms,
+                                                            world_largest[kRelative]);
 }
 
 bool PairNNP::compute_pair_exists() const

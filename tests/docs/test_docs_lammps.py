@@ -11,8 +11,9 @@ import pytest
 from doc_blocks import ROOT, Block, blocks
 from ensembles import one_element_ensemble, organic_ensemble
 from lmp_runner import run_lmp
+from nnpal.calibration import Calibration, EnergyRecipe, ForceRecipe
 from nnpal.demo.eam import eam_potential
-from nnpal.model import export_ensemble
+from nnpal.model import export_ensemble, write_calibrated
 
 # Blocks that other tests run. (page, how the block begins): which
 ELSEWHERE = {
@@ -71,6 +72,7 @@ BEFORE = {
     ("pair_nnp.md", "pair_style nnp organic"): MOLECULE.replace("create_box   2 box", "create_box   4 box") + NVE,
     ("pair_nnp.md", "pair_style hybrid/overlay"): crystal(2) + NVE,
     ("pair_nnp.md", "fix uq"): crystal(2) + NNP + NVE,
+    ("pair_nnp.md", "fix err"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "compute c"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "variable worst"): (
         crystal(2) + NNP + NVE + "compute c all pair nnp\nfix uq all pair 50 nnp uq_energy 1 uq_force 1\n"
@@ -149,7 +151,8 @@ def test_what_is_named_is_there():
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    export_ensemble(one_element_ensemble("Al", 3), folder / "al.nnp.pt")
+    al = export_ensemble(one_element_ensemble("Al", 3), folder / "al.nnp.pt")
+    write_calibrated(al, Calibration(ForceRecipe((0.1,), (0.3,), (0.7,)), EnergyRecipe(2.0, 1.0, 1e3)))
     export_ensemble(organic_ensemble(("H", "C", "N", "O"), 2), folder / "organic.nnp.pt")
     return folder
 

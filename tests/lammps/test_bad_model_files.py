@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from broken_files import foreign_torchscript, in_a_zip_of_ours, plain_zip, put
+from calibrated_models import resaved
 from damaged_files import damaged_archives, flipped, write_model_in_a_new_process
 from lmp_runner import Lmp
 from lmp_systems import fcc
@@ -60,16 +61,6 @@ def test_missing_file_and_folder(lmp: Lmp) -> None:
     missing = lmp.folder / "absent.nnp.pt"
     lmp.expect_error(script_with(lmp, missing), r"pair_style nnp: model .*absent\.nnp\.pt.*No such file")
     lmp.expect_error(script_with(lmp, lmp.folder), "pair_style nnp: model .*directory", ranks=(1,))
-
-
-def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
-    """Write the model again with another nnpal.json."""
-    extra = {"nnpal.json": ""}
-    module = torch.jit.load(str(source), _extra_files=extra)
-    metadata = json.loads(extra["nnpal.json"])
-    edit(metadata)
-    torch.jit.save(module, str(target), _extra_files={"nnpal.json": json.dumps(metadata)})
-    return target
 
 
 def shift_reference_energy(metadata: dict[str, Any]) -> None:
@@ -164,7 +155,7 @@ def test_edited_metadata(tmp_path: Path, edited_models: list[Path]) -> None:
 
 
 def test_newer_format_on_two_ranks(lmp: Lmp, edited_models: list[Path]) -> None:
-    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 2.*newer nnpal")
+    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 3.*newer nnpal")
 
 
 @pytest.fixture(scope="module")

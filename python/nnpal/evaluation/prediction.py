@@ -39,6 +39,10 @@ class Predictions:
         member_energies: E_m, eV, [n_members, n_frames].
         member_forces: F_im, eV/Å, [n_members, n_atoms in all, 3], or None where not asked for.
         member_stresses: eV/Å³, [n_members, n_frames, 6], or None where not asked for.
+        error_force: calibrated one-sigma error of each force vector, the root mean square of |ΔF_i|, eV/Å, [n_atoms in
+            all], or None of a model without a calibration or without ``uq_force``.
+        error_energy: calibrated one-sigma error of each energy, eV, [n_frames], inf for a configuration unlike those of
+            the calibration; None as ``error_force``.
     """
 
     n_atoms: np.ndarray
@@ -50,6 +54,8 @@ class Predictions:
     member_energies: np.ndarray
     member_forces: np.ndarray | None
     member_stresses: np.ndarray | None
+    error_force: np.ndarray | None = None
+    error_energy: np.ndarray | None = None
 
     @property
     def n_members(self) -> int:
@@ -107,16 +113,36 @@ def predict(
     )
     n_atoms = np.array([len(frame) for frame in frames])
     _require_finite(os.fspath(model_path), n_atoms, energies, forces)
+    spread = np.sqrt(forces.var(0).sum(-1)) if uq_force else None
+    error_force, error_energy = _calibrated(model, frames, energies.std(0), spread)
     return Predictions(
         n_atoms=n_atoms,
         energies=energies.mean(0),
         forces=forces.mean(0),
         stresses=stresses.mean(0),
         uq_energy=atomic.std(0),
-        uq_force=np.sqrt(forces.var(0).sum(-1)) if uq_force else None,
+        uq_force=spread,
         member_energies=energies,
         member_forces=forces if members else None,
         member_stresses=stresses if members else None,
+        error_force=error_force,
+        error_energy=error_energy,
+    )
+
+
+def _calibrated(
+    model: LoadedModel, frames: Sequence[Atoms], energy_std: np.ndarray, uq_force: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return error_force, eV/Å [n_atoms in all], and error_energy, eV [n_frames], or None for each."""
+    calibration = model.calibration
+    if calibration is None or uq_force is None:
+        return None, None
+    index = {symbol: k for k, symbol in enumerate(model.metadata.elements)}
+    species = np.array([index[symbol] for frame in frames for symbol in frame.symbols], dtype=int)
+    n_atoms = np.array([len(frame) for frame in frames])
+    return (
+        calibration.error_force(uq_force, species),
+        calibration.error_energy(energy_std, uq_force, species, n_atoms),
     )
 
 

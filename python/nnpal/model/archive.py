@@ -39,6 +39,12 @@ class LoadedModel:
     dtype: torch.dtype
     device: str
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """Of the members in use: None where the file holds none, or where fewer are in use than it was fitted to."""
+        n_members = self.metadata.n_members
+        return self.metadata.calibration if 1 < n_members == int(self.module.n_active) else None
+
     def energies_and_gradients(self, graph: Graph, *, of_members: bool) -> tuple[Tensor, Tensor]:
         """Evaluate centers and their energies' derivatives in the edge vectors.
 

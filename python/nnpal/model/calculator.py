@@ -15,6 +15,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from nnpal.geometry.neighbor_graph import atoms_graph, edge_forces
 from nnpal.model import load_model
 
+CALIBRATED = ("error_force", "error_energy")
+
 
 class NNPCalculator(Calculator):
     """Energies, forces, stress and uncertainty of an ensemble in ASE's units (eV, Å).
@@ -27,7 +29,9 @@ class NNPCalculator(Calculator):
 
     ``uq_force`` needs the gradient of each member and is computed only when asked for:
     ``calculator.get_property("uq_force", atoms)``; ``uq_energy`` is always in ``results``. Both are [n_atoms], in eV
-    and eV/Å.
+    and eV/Å. A calibrated model also has, at the cost of ``uq_force``, the one-sigma errors ``error_force``, eV/Å
+    [n_atoms], and ``error_energy``, eV, which is inf where the configuration is unlike those of the calibration: see
+    :class:`nnpal.calibration.Calibration`.
 
     Arguments:
         path: a model file written by :func:`nnpal.export_ensemble`.
@@ -41,7 +45,8 @@ class NNPCalculator(Calculator):
         FileNotFoundError: no such file.
         nnpal.model.ModelFileError: the file cannot be used.
         ValueError: ``device``, ``dtype`` or ``members`` is out of range; at evaluation, an element that the model
-            does not know, or a position or cell that is not finite.
+            does not know, a position or cell that is not finite, or ``error_force`` or ``error_energy`` of a model
+            without a calibration of the members in use.
     """
 
     implemented_properties: list[str] = [  # noqa: RUF012 - as ASE declares it
@@ -52,6 +57,7 @@ class NNPCalculator(Calculator):
         "stress",
         "uq_energy",
         "uq_force",
+        *CALIBRATED,
     ]
 
     def __init__(
@@ -68,6 +74,26 @@ class NNPCalculator(Calculator):
         self.path = os.fspath(path)
         self.self_energies = self_energies
         self.model = load_model(path, device=device, dtype=dtype, members=members)
+        if self.model.calibration is None:
+            self.implemented_properties = [name for name in self.implemented_properties if name not in CALIBRATED]
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """Return a property as ASE does, or say why a calibrated error is not defined.
+
+        Raises:
+            ValueError: ``name`` needs a calibration of the members in use.
+        """
+        if name in CALIBRATED and self.model.calibration is None:
+            metadata = self.model.metadata
+            why = (
+                f"it holds no calibration; train it with this version of nnpal, or calibrate it by "
+                f"`nnpal calibrate {self.path} LABELED`"
+                if metadata.calibration is None
+                else f"it is calibrated for all of its {metadata.n_members} members and used with fewer or with one; "
+                "leave members out"
+            )
+            raise ValueError(f"{name} of model {self.path} is not defined: {why}")
+        return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -80,7 +106,7 @@ class NNPCalculator(Calculator):
         model = self.model
         metadata = model.metadata
         graph = atoms_graph(self.atoms, metadata.elements, metadata.cutoff, model=self.path)
-        wants_uq_force = "uq_force" in properties
+        wants_uq_force = not {"uq_force", *CALIBRATED}.isdisjoint(properties)
         energies, gradients = model.energies_and_gradients(graph, of_members=wants_uq_force)
         gradient = gradients[0]
         member_energies = energies.cpu().double()
@@ -101,4 +127,10 @@ class NNPCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         if wants_uq_force:
             members = [edge_forces(graph, of_member) for of_member in gradients[1:]]
-            self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
+            uq_force = self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
+            if model.calibration is not None:
+                species = graph.species.numpy()
+                energy_std = member_energies.sum(1, keepdim=True).numpy().std(0)
+                of_energy = model.calibration.error_energy(energy_std, uq_force, species, np.array([len(species)]))
+                self.results["error_force"] = model.calibration.error_force(uq_force, species)
+                self.results["error_energy"] = float(of_energy[0])

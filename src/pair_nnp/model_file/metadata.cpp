@@ -12,12 +12,22 @@ namespace {
 
 using Json = LAMMPS_NS::json;
 
-[[noreturn]] void refuse(const std::string &what)
+// `name`: of the key that is wrong, with those of the objects that it lies in.
+[[noreturn]] void refuse(const std::string &what, const std::string &name = "")
 {
-  throw std::runtime_error(what + "; export the model again with nnpal.export_ensemble");
+  const bool is_calibration = name.rfind("calibration", 0) == 0;
+  throw std::runtime_error(what + (is_calibration ? "; calibrate the file again with nnpal calibrate"
+                                                  : "; export the model again with nnpal.export_ensemble"));
 }
 
-constexpr int kDeepest = 1000;    // levels of lists and objects, as Python's reader takes
+[[noreturn]] void refuse_value(const std::string &name, const std::string &expected)
+{
+  refuse("its nnpal.json has an unusable value for '" + name + "', expected " + expected, name);
+}
+
+constexpr double kNoLimit = std::numeric_limits<double>::max();
+constexpr double kLargestExponent = 4.0;    // of a spread's power law; fits give 0.5 to 1
+constexpr int kDeepest = 1000;              // levels of lists and objects, as Python's reader takes
 
 // nlohmann's reader turns true, and what is no integer or too large for one, into some integer.
 template <typename T> struct Reader {
@@ -61,21 +71,31 @@ template <typename T> struct Reader<std::vector<T>> {
   }
 };
 
-const Json &find(const Json &json, const char *key)
+const Json &find(const Json &json, const char *key, const std::string &name)
 {
   const auto found = json.find(key);
-  if (found == json.end()) refuse(std::string("its nnpal.json has no key '") + key + "'");
+  if (found == json.end()) refuse("its nnpal.json has no key '" + name + "'", name);
   return *found;
+}
+
+const Json &find(const Json &json, const char *key)
+{
+  return find(json, key, key);
+}
+
+template <typename T> T get(const Json &json, const char *key, const std::string &name)
+{
+  const Json &value = find(json, key, name);
+  try {
+    return Reader<T>::read(value);
+  } catch (const std::exception &) {
+    refuse("its nnpal.json has an unusable value for '" + name + "'", name);
+  }
 }
 
 template <typename T> T get(const Json &json, const char *key)
 {
-  const Json &value = find(json, key);
-  try {
-    return Reader<T>::read(value);
-  } catch (const std::exception &) {
-    refuse(std::string("its nnpal.json has an unusable value for '") + key + "'");
-  }
+  return get<T>(json, key, key);
 }
 
 Json parse(const std::string &text)
@@ -107,6 +127,47 @@ std::vector<double> flatten(const std::vector<std::vector<double>> &rows)
   std::vector<double> flat;
   for (const auto &row : rows) flat.insert(flat.end(), row.begin(), row.end());
   return flat;
+}
+
+// One number for each element, each above 0 and no larger than `limit`.
+std::vector<double> one_for_each(const Json &json, const char *key, std::size_t n_elements, double limit)
+{
+  const std::string name = std::string("calibration.force.") + key;
+  const auto values = get<std::vector<double>>(json, key, name);
+  const auto is_usable = [&](double value) { return value > 0.0 && value <= limit; };
+  if (values.size() != n_elements || !std::all_of(values.begin(), values.end(), is_usable))
+    refuse_value(name, std::to_string(n_elements) + " number(s), one for each element, above 0" +
+                           (limit < kNoLimit ? " and at most 4" : ""));
+  return values;
+}
+
+double positive(const Json &json, const char *key)
+{
+  const std::string name = std::string("calibration.energy.") + key;
+  const auto value = get<double>(json, key, name);
+  if (!(value > 0.0)) refuse_value(name, "a number above 0");
+  return value;
+}
+
+// Files of format 1 were written before there was one.
+std::optional<Calibration> parse_calibration(const Json &metadata, std::size_t n_elements, int n_members)
+{
+  const Json &json = find(metadata, "calibration");
+  if (json.is_null()) return std::nullopt;
+  if (!json.is_object()) refuse_value("calibration", "null or an object");
+  if (n_members < 2) refuse_value("calibration", "null, for a single member has no spread");
+  const Json &force = find(json, "force", "calibration.force");
+  const Json &energy = find(json, "energy", "calibration.energy");
+  if (!force.is_object()) refuse_value("calibration.force", "an object");
+  if (!energy.is_null() && !energy.is_object()) refuse_value("calibration.energy", "null or an object");
+  Calibration calibration;
+  calibration.force = {one_for_each(force, "knee", n_elements, kNoLimit),
+                       one_for_each(force, "error_at_knee", n_elements, kNoLimit),
+                       one_for_each(force, "exponent", n_elements, kLargestExponent)};
+  if (!energy.is_null())
+    calibration.energy = {positive(energy, "factor"), positive(energy, "largest_per_atom"),
+                          positive(energy, "largest")};
+  return calibration;
 }
 
 bool are_below(std::int64_t limit, const std::vector<std::int64_t> &indices)
@@ -176,6 +237,8 @@ Metadata parse_metadata(const std::string &json_text)
   if (!reference.is_object()) refuse("its nnpal.json lacks the reference configuration");
   metadata.reference =
       parse_reference(reference, metadata.n_members, static_cast<std::int64_t>(metadata.elements.size()));
+  if (version >= 2)
+    metadata.calibration = parse_calibration(json, metadata.elements.size(), metadata.n_members);
   return metadata;
 }
 

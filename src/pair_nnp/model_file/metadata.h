@@ -1,7 +1,10 @@
 // What a model file says of itself: the record `extra/nnpal.json` of its archive.
 #pragma once
 
+#include "calibration.h"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +31,7 @@ struct Metadata {
   bool is_double = false;    // dtype of the weights
   std::string kernel;
   ReferenceConfiguration reference;
+  std::optional<Calibration> calibration;    // of the whole ensemble; since format 2
 };
 
 // Read the JSON text. Throws std::runtime_error that names the key and what was expected.
