@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 from scipy.stats import chi2, spearmanr
 
+from nnpal.calibration import LEVELS
 from nnpal.evaluation.labels import Labels
 from nnpal.evaluation.metrics import MILLI
 from nnpal.evaluation.prediction import Predictions
@@ -51,6 +52,7 @@ class CalibrationFigures(TypedDict):
     ratio: float | None
     ratio_error: float | None
     miscalibration_area: float | None
+    coverage: list[float] | None
     bins: BinFigures
 
 
@@ -65,6 +67,8 @@ class Calibration:
         ratio, ratio_error: sqrt(<ε²>/<u²>) and its standard error; None where units differ.
         miscalibration_area: mean distance between the distribution of ε/u and the normal one, 0 to 1/2; None where
             units differ.
+        coverage: shares of ε within the normal distribution's regions of 68 % and 90 % about zero; None where units
+            differ.
         bins: see :class:`Bins`.
         errors, uncertainties: the values, [n_values].
         frame: configuration of every value, [n_values].
@@ -77,6 +81,7 @@ class Calibration:
     ratio: float | None
     ratio_error: float | None
     miscalibration_area: float | None
+    coverage: list[float] | None
     bins: Bins
     errors: np.ndarray
     uncertainties: np.ndarray
@@ -97,6 +102,7 @@ class Calibration:
             "ratio": _or_none(self.ratio),
             "ratio_error": _or_none(self.ratio_error),
             "miscalibration_area": _or_none(self.miscalibration_area),
+            "coverage": self.coverage,
             "bins": {
                 "uncertainty": (MILLI * self.bins.uncertainty).tolist(),
                 "error": (MILLI * self.bins.error).tolist(),
@@ -156,6 +162,7 @@ def calibrate(
         ratio=_ratio(error, uncertainty) if same_units else None,
         ratio_error=float(spread[1]) if same_units else None,
         miscalibration_area=None if dimensions is None else _miscalibration_area(error, uncertainty, dimensions),
+        coverage=None if dimensions is None else _coverage(error, uncertainty, dimensions),
         bins=_bins(error, uncertainty, min(n_bins, len(error))),
         errors=error,
         uncertainties=uncertainty,
@@ -167,7 +174,9 @@ def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> 
     """Hold every uncertainty of the ensemble against its error.
 
     The force's error of an atom against ``uq_force`` (where it was computed) and ``uq_energy`` of that atom; the
-    energy's error of a configuration against the standard deviation of the members' totals, both per atom.
+    energy's error of a configuration against the standard deviation of the members' totals, both per atom. Of a
+    calibrated model also the force's error against ``error_force``, and the energy's against ``error_energy`` of the
+    configurations that have one, where these are two at least.
 
     Raises:
         ValueError: the model has one member only, or there is one configuration only.
@@ -178,18 +187,30 @@ def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> 
     force_error = np.linalg.norm(predictions.forces - labels.forces, axis=1)
     energy_error = np.abs(predictions.energies - labels.energies) / n_atoms
     energy_spread = predictions.member_energies.std(0) / n_atoms
+    ones = np.ones_like(n_atoms)
+    error_energy = predictions.error_energy
+    inside = np.zeros(len(n_atoms), dtype=bool) if error_energy is None else np.isfinite(error_energy)
     found = []
-    for name, error, uncertainty, sizes, dimensions in (
-        ("force", force_error, predictions.uq_force, n_atoms, 3),
-        ("force", force_error, predictions.uq_energy, n_atoms, None),
-        ("energy", energy_error, energy_spread, np.ones_like(n_atoms), 1),
+    for name, against, error, uncertainty, sizes, dimensions in (
+        ("force", "uq_force", force_error, predictions.uq_force, n_atoms, 3),
+        ("force", "error_force", force_error, predictions.error_force, n_atoms, 3),
+        ("force", "uq_energy", force_error, predictions.uq_energy, n_atoms, None),
+        ("energy", "energy_std", energy_error, energy_spread, ones, 1),
+        ("energy", "error_energy", energy_error[inside], _per_atom(error_energy, n_atoms, inside), ones[inside], 1),
     ):
         if uncertainty is None:
             continue
-        against = "energy_std" if name == "energy" else "uq_energy" if dimensions is None else "uq_force"
         rng = np.random.default_rng(seed)
         found.append(calibrate(error, uncertainty, sizes, rng=rng, dimensions=dimensions, names=(name, against)))
     return found
+
+
+def _per_atom(error_energy: np.ndarray | None, n_atoms: np.ndarray, inside: np.ndarray) -> np.ndarray | None:
+    return None if error_energy is None or inside.sum() < 2 else (error_energy / n_atoms)[inside]
+
+
+def _coverage(error: np.ndarray, uncertainty: np.ndarray, dimensions: int) -> list[float]:
+    return [float((dimensions * error**2 <= chi2.ppf(p, dimensions) * uncertainty**2).mean()) for p in LEVELS]
 
 
 def _or_none(value: float | None) -> float | None:

@@ -94,16 +94,17 @@ def _elements(found: dict[str, ErrorsOfElement]) -> Table:
 
 
 def _calibration(found: Sequence[CalibrationFigures]) -> Table:
-    heads = ["error", "uncertainty", "values", "rank\ncorrelation", "RMS error /\nuncertainty", "miscalibration\narea"]
+    heads = ["error", "uncertainty", "values", "rank\ncorr.", "RMS\nratio", "miscal.\narea", "within\n68/90 %"]
     table = _table("Uncertainty against error", heads)
     for row in found:
         table.add_row(
             row["error"],
             row["uncertainty"],
             str(row["n_values"]),
-            f"{_number(row['spearman'])} ± {_number(row['spearman_error'])}",
-            "" if row["ratio"] is None else f"{row['ratio']:.2f} ± {_number(row['ratio_error'])}",
+            f"{_number(row['spearman'])}±{_number(row['spearman_error'])}",
+            "" if row["ratio"] is None else f"{row['ratio']:.2f}±{_number(row['ratio_error'])}",
             _number(row["miscalibration_area"], 3),
+            "" if row["coverage"] is None else "/".join(f"{100 * share:.0f}" for share in row["coverage"]),
         )
     return table
 
