@@ -101,39 +101,21 @@ def damaged(seed: int) -> Recipe:
     if chance.random() < 0.2:
         del holder[name]
     else:
-        junk = [
-            None,
-            True,
-            "",
-            "0.1",
-            [],
-            [[0.1]],
-            {},
-            0,
-            -1,
-            1,
-            1e-300,
-            1e300,
-            2**70,
-            [0.1],
-            [1],
-            [None],
-            [-0.0],
-            [4.0],
-        ]
-        holder[name] = chance.choice([*junk, [0.1, 0.1], ["a"], [True], [5]])
+        junk = [None, True, "0.1", 0, -1, 1e300, 2**70, {}]
+        lists = [[0.1], [None], [-0.0], [-1], [0.1, 0.1], ["a"], [True], [5]]
+        holder[name] = chance.choice([*junk, *lists])
     return calibration
 
 
 def test_lammps_and_python_refuse_the_same(tmp_path: Path, al_model: ExportedModel) -> None:
-    models = with_calibrations(al_model, tmp_path, [damaged(seed) for seed in range(40)])
+    models = with_calibrations(al_model, tmp_path, [damaged(seed) for seed in range(80)])
     answers = in_lammps(tmp_path, models)
     refused = []
     for path, answer in zip(models, answers, strict=True):
         refused.append("error" in answer)
         assert refused[-1] == is_refused_by_python(path), answer
         assert not refused[-1] or "calibration" in answer["error"]
-    assert 5 < sum(refused) < 40
+    assert 5 < sum(refused) < 80
 
 
 def test_a_single_member_has_none(tmp_path: Path) -> None:
