@@ -63,6 +63,7 @@ def test_the_record_comes_back():
         (lambda r: r["force"].update(exponent=[0.5, 5.0]), "exponent is 5.0, expected at most 4"),
         (lambda r: r["energy"].update(factor=-1.0), "factor is -1.0"),
         (lambda r: r["energy"].update(largest=float("nan")), "largest is nan"),
+        (lambda r: r["energy"].update(largest=10**400), "largest is 1000"),
         (lambda r: r.update(energy={}), "energy recipe has"),
         (lambda r: r.update(evidence=[]), "evidence is"),
         (lambda r: r.update(force=None), "force recipe has None"),

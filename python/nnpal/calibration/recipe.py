@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,7 +155,7 @@ def require_positive(name: str, *values: Any) -> None:
     """Refuse what is no number above 0."""
     for value in values:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not (math.isfinite(value) and value > 0):
+        if not is_number or not 0 < value <= sys.float_info.max:
             raise ValueError(f"{name} is {value!r}, expected a number above 0")
 
 
