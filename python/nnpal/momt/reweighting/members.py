@@ -12,12 +12,15 @@ from nnpal.momt.reweighting.averages import means_at
 from nnpal.momt.reweighting.blocks import N_BLOCKS, jackknife, time_blocks
 from nnpal.momt.reweighting.profiles import balance, minus_log_histogram
 from nnpal.momt.reweighting.samples import Samples
-from nnpal.momt.reweighting.weights import coverage_gap, effective_size, log_weights
+from nnpal.momt.reweighting.weights import carrying_gap, effective_size, log_weights
 from nnpal.observables import MembersEstimate, first_order
 
 # Frames of another run or model have energies that do not follow the trace's: the difference scatters by more than
 # this, in kT0 and as a share of how much the trace's own scatter. Rounding in a dump is below 0.01 kT.
 LARGEST_MISMATCH, LARGEST_SHARE = 1.0, 0.3
+# Of the rows that carry the mean's average, this share must carry each member's, or first order is taken: where members
+# are farther apart, the few rows that carry a member may lie at the edge of what was sampled
+LEAST_SHARE = 0.1
 
 Estimator = Callable[[Samples], Callable[[np.ndarray], "np.ndarray | float"]]
 
@@ -100,7 +103,7 @@ def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate
     Enthalpies are relative to the members' mean by U_m − Ū: an offset between members counts.
 
     Raises:
-        ValueError: the rows with frames do not reach T.
+        ValueError: few frames carry the average at T.
     """
     found = estimate(members, lambda samples: means_at(samples, temp), [temp] * len(members.deviations), temp)
     return {
@@ -119,7 +122,7 @@ def members_coexistence(members: Members, at: float) -> MembersEstimate:
     """Return the temperature at which phases on either side of O = at are equally likely, under each member.
 
     Raises:
-        ValueError: the rows with frames have one phase, or do not reach the temperature.
+        ValueError: the frames are of one phase, or few of them carry the average.
     """
     ordered = at < members.samples.O
     if ordered.all() or not ordered.any():
@@ -137,7 +140,7 @@ def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> Mem
     """Return −ln of the probability of each bin of O at T under each member, [n_members, n_bins]; NaN where none is.
 
     Raises:
-        ValueError: the rows with frames do not reach T.
+        ValueError: few frames carry the average at T.
     """
 
     def minus_log(samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
@@ -152,35 +155,42 @@ def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: floa
 
     Args:
         of: rows under a potential -> a function that gives the observable of some of them.
-        temps: where each member must be reached; empty: no full reweighting.
-        temp: where the members' mean must be.
+        temps: where each member is to be reached; empty: no full reweighting.
+        temp: where the members' mean is.
 
     Raises:
-        ValueError: the mean is not reached.
+        ValueError: few frames carry the mean's average.
     """
-    samples = members.samples
-    gap = coverage_gap(samples, temp)
+    samples, kT = members.samples, members.samples.boltz * temp
+    log_w = log_weights(samples, temp)
+    gap = carrying_gap(samples, log_w)
     if gap:
-        raise ValueError(
-            f"the rows with frames do not reach temperature {temp:g}: {gap.reason}; save frames more often"
-        )
-    reached = bool(temps) and all(
-        coverage_gap(own, t) is None for own, t in zip(members.under_each, temps, strict=True)
-    )
+        raise ValueError(f"the frames do not reach T = {temp:g}: {gap.reason}; save frames more often")
+    n_effective = _reached(members, temps, LEAST_SHARE * effective_size(log_w))
 
     def in_full(rows: np.ndarray) -> np.ndarray:
         return np.array([of(own)(rows) for own in members.under_each])
 
     def in_first_order(rows: np.ndarray) -> np.ndarray:
-        return first_order(lambda shift: of(samples.shifted(shift))(rows), members.deviations, samples.boltz * temp)
+        return first_order(lambda shift: of(samples.shifted(shift))(rows), members.deviations, kT)
 
-    values = in_full if reached else in_first_order
-    blocks = time_blocks(samples.walker)
-    noise = jackknife(lambda rows: values(rows).std(axis=0), blocks).error
-    n_effective = None
-    if reached:
-        sizes = [effective_size(log_weights(own, t)) for own, t in zip(members.under_each, temps, strict=True)]
-        n_effective = float(min(sizes))
+    values = in_first_order if n_effective is None else in_full
+    noise = jackknife(lambda rows: values(rows).std(axis=0), time_blocks(samples.walker)).error
     return MembersEstimate(
-        values(np.arange(len(samples))), "reweighted" if reached else "first order", n_effective, noise, members.factor
+        values(np.arange(len(samples))),
+        "first order" if n_effective is None else "reweighted",
+        n_effective,
+        noise,
+        members.factor,
     )
+
+
+def _reached(members: Members, temps: Sequence[float], least: float) -> float | None:
+    """Return the smallest of the members' effective numbers of rows; None where one is below `least` or not carried."""
+    sizes = []
+    for own, temp in zip(members.under_each, temps, strict=bool(temps)):
+        log_w = log_weights(own, temp)
+        if carrying_gap(own, log_w):
+            return None
+        sizes.append(effective_size(log_w))
+    return min(sizes) if sizes and min(sizes) >= least else None
