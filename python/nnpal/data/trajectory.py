@@ -13,7 +13,7 @@ from ase import Atoms
 from nnpal.data.error import DatasetError
 from nnpal.data.opened import opened
 from nnpal.data.read import format_of, read_frames, require_readable
-from nnpal.data.units import Units
+from nnpal.data.units import OURS, Units
 
 _STEP_OF_SOURCE = re.compile(r"\bstep (\d+)$")
 _STEP_OF_COMMENT = re.compile(r"""(?:^|\s)(?:step|timestep)=["']?(\d+)""", re.I)
@@ -28,7 +28,7 @@ def read_trajectory(
     200`), as runs of nnpal write it.
 
     Args:
-        units, symbols: of a dump, as for :func:`nnpal.data.read_frames`; other formats state theirs.
+        units, symbols: of a dump, as for :func:`nnpal.data.read_frames`; other files are in eV and Å.
 
     Raises:
         FileNotFoundError: no such file.
@@ -36,8 +36,10 @@ def read_trajectory(
     """
     require_readable(Path(path))
     kind = format_of(Path(path))
-    given = {"units": units, "symbols": symbols} if kind == "lammps-dump" else {}
-    frames = read_frames(path, labeled=False, **given)  # type: ignore[arg-type]
+    if kind == "lammps-dump":
+        frames = read_frames(path, units=units, symbols=symbols, labeled=False)
+    else:
+        frames = read_frames(path, units=OURS, labeled=False)
     if kind == "lammps-dump":
         steps: list[int | None] = list(_dump_steps(path))
     elif kind == "extxyz":
