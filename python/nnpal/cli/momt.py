@@ -113,11 +113,10 @@ def _print(summary: Summary, console: Console) -> None:
         if "error" in row:
             console.print(f"T = {row['temp']:g}: {row['error']}")
             continue
-        of_members = row.get("members", {})
         cells = [
-            f"{row['enthalpy']:.6g} ± {row['enthalpy_error']:.2g}{_second(of_members.get('enthalpy'))}",
-            f"{row['volume']:.6g} ± {row['volume_error']:.2g}{_second(of_members.get('volume'))}",
-            f"{row['heat_capacity']:.6g} ± {row['heat_capacity_error']:.2g}{_second(of_members.get('heat_capacity'))}",
+            f"{row['enthalpy']:.6g} ± {row['enthalpy_error']:.2g}",
+            f"{row['volume']:.6g} ± {row['volume_error']:.2g}",
+            f"{row['heat_capacity']:.6g} ± {row['heat_capacity_error']:.2g}",
         ]
         table.add_row(f"{row['temp']:g}", *cells, f"{row['n_effective']:.0f}")
     if table.row_count:
@@ -141,23 +140,34 @@ def _second(member: dict[str, Any] | None) -> str:
 
 
 def _print_members(summary: Summary, console: Console) -> None:
-    """Say what the second error bar is, and where there is none and why."""
+    """Print the error bars from the members, what they are worth, and where there are none and why."""
+    from rich.table import Table
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False, markup=False)
 
-    found = [(f"T = {row['temp']:g}", row["members"]) for row in summary["temperatures"] if "members" in row]
-    found = [(label, one.get("enthalpy", one)) for label, one in found]
-    melting = summary.get("coexistence", {}).get("members")
-    found += [("coexistence", melting)] if melting else []
-    known = [one for _, one in found if "error" in one]
+    table = Table(box=None, pad_edge=False)
+    for name in ("T", "± enthalpy", "± volume", "± heat capacity", "by", "effective frames"):
+        table.add_column(name, justify="right")
+    rows = [(row["temp"], row["members"]) for row in summary["temperatures"] if "members" in row]
+    known = [one for _, row in rows if "undefined" not in row for one in (row["enthalpy"], row["volume"])]
+    melting = summary.get("coexistence", {}).get("members", {})
+    known += [melting] if "error" in melting else []
     if known:
         worth = calibration_text(known[0]["factor"])
-        say(f"± statistical ± members: {len(known[0]['members'])} members on {summary['frames']} frames; {worth}")
-    for label, one in found:
-        if "undefined" in one:
-            say(f"{label}: no error bar from the members: {one['undefined']}")
-        elif one["method"] == "reweighted":
-            say(f"{label}: reweighted to each member; {one['n_effective']:.0f} effective frames at least")
-        else:
-            say(f"{label}: first order in the members' differences; too few frames carry each member's own average")
+        n_members = len(known[0]["members"])
+        say(f"error bars from the members: {n_members} members on {summary['frames']} frames; {worth}")
+    for temp, row in rows:
+        if "undefined" in row:
+            say(f"T = {temp:g}: no error bar from the members: {row['undefined']}")
+            continue
+        of = [row[name] for name in ("enthalpy", "volume", "heat_capacity")]
+        carried = of[0]["n_effective"]
+        errors = [f"{one['error']:.2g}" for one in of]
+        table.add_row(f"{temp:g}", *errors, of[0]["method"], "-" if carried is None else f"{carried:.0f}")
+    if table.row_count:
+        console.print(table)
+    if "undefined" in melting:
+        say(f"coexistence: no error bar from the members: {melting['undefined']}")
+    elif melting:
+        say(f"coexistence: {melting['method']}, statistical ± members")

@@ -17,7 +17,7 @@ from nnpal.observables import MembersEstimate, first_order
 
 # Frames of another run or model have energies that do not follow the trace's: the difference scatters by more than
 # this, in kT0 and as a share of how much the trace's own scatter. Rounding in a dump is below 0.01 kT.
-LARGEST_MISMATCH, LARGEST_SHARE = 1.0, 0.3
+LARGEST_MISMATCH, LARGEST_SHARE = 0.05, 0.3
 # Of the rows that carry the mean's average, this share must carry each member's, or first order is taken: where members
 # are farther apart, the few rows that carry a member may lie at the edge of what was sampled
 LEAST_SHARE = 0.1
@@ -144,10 +144,15 @@ def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> Mem
     """
 
     def minus_log(samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
-        return minus_log_histogram(samples.O, log_weights(samples, temp), edges)
+        of_rows = minus_log_histogram(samples.O, log_weights(samples, temp), edges)
 
-    with np.errstate(invalid="ignore"):
-        return estimate(members, minus_log, [temp] * len(members.deviations), temp)
+        def known(rows: np.ndarray) -> np.ndarray:
+            value = of_rows(rows)
+            return np.where(np.isfinite(value), value, np.nan)
+
+        return known
+
+    return estimate(members, minus_log, [temp] * len(members.deviations), temp)
 
 
 def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: float) -> MembersEstimate:
