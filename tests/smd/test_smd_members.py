@@ -141,6 +141,7 @@ def test_report_with_pulls_of_each_member(tmp_path: Path) -> None:
     assert bare["members"] is None
     write_trace(tmp_path / "m3.0.txt", morse_pull(4.3, 401), rate=2.0)
     for words, message in (
+        (("--member", tmp_path / "m0.1.txt"), "1 files, but 2 pulls of the ensemble; give as many"),
         (("--member", tmp_path / "none.*"), "no such file; give a file or a quoted pattern"),
         (members, "rate is 2.0, in"),
         (members[:2], "members: 1, expected 2 or more"),

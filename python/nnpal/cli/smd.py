@@ -66,7 +66,7 @@ def report(
         if member:
             if has_frames:
                 raise ValueError("--member with --model and --frames: two ways to the same error bar; give one")
-            members = own_pulls(_pulls_of_members(pulls[0], member, fix), factor)
+            members = own_pulls(_pulls_of_members(pulls, member, fix), factor)
         elif model is not None and frames and has_frames:
             style = units_of(pulls[0], units)
             steps, energies, known = evaluate_members(model, frames, style, symbols, device, factor)
@@ -81,11 +81,11 @@ def report(
         _print(result, Console())
 
 
-def _pulls_of_members(first: Pull, patterns: list[str], fix: str | None) -> list[list[Pull]]:
-    """Return the pulls of each member, which are to be of the protocol of the first pull.
+def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None) -> list[list[Pull]]:
+    """Return the pulls of each member: as many as of the ensemble, of the same protocol.
 
     Raises:
-        ValueError: a pattern without files, or pulls of another spring, rate or start.
+        ValueError: a pattern without files or with another number, or pulls of another spring, rate or start.
     """
     from glob import glob
 
@@ -97,8 +97,13 @@ def _pulls_of_members(first: Pull, patterns: list[str], fix: str | None) -> list
         paths = sorted(glob(pattern))
         if not paths:
             raise ValueError(f"--member {pattern}: no such file; give a file or a quoted pattern such as 'm0.*.txt'")
+        if len(paths) != len(ensemble):
+            raise ValueError(
+                f"--member {pattern}: {len(paths)} files, but {len(ensemble)} pulls of the ensemble; give as many, with "
+                "the same seeds; quote the pattern, or the shell makes its files pulls of the ensemble"
+            )
         groups.append([read_pull(path, fix) for path in paths])
-    check_one_protocol([first, *(pull for group in groups for pull in group)], equivalent_atoms=True)
+    check_one_protocol([ensemble[0], *(pull for group in groups for pull in group)], equivalent_atoms=True)
     return groups
 
 
