@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from nnpal.cli.app import app
 from nnpal.evaluation import predict
 from nnpal.smd import Pull, along_pulls, mean_activation_energy, own_pulls
+from nnpal.smd.members import jump_of
 from nnpal.smd.trace import TraceFile
 from torchani_reference import ExportedModel
 
@@ -63,6 +64,38 @@ def test_own_pulls_and_the_pull_of_the_mean_agree() -> None:
     steps, energies = frames_of(mean)
     np.testing.assert_allclose(along_pulls([mean], [steps], [energies], 0.1).values, own.values, atol=2e-3)
     assert own.method == "own runs"
+
+
+def soft_pull(depth: float, k: float = 3.0) -> Pull:
+    """Return a slow pull by a spring softer than the falling side of the bond, −U'' ≤ 4 eV/Å²: the bond jumps."""
+    target = np.linspace(R0, 8.0, 3251)
+    d = np.empty_like(target)
+    here = R0
+    for i, end in enumerate(target):
+        for _ in range(4000):  # downhill to the minimum that follows from the one before
+            x = np.exp(-A * (here - R0))
+            slope = 2 * depth * A * (x - x**2) - k * (end - here)
+            here -= 0.02 * slope
+            if abs(slope) < 1e-7:
+                break
+        d[i] = here
+    force = k * (target - d)
+    work = np.concatenate([[0.0], np.cumsum(0.5 * (force[1:] + force[:-1]) * np.diff(target))])
+    return Pull(10 * np.arange(len(d)), d, target, force, work, name="soft")
+
+
+def test_a_jump_does_no_work() -> None:
+    """What ΔU gains in the jump goes into heat under each member too."""
+    depths = 4.0 + np.array([-0.06, -0.02, 0.03, 0.05])
+    mean = soft_pull(4.0)
+    assert np.diff(mean.d).max() > 0.5, "it jumps"
+    exact = np.array([soft_pull(depth).work.max() for depth in depths])
+    steps, energies = mean.step[::10], depths[:, None] * shape(mean.d[::10])
+    found = along_pulls([mean], [steps], [energies], window=0.05)
+    at = jump_of(mean, 0.05)
+    assert at == pytest.approx(mean.target[np.argmax(np.diff(mean.d))], abs=0.01)
+    assert found.error == pytest.approx(exact.std(), rel=0.1)
+    assert np.isnan(jump_of(morse_pull(4.0), 0.05)), "a stiff spring is followed"
 
 
 def test_noise_of_frames_is_averaged_over_the_window() -> None:

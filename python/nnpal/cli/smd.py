@@ -99,8 +99,8 @@ def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None
             raise ValueError(f"--member {pattern}: no such file; give a file or a quoted pattern such as 'm0.*.txt'")
         if len(paths) != len(ensemble):
             raise ValueError(
-                f"--member {pattern}: {len(paths)} files, but {len(ensemble)} pulls of the ensemble; give as many, with "
-                "the same seeds; quote the pattern, or the shell makes its files pulls of the ensemble"
+                f"--member {pattern}: {len(paths)} files, but {len(ensemble)} pulls of the ensemble; give as many, "
+                "with the same seeds; quote the pattern, or the shell makes its files pulls of the ensemble"
             )
         groups.append([read_pull(path, fix) for path in paths])
     check_one_protocol([ensemble[0], *(pull for group in groups for pull in group)], equivalent_atoms=True)
