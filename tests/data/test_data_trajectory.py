@@ -55,7 +55,7 @@ def test_steps_of_extended_xyz_and_of_sources(tmp_path: Path) -> None:
     named = frames()
     for frame, step in zip(named, STEPS, strict=True):
         frame.info = {"source": f"rate-1-run-0 step {step}", "tag": "smd"}
-    write_dataset(tmp_path / "a.h5", named)
+    write_dataset(tmp_path / "a.h5", named, provenance={})
     assert read_trajectory(tmp_path / "a.h5")[0].tolist() == STEPS
 
 
@@ -63,7 +63,7 @@ def test_without_steps_nothing_is_joined(tmp_path: Path) -> None:
     bare = frames()
     bare[1].info.clear()
     write(tmp_path / "a.xyz", bare, format="extxyz")
-    with pytest.raises(DatasetError, match=r"a.xyz: configuration 1 has no step; give the LAMMPS dump of the run"):
+    with pytest.raises(DatasetError, match=r"a\.xyz: configuration 1 has no step; give the LAMMPS dump of the run"):
         read_trajectory(tmp_path / "a.xyz")
-    with pytest.raises(FileNotFoundError, match="none.xyz: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"none\.xyz: no such file"):
         read_trajectory(tmp_path / "none.xyz")
