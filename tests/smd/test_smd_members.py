@@ -12,8 +12,11 @@ from ase import Atoms
 from ase.io import write
 from typer.testing import CliRunner
 
+from nnpal.calibration.recipe import Calibration, EnergyRecipe, ForceRecipe
 from nnpal.cli.app import app
 from nnpal.evaluation import predict
+from nnpal.evaluation.members import member_energies
+from nnpal.model.archive import write_calibrated
 from nnpal.smd import Pull, along_pulls, mean_activation_energy, own_pulls
 from nnpal.smd.members import jump_of
 from nnpal.smd.trace import TraceFile
@@ -215,6 +218,38 @@ def test_report_with_the_members_along_the_pull(tmp_path: Path, al_model: Export
     assert np.std(expected) > 0.01
     assert found["members"]["error"] == pytest.approx(np.std(expected), abs=2e-4)
     assert found["statistical"] is None
+
+
+def test_the_factor_of_the_model_file_is_used(tmp_path: Path, al_model: ExportedModel) -> None:
+    frames = [Atoms("Al3", positions=[[0, 0, 0], [0, 2.5, 0], [2.4 + 0.1 * i, 0.3, 0]]) for i in range(25)]
+    spread = predict(al_model.path, frames, members=False, uq_force=False).member_energies.std(axis=0)
+    force = ForceRecipe(knee=(1.0,), error_at_knee=(2.0,), exponent=(1.0,))
+    # the spread of 20 of 25 frames is as small as that of the calibration
+    energy = EnergyRecipe(factor=2.5, largest_per_atom=float(np.sort(spread)[19:21].mean()) / 3, largest=1.5)
+    write_calibrated(al_model.path, Calibration(force, energy), tmp_path / "calibrated.nnp.pt")
+    found = member_energies(tmp_path / "calibrated.nnp.pt", frames)
+    assert (found.factor, found.n_outside) == (2.5, 5)
+    bare = member_energies(al_model.path, frames)
+    assert (bare.factor, bare.n_outside) == (None, 0)
+    np.testing.assert_array_equal(found.energies, bare.energies)
+    target = 2.4 + 0.1 * np.arange(25)
+    write_trace(tmp_path / "pull.txt", Pull(100 * np.arange(25), target, target, np.zeros(25), 0.1 * np.arange(25)))
+    for i, frame in enumerate(frames):
+        frame.info["step"] = 100 * i
+        frame.cell = [30, 30, 30]
+    (tmp_path / "pull.lammpstrj").write_text("".join(map(dump_frame, frames)))
+
+    def lines(model: Path) -> str:
+        words = ("--model", model, "--frames", tmp_path / "pull.lammpstrj", "--symbols", "Al", "--window", 0.05)
+        return " ".join(report(tmp_path / "pull.txt", *words).output.split())
+
+    assert "the members differ on 5 of 25 frames by more than on any configuration" in lines(
+        tmp_path / "calibrated.nnp.pt"
+    )
+    assert "error bar: the spread times 2.5, which holds near the training data only" in lines(
+        tmp_path / "calibrated.nnp.pt"
+    )
+    assert "the bare spread, uncalibrated" in lines(al_model.path)
 
 
 def dump_frame(frame: Atoms) -> str:

@@ -72,6 +72,13 @@ def evaluate_members(
             member_energies(model, frames, device=device, on_batch=lambda n: progress.advance(bar, n))
             for _, frames in read
         ]
+    if n_outside := sum(one.n_outside for one in found):
+        n_frames = sum(len(frames) for _, frames in read)
+        typer.echo(
+            f"note: the members differ on {n_outside} of {n_frames} frames by more than on any "
+            "configuration of the calibration, whose factor says nothing there",
+            err=True,
+        )
     energies = [one.energies * UNITS[unit_style].energy for one in found]
     return [steps for steps, _ in read], energies, found[0].factor if factor is None else factor
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -21,10 +20,12 @@ class MemberEnergies:
     Attributes:
         energies: E_m, eV, [n_members, n_frames].
         factor: by which the model file says that their spread is to be multiplied; None: it is not calibrated.
+        n_outside: configurations whose spread is larger than any of the calibration; the factor says nothing there.
     """
 
     energies: np.ndarray
     factor: float | None
+    n_outside: int = 0
 
     def __post_init__(self) -> None:
         if len(self.energies) < 2:
@@ -53,11 +54,8 @@ def member_energies(
             f"model {os.fspath(model_path)} has one member, so no spread and no error bar; give an ensemble"
         )
     found = predict(model_path, frames, members=False, uq_force=False, device=device, on_batch=on_batch)
-    return MemberEnergies(found.member_energies, energy_factor(metadata))
-
-
-def energy_factor(metadata: Any) -> float | None:
-    """Return the calibration factor of energies that a model file holds, None where it holds none."""
-    calibration = getattr(metadata, "calibration", None)
-    energy = getattr(calibration, "energy", None)
-    return None if energy is None else float(energy.factor)
+    recipe = None if metadata.calibration is None else metadata.calibration.energy
+    if recipe is None:
+        return MemberEnergies(found.member_energies, None)
+    outside = found.member_energies.std(axis=0) > found.n_atoms * recipe.largest_per_atom
+    return MemberEnergies(found.member_energies, recipe.factor, int(outside.sum()))
