@@ -115,7 +115,7 @@ def test_a_pull_that_was_given_up_leaves_its_rate_without_an_energy(tmp_path: Pa
     monkeypatch.setattr(exploring, "read_given_up", lambda *_: None)
     asked = []
     bar = ErrorBar(members=(4.0, 4.2))
-    monkeypatch.setattr(pulling, "error_bar", lambda runs, model, _: asked.append((len(runs), model)) or bar)
+    monkeypatch.setattr(pulling, "error_bar", lambda runs, model: asked.append((len(runs), model)) or bar)
     facts = exploring.explore(context(tmp_path, Tasks("ensemble/rate-4-run-1")), EXPLORE, tmp_path)
     assert facts.ensemble.activation_energy == {"1": pytest.approx(4.0), "4": None}
     assert facts.best.activation_energy == pytest.approx({"1": 4.0, "4": 4.0})

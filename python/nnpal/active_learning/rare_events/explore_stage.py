@@ -48,7 +48,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         runs = [run for run in read if run is not None]
         given_up = {rates[one.folder] for one in own if one.failure is not None}
         ensemble = ctx.path(ctx.iteration, "train", MODEL) if who == ENSEMBLE else None
-        found[who] = facts_of_pulls(runs, given_up, ensemble, section.device)
+        found[who] = facts_of_pulls(runs, given_up, ensemble)
         files += files_of_pulls(ctx.folder, who, runs)
     return ExploreFacts(
         failed_tasks=failed_tasks(ctx, outcomes),

@@ -23,15 +23,12 @@ WINDOW = 0.2
 OUTPUTS = (ROWS, FRAMES, FACTS, ENDED)
 
 
-def facts_of_pulls(
-    runs: Sequence[SMDRun], given_up: Collection[float] = (), ensemble: Path | None = None, device: str = "cpu"
-) -> PullFacts:
+def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = (), ensemble: Path | None = None) -> PullFacts:
     """Return activation energies (eV) with error bars, how each pull ended, and frames, for the manifest.
 
     Arguments:
         given_up: rates of pulls that were given up.
         ensemble: model file of the pulls, for the error bar from its members; None: there is none.
-        device: that evaluates the members.
     """
     energies = activation_energies(runs, given_up)
     whole = {
@@ -41,21 +38,21 @@ def facts_of_pulls(
         activation_energy=energies,
         ended={run.name: run.ended for run in runs},
         n_frames=sum(len(run.frames) for run in runs),
-        error_bars={rate: error_bar(own, ensemble, device) for rate, own in whole.items()},
+        error_bars={rate: error_bar(own, ensemble) for rate, own in whole.items()},
     )
 
 
-def error_bar(runs: Sequence[SMDRun], ensemble: Path | None, device: str = "cpu") -> ErrorBar:
+def error_bar(runs: Sequence[SMDRun], ensemble: Path | None) -> ErrorBar:
     """Return the error bars of the mean activation energy of whole pulls at one rate.
 
     Arguments:
         runs: the pulls.
-        ensemble, device: see :func:`facts_of_pulls`.
+        ensemble: see :func:`facts_of_pulls`.
     """
     statistical = mean_activation_energy([run.pull for run in runs])[1]
     if ensemble is None or read_metadata(ensemble).n_members < 2:
         return ErrorBar(statistical=statistical)
-    found = [member_energies(ensemble, run.frames, device=device) for run in runs]
+    found = [member_energies(ensemble, run.frames) for run in runs]
     try:
         members = along_pulls(
             [run.pull for run in runs], [run.frame_step for run in runs], [one.energies for one in found], WINDOW
