@@ -20,9 +20,11 @@ from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext, stage_folder
 from nnpal.active_learning.rare_events import explore_stage as exploring
 from nnpal.active_learning.rare_events import initial_stage as beginning
+from nnpal.active_learning.rare_events import pulls as pulling
 from nnpal.active_learning.rare_events import report_stage as reporting
 from nnpal.active_learning.rare_events.facts import (
     ChosenFrame,
+    ErrorBar,
     ExploreFacts,
     InitialFacts,
     Iteration,
@@ -34,6 +36,7 @@ from nnpal.active_learning.rare_events.facts import (
 from nnpal.active_learning.rare_events.judge import has_reached_aim, reason_to_stop
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.active_learning.rare_events.select_stage import _threshold
+from nnpal.active_learning.report import write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun
 from nnpal.active_learning.sampling import SMDSection as Explore
 from nnpal.active_learning.sampling.ending import RunOutcome
@@ -41,11 +44,13 @@ from nnpal.active_learning.settings import LoopEnsembleSection, LoopLabelSection
 from nnpal.active_learning.shared import train_ensemble as training
 from nnpal.active_learning.shared.label_frames import Labeled, Labeling
 from nnpal.active_learning.shared.report_page import task_failures
+from nnpal.evaluation import predict
 from nnpal.model.settings import NetworkSettings
 from nnpal.oracle.settings import LammpsSection
 from nnpal.runtime.json_files import write_json
 from nnpal.training import EnsembleSettings, LossSettings, TrainingFolderError, TrainingSettings
 from nnpal.training.plan import Plan, write_plan
+from torchani_reference import ExportedModel
 
 KCAL = 1.0 / KCAL_MOL
 RATES, RUNS = (1.0, 4.0), 3
@@ -108,9 +113,14 @@ def test_a_pull_that_was_given_up_leaves_its_rate_without_an_energy(tmp_path: Pa
     known = {f"rate-{rate:g}-run-{run}": pull(rate, run) for rate in RATES for run in range(RUNS)}
     monkeypatch.setattr(exploring, "read_smd", lambda folder: known[folder.name])
     monkeypatch.setattr(exploring, "read_given_up", lambda *_: None)
+    asked = []
+    bar = ErrorBar(members=(4.0, 4.2))
+    monkeypatch.setattr(pulling, "error_bar", lambda runs, model: asked.append((len(runs), model)) or bar)
     facts = exploring.explore(context(tmp_path, Tasks("ensemble/rate-4-run-1")), EXPLORE, tmp_path)
     assert facts.ensemble.activation_energy == {"1": pytest.approx(4.0), "4": None}
     assert facts.best.activation_energy == pytest.approx({"1": 4.0, "4": 4.0})
+    assert facts.ensemble.error_bars == {"1": bar}  # of the rate that has an energy
+    assert [(n, model is not None) for n, model in asked] == [(3, True), (3, False), (3, False)]
     assert facts.failed_tasks == {"ensemble/rate-4-run-1": "killed: was killed"}
     assert facts.last_lines["best/rate-4-run-1"] == ("step 7", "Fix halt")
     assert len(facts.last_lines) == 2 * len(RATES) * RUNS - 1
@@ -203,6 +213,72 @@ def test_figures_say_whose_energies_and_which_unit_they_show(tmp_path: Path, mon
     assert rates.name == "loading_rates"
     assert "of the ensemble's pulls" in rates.caption
     np.testing.assert_allclose(rates.columns["activation_energy_kcal_mol"], [100.5, 110.0], rtol=1e-6)
+
+
+def with_bars(done: Any, bar: ErrorBar) -> Any:
+    """Return an iteration whose E_a at the first rate has an error bar."""
+    own = done.explore.ensemble.model_copy(update={"error_bars": {"1": bar}})
+    return done.model_copy(update={"explore": done.explore.model_copy(update={"ensemble": own})})
+
+
+def test_the_page_shows_error_bars_beside_the_energies(tmp_path: Path) -> None:
+    ctx, done = context(tmp_path), history((102.0, 110.0), (100.5, 110.0))
+    bar = ErrorBar(statistical=0.3 * KCAL, members=(99.5 * KCAL, 100.5 * KCAL, 101.5 * KCAL), factor=3.0)
+    done[1] = with_bars(done[1], bar)
+    told = reporting.Told(ctx, done, RunSection(), RareEventsSection(), EXPLORE, LoopEnsembleSection())
+    spread = 3.0 * np.sqrt(2 / 3)
+    said = f"± 0.30 (statistical) ± {spread:.2f} (members)"
+    [fact] = [fact for fact in reporting._facts(told, None) if fact.label == "Activation energy"]
+    assert fact.cell.note == f"{said}; oracle 100.00; error +0.50, bound 1"
+    trained = RareEventsTrainFacts.model_construct(unseen=None, n_data=10)
+    summaries = [reporting._summary(k, one.model_copy(update={"train": trained}), "1") for k, one in enumerate(done)]
+    table = reporting.iteration_table(summaries)
+    column = table.header.index("E_a (kcal/mol)")
+    assert [row[column].note for row in table.rows] == ["", said]
+    drawn = {figure.name: figure for figure in reporting._energies(told, {"1": 100.0 * KCAL, "4": 110.0 * KCAL})}
+    columns = drawn["activation_energy_ensemble"].columns
+    np.testing.assert_allclose(columns["members_error_kcal_mol"], [np.nan, spread], rtol=1e-6)
+    np.testing.assert_allclose(columns["statistical_error_kcal_mol"], [np.nan, 0.3], rtol=1e-6)
+    assert "members_error_kcal_mol" not in drawn["activation_energy_best"].columns
+    np.testing.assert_allclose(drawn["loading_rates"].columns["members_error_kcal_mol"], [spread, np.nan], rtol=1e-6)
+    assert "Wide bars: the standard deviation over the ensemble's members" in drawn["loading_rates"].caption
+    for figure in drawn.values():
+        write_figure(tmp_path, figure)
+    [text] = reporting._about_error_bars(told)
+    assert "over the 3 members" in text
+    assert "the spread times 3, the calibration factor" in text
+
+
+def test_a_manifest_of_an_earlier_version_has_no_error_bars() -> None:
+    known = {"activation_energy": {"1": 4.0}, "ended": {}, "n_frames": 1}
+    facts = PullFacts.from_json(known, "test")
+    assert facts.error_bars is None
+    assert facts.to_json() == known
+    bar = ErrorBar(statistical=0.1, members=(1.0, 3.0), factor=2.0)
+    assert bar.of_members == pytest.approx(2.0)
+    again = PullFacts.from_json(facts.model_copy(update={"error_bars": {"1": bar}}).to_json(), "test")
+    assert again.error_bars == {"1": bar}
+
+
+def test_members_are_evaluated_along_the_pulls(al_model: ExportedModel) -> None:
+    """Frames at every row and rows farther apart than the window: W + ΔU_m − ΔU_m(start), largest along the pull."""
+    frames = [Atoms("Al3", positions=[[0, 0, 0], [0, 2.5, 0], [2.4 + 0.3 * i, 0.3, 0]]) for i in range(9)]
+    target = 2.4 + 0.3 * np.arange(9)
+    run = replace(
+        pull(n_rows=9), distance=target, target=target, frames=frames, frame_step=5 * np.arange(9), uq=np.zeros(9)
+    )
+    change = predict(al_model.path, frames, members=False, uq_force=False).member_energies
+    change = change - change.mean(axis=0)
+    other = replace(run, work=run.work + 0.2 * (np.arange(9) > 4))
+    expected = [(one.work + change - change[:, :1]).max(axis=1) for one in (run, other)]
+    facts = facts_of_pulls([run, other], ensemble=al_model.path)
+    bar = facts.error_bars["1"]
+    np.testing.assert_allclose(bar.members, np.mean(expected, axis=0), atol=1e-6)
+    assert bar.of_members == pytest.approx(np.std(np.mean(expected, axis=0)), abs=1e-6)
+    assert bar.statistical == pytest.approx(0.1)  # of 4.0 and 4.2
+    few = replace(run, frames=frames[:2], frame_step=run.frame_step[:2])
+    assert "the frames reach from" in facts_of_pulls([few], ensemble=al_model.path).error_bars["1"].undefined
+    assert facts_of_pulls([run]).error_bars["1"] == ErrorBar()
 
 
 def test_nothing_new_ends_the_loop_where_all_pulls_are_whole() -> None:

@@ -29,7 +29,14 @@ NOT_RUN = {
     ("results.md", r"cd docs/examples/results|nnpal run .*"): HOURS,
     ("README.md", r"nnpal run .*"): HOURS,
     ("momt.md", r"mpirun .*"): "tests/lammps/test_input_scripts_momt.py runs walkers",
-    ("momt.md", r"nnpal momt report .*"): "tests/momt/test_momt_report.py runs it",
+    (
+        "momt.md",
+        r"nnpal momt report .*",
+    ): "tests/momt/test_momt_report.py runs it",
+    (
+        "smd.md",
+        r"nnpal export .*|nnpal smd report .* --member .*|nnpal smd report .* --model .*",
+    ): "tests/smd/test_smd_members.py runs it",
     ("cluster.md", r"python -m nnpal.active_learning.engine.task .*"): LOOPS,
     ("loop.md", r"nnpal .*"): LOOPS,
     ("tutorial_rare_events.md", r"nnpal .*|python -m nnpal.*|cp .*|cd .*|lmp .*"): LOOPS,

@@ -19,6 +19,7 @@ from nnpal.hooks import HookError
 # What other tests run. (page, how the block begins): which
 ELSEWHERE = {
     ("momt.md", "import numpy as np\nfrom nnpal.momt import"): "tests/momt/test_momt_report.py",
+    ("momt.md", "from nnpal.momt.reweighting import members_averages"): "tests/momt/test_momt_report.py",
     ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",
     ("hooks.md", '"""A hook'): "tests/lammps/test_input_scripts_hooks.py",
     ("tutorial_fine_tuning.md", '"""Sample three'): "tests/training/test_tutorial_fine_tuning.py",

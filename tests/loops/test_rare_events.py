@@ -134,6 +134,10 @@ def test_activation_energies_are_those_of_the_pulls(rare_events, facts):
     assert oracle == pytest.approx(activation_energy(read_smd(run / "iter-0000/initial/oracle-pulls" / PULL).pull))
     ensemble = facts["iter-0001/explore"]["ensemble"]["activation_energy"]["20"]
     assert ensemble == pytest.approx(activation_energy(read_smd(run / "iter-0001/explore/ensemble" / PULL).pull))
+    bar = facts["iter-0001/explore"]["ensemble"]["error_bars"]["20"]
+    assert len(bar["members"]) == 2
+    assert "statistical" not in bar  # of one pull
+    assert facts["iter-0001/explore"]["best"]["error_bars"] == {"20": {}}  # one member has no spread
     error = facts["iter-0001/report"]["largest_error_kcal_mol"]
     assert error == pytest.approx(23.060548 * abs(ensemble - oracle))
 

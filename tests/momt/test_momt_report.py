@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,9 +190,16 @@ def test_figures_show_the_data(run: Path) -> None:
 
 
 def test_example_of_the_docs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "momt.md").read_text(), re.S)
-    exec(compile(example, "docs/momt.md", "exec"), {})
+    example, of_members = re.findall(r"```python\n(.*?)```", (DOCS / "momt.md").read_text(), re.S)
+    names: dict[str, Any] = {}
+    exec(compile(example, "docs/momt.md", "exec"), names)
     assert len(capsys.readouterr().out.splitlines()) >= 5
+    samples = names["samples"]
+    names |= {"steps": samples.step, "energies": samples.U + 0.01 * np.array([[-1.0], [0.0], [1.0]])}
+    exec(compile(of_members, "docs/momt.md", "exec"), names)
+    error, melting = capsys.readouterr().out.splitlines()
+    assert float(error) == pytest.approx(0.01 * np.sqrt(2 / 3), rel=1e-6)  # the offsets, which shift enthalpies alone
+    assert float(melting.split()[0]) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_options_of_the_docs_are_the_classs() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nnpal.cli.errors import in_words
+from nnpal.cli.members import Device, Factor, Frames, Model, Symbols, calibration_text, evaluate_members, require_both
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,12 +30,18 @@ def report(
     temperature: Annotated[list[float] | None, typer.Option(help="Repeat for several; T0 by default.")] = None,
     divide: Annotated[float | None, typer.Option(help="Order parameter between two phases; found by default.")] = None,
     discard: Annotated[int, typer.Option(help="Rows to leave out at the beginning of production.")] = 0,
+    model: Model = None,
+    frames: Frames = None,
+    symbols: Symbols = None,
+    device: Device = "cpu",
+    factor: Factor = None,
     output: Annotated[Path | None, typer.Option(help="Folder for figures and summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Print enthalpy, volume, heat capacity and the coexistence temperature, with errors; draw figures.
 
-    Of a run that is still learning: how far it has come, its bias and time series.
+    Of a run that is still learning: how far it has come, its bias and time series. With --model and --frames: a second
+    error bar, from the members of the ensemble.
     """
     from json import dumps
 
@@ -42,7 +49,7 @@ def report(
 
     from nnpal.momt import read_bias, read_trace
     from nnpal.momt.analysis import is_learning, save_figures, summarize, summarize_learning
-    from nnpal.momt.reweighting import from_traces
+    from nnpal.momt.reweighting import from_traces, of_frames
     from nnpal.runtime.json_files import write_json
 
     try:
@@ -51,14 +58,20 @@ def report(
         learned = read_bias(bias)
         walks = [read_trace(path) for path in traces]
         learning = is_learning(walks) and discard == 0
+        has_frames = require_both(model, frames, len(traces), "traces")
+        members = None
         samples = None if learning else from_traces(walks, discard, learned.axes)
         temps = temperature or [learned.temp]
         if samples is None:
             summary = summarize_learning(learned, walks, temps, divide)
         else:
-            summary = summarize(learned, samples, temps, divide)
+            if model is not None and frames and has_frames:
+                steps, energies, known = evaluate_members(model, frames, walks[0].units, symbols, device, factor)
+                members = of_frames(samples, steps, energies, known)
+            summary = summarize(learned, samples, temps, divide, members)
         if output is not None:
-            summary["figures"] = [str(path) for path in save_figures(learned, walks, samples, temps, output)]
+            drawn = save_figures(learned, walks, samples, temps, output, members)
+            summary["figures"] = [str(path) for path in drawn]
             write_json(output / "summary.json", summary, sort_keys=False)
     except (ValueError, OSError) as error:
         typer.echo(f"nnpal momt report: {in_words(error)}", err=True)
@@ -113,6 +126,48 @@ def _print(summary: Summary, console: Console) -> None:
         console.print(f"coexistence: {coexistence['error']}")
     elif coexistence:
         console.print(
-            f"coexistence temperature {coexistence['temp']:.5g} ± {coexistence['temp_error']:.2g} "
-            f"(phases divided at O = {coexistence['divide']:.3g})"
+            f"coexistence temperature {coexistence['temp']:.5g} ± {coexistence['temp_error']:.2g}"
+            f"{_second(coexistence.get('members'))} (phases divided at O = {coexistence['divide']:.3g})",
+            soft_wrap=True,
         )
+    if "frames" in summary:
+        _print_members(summary, console)
+
+
+def _second(member: dict[str, Any] | None) -> str:
+    """Return ` ± ERROR` of the error bar from the members; nothing where there is none."""
+    return f" ± {member['error']:.2g}" if member and "error" in member else ""
+
+
+def _print_members(summary: Summary, console: Console) -> None:
+    """Print the error bars from the members, what they are worth, and where there are none and why."""
+    from rich.table import Table
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("T", "± enthalpy", "± volume", "± heat capacity", "by", "effective frames"):
+        table.add_column(name, justify="right")
+    rows = [(row["temp"], row["members"]) for row in summary["temperatures"] if "members" in row]
+    known = [one for _, row in rows if "undefined" not in row for one in (row["enthalpy"], row["volume"])]
+    melting = summary.get("coexistence", {}).get("members", {})
+    known += [melting] if "error" in melting else []
+    if known:
+        worth = calibration_text(known[0]["factor"])
+        n_members = len(known[0]["members"])
+        say(f"error bars from the members: {n_members} members on {summary['frames']} frames; {worth}")
+    for temp, row in rows:
+        if "undefined" in row:
+            say(f"T = {temp:g}: no error bar from the members: {row['undefined']}")
+            continue
+        of = [row[name] for name in ("enthalpy", "volume", "heat_capacity")]
+        carried = of[0]["n_effective"]
+        errors = [f"{one['error']:.2g}" for one in of]
+        table.add_row(f"{temp:g}", *errors, of[0]["method"], "-" if carried is None else f"{carried:.0f}")
+    if table.row_count:
+        console.print(table)
+    if "undefined" in melting:
+        say(f"coexistence: no error bar from the members: {melting['undefined']}")
+    elif melting:
+        say(f"coexistence: {melting['method']}, statistical ± members")

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnpal.cli.errors import in_words
+from nnpal.cli.members import Device, Factor, Frames, Model, Symbols, calibration_text, evaluate_members, require_both
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nnpal.smd.analysis import Report
+    from nnpal.observables import MembersEstimate
+    from nnpal.smd import Pull
+    from nnpal.smd.analysis import MeanEnergy, Report
 
 app = typer.Typer(help="Steered molecular dynamics: analyze pulls.", no_args_is_help=True)
 
@@ -32,18 +35,43 @@ def report(
     equivalent_atoms: Annotated[
         bool, typer.Option("--equivalent-atoms", help="Average over pulls of different atoms, equivalent by symmetry.")
     ] = False,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(help="Pulls under one member alone: a file or a quoted pattern, 'm0.*.txt'; repeat for each."),
+    ] = None,
+    model: Model = None,
+    frames: Frames = None,
+    symbols: Symbols = None,
+    device: Device = "cpu",
+    factor: Factor = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, ΔF(λ) included.")] = False,
 ) -> None:
-    """Print activation energy and breaking distance of each pull, and ΔF of all by Jarzynski's equality."""
+    """Print activation energy and breaking distance of each pull, and ΔF of all by Jarzynski's equality.
+
+    With --member (pulls of each member), or --model and --frames (members along the pulls of FILES): an error bar of
+    the activation energy from the members of the ensemble, beside the statistical one.
+    """
     from json import dumps
 
     from rich.console import Console
 
-    from nnpal.smd.analysis import make_report
+    from nnpal.smd import along_pulls, own_pulls
+    from nnpal.smd.analysis import make_report, units_of
     from nnpal.smd.reading import read_pull
 
     try:
-        result = make_report([read_pull(path, fix) for path in files], temperature, window, units, equivalent_atoms)
+        pulls = [read_pull(path, fix) for path in files]
+        has_frames = require_both(model, frames, len(files), "pulls")
+        members = None
+        if member:
+            if has_frames:
+                raise ValueError("--member with --model and --frames: two ways to the same error bar; give one")
+            members = own_pulls(_pulls_of_members(pulls, member, fix), factor)
+        elif model is not None and frames and has_frames:
+            style = units_of(pulls[0], units)
+            steps, energies, known = evaluate_members(model, frames, style, symbols, device, factor)
+            members = along_pulls(pulls, steps, energies, window, known)
+        result = make_report(pulls, temperature, window, units, equivalent_atoms, members)
     except (OSError, ValueError) as error:
         typer.echo(f"nnpal smd report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
@@ -51,6 +79,32 @@ def report(
         typer.echo(dumps(result.to_json(), indent=2))
     else:
         _print(result, Console())
+
+
+def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None) -> list[list[Pull]]:
+    """Return the pulls of each member: as many as of the ensemble, of the same protocol.
+
+    Raises:
+        ValueError: a pattern without files or with another number, or pulls of another spring, rate or start.
+    """
+    from glob import glob
+
+    from nnpal.smd.free_energy import check_one_protocol
+    from nnpal.smd.reading import read_pull
+
+    groups = []
+    for pattern in patterns:
+        paths = sorted(glob(pattern))
+        if not paths:
+            raise ValueError(f"--member {pattern}: no such file; give a file or a quoted pattern such as 'm0.*.txt'")
+        if len(paths) != len(ensemble):
+            raise ValueError(
+                f"--member {pattern}: {len(paths)} files, but {len(ensemble)} pulls of the ensemble; give as many, "
+                "with the same seeds; quote the pattern, or the shell makes its files pulls of the ensemble"
+            )
+        groups.append([read_pull(path, fix) for path in paths])
+    check_one_protocol([ensemble[0], *(pull for group in groups for pull in group)], equivalent_atoms=True)
+    return groups
 
 
 def _print(result: Report, console: Console) -> None:
@@ -63,6 +117,10 @@ def _print(result: Report, console: Console) -> None:
         numbers = (pull.activation_energy, pull.at.d, pull.at.force)
         table.add_row(pull.name, *(f"{value:.4f}" for value in numbers), "yes" if pull.at.broken else "no")
     console.print(table)
+    if result.mean is not None:
+        console.print(f"activation energy {_mean(result.mean, len(result.pulls))}", highlight=False, soft_wrap=True)
+    if result.mean is not None and result.mean.members is not None:
+        console.print(_worth(result.mean.members), highlight=False, soft_wrap=True, markup=False)
     p = result.profile
     if p:
         top = int(p["free_energy"].argmax())
@@ -76,3 +134,21 @@ def _print(result: Report, console: Console) -> None:
             )
     for note in result.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _mean(mean: MeanEnergy, n_pulls: int) -> str:
+    text = f"{mean.value:.4f}"
+    if mean.statistical is not None:
+        text += f" ± {mean.statistical:.2g} (statistical, {n_pulls} pulls)"
+    if mean.members is not None:
+        text += f" ± {mean.members.error:.2g} (members)"
+    return text + (", of one pull: no statistical error" if mean.statistical is None else "")
+
+
+def _worth(members: MembersEstimate) -> str:
+    values = ", ".join(f"{value:.4f}" for value in members.values)
+    how = {
+        "own runs": "mean over each member's own pulls, whose statistical errors it contains",
+        "first order": "members' energies along the pulls, to first order",
+    }[members.method]
+    return f"members ({how}): {values}; error bar: {calibration_text(members.factor)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +15,9 @@ from nnpal.active_learning.shared.report_page import MODEL_OF_RUN, PAGE
 from nnpal.active_learning.shared.train_progress import shown_on
 from nnpal.runtime.files import write_whole
 from nnpal.runtime.places import require_folder
+
+if TYPE_CHECKING:
+    from nnpal.active_learning.rare_events.facts import Iteration
 
 CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
 
@@ -48,6 +52,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
     folder = output_dir / "run"
     if outcome.state == "finished":
         console.print(_energies(folder))
+        console.print(_last_energy(folder), markup=False, highlight=False, soft_wrap=True)
         console.print(f"{outcome.reason}", markup=False, highlight=False)
         console.print(f"report: {folder / PAGE}\nmodel:  {folder / MODEL_OF_RUN}", markup=False, highlight=False)
     return outcome
@@ -68,7 +73,31 @@ def _energies(folder: Path) -> Table:
         value = energies_of(done)[rate]
         shown = ("broke off", "")
         if value is not None and oracle is not None:
-            shown = (f"{value:.3f}", f"{KCAL_MOL * (value - oracle):+.2f}")
+            shown = (f"{value:.3f}{_members(done, rate)}", f"{KCAL_MOL * (value - oracle):+.2f}")
         table.add_row(str(iteration), str(done.train.n_data), *shown)
     table.add_row("oracle", "", "" if oracle is None else f"{oracle:.3f}", "")
     return table
+
+
+def _members(done: Iteration, rate: str) -> str:
+    """Return ` ± ERROR`, eV, of the error bar from the members; nothing where there is none."""
+    from nnpal.active_learning.rare_events.judge import error_bar_of
+
+    error = error_bar_of(done, rate).of_members
+    return "" if error is None else f" ± {error:.3f}"
+
+
+def _last_energy(folder: Path) -> str:
+    """Return `E_a = x ± y (statistical) ± z (members) eV` of the last iteration."""
+    from nnpal.active_learning.rare_events.judge import energies_of, error_bar_of
+    from nnpal.active_learning.rare_events.loop import finished_iterations
+
+    last = finished_iterations(folder)[-1]
+    [(rate, value)] = energies_of(last).items()
+    if value is None:
+        return "E_a: none, as the last pull broke off"
+    bar = error_bar_of(last, rate)
+    bars = [(bar.statistical, "statistical"), (bar.of_members, "members")]
+    text = "".join(f" ± {error:.3f} ({name})" for error, name in bars if error is not None)
+    one_pull = "" if bar.statistical is not None else "; of one pull, so without a statistical error"
+    return f"E_a = {value:.3f}{text} eV{one_pull}"

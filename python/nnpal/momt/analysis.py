@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
+from nnpal.momt.reweighting.members import Members, members_averages, members_coexistence
 from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
 from nnpal.momt.trace import Trace
 
 
 class AtTemperature(TypedDict, total=False):
-    """Averages and their standard errors at a temperature, or ``error``: why there are none."""
+    """Averages and their standard errors at a temperature, or ``error``: why there are none.
+
+    ``members`` has the error bars from the members (see :meth:`MembersEstimate.to_json`) and ``widths``, the standard
+    deviations of ΔU_m/kT; or ``undefined``, why there are none.
+    """
 
     temp: float
     n_effective: float
@@ -27,6 +32,7 @@ class AtTemperature(TypedDict, total=False):
     volume_error: float
     heat_capacity: float
     heat_capacity_error: float
+    members: dict[str, Any]
     error: str
 
 
@@ -36,6 +42,7 @@ class Coexistence(TypedDict, total=False):
     temp: float
     temp_error: float
     divide: float
+    members: dict[str, Any]
     error: str
 
 
@@ -59,13 +66,20 @@ class Summary(OfBias, total=False):
     walkers: int
     learning_rows: int
     outside: int
+    frames: int
     covered: tuple[float, float] | None
     temperatures: list[AtTemperature]
     coexistence: Coexistence
     figures: list[str]
 
 
-def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: float | None = None) -> Summary:
+def summarize(
+    bias: Bias,
+    samples: Samples,
+    temps: Sequence[float],
+    divide: float | None = None,
+    members: Members | None = None,
+) -> Summary:
     """Return the figures of a report; what the samples do not reach is a sentence in place of figures.
 
     Args:
@@ -73,6 +87,7 @@ def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
         samples: its production rows.
         temps: temperatures asked for.
         divide: order parameter between two phases.
+        members: their energies of saved frames, for error bars of the model.
 
     Raises:
         ValueError: a temperature that is not above 0, numbers that are not finite, or samples of another run.
@@ -85,10 +100,12 @@ def summarize(bias: Bias, samples: Samples, temps: Sequence[float], divide: floa
         "outside": samples.n_outside,
         "walkers": len(np.unique(samples.walker)),
         "covered": covered_range(samples),
-        "temperatures": [_at(samples, temp) for temp in temps],
+        "temperatures": [_at(samples, temp, members) for temp in temps],
     }
+    if members is not None:
+        summary["frames"] = len(members.samples)
     if not np.isnan(samples.O).any():
-        summary["coexistence"] = _coexistence(samples, divide)
+        summary["coexistence"] = _coexistence(samples, divide, members)
     return summary
 
 
@@ -144,12 +161,12 @@ def _check_same(bias: Bias, samples: Samples | Trace) -> None:
             )
 
 
-def _at(samples: Samples, temp: float) -> AtTemperature:
+def _at(samples: Samples, temp: float, members: Members | None) -> AtTemperature:
     try:
         found = thermodynamics(samples, temp)
     except ValueError as error:
         return {"temp": temp, "error": str(error)}
-    return {
+    row: AtTemperature = {
         "temp": temp,
         "n_effective": found.n_effective,
         "enthalpy": float(found.enthalpy.value),
@@ -159,19 +176,42 @@ def _at(samples: Samples, temp: float) -> AtTemperature:
         "heat_capacity": float(found.heat_capacity.value),
         "heat_capacity_error": float(found.heat_capacity.error),
     }
+    if members is not None:
+        row["members"] = _members_at(members, temp)
+    return row
 
 
-def _coexistence(samples: Samples, divide: float | None) -> Coexistence:
+def _members_at(members: Members, temp: float) -> dict[str, Any]:
+    try:
+        found = members_averages(members, temp)
+    except ValueError as error:
+        return {"undefined": str(error)}
+    averages = {name: one.to_json() for name, one in found.items()}
+    return {**averages, "widths": members.widths(temp).tolist()}
+
+
+def _coexistence(samples: Samples, divide: float | None, members: Members | None) -> Coexistence:
     try:
         at = dividing_order(samples, samples.temp) if divide is None else divide
         value, error = coexistence(samples, at)
     except ValueError as failure:
         return {"error": str(failure)}
-    return {"temp": float(value), "temp_error": float(error), "divide": at}
+    found: Coexistence = {"temp": float(value), "temp_error": float(error), "divide": at}
+    if members is not None:
+        try:
+            found["members"] = members_coexistence(members, at).to_json()
+        except ValueError as failure:
+            found["members"] = {"undefined": str(failure)}
+    return found
 
 
 def save_figures(
-    bias: Bias, traces: Sequence[Trace], samples: Samples | None, temps: Sequence[float], folder: Path
+    bias: Bias,
+    traces: Sequence[Trace],
+    samples: Samples | None,
+    temps: Sequence[float],
+    folder: Path,
+    members: Members | None = None,
 ) -> list[Path]:
     """Write the figures as PNG files and return their paths; without samples those of bias and time series."""
     from nnpal.figures.figure import save
@@ -185,6 +225,6 @@ def save_figures(
         covered = covered_range(samples)
         reached = [t for t in temps if covered and covered[0] <= t <= covered[1]]
         if reached:
-            drawn["free_energy"] = figures.free_energies(samples, reached)
+            drawn["free_energy"] = figures.free_energies(samples, reached, members)
     folder.mkdir(parents=True, exist_ok=True)
     return [path for name, figure in drawn.items() for path in save(figure, folder / f"{name}.png")]

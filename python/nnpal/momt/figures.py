@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnpal.momt.bias_file import Bias
-from nnpal.momt.reweighting.profiles import free_energy
+from nnpal.momt.reweighting.members import Members, members_free_energy
+from nnpal.momt.reweighting.profiles import free_energy, order_edges
 from nnpal.momt.reweighting.samples import Samples
 from nnpal.momt.trace import Trace
 
@@ -79,12 +80,20 @@ def bias_map(bias: Bias) -> Figure:
     return figure
 
 
-def free_energies(samples: Samples, temps: Sequence[float]) -> Figure:
-    """Draw F(O; T)/kT at several temperatures, with error bars."""
+def free_energies(samples: Samples, temps: Sequence[float], members: Members | None = None) -> Figure:
+    """Draw F(O; T)/kT at several temperatures, with statistical error bars; shaded: the error from the members."""
     figure, axes = _new()
     for temp in temps:
         profile = free_energy(samples, temp)
-        axes.errorbar(profile.centers, profile.value, profile.error, lw=1, elinewidth=0.6, label=f"T = {temp:g}")
+        bars = axes.errorbar(profile.centers, profile.value, profile.error, lw=1, elinewidth=0.6, label=f"T = {temp:g}")
+        if members is None:
+            continue
+        try:
+            error = members_free_energy(members, temp, order_edges(samples)).error
+        except ValueError:  # the table says why
+            continue
+        low, high = profile.value - error, profile.value + error
+        axes.fill_between(profile.centers, low, high, color=bars[0].get_color(), alpha=0.2, linewidth=0)
     axes.set(xlabel="O", ylabel="F/kT")
     axes.legend(frameon=False)
     return figure

@@ -2,6 +2,7 @@
 
 from nnpal.smd.free_energy import FreeEnergy, jarzynski, jarzynski_profile
 from nnpal.smd.hook import SMD
+from nnpal.smd.members import along_pulls, mean_activation_energy, own_pulls
 from nnpal.smd.pull import Break, Pull, activation_energy, find_break
 from nnpal.smd.reading import read_pull
 
@@ -11,8 +12,11 @@ __all__ = [
     "FreeEnergy",
     "Pull",
     "activation_energy",
+    "along_pulls",
     "find_break",
     "jarzynski",
     "jarzynski_profile",
+    "mean_activation_energy",
+    "own_pulls",
     "read_pull",
 ]

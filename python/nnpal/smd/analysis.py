@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from nnpal.observables import MembersEstimate
 from nnpal.smd.free_energy import jarzynski_profile
+from nnpal.smd.members import mean_activation_energy
 from nnpal.smd.pull import Break, Pull, activation_energy, find_break
 
 BOLTZ = {"metal": 8.617343e-5, "real": 0.0019872067, "lj": 1.0}  # LAMMPS's own values
@@ -27,17 +29,38 @@ class PullSummary:
 
 
 @dataclass(frozen=True)
+class MeanEnergy:
+    """Activation energy of pulls at one rate, with its error bars, in the units of the script.
+
+    Attributes:
+        value: mean over pulls.
+        statistical: standard error of the mean over pulls; None of one pull.
+        members: under each member of the ensemble; None where they were not asked for.
+    """
+
+    value: float
+    statistical: float | None
+    members: MembersEstimate | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        members = None if self.members is None else self.members.to_json()
+        return {"value": self.value, "statistical": self.statistical, "members": members}
+
+
+@dataclass(frozen=True)
 class Report:
     """All pulls, and ΔF(λ) by Jarzynski where its pulls follow one protocol.
 
     Attributes:
         pulls: one by one.
+        mean: of all pulls; None where they are of different rates or springs.
         kT: in the script's energy unit.
         profile: λ, ΔF, its error, its bias, the second cumulant and the effective number of pulls, [n] each.
         notes: what to know before using the numbers.
     """
 
     pulls: list[PullSummary]
+    mean: MeanEnergy | None
     kT: float
     profile: dict[str, np.ndarray]
     notes: list[str]
@@ -46,6 +69,7 @@ class Report:
         return {
             "kT": self.kT,
             "pulls": [asdict(pull) for pull in self.pulls],
+            "activation_energy": None if self.mean is None else self.mean.to_json(),
             "profile": {name: values.tolist() for name, values in self.profile.items()},
             "notes": self.notes,
         }
@@ -57,6 +81,7 @@ def make_report(
     window: float,
     units: str | None = None,
     equivalent_atoms: bool = False,
+    members: MembersEstimate | None = None,
 ) -> Report:
     """Analyze pulls.
 
@@ -66,6 +91,7 @@ def make_report(
         window: of λ, over which forces are averaged to find the break.
         units: LAMMPS's unit style, for files that do not say it.
         equivalent_atoms: whether pulls of different atoms are averaged together, as equivalent by symmetry.
+        members: the same activation energy under each member, for an error bar of the model.
 
     Raises:
         ValueError: the unit style is unknown, the temperature is not above 0, or a pull cannot be analyzed.
@@ -79,12 +105,17 @@ def make_report(
         for s in summaries
         if not s.at.broken
     ]
+    mean: MeanEnergy | None = None
+    if differing := differing_facts(pulls):
+        notes.append(f"no mean activation energy: the pulls differ in {', '.join(differing)}")
+    else:
+        mean = MeanEnergy(*mean_activation_energy(pulls), members)
     profile: dict[str, np.ndarray] = {}
     try:
         target, free = jarzynski_profile(pulls, kT, equivalent_atoms=equivalent_atoms)
     except ValueError as error:
         notes.append(f"no Jarzynski average: {error}")
-        return Report(summaries, kT, profile, notes)
+        return Report(summaries, mean, kT, profile, notes)
     if len(pulls) == 1:
         notes.append("one pull: on average its work lies above the free energy; several give Jarzynski's average")
     else:
@@ -104,15 +135,28 @@ def make_report(
                 f"{free.n_effective[-1]:.1f} of {len(pulls)} pulls carry the Jarzynski average at the end, so its "
                 "error and bias are too small; pull more slowly, or many more times"
             )
-    return Report(summaries, kT, profile, notes)
+    return Report(summaries, mean, kT, profile, notes)
+
+
+def differing_facts(pulls: Sequence[Pull]) -> list[str]:
+    """Return which of spring, rate and units differ between pulls, as far as their files say them."""
+    return [name for name in ("k", "rate", "units") if len({pull.facts.get(name) for pull in pulls}) > 1]
 
 
 def boltzmann(pull: Pull, units: str | None) -> float:
     """Return Boltzmann's constant in the units of a pull."""
-    if "boltz" in pull.facts:
-        return float(pull.facts["boltz"])
-    if units is None:
+    return float(pull.facts["boltz"]) if "boltz" in pull.facts else BOLTZ[units_of(pull, units)]
+
+
+def units_of(pull: Pull, units: str | None) -> str:
+    """Return the unit style of a pull, its own or given.
+
+    Raises:
+        ValueError: none is known, or one that is none.
+    """
+    found = pull.facts.get("units", units)
+    if found is None:
         raise ValueError(f"{pull.name}: the file does not say its units; give --units {'|'.join(BOLTZ)}")
-    if units not in BOLTZ:
-        raise ValueError(f"units {units}: expected one of {', '.join(BOLTZ)}")
-    return BOLTZ[units]
+    if found not in BOLTZ:
+        raise ValueError(f"units {found}: expected one of {', '.join(BOLTZ)}")
+    return found

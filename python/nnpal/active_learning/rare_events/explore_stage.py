@@ -46,7 +46,9 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         own = [outcome for outcome in outcomes if outcome.folder in {task.folder for task in some}]
         read = [read_smd(one.folder) if one.failure is None else read_given_up(read_smd, one.folder) for one in own]
         runs = [run for run in read if run is not None]
-        found[who] = facts_of_pulls(runs, {rates[one.folder] for one in own if one.failure is not None})
+        given_up = {rates[one.folder] for one in own if one.failure is not None}
+        ensemble = ctx.path(ctx.iteration, "train", MODEL) if who == ENSEMBLE else None
+        found[who] = facts_of_pulls(runs, given_up, ensemble)
         files += files_of_pulls(ctx.folder, who, runs)
     return ExploreFacts(
         failed_tasks=failed_tasks(ctx, outcomes),

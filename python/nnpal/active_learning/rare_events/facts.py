@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from nnpal.active_learning.engine.facts import Part, StageFacts
@@ -19,6 +20,30 @@ from nnpal.active_learning.shared.facts import (
     ThresholdFacts,
     TrainFacts,
 )
+from nnpal.observables import MembersEstimate
+
+
+class ErrorBar(Part):
+    """What an activation energy may be wrong by, eV.
+
+    Attributes:
+        statistical: standard error of the mean over a rate's pulls; None of one pull.
+        members: the activation energy under each member, along the ensemble's pulls; None where it is not known.
+        factor: calibration of the members' spread; None: the model file has none.
+        undefined: why there is no error bar from the members, where they were evaluated.
+    """
+
+    statistical: float | None = None
+    members: tuple[float, ...] | None = None
+    factor: float | None = None
+    undefined: str | None = None
+
+    @property
+    def of_members(self) -> float | None:
+        """Error bar from the members: their standard deviation (1/M) times the factor."""
+        if self.members is None:
+            return None
+        return float(MembersEstimate(np.array(self.members), "first order", factor=self.factor).error)
 
 
 class PullFacts(Part):
@@ -28,11 +53,13 @@ class PullFacts(Part):
         activation_energy: eV, by rate in Å/ps; None where a pull broke off.
         ended: how, by the pull's name.
         n_frames: of all.
+        error_bars: of the activation energies that there are, by rate; None in runs of earlier versions.
     """
 
     activation_energy: dict[str, float | None]
     ended: dict[str, str]
     n_frames: int
+    error_bars: dict[str, ErrorBar] | None = None
 
 
 class InitialFacts(LabeledFacts, TaskFacts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from nnpal.active_learning.rare_events.facts import Iteration
+from nnpal.active_learning.rare_events.facts import ErrorBar, Iteration
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL
 
 Energies = Mapping[str, float | None]
@@ -47,6 +47,11 @@ def oracle_energies(history: Sequence[Iteration]) -> Energies | None:
 def energies_of(done: Iteration, who: str = "ensemble") -> Energies:
     """Return E_a by rate of an iteration, eV."""
     return done.explore.pulls(who).activation_energy
+
+
+def error_bar_of(done: Iteration, rate: str, who: str = "ensemble") -> ErrorBar:
+    """Return the error bars of E_a at a rate; empty ones where none are known."""
+    return (done.explore.pulls(who).error_bars or {}).get(rate, ErrorBar())
 
 
 def largest_error(done: Iteration, oracle: Energies, who: str = "ensemble") -> float | None:

@@ -7,29 +7,59 @@ from pathlib import Path
 
 import numpy as np
 
-from nnpal.active_learning.rare_events.facts import PullFacts
+from nnpal.active_learning.rare_events.facts import ErrorBar, PullFacts
 from nnpal.active_learning.sampling import SMDRun
 from nnpal.active_learning.sampling.execution import ENDED
 from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS
+from nnpal.evaluation.members import member_energies
 from nnpal.lammps.units import REAL
-from nnpal.smd import activation_energy
+from nnpal.model import read_metadata
+from nnpal.smd import activation_energy, along_pulls, mean_activation_energy
 
 KCAL_MOL = REAL.energy  # of one eV
+WINDOW = 0.2
+"""Å of λ over which members' energies are averaged, as `nnpal smd report` does by default."""
 OUTPUTS = (ROWS, FRAMES, FACTS, ENDED)
 
 
-def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> PullFacts:
-    """Return activation energies (eV), how each pull ended, and frames, for the manifest.
+def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = (), ensemble: Path | None = None) -> PullFacts:
+    """Return activation energies (eV) with error bars, how each pull ended, and frames, for the manifest.
 
     Arguments:
         given_up: rates of pulls that were given up.
+        ensemble: model file of the pulls, for the error bar from its members; None: there is none.
     """
+    energies = activation_energies(runs, given_up)
+    whole = {
+        rate: [run for run in runs if f"{run.rate:g}" == rate] for rate, one in energies.items() if one is not None
+    }
     return PullFacts(
-        activation_energy=activation_energies(runs, given_up),
+        activation_energy=energies,
         ended={run.name: run.ended for run in runs},
         n_frames=sum(len(run.frames) for run in runs),
+        error_bars={rate: error_bar(own, ensemble) for rate, own in whole.items()},
     )
+
+
+def error_bar(runs: Sequence[SMDRun], ensemble: Path | None) -> ErrorBar:
+    """Return the error bars of the mean activation energy of whole pulls at one rate.
+
+    Arguments:
+        runs: the pulls.
+        ensemble: see :func:`facts_of_pulls`.
+    """
+    statistical = mean_activation_energy([run.pull for run in runs])[1]
+    if ensemble is None or read_metadata(ensemble).n_members < 2:
+        return ErrorBar(statistical=statistical)
+    found = [member_energies(ensemble, run.frames) for run in runs]
+    try:
+        members = along_pulls(
+            [run.pull for run in runs], [run.frame_step for run in runs], [one.energies for one in found], WINDOW
+        )
+    except ValueError as error:  # frames are so few that they do not span a pull
+        return ErrorBar(statistical=statistical, undefined=str(error))
+    return ErrorBar(statistical=statistical, members=tuple(members.values.tolist()), factor=found[0].factor)
 
 
 def activation_energies(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ from nnpal.active_learning.rare_events.facts import Iteration, ReportFacts
 from nnpal.active_learning.rare_events.initial_stage import PULLS, UNSEEN
 from nnpal.active_learning.rare_events.judge import (
     energies_of,
+    error_bar_of,
     has_reached_aim,
     largest_error,
     oracle_energies,
@@ -36,6 +37,7 @@ from nnpal.active_learning.report import (
     classes,
     classes_history,
     convergence,
+    error_bars_text,
     iteration_table,
     iterations_done,
     labels_history,
@@ -130,7 +132,12 @@ def _facts(told: Told, reason: str | None) -> list[Fact]:
     said = reason or ("all iterations are spent" if is_last else "the aim is not reached yet")
     return [
         convergence(said, converged=converged),
-        activation(value, None if oracle is None else oracle.get(rate), bound=told.section.goal),
+        activation(
+            value,
+            None if oracle is None else oracle.get(rate),
+            bound=told.section.goal,
+            error_bars=error_bars_text(*_error_bars(told.last, rate)),
+        ),
         labels_used(n_labels),
         iterations_done(len(history), of=told.run.iterations),
         *classes(told.last.select.counts),
@@ -148,7 +155,7 @@ def _sections(told: Told) -> list[Section]:
     )
     return [
         section("Iterations", table),
-        section("Activation energy", figures(ctx, _energies(told, oracle))),
+        section("Activation energy", figures(ctx, _energies(told, oracle)), *_about_error_bars(told)),
         section("Uncertainty along the pulls", figures(ctx, _uncertainty(told))),
         section("Errors", figures(ctx, _errors(told))),
         section("Configurations chosen", *_chosen(told)),
@@ -167,8 +174,35 @@ def _summary(iteration: int, done: Iteration, rate: str) -> IterationSummary:
         energy_mae=None if unseen is None else unseen.energy_mae,
         force_mae=None if unseen is None else unseen.force_mae,
         activation_energy=energies_of(done).get(rate),
+        error_bars=_error_bars(done, rate),
         note=f"{n_broken} of {len(ended)} pulls broke off" if n_broken else "",
     )
+
+
+def _error_bars(done: Iteration, rate: str, who: str = "ensemble") -> tuple[float | None, float | None]:
+    """Return the statistical error of E_a and that from the members, eV."""
+    bar = error_bar_of(done, rate, who)
+    return bar.statistical, bar.of_members
+
+
+def _about_error_bars(told: Told) -> list[str]:
+    """Say what the error bar from the members is worth, or why there is none."""
+    bar = error_bar_of(told.last, told.rate)
+    if bar.undefined is not None:
+        return [f"No error bar from the members: {bar.undefined}."]
+    if bar.members is None:
+        return []
+    worth = (
+        "It is the bare spread, uncalibrated, and often several times too small"
+        if bar.factor is None
+        else f"It is the spread times {bar.factor:.3g}, the calibration factor of energies in the model file, which "
+        "holds near the training data only"
+    )
+    return [
+        f"The error bar from the members is the standard deviation of E_a over the {len(bar.members)} members, whose "
+        f"energies are evaluated along the ensemble's pull, to first order in their differences. {worth}. An error "
+        "that all members share does not show."
+    ]
 
 
 def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Figure]:
@@ -178,7 +212,10 @@ def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Fig
     expected = None if oracle is None else oracle.get(rate)
     for who, said in (("ensemble", "ensemble"), ("best", "best model")):
         values = [or_nan(energies_of(done, who).get(rate)) for done in history]
-        drawn.append(activation_energy(numbers, values, expected, who=said, name=f"activation_energy_{who}"))
+        bars = [_error_bars(done, rate, who) for done in history]
+        drawn.append(
+            activation_energy(numbers, values, expected, who=said, name=f"activation_energy_{who}", error_bars=bars)
+        )
         if expected is not None:
             drawn.append(
                 activation_energy_error(numbers, values, expected, who=said, name=f"activation_energy_error_{who}")
@@ -187,7 +224,8 @@ def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Fig
     if len(rates) > 1 and oracle is not None:
         ours = [or_nan(energies_of(told.last).get(r)) for r in rates]
         theirs = [or_nan(oracle.get(r)) for r in rates]
-        drawn.append(loading_rates([float(r) for r in rates], ours, theirs, who="ensemble"))
+        bars = [_error_bars(told.last, r) for r in rates]
+        drawn.append(loading_rates([float(r) for r in rates], ours, theirs, who="ensemble", error_bars=bars))
     return drawn
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,9 @@ from nnpal.figures.style import (
 
 CHEMICAL_ACCURACY = 1.0
 """kcal/mol."""
+STATISTICAL, MEMBERS = "statistical_error_kcal_mol", "members_error_kcal_mol"
+ErrorBars = Sequence[tuple[float | None, float | None]]
+"""Of each activation energy: the statistical one and that from the members, eV; None where not known."""
 
 
 def activation_energy(
@@ -33,6 +37,7 @@ def activation_energy(
     *,
     who: str = "best model",
     name: str = "activation_energy",
+    error_bars: ErrorBars = (),
 ) -> Figure:
     """Return E_a of every iteration, with the oracle's and ±1 kcal/mol of it: Figure S6 (left), S8b.
 
@@ -42,10 +47,12 @@ def activation_energy(
         oracle: E_a, eV.
         who: whose activation energy it is.
         name: of the files.
+        error_bars: statistical and from the members, eV, None where not known, [n]; empty: none is known.
     """
     ours = KCAL_MOL * np.asarray(values, dtype=np.float64)
     same_length(name, iterations=iterations, values=ours)
     theirs = float("nan") if oracle is None else KCAL_MOL * oracle
+    bars = _columns_of_bars(error_bars, len(ours))
 
     def draw(axes: Axes) -> None:
         if not len(drawable(ours)) and not np.isfinite(theirs):
@@ -55,6 +62,7 @@ def activation_energy(
             axes.axhspan(theirs - CHEMICAL_ACCURACY, theirs + CHEMICAL_ACCURACY, color=GREEN, alpha=0.2, linewidth=0)
             axes.axhline(theirs, color="black", linestyle="--", linewidth=1.0, label="oracle")
         axes.plot(iterations, finite(ours), "o-", markersize=4, color=BLUE, label=who)
+        _draw_bars(axes, iterations, ours, bars)
         _mark_missing(axes, iterations, ours)
         iteration_axis(axes, iterations)
         axes.set_ylabel("activation energy (kcal/mol)")
@@ -64,12 +72,13 @@ def activation_energy(
         name=name,
         title=f"Activation energy, {who}",
         caption=f"Activation energy of the {who}'s pull at each iteration; dashed: the oracle's; green: "
-        f"±{CHEMICAL_ACCURACY:g} kcal/mol of it." + _missing_caption(ours),
+        f"±{CHEMICAL_ACCURACY:g} kcal/mol of it." + _bars_caption(bars) + _missing_caption(ours),
         alt=_alt(ours, theirs),
         columns={
             "iteration": list(iterations),
             "activation_energy_kcal_mol": ours,
             "oracle_kcal_mol": [theirs] * len(ours),
+            **bars,
         },
         draw=draw,
     )
@@ -122,6 +131,7 @@ def loading_rates(
     *,
     who: str = "best model",
     name: str = "loading_rates",
+    error_bars: ErrorBars = (),
 ) -> Figure:
     """Return E_a of model and oracle over the loading rate: Figure S7.
 
@@ -130,12 +140,14 @@ def loading_rates(
         values, oracle: E_a, eV, NaN where not known, [n].
         who: whose activation energies the values are.
         name: of the files.
+        error_bars: as for :func:`activation_energy`.
     """
     order = np.argsort(np.asarray(rates, dtype=float), kind="stable")
     sorted_rates = np.asarray(rates, dtype=float)[order]
     ours, theirs = (KCAL_MOL * np.asarray(v, dtype=np.float64) for v in (values, oracle))
     same_length(name, rates=rates, values=ours, oracle=theirs)
     ours, theirs = ours[order], theirs[order]
+    bars = {key: values[order] for key, values in _columns_of_bars(error_bars, len(ours)).items()}
 
     def draw(axes: Axes) -> None:
         if not len(drawable([*ours, *theirs])):
@@ -148,6 +160,7 @@ def loading_rates(
         )
         axes.plot(sorted_rates, edges, "s--", color="black", markersize=4, label="oracle")
         axes.plot(sorted_rates, finite(ours), "o-", color=BLUE, markersize=4, label=who)
+        _draw_bars(axes, sorted_rates, ours, bars)
         axes.set(xlabel="loading rate (Å/ps)", ylabel="activation energy (kcal/mol)")
         axes.legend()
 
@@ -156,13 +169,49 @@ def loading_rates(
         name=name,
         title="Activation energy by loading rate",
         caption=f"Activation energy of the {who}'s pulls over the loading rate; green: ±{CHEMICAL_ACCURACY:g} kcal/mol "
-        "of the oracle's.",
+        "of the oracle's." + _bars_caption(bars),
         alt=f"Errors at {len(errors)} rates, the largest {errors.max():.2g} kcal/mol"
         if len(errors)
         else "No value yet",
-        columns={"rate_angstrom_ps": sorted_rates, "activation_energy_kcal_mol": ours, "oracle_kcal_mol": theirs},
+        columns={
+            "rate_angstrom_ps": sorted_rates,
+            "activation_energy_kcal_mol": ours,
+            "oracle_kcal_mol": theirs,
+            **bars,
+        },
         draw=draw,
     )
+
+
+def _columns_of_bars(error_bars: ErrorBars, n: int) -> dict[str, np.ndarray]:
+    """Return columns of error bars, kcal/mol, [n], NaN where not known; none where no bar of that kind is known."""
+    found = {}
+    for i, key in enumerate((STATISTICAL, MEMBERS)):
+        values = KCAL_MOL * np.array([bar[i] for bar in error_bars], dtype=np.float64)  # None becomes NaN
+        if np.isfinite(values).any():
+            same_length(key, values=values, expected=np.zeros(n))
+            found[key] = values
+    return found
+
+
+def _draw_bars(axes: Axes, at: ArrayLike, ours: np.ndarray, bars: Mapping[str, np.ndarray]) -> None:
+    """Draw statistical bars with caps, and those from the members wide and pale."""
+    looks: dict[str, dict[str, Any]] = {
+        MEMBERS: {"elinewidth": 4.0, "alpha": 0.35},
+        STATISTICAL: {"elinewidth": 1.0, "capsize": 3.0},
+    }
+    for key, look in looks.items():
+        if key in bars:
+            errors = np.where(np.isfinite(ours), np.nan_to_num(bars[key]), 0.0)
+            axes.errorbar(np.asarray(at), finite(ours), errors, fmt="none", ecolor=BLUE, **look)
+
+
+def _bars_caption(bars: Mapping[str, np.ndarray]) -> str:
+    says = {
+        MEMBERS: " Wide bars: the standard deviation over the ensemble's members.",
+        STATISTICAL: " Thin bars: the standard error of the mean over pulls.",
+    }
+    return "".join(text for key, text in says.items() if key in bars)
 
 
 def _mark_missing(axes: Axes, iterations: Sequence[int], values: np.ndarray) -> None:

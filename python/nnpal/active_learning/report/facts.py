@@ -51,22 +51,33 @@ def error_fact(name: str, value: float | None, on: str) -> Fact:
     return Fact(name, Cell(value, f"on {on}", decimals=2))
 
 
-def activation(values: float | None, oracle: float | None, *, bound: float = CHEMICAL_ACCURACY) -> Fact:
+def error_bars_text(statistical: float | None, members: float | None) -> str:
+    """Return `± x (statistical) ± y (members)`, kcal/mol, of error bars in eV; None is left out."""
+    known = [(statistical, "statistical"), (members, "members")]
+    return " ".join(f"± {KCAL_MOL * value:.2f} ({name})" for value, name in known if value is not None)
+
+
+def activation(
+    values: float | None, oracle: float | None, *, bound: float = CHEMICAL_ACCURACY, error_bars: str = ""
+) -> Fact:
     """Say E_a of the model beside the oracle's.
 
     Arguments:
         values: E_a of the model, eV; None or NaN where there is none.
         oracle: the oracle's, eV.
         bound: of a good error, kcal/mol.
+        error_bars: see :func:`error_bars_text`.
     """
     ours, theirs = (math.nan if v is None else KCAL_MOL * v for v in (values, oracle))
     error = ours - theirs
     shown = "not known" if math.isnan(ours) else f"{ours:.2f} kcal/mol"
+    of_bars = f"{error_bars}; " if error_bars and not math.isnan(ours) else ""
     if math.isnan(error):
         return Fact(
-            "Activation energy", Cell(shown, "oracle " + (DASH if math.isnan(theirs) else f"{theirs:.2f}"), "warning")
+            "Activation energy",
+            Cell(shown, of_bars + "oracle " + (DASH if math.isnan(theirs) else f"{theirs:.2f}"), "warning"),
         )
-    note = f"oracle {theirs:.2f}; error {error:+.2f}, bound {bound:g}".replace("-", "−")
+    note = of_bars + f"oracle {theirs:.2f}; error {error:+.2f}, bound {bound:g}".replace("-", "−")
     return Fact("Activation energy", Cell(shown.replace("-", "−"), note, "good" if abs(error) < bound else "bad"))
 
 

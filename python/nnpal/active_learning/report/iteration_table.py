@@ -9,6 +9,7 @@ from typing import Any
 
 from nnpal.active_learning.report.activation_energy import CHEMICAL_ACCURACY
 from nnpal.active_learning.report.classes_history import COLORS
+from nnpal.active_learning.report.facts import error_bars_text
 from nnpal.active_learning.report.table import Cell, Table
 from nnpal.figures.style import KCAL_MOL, MILLI
 
@@ -23,7 +24,8 @@ class IterationSummary:
         n_new: labels that it added.
         counts: class ("accurate", "candidate", "failed") -> frames explored.
         energy_mae, force_mae: of the best model, eV/atom and eV/Å, on data it has not seen.
-        activation_energy: of the best model, eV.
+        activation_energy: of the model, eV.
+        error_bars: of the activation energy, eV: statistical, and from the members; None where one is not known.
         note: such as "pull 2 failed".
     """
 
@@ -34,6 +36,7 @@ class IterationSummary:
     energy_mae: float | None = None
     force_mae: float | None = None
     activation_energy: float | None = None
+    error_bars: tuple[float | None, float | None] = (None, None)
     note: str = ""
 
 
@@ -54,7 +57,7 @@ def iteration_table(
         **{name: [_share(s.counts, name) for s in summaries] for name in COLORS},
         "energy MAE (meV/atom)": [_times(MILLI, s.energy_mae) for s in summaries],
         "force MAE (meV/Å)": [_times(MILLI, s.force_mae) for s in summaries],
-        "E_a (kcal/mol)": [_times(KCAL_MOL, s.activation_energy) for s in summaries],
+        "E_a (kcal/mol)": [_times(KCAL_MOL, s.activation_energy, error_bars_text(*s.error_bars)) for s in summaries],
         "error of E_a (kcal/mol)": [_error(s.activation_energy, oracle, bound) for s in summaries],
     }
     known = {name: values for name, values in columns.items() if name == "iteration" or any(map(_is_known, values))}
@@ -74,8 +77,8 @@ def _share(counts: Mapping[str, int], name: str) -> Cell:
     return Cell(n, f"{100.0 * n / total:.1f} %" if total else "")
 
 
-def _times(factor: float, value: float | None) -> Cell:
-    return Cell(None if value is None else factor * value, decimals=2)
+def _times(factor: float, value: float | None, note: str = "") -> Cell:
+    return Cell(None if value is None else factor * value, "" if value is None else note, decimals=2)
 
 
 def _error(value: float | None, oracle: float | None, bound: float) -> Cell:

@@ -3,12 +3,20 @@
 from nnpal.momt.reweighting.averages import Thermodynamics, average, thermodynamics
 from nnpal.momt.reweighting.blocks import Estimate, jackknife, time_blocks
 from nnpal.momt.reweighting.mbar import u_kn
+from nnpal.momt.reweighting.members import (
+    Members,
+    members_averages,
+    members_coexistence,
+    members_free_energy,
+    of_frames,
+)
 from nnpal.momt.reweighting.profiles import Profile, coexistence, dividing_order, free_energy, ln_omega
 from nnpal.momt.reweighting.samples import Samples, from_traces
 from nnpal.momt.reweighting.weights import covered_range, effective_size, log_weights
 
 __all__ = [
     "Estimate",
+    "Members",
     "Profile",
     "Samples",
     "Thermodynamics",
@@ -22,6 +30,10 @@ __all__ = [
     "jackknife",
     "ln_omega",
     "log_weights",
+    "members_averages",
+    "members_coexistence",
+    "members_free_energy",
+    "of_frames",
     "thermodynamics",
     "time_blocks",
     "u_kn",

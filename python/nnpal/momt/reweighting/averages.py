@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
 from nnpal.momt.reweighting.samples import Samples
-from nnpal.momt.reweighting.weights import require_coverage
+from nnpal.momt.reweighting.weights import effective_size, log_weights, require_coverage
 
 
 def average(
@@ -68,7 +69,21 @@ def thermodynamics(
     Raises:
         ValueError: T is not covered.
     """
-    weights = np.exp(require_coverage(samples, temp, press))
+    log_w = require_coverage(samples, temp, press)
+    means = means_at(samples, temp, press)
+    (h_mean, v_mean, c_mean), (h_error, v_error, c_error) = jackknife(means, time_blocks(samples.walker, n_blocks))
+    return Thermodynamics(
+        temp,
+        Estimate(h_mean, h_error),
+        Estimate(v_mean, v_error),
+        Estimate(c_mean, c_error),
+        effective_size(log_w),
+    )
+
+
+def means_at(samples: Samples, temp: float, press: float | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function of rows, [m], that gives enthalpy, volume and heat capacity, [3]; T is not checked."""
+    weights = np.exp(log_weights(samples, temp, press))
     kT = samples.boltz * temp
     h = samples.reduced(temp, press) * kT
     shift = float(weights @ h)  # against cancellation in the variance
@@ -81,11 +96,4 @@ def thermodynamics(
         variance = float(w @ d**2) - first**2
         return np.array([shift + first, float(w @ samples.V[rows]), variance / (kT * temp) + kinetic])
 
-    (h_mean, v_mean, c_mean), (h_error, v_error, c_error) = jackknife(means, time_blocks(samples.walker, n_blocks))
-    return Thermodynamics(
-        temp,
-        Estimate(h_mean, h_error),
-        Estimate(v_mean, v_error),
-        Estimate(c_mean, c_error),
-        float(1 / (weights**2).sum()),
-    )
+    return means

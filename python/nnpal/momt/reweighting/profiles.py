@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,16 @@ def _checked(edges: np.ndarray) -> np.ndarray:
 
 def _profile(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray, walker: np.ndarray, n_blocks: int) -> Profile:
     """Return -ln of the weighted histogram, 0 at its least."""
+    with np.errstate(invalid="ignore"):
+        estimate = jackknife(minus_log_histogram(x, log_w, edges), time_blocks(walker, n_blocks))
+    known = np.isfinite(estimate.value)
+    value = np.where(known, estimate.value - estimate.value[known].min(), np.nan)
+    # A bin that one block alone has seen has no error that the blocks could tell
+    return Profile(0.5 * (edges[1:] + edges[:-1]), value, np.where(np.isfinite(estimate.error), estimate.error, np.nan))
+
+
+def minus_log_histogram(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function of rows, [m], that gives -ln of the weights in each bin, infinite where there are none."""
     bins = np.digitize(x, edges) - 1
     inside = (bins >= 0) & (bins < len(edges) - 1)
 
@@ -45,12 +56,7 @@ def _profile(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray, walker: np.nda
             sums = np.bincount(bins[chosen], weights=np.exp(log_w[chosen] - shift), minlength=len(edges) - 1)
             return -np.log(sums / np.exp(log_w[rows] - shift).sum())
 
-    with np.errstate(invalid="ignore"):
-        estimate = jackknife(minus_log, time_blocks(walker, n_blocks))
-    known = np.isfinite(estimate.value)
-    value = np.where(known, estimate.value - estimate.value[known].min(), np.nan)
-    # A bin that one block alone has seen has no error that the blocks could tell
-    return Profile(0.5 * (edges[1:] + edges[:-1]), value, np.where(np.isfinite(estimate.error), estimate.error, np.nan))
+    return minus_log
 
 
 def free_energy(
@@ -69,8 +75,13 @@ def free_energy(
     """
     _require_order(samples)
     log_w = require_coverage(samples, temp, press)
-    bins = np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51) if edges is None else _checked(edges)
+    bins = order_edges(samples) if edges is None else _checked(edges)
     return _profile(samples.O, log_w, bins, samples.walker, n_blocks)
+
+
+def order_edges(samples: Samples) -> np.ndarray:
+    """Return the edges of 50 bins over what was sampled of O, [51]."""
+    return np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51)
 
 
 def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> Profile:
@@ -95,7 +106,7 @@ def dividing_order(samples: Samples, temp: float, press: float | None = None) ->
         ValueError: there are no two valleys.
     """
     _require_order(samples)
-    edges = np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51)
+    edges = order_edges(samples)
     log_w = log_weights(samples, temp, press)
     with np.errstate(divide="ignore"):
         shift = log_w.max()
@@ -134,6 +145,15 @@ def coexistence(
     ordered = np.greater(samples.O, at)
     if ordered.all() or not ordered.any():
         raise ValueError(f"no samples on one side of O = {at:g}; sample both phases, or give another divide")
+    root = balance(samples, at, press)
+    blocks = time_blocks(samples.walker, n_blocks)
+    require_coverage(samples, root(np.concatenate(blocks)), press)
+    return jackknife(root, blocks)
+
+
+def balance(samples: Samples, at: float, press: float | None = None) -> Callable[[np.ndarray], float]:
+    """Return a function of rows, [m], that gives T at which O above `at` is as likely as below it."""
+    ordered = np.greater(samples.O, at)
     as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
 
     def log_odds(temp: float, rows: np.ndarray) -> float:
@@ -151,9 +171,7 @@ def coexistence(
             f"no temperature within a factor of 3 of {samples.temp:g} makes the two sides of O = {at:g} equal"
         )
 
-    blocks = time_blocks(samples.walker, n_blocks)
-    require_coverage(samples, root(np.concatenate(blocks)), press)
-    return jackknife(root, blocks)
+    return root
 
 
 def _require_order(samples: Samples) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 
 import numpy as np
@@ -28,6 +28,8 @@ class Samples:
         step: LAMMPS's step of each row, [n]; empty if not known.
         axes: the grid; empty if not known.
         n_outside: rows that were left out.
+        shift: energy of another potential minus that which sampled, [n]; empty: the same. Averages are then those of
+            the other; H and the grid stay as sampled.
     """
 
     H: np.ndarray
@@ -43,13 +45,15 @@ class Samples:
     step: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     axes: tuple[Axis, ...] = ()
     n_outside: int = 0
+    shift: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         lengths = {len(array) for array in (self.H, self.V, self.O, self.dH, self.walker)}
         lengths |= {len(self.step)} if len(self.step) else set()
+        lengths |= {len(self.shift)} if len(self.shift) else set()
         if len(lengths) != 1:
             raise ValueError(f"samples: arrays of {sorted(lengths)} rows; expected one length")
-        for name in ("H", "V", "dH"):
+        for name in ("H", "V", "dH", "shift"):
             bad = np.flatnonzero(~np.isfinite(getattr(self, name)))
             if len(bad):
                 where = f"step {self.step[bad[0]]}" if len(self.step) else f"row {bad[0]}"
@@ -65,8 +69,19 @@ class Samples:
 
     @property
     def U(self) -> np.ndarray:
-        """Potential energy, [n]."""
-        return self.H - self.press * self.V / self.nktv2p
+        """Potential energy, of the other potential where there is a shift, [n]."""
+        sampled: np.ndarray = self.H - self.press * self.V / self.nktv2p
+        return sampled + self.shift if len(self.shift) else sampled
+
+    def shifted(self, shift: np.ndarray) -> Samples:
+        """Return the same rows for averages under another potential, whose energy is U + shift, [n]."""
+        return replace(self, shift=shift)
+
+    def rows(self, chosen: np.ndarray) -> Samples:
+        """Return some of the rows, by index or mask."""
+        names = ("H", "V", "O", "dH", "walker", "step", "shift")
+        arrays = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: array[chosen] for name, array in arrays.items() if len(array)})
 
     def reduced(self, temp: float, press: float | None = None) -> np.ndarray:
         """Return (U + P V)/kT of each row, [n].

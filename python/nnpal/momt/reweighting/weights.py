@@ -52,8 +52,11 @@ def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> G
     w = np.exp(log_w - log_w.max())
     by_grid = (_cut_off_by_grid(axis, getattr(samples, axis.name), w) for axis in samples.axes)
     gap = next((gap for gap in by_grid if gap), None) or _cut_off_where_samples_end(samples, w)
-    if gap:
-        return gap
+    return gap or carrying_gap(samples, log_w)
+
+
+def carrying_gap(samples: Samples, log_w: np.ndarray) -> Gap | None:
+    """Return a gap where few rows, or rows of few moments, carry an average of these weights."""
     rows = effective_size(log_w)
     if rows < MIN_ROWS:
         return Gap(f"{rows:.1f} rows carry the average, expected {MIN_ROWS:g}", _LONGER)

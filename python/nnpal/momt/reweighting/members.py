@@ -1,0 +1,201 @@
+"""Error bars from the members of an ensemble: averages, F(O) and the coexistence temperature under each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nnpal.momt.reweighting.averages import means_at
+from nnpal.momt.reweighting.blocks import N_BLOCKS, jackknife, time_blocks
+from nnpal.momt.reweighting.profiles import balance, minus_log_histogram
+from nnpal.momt.reweighting.samples import Samples
+from nnpal.momt.reweighting.weights import carrying_gap, effective_size, log_weights
+from nnpal.observables import MembersEstimate, first_order
+
+# Frames of another run or model have energies that do not follow the trace's: the difference scatters by more than
+# this, in kT0 and as a share of how much the trace's own scatter. Rounding in a dump is below 0.01 kT.
+LARGEST_MISMATCH, LARGEST_SHARE = 0.05, 0.3
+# Of the rows that carry the mean's average, this share must carry each member's, or first order is taken: where members
+# are farther apart, the few rows that carry a member may lie at the edge of what was sampled
+LEAST_SHARE = 0.1
+
+Estimator = Callable[[Samples], Callable[[np.ndarray], "np.ndarray | float"]]
+
+
+@dataclass(frozen=True)
+class Members:
+    """Members' energies on those rows of a run whose frames were saved.
+
+    Attributes:
+        samples: these rows.
+        deviations: ΔU_m = U_m − Ū, in the units of the run, [n_members, n].
+        factor: calibration of the spread; None where none is known.
+    """
+
+    samples: Samples
+    deviations: np.ndarray
+    factor: float | None = None
+
+    @cached_property
+    def under_each(self) -> list[Samples]:
+        """The rows for averages under each member."""
+        return [self.samples.shifted(deviation) for deviation in self.deviations]
+
+    def widths(self, temp: float) -> np.ndarray:
+        """Return the standard deviation of ΔU_m/kT at T under the members' mean, [n_members]."""
+        w = np.exp(log_weights(self.samples, temp))
+        mean = self.deviations @ w
+        variance = np.square(self.deviations - mean[:, None]) @ w
+        return np.asarray(np.sqrt(variance) / (self.samples.boltz * temp))
+
+
+def of_frames(
+    samples: Samples, steps: Sequence[np.ndarray], energies: Sequence[np.ndarray], factor: float | None = None
+) -> Members:
+    """Return the rows of which frames were saved, with the members' energies.
+
+    Args:
+        samples: with `step`, sampled on the members' mean.
+        steps: of the frames of each walker, [n_walkers][n_frames].
+        energies: U_m of each walker's frames, in the units of the run, [n_walkers][n_members, n_frames].
+        factor: calibration of the spread.
+
+    Raises:
+        ValueError: fewer than 2 members, no frame at a row's step, another number of walkers, or energies of another
+            run.
+    """
+    n_walkers = int(samples.walker.max()) + 1
+    if not n_walkers <= len(steps) == len(energies):
+        raise ValueError(
+            f"{len(steps)} files of frames and {n_walkers} traces: expected as many; give one file for each trace"
+        )
+    if len(energies[0]) < 2:
+        raise ValueError(f"a model of {len(energies[0])} member: it has no spread, so no error bar; give an ensemble")
+    rows, columns = [], []
+    for number, own in enumerate(steps):
+        here = np.flatnonzero(samples.walker == number)
+        _, in_here, in_frames = np.intersect1d(samples.step[here], own, return_indices=True)
+        rows.append(here[in_here])
+        columns.append(energies[number][:, in_frames])
+    chosen, members = np.concatenate(rows), np.concatenate(columns, axis=1)
+    if len(chosen) < N_BLOCKS:
+        raise ValueError(
+            f"{len(chosen)} frames belong to production rows within the grid, expected {N_BLOCKS} or more: dump "
+            "frames at steps at which the trace has rows (a multiple of `every`)"
+        )
+    mean = members.mean(axis=0)
+    found = samples.rows(chosen)
+    scatter, own_scatter = float(np.std(mean - found.U)), float(np.std(found.U))
+    if scatter > LARGEST_MISMATCH * samples.kT and scatter > LARGEST_SHARE * own_scatter:
+        raise ValueError(
+            f"the model's energies of the frames differ from the trace's by {scatter:.3g} (standard deviation; kT0 is "
+            f"{samples.kT:.3g}); give the frames and the model of this run"
+        )
+    return Members(found, members - mean, factor)
+
+
+def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate]:
+    """Return `enthalpy`, `volume` and `heat_capacity` at T under each member; see :func:`thermodynamics`.
+
+    Enthalpies are relative to the members' mean by U_m − Ū: an offset between members counts.
+
+    Raises:
+        ValueError: few frames carry the average at T.
+    """
+    found = estimate(members, lambda samples: means_at(samples, temp), [temp] * len(members.deviations), temp)
+    return {
+        name: MembersEstimate(
+            found.values[:, i],
+            found.method,
+            found.n_effective,
+            None if found.noise is None else found.noise[i],
+            found.factor,
+        )
+        for i, name in enumerate(("enthalpy", "volume", "heat_capacity"))
+    }
+
+
+def members_coexistence(members: Members, at: float) -> MembersEstimate:
+    """Return the temperature at which phases on either side of O = at are equally likely, under each member.
+
+    Raises:
+        ValueError: the frames are of one phase, or few of them carry the average.
+    """
+    ordered = at < members.samples.O
+    if ordered.all() or not ordered.any():
+        raise ValueError(f"no frames on one side of O = {at:g}; save frames more often")
+    everything = np.arange(len(members.samples))
+    temp = balance(members.samples, at)(everything)
+    try:
+        temps = [balance(own, at)(everything) for own in members.under_each]
+    except ValueError:  # no root: reweighting in full is of no use
+        temps = []
+    return estimate(members, lambda samples: balance(samples, at), temps, temp)
+
+
+def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> MembersEstimate:
+    """Return −ln of the probability of each bin of O at T under each member, [n_members, n_bins]; NaN where none is.
+
+    Raises:
+        ValueError: few frames carry the average at T.
+    """
+
+    def minus_log(samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
+        of_rows = minus_log_histogram(samples.O, log_weights(samples, temp), edges)
+
+        def known(rows: np.ndarray) -> np.ndarray:
+            value = of_rows(rows)
+            return np.where(np.isfinite(value), value, np.nan)
+
+        return known
+
+    return estimate(members, minus_log, [temp] * len(members.deviations), temp)
+
+
+def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: float) -> MembersEstimate:
+    """Return an observable under each member: reweighted in full where all members are reached, else in first order.
+
+    Args:
+        of: rows under a potential -> a function that gives the observable of some of them.
+        temps: where each member is to be reached; empty: no full reweighting.
+        temp: where the members' mean is.
+
+    Raises:
+        ValueError: few frames carry the mean's average.
+    """
+    samples, kT = members.samples, members.samples.boltz * temp
+    log_w = log_weights(samples, temp)
+    gap = carrying_gap(samples, log_w)
+    if gap:
+        raise ValueError(f"the frames do not reach T = {temp:g}: {gap.reason}; save frames more often")
+    n_effective = _reached(members, temps, LEAST_SHARE * effective_size(log_w))
+
+    def in_full(rows: np.ndarray) -> np.ndarray:
+        return np.array([of(own)(rows) for own in members.under_each])
+
+    def in_first_order(rows: np.ndarray) -> np.ndarray:
+        return first_order(lambda shift: of(samples.shifted(shift))(rows), members.deviations, kT)
+
+    values = in_first_order if n_effective is None else in_full
+    noise = jackknife(lambda rows: values(rows).std(axis=0), time_blocks(samples.walker)).error
+    return MembersEstimate(
+        values(np.arange(len(samples))),
+        "first order" if n_effective is None else "reweighted",
+        n_effective,
+        noise,
+        members.factor,
+    )
+
+
+def _reached(members: Members, temps: Sequence[float], least: float) -> float | None:
+    """Return the smallest of the members' effective numbers of rows; None where one is below `least` or not carried."""
+    sizes = []
+    for own, temp in zip(members.under_each, temps, strict=bool(temps)):
+        log_w = log_weights(own, temp)
+        if carrying_gap(own, log_w):
+            return None
+        sizes.append(effective_size(log_w))
+    return min(sizes) if sizes and min(sizes) >= least else None

@@ -1,0 +1,92 @@
+"""An observable under each member of an ensemble, and the error bar that follows.
+
+A trajectory is sampled on the members' mean Ū. Under member m, whose energy differs from it by ΔU_m = U_m − Ū, rows
+have weights w exp(−ΔU_m/kT). Where few rows would carry such an average, its first order in ΔU_m is used instead, for
+an average ⟨a⟩_m ≈ ⟨a⟩ − (⟨a ΔU_m⟩ − ⟨a⟩⟨ΔU_m⟩)/kT: the cumulant expansion approximation of Imbalzano et al., J. Chem.
+Phys. 154, 074102 (2021), doi:10.1063/5.0036522. It needs no more rows than the mean's own average, and is exact where
+a and ΔU_m are jointly normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Method = Literal["reweighted", "first order", "own runs"]
+
+# Largest standard deviation of ε ΔU_m/kT, for the derivative in ε: errors of 1e-6 of the first order, and of rounding
+STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class MembersEstimate:
+    """An observable under each member.
+
+    Attributes:
+        values: [n_members, ...].
+        method: ``reweighted`` in full, ``first order`` in the members' differences, or from each member's ``own runs``.
+        n_effective: smallest of the members' effective numbers of rows where reweighted in full; None otherwise.
+        noise: standard error of `error` from the finite run, [...]; None where it is not known. Noise of the members'
+            values makes `error` larger, so an error not much above it is one upper bound.
+        factor: of calibration; None: none is known, and `error` is the bare spread, which is often too small.
+    """
+
+    values: np.ndarray
+    method: Method
+    n_effective: float | None = None
+    noise: np.ndarray | None = None
+    factor: float | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.values) < 2:
+            raise ValueError(
+                f"members: {len(self.values)}, expected 2 or more; one member has no spread, so no error bar"
+            )
+        if self.factor is not None and not (np.isfinite(self.factor) and self.factor > 0.0):
+            raise ValueError(f"factor {self.factor:g}: expected a finite number above 0")
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Standard deviation over members, in the population form (1/M) as all uncertainties of nnpal, [...]."""
+        return np.asarray(self.values.std(axis=0))
+
+    @property
+    def error(self) -> np.ndarray:
+        """Spread times the factor, where there is one, [...]."""
+        return self.spread * (1.0 if self.factor is None else self.factor)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the error with what it is made of."""
+        noise = None if self.noise is None else (self.noise * (self.factor or 1.0)).tolist()
+        return {
+            "error": self.error.tolist(),
+            "noise": noise,
+            "factor": self.factor,
+            "method": self.method,
+            "n_effective": self.n_effective,
+            "members": self.values.tolist(),
+        }
+
+
+def first_order(estimate: Callable[[np.ndarray], np.ndarray | float], deviations: np.ndarray, kT: float) -> np.ndarray:
+    """Return a + da/dε of an observable a under U + ε ΔU_m at ε = 0, of each member, [n_members, ...].
+
+    Args:
+        estimate: ε ΔU_m of each row, [n] -> a by full reweighting: an average, a fluctuation, a root.
+        deviations: ΔU_m, [n_members, n].
+        kT: in the unit of the deviations.
+    """
+    center = np.asarray(estimate(np.zeros(deviations.shape[1])))
+    values = []
+    for deviation in deviations:
+        width = deviation.std() / kT
+        if width == 0.0:  # a shift of all energies: no weight changes, and what follows it is linear
+            values.append(np.asarray(estimate(deviation)))
+            continue
+        step = STEP / width
+        slope = (np.asarray(estimate(step * deviation)) - np.asarray(estimate(-step * deviation))) / (2 * step)
+        values.append(center + slope)
+    return np.array(values)
