@@ -1,20 +1,19 @@
-"""What an error bar is worth: coverage, sizes, order; calibration.py and page_calibration.py use this."""
+"""What an error bar is worth: coverage, size, order; and what nnpal promises of it. calibration.py uses this."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2, norm, spearmanr
+from scipy.stats import chi2
 
-MILLI = 1e3
-LEVELS = (0.68, 0.90)
-TENTHS = 10
-N_DRAWS = 8  # of errors by an exact sigma: its rank correlation is then known to a few thousandths
+from nnpal.calibration.reliability import LEVELS, coverage, reliability, reliability_curve, rms
+
+MILLI, PERCENT = 1e3, 100.0
 CURVE = np.round(np.arange(0.05, 1.0, 0.05), 2)
-ENERGY_FEWEST = 3  # configurations of which a coverage is given
+FEWEST = 3  # configurations of which a coverage of energies is given
 
 Figures = dict[str, Any]
 
@@ -24,8 +23,8 @@ class Errors:
     """Force errors of atoms, eV/Å, and what was said of them.
 
     Attributes:
-        error: model minus label, [n_atoms, 3].
-        sigma: one-sigma error of the vector, sqrt of the expected <|error|²>, [n_atoms].
+        error: model less label, [n_atoms, 3].
+        sigma: the vector's error bar, root of the expected <|error|²>, [n_atoms].
         spread: uq_force, [n_atoms].
     """
 
@@ -38,83 +37,94 @@ class Errors:
         error, sigma, spread = (np.concatenate([getattr(p, n) for p in parts]) for n in ("error", "sigma", "spread"))
         return cls(error, sigma, spread)
 
-    @property
-    def raw(self) -> Errors:
-        """With the spread itself as sigma."""
-        return Errors(self.error, self.spread, self.spread)
+
+def vector_coverage(error: np.ndarray, sigma: np.ndarray, level: float) -> float:
+    """Return the share of vectors in the sphere that holds `level` of an isotropic normal distribution."""
+    return float((3 * np.square(error).sum(1) <= chi2.ppf(level, 3) * sigma**2).mean())
 
 
-def coverage(error: np.ndarray, sigma: np.ndarray, level: float) -> float:
-    """Return the share, %, of components, [n_atoms, 3] or [n], in the central interval of a normal distribution."""
-    of_component = sigma[:, None] / np.sqrt(3) if error.ndim == 2 else sigma
-    return 100 * float((np.abs(error) <= norm.ppf((1 + level) / 2) * of_component).mean())
-
-
-def vector_coverage(errors: Errors, level: float) -> float:
-    """Return the share, %, of vectors in the sphere that holds `level` of an isotropic normal distribution."""
-    squares = 3 * np.square(errors.error).sum(1) / errors.sigma**2
-    return 100 * float((squares <= chi2.ppf(level, 3)).mean())
-
-
-def rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
-
-
-def sizes(error: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(error, axis=1)
-
-
-def tenths(errors: Errors) -> list[tuple[float, float]]:
+def tenths(error: np.ndarray, sigma: np.ndarray) -> list[list[float]]:
     """Return predicted and true RMS, meV/Å, in each tenth of sigma, from the smallest."""
-    parts = np.array_split(np.argsort(errors.sigma, kind="stable"), TENTHS)
-    return [(MILLI * rms(errors.sigma[part]), MILLI * rms(sizes(errors.error[part]))) for part in parts]
+    parts = np.array_split(np.argsort(sigma, kind="stable"), 10)
+    return [[MILLI * rms(sigma[part]), MILLI * rms(np.linalg.norm(error[part], axis=1))] for part in parts]
 
 
-def exact_rank(sigma: np.ndarray) -> float:
-    """Return the rank correlation of sigma with the size of errors drawn from it: what an exact sigma reaches."""
-    rng = np.random.default_rng(0)
-    drawn = [sizes(rng.standard_normal((len(sigma), 3))) * sigma for _ in range(N_DRAWS)]
-    return float(np.mean([spearmanr(sigma, size).statistic for size in drawn]))
-
-
-def judged(errors: Errors) -> Figures:
+def judged(error: np.ndarray, sigma: np.ndarray) -> Figures:
     """Return all figures of one sigma on one set of atoms; forces in meV/Å, shares in %."""
-    size = sizes(errors.error)
-    pairs = tenths(errors)
-    ratios = [true / predicted for predicted, true in pairs]
-    rank, exact = float(spearmanr(errors.sigma, size).statistic), exact_rank(errors.sigma)
+    found = reliability(error, sigma)
     return {
-        "n_atoms": len(size),
-        "force_rms": MILLI * rms(size),
-        "sigma_rms": MILLI * rms(errors.sigma),
-        "ratio": rms(size) / rms(errors.sigma),
-        "median_ratio": float(np.median(size) / np.median(errors.sigma)),
-        "coverage": [coverage(errors.error, errors.sigma, level) for level in LEVELS],
-        "vector_coverage": [vector_coverage(errors, level) for level in LEVELS],
-        "tenths": pairs,
-        "tenth_ratios": [min(ratios), max(ratios)],
-        "rank": rank,
-        "exact_rank": exact,
-        "rank_of_exact": rank / exact,
-        "curve": [coverage(errors.error, errors.sigma, level) / 100 for level in CURVE],
+        "n_atoms": len(sigma),
+        "force_rms": MILLI * rms(np.linalg.norm(error, axis=1)),
+        "ratio": found.ratio,
+        "coverage": [PERCENT * share for share in found.coverage],
+        "vector_coverage": [PERCENT * vector_coverage(error, sigma, level) for level in LEVELS],
+        "tenth_ratios": list(found.tenths),
+        "tenths": tenths(error, sigma),
+        "rank": found.rank,
+        "exact_rank": found.exact_rank,
+        "rank_of_exact": found.rank / found.exact_rank,
+        "curve": reliability_curve(error, sigma, CURVE).tolist(),
     }
 
 
-def judged_energies(error: np.ndarray, sigma: np.ndarray, n_atoms: np.ndarray) -> Figures:
-    """Return how many configurations got an energy's error bar, and the figures of those; energies in meV an atom.
+def forces(errors: Errors) -> Figures:
+    """Return the figures of the error bar, and of the raw spread in its place."""
+    return {"calibrated": judged(errors.error, errors.sigma), "raw": judged(errors.error, errors.spread)}
+
+
+def energies(error: np.ndarray, sigma: np.ndarray, n_atoms: np.ndarray) -> Figures:
+    """Return how many configurations have an error bar of the energy, and what it is worth; errors in meV an atom.
 
     Arguments:
-        error: model minus label, eV, [n_configurations].
-        sigma: error_energy, eV, inf where none is given.
+        error: model less label, eV, [n_configurations].
+        sigma: error_energy, eV, infinite where none is given.
         n_atoms: of each.
     """
     given = np.isfinite(sigma)
     found: Figures = {"n": len(error), "given": int(given.sum()), "rms": MILLI * rms(error / n_atoms)}
-    if given.sum() >= ENERGY_FEWEST:
+    if given.sum() >= FEWEST:
         own, bar = error[given], sigma[given]
-        found |= {
-            "given_rms": MILLI * rms(own / n_atoms[given]),
-            "ratio": rms(own) / rms(bar),
-            "coverage": [coverage(own, bar, level) for level in LEVELS],
-        }
+        shares = [PERCENT * coverage(own[:, None], bar, level) for level in LEVELS]
+        found |= {"ratio": rms(own) / rms(bar), "coverage": shares, "given_rms": MILLI * rms(own / n_atoms[given])}
     return found
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One line of what nnpal promises: the values found must all lie within limits."""
+
+    what: str
+    low: float | None
+    high: float | None
+    found: Sequence[float]
+
+    @property
+    def met(self) -> bool:
+        above = self.low is None or min(self.found) >= self.low
+        return above and (self.high is None or max(self.found) <= self.high)
+
+    def to_json(self) -> Figures:
+        return {
+            "what": self.what,
+            "low": self.low,
+            "high": self.high,
+            "found": [min(self.found), max(self.found)],
+            "met": self.met,
+        }
+
+
+def promises(inside: Figures, outside: Figures, kinds: Mapping[str, Figures]) -> list[Promise]:
+    """Return what is promised of `forces` in distribution, of all kinds pooled and of each kind."""
+    near, far = inside["calibrated"], outside["calibrated"]
+    own = [kind["calibrated"] for kind in kinds.values()]
+    return [
+        Promise("inside, coverage 68", 64.0, 72.0, [near["coverage"][0]]),
+        Promise("inside, coverage 90", 87.0, 93.0, [near["coverage"][1]]),
+        Promise("inside, ratio in each tenth", 0.85, 1.15, near["tenth_ratios"]),
+        Promise("inside, rank correlation over that of an exact sigma", 0.92, None, [near["rank_of_exact"]]),
+        Promise("outside, coverage 68", 65.0, None, [far["coverage"][0]]),
+        Promise("outside, coverage 90", 87.0, None, [far["coverage"][1]]),
+        Promise("outside, ratio of each kind", 0.65, 1.35, [kind["ratio"] for kind in own]),
+        Promise("outside, coverage 90 of each kind", 80.0, None, [kind["coverage"][1] for kind in own]),
+        Promise("outside, rank correlation over that of an exact sigma", 0.92, None, [far["rank_of_exact"]]),
+    ]

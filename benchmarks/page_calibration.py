@@ -1,0 +1,206 @@
+"""Write what calibration.py found on docs/uncertainty.md, between its marks, and draw the figure.
+
+python benchmarks/page_calibration.py [--results benchmarks/results] [--root .]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from calibration_figures import CURVE
+from page_accuracy import HEIGHT, TITLES, WIDTH
+from page_format import Record, source, table
+
+HERE = Path(__file__).parent
+FIGURE = Path("figures") / "calibration.png"
+PAGE = Path("uncertainty.md")
+BEGIN = "<!-- error bars: written by benchmarks/page_calibration.py -->\n"
+END = "<!-- end of error bars -->\n"
+COMMAND = "calibration.py FOLDER"
+MADE = "`benchmarks/training_sets.py` and `outside_sets.py`"
+
+
+def block(record: Record) -> str:
+    """Return the part of the page that stands between the marks."""
+    runs = [(name, run) for name, found in record["sets"].items() for run in found]
+    return f"""
+![Share found within an interval over the share expected; true error over error bar]({FIGURE.as_posix()})
+
+Ensembles of {record["members"]} by nnpal's defaults on the sets of {MADE}, trained and calibrated on the
+training parts alone. *Inside* is held-out data of the same kind, *outside* what no training saw ({kinds_of(record)}).
+In brackets what `uq_force` itself would give as an error bar. A component's error bar is error_force/√3. *Tenths*: true
+RMS error over error bar in ten equal parts of the atoms, ordered by error bar; smallest and largest. *Rank*: the rank
+correlation of error bar and true error, over what an exact error bar would have.
+
+{table(FORCE_HEAD, force_rows(runs))}
+Kind by kind; in the last columns all kinds but this one were labeled and taken as candidates, as a loop takes them:
+
+{table(KIND_HEAD, kind_rows(runs))}
+Energies of configurations; `error_energy` is given to some of them only:
+
+{table(ENERGY_HEAD, energy_rows(runs))}
+What nnpal aims at, over tenths, kinds and seeds; what is not reached stands in bold:
+
+{table(["", *record["sets"]], promise_rows(record))}
+""" + source(record, "calibration", COMMAND)
+
+
+FORCE_HEAD = ["", "RMS error, meV/Å", "true / bar", "within 68 %", "within 90 %", "tenths", "rank"]
+KIND_HEAD = [
+    "",
+    "RMS error, meV/Å",
+    "true / bar",
+    "within 68, 90 %",
+    "rank",
+    "candidates: true / bar",
+    "within 68, 90 %",
+]
+ENERGY_HEAD = ["", "with a bar", "their RMS error, meV/atom", "true / bar", "within 68, 90 %", "RMS error of all"]
+Runs = list[tuple[str, Record]]
+
+
+def kinds_of(record: Record) -> str:
+    """Return what kinds each set is tested on."""
+    by_set = [f"{name}: {', '.join(found[0]['kinds'])}" for name, found in record["sets"].items()]
+    return "; ".join(by_set).replace("_", " ")
+
+
+def titled(name: str, run: Record, what: str) -> str:
+    return f"{name}, seed {run['seed']}, {what}".replace("_", " ")
+
+
+def force_rows(runs: Runs) -> Iterator[list[str]]:
+    for name, run in runs:
+        for what in ("inside", "outside"):
+            new, raw = run[what]["calibrated"], run[what]["raw"]
+            yield [
+                titled(name, run, what),
+                f"{new['force_rms']:.0f}",
+                *(f"{new[key]:.2f} ({raw[key]:.2f})" for key in ("ratio",)),
+                *(f"{new['coverage'][k]:.0f} ({raw['coverage'][k]:.0f})" for k in range(2)),
+                f"{span(new['tenth_ratios'])} ({span(raw['tenth_ratios'])})",
+                f"{new['rank_of_exact']:.2f}",
+            ]
+
+
+def kind_rows(runs: Runs) -> Iterator[list[str]]:
+    for name, run in runs:
+        for kind, found in run["kinds"].items():
+            own, informed = found["calibrated"], run["left_out"][kind]
+            yield [
+                titled(name, run, kind),
+                f"{own['force_rms']:.0f}",
+                f"{own['ratio']:.2f}",
+                shares(own),
+                f"{own['rank_of_exact']:.2f}",
+                f"{informed['ratio']:.2f}",
+                shares(informed),
+            ]
+
+
+def energy_rows(runs: Runs) -> Iterator[list[str]]:
+    for name, run in runs:
+        for what in ("inside", "outside"):
+            own = run["energies"][what]
+            judged = [f"{own['given_rms']:.1f}", f"{own['ratio']:.2f}", shares(own)] if "ratio" in own else [""] * 3
+            yield [titled(name, run, what), f"{own['given']} of {own['n']}", *judged, f"{own['rms']:.1f}"]
+
+
+def promise_rows(record: Record) -> Iterator[list[str]]:
+    """Yield a line for each promise, with what was found over all seeds of each set."""
+    runs = list(record["sets"].values())
+    for number, line in enumerate(runs[0][0]["promises"]):
+        cells = []
+        for of_set in runs:
+            own = [run["promises"][number] for run in of_set]
+            found = span([value for one in own for value in one["found"]])
+            cells.append(found if all(one["met"] for one in own) else f"**{found}**")
+        yield [f"{line['what']}: {limits(line)}", *cells]
+
+
+def limits(line: Record) -> str:
+    if line["high"] is None:
+        return f"at least {line['low']:g}"
+    return f"{line['low']:g} to {line['high']:g}"
+
+
+def span(values: list[float]) -> str:
+    low, high = (f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def shares(found: Record) -> str:
+    return "{:.0f}, {:.0f}".format(*found["coverage"])
+
+
+def page(text: str, record: Record) -> str:
+    """Return the page's text with the block between its marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{PAGE} has no lines {BEGIN.strip()} and {END.strip()}, between which the tables stand")
+    return before + BEGIN + block(record) + END + after
+
+
+def draw(record: Record, path: Path) -> None:
+    """Draw reliability curves, and true errors over error bars by tenths, a column a set, first seed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    from nnpal.figures.style import CYCLE, STYLE, log_axis
+
+    sets = {name: found[0] for name, found in record["sets"].items()}
+    lines = [("inside", "calibrated", CYCLE[0], "-"), ("outside", "calibrated", CYCLE[1], "-")]
+    lines += [("inside", "raw", CYCLE[0], ":"), ("outside", "raw", CYCLE[1], ":")]
+    with plt.rc_context(STYLE):
+        figure, panels = plt.subplots(2, len(sets), figsize=(WIDTH, 2 * HEIGHT), squeeze=False, layout="constrained")
+        for column, (name, run) in enumerate(sets.items()):
+            upper, lower = panels[0][column], panels[1][column]
+            every: list[float] = []
+            for what, how, color, style in lines:
+                found = run[what][how]
+                upper.plot([0, *CURVE, 1], [0, *found["curve"], 1], style, color=color, linewidth=1.0)
+                bars, true = zip(*found["tenths"], strict=True)
+                lower.plot(bars, true, style, color=color, linewidth=1.0, marker=".", markersize=3)
+                every += [*bars, *true]
+            upper.plot([0, 1], [0, 1], color="0.7", linewidth=0.6, zorder=0)
+            lower.axline((1.0, 1.0), slope=1, color="0.7", linewidth=0.6, zorder=0)
+            log_axis(lower, "x", every)
+            log_axis(lower, "y", every)
+            upper.set_title(TITLES[name], fontsize=8)
+            upper.set_xlabel("share expected")
+            lower.set_xlabel("error bar, meV/Å")
+        panels[0][0].set_ylabel("share found within")
+        panels[1][0].set_ylabel("true RMS error, meV/Å")
+        names = {"calibrated": "error_force", "raw": "uq_force"}
+        handles = [plt.Line2D([], [], color=c, linestyle=s, label=f"{w}, {names[h]}") for w, h, c, s in lines]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.png")
+        figure.savefig(partial, dpi=150)
+        plt.close(figure)
+    partial.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--root", type=Path, default=HERE.parent, help="the folder of docs")
+    arguments = parser.parse_args()
+    record = json.loads((arguments.results / "calibration.json").read_text())
+    path = arguments.root / "docs" / PAGE
+    text = page(path.read_text(), record)
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)
+    draw(record, arguments.root / "docs" / FIGURE)
+    print(f"Wrote {path} and {arguments.root / 'docs' / FIGURE}")
+
+
+if __name__ == "__main__":
+    main()
