@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,17 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MACHINE = {"cpu": "some CPU", "cores": 2, "instructions": "AVX2", "system": "Linux"}
 MEASURED = {"date": "2026-01-01T00:00:00+00:00", "machine": MACHINE, "versions": {"nnpal": "0.1.0"}}
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch):
-    """Import a script of benchmarks, as where it is run."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if (ROOT / "benchmarks" / f"{name}.py").exists():
-            del sys.modules[name]
 
 
 @pytest.fixture
