@@ -1,0 +1,131 @@
+"""Hold another package's uncertainty against true errors beside nnpal's: apax with an ensemble of last layers.
+
+    python -m venv peer && peer/bin/pip install apax
+    python benchmarks/calibration_peers.py FOLDER --python peer/bin/python [--set al] [--epochs 100] [--quick]
+
+An apax model (GMNN) has a last layer for each of several heads, which are trained together by the likelihood of energies
+and forces; their standard deviation is its error bar, for one pass through one network. It learns what nnpal's members
+learn, with a tenth of it for validation, at its own defaults otherwise, and is judged on the same held-out and outside
+configurations as calibration.py's models, whose figures of the same set are read from results/calibration.json. The
+table has its error bar as it is, and with one factor that is right on its validation part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import write
+from rich.console import Console
+from rich.table import Table
+
+from calibration import SETS, kinds_in
+from calibration_figures import Figures, judged
+from nnpal.calibration.reliability import rms
+from nnpal.data import read_frames
+from record import write_record
+
+HERE = Path(__file__).parent
+VALIDATION = 0.1
+QUICK_FRAMES, QUICK_EPOCHS = 40, 2
+ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu"}
+
+
+def write_parts(folder: Path, arguments: argparse.Namespace) -> dict[str, list[Atoms]]:
+    """Write what the peer learns and predicts; return the latter with their labels."""
+    name, most = arguments.set, QUICK_FRAMES if arguments.quick else None
+    learned = read_frames(arguments.folder / f"{name}_train.h5")[:most]
+    order = np.random.default_rng(arguments.seed).permutation(len(learned))
+    n_validation = max(1, round(VALIDATION * len(learned)))
+    validation = [learned[i] for i in order[:n_validation]]
+    write(folder / "train.extxyz", [learned[i] for i in order[n_validation:]])
+    write(folder / "validation.extxyz", validation)
+    parts = {"validation": validation, "inside": read_frames(arguments.folder / f"{name}_test.h5")[:most]}
+    parts |= {kind: read_frames(path) for kind, path in kinds_in(arguments.folder, name).items()}
+    (folder / "parts").mkdir()
+    for part, frames in parts.items():
+        write(folder / "parts" / f"{part}.extxyz", frames)
+    return parts
+
+
+def predicted(folder: Path, parts: dict[str, list[Atoms]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return errors, eV/Å, [n_atoms, 3], and the vectors' error bars, [n_atoms]."""
+    found = {}
+    for part, frames in parts.items():
+        with np.load(folder / "parts" / f"{part}.npz") as file:
+            error = file["forces"] - np.concatenate([frame.get_forces() for frame in frames])
+            found[part] = (error, np.linalg.norm(file["spread"], axis=1))
+    return found
+
+
+def figures(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figures:
+    """Return figures of the error bar as it is and by one factor, inside, outside, and of each kind."""
+    error, bar = found["validation"]
+    factor = rms(np.linalg.norm(error, axis=1)) / rms(bar)
+    kinds = [part for part in found if part not in ("validation", "inside")]
+    joined = {
+        "inside": found["inside"],
+        "outside": tuple(np.concatenate([found[kind][k] for kind in kinds]) for k in range(2)),
+        **{kind: found[kind] for kind in kinds},
+    }
+    return {
+        "factor": factor,
+        "as it is": {part: judged(error, bar) for part, (error, bar) in joined.items()},
+        "with a factor": {part: judged(error, factor * bar) for part, (error, bar) in joined.items()},
+    }
+
+
+def show(rows: Sequence[tuple[str, Figures]], console: Console) -> None:
+    table = Table()
+    for column in ("", "RMS, meV/Å", "ratio", "68, 90 %", "tenths", "rank / exact"):
+        table.add_column(column)
+    for title, own in rows:
+        table.add_row(
+            title,
+            f"{own['force_rms']:.1f}",
+            f"{own['ratio']:.2f}",
+            "{:.0f}, {:.0f}".format(*own["coverage"]),
+            f"{min(own['tenth_ratios']):.2f}-{max(own['tenth_ratios']):.2f}",
+            f"{own['rank']:.2f} / {own['exact_rank']:.2f} = {own['rank_of_exact']:.2f}",
+        )
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="with the files of training_sets.py and outside_sets.py")
+    parser.add_argument("--python", required=True, help="interpreter of an environment that has apax")
+    parser.add_argument("--set", choices=SETS, default="al")
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--heads", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs on {QUICK_FRAMES} configurations")
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "calibration_peers.json")
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True)
+    chosen = {"epochs": QUICK_EPOCHS if arguments.quick else arguments.epochs}
+    chosen |= {"heads": arguments.heads, "seed": arguments.seed, "cutoff": 6.0}
+    python = os.path.abspath(arguments.python)  # not resolved: a link is what makes it an environment's
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = write_parts(folder, arguments)
+        command = [python, str(HERE / "calibration_peer.py"), str(folder), json.dumps(chosen)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **ONE_CORE})
+        peer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        content = {"set": arguments.set, "chosen": chosen, "peer": peer, "apax": figures(predicted(folder, parts))}
+    for how in ("as it is", "with a factor"):
+        show([(f"{part}, {how}", own) for part, own in content["apax"][how].items()], console)
+    write_record(arguments.output, "calibration_peers", ("nnpal", "numpy", "scipy"), content)
+    console.print(f"Wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
