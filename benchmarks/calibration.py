@@ -25,11 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration_figures import Errors, Figures, energies, forces, judged, promises
+from calibration_pairs import out_of_fold, pairs_of
 from nnpal.calibration import Calibration, Pairs, calibrate
 from nnpal.data import read_frames
-from nnpal.evaluation.labels import read_labels
-from nnpal.evaluation.prediction import predict
-from nnpal.model import load_model
+from nnpal.model import read_metadata
 from nnpal.model.aev import AEVS
 from nnpal.model.description import NetworkDescription
 from nnpal.training import EnsembleSettings, TrainingSettings
@@ -51,24 +50,10 @@ class Seen:
 
     @classmethod
     def by(cls, model: Path, frames: Sequence[Atoms]) -> Seen:
-        metadata = load_model(model).metadata
-        if metadata.calibration is None:
-            raise SystemExit(
-                f"{model} has no calibration: the training found too few errors of what members did not learn"
-            )
-        found, labels = predict(model, frames), read_labels(frames)
-        assert found.uq_force is not None
-        index = {symbol: k for k, symbol in enumerate(metadata.elements)}
-        pairs = Pairs(
-            species=np.array([index[symbol] for frame in frames for symbol in frame.get_chemical_symbols()]),
-            uq_force=found.uq_force,
-            force_error=found.forces - labels.forces,
-            n_atoms=found.n_atoms,
-            energy_std=found.member_energies.std(0),
-            energy_error=found.energies - labels.energies,
-            unshared=np.zeros(len(frames)),
-        )
-        return cls(pairs, metadata.calibration)
+        calibration = read_metadata(model).calibration
+        if calibration is None:
+            raise SystemExit(f"{model} has no calibration: too few configurations that some member did not learn")
+        return cls(pairs_of(model, frames), calibration)
 
     def errors(self, calibration: Calibration | None = None) -> Errors:
         own = calibration or self.calibration
@@ -125,7 +110,8 @@ def on_one(name: str, seed: int, work: Path, arguments: argparse.Namespace) -> F
     """Return all figures of one training on one set."""
     most = QUICK_FRAMES if arguments.quick else None
     train, test = (read_frames(arguments.folder / f"{name}_{part}.h5")[:most] for part in ("train", "test"))
-    model = trained(name, train, work / f"{name}-{seed}", arguments, seed)
+    folder = work / f"{name}-{seed}"
+    model = trained(name, train, folder, arguments, seed)
     inside = Seen.by(model, test)
     kinds = {kind: Seen.by(model, read_frames(path)) for kind, path in kinds_in(arguments.folder, name).items()}
     near = forces(inside.errors())
@@ -143,7 +129,7 @@ def on_one(name: str, seed: int, work: Path, arguments: argparse.Namespace) -> F
             "outside": energies_of(list(kinds.values())),
             **{kind: energies_of([seen]) for kind, seen in kinds.items()},
         },
-        "left_out": left_out(out_of_fold, metadata.elements, kinds),
+        "left_out": left_out(out_of_fold(model, train, folder), read_metadata(model).elements, kinds),
         "promises": [promise.to_json() for promise in promises(near, far, of_kinds)],
     }
 

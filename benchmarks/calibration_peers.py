@@ -3,7 +3,7 @@
     python -m venv peer && peer/bin/pip install apax
     python benchmarks/calibration_peers.py FOLDER --python peer/bin/python [--set al] [--epochs 100] [--quick]
 
-An apax model (GMNN) has a last layer for each of several heads, which are trained together by the likelihood of energies
+An apax model (GMNN) has a last layer for each of several heads, trained together by the likelihood of energies
 and forces; their standard deviation is its error bar, for one pass through one network. It learns what nnpal's members
 learn, with a tenth of it for validation, at its own defaults otherwise, and is judged on the same held-out and outside
 configurations as calibration.py's models, whose figures of the same set are read from results/calibration.json. The
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 from rich.console import Console
 from rich.table import Table
@@ -46,14 +47,24 @@ def write_parts(folder: Path, arguments: argparse.Namespace) -> dict[str, list[A
     order = np.random.default_rng(arguments.seed).permutation(len(learned))
     n_validation = max(1, round(VALIDATION * len(learned)))
     validation = [learned[i] for i in order[:n_validation]]
-    write(folder / "train.extxyz", [learned[i] for i in order[n_validation:]])
-    write(folder / "validation.extxyz", validation)
+    write_bare(folder / "train.extxyz", [learned[i] for i in order[n_validation:]])
+    write_bare(folder / "validation.extxyz", validation)
     parts = {"validation": validation, "inside": read_frames(arguments.folder / f"{name}_test.h5")[:most]}
     parts |= {kind: read_frames(path) for kind, path in kinds_in(arguments.folder, name).items()}
     (folder / "parts").mkdir()
     for part, frames in parts.items():
-        write(folder / "parts" / f"{part}.extxyz", frames)
+        write_bare(folder / "parts" / f"{part}.extxyz", frames)
     return parts
+
+
+def write_bare(path: Path, frames: Sequence[Atoms]) -> None:
+    """Write labels alone: an empty text in `Atoms.info` hides the energy behind it from ASE's reader."""
+    copies = []
+    for frame in frames:
+        copy = Atoms(frame.numbers, frame.get_positions(), cell=frame.cell, pbc=frame.pbc)
+        copy.calc = SinglePointCalculator(copy, energy=frame.get_potential_energy(), forces=frame.get_forces())
+        copies.append(copy)
+    write(path, copies)
 
 
 def predicted(folder: Path, parts: dict[str, list[Atoms]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -164,7 +164,7 @@ def draw(record: Record, path: Path) -> None:
             every: list[float] = []
             for what, how, color, style in lines:
                 found = run[what][how]
-                upper.plot([0, *CURVE, 1], [0, *found["curve"], 1], style, color=color, linewidth=1.0)
+                upper.plot([0, *CURVE], [0, *found["curve"]], style, color=color, linewidth=1.0)
                 bars, true = zip(*found["tenths"], strict=True)
                 lower.plot(bars, true, style, color=color, linewidth=1.0, marker=".", markersize=3)
                 every += [*bars, *true]
