@@ -92,7 +92,7 @@ def trained(name: str, frames: Sequence[Atoms], folder: Path, arguments: argpars
             frames,
             folder,
             network=NetworkDescription(symbols, aev=AEVS[SETS[name].aev]),
-            training=TrainingSettings(updates=arguments.updates),
+            training=TrainingSettings(updates=arguments.updates, best_by=arguments.best_by),
             ensemble=EnsembleSettings(members=arguments.members, seed=seed),
         )
         release(ensemble, model)
@@ -168,6 +168,7 @@ def arguments_of(command_line: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--updates", type=int, help="of each member; by default nnpal's")
+    parser.add_argument("--best-by", default=TrainingSettings().best_by, help="validation value; by default nnpal's")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_UPDATES} updates on {QUICK_FRAMES} configurations"
@@ -197,7 +198,8 @@ def main(command_line: Sequence[str] | None = None) -> None:
                 results.setdefault(name, []).append(found)
     if not results:
         raise SystemExit("calibration.py: no set to test on")
-    content = {"members": arguments.members, "updates": arguments.updates, "sets": results}
+    settings = {key: getattr(arguments, key) for key in ("members", "updates", "best_by")}
+    content = {**settings, "sets": results}
     write_record(arguments.output, "calibration", ("nnpal", "torch", "numpy", "scipy"), content)
     console.print(f"Wrote {arguments.output}")
 

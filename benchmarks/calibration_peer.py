@@ -3,7 +3,7 @@
 python benchmarks/calibration_peer.py FOLDER SETTINGS
 
 FOLDER holds train.extxyz, validation.extxyz and those to predict, *.extxyz in parts/; each gets a PART.npz with forces
-and their standard deviations over the heads, eV/Å, [n_atoms, 3]. SETTINGS is JSON: epochs, heads, cutoff, seed.
+and their standard deviations over the heads, eV/Å, [n_atoms, 3]. SETTINGS is JSON: epochs, heads, seed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ def settings_of(folder: Path, chosen: dict[str, Any]) -> dict[str, Any]:
         },
         "model": {
             "name": "gmnn",
-            "basis": {"name": "bessel", "r_max": chosen["cutoff"], "n_basis": 7},
-            "nn": [128, 128],
             "ensemble": {"kind": "shallow", "n_members": chosen["heads"], "force_variance": True},
             **single,
         },

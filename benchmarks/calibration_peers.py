@@ -123,7 +123,7 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(soft_wrap=True)
     chosen = {"epochs": QUICK_EPOCHS if arguments.quick else arguments.epochs}
-    chosen |= {"heads": arguments.heads, "seed": arguments.seed, "cutoff": 6.0}
+    chosen |= {"heads": arguments.heads, "seed": arguments.seed}
     python = os.path.abspath(arguments.python)  # not resolved: a link is what makes it an environment's
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -9,12 +9,15 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from calibration_figures import CURVE
+from nnpal.training import TrainingSettings
 from page_accuracy import HEIGHT, TITLES, WIDTH
 from page_format import Record, source, table
 
 HERE = Path(__file__).parent
+WAYS = ("as it is", "with a factor")
 FIGURE = Path("figures") / "calibration.png"
 PAGE = Path("uncertainty.md")
 BEGIN = "<!-- error bars: written by benchmarks/page_calibration.py -->\n"
@@ -29,11 +32,11 @@ def block(record: Record) -> str:
     return f"""
 ![Share found within an interval over the share expected; true error over error bar]({FIGURE.as_posix()})
 
-Ensembles of {record["members"]} by nnpal's defaults on the sets of {MADE}, trained and calibrated on the
-training parts alone. *Inside* is held-out data of the same kind, *outside* what no training saw ({kinds_of(record)}).
-In brackets what `uq_force` itself would give as an error bar. A component's error bar is error_force/√3. *Tenths*: true
-RMS error over error bar in ten equal parts of the atoms, ordered by error bar; smallest and largest. *Rank*: the rank
-correlation of error bar and true error, over what an exact error bar would have.
+Ensembles of {record["members"]} by nnpal's defaults{unlike(record)} on the sets of {MADE}, trained and
+calibrated on the training parts alone. *Inside* is held-out data of the same kind, *outside* what no training saw,
+kind by kind below. In brackets what `uq_force` itself would give as an error bar. A component's error bar is
+error_force/√3. *Tenths*: true RMS error over error bar in ten equal parts of the atoms, ordered by error bar; smallest
+and largest. *Rank*: the rank correlation of error bar and true error, over what an exact error bar would have.
 
 {table(FORCE_HEAD, force_rows(runs))}
 Kind by kind; in the last columns all kinds but this one were labeled and taken as candidates, as a loop takes them:
@@ -62,10 +65,40 @@ ENERGY_HEAD = ["", "with a bar", "their RMS error, meV/atom", "true / bar", "wit
 Runs = list[tuple[str, Record]]
 
 
-def kinds_of(record: Record) -> str:
-    """Return what kinds each set is tested on."""
-    by_set = [f"{name}: {', '.join(found[0]['kinds'])}" for name, found in record["sets"].items()]
-    return "; ".join(by_set).replace("_", " ")
+def unlike(record: Record) -> str:
+    """Return the settings that are not nnpal's defaults."""
+    given = {"updates": record["updates"], "best_by": record["best_by"]}
+    usual = TrainingSettings()
+    said = [f"`{name} = {json.dumps(value)}`" for name, value in given.items() if value != getattr(usual, name)]
+    return f" (but {', '.join(said)})" if said else ""
+
+
+def peers(record: Record, own: Record) -> str:
+    """Return the table of another package on one of the sets, beside nnpal's of the first seed."""
+    chosen, name = record["chosen"], record["set"]
+    [run, *_] = own["sets"][name]
+    parts = ("inside", "outside")
+    rows = [[f"nnpal, {part}", *figures(run[part]["calibrated"])] for part in parts]
+    rows += [[f"apax, {how}, {part}", *figures(record["apax"][how][part])] for how in WAYS for part in parts]
+    version, seconds = record["peer"]["versions"]["apax"], record["peer"]["cpu_s"]
+    return f"""
+Another package on the same data ({name}): apax {version}, one network with {chosen["heads"]} last layers, trained
+together by the likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU seconds), as it is and
+with one factor from its validation part. The training is that short, so its errors are not those that the package
+can reach; what is to be compared is the error bars with the errors:
+
+{table(["", *FORCE_HEAD[1:]], rows)}
+""" + source(record, "calibration_peers", "calibration_peers.py FOLDER --python PEER")
+
+
+def figures(found: Record) -> list[str]:
+    return [
+        f"{found['force_rms']:.0f}",
+        f"{found['ratio']:.2f}",
+        *(f"{share:.0f}" for share in found["coverage"]),
+        span(found["tenth_ratios"]),
+        f"{found['rank_of_exact']:.2f}",
+    ]
 
 
 def titled(name: str, run: Record, what: str) -> str:
@@ -136,13 +169,16 @@ def shares(found: Record) -> str:
     return "{:.0f}, {:.0f}".format(*found["coverage"])
 
 
-def page(text: str, record: Record) -> str:
-    """Return the page's text with the block between its marks."""
+def page(text: str, results: Path) -> str:
+    """Return the page's text with what the records of a folder say between its marks."""
+    record = json.loads((results / "calibration.json").read_text())
+    other = results / "calibration_peers.json"
+    last = peers(json.loads(other.read_text()), record) if other.exists() else ""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{PAGE} has no lines {BEGIN.strip()} and {END.strip()}, between which the tables stand")
-    return before + BEGIN + block(record) + END + after
+    return before + BEGIN + block(record) + last + END + after
 
 
 def draw(record: Record, path: Path) -> None:
@@ -155,8 +191,8 @@ def draw(record: Record, path: Path) -> None:
     from nnpal.figures.style import CYCLE, STYLE, log_axis
 
     sets = {name: found[0] for name, found in record["sets"].items()}
-    lines = [("inside", "calibrated", CYCLE[0], "-"), ("outside", "calibrated", CYCLE[1], "-")]
-    lines += [("inside", "raw", CYCLE[0], ":"), ("outside", "raw", CYCLE[1], ":")]
+    ways: dict[str, Any] = {"calibrated": "-", "raw": ":"}
+    lines = [(what, how, CYCLE[k], ways[how]) for how in ways for k, what in enumerate(("inside", "outside"))]
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(2, len(sets), figsize=(WIDTH, 2 * HEIGHT), squeeze=False, layout="constrained")
         for column, (name, run) in enumerate(sets.items()):
@@ -194,7 +230,7 @@ def main() -> None:
     arguments = parser.parse_args()
     record = json.loads((arguments.results / "calibration.json").read_text())
     path = arguments.root / "docs" / PAGE
-    text = page(path.read_text(), record)
+    text = page(path.read_text(), arguments.results)
     partial = path.with_suffix(".partial")
     partial.write_text(text)
     partial.replace(path)
