@@ -36,7 +36,7 @@ from record import write_record
 
 HERE = Path(__file__).parent
 VALIDATION = 0.1
-QUICK_FRAMES, QUICK_EPOCHS = 40, 2
+QUICK_FRAMES, QUICK_EPOCHS = 16, 1
 ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu"}
 
 
@@ -50,7 +50,7 @@ def write_parts(folder: Path, arguments: argparse.Namespace) -> dict[str, list[A
     write_bare(folder / "train.extxyz", [learned[i] for i in order[n_validation:]])
     write_bare(folder / "validation.extxyz", validation)
     parts = {"validation": validation, "inside": read_frames(arguments.folder / f"{name}_test.h5")[:most]}
-    parts |= {kind: read_frames(path) for kind, path in kinds_in(arguments.folder, name).items()}
+    parts |= {kind: read_frames(path)[:most] for kind, path in kinds_in(arguments.folder, name).items()}
     (folder / "parts").mkdir()
     for part, frames in parts.items():
         write_bare(folder / "parts" / f"{part}.extxyz", frames)

@@ -83,7 +83,7 @@ def peers(record: Record, own: Record) -> str:
     version, seconds = record["peer"]["versions"]["apax"], record["peer"]["cpu_s"]
     return f"""
 Another package on the same data ({name}): apax {version}, one network with {chosen["heads"]} last layers, trained
-together by the likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU seconds), as it is and
+together by the likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU s), as it is and
 with one factor from its validation part. The training is that short, so its errors are not those that the package
 can reach; what is to be compared is the error bars with the errors:
 
