@@ -33,6 +33,7 @@ from nnpal.model.aev import AEVS
 from nnpal.model.description import NetworkDescription
 from nnpal.training import EnsembleSettings, TrainingSettings
 from nnpal.training.ensemble import train_ensemble
+from nnpal.training.plan import read_plan
 from nnpal.training.release import release
 from record import write_record
 from time_to_accuracy import SETS
@@ -117,9 +118,11 @@ def on_one(name: str, seed: int, work: Path, arguments: argparse.Namespace) -> F
     near = forces(inside.errors())
     of_kinds = {kind: forces(seen.errors()) for kind, seen in kinds.items()}
     far = forces(Errors.joined([seen.errors() for seen in kinds.values()]))
+    training = read_plan(folder).training
     return {
         "seed": seed,
         "n_learned": len(train),
+        "training": {key: getattr(training, key) for key in ("updates", "best_by")},
         "calibration": inside.calibration.to_json(),
         "inside": near,
         "outside": far,
@@ -198,8 +201,7 @@ def main(command_line: Sequence[str] | None = None) -> None:
                 results.setdefault(name, []).append(found)
     if not results:
         raise SystemExit("calibration.py: no set to test on")
-    settings = {key: getattr(arguments, key) for key in ("members", "updates", "best_by")}
-    content = {**settings, "sets": results}
+    content = {"members": arguments.members, "sets": results}
     write_record(arguments.output, "calibration", ("nnpal", "torch", "numpy", "scipy"), content)
     console.print(f"Wrote {arguments.output}")
 

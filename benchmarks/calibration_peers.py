@@ -129,7 +129,8 @@ def main() -> None:
         folder = Path(name)
         parts = write_parts(folder, arguments)
         command = [python, str(HERE / "calibration_peer.py"), str(folder), json.dumps(chosen)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **ONE_CORE})
+        environment = {**os.environ, **ONE_CORE}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=folder)
         peer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         content = {"set": arguments.set, "chosen": chosen, "peer": peer, "apax": figures(predicted(folder, parts))}
     for how in ("as it is", "with a factor"):

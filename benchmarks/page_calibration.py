@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from calibration_figures import CURVE
-from nnpal.training import TrainingSettings
 from page_accuracy import HEIGHT, TITLES, WIDTH
 from page_format import Record, source, table
 
@@ -32,11 +31,12 @@ def block(record: Record) -> str:
     return f"""
 ![Share found within an interval over the share expected; true error over error bar]({FIGURE.as_posix()})
 
-Ensembles of {record["members"]} by nnpal's defaults{unlike(record)} on the sets of {MADE}, trained and
+Ensembles of {record["members"]} by nnpal's defaults on the sets of {MADE}, trained and
 calibrated on the training parts alone. *Inside* is held-out data of the same kind, *outside* what no training saw,
 kind by kind below. In brackets what `uq_force` itself would give as an error bar. A component's error bar is
 error_force/√3. *Tenths*: true RMS error over error bar in ten equal parts of the atoms, ordered by error bar; smallest
 and largest. *Rank*: the rank correlation of error bar and true error, over what an exact error bar would have.
+Settings of the trainings: {settings(record)}.
 
 {table(FORCE_HEAD, force_rows(runs))}
 Kind by kind; in the last columns all kinds but this one were labeled and taken as candidates, as a loop takes them:
@@ -65,12 +65,14 @@ ENERGY_HEAD = ["", "with a bar", "their RMS error, meV/atom", "true / bar", "wit
 Runs = list[tuple[str, Record]]
 
 
-def unlike(record: Record) -> str:
-    """Return the settings that are not nnpal's defaults."""
-    given = {"updates": record["updates"], "best_by": record["best_by"]}
-    usual = TrainingSettings()
-    said = [f"`{name} = {json.dumps(value)}`" for name, value in given.items() if value != getattr(usual, name)]
-    return f" (but {', '.join(said)})" if said else ""
+def settings(record: Record) -> str:
+    """Return what trainings were told, and which; what was left to nnpal is left out."""
+    told: dict[str, list[str]] = {}
+    for name, found in record["sets"].items():
+        for run in found:
+            given = [f"`{key} = {json.dumps(value)}`" for key, value in run["training"].items() if value is not None]
+            told.setdefault(", ".join(given), []).append(f"{name}, seed {run['seed']}")
+    return "; ".join(f"{said}: {', '.join(which)}" for said, which in told.items())
 
 
 def peers(record: Record, own: Record) -> str:

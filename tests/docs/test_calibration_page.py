@@ -45,11 +45,11 @@ def test_a_figure_that_breaks_a_promise_stands_in_bold(script, changed):
     assert "**50 to 51**" in script.page(PAGE.read_text(), changed(worse))
 
 
-def test_a_setting_that_is_no_default_is_named(script, changed):
+def test_settings_of_a_training_are_named(script, changed):
     def shorter(record):
-        record["updates"] = 123
+        record["sets"]["al"][0]["training"]["updates"] = 123
 
-    assert "`updates = 123`" in script.page(PAGE.read_text(), changed(shorter))
+    assert "`updates = 123`, `best_by" in script.page(PAGE.read_text(), changed(shorter))
 
 
 def test_page_without_its_marks_is_refused(script):
