@@ -26,10 +26,13 @@ struct EnergyRecipe {
   double factor = 0.0;
   double largest_per_atom = 0.0;    // [eV] standard deviation of a configuration that calibration saw, over N
   double largest = 0.0;             // x_i of an atom that it saw
+  // Unit vectors over the elements, orthogonal to every composition that it saw
+  std::vector<std::vector<double>> undetermined;
 
-  // [eV] of a configuration's standard deviation [eV] and largest x_i. Infinite where calibration saw nothing
-  // like it: all members err the same way there, which no spread shows.
-  double error(double deviation, double n_atoms, double largest_relative) const;
+  // [eV] of a configuration's standard deviation [eV], largest x_i and number of atoms of each element.
+  // Infinite where calibration saw nothing like it: all members err the same way there, which no spread
+  // shows.
+  double error(double deviation, double largest_relative, const std::vector<double> &composition) const;
 };
 
 struct Calibration {

@@ -104,15 +104,17 @@ void PairNNP::finish_summary()
   enum { kUQEnergy, kUQForce, kErrorForce, kRelative, kNumberOfMaxima };
   nnpal::PairNNPState &s = *state_;
   const std::size_t n_members = s.model->n_members();
-  const std::size_t uq_energies = n_members, count = n_members + 1;    // after E_m
+  const std::size_t n_elements = s.model->metadata().elements.size();
+  const std::size_t uq_energies = n_members,
+                    counts = n_members + 1;    // after E_m; one count for each element
   const bool with_uq_force = s.asked.uq_force_in_summary;
   const nnpal::Calibration *calibrated = with_uq_force ? calibration() : nullptr;
   double largest[kNumberOfMaxima] = {}, world_largest[kNumberOfMaxima];
-  std::vector<double> sums(n_members + 2, 0.0), world_sums(n_members + 2);
+  std::vector<double> sums(counts + n_elements, 0.0), world_sums(sums.size());
   const auto raise = [&](int which, double value) { largest[which] = std::max(largest[which], value); };
   std::copy(s.member_energy.begin(), s.member_energy.end(), sums.begin());
-  sums[count] = static_cast<double>(s.centers.size());
   for (const int i : s.centers) {
+    sums[counts + map[atom->type[i]]] += 1.0;
     raise(kUQEnergy, s.uq_energy.values[i]);
     sums[uq_energies] += s.uq_energy.values[i];
     if (with_uq_force) raise(kUQForce, s.uq_force.values[i]);
@@ -124,7 +126,9 @@ void PairNNP::finish_summary()
   MPI_Reduce(sums.data(), world_sums.data(), static_cast<int>(sums.size()), MPI_DOUBLE, MPI_SUM, 0, world);
   if (comm->me != 0) return;
 
-  const double n_atoms = std::max(world_sums[count], 1.0), m = static_cast<double>(n_members);
+  const std::vector<double> composition(world_sums.begin() + counts, world_sums.end());
+  const double n_atoms = std::max(std::accumulate(composition.begin(), composition.end(), 0.0), 1.0);
+  const auto m = static_cast<double>(n_members);
   const double mean = std::accumulate(world_sums.begin(), world_sums.begin() + n_members, 0.0) / m;
   double variance = 0.0;
   for (std::size_t k = 0; k < n_members; ++k) variance += (world_sums[k] - mean) * (world_sums[k] - mean) / m;
@@ -135,8 +139,8 @@ void PairNNP::finish_summary()
   if (!calibrated) return;
   pvector[4] = world_largest[kErrorForce];
   if (calibrated->energy)
-    pvector[5] = s.energy_scale * calibrated->energy->error(std::sqrt(variance) / s.energy_scale, n_atoms,
-                                                            world_largest[kRelative]);
+    pvector[5] = s.energy_scale * calibrated->energy->error(std::sqrt(variance) / s.energy_scale,
+                                                            world_largest[kRelative], composition);
 }
 
 bool PairNNP::compute_pair_exists() const

@@ -127,6 +127,16 @@ def test_what_cannot_be_calibrated_is_refused():
         calibrate(changed(pairs, uq_force=np.zeros(len(pairs.species))), SYMBOLS)
 
 
+def test_directions_without_data_are_not_determined():
+    """200 configurations of one composition, then of two."""
+    pairs = drawn(np.random.default_rng(12), n_atoms=30)
+    same = changed(pairs, species=np.tile([0] * 10 + [1] * 20, 200))
+    (direction,) = calibrate(same, SYMBOLS).energy.undetermined
+    assert abs(np.dot(direction, [10, 20])) < 1e-9
+    assert np.linalg.norm(direction) == pytest.approx(1.0)
+    assert calibrate(pairs, SYMBOLS).energy.undetermined == ()
+
+
 def test_few_energies_give_no_factor():
     found = calibrate(drawn(np.random.default_rng(8), 9), SYMBOLS)
     assert found.energy is None

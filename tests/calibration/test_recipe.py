@@ -12,6 +12,7 @@ from nnpal.calibration import Calibration, EnergyRecipe, ForceRecipe
 
 FORCE = ForceRecipe(knee=(0.1, 0.4), error_at_knee=(0.3, 0.5), exponent=(0.5, 1.0))
 WHOLE = Calibration(FORCE, EnergyRecipe(factor=2.0, largest_per_atom=0.01, largest=4.0), {"source": "a test"})
+OF_ONE_TO_TWO = ((2 / 5**0.5, -1 / 5**0.5),)  # the second element always twice as often
 
 
 def test_errors_follow_the_power_law_below_the_knee_and_are_proportional_above():
@@ -43,6 +44,16 @@ def test_each_configuration_is_judged_by_its_own_atoms():
     assert found == pytest.approx([0.01, np.inf, 0.01])
 
 
+def test_energies_of_other_compositions_have_none():
+    """Their self-energies were never told apart."""
+    recipe = EnergyRecipe(factor=2.0, largest_per_atom=0.01, largest=4.0, undetermined=OF_ONE_TO_TWO)
+    species, sizes = np.array([0, 1, 1, 1, 1, 0, 0, 1]), np.array([3, 3, 2])
+    calibration = Calibration(FORCE, recipe, {})
+    found = calibration.error_energy(np.full(3, 0.005), np.full(8, 0.1), species, sizes)
+    assert found == pytest.approx([0.01, np.inf, np.inf])
+    assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
+
+
 def test_the_record_comes_back():
     assert Calibration.from_json(json.loads(json.dumps(WHOLE.to_json()))) == WHOLE
     without = Calibration(FORCE, None, {})
@@ -65,6 +76,9 @@ def test_the_record_comes_back():
         (lambda r: r["energy"].update(largest=float("nan")), "largest is nan"),
         (lambda r: r["energy"].update(largest=10**400), "largest is 1000"),
         (lambda r: r.update(energy={}), "energy recipe has"),
+        (lambda r: r["energy"].update(undetermined=[[1.0]]), "undetermined is"),
+        (lambda r: r["energy"].update(undetermined=[[1.0, "a"]]), "undetermined is"),
+        (lambda r: r["energy"].update(undetermined=1.0), "undetermined is"),
         (lambda r: r.update(evidence=[]), "evidence is"),
         (lambda r: r.update(force=None), "force recipe has None"),
     ],

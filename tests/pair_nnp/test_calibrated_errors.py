@@ -88,6 +88,29 @@ def test_python_gives_the_recipes_numbers(calibrated_hcno: ExportedModel) -> Non
     assert "error_force" not in calculator.results  # which would have cost each member's gradient
 
 
+@pytest.mark.mpi
+def test_compositions_that_were_not_calibrated_have_no_energy_error(
+    lmp: Lmp, tmp_path: Path, calibrated_hcno: ExportedModel
+) -> None:
+    """Of two elements that always come in this ratio, the self-energies are not told apart."""
+    system = inside_and_outside()[0]
+    counts = np.bincount(system.types - 1, minlength=4)
+    across = np.array([counts[1], -counts[0], 0, 0]) / np.hypot(*counts[:2])  # orthogonal to this composition
+    frame = Atoms(system.symbols, system.positions, cell=system.cell, pbc=True)
+    for name, row, is_known in (("this", across, True), ("another", [1.0, 0.0, 0.0, 0.0], False)):
+        path = tmp_path / f"{name}.pt"
+        resaved(
+            calibrated_hcno.path, path, lambda m, r=row: m["calibration"]["energy"].update(undetermined=[list(r)])
+        )
+        model = dataclasses.replace(calibrated_hcno, path=path)
+        expected = expected_errors(model, system)[1]
+        assert np.isfinite(expected) == is_known
+        system.write(lmp.folder / "data")
+        run = lmp(header(model, system) + MEASURE + "run 0\n", n_ranks=2)
+        np.testing.assert_allclose(run.thermo[0]["c_c[6]"][0], expected, rtol=1e-7)
+        np.testing.assert_allclose(predict(path, [frame], dtype=torch.float64).error_energy, [expected], rtol=1e-9)
+
+
 def test_python_without_a_calibration(al_model: ExportedModel, calibrated_al: ExportedModel) -> None:
     frame = bulk("Al", cubic=True)
     found = predict(al_model.path, [frame])

@@ -43,6 +43,8 @@ EDITS: dict[str, tuple[Callable[[Recipe], Any], str]] = {
     "truth": (lambda c: c["energy"].update(largest=True), "'calibration.energy.largest'"),
     "negative energy": (lambda c: c["energy"].update(factor=-1), "'calibration.energy.factor'.*above 0"),
     "null": (lambda c: c["energy"].update(largest_per_atom=None), "'calibration.energy.largest_per_atom'"),
+    "short row": (lambda c: c["energy"].update(undetermined=[[]]), "'calibration.energy.undetermined'.*each element"),
+    "no direction": (lambda c: c["energy"].update(undetermined=[[2.0]]), "'calibration.energy.undetermined'"),
     "list for an object": (lambda c: c.update(energy=[1, 2, 3]), "'calibration.energy', expected null or an object"),
 }
 

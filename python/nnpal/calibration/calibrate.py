@@ -9,7 +9,7 @@ import numpy as np
 
 from nnpal.calibration.fit import ForceFit, fit_factor, fit_force
 from nnpal.calibration.pairs import Pairs
-from nnpal.calibration.recipe import Calibration, EnergyRecipe, ForceRecipe
+from nnpal.calibration.recipe import Calibration, EnergyRecipe, ForceRecipe, compositions
 from nnpal.calibration.reliability import Reliability, reliability
 
 KNEE_QUANTILE = 0.95
@@ -122,11 +122,19 @@ def _energies(pairs: Pairs, force: ForceRecipe) -> EnergyRecipe | None:
         return None
     factor = fit_factor(pairs.energy_std[known], pairs.energy_error[known], pairs.unshared[known])
     largest = np.maximum.reduceat(force.in_knees(pairs.uq_force, pairs.species), pairs.first_atoms)
-    limits = [
-        float(np.quantile(values, LIMIT_QUANTILE, method="higher"))
-        for values in ((pairs.energy_std / pairs.n_atoms)[known], largest[known])
-    ]
-    return EnergyRecipe(factor, *limits)
+    per_atom, in_knees = (
+        float(np.quantile(values[known], LIMIT_QUANTILE, method="higher"))
+        for values in (pairs.energy_std / pairs.n_atoms, largest)
+    )
+    undetermined = _undetermined(compositions(pairs.species, pairs.n_atoms, len(force.knee))[known])
+    return EnergyRecipe(factor, per_atom, in_knees, undetermined)
+
+
+def _undetermined(composition: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Return an orthonormal basis of what is orthogonal to every composition, [n_frames, n_elements]."""
+    _, values, directions = np.linalg.svd(composition, full_matrices=True)
+    rank = int((values > 1e-9 * values[0]).sum())
+    return tuple(tuple(row) for row in directions[rank:].tolist())
 
 
 def _cross_validated(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> Reliability:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+DETERMINED = 1e-6
+"""Of rounding: what a composition may have, an atom, along a direction that is not determined."""
 STEEPEST = 4.0
 """Largest exponent; of real ensembles it is 0.5 to 1.2."""
 
@@ -70,21 +72,30 @@ class EnergyRecipe:
 
     for configurations like those of the calibration. Elsewhere members err the same way, which no spread shows, and
     there is no error to be had. A configuration of N atoms is outside where that standard deviation is above
-    N ``largest_per_atom``, or s_i/knee of any atom above ``largest``.
+    N ``largest_per_atom``, s_i/knee of any atom above ``largest``, or its composition no combination of those of the
+    calibration: the elements' self-energies are then not determined apart.
 
     Attributes:
         factor: see above.
         largest_per_atom: eV.
         largest: in knees.
+        undetermined: directions that are orthogonal to every composition of the calibration, each a unit vector over
+            the elements; none where all self-energies are determined.
     """
 
     factor: float
     largest_per_atom: float
     largest: float
+    undetermined: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("factor", "largest_per_atom", "largest"):
             require_positive(f"energy recipe: {name}", getattr(self, name))
+
+    def is_determined(self, composition: np.ndarray) -> np.ndarray:
+        """Return whether compositions combine those of the calibration; atoms of each element, [n, n_elements]."""
+        rows = np.array(self.undetermined).reshape(-1, composition.shape[1])
+        return np.asarray((np.abs(composition @ rows.T) <= DETERMINED * composition.sum(1, keepdims=True)).all(1))
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,7 @@ class Calibration:
         ratio = self.force.in_knees(uq_force, species)
         largest = np.maximum.reduceat(ratio, np.cumsum(n_atoms) - n_atoms)
         outside = (energy_std > n_atoms * self.energy.largest_per_atom) | (largest > self.energy.largest)
+        outside |= ~self.energy.is_determined(compositions(species, n_atoms, len(self.force.knee)))
         return np.where(outside, np.inf, self.energy.factor * energy_std)
 
     def to_json(self) -> dict[str, Any]:
@@ -141,7 +153,11 @@ class Calibration:
             if not isinstance(column, list):
                 raise ValueError(f"force recipe: {name} is {column!r}, expected a list of numbers")
         if energy is not None:
-            _require_keys("energy recipe", energy, ("factor", "largest_per_atom", "largest"))
+            _require_keys("energy recipe", energy, ("factor", "largest_per_atom", "largest", "undetermined"))
+            rows = energy["undetermined"]
+            if not isinstance(rows, list) or not all(_are_numbers(row, len(force["knee"])) for row in rows):
+                raise ValueError(f"energy recipe: undetermined is {rows!r}, expected rows of a number for each element")
+            energy = energy | {"undetermined": tuple(map(tuple, rows))}
         if not isinstance(values["evidence"], dict):
             raise ValueError(f"calibration: evidence is {values['evidence']!r}, expected an object")
         return cls(
@@ -149,6 +165,18 @@ class Calibration:
             None if energy is None else EnergyRecipe(**energy),
             values["evidence"],
         )
+
+
+def compositions(species: np.ndarray, n_atoms: np.ndarray, n_elements: int) -> np.ndarray:
+    """Return the number of atoms of each element in each configuration, float [n_frames, n_elements]."""
+    counts = np.zeros((len(n_atoms), n_elements))
+    np.add.at(counts, (np.repeat(np.arange(len(n_atoms)), n_atoms), species), 1.0)
+    return counts
+
+
+def _are_numbers(row: Any, n: int) -> bool:
+    numbers = isinstance(row, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in row)
+    return numbers and len(row) == n and all(abs(v) <= 1 + DETERMINED for v in row)
 
 
 def require_positive(name: str, *values: Any) -> None:

@@ -149,6 +149,17 @@ double positive(const Json &json, const char *key)
   return value;
 }
 
+std::vector<std::vector<double>> undetermined(const Json &json, std::size_t n_elements)
+{
+  const std::string name = "calibration.energy.undetermined";
+  auto rows = get<std::vector<std::vector<double>>>(json, "undetermined", name);
+  const auto is_part_of_unit_vector = [](double value) { return std::abs(value) <= 1.0 + 1e-6; };
+  const auto numbers = flatten(rows);
+  if (!has_columns(rows, n_elements) || !std::all_of(numbers.begin(), numbers.end(), is_part_of_unit_vector))
+    refuse_value(name, "rows of a number for each element");
+  return rows;
+}
+
 // Files of format 1 were written before there was one.
 std::optional<Calibration> parse_calibration(const Json &metadata, std::size_t n_elements, int n_members)
 {
@@ -166,7 +177,7 @@ std::optional<Calibration> parse_calibration(const Json &metadata, std::size_t n
                        one_for_each(force, "exponent", n_elements, kLargestExponent)};
   if (!energy.is_null())
     calibration.energy = {positive(energy, "factor"), positive(energy, "largest_per_atom"),
-                          positive(energy, "largest")};
+                          positive(energy, "largest"), undetermined(energy, n_elements)};
   return calibration;
 }
 

@@ -35,7 +35,7 @@ def recipe(
     names = ("factor", "largest_per_atom", "largest")
     return {
         "force": force,
-        "energy": None if energy is None else dict(zip(names, energy, strict=True)),
+        "energy": None if energy is None else dict(zip(names, energy, strict=True), undetermined=[]),
         "evidence": {},
     }
 
@@ -94,6 +94,9 @@ def error_energy(calibration: Recipe, expected: Reference, species: Sequence[int
     energy = calibration["energy"]
     x = relative(calibration, expected.uq_force, species)
     deviation = float(expected.member_energies.sum(1).std())
+    composition = np.bincount(species, minlength=len(calibration["force"]["knee"]))
+    if energy is not None and any(abs(np.dot(row, composition)) > 1e-6 for row in energy["undetermined"]):
+        return math.inf
     if energy is None or deviation / len(x) > energy["largest_per_atom"] or max(x) > energy["largest"]:
         return math.inf
     return float(energy["factor"] * deviation)
