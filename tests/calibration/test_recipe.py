@@ -47,7 +47,7 @@ def test_each_configuration_is_judged_by_its_own_atoms():
 def test_energies_of_other_compositions_have_none():
     """Their self-energies were never told apart."""
     recipe = EnergyRecipe(factor=2.0, largest_per_atom=0.01, largest=4.0, undetermined=OF_ONE_TO_TWO)
-    species, sizes = np.array([0, 1, 1, 1, 1, 0, 0, 1]), np.array([3, 3, 2])
+    species, sizes = np.array([0, 1, 1, 1, 1, 1, 0, 1]), np.array([3, 3, 2])
     calibration = Calibration(FORCE, recipe, {})
     found = calibration.error_energy(np.full(3, 0.005), np.full(8, 0.1), species, sizes)
     assert found == pytest.approx([0.01, np.inf, np.inf])

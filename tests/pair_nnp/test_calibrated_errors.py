@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from ase import Atoms
 from ase.build import bulk
 
 import nnpal
-from calibrated_models import calibrated, calibration_of, error_energy, error_force, of_format_1, recipe, relative
+from calibrated_models import (
+    calibrated,
+    calibration_of,
+    error_energy,
+    error_force,
+    of_format_1,
+    recipe,
+    relative,
+    resaved,
+)
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Lmp, parse_thermo
 from lmp_single_point import header, write_frames
 from lmp_systems import System, fcc, random_hcno
@@ -99,9 +109,7 @@ def test_compositions_that_were_not_calibrated_have_no_energy_error(
     frame = Atoms(system.symbols, system.positions, cell=system.cell, pbc=True)
     for name, row, is_known in (("this", across, True), ("another", [1.0, 0.0, 0.0, 0.0], False)):
         path = tmp_path / f"{name}.pt"
-        resaved(
-            calibrated_hcno.path, path, lambda m, r=row: m["calibration"]["energy"].update(undetermined=[list(r)])
-        )
+        resaved(calibrated_hcno.path, path, lambda m, r=row: m["calibration"]["energy"].update(undetermined=[list(r)]))
         model = dataclasses.replace(calibrated_hcno, path=path)
         expected = expected_errors(model, system)[1]
         assert np.isfinite(expected) == is_known
