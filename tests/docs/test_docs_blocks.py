@@ -31,11 +31,13 @@ TEXTS = {
     ("pair_nnp.md", "E   = "): "formula",
     ("pair_nnp.md", "F_i = "): "formula",
     ("pair_nnp.md", "uq_energy_i = "): "formula",
+    ("pair_nnp.md", "error_force_i = "): "formula",
     ("pair_nnp.md", "E(yes) = "): "formula",
     ("smd.md", "U = "): "formula",
     ("smd.md", "W_m("): "formula",
     ("momt.md", "ln w_m = "): "formula",
     ("uncertainty.md", "uq_energy_i "): "formula",
+    ("uncertainty.md", "Errors calibrated on"): "output",
     ("tutorial_rare_events.md", "14"): "butane.xyz, compared with the file by test_loop_pages.py",
 }
 

@@ -78,7 +78,7 @@ def data_page(folder: Path) -> None:
 
 def evaluate_page(folder: Path) -> None:
     export_ensemble(one_element_ensemble("Ni", 2, self_energy=-0.16), folder / "ni.nnp.pt")
-    write_dataset(folder / "held_out.h5", shaken("Ni"), provenance={})
+    write_dataset(folder / "held_out.h5", shaken("Ni", 6), provenance={})
     # the page relaxes crystals, which a model of random weights has none of
     text = toml_of("evaluate.md").partition("structures = [")[0]
     (folder / "ni.toml").write_text(text)
@@ -87,6 +87,7 @@ def evaluate_page(folder: Path) -> None:
 def uncertainty_page(folder: Path) -> None:
     evaluate_page(folder)
     (folder / "ni.nnp.pt").rename(folder / "model.nnp.pt")
+    write_dataset(folder / "more_held_out.h5", shaken("Ni", seed=6), provenance={})
 
 
 SHORT = """
@@ -109,6 +110,8 @@ def readme(folder: Path) -> None:
     oracle = '[oracle]\nkind = "lammps"\nelements = ["Al"]\n'
     oracle += 'commands = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]\n'
     files = '[label]\ninput = [{ path = "al.xyz", units = "eV Å" }]\n[data]\ntrain = ["labeled.h5"]\n'
+    write_dataset(folder / "held_out.h5", shaken("Al", 6), provenance={})
+    export_ensemble(one_element_ensemble("Al", 2), folder / "old.nnp.pt")
     (folder / "config.toml").write_text(oracle + files + '[evaluate]\ndata = ["labeled.h5"]\n' + SHORT)
 
 
