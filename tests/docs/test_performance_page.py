@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-OTHER_PAGE = {"calibration", "calibration_peers"}  # docs/uncertainty.md has these
+OTHER_PAGE = {"calibration", "calibration_peers", "uncertainty_recipes"}  # docs/uncertainty.md has these
 
 
 @pytest.fixture(scope="module")
