@@ -24,7 +24,7 @@ from nnpal.model.description import NetworkDescription
 from nnpal.runtime.files import aside
 from nnpal.training import TrainingSettings
 
-SHORT = Schedule(n_frames=6, every=20, n_equilibrate=300)
+SHORT = Schedule(n_frames=12, every=20, n_equilibrate=300)
 SMALL = DemoSettings(
     solid_temperatures=(600.0,),
     liquid_temperatures=(1500.0,),
@@ -57,7 +57,7 @@ def test_demo_leaves_everything_behind(demo):
     assert json.loads((folder / "summary.json").read_text()) == json.loads(json.dumps(summary))
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
-    assert len(read(folder / "train.extxyz", ":")) == summary["data"]["n_train"] == 12
+    assert len(read(folder / "train.extxyz", ":")) == summary["data"]["n_train"] == 24
     for phase in ("solid", "liquid", "cluster"):
         assert "Total wall time" in (folder / f"{phase}.log").read_text()
         assert phase in printed
@@ -74,6 +74,7 @@ def test_thermo_output_shows_the_uncertainty_and_no_plugin_is_loaded_by_hand(dem
     for row in summary["dynamics"].values():
         assert 0.0 < row["uq_energy_mean"] < row["uq_energy_max"]
         assert 0.0 < row["uq_force_mean"] < row["uq_force_max"]
+        assert 0.0 < row["expected_error_mean"] < row["expected_error_max"]
 
 
 def test_reported_accuracy_comes_from_the_files(demo):
@@ -101,6 +102,8 @@ def test_dumped_forces_and_uncertainty_are_those_of_the_model_in_python(demo):
     assert frame.get_forces() == pytest.approx(calculator.get_property("forces", atoms), abs=5e-5)
     uq_force = calculator.get_property("uq_force", atoms)
     assert frame.arrays["f_uq[2]"].ravel() == pytest.approx(uq_force, abs=5e-5)
+    error_force = calculator.get_property("error_force", atoms)
+    assert frame.arrays["f_uq[3]"].ravel() == pytest.approx(error_force, rel=1e-2)
     (reference,) = label([frame], eam_potential())
     error = np.linalg.norm(frame.get_forces() - reference.get_forces(), axis=1)
     assert 1e3 * error.max() <= summary["dynamics"]["liquid"]["force_error_max"] + 1e-9
@@ -158,7 +161,7 @@ def test_lmp_errors_show_command_and_output(tmp_path):
 def test_drift_is_the_slope():
     time = np.linspace(0.0, 2.0, 21)
     zeros = np.zeros((2, 3))
-    run = NVERun("solid", 3, time, 300.0 + time, -3.4 + 0.002 * time, zeros, zeros, zeros)
+    run = NVERun("solid", 3, time, 300.0 + time, -3.4 + 0.002 * time, zeros, zeros, zeros, zeros)
     assert run.drift() == pytest.approx(2.0)
     assert replace(run, total_energy=np.full(21, -3.4)).drift() == pytest.approx(0.0, abs=1e-9)
 

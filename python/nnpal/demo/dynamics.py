@@ -20,7 +20,7 @@ from nnpal.runtime.files import aside
 INPUT = "in.nve"
 
 SCRIPT = """\
-# Constant-energy dynamics of one phase of {element} under the ensemble, with its uncertainty.
+# Constant-energy dynamics of one phase of {element} under the ensemble, with the errors that it expects of its forces.
 #
 #   lmp -in {input} -var phase solid            (or liquid, or cluster)
 
@@ -36,20 +36,20 @@ read_data    ${{phase}}.data
 pair_style   nnp {model}
 pair_coeff   * * {element}
 
-fix          uq all pair ${{every}} nnp uq_energy 1 uq_force 1
+fix          uq all pair ${{every}} nnp uq_energy 1 uq_force 1 error_force 1
 compute      c all pair nnp
-compute      mean all reduce ave f_uq[2]
+compute      mean all reduce ave f_uq[3]
 
 timestep     {timestep!r}
 fix          move all nve
 
-# c_c[1], c_c[2]: largest and mean uq_energy; c_c[4], c_mean: largest and mean uq_force
-thermo_style custom step time temp pe etotal c_c[1] c_c[2] c_c[4] c_mean
+# c_c[1], c_c[4]: largest uq_energy and uq_force; c_c[5], c_mean: largest and mean error_force
+thermo_style custom step time temp pe etotal c_c[1] c_c[4] c_c[5] c_mean
 thermo_modify format float %.10g
 thermo       ${{every}}
 
 dump         frames all custom ${{every}} ${{phase}}.lammpstrj &
-             id element xu yu zu fx fy fz f_uq[1] f_uq[2]
+             id element xu yu zu fx fy fz f_uq[1] f_uq[2] f_uq[3]
 dump_modify  frames sort id element {element} format float %.10g
 
 run          ${{steps}}
@@ -57,7 +57,7 @@ run          ${{steps}}
 
 
 class NVEFigures(TypedDict):
-    """Drift, and mean and maximum of uncertainty and true error (meV, meV/Å)."""
+    """Drift, and mean and maximum of spreads, expected and true error (meV, meV/Å)."""
 
     n_atoms: int
     duration_ps: float
@@ -67,6 +67,8 @@ class NVEFigures(TypedDict):
     uq_energy_max: float
     uq_force_mean: float
     uq_force_max: float
+    expected_error_mean: float
+    expected_error_max: float
     force_error_mean: float
     force_error_max: float
 
@@ -81,6 +83,7 @@ class NVERun:
         time, temperature: [n_rows], ps and K.
         total_energy: kinetic and potential, per atom, [n_rows].
         uq_energy, uq_force: per atom, [n_frames, n_atoms].
+        expected_error: ``error_force`` per atom, [n_frames, n_atoms].
         force_error: |F_NNP - F_EAM| per atom on the very frames, [n_frames, n_atoms].
     """
 
@@ -91,6 +94,7 @@ class NVERun:
     total_energy: np.ndarray
     uq_energy: np.ndarray
     uq_force: np.ndarray
+    expected_error: np.ndarray
     force_error: np.ndarray
 
     def drift(self) -> float:
@@ -98,7 +102,7 @@ class NVERun:
         return float(MILLI * np.polyfit(self.time, self.total_energy, 1)[0])
 
     def figures(self) -> NVEFigures:
-        """Return drift, and mean and maximum of uncertainty and true error (meV, meV/Å)."""
+        """Return drift, and mean and maximum of spreads, expected and true error (meV, meV/Å)."""
         return {
             "n_atoms": self.n_atoms,
             "duration_ps": float(self.time[-1] - self.time[0]),
@@ -108,6 +112,8 @@ class NVERun:
             "uq_energy_max": float(MILLI * self.uq_energy.max()),
             "uq_force_mean": float(MILLI * self.uq_force.mean()),
             "uq_force_max": float(MILLI * self.uq_force.max()),
+            "expected_error_mean": float(MILLI * self.expected_error.mean()),
+            "expected_error_max": float(MILLI * self.expected_error.max()),
             "force_error_mean": float(MILLI * self.force_error.mean()),
             "force_error_max": float(MILLI * self.force_error.max()),
         }
@@ -158,5 +164,6 @@ def read_run(folder: Path, phase: str, potential: Path) -> NVERun:
         total_energy=table["TotEng"] / n_atoms,
         uq_energy=np.array([frame.arrays["f_uq[1]"].ravel() for frame in frames]),
         uq_force=np.array([frame.arrays["f_uq[2]"].ravel() for frame in frames]),
+        expected_error=np.array([frame.arrays["f_uq[3]"].ravel() for frame in frames]),
         force_error=np.array(error),
     )

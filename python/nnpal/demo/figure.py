@@ -80,7 +80,7 @@ def _force_parity(axis: Axes, comparisons: Mapping[str, Comparison]) -> None:
 
 
 def _uncertainty_histogram(axis: Axes, runs: Mapping[str, NVERun]) -> None:
-    values = {phase: _shown(run.uq_force) for phase, run in runs.items()}
+    values = {phase: _shown(run.expected_error) for phase, run in runs.items()}
     low = min(value.min() for value in values.values())
     high = max(value.max() for value in values.values())
     bins = np.geomspace(low, high, 50).tolist()
@@ -90,7 +90,7 @@ def _uncertainty_histogram(axis: Axes, runs: Mapping[str, NVERun]) -> None:
         axis.axvline(float(np.median(value)), color=COLORS[phase], linewidth=0.8)
     axis.set_xscale("log")
     number_decades(axis.xaxis)
-    axis.set(xlabel="uq_force of an atom (meV/Å)", ylabel="share of atoms")
+    axis.set(xlabel="error_force of an atom (meV/Å)", ylabel="share of atoms")
 
 
 def _energy_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
@@ -103,17 +103,17 @@ def _energy_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
 
 def _uncertainty_in_time(axis: Axes, runs: Mapping[str, NVERun]) -> None:
     for phase, run in runs.items():
-        axis.plot(run.time, MILLI * run.uq_force.mean(axis=1), color=COLORS[phase])
-        axis.plot(run.time, MILLI * run.uq_force.max(axis=1), ":", color=COLORS[phase])
+        axis.plot(run.time, MILLI * run.expected_error.mean(axis=1), color=COLORS[phase])
+        axis.plot(run.time, MILLI * run.expected_error.max(axis=1), ":", color=COLORS[phase])
     axis.set_yscale("log")
     number_decades(axis.yaxis)
-    axis.set(xlabel="time (ps)", ylabel="uq_force: mean, largest (meV/Å)")
+    axis.set(xlabel="time (ps)", ylabel="error_force: mean, largest (meV/Å)")
 
 
 def _uncertainty_and_error(axis: Axes, runs: Mapping[str, NVERun]) -> None:
     for phase, run in runs.items():
         axis.plot(
-            _shown(run.uq_force),
+            _shown(run.expected_error),
             _shown(run.force_error),
             ".",
             markersize=1.5,
@@ -128,7 +128,7 @@ def _uncertainty_and_error(axis: Axes, runs: Mapping[str, NVERun]) -> None:
     number_decades(axis.yaxis)
     limits = axis.get_xlim()
     axis.plot(limits, limits, color="0.4", linewidth=0.6)
-    axis.set(xlim=limits, xlabel="uq_force of an atom (meV/Å)", ylabel="true force error (meV/Å)")
+    axis.set(xlim=limits, xlabel="error_force of an atom (meV/Å)", ylabel="true force error (meV/Å)")
 
 
 def _shown(values: np.ndarray) -> np.ndarray:

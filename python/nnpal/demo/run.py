@@ -93,6 +93,7 @@ def run_demo(
                 ensemble.model(),
                 output_dir / MODEL,
                 kernel="torchani",
+                calibration=ensemble.calibration,
                 dataset_hash=ensemble.plan.content_hash,
                 provenance={
                     "trained_by": "nnpal demo",

@@ -95,16 +95,16 @@ def print_summary(console: Console, summary: Summary, settings: DemoSettings) ->
             f"{row['force_rmse']:.1f}",
         )
     dynamics = _table(
-        "NVE in lmp under pair_style nnp, mean / maximum of the atoms (meV, meV/Å)",
-        ["atoms", "drift\nmeV/atom/ps", "uq_energy", "uq_force", "true |ΔF|"],
+        "NVE in lmp under pair_style nnp, mean / maximum of the atoms (meV/Å)",
+        ["atoms", "drift\nmeV/atom/ps", "uq_force", "error_force", "true |ΔF|"],
     )
     for phase, run in summary["dynamics"].items():
         dynamics.add_row(
             _name(phase),
             f"{run['n_atoms']}",
             f"{run['drift_meV_per_atom_ps']:+.4f}",
-            f"{run['uq_energy_mean']:.1f} / {run['uq_energy_max']:.1f}",
             f"{run['uq_force_mean']:.0f} / {run['uq_force_max']:.0f}",
+            f"{run['expected_error_mean']:.0f} / {run['expected_error_max']:.0f}",
             f"{run['force_error_mean']:.0f} / {run['force_error_max']:.0f}",
         )
     length = next(iter(summary["dynamics"].values()))["duration_ps"]
