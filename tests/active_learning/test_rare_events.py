@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from nnpal.active_learning.rare_events.facts import (
 )
 from nnpal.active_learning.rare_events.judge import has_reached_aim, reason_to_stop
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
-from nnpal.active_learning.rare_events.select_stage import _threshold
+from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _threshold, select
 from nnpal.active_learning.report import write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun
 from nnpal.active_learning.sampling import SMDSection as Explore
@@ -298,6 +299,55 @@ def test_only_a_pull_that_broke_off_may_lack_a_threshold() -> None:
     assert _threshold(pull(ended="too hot", n_rows=20), LIMITS) is None
     with pytest.raises(ValueError, match="uncertainty of rate-1-run-0 has 20 values, expected 30 at least"):
         _threshold(pull(n_rows=20), LIMITS)
+
+
+def test_errors_above_the_threshold_are_candidates_and_beyond_the_bound_failed() -> None:
+    errors = np.array([0.1, 0.3, 0.5, 0.2, 1.9, 2.1, 0.4])
+    frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, 1]], info={"step": step}) for step in range(7)]
+    uq = np.full(7, 0.01)  # μ + kσ would find nothing
+    run = replace(pull(), frames=frames, frame_step=np.arange(7), uq=uq, error=errors)
+    section = RareEventsSection(error_above=0.3, order="uq")
+    classes = _classes(run, None, Choice(section, 9))
+    assert (classes.candidates.tolist(), classes.accurate.tolist()) == ([2, 4, 5, 6], [0, 1, 3])
+    bounded = _classes(run, None, Choice(section, 9, max_error=2.0))
+    assert (bounded.candidates.tolist(), bounded.failed.tolist()) == ([2, 4], [5, 6])
+    _, values, names = _candidates([run], {run.name: bounded}, section)
+    assert (values.tolist(), names) == ([0.5, 1.9], [run.name] * 2)
+    # beside μ + kσ the bound holds too
+    assert _classes(run, _threshold(pull(), LIMITS), Choice(LIMITS, 9, max_error=2.0)).n_good == 5
+    with pytest.raises(StageError, match="rate-1-run-0: its rows have no column error_force, as those of earlier"):
+        _classes(pull(), None, Choice(section, 9))
+
+
+def test_limits_in_error_units_end_the_stage_where_the_model_knows_no_error(
+    tmp_path: Path, al_model: ExportedModel
+) -> None:
+    ctx = context(tmp_path)
+    ctx.path(0, "train", "").mkdir(parents=True)
+    shutil.copy(al_model.path, ctx.path(0, "train", "model.nnp.pt"))
+    with pytest.raises(StageError, match=r"explore\.max_error = 2: .*model\.nnp\.pt has no calibration"):
+        exploring.explore(ctx, EXPLORE.model_copy(update={"max_error": 2.0}), tmp_path)
+    with pytest.raises(StageError, match=r"rare_events\.error_above = 0\.3: .*model\.nnp\.pt has no calibration"):
+        select(ctx, Choice(RareEventsSection(error_above=0.3), 9))
+
+
+def test_the_trace_of_a_pull_is_that_which_the_threshold_was_held_against(tmp_path: Path, monkeypatch: Any) -> None:
+    done = history((100.5, 110.0), chosen=())
+    done[-1] = done[-1].model_copy(
+        update={"select": done[-1].select.model_copy(update={"error_above": 0.3, "thresholds": {}})}
+    )
+    told = reporting.Told(context(tmp_path), done, RunSection(), RareEventsSection(), EXPLORE, LoopEnsembleSection())
+    folder = told.ctx.folder / "ensemble" / "rate-1-run-0"
+    folder.mkdir(parents=True)
+    (folder / "run.json").touch()
+    own = pull()
+    errors = np.linspace(0.1, 0.5, len(own.step))
+    monkeypatch.setattr(reporting, "read_smd", lambda _: replace(own, error_trace=errors))
+    trace = reporting._uncertainty(told)[0]
+    np.testing.assert_allclose(trace.columns["uq_meV_angstrom"], 1e3 * errors)
+    assert set(trace.columns["threshold_meV_angstrom"]) == {300.0}
+    assert "30 of 60 frames above the threshold" in trace.alt
+    assert "the threshold error_above" in trace.caption
 
 
 def test_failures_are_told_with_their_last_lines_and_a_command(tmp_path: Path) -> None:

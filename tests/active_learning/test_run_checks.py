@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ensembles import organic_ensemble
 from loop_runs import DISTILLATION, RARE_EVENTS, changed, write_config
 from nnpal.active_learning.checks import CHECKS, CheckError, faults, read_given
 from nnpal.active_learning.config import read_run_config
+from nnpal.active_learning.engine.manifest import Entry, Manifest, write_manifest
 from nnpal.active_learning.run import check, run
 from nnpal.cli.app import app
 from nnpal.data import write_dataset
@@ -95,6 +97,18 @@ def test_examples_of_the_docs_have_no_fault(name):
             "atom numbers",
             changed(RARE_EVENTS, explore={"atoms": [1, 9]}),
             r"explore\.atoms = \[1, 9\]: water\.xyz has 3 atoms, expected numbers from 1 to 3",
+        ),
+        (
+            "limits of errors",
+            changed(RARE_EVENTS, explore={"max_error": 1.0}),
+            r"explore\.max_error = 1\.0: the first data are 11 configurations of 3 atoms at most, of which 4, 12 atoms "
+            r"in all, may stay unlearned by a member \(ensemble\.members = 2, validation_fraction = 0\.2\); a "
+            r"calibration needs 5 of 50 atoms; train on more configurations",
+        ),
+        (
+            "limits of errors",
+            changed(DISTILLATION, distillation={"k": None, "error_above": 0.3, "sets": 8}),
+            r"distillation\.error_above = 0\.3: .* are 4 configurations of 32 atoms at most, of which 2, 64 atoms",
         ),
         ("boxes", changed(RARE_EVENTS, initial={"pressure": 1.0}), r"initial\.pressure = 1\.0: .*\[False, .*leave it"),
         (
@@ -292,6 +306,21 @@ def test_the_command_tells_all_faults_at_once_and_writes_nothing(tmp_path):
         run(path)
     assert [fault.key for fault in error.value.faults] == ["explore.atoms", "rare_events.first_steps"]
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_limits_of_errors_look_at_the_last_model_of_a_run(tmp_path, al_model, calibrated_al):
+    tables = changed(DISTILLATION, distillation={"k": None, "error_above": 0.3, "sets": 8})
+    found = given(tmp_path, tables)
+    train = tmp_path / "run/iter-0000/train"
+    train.mkdir(parents=True)
+    write_manifest(tmp_path / "run", Manifest((Entry(0, "train", "", 1, {}, {}, {}, {}),)))
+    check_limits = CHECKS["limits of errors"]
+    for model, faulty in ((al_model, True), (calibrated_al, False)):
+        shutil.copy(model.path, train / "model.nnp.pt")
+        told = [str(fault) for fault in check_limits(found)]
+        assert bool(told) == faulty
+        assert all(re.search(r"error_above = 0\.3: .*model\.nnp\.pt has no calibration", line) for line in told)
+    assert not list(check_limits(given(tmp_path, DISTILLATION)))
 
 
 def test_learning_curves_for_tensorboard_need_the_package(tmp_path, monkeypatch):

@@ -142,6 +142,50 @@ def test_a_run_ends_above_the_largest_uncertainty(tmp_path: Path, al_model: Expo
     assert run.frame_step.tolist() == [0]
 
 
+def test_a_run_ends_at_the_first_row_above_the_largest_error(tmp_path: Path, calibrated_al: ExportedModel) -> None:
+    structure = write_crystal(tmp_path)
+    settings = smd_settings(
+        structure="al.extxyz", atoms=[1, 2], temperature=300.0, length=0.02, rates=[2.0], equilibration=0, every=4,
+        uq_every=2, max_temperature=1e6,
+    )  # fmt: skip
+    arguments = {"force_field": {"kind": "nnp", "model": str(calibrated_al.path)}, "structure": structure}
+    free = run_folder(tmp_path, "free")
+    smd(free, settings=settings, **arguments, rate=2.0, seed=1)
+    run = read_smd(free)
+    assert run.error_trace is not None
+    assert run.error is not None
+    calculator = NNPCalculator(calibrated_al.path)
+    errors = [calculator.get_property("error_force", frame).max() for frame in run.frames]
+    np.testing.assert_allclose(run.error, errors, rtol=1e-4)  # of single precision
+    np.testing.assert_array_equal(run.error, run.error_trace[::2])
+    # fix halt looks at the ends of steps, not at the first row
+    end = int(np.argmax(run.error_trace[1:-1])) + 1
+    limit = 0.5 * (run.error_trace[1:end].max(initial=0.99 * run.error_trace[end]) + run.error_trace[end])
+    above = 1 + int(np.argmax(run.error_trace[1:] > limit))
+    bounded = run_folder(tmp_path, "bounded")
+    result = smd(bounded, settings={**settings, "max_error": limit, "max_uq": 1e6}, **arguments, rate=2.0, seed=1)
+    cut = read_smd(bounded)
+    assert result["ended"] == "error too large"
+    assert not cut.complete
+    assert f"fix-id wrong met on step {run.step[above]}" in result["last_lines"][-1]
+    np.testing.assert_allclose(cut.error_trace, run.error_trace[: above + 1], rtol=1e-5)
+
+
+def test_rows_of_a_model_without_calibration_have_infinite_errors(tmp_path: Path, al_model: ExportedModel) -> None:
+    structure = write_crystal(tmp_path)
+    settings = smd_settings(
+        structure="al.extxyz", atoms=[1, 2], temperature=300.0, length=0.004, rates=[2.0], equilibration=0, every=2,
+        uq_every=2, max_temperature=1e6,
+    )  # fmt: skip
+    folder = run_folder(tmp_path)
+    force_field = {"kind": "nnp", "model": str(al_model.path)}
+    smd(folder, settings=settings, force_field=force_field, structure=structure, rate=2.0, seed=1)
+    run = read_smd(folder)
+    assert np.isinf(run.error_trace).all()
+    (folder / "rows.txt").write_text((folder / "rows.txt").read_text().replace(" error_force", " other"))
+    assert read_smd(folder).error is None  # as rows of earlier versions
+
+
 def test_an_explosion_is_cut_and_its_good_part_read(tmp_path: Path, hcno_model: ExportedModel) -> None:
     """A network of random weights tears a molecule apart within some steps."""
     ase.io.write(tmp_path / "ethane.xyz", molecule("C2H6"))

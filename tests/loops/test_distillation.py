@@ -27,6 +27,7 @@ from loop_runs import (
     write_config,
 )
 from nnpal.active_learning.distillation.label_stage import label
+from nnpal.active_learning.distillation.pools import pool, sampled_frames
 from nnpal.active_learning.distillation.report_stage import report
 from nnpal.active_learning.distillation.sample_stage import sample
 from nnpal.active_learning.distillation.select_stage import select
@@ -39,10 +40,13 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.run import read_run_config
 from nnpal.active_learning.sampling import read_momt
 from nnpal.active_learning.selection.grid import DELTAS, grid_chain
+from nnpal.active_learning.shared.candidate_pairs import Candidates
 from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.data import read_frames
+from nnpal.evaluation import predict
 from nnpal.evaluation.relax import Structure, relax_if_possible
 from nnpal.lammps.process import LmpError
+from nnpal.model.archive import read_metadata
 from nnpal.runtime.json_files import as_json
 from nnpal.training.plan import read_plan
 from nnpal.training.start import start_network
@@ -57,7 +61,8 @@ N_FRAMES, N_TEST = 31, 6
 @pytest.fixture(scope="module")
 def distilled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distilled")
-    write_config(folder, changed(DISTILLATION, training={"start": "previous"}))
+    learning = {"training": {"start": "previous"}, "ensemble": {"validation_fraction": 0.5}}  # enough for a calibration
+    write_config(folder, changed(DISTILLATION, **learning))
     finish(folder)
     return folder
 
@@ -146,6 +151,55 @@ def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distill
     assert "2 of 3 pools are distilled" in page
     report(ctx, RunSection(iterations=3), config.distillation, config.ensemble)
     assert "nothing yet" in (folder / "run/report.html").read_text()
+
+
+def test_new_labels_are_held_against_error_bars_before_they_calibrate_the_next(distilled, facts):
+    run = distilled / "run"
+    found = [read_metadata(run / f"iter-{i:04d}/train/model.nnp.pt").calibration for i in (0, 1)]
+    label = facts["iter-0001/label"]
+    assert [one.evidence["candidates"] for one in found] == [0, label["n_labelled"]]
+    assert "calibration" not in facts["iter-0000/label"]  # no model had chosen
+    own = Candidates.read(run / "iter-0001/label/calibration_pairs.npz")
+    frames = read_frames(run / "iter-0001/label/learnt.h5")
+    np.testing.assert_array_equal(own.error_force, found[0].error_force(own.pairs.uq_force, own.pairs.species))
+    before = predict(run / "iter-0000/train/model.nnp.pt", frames)
+    np.testing.assert_allclose(own.pairs.uq_force, before.uq_force, rtol=1e-6)
+    told = label["calibration"]
+    assert (told["n_configurations"], told["n_atoms"]) == (len(frames), 32 * len(frames))
+    error = before.forces - np.concatenate([frame.get_forces() for frame in frames])
+    within = np.abs(error) <= 0.99445788 * own.error_force[:, None] / math.sqrt(3)  # 68 % of a normal distribution
+    assert told["coverage"][0] == pytest.approx(within.mean())
+    page = (run / "report.html").read_text()
+    assert "Error bars on new configurations" in page
+    assert "coverage of 68 % (%)" in page
+    with (run / "figures/coverage_history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["coverage_of_68_per_cent"] for row in rows[:1]] == ["nan"]
+    assert float(rows[1]["coverage_of_68_per_cent"]) == pytest.approx(100 * told["coverage"][0])
+    assert {"reliability", "error_by_tenth"} < {path.stem for path in (run / "figures").iterdir()}
+
+
+def test_atoms_above_an_error_are_chosen(distilled, facts, tmp_path):
+    folder = shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
+    before = {name: found for name, found in facts.items() if name < "iter-0001"}
+    ctx = context(folder, before, 1, "select")
+    pool_of = pool(ctx, given(folder).distillation, 1)
+    frames = sampled_frames(ctx, pool_of)
+    model = folder / "run/iter-0000/train/model.nnp.pt"
+    errors = predict(model, frames).error_force.reshape(len(frames), -1)
+    limit = float(np.median(errors.max(1)))
+    section = given(folder, error_above=limit, order="uq", min_distance=1e-9, max_chosen=100).distillation
+    found = select(ctx, section, None)
+    above = {int(k) for k in pool_of[errors.max(1) > limit]}
+    assert 0 < len(above) < len(frames)
+    assert {one.frame for one in found.chosen} == above
+    assert found.n_atoms_above == (errors > limit).sum()
+    assert found.counts == {"accurate": len(frames) - len(above), "candidate": len(above), "failed": 0}
+    assert (found.threshold, found.error_above) == (None, limit)
+    assert max(one.uq for one in found.chosen) == pytest.approx(errors.max())
+    shutil.copy(folder / "run/iter-0000/train/best.nnp.pt", model)  # one member has no calibration
+    with pytest.raises(StageError, match=r"distillation\.error_above = .*model\.nnp\.pt has no calibration"):
+        select(ctx, section, None)
 
 
 def test_crystals_have_an_order_where_there_are_two(distilled, facts, tmp_path):

@@ -26,7 +26,9 @@ from loop_runs import (
 )
 from nnpal.active_learning.run import check
 from nnpal.active_learning.sampling import read_smd
+from nnpal.active_learning.shared.candidate_pairs import Candidates
 from nnpal.data import read_frames
+from nnpal.model.archive import read_metadata
 from nnpal.smd import activation_energy
 from processes import run
 from water_oracle import Water
@@ -168,6 +170,23 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         rows = list(csv.reader(line for line in file if not line.startswith("#")))
     last = float(rows[-1][-1])
     assert last == pytest.approx(facts["iter-0001/report"]["largest_error_kcal_mol"], rel=1e-4)
+
+
+def test_models_without_calibration_leave_pairs_and_a_page_without_error_bars(rare_events, facts):
+    run = rare_events / "run"
+    calibration = read_metadata(run / "iter-0001/train/model.nnp.pt").calibration
+    assert calibration is None  # of 11 configurations of water
+    for i in (0, 1):
+        label = facts[f"iter-{i:04d}/label"]
+        assert "calibration" not in label
+        pairs = Candidates.read(run / f"iter-{i:04d}/label/calibration_pairs.npz").pairs
+        assert len(pairs.n_atoms) == label["n_labelled"]
+        np.testing.assert_allclose(
+            np.maximum.reduceat(pairs.size, pairs.first_atoms), label["uq"]["force_error"], rtol=1e-12
+        )
+    page = (run / "report.html").read_text()
+    assert "Error bars on new configurations" not in page.partition("Configuration")[0]
+    assert not (run / "figures/coverage_history.png").exists()
 
 
 @pytest.mark.parametrize("place", ["iter-0000/initial/oracle-pulls", "iter-0001/explore/ensemble"])

@@ -9,6 +9,7 @@ import pytest
 from loop_runs import DISTILLATION, RARE_EVENTS, changed, drive, write_config
 from nnpal.active_learning.checks import CHECKS, read_given
 from nnpal.active_learning.config import read_run_config, resolved_tables
+from nnpal.active_learning.engine.keys import config_hashes, without
 from nnpal.active_learning.rare_events import RareEvents
 from nnpal.active_learning.settings import RareEventsSection
 from nnpal.config import ConfigError
@@ -94,6 +95,23 @@ def test_the_small_configurations_are_right(tmp_path):
             changed(TRANSLATION, run={"labels_per_iteration": 10}),
             r"run\.labels_per_iteration = 10: \[translation\] labels all.*leave the key out",
         ),
+        (
+            changed(RARE_EVENTS, rare_events={"error_above": 0.3}),
+            r"rare_events.*error_above = 0\.3: it takes the place of .* to which k, first_steps belong; leave out one",
+        ),
+        (
+            changed(DISTILLATION, distillation={"error_above": 0.3, "k": None, "estimator": "robust"}),
+            r"distillation.*error_above = 0\.3: .* to which estimator belong",
+        ),
+        (
+            changed(
+                RARE_EVENTS,
+                rare_events={"error_above": 0.3, "k": None, "first_steps": None},
+                explore={"max_error": 0.3},
+            ),
+            r"rare_events\.error_above = 0\.3, explore\.max_error = 0\.3: candidates lie between the two",
+        ),
+        (changed(RARE_EVENTS, explore={"max_error": 0.0}), r"explore.*max_error"),
         (changed(RARE_EVENTS, rare_events={"kk": 3.0}), r"rare_events\.kk.*did you mean k\b"),
         (changed(DISTILLATION, distillation={"reduction": "cells"}), r"distillation\.reduction.*'cells'.*'cell'"),
     ],
@@ -143,6 +161,23 @@ def test_environments_of_charged_cells_are_not_cut_out(tmp_path):
     (tmp_path / "al.xyz").write_text("\n".join(["4", cell, *(f"Al {place}" for place in places), ""]))
     said = of_structures(path)
     assert re.search(r"explore\.structure = 'al\.xyz': it states charge \+1.*reduction = \"none\"", said)
+
+
+def test_a_threshold_in_error_units_needs_no_first_steps(tmp_path):
+    keys = {"error_above": 0.3, "k": None, "first_steps": None}
+    tables = changed(RARE_EVENTS, rare_events=keys, explore={"uq_every": 20, "max_error": 1.0})
+    assert read_run_config(write_config(tmp_path, tables)).rare_events.error_above == 0.3
+
+
+def test_limits_of_pulls_under_the_ensemble_leave_the_oracles_alone(tmp_path):
+    stages = {}
+    for name, keys in {"none": {}, "some": {"max_error": 1.0, "max_uq": 2.0}}.items():
+        config = read_run_config(write_config(tmp_path / name, changed(RARE_EVENTS, explore=keys)))
+        tables = config.model_dump(mode="json")
+        for stage in RareEvents(config, tmp_path / name).stages(0):
+            stages[name, stage.name] = config_hashes(without(tables, stage.free), stage.tables)
+    assert stages["none", "initial"] == stages["some", "initial"]
+    assert stages["none", "explore"] != stages["some", "explore"]
 
 
 def test_every_key_of_rare_events_makes_its_stages_stale(tmp_path):

@@ -104,7 +104,14 @@ class RunConfig(Section):
             )
 
     def _fit_threshold(self, rare_events: RareEventsSection, explore: SMDSection) -> None:
-        """Refuse pulls whose first steps have too few rows for μ + kσ."""
+        """Refuse bounds out of order, and pulls whose first steps have too few rows for μ + kσ."""
+        if rare_events.error_above is not None:
+            if explore.max_error is not None and explore.max_error <= rare_events.error_above:
+                raise ValueError(
+                    f"rare_events.error_above = {rare_events.error_above:g}, explore.max_error = "
+                    f"{explore.max_error:g}: candidates lie between the two; expected the first to be smaller"
+                )
+            return
         least = least_values(rare_events.k)
         for rate in explore.rates:
             steps = min(rare_events.first_steps, explore.steps(rate) + 1)

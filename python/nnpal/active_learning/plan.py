@@ -130,6 +130,13 @@ def n_test(section: DistillationSection, n_frames: int) -> int:
     return min(section.test, n_frames // 2)
 
 
+def first_data(config: RunConfig) -> int:
+    """Return how many configurations the first training of a loop that samples learns from, at most."""
+    labels, _ = _counts(config, None)
+    name = "first data" if config.rare_events is not None else "first pool"
+    return next(count.n or 0 for count in labels if count.what == name)
+
+
 def _counts(config: RunConfig, n_source: int | None) -> tuple[list[Count], list[Count]]:
     explore, budget, n = config.explore, config.run.labels_per_iteration, config.run.iterations
     if config.rare_events is not None and config.initial is not None and isinstance(explore, SMDSection):

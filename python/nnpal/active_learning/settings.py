@@ -62,12 +62,28 @@ class SimilaritySection(Section):
     estimator: Literal["moments", "robust"] = Field(
         "moments", description="of mean and deviation: moments, or robust (median and its absolute deviation)"
     )
+    error_above: PositiveFloat | None = Field(
+        None,
+        description="eV/Å, in place of mean + k standard deviations: new is what has an atom whose calibrated error of "
+        "the force is above it",
+    )
     min_distance: PositiveFloat = Field(
         0.1, description="candidates nearer than this to known or chosen data, in AEV space, are no news"
     )
     order: Literal["distance", "uq"] = Field(
         "distance", description="which candidate is next: the farthest from all others, or the most uncertain"
     )
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> SimilaritySection:
+        """Refuse keys of the other threshold, which would do nothing."""
+        given = [key for key in ("k", "estimator", "first_steps") if key in self.model_fields_set]
+        if self.error_above is not None and given:
+            raise ValueError(
+                f"error_above = {self.error_above:g}: it takes the place of mean + k standard deviations, to which "
+                f"{', '.join(given)} belong; leave out one or the other"
+            )
+        return self
 
 
 class RareEventsSection(SimilaritySection):

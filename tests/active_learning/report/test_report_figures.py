@@ -27,13 +27,16 @@ from nnpal.active_learning.report import (
     activation_energy,
     activation_energy_error,
     classes_history,
+    coverage_history,
     distillation_history,
     enthalpy_order,
+    error_by_tenth,
     labels_history,
     loading_rates,
     mae_history,
     parity,
     rank_correlation,
+    reliability_curves,
     structures,
     uq_against_error,
     uq_trace,
@@ -244,6 +247,34 @@ def test_uq_against_error(tmp_path):
     assert uq_against_error([0.1], [0.1]).alt == "Rank correlation not known over 1 values"
 
 
+def test_reliability_and_tenths_of_error_bars(tmp_path):
+    sigma = np.repeat([0.1, 0.4], 50)
+    part = sigma[:, None] / math.sqrt(3) * np.array([1.0, -1.0, 0.0])  # at one sigma of a component, and at 0
+    parts = {"iteration 0": (2 * part, sigma), "iteration 1": (part, sigma)}
+    files = write_figure(tmp_path, reliability_curves(parts))
+    found = numbers(files.csv, "observed_per_cent")
+    nominal = numbers(files.csv, "nominal_per_cent")
+    assert columns(files.csv)["group"] == ["iteration 0"] * 19 + ["iteration 1"] * 19
+    # one sigma is nominally 68.3 %, two are 95.4 %
+    assert found == pytest.approx([100 / 3] * 19 + [100.0 if level > 68.3 else 100 / 3 for level in nominal[19:]])
+    assert files.alt == "iteration 1: farthest off at nominal 65 %, where 33 % are observed"
+    files = write_figure(tmp_path, error_by_tenth(parts))
+    assert numbers(files.csv, "expected_meV_angstrom") == pytest.approx(2 * ([100.0] * 5 + [400.0] * 5))
+    rms = math.sqrt(2 / 3)
+    expected = [*([200 * rms] * 5), *([800 * rms] * 5), *([100 * rms] * 5), *([400 * rms] * 5)]
+    assert numbers(files.csv, "true_meV_angstrom") == pytest.approx(expected)
+    assert files.alt == "iteration 1: true over expected error 0.82 to 0.82 over the tenths"
+
+
+def test_coverage_history(tmp_path):
+    files = write_figure(tmp_path, coverage_history([0, 1, 2], {0.9: [0.8, NAN, 0.91], 0.68: [0.5, NAN, 0.7]}))
+    assert numbers(files.csv, "coverage_of_68_per_cent") == pytest.approx([50.0, NAN, 70.0], nan_ok=True)
+    assert numbers(files.csv, "coverage_of_90_per_cent") == pytest.approx([80.0, NAN, 91.0], nan_ok=True)
+    assert files.alt == "Iteration 2: 70 % within nominal 68 %, 91 % within nominal 90 %"
+    with pytest.raises(ValueError, match="coverage_history: lengths differ"):
+        coverage_history([0], {0.9: [0.8, 0.9]})
+
+
 def test_rank_correlation():
     assert rank_correlation([1, 2, 3, 4], [1, 10, 100, 1000]) == pytest.approx(1.0)
     assert rank_correlation([1, 2, 3, 4], [8, 4, 2, 1]) == pytest.approx(-1.0)
@@ -327,6 +358,9 @@ EMPTY = {
     "mae_no_series": lambda: mae_history([], {}),
     "classes_history": lambda: classes_history([], []),
     "uq_against_error": lambda: uq_against_error([], []),
+    "reliability": lambda: reliability_curves({}),
+    "error_by_tenth": lambda: error_by_tenth({}),
+    "coverage_history": lambda: coverage_history([], {0.68: [], 0.9: []}),
     "parity": lambda: parity([], []),
     "labels_history": lambda: labels_history([], {}),
     "enthalpy_order": lambda: enthalpy_order([], [], []),
@@ -346,6 +380,9 @@ ONE = {
     "mae_history": lambda: mae_history([0], {"train": [0.0]}),
     "classes_history": lambda: classes_history([0], [{"failed": 3}]),
     "uq_against_error": lambda: uq_against_error([0.0], [0.0]),
+    "reliability": lambda: reliability_curves({"a": (np.zeros((1, 3)), np.ones(1))}),
+    "error_by_tenth": lambda: error_by_tenth({"a": (np.zeros((1, 3)), np.ones(1))}),
+    "coverage_history": lambda: coverage_history([0], {0.68: [0.7]}),
     "parity": lambda: parity([1.0], [1.0]),
     "labels_history": lambda: labels_history([0], {"initial": [0]}),
     "enthalpy_order": lambda: enthalpy_order([1.0], [1.0], [True]),
@@ -360,6 +397,7 @@ NOT_NUMBERS = {
     "loading_rates": lambda: loading_rates([1.0, 2.0], [NAN, NAN], [NAN, NAN]),
     "mae_history": lambda: mae_history([0, 1], {"train": [NAN, NAN]}),
     "uq_against_error": lambda: uq_against_error([NAN, math.inf], [1.0, NAN]),
+    "coverage_history": lambda: coverage_history([0, 1], {0.68: [NAN, NAN]}),
     "parity": lambda: parity([NAN, 1.0], [1.0, math.inf]),
     "enthalpy_order": lambda: enthalpy_order([NAN, math.inf], [1.0, 1.0], [True, False]),
 }

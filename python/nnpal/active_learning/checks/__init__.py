@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nnpal.active_learning.checks import code, electrons, elements, machine, sampling, starts, structures
+from nnpal.active_learning.checks import code, electrons, elements, errors, machine, sampling, starts, structures
 from nnpal.active_learning.checks.given import CheckError, Fault, Given
 from nnpal.active_learning.checks.structures import read_given
 
@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "starts": starts.starts,
     "first steps": sampling.first_steps,
     "sets": sampling.sets,
+    "limits of errors": errors.error_limits,
     "devices": machine.devices,
     "TensorBoard": machine.tensorboard,
     "programs": machine.programs,

@@ -12,7 +12,7 @@ from nnpal.active_learning.sampling import MOMTSection, SMDSection
 def first_steps(given: Given) -> Iterator[Fault]:
     """Yield pulls that end before their first steps do: all of them would make the threshold, and none be judged."""
     rare_events, explore = given.config.rare_events, given.config.explore
-    if rare_events is None or not isinstance(explore, SMDSection):
+    if rare_events is None or rare_events.error_above is not None or not isinstance(explore, SMDSection):
         return
     for rate in explore.rates:
         if rare_events.first_steps >= (steps := explore.steps(rate)):

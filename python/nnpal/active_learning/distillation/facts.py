@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from nnpal.active_learning.engine.facts import Part, StageFacts
 from nnpal.active_learning.shared.facts import (
+    CandidateFacts,
     Errors,
     IterationFacts,
     LabeledFacts,
@@ -33,7 +34,8 @@ class SampleFacts(TaskFacts):
 
 
 class ChosenAtom(Part):
-    """An environment: of which frame and atom, its uncertainty (eV), and how far it was kept (Å); None: all of it."""
+    """An environment: of which frame and atom, its uncertainty (eV; with ``error_above`` its error, eV/Å), and how far
+    it was kept (Å); None: all of it."""
 
     frame: int
     atom: int
@@ -42,7 +44,10 @@ class ChosenAtom(Part):
 
 
 class SelectFacts(StageFacts):
-    """Of the choice; counts of atoms and environments where a model judged them."""
+    """Of the choice; counts of atoms and environments where a model judged them.
+
+    The threshold is ``threshold`` (eV) or ``error_above`` (eV/Å); neither in the first pool.
+    """
 
     stage: ClassVar[str] = "select"
 
@@ -54,6 +59,7 @@ class SelectFacts(StageFacts):
     n_environments: int | None = None
     n_near_known: int | None = None
     n_near_chosen: int | None = None
+    error_above: float | None = None
 
 
 class EnergyErrors(Part):
@@ -63,7 +69,7 @@ class EnergyErrors(Part):
     energy_error: tuple[float, ...]
 
 
-class LabelFacts(LabeledFacts):
+class LabelFacts(CandidateFacts):
     stage: ClassVar[str] = "label"
 
     uq: EnergyErrors | None = None

@@ -8,10 +8,10 @@ from nnpal.active_learning.distillation.facts import EnergyErrors, LabelFacts
 from nnpal.active_learning.distillation.select_stage import CHOSEN
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.shared.bare_frames import read_bare
-from nnpal.active_learning.shared.label_frames import Labeled, Labeling, label_in_tasks
+from nnpal.active_learning.shared.candidate_pairs import PAIRS, Candidates, judge_candidates
+from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
 from nnpal.active_learning.shared.learned_data import write_learned
 from nnpal.active_learning.shared.train_ensemble import MODEL
-from nnpal.evaluation import predict
 
 
 def label(ctx: StageContext, how: Labeling) -> LabelFacts:
@@ -22,20 +22,27 @@ def label(ctx: StageContext, how: Labeling) -> LabelFacts:
     for frame in frames:
         frame.info.setdefault("tag", "distilled")
     labeled = label_in_tasks(ctx, how, frames, may_be_none=ctx.iteration > 0)
-    files = (write_learned(ctx, labeled.frames),) if labeled.frames else ()
-    return LabelFacts(
+    found = LabelFacts(
         n_labeled=labeled.n_labeled,
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
-        uq=_errors(ctx, labeled) if labeled.frames and ctx.iteration else None,
-        files=files,
+        files=(write_learned(ctx, labeled.frames),) if labeled.frames else (),
+    )
+    if not labeled.frames or not ctx.iteration:
+        return found
+    candidates = judge_candidates(ctx, ctx.path(ctx.iteration - 1, "train", MODEL), labeled.frames)
+    return found.model_copy(
+        update={
+            "uq": _errors(candidates),
+            "calibration": candidates.coverage(),
+            "files": (*found.files, PAIRS),
+        }
     )
 
 
-def _errors(ctx: StageContext, labeled: Labeled) -> EnergyErrors:
-    found = predict(ctx.path(ctx.iteration - 1, "train", MODEL), labeled.frames, uq_force=False)
-    energies = np.array([frame.get_potential_energy() for frame in labeled.frames])
+def _errors(candidates: Candidates) -> EnergyErrors:
+    pairs = candidates.pairs
     return EnergyErrors(
-        energy_uq=tuple((found.member_energies.std(0) / found.n_atoms).tolist()),
-        energy_error=tuple((np.abs(found.energies - energies) / found.n_atoms).tolist()),
+        energy_uq=tuple((pairs.energy_std / pairs.n_atoms).tolist()),
+        energy_error=tuple((np.abs(pairs.energy_error) / pairs.n_atoms).tolist()),
     )

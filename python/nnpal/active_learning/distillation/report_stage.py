@@ -40,6 +40,7 @@ from nnpal.active_learning.report.table import Cell
 from nnpal.active_learning.selection.grid import grid_chain
 from nnpal.active_learning.settings import DistillationSection, LoopEnsembleSection
 from nnpal.active_learning.shared.bare_frames import read_bare
+from nnpal.active_learning.shared.calibration_report import calibration_sections, coverage_of
 from nnpal.active_learning.shared.facts import Errors, PageFacts, iterations
 from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.report_page import (
@@ -96,6 +97,7 @@ def report(
             section("Crystals", *crystal_tables(told.last.train.crystals, "distilled")),
             section("What was kept", figures(ctx, _kept(told)), *_grids(told)),
             section("Errors", figures(ctx, _errors(told))),
+            *calibration_sections(ctx, [done.label for done in history]),
             section("Configurations chosen last", *_chosen(told)),
         ],
         failures=task_failures(ctx.run_folder, [done.stages() for done in history]),
@@ -149,6 +151,7 @@ def _summary(iteration: int, done: Iteration) -> IterationSummary:
         counts=done.select.counts,
         energy_mae=None if test is None else test.energy_mae,
         force_mae=None if test is None else test.force_mae,
+        coverage=coverage_of(done.label),
     )
 
 

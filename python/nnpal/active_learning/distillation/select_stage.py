@@ -12,11 +12,12 @@ from nnpal.active_learning.distillation.facts import ChosenAtom, SelectFacts
 from nnpal.active_learning.distillation.pools import pool, sampled_frames, series
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.stage import StageContext
-from nnpal.active_learning.selection import choose, classify, describe, tally, threshold
+from nnpal.active_learning.selection import Threshold, choose, classify, describe, tally, threshold
 from nnpal.active_learning.selection.environment import cut_environment
 from nnpal.active_learning.selection.grid import occupied_cells
 from nnpal.active_learning.settings import DistillationSection
 from nnpal.active_learning.shared.bare_frames import write_bare
+from nnpal.active_learning.shared.error_limits import require_calibrated
 from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.thresholds import facts_of_threshold
 from nnpal.active_learning.shared.train_ensemble import ENSEMBLE, MODEL
@@ -28,7 +29,7 @@ CHOSEN = "chosen.traj"
 CUTS_FOR_ONE = 3
 """Environments that are cut out for each that may be chosen; the most uncertain come first."""
 Site = tuple[int, int, float]
-"""Place of the frame in the pool, atom, its uncertainty (eV)."""
+"""Place of the frame in the pool, atom, its uncertainty (eV; eV/Å with ``error_above``)."""
 
 
 def select(ctx: StageContext, section: DistillationSection, budget: int | None) -> SelectFacts:
@@ -46,12 +47,17 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
     if not frames:  # a grid may deselect nothing that is not of the test set
         write_bare(ctx.folder / CHOSEN, [])
         return SelectFacts(n_pool=0, threshold=None, counts=tally([]), chosen=(), files=(CHOSEN,))
-    uq, n_atoms = _uncertainty(ctx, frames)
-    limit = threshold(uq, section.k, estimator=section.estimator, name="atomic uncertainty")
+    uq, n_atoms = _uncertainty(ctx, frames, section)
+    found: Threshold | None = None
+    if section.error_above is None:
+        found = threshold(uq, section.k, estimator=section.estimator, name="atomic uncertainty")
+        limit = found.value
+    else:
+        limit = section.error_above
     parts = np.split(uq, np.cumsum(n_atoms)[:-1])
-    classes = classify(np.array([part.max() for part in parts]), limit.value, trajectory=False)
+    classes = classify(np.array([part.max() for part in parts]), limit, trajectory=False)
     most = section.max_chosen if budget is None else min(section.max_chosen, budget)
-    sites = _sites(frames, parts, limit.value, section)[: CUTS_FOR_ONE * most]
+    sites = _sites(frames, parts, limit, section)[: CUTS_FOR_ONE * most]
     cut = _reduced([(frames[place], atom) for place, atom, _ in sites], section)
     network = read_plan(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)).network
     chosen: list[int] = []
@@ -67,12 +73,13 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
     write_bare(ctx.folder / CHOSEN, [cut[i] for i in chosen])
     return SelectFacts(
         n_pool=len(frames),
-        threshold=facts_of_threshold(limit),
+        threshold=None if found is None else facts_of_threshold(found),
         counts=classes.counts(),
-        n_atoms_above=int((uq > limit.value).sum()),
+        n_atoms_above=int((uq > limit).sum()),
         n_environments=len(cut),
         n_near_known=near_known,
         n_near_chosen=near_chosen,
+        error_above=section.error_above,
         chosen=tuple(_chosen(int(indices[sites[i][0]]), sites[i][1], sites[i][2], cut[i]) for i in chosen),
         files=(CHOSEN,),
     )
@@ -114,11 +121,16 @@ def _chosen(frame: int, atom: int, uq: float | None, cut: Atoms) -> ChosenAtom:
     return ChosenAtom(frame=frame, atom=atom, uq=uq, preserved_radius=None if radius is None else float(radius))
 
 
-def _uncertainty(ctx: StageContext, frames: Sequence[Atoms]) -> tuple[np.ndarray, np.ndarray]:
-    """Return uq_energy of all atoms, eV, and the atoms of each configuration."""
+def _uncertainty(
+    ctx: StageContext, frames: Sequence[Atoms], section: DistillationSection
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return uq_energy of all atoms, eV, or with ``error_above`` their error_force, eV/Å; and the atoms of each
+    configuration."""
     model = ctx.path(ctx.iteration - 1, "train", MODEL)
-    found = predict(model, frames, members=False, uq_force=False, on_batch=lambda _: ctx.deadline.check())
-    return found.uq_energy, found.n_atoms
+    in_errors = section.error_above is not None
+    require_calibrated(model, {"distillation.error_above": section.error_above})
+    found = predict(model, frames, members=False, uq_force=in_errors, on_batch=lambda _: ctx.deadline.check())
+    return (found.error_force if in_errors else found.uq_energy), found.n_atoms  # type: ignore[return-value]
 
 
 def _sites(

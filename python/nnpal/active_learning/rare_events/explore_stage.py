@@ -10,6 +10,7 @@ from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, 
 from nnpal.active_learning.rare_events.pulls import facts_of_pulls, files_of_pulls
 from nnpal.active_learning.sampling import SMD_TASK, SMDSection, plan_smd, read_given_up, read_smd
 from nnpal.active_learning.sampling.force_field import NNPForces
+from nnpal.active_learning.shared.error_limits import require_calibrated
 from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
 from nnpal.active_learning.shared.train_ensemble import BEST, MODEL
 
@@ -22,6 +23,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
 
     The seeds are those of the oracle's pulls, so that the same velocities begin and the same noise follows.
     """
+    require_calibrated(ctx.path(ctx.iteration, "train", MODEL), {"explore.max_error": section.max_error})
     seed = pull_seed(ctx)
     rates: dict[Path, float] = {}
     tasks: dict[str, list[Task]] = {}

@@ -12,6 +12,7 @@ from nnpal.active_learning.engine.facts import Part, StageFacts
 from nnpal.active_learning.shared.facts import (
     BEST,
     MODEL,
+    CandidateFacts,
     Errors,
     IterationFacts,
     LabeledFacts,
@@ -104,7 +105,7 @@ class ExploreFacts(TaskFacts):
 
 
 class ChosenFrame(Part):
-    """A frame: of which pull, at which step, its uncertainty (units of ``explore.uq``)."""
+    """A frame: of which pull, at which step, its uncertainty (units of ``explore.uq``; eV/Å with ``error_above``)."""
 
     run: str
     step: int
@@ -112,7 +113,10 @@ class ChosenFrame(Part):
 
 
 class SelectFacts(StageFacts):
-    """Of the choice: thresholds and frames before the first failed one, by pull; frames by class; what was chosen."""
+    """Of the choice: thresholds and frames before the first failed one, by pull; frames by class; what was chosen.
+
+    With ``error_above`` (eV/Å) pulls have no thresholds of their own.
+    """
 
     stage: ClassVar[str] = "select"
 
@@ -123,6 +127,7 @@ class SelectFacts(StageFacts):
     n_near_known: int
     n_near_chosen: int
     chosen: tuple[ChosenFrame, ...]
+    error_above: float | None = None
 
 
 class ErrorsByUncertainty(Part):
@@ -134,7 +139,7 @@ class ErrorsByUncertainty(Part):
     force_error: tuple[float, ...]
 
 
-class LabelFacts(LabeledFacts):
+class LabelFacts(CandidateFacts):
     stage: ClassVar[str] = "label"
 
     n_chosen: int

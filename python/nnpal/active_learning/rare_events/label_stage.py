@@ -9,10 +9,10 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ErrorsByUncertainty, LabelFacts
 from nnpal.active_learning.rare_events.select_stage import chosen_file
 from nnpal.active_learning.shared.bare_frames import read_bare
-from nnpal.active_learning.shared.label_frames import Labeled, Labeling, label_in_tasks
+from nnpal.active_learning.shared.candidate_pairs import PAIRS, Candidates, judge_candidates
+from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
 from nnpal.active_learning.shared.learned_data import write_learned
 from nnpal.active_learning.shared.train_ensemble import MODEL
-from nnpal.evaluation import predict
 from nnpal.label.augment import augment
 from nnpal.label.settings import AugmentationSection
 
@@ -24,14 +24,22 @@ def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | 
     if not chosen:
         return LabelFacts(n_chosen=0, n_labeled=0, n_failed=0, reasons={}, files=())
     labeled = label_in_tasks(ctx, how, chosen + copies, may_be_none=True)
-    any_labeled = bool(labeled.frames)
-    return LabelFacts(
+    found = LabelFacts(
         n_chosen=len(chosen),
         n_labeled=labeled.n_labeled,
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
-        uq=_errors(ctx, labeled) if any_labeled else None,
-        files=(write_learned(ctx, labeled.frames),) if any_labeled else (),
+        files=(),
+    )
+    if not labeled.frames:
+        return found
+    candidates = judge_candidates(ctx, ctx.path(ctx.iteration, "train", MODEL), labeled.frames)
+    return found.model_copy(
+        update={
+            "uq": _errors(candidates),
+            "calibration": candidates.coverage(),
+            "files": (write_learned(ctx, labeled.frames), PAIRS),
+        }
     )
 
 
@@ -49,18 +57,12 @@ def _noisy(ctx: StageContext, section: AugmentationSection | None, frames: list[
     return found
 
 
-def _errors(ctx: StageContext, labeled: Labeled) -> ErrorsByUncertainty:
+def _errors(candidates: Candidates) -> ErrorsByUncertainty:
     """Return uncertainty and true error of energies (eV/atom) and forces (eV/Å), configuration by configuration."""
-    found = predict(ctx.path(ctx.iteration, "train", MODEL), labeled.frames)
-    n_atoms = found.n_atoms
-    energies = np.array([frame.get_potential_energy() for frame in labeled.frames])
-    forces = np.concatenate([frame.get_forces() for frame in labeled.frames])
-    assert found.uq_force is not None  # asked for
-    starts = np.concatenate(([0], np.cumsum(n_atoms)[:-1]))
-    force_error = np.sqrt(np.square(found.forces - forces).sum(1))
+    pairs = candidates.pairs
     return ErrorsByUncertainty(
-        energy_uq=tuple((found.member_energies.std(0) / n_atoms).tolist()),
-        energy_error=tuple((np.abs(found.energies - energies) / n_atoms).tolist()),
-        force_uq=tuple(np.maximum.reduceat(found.uq_force, starts).tolist()),
-        force_error=tuple(np.maximum.reduceat(force_error, starts).tolist()),
+        energy_uq=tuple((pairs.energy_std / pairs.n_atoms).tolist()),
+        energy_error=tuple((np.abs(pairs.energy_error) / pairs.n_atoms).tolist()),
+        force_uq=tuple(np.maximum.reduceat(pairs.uq_force, pairs.first_atoms).tolist()),
+        force_error=tuple(np.maximum.reduceat(pairs.size, pairs.first_atoms).tolist()),
     )

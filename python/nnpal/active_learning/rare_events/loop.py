@@ -31,8 +31,11 @@ from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learn
 
 ORACLE = ("oracle", "oracle identity", "files", "label")
 CHOICE = tuple(
-    f"rare_events.{key}" for key in ("k", "estimator", "min_distance", "order", "first_steps", "closest", "max_chosen")
+    f"rare_events.{key}"
+    for key in ("k", "estimator", "error_above", "min_distance", "order", "first_steps", "closest", "max_chosen")
 )
+LIMITS = ("explore.max_uq", "explore.max_error")
+"""Of pulls under the ensemble; the oracle's know neither."""
 HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
 
 
@@ -62,7 +65,8 @@ class RareEvents:
         learning = Learning(config.network, config.loss, config.training, config.ensemble, base_folder)
         first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
-        choice = Choice(section, most_chosen(section.max_chosen, config.run.labels_per_iteration, copies))
+        most = most_chosen(section.max_chosen, config.run.labels_per_iteration, copies)
+        choice = Choice(section, most, pulls.max_error)
         self._section = section
         self._first = Stage(
             "initial",
@@ -70,6 +74,7 @@ class RareEvents:
             (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
             ("nnpal.active_learning.rare_events.initial_stage", HOOKS),
             facts=InitialFacts,
+            free=LIMITS,
         )
         self._stages = (
             Stage(

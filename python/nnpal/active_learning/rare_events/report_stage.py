@@ -53,6 +53,7 @@ from nnpal.active_learning.report.table import Cell
 from nnpal.active_learning.sampling import SMDRun, SMDSection, holds_run, read_smd
 from nnpal.active_learning.settings import LoopEnsembleSection, RareEventsSection
 from nnpal.active_learning.shared.bare_frames import read_bare
+from nnpal.active_learning.shared.calibration_report import calibration_sections, coverage_of
 from nnpal.active_learning.shared.facts import Errors, LabeledFacts, iterations
 from nnpal.active_learning.shared.learned_data import LEARNED
 from nnpal.active_learning.shared.report_page import (
@@ -158,6 +159,7 @@ def _sections(told: Told) -> list[Section]:
         section("Activation energy", figures(ctx, _energies(told, oracle)), *_about_error_bars(told)),
         section("Uncertainty along the pulls", figures(ctx, _uncertainty(told))),
         section("Errors", figures(ctx, _errors(told))),
+        *calibration_sections(ctx, [done.label for done in history]),
         section("Configurations chosen", *_chosen(told)),
     ]
 
@@ -175,6 +177,7 @@ def _summary(iteration: int, done: Iteration, rate: str) -> IterationSummary:
         force_mae=None if unseen is None else unseen.force_mae,
         activation_energy=energies_of(done).get(rate),
         error_bars=_error_bars(done, rate),
+        coverage=coverage_of(done.label),
         note=f"{n_broken} of {len(ended)} pulls broke off" if n_broken else "",
     )
 
@@ -257,23 +260,28 @@ def _uncertainty(told: Told) -> list[Figure]:
         if not holds_run(path):
             continue
         run, limit = read_smd(path), selected.thresholds.get(path.name)
-        if run.uq_trace is None or not len(run.step):
+        bound = selected.error_above
+        trace = run.uq_trace if bound is None else run.error_trace
+        if trace is None or not len(run.step):
             continue
         good = selected.good_frames[run.name]
         runs.append(
             UQRun(
                 label=run.name,
                 steps=run.step,
-                uq=run.uq_trace,
+                uq=trace,
                 mean=None if limit is None else limit.mean,
                 deviation=None if limit is None else limit.deviation,
                 k=told.section.k,
-                first_steps=told.section.first_steps,
+                first_steps=told.section.first_steps if bound is None else None,
                 chosen=[one.step for one in selected.chosen if one.run == run.name],
                 failed_step=int(run.frame_step[good]) if good < len(run.frames) else None,
+                bound=bound,
             )
         )
-    drawn = [uq_trace(runs, unit="meV/Å" if told.pulls.uq == "uq_force" else "meV")] if runs else []
+    in_errors = selected.error_above is not None
+    unit = "meV/Å" if in_errors or told.pulls.uq == "uq_force" else "meV"
+    drawn = [uq_trace(runs, quantity="error" if in_errors else "UQ", unit=unit)] if runs else []
     counts = [done.select.counts for done in told.history]
     return [*drawn, classes_history(list(range(len(counts))), counts)]
 

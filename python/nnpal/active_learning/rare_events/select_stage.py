@@ -10,15 +10,18 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ChosenFrame, SelectFacts
 from nnpal.active_learning.sampling import SMDRun, holds_run, read_smd
+from nnpal.active_learning.sampling.lammps_input import ERROR
 from nnpal.active_learning.selection import Classes, Threshold, choose, classify, describe, tally, threshold
 from nnpal.active_learning.settings import RareEventsSection
 from nnpal.active_learning.shared.bare_frames import write_bare
+from nnpal.active_learning.shared.error_limits import require_calibrated
 from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.thresholds import facts_of_threshold
-from nnpal.active_learning.shared.train_ensemble import ENSEMBLE
+from nnpal.active_learning.shared.train_ensemble import ENSEMBLE, MODEL
 from nnpal.training.plan import read_plan
 
 CHOSEN = "chosen.traj"
@@ -26,19 +29,23 @@ CHOSEN = "chosen.traj"
 
 @dataclass(frozen=True)
 class Choice:
-    """How is chosen: keys of [rare_events], and how many may be."""
+    """How is chosen: keys of [rare_events], how many may be, and the error (eV/Å) above which a frame has failed."""
 
     section: RareEventsSection
     most: int
+    max_error: float | None = None
 
 
 def select(ctx: StageContext, how: Choice) -> SelectFacts:
-    """Take frames above μ + kσ of each pull's own beginning, and of these such as are no near-duplicates."""
+    """Take frames above μ + kσ of each pull's own beginning, or above an error, and of these no near-duplicates."""
+    section = how.section
+    model = ctx.path(ctx.iteration, "train", MODEL)
+    require_calibrated(model, {"rare_events.error_above": section.error_above, "explore.max_error": how.max_error})
     folder = ctx.path(ctx.iteration, "explore", "ensemble")
     runs = [read_smd(path) for path in sorted(folder.iterdir()) if holds_run(path)]
-    limits = {run.name: _threshold(run, how.section) for run in runs}
-    classes = {run.name: _classes(run, limits[run.name], how.section.closest) for run in runs}
-    frames, uq, names = _candidates(runs, classes)
+    limits = {run.name: _threshold(run, section) for run in runs if section.error_above is None}
+    classes = {run.name: _classes(run, limits.get(run.name), how) for run in runs}
+    frames, uq, names = _candidates(runs, classes, section)
     chosen, near_known, near_chosen = _unlike(ctx, how, frames, uq)
     write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
     return SelectFacts(
@@ -48,6 +55,7 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
         n_candidates=len(frames),
         n_near_known=near_known,
         n_near_chosen=near_chosen,
+        error_above=section.error_above,
         chosen=tuple(ChosenFrame(run=names[i], step=int(frames[i].info["step"]), uq=float(uq[i])) for i in chosen),
         files=(CHOSEN,),
     )
@@ -71,23 +79,54 @@ def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
         return None
 
 
-def _classes(run: SMDRun, limit: Threshold | None, closest: float) -> Classes:
-    """Sort the frames of a pull; without a threshold every sound one is a candidate: the model knows nothing yet."""
-    if run.uq is None or not len(run.frames):
+def _classes(run: SMDRun, limit: Threshold | None, how: Choice) -> Classes:
+    """Sort the frames of a pull.
+
+    Without any threshold every sound one is a candidate: the model knows nothing yet. A frame whose error is above
+    ``max_error`` has failed.
+    """
+    values = _judged(run, how.section)
+    if values is None or not len(run.frames):
         return Classes(np.zeros(0, dtype=np.int8))
-    sound = np.array([len(neighbor_list("i", frame, closest)) == 0 for frame in run.frames])
-    lower = 0.0 if limit is None else limit.value
-    return classify(np.where(np.isnan(run.uq), np.inf, run.uq), lower, sound=sound)
+    sound = np.array([len(neighbor_list("i", frame, how.section.closest)) == 0 for frame in run.frames])
+    if how.max_error is not None:
+        sound &= _errors(run) <= how.max_error
+    lower = how.section.error_above
+    if lower is None:
+        lower = 0.0 if limit is None else limit.value
+    return classify(np.where(np.isnan(values), np.inf, values), lower, sound=sound)
 
 
-def _candidates(runs: Sequence[SMDRun], classes: dict[str, Classes]) -> tuple[list[Atoms], np.ndarray, list[str]]:
+def _judged(run: SMDRun, section: RareEventsSection) -> np.ndarray | None:
+    """Return what is held against the threshold of each frame: its uncertainty, or its largest error, eV/Å."""
+    return run.uq if section.error_above is None else _errors(run)
+
+
+def _errors(run: SMDRun) -> np.ndarray:
+    """Return the largest error of each frame, eV/Å.
+
+    Raises:
+        StageError: the pull's rows have none.
+    """
+    if run.error is None:
+        raise StageError(
+            f"{run.name}: its rows have no column {ERROR}, as those of earlier versions; expected one for limits in "
+            "eV/Å; begin a new run, or leave error_above and max_error out"
+        )
+    return run.error
+
+
+def _candidates(
+    runs: Sequence[SMDRun], classes: dict[str, Classes], section: RareEventsSection
+) -> tuple[list[Atoms], np.ndarray, list[str]]:
     frames, uq, names = [], [], []
     for run in runs:
+        values = _judged(run, section)
         for i in classes[run.name].candidates:
             frame = run.frames[i].copy()
             frame.info["tag"] = "explored"
             frames.append(frame)
-            uq.append(float(run.uq[i]))  # type: ignore[index]
+            uq.append(float(values[i]))  # type: ignore[index]
             names.append(run.name)
     return frames, np.array(uq), names
 

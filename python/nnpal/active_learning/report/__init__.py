@@ -5,6 +5,7 @@ where said), lengths in Å, forces in eV/Å; figures and CSV files show what rea
 """
 
 from nnpal.active_learning.report.activation_energy import activation_energy, activation_energy_error, loading_rates
+from nnpal.active_learning.report.calibration_history import coverage_history, error_by_tenth, reliability_curves
 from nnpal.active_learning.report.classes_history import classes_history
 from nnpal.active_learning.report.distillation_history import distillation_history
 from nnpal.active_learning.report.enthalpy_order import enthalpy_order
@@ -54,10 +55,12 @@ __all__ = [
     "classes",
     "classes_history",
     "convergence",
+    "coverage_history",
     "distillation_history",
     "ending",
     "enthalpy_order",
     "error_bars_text",
+    "error_by_tenth",
     "error_fact",
     "errors_table",
     "grid_table",
@@ -70,6 +73,7 @@ __all__ = [
     "parity",
     "rank_correlation",
     "relax_table",
+    "reliability_curves",
     "structures",
     "uq_against_error",
     "uq_trace",

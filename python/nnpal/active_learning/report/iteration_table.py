@@ -26,6 +26,8 @@ class IterationSummary:
         energy_mae, force_mae: of the best model, eV/atom and eV/Å, on data it has not seen.
         activation_energy: of the model, eV.
         error_bars: of the activation energy, eV: statistical, and from the members; None where one is not known.
+        coverage: nominal share -> share of force components of the new configurations within the error bars that the
+            model had, before it learned them.
         note: such as "pull 2 failed".
     """
 
@@ -37,6 +39,7 @@ class IterationSummary:
     force_mae: float | None = None
     activation_energy: float | None = None
     error_bars: tuple[float | None, float | None] = (None, None)
+    coverage: Mapping[float, float] = field(default_factory=dict)
     note: str = ""
 
 
@@ -60,9 +63,16 @@ def iteration_table(
         "E_a (kcal/mol)": [_times(KCAL_MOL, s.activation_energy, error_bars_text(*s.error_bars)) for s in summaries],
         "error of E_a (kcal/mol)": [_error(s.activation_energy, oracle, bound) for s in summaries],
     }
+    for level in sorted({level for s in summaries for level in s.coverage}):
+        columns[f"coverage of {100 * level:.0f} % (%)"] = [_percent(s.coverage.get(level)) for s in summaries]
     known = {name: values for name, values in columns.items() if name == "iteration" or any(map(_is_known, values))}
     return Table(
         caption="Iterations: data, frames of the exploration by class, errors of the model on data it has not seen"
+        + (
+            ", coverage of its error bars on the new labels, before it learned them"
+            if any(s.coverage for s in summaries)
+            else ""
+        )
         + (f", activation energy (oracle: {KCAL_MOL * oracle:.2f} kcal/mol)." if oracle is not None else "."),
         header=list(known),
         rows=[list(row) for row in zip(*known.values(), strict=True)],
@@ -79,6 +89,10 @@ def _share(counts: Mapping[str, int], name: str) -> Cell:
 
 def _times(factor: float, value: float | None, note: str = "") -> Cell:
     return Cell(None if value is None else factor * value, "" if value is None else note, decimals=2)
+
+
+def _percent(share: float | None) -> Cell:
+    return Cell(None if share is None else 100.0 * share, decimals=0)
 
 
 def _error(value: float | None, oracle: float | None, bound: float) -> Cell:

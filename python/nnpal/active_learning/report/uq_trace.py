@@ -29,6 +29,7 @@ class UQRun:
         first_steps: the threshold comes from steps up to this one; None shades nothing.
         chosen: steps of the frames that were chosen for labels.
         failed_step: the run is of no use from here on; None: all of it is good.
+        bound: threshold that was given, eV or eV/Å, in place of μ + kσ.
     """
 
     label: str
@@ -40,10 +41,13 @@ class UQRun:
     first_steps: int | None = None
     chosen: Sequence[int] = ()
     failed_step: int | None = None
+    bound: float | None = None
 
     @property
     def threshold(self) -> float:
-        """μ + kσ, eV or eV/Å; NaN where there is none."""
+        """The bound, or μ + kσ, eV or eV/Å; NaN where there is none."""
+        if self.bound is not None:
+            return self.bound
         if self.mean is None or self.deviation is None:
             return float("nan")
         return self.mean + self.k * self.deviation
@@ -87,13 +91,22 @@ def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "
     return Figure(
         name=name,
         title="Uncertainty along the run" if len(runs) == 1 else "Uncertainty along the runs",
-        caption="Uncertainty of the ensemble over the steps. Shaded blue: the steps that give μ and σ; dashed: the "
-        "threshold μ + kσ; circles: frames chosen for labels; shaded red: after the run failed, not used.",
+        caption=_caption(runs),
         alt="; ".join([*above, *failed]) or "No run yet",
         columns=rows,
         draw=draw,
         grid=(max(1, len(runs)), 1),
         size=SIZE if len(runs) < 2 else (SIZE[0], ROW_HEIGHT * len(runs) + 0.3),
+    )
+
+
+def _caption(runs: Sequence[UQRun]) -> str:
+    ends = "circles: frames chosen for labels; shaded red: after the run failed, not used."
+    if any(run.bound is not None for run in runs):
+        return f"Largest calibrated error of an atom's force over the steps. Dashed: the threshold error_above; {ends}"
+    return (
+        "Uncertainty of the ensemble over the steps. Shaded blue: the steps that give μ and σ; dashed: the threshold "
+        f"μ + kσ; {ends}"
     )
 
 
@@ -121,7 +134,8 @@ def _draw_run(axes: Axes, run: UQRun, quantity: str, unit: str) -> None:
     axes.plot(steps[good], uq[good], color=BLUE, linewidth=0.8, marker=marker, rasterized=many)
     if np.isfinite(run.threshold):
         axes.axhline(MILLI * run.threshold, color=RED, linestyle="--", linewidth=1.0)
-        axes.set_title(f"μ + {run.k:g}σ = {MILLI * run.threshold:.3g} {unit}", loc="right", fontsize=8, color=RED)
+        what = f"μ + {run.k:g}σ" if run.bound is None else "error_above"
+        axes.set_title(f"{what} = {MILLI * run.threshold:.3g} {unit}", loc="right", fontsize=8, color=RED)
     chosen = np.isin(steps, list(run.chosen)) & good
     axes.plot(steps[chosen], uq[chosen], "o", markersize=4, markerfacecolor="none", color="black", zorder=3)
     if run.failed_step is not None:

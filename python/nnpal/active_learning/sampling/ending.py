@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nnpal.active_learning.sampling.lammps_input import OVER, TEMPERATURE_HALT, UQ_HALT
+from nnpal.active_learning.sampling.lammps_input import ERROR_HALT, OVER, TEMPERATURE_HALT, UQ_HALT
 
-COMPLETE, LOST, NON_FINITE, HOT, UNCERTAIN = "complete", "lost atoms", "non-finite", "too hot", "too uncertain"
+COMPLETE, LOST, NON_FINITE, HOT = "complete", "lost atoms", "non-finite", "too hot"
+UNCERTAIN, WRONG = "too uncertain", "error too large"
 LAMMPS_ERROR = "lammps error: "
 LAST_LINES = 15
 
 _HALT = re.compile(r"Fix halt condition for fix-id (\w+) met")
-_HALTS = {TEMPERATURE_HALT: HOT, UQ_HALT: UNCERTAIN}
+_HALTS = {TEMPERATURE_HALT: HOT, UQ_HALT: UNCERTAIN, ERROR_HALT: WRONG}
 _ERROR = re.compile(r"^ERROR[^:\n]*: *(.+)$", re.M)
 _PLACE = re.compile(r" \([\w./+-]+\.(cpp|h):\d+\)$")
 _FAULTS = (
@@ -36,8 +37,8 @@ class Ending:
     """How a run ended.
 
     Attributes:
-        how: "complete"; "too hot" or "too uncertain": a limit of the configuration ended it; "lost atoms",
-            "non-finite" or "lammps error: ...": a fault of the physics did.
+        how: "complete"; "too hot", "too uncertain" or "error too large": a limit of the configuration ended it; "lost
+            atoms", "non-finite" or "lammps error: ...": a fault of the physics did.
         last: the last lines of its log up to the one that says why, unless complete.
     """
 

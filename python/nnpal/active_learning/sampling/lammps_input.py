@@ -15,11 +15,13 @@ SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"
 DATA, FRAMES, ROWS, LOG = "start.data", "frames.lammpstrj", "rows.txt", "log.lammps"
 TRACE, BIAS, START_BIAS = "momt.trace", "momt.h5", "start.h5"
 
-TEMPERATURE_HALT, UQ_HALT = "hot", "uncertain"
+TEMPERATURE_HALT, UQ_HALT, ERROR_HALT = "hot", "uncertain", "wrong"
 """Fixes that end a run."""
 OVER = "nnpal: the run is over"
-UQ_COLUMNS = ("uq_energy", "uq_energy_mean", "energy_deviation", "uq_force")
-"""c_uq[1] to c_uq[4]: largest and mean of atoms, deviation of the total per sqrt(N), largest of atoms."""
+UQ_COLUMNS = ("uq_energy", "uq_energy_mean", "energy_deviation", "uq_force", "error_force")
+"""c_uq[1] to c_uq[5]: largest and mean of atoms, deviation of the total per sqrt(N), largest of atoms, and the largest
+calibrated error of a force: inf of a model without calibration, at no cost beside uq_force."""
+ERROR = "error_force"
 HALT_EVERY = 10
 THERMO_EVERY = 1000
 
@@ -209,12 +211,21 @@ def _from_zero(section: Run, temperature: float, walkers: int = 1) -> list[str]:
 
 
 def _halt_if_uncertain(section: SMDSection, forces: Forces) -> list[str]:
-    if section.max_uq is None or not forces.has_uq:
+    """Return the fixes that end a pull above ``max_uq`` and ``max_error``."""
+    if not forces.has_uq:
         return []
-    number = UQ_COLUMNS.index(section.uq) + 1
+    limits = [
+        (UQ_HALT, "uncertainty", section.uq, section.max_uq),
+        (ERROR_HALT, "error_force", ERROR, section.max_error),
+    ]
     return [
-        f"variable     uncertainty equal c_uq[{number}]",
-        f"fix          {UQ_HALT} all halt {section.uq_every} v_uncertainty > {section.max_uq!r} error soft",
+        line
+        for fix, variable, column, limit in limits
+        if limit is not None
+        for line in (
+            f"variable     {variable} equal c_uq[{UQ_COLUMNS.index(column) + 1}]",
+            f"fix          {fix} all halt {section.uq_every} v_{variable} > {limit!r} error soft",
+        )
     ]
 
 

@@ -14,7 +14,7 @@ from ase.data import atomic_numbers
 from nnpal.active_learning.sampling.ending import COMPLETE
 from nnpal.active_learning.sampling.execution import read_ending
 from nnpal.active_learning.sampling.facts import MOMTFacts, SMDFacts
-from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS, own_name
+from nnpal.active_learning.sampling.lammps_input import ERROR, FRAMES, ROWS, own_name
 from nnpal.geometry.electrons import Electrons, put
 from nnpal.lammps.dump import Dump, read_dump, read_rows
 from nnpal.smd import Pull
@@ -38,6 +38,8 @@ class SMDRun:
         rate: Å/ps.
         ended: see :class:`nnpal.active_learning.sampling.ending.Ending`; "interrupted" where the run was killed.
         name: of the folder.
+        error_trace, error: largest calibrated error of a force, eV/Å, of each row, [n_rows], and of each frame,
+            [n_frames], infinite by a model without calibration; None under an oracle, and in runs of earlier versions.
     """
 
     step: np.ndarray
@@ -56,6 +58,8 @@ class SMDRun:
     rate: float
     ended: str
     name: str
+    error_trace: np.ndarray | None = None
+    error: np.ndarray | None = None
 
     @property
     def complete(self) -> bool:
@@ -113,6 +117,7 @@ def read_smd(folder: Path) -> SMDRun:
     step = _column(rows, "step").astype(np.int64)
     in_rows, in_frames = _common(step, dump.step)
     trace = _column(rows, facts.uq) if facts.has_uq else None
+    errors = _column(rows, ERROR) if facts.has_uq and (ERROR in rows or not rows) else None
     return SMDRun(
         step=step,
         distance=_column(rows, "d"),
@@ -130,6 +135,8 @@ def read_smd(folder: Path) -> SMDRun:
         rate=facts.rate,
         ended=_ended(folder),
         name=folder.name,
+        error_trace=errors,
+        error=None if errors is None else errors[in_rows],
     )
 
 

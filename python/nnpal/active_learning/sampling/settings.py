@@ -61,6 +61,9 @@ class SMDSection(Run):
         "uq_energy: largest of an atom, eV; uq_force: largest of an atom, eV/Å",
     )
     max_uq: PositiveFloat | None = Field(None, description="a run ends above it, in the units of uq; absent: no limit")
+    max_error: PositiveFloat | None = Field(
+        None, description="a run ends where the calibrated error of an atom's force is above it, eV/Å; absent: no limit"
+    )
 
     @field_validator("rates")
     @classmethod

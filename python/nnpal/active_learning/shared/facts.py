@@ -105,6 +105,48 @@ class ThresholdFacts(Part):
     n_values: int
 
 
+class CoverageFacts(Part):
+    """What error bars were worth on newly labeled candidates, by the model that chose them, before it learned them.
+
+    Attributes:
+        n_configurations, n_atoms: candidates, and their atoms that have an error bar.
+        levels: nominal shares, such as 0.68 and 0.9.
+        coverage: shares of force components within those intervals.
+        ratio: root of the mean squared error over that of the errors expected.
+        tenths: the ratio in each tenth of ``error_force``, from the smallest on.
+        rank, exact_rank: rank correlation, and that of exact error bars of the same distribution.
+        n_with_energy: configurations whose energy has an error bar.
+    """
+
+    n_configurations: int
+    n_atoms: int
+    levels: tuple[float, ...]
+    coverage: tuple[float, ...]
+    ratio: float
+    tenths: tuple[float, ...]
+    rank: float | None
+    exact_rank: float | None
+    n_with_energy: int
+
+    def in_words(self) -> str:
+        """Return one line for a reader."""
+        parts = [
+            f"{100 * share:.0f} % within nominal {100 * level:.0f} %"
+            for level, share in zip(self.levels, self.coverage, strict=True)
+        ]
+        return (
+            f"error bars on {self.n_configurations} new configurations, before they are learned: of force components "
+            f"{', '.join(parts)}; "
+            f"true over expected error {self.ratio:.2f}"
+        )
+
+
+class CandidateFacts(LabeledFacts):
+    """Of a stage that labels candidates; ``calibration`` where the model that chose them had error bars."""
+
+    calibration: CoverageFacts | None = None
+
+
 class PageFacts(StageFacts):
     """Of a report."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnpal.active_learning.engine.status import NoRun, Status
 from nnpal.active_learning.engine.status import status as status_of_run
+from nnpal.active_learning.shared.facts import CoverageFacts
 
 if TYPE_CHECKING:
     from nnpal.training.standing import Standing
@@ -34,7 +36,9 @@ class RunStatus:
 
     def as_text(self) -> str:
         """Return it for a reader."""
-        return self.run.as_text([] if self.training is None else _lines(self.training))
+        text = self.run.as_text([] if self.training is None else _lines(self.training))
+        told = coverage_in(self.run.facts)
+        return text if told is None else f"{text}\n  {told}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,12 @@ def status(folder: Path) -> RunStatus | TrainingStatus:
         return TrainingStatus(training)
     begun = "" if run.begun is None else run.begun.name
     return RunStatus(run, _training(folder / begun) if begun.endswith(f"/{TRAIN}") else None)
+
+
+def coverage_in(facts: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return a line of what error bars were worth on an iteration's new labels; None where there were none."""
+    found = facts.get("label", {}).get("calibration")
+    return None if found is None else CoverageFacts.from_json(found, "label").in_words()
 
 
 def _training(folder: Path) -> Standing | None:

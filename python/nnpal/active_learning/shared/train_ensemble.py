@@ -16,6 +16,7 @@ from nnpal.active_learning.engine.failure import Failure
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import RESULT, Task
 from nnpal.active_learning.settings import LoopEnsembleSection
+from nnpal.active_learning.shared.candidate_pairs import candidates_so_far
 from nnpal.active_learning.shared.facts import BEST, MODEL, Errors, TrainFacts
 from nnpal.active_learning.shared.tasks import TRAIN_TASK
 from nnpal.evaluation import predict
@@ -106,7 +107,9 @@ def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) ->
             pairs = zip(members, ctx.tasks.run(tasks), strict=True)
         failed = {member: outcome.failure for member, outcome in pairs if outcome.failure is not None}
         _require_enough(folder, settings.members, failed)
-        ensemble = end_training(folder, {member: failure.fact for member, failure in failed.items()})
+        candidates = candidates_so_far(ctx, read_plan(folder).network.symbols)
+        reasons = {member: failure.fact for member, failure in failed.items()}
+        ensemble = end_training(folder, reasons, candidates=candidates)
     except (TrainingFolderError, ValueError) as error:
         raise StageError(f"{ctx.folder}: {error}") from error
     release(ensemble, ctx.folder / MODEL)

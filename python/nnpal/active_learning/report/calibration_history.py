@@ -1,0 +1,185 @@
+"""What error bars were worth on newly labeled configurations, iteration by iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from nnpal.calibration import reliability_curve
+from nnpal.calibration.reliability import N_TENTHS, rms
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import (
+    BLUE,
+    CYCLE,
+    MILLI,
+    RED,
+    finite,
+    iteration_axis,
+    log_axis,
+    same_length,
+    say_empty,
+)
+
+NOMINAL = np.linspace(0.05, 0.95, 19)
+MARKERS = "osD^v"
+BEFORE = "by the model that chose them, before it learned them"
+Judged = tuple[np.ndarray, np.ndarray]
+"""Errors of vectors, [n, d], and the error expected of each, above 0 and finite, [n], in one unit."""
+
+
+def reliability_curves(parts: Mapping[str, Judged], *, name: str = "reliability") -> Figure:
+    """Return the share of force components within error bars over the share that there should be.
+
+    Arguments:
+        parts: label, such as "iteration 2" -> errors (eV/Å); the last is drawn in full color, the others gray.
+        name: of the files.
+    """
+    curves = {label: reliability_curve(error, sigma, NOMINAL) for label, (error, sigma) in parts.items()}
+
+    def draw(axes: Axes) -> None:
+        if not curves:
+            say_empty(axes)
+            return
+        axes.plot([0, 100], [0, 100], color=RED, linestyle="--", linewidth=0.8, label="right")
+        for k, (label, curve) in enumerate(curves.items()):
+            axes.plot(100 * NOMINAL, 100 * curve, marker=".", markersize=4, **_style(k, len(curves), label))
+        axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="nominal coverage (%)", ylabel="observed coverage (%)")
+        axes.legend(loc="upper left")
+
+    told = ""
+    if curves:
+        label, curve = list(curves.items())[-1]
+        worst = int(np.abs(curve - NOMINAL).argmax())
+        told = f"{label}: farthest off at nominal {percent(NOMINAL[worst])}, where {percent(curve[worst])} are observed"
+    return Figure(
+        name=name,
+        title="Reliability of error bars",
+        caption="Share of the force components of newly labeled configurations within the interval of each nominal "
+        f"coverage, {BEFORE}. Above the dashed line error bars are too large, below it too small.",
+        alt=told or "No value yet",
+        columns={
+            "group": [label for label in curves for _ in NOMINAL],
+            "nominal_per_cent": np.tile(100 * NOMINAL, len(curves)),
+            "observed_per_cent": 100 * _joined(curves.values()),
+        },
+        draw=draw,
+    )
+
+
+def error_by_tenth(parts: Mapping[str, Judged], *, name: str = "error_by_tenth") -> Figure:
+    """Return the true over the expected error, both root mean squares, in each tenth of the expected error.
+
+    Arguments:
+        parts: as for :func:`reliability_curves`.
+        name: of the files.
+    """
+    points = {label: _tenths(error, sigma) for label, (error, sigma) in parts.items()}
+    expected, true = (_joined(pair[side] for pair in points.values()) for side in (0, 1))
+
+    def draw(axes: Axes) -> None:
+        if not (true > 0).any():
+            say_empty(axes)
+            return
+        for side, values in zip("xy", (expected, true), strict=True):
+            log_axis(axes, side, MILLI * values)
+        limits = axes.get_xlim(), axes.get_ylim()
+        for k, (label, (x, y)) in enumerate(points.items()):
+            axes.plot(MILLI * x, MILLI * y, marker="o", markersize=4, **_style(k, len(points), label))
+        axes.axline((1.0, 1.0), (10.0, 10.0), color=RED, linestyle="--", linewidth=0.8, label="right")
+        axes.set(xlim=limits[0], ylim=limits[1])
+        axes.set(xlabel="expected force error (meV/Å)", ylabel="true force error (meV/Å)")
+        axes.legend(loc="best")
+
+    told = ""
+    if points:
+        label, (x, y) = list(points.items())[-1]
+        ratios = y / x
+        told = f"{label}: true over expected error {ratios.min():.2f} to {ratios.max():.2f} over the tenths"
+    return Figure(
+        name=name,
+        title="Force error by tenths of the expected one",
+        caption="Root mean square of the true force error of newly labeled configurations' atoms over that of the "
+        f"expected one (error_force), {BEFORE}; a point for each tenth of the atoms, from the smallest expected error "
+        "on.",
+        alt=told or "No value yet",
+        columns={
+            "group": [label for label, (x, _) in points.items() for _ in x],
+            "tenth": [k + 1 for x, _ in points.values() for k in range(len(x))],
+            "expected_meV_angstrom": MILLI * expected,
+            "true_meV_angstrom": MILLI * true,
+        },
+        draw=draw,
+    )
+
+
+def coverage_history(
+    iterations: Sequence[int], coverage: Mapping[float, ArrayLike], *, name: str = "coverage_history"
+) -> Figure:
+    """Return the share of force components within error bars of each iteration, with the nominal shares as lines.
+
+    Arguments:
+        iterations: [n].
+        coverage: nominal share, such as 0.68 -> observed share, NaN where there is none, [n].
+        name: of the files.
+
+    Raises:
+        ValueError: lengths that differ.
+    """
+    shown = {level: 100.0 * np.asarray(values, dtype=np.float64) for level, values in sorted(coverage.items())}
+    same_length(name, iterations=iterations, **{f"{level:.0%}": values for level, values in shown.items()})
+    known = [k for k in range(len(iterations)) if any(np.isfinite(values[k]) for values in shown.values())]
+
+    def draw(axes: Axes) -> None:
+        if not known:
+            say_empty(axes)
+            return
+        for k, (level, values) in enumerate(shown.items()):
+            color, marker = CYCLE[k % len(CYCLE)], MARKERS[k % len(MARKERS)]
+            axes.axhline(100 * level, color=color, linestyle="--", linewidth=0.8)
+            axes.plot(
+                iterations, finite(values), color=color, marker=marker, markersize=4, label=f"nominal {percent(level)}"
+            )
+        iteration_axis(axes, iterations)
+        axes.set(ylabel="observed coverage (%)", ylim=(0, 102))
+        axes.legend(loc="lower right")
+
+    last = known[-1] if known else 0
+    parts = [f"{values[last]:.0f} % within nominal {percent(level)}" for level, values in shown.items() if known]
+    return Figure(
+        name=name,
+        title="Coverage of error bars",
+        caption="Share of the force components of each iteration's newly labeled configurations within the intervals "
+        f"of the nominal coverage (dashed), {BEFORE}.",
+        alt=f"Iteration {iterations[last]}: {', '.join(parts)}" if parts else "No value yet",
+        columns={
+            "iteration": list(iterations),
+            **{f"coverage_of_{100 * level:.0f}_per_cent": values for level, values in shown.items()},
+        },
+        draw=draw,
+    )
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _tenths(error: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return root mean squares of expected and true errors in each tenth, fewer where there are fewer values."""
+    size = np.linalg.norm(error, axis=1)
+    parts = np.array_split(np.argsort(sigma, kind="stable"), min(N_TENTHS, len(sigma)))
+    return np.array([rms(sigma[part]) for part in parts]), np.array([rms(size[part]) for part in parts])
+
+
+def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*parts, np.empty(0)])
+
+
+def _style(k: int, n: int, label: str) -> dict[str, Any]:
+    """Return how a group is drawn: the last in full color, the others gray, of which the first names all."""
+    if k == n - 1:
+        return {"color": BLUE, "label": label, "zorder": 3}
+    return {"color": "0.6", "linewidth": 0.8, "label": "before" if k == 0 else None}

@@ -1,0 +1,29 @@
+"""Limits in error units need a model that knows its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nnpal.active_learning.engine.error import StageError
+from nnpal.model.archive import read_metadata
+
+HOW_TO_FIX = (
+    "train on more configurations (a calibration needs some that a member did not learn: more of the first data, more "
+    "members, or a larger ensemble.validation_fraction), or leave the key out and use mean + k standard deviations"
+)
+
+
+def require_calibrated(model: Path, limits: dict[str, float | None]) -> None:
+    """Refuse limits of ``error_force`` by a model without calibration.
+
+    Arguments:
+        model: file of the ensemble.
+        limits: key of the configuration -> eV/Å; None where it is not given.
+
+    Raises:
+        StageError: one is given, and the model has no calibration.
+    """
+    given = {key: value for key, value in limits.items() if value is not None}
+    if given and read_metadata(model).calibration is None:
+        told = ", ".join(f"{key} = {value:g}" for key, value in given.items())
+        raise StageError(f"{told}: {model} has no calibration, so it knows no error in eV/Å; {HOW_TO_FIX}")
