@@ -59,6 +59,7 @@ def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
     assert "+training.learning_rate = 0.01" in said
 
 
+@pytest.mark.slow
 def test_a_run_with_a_diverged_member_is_stopped_and_goes_on_to_its_end(begun):
     """Members are trained one after another; weights that are no numbers, in its checkpoint, have one diverge."""
     changes = {"run": {"iterations": 1, "workers": 1}, "training": {"max_epochs": 100}, "ensemble": {"members": 3}}

@@ -50,6 +50,7 @@ def copy(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow
 def test_every_module_that_a_stage_imports_moves_its_key(copy):
     """Each file in turn is changed and put back."""
     codes = sorted(set(STAGES.values()))
