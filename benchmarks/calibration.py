@@ -39,6 +39,8 @@ from record import write_record
 from time_to_accuracy import SETS
 
 HERE = Path(__file__).parent
+POOLED = "pooled"
+"""All kinds together."""
 QUICK_UPDATES, QUICK_FRAMES, QUICK_MEMBERS = 40, 40, 2
 
 
@@ -75,13 +77,13 @@ def energies_of(parts: Sequence[Seen]) -> Figures:
 
 
 def left_out(learned: Pairs, symbols: Sequence[str], kinds: Mapping[str, Seen]) -> dict[str, Figures]:
-    """Return figures of each kind where all others were labeled and taken as candidates."""
+    """Return figures of each kind where all others were labeled and taken as candidates, and of all these together."""
     found = {}
     for kind, seen in kinds.items():
         candidates = Pairs.joined([other.pairs for name, other in kinds.items() if name != kind])
-        errors = seen.errors(calibrate(learned, symbols, candidates))
-        found[kind] = judged(errors.error, errors.sigma)
-    return found
+        found[kind] = seen.errors(calibrate(learned, symbols, candidates))
+    found[POOLED] = Errors.joined(list(found.values()))
+    return {kind: judged(errors.error, errors.sigma) for kind, errors in found.items()}
 
 
 def trained(name: str, frames: Sequence[Atoms], folder: Path, arguments: argparse.Namespace, seed: int) -> Path:

@@ -123,7 +123,7 @@ def force_rows(runs: Runs) -> Iterator[list[str]]:
 
 def kind_rows(runs: Runs) -> Iterator[list[str]]:
     for name, run in runs:
-        for kind, found in run["kinds"].items():
+        for kind, found in (*run["kinds"].items(), ("pooled", run["outside"])):
             own, informed = found["calibrated"], run["left_out"][kind]
             yield [
                 titled(name, run, kind),

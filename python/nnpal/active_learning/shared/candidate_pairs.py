@@ -17,6 +17,7 @@ from nnpal.active_learning.engine.stage import History, StageContext, stage_fold
 from nnpal.active_learning.shared.facts import CoverageFacts
 from nnpal.calibration import LEVELS, Pairs, reliability
 from nnpal.evaluation import predict
+from nnpal.evaluation.pairs import pairs_of
 from nnpal.runtime.files import aside
 
 PAIRS = "calibration_pairs.npz"
@@ -95,23 +96,12 @@ def judge_candidates(ctx: StageContext, model: Path, frames: Sequence[Atoms]) ->
         frames: labeled.
     """
     found = predict(model, frames, members=False)
-    assert found.uq_force is not None  # asked for
     symbols = sorted({symbol for frame in frames for symbol in frame.symbols})
-    energies = np.array([frame.get_potential_energy() for frame in frames])
-    n_atoms, n_frames = len(found.uq_force), len(frames)
     own = Candidates(
-        Pairs(
-            species=np.array([symbols.index(symbol) for frame in frames for symbol in frame.symbols]),
-            uq_force=found.uq_force,
-            force_error=found.forces - np.concatenate([frame.get_forces() for frame in frames]),
-            n_atoms=found.n_atoms,
-            energy_std=found.member_energies.std(0),
-            energy_error=found.energies - energies,
-            unshared=np.zeros(n_frames),  # the error is of all members' mean
-        ),
+        pairs_of(found, frames, symbols),
         tuple(symbols),
-        np.full(n_atoms, np.nan) if found.error_force is None else found.error_force,
-        np.full(n_frames, np.inf) if found.error_energy is None else found.error_energy,
+        np.full(found.n_atoms.sum(), np.nan) if found.error_force is None else found.error_force,
+        np.full(len(frames), np.inf) if found.error_energy is None else found.error_energy,
     )
     own.write(ctx.folder / PAIRS)
     if (told := own.coverage()) is not None:
