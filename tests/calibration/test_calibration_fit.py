@@ -127,6 +127,52 @@ def test_what_cannot_be_calibrated_is_refused():
         calibrate(changed(pairs, uq_force=np.zeros(len(pairs.species))), SYMBOLS)
 
 
+def test_forces_that_symmetry_makes_zero_do_not_count():
+    """Perfect crystals, as of an equation of state: spread and error are rounding, at any ratio to each other."""
+    rng = np.random.default_rng(13)
+    pairs = drawn(rng)
+    crystal = pairs.frame % 2 == 0
+    n = int(crystal.sum())
+    spreads, errors = pairs.uq_force.copy(), pairs.force_error.copy()
+    spreads[crystal] = 1e-6 * np.exp(0.3 * rng.standard_normal(n))
+    errors[crystal] = 1e-6 * rng.standard_normal((n, 3))
+    found = calibrate(changed(pairs, uq_force=spreads, force_error=errors), SYMBOLS)
+    assert_near(found.force)
+    assert found.evidence["wild"] == []
+    assert found.evidence["reliability"]["n_values"] == 6000 - n
+    assert all(0.85 < tenth < 1.15 for tenth in found.evidence["reliability"]["tenths"])
+
+
+def test_an_element_without_spread_gets_the_numbers_of_all():
+    """It took the calibration of all others with it."""
+    pairs = drawn(np.random.default_rng(14))
+    still = changed(pairs, uq_force=np.where(pairs.species == 1, 0.0, pairs.uq_force))
+    found = calibrate(still, SYMBOLS).force
+    assert found.error_at_knee == pytest.approx([found.error_at_knee[0]] * 2)
+    assert found.exponent[0] == pytest.approx(TRUE.exponent[0], abs=0.08)
+
+
+def test_halves_with_too_few_forces_are_not_fitted_alone():
+    """20 configurations of 6 atoms, of which 4 have a force: 80, and 40 in each half."""
+    pairs = drawn(np.random.default_rng(15), 20, 6)
+    some = changed(pairs, uq_force=np.where(np.arange(120) % 6 < 2, 0.0, pairs.uq_force))
+    assert calibrate(some, SYMBOLS).evidence["reliability"]["n_values"] == 80
+
+
+def test_wild_labels_are_named_where_elements_share_numbers():
+    pairs = drawn(np.random.default_rng(16), 20, 6)
+    errors = pairs.force_error + 80.0 * (pairs.frame == 17)[:, None]
+    six = changed(pairs, species=np.arange(120) % 6, force_error=errors)
+    assert calibrate(six, tuple("ABCDEF")).evidence["wild"] == [17]
+
+
+def test_labels_by_the_members_themselves_are_refused():
+    pairs = drawn(np.random.default_rng(17))
+    for size in (0.0, 1e-7):
+        with pytest.raises(CalibrationError, match="as if the members had made these"):
+            calibrate(changed(pairs, force_error=size * pairs.force_error), SYMBOLS)
+
+
 def test_directions_without_data_are_not_determined():
     """200 configurations of one composition, then of two."""
     pairs = drawn(np.random.default_rng(12), n_atoms=30)

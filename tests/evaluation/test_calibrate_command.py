@@ -88,6 +88,24 @@ def test_what_cannot_be_calibrated_is_told(al_model: ExportedModel, frames: list
         assert not (tmp_path / "new.nnp.pt").exists()
 
 
+def test_places_where_no_model_file_belongs_are_refused(al_model: ExportedModel, data: Path, tmp_path: Path) -> None:
+    """The data themselves were replaced by the model file."""
+    labeled = data.read_bytes()
+    link = tmp_path / "link.extxyz"
+    link.symlink_to(data)
+    for target, message in (
+        (data, "is a file of DATA"),
+        (link, "is a file of DATA"),
+        (tmp_path, "is a folder; give the name of a file"),
+        (tmp_path / "absent" / "new.nnp.pt", "there is no folder"),
+    ):
+        done = run("calibrate", al_model.path, data, "--output", target)
+        assert done.exit_code == 1
+        assert message in done.output
+        assert "Errors calibrated" not in done.output
+    assert data.read_bytes() == labeled
+
+
 def test_evaluate_holds_error_bars_against_errors(
     al_model: ExportedModel, data: Path, frames: list[Atoms], tmp_path: Path
 ) -> None:

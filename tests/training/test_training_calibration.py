@@ -18,7 +18,7 @@ from nnpal.training import EnsembleSettings, TrainingSettings, load_ensemble
 from nnpal.training.calibration_file import CALIBRATION
 from nnpal.training.ensemble import begin_training, end_training
 from nnpal.training.out_of_fold import out_of_fold_pairs
-from nnpal.training.plan import read_learned, read_plan, read_splits
+from nnpal.training.plan import TrainingFolderError, read_learned, read_plan, read_splits
 from nnpal.training.release import release
 from nnpal.training.storage import load_data
 from nnpal.training.worker import CACHE, run
@@ -131,6 +131,33 @@ def test_trainings_of_earlier_versions_have_none(ensemble, frames, tmp_path):
     (folder / "splits.json").write_text(json.dumps(splits))
     assert load_ensemble(folder).calibration is None
     assert np.array_equal(read_learned(folder), read_learned(ensemble.folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "Expecting value"),
+        ("{", "Expecting property name"),
+        ("3", "calibration has 3, expected the keys"),
+        ("null", "calibration has None"),
+        ('{"uncalibrated": 1}', r"calibration has \['uncalibrated'\]"),
+        ("of two", "it is of 2 elements, expected 1"),
+    ],
+)
+def test_a_damaged_calibration_is_named(ensemble, text, why):
+    path = ensemble.folder / CALIBRATION
+    whole = path.read_text()
+    if text == "of two":
+        values = json.loads(whole)
+        values["force"] = {name: 2 * column for name, column in values["force"].items()}
+        text = json.dumps(values)
+    try:
+        path.write_text(text)
+        with pytest.raises(TrainingFolderError, match=rf"{CALIBRATION} is damaged: {why}.*; restore it, or delete it"):
+            load_ensemble(ensemble.folder)
+    finally:
+        path.write_text(whole)
+    assert load_ensemble(ensemble.folder).calibration == ensemble.calibration
 
 
 def test_what_validated_a_member_goes_on_to_do_so(frames, ensemble, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,12 +20,12 @@ LEAST_ENERGIES = 10
 """Configurations, for a factor of energies."""
 CANDIDATES_SHARE = 1 / 3
 """Weight of all candidates together, in that of the other pairs: most of what is met later is like the data."""
-_SMALLEST = 1e-9
-"""eV/Å; members that agree to this are one and the same."""
+_SMALLEST = 1e-5
+"""eV/Å; below it a spread is rounding, up to 4e-6 where symmetry makes the force zero, and so is the error there."""
 
 
 class CalibrationError(ValueError):
-    """There are too few pairs, or spreads are all zero."""
+    """There are too few pairs, spreads are all zero, or labels are the members' own."""
 
 
 def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = None) -> Calibration:
@@ -41,7 +41,7 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
             weigh a third of the other pairs in the fit of forces.
 
     Raises:
-        CalibrationError: fewer than 5 configurations or 50 atoms, or members that do not differ.
+        CalibrationError: fewer than 5 configurations or 50 atoms, members that do not differ, or their own labels.
     """
     if len(pairs.n_atoms) < LEAST_FRAMES or len(pairs.species) < LEAST_ATOMS:
         raise CalibrationError(
@@ -69,23 +69,27 @@ def sigma(force: ForceRecipe, pairs: Pairs) -> np.ndarray:
 def judge(force: ForceRecipe, pairs: Pairs) -> Reliability:
     """Return how the pairs' errors of forces lie about what the recipe says; pairs without a spread are left out."""
     expected = sigma(force, pairs)
-    known = (expected > 0) & np.isfinite(expected)
+    known = _differ(pairs) & np.isfinite(expected)
     return reliability(pairs.force_error[known], expected[known])
+
+
+def _differ(pairs: Pairs) -> np.ndarray:
+    """Return whether members' forces differ by more than rounding, [n_atoms]."""
+    return np.asarray(pairs.uq_force > _SMALLEST)
 
 
 def _forces(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[ForceRecipe, list[int]]:
     """Return the recipe, and the configurations of ``pairs`` with errors that do not count."""
-    every = np.ones(len(pairs.species), dtype=bool)
+    differ = _differ(pairs)
     shared: ForceFit | None = None
     fits, wild = [], np.zeros(len(pairs.species), dtype=bool)
     for element in range(n_elements):
-        own = pairs.species == element
+        own = differ & (pairs.species == element)
         if own.sum() >= LEAST_ATOMS and len(np.unique(pairs.frame[own])) >= LEAST_FRAMES:
             fit = _fit(pairs, own, candidates, element)
-            wild[own & (pairs.uq_force > _SMALLEST)] |= fit.wild
         else:
-            shared = shared or _fit(pairs, every, candidates, None)
-            fit = shared
+            fit = shared = shared or _fit(pairs, differ, candidates, None)
+        wild |= own & fit.wild
         fits.append(fit)
     recipe = ForceRecipe(
         tuple(f.knee for f in fits), tuple(f.error_at_knee for f in fits), tuple(f.exponent for f in fits)
@@ -93,15 +97,25 @@ def _forces(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[Fo
     return recipe, np.unique(pairs.frame[wild]).tolist()
 
 
-def _fit(pairs: Pairs, chosen: np.ndarray, candidates: Pairs | None, element: int | None) -> ForceFit:
-    """Fit some atoms of the pairs, and the candidates' of the same element; None: of all."""
-    mine = chosen & (pairs.uq_force > _SMALLEST)
+def _fit(pairs: Pairs, mine: np.ndarray, candidates: Pairs | None, element: int | None) -> ForceFit:
+    """Fit some atoms of the pairs, and the candidates' of the same element; None: of all.
+
+    The result says of all atoms of the pairs which were left out as wild; of those not fitted, none.
+    """
     if mine.sum() < LEAST_ATOMS:
-        raise CalibrationError("members do not differ in their forces; train them from different seeds")
+        raise CalibrationError(
+            f"members do not differ in their forces but on {mine.sum()} of {len(mine)} atoms (where symmetry makes "
+            f"forces zero, they cannot), expected {LEAST_ATOMS}; train them from different seeds, or give more atoms"
+        )
     spreads, errors = [pairs.uq_force[mine]], [pairs.force_error[mine]]
+    if np.median(np.linalg.norm(errors[0], axis=1)) <= _SMALLEST:
+        raise CalibrationError(
+            f"most predicted forces agree with the labels to {_SMALLEST:g} eV/Å, as if the members had made these; "
+            "expected labels of a reference method"
+        )
     unshared, weights = [pairs.unshared[pairs.frame][mine]], [np.ones(mine.sum())]
     if candidates is not None:
-        new = candidates.uq_force > _SMALLEST
+        new = _differ(candidates)
         if element is not None:
             new &= candidates.species == element
         if new.any():
@@ -113,7 +127,9 @@ def _fit(pairs: Pairs, chosen: np.ndarray, candidates: Pairs | None, element: in
     found = fit_force(
         np.concatenate(spreads), np.concatenate(errors), np.concatenate(unshared), knee, np.concatenate(weights)
     )
-    return ForceFit(found.knee, found.error_at_knee, found.exponent, found.wild[: mine.sum()])
+    wild = np.zeros(len(mine), dtype=bool)
+    wild[mine] = found.wild[: mine.sum()]
+    return replace(found, wild=wild)
 
 
 def _energies(pairs: Pairs, force: ForceRecipe) -> EnergyRecipe | None:
@@ -138,19 +154,18 @@ def _undetermined(composition: np.ndarray) -> tuple[tuple[float, ...], ...]:
 
 
 def _cross_validated(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> Reliability:
-    """Return how errors lie about a recipe that was fitted on the other half of the configurations."""
+    """Return how errors lie about a recipe that was fitted on the other half of the configurations.
+
+    Of fewer configurations than two fits need, it is the one recipe's own.
+    """
     half = np.arange(len(pairs.n_atoms)) % 2 == 0
-    if half.sum() < 2 * LEAST_FRAMES or min(_n_atoms(pairs, half), _n_atoms(pairs, ~half)) < LEAST_ATOMS:
+    halves = [pairs.of_frames(half), pairs.of_frames(~half)]
+    if half.sum() < 2 * LEAST_FRAMES or min(_differ(part).sum() for part in halves) < LEAST_ATOMS:
         return judge(_forces(pairs, n_elements, candidates)[0], pairs)
-    parts, errors = [], []
-    for learned, judged in ((half, ~half), (~half, half)):
-        recipe, _ = _forces(pairs.of_frames(learned), n_elements, candidates)
-        own = pairs.of_frames(judged)
-        parts.append(sigma(recipe, own))
-        errors.append(own.force_error)
-    expected = np.concatenate(parts)
-    return reliability(np.concatenate(errors)[expected > 0], expected[expected > 0])
-
-
-def _n_atoms(pairs: Pairs, frames: np.ndarray) -> Any:
-    return pairs.n_atoms[frames].sum()
+    expected, errors = [], []
+    for learned, judged in (halves, halves[::-1]):
+        recipe, _ = _forces(learned, n_elements, candidates)
+        known = _differ(judged)
+        expected.append(sigma(recipe, judged)[known])
+        errors.append(judged.force_error[known])
+    return reliability(np.concatenate(errors), np.concatenate(expected))

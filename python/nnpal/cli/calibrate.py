@@ -26,8 +26,13 @@ def calibrate(
     from nnpal.data import Units, read_frames
     from nnpal.evaluation.pairs import labeled_pairs
     from nnpal.model import read_metadata, write_calibrated
+    from nnpal.runtime.places import require_file
 
     try:
+        target = output or model
+        require_file("--output", target)
+        if any(path.exists() and target.exists() and path.samefile(target) for path in data):
+            raise ValueError(f"--output {target} is a file of DATA, which it would replace; give another name")
         stated = Units.parse(units) if units else None
         frames = [frame for path in data for frame in read_frames(path, units=stated)]
         screen = Console(stderr=True)
@@ -36,7 +41,7 @@ def calibrate(
             pairs = labeled_pairs(model, frames, device=device, on_batch=lambda n: progress.advance(bar, n))
         found = fit(pairs, read_metadata(model).elements)
         found.evidence["source"] = f"{len(frames)} labeled configurations given to nnpal calibrate"
-        target = write_calibrated(model, found, output)
+        write_calibrated(model, found, target)
     except (OSError, ValueError) as error:
         typer.echo(f"nnpal calibrate: {in_words(error)}", err=True)
         raise typer.Exit(1) from error

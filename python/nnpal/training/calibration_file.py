@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnpal.calibration import Calibration
 from nnpal.runtime.json_files import read_json, write_json
+from nnpal.training.plan import TrainingFolderError
 
 CALIBRATION = "calibration.json"
 
@@ -16,11 +17,25 @@ def write_calibration(folder: Path, found: Calibration | str) -> None:
     write_json(folder / CALIBRATION, values, sort_keys=False)
 
 
-def read_calibration(folder: Path) -> tuple[Calibration | None, str | None]:
-    """Return the calibration, or None and why there is none."""
-    values = read_json(folder / CALIBRATION)
-    if values is None:
+def read_calibration(folder: Path, n_elements: int) -> tuple[Calibration | None, str | None]:
+    """Return the calibration, or None and why there is none.
+
+    Raises:
+        TrainingFolderError: the file is damaged, or of another number of elements.
+    """
+    path = folder / CALIBRATION
+    if not path.exists():
         return None, "it was trained by an earlier nnpal"
-    if "uncalibrated" in values:
-        return None, values["uncalibrated"]
-    return Calibration.from_json(values), None
+    try:
+        values = read_json(path)
+        if isinstance(values, dict) and isinstance(values.get("uncalibrated"), str):
+            return None, values["uncalibrated"]
+        found = Calibration.from_json(values)
+        if len(found.force.knee) != n_elements:
+            raise ValueError(f"it is of {len(found.force.knee)} elements, expected {n_elements}")
+    except ValueError as error:
+        raise TrainingFolderError(
+            f"{path} is damaged: {error}; restore it, or delete it and give model files a calibration by "
+            "`nnpal calibrate`"
+        ) from error
+    return found, None

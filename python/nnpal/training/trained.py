@@ -81,15 +81,14 @@ def load_ensemble(folder: Path) -> TrainedEnsemble:
     """Return what was trained in ``folder``.
 
     Raises:
-        TrainingFolderError: it is no training folder, or its training has not come to an end.
+        TrainingFolderError: no training folder, a training that has not come to an end, or a damaged calibration.
     """
     plan, result = read_plan(folder), read_result(folder)
     if result is None:
         raise TrainingFolderError(f"{folder} holds a training that is not finished; go on with it first")
     members = [k for k in range(plan.ensemble.members) if k not in result.failed]
-    return TrainedEnsemble(
-        folder, plan, [load_member(folder, plan, k) for k in members], result, *read_calibration(folder)
-    )
+    calibration = read_calibration(folder, len(plan.network.symbols))
+    return TrainedEnsemble(folder, plan, [load_member(folder, plan, k) for k in members], result, *calibration)
 
 
 def load_member(folder: Path, plan: Plan, number: int) -> TrainedMember:
