@@ -10,6 +10,7 @@ import torch
 
 from doc_pages import shaken
 from nnpal.calibration import Pairs, calibrate, unshared
+from nnpal.calibration.summary import sentences
 from nnpal.evaluation import predict
 from nnpal.evaluation.labels import read_labels
 from nnpal.model import load_model, read_metadata, write_calibrated
@@ -183,6 +184,16 @@ def test_what_a_member_learned_before_it_started_here_does_not_count(frames, ens
     now = read_learned(new.folder)
     assert np.array_equal(now, read_learned(ensemble.folder) | own)
     assert (now & ~own).any()
+
+
+def test_a_start_that_does_not_say_what_it_learned_is_told(frames, ensemble, tmp_path):
+    """Of a model file on the same data, most configurations would wrongly count as not learned, without a word."""
+    model = ensemble.folder / "model.nnp.pt"
+    new = trained(frames, tmp_path / "train", seed=4, training={"start": str(model)})
+    (warned,) = [one for one in sentences(new.calibration) if "started from" in one]
+    assert warned.startswith("The members started from a model file, which does not say what it had learned.")
+    assert "start from the training folder, or use nnpal calibrate" in warned
+    assert not any("started from" in one for one in sentences(ensemble.calibration))
 
 
 def test_candidates_of_a_loop_take_part(frames, ensemble, expected, tmp_path):

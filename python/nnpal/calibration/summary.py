@@ -23,6 +23,8 @@ def sentences(calibration: Calibration) -> list[str]:
     ]
     if evidence.get("candidates"):
         said.append(f"{evidence['candidates']} candidates, outside of the data, were used as well.")
+    if caution := evidence.get("caution"):
+        said.append(caution)
     if calibration.energy is None:
         said.append("No error of energies: too few configurations.")
     if wild := evidence.get("wild"):

@@ -17,6 +17,7 @@ from nnpal.training.parity import save_parity
 from nnpal.training.plan import Plan, TrainingFolderError, member_folder, read_learned
 from nnpal.training.ranking import rank_members
 from nnpal.training.result import Result, write_result
+from nnpal.training.start_sources import TRAINING_FOLDER
 from nnpal.training.storage import load_data
 from nnpal.training.trained import TrainedMember, load_member
 from nnpal.training.worker import CACHE, ERROR
@@ -79,4 +80,9 @@ def _calibration(
         return str(error)
     found.evidence["wild"] = configurations[found.evidence["wild"]].tolist()
     found.evidence["source"] = "configurations of the training that some members did not learn"
+    if plan.start is not None and plan.start["kind"] != TRAINING_FOLDER:
+        found.evidence["caution"] = (
+            f"The members started from a {plan.start['kind']}, which does not say what it had learned. If that is data "
+            "of this training too, the errors are too small: start from the training folder, or use nnpal calibrate."
+        )
     return found
