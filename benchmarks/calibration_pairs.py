@@ -12,7 +12,7 @@ from nnpal.calibration import Pairs, unshared
 from nnpal.evaluation.labels import read_labels
 from nnpal.evaluation.prediction import predict
 from nnpal.model import read_metadata
-from nnpal.training.plan import read_splits
+from nnpal.training.plan import read_learned
 
 
 def pairs_of(model: Path, frames: Sequence[Atoms], judges: np.ndarray | None = None) -> Pairs:
@@ -51,8 +51,4 @@ def out_of_fold(model: Path, frames: Sequence[Atoms], folder: Path) -> Pairs:
         frames: the training's configurations.
         folder: of the training.
     """
-    splits = read_splits(folder)
-    judges = np.zeros((len(splits), len(frames)), dtype=bool)
-    for member, split in enumerate(splits):
-        judges[member, split.validation] = True
-    return pairs_of(model, frames, judges)
+    return pairs_of(model, frames, ~read_learned(folder))

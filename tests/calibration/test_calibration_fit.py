@@ -8,6 +8,7 @@ import pytest
 from nnpal.calibration import CalibrationError, ForceRecipe, Pairs, calibrate, judge, unshared
 from nnpal.calibration.calibrate import CANDIDATES_SHARE
 from nnpal.calibration.fit import fit_factor
+from nnpal.calibration.summary import sentences
 
 TRUE = ForceRecipe(knee=(0.05, 0.2), error_at_knee=(0.1, 0.3), exponent=(0.7, 1.1))
 SYMBOLS = ("C", "H")
@@ -181,6 +182,15 @@ def test_directions_without_data_are_not_determined():
     assert abs(np.dot(direction, [10, 20])) < 1e-9
     assert np.linalg.norm(direction) == pytest.approx(1.0)
     assert calibrate(pairs, SYMBOLS).energy.undetermined == ()
+
+
+def test_what_is_said_names_figures_of_the_same_configurations():
+    """Too few for two fits."""
+    few, many = (calibrate(drawn(np.random.default_rng(13), n), SYMBOLS) for n in (8, 200))
+    assert "of the same configurations" in sentences(few)[0]
+    assert "of the same configurations" not in sentences(many)[0]
+    assert few.evidence["cross_validated"] is False
+    assert many.evidence["cross_validated"] is True
 
 
 def test_few_energies_give_no_factor():

@@ -196,6 +196,21 @@ def test_a_start_that_does_not_say_what_it_learned_is_told(frames, ensemble, tmp
     assert not any("started from" in one for one in sentences(ensemble.calibration))
 
 
+def test_a_calibration_of_other_members_is_not_used(ensemble):
+    """A kill between the two files at the end of a training leaves the result of fewer members beside it."""
+    path = ensemble.folder / CALIBRATION
+    whole = path.read_text()
+    assert json.loads(whole)["evidence"]["members"] == [0, 1, 2]
+    try:
+        path.write_text(whole.replace(json.dumps([0, 1, 2], indent=1).replace("\n", "\n  "), "[0, 1]"))
+        assert json.loads(path.read_text())["evidence"]["members"] == [0, 1]
+        found = load_ensemble(ensemble.folder)
+    finally:
+        path.write_text(whole)
+    assert found.calibration is None
+    assert "other members" in found.uncalibrated
+
+
 def test_candidates_of_a_loop_take_part(frames, ensemble, expected, tmp_path):
     wilder = Pairs(**{**vars(expected), "force_error": 10 * expected.force_error})
     found = trained(frames, tmp_path / "train", candidates=wilder).calibration

@@ -50,12 +50,15 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
         )
     force, wild = _forces(pairs, len(symbols), candidates)
     energy = _energies(pairs, force)
+    counted = pairs.species[_differ(pairs)]
+    judged, is_cross_validated = _cross_validated(pairs, len(symbols), candidates)
     evidence = {
         "configurations": len(pairs.n_atoms),
-        "atoms": {s: int((pairs.species == e).sum()) for e, s in enumerate(symbols)},
+        "atoms": {s: int((counted == e).sum()) for e, s in enumerate(symbols)},
         "candidates": 0 if candidates is None else len(candidates.n_atoms),
         "wild": wild,
-        "reliability": _cross_validated(pairs, len(symbols), candidates).to_json(),
+        "reliability": judged.to_json(),
+        "cross_validated": is_cross_validated,
     }
     return Calibration(force, energy, evidence)
 
@@ -153,19 +156,19 @@ def _undetermined(composition: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in directions[rank:].tolist())
 
 
-def _cross_validated(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> Reliability:
-    """Return how errors lie about a recipe that was fitted on the other half of the configurations.
+def _cross_validated(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[Reliability, bool]:
+    """Return how errors lie about a recipe that was fitted on the other half of the configurations, and True.
 
-    Of fewer configurations than two fits need, it is the one recipe's own.
+    Of fewer configurations than two fits need, it is the one recipe's own, and False.
     """
     half = np.arange(len(pairs.n_atoms)) % 2 == 0
     halves = [pairs.of_frames(half), pairs.of_frames(~half)]
     if half.sum() < 2 * LEAST_FRAMES or min(_differ(part).sum() for part in halves) < LEAST_ATOMS:
-        return judge(_forces(pairs, n_elements, candidates)[0], pairs)
+        return judge(_forces(pairs, n_elements, candidates)[0], pairs), False
     expected, errors = [], []
     for learned, judged in (halves, halves[::-1]):
         recipe, _ = _forces(learned, n_elements, candidates)
         known = _differ(judged)
         expected.append(sigma(recipe, judged)[known])
         errors.append(judged.force_error[known])
-    return reliability(np.concatenate(errors), np.concatenate(expected))
+    return reliability(np.concatenate(errors), np.concatenate(expected)), True

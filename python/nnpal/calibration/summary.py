@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from nnpal.calibration.recipe import Calibration
 from nnpal.calibration.reliability import LEVELS
@@ -18,8 +19,8 @@ def sentences(calibration: Calibration) -> list[str]:
         return []
     atoms = ", ".join(f"{n} {symbol}" for symbol, n in evidence["atoms"].items())
     said = [
-        f"Errors calibrated on {evidence['configurations']} configurations ({atoms} atoms): {_within(evidence)}; true "
-        f"over predicted error by tenth of it: {_range(evidence['reliability']['tenths'])}."
+        f"Errors calibrated on {evidence['configurations']} configurations ({atoms} atoms): {_within(evidence)}"
+        f"{_how(evidence)}; true over predicted error by tenth of it: {_range(evidence['reliability']['tenths'])}."
     ]
     if evidence.get("candidates"):
         said.append(f"{evidence['candidates']} candidates, outside of the data, were used as well.")
@@ -56,6 +57,10 @@ def _within(evidence: dict[str, dict[str, list[float]]]) -> str:
     return " and ".join(f"{100 * share:.0f} %" for share in shares) + (
         " of force components lie within the intervals of " + " and ".join(f"{100 * level:.0f} %" for level in LEVELS)
     )
+
+
+def _how(evidence: dict[str, Any]) -> str:
+    return "" if evidence.get("cross_validated") else " of the same configurations, too few for cross-validation"
 
 
 def _range(tenths: list[float]) -> str:

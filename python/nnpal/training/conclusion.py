@@ -79,6 +79,7 @@ def _calibration(
     except CalibrationError as error:
         return str(error)
     found.evidence["wild"] = configurations[found.evidence["wild"]].tolist()
+    found.evidence["members"] = numbers
     found.evidence["source"] = "configurations of the training that some members did not learn"
     if plan.start is not None and plan.start["kind"] != TRAINING_FOLDER:
         found.evidence["caution"] = (

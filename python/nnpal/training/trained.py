@@ -87,8 +87,11 @@ def load_ensemble(folder: Path) -> TrainedEnsemble:
     if result is None:
         raise TrainingFolderError(f"{folder} holds a training that is not finished; go on with it first")
     members = [k for k in range(plan.ensemble.members) if k not in result.failed]
-    calibration = read_calibration(folder, len(plan.network.symbols))
-    return TrainedEnsemble(folder, plan, [load_member(folder, plan, k) for k in members], result, *calibration)
+    calibration, why_none = read_calibration(folder, len(plan.network.symbols))
+    if calibration is not None and calibration.evidence.get("members", members) != members:  # killed between two files
+        calibration, why_none = None, "it is of other members; run the training again to its end"
+    trained = [load_member(folder, plan, k) for k in members]
+    return TrainedEnsemble(folder, plan, trained, result, calibration, why_none)
 
 
 def load_member(folder: Path, plan: Plan, number: int) -> TrainedMember:
