@@ -193,6 +193,21 @@ def test_what_is_said_names_figures_of_the_same_configurations():
     assert many.evidence["cross_validated"] is True
 
 
+def test_candidates_stand_in_where_all_else_was_learned():
+    rng = np.random.default_rng(14)
+    few, candidates = drawn(rng, 3), drawn(rng, 200)
+    errors = candidates.force_error.copy()
+    errors[:30] += 80.0  # eV/Å; the candidates' configurations have no numbers among the pairs'
+    candidates = changed(candidates, force_error=errors)
+    found = calibrate(few, SYMBOLS, candidates)
+    assert found.evidence["candidates"] == 200
+    assert found.evidence["wild"] == []
+    assert found.force == calibrate(Pairs.joined([few, candidates]), SYMBOLS).force
+    assert_near(found.force)
+    with pytest.raises(CalibrationError, match="4 configurations"):
+        calibrate(few, SYMBOLS, drawn(rng, 1))
+
+
 def test_few_energies_give_no_factor():
     found = calibrate(drawn(np.random.default_rng(8), 9), SYMBOLS)
     assert found.energy is None

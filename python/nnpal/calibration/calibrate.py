@@ -38,12 +38,16 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
         pairs: in distribution, see :func:`nnpal.calibration.pairs`.
         symbols: the model's elements, in the order of the element index.
         candidates: pairs outside of the data, such as newly labeled candidates of an active learning; all together they
-            weigh a third of the other pairs in the fit of forces.
+            weigh a third of the other pairs in the fit of forces, or, where these are too few, are counted among them.
 
     Raises:
         CalibrationError: fewer than 5 configurations or 50 atoms, members that do not differ, or their own labels.
     """
-    if len(pairs.n_atoms) < LEAST_FRAMES or len(pairs.species) < LEAST_ATOMS:
+    n_own = len(pairs.n_atoms)
+    n_candidates = 0 if candidates is None else len(candidates.n_atoms)
+    if candidates is not None and not _are_enough(pairs):
+        pairs, candidates = Pairs.joined([pairs, candidates]), None
+    if not _are_enough(pairs):
         raise CalibrationError(
             f"{len(pairs.n_atoms)} configurations of {len(pairs.species)} atoms in all can be calibrated on, expected "
             f"at least {LEAST_FRAMES} of {LEAST_ATOMS} atoms: ones that some members did not learn"
@@ -55,12 +59,16 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
     evidence = {
         "configurations": len(pairs.n_atoms),
         "atoms": {s: int((counted == e).sum()) for e, s in enumerate(symbols)},
-        "candidates": 0 if candidates is None else len(candidates.n_atoms),
-        "wild": wild,
+        "candidates": n_candidates,
+        "wild": [frame for frame in wild if frame < n_own],
         "reliability": judged.to_json(),
         "cross_validated": is_cross_validated,
     }
     return Calibration(force, energy, evidence)
+
+
+def _are_enough(pairs: Pairs) -> bool:
+    return len(pairs.n_atoms) >= LEAST_FRAMES and len(pairs.species) >= LEAST_ATOMS
 
 
 def sigma(force: ForceRecipe, pairs: Pairs) -> np.ndarray:

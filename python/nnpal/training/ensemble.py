@@ -29,11 +29,11 @@ from nnpal.training.plan import (
     Plan,
     TrainingFolderError,
     draw_splits,
+    hashes_learned,
     member_folder,
     read_plan,
     renew_free,
     require_same,
-    roles_before,
     write_plan,
     write_splits,
 )
@@ -239,17 +239,17 @@ def _prepare(
     if not (folder / PLAN).exists():
         write_dataset(folder / DATASET, frames, provenance={"for": "nnpal train"})
         hashes = load_data(cache, plan.network).hashes
-        before = _roles_before(plan, start)
-        write_splits(folder, hashes, draw_splits(plan, hashes, before), before)
+        write_splits(folder, hashes, draw_splits(plan, hashes), _learned_before(plan, start))
         write_plan(folder, plan)
 
 
-def _roles_before(plan: Plan, start: Start | None) -> list[dict[str, str]] | None:
-    """Return which configurations what a member starts from learned; None where it is not known, as of a model file."""
+def _learned_before(plan: Plan, start: Start | None) -> list[set[str]] | None:
+    """Return what each member learned in the trainings that it starts from; None where it is not known."""
     if start is None or start.record["kind"] != TRAINING_FOLDER:
         return None
     source = plan.ensemble.previous if plan.training.start == PREVIOUS else plan.training.start
-    return roles_before(Path(str(source)), start.record["members"])
+    known = hashes_learned(Path(str(source)))
+    return [known[number] for number in start.record["members"]]
 
 
 def _limit_bytes(training: TrainingSettings, devices: Sequence[str]) -> float:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -158,42 +158,23 @@ def renew_free(folder: Path, plan: Plan) -> None:
         write_json(folder / PLAN, renewed, sort_keys=False)
 
 
-def draw_splits(plan: Plan, hashes: Sequence[str], before: Sequence[Mapping[str, str]] | None = None) -> list[Split]:
+def draw_splits(plan: Plan, hashes: Sequence[str]) -> list[Split]:
     """Return each member's split, by the plan's rule.
 
     Arguments:
         plan: rule, fraction and seeds; with inherited splits also where the previous roles stand.
         hashes: of each configuration's structure.
-        before: hash -> role in what each member starts from, see :func:`roles_before`. With random splits these
-            configurations keep it, so that what validated a member goes on to do so; None: all are drawn.
     """
     fraction = plan.ensemble.validation_fraction
     generators = [np.random.default_rng([seed, 0x5117]) for seed in plan.ensemble.member_seeds()]
     if plan.previous is not None:
         roles = read_roles(Path(plan.previous["folder"]), plan.previous["member"])
         return [inherited_split(hashes, roles, fraction, rng) for rng in generators]
-    if before is not None:
-        pairs = zip(before, generators, strict=True)
-        return [inherited_split(hashes, own, fraction, rng) for own, rng in pairs]
     return [random_split(hashes, fraction, rng) for rng in generators]
 
 
-def roles_before(folder: Path, members: Sequence[int]) -> list[dict[str, str]]:
-    """Return hash -> role in what members start from: ``train`` what it learned, there or in a training before.
-
-    Arguments:
-        folder: of the training that they start from.
-        members: which of its members each new one starts from.
-    """
-    hashes, learned = _read_json(folder / SPLITS)["structures"], read_learned(folder)
-    return [
-        {own: "train" if is_learned else "validation" for own, is_learned in zip(hashes, learned[number], strict=True)}
-        for number in members
-    ]
-
-
 def write_splits(
-    folder: Path, hashes: Sequence[str], splits: Sequence[Split], before: Sequence[Mapping[str, str]] | None = None
+    folder: Path, hashes: Sequence[str], splits: Sequence[Split], learned_before: Sequence[set[str]] | None = None
 ) -> None:
     """Write ``splits.json``.
 
@@ -201,13 +182,13 @@ def write_splits(
         folder: of the training.
         hashes: of all structures.
         splits: of each member.
-        before: see :func:`roles_before`; None: members start from nothing, or from what is not known.
+        learned_before: hashes that each member learned in the trainings that it starts from; None: none.
     """
-    roles: Sequence[Mapping[str, str]] = before or [{}] * len(splits)
+    before = learned_before or [set()] * len(splits)
     values = {
         "structures": list(hashes),
         "validation": [split.validation.tolist() for split in splits],
-        "learned_before": [[k for k, own in enumerate(hashes) if known.get(own) == "train"] for known in roles],
+        "learned_before": [[k for k, own in enumerate(hashes) if own in known] for known in before],
     }
     write_json(folder / SPLITS, values, sort_keys=False)
 
@@ -230,6 +211,12 @@ def read_learned(folder: Path) -> np.ndarray:
         own[validation] = False
         own[before] = True
     return learned
+
+
+def hashes_learned(folder: Path) -> list[set[str]]:
+    """Return the hashes of the structures that each member learned, there or in a training before."""
+    hashes = np.array(_read_json(folder / SPLITS)["structures"])
+    return [set(hashes[own].tolist()) for own in read_learned(folder)]
 
 
 def read_roles(folder: Path, member: int) -> dict[str, str]:
