@@ -15,13 +15,16 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "nnpal"
 # Files whose messages are those of one command, which need not name it; others name it beside the option
 OWN_COMMANDS = {
+    "cli/calibrate.py": [["calibrate"]],
     "cli/data.py": [["data", name] for name in ("convert", "check", "info", "split")],
     "cli/evaluate.py": [["evaluate"]],
     "cli/schema.py": [["schema"]],
     "cli/run.py": [["run"], ["status"]],
     "smd/analysis.py": [["smd", "report"]],
     "smd/free_energy.py": [["smd", "report"]],
+    "cli/members.py": [["momt", "report"], ["smd", "report"]],
     "cli/momt.py": [["momt", "report"]],
+    "cli/smd.py": [["smd", "report"]],
 }
 # Options of other programs: (file, option): whose
 OTHERS = {
