@@ -190,7 +190,7 @@ def draw(record: Record, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    from nnpal.figures.style import CYCLE, STYLE, log_axis
+    from nnpal.figures.style import CYCLE, STYLE, log_axis, number_decades
 
     sets = {name: found[0] for name, found in record["sets"].items()}
     ways: dict[str, Any] = {"calibrated": "-", "raw": ":"}
@@ -209,6 +209,7 @@ def draw(record: Record, path: Path) -> None:
             upper.plot([0, 1], [0, 1], color="0.7", linewidth=0.6, zorder=0)
             lower.axline((1.0, 1.0), slope=1, color="0.7", linewidth=0.6, zorder=0)
             log_axis(lower, "x", every)
+            number_decades(lower.xaxis, subs=(1.0,))  # the panels are narrow
             log_axis(lower, "y", every)
             upper.set_title(TITLES[name], fontsize=8)
             upper.set_xlabel("share expected")
