@@ -25,9 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration_figures import Errors, Figures, energies, forces, judged, promises
-from calibration_pairs import out_of_fold, pairs_of
+from calibration_pairs import out_of_fold
 from nnpal.calibration import Calibration, Pairs, calibrate
 from nnpal.data import read_frames
+from nnpal.evaluation.pairs import labeled_pairs
 from nnpal.model import read_metadata
 from nnpal.model.aev import AEVS
 from nnpal.model.description import NetworkDescription
@@ -56,7 +57,7 @@ class Seen:
         calibration = read_metadata(model).calibration
         if calibration is None:
             raise SystemExit(f"{model} has no calibration: too few configurations that some member did not learn")
-        return cls(pairs_of(model, frames), calibration)
+        return cls(labeled_pairs(model, frames), calibration)
 
     def errors(self, calibration: Calibration | None = None) -> Errors:
         own = calibration or self.calibration

@@ -20,7 +20,7 @@ class MemberEnergies:
     Attributes:
         energies: E_m, eV, [n_members, n_frames].
         factor: by which the model file says that their spread is to be multiplied; None: it is not calibrated.
-        n_outside: configurations whose spread is larger than any of the calibration; the factor says nothing there.
+        n_outside: configurations whose spread, by atom, is above the limit up to which the factor was calibrated.
     """
 
     energies: np.ndarray
