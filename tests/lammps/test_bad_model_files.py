@@ -74,12 +74,14 @@ def swap_reference_vectors(metadata: dict[str, Any]) -> None:
 
 NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "newer format": (lambda m: m.update(format_version=3), "format version is 3.*newer nnpal"),
+    "newer format": (lambda m: m.update(format_version=4), "format version is 4.*newer nnpal"),
     "format zero": (lambda m: m.update(format_version=0), "format version is 0"),
     "another format": (lambda m: m.update(format="x-model"), "format 'x-model'.*'nnpal-model'"),
     "another energy unit": (lambda m: m.update(energy_unit="hartree"), "'hartree'.*'eV'"),
     "another length unit": (lambda m: m.update(length_unit="bohr"), "'bohr'.*'angstrom'"),
-    "message passing": (lambda m: m.update(hops=2), "2 hops"),
+    "no hops": (lambda m: m.update(hops=0), "'hops', expected 1 to 16"),
+    "hops of an older format": (lambda m: m.update(hops=2, format_version=2), "'hops', expected 1"),
+    "unknown kernel": (lambda m: m.update(kernel="fast"), "'kernel', expected fused"),
     "gap": (lambda m: m.pop("cutoff"), "no key 'cutoff'"),
     "text for a number": (lambda m: m.update(n_members="three"), "'n_members'"),
     "negative cutoff": (lambda m: m.update(cutoff=-6.9), "cutoff"),
@@ -155,7 +157,7 @@ def test_edited_metadata(tmp_path: Path, edited_models: list[Path]) -> None:
 
 
 def test_newer_format_on_two_ranks(lmp: Lmp, edited_models: list[Path]) -> None:
-    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 3.*newer nnpal")
+    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 4.*newer nnpal")
 
 
 @pytest.fixture(scope="module")

@@ -142,10 +142,12 @@ def test_folder_and_file_that_nobody_may_read(model_file: Path, tmp_path: Path) 
 
 NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "newer format": (lambda m: m.update(format_version=3), "format version is 3.*newer nnpal"),
+    "newer format": (lambda m: m.update(format_version=4), "format version is 4.*newer nnpal"),
     "another format": (lambda m: m.update(format="x"), "format 'x', expected 'nnpal-model'"),
     "another unit": (lambda m: m.update(energy_unit="hartree"), "energy_unit 'hartree', expected 'eV'"),
-    "message passing": (lambda m: m.update(hops=3), "3 hops"),
+    "no hops": (lambda m: m.update(hops=0), "hops 0"),
+    "hops of an older format": (lambda m: m.update(hops=3, format_version=2), "hops 3"),
+    "unknown kernel": (lambda m: m.update(kernel="fast"), "kernel 'fast'"),
     "wrong dtype": (lambda m: m.update(dtype="float16"), "dtype 'float16', expected float32 or float64"),
     "no elements": (lambda m: m.update(elements=[]), r"says elements \[\], which cannot be"),
     "elements of another model": (lambda m: m.update(elements=["Al", "Ni"]), r"self_energies .*\(1,\).*'Al', 'Ni'"),

@@ -51,7 +51,7 @@ class LoadedModel:
         Arguments:
             graph: atoms and edges within the cutoff, on any device.
             of_members: whether each member's gradient is wanted; with the fused kernel they come in the same pass,
-                else each costs a backward pass.
+                members that are modules of their own are evaluated one by one anyway, else each costs a backward pass.
 
         Returns:
             Energies without self-energies, eV, [n_members, n_local], and gradients of their sums over the centers,
@@ -65,7 +65,22 @@ class LoadedModel:
                 energies, gradients = self.module.energies_and_gradients(*inputs, edge_vec, of_members)
             return energies, gradients.cpu().double()
         with denormals_flushed():
+            if self.metadata.kernel == "modules":
+                return self._one_by_one(inputs, edge_vec, of_members)
             return self._by_autograd(inputs, edge_vec, of_members)
+
+    def _one_by_one(
+        self, inputs: tuple[Tensor, int, Tensor], edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        edge_vec.requires_grad_(True)
+        energies, gradients = [], []
+        for k in range(int(self.module.n_active)):
+            of_member = self.module.member(k, *inputs, edge_vec)
+            (gradient,) = torch.autograd.grad(of_member.sum(), edge_vec, materialize_grads=True)
+            energies.append(of_member.detach())
+            gradients.append(gradient.cpu().double())
+        mean = torch.stack(gradients).mean(0, keepdim=True)
+        return torch.stack(energies), torch.cat((mean, *(g[None] for g in gradients))) if of_members else mean
 
     def _by_autograd(
         self, inputs: tuple[Tensor, int, Tensor], edge_vec: Tensor, of_members: bool

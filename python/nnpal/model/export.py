@@ -95,7 +95,7 @@ def export_ensemble(
     reference = EnsembleModule(aev_computer, members, self_energies, scale).cpu().eval().to(chosen)
     reference.requires_grad_(False)
     reference.self_energies = self_energies
-    scripted = _script(
+    scripted = script(
         reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen)
     )
     metadata = Metadata(
@@ -208,7 +208,12 @@ def _has_inexact_celu(scripted: torch.jit.ScriptModule) -> bool:
     return "aten::celu(" in str(scripted.inlined_graph)
 
 
-def _script(module: torch.nn.Module) -> torch.jit.ScriptModule:
+def script(module: torch.nn.Module) -> torch.jit.ScriptModule:
+    """Compile a module for a model file.
+
+    Raises:
+        ValueError: TorchScript does not take it; gives the reason.
+    """
     try:
         return torch.jit.script(module)
     except (RuntimeError, torch.jit.frontend.FrontendError) as error:

@@ -12,12 +12,16 @@ import numpy as np
 from nnpal.calibration import Calibration
 
 FORMAT = "nnpal-model"
-FORMAT_VERSION = 2
-"""2: calibration."""
+FORMAT_VERSION = 3
+"""2: calibration; 3: kind, hops above 1, pair terms."""
 RECORD = "nnpal.json"
 
 _FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}
 EXPORT_AGAIN = "export the model again with nnpal.export_ensemble"
+MOST_HOPS = 16
+"""More would make every atom of a rank's halo matter."""
+KINDS = ("ani", "schnet", "module")
+KERNELS = ("fused", "torchani", "modules")
 CALIBRATE_AGAIN = "calibrate the file again with nnpal calibrate"
 
 
@@ -52,15 +56,19 @@ class Metadata:
 
     Attributes:
         elements: chemical symbols in the order of the element index.
-        cutoff: radial cutoff, Å.
+        cutoff: of the edges, Å.
         n_members: ensemble size.
         dtype: of the weights, ``float32`` or ``float64``.
-        kernel: what evaluates the model.
+        kernel: what evaluates the model: ``fused``, nnpal's operations; ``torchani``, TorchANI's modules; ``modules``:
+            each member is a module of its own, see :class:`nnpal.model.member_modules.MemberModules`.
         dataset_hash: of the training data, where known.
         provenance: how the model was trained.
         versions: of nnpal, torch and torchani at export.
         reference: see :class:`ReferenceConfiguration`.
-        hops: number of message-passing steps; 1 means that edges of centers alone are needed.
+        hops: number of message-passing steps; 1 means that edges of centers alone are needed, more that those of all
+            atoms within ``hops - 1`` neighbor steps of a center are.
+        kind: of the networks: ``ani``, ``schnet``, or ``module`` for a custom one.
+        pair_terms: names of the energies between pairs of atoms that the model holds beside its networks.
         calibration: of the whole ensemble; None where there is none, as in files of format 1.
     """
 
@@ -74,6 +82,8 @@ class Metadata:
     versions: dict[str, str]
     reference: ReferenceConfiguration
     hops: int = 1
+    kind: str = "ani"
+    pair_terms: tuple[str, ...] = ()
     calibration: Calibration | None = None
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -117,9 +127,9 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     values["reference"] = _build(ReferenceConfiguration, values.get("reference"), path)
     if version == 1:
         values["calibration"] = None
+    if version < 3:
+        values |= {"kind": "ani", "pair_terms": []}
     metadata = _build(Metadata, values, path)
-    if metadata.hops != 1:
-        raise ModelFileError(f"{path}: it passes messages over {metadata.hops} hops, this nnpal evaluates models of 1")
     if metadata.dtype not in ("float32", "float64"):
         raise ModelFileError(
             f"{path}: its {RECORD} says dtype {metadata.dtype!r}, expected float32 or float64; {EXPORT_AGAIN}"
@@ -128,7 +138,10 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         ("elements", _are_symbols(metadata.elements)),
         ("cutoff", _is_number(metadata.cutoff, int | float) and 0 < metadata.cutoff < float("inf")),
         ("n_members", _is_number(metadata.n_members, int) and metadata.n_members >= 1),
-        ("kernel", isinstance(metadata.kernel, str) and bool(metadata.kernel)),
+        ("kernel", metadata.kernel in KERNELS),
+        ("hops", _is_number(metadata.hops, int) and 1 <= metadata.hops <= (MOST_HOPS if version >= 3 else 1)),
+        ("kind", metadata.kind in KINDS),
+        ("pair_terms", isinstance(metadata.pair_terms, list) and _are_texts(metadata.pair_terms)),
         ("dataset_hash", metadata.dataset_hash is None or isinstance(metadata.dataset_hash, str)),
         ("provenance", isinstance(metadata.provenance, dict)),
         ("versions", isinstance(metadata.versions, dict)),
@@ -136,9 +149,9 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         if not usable:
             raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {EXPORT_AGAIN}")
     calibration = _calibration(metadata.calibration, metadata, path)
-    if not _fits(metadata.reference, metadata.n_members, len(metadata.elements)):
+    if not _fits(metadata.reference, metadata.n_members, len(metadata.elements), metadata.hops):
         raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {EXPORT_AGAIN}")
-    return dataclasses.replace(metadata, calibration=calibration)
+    return dataclasses.replace(metadata, calibration=calibration, pair_terms=tuple(metadata.pair_terms))
 
 
 def _calibration(values: Any, metadata: Metadata, path: str) -> Calibration | None:
@@ -166,10 +179,14 @@ def _is_number(value: Any, kind: Any) -> bool:
 
 
 def _are_symbols(elements: Any) -> bool:
-    return isinstance(elements, list) and bool(elements) and all(isinstance(symbol, str) for symbol in elements)
+    return isinstance(elements, list) and bool(elements) and _are_texts(elements)
 
 
-def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int) -> bool:
+def _are_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int, hops: int) -> bool:
     """Return whether the arrays have the shapes of :class:`ReferenceConfiguration` and the indices exist."""
     try:
         species = np.asarray(reference.species, dtype=np.int64)
@@ -190,7 +207,8 @@ def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int) ->
         and energies.shape == (n_members, n_local)
         and all(bool(np.isfinite(values).all()) for values in (edge_vec, energies, gradient))
         and bool((species >= 0).all() and (species < n_elements).all())
-        and bool((edge_index >= 0).all() and (edge_index[0] < n_local).all() and (edge_index[1] < len(species)).all())
+        and bool((edge_index >= 0).all() and (edge_index < len(species)).all())
+        and bool((edge_index[0] < (n_local if hops == 1 else len(species))).all())
     )
 
 

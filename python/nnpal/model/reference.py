@@ -30,13 +30,14 @@ _OLD_FILE = (
 )
 
 
-def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> ReferenceConfiguration:
+def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float, hops: int = 1) -> ReferenceConfiguration:
     """Evaluate ``module`` in float64 on a rattled cluster that holds every element at least twice.
 
     Arguments:
         module: an exported model before scripting; it is not changed.
         n_elements: number of its elements.
-        cutoff: its radial cutoff, Å.
+        cutoff: of its edges, Å.
+        hops: message-passing steps; with several, only half of the atoms are centers, and all have edges.
 
     Raises:
         ValueError: an answer is not finite, or there is more than one for an atom.
@@ -58,10 +59,11 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
     edge_vec = vectors[center, neighbor]
     species = torch.arange(n_atoms) % n_elements
     edge_index = torch.stack((center, neighbor))
-    energies, gradient = energies_and_gradient(copy.deepcopy(module).double(), species, n_atoms, edge_index, edge_vec)
-    if energies.shape[1] != n_atoms:
+    n_local = n_atoms if hops == 1 else n_atoms // 2
+    energies, gradient = energies_and_gradient(copy.deepcopy(module).double(), species, n_local, edge_index, edge_vec)
+    if energies.shape[1] != n_local:
         raise ValueError(
-            f"model gives {energies.shape[1]} values for {n_atoms} atoms; expected networks with one output each"
+            f"model gives {energies.shape[1]} values for {n_local} atoms; expected networks with one output each"
         )
     if not (energies.isfinite().all() and gradient.isfinite().all()):
         raise ValueError(
@@ -70,7 +72,7 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float) -> R
         )
     return ReferenceConfiguration(
         species=species.tolist(),
-        n_local=n_atoms,
+        n_local=n_local,
         edge_index=edge_index.tolist(),
         edge_vec=edge_vec.tolist(),
         energies=energies.tolist(),

@@ -27,7 +27,8 @@ using Json = LAMMPS_NS::json;
 
 constexpr double kNoLimit = std::numeric_limits<double>::max();
 constexpr double kLargestExponent = 4.0;    // of a spread's power law; fits give 0.5 to 1
-constexpr int kDeepest = 1000;              // levels of lists and objects, as Python's reader takes
+constexpr int kMostHops = 16;
+constexpr int kDeepest = 1000;    // levels of lists and objects, as Python's reader takes
 
 // nlohmann's reader turns true, and what is no integer or too large for one, into some integer.
 template <typename T> struct Reader {
@@ -186,7 +187,7 @@ bool are_below(std::int64_t limit, const std::vector<std::int64_t> &indices)
   return std::all_of(indices.begin(), indices.end(), [&](auto index) { return index >= 0 && index < limit; });
 }
 
-ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int64_t n_elements)
+ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int64_t n_elements, int hops)
 {
   ReferenceConfiguration reference;
   reference.species = get<std::vector<std::int64_t>>(json, "species");
@@ -204,7 +205,8 @@ ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int
       gradient.size() != n_edges || reference.n_local < 1 || n_local > n_atoms ||
       energies.size() != static_cast<std::size_t>(n_members) || !has_columns(edge_vec, 3) ||
       !has_columns(gradient, 3) || !has_columns(energies, n_local) ||
-      !are_below(n_elements, reference.species) || !are_below(reference.n_local, reference.center) ||
+      !are_below(n_elements, reference.species) ||
+      !are_below(hops == 1 ? reference.n_local : static_cast<std::int64_t>(n_atoms), reference.center) ||
       !are_below(static_cast<std::int64_t>(n_atoms), reference.neighbor))
     refuse("the arrays of its reference configuration do not fit each other");
   reference.edge_vec = flatten(edge_vec);
@@ -226,16 +228,18 @@ Metadata parse_metadata(const std::string &json_text)
                              "; install a newer nnpal");
   require_text(json, "energy_unit", "eV");
   require_text(json, "length_unit", "angstrom");
-  const int hops = get<int>(json, "hops");
-  if (hops != 1)
-    throw std::runtime_error("it passes messages over " + std::to_string(hops) +
-                             " hops, this nnpal evaluates models of 1 hop");
 
   Metadata metadata;
+  metadata.hops = get<int>(json, "hops");
+  const int most_hops = version >= 3 ? kMostHops : 1;
+  if (metadata.hops < 1 || metadata.hops > most_hops)
+    refuse_value("hops", "1" + (most_hops > 1 ? " to " + std::to_string(most_hops) : std::string()));
   metadata.elements = get<std::vector<std::string>>(json, "elements");
   metadata.cutoff = get<double>(json, "cutoff");
   metadata.n_members = get<int>(json, "n_members");
   metadata.kernel = get<std::string>(json, "kernel");
+  if (metadata.kernel != "fused" && metadata.kernel != "torchani" && metadata.kernel != "modules")
+    refuse_value("kernel", "fused, torchani or modules");
   const auto dtype = get<std::string>(json, "dtype");
   if (dtype != "float32" && dtype != "float64")
     refuse("its nnpal.json says dtype '" + dtype + "', expected float32 or float64");
@@ -244,10 +248,12 @@ Metadata parse_metadata(const std::string &json_text)
   if (!(metadata.cutoff > 0.0)) refuse("its nnpal.json has a cutoff that is not positive");
   if (metadata.n_members < 1) refuse("its nnpal.json has n_members below 1");
   for (const char *key : {"versions", "provenance", "dataset_hash"}) find(json, key);
+  for (const char *key : {"kind", "pair_terms"})
+    if (version >= 3) find(json, key);
   const Json &reference = find(json, "reference");
   if (!reference.is_object()) refuse("its nnpal.json lacks the reference configuration");
-  metadata.reference =
-      parse_reference(reference, metadata.n_members, static_cast<std::int64_t>(metadata.elements.size()));
+  metadata.reference = parse_reference(reference, metadata.n_members,
+                                       static_cast<std::int64_t>(metadata.elements.size()), metadata.hops);
   if (version >= 2)
     metadata.calibration = parse_calibration(json, metadata.elements.size(), metadata.n_members);
   return metadata;

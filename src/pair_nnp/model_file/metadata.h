@@ -10,14 +10,14 @@
 
 namespace nnpal {
 
-inline constexpr int kFormatVersion = 2;    // newest format this plugin reads
+inline constexpr int kFormatVersion = 3;    // newest format this plugin reads
 inline constexpr char kMetadataRecord[] = "extra/nnpal.json";
 
 // A small cluster with its answers, evaluated in float64 when the model was exported.
 struct ReferenceConfiguration {
   std::vector<std::int64_t> species;    // [n_atoms] element index
   int n_local = 0;
-  std::vector<std::int64_t> center;      // [n_edges], ascending
+  std::vector<std::int64_t> center;      // [n_edges], ascending; below n_local where hops is 1
   std::vector<std::int64_t> neighbor;    // [n_edges]
   std::vector<double> edge_vec;          // [n_edges * 3] Å
   std::vector<double> energies;          // [n_members * n_local] eV
@@ -26,10 +26,11 @@ struct ReferenceConfiguration {
 
 struct Metadata {
   std::vector<std::string> elements;    // in the order of the element index
-  double cutoff = 0.0;                  // Å
+  double cutoff = 0.0;                  // Å, of the edges
   int n_members = 0;
+  int hops = 1;              // edges of atoms within hops - 1 neighbor steps of a center are needed
   bool is_double = false;    // dtype of the weights
-  std::string kernel;
+  std::string kernel;        // "fused", "torchani" or "modules"
   ReferenceConfiguration reference;
   std::optional<Calibration> calibration;    // of the whole ensemble; since format 2
 };
