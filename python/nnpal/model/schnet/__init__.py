@@ -1,0 +1,7 @@
+"""SchNet, a network that passes messages between neighbors (doi:10.1063/1.5019779)."""
+
+from nnpal.model.schnet.build import build_schnet
+from nnpal.model.schnet.description import SchNetDescription
+from nnpal.model.schnet.network import SchNet
+
+__all__ = ["SchNet", "SchNetDescription", "build_schnet"]

@@ -1,0 +1,54 @@
+"""What a SchNet ensemble's networks look like."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral
+from typing import ClassVar
+
+_SMALLEST = {"features": 2, "interactions": 1, "gaussians": 2}
+"""The head halves the features; one Gaussian has no spacing."""
+
+
+@dataclass(frozen=True)
+class SchNetDescription:
+    """Elements and hyperparameters of one ensemble of SchNet networks.
+
+    The defaults are ours. They are smaller than those of published models (128 features or filters, 50 Gaussians or
+    more), for a filter is evaluated for each edge, and its cost grows as features · (gaussians + features).
+
+    Attributes:
+        symbols: chemical symbols, in the order of the element indices.
+        features: numbers that describe an atom, and filters of each convolution; at least 2.
+        interactions: interaction blocks. Each lets an atom see one cutoff further, so that the energy of an atom
+            depends on atoms up to ``interactions * cutoff`` away.
+        gaussians: Gaussians of the distance, evenly from 0 to ``cutoff``; at least 2.
+        cutoff: of edges, Å.
+
+    Raises:
+        ValueError: a value is out of range; names it.
+    """
+
+    kind: ClassVar[str] = "schnet"
+
+    symbols: tuple[str, ...]
+    features: int = 64
+    interactions: int = 3
+    gaussians: int = 32
+    cutoff: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not self.symbols or len(set(self.symbols)) != len(self.symbols):
+            raise ValueError(f"SchNetDescription: symbols are {self.symbols}, expected one or more, each once")
+        for name, smallest in _SMALLEST.items():
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < smallest:
+                raise ValueError(f"SchNetDescription: {name} is {value!r}, expected a whole number from {smallest} up")
+        if not (math.isfinite(self.cutoff) and self.cutoff > 0):
+            raise ValueError(f"SchNetDescription: cutoff is {self.cutoff!r}, expected a length above 0, Å")
+
+    @property
+    def hops(self) -> int:
+        """How many neighbor steps away an atom can be on which an energy depends."""
+        return self.interactions
