@@ -1,11 +1,13 @@
-"""What an ensemble's networks look like: elements, AEV, layers."""
+"""What an ensemble's networks look like: elements, AEV, layers of ANI; other kinds have modules of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
 
 from nnpal.model.aev import AEVDescription
+from nnpal.model.schnet.description import SchNetDescription
 
 HIDDEN: dict[str, dict[str, tuple[int, ...]]] = {
     "ani1x": {"H": (160, 128, 96), "C": (144, 112, 96), "N": (128, 112, 96), "O": (128, 112, 96)},
@@ -24,7 +26,7 @@ HIDDEN: dict[str, dict[str, tuple[int, ...]]] = {
 
 @dataclass(frozen=True)
 class NetworkDescription:
-    """Elements, AEV and layers of one ensemble.
+    """Elements, AEV and layers of one ensemble of ANI networks.
 
     Attributes:
         symbols: chemical symbols, in the order of the element indices.
@@ -33,6 +35,8 @@ class NetworkDescription:
         bias: whether layers have biases (TorchANI's own default is no).
         aev: parameters of the AEV.
     """
+
+    kind: ClassVar[str] = "ani"
 
     symbols: tuple[str, ...]
     hidden: tuple[int, ...] | Mapping[str, tuple[int, ...]] = (224, 192, 160)
@@ -49,3 +53,7 @@ class NetworkDescription:
     def hidden_of(self, symbol: str) -> tuple[int, ...]:
         """Return the hidden layer sizes of an element's network."""
         return tuple(self.hidden[symbol]) if isinstance(self.hidden, Mapping) else self.hidden
+
+
+Description: TypeAlias = NetworkDescription | SchNetDescription
+"""Of networks of any kind that nnpal trains; ``kind`` says which."""
