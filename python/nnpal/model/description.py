@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from nnpal.model.aev import AEVDescription
-from nnpal.model.schnet.description import SchNetDescription
+
+if TYPE_CHECKING:
+    from nnpal.model.schnet.description import SchNetDescription
 
 HIDDEN: dict[str, dict[str, tuple[int, ...]]] = {
     "ani1x": {"H": (160, 128, 96), "C": (144, 112, 96), "N": (128, 112, 96), "O": (128, 112, 96)},
@@ -55,5 +57,5 @@ class NetworkDescription:
         return tuple(self.hidden[symbol]) if isinstance(self.hidden, Mapping) else self.hidden
 
 
-Description: TypeAlias = NetworkDescription | SchNetDescription
+Description: TypeAlias = "NetworkDescription | SchNetDescription"
 """Of networks of any kind that nnpal trains; ``kind`` says which."""

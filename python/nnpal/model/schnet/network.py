@@ -4,6 +4,7 @@ Only centers get an energy. The module is scriptable and can be differentiated t
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +76,7 @@ class SchNet(torch.nn.Module):
         description: elements and hyperparameters.
 
     Attributes:
-        n_features, n_gaussians, cutoff: of the description; they are there in a scripted module too.
+        n_features, n_gaussians, cutoff: of the description, Å; a scripted module has them too.
     """
 
     n_features: int
@@ -96,6 +97,13 @@ class SchNet(torch.nn.Module):
             ShiftedSoftplus(),
             skip_init(torch.nn.Linear, self.n_features // 2, 1),
         )
+
+    @torch.jit.unused
+    def description_of(self, symbols: Sequence[str]) -> SchNetDescription:
+        """Return the description of this network, whose elements are ``symbols``."""
+        if len(symbols) != self.embedding.num_embeddings:
+            raise ValueError(f"SchNet: {len(symbols)} elements, but embeddings of {self.embedding.num_embeddings}")
+        return SchNetDescription(tuple(symbols), self.n_features, len(self.interactions), self.n_gaussians, self.cutoff)
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Evaluate centers 0 .. n_local-1.
