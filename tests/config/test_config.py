@@ -58,6 +58,20 @@ def test_a_good_file(tmp_path):
             '[data]\ntrain = [{path = "a.xyz", unit = "eV Å"}]\n',
             r"^\S*c\.toml: data\.train\.0\.unit: unknown key; did you mean units\?[^\n]*$",
         ),
+        (
+            '[network]\nkind = "schnet"\nhidden = [8]\naev = "ani2x"\n',
+            r"^\S*c\.toml: \[network\]: aev, hidden: of kind = 'ani', but kind is 'schnet', whose keys are features, .*; "
+            r"leave aev out, or set kind = 'ani'$",
+        ),
+        (
+            "[network]\ncutoff = 5.0\n",
+            r"c\.toml: \[network\]: cutoff: of kind = 'schnet', but kind is 'ani', .* or set kind = 'schnet'$",
+        ),
+        (
+            '[network]\nkind = "schnet"\nfeatures = 1\n',
+            r"network\.features = 1: input should be greater than or equal to 2",
+        ),
+        ('[network]\nkind = "mace"\n', r"network\.kind = 'mace': input should be 'ani' or 'schnet'"),
         ('[network]\nelements = ["Xx"]\n', r"network\.elements = \['Xx'\]: Xx is no element"),
         ("[data]\ntrain = []\n", r"data\.train = \[\]"),
         ("[data]\n", r"data\.train: missing"),

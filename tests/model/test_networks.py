@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from nnpal.model.aev import AEVS, AEVDescription
 from nnpal.model.build import build_aev_computer, build_member, build_model
 from nnpal.model.celu import ExactCELU
 from nnpal.model.description import NetworkDescription
+from nnpal.model.schnet import SchNetDescription
 from nnpal.model.settings import NetworkSettings
 
 
@@ -133,6 +135,24 @@ def test_elements_of_the_section():
         NetworkSettings(elements=("O", "H")).description(["H", "C"])
     with pytest.raises(ValueError, match="Xx is no element"):
         NetworkSettings(elements=("Xx",))
+
+
+def test_kinds_of_network():
+    """Defaults of [network] are those of the descriptions, and its dump holds the keys of its kind alone."""
+    assert NetworkSettings().description(["O", "H"]) == NetworkDescription(("H", "O"), aev=AEVS["ani2x-6.9"])
+    assert NetworkSettings(kind="schnet").description(["O", "H"]) == SchNetDescription(("H", "O"))
+    settings = NetworkSettings(kind="schnet", features=32, interactions=2, gaussians=16, cutoff=4.0)
+    description = settings.description(["O", "H"])
+    assert description == SchNetDescription(("H", "O"), 32, 2, 16, 4.0)
+    assert (description.kind, NetworkSettings().description(["H"]).kind) == ("schnet", "ani")
+    for given in (settings, NetworkSettings(hidden=(8,))):
+        dumped = given.model_dump(mode="json")
+        assert NetworkSettings.model_validate_json(json.dumps(dumped)) == given
+    assert "hidden" not in settings.model_dump()
+    # what runs of earlier versions have recorded
+    assert set(NetworkSettings().model_dump()) == {"elements", "aev", "hidden", "activation", "bias"}
+    with pytest.raises(ValueError, match="the data hold \\['C'\\] too"):
+        NetworkSettings(kind="schnet", elements=("O", "H")).description(["H", "C"])
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.3, 1.0, 2.7])

@@ -52,8 +52,8 @@ def export_schnet(
             f"export_schnet: there are {len(self_energies)} self-energies, expected one for each of {symbols}"
         )
     for k, network in enumerate(networks):
-        if (found := network.description_of(symbols)) != description:
-            raise ValueError(f"export_schnet: network {k} is {found}, expected {description}")
+        if (own := network.description_of(symbols)) != description:
+            raise ValueError(f"export_schnet: network {k} is {own}, expected {description}")
     return export_module(
         list(networks),
         path,
