@@ -66,7 +66,8 @@ class LoadedModel:
             return energies, gradients.cpu().double()
         with denormals_flushed():
             if self.metadata.kernel == "modules":
-                return self._one_by_one(inputs, edge_vec, of_members)
+                with torch.jit.optimized_execution(False):  # it compiles for each number of edges, and gains nothing
+                    return self._one_by_one(inputs, edge_vec, of_members)
             return self._by_autograd(inputs, edge_vec, of_members)
 
     def _one_by_one(
