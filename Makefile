@@ -24,6 +24,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/uq_cost.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/networks.py
 	$(BIN)/python benchmarks/train_epoch.py
 	$(BIN)/python benchmarks/denormals.py
 	$(BIN)/python benchmarks/data_io.py

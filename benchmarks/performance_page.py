@@ -13,6 +13,7 @@ from pathlib import Path
 from page_accuracy import FIGURE, draw, peer_training, time_to_accuracy
 from page_data import data_io
 from page_format import Record, is_gpu
+from page_networks import networks
 from page_starts import warm_start
 from page_steps import cuda_step, hooks, pair_step, profile_step, scaling, times_and_ratios, uq_cost
 from page_training import cuda_epoch, denormals, train_epoch
@@ -54,6 +55,7 @@ SECTIONS = {
     "profile_step": profile_step,
     "uq_cost": uq_cost,
     "scaling": scaling,
+    "networks": networks,
     "train_epoch": train_epoch,
     "time_to_accuracy": time_to_accuracy,
     "peer_training": peer_training,

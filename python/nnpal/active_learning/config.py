@@ -50,7 +50,7 @@ class RunConfig(Section):
     explore: ExploreSection | None = Field(None, description="how configurations are sampled")
     label: LoopLabelSection = Field(LoopLabelSection(), description="how labels are computed")
     augmentation: AugmentationSection | None = Field(None, description="noise on coordinates; absent: none")
-    network: NetworkSettings = Field(NetworkSettings(), description="AEV and layers")
+    network: NetworkSettings = Field(NetworkSettings(), description="kind of network, and its size")
     loss: LossSettings = Field(LossSettings(), description="loss")
     training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")
     ensemble: LoopEnsembleSection = Field(LoopEnsembleSection(), description="members and splits")

@@ -26,7 +26,7 @@ class Config(Section):
     oracle: OracleSection | None = Field(None, description="what computes labels")
     label: LabelSection | None = Field(None, description="what is labeled, and where labels are kept")
     augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labeled too")
-    network: NetworkSettings = Field(NetworkSettings(), description="AEV and layers")
+    network: NetworkSettings = Field(NetworkSettings(), description="kind of network, and its size")
     loss: LossSettings = Field(LossSettings(), description="loss")
     training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")
     ensemble: EnsembleSettings = Field(EnsembleSettings(), description="members, splits, devices")
