@@ -66,7 +66,7 @@ def test_slopes_and_their_slopes_are_those_of_the_energy() -> None:
     assert torch.autograd.gradgradcheck(energy, (edge_vec, weight), fast_mode=True)
 
 
-@pytest.mark.parametrize("n_local", [1, 4, 13])
+@pytest.mark.parametrize("n_local", [1, 2, 23])
 def test_centers_need_no_more_than_the_edges_within_their_reach(n_local: int) -> None:
     """Energies and gradients of some centers: all edges, or those of atoms within interactions - 1 neighbor steps."""
     member, whole = network(), cluster_graph(*chain())
@@ -77,7 +77,8 @@ def test_centers_need_no_more_than_the_edges_within_their_reach(n_local: int) ->
     for _ in range(SMALL.interactions - 1):
         reached[whole.edge_index[1, reached[whole.edge_index[0]]]] = True
     kept = reached[whole.edge_index[0]]
-    assert kept.sum() < len(kept) or n_local == 13
+    assert n_local == 23 or not reached.all()
+    assert n_local == 23 or not reached.equal(reached.sort(descending=True).values), "atoms that are left out come last"
     part = Graph(whole.species, n_local, whole.edge_index[:, kept], whole.edge_vec[kept])
     for own in (part, dataclasses.replace(whole, n_local=n_local)):
         found, slope = energies_and_gradient(member, own)
@@ -128,7 +129,8 @@ def test_atoms_without_neighbors(dtype: torch.dtype) -> None:
     for own in (member, torch.jit.script(member)):
         energies, gradient = energies_and_gradient(own, empty)
         assert energies.dtype == dtype
-        assert energies[0] == energies[2] != energies[1]
+        torch.testing.assert_close(energies[0], energies[2])
+        assert (energies[0] - energies[1]).abs() > 0.01
         assert gradient.shape == (0, 3)
         torch.testing.assert_close(energies_and_gradient(own, dataclasses.replace(empty, n_local=1))[0], energies[:1])
 

@@ -23,11 +23,12 @@ def network(seed: int = 1, description: SchNetDescription = SMALL) -> SchNet:
     return member
 
 
-def chain(n_atoms: int = 14) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions, Å, and elements of a bent chain, whose ends are many cutoffs apart."""
+def chain(n_atoms: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions, Å, and elements of a bent chain, whose ends are many cutoffs apart, its atoms in any order."""
     rng = np.random.default_rng(3)
     steps = np.array([1.0, 0.6, 0.3]) + 0.5 * rng.standard_normal((n_atoms, 3))
-    return steps.cumsum(0), np.arange(n_atoms) % 2
+    order = rng.permutation(n_atoms)
+    return steps.cumsum(0)[order], (np.arange(n_atoms) % 2)[order]
 
 
 def cluster_graph(positions: np.ndarray, species: np.ndarray, cutoff: float = SMALL.cutoff) -> Graph:
