@@ -1,6 +1,5 @@
 #include "model_impl.h"
 
-#include "denormals_in_torch.h"
 #include "model_file/zip_directory.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -17,9 +16,6 @@
 namespace nnpal {
 namespace {
 
-// What files of kernel fused offer besides forward: energies and gradients in one pass.
-constexpr const char *kGradientMethod = "energies_and_gradients";
-
 // libtorch allocates the temporaries of every operation anew. By default glibc gives blocks of megabytes back
 // to the system at once and then faults every page in again, a quarter of the time of a step; this lets it
 // keep them.
@@ -30,16 +26,6 @@ void keep_freed_memory()
                              mallopt(M_TOP_PAD, 64 << 20);
   (void)is_set;
 #endif
-}
-
-// Module::to(device, dtype) would turn the integer buffers into floating-point ones too.
-void move_to(torch::jit::Module &module, torch::Device device, torch::Dtype dtype)
-{
-  const auto move = [&](torch::Tensor tensor) {
-    tensor.set_data(tensor.is_floating_point() ? tensor.to(device, dtype) : tensor.to(device));
-  };
-  for (const auto &parameter : module.parameters()) move(parameter);
-  for (const auto &buffer : module.buffers()) move(buffer);
 }
 
 double largest_difference(const std::vector<double> &found, const double *expected, std::size_t n)
@@ -71,36 +57,12 @@ std::string essence(const std::exception &error)
   return text.substr(text.rfind('\n') + 1);
 }
 
-Model::Impl::Evaluated Model::Impl::evaluate(const torch::Tensor &species, std::int64_t n_centers,
-                                             const torch::Tensor &edge_index, torch::Tensor edge_vec,
-                                             bool with_member_gradients)
-{
-  if (const auto method = module.find_method(kGradientMethod)) {
-    const torch::NoGradGuard inference;
-    const auto both = (*method)({species, n_centers, edge_index, edge_vec, with_member_gradients}).toTuple();
-    return {both->elements()[0].toTensor(), both->elements()[1].toTensor()};
-  }
-  const FlushInTorch flushed(device.is_cpu());    // files of kernel fused do so themselves
-  edge_vec.requires_grad_(true);
-  const torch::Tensor energies = module.forward({species, n_centers, edge_index, edge_vec}).toTensor();
-  const std::int64_t n_members = with_member_gradients ? energies.size(0) : 0;
-  if (edge_vec.size(0) == 0) return {energies.detach(), edge_vec.detach().expand({1 + n_members, 0, 3})};
-  const auto gradient_of = [&](const torch::Tensor &energy, bool keep_graph) {
-    return torch::autograd::grad({energy}, {edge_vec}, {}, keep_graph, false, true)[0];
-  };
-  // The mean has a backward pass of its own, so that asking for uq_force never changes the forces.
-  std::vector<torch::Tensor> gradients{gradient_of(energies.mean(0).sum(), with_member_gradients)};
-  for (std::int64_t m = 0; m < n_members; ++m)
-    gradients.push_back(gradient_of(energies[m].sum(), m + 1 < n_members));
-  return {energies.detach(), torch::stack(gradients)};
-}
-
-int first_non_finite_center(const Tile &tile, const TileResult &result)
+int first_non_finite_atom(const Tile &tile, const TileResult &result)
 {
   const auto is_wrong = [](double value) { return !std::isfinite(value); };
   const auto energy = std::find_if(result.energies.begin(), result.energies.end(), is_wrong);
   if (energy != result.energies.end())
-    return static_cast<int>((energy - result.energies.begin()) % tile.n_centers());
+    return static_cast<int>((energy - result.energies.begin()) % tile.n_centers);
   const auto gradient = std::find_if(result.gradient.begin(), result.gradient.end(), is_wrong);
   if (gradient != result.gradient.end())
     return static_cast<int>(tile.center[(gradient - result.gradient.begin()) / 3]);
@@ -109,9 +71,10 @@ int first_non_finite_center(const Tile &tile, const TileResult &result)
 
 void Tile::clear()
 {
-  center_species.clear();
+  n_centers = 0;
+  species.clear();
   center.clear();
-  neighbor_species.clear();
+  neighbor.clear();
   edge_vec.clear();
 }
 
@@ -124,16 +87,9 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
                (options.precision == Precision::kOfFile && metadata_.is_double);
   impl_->dtype = is_double_ ? torch::kFloat64 : torch::kFloat32;
   impl_->n_threads = options.n_threads;
-  auto &module = impl_->module;
   try {
-    std::istringstream stream(archive);
-    module = torch::jit::load(stream, torch::kCPU);
-    module.eval();
-    const torch::Tensor self_energies = module.attr("self_energies").toTensor().contiguous();
-    if (self_energies.scalar_type() == torch::kFloat64)
-      self_energies_.assign(self_energies.data_ptr<double>(),
-                            self_energies.data_ptr<double>() + self_energies.numel());
-    module.setattr("n_active", static_cast<std::int64_t>(metadata_.n_members));
+    impl_->evaluator = load_evaluator(archive, metadata_);
+    self_energies_ = impl_->evaluator->self_energies();
   } catch (
       const std::exception &error) {    // c10::Error, but also ErrorReport, std::bad_alloc, std::out_of_range
     throw std::runtime_error("libtorch cannot load it: " + printable(essence(error)) +
@@ -146,15 +102,13 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
   try {
     impl_->device = torch::Device(options.device);
     if (impl_->device.is_cpu()) keep_freed_memory();
-    move_to(module, impl_->device, impl_->dtype);
+    impl_->evaluator->move_to(impl_->device, impl_->dtype);
     impl_->edge_vec = torch::empty({0, 3}, torch::dtype(impl_->dtype).device(impl_->device));
     n_members_ = metadata_.n_members;
     check_reference(true);
     if (options.n_members > 0) n_members_ = options.n_members;
-    module.setattr("n_active", static_cast<std::int64_t>(n_members_));
-    impl_->takes_room = module.find_method(kGradientMethod).has_value();
-    module = torch::jit::freeze(module, impl_->takes_room ? std::vector<std::string>{kGradientMethod}
-                                                          : std::vector<std::string>{});
+    impl_->evaluator->use_members(n_members_);
+    impl_->evaluator->optimize();
     check_reference(n_members_ == metadata_.n_members);
     impl_->allows_tf32 = options.precision == Precision::kTF32;    // the checks are of full float32
   } catch (const c10::Error &error) {
@@ -182,14 +136,19 @@ int Model::centers_per_tile() const
   return impl_->device.is_cpu() ? 256 * impl_->n_threads : 32768;
 }
 
+int Model::edges_per_tile() const
+{
+  return impl_->device.is_cpu() ? 1 << 17 : 1 << 20;
+}
+
 void Model::check_reference(bool with_gradient)
 {
   const ReferenceConfiguration &reference = metadata_.reference;
   Tile tile;
-  tile.center_species.assign(reference.species.begin(), reference.species.begin() + reference.n_local);
+  tile.n_centers = reference.n_local;
+  tile.species = reference.species;
   tile.center = reference.center;
-  for (const auto j : reference.neighbor)
-    tile.neighbor_species.push_back(reference.species.at(static_cast<std::size_t>(j)));
+  tile.neighbor = reference.neighbor;
   tile.edge_vec = reference.edge_vec;
   TileResult result;
   evaluate(tile, false, result);
@@ -217,14 +176,11 @@ void Model::check_reference(bool with_gradient)
 
 void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &result)
 {
-  const std::int64_t n_centers = tile.n_centers(), n_edges = tile.n_edges();
+  const std::int64_t n_centers = tile.n_centers, n_edges = tile.n_edges();
   Impl &impl = *impl_;
-  impl.species.resize(n_centers + n_edges);
-  std::copy(tile.center_species.begin(), tile.center_species.end(), impl.species.begin());
-  std::copy(tile.neighbor_species.begin(), tile.neighbor_species.end(), impl.species.begin() + n_centers);
   impl.edge_index.resize(2 * n_edges);
   std::copy(tile.center.begin(), tile.center.end(), impl.edge_index.begin());
-  for (std::int64_t e = 0; e < n_edges; ++e) impl.edge_index[n_edges + e] = n_centers + e;
+  std::copy(tile.neighbor.begin(), tile.neighbor.end(), impl.edge_index.begin() + n_edges);
 
   const std::size_t n_gradient = static_cast<std::size_t>(n_edges) * 3;
   result.energies.resize(static_cast<std::size_t>(n_members_) * n_centers);
@@ -236,13 +192,13 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     // Profiling executors specialize on shapes, and here every call has other shapes.
     const torch::jit::GraphOptimizerEnabledGuard no_specialization(false);
-    const auto species = impl.upload(impl.species, {n_centers + n_edges});
+    const auto species = impl.upload(tile.species, {tile.n_atoms()});
     const auto edge_index = impl.upload(impl.edge_index, {2, n_edges});
     impl.edge_vec.resize_({n_edges, 3});
     impl.edge_vec.copy_(
         torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64));
-    const auto evaluated =
-        impl.evaluate(species, n_centers, edge_index, impl.edge_vec.detach(), with_member_gradients);
+    const auto evaluated = impl.evaluator->evaluate(species, n_centers, edge_index, impl.edge_vec.detach(),
+                                                    with_member_gradients);
     const torch::Tensor &energies = evaluated.energies;
     if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centers)
       throw std::runtime_error("it returned energies of a wrong shape");

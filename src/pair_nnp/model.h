@@ -10,14 +10,17 @@
 
 namespace nnpal {
 
-// Some centers with all their edges. An edge points from a center to a neighbor closer than the cutoff.
+// Some centers with the edges that their energies depend on: their own and, where messages pass over several
+// hops, those of all atoms within hops - 1 neighbor steps. An edge points from a center to a neighbor closer
+// than the cutoff.
 struct Tile {
-  std::vector<std::int64_t> center_species;      // [n_centers] element index
-  std::vector<std::int64_t> center;              // [n_edges] index into center_species, ascending
-  std::vector<std::int64_t> neighbor_species;    // [n_edges] element index
-  std::vector<double> edge_vec;                  // [n_edges * 3] r_neighbor - r_center, Å
+  int n_centers = 0;                     // whose energies are wanted
+  std::vector<std::int64_t> species;     // [n_atoms] element index, those centers first
+  std::vector<std::int64_t> center;      // [n_edges] index into species, ascending
+  std::vector<std::int64_t> neighbor;    // [n_edges] index into species
+  std::vector<double> edge_vec;          // [n_edges * 3] r_neighbor - r_center, Å
 
-  int n_centers() const { return static_cast<int>(center_species.size()); }
+  int n_atoms() const { return static_cast<int>(species.size()); }
   int n_edges() const { return static_cast<int>(center.size()); }
   void clear();
 };
@@ -29,8 +32,9 @@ struct TileResult {
   std::vector<double> member_gradient;    // [n_members * n_edges * 3], when asked for, eV/Å
 };
 
-// The first center with a NaN or infinite energy, or an edge with such a gradient; -1 when all are finite.
-int first_non_finite_center(const Tile &tile, const TileResult &result);
+// The first atom of the tile with a NaN or infinite energy, or an edge with such a gradient; -1 when all are
+// finite.
+int first_non_finite_atom(const Tile &tile, const TileResult &result);
 
 // All atoms of a rank, local ones first, for evaluation without a neighbor list.
 struct Positions {
@@ -84,7 +88,9 @@ public:
   bool is_on_gpu() const;
   bool operations_run_there() const;    // whether torch.ops.nnpal was compiled for the model's device
   const std::vector<double> &self_energies() const { return self_energies_; }    // [n_elements] eV
-  int centers_per_tile() const;
+  int hops() const { return metadata_.hops; }
+  int centers_per_tile() const;    // of a model of one hop
+  int edges_per_tile() const;      // of a model that passes messages
 
   // Throws std::runtime_error when libtorch fails (out of memory, say).
   void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result);

@@ -3,11 +3,12 @@
 
 #include "cells/device_atoms.h"
 #include "cells/edge_chunks.h"
+#include "evaluator.h"
 #include "model.h"
 #include "thread_guard.h"
 
 #include <ATen/Context.h>
-#include <torch/script.h>
+#include <torch/types.h>
 #include <torch/version.h>
 
 namespace nnpal {
@@ -56,32 +57,23 @@ private:
 std::string essence(const std::exception &error);
 
 struct Model::Impl {
-  torch::jit::Module module;
+  std::unique_ptr<Evaluator> evaluator;
   torch::Device device = torch::kCPU;
   torch::Dtype dtype = torch::kFloat32;
   torch::Tensor edge_vec;    // reused from tile to tile
   int n_threads = 1;
-  bool allows_tf32 = false;    // matrix products of 10-bit mantissas, on GPUs that have them
-  std::vector<std::int64_t> species, edge_index;    // reused from tile to tile
+  bool allows_tf32 = false;                // matrix products of 10-bit mantissas, on GPUs that have them
+  std::vector<std::int64_t> edge_index;    // reused from tile to tile
   // Of evaluate(Positions)
   DeviceAtoms atoms;
   std::int64_t bytes_at_once = 0;    // of the edges in memory together; 0 before the first evaluation
-  bool takes_room = false;           // whether the model's operations pass over edges that belong to nothing
   EdgeMarks marks;                   // of the last evaluation; by them the next one makes room for its edges
   torch::Tensor downloaded, pinned;
 
-  torch::Tensor upload(std::vector<std::int64_t> &values, at::IntArrayRef shape) const
+  torch::Tensor upload(const std::vector<std::int64_t> &values, at::IntArrayRef shape) const
   {
-    return torch::from_blob(values.data(), shape, torch::kInt64).to(device);
+    return torch::from_blob(const_cast<std::int64_t *>(values.data()), shape, torch::kInt64).to(device);
   }
-
-  // Energies [n_members, n_centers]; gradients of the mean and, where asked for, of each member after it,
-  // [1 or 1 + n_members, n_edges, 3].
-  struct Evaluated {
-    torch::Tensor energies, gradients;
-  };
-  Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centers, const torch::Tensor &edge_index,
-                     torch::Tensor edge_vec, bool with_member_gradients);
 };
 
 }    // namespace nnpal

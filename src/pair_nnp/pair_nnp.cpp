@@ -21,8 +21,6 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-// neigh_request.h, which holds NeighConst::REQ_FULL, is not among the headers that LAMMPS installs.
-constexpr int kRequestFullList = 1;
 constexpr int kSummarySize = 6;
 
 std::string joined(const std::vector<std::string> &words)
@@ -63,9 +61,11 @@ PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNN
 PairNNP::~PairNNP()
 {
   delete[] pvector;
+  state_->raised_cutoff.put_back(*comm);
   if (allocated && !copymode) {
     memory->destroy(setflag);
     memory->destroy(cutsq);
+    memory->destroy(cutghost);
   }
 }
 
@@ -75,6 +75,7 @@ void PairNNP::allocate()
   if (!allocated) {
     memory->create(setflag, n, n, "pair:setflag");
     memory->create(cutsq, n, n, "pair:cutsq");
+    memory->create(cutghost, n, n, "pair:cutghost");
     map = new int[n];    // ~Pair deletes it
     allocated = 1;
   }
@@ -151,6 +152,7 @@ void PairNNP::load_model(bool missing_file_is_fatal)
   }
   stop_if_any(complaint);
   comm_reverse = 3 * state_->model->n_members();
+  ghostneigh = state_->model->hops() > 1;    // pair_style hybrid looks at it before init_style
 }
 
 // A restart file may name a model that is not there; the user can still give another one.
@@ -225,7 +227,8 @@ void PairNNP::init_style()
   stop_if_any(nnpal::non_finite_position(*atom, atom->nlocal));
   state_->uses_positions = needs_no_list();
   state_->is_first_evaluation = true;
-  if (!state_->uses_positions) neighbor->add_request(this, kRequestFullList);
+  const int request = prepare_messages();
+  if (!state_->uses_positions) neighbor->add_request(this, request);
 }
 
 bool PairNNP::needs_no_list() const
@@ -248,6 +251,7 @@ double PairNNP::init_one(int i, int j)
 {
   if (setflag[i][j] == 0)
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: atom types {} and {} have no pair_coeff", i, j);
+  cutghost[i][j] = cutghost[j][i] = state_->model->metadata().cutoff;
   return state_->model->metadata().cutoff;    // Å is the length unit of metal and real
 }
 

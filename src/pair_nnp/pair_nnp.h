@@ -26,6 +26,8 @@ struct Tally;
 
 namespace LAMMPS_NS {
 
+class Fix;
+
 class PairNNP : public Pair {
 public:
   explicit PairNNP(LAMMPS *lmp);
@@ -66,6 +68,7 @@ private:
   void warn_of_absent_atoms();
   std::string neighbor_list_needed_by() const;
   void refuse_self_energies_of_insertions();
+  const Fix *inserting_fix() const;
   void refuse_hmc_with_uncertainty();
   bool is_trial_state() const;
   bool is_perturbed_state() const;
@@ -79,9 +82,17 @@ private:
 
   // list/evaluate_list.cpp, cells/evaluate_cells.cpp: the two ways to the edges
   std::string evaluate_list();
-  void tally_tile(const nnpal::Tally &tally, int first, int last);
+  void tally_tile(const nnpal::Tally &tally);
   std::string evaluate_cells();
   void tally_cells(const nnpal::Tally &tally);
+
+  // list/evaluate_messages.cpp: messages over several hops
+  double halo() const;
+  int prepare_messages();
+  void refuse_heat_flux();
+  std::string evaluate_messages();
+  std::string evaluate_centers(int first, int last);
+  int split_centers(int first, int last);
 
   // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();

@@ -76,12 +76,21 @@ void PairNNP::warn_of_absent_atoms()
 
 std::string PairNNP::neighbor_list_needed_by() const
 {
+  if (state_->model->hops() > 1)
+    return fmt::format("model {}, whose messages pass over {} hops,", state_->settings.model_path,
+                       state_->model->hops());
   if (utils::strmatch(force->pair_style, "^hybrid")) return force->pair_style;
-  std::string taker = nnpal::left_out_of_list(*neighbor);
+  const std::string taker = nnpal::left_out_of_list(*neighbor);
+  const Fix *fix = inserting_fix();
+  return taker.empty() && fix ? fmt::format("fix {}", fix->style) : taker;
+}
+
+// The first one of its kind, or null.
+const Fix *PairNNP::inserting_fix() const
+{
   for (const char *style : kInsertingFixes)
-    if (const auto fixes = modify->get_fix_by_style(style); taker.empty() && !fixes.empty())
-      taker = fmt::format("fix {}", fixes.front()->style);
-  return taker;
+    if (const auto fixes = modify->get_fix_by_style(style); !fixes.empty()) return fixes.front();
+  return nullptr;
 }
 
 // Those fixes weigh an insertion by exp(-(its energy)/kT), and fix gcmc by exp(mu/kT) beside it.

@@ -34,7 +34,10 @@ void PairNNP::compute(int eflag, int vflag)
 
   // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
-  if (complaint.empty()) complaint = s.uses_positions ? evaluate_cells() : evaluate_list();
+  if (complaint.empty())
+    complaint = s.uses_positions       ? evaluate_cells()
+                : s.model->hops() == 1 ? evaluate_list()
+                                       : evaluate_messages();
   const bool is_trial = is_trial_state();
   stop_if_any(complaint.empty() && !is_trial ? s.overlap : complaint);
   if (is_trial && overlaps_anywhere()) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "exclusions.h"
+#include "list/halo.h"
+#include "list/message_tile.h"
 #include "model.h"
 #include "settings.h"
 
@@ -52,8 +54,18 @@ struct PairNNPState {
   PositionsResult of_positions;
   Tile tile;
   TileResult result;
+  std::vector<int> tile_atoms;        // LAMMPS index of each atom of the tile that edges have as their center
   std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
   std::string overlap;                // complaint about two atoms almost on top of each other
+
+  // Where messages pass over several hops
+  bool maps_images =
+      false;    // ghosts stand for the local atoms that they are images of; else there is a halo
+  std::vector<int> owners;    // [n_local + n_ghost] those atoms, or empty
+  MessageTile messages;
+  int most_edges = 0;    // of a tile
+  RaisedCutoff raised_cutoff;
+  double halo_in_log = 0.0;
 
   AtomField uq_energy{"uq_energy"}, uq_force{"uq_force"}, error_force{"error_force"};
   AtomField *const fields[3] = {&uq_energy, &uq_force, &error_force};

@@ -116,12 +116,13 @@ void add_chunk(Model::Impl &impl, const Tensor &positions, const Cells &cells, c
   const auto [edge_index, edge_vec] =
       neighbors(positions, cells, ends, chunk, cutoff, impl.dtype, sums.closest);
   const Tensor own_species = impl.atoms.species_of_part(chunk.first, n_centers);
-  const auto evaluated = impl.evaluate(own_species, n_centers, edge_index, edge_vec, wanted.member_forces);
+  const auto evaluated =
+      impl.evaluator->evaluate(own_species, n_centers, edge_index, edge_vec, wanted.member_forces);
   if (evaluated.energies.dim() != 2 || evaluated.energies.size(1) != n_centers)
     throw std::runtime_error("it returned energies of a wrong shape");
   const torch::NoGradGuard no_derivatives;
   sums.add_energies(evaluated.energies, wanted);
-  sums.add_forces(chunk, edge_index, edge_vec.detach(), evaluated.gradients);
+  sums.add_forces(chunk, edge_index, edge_vec.detach(), evaluated.gradients.to(impl.dtype));
 }
 
 // How many edges fit into the memory meant for them: indices, vector and its square, order by center and by
@@ -145,7 +146,7 @@ Evaluation evaluate_all(Model::Impl &impl, const Positions &atoms, double cutoff
   impl.atoms.update_species(atoms, impl.device);
   const Cells all_cells = cells(x, cutoff);
   const Tensor ends = count_neighbors(x, all_cells, atoms.n_local, cutoff);
-  const bool is_guess = impl.takes_room && impl.marks.n_centers == atoms.n_local;
+  const bool is_guess = impl.evaluator->passes_over_spare_edges() && impl.marks.n_centers == atoms.n_local;
   if (!is_guess) impl.marks = known_marks(ends, atoms.n_local);
   Evaluation result{{n_gradients, atoms.n_atoms, wanted.virials, x},
                     divide(impl.marks, edges_at_once(impl, n_gradients), is_guess),

@@ -17,9 +17,10 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
   tile.clear();
   neighbors.clear();
   const bool some_absent = absent.possible();
+  tile.n_centers = n_centers;
+  for (int c = 0; c < n_centers; ++c) tile.species.push_back(element_of_type[atom.type[centers[c]]]);
   for (int c = 0; c < n_centers; ++c) {
     const int i = centers[c];
-    tile.center_species.push_back(element_of_type[atom.type[i]]);
     for (int jj = 0; jj < list.numneigh[i]; ++jj) {
       const int j = list.firstneigh[i][jj] & NEIGHMASK;
       if (some_absent && absent.contain(atom.mask[j], atom.type[j])) continue;
@@ -28,7 +29,8 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighLis
       if (squared >= cutoff_squared) continue;
       if (squared < kTooClose * kTooClose) return too_close(atom, i, j, std::sqrt(squared));
       tile.center.push_back(c);
-      tile.neighbor_species.push_back(element_of_type[atom.type[j]]);
+      tile.neighbor.push_back(tile.n_atoms());    // an atom of its own in the tile, wherever else it occurs
+      tile.species.push_back(element_of_type[atom.type[j]]);
       tile.edge_vec.insert(tile.edge_vec.end(), vec, vec + 3);
       neighbors.push_back(j);
     }

@@ -35,26 +35,27 @@ std::string PairNNP::evaluate_list()
     s.overlap = nnpal::atoms_to_tile(*atom, *list, s.absent, map, s.model->metadata().cutoff,
                                      s.centers.data() + first, last - first, s.tile, s.tile_neighbors);
     if (!s.overlap.empty()) return "";
+    s.tile_atoms.assign(s.centers.begin() + first, s.centers.begin() + last);
     try {
       s.model->evaluate(s.tile, s.asked.uq_force, s.result);
     } catch (const std::exception &failure) {
       return "model " + s.settings.model_path + ": " + failure.what();
     }
-    const int wrong = nnpal::first_non_finite_center(s.tile, s.result);
+    const int wrong = nnpal::first_non_finite_atom(s.tile, s.result);
     if (wrong >= 0)
       return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
-             nnpal::name_of(*atom, s.centers[first + wrong]);
-    tally_tile(tally(), first, last);
+             nnpal::name_of(*atom, s.tile_atoms[wrong]);
+    tally_tile(tally());
   }
   return "";
 }
 
-void PairNNP::tally_tile(const nnpal::Tally &tally, int first, int last)
+void PairNNP::tally_tile(const nnpal::Tally &tally)
 {
   const nnpal::PairNNPState &s = *state_;
-  const int n_members = s.model->n_members(), n_centers = last - first, n_edges = s.tile.n_edges();
+  const int n_members = s.model->n_members(), n_centers = s.tile.n_centers, n_edges = s.tile.n_edges();
   for (int c = 0; c < n_centers; ++c) {
-    const int i = s.centers[first + c];
+    const int i = s.tile_atoms[c];
     double mean = 0.0, variance = 0.0;
     for (int m = 0; m < n_members; ++m) {
       const double energy = s.result.energies[m * n_centers + c];
@@ -74,7 +75,7 @@ void PairNNP::tally_tile(const nnpal::Tally &tally, int first, int last)
   }
 
   for (int e = 0; e < n_edges; ++e) {
-    const int i = s.centers[first + s.tile.center[e]], j = s.tile_neighbors[e];
+    const int i = s.tile_atoms[s.tile.center[e]], j = s.tile_neighbors[e];
     const double *gradient = &s.result.gradient[3 * e];    // the force on i, and the opposite on j
     const double on_j[3] = {-gradient[0], -gradient[1], -gradient[2]};
     tally.add_force(j, on_j);

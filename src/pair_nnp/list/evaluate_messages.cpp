@@ -1,0 +1,151 @@
+// One step of pair_style nnp from LAMMPS's neighbor list where messages pass over several hops.
+#include "pair_nnp.h"
+
+#include "list/atoms_to_tile.h"
+#include "list/halo.h"
+#include "list/message_tile.h"
+#include "pair_nnp_state.h"
+#include "tally.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "compute.h"
+#include "domain.h"
+#include "error.h"
+#include "modify.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "utils.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <limits>
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// neigh_request.h, which holds NeighConst::REQ_*, is not among the headers that LAMMPS installs.
+constexpr int kFullList = 1 << 0, kOfGhostsToo = 1 << 1;
+
+constexpr int kFewestEdges = 1 << 14;    // of a tile, where a GPU's memory runs out
+
+}    // namespace
+
+// [distance units] How far ghosts must reach when the list is built: each end of a chain of edges moves by
+// half the skin at most before the list is built again.
+double PairNNP::halo() const
+{
+  return state_->model->hops() * state_->model->metadata().cutoff + neighbor->skin;
+}
+
+// On one rank every ghost is an image of a local atom, whose environment is the ghost's too: no halo is
+// needed. Not in trial insertions, where IDs are given as each Monte Carlo fix likes. Returns what to ask
+// LAMMPS's neighbor list for.
+int PairNNP::prepare_messages()
+{
+  nnpal::PairNNPState &s = *state_;
+  s.raised_cutoff.put_back(*comm);
+  s.most_edges = s.model->edges_per_tile();
+  if (s.model->hops() == 1) return kFullList;
+  refuse_heat_flux();
+  s.maps_images = comm->nprocs == 1 && atom->tag_enable && !inserting_fix();
+  if (s.maps_images) return kFullList;
+  const double needed = halo();
+  if (const std::string why = nnpal::why_no_halo(*comm, *domain, needed); !why.empty())
+    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: messages over {} hops of {} Å: {}", s.model->hops(),
+               s.model->metadata().cutoff, why);
+  if (s.raised_cutoff.raise(*comm, needed) && comm->me == 0 && needed != s.halo_in_log)
+    utils::logmesg(lmp,
+                   "pair_style nnp: messages over {} hops of {} Å need ghost atoms within {:.6g} Å: the "
+                   "communication cutoff is set to that\n",
+                   s.model->hops(), s.model->metadata().cutoff, needed);
+  s.halo_in_log = needed;
+  return kFullList | kOfGhostsToo;
+}
+
+// With messages over several hops the current has terms beyond the virials of the edges (Langer et al., Phys.
+// Rev. B 108, L100302 (2023), doi:10.1103/PhysRevB.108.L100302).
+void PairNNP::refuse_heat_flux()
+{
+  const auto computes = modify->get_compute_by_style("^heat/flux");
+  if (!computes.empty())
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: compute {} needs the heat current, which per-atom virials do not give for a model "
+        "whose messages pass over {} hops (doi:10.1103/PhysRevB.108.L100302); use a model of one hop, such "
+        "as an ANI network, or leave the compute out",
+        computes.front()->style, state_->model->hops());
+}
+
+// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
+std::string PairNNP::evaluate_messages()
+{
+  nnpal::PairNNPState &s = *state_;
+  s.owners.clear();
+  std::string complaint;
+  if (s.maps_images)
+    complaint = nnpal::find_owners(*atom, s.owners);
+  else if (!list->ghost)
+    complaint = "LAMMPS's neighbor list lacks the neighbors of ghost atoms";
+  else if (neighbor->ago == 0)
+    complaint = nnpal::missing_halo(*comm, *domain, halo());
+  return complaint.empty() ? evaluate_centers(0, static_cast<int>(s.centers.size())) : complaint;
+}
+
+// Centers first ... last in one tile, or in two halves where their edges are too many.
+std::string PairNNP::evaluate_centers(int first, int last)
+{
+  nnpal::PairNNPState &s = *state_;
+  const int n_centers = last - first;
+  if (n_centers == 0) return "";
+  const int most_edges = n_centers > 1 ? s.most_edges : std::numeric_limits<int>::max();
+  const nnpal::ListedAtoms from{*atom, *list, s.absent, map, s.model->metadata().cutoff, s.model->hops()};
+  bool fits = s.messages.gather(from, s.owners, s.centers.data() + first, n_centers, most_edges, s.tile,
+                                s.tile_atoms, s.tile_neighbors, s.overlap);
+  if (!s.overlap.empty()) return "";
+  if (fits) {
+    try {
+      s.model->evaluate(s.tile, s.asked.uq_force, s.result);
+    } catch (const std::exception &failure) {
+      const bool ran_out = std::strstr(failure.what(), "CUDA out of memory") != nullptr;
+      if (!ran_out || n_centers == 1 || s.tile.n_edges() < kFewestEdges)
+        return "model " + s.settings.model_path + ": " + failure.what();
+      s.most_edges = s.tile.n_edges() / 2;    // from now on
+      fits = false;
+    }
+  }
+  if (!fits) {
+    const int middle = split_centers(first, last);
+    const std::string complaint = evaluate_centers(first, middle);
+    return complaint.empty() && s.overlap.empty() ? evaluate_centers(middle, last) : complaint;
+  }
+  const int wrong = nnpal::first_non_finite_atom(s.tile, s.result);
+  if (wrong >= 0)
+    return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
+           nnpal::name_of(*atom, s.tile_atoms[wrong]);
+  tally_tile(tally());
+  return "";
+}
+
+// Halves by a plane across the longest side, for the atoms around a tile are the fewer the more compact it
+// is.
+int PairNNP::split_centers(int first, int last)
+{
+  const double *const *x = atom->x;
+  const auto begin = state_->centers.begin() + first, end = state_->centers.begin() + last;
+  int widest = 0;
+  double widest_side = -1.0;
+  for (int k = 0; k < 3; ++k) {
+    const auto [low, high] = std::minmax_element(begin, end, [&](int i, int j) { return x[i][k] < x[j][k]; });
+    if (x[*high][k] - x[*low][k] <= widest_side) continue;
+    widest_side = x[*high][k] - x[*low][k];
+    widest = k;
+  }
+  const int middle = first + (last - first) / 2;
+  std::nth_element(begin, state_->centers.begin() + middle, end,
+                   [&](int i, int j) { return x[i][widest] < x[j][widest]; });
+  return middle;
+}
