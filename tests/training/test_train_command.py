@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import signal
@@ -18,6 +19,7 @@ from nnpal.data import read_frames, write_dataset
 from nnpal.evaluation.gate import GateError
 from nnpal.model import read_metadata
 from nnpal.training import load_ensemble
+from nnpal.training.model_file import write_model_file
 from nnpal.training.release import release
 from processes import Process, wait_until
 from training_frames import aluminium
@@ -139,15 +141,14 @@ def test_export_of_some_members(folder, tmp_path):
 
 def test_a_model_that_is_not_what_was_trained_is_not_left_behind(folder, tmp_path, monkeypatch):
     ensemble = load_ensemble(folder / "here")
-    whole = ensemble.model
 
-    def altered(self, members=None, dtype=None):
-        model = whole(members, dtype)
+    def altered(description, networks, *arguments, **more):
+        other = copy.deepcopy(networks)
         with torch.no_grad():
-            next(model.neural_networks.parameters()).mul_(1.01)
-        return model
+            next(other[0].parameters()).mul_(1.01)
+        return write_model_file(description, other, *arguments, **more)
 
-    monkeypatch.setattr(type(ensemble), "model", altered)
+    monkeypatch.setattr("nnpal.training.release.write_model_file", altered)
     with pytest.raises(
         GateError, match=r"model\.nnp\.pt must not be used:\s+members' energies in the file and as trained"
     ):

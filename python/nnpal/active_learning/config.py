@@ -51,6 +51,11 @@ class RunConfig(Section):
     label: LoopLabelSection = Field(LoopLabelSection(), description="how labels are computed")
     augmentation: AugmentationSection | None = Field(None, description="noise on coordinates; absent: none")
     network: NetworkSettings = Field(NetworkSettings(), description="kind of network, and its size")
+    also_train: NetworkSettings | None = Field(
+        None,
+        description="networks of a second kind or size, trained on the same data in each iteration and compared in the "
+        "report; they sample nothing",
+    )
     loss: LossSettings = Field(LossSettings(), description="loss")
     training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")
     ensemble: LoopEnsembleSection = Field(LoopEnsembleSection(), description="members and splits")
@@ -68,6 +73,8 @@ class RunConfig(Section):
             raise ValueError(f"explore.kind = {found!r}: [{given[0]}] expects {explore!r}")
         if (self.initial is None) != (initial is None):
             raise ValueError(f"[{given[0]}] {'needs' if initial else 'has no use for'} a table [initial]")
+        if self.also_train is not None and self.also_train.elements is not None:
+            raise ValueError("also_train.elements: the elements are those of [network]; remove the key")
         if self.augmentation is not None and self.rare_events is None:
             raise ValueError(f"[{given[0]}] has no use for a table [augmentation]; leave it out")
         if self.crystals is not None and (self.rare_events is not None or self.oracle.kind != "lammps"):

@@ -101,6 +101,11 @@ class NetworkSettings(Section):
             others.add("kind")
         return {key: value for key, value in serialize(self).items() if key not in others}
 
+    def with_elements(self, elements: tuple[str, ...] | None) -> NetworkSettings:
+        """Return the same settings for other elements."""
+        given = {key: getattr(self, key) for key in self.model_fields_set} | {"elements": elements}
+        return NetworkSettings(**given)
+
     def description(self, present: Sequence[str]) -> Description:
         """Return the networks' description for data that hold the elements ``present``.
 

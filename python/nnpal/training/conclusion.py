@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from nnpal.calibration import Calibration, CalibrationError, Pairs, calibrate
-from nnpal.model.build import build_model
 from nnpal.training.calibration_file import write_calibration
 from nnpal.training.data import TrainingData
 from nnpal.training.out_of_fold import out_of_fold_pairs
@@ -47,7 +46,8 @@ def conclude(folder: Path, plan: Plan, candidates: Pairs | None) -> None:
     self_energies = data.self_energies.tolist()
     scores = rank_members(
         plan,
-        {m.number: build_model(plan.network, [m.network], self_energies) for m in trained},
+        {m.number: m.network for m in trained},
+        self_energies,
         {m.number: m.history[m.best_epoch] for m in trained},
         folder,
     )

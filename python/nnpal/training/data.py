@@ -14,28 +14,34 @@ import numpy as np
 import torch
 from ase import Atoms
 from torch import Tensor
-from torchani.nn import ANINetworks
 
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
 from nnpal.data.stresses import no_stress
 from nnpal.geometry.neighbor_graph import Graph, atoms_graph, element_indices
 from nnpal.model.aev_function import AEVFunction
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description, NetworkDescription
+from nnpal.model.networks import Network, edge_cutoff
 from nnpal.runtime.cores import usable_cores
 from nnpal.runtime.disk_full import told_if_full
 from nnpal.training.features import (
-    Features,
+    AEVFeatures,
+    GraphBatch,
     GraphFeatures,
+    StoredBatch,
     StoredFeatures,
     feature_chunks,
     stored_bytes,
 )
 from nnpal.training.flat_graphs import FlatGraphs
+from nnpal.training.neighbor_features import NeighborBatch, NeighborFeatures
 from nnpal.training.self_energies import fit_self_energies
 from nnpal.training.start_energies import mean_energies
 
 GIGABYTE = 1e9
+
+Features = AEVFeatures | NeighborFeatures
+Batch = StoredBatch | GraphBatch | NeighborBatch
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class TrainingData:
     """Features and reference values.
 
     Attributes:
-        features: AEVs and what gives forces.
+        features: AEVs and what gives forces, or neighbor lists alone.
         energies: interaction energy (self-energies taken off), eV, [n_data].
         forces: eV/Å, [n_atoms of all configurations, 3].
         virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None where no stress is learned.
@@ -78,7 +84,7 @@ class TrainingData:
         features = self.features
         return replace(
             self,
-            features=features.to(device, limit_bytes) if isinstance(features, GraphFeatures) else features.to(device),
+            features=features.to(device) if isinstance(features, StoredFeatures) else features.to(device, limit_bytes),
             energies=self.energies.to(device),
             forces=self.forces.to(device),
             virials=None if self.virials is None else self.virials.to(device),
@@ -87,7 +93,7 @@ class TrainingData:
 
 def build_training_data(
     frames: Sequence[Atoms],
-    description: NetworkDescription,
+    description: Description,
     *,
     dtype: torch.dtype = torch.float32,
     stress: bool = False,
@@ -95,7 +101,7 @@ def build_training_data(
     limit_bytes: float = 16 * GIGABYTE,
     store: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-    starts: Sequence[ANINetworks] = (),
+    starts: Sequence[Network] = (),
     self_energies: Sequence[float] | None = None,
 ) -> TrainingData:
     """Compute neighbors, features and self-energies of labeled configurations.
@@ -103,10 +109,11 @@ def build_training_data(
     Arguments:
         frames: configurations with energy (eV), forces (eV/Å; a single atom needs none) and, with ``stress``, stress
             (eV/Å³) where known.
-        description: elements and AEV.
+        description: elements, and AEV or cutoff.
         dtype: of features and reference values.
         stress: whether stresses are learned.
-        features: ``stored``, ``recomputed``, or ``auto``: stored where they fit into ``limit_bytes``.
+        features: ``stored``, ``recomputed``, or ``auto``: stored where they fit into ``limit_bytes``. Networks without
+            AEVs have neighbor lists in any case.
         limit_bytes: see above.
         store: file, a flat array of ``dtype``, that stored derivatives are written to and mapped from, so that
             processes share them; in memory when None.
@@ -127,10 +134,13 @@ def build_training_data(
     energies = np.array([_label(frame, "energy") for frame in frames])
     composition = _composition(frames, description.symbols)
     graphs = _graphs(frames, description, dtype)
-    n_features = AEVFunction.of(description).terms.n_features
-    fits = stored_bytes(sizes, n_features, dtype, strain=stress) <= limit_bytes
-    if features == "stored" or (features == "auto" and fits):
-        made: Features = _stored(list(graphs), sizes, description, dtype, stress, store, on_progress)
+    if not isinstance(description, NetworkDescription):
+        flat = FlatGraphs.of(graphs, dtype)
+        made: Features = NeighborFeatures(flat, flat.species, stress)
+    elif features == "stored" or (
+        features == "auto" and _stored_bytes(sizes, description, dtype, stress) <= limit_bytes
+    ):
+        made = _stored(list(graphs), sizes, description, dtype, stress, store, on_progress)
     else:
         flat = FlatGraphs.of(graphs, dtype)
         made = GraphFeatures(AEVFunction.of(description), flat, flat.species, stress)
@@ -149,6 +159,10 @@ def build_training_data(
         hashes=[structure_hash(frame) for frame in frames],
         content_hash=content_hash(frames),
     )
+
+
+def _stored_bytes(sizes: np.ndarray, description: NetworkDescription, dtype: torch.dtype, strain: bool) -> int:
+    return stored_bytes(sizes, AEVFunction.of(description).terms.n_features, dtype, strain=strain)
 
 
 def _stored(
@@ -183,11 +197,12 @@ def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
     return torch.from_file(str(store), shared=True, size=n_numbers, dtype=dtype)
 
 
-def _graphs(frames: Sequence[Atoms], description: NetworkDescription, dtype: torch.dtype) -> Iterator[Graph]:
-    """Yield the neighbors within the radial cutoff, found on all cores; elements are numbered as described."""
+def _graphs(frames: Sequence[Atoms], description: Description, dtype: torch.dtype) -> Iterator[Graph]:
+    """Yield the neighbors within the cutoff, found on all cores; elements are numbered as described."""
+    cutoff = edge_cutoff(description)
 
     def graph_of(frame: Atoms) -> Graph:
-        graph = atoms_graph(frame, description.symbols, description.aev.radial_cutoff, model="to be trained")
+        graph = atoms_graph(frame, description.symbols, cutoff, model="to be trained")
         return replace(graph, edge_vec=graph.edge_vec.to(dtype))
 
     with ThreadPoolExecutor(usable_cores()) as pool:

@@ -15,7 +15,7 @@ from torchani.arch import ANI
 
 from nnpal.calibration import Pairs
 from nnpal.data import content_hash, write_dataset
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description
 from nnpal.model.settings import NetworkSettings
 from nnpal.runtime.cores import usable_cores
 from nnpal.runtime.files import remove_leftovers
@@ -23,6 +23,7 @@ from nnpal.runtime.locks import HeldError, locked
 from nnpal.runtime.places import require_folder
 from nnpal.training.conclusion import conclude
 from nnpal.training.data import GIGABYTE, build_training_data
+from nnpal.training.kinds import require_usable
 from nnpal.training.plan import (
     DATASET,
     PLAN,
@@ -52,7 +53,7 @@ def train_ensemble(
     frames: Sequence[Atoms],
     folder: Path,
     *,
-    network: NetworkDescription | NetworkSettings | None = None,
+    network: Description | NetworkSettings | None = None,
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
@@ -70,7 +71,7 @@ def train_ensemble(
     Arguments:
         frames: labeled configurations.
         folder: made where it does not exist; see :mod:`nnpal.training.plan` for what lies in it.
-        network: elements, AEV and layers; settings take the elements that they lack from the data.
+        network: kind, elements and layers; settings take the elements that they lack from the data.
         loss, training, ensemble: settings, all with defaults.
         start: a TorchANI model, hartree, whose members the new ones start from; in place of ``training.start``.
         on_features: called with configurations done and their total, while features are computed.
@@ -96,7 +97,7 @@ def begin_training(
     frames: Sequence[Atoms],
     folder: Path,
     *,
-    network: NetworkDescription | NetworkSettings | None = None,
+    network: Description | NetworkSettings | None = None,
     loss: LossSettings | None = None,
     training: TrainingSettings | None = None,
     ensemble: EnsembleSettings | None = None,
@@ -142,7 +143,7 @@ def end_training(folder: Path, failed: Mapping[int, str], candidates: Pairs | No
 def _plan(
     frames: Sequence[Atoms],
     folder: Path,
-    network: NetworkDescription | NetworkSettings | None,
+    network: Description | NetworkSettings | None,
     loss: LossSettings | None,
     training: TrainingSettings | None,
     ensemble: EnsembleSettings | None,
@@ -156,8 +157,9 @@ def _plan(
     start = find_start(folder, network, present, training, ensemble, model)
     if start is not None:
         network = start.description
-    elif not isinstance(network, NetworkDescription):
+    elif network is None or isinstance(network, NetworkSettings):
         network = (network or NetworkSettings()).description(present)
+    require_usable(training, network)
     require_folder("the training folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     record = None if start is None else start.record

@@ -8,11 +8,11 @@ from itertools import zip_longest
 import numpy as np
 import torch
 from torch import Tensor
-from torchani.nn import ANINetworks
 
 from nnpal.model.denormals import denormals_flushed
+from nnpal.model.networks import Network
 from nnpal.training.data import TrainingData
-from nnpal.training.forward_pass import joint_errors
+from nnpal.training.evaluate import errors_of_members
 from nnpal.training.loss import Errors, Members, sums
 from nnpal.training.member import DivergedError, EpochRecord, Member, Scores, in_parts, step_members
 from nnpal.training.settings import LossSettings
@@ -48,7 +48,7 @@ def _outcome(member: Member, train: Scores, validation: Scores) -> EpochRecord |
 
 @denormals_flushed()
 def score(
-    networks: Sequence[ANINetworks],
+    networks: Sequence[Network],
     data: TrainingData,
     indices: Sequence[np.ndarray],
     loss: LossSettings,
@@ -59,7 +59,7 @@ def score(
     for batches in zip_longest(*(in_parts(own, batch_size) for own in indices)):
         present = tuple(k for k, batch in enumerate(batches) if batch is not None)
         own = [batches[k] for k in present]
-        errors, whose = joint_errors([networks[k] for k in present], data, own, training=False)
+        errors, whose = errors_of_members([networks[k] for k in present], data, own, training=False)
         means.add(present, errors, whose, losses_of(errors, whose, loss))
     return means.scores()
 

@@ -28,6 +28,7 @@ from torch import Tensor
 from nnpal.geometry.neighbor_graph import Graph, merge_graphs
 from nnpal.model.aev_function import AEVFunction
 from nnpal.model.ops import has_ops
+from nnpal.training.edge_sums import forces_and_strain
 from nnpal.training.flat_graphs import FlatGraphs
 from nnpal.training.jacobian import N_STRAIN, VOIGT, derivatives
 from nnpal.training.rows import Rows
@@ -235,18 +236,11 @@ class GraphBatch:
 
     def pull_back(self, gradient: Tensor, *, training: bool) -> tuple[Tensor, Tensor | None]:
         pair = self.function.vjp(gradient if training else gradient.detach(), self.graph)
-        center, neighbor = self.graph.edge_index
-        forces = pair.new_zeros(len(self.species), 3).index_add(0, center, pair).index_add(0, neighbor, -pair)
-        if not self.strain:
-            return forces, None
-        outer = self.graph.edge_vec[:, :, None] * pair[:, None, :]
-        configuration = self.rows.configuration_of_atom[center]
-        strain = pair.new_zeros(len(self.rows.data), 3, 3).index_add(0, configuration, outer)
-        return forces, 0.5 * (strain + strain.transpose(1, 2))
+        return forces_and_strain(pair, self.graph, self.rows, strain=self.strain)
 
 
-Features = StoredFeatures | GraphFeatures
-Batch = StoredBatch | GraphBatch
+AEVFeatures = StoredFeatures | GraphFeatures
+AEVBatch = StoredBatch | GraphBatch
 
 
 def stored_bytes(sizes: np.ndarray, n_features: int, dtype: torch.dtype, *, strain: bool) -> int:

@@ -1,10 +1,9 @@
-"""Energies, forces and virials of configurations by one member, or by several in one pass."""
+"""Energies, forces and virials of configurations by one ANI member, or by several in one pass."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,24 +12,16 @@ from torchani.nn import ANINetworks, AtomicNetwork
 
 from nnpal.training.by_network import by_network, layers_of
 from nnpal.training.data import TrainingData
-from nnpal.training.features import Batch
+from nnpal.training.features import AEVBatch, GraphBatch, StoredBatch
 from nnpal.training.loss import Errors, Members
 from nnpal.training.network_pass import Activation, Network, energies_and_gradients
+from nnpal.training.prediction import Prediction
 
 Energies = Callable[[Tensor, Tensor], Tensor]
 """Of species [n_atoms], on the CPU, and AEVs [n_atoms, n_features]: energies of atoms, eV, [n_atoms]."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Energies [n_data] (eV), forces [sum of n_atoms, 3] (eV/Å), virials [n_data, 3, 3] (eV) or None."""
-
-    energies: Tensor
-    forces: Tensor
-    virials: Tensor | None
-
-
-def predict(atomic_energies: Energies, batch: Batch, *, training: bool = False) -> Prediction:
+def predict(atomic_energies: Energies, batch: AEVBatch, *, training: bool = False) -> Prediction:
     """Evaluate configurations; with ``training`` the result can be differentiated in the weights."""
     atomic, gradient = _by_autograd(atomic_energies, batch, training=training)
     return _predicted(atomic, gradient, batch, training=training)
@@ -49,17 +40,15 @@ def joint_errors(
     """
     members = Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
     batch = data.features.batch(np.concatenate(batches))
+    if not isinstance(batch, StoredBatch | GraphBatch):
+        raise TypeError(f"{type(data.features).__name__} hold no AEVs, which ANI networks need")
     atomic, gradient = atomic_values(networks, members.n_atoms, batch, training=training)
     found = _predicted(atomic, gradient, batch, training=training)
-    rows, virial = batch.rows, None
-    if found.virials is not None and data.virials is not None:
-        virial = found.virials - data.virials[rows.configurations]
-    energy = found.energies - data.energies[rows.configurations]
-    return Errors(energy, found.forces - data.forces[rows.atoms], rows.sizes, virial), members
+    return found.errors(data, batch.rows), members
 
 
 def atomic_values(
-    networks: Sequence[ANINetworks], n_atoms: Sequence[int], batch: Batch, *, training: bool
+    networks: Sequence[ANINetworks], n_atoms: Sequence[int], batch: AEVBatch, *, training: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the energies of atoms and their gradients in the AEVs, each atom by its member's network.
 
@@ -113,13 +102,13 @@ def _energies(atomics: list[AtomicNetwork], features: Tensor) -> tuple[Tensor, .
     return (features[:, :, 0],)
 
 
-def _by_autograd(atomic_energies: Energies, batch: Batch, *, training: bool) -> tuple[Tensor, Tensor]:
+def _by_autograd(atomic_energies: Energies, batch: AEVBatch, *, training: bool) -> tuple[Tensor, Tensor]:
     atomic = atomic_energies(batch.species, batch.aev)
     (gradient,) = torch.autograd.grad(atomic.sum(), batch.aev, create_graph=training)
     return (atomic if training else atomic.detach()), gradient
 
 
-def _predicted(atomic: Tensor, gradient: Tensor, batch: Batch, *, training: bool) -> Prediction:
+def _predicted(atomic: Tensor, gradient: Tensor, batch: AEVBatch, *, training: bool) -> Prediction:
     forces, virials = batch.pull_back(gradient, training=training)
     # a check of the lengths would wait for the device
     energies = torch.segment_reduce(atomic, "sum", lengths=batch.rows.sizes, unsafe=True)

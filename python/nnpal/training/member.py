@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torchani.nn import ANINetworks
 
-from nnpal.model.build import build_member
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description
+from nnpal.model.networks import Network, build_network
 from nnpal.training.average import MovingAverage
 from nnpal.training.frozen import freeze
 from nnpal.training.optimizers import build_optimizers, step_all
@@ -88,7 +87,7 @@ class Member:
     that was never broken off does.
 
     Arguments:
-        description: elements, AEV and layers.
+        description: elements and layers.
         settings: options.
         split: which configurations it learns from.
         seed: of weights and batches.
@@ -99,16 +98,16 @@ class Member:
 
     def __init__(
         self,
-        description: NetworkDescription,
+        description: Description,
         settings: TrainingSettings,
         split: Split,
         seed: int,
         device: torch.device,
-        start: ANINetworks | None = None,
+        start: Network | None = None,
         scaling: Mapping[str, ElementScaling] | None = None,
     ) -> None:
         self.settings, self.split, self.seed = settings, split, seed
-        begun = build_member(description, seed, settings.initialization) if start is None else copy.deepcopy(start)
+        begun = build_network(description, seed, settings.initialization) if start is None else copy.deepcopy(start)
         self.network = begun.to(device, getattr(torch, settings.dtype))
         freeze(self.network, settings.frozen_layers)
         self.scaled = ScaledLayers(self.network, scaling or {}, is_random=start is None)
@@ -125,7 +124,7 @@ class Member:
         self.best_weights = copy.deepcopy(self.validated.state_dict())
 
     @property
-    def validated(self) -> ANINetworks:
+    def validated(self) -> Network:
         """The network whose weights are judged and kept: the moving average where there is one."""
         return self.network if self.average is None else self.average.module
 
@@ -244,7 +243,7 @@ class Member:
         self.progress = Progress(history, state["best_value"], state["best_epoch"])
         self.best_weights = state["best_weights"]
 
-    def best_network(self) -> ANINetworks:
+    def best_network(self) -> Network:
         """Return a copy of the network with the best weights, on the CPU."""
         network = copy.deepcopy(self.network).cpu().requires_grad_(True)
         network.load_state_dict(self.best_weights)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torchani.nn import ANINetworks
 
+from nnpal.model.networks import Network
 from nnpal.training.frozen import trainable
 from nnpal.training.settings import TrainingSettings
 from nnpal.training.soap import SOAP, step_together
@@ -22,7 +22,7 @@ def learning_rate(settings: TrainingSettings) -> float:
 
 
 def build_optimizers(
-    network: ANINetworks, settings: TrainingSettings, replaced: Mapping[Tensor, Tensor] | None = None
+    network: Network, settings: TrainingSettings, replaced: Mapping[Tensor, Tensor] | None = None
 ) -> list[torch.optim.Optimizer]:
     """Return the optimizer of all that learns, or that of the weights and then SGD for the biases.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torchani.nn import ANINetworks
 
 from nnpal.calibration import Pairs, unshared
 from nnpal.model.denormals import denormals_flushed
+from nnpal.model.networks import Network
 from nnpal.training.data import TrainingData
-from nnpal.training.forward_pass import one_member, predict
+from nnpal.training.evaluate import evaluate
 from nnpal.training.member import in_parts
 
 MOST_ATOMS = 100_000
@@ -22,7 +22,7 @@ MOST_ATOMS = 100_000
 
 
 def out_of_fold_pairs(
-    networks: Sequence[ANINetworks],
+    networks: Sequence[Network],
     learned: np.ndarray,
     data: TrainingData,
     *,
@@ -51,7 +51,7 @@ def out_of_fold_pairs(
     for part in in_parts(chosen, batch_size):
         batch = data.features.batch(part)
         with denormals_flushed():
-            found = [predict(one_member(network), batch) for network in networks]
+            found = [evaluate(network, batch) for network in networks]
         forces = np.stack([one.forces.detach().double().numpy() for one in found])
         energies = np.stack([one.energies.detach().double().numpy() for one in found])
         share = ~learned[:, part] / judged[part]  # of each member in the mean that is judged

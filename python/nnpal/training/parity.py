@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from torchani.nn import ANINetworks
 
 from nnpal.model.denormals import denormals_flushed
+from nnpal.model.networks import Network
 from nnpal.training.data import TrainingData
-from nnpal.training.forward_pass import one_member, predict
+from nnpal.training.evaluate import evaluate
 from nnpal.training.member import in_parts
 from nnpal.training.split import Split
 
 
-def save_parity(folder: Path, network: ANINetworks, data: TrainingData, split: Split, batch_size: int) -> list[Path]:
+def save_parity(folder: Path, network: Network, data: TrainingData, split: Split, batch_size: int) -> list[Path]:
     """Write ``parity_energy`` and ``parity_force``, each as ``.png``, ``.pdf`` and ``.csv``, and return their paths.
 
     Energies are interaction energies by atom, self-energies taken off.
@@ -22,7 +22,7 @@ def save_parity(folder: Path, network: ANINetworks, data: TrainingData, split: S
     energies, forces = [], []
     for part in in_parts(np.arange(len(data)), batch_size):
         with denormals_flushed():
-            found = predict(one_member(network), data.features.batch(part))
+            found = evaluate(network, data.features.batch(part))
         energies.append(found.energies.detach().numpy())
         forces.append(found.forces.detach().numpy())
     roles = np.where(np.isin(np.arange(len(data)), split.validation), "validation", "training")

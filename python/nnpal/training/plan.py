@@ -18,7 +18,6 @@ tensorboard/           where they are asked for: the members' learning curves
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +29,9 @@ import numpy as np
 
 from nnpal import __version__
 from nnpal.model.aev import AEVDescription
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description, NetworkDescription
+from nnpal.model.networks import description_json
+from nnpal.model.schnet import SchNetDescription
 from nnpal.runtime.json_files import write_json
 from nnpal.training.settings import EnsembleSettings, LossSettings, TrainingSettings
 from nnpal.training.split import Split, inherited_split, random_split
@@ -60,7 +61,7 @@ class Plan:
     """See the module.
 
     Attributes:
-        network: elements, AEV and layers.
+        network: kind, elements and layers.
         loss, training, ensemble: settings.
         content_hash: of the data.
         previous: of inherited splits: the folder, its data and its best member.
@@ -68,7 +69,7 @@ class Plan:
             :class:`nnpal.training.start.Start`; the setting's path may change, the weights may not.
     """
 
-    network: NetworkDescription
+    network: Description
     loss: LossSettings
     training: TrainingSettings
     ensemble: EnsembleSettings
@@ -79,7 +80,7 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
-            "network": dataclasses.asdict(self.network),
+            "network": description_json(self.network),
             "loss": self.loss.model_dump(),
             "training": self.training.model_dump(),
             "ensemble": self.ensemble.model_dump(),
@@ -111,7 +112,10 @@ def read_plan(folder: Path) -> Plan:
     )
 
 
-def _network(values: dict[str, Any]) -> NetworkDescription:
+def _network(values: dict[str, Any]) -> Description:
+    if values.get("kind") == SchNetDescription.kind:
+        own = {key: value for key, value in values.items() if key not in ("kind", "symbols")}
+        return SchNetDescription(tuple(values["symbols"]), **own)
     hidden = values["hidden"]
     aev: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values["aev"].items()}
     return NetworkDescription(

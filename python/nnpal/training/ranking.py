@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from torchani.arch import ANI
-
-from nnpal.model import export_ensemble
+from nnpal.model.networks import Network
 from nnpal.runtime.import_path import import_object
 from nnpal.training.member import EpochRecord
+from nnpal.training.model_file import write_model_file
 from nnpal.training.plan import Plan, member_folder
 
 Score = Callable[[Path], float]
@@ -36,13 +35,18 @@ def find_score(spec: str) -> Score:
 
 
 def rank_members(
-    plan: Plan, models: Mapping[int, ANI], records: Mapping[int, EpochRecord], folder: Path
+    plan: Plan,
+    networks: Mapping[int, Network],
+    self_energies: Sequence[float],
+    records: Mapping[int, EpochRecord],
+    folder: Path,
 ) -> dict[int, float]:
     """Return a score of each member, lowest is best.
 
     Arguments:
         plan: says by what.
-        models: each member as a model of its own; a user's function gets its path, exported beside its checkpoint.
+        networks: of each member, eV; a user's function gets the path of a model file beside the member's checkpoint.
+        self_energies: eV, one for each element.
         records: each member's best epoch.
         folder: of the training.
 
@@ -54,8 +58,9 @@ def rank_members(
         return {number: float(getattr(record, by[plan.training.best_by])) for number, record in records.items()}
     function = find_score(plan.ensemble.best_member)
     scores = {}
-    for number, model in models.items():
-        path = export_ensemble(model, member_folder(folder, number) / "member.nnp.pt")
+    for number, network in networks.items():
+        path = member_folder(folder, number) / "member.nnp.pt"
+        write_model_file(plan.network, [network], self_energies, path)
         scores[number] = float(function(path))
         if not math.isfinite(scores[number]):
             raise ValueError(f"{plan.ensemble.best_member} gave {scores[number]} for member {number} ({path})")

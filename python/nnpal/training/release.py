@@ -17,11 +17,11 @@ from ase import Atoms
 
 from nnpal.data import read_frames
 from nnpal.evaluation.gate import GateError, GateReport, check_export
-from nnpal.model import export_ensemble
 from nnpal.runtime.disk_full import DiskFullError
 from nnpal.runtime.places import require_file
 from nnpal.training.data import build_training_data
-from nnpal.training.forward_pass import one_member, predict
+from nnpal.training.evaluate import evaluate
+from nnpal.training.model_file import write_model_file
 from nnpal.training.plan import DATASET
 from nnpal.training.trained import TrainedEnsemble, TrainedMember
 
@@ -61,8 +61,10 @@ def release(
     plan, result = ensemble.plan, ensemble.result
     # nobody sees the file at ``path`` before it has passed
     with _folder_beside(path) as aside:
-        export_ensemble(
-            ensemble.model(chosen, getattr(torch, dtype)),
+        write_model_file(
+            plan.network,
+            [member.network for member in chosen],
+            result.self_energies,
             aside,
             dtype=getattr(torch, dtype),
             calibration=ensemble.calibration if chosen == ensemble.members else None,
@@ -139,7 +141,7 @@ def member_energies(
     energies = []
     for member in members:
         network = copy.deepcopy(member.network).to(dtype)
-        found = predict(one_member(network), data.features.batch(everything))
+        found = evaluate(network, data.features.batch(everything))
         energies.append(found.energies.detach().double().numpy())
     return np.stack(energies) + alone
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torchani.nn import ANINetworks
 
-from nnpal.training.features import Features
+from nnpal.training.features import AEVFeatures
 
 CHUNK = 64
 """Configurations whose AEVs are looked at together."""
@@ -38,7 +38,7 @@ class ElementScaling:
 
 
 def aev_scaling(
-    features: Features, indices: np.ndarray, symbols: tuple[str, ...], kind: str
+    features: AEVFeatures, indices: np.ndarray, symbols: tuple[str, ...], kind: str
 ) -> dict[str, ElementScaling]:
     """Return the scaling of each element that some configurations hold.
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torchani.nn import ANINetworks
 
-from nnpal.model.build import build_networks
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description
+from nnpal.model.networks import Network, description_json, empty_network
 from nnpal.training.storage import save_whole
 
 START = "start.pt"
@@ -33,15 +32,15 @@ class Start:
         record: what the plan keeps: kind, hash, and which member of the source each member starts from.
     """
 
-    description: NetworkDescription
-    networks: tuple[ANINetworks, ...]
+    description: Description
+    networks: tuple[Network, ...]
     places: tuple[int, ...]
     record: dict[str, Any]
 
 
-def networks_hash(description: NetworkDescription, networks: Sequence[ANINetworks]) -> str:
+def networks_hash(description: Description, networks: Sequence[Network]) -> str:
     """Return a hash of what networks look like and of every weight."""
-    found = hashlib.sha256(json.dumps(asdict(description), sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(description_json(description), sort_keys=True).encode())
     for network in networks:
         for name, value in network.state_dict().items():
             found.update(f"{name} {tuple(value.shape)} {value.dtype}\0".encode())
@@ -55,7 +54,7 @@ def save_start(folder: Path, start: Start) -> None:
     save_whole(folder / START, state)
 
 
-def load_start(folder: Path, description: NetworkDescription, record: dict[str, Any]) -> Start:
+def load_start(folder: Path, description: Description, record: dict[str, Any]) -> Start:
     """Return what :func:`save_start` wrote, of a training whose plan says ``description`` and ``record``."""
     state = torch.load(folder / START, map_location="cpu", weights_only=True)
     return Start(
@@ -66,7 +65,7 @@ def load_start(folder: Path, description: NetworkDescription, record: dict[str, 
     )
 
 
-def start_network(folder: Path, description: NetworkDescription, number: int) -> ANINetworks | None:
+def start_network(folder: Path, description: Description, number: int) -> Network | None:
     """Return what a member of the training in ``folder`` starts from, eV, on the CPU; None: from random weights."""
     if not (folder / START).exists():
         return None
@@ -74,7 +73,7 @@ def start_network(folder: Path, description: NetworkDescription, number: int) ->
     return start.networks[start.places[number]]
 
 
-def _with_weights(description: NetworkDescription, weights: dict[str, torch.Tensor]) -> ANINetworks:
-    network = build_networks(description).to(next(iter(weights.values())).dtype)
+def _with_weights(description: Description, weights: dict[str, torch.Tensor]) -> Network:
+    network = empty_network(description).to(next(iter(weights.values())).dtype)
     network.load_state_dict(weights)
     return network

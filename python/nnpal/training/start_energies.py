@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 from torchani.nn import ANINetworks
 
-from nnpal.training.features import Batch, Features
+from nnpal.model.networks import Network, all_of
+from nnpal.model.schnet import SchNet
+from nnpal.training.features import AEVBatch, AEVFeatures
+from nnpal.training.neighbor_features import NeighborBatch, NeighborFeatures
 
 _CHUNK = 64
 """Configurations at a time."""
 
 
-def mean_energies(networks: Sequence[ANINetworks], features: Features, n_data: int) -> np.ndarray:
+def mean_energies(networks: Sequence[Network], features: AEVFeatures | NeighborFeatures, n_data: int) -> np.ndarray:
     """Return the mean over networks of the energies of configurations.
 
     Arguments:
@@ -34,9 +37,13 @@ def mean_energies(networks: Sequence[ANINetworks], features: Features, n_data: i
     return means
 
 
-def _atomic_energies(network: ANINetworks, batch: Batch) -> Tensor:
+def _atomic_energies(network: Network, batch: AEVBatch | NeighborBatch) -> Tensor:
+    if isinstance(batch, NeighborBatch):
+        (of_schnet,) = all_of(SchNet, [network])
+        return batch.atomic_energies(of_schnet).double()
+    (of_ani,) = all_of(ANINetworks, [network])
     energies = torch.zeros(len(batch.species), dtype=torch.float64)
-    for element, symbol in enumerate(network.atomics):
+    for element, symbol in enumerate(of_ani.atomics):
         rows = (batch.species == element).nonzero()[:, 0]
-        energies[rows] = network.atomics[symbol](batch.aev[rows])[:, 0].double()
+        energies[rows] = of_ani.atomics[symbol](batch.aev[rows])[:, 0].double()
     return energies

@@ -8,8 +8,9 @@ from typing import Any
 
 from ase.data import atomic_numbers
 
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.member_networks import same_aev
+from nnpal.model.schnet import SchNetDescription
 from nnpal.model.settings import NetworkSettings
 from nnpal.training.settings import TrainingSettings
 
@@ -28,11 +29,11 @@ class StartError(ValueError):
 
 
 def started_network(
-    network: NetworkDescription | NetworkSettings | None,
-    start: NetworkDescription,
+    network: Description | NetworkSettings | None,
+    start: Description,
     present: Sequence[str],
     name: str,
-) -> NetworkDescription:
+) -> Description:
     """Return the description of networks that start from others.
 
     Elements are those that ``network`` gives, else those of the data, as without a start. All the rest is the start's,
@@ -48,29 +49,39 @@ def started_network(
         StartError: names the key and both values.
         ValueError: the data hold an element that ``network.elements`` lacks.
     """
-    if isinstance(network, NetworkDescription):
+    if network is not None and not isinstance(network, NetworkSettings):
+        _require_kind(network.kind, start, name)
         _require_elements(network.symbols, start, name)
         _require_agreement(network, start, [field.name for field in fields(network)], name, "set it to that")
         return network
     given = network or NetworkSettings()
     keys = given.model_fields_set - {"elements"}
+    if "kind" in keys:
+        _require_kind(given.kind, start, name)
     symbols = given.elements or tuple(sorted(set(present), key=atomic_numbers.__getitem__))
     _require_elements(symbols, start, name)
     asked = given.description(present)
     _require_agreement(asked, start, keys, name, "leave the key out, for a start brings its network")
+    if isinstance(start, SchNetDescription):
+        return replace(start, symbols=symbols)
     hidden = {symbol: start.hidden_of(symbol) for symbol in symbols}
     first = start.hidden_of(symbols[0])
     found = replace(start, symbols=symbols, hidden=first if all(h == first for h in hidden.values()) else hidden)
     # Numbers as they are given, for a model file holds them rounded
-    return replace(found, aev=asked.aev) if "aev" in keys else found
+    return replace(found, aev=asked.aev) if "aev" in keys and isinstance(asked, NetworkDescription) else found
 
 
-def require_layers_left(description: NetworkDescription, frozen_layers: int) -> None:
-    """Refuse to freeze all layers of an element's network.
+def require_layers_left(description: Description, frozen_layers: int) -> None:
+    """Refuse to freeze all layers of an element's network, or any of networks that have none for each element.
 
     Raises:
         StartError: names the element and the number of its layers.
     """
+    if isinstance(description, SchNetDescription):
+        if frozen_layers:
+            why = f"networks of kind {description.kind!r} have no layers for each element; leave the key out"
+            raise StartError("training.frozen_layers", frozen_layers, why)
+        return
     for symbol in description.symbols:
         n_layers = len(description.hidden_of(symbol)) + 1
         if frozen_layers >= n_layers:
@@ -89,29 +100,33 @@ def require_learned_weights(training: TrainingSettings) -> None:
         raise StartError("training.frozen_layers", training.frozen_layers, why)
 
 
-def _require_elements(symbols: Sequence[str], start: NetworkDescription, name: str) -> None:
+def _require_kind(kind: str, start: Description, name: str) -> None:
+    if kind != start.kind:
+        why = f"training.start, {name}, is of kind {start.kind!r}; set it to that, or leave training.start out"
+        raise StartError("network.kind", kind, why)
+
+
+def _require_elements(symbols: Sequence[str], start: Description, name: str) -> None:
     if lacking := [symbol for symbol in symbols if symbol not in start.symbols]:
         why = f"it has networks for {', '.join(start.symbols)}, none for {', '.join(lacking)} of the data"
         cure = "start from a model that knows all their elements, or leave the key out"
         raise StartError("training.start", name, f"{why}; {cure}")
 
 
-def _require_agreement(
-    asked: NetworkDescription, start: NetworkDescription, keys: Collection[str], name: str, cure: str
-) -> None:
-    for key in ("aev", "hidden", "activation", "bias"):
-        if key in keys and not _agree(key, asked, start):
+def _require_agreement(asked: Description, start: Description, keys: Collection[str], name: str, cure: str) -> None:
+    for key in (field.name for field in fields(start)):
+        if key != "symbols" and key in keys and not _agree(key, asked, start):
             why = f"training.start, {name}, has {_value(key, start, asked)}; {cure}, or leave training.start out"
             raise StartError(f"network.{key}", _value(key, asked, asked), why)
 
 
-def _agree(key: str, asked: NetworkDescription, start: NetworkDescription) -> bool:
-    if key == "aev":
+def _agree(key: str, asked: Description, start: Description) -> bool:
+    if key == "aev" and isinstance(asked, NetworkDescription) and isinstance(start, NetworkDescription):
         return same_aev(asked.aev, start.aev)
     return bool(_value(key, asked, asked) == _value(key, start, asked))
 
 
-def _value(key: str, of: NetworkDescription, asked: NetworkDescription) -> Any:
-    if key == "hidden":
+def _value(key: str, of: Description, asked: Description) -> Any:
+    if key == "hidden" and isinstance(of, NetworkDescription):
         return {symbol: list(of.hidden_of(symbol)) for symbol in asked.symbols}
     return getattr(of, key)

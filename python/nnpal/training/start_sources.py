@@ -15,10 +15,13 @@ from pathlib import Path
 import torch
 import torchani.models
 from torchani.arch import ANI
+from torchani.nn import ANINetworks
 
-from nnpal.model import ModelFileError
-from nnpal.model.description import NetworkDescription
+from nnpal.model import ModelFileError, load_model, read_metadata
+from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.member_networks import MemberNetworks, NotMembersError, networks_of_model, read_networks
+from nnpal.model.networks import Network, all_of
+from nnpal.model.schnet import SchNet, SchNetDescription, SchNetMembers, schnet_networks
 from nnpal.model.settings import NetworkSettings
 from nnpal.model.zip_records import DamagedArchiveError, checked_records
 from nnpal.runtime.json_files import digest, file_hash
@@ -31,6 +34,9 @@ from nnpal.training.worker import CHECKPOINT, restore
 
 _KEY = "training.start"
 TRAINING_FOLDER = "training folder"
+
+Members = MemberNetworks | SchNetMembers
+"""Networks of one ensemble and their description."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Source:
 
     kind: str
     name: str
-    members: MemberNetworks
+    members: Members
     of_number: dict[int, int]
     n_members: int
     best: int = 0
@@ -64,7 +70,7 @@ class SourceGoneError(StartError):
 
 def find_start(
     folder: Path,
-    network: NetworkDescription | NetworkSettings | None,
+    network: Description | NetworkSettings | None,
     present: Sequence[str],
     training: TrainingSettings,
     ensemble: EnsembleSettings,
@@ -143,7 +149,7 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
     if not path.exists():
         raise SourceGoneError(_KEY, start, "not there; expected a model file or the folder of a training")
     try:
-        members = read_networks(path)
+        members = _read_members(path)
     except (ModelFileError, NotMembersError, OSError) as error:
         raise StartError(_KEY, start, str(error).removeprefix(f"{start}: ")) from error
     return _source("model file", start, members)
@@ -170,7 +176,7 @@ def source_hash(start: str | None) -> str | None:
 
 def chosen_start(
     source: Source,
-    network: NetworkDescription | NetworkSettings | None,
+    network: Description | NetworkSettings | None,
     present: Sequence[str],
     training: TrainingSettings,
     n_members: int,
@@ -211,7 +217,7 @@ def _of_model(model: ANI, name: str) -> Source:
         raise StartError("start", name, str(error)) from error
 
 
-def _source(kind: str, name: str, members: MemberNetworks) -> Source:
+def _source(kind: str, name: str, members: Members) -> Source:
     n_members = len(members.networks)
     return Source(kind, name, members, {number: number for number in range(n_members)}, n_members)
 
@@ -237,11 +243,35 @@ def _of_folder(folder: Path) -> Source:
     return Source(
         kind=TRAINING_FOLDER,
         name=str(folder),
-        members=MemberNetworks(plan.network, tuple(networks)),
+        members=_members(plan.network, networks),
         of_number={number: place for place, number in enumerate(numbers)},
         n_members=plan.ensemble.members,
         best=numbers.index(result.best_member),
     )
+
+
+def _members(description: Description, networks: Sequence[Network]) -> Members:
+    if isinstance(description, SchNetDescription):
+        return SchNetMembers(description, tuple(all_of(SchNet, networks)))
+    return MemberNetworks(description, tuple(all_of(ANINetworks, networks)))
+
+
+def _read_members(path: Path) -> Members:
+    """Return the members of a model file.
+
+    Raises:
+        ModelFileError, OSError: it cannot be read.
+        NotMembersError: its networks are of a kind that nnpal does not train.
+    """
+    kind = read_metadata(path).kind
+    if kind == NetworkDescription.kind:
+        return read_networks(path)
+    if kind != SchNetDescription.kind:
+        raise NotMembersError(f"{path}: its networks are custom modules, which nnpal evaluates but does not train")
+    try:
+        return schnet_networks(load_model(path))
+    except (ValueError, AttributeError, RuntimeError) as error:
+        raise NotMembersError(f"{path}: its networks cannot be trained: {error}") from error
 
 
 def _published(start: str) -> ANI:

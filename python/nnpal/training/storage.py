@@ -15,12 +15,13 @@ import torch
 
 from nnpal.geometry.neighbor_graph import Graph
 from nnpal.model.aev_function import AEVFunction
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.zip_records import DamagedArchiveError, checked_records
 from nnpal.runtime.files import sync, write_whole
-from nnpal.training.data import TrainingData
-from nnpal.training.features import Features, GraphFeatures, StoredFeatures
+from nnpal.training.data import Features, TrainingData
+from nnpal.training.features import GraphFeatures, StoredFeatures
 from nnpal.training.flat_graphs import FlatGraphs
+from nnpal.training.neighbor_features import NeighborFeatures
 
 DATA, DERIVATIVES = "data.pt", "derivatives.bin"
 
@@ -41,8 +42,9 @@ def save_data(folder: Path, data: TrainingData) -> None:
         sync(folder / DERIVATIVES)  # data.pt vouches for them
         state |= {"kind": "stored", "species": data.features.species, "aev": data.features.aev}
         state["n_derivatives"] = data.features.derivatives.numel()
-    elif isinstance(data.features, GraphFeatures):
-        state |= {"kind": "recomputed", "species": data.features.species, **_edges(data.features.graphs)}
+    else:
+        kind = "recomputed" if isinstance(data.features, GraphFeatures) else "neighbors"
+        state |= {"kind": kind, "species": data.features.species, **_edges(data.features.graphs)}
     save_whole(folder / DATA, state)
 
 
@@ -80,7 +82,7 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
+def load_data(folder: Path, description: Description) -> TrainingData:
     """Read what :func:`save_data` wrote."""
     state = torch.load(folder / DATA, weights_only=True)
     sizes, energies = state["sizes"].numpy(), state["energies"]
@@ -90,8 +92,10 @@ def load_data(folder: Path, description: NetworkDescription) -> TrainingData:
             str(folder / DERIVATIVES), shared=True, size=state["n_derivatives"], dtype=energies.dtype
         )
         features = StoredFeatures(state["species"], state["aev"], flat, sizes, state["strain"])
-    else:
+    elif isinstance(description, NetworkDescription):
         features = GraphFeatures(AEVFunction.of(description), _graphs(state, sizes), state["species"], state["strain"])
+    else:
+        features = NeighborFeatures(_graphs(state, sizes), state["species"], state["strain"])
     return TrainingData(
         features=features,
         energies=energies,

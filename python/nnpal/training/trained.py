@@ -13,6 +13,8 @@ from torchani.nn import ANINetworks
 
 from nnpal.calibration import Calibration
 from nnpal.model.build import build_model
+from nnpal.model.description import NetworkDescription
+from nnpal.model.networks import Network, all_of
 from nnpal.training.calibration_file import read_calibration
 from nnpal.training.member import EpochRecord
 from nnpal.training.plan import Plan, TrainingFolderError, member_folder, read_plan
@@ -35,7 +37,7 @@ class TrainedMember:
     """
 
     number: int
-    network: ANINetworks
+    network: Network
     split: Split
     history: list[EpochRecord]
     best_epoch: int
@@ -70,11 +72,19 @@ class TrainedEnsemble:
         """Return a TorchANI model, hartree, of some members, by default all.
 
         Arguments:
+            members: of this ensemble.
             dtype: of the weights, by default that of training; the change to hartree rounds in it.
+
+        Raises:
+            ValueError: the networks are of another kind; :func:`nnpal.training.release.release` writes a model file.
         """
+        description = self.plan.network
+        if not isinstance(description, NetworkDescription):
+            raise ValueError(f"{self.folder}: networks of kind {description.kind!r} are not TorchANI's; use release()")
         chosen = self.members if members is None else members
-        networks = [m.network if dtype is None else copy.deepcopy(m.network).to(dtype) for m in chosen]
-        return build_model(self.plan.network, networks, self.result.self_energies)
+        networks = all_of(ANINetworks, (member.network for member in chosen))
+        copies = [network if dtype is None else copy.deepcopy(network).to(dtype) for network in networks]
+        return build_model(description, copies, self.result.self_energies)
 
 
 def load_ensemble(folder: Path) -> TrainedEnsemble:

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torchani.nn import ANINetworks
 
+from nnpal.model.networks import Network
 from nnpal.training.data import TrainingData
-from nnpal.training.features import Columns, StoredBatch
-from nnpal.training.forward_pass import atomic_values, joint_errors
+from nnpal.training.evaluate import errors_of_members
+from nnpal.training.features import Columns, StoredBatch, StoredFeatures
+from nnpal.training.forward_pass import atomic_values
 from nnpal.training.jacobian import VOIGT
 from nnpal.training.loss import Errors, Members, Weights, energy_force_losses, loss_weights, slope
 from nnpal.training.settings import LossSettings
@@ -25,7 +27,7 @@ def losses_of(errors: Errors, members: Members, loss: LossSettings) -> Tensor:
 
 
 def learn(
-    networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], loss: LossSettings
+    networks: Sequence[Network], data: TrainingData, batches: Sequence[np.ndarray], loss: LossSettings
 ) -> tuple[Errors, Members, Tensor]:
     """Add the gradients of the members' losses to their parameters' ``grad``.
 
@@ -33,7 +35,7 @@ def learn(
     it is pulled back while the configuration's numbers are in the cache.
 
     Arguments:
-        networks: members of the same layers.
+        networks: members of the same description.
         data: features and reference values.
         batches: indices of configurations for each member.
         loss: options.
@@ -41,10 +43,12 @@ def learn(
     Returns:
         Errors of the configurations, whose they are, and the members' losses, eV², all without a gradient.
     """
-    batch = data.features.batch(np.concatenate(batches))
-    if isinstance(batch, StoredBatch) and batch.is_compiled:
-        return _learn_stored(networks, data, batches, batch, loss)
-    errors, members = joint_errors(networks, data, batches, training=True)
+    if isinstance(data.features, StoredFeatures):
+        batch = data.features.batch(np.concatenate(batches))
+        of_ani = [network for network in networks if isinstance(network, ANINetworks)]
+        if batch.is_compiled and len(of_ani) == len(networks):
+            return _learn_stored(of_ani, data, batches, batch, loss)
+    errors, members = errors_of_members(networks, data, batches, training=True)
     losses = losses_of(errors, members, loss)
     losses.sum().backward()
     virial = None if errors.virial is None else errors.virial.detach()

@@ -21,11 +21,11 @@ from nnpal.runtime.child_process import end_with_parent
 from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full
 from nnpal.runtime.files import aside
 from nnpal.runtime.locks import locked
-from nnpal.training.data import GIGABYTE, TrainingData
+from nnpal.training.data import GIGABYTE, Features, TrainingData
 from nnpal.training.epoch import train_epoch
-from nnpal.training.features import Features
 from nnpal.training.log import LOG, Line, Log
 from nnpal.training.member import DivergedError, EpochRecord, Member
+from nnpal.training.neighbor_features import NeighborFeatures
 from nnpal.training.plan import Plan, member_folder, read_plan, read_splits
 from nnpal.training.scaling import aev_scaling
 from nnpal.training.start import start_network
@@ -45,6 +45,9 @@ def restore(folder: Path, plan: Plan, number: int, device: torch.device, feature
     path = member_folder(folder, number) / CHECKPOINT
     begun = path.exists()
     split, kind = read_splits(folder)[number], plan.training.aev_scaling
+    scaling = None
+    if features is not None and kind != "none" and not isinstance(features, NeighborFeatures):
+        scaling = aev_scaling(features, split.train, plan.network.symbols, kind)
     member = Member(
         plan.network,
         plan.training,
@@ -52,7 +55,7 @@ def restore(folder: Path, plan: Plan, number: int, device: torch.device, feature
         plan.ensemble.member_seeds()[number],
         device,
         None if begun or plan.start is None else start_network(folder, plan.network, number),
-        None if features is None or kind == "none" else aev_scaling(features, split.train, plan.network.symbols, kind),
+        scaling,
     )
     if begun:
         member.load_state_dict(torch.load(path, map_location=device, weights_only=True))

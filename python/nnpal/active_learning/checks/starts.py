@@ -1,10 +1,11 @@
-"""Networks that trainings start from: are they there, and do they fit network and data?"""
+"""Networks that trainings start from: are they there, and do they fit network and data? Do settings have effect?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from nnpal.active_learning.checks.given import Fault, Given
+from nnpal.training.kinds import without_effect
 from nnpal.training.settings import PREVIOUS, RANDOM
 from nnpal.training.start_network import StartError, require_layers_left, require_learned_weights, started_network
 from nnpal.training.start_sources import find_source
@@ -14,6 +15,10 @@ def starts(given: Given) -> Iterator[Fault]:
     """Yield a start that is not there, that lacks elements or contradicts [network], and layers that cannot freeze."""
     training, network = given.config.training, given.config.network
     present = sorted(_present(given))
+    for key, why in without_effect(training, network.kind).items():
+        yield Fault(
+            f"training.{key}", getattr(training, key), f"no effect with kind = {network.kind!r}: {why}", "remove it"
+        )
     try:
         if training.start in (None, RANDOM):
             require_learned_weights(training)

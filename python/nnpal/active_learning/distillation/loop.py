@@ -36,7 +36,9 @@ class Distillation:
         if section is None or not isinstance(sampling, MOMTSection):
             raise ValueError("[distillation] and [explore] with kind = 'momt': missing, expected both")
         labeling = Labeling(config.oracle, config.label, base_folder)
-        learning = Learning(config.network, config.loss, config.training, config.ensemble, base_folder)
+        learning = Learning(
+            config.network, config.loss, config.training, config.ensemble, base_folder, config.also_train
+        )
         crystals = Crystals.of(config, base_folder)
         self._n_pools = n_pools(section)
         self._first = Stage(

@@ -53,6 +53,7 @@ from nnpal.active_learning.shared.report_page import (
     versions,
     write_report,
 )
+from nnpal.active_learning.shared.second_report import name_of, second_sections
 from nnpal.figures.style import MILLI
 
 
@@ -90,7 +91,8 @@ def report(
     told = Told(ctx, history, n_sampled, len(learned_so_far(ctx)), run, settings, ensemble)
     page = Page(
         title="Data distillation",
-        subtitle=f"{told.n_learned:,} configurations kept of {n_sampled:,} sampled, ensemble of {ensemble.members}",
+        subtitle=f"{told.n_learned:,} configurations kept of {n_sampled:,} sampled, ensemble of {ensemble.members} "
+        f"{name_of(told.last.train.kind)} networks",
         facts=_facts(told),
         sections=[
             section("Iterations", iteration_table([_summary(k, done) for k, done in enumerate(history)])),
@@ -98,6 +100,7 @@ def report(
             section("What was kept", figures(ctx, _kept(told)), *_grids(told)),
             section("Errors", figures(ctx, _errors(told))),
             *calibration_sections(ctx, [done.label for done in history]),
+            *second_sections([done.train for done in history]),
             section("Configurations chosen last", *_chosen(told)),
         ],
         failures=task_failures(ctx.run_folder, [done.stages() for done in history]),

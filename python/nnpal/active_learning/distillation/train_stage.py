@@ -35,9 +35,10 @@ class Crystals:
 
 def train(ctx: StageContext, how: Learning, crystals: Crystals | None) -> DistillationTrainFacts:
     """Train; take errors on the test set of the sampling, and relax crystals under model and oracle."""
-    _, facts = train_in_tasks(ctx, how, learned_so_far(ctx))
     test = ctx.path(0, "sample", TEST)
-    errors = errors_on(ctx.folder / MODEL, read_frames(test)) if test.is_file() else None
+    frames = read_frames(test) if test.is_file() else []
+    _, facts = train_in_tasks(ctx, how, learned_so_far(ctx), frames)
+    errors = errors_on(ctx.folder / MODEL, frames)
     return DistillationTrainFacts(**dict(facts), test=errors, crystals=relaxed(ctx, crystals))
 
 

@@ -30,7 +30,9 @@ class Translation:
         if section is None:
             raise ValueError("[translation]: missing, expected the table")
         labeling = Labeling(config.oracle, config.label, base_folder)
-        learning = Learning(config.network, config.loss, config.training, config.ensemble, base_folder)
+        learning = Learning(
+            config.network, config.loss, config.training, config.ensemble, base_folder, config.also_train
+        )
         crystals = Crystals.of(config, base_folder)
         self._stages = (
             Stage(

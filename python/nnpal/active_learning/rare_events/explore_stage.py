@@ -1,4 +1,4 @@
-"""Pull under the ensemble, whose spread tells what is new, and under its best member alone."""
+"""Pull under the ensemble, whose spread tells what is new, under its best member alone, and under a second kind."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from pathlib import Path
 
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
-from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, PullFacts
+from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, PullFacts, RareEventsTrainFacts
 from nnpal.active_learning.rare_events.pulls import facts_of_pulls, files_of_pulls
 from nnpal.active_learning.sampling import SMD_TASK, SMDSection, plan_smd, read_given_up, read_smd
 from nnpal.active_learning.sampling.force_field import NNPForces
 from nnpal.active_learning.shared.error_limits import require_calibrated
+from nnpal.active_learning.shared.facts import SECOND
 from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
 from nnpal.active_learning.shared.train_ensemble import BEST, MODEL
 
 ENSEMBLE, SINGLE = "ensemble", "best"
 WHO = {ENSEMBLE: MODEL, SINGLE: BEST}
+OF_SECOND = {SECOND: f"{SECOND}/{MODEL}"}
+"""The ensemble of [also_train]."""
 
 
 def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> ExploreFacts:
@@ -27,7 +30,8 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
     seed = pull_seed(ctx)
     rates: dict[Path, float] = {}
     tasks: dict[str, list[Task]] = {}
-    for who, model in WHO.items():
+    second = ctx.found(ctx.iteration, RareEventsTrainFacts).second
+    for who, model in (WHO if second is None else WHO | OF_SECOND).items():
         forces = NNPForces(
             kind="nnp",
             model=str(ctx.path(ctx.iteration, "train", model)),
@@ -49,7 +53,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         read = [read_smd(one.folder) if one.failure is None else read_given_up(read_smd, one.folder) for one in own]
         runs = [run for run in read if run is not None]
         given_up = {rates[one.folder] for one in own if one.failure is not None}
-        ensemble = ctx.path(ctx.iteration, "train", MODEL) if who == ENSEMBLE else None
+        ensemble = None if who == SINGLE else ctx.path(ctx.iteration, "train", WHO.get(who, f"{SECOND}/{MODEL}"))
         found[who] = facts_of_pulls(runs, given_up, ensemble)
         files += files_of_pulls(ctx.folder, who, runs)
     return ExploreFacts(
@@ -57,6 +61,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         last_lines=last_lines(ctx, outcomes),
         ensemble=found[ENSEMBLE],
         best=found[SINGLE],
+        second=found.get(SECOND),
         files=tuple(files),
     )
 

@@ -95,13 +95,19 @@ class ExploreFacts(TaskFacts):
 
     ensemble: PullFacts
     best: PullFacts
+    second: PullFacts | None = None
 
     def pulls(self, who: str) -> PullFacts:
-        return {"ensemble": self.ensemble, "best": self.best}[who]
+        return self._pulls()[who]
 
     @property
     def endings(self) -> Mapping[str, str]:
-        return {f"{who}/{name}": how for who in ("ensemble", "best") for name, how in self.pulls(who).ended.items()}
+        return {f"{who}/{name}": how for who, pulls in self._pulls().items() for name, how in pulls.ended.items()}
+
+    def _pulls(self) -> dict[str, PullFacts]:
+        """Return them by whose they are; ``second`` is the ensemble of [also_train]."""
+        second = {} if self.second is None else {"second": self.second}
+        return {"ensemble": self.ensemble, "best": self.best} | second
 
 
 class ChosenFrame(Part):

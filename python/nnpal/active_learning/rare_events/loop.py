@@ -62,7 +62,9 @@ class RareEvents:
         if section is None or dynamics is None or not isinstance(pulls, SMDSection):
             raise ValueError("[rare_events], [initial] and [explore] with kind = 'smd': missing, expected all of them")
         labeling = Labeling(config.oracle, config.label, base_folder)
-        learning = Learning(config.network, config.loss, config.training, config.ensemble, base_folder)
+        learning = Learning(
+            config.network, config.loss, config.training, config.ensemble, base_folder, config.also_train
+        )
         first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
         most = most_chosen(section.max_chosen, config.run.labels_per_iteration, copies)

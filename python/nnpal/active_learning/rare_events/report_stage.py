@@ -54,7 +54,7 @@ from nnpal.active_learning.sampling import SMDRun, SMDSection, holds_run, read_s
 from nnpal.active_learning.settings import LoopEnsembleSection, RareEventsSection
 from nnpal.active_learning.shared.bare_frames import read_bare
 from nnpal.active_learning.shared.calibration_report import calibration_sections, coverage_of
-from nnpal.active_learning.shared.facts import Errors, LabeledFacts, iterations
+from nnpal.active_learning.shared.facts import SECOND, Errors, LabeledFacts, iterations
 from nnpal.active_learning.shared.learned_data import LEARNED
 from nnpal.active_learning.shared.report_page import (
     configuration,
@@ -66,6 +66,7 @@ from nnpal.active_learning.shared.report_page import (
     versions,
     write_report,
 )
+from nnpal.active_learning.shared.second_report import name_of, second_sections
 from nnpal.active_learning.shared.train_ensemble import BEST
 from nnpal.data import read_frames
 from nnpal.evaluation import predict
@@ -110,7 +111,7 @@ def report(
     page = Page(
         title="Active learning of rare events",
         subtitle=f"{told.last.train.n_data:,} configurations learned in iteration {ctx.iteration}; "
-        f"ensemble of {ensemble.members}, {ensemble.split} splits",
+        f"ensemble of {ensemble.members} {name_of(told.last.train.kind)} networks, {ensemble.split} splits",
         facts=_facts(told, reason),
         sections=_sections(told),
         failures=task_failures(ctx.run_folder, [done.stages() for done in history]),
@@ -160,6 +161,11 @@ def _sections(told: Told) -> list[Section]:
         section("Uncertainty along the pulls", figures(ctx, _uncertainty(told))),
         section("Errors", figures(ctx, _errors(told))),
         *calibration_sections(ctx, [done.label for done in history]),
+        *second_sections(
+            [done.train for done in history],
+            [None if done.explore.second is None else or_nan(energies_of(done, SECOND).get(rate)) for done in history],
+            None if oracle is None else oracle.get(rate),
+        ),
         section("Configurations chosen", *_chosen(told)),
     ]
 
@@ -213,7 +219,10 @@ def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Fig
     numbers = list(range(len(history)))
     drawn = [work_function(_curves(told), _oracle_curve(told), name="work_function")]
     expected = None if oracle is None else oracle.get(rate)
-    for who, said in (("ensemble", "ensemble"), ("best", "best model")):
+    shown = {"ensemble": "ensemble", "best": "best model"}
+    if all(done.explore.second is not None for done in history) and told.last.train.second is not None:
+        shown[SECOND] = f"{name_of(told.last.train.second.kind)} ensemble"
+    for who, said in shown.items():
         values = [or_nan(energies_of(done, who).get(rate)) for done in history]
         bars = [_error_bars(done, rate, who) for done in history]
         drawn.append(

@@ -12,11 +12,11 @@ from nnpal.data import read_frames
 
 def train(ctx: StageContext, how: Learning) -> RareEventsTrainFacts:
     """Train, and take errors on the oracle's pulls, which no model learns."""
-    _, facts = train_in_tasks(ctx, how, learned_so_far(ctx))
     path = ctx.path(0, "initial", UNSEEN)
+    frames = read_frames(path) if path.is_file() else []
+    _, facts = train_in_tasks(ctx, how, learned_so_far(ctx), frames)
     unseen = None
-    if path.is_file():
-        frames = read_frames(path)
+    if frames:
         ensemble, best = (errors_on(ctx.folder / name, frames) for name in (MODEL, BEST))
         unseen = UnseenErrors(ensemble=ensemble, best=best)
     return RareEventsTrainFacts(**dict(facts), unseen=unseen)

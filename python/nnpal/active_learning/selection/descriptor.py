@@ -10,7 +10,7 @@ from ase import Atoms
 
 from nnpal.geometry.neighbor_graph import Graph, atoms_graph, merge_graphs
 from nnpal.model.aev_function import AEVFunction
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description, NetworkDescription
 
 STATISTICS = ("mean", "deviation", "smallest", "largest")
 BATCH_EDGES = 50_000
@@ -61,7 +61,7 @@ class Descriptors:
 
 def describe(
     frames: Sequence[Atoms],
-    description: NetworkDescription,
+    description: Description,
     *,
     device: str = "cpu",
     batch_edges: int = BATCH_EDGES,
@@ -71,7 +71,8 @@ def describe(
 
     Arguments:
         frames: configurations of any size and boundaries.
-        description: elements and AEV; the networks play no part.
+        description: elements and AEV; the networks play no part. For networks that have no AEV, the AEV is that of
+            :class:`nnpal.model.aev.AEVDescription`'s defaults.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         batch_edges: about so many edges (pairs within the cutoff, both ways) are computed at a time.
         on_batch: called with the number of configurations of every batch that is done.
@@ -79,6 +80,8 @@ def describe(
     Raises:
         ValueError: a configuration without atoms, of an unknown element, or not finite; the message has its index.
     """
+    if not isinstance(description, NetworkDescription):
+        description = NetworkDescription(description.symbols)
     symbols = tuple(description.symbols)
     found = list(_described(frames, description, device, batch_edges, on_batch))
     n_features = AEVFunction.of(description).terms.n_features

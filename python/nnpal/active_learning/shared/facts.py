@@ -12,6 +12,8 @@ from nnpal.active_learning.engine.stage import History
 
 MODEL, BEST = "model.nnp.pt", "best.nnp.pt"
 """Files of a training: all members, and the best alone."""
+SECOND = "second"
+"""Folder of the ensemble of [also_train], with files of the same names."""
 MAE = Literal["energy_mae", "relative_energy_mae", "force_mae"]
 Found = TypeVar("Found", bound="IterationFacts")
 
@@ -62,10 +64,36 @@ class Errors(Part):
         }[name]
 
 
+class SecondKindFacts(Part):
+    """Of an ensemble that was trained on the same data and samples nothing.
+
+    Attributes:
+        kind: of its networks.
+        members: that came through.
+        failed_members: why others did not.
+        validation: errors of its best member on its validation data.
+        unseen: of all members on data that nothing learned; None: there are no such data.
+    """
+
+    kind: str
+    members: int
+    failed_members: dict[str, str]
+    validation: Errors
+    unseen: Errors | None = None
+
+
 class TrainFacts(StageFacts):
-    """Of a training: configurations learned, members, and errors of the best on its own parts, eV/atom and eV/Å."""
+    """Of a training: configurations learned, members, and errors of the best on its own parts, eV/atom and eV/Å.
+
+    Attributes:
+        kind: of the networks.
+        second: of [also_train]; None without that table.
+    """
 
     stage: ClassVar[str] = "train"
+
+    kind: str = "ani"
+    second: SecondKindFacts | None = None
 
     n_data: int
     members: int

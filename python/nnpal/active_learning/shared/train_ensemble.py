@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,14 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import RESULT, Task
 from nnpal.active_learning.settings import LoopEnsembleSection
 from nnpal.active_learning.shared.candidate_pairs import candidates_so_far
-from nnpal.active_learning.shared.facts import BEST, MODEL, Errors, TrainFacts
+from nnpal.active_learning.shared.facts import BEST, MODEL, SECOND, Errors, SecondKindFacts, TrainFacts
 from nnpal.active_learning.shared.tasks import TRAIN_TASK
 from nnpal.evaluation import predict
-from nnpal.model.description import NetworkDescription
+from nnpal.model.description import Description
 from nnpal.model.settings import NetworkSettings
 from nnpal.training import LossSettings, TrainedEnsemble, TrainingFolderError, TrainingSettings
 from nnpal.training.ensemble import begin_training, end_training
+from nnpal.training.kinds import usable
 from nnpal.training.plan import PLAN, SPLITS, read_plan
 from nnpal.training.release import release
 from nnpal.training.result import RESULT as RESULT_OF_TRAINING
@@ -31,7 +32,7 @@ from nnpal.training.settings import PREVIOUS, RANDOM
 
 ENSEMBLE = "ensemble"
 PARITY = "parity_energy.csv"
-TABLES = ("network", "loss", "training", "ensemble")
+TABLES = ("network", "also_train", "loss", "training", "ensemble")
 FREE_KEYS = ("training.checkpoint_every", "training.tensorboard")
 """Of these tables, what decides nothing of what is learned."""
 LEAST_MEMBERS = 2
@@ -39,13 +40,26 @@ LEAST_MEMBERS = 2
 
 @dataclass(frozen=True)
 class Learning:
-    """[network], [loss], [training] and [ensemble]; paths are seen from ``base_folder``."""
+    """[network], [loss], [training], [ensemble] and [also_train]; paths are seen from ``base_folder``."""
 
     network: NetworkSettings
     loss: LossSettings
     training: TrainingSettings
     ensemble: LoopEnsembleSection
     base_folder: Path = Path()
+    also_train: NetworkSettings | None = None
+
+    def of_second_kind(self) -> Learning | None:
+        """Return how the networks of [also_train] learn; None: there are none.
+
+        They have the elements, loss and members of the others, but a start of their own, and no settings that mean
+        nothing to their kind.
+        """
+        if self.also_train is None:
+            return None
+        network = self.also_train.with_elements(self.network.elements)
+        training = usable(self.training.from_random(), network.kind)
+        return replace(self, network=network, training=training, also_train=None)
 
     def training_of(self, frames: Sequence[Atoms], previous: str | None) -> TrainingSettings:
         """Return the settings of one training, with what it starts from.
@@ -62,16 +76,26 @@ class Learning:
         fits = previous is not None and read_plan(Path(previous)).network == self._description(frames)
         return self.training.model_copy(update={"start": PREVIOUS if fits else RANDOM})
 
-    def network_of(self, training: TrainingSettings, frames: Sequence[Atoms]) -> NetworkSettings | NetworkDescription:
+    def network_of(self, training: TrainingSettings, frames: Sequence[Atoms]) -> NetworkSettings | Description:
         """Return what the networks look like; where they start from those before, defaults of [network] hold too."""
         return self._description(frames) if training.start == PREVIOUS else self.network
 
-    def _description(self, frames: Sequence[Atoms]) -> NetworkDescription:
+    def _description(self, frames: Sequence[Atoms]) -> Description:
         return self.network.description(sorted({symbol for frame in frames for symbol in frame.symbols}))
 
 
-def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) -> tuple[TrainedEnsemble, TrainFacts]:
+def train_in_tasks(
+    ctx: StageContext, how: Learning, frames: Sequence[Atoms], unseen: Sequence[Atoms] = ()
+) -> tuple[TrainedEnsemble, TrainFacts]:
     """Train an ensemble on all data so far, write ``model.nnp.pt`` (all members) and ``best.nnp.pt``.
+
+    The ensemble of [also_train] follows; its files are in the folder ``second``.
+
+    Arguments:
+        ctx: of the stage.
+        how: settings.
+        frames: labeled configurations.
+        unseen: those that nothing learned, for errors of the second ensemble.
 
     Returns:
         The ensemble, and facts: data, best member, errors on training and validation data, members that failed.
@@ -79,11 +103,36 @@ def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) ->
     Raises:
         StageError: fewer than two members came through, or the model file does not pass the gate.
     """
-    folder = ctx.folder / ENSEMBLE
+    ensemble = _train(ctx, how, frames, "")
+    facts = _facts(ensemble, len(frames))
+    second = how.of_second_kind()
+    if second is None:
+        return ensemble, facts
+    other = _train(ctx, second, frames, SECOND)
+    own = _facts(other, len(frames))
+    found = SecondKindFacts(
+        kind=own.kind,
+        members=own.members,
+        failed_members=own.failed_members,
+        validation=own.validation_errors,
+        unseen=errors_on(ctx.folder / SECOND / MODEL, unseen),
+    )
+    files = (*facts.files, *(f"{SECOND}/{name}" for name in own.files))
+    return ensemble, facts.model_copy(update={"second": found, "files": files})
+
+
+def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str) -> TrainedEnsemble:
+    """Train an ensemble in the folder ``below`` that of the stage."""
+    place = ctx.folder / below
+    place.mkdir(exist_ok=True)
+    folder = place / ENSEMBLE
     settings = how.ensemble
     # relative: the folder's plan, whose hash the manifest has, keeps it
-    previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)) if ctx.iteration else None
-    ctx.log(f"iteration {ctx.iteration}: training {settings.members} members on {len(frames)} configurations")
+    previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", below) / ENSEMBLE) if ctx.iteration else None
+    ctx.log(
+        f"iteration {ctx.iteration}: training {settings.members} members ({how.network.kind}) on {len(frames)} "
+        "configurations"
+    )
     try:
         training = how.training_of(frames, previous)
         if previous is not None and how.training.start is None and training.start != PREVIOUS:
@@ -107,14 +156,15 @@ def train_in_tasks(ctx: StageContext, how: Learning, frames: Sequence[Atoms]) ->
             pairs = zip(members, ctx.tasks.run(tasks), strict=True)
         failed = {member: outcome.failure for member, outcome in pairs if outcome.failure is not None}
         _require_enough(folder, settings.members, failed)
-        candidates = candidates_so_far(ctx, read_plan(folder).network.symbols)
+        # of the ensemble that chose them; the other's spread is another
+        candidates = None if below else candidates_so_far(ctx, read_plan(folder).network.symbols)
         reasons = {member: failure.fact for member, failure in failed.items()}
         ensemble = end_training(folder, reasons, candidates=candidates)
     except (TrainingFolderError, ValueError) as error:
         raise StageError(f"{ctx.folder}: {error}") from error
-    release(ensemble, ctx.folder / MODEL)
-    release(ensemble, ctx.folder / BEST, members="best", gate=False)
-    return ensemble, _facts(ensemble, len(frames))
+    release(ensemble, place / MODEL)
+    release(ensemble, place / BEST, members="best", gate=False)
+    return ensemble
 
 
 def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:
@@ -173,6 +223,7 @@ def _facts(ensemble: TrainedEnsemble, n_data: int) -> TrainFacts:
     record = best.history[best.best_epoch]
     training, validation = _relative_errors(ensemble)
     return TrainFacts(
+        kind=ensemble.plan.network.kind,
         n_data=n_data,
         members=len(ensemble.members),
         failed_members={str(k): reason for k, reason in ensemble.result.failed.items()},

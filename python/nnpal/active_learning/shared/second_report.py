@@ -1,0 +1,71 @@
+"""What a report says of the networks of [also_train] beside those that sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnpal.active_learning.report import Section, Table
+from nnpal.active_learning.report.table import Cell
+from nnpal.active_learning.shared.facts import Errors, TrainFacts
+from nnpal.active_learning.shared.report_page import section
+from nnpal.figures.style import KCAL_MOL, MILLI
+
+NAMES = {"ani": "ANI", "schnet": "SchNet"}
+
+
+def name_of(kind: str) -> str:
+    """Return how readers know a kind of network."""
+    return NAMES.get(kind, kind)
+
+
+def second_sections(
+    trainings: Sequence[TrainFacts],
+    activation_energies: Sequence[float | None] = (),
+    oracle: float | None = None,
+) -> list[Section]:
+    """Return a section with a table of both ensembles by iteration; none where there is no second ensemble.
+
+    Arguments:
+        trainings: of each iteration.
+        activation_energies: under the second ensemble, eV, by iteration, where there are pulls; None: not in that one.
+        oracle: its activation energy, eV.
+    """
+    rows: list[list[object]] = []
+    for iteration, train in enumerate(trainings):
+        if train.second is None:
+            continue
+        row = [iteration, *_errors(train.validation_errors), *_errors(train.second.validation)]
+        row += _errors(train.second.unseen)
+        if activation_energies:
+            value = activation_energies[iteration]
+            error = None if value is None or oracle is None else KCAL_MOL * (value - oracle)
+            row += [Cell(value, decimals=3), Cell(error, decimals=2)]
+        rows.append(row)
+    last = trainings[-1]
+    if not rows or last.second is None:
+        return []
+    own, other = name_of(last.kind), name_of(last.second.kind)
+    header = ["iteration"]
+    header += [f"{who}, {what}" for who in (f"{own} validation", f"{other} validation") for what in _QUANTITIES]
+    header += [f"{other} unseen, {what}" for what in _QUANTITIES]
+    if activation_energies:
+        header += [f"{other} E_a (eV)", "E_a - oracle (kcal/mol)"]
+    caption = (
+        f"{last.second.members} {other} networks, trained on the same data as the {own} networks that sampled it. Mean "
+        "absolute errors: of the best member on its validation data, and of all members on data that nothing learned."
+    )
+    failed = "; ".join(f"member {number} failed: {why}" for number, why in last.second.failed_members.items())
+    return [
+        section(
+            f"{other} on the same data", Table(caption=caption, header=header, rows=rows), *([failed] if failed else [])
+        )
+    ]
+
+
+_QUANTITIES = ("energy (meV/atom)", "force (meV/Å)")
+
+
+def _errors(errors: Errors | None) -> list[Cell]:
+    if errors is None:
+        return [Cell(None), Cell(None)]
+    return [Cell(MILLI * errors.energy_mae, decimals=2), Cell(MILLI * errors.force_mae, decimals=1)]
