@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,8 @@ def test_info_prints_what_the_file_says(nnpal: CliRunner, hcno_model: ExportedMo
     result = nnpal.invoke(app, ["info", str(hcno_model.path)])
     assert result.exit_code == 0
     assert ", ".join(hcno_model.elements) in result.output
+    assert re.search(r"^kind +ani *$", result.output, re.M)
+    assert re.search(r"^pair terms +- *$", result.output, re.M)
     said = json.loads(nnpal.invoke(app, ["info", "--json", str(hcno_model.path)]).output)
     assert said["elements"] == list(hcno_model.elements)
     assert said["n_members"] == hcno_model.n_members

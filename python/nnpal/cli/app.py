@@ -161,6 +161,6 @@ def _in_words(value: object) -> str:
     """Write a value of `nnpal.json` for people: lists with commas, dictionaries a line a key."""
     if isinstance(value, dict):
         return "\n".join(f"{key}: {item}" for key, item in value.items()) or "-"
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or "-"
     return "-" if value is None else str(value)
