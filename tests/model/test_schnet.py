@@ -184,3 +184,17 @@ def test_weights_have_the_width_of_glorot() -> None:
 def test_descriptions_out_of_range(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(SMALL, **change)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_gives_the_same() -> None:
+    """Double precision; sums over edges have no fixed order there: 1e-11 of energies near 1 eV."""
+    member, whole = network(), cluster_graph(*chain())
+    scripted = torch.jit.script(network().cuda())
+    for graph in (whole, dataclasses.replace(whole, n_local=2)):
+        moved = Graph(graph.species.cuda(), graph.n_local, graph.edge_index.cuda(), graph.edge_vec.cuda())
+        for found, expected in zip(
+            energies_and_gradient(scripted, moved), energies_and_gradient(member, graph), strict=True
+        ):
+            torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=1e-11)
