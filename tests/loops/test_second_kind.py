@@ -30,6 +30,11 @@ def folder(tmp_path_factory):
     return folder
 
 
+def test_the_plan_counts_both_trainings(tmp_path):
+    plan = check(write_config(tmp_path, RUN))
+    assert "trainings: 2 at most, each of 2 members" in plan.as_text()
+
+
 def test_both_kinds_learn_the_same_data(folder):
     train = folder / "run" / "iter-0000" / "train"
     found = [read_metadata(train / place / "model.nnp.pt") for place in ("", "second")]

@@ -36,7 +36,8 @@ class Plan:
         n_done: stages that are finished, and why the run is over if it is.
         labels: calculations of labels at most, by what they are for.
         steps: of dynamics under the oracle, a calculation each.
-        members, length: of each training, of which there is one an iteration; its length in words.
+        members, length: of each training; its length in words.
+        n_trainings: in each iteration: two with [also_train].
         known: labels in the run's store, and their mean time in s, where there are any.
     """
 
@@ -50,6 +51,7 @@ class Plan:
     steps: tuple[Count, ...]
     members: int
     length: str
+    n_trainings: int
     known: tuple[int, float] | None
 
     def as_text(self) -> str:
@@ -71,7 +73,8 @@ class Plan:
         yield f"  labels: {_at_most(self.n_labels)} ({_each(self.labels)})"
         if self.steps:
             yield f"  dynamics under the oracle: {_each(self.steps)}, a calculation each"
-        yield f"  trainings: {self.iterations} at most, each of {self.members} members over {self.length} at most"
+        n_trainings = self.iterations * self.n_trainings
+        yield f"  trainings: {n_trainings} at most, each of {self.members} members over {self.length} at most"
         yield f"  cost: {self._cost()}"
 
     def _cost(self) -> str:
@@ -116,6 +119,7 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
         steps=tuple(steps),
         members=config.ensemble.members,
         length=length_in_words(config.training),
+        n_trainings=1 if config.also_train is None else 2,
         known=_known(folder / STORE_OF_RUN),
     )
 

@@ -1,4 +1,4 @@
-"""Train ensembles of TorchANI networks on energies, forces and stresses."""
+"""Train ensembles of neural network potentials on energies, forces and stresses."""
 
 from nnpal.runtime.cores import usable_cores
 from nnpal.training.data import TrainingData, build_training_data
