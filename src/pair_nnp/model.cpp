@@ -138,6 +138,9 @@ int Model::centers_per_tile() const
 
 int Model::edges_per_tile() const
 {
+  // A SchNet of 128 features and 3 interactions takes 9 kB of float32 for each, so 1.2 GB of a rank on a CPU and
+  // 9 GB of a GPU, which a larger tile fills better. Each tile is evaluated with the atoms around it, so larger
+  // ones cost less.
   return impl_->device.is_cpu() ? 1 << 17 : 1 << 20;
 }
 

@@ -91,6 +91,7 @@ private:
   int prepare_messages();
   void refuse_heat_flux();
   std::string evaluate_messages();
+  bool gather(int first, int last);
   std::string evaluate_centers(int first, int last);
   int split_centers(int first, int last);
 

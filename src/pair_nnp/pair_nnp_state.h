@@ -63,7 +63,8 @@ struct PairNNPState {
       false;    // ghosts stand for the local atoms that they are images of; else there is a halo
   std::vector<int> owners;    // [n_local + n_ghost] those atoms, or empty
   MessageTile messages;
-  int most_edges = 0;    // of a tile
+  int most_edges = 0, tile_edges = 0;    // of a tile: that is meant to be, of the step at hand
+  bool ran_out_of_memory = false;
   RaisedCutoff raised_cutoff;
   double halo_in_log = 0.0;
 

@@ -30,7 +30,9 @@ namespace {
 // neigh_request.h, which holds NeighConst::REQ_*, is not among the headers that LAMMPS installs.
 constexpr int kFullList = 1 << 0, kOfGhostsToo = 1 << 1;
 
-constexpr int kFewestEdges = 1 << 14;    // of a tile, where a GPU's memory runs out
+// Of a tile. Where a GPU's memory runs out, it gets smaller ones down to the first; and a tile whose edges
+// are less than so many times those of a single center would mostly be evaluated for the atoms around it.
+constexpr int kFewestEdges = 1 << 14, kWorthwhile = 4;
 
 }    // namespace
 
@@ -49,6 +51,7 @@ int PairNNP::prepare_messages()
   nnpal::PairNNPState &s = *state_;
   s.raised_cutoff.put_back(*comm);
   s.most_edges = s.model->edges_per_tile();
+  s.ran_out_of_memory = false;
   if (s.model->hops() == 1) return kFullList;
   refuse_heat_flux();
   s.maps_images = comm->nprocs == 1 && atom->tag_enable && !inserting_fix();
@@ -92,32 +95,50 @@ std::string PairNNP::evaluate_messages()
     complaint = "LAMMPS's neighbor list lacks the neighbors of ghost atoms";
   else if (neighbor->ago == 0)
     complaint = nnpal::missing_halo(*comm, *domain, halo());
-  return complaint.empty() ? evaluate_centers(0, static_cast<int>(s.centers.size())) : complaint;
+  if (!complaint.empty() || s.centers.empty()) return complaint;
+  s.tile_edges = s.most_edges;
+  if (!gather(0, static_cast<int>(s.centers.size())) && !s.ran_out_of_memory) {
+    s.tile_edges = std::numeric_limits<int>::max();
+    gather(0, 1);
+    s.tile_edges = std::max(s.most_edges, kWorthwhile * s.tile.n_edges());
+  }
+  return s.overlap.empty() ? evaluate_centers(0, static_cast<int>(s.centers.size())) : "";
+}
+
+// Returns whether centers first ... last and the edges that they depend on fit into one tile.
+bool PairNNP::gather(int first, int last)
+{
+  nnpal::PairNNPState &s = *state_;
+  const nnpal::ListedAtoms from{*atom, *list, s.absent, map, s.model->metadata().cutoff, s.model->hops()};
+  return s.messages.gather(from, s.owners, s.centers.data() + first, last - first, s.tile_edges, s.tile,
+                           s.tile_atoms, s.tile_neighbors, s.overlap);
 }
 
 // Centers first ... last in one tile, or in two halves where their edges are too many.
 std::string PairNNP::evaluate_centers(int first, int last)
 {
   nnpal::PairNNPState &s = *state_;
-  const int n_centers = last - first;
-  if (n_centers == 0) return "";
-  const int most_edges = n_centers > 1 ? s.most_edges : std::numeric_limits<int>::max();
-  const nnpal::ListedAtoms from{*atom, *list, s.absent, map, s.model->metadata().cutoff, s.model->hops()};
-  bool fits = s.messages.gather(from, s.owners, s.centers.data() + first, n_centers, most_edges, s.tile,
-                                s.tile_atoms, s.tile_neighbors, s.overlap);
+  bool fits = gather(first, last);
   if (!s.overlap.empty()) return "";
   if (fits) {
     try {
       s.model->evaluate(s.tile, s.asked.uq_force, s.result);
     } catch (const std::exception &failure) {
       const bool ran_out = std::strstr(failure.what(), "CUDA out of memory") != nullptr;
-      if (!ran_out || n_centers == 1 || s.tile.n_edges() < kFewestEdges)
+      if (!ran_out || last - first == 1 || s.tile.n_edges() < kFewestEdges)
         return "model " + s.settings.model_path + ": " + failure.what();
-      s.most_edges = s.tile.n_edges() / 2;    // from now on
+      s.ran_out_of_memory = true;
+      s.tile_edges = s.most_edges = s.tile.n_edges() / 2;    // from now on
       fits = false;
     }
   }
   if (!fits) {
+    if (last - first == 1) {    // nothing to divide
+      s.tile_edges = std::numeric_limits<int>::max();
+      const std::string complaint = evaluate_centers(first, last);
+      s.tile_edges = s.most_edges;
+      return complaint;
+    }
     const int middle = split_centers(first, last);
     const std::string complaint = evaluate_centers(first, middle);
     return complaint.empty() && s.overlap.empty() ? evaluate_centers(middle, last) : complaint;

@@ -90,20 +90,29 @@ pair_coeff * * {" ".join(system.elements)}
 
 def single_points(run: LmpRun, *, units: str = "metal") -> list[SinglePoint]:
     """Read back the frames that MEASURE wrote, in the order of their steps."""
-    table, nktv2p = run.thermo[-1], NKTV2P[units]
-    points = []
-    for row, frame in enumerate(run.dump("all.dump")):
-        pressure = np.array([table[f"c_p[{k}]"][row] for k in range(1, 7)])
-        points.append(
-            SinglePoint(
-                energy=table["PotEng"][row],
-                pair_energy=table["c_uq"][row],
-                virial=pressure * table["Volume"][row] / nktv2p,
-                summary=np.array([table[f"c_uq[{k}]"][row] for k in range(1, 5)]),
-                frame=frame,
-            )
-        )
-    return points
+    return [_point(run.thermo[-1], row, frame, units) for row, frame in enumerate(run.dump("all.dump"))]
+
+
+def _point(table: dict[str, np.ndarray], row: int, frame: Frame, units: str) -> SinglePoint:
+    pressure = np.array([table[f"c_p[{k}]"][row] for k in range(1, 7)])
+    return SinglePoint(
+        energy=table["PotEng"][row],
+        pair_energy=table["c_uq"][row],
+        virial=pressure * table["Volume"][row] / NKTV2P[units],
+        summary=np.array([table[f"c_uq[{k}]"][row] for k in range(1, 5)]),
+        frame=frame,
+    )
+
+
+def points_in_one_process(lmp: Lmp, scripts: Sequence[str], *, n_ranks: int = 1) -> list[SinglePoint]:
+    """Evaluate with `run 0` after each of these scripts (units metal), with `clear` between them."""
+    parts = [
+        script + MEASURE.replace("all.dump", f"{number}.dump") + "run 0 post no\nclear\n"
+        for number, script in enumerate(scripts)
+    ]
+    run = lmp("".join(parts), n_ranks=n_ranks)
+    frames = [run.dump(f"{number}.dump")[0] for number in range(len(scripts))]
+    return [_point(table, 0, frame, "metal") for table, frame in zip(run.thermo, frames, strict=True)]
 
 
 def single_point(
