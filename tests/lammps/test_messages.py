@@ -47,23 +47,22 @@ class Case:
     repeats: tuple[bool, bool, bool] = (True, True, True)
     boundary: str = "p p p"
     before_run: str = ""
-    members: str = "all"
+    options: str = "precision double"
+    members: int | None = None
     seen: np.ndarray | slice = dataclasses.field(default_factory=lambda: slice(None))
     style: str = ""
 
     def script(self, model: ExportedModel, folder: Path, name: str) -> str:
         self.system.write(folder / name)
-        text = header(
-            model, self.system, data=name, boundary=self.boundary, options=f"precision double members {self.members}"
-        )
+        options = self.options + (f" members {self.members}" if self.members else "")
+        text = header(model, self.system, data=name, boundary=self.boundary, options=options)
         return (text if not self.style else text[: text.index("pair_style")] + self.style) + self.before_run
 
     def expected(self, model: ExportedModel) -> Reference:
         system = dataclasses.replace(
             self.system, types=self.system.types[self.seen], positions=self.system.positions[self.seen]
         )
-        members = None if self.members == "all" else int(self.members)
-        return evaluate(model, system, periodic=self.repeats, members=members)
+        return evaluate(model, system, periodic=self.repeats, members=self.members)
 
 
 def slab() -> System:
@@ -95,7 +94,7 @@ def al_cases(model: ExportedModel) -> dict[str, Case]:
     return {
         # 8.1 Å: shorter than the three cutoffs of 3.6 Å and the skin
         "bulk": Case(fcc("Al", 4.05, 2)),
-        "two_members": Case(fcc("Al", 4.05, 2), members="2"),
+        "two_members": Case(fcc("Al", 4.05, 2), members=2),
         "slab": Case(slab(), (True, True, False), "p p f"),
         "excluded": Case(fcc("Al", 4.05, 2), before_run=exclude, seen=~gone),
         "hybrid": two_types(model),
@@ -109,7 +108,7 @@ def hcno_cases() -> dict[str, Case]:
     }
 
 
-def assert_agree(point: SinglePoint, case: Case, expected: Reference, name: str) -> None:
+def assert_agree(point: SinglePoint, case: Case, expected: Reference, name: str, tolerance: float = DOUBLE) -> None:
     seen, n_atoms = case.seen, len(expected.forces)
     w = (expected.virial + expected.virial.T) / 2
     voigt = w[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
@@ -126,7 +125,7 @@ def assert_agree(point: SinglePoint, case: Case, expected: Reference, name: str)
         ("sum of atoms' virials", -per_atom.sum(0), -voigt, n_atoms),
         ("sum of centroid virials", centroid.sum(0), expected.virial.ravel()[[0, 4, 8, 1, 2, 5, 3, 6, 7]], n_atoms),
     ):
-        np.testing.assert_allclose(found, wanted, atol=terms * DOUBLE, rtol=0, err_msg=f"{name}: {what}")
+        np.testing.assert_allclose(found, wanted, atol=terms * tolerance, rtol=0, err_msg=f"{name}: {what}")
     for values in (point.forces, point.atomic_energies, point.uq_force):
         others = np.delete(values, np.arange(len(values))[seen], axis=0)
         np.testing.assert_array_equal(others, 0.0, err_msg=f"{name}: atoms that the model does not see")
@@ -159,6 +158,23 @@ def test_agrees_with_the_periodic_graph(
     points = points_in_one_process(lmp, scripts, n_ranks=n_ranks)
     for (model, name, case), point in zip(jobs, points, strict=True):
         assert_agree(point, case, case.expected(model), name)
+
+
+def test_separate_members_without_messages(lmp: Lmp, tmp_path: Path) -> None:
+    """One hop, by LAMMPS's list and by cells, and in single precision."""
+    model = message_model(tmp_path / "one_hop.nnp.pt", cutoff=5.0, hops=1)
+    bulk = fcc("Al", 4.05, 2)
+    jobs = {
+        "list": (Case(bulk), DOUBLE),
+        "two members by list": (Case(bulk, members=2), DOUBLE),
+        "cells": (Case(bulk, options="precision double neighbors cells", members=2), DOUBLE),
+        "list, single": (Case(bulk, options="precision single"), 1e-5),  # float32 keeps 6e-8 of terms of 1 eV
+        "cells, single": (Case(bulk, options="precision single neighbors cells"), 1e-5),
+    }
+    scripts = [case.script(model, lmp.folder, f"data.{k}") for k, (case, _) in enumerate(jobs.values())]
+    points = points_in_one_process(lmp, scripts)
+    for (name, (case, tolerance)), point in zip(jobs.items(), points, strict=True):
+        assert_agree(point, case, case.expected(model), name, tolerance)
 
 
 @pytest.mark.mpi
