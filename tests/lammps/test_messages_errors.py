@@ -43,6 +43,7 @@ comm_modify mode multi
 run 0
 """,
         # When the box next changes, LAMMPS takes the cutoff over in the middle of a run
+        "neighbor style is multi, .* use `neighbor 2 bin`": "neighbor 2.0 multi\nrun 0\n",
         "ghost atoms were acquired within 5.6 Å of .* within 12.8 Å; use `comm_modify mode single": LOWERED,
     },
 }

@@ -57,7 +57,12 @@ int PairNNP::prepare_messages()
   s.maps_images = comm->nprocs == 1 && atom->tag_enable && !inserting_fix();
   if (s.maps_images) return kFullList;
   const double needed = halo();
-  if (const std::string why = nnpal::why_no_halo(*comm, *domain, needed); !why.empty())
+  std::string why = nnpal::why_no_halo(*comm, *domain, needed);
+  if (why.empty() && neighbor->style != Neighbor::BIN && neighbor->style != Neighbor::NSQ)
+    why = fmt::format(
+        "neighbor style is multi, with which LAMMPS has no lists for ghost atoms; use `neighbor {:g} bin`",
+        neighbor->skin);
+  if (!why.empty())
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: messages over {} hops of {} Å: {}", s.model->hops(),
                s.model->metadata().cutoff, why);
   if (s.raised_cutoff.raise(*comm, needed) && comm->me == 0 && needed != s.halo_in_log)
