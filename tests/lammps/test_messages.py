@@ -153,6 +153,8 @@ def test_agrees_with_the_periodic_graph(
 ) -> None:
     jobs = [(al, name, case) for name, case in al_cases(al).items()]
     jobs += [(hcno, name, case) for name, case in hcno_cases().items()]
+    if n_ranks == 4:
+        jobs = [job for job in jobs if job[1] in ("bulk", "triclinic", "corner")]
     far_atoms_matter(al, jobs[0][2])
     scripts = [case.script(model, lmp.folder, name) + before_run for model, name, case in jobs]
     points = points_in_one_process(lmp, scripts, n_ranks=n_ranks)

@@ -53,14 +53,14 @@ def images(system: System, cutoff: float, periodic: Sequence[bool]) -> tuple[Ten
     heights = np.abs(np.linalg.det(system.cell)) / np.linalg.norm(
         np.cross(np.roll(system.cell, -1, 0), np.roll(system.cell, -2, 0)), axis=1
     )
-    spread = np.ptp((system.positions - system.origin) @ np.linalg.inv(system.cell), axis=0)
+    outside = np.floor((system.positions - system.origin) @ np.linalg.inv(system.cell)) * np.array(periodic)
+    wrapped = system.positions - outside @ system.cell
     n_images = [
-        int(np.ceil(cutoff / height + extent)) if repeats else 0
-        for height, extent, repeats in zip(heights, spread, periodic, strict=True)
+        int(np.ceil(cutoff / height)) if repeats else 0 for height, repeats in zip(heights, periodic, strict=True)
     ]
     numbers = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in n_images), indexing="ij"), -1).reshape(-1, 3)
-    shifts = numbers @ system.cell
-    vectors = system.positions[None, :, None] + shifts[None, None] - system.positions[:, None, None]
+    vectors = wrapped[None, :, None] + (numbers @ system.cell)[None, None] - wrapped[:, None, None]
     distances = np.linalg.norm(vectors, axis=-1)
     center, neighbor, image = np.nonzero((distances > 1e-9) & (distances < cutoff))
-    return torch.tensor(np.stack((center, neighbor))), torch.tensor(shifts[image])
+    shifts = (numbers[image] + outside[center] - outside[neighbor]) @ system.cell
+    return torch.tensor(np.stack((center, neighbor))), torch.tensor(shifts)
