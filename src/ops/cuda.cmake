@@ -13,6 +13,7 @@ if(CMAKE_CUDA_COMPILER)
   enable_language(CUDA)
   target_sources(nnpal_ops PRIVATE
     aev/aev_cuda.cu aev/aev_on_cuda.cpp ensemble/ensemble_on_cuda.cpp networks/networks_cuda.cu neighbors/neighbors_cuda.cu
+    pair_terms/repulsion_cuda.cu pair_terms/repulsion_on_cuda.cpp
     support/device_graph.cpp support/stream_cuda.cpp)
   target_compile_definitions(nnpal_ops PUBLIC NNPAL_CUDA)
   target_include_directories(nnpal_ops SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})

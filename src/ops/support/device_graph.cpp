@@ -9,28 +9,24 @@ namespace nnpal {
 using at::Tensor;
 
 template <class T>
-DeviceGraph<T>::DeviceGraph(const AEVArguments &arguments, const Graph &graph, const Tensor *tangent) :
+GroupedEdges<T>::GroupedEdges(std::int64_t n_elements, const Graph &graph, const Tensor *tangent) :
     stream(current_stream(graph.edge_vec))
 {
   const std::int64_t n_edges = graph.edge_vec.size(0);
-  TORCH_CHECK_VALUE(arguments.n_elements <= kMostElements, "n_elements is ", arguments.n_elements,
-                    ", expected at most ", kMostElements, " on a GPU");
+  TORCH_CHECK_VALUE(n_elements <= kMostElements, "n_elements is ", n_elements, ", expected at most ",
+                    kMostElements, " on a GPU");
   TORCH_CHECK_VALUE(n_edges <= kMostEdges, "edge_vec has ", n_edges, " edges, expected at most ", kMostEdges,
                     " in one call on a GPU; evaluate the atoms in parts");
-  place_terms(arguments, graph.edge_vec);
-
   const auto numbers = graph.edge_index.options();
   start_ = at::empty({graph.n_local + 1}, numbers);
   counts_ = at::zeros({graph.n_local + 2}, numbers);
   is_unsorted_ = at::zeros({1}, numbers.dtype(at::kInt));
   order_ = at::empty({n_edges}, numbers.dtype(at::kInt));
-  near_ = at::empty({n_edges}, numbers.dtype(at::kInt));
-  near_by_element_ = arguments.n_elements > 1 ? at::empty({n_edges}, numbers.dtype(at::kInt)) : near_;
   const auto *index = graph.edge_index.const_data_ptr<std::int64_t>();
   edges = {n_edges,
            graph.n_local,
            graph.species.size(0),
-           static_cast<int>(arguments.n_elements),
+           static_cast<int>(n_elements),
            graph.edge_vec.const_data_ptr<T>(),
            tangent ? tangent->const_data_ptr<T>() : nullptr,
            index,
@@ -40,12 +36,24 @@ DeviceGraph<T>::DeviceGraph(const AEVArguments &arguments, const Graph &graph, c
            order_.mutable_data_ptr<std::int32_t>(),
            is_unsorted_.mutable_data_ptr<int>(),
            counts_.mutable_data_ptr<std::int64_t>(),
-           near_.mutable_data_ptr<std::int32_t>(),
-           near_by_element_.mutable_data_ptr<std::int32_t>()};
+           nullptr,
+           nullptr};
   twin::mark_starts(edges, stream);
   twin::count_edges(edges, stream);
   counts_.cumsum_(0);
   twin::group_edges(edges, stream);
+}
+
+template <class T>
+DeviceGraph<T>::DeviceGraph(const AEVArguments &arguments, const Graph &graph, const Tensor *tangent) :
+    GroupedEdges<T>(arguments.n_elements, graph, tangent)
+{
+  place_terms(arguments, graph.edge_vec);
+  const auto numbers = graph.edge_index.options().dtype(at::kInt);
+  near_ = at::empty({graph.edge_vec.size(0)}, numbers);
+  near_by_element_ = arguments.n_elements > 1 ? at::empty({graph.edge_vec.size(0)}, numbers) : near_;
+  this->edges.near = near_.mutable_data_ptr<std::int32_t>();
+  this->edges.near_by_element = near_by_element_.mutable_data_ptr<std::int32_t>();
 }
 
 // One small copy, which does not wait for the device.
@@ -70,6 +78,8 @@ template <class T> void DeviceGraph<T>::place_terms(const AEVArguments &argument
   terms.sines = terms.cosines + terms.n_sections;
 }
 
+template class GroupedEdges<float>;
+template class GroupedEdges<double>;
 template class DeviceGraph<float>;
 template class DeviceGraph<double>;
 

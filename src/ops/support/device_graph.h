@@ -15,20 +15,31 @@ namespace twin = on_host;    // tests of the kernels without a GPU
 // The stream that torch uses now on a tensor's device.
 twin::Stream current_stream(const at::Tensor &on);
 
-// Points into tensors that it holds, and into the graph's.
-template <class T> class DeviceGraph {
+// A graph's edges, checked and grouped by center, without room for those within an angular cutoff. Points
+// into tensors that it holds, and into the graph's.
+template <class T> class GroupedEdges {
 public:
   // Throws c10::ValueError for what is beyond the kernels' limits.
-  DeviceGraph(const AEVArguments &arguments, const Graph &graph, const at::Tensor *tangent);
-  DeviceGraph(const DeviceGraph &) = delete;
-  DeviceGraph &operator=(const DeviceGraph &) = delete;
+  GroupedEdges(std::int64_t n_elements, const Graph &graph, const at::Tensor *tangent);
+  GroupedEdges(const GroupedEdges &) = delete;
+  GroupedEdges &operator=(const GroupedEdges &) = delete;
 
-  AEVTerms<T> terms;
   DeviceEdges<T> edges;
   twin::Stream stream;
 
 private:
-  at::Tensor numbers_, start_, counts_, order_, is_unsorted_, near_, near_by_element_;
+  at::Tensor start_, counts_, order_, is_unsorted_;
+};
+
+template <class T> class DeviceGraph : public GroupedEdges<T> {
+public:
+  // Throws c10::ValueError for what is beyond the kernels' limits.
+  DeviceGraph(const AEVArguments &arguments, const Graph &graph, const at::Tensor *tangent);
+
+  AEVTerms<T> terms;
+
+private:
+  at::Tensor numbers_, near_, near_by_element_;
 
   void place_terms(const AEVArguments &arguments, const at::Tensor &on);
 };

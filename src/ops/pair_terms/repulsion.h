@@ -1,0 +1,36 @@
+// The repulsion of GFN2-xTB as a pair term of a model: energies of centers and gradients in the edges. One
+// twin for each device.
+#pragma once
+
+#include "aev/aev.h"
+
+#include <string>
+#include <tuple>
+
+namespace nnpal {
+
+// In units of the model's: energies in hartree if energy_scale is eV per hartree and length_scale bohr per Å.
+struct RepulsionArguments {
+  std::int64_t n_elements;
+  double cutoff;                  // Å
+  std::string cutoff_function;    // cosine, smooth or none
+  double energy_scale;            // of the pairs' energies, to eV
+  double length_scale;            // of Å, to the lengths of the parameters
+
+  // Throws c10::ValueError that names the argument.
+  void check() const;
+};
+
+struct RepulsionTwin {
+  // With parameters [3, n_elements, n_elements] (y, α, k of each pair of elements): energies e [n_local],
+  // half of each edge's with its center, and ∂(Σ e)/∂edge_vec [n_edges, 3]. What belongs to nothing gets 0.
+  std::tuple<at::Tensor, at::Tensor> (*evaluate)(const RepulsionArguments &, const Graph &,
+                                                 const at::Tensor &parameters);
+};
+
+extern const RepulsionTwin kRepulsionOnCPU;
+#ifdef NNPAL_CUDA
+extern const RepulsionTwin kRepulsionOnCUDA;
+#endif
+
+}    // namespace nnpal
