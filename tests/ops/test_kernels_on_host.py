@@ -14,6 +14,8 @@ from ops_twins import (
     Twin,
     aev_results,
     assert_nan_comes_through,
+    assert_repulsion_agrees,
+    assert_room_gets_no_repulsion,
     assert_room_is_passed_over,
     assert_twins_agree,
     cpu,
@@ -65,3 +67,8 @@ def test_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) ->
 
 def test_room_is_passed_over(twin: Twin) -> None:
     assert_room_is_passed_over(twin)
+
+
+def test_repulsion(twin: Twin) -> None:
+    assert_repulsion_agrees(twin)
+    assert_room_gets_no_repulsion(twin)

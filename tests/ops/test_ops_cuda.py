@@ -19,6 +19,8 @@ from ops_twins import (
     Twin,
     aev_results,
     assert_nan_comes_through,
+    assert_repulsion_agrees,
+    assert_room_gets_no_repulsion,
     assert_room_is_passed_over,
     assert_twins_agree,
     cpu,
@@ -64,6 +66,11 @@ def test_nan_comes_through(activation: str, cutoff_function: str) -> None:
 
 def test_room_is_passed_over() -> None:
     assert_room_is_passed_over(GPU)
+
+
+def test_repulsion() -> None:
+    assert_repulsion_agrees(GPU)
+    assert_room_gets_no_repulsion(GPU)
 
 
 def test_room_for_edges() -> None:

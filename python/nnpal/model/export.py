@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
-from torchani.arch import ANI
+from torchani.arch import ANI, ANIq
 from torchani.nn import ANINetworks, ANISharedNetworks, Ensemble, SingleNN
-from torchani.potentials import NNPotential
+from torchani.potentials import RepulsionXTB
 from torchani.units import HARTREE_TO_EV
 
 from nnpal import __version__
@@ -23,7 +23,10 @@ from nnpal.model.archive import write_archive
 from nnpal.model.celu import make_celu_exact
 from nnpal.model.fused_module import FusedModule, why_not_fused
 from nnpal.model.metadata import Metadata
+from nnpal.model.potentials import has_charges, repulsion_of, require_networks
 from nnpal.model.reference import make_reference
+from nnpal.model.repulsion import NAME as REPULSION
+from nnpal.model.repulsion import repulsion_cutoff
 from nnpal.model.torchani_module import EnsembleModule
 
 KERNELS = ("fused", "torchani")
@@ -32,7 +35,7 @@ _CONTAINERS = (ANINetworks, ANISharedNetworks, SingleNN)
 
 
 def export_ensemble(
-    model: ANI,
+    model: ANI | ANIq,
     path: str | os.PathLike[str],
     *,
     kernel: str = "fused",
@@ -46,7 +49,8 @@ def export_ensemble(
 
     Arguments:
         model: a TorchANI 2 ``ANI`` model with standard radial and angular terms; any elements, ensemble size, layer
-            sizes and activations. Of an ensemble, the active members are exported. It is not changed.
+            sizes and activations; with or without TorchANI's xTB repulsion. Of an ensemble, the active members are
+            exported; of an ``ANIq`` model the energies, with a warning. It is not changed.
         path: of the file; written aside, loaded in its own and in double precision, and renamed.
         kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
             cutoff function, networks or activation of one's own), a warning says so and ``torchani`` is written.
@@ -71,12 +75,13 @@ def export_ensemble(
         raise ValueError(f"kernel is {kernel!r}, expected one of {list(KERNELS)}")
     if energy_unit.lower() not in _EV_PER_UNIT:
         raise ValueError(f"energy_unit is {energy_unit!r}, expected one of {list(_EV_PER_UNIT)}")
-    if not isinstance(model, ANI):
-        raise TypeError(f"model is a {type(model).__name__}, expected torchani.arch.ANI")
+    if not isinstance(model, (ANI, ANIq)):
+        raise TypeError(f"model is a {type(model).__name__}, expected torchani.arch.ANI or ANIq")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"path is {target}, but folder {target.parent} does not exist")
     _require_json(provenance)
-    require_networks_alone(model)
+    require_networks(model)
+    repulsion = repulsion_of(model)
     aev_computer = standard_aev_computer(model)
     members = active_members(model)
     scale = _EV_PER_UNIT[energy_unit.lower()]
@@ -88,19 +93,22 @@ def export_ensemble(
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {chosen}, expected torch.float32 or torch.float64")
 
-    not_fused = why_not_fused(aev_computer, members) if kernel == "fused" else None
+    not_fused = why_not_fused(aev_computer, members, repulsion) if kernel == "fused" else None
     if not_fused is not None:
         kernel = "torchani"
     # In both kernels' files the reference is TorchANI's, of the rounded weights
-    reference = EnsembleModule(aev_computer, members, self_energies, scale).cpu().eval().to(chosen)
+    reference = EnsembleModule(aev_computer, members, self_energies, scale, repulsion).cpu().eval().to(chosen)
     reference.requires_grad_(False)
     reference.self_energies = self_energies
     scripted = script(
-        reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen)
+        reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen, repulsion)
     )
+    cutoff = float(aev_computer.radial.cutoff)
+    if repulsion is not None:
+        cutoff = max(cutoff, repulsion_cutoff(repulsion, cutoff))
     metadata = Metadata(
         elements=list(model.symbols),
-        cutoff=float(aev_computer.radial.cutoff),
+        cutoff=cutoff,
         n_members=len(members),
         dtype=str(chosen).removeprefix("torch."),
         kernel=kernel,
@@ -112,12 +120,18 @@ def export_ensemble(
             "torch": torch.__version__,
             "torchani": version("torchani"),
         },
-        reference=make_reference(reference, len(model.symbols), float(aev_computer.radial.cutoff)),
+        reference=make_reference(reference, len(model.symbols), cutoff),
+        pair_terms=(REPULSION,) if repulsion is not None else (),
     )
     write_archive(scripted, metadata, target)
     if not_fused is not None:
         warnings.warn(
             f"{target}: written with kernel 'torchani', for the fused one does not cover it: {not_fused}", stacklevel=2
+        )
+    if has_charges(model):
+        warnings.warn(
+            f"{target}: the model's energies are written, its charges are not: a file holds no charge networks",
+            stacklevel=2,
         )
     if _has_inexact_celu(scripted):
         warnings.warn(
@@ -135,23 +149,7 @@ def _require_json(provenance: dict[str, Any] | None) -> None:
         raise type(error)(f"provenance does not fit into JSON: {error}") from error
 
 
-def require_networks_alone(model: ANI) -> None:
-    """Refuse a model whose energy has other parts than its networks'.
-
-    Raises:
-        ValueError: names the part.
-    """
-    for name, potential in model.potentials.items():
-        if potential._enabled and (name != "nnp" or type(potential) is not NNPotential):
-            raise ValueError(
-                f"model has the potential {name!r} ({type(potential).__name__}), which an exported file cannot "
-                f"hold; switch it off with model.set_enabled({name!r}, False) if it was trained without it"
-            )
-    if not model.potentials["nnp"]._enabled:
-        raise ValueError("model has its networks switched off; use model.set_enabled('nnp', True)")
-
-
-def standard_aev_computer(model: ANI) -> AEVComputer:
+def standard_aev_computer(model: ANI | ANIq) -> AEVComputer:
     """Return a copy of a model's AEV computer.
 
     Raises:
@@ -167,7 +165,7 @@ def standard_aev_computer(model: ANI) -> AEVComputer:
     return computer
 
 
-def active_members(model: ANI) -> list[torch.nn.Module]:
+def active_members(model: ANI | ANIq) -> list[torch.nn.Module]:
     """Return copies of a model's active members, with every CELU made exact.
 
     Raises:
@@ -198,8 +196,9 @@ def _fused(
     self_energies: torch.Tensor,
     scale: float,
     dtype: torch.dtype,
+    repulsion: RepulsionXTB | None,
 ) -> FusedModule:
-    module = FusedModule(aev_computer, members, self_energies, scale).cpu().eval().to(dtype)
+    module = FusedModule(aev_computer, members, self_energies, scale, repulsion).cpu().eval().to(dtype)
     module.self_energies = self_energies
     return module
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchani.aev import AEVComputer
+from torchani.potentials import RepulsionXTB
 
 from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.ops import load_ops
+from nnpal.model.repulsion import FusedRepulsion, fused_cutoff_function
 from nnpal.model.terms import aev_terms
 
 
@@ -19,6 +21,7 @@ class FusedModule(torch.nn.Module):
         n_active: how many members are evaluated, the first ones.
         weights: of all networks, element by element, member by member, layer by layer: weight, then bias.
         layers: of each element the number of layers, then their outputs.
+        repulsion: a pair term that every member's energies hold, or None.
     """
 
     self_energies: Tensor
@@ -37,6 +40,7 @@ class FusedModule(torch.nn.Module):
         members: Sequence[torch.nn.Module],
         self_energies: Tensor,
         energy_scale: float,
+        repulsion: RepulsionXTB | None = None,
     ) -> None:
         super().__init__()
         load_ops()
@@ -49,12 +53,13 @@ class FusedModule(torch.nn.Module):
         weights, self.layers, self.activation, self.alpha = _packed(members)
         self.n_members = self.n_active = len(members)
         self.energy_scale = energy_scale
+        self.repulsion = FusedRepulsion(repulsion, terms.radial[0], energy_scale) if repulsion is not None else None
         self.register_buffer("weights", weights)
         self.register_buffer("self_energies", self_energies.to(torch.float64))
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Return the energies of centers without self-energies, eV, [n_active, n_local]; see the model contract."""
-        return torch.ops.nnpal.ensemble(
+        energies: Tensor = torch.ops.nnpal.ensemble(
             species,
             n_local,
             edge_index,
@@ -74,6 +79,9 @@ class FusedModule(torch.nn.Module):
             self.angular_sections,
             self.cutoff_function,
         )
+        if self.repulsion is not None:
+            energies = energies + self.repulsion(species, n_local, edge_index, edge_vec)
+        return energies
 
     @torch.jit.export
     def energies_and_gradients(
@@ -84,7 +92,7 @@ class FusedModule(torch.nn.Module):
         The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
         [1 or 1 + n_active, n_edges, 3].
         """
-        return torch.ops.nnpal.ensemble_gradients(
+        energies, gradients = torch.ops.nnpal.ensemble_gradients(
             species,
             n_local,
             edge_index,
@@ -105,13 +113,24 @@ class FusedModule(torch.nn.Module):
             self.cutoff_function,
             of_members,
         )
+        if self.repulsion is not None:
+            pair_energies, pair_gradients = self.repulsion.energies_and_gradients(
+                species, n_local, edge_index, edge_vec
+            )
+            energies += pair_energies
+            gradients += pair_gradients
+        return energies, gradients
 
 
-def why_not_fused(aev_computer: AEVComputer, members: Sequence[torch.nn.Module]) -> str | None:
+def why_not_fused(
+    aev_computer: AEVComputer, members: Sequence[torch.nn.Module], repulsion: RepulsionXTB | None = None
+) -> str | None:
     """Return what of a model the fused kernel does not cover, or None where it covers all."""
     try:
         aev_terms(aev_computer)
         _packed(members)
+        if repulsion is not None:
+            fused_cutoff_function(repulsion)
     except ValueError as error:
         return str(error)
     return None

@@ -19,9 +19,10 @@ from nnpal.model.aev import AEVS, AEVDescription
 from nnpal.model.archive import load_model
 from nnpal.model.build import build_aev_computer, build_networks, scaled
 from nnpal.model.description import NetworkDescription
-from nnpal.model.export import active_members, require_networks_alone, standard_aev_computer
+from nnpal.model.export import active_members, standard_aev_computer
 from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.metadata import Metadata, ModelFileError
+from nnpal.model.potentials import require_networks_alone
 from nnpal.model.scripted_networks import ScriptedNetworks, scripted_networks
 from nnpal.model.terms import AEVTerms, aev_terms
 from nnpal.model.torchani_module import EnsembleModule
@@ -95,6 +96,7 @@ def read_networks(path: str | os.PathLike[str]) -> MemberNetworks:
     loaded = load_model(path)
     metadata = loaded.metadata
     try:
+        _require_no_pair_terms(metadata)
         found = scripted_networks(loaded.module, metadata)
         members = MemberNetworks(*_rebuilt(tuple(metadata.elements), found))
         _require_same_energies(members, metadata)
@@ -129,6 +131,15 @@ def _network_with(
                 if layer.bias is not None:
                     layer.bias.copy_(bias)
     return scaled(member, scale)
+
+
+def _require_no_pair_terms(metadata: Metadata) -> None:
+    """Refuse a file whose energies have parts that a training of its networks would lose."""
+    if metadata.pair_terms:
+        raise ValueError(
+            f"its energies hold the pair terms {', '.join(metadata.pair_terms)} beside the networks, and nnpal trains "
+            "networks alone: the trained model would lack them; start from a model without pair terms"
+        )
 
 
 def _require_same_energies(members: MemberNetworks, metadata: Metadata) -> None:

@@ -7,6 +7,9 @@ edge vectors gives pair-resolved forces and with them every virial.
 import torch
 from torch import Tensor
 from torchani.aev import AEVComputer
+from torchani.potentials import RepulsionXTB
+
+from nnpal.model.repulsion import Repulsion
 
 
 class EnsembleModule(torch.nn.Module):
@@ -18,6 +21,7 @@ class EnsembleModule(torch.nn.Module):
     Attributes:
         self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
         n_active: how many members are evaluated, the first ones.
+        repulsion: a pair term that every member's energies hold, or None.
     """
 
     self_energies: Tensor
@@ -30,6 +34,7 @@ class EnsembleModule(torch.nn.Module):
         members: list[torch.nn.Module],
         self_energies: Tensor,
         energy_scale: float,
+        repulsion: RepulsionXTB | None = None,
     ) -> None:
         super().__init__()
         self.radial = aev_computer.radial
@@ -39,7 +44,10 @@ class EnsembleModule(torch.nn.Module):
         self.n_species_pairs = int(aev_computer.num_species_pairs)
         self.n_radial = int(aev_computer.radial.num_feats)
         self.n_angular = int(aev_computer.angular.num_feats)
+        self.radial_cutoff = float(aev_computer.radial.cutoff)
         self.angular_cutoff = float(aev_computer.angular.cutoff)
+        self.repulsion = Repulsion(repulsion, self.radial_cutoff, energy_scale) if repulsion is not None else None
+        self.has_longer_edges = self.repulsion is not None and self.repulsion.cutoff > self.radial_cutoff
         self.energy_scale = energy_scale
         self.n_active = len(members)
         self.register_buffer("triu_index", aev_computer.triu_index)
@@ -52,7 +60,8 @@ class EnsembleModule(torch.nn.Module):
             species: element index of every atom, centers first, int64 [n_atoms].
             n_local: number of centers.
             edge_index: (center, neighbor), int64 [2, n_edges], sorted by center.
-            edge_vec: r_neighbor - r_center, Å, [n_edges, 3], shorter than the radial cutoff.
+            edge_vec: r_neighbor - r_center, Å, [n_edges, 3], shorter than the radial cutoff, or that of a pair term
+                where it is larger.
 
         Returns:
             Energies without self-energies, eV, [n_active, n_local].
@@ -63,10 +72,16 @@ class EnsembleModule(torch.nn.Module):
         for i, member in enumerate(self.members):
             if i < self.n_active:
                 energies.append(member(local_species, aev, atomic=True).view(-1))
-        return torch.stack(energies) * self.energy_scale
+        of_networks = torch.stack(energies) * self.energy_scale
+        if self.repulsion is not None:
+            of_networks = of_networks + self.repulsion(species, n_local, edge_index, edge_vec)
+        return of_networks
 
     def aev(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Return the AEVs of the centers, [n_local, n_features]; arguments as for :meth:`forward`."""
+        if self.has_longer_edges:
+            near = (edge_vec.norm(2, -1) < self.radial_cutoff).nonzero().view(-1)
+            edge_index, edge_vec = edge_index.index_select(1, near), edge_vec.index_select(0, near)
         center = edge_index[0]
         neighbor_species = species.index_select(0, edge_index[1])
         distance = edge_vec.norm(2, -1)

@@ -2,8 +2,8 @@
 //
 //   E_i = 1/2 Σ_j e(r_ij) f(r_ij),   e = y_ab/R exp(-α_ab R^k_ab),   R = r in bohr
 //
-// y_ab = Y_a Y_b, α_ab = sqrt(α_a α_b), k_ab = 3/2, or 1 for H-H, of GFN2-xTB (doi:10.1021/acs.jctc.8b01176,
-// equation 9), in TorchANI's form: every pair is damped by the cutoff function f of the model.
+// y_ab = Y_a Y_b, α_ab = sqrt(α_a α_b), k_ab = 3/2, or 1 for H-H, of GFN2-xTB (doi:10.1021/acs.jctc.8b01176),
+// in TorchANI's form: every pair is damped by the cutoff function f of the model.
 #pragma once
 
 #include "aev/aev_cuda.h"

@@ -14,8 +14,10 @@ from unittest import mock
 import torch
 import torchani
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
-from torchani.arch import ANI
+from torchani.arch import ANI, ANIq
+from torchani.cutoffs import CutoffArg
 from torchani.nn import ANINetworks, AtomicNetwork, Ensemble, TightCELU
+from torchani.potentials import RepulsionXTB
 from torchani.sae import SelfEnergy
 
 
@@ -73,20 +75,39 @@ def organic_ensemble(
     return ANI(tuple(symbols), aev_computer, Ensemble(members), SelfEnergy(tuple(symbols), self_energies))
 
 
-def published_ensemble(name: str) -> ANI:
-    """Return TorchANI's ``ANI2x``, ``ANI1x`` or ``ANI1ccx`` as it builds them, with random weights: nothing is fetched.
+def repulsive_ensemble(
+    symbols: Sequence[str] = ("H", "C", "N", "O"),
+    n_members: int = 3,
+    *,
+    cutoff: float = 5.1,
+    cutoff_fn: CutoffArg = "smooth",
+) -> ANI:
+    """Return an ensemble as `organic_ensemble` does, with TorchANI's xTB repulsion; the AEV's cutoff is 5.1 Å."""
+    plain = organic_ensemble(symbols, n_members)
+    repulsion = RepulsionXTB(symbols, cutoff=cutoff, cutoff_fn=cutoff_fn)
+    return ANI(
+        plain.symbols,
+        plain.aev_computer,
+        plain.neural_networks,
+        plain.energy_shifter,
+        potentials={"repulsion_xtb": repulsion},
+    )
+
+
+def published_ensemble(name: str) -> ANI | ANIq:
+    """Return a model of ``torchani.models`` as TorchANI builds it, with random weights: nothing is fetched.
 
     Final layers are scaled up as those of the others.
     """
     torch.manual_seed(2)
     with (
-        mock.patch("torchani.models._fetch_state_dict", return_value={}),
-        mock.patch("torchani.arch.ANI.load_state_dict"),
+        mock.patch("torchani.models._fetch_state_dict", return_value={"energy_shifter.self_energies": None}),
+        mock.patch("torch.nn.Module.load_state_dict"),
     ):
-        model: ANI = getattr(torchani.models, name)()
+        model: ANI | ANIq = getattr(torchani.models, name)()
     with torch.no_grad():
-        for member in model.neural_networks.members:
-            for network in member.atomics.values():
+        for network in model.neural_networks.members.modules():
+            if isinstance(network, AtomicNetwork):
                 scale_up(network, 0.3)
     return model
 
@@ -103,7 +124,7 @@ class SlowCELU(torch.nn.Module):
         return torch.where(x > 0, x, below)
 
 
-def with_slow_celu(model: ANI) -> ANI:
+def with_slow_celu(model: ANI | ANIq) -> ANI | ANIq:
     """Return a copy in float64 with a `SlowCELU` for every CELU of TorchANI: what exported files are held against."""
     model = copy.deepcopy(model).double()
     for parent in list(model.modules()):

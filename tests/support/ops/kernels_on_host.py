@@ -21,6 +21,9 @@ FILES = (
     "ensemble/ensemble.cpp",
     "ensemble/ensemble_on_cuda.cpp",
     "networks/networks_cuda.cu",
+    "pair_terms/repulsion.cpp",
+    "pair_terms/repulsion_cuda.cu",
+    "pair_terms/repulsion_on_cuda.cpp",
     "support/device_graph.cpp",
 )
 STREAM = """#include "support/device_graph.h"
@@ -39,6 +42,7 @@ def build(folder: Path) -> Path:
     (folder / "stream.cpp").write_text(STREAM)
     # Another name for all, and the CUDA twin where the CPU's is asked for
     renamed = ["-Dnnpal=nnpal_on_host", "-DkAEVOnCPU=kAEVOnCUDA", "-DkEnsembleOnCPU=kEnsembleOnCUDA"]
+    renamed.append("-DkRepulsionOnCPU=kRepulsionOnCUDA")
     headers = [f"-isystem{torch_folder / 'include' / part}" for part in (".", "torch/csrc/api/include")]
 
     def compiled(source: Path) -> str:

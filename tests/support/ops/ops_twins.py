@@ -130,6 +130,44 @@ def assert_room_is_passed_over(twin: Twin) -> None:
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
+def repulsion_results(twin: Twin, dtype: torch.dtype, *, is_sorted: bool) -> list[Tensor]:
+    """Energies of centers and gradients of a repulsion among four elements."""
+    case = structure("four elements")
+    inputs = case.sorted(case.inputs(dtype)) if is_sorted else case.inputs(dtype)
+    graph = [x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in inputs]
+    tables = torch.stack([torch.outer(a, a) for a in (torch.arange(1.0, 5.0), torch.linspace(1.0, 1.4, 4))])
+    exponent = torch.full((4, 4), 1.5).index_put((torch.tensor(0), torch.tensor(0)), torch.tensor(1.0))
+    parameters = torch.cat((tables, exponent[None])).to(twin.device, dtype)
+    found = twin.ops.repulsion_gradients(*graph, parameters, 5.1, "smooth", 27.2, 1.9)
+    return [x.cpu() for x in found]
+
+
+def assert_repulsion_agrees(twin: Twin) -> None:
+    """A twin against the CPU's, edges sorted by center or not."""
+    for precision, dtype in DTYPES.items():
+        for is_sorted in (True, False):
+            results = [repulsion_results(one, dtype, is_sorted=is_sorted) for one in (cpu(), twin)]
+            assert_twins_agree(*results, precision)
+        in_order, in_any = (repulsion_results(twin, dtype, is_sorted=is_sorted)[0] for is_sorted in (True, False))
+        assert_near(in_any, in_order, TOLERANCE[precision])
+
+
+def assert_room_gets_no_repulsion(twin: Twin) -> None:
+    """Edges of center n_local and neighbor -1 belong to nothing."""
+    parameters = torch.ones((3, 2, 2), dtype=torch.float64, device=twin.device)
+    species = torch.tensor([0, 1], device=twin.device)
+    edge_index = torch.tensor([[0, 1, 2, 2], [1, 0, -1, -1]], device=twin.device)
+    edge_vec = torch.full((4, 3), float("nan"), dtype=torch.float64, device=twin.device)
+    edge_vec[:2] = 1.0
+    found = []
+    for n_edges in (2, 4):
+        graph = (species, 2, edge_index[:, :n_edges], edge_vec[:n_edges])
+        energies, gradients = twin.ops.repulsion_gradients(*graph, parameters, 5.0, "none", 1.0, 1.0)
+        assert not gradients[2:].any()
+        found.append((energies, gradients[:2]))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def assert_twins_agree(one: list[Tensor], other: list[Tensor], precision: str) -> None:
     for expected, found in zip(one, other, strict=True):
         assert_near(found, expected, TOLERANCE[precision])

@@ -1,0 +1,84 @@
+"""What a TorchANI model's energy is made of, and what of it a model file can hold."""
+
+from __future__ import annotations
+
+from torchani.arch import ANI, ANIq
+from torchani.potentials import (
+    NNPotential,
+    Potential,
+    RepulsionXTB,
+    SeparateChargesNNPotential,
+    TwoBodyDispersionD3,
+)
+
+_LOST = {
+    TwoBodyDispersionD3: "its D3 dispersion, without which molecules bind too weakly; pair_style dispersion/d3 of "
+    "LAMMPS is another model, for TorchANI damps each pair by its smooth cutoff at every distance",
+    RepulsionXTB: "its repulsion at short distances, beside which its networks were trained",
+    NNPotential: "the energies of that network",
+}
+"""Of a model that is exported without a potential, by its class."""
+
+
+def require_networks(model: ANI | ANIq) -> None:
+    """Refuse a model whose networks are switched off, or give something else than energies.
+
+    Raises:
+        ValueError: names what is wrong.
+    """
+    networks = model.potentials["nnp"]
+    if type(networks) not in (NNPotential, SeparateChargesNNPotential):
+        raise ValueError(
+            f"model's networks are in a {type(networks).__name__}, whose energies a file cannot hold; expected "
+            "NNPotential, or SeparateChargesNNPotential, whose charge networks are left out"
+        )
+    if not networks._enabled:
+        raise ValueError("model has its networks switched off; use model.set_enabled('nnp', True)")
+
+
+def has_charges(model: ANI | ANIq) -> bool:
+    """Whether a model has charge networks beside those of its energy."""
+    return isinstance(model.potentials["nnp"], SeparateChargesNNPotential)
+
+
+def repulsion_of(model: ANI | ANIq) -> RepulsionXTB | None:
+    """Return the repulsion that is part of a model's energy, None where there is none.
+
+    Raises:
+        ValueError: the energy has another part beside its networks'; names it, and what would be lost without it.
+    """
+    found: RepulsionXTB | None = None
+    for name, potential in _further(model):
+        if found is not None or type(potential) is not RepulsionXTB:
+            raise ValueError(
+                f"model has the potential {name!r} ({type(potential).__name__}), which an exported file cannot hold"
+                f"{' besides another one' if type(potential) is RepulsionXTB else ''}; {_without(name, potential)}"
+            )
+        found = potential
+    return found
+
+
+def require_networks_alone(model: ANI | ANIq) -> None:
+    """Refuse a model whose energy has other parts than its networks', which a training would lose.
+
+    Raises:
+        ValueError: names the part, and what would be lost without it.
+    """
+    require_networks(model)
+    for name, potential in _further(model):
+        raise ValueError(
+            f"model has the potential {name!r} ({type(potential).__name__}) beside its networks, and nnpal trains "
+            f"networks alone; {_without(name, potential)}"
+        )
+
+
+def _further(model: ANI | ANIq) -> list[tuple[str, Potential]]:
+    return [(name, potential) for name, potential in model.potentials.items() if potential._enabled and name != "nnp"]
+
+
+def _without(name: str, potential: Potential) -> str:
+    lost = next((text for kind, text in _LOST.items() if type(potential) is kind), "that part of its energy")
+    return (
+        f"a model without it loses {lost}. Switch it off with model.set_enabled({name!r}, False) only if the networks "
+        "were trained without it"
+    )
