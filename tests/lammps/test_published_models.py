@@ -1,4 +1,4 @@
-"""The published ANI models' forms, with random weights: TorchANI's own ANI2x, ANI1x and ANI1ccx, 8 members each.
+"""The published ANI models' forms, with random weights, as ``torchani.models`` builds them, 8 members each.
 
 In `lmp`, in `NNPCalculator` and by `load_model`, against TorchANI called directly with CELU's exact slope.
 """
@@ -22,7 +22,7 @@ from lmp_runner import Lmp
 from lmp_single_point import single_point
 from lmp_systems import System
 from nnpal.evaluation.gate import check_export
-from nnpal.model import export_ensemble
+from nnpal.model import export_ensemble, read_metadata
 from nnpal.model.calculator import NNPCalculator
 from torchani_reference import ExportedModel, Reference, evaluate
 
@@ -37,6 +37,12 @@ FILES = {
     "ANI-1x": ("ANI1x", torch.float64, "fused"),
     "ANI-1x with TorchANI kernel": ("ANI1x", torch.float32, "torchani"),
     "ANI-1ccx": ("ANI1ccx", torch.float32, "fused"),
+    "ANI-1xnr": ("ANI1xnr", torch.float32, "fused"),
+    "ANI-2xr": ("ANI2xr", torch.float32, "fused"),
+    "ANI-2xr with TorchANI kernel": ("ANI2xr", torch.float64, "torchani"),
+    "ANI-r2s": ("ANIr2s", torch.float32, "fused"),
+    "ANI-r2s in water": ("ANIr2s_water", torch.float64, "fused"),
+    "SnnANI-2xr": ("SnnANI2xr", torch.float32, "torchani"),
 }
 # Others go through the same code as one of these, and are slow
 USUAL_IN_LAMMPS = [("ANI-2x", "double"), ("ANI-2x in float64", "double"), ("ANI-1x with TorchANI kernel", "double")]
@@ -46,6 +52,8 @@ USUAL_IN_PYTHON = [
     ("ANI-2x in float64", "double"),
     ("ANI-1x with TorchANI kernel", "double"),
     ("ANI-1ccx", "single"),
+    ("ANI-2xr", "double"),
+    ("SnnANI-2xr", "double"),
 ]
 
 
@@ -108,6 +116,13 @@ def test_they_have_the_published_size(published: Callable[[str], Case]) -> None:
     assert (two.n_members, two.model.aev_computer.out_dim) == (8, 1008)
     assert sum(parameter.numel() for parameter in two.model.parameters()) == 13_705_784
     assert (one.n_members, one.model.aev_computer.out_dim) == (8, 384)
+
+
+@pytest.mark.parametrize("name", [pytest.param("ANI-2xr"), pytest.param("ANI-r2s", marks=pytest.mark.slow)])
+def test_files_of_models_with_a_repulsion_say_so(published: Callable[[str], Case], name: str) -> None:
+    metadata = read_metadata(published(name).model.path)
+    assert metadata.pair_terms == ("xtb_repulsion",)
+    assert metadata.cutoff == {"ANI-2xr": 5.2, "ANI-r2s": 5.1}[name]  # the latter's repulsion has none in TorchANI
 
 
 @pytest.mark.parametrize(("name", "precision"), each(USUAL_IN_LAMMPS))

@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial, Radial
-from torchani.arch import ANI
-from torchani.nn import ANINetworks, AtomicNetwork
+from torchani.arch import ANI, ANIq, simple_aniq
+from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
 from torchani.potentials import NNPotential, RepulsionXTB
 from torchani.sae import SelfEnergy
 
 import nnpal.model.fused_module as fused_module
 from broken_files import record_bytes
-from ensembles import atomic_network, metal_aev_computer, one_element_ensemble, organic_ensemble
+from ensembles import (
+    atomic_network,
+    metal_aev_computer,
+    one_element_ensemble,
+    organic_ensemble,
+    published_ensemble,
+    repulsive_ensemble,
+)
 from nnpal.model import ModelFileError, export_ensemble, load_model
 
 
@@ -30,15 +37,36 @@ class LinearRadial(Radial):
         return self.scale * distances
 
 
-def with_repulsion() -> ANI:
+def with_two_repulsions() -> ANI:
     plain = organic_ensemble()
-    return ANI(
-        plain.symbols,
-        plain.aev_computer,
-        plain.neural_networks,
-        plain.energy_shifter,
-        potentials={"repulsion_xtb": RepulsionXTB(plain.symbols, cutoff=5.1)},
-    )
+    potentials = {name: RepulsionXTB(plain.symbols, cutoff=5.1) for name in ("repulsion_xtb", "another")}
+    parts = (plain.symbols, plain.aev_computer, plain.neural_networks, plain.energy_shifter)
+    return ANI(*parts, potentials=potentials)
+
+
+def with_networks_in_another_order() -> ANI:
+    """TorchANI evaluates atoms of H by the network of C, without a word."""
+    plain = organic_ensemble(("H", "C"))
+    member = plain.neural_networks.members[1]
+    swapped = ANINetworks({symbol: member.atomics[symbol] for symbol in ("C", "H")})
+    networks = Ensemble([plain.neural_networks.members[0], swapped])
+    return ANI(plain.symbols, plain.aev_computer, networks, plain.energy_shifter)
+
+
+def with_a_repulsion_of_other_elements() -> ANI:
+    plain = organic_ensemble(("H", "C"))
+    parts = (plain.symbols, plain.aev_computer, plain.neural_networks, plain.energy_shifter)
+    return ANI(*parts, potentials={"repulsion_xtb": RepulsionXTB(("C", "H"), cutoff=5.1)})
+
+
+def with_self_energies_of_other_elements() -> ANI:
+    plain = organic_ensemble(("H", "C"))
+    alone = SelfEnergy(("C", "H"), [-38.0, -0.5])
+    return ANI(plain.symbols, plain.aev_computer, plain.neural_networks, alone)
+
+
+def with_merged_charges() -> ANIq:
+    return simple_aniq(("H", "C"), "wb97x-631gd", 2, merge_charge_networks=True, repulsion=False)
 
 
 def with_a_term_of_its_own() -> ANI:
@@ -117,7 +145,33 @@ MODELS = {
     "a second network": (with_a_second_network, ValueError, r"potential 'second' \(NNPotential\).*set_enabled"),
     "two outputs": (with_two_outputs, ValueError, "gives 16 values for 8 atoms; expected networks with one output"),
     "not scriptable": (with_an_activation_of_python, ValueError, r"cannot be compiled by TorchScript \(.*eval"),
-    "another potential": (with_repulsion, ValueError, r"potential 'repulsion_xtb' \(RepulsionXTB\).*set_enabled"),
+    "two repulsions": (
+        with_two_repulsions,
+        ValueError,
+        r"potential 'another' \(RepulsionXTB\).*besides another one.*loses its repulsion at short.*set_enabled",
+    ),
+    "dispersion": (
+        lambda: published_ensemble("ANI2dr"),
+        ValueError,
+        r"potential 'dispersion_d3' \(TwoBodyDispersionD3\).*loses its D3 dispersion.*dispersion/d3 of LAMMPS is "
+        r"another model.*set_enabled\('dispersion_d3', False\) only if the networks were trained without it",
+    ),
+    "networks in another order": (
+        with_networks_in_another_order,
+        ValueError,
+        "networks of member 1 are for C, H in this order, but its elements are H, C.*same symbols",
+    ),
+    "a repulsion of other elements": (
+        with_a_repulsion_of_other_elements,
+        ValueError,
+        "potential 'repulsion_xtb' are for C, H in this order, but its elements are H, C",
+    ),
+    "self-energies of other elements": (with_self_energies_of_other_elements, ValueError, "self-energies are for C, H"),
+    "charges of the same networks": (
+        with_merged_charges,
+        ValueError,
+        "networks are in a MergedChargesNNPotential.*expected NNPotential, or SeparateChargesNNPotential",
+    ),
     "another radial term": (with_a_term_of_its_own, ValueError, "radial terms are LinearRadial, expected ANIRadial"),
     "another angular term": (with_another_angular_term, ValueError, "angular terms are OtherAngular, expected ANIAng"),
     "nan among the weights": (with_nan, ValueError, "not finite on a cluster.*weights hold nan"),
@@ -137,9 +191,10 @@ def test_models_that_do_not_fit(name: str, tmp_path: Path) -> None:
 
 
 def test_a_potential_that_is_switched_off_is_no_obstacle(tmp_path: Path) -> None:
-    model = with_repulsion()
+    model = repulsive_ensemble()
     model.set_enabled("repulsion_xtb", False)
-    assert load_model(export_ensemble(model, tmp_path / "model.pt")).metadata.elements == ["H", "C", "N", "O"]
+    metadata = load_model(export_ensemble(model, tmp_path / "model.pt")).metadata
+    assert (metadata.elements, metadata.pair_terms) == (["H", "C", "N", "O"], ())
 
 
 ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {

@@ -23,7 +23,7 @@ from nnpal.model.archive import write_archive
 from nnpal.model.celu import make_celu_exact
 from nnpal.model.fused_module import FusedModule, why_not_fused
 from nnpal.model.metadata import Metadata
-from nnpal.model.potentials import has_charges, repulsion_of, require_networks
+from nnpal.model.potentials import has_charges, repulsion_of, require_elements, require_networks
 from nnpal.model.reference import make_reference
 from nnpal.model.repulsion import NAME as REPULSION
 from nnpal.model.repulsion import repulsion_cutoff
@@ -84,6 +84,7 @@ def export_ensemble(
     repulsion = repulsion_of(model)
     aev_computer = standard_aev_computer(model)
     members = active_members(model)
+    require_elements(model)
     scale = _EV_PER_UNIT[energy_unit.lower()]
     shifter = model.energy_shifter
     enabled = bool(shifter._enabled)

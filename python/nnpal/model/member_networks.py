@@ -22,7 +22,7 @@ from nnpal.model.description import NetworkDescription
 from nnpal.model.export import active_members, standard_aev_computer
 from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.metadata import Metadata, ModelFileError
-from nnpal.model.potentials import require_networks_alone
+from nnpal.model.potentials import require_elements, require_networks_alone
 from nnpal.model.scripted_networks import ScriptedNetworks, scripted_networks
 from nnpal.model.terms import AEVTerms, aev_terms
 from nnpal.model.torchani_module import EnsembleModule
@@ -76,6 +76,7 @@ def networks_of_model(model: ANI) -> MemberNetworks:
     """
     try:
         require_networks_alone(model)
+        require_elements(model)
         computer = standard_aev_computer(model)
         members = [container_of(member) for member in active_members(model)]
         description = _description(tuple(model.symbols), aev_terms(computer), members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torchani.arch import ANI, ANIq
+from torchani.nn import Ensemble
 from torchani.potentials import (
     NNPotential,
     Potential,
@@ -34,6 +35,30 @@ def require_networks(model: ANI | ANIq) -> None:
         )
     if not networks._enabled:
         raise ValueError("model has its networks switched off; use model.set_enabled('nnp', True)")
+
+
+def require_elements(model: ANI | ANIq) -> None:
+    """Refuse a model whose parts do not know its elements in their order.
+
+    TorchANI calls each part by the elements' indices alone: one network too few is an atom without energy, and with
+    another order atoms get the network of another element.
+
+    Raises:
+        ValueError: names the part, its elements and the model's.
+    """
+    expected = tuple(model.symbols)
+    networks = model.potentials["nnp"].neural_networks
+    members = list(networks.members) if isinstance(networks, Ensemble) else [networks]
+    parts = [(f"networks of member {k}", member) for k, member in enumerate(members)]
+    parts.append(("self-energies", model.energy_shifter))
+    parts += [(f"potential {name!r}", potential) for name, potential in _further(model)]
+    for name, part in parts:
+        if (found := tuple(getattr(part, "symbols", expected))) != expected:
+            raise ValueError(
+                f"model's {name} are for {', '.join(found)} in this order, but its elements are {', '.join(expected)}: "
+                "TorchANI would evaluate atoms by what belongs to other elements, or drop them; build all parts of the "
+                "model with the same symbols in the same order"
+            )
 
 
 def has_charges(model: ANI | ANIq) -> bool:

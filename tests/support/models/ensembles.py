@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Sequence
 from unittest import mock
 
@@ -101,6 +102,7 @@ def published_ensemble(name: str) -> ANI | ANIq:
     """
     torch.manual_seed(2)
     with (
+        warnings.catch_warnings(action="ignore"),  # that some are experimental
         mock.patch("torchani.models._fetch_state_dict", return_value={"energy_shifter.self_energies": None}),
         mock.patch("torch.nn.Module.load_state_dict"),
     ):
