@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,17 @@ import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial, Radial
 from torchani.arch import ANI, ANIq, simple_aniq
 from torchani.nn import ANINetworks, AtomicNetwork, Ensemble
-from torchani.potentials import NNPotential, RepulsionXTB
+from torchani.potentials import LennardJones, NNPotential, RepulsionXTB
 from torchani.sae import SelfEnergy
 
 import nnpal.model.fused_module as fused_module
 from broken_files import record_bytes
 from ensembles import (
     atomic_network,
+    dispersive_ensemble,
     metal_aev_computer,
     one_element_ensemble,
     organic_ensemble,
-    published_ensemble,
     repulsive_ensemble,
 )
 from nnpal.model import ModelFileError, export_ensemble, load_model
@@ -40,6 +41,13 @@ class LinearRadial(Radial):
 def with_two_repulsions() -> ANI:
     plain = organic_ensemble()
     potentials = {name: RepulsionXTB(plain.symbols, cutoff=5.1) for name in ("repulsion_xtb", "another")}
+    parts = (plain.symbols, plain.aev_computer, plain.neural_networks, plain.energy_shifter)
+    return ANI(*parts, potentials=potentials)
+
+
+def with_lennard_jones() -> ANI:
+    plain = one_element_ensemble("Ar")
+    potentials = {"lj": LennardJones(("Ar",), eps=[0.01], sigma=[3.4], cutoff=6.0)}
     parts = (plain.symbols, plain.aev_computer, plain.neural_networks, plain.energy_shifter)
     return ANI(*parts, potentials=potentials)
 
@@ -150,11 +158,16 @@ MODELS = {
         ValueError,
         r"potential 'another' \(RepulsionXTB\).*besides another one.*loses its repulsion at short.*set_enabled",
     ),
-    "dispersion": (
-        lambda: published_ensemble("ANI2dr"),
+    "a dispersion without a cutoff": (
+        lambda: dispersive_ensemble(cutoff=math.inf),
         ValueError,
-        r"potential 'dispersion_d3' \(TwoBodyDispersionD3\).*loses its D3 dispersion.*dispersion/d3 of LAMMPS is "
-        r"another model.*set_enabled\('dispersion_d3', False\) only if the networks were trained without it",
+        r"potential 'dispersion_d3' \(TwoBodyDispersionD3\) without a cutoff.*dispersion_cutoff=8\.0.*loses its D3 "
+        r"dispersion.*dispersion/d3 of LAMMPS is another model.*set_enabled\('dispersion_d3', False\) only if",
+    ),
+    "another potential": (
+        with_lennard_jones,
+        ValueError,
+        r"potential 'lj' \(LennardJones\), which an exported file cannot hold; .*loses that part of its energy",
     ),
     "networks in another order": (
         with_networks_in_another_order,

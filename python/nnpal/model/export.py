@@ -19,14 +19,13 @@ from torchani.units import HARTREE_TO_EV
 
 from nnpal import __version__
 from nnpal.calibration import Calibration
+from nnpal.model import dispersion, repulsion
 from nnpal.model.archive import write_archive
 from nnpal.model.celu import make_celu_exact
 from nnpal.model.fused_module import FusedModule, why_not_fused
 from nnpal.model.metadata import Metadata
-from nnpal.model.potentials import has_charges, repulsion_of, require_elements, require_networks
+from nnpal.model.potentials import FurtherTerms, further_terms, has_charges, require_elements, require_networks
 from nnpal.model.reference import make_reference
-from nnpal.model.repulsion import NAME as REPULSION
-from nnpal.model.repulsion import repulsion_cutoff
 from nnpal.model.torchani_module import EnsembleModule
 
 KERNELS = ("fused", "torchani")
@@ -81,7 +80,7 @@ def export_ensemble(
         raise FileNotFoundError(f"path is {target}, but folder {target.parent} does not exist")
     _require_json(provenance)
     require_networks(model)
-    repulsion = repulsion_of(model)
+    terms = further_terms(model)
     aev_computer = standard_aev_computer(model)
     members = active_members(model)
     require_elements(model)
@@ -94,19 +93,19 @@ def export_ensemble(
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {chosen}, expected torch.float32 or torch.float64")
 
-    not_fused = why_not_fused(aev_computer, members, repulsion) if kernel == "fused" else None
+    not_fused = why_not_fused(aev_computer, members, *terms) if kernel == "fused" else None
     if not_fused is not None:
         kernel = "torchani"
     # In both kernels' files the reference is TorchANI's, of the rounded weights
-    reference = EnsembleModule(aev_computer, members, self_energies, scale, repulsion).cpu().eval().to(chosen)
+    reference = EnsembleModule(aev_computer, members, self_energies, scale, *terms).cpu().eval().to(chosen)
     reference.requires_grad_(False)
     reference.self_energies = self_energies
     scripted = script(
-        reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen, repulsion)
+        reference
+        if kernel == "torchani"
+        else _fused(aev_computer, members, self_energies, scale, chosen, terms.repulsion)
     )
-    cutoff = float(aev_computer.radial.cutoff)
-    if repulsion is not None:
-        cutoff = max(cutoff, repulsion_cutoff(repulsion, cutoff))
+    cutoff, hops = _reach(float(aev_computer.radial.cutoff), terms)
     metadata = Metadata(
         elements=list(model.symbols),
         cutoff=cutoff,
@@ -121,8 +120,13 @@ def export_ensemble(
             "torch": torch.__version__,
             "torchani": version("torchani"),
         },
-        reference=make_reference(reference, len(model.symbols), cutoff),
-        pair_terms=(REPULSION,) if repulsion is not None else (),
+        reference=make_reference(reference, len(model.symbols), cutoff, hops),
+        hops=hops,
+        pair_terms=tuple(
+            name
+            for name, term in ((repulsion.NAME, terms.repulsion), (dispersion.NAME, terms.dispersion))
+            if term is not None
+        ),
     )
     write_archive(scripted, metadata, target)
     if not_fused is not None:
@@ -141,6 +145,16 @@ def export_ensemble(
             stacklevel=2,
         )
     return target
+
+
+def _reach(radial_cutoff: float, terms: FurtherTerms) -> tuple[float, int]:
+    """Return the cutoff of the edges that the networks and all further terms need, Å, and the steps of neighbors."""
+    cutoffs = [radial_cutoff]
+    if terms.repulsion is not None:
+        cutoffs.append(repulsion.repulsion_cutoff(terms.repulsion, radial_cutoff))
+    if terms.dispersion is not None:
+        cutoffs.append(float(terms.dispersion.cutoff))
+    return max(cutoffs), dispersion.HOPS if terms.dispersion is not None else 1
 
 
 def _require_json(provenance: dict[str, Any] | None) -> None:
@@ -197,9 +211,9 @@ def _fused(
     self_energies: torch.Tensor,
     scale: float,
     dtype: torch.dtype,
-    repulsion: RepulsionXTB | None,
+    term: RepulsionXTB | None,
 ) -> FusedModule:
-    module = FusedModule(aev_computer, members, self_energies, scale, repulsion).cpu().eval().to(dtype)
+    module = FusedModule(aev_computer, members, self_energies, scale, term).cpu().eval().to(dtype)
     module.self_energies = self_energies
     return module
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchani.aev import AEVComputer
-from torchani.potentials import RepulsionXTB
+from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 
 from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.ops import load_ops
@@ -123,7 +123,10 @@ class FusedModule(torch.nn.Module):
 
 
 def why_not_fused(
-    aev_computer: AEVComputer, members: Sequence[torch.nn.Module], repulsion: RepulsionXTB | None = None
+    aev_computer: AEVComputer,
+    members: Sequence[torch.nn.Module],
+    repulsion: RepulsionXTB | None = None,
+    dispersion: TwoBodyDispersionD3 | None = None,
 ) -> str | None:
     """Return what of a model the fused kernel does not cover, or None where it covers all."""
     try:
@@ -131,6 +134,8 @@ def why_not_fused(
         _packed(members)
         if repulsion is not None:
             fused_cutoff_function(repulsion)
+        if dispersion is not None:
+            raise ValueError("it has a D3 dispersion")
     except ValueError as error:
         return str(error)
     return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from torchani.arch import ANI, ANIq
 from torchani.nn import Ensemble
 from torchani.potentials import (
@@ -66,21 +69,34 @@ def has_charges(model: ANI | ANIq) -> bool:
     return isinstance(model.potentials["nnp"], SeparateChargesNNPotential)
 
 
-def repulsion_of(model: ANI | ANIq) -> RepulsionXTB | None:
-    """Return the repulsion that is part of a model's energy, None where there is none.
+class FurtherTerms(NamedTuple):
+    """Parts of a model's energy beside its networks', None where there is none."""
+
+    repulsion: RepulsionXTB | None
+    dispersion: TwoBodyDispersionD3 | None
+
+
+def further_terms(model: ANI | ANIq) -> FurtherTerms:
+    """Return the parts of a model's energy that a file can hold beside its networks.
 
     Raises:
-        ValueError: the energy has another part beside its networks'; names it, and what would be lost without it.
+        ValueError: the energy has another part; names it, and what would be lost without it.
     """
-    found: RepulsionXTB | None = None
+    found: dict[type[Potential], Potential] = {}
     for name, potential in _further(model):
-        if found is not None or type(potential) is not RepulsionXTB:
+        kind = type(potential)
+        if kind not in (RepulsionXTB, TwoBodyDispersionD3) or kind in found:
             raise ValueError(
-                f"model has the potential {name!r} ({type(potential).__name__}), which an exported file cannot hold"
-                f"{' besides another one' if type(potential) is RepulsionXTB else ''}; {_without(name, potential)}"
+                f"model has the potential {name!r} ({kind.__name__}), which an exported file cannot hold"
+                f"{' besides another one' if kind in found else ''}; {_without(name, potential)}"
             )
-        found = potential
-    return found
+        if kind is TwoBodyDispersionD3 and not math.isfinite(potential.cutoff):
+            raise ValueError(
+                f"model has the potential {name!r} ({kind.__name__}) without a cutoff, which reaches too far for a "
+                f"list of neighbors; build it with dispersion_cutoff=8.0; {_without(name, potential)}"
+            )
+        found[kind] = potential
+    return FurtherTerms(found.get(RepulsionXTB), found.get(TwoBodyDispersionD3))
 
 
 def require_networks_alone(model: ANI | ANIq) -> None:

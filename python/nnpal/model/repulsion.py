@@ -59,7 +59,7 @@ class Repulsion(torch.nn.Module):
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Return half of each pair's energy summed over the edges of each center, eV, [n_local]."""
         distance = edge_vec.norm(2, -1)
-        near = (distance < self.cutoff).nonzero().view(-1)
+        near = ((distance < self.cutoff) & (edge_index[0] < n_local)).nonzero().view(-1)
         distance = distance.index_select(0, near)
         center = edge_index[0].index_select(0, near)
         neighbor = edge_index[1].index_select(0, near)

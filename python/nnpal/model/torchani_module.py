@@ -7,8 +7,9 @@ edge vectors gives pair-resolved forces and with them every virial.
 import torch
 from torch import Tensor
 from torchani.aev import AEVComputer
-from torchani.potentials import RepulsionXTB
+from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 
+from nnpal.model.dispersion import Dispersion
 from nnpal.model.repulsion import Repulsion
 
 
@@ -21,7 +22,8 @@ class EnsembleModule(torch.nn.Module):
     Attributes:
         self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
         n_active: how many members are evaluated, the first ones.
-        repulsion: a pair term that every member's energies hold, or None.
+        repulsion, dispersion: further terms that every member's energies hold, or None. With dispersion there are also
+            edges whose centers are neighbors of those of the list.
     """
 
     self_energies: Tensor
@@ -35,6 +37,7 @@ class EnsembleModule(torch.nn.Module):
         self_energies: Tensor,
         energy_scale: float,
         repulsion: RepulsionXTB | None = None,
+        dispersion: TwoBodyDispersionD3 | None = None,
     ) -> None:
         super().__init__()
         self.radial = aev_computer.radial
@@ -47,7 +50,10 @@ class EnsembleModule(torch.nn.Module):
         self.radial_cutoff = float(aev_computer.radial.cutoff)
         self.angular_cutoff = float(aev_computer.angular.cutoff)
         self.repulsion = Repulsion(repulsion, self.radial_cutoff, energy_scale) if repulsion is not None else None
-        self.has_longer_edges = self.repulsion is not None and self.repulsion.cutoff > self.radial_cutoff
+        self.dispersion = Dispersion(dispersion, energy_scale) if dispersion is not None else None
+        self.has_further_edges = self.dispersion is not None or (
+            self.repulsion is not None and self.repulsion.cutoff > self.radial_cutoff
+        )
         self.energy_scale = energy_scale
         self.n_active = len(members)
         self.register_buffer("triu_index", aev_computer.triu_index)
@@ -75,12 +81,15 @@ class EnsembleModule(torch.nn.Module):
         of_networks = torch.stack(energies) * self.energy_scale
         if self.repulsion is not None:
             of_networks = of_networks + self.repulsion(species, n_local, edge_index, edge_vec)
+        if self.dispersion is not None:
+            of_networks = of_networks + self.dispersion(species, n_local, edge_index, edge_vec)
         return of_networks
 
     def aev(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Return the AEVs of the centers, [n_local, n_features]; arguments as for :meth:`forward`."""
-        if self.has_longer_edges:
-            near = (edge_vec.norm(2, -1) < self.radial_cutoff).nonzero().view(-1)
+        if self.has_further_edges:
+            is_near = (edge_vec.norm(2, -1) < self.radial_cutoff) & (edge_index[0] < n_local)
+            near = is_near.nonzero().view(-1)
             edge_index, edge_vec = edge_index.index_select(1, near), edge_vec.index_select(0, near)
         center = edge_index[0]
         neighbor_species = species.index_select(0, edge_index[1])

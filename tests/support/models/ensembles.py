@@ -18,7 +18,7 @@ from torchani.aev import AEVComputer, ANIAngular, ANIRadial
 from torchani.arch import ANI, ANIq
 from torchani.cutoffs import CutoffArg
 from torchani.nn import ANINetworks, AtomicNetwork, Ensemble, TightCELU
-from torchani.potentials import RepulsionXTB
+from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 from torchani.sae import SelfEnergy
 
 
@@ -92,6 +92,21 @@ def repulsive_ensemble(
         plain.neural_networks,
         plain.energy_shifter,
         potentials={"repulsion_xtb": repulsion},
+    )
+
+
+def dispersive_ensemble(
+    symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 2, *, cutoff: float = 6.0
+) -> ANI:
+    """Return an ensemble as `repulsive_ensemble` does, with TorchANI's D3 dispersion for B97-3c too, as ANI2dr has."""
+    plain = repulsive_ensemble(symbols, n_members)
+    dispersion = TwoBodyDispersionD3.from_functional(symbols, "b973c", cutoff=cutoff)
+    return ANI(
+        plain.symbols,
+        plain.aev_computer,
+        plain.neural_networks,
+        plain.energy_shifter,
+        potentials={"repulsion_xtb": plain.potentials["repulsion_xtb"], "dispersion_d3": dispersion},
     )
 
 

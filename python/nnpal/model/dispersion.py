@@ -1,0 +1,103 @@
+"""The two-body D3 dispersion of TorchANI as a term of an exported model.
+
+With R = r in bohr, f the cutoff function, R0_ab = sqrt(3 Q_a Q_b) and sums over pairs within the cutoff alone::
+
+    E_i  = -1/2 sum_j C6_ij [ s6/(R^6 + d^6) + 3 s8 Q_a Q_b/(R^8 + d^8) ] f(r_ij),   d = a1 R0_ab + a2   (hartree)
+    C6   = sum_kl C6_kl L_kl / sum_kl L_kl,   L_kl = exp(-4 [(CN_i - CN_k)^2 + (CN_j - CN_l)^2])
+    CN_i = sum_j 1 / (1 + exp(-16 [4/3 (r_a + r_b)/R - 1]))
+
+The coordination numbers CN make it a many-body term: an atom's energy depends on the neighbors of its neighbors.
+
+Source: doi:10.1063/1.3382344 and doi:10.1002/jcc.21759, which have no cutoff function.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+from torchani.potentials import TwoBodyDispersionD3
+from torchani.units import ANGSTROM_TO_BOHR
+
+NAME = "d3_dispersion"
+"""Among the ``pair_terms`` of a file."""
+HOPS = 2
+"""Edges of a center's neighbors are needed too, for their coordination numbers."""
+
+
+class Dispersion(torch.nn.Module):
+    """Half of each pair's energy for its center, eV."""
+
+    c6: Tensor
+    counts_of_center: Tensor
+    counts_of_neighbor: Tensor
+    charges: Tensor
+    damping_radii: Tensor
+    radii: Tensor
+
+    def __init__(self, potential: TwoBodyDispersionD3, energy_scale: float) -> None:
+        super().__init__()
+        self.cutoff = float(potential.cutoff)
+        self.cutoff_function = copy.deepcopy(potential.cutoff_fn)
+        self.energy_scale = energy_scale
+        self.length_scale = float(ANGSTROM_TO_BOHR)
+        self.s6, self.s8 = float(potential._s6), float(potential._s8)
+        self.steepness, self.stretch, self.sharpness = (
+            float(potential._k1),
+            float(potential._k2),
+            float(potential._k3),
+        )
+        self.smallest = float(potential._eps)
+        damp = potential._damp_fn
+        self.register_buffer("c6", potential.precalc_coeff6.detach().flatten(2))
+        self.register_buffer("counts_of_center", potential.precalc_coordnums_a.detach().flatten(2))
+        self.register_buffer("counts_of_neighbor", potential.precalc_coordnums_b.detach().flatten(2))
+        self.register_buffer("charges", potential.sqrt_charge_ab.detach())
+        self.a1, self.a2 = float(damp._a1), float(damp._a2)
+        self.register_buffer("damping_radii", damp.cutoff_radii.detach())
+        self.register_buffer("radii", potential.covalent_radii.detach())
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Return the energies of centers 0 .. n_local-1, eV, [n_local].
+
+        Arguments:
+            species: element index of every atom, centers first, int64 [n_atoms].
+            n_local: number of centers.
+            edge_index: (center, neighbor), int64 [2, n_edges], of every center and of its neighbors.
+            edge_vec: r_neighbor - r_center, Å, [n_edges, 3].
+        """
+        center, neighbor = edge_index[0], edge_index[1]
+        of_center, of_neighbor = species.index_select(0, center), species.index_select(0, neighbor)
+        distance = edge_vec.norm(2, -1)
+        counts = self._coordination_numbers(species.shape[0], center, of_center, of_neighbor, distance)
+        mine = (center < n_local).nonzero().view(-1)
+        center, neighbor = center.index_select(0, mine), neighbor.index_select(0, mine)
+        of_center, of_neighbor = of_center.index_select(0, mine), of_neighbor.index_select(0, mine)
+        distance = distance.index_select(0, mine)
+        c6 = self._c6(of_center, of_neighbor, counts.index_select(0, center), counts.index_select(0, neighbor))
+        length, damping = distance * self.length_scale, self.a1 * self.damping_radii[of_center, of_neighbor] + self.a2
+        sixth = self.s6 / (length**6 + damping**6)
+        eighth = 3.0 * self.s8 * self.charges[of_center, of_neighbor] / (length**8 + damping**8)
+        pairs = -c6 * (sixth + eighth) * self.cutoff_function(distance, self.cutoff)
+        return (0.5 * self.energy_scale) * pairs.new_zeros(n_local).index_add(0, center, pairs)
+
+    def _coordination_numbers(
+        self, n_atoms: int, center: Tensor, of_center: Tensor, of_neighbor: Tensor, distance: Tensor
+    ) -> Tensor:
+        radii = self.radii.index_select(0, of_center) + self.radii.index_select(0, of_neighbor)
+        ratio = self.stretch * radii / (distance * self.length_scale)
+        terms = 1.0 / (1.0 + torch.exp(-self.steepness * (ratio - 1.0)))
+        return terms.new_zeros(n_atoms).index_add(0, center, terms)
+
+    def _c6(self, of_center: Tensor, of_neighbor: Tensor, n_center: Tensor, n_neighbor: Tensor) -> Tensor:
+        """Interpolate between the reference molecules of each pair of elements; c6 <= 0 marks those that lack.
+
+        In double precision: where no reference has a similar coordination, squares of the sum of weights are below
+        what single precision holds, and forces would be NaN, as TorchANI's are.
+        """
+        c6 = self.c6[of_center, of_neighbor].double()
+        from_center = n_center.double().unsqueeze(1) - self.counts_of_center[of_center, of_neighbor]
+        from_neighbor = n_neighbor.double().unsqueeze(1) - self.counts_of_neighbor[of_center, of_neighbor]
+        weights = torch.exp(-self.sharpness * (from_center.square() + from_neighbor.square()))
+        weights = weights.masked_fill(c6 <= 0.0, 0.0)
+        found = ((c6 * weights).sum(1) + self.smallest) / (weights.sum(1) + self.smallest)
+        return found.to(n_center.dtype)
