@@ -41,6 +41,8 @@ NOT_RUN = {
     ("loop.md", r"nnpal .*"): LOOPS,
     ("tutorial_rare_events.md", r"nnpal .*|python -m nnpal.*|cp .*|cd .*|lmp .*"): LOOPS,
     ("tutorial_distillation.md", r"nnpal .*|cp .*|cd .*|lmp .*"): LOOPS,
+    ("torchani_models.md", r"TORCHANI_DATA_DIR=.*|cp .*"): "fetches published weights",
+    ("torchani_models.md", r"lmp .*"): "tests/lammps/test_input_scripts_water.py runs it",
     ("tutorial_fine_tuning.md", r"nnpal .*|python .*"): "tests/training/test_tutorial_fine_tuning.py runs it, in short",
 }
 EVERY = [(block, command) for block in blocks("sh") for command in commands_of(block)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 
 from doc_blocks import ROOT, Block, blocks
 from doc_pages import SET_UP, shaken
-from ensembles import one_element_ensemble, organic_ensemble
+from ensembles import dispersive_ensemble, one_element_ensemble, organic_ensemble, repulsive_ensemble
 from nnpal.geometry.neighbor_graph import neighbor_graph
 from nnpal.hooks import HookError
 
@@ -56,6 +57,18 @@ NAMES: dict[str, Callable[[], dict[str, Any]]] = {
 }
 """What a page takes for granted."""
 
+PUBLISHED = {
+    "ANI1x": lambda: organic_ensemble(("H", "O"), 2),
+    "ANI1ccx": lambda: organic_ensemble(("H", "O"), 1),
+    "ANI2x": lambda: organic_ensemble(("H", "C", "N", "O"), 2),
+    "ANI1xnr": lambda: organic_ensemble(("H", "O"), 1),
+    "ANI2xr": lambda: repulsive_ensemble(("H", "O"), 2),
+    "ANIr2s": lambda: repulsive_ensemble(("H", "O"), 1, cutoff=math.inf),
+    "SnnANI2xr": lambda: repulsive_ensemble(("H", "O"), 1),
+    "ANI2dr": lambda: dispersive_ensemble(("H", "O"), 1),
+}
+"""What stands for a model of torchani.models."""
+
 PAGES = sorted({block.page for block in blocks("python") if entry(ELSEWHERE, block) is None})
 
 
@@ -78,8 +91,9 @@ def threads() -> Iterator[None]:
 def test_python_of_the_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     SET_UP.get(page, lambda folder: None)(tmp_path)
     monkeypatch.chdir(tmp_path)
-    # Published weights are not fetched, and 8 members take long; test_published_models.py exports that form
-    monkeypatch.setattr("torchani.models.ANI2x", lambda: organic_ensemble(("H", "C", "N", "O"), 2))
+    # Published weights are not fetched, and 8 members take long; test_published_models.py exports those forms
+    for name, build in PUBLISHED.items():
+        monkeypatch.setattr(f"torchani.models.{name}", build)
     names = {"__name__": page, **NAMES.get(page, dict)()}
     for block in blocks("python", page):
         if entry(ELSEWHERE, block):
