@@ -1,14 +1,14 @@
-"""A model with TorchANI's xTB repulsion in `lmp`: every quantity against the TorchANI model called directly."""
+"""Models with TorchANI's xTB repulsion and D3 dispersion in `lmp`: every quantity against TorchANI called directly."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import copy
 
 import numpy as np
 import pytest
 import torch
 
-from ensembles import repulsive_ensemble
+from ensembles import dispersive_ensemble, repulsive_ensemble
 from lmp_runner import Lmp
 from lmp_single_point import single_point
 from lmp_systems import System, random_hcno, tilted
@@ -28,18 +28,23 @@ def system() -> System:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportedModel]:
-    """The repulsion ends at 5.6 Å, after the AEV."""
-    model, folder = repulsive_ensemble(cutoff=5.6), tmp_path_factory.mktemp("repulsive")
-    paths: dict[str, Path] = {}
-    for kernel in ("fused", "torchani"):
-        paths[kernel] = export_ensemble(model, folder / f"{kernel}.pt", dtype=torch.float64, kernel=kernel)
-    exact = model.double()
-    return {kernel: ExportedModel(path, exact, tuple(exact.symbols), 3) for kernel, path in paths.items()}
+    """Both terms end after the AEV's 5.1 Å."""
+    folder, found = tmp_path_factory.mktemp("further_terms"), {}
+    repulsive, dispersive = repulsive_ensemble(cutoff=5.6), dispersive_ensemble(cutoff=5.4)
+    for name, model, kernel in (
+        ("fused", repulsive, "fused"),
+        ("torchani", repulsive, "torchani"),
+        ("dispersion", dispersive, "torchani"),
+    ):
+        path = export_ensemble(model, folder / f"{name}.pt", dtype=torch.float64, kernel=kernel)
+        exact = copy.deepcopy(model).double()
+        found[name] = ExportedModel(path, exact, tuple(exact.symbols), len(exact))
+    return found
 
 
 @pytest.mark.mpi
 @pytest.mark.parametrize(
-    ("kernel", "precision", "n_ranks"),
+    ("name", "precision", "n_ranks"),
     [
         ("fused", "double", 1),
         ("fused", "double", 2),
@@ -47,10 +52,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportedModel]
         ("torchani", "double", 1),
         pytest.param("torchani", "double", 2, marks=pytest.mark.slow),
         pytest.param("torchani", "single", 2, marks=pytest.mark.slow),
+        ("dispersion", "double", 1),
+        ("dispersion", "double", 2),
+        pytest.param("dispersion", "single", 2, marks=pytest.mark.slow),
     ],
 )
-def test_in_lammps(lmp: Lmp, models: dict[str, ExportedModel], kernel: str, precision: str, n_ranks: int) -> None:
-    model, atoms = models[kernel], system()
+def test_in_lammps(lmp: Lmp, models: dict[str, ExportedModel], name: str, precision: str, n_ranks: int) -> None:
+    model, atoms = models[name], system()
     expected = evaluate(model.model, atoms)
     point = single_point(lmp, model, atoms, n_ranks=n_ranks, options=f"precision {precision}")
     tolerance = RELATIVE[precision] * np.abs(expected.forces).max()
