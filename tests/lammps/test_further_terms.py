@@ -34,9 +34,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportedModel]
     for name, model, kernel in (
         ("fused", repulsive, "fused"),
         ("torchani", repulsive, "torchani"),
-        ("dispersion", dispersive, "torchani"),
+        ("dispersion", dispersive, "fused"),
+        ("dispersion, torchani", dispersive, "torchani"),
     ):
-        path = export_ensemble(model, folder / f"{name}.pt", dtype=torch.float64, kernel=kernel)
+        path = export_ensemble(model, folder / f"{len(found)}.pt", dtype=torch.float64, kernel=kernel)
         exact = copy.deepcopy(model).double()
         found[name] = ExportedModel(path, exact, tuple(exact.symbols), len(exact))
     return found
@@ -55,6 +56,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportedModel]
         ("dispersion", "double", 1),
         ("dispersion", "double", 2),
         pytest.param("dispersion", "single", 2, marks=pytest.mark.slow),
+        pytest.param("dispersion, torchani", "double", 2, marks=pytest.mark.slow),
     ],
 )
 def test_in_lammps(lmp: Lmp, models: dict[str, ExportedModel], name: str, precision: str, n_ranks: int) -> None:

@@ -42,6 +42,7 @@ FILES = {
     "ANI-2xr with TorchANI kernel": ("ANI2xr", torch.float64, "torchani"),
     "ANI-r2s": ("ANIr2s", torch.float32, "fused"),
     "ANI-r2s in water": ("ANIr2s_water", torch.float64, "fused"),
+    "ANI-2dr": ("ANI2dr", torch.float32, "fused"),
     "SnnANI-2xr": ("SnnANI2xr", torch.float32, "torchani"),
 }
 # Others go through the same code as one of these, and are slow

@@ -23,12 +23,11 @@ SYSTEMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
+@pytest.fixture(scope="module", params=["fused", "torchani"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     model = dispersive_ensemble()
-    path = tmp_path_factory.mktemp("dispersive") / "model.pt"
-    with pytest.warns(UserWarning, match="kernel 'torchani', for the fused one does not cover it: it has a D3 disper"):
-        export_ensemble(model, path, dtype=torch.float64)
+    path = tmp_path_factory.mktemp("dispersive") / f"{request.param}.pt"
+    export_ensemble(model, path, dtype=torch.float64, kernel=request.param)
     return ExportedModel(path, model.double(), tuple(model.symbols), 2)
 
 
@@ -37,10 +36,10 @@ def loaded(exported: ExportedModel) -> LoadedModel:
     return load_model(exported.path)
 
 
-def test_the_file_says_what_it_needs(loaded: LoadedModel) -> None:
+def test_the_file_says_what_it_needs(exported: ExportedModel, loaded: LoadedModel) -> None:
     metadata = loaded.metadata
     assert metadata.pair_terms == ("xtb_repulsion", "d3_dispersion")
-    assert (metadata.kernel, metadata.cutoff, metadata.hops) == ("torchani", 6.0, 2)
+    assert (metadata.kernel, metadata.cutoff, metadata.hops) == (exported.path.stem, 6.0, 2)
 
 
 @pytest.mark.parametrize("precision", RELATIVE)
@@ -55,6 +54,8 @@ def test_agrees_with_torchani(exported: ExportedModel, name: str, precision: str
     tolerance = RELATIVE[precision] * largest
     np.testing.assert_allclose(atoms.get_potential_energies(), expected.atomic_energies, rtol=0, atol=tolerance)
     np.testing.assert_allclose(atoms.get_forces(), expected.forces, rtol=0, atol=tolerance)
+    uq_force = atoms.calc.get_property("uq_force", atoms)
+    np.testing.assert_allclose(uq_force, expected.uq_force, rtol=0, atol=tolerance)
     if system.periodic:
         virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
         np.testing.assert_allclose(virial, expected.virial, rtol=0, atol=20 * tolerance)

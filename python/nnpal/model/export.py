@@ -14,7 +14,6 @@ import torch
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
 from torchani.arch import ANI, ANIq
 from torchani.nn import ANINetworks, ANISharedNetworks, Ensemble, SingleNN
-from torchani.potentials import RepulsionXTB
 from torchani.units import HARTREE_TO_EV
 
 from nnpal import __version__
@@ -93,7 +92,7 @@ def export_ensemble(
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {chosen}, expected torch.float32 or torch.float64")
 
-    not_fused = why_not_fused(aev_computer, members, *terms) if kernel == "fused" else None
+    not_fused = why_not_fused(aev_computer, members, terms.repulsion) if kernel == "fused" else None
     if not_fused is not None:
         kernel = "torchani"
     # In both kernels' files the reference is TorchANI's, of the rounded weights
@@ -101,9 +100,7 @@ def export_ensemble(
     reference.requires_grad_(False)
     reference.self_energies = self_energies
     scripted = script(
-        reference
-        if kernel == "torchani"
-        else _fused(aev_computer, members, self_energies, scale, chosen, terms.repulsion)
+        reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen, terms)
     )
     cutoff, hops = _reach(float(aev_computer.radial.cutoff), terms)
     metadata = Metadata(
@@ -211,9 +208,9 @@ def _fused(
     self_energies: torch.Tensor,
     scale: float,
     dtype: torch.dtype,
-    term: RepulsionXTB | None,
+    terms: FurtherTerms,
 ) -> FusedModule:
-    module = FusedModule(aev_computer, members, self_energies, scale, term).cpu().eval().to(dtype)
+    module = FusedModule(aev_computer, members, self_energies, scale, *terms).cpu().eval().to(dtype)
     module.self_energies = self_energies
     return module
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torchani.aev import AEVComputer
 from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 
+from nnpal.model.dispersion import Dispersion
 from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.ops import load_ops
 from nnpal.model.repulsion import FusedRepulsion, fused_cutoff_function
@@ -21,7 +22,8 @@ class FusedModule(torch.nn.Module):
         n_active: how many members are evaluated, the first ones.
         weights: of all networks, element by element, member by member, layer by layer: weight, then bias.
         layers: of each element the number of layers, then their outputs.
-        repulsion: a pair term that every member's energies hold, or None.
+        repulsion, dispersion: further terms that every member's energies hold, or None. With dispersion there are also
+            edges whose centers are neighbors of those of the list.
     """
 
     self_energies: Tensor
@@ -41,6 +43,7 @@ class FusedModule(torch.nn.Module):
         self_energies: Tensor,
         energy_scale: float,
         repulsion: RepulsionXTB | None = None,
+        dispersion: TwoBodyDispersionD3 | None = None,
     ) -> None:
         super().__init__()
         load_ops()
@@ -54,11 +57,44 @@ class FusedModule(torch.nn.Module):
         self.n_members = self.n_active = len(members)
         self.energy_scale = energy_scale
         self.repulsion = FusedRepulsion(repulsion, terms.radial[0], energy_scale) if repulsion is not None else None
+        self.dispersion = Dispersion(dispersion, energy_scale) if dispersion is not None else None
+        self.near_cutoff = max(terms.radial[0], self.repulsion.cutoff if self.repulsion is not None else 0.0)
         self.register_buffer("weights", weights)
         self.register_buffer("self_energies", self_energies.to(torch.float64))
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Return the energies of centers without self-energies, eV, [n_active, n_local]; see the model contract."""
+        if self.dispersion is None:
+            return self._near_energies(species, n_local, edge_index, edge_vec)
+        near = self._near(n_local, edge_index, edge_vec)
+        index, vec = edge_index.index_select(1, near), edge_vec.index_select(0, near)
+        of_near = self._near_energies(species, n_local, index, vec)
+        return of_near + self.dispersion(species, n_local, edge_index, edge_vec)
+
+    @torch.jit.export
+    def energies_and_gradients(
+        self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the energies and, in the same pass, gradients of centers' sums in ``edge_vec``, eV/Å.
+
+        The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
+        [1 or 1 + n_active, n_edges, 3].
+        """
+        if self.dispersion is None:
+            return self._near_energies_and_gradients(species, n_local, edge_index, edge_vec, of_members)
+        near = self._near(n_local, edge_index, edge_vec)
+        index, vec = edge_index.index_select(1, near), edge_vec.index_select(0, near)
+        energies, of_near = self._near_energies_and_gradients(species, n_local, index, vec, of_members)
+        dispersion, gradient = self.dispersion.energies_and_gradients(species, n_local, edge_index, edge_vec)
+        gradients = gradient.unsqueeze(0).repeat(of_near.shape[0], 1, 1).index_add(1, near, of_near)
+        return energies + dispersion, gradients
+
+    def _near(self, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Return which edges the operations take."""
+        is_near = (edge_vec.norm(2, -1) < self.near_cutoff) & (edge_index[0] < n_local)
+        return is_near.nonzero().view(-1)
+
+    def _near_energies(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         energies: Tensor = torch.ops.nnpal.ensemble(
             species,
             n_local,
@@ -83,15 +119,9 @@ class FusedModule(torch.nn.Module):
             energies = energies + self.repulsion(species, n_local, edge_index, edge_vec)
         return energies
 
-    @torch.jit.export
-    def energies_and_gradients(
+    def _near_energies_and_gradients(
         self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
     ) -> tuple[Tensor, Tensor]:
-        """Return the energies and, in the same pass, gradients of centers' sums in ``edge_vec``, eV/Å.
-
-        The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
-        [1 or 1 + n_active, n_edges, 3].
-        """
         energies, gradients = torch.ops.nnpal.ensemble_gradients(
             species,
             n_local,
@@ -123,10 +153,7 @@ class FusedModule(torch.nn.Module):
 
 
 def why_not_fused(
-    aev_computer: AEVComputer,
-    members: Sequence[torch.nn.Module],
-    repulsion: RepulsionXTB | None = None,
-    dispersion: TwoBodyDispersionD3 | None = None,
+    aev_computer: AEVComputer, members: Sequence[torch.nn.Module], repulsion: RepulsionXTB | None = None
 ) -> str | None:
     """Return what of a model the fused kernel does not cover, or None where it covers all."""
     try:
@@ -134,8 +161,6 @@ def why_not_fused(
         _packed(members)
         if repulsion is not None:
             fused_cutoff_function(repulsion)
-        if dispersion is not None:
-            raise ValueError("it has a D3 dispersion")
     except ValueError as error:
         return str(error)
     return None
