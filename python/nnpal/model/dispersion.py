@@ -110,8 +110,8 @@ class Dispersion(torch.nn.Module):
     ) -> Tensor:
         """Interpolate between the reference molecules of each edge's elements, [n_edges].
 
-        In double precision: where no reference has a similar coordination, squares of the sum of weights are below
-        what single precision holds, and forces would be NaN, as TorchANI's are.
+        In double precision: where no reference has a similar coordination, the square of the sum of weights is below
+        what single precision holds, and TorchScript's derivative of a quotient, which has that square, is NaN.
         """
         n_elements = self.c6.shape[0]
         deviation = counts.double().unsqueeze(1) - self.counts.index_select(0, species)
