@@ -36,7 +36,8 @@ def thermo(run: LmpRun) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def runs(lmp: Lmp, hcno_model: ExportedModel) -> dict[str, LmpRun]:
-    return {style: run_script(lmp, hcno_model, style) for style in ("full", "atomic")}
+    """By style; the files that are left are of the last one."""
+    return {style: run_script(lmp, hcno_model, style) for style in ("atomic", "full")}
 
 
 def test_both_styles_give_the_models_water(runs: dict[str, LmpRun], hcno_model: ExportedModel) -> None:
@@ -49,6 +50,7 @@ def test_both_styles_give_the_models_water(runs: dict[str, LmpRun], hcno_model: 
     for name, values in tables["full"].items():  # bonds change nothing
         np.testing.assert_allclose(tables["atomic"][name], values, rtol=1e-6, err_msg=name)
     (lmp_folder,) = {run.folder for run in runs.values()}
+    assert re.search(rf"^{2 * N_CELLS**3} bonds$", (lmp_folder / "water.data").read_text(), re.M)
     frame = read_dump(lmp_folder / "water.lammpstrj")[-1]
     side = 3.107 * N_CELLS
     system = System(("O", "H"), frame["type"].astype(int), frame.positions, side * np.eye(3))
@@ -60,9 +62,3 @@ def test_both_styles_give_the_models_water(runs: dict[str, LmpRun], hcno_model: 
     np.testing.assert_allclose(frame["f_uq[1]"] / KCAL_PER_EV, expected.uq_energy, rtol=1e-4)
     np.testing.assert_allclose(frame["f_uq[2]"] / KCAL_PER_EV, expected.uq_force, rtol=1e-3)
     np.testing.assert_allclose(tables["full"]["c_uq[4]"][-1], frame["f_uq[2]"].max(), rtol=1e-5)
-
-
-def test_the_bonds_are_there_and_the_model_sees_bonded_pairs(lmp: Lmp, hcno_model: ExportedModel) -> None:
-    run = run_script(lmp, hcno_model, "full")
-    data = (run.folder / "water.data").read_text()
-    assert re.search(rf"^{2 * N_CELLS**3} bonds$", data, re.M)

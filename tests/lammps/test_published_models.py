@@ -54,7 +54,6 @@ USUAL_IN_PYTHON = [
     ("ANI-1x with TorchANI kernel", "double"),
     ("ANI-1ccx", "single"),
     ("ANI-2xr", "double"),
-    ("SnnANI-2xr", "double"),
 ]
 
 

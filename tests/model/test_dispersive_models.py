@@ -23,7 +23,7 @@ SYSTEMS = {
 }
 
 
-@pytest.fixture(scope="module", params=["fused", "torchani"])
+@pytest.fixture(scope="module", params=["fused", pytest.param("torchani", marks=pytest.mark.slow)])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     model = dispersive_ensemble()
     path = tmp_path_factory.mktemp("dispersive") / f"{request.param}.pt"
