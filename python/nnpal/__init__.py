@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from nnpal.label import label_frames
     from nnpal.model import export_ensemble, load_model
     from nnpal.model.calculator import NNPCalculator
+    from nnpal.model.export_module import export_module
     from nnpal.training import train_ensemble
 
 __all__ = [
     "NNPCalculator",
     "__version__",
     "export_ensemble",
+    "export_module",
     "label_frames",
     "load_model",
     "predict",
@@ -34,6 +36,7 @@ __all__ = [
 _PLACES = {
     "NNPCalculator": "model.calculator",
     "export_ensemble": "model",
+    "export_module": "model",
     "label_frames": "label",
     "load_model": "model",
     "predict": "evaluation",

@@ -77,7 +77,7 @@ def export_ensemble(
         raise TypeError(f"model is a {type(model).__name__}, expected torchani.arch.ANI or ANIq")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"path is {target}, but folder {target.parent} does not exist")
-    _require_json(provenance)
+    require_json(provenance)
     require_networks(model)
     terms = further_terms(model)
     aev_computer = standard_aev_computer(model)
@@ -135,7 +135,7 @@ def export_ensemble(
             f"{target}: the model's energies are written, its charges are not: a file holds no charge networks",
             stacklevel=2,
         )
-    if _has_inexact_celu(scripted):
+    if has_inexact_celu(scripted):
         warnings.warn(
             f"{target}: a module of the model calls torch's celu function, whose slope is inexact in double precision "
             "(relative error up to 6e-8, as in the forces); use the module torch.nn.CELU, which export makes exact",
@@ -154,7 +154,12 @@ def _reach(radial_cutoff: float, terms: FurtherTerms) -> tuple[float, int]:
     return max(cutoffs), dispersion.HOPS if terms.dispersion is not None else 1
 
 
-def _require_json(provenance: dict[str, Any] | None) -> None:
+def require_json(provenance: dict[str, Any] | None) -> None:
+    """Refuse a provenance that a model file cannot hold.
+
+    Raises:
+        TypeError, ValueError: JSON does not hold it.
+    """
     try:
         json.dumps(provenance, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -215,21 +220,32 @@ def _fused(
     return module
 
 
-def _has_inexact_celu(scripted: torch.jit.ScriptModule) -> bool:
+def has_inexact_celu(scripted: torch.jit.ScriptModule) -> bool:
+    """Return whether a compiled module calls torch's celu, whose slope in float64 is off by up to 6e-8."""
     return "aten::celu(" in str(scripted.inlined_graph)
 
 
-def script(module: torch.nn.Module) -> torch.jit.ScriptModule:
-    """Compile a module for a model file.
+def script(module: torch.nn.Module, name: str = "model") -> torch.jit.ScriptModule:
+    """Compile a module for a model file; ``name`` is what the error calls it.
 
     Raises:
         ValueError: TorchScript does not take it; gives the reason.
     """
     try:
         return torch.jit.script(module)
-    except (RuntimeError, torch.jit.frontend.FrontendError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    except Exception as error:  # FrontendError, RuntimeError, and whatever Python's own parser and inspection raise
         raise ValueError(
-            f"model cannot be compiled by TorchScript ({reason}); expected activations and cutoff functions that "
-            "torch.jit.script takes"
+            f"{name} cannot be compiled by TorchScript ({_reason(error)}); expected what torch.jit.script takes: "
+            "annotated arguments, no NumPy, no functions or containers that change their type"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of TorchScript's message, and the line of code that it marks."""
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if "source" in lines[0]:
+        return f"{lines[0].strip()} So the class must stand in a file, not in an interactive session"
+    marked = next((i for i, line in enumerate(lines) if "~~~" in line and "<--- HERE" in line), 0)
+    return f"{lines[0].strip()} in {lines[marked - 1].strip()!r}" if marked > 1 else lines[0].strip()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,25 @@ import torch
 
 from nnpal import __version__
 from nnpal.calibration import Calibration
+from nnpal.data.units import Units
 from nnpal.model.archive import write_archive
-from nnpal.model.export import script
+from nnpal.model.export import has_inexact_celu, require_json, script
 from nnpal.model.member_modules import MemberModules
-from nnpal.model.metadata import Metadata
+from nnpal.model.metadata import KINDS, Metadata
+from nnpal.model.module_arguments import require_cutoff, require_elements, require_hops, self_energies_of
+from nnpal.model.module_checks import Passed, check_member
 from nnpal.model.reference import make_reference
-
-EV_PER_UNIT = {"ev": 1.0, "hartree": 27.211386245988}
-"""CODATA 2018 (doi:10.1103/RevModPhys.93.025010)."""
+from nnpal.model.scripted_members import scripted_members, weights_dtype
 
 
 def export_module(
-    modules: torch.nn.Module | Sequence[torch.nn.Module],
+    modules: torch.nn.Module | Iterable[torch.nn.Module],
     path: str | os.PathLike[str],
     *,
     elements: Sequence[str],
     cutoff: float,
     hops: int = 1,
-    energy_unit: str = "ev",
+    energy_unit: str = "eV",
     self_energies: Mapping[str, float] | None = None,
     dtype: torch.dtype | None = None,
     kind: str = "module",
@@ -39,48 +40,91 @@ def export_module(
 ) -> Path:
     """Write modules as a file for ``pair_style nnp`` and :class:`nnpal.model.calculator.NNPCalculator`.
 
+    Each member is checked in double precision on random clusters that hold every element: gradients against
+    differences, invariance to rotation, inversion and order, extensivity, and that energies and gradients need no more
+    edges than ``hops`` promises. The largest differences are kept in the file's provenance under ``checks``.
+
     Arguments:
-        modules: the members, one or several, with ``forward(species, n_local, edge_index, edge_vec)`` as
-            :class:`nnpal.model.member_modules.MemberModules` documents it, which gives energies [n_local] without
-            self-energies; ``torch.jit.script`` must take them. They are not changed.
+        modules: one or several members, of one or different classes, that ``torch.jit.script`` takes, with
+            ``forward(species, n_local, edge_index, edge_vec)`` as :class:`nnpal.model.member_modules.MemberModules`
+            documents it, giving energies [n_local] without self-energies. They are copied and not changed.
         path: of the file; written aside, loaded in its own and in double precision, and renamed.
         elements: chemical symbols in the order of the element index.
         cutoff: of the edges, Å.
-        hops: message-passing steps: how many cutoffs away an atom still matters.
-        energy_unit: of the modules' energies and of ``self_energies``, ``ev`` or ``hartree``.
-        self_energies: of each element alone; by default 0.
-        dtype: torch.float32 or torch.float64; by default that of the first parameter.
+        hops: message-passing steps: how many neighbor steps away an atom still matters.
+        energy_unit: of the modules' energies and of ``self_energies``: eV, meV, hartree, rydberg, kcal/mol or kJ/mol.
+        self_energies: of each element alone, for all elements; by default 0. They are held in float64.
+        dtype: torch.float32 or torch.float64; by default that of the modules' weights, float32 where there are none.
         kind: what the networks are called in the file.
-        dataset_hash, provenance, calibration: as of :func:`nnpal.model.export_ensemble`.
+        dataset_hash: of the training data.
+        provenance: how the modules were trained; anything that JSON holds.
+        calibration: what turns the spread of these members into errors.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: a module or an argument cannot be used.
+        TypeError: ``modules`` holds something else, or the provenance does not fit into JSON.
+        ValueError: an argument is out of range, or a module cannot be compiled by TorchScript.
+        ModuleCheckError: a ValueError too; a module does not keep the contract. Names the check and the numbers.
         ModelFileError: a ValueError too; the file that was written does not give the modules' numbers, and is removed.
+
+    Warns:
+        UserWarning: energy or force jumps at the cutoff, single precision loses digits, or fewer hops would do.
     """
-    given = [modules] if isinstance(modules, torch.nn.Module) else list(modules)
-    members = [copy.deepcopy(module).cpu().eval().requires_grad_(False) for module in given]
-    scale = EV_PER_UNIT[energy_unit.lower()]
-    alone = torch.tensor([(self_energies or {}).get(one, 0.0) for one in elements], dtype=torch.float64) * scale
-    chosen = dtype or next((p.dtype for member in members for p in member.parameters()), torch.float32)
-    ensemble = MemberModules(members, alone, scale).eval().to(chosen)
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"path is {target}, but folder {target.parent} does not exist")
+    symbols, length, steps = require_elements(elements), require_cutoff(cutoff), require_hops(hops)
+    scale = Units(energy_unit, "Å").to_ev
+    alone = self_energies_of(self_energies, symbols, scale)
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, expected one of {list(KINDS)}")
+    require_json(provenance)
+    members = scripted_members(modules)
+    chosen = weights_dtype(members, dtype)
+    checks = [
+        check_member(member, name, elements=symbols, cutoff=length, hops=steps, energy_scale=scale)
+        for name, member in members.items()
+    ]
+    _warn(checks, steps)
+    ensemble = MemberModules(list(members.values()), alone, scale).eval().to(chosen)
     ensemble.self_energies = alone
+    scripted = script(ensemble)
     metadata = Metadata(
-        elements=list(elements),
-        cutoff=float(cutoff),
+        elements=list(symbols),
+        cutoff=length,
         n_members=len(members),
         dtype=str(chosen).removeprefix("torch."),
         kernel="modules",
         dataset_hash=dataset_hash,
-        provenance=provenance or {},
+        provenance={**(provenance or {}), "checks": _worst(checks)},
         calibration=calibration,
         versions={"nnpal": __version__, "torch": torch.__version__},
-        reference=make_reference(ensemble, len(elements), float(cutoff), hops),
-        hops=hops,
+        reference=make_reference(ensemble, len(symbols), length, steps),
+        hops=steps,
         kind=kind,
     )
-    target = Path(path)
-    write_archive(script(ensemble), metadata, target)
+    write_archive(scripted, metadata, target)
+    if has_inexact_celu(scripted):
+        warnings.warn(
+            f"{target}: a module calls torch's celu function, whose slope is inexact in double precision (relative "
+            "error up to 6e-8, as in the forces); use the module torch.nn.CELU, which export makes exact",
+            stacklevel=2,
+        )
     return target
+
+
+def _warn(checks: list[Passed], hops: int) -> None:
+    for sentence in (sentence for of_member in checks for sentence in of_member.doubts):
+        warnings.warn(sentence, stacklevel=3)
+    if not any(of_member.needs_all_hops for of_member in checks):
+        warnings.warn(
+            f"the modules' energies need no more than hops={hops - 1}, and hops={hops} costs time; give fewer",
+            stacklevel=3,
+        )
+
+
+def _worst(checks: list[Passed]) -> dict[str, float]:
+    """Return the largest figure of all members for each check, to two digits."""
+    return {name: float(f"{max(one.figures[name] for one in checks):.2g}") for name in checks[0].figures}

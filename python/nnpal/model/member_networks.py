@@ -96,6 +96,11 @@ def read_networks(path: str | os.PathLike[str]) -> MemberNetworks:
     """
     loaded = load_model(path)
     metadata = loaded.metadata
+    if metadata.kind == "module":
+        raise NotMembersError(
+            f"{os.fspath(path)}: holds custom modules, which nnpal does not know how to train; train them by your own "
+            "code and export them again"
+        )
     try:
         _require_no_pair_terms(metadata)
         found = scripted_networks(loaded.module, metadata)

@@ -1,0 +1,84 @@
+"""Arguments of an export that say what a custom module is of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from ase.data import atomic_numbers
+from torch import Tensor
+
+from nnpal.model.metadata import MOST_HOPS
+
+
+def require_elements(elements: Sequence[str]) -> tuple[str, ...]:
+    """Return the elements.
+
+    Raises:
+        ValueError: none, one twice, or one that is no chemical symbol; names it.
+    """
+    if isinstance(elements, str):
+        raise ValueError(
+            f"elements is the text {elements!r}, expected a list of chemical symbols, such as ['Ni', 'Nb']"
+        )
+    found = tuple(elements)
+    if not found:
+        raise ValueError("elements is empty, expected a list of chemical symbols, such as ['Ni', 'Nb']")
+    for place, element in enumerate(found):
+        if not isinstance(element, str) or not atomic_numbers.get(element):  # X is 0 in ASE
+            raise ValueError(f"elements holds {element!r}, expected chemical symbols, such as 'Ni'")
+        if element in found[:place]:
+            raise ValueError(f"elements holds {element!r} twice; each has one place, the index that species gives")
+    return found
+
+
+def require_cutoff(cutoff: float) -> float:
+    """Return the cutoff, Å.
+
+    Raises:
+        ValueError: no positive number.
+    """
+    if not math.isfinite(cutoff) or cutoff <= 0:
+        raise ValueError(f"cutoff is {cutoff!r}, expected a length in Å above 0")
+    return float(cutoff)
+
+
+def require_hops(hops: int) -> int:
+    """Return the message-passing steps.
+
+    Raises:
+        ValueError: no count from 1 to ``MOST_HOPS``.
+    """
+    if isinstance(hops, bool) or not isinstance(hops, int) or not 1 <= hops <= MOST_HOPS:
+        raise ValueError(
+            f"hops is {hops!r}, expected a whole number from 1, where neighbors alone matter, to {MOST_HOPS}"
+        )
+    return hops
+
+
+def self_energies_of(given: Mapping[str, float] | None, elements: Sequence[str], scale: float) -> Tensor:
+    """Return the energy of each element alone, eV, float64 [n_elements].
+
+    Arguments:
+        given: of every element, or None for 0.
+        elements: in order.
+        scale: eV of one unit of ``given``.
+
+    Raises:
+        ValueError: an element is missing or unknown, or a value is not finite.
+    """
+    if given is None:
+        return torch.zeros(len(elements), dtype=torch.float64)
+    for what, names in (
+        ("lacks", [element for element in elements if element not in given]),
+        ("holds", [element for element in given if element not in elements]),
+    ):
+        if names:
+            raise ValueError(
+                f"self_energies {what} {', '.join(map(str, names))}, expected one for each of {list(elements)}"
+            )
+    for element in elements:
+        if not math.isfinite(given[element]):
+            raise ValueError(f"self_energies of {element} is {given[element]!r}, expected a finite number")
+    return torch.tensor([float(given[element]) for element in elements], dtype=torch.float64) * scale

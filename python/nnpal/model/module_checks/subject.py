@@ -1,0 +1,146 @@
+"""A member under check: its energies and gradients, and what is said where two numbers differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nnpal.geometry.neighbor_graph import Graph
+
+LEAST_SCALE = 1e-3
+"""eV or eV/Å: a module's own numbers may be of order 1 where its answer is nearly 0."""
+
+Forward = Callable[[Tensor, int, Tensor, Tensor], Tensor]
+"""The contract's method; see :meth:`nnpal.model.member_modules.MemberModules.forward`."""
+
+
+class ModuleCheckError(ValueError):
+    """A module that does not keep the contract; the message has the check, the figures and the usual causes."""
+
+
+@dataclass
+class Subject:
+    """A member in one precision.
+
+    Attributes:
+        name: what errors call it.
+        forward: of the member, energies in eV.
+        dtype: that it is evaluated in.
+        elements: chemical symbols.
+        cutoff: Å.
+        hops: message-passing steps that were declared.
+        figures: the largest difference that each check found, over the largest number that was compared.
+    """
+
+    name: str
+    forward: Forward
+    dtype: torch.dtype
+    elements: tuple[str, ...]
+    cutoff: float
+    hops: int
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def energies(self, graph: Graph) -> Tensor:
+        """Return the energies of the centers, eV, float64 [n_local]."""
+        with torch.no_grad():
+            return self._answer(graph, graph.edge_vec.to(self.dtype)).double()
+
+    def gradient(self, graph: Graph, centers: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return energies and the derivative of their sum over ``centers`` (all by default) in the edge vectors.
+
+        Returns:
+            eV, float64 [n_local], and eV/Å, float64 [n_edges, 3].
+        """
+        edge_vec = graph.edge_vec.detach().to(self.dtype, copy=True).requires_grad_(True)
+        energies = self._answer(graph, edge_vec)
+        chosen = energies if centers is None else energies[centers]
+        if not chosen.requires_grad:
+            self.fail(
+                "derivative",
+                "autograd finds no way from the energies back to edge_vec",
+                "detach(), .data, .item() or torch.no_grad() on the way, or a weight times nothing",
+            )
+        try:
+            (gradient,) = torch.autograd.grad(chosen.sum(), edge_vec, materialize_grads=True)
+        except RuntimeError as error:
+            self.fail("derivative", f"its backward pass raises {_said(error)}", "in-place changes of its own results")
+        return energies.detach().double(), gradient.double()
+
+    def _answer(self, graph: Graph, edge_vec: Tensor) -> Tensor:
+        where = (
+            f"for {len(graph.species)} atoms, {graph.n_local} of them centers, and {len(edge_vec)} edges in "
+            f"{str(self.dtype).removeprefix('torch.')}"
+        )
+        inputs = (graph.species.clone(), graph.n_local, graph.edge_index.clone(), edge_vec.clone())
+        try:
+            found = self.forward(*inputs)
+        except Exception as error:  # TorchScript passes on whatever its operations raise
+            self.fail(
+                "answer",
+                f"{where} it raises {_said(error)}",
+                "more elements than the module knows, tensors made without dtype=edge_vec.dtype, a graph without edges "
+                "or with n_local < n_atoms not thought of",
+            )
+        if not isinstance(found, Tensor) or found.shape != (graph.n_local,) or found.dtype != self.dtype:
+            what = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else repr(type(found))
+            self.fail(
+                "answer",
+                f"{where} it gives {what}, expected one {self.dtype} for each center, shape ({graph.n_local},)",
+                "energies of all atoms in place of centers (return energies[:n_local]), a sum over atoms, a last "
+                "dimension of 1 (use squeeze(-1)), a dtype other than that of edge_vec",
+            )
+        if not found.isfinite().all():
+            self.fail(
+                "answer",
+                f"{where} it gives {int((~found.isfinite()).sum())} energies that are not finite",
+                "weights that hold nan, a division by the number of neighbors where there is none",
+            )
+        for given, original in zip(inputs[::2], (graph.species, graph.edge_index), strict=True):
+            if not torch.equal(given, original):
+                self.fail("answer", f"{where} it changes species or edge_index", "an operation in place; clone() first")
+        return found
+
+    def compare(
+        self,
+        check: str,
+        found: Tensor,
+        expected: Tensor,
+        tolerance: float,
+        why: str,
+        *,
+        unit: str = "eV",
+        scale: float = 0.0,
+    ) -> None:
+        """Compare numbers relative to the largest that is expected, or to ``scale`` where that is larger.
+
+        Raises:
+            ModuleCheckError: they differ by more than ``tolerance`` times that, or one is not finite.
+        """
+        scale = max(largest(expected), scale, LEAST_SCALE)
+        difference = largest(found - expected)
+        self.figures[check] = max(self.figures.get(check, 0.0), difference / scale)
+        if not difference <= tolerance * scale:
+            said = f"they differ by {difference:.3g} {unit} (largest {scale:.3g}, allowed {tolerance * scale:.1g})"
+            self.fail(check, said, why)
+
+    def fail(self, check: str, found: str, why: str) -> None:
+        """Refuse the member.
+
+        Raises:
+            ModuleCheckError: always.
+        """
+        raise ModuleCheckError(f"{self.name} fails the check of its {check}: {found}; usual causes: {why}")
+
+
+def largest(values: Tensor) -> float:
+    """Return the largest magnitude, 0 of nothing, NaN where there is one."""
+    return float(values.detach().abs().max()) if values.numel() else 0.0
+
+
+def _said(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    name = type(error).__name__
+    return f"{name}: {lines[-1].removeprefix(f'{name}: ')}" if lines else name

@@ -1,0 +1,102 @@
+"""Custom modules compiled for a model file; the caller's stay as they are."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from nnpal.model.celu import make_celu_exact
+from nnpal.model.export import script
+from nnpal.model.zip_records import what_it_says
+
+_ARGUMENTS = ("Tensor", "int", "Tensor", "Tensor")
+_CONTRACT = "forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor"
+
+
+def scripted_members(modules: torch.nn.Module | Iterable[torch.nn.Module]) -> dict[str, torch.jit.ScriptModule]:
+    """Return compiled copies of the members by what messages call them, on the CPU, ready to evaluate.
+
+    A member may be a ``ScriptModule`` already.
+
+    Raises:
+        TypeError: something that is no module; names it.
+        ValueError: no member, one that cannot be copied or compiled (with TorchScript's reason), or one whose
+            ``forward`` takes other arguments.
+    """
+    given = [modules] if isinstance(modules, torch.nn.Module) else list(modules)
+    if not given:
+        raise ValueError("modules is empty, expected at least one torch.nn.Module")
+    found = {}
+    for number, module in enumerate(given):
+        if not isinstance(module, torch.nn.Module):
+            raise TypeError(f"modules[{number}] is a {type(module).__name__}, expected a torch.nn.Module")
+        class_name = getattr(module, "original_name", type(module).__name__)
+        name = class_name if len(given) == 1 else f"member {number} ({class_name})"
+        found[name] = _scripted(module, name)
+    return found
+
+
+def weights_dtype(members: Mapping[str, torch.jit.ScriptModule], dtype: torch.dtype | None) -> torch.dtype:
+    """Return the precision of a file: ``dtype``, or by default that of the weights.
+
+    Raises:
+        ValueError: another one than float32 and float64, or weights in several where none is given.
+    """
+    if dtype is None:
+        of_weights = {w.dtype for member in members.values() for w in member.parameters() if w.is_floating_point()}
+        if len(of_weights) > 1:
+            raise ValueError(f"modules hold weights in {sorted(map(str, of_weights))}; give dtype")
+        dtype = of_weights.pop() if of_weights else torch.float32
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.float64")
+    return dtype
+
+
+def _scripted(module: torch.nn.Module, name: str) -> torch.jit.ScriptModule:
+    try:
+        with torch.no_grad():  # else the weights of a copied ScriptModule are no leaves
+            copied = copy.deepcopy(module)
+    except Exception as error:  # of whatever a module holds
+        raise ValueError(
+            f"{name} cannot be copied ({error}); expected a module that copy.deepcopy takes, without tensors that hold "
+            "a graph of gradients"
+        ) from error
+    copied = copied.cpu().eval()
+    for weight in copied.parameters():
+        weight.requires_grad_(False)
+    if not isinstance(copied, torch.jit.ScriptModule):
+        make_celu_exact(copied)
+        copied = script(copied, name)
+    takes, gives = _types(copied)
+    if takes != _ARGUMENTS or gives != ("Tensor",):
+        raise ValueError(
+            f"{name} has forward({', '.join(takes)}) -> {', '.join(gives)}, expected {_CONTRACT}; "
+            "arguments without an annotation are tensors to TorchScript"
+        )
+    _require_readable(copied, name)
+    return copied
+
+
+def _require_readable(scripted: torch.jit.ScriptModule, name: str) -> None:
+    """Refuse what TorchScript writes into a file and cannot read back: it stops at some names."""
+    try:
+        torch.jit.load(io.BytesIO(scripted.save_to_buffer()))
+    except Exception as error:  # UnicodeDecodeError, RuntimeError
+        raise ValueError(
+            f"{name}: TorchScript writes it into a file and cannot read it back ({what_it_says(error)}); give its "
+            "Python file, its classes and attributes names of ASCII letters, digits and underscores, no digit first"
+        ) from error
+
+
+def _types(scripted: torch.jit.ScriptModule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the types that forward takes, without self and optional ones at the end, and those that it gives."""
+    if not hasattr(scripted, "forward"):
+        return (), ()
+    forward: Any = scripted.forward
+    schema = forward.schema
+    takes = [one for i, one in enumerate(schema.arguments[1:]) if i < len(_ARGUMENTS) or not one.has_default_value()]
+    return tuple(str(one.type) for one in takes), tuple(str(one.type) for one in schema.returns)
