@@ -58,7 +58,13 @@ def boxed(atoms: Atoms) -> Atoms:
 
 
 def lammps_values(
-    model: Path, frames: Sequence[Atoms], folder: Path, *, precisions: Sequence[str], device: str
+    model: Path,
+    frames: Sequence[Atoms],
+    folder: Path,
+    *,
+    precisions: Sequence[str],
+    device: str,
+    launch: Sequence[str] = (),
 ) -> dict[str, list[Values]]:
     """Evaluate configurations in one run of ``lmp``.
 
@@ -68,6 +74,7 @@ def lammps_values(
         folder: gets the input script ``in.gate``, data files and results.
         precisions: ``single``, ``double`` or both.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
+        launch: words before ``lmp``, such as mpirun -np 2.
 
     Returns:
         precision -> values, in the order of ``frames``.
@@ -92,7 +99,7 @@ def lammps_values(
             )
     with aside(folder / "in.gate") as path:
         path.write_text("\n".join(blocks))
-    run_lmp(["-in", "in.gate", "-log", "log.gate", "-nocite"], folder)
+    run_lmp(["-in", "in.gate", "-log", "log.gate", "-nocite"], folder, launch=launch)
     return {p: [_read(folder, f"{index}.{p}") for index in range(len(frames))] for p in precisions}
 
 

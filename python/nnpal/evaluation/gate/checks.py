@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def check_export(
     device: str = "cpu",
     seed: int = 0,
     member_energies: np.ndarray | None = None,
+    launch: Sequence[str] = (),
 ) -> GateReport:
     """Compare a model file's answers on a few configurations, in seconds.
 
@@ -61,6 +62,7 @@ def check_export(
     - Forces and virial in double precision against central differences of the energy along random directions and
       strains.
     - Where given, the members' energies against those of the networks as they were trained.
+    - Where asked for, the same of ``lmp`` on several ranks, which share out the atoms.
 
     Arguments:
         model_path: a model file.
@@ -69,6 +71,7 @@ def check_export(
         device: of both, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: of directions and strains.
         member_energies: eV, self-energies included, [n_members, n_frames].
+        launch: words before a further ``lmp``, such as ``("mpirun", "-np", "2")``; by default there is none.
 
     Returns:
         All comparisons, which passed.
@@ -94,12 +97,13 @@ def check_export(
         checks += list(_differences(name, placed, exact, device, np.random.default_rng(seed)))
         if member_energies is not None:
             checks += _against_training(member_energies, found[own], exact, own)
-        precisions = {"double": torch.float64} | ({"single": own} if own == torch.float32 else {})
         with ExitStack() as stack:
             kept = folder or stack.enter_context(scratch_folder("gate"))
-            lammps = lammps_values(Path(name), placed, kept, precisions=list(precisions), device=device)
-        for precision, dtype in precisions.items():
-            checks += _against_lammps(precision, lammps[precision], found[dtype], exact, placed)
+            checks += _in_lammps("LAMMPS", Path(name), placed, found, own, kept, device, ())
+            if launch:
+                (of_ranks := kept / "launched").mkdir(exist_ok=True)
+                place = f"LAMMPS under {' '.join(launch)}"
+                checks += _in_lammps(place, Path(name), placed, found, own, of_ranks, device, launch)
     except (ModelFileError, LmpError) as error:
         raise GateError(failure(name, checks, error)) from error
     report = GateReport(name, tuple(checks))
@@ -113,8 +117,30 @@ def check_export(
     return report
 
 
+def _in_lammps(
+    place: str,
+    model: Path,
+    frames: Sequence[Atoms],
+    found: Mapping[torch.dtype, Predictions],
+    own: torch.dtype,
+    folder: Path,
+    device: str,
+    launch: Sequence[str],
+) -> Iterator[Check]:
+    """Compare one run of ``lmp`` with Python in double precision and, where it is the file's ``own``, in single."""
+    precisions = {"double": torch.float64} | ({"single": own} if own == torch.float32 else {})
+    values = lammps_values(model, frames, folder, precisions=list(precisions), device=device, launch=launch)
+    for precision, dtype in precisions.items():
+        yield from _against_lammps(place, precision, values[precision], found[dtype], found[torch.float64], frames)
+
+
 def _against_lammps(
-    precision: str, values: Sequence[Values], python: Predictions, exact: Predictions, frames: Sequence[Atoms]
+    place: str,
+    precision: str,
+    values: Sequence[Values],
+    python: Predictions,
+    exact: Predictions,
+    frames: Sequence[Atoms],
 ) -> Iterator[Check]:
     """Compare with Python in the same precision; ``exact`` is Python in double precision."""
     floor = DOUBLE if precision == "double" else SINGLE
@@ -132,7 +158,7 @@ def _against_lammps(
         for what, difference, rounding, size, unit in compared:
             tolerance = max(floor * scale * size, TIMES_OWN_ROUNDING * float(np.abs(rounding).max()))
             largest = float(np.abs(difference).max())
-            yield Check(f"{what} in LAMMPS and Python, {precision} precision", i, largest, tolerance, unit)
+            yield Check(f"{what} in {place} and Python, {precision} precision", i, largest, tolerance, unit)
 
 
 def _differences(
