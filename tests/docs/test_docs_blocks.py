@@ -25,6 +25,7 @@ TEXTS = {
     ("smd.md", "fix ID group python/hook"): "usage",
     ("pair_nnp.md", "pair_style nnp MODEL"): "usage",
     ("export.md", "forward(species"): "a signature of TorchScript",
+    ("custom_modules.md", "forward(species"): "a signature of TorchScript",
     ("momt.md", "momt: step "): "output, of a run of days",
     ("momt.md", "momt: WARNING: H moves"): "output",
     ("label.md", "r' = r"): "formula",

@@ -37,6 +37,7 @@ NOT_RUN = {
         "smd.md",
         r"nnpal export .*|nnpal smd report .* --member .*|nnpal smd report .* --model .*",
     ): "tests/smd/test_smd_members.py runs it",
+    ("custom_modules.md", r"nnpal .*"): "tests/lammps/test_custom_modules.py runs it",
     ("cluster.md", r"python -m nnpal.active_learning.engine.task .*"): LOOPS,
     ("loop.md", r"nnpal .*"): LOOPS,
     ("tutorial_rare_events.md", r"nnpal .*|python -m nnpal.*|cp .*|cd .*|lmp .*"): LOOPS,

@@ -17,6 +17,8 @@ from nnpal.model import export_ensemble, write_calibrated
 
 # Blocks that other tests run. (page, how the block begins): which
 ELSEWHERE = {
+    ("custom_modules.md", "units        metal"): "tests/lammps/test_custom_modules.py",
+    ("mace.md", "pair_style nnp"): "tests/model/test_mace.py",
     ("hooks.md", "# Its state"): "tests/lammps/test_input_scripts_hooks.py",
     ("hooks.md", "python wall_force here"): "tests/lammps/test_invoke.py",
     ("tutorial_rare_events.md", "units        metal"): "tests/loops/test_docs_of_loops.py",

@@ -19,6 +19,8 @@ from nnpal.hooks import HookError
 
 # What other tests run. (page, how the block begins): which
 ELSEWHERE = {
+    ("custom_modules.md", "import torch"): "tests/lammps/test_custom_modules.py",
+    ("mace.md", "from nnpal.model.adapters"): "tests/model/test_mace.py",
     ("momt.md", "import numpy as np\nfrom nnpal.momt import"): "tests/momt/test_momt_report.py",
     ("momt.md", "from nnpal.momt.reweighting import members_averages"): "tests/momt/test_momt_report.py",
     ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",

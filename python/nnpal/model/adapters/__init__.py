@@ -1,0 +1,5 @@
+"""Ensembles of other packages as model files; each package is imported when its function is called."""
+
+from nnpal.model.adapters.mace import export_mace
+
+__all__ = ["export_mace"]
