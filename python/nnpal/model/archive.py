@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from nnpal.calibration import Calibration
 from nnpal.geometry.neighbor_graph import Graph
+from nnpal.model.compiled.program import CompiledProgram
+from nnpal.model.compiled.record import PACKAGE as COMPILED_PACKAGE
+from nnpal.model.compiled.record import RECORD as COMPILED_RECORD
 from nnpal.model.denormals import denormals_flushed
 from nnpal.model.metadata import EXPORT_AGAIN, FORMAT_VERSION, RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.model.ops import OpsError, load_ops
@@ -31,6 +35,7 @@ class LoadedModel:
         self_energies: of each element, eV, float64 [n_elements].
         dtype: of ``edge_vec`` and the energies.
         device: where the module lies.
+        program: of a compiled file, what evaluates its members; see :mod:`nnpal.model.compiled`.
     """
 
     module: torch.jit.ScriptModule
@@ -38,6 +43,7 @@ class LoadedModel:
     self_energies: Tensor
     dtype: torch.dtype
     device: str
+    program: CompiledProgram | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -75,9 +81,13 @@ class LoadedModel:
     ) -> tuple[Tensor, Tensor]:
         edge_vec.requires_grad_(True)
         energies, gradients = [], []
+        program = self.program if self.program and self.program.takes(inputs[0], inputs[2]) else None
         for k in range(int(self.module.n_active)):
-            of_member = self.module.member(k, *inputs, edge_vec)
-            (gradient,) = torch.autograd.grad(of_member.sum(), edge_vec, materialize_grads=True)
+            if program:
+                of_member, gradient = program.member(k, *inputs, edge_vec)
+            else:
+                of_member = self.module.member(k, *inputs, edge_vec)
+                (gradient,) = torch.autograd.grad(of_member.sum(), edge_vec, materialize_grads=True)
             energies.append(of_member.detach())
             gradients.append(gradient.cpu().double())
         mean = torch.stack(gradients).mean(0, keepdim=True)
@@ -92,19 +102,26 @@ class LoadedModel:
         return energies.detach(), torch.stack(found).cpu().double()
 
 
-def write_archive(module: torch.jit.ScriptModule, metadata: Metadata, path: Path) -> None:
+def write_archive(
+    module: torch.jit.ScriptModule, metadata: Metadata, path: Path, compiled: Mapping[str, bytes] | None = None
+) -> None:
     """Write the archive aside, load it as a user does, and rename it to ``path``; on failure that is left unchanged.
 
     It is made in memory, for ``torch.jit.save`` to a full disk aborts the process.
+
+    Arguments:
+        module, metadata, path: of the file.
+        compiled: records of a compiled program, which takes the file's own precision alone.
 
     Raises:
         ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
     """
-    content = module.save_to_buffer({RECORD: metadata.to_json()})
+    content = module.save_to_buffer({RECORD: metadata.to_json(), **(compiled or {})})
+    own = getattr(torch, metadata.dtype)
     with aside(path, len(content)) as temporary:
         temporary.write_bytes(content)
-        _check_written(os.fspath(temporary), getattr(torch, metadata.dtype), path)
+        _check_written(os.fspath(temporary), (own,) if compiled or own == torch.float64 else (own, torch.float64), path)
 
 
 def write_calibrated(
@@ -125,19 +142,19 @@ def write_calibrated(
         ModelFileError: the file cannot be used.
     """
     name = os.fspath(model)
-    content, metadata = _read(name)
+    content, metadata, compiled = _read(name)
     if metadata.kernel == "fused":
         load_ops()
     module, _ = _module(content, metadata, name)
     new = dataclasses.replace(metadata, calibration=calibration, format_version=FORMAT_VERSION)
     target = Path(model if path is None else path)
-    write_archive(module, new, target)
+    write_archive(module, new, target, compiled)
     return target
 
 
-def _check_written(written: str, own: torch.dtype, path: Path) -> None:
-    """Load the file ``written``, which is to become ``path``, in its own precision and in double precision."""
-    for dtype in (own, torch.float64) if own != torch.float64 else (own,):
+def _check_written(written: str, dtypes: tuple[torch.dtype, ...], path: Path) -> None:
+    """Load the file ``written``, which is to become ``path``, in each precision."""
+    for dtype in dtypes:
         try:
             load_model(written, dtype=dtype)
         except ModelFileError as error:
@@ -157,8 +174,8 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
     return _read(os.fspath(path))[1]
 
 
-def _read(name: str) -> tuple[bytes, Metadata]:
-    """Return a model file's bytes after checking their checksums, and what it says of itself."""
+def _read(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
+    """Return a model file's bytes after checking their checksums, what it says of itself, and its compiled program."""
     if not os.path.exists(name):
         raise FileNotFoundError(f"model file {name} does not exist")
     if os.path.isdir(name):
@@ -168,15 +185,18 @@ def _read(name: str) -> tuple[bytes, Metadata]:
             content = file.read()
     except OSError as error:
         raise ModelFileError(f"{name}: cannot be read ({error.strerror}); make the file readable") from error
+    wanted = tuple(f"/extra/{record}" for record in (RECORD, COMPILED_RECORD, COMPILED_PACKAGE))
     try:
-        records = checked_records(io.BytesIO(content), keep=lambda record: record.endswith(f"/extra/{RECORD}"))
+        found = checked_records(io.BytesIO(content), keep=lambda record: record.endswith(wanted))
     except DamagedArchiveError as error:
         raise ModelFileError(
             f"{name}: not a TorchScript archive, or truncated or damaged ({error}); {EXPORT_AGAIN}"
         ) from error
-    if not records:
+    records = {record.rpartition("/")[2]: kept for record, kept in found.items()}
+    text = records.pop(RECORD, None)
+    if text is None:
         raise ModelFileError(f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export_ensemble")
-    return content, parse_metadata(next(iter(records.values())), name)
+    return content, parse_metadata(text, name), records
 
 
 def load_model(
@@ -200,7 +220,7 @@ def load_model(
         ValueError: ``members``, ``dtype`` or ``device`` is out of range.
     """
     name = os.fspath(path)
-    content, metadata = _read(name)
+    content, metadata, compiled = _read(name)
     chosen = dtype or getattr(torch, metadata.dtype)
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.float64")
@@ -213,7 +233,10 @@ def load_model(
         except OpsError as error:
             raise ModelFileError(f"{name}: its kernel is 'fused', but {error}") from error
     module, self_energies = _module(content, metadata, name)
-    loaded = LoadedModel(module.to(device=device, dtype=chosen), metadata, self_energies, chosen, device)
+    program = None
+    if COMPILED_RECORD in compiled:
+        program = CompiledProgram(compiled, module, metadata.n_members, name, chosen, device)
+    loaded = LoadedModel(module.to(device=device, dtype=chosen), metadata, self_energies, chosen, device, program)
     with denormals_flushed():
         check_reference(loaded, name)
     if members is not None:

@@ -107,7 +107,7 @@ def check_reference(model: LoadedModel, path: str) -> None:
     edge_vec = graph.edge_vec.to(model.device, model.dtype)
     try:
         answers = [energies_and_gradient(model.module, species, reference.n_local, edge_index, edge_vec)]
-        if model.metadata.kernel == "fused":
+        if model.metadata.kernel == "fused" or model.program is not None:
             energies, gradients = model.energies_and_gradients(graph, of_members=False)
             answers.append((energies, gradients[0]))
     except Exception as error:  # of TorchScript and of the operations, IndexError and TypeError among them

@@ -1,0 +1,158 @@
+"""From a model file of modules to one with a compiled program beside them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnpal.model.archive import LoadedModel, load_model, write_archive
+from nnpal.model.compiled.record import PACKAGE, RECORD, CompiledRecord, cpu_instructions, torch_release
+from nnpal.model.schnet import schnet_networks
+from nnpal.model.zip_records import what_it_says
+
+SUFFIX = ".pt2"
+_AVX2 = ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")
+_AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+"""Of the levels x86-64-v3 and x86-64-v4 (System V ABI, AMD64 supplement), as Linux names them."""
+
+
+def compile_model(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    module: torch.nn.Module | None = None,
+) -> Path:
+    """Write a model file whose members run as one compiled program, for CPUs like this machine's.
+
+    torch.export and AOTInductor make energies and gradient one program of C++, with the weights as inputs, so that all
+    members share it. The TorchScript module stays in the file: it holds the weights, evaluates tiles of fewer than two
+    atoms or edges, and is what the program is compared with.
+
+    Arguments:
+        path: a model file of kernel ``modules``: SchNet or custom modules.
+        output: of the new file; by default the name of ``path`` with ``.pt2`` in place of ``.pt``.
+        module: of a custom model, a member as ``torch.nn.Module``; its weights do not matter, the file's are used.
+            TorchScript cannot be traced, and only SchNet's modules can be read back from a file.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: the file, or the new one, cannot be used.
+        ValueError: there is nothing to compile, members are of different sizes, ``module`` is missing or another one,
+            torch cannot compile it, or this machine is no Linux machine with a C++ compiler and AVX2.
+    """
+    name = os.fspath(path)
+    target = Path(output) if output is not None else _beside(Path(path))
+    loaded = load_model(name)
+    _refuse(loaded, name)
+    march, instructions = _instruction_set(name)
+    eager = _eager(loaded, name, module)
+    dtype = loaded.dtype
+    weights = _weights_of_first(loaded, name)
+    layout = [(key, str(t.dtype).removeprefix("torch."), list(t.shape)) for key, t in weights.items()]
+    from nnpal.model.compiled.trace import export_program, member_program  # torch's tracers take a second to import
+
+    program = member_program(eager, list(weights), float(loaded.module.energy_scale))
+    try:
+        exported = export_program(program, list(weights.values()), loaded.metadata.reference)
+        package = _compile(exported, march)
+    except Exception as error:  # of the tracer, the compiler, the module itself: whatever torch lets through
+        raise ValueError(
+            f"{name}: torch.export and AOTInductor cannot compile it ({what_it_says(error)}); use the file as it is"
+        ) from error
+    record = CompiledRecord(
+        torch=torch_release(),
+        platform=sys.platform,
+        machine=platform.machine(),
+        instructions=instructions,
+        dtype=str(dtype).removeprefix("torch."),
+        weights=layout,
+    )
+    write_archive(loaded.module, loaded.metadata, target, {RECORD: record.to_json().encode(), PACKAGE: package})
+    return target
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(SUFFIX) if path.suffix == ".pt" else path.with_name(path.name + SUFFIX)
+
+
+def _refuse(loaded: LoadedModel, name: str) -> None:
+    kernel = loaded.metadata.kernel
+    if kernel != "modules":
+        reason = (
+            "which runs by nnpal's own compiled operations, faster than what this would make of it"
+            if kernel == "fused"
+            else "TorchANI's modules, which share their AEVs; export the model with kernel fused, which is compiled"
+        )
+        raise ValueError(f"{name}: its kernel is {kernel!r}, {reason}; expected a file of SchNet or custom modules")
+    if loaded.program is not None:
+        raise ValueError(f"{name}: it is compiled already; compile the file that it was made from")
+
+
+def _instruction_set(name: str) -> tuple[str, list[str]]:
+    """Return what GCC's -march is to be, and the instructions that the program may use with it."""
+    here = cpu_instructions()
+    if platform.machine() != "x86_64" or not here.issuperset(_AVX2):
+        raise ValueError(
+            f"{name}: can be compiled on Linux and x86-64 with AVX2, this is {sys.platform} on {platform.machine()}; "
+            "use the file as it is"
+        )
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise ValueError(f"{name}: there is no C++ compiler {compiler!r}; install g++ or set CXX")
+    from torch._inductor.cpu_vec_isa import pick_vec_isa
+
+    if "avx512" in str(pick_vec_isa()).split() and here.issuperset(_AVX512):
+        # torch adds flags for what it finds beyond that level
+        beyond = {flag for flag in here if flag.startswith(("avx512", "amx"))}
+        return "x86-64-v4", sorted({*_AVX512, *beyond})
+    return "x86-64-v3", sorted(_AVX2)
+
+
+def _eager(loaded: LoadedModel, name: str, module: torch.nn.Module | None) -> torch.nn.Module:
+    if module is not None:
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"{name}: module is a TorchScript module, which cannot be traced; give the Python one")
+        return module.cpu().eval()
+    if loaded.metadata.kind != "schnet":
+        raise ValueError(
+            f"{name}: its modules are of kind {loaded.metadata.kind!r}, which cannot be read back from TorchScript; "
+            "call nnpal.model.compile_model(path, module=...) with a member as torch.nn.Module"
+        )
+    return schnet_networks(loaded).networks[0].to(loaded.dtype).eval()
+
+
+def _weights_of_first(loaded: LoadedModel, name: str) -> dict[str, Tensor]:
+    """Return the parameters and buffers of the first member, after checking that all have the same."""
+    members: list[Any] = [getattr(loaded.module.members, str(k)) for k in range(loaded.metadata.n_members)]
+    tensors = [
+        {key: t.detach() for key, t in (*member.named_parameters(), *member.named_buffers())} for member in members
+    ]
+    layouts = [[(key, t.dtype, t.shape) for key, t in of_one.items()] for of_one in tensors]
+    for k, layout in enumerate(layouts):
+        if layout != layouts[0]:
+            raise ValueError(f"{name}: members 0 and {k} have weights of different names or shapes; expected the same")
+    return tensors[0]
+
+
+def _compile(exported: Any, march: str) -> bytes:
+    # One thread: with more, scattered sums would be atomic, slower, and differ from call to call. Products of matrices
+    # are torch's, which take the threads that the caller sets.
+    settings = {"cpp.threads": 1, "cpp.march": march}
+    import torch._inductor
+
+    with tempfile.TemporaryDirectory(prefix="nnpal-") as folder:
+        package = torch._inductor.aoti_compile_and_package(
+            exported, package_path=os.path.join(folder, "model.pt2"), inductor_configs=settings
+        )
+        return Path(package).read_bytes()

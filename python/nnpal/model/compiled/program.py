@@ -1,0 +1,105 @@
+"""A member's energies and gradient by a compiled program."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnpal.model.compiled.record import COMPILE_AGAIN, PACKAGE, RECORD, SMALLEST, CompiledRecord, parse_record
+from nnpal.model.metadata import ModelFileError
+from nnpal.model.zip_records import what_it_says
+
+
+class CompiledProgram:
+    """AOTInductor's package, one program for all members: their weights are inputs.
+
+    The package reads memory as it was told at compile time, whatever the tensors say: dtypes, shapes and strides are
+    checked here.
+
+    Arguments:
+        records: of the archive, by name; see :mod:`nnpal.model.compiled.record`.
+        module: of the archive, a scripted :class:`nnpal.model.member_modules.MemberModules`.
+        n_members: of the file.
+        path: of the file, for messages.
+        dtype, device: that the caller wants.
+
+    Raises:
+        ModelFileError: it is for another machine, does not fit the archive's weights, or cannot be loaded.
+        ValueError: ``dtype`` or ``device`` is not the program's.
+    """
+
+    def __init__(
+        self,
+        records: Mapping[str, bytes],
+        module: torch.jit.ScriptModule,
+        n_members: int,
+        path: str,
+        dtype: torch.dtype,
+        device: str,
+    ) -> None:
+        record = parse_record(records[RECORD], path)
+        record.check(path, dtype, device)
+        if PACKAGE not in records:
+            raise ModelFileError(f"{path}: it has a {RECORD} but no {PACKAGE}; {COMPILE_AGAIN}")
+        self._dtype = dtype
+        self._weights = [_weights(getattr(module.members, str(k)), record, path) for k in range(n_members)]
+        self._loader = _load(records[PACKAGE], path)
+
+    def takes(self, species: Tensor, edge_index: Tensor) -> bool:
+        """Return whether a graph is large enough for the program."""
+        return species.shape[0] >= SMALLEST and edge_index.shape[1] >= SMALLEST
+
+    def member(
+        self, k: int, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the energies of the centers, eV, [n_local], and their sum's gradient in ``edge_vec``, eV/Å.
+
+        Arguments:
+            k: the member.
+            species, n_local, edge_index, edge_vec: as of :class:`nnpal.model.member_modules.MemberModules`.
+
+        Raises:
+            ValueError: a tensor is not of the dtype or on the device that the program reads.
+        """
+        for name, tensor, dtype in (
+            ("species", species, torch.int64),
+            ("edge_index", edge_index, torch.int64),
+            ("edge_vec", edge_vec, self._dtype),
+        ):
+            if tensor.dtype != dtype or tensor.device.type != "cpu":
+                raise ValueError(f"{name} is {tensor.dtype} on {tensor.device}, expected {dtype} on the CPU")
+        inputs = (species.contiguous(), torch.tensor(n_local), edge_index.contiguous(), edge_vec.detach().contiguous())
+        energies, gradient = self._loader.run([*self._weights[k], *inputs])
+        return energies[:n_local], gradient
+
+
+def _weights(member: Any, record: CompiledRecord, path: str) -> list[Tensor]:
+    tensors = {**dict(member.named_parameters()), **dict(member.named_buffers())}
+    found = [(name, *_layout(tensors[name])) for name, _, _ in record.weights if name in tensors]
+    if found != record.weights:
+        raise ModelFileError(
+            f"{path}: a member has other weights than its compiled program takes; compile the file again"
+        )
+    return [tensors[name].detach().contiguous() for name, _, _ in record.weights]
+
+
+def _layout(tensor: Tensor) -> tuple[str, list[int]]:
+    return str(tensor.dtype).removeprefix("torch."), list(tensor.shape)
+
+
+def _load(package: bytes, path: str) -> Any:
+    # torch._inductor.aoti_load_package would run the C++ compiler to find out what this processor can do
+    with tempfile.TemporaryDirectory(prefix="nnpal-") as folder:
+        file = Path(folder) / "model.pt2"
+        file.write_bytes(package)
+        try:
+            return torch._C._aoti.AOTIModelPackageLoader(str(file), "model", True, 1, -1)  # type: ignore[attr-defined]
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"{path}: torch cannot load its compiled program ({what_it_says(error)}); {COMPILE_AGAIN}"
+            ) from error
