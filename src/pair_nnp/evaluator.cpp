@@ -1,6 +1,8 @@
 #include "evaluator.h"
 
+#include "compiled_evaluator.h"
 #include "denormals_in_torch.h"
+#include "model_file/compiled_record.h"
 
 #include <sstream>
 #include <torch/script.h>
@@ -140,12 +142,16 @@ public:
 std::unique_ptr<Evaluator> load_evaluator(const std::string &archive, const Metadata &metadata)
 {
   std::istringstream stream(archive);
-  torch::jit::Module module = torch::jit::load(stream, torch::kCPU);
+  torch::jit::ExtraFilesMap compiled{{kCompiledRecord, ""}, {kCompiledPackage, ""}};
+  torch::jit::Module module = torch::jit::load(stream, torch::kCPU, compiled);
   module.eval();
   const int n_members = metadata.n_members;
   if (metadata.kernel == "modules") {
     module.get_method(kMemberMethod);    // throws where there is none
-    return std::make_unique<MemberByMember>(std::move(module), n_members);
+    auto scripted = std::make_unique<MemberByMember>(module, n_members);
+    const std::string &record = compiled[kCompiledRecord];
+    if (record.empty()) return scripted;
+    return compiled_evaluator(std::move(scripted), module, record, compiled[kCompiledPackage], n_members);
   }
   if (module.find_method(kGradientMethod)) return std::make_unique<InOnePass>(std::move(module), n_members);
   return std::make_unique<AllByAutograd>(std::move(module), n_members);

@@ -1,5 +1,6 @@
 #include "model_impl.h"
 
+#include "model_file/compiled_record.h"
 #include "model_file/zip_directory.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -90,6 +91,8 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
   try {
     impl_->evaluator = load_evaluator(archive, metadata_);
     self_energies_ = impl_->evaluator->self_energies();
+  } catch (const CompiledError &) {
+    throw;
   } catch (
       const std::exception &error) {    // c10::Error, but also ErrorReport, std::bad_alloc, std::out_of_range
     throw std::runtime_error("libtorch cannot load it: " + printable(essence(error)) +
