@@ -16,6 +16,7 @@ PACKAGE = ROOT / "python" / "nnpal"
 # Files whose messages are those of one command, which need not name it; others name it beside the option
 OWN_COMMANDS = {
     "cli/calibrate.py": [["calibrate"]],
+    "cli/compile.py": [["compile"]],
     "cli/data.py": [["data", name] for name in ("convert", "check", "info", "split")],
     "cli/evaluate.py": [["evaluate"]],
     "cli/schema.py": [["schema"]],

@@ -9,6 +9,7 @@ import typer
 
 from nnpal import __version__
 from nnpal.cli.calibrate import calibrate
+from nnpal.cli.compile import compile
 from nnpal.cli.data import app as data_app
 from nnpal.cli.errors import in_words
 from nnpal.cli.evaluate import evaluate
@@ -32,6 +33,7 @@ app.command()(train)
 app.command()(export)
 app.command()(evaluate)
 app.command()(calibrate)
+app.command()(compile)
 app.command()(run)
 app.command()(status)
 app.command()(schema)
@@ -134,15 +136,22 @@ def info(
 
     from nnpal.calibration.summary import recipe_lines, sentences
     from nnpal.model import ModelFileError, read_metadata
+    from nnpal.model.archive import read_compiled
 
     try:
-        found = read_metadata(model)
+        found, compiled = read_metadata(model), read_compiled(model)
         metadata = dataclasses.asdict(found)
     except (OSError, ModelFileError) as error:
         typer.echo(f"nnpal info: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     reference = metadata.pop("reference")
     metadata["reference"] = f"{len(reference['species'])} atoms, checked whenever the file is loaded"
+    if compiled is not None:
+        metadata["compiled"] = {
+            "torch": compiled.torch_version,
+            "machine": f"{compiled.platform}, {compiled.machine}",
+            "instructions": " ".join(compiled.instructions),
+        }
     if json:
         typer.echo(dumps(metadata, indent=2))
         return

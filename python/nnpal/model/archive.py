@@ -17,6 +17,7 @@ from nnpal.geometry.neighbor_graph import Graph
 from nnpal.model.compiled.program import CompiledProgram
 from nnpal.model.compiled.record import PACKAGE as COMPILED_PACKAGE
 from nnpal.model.compiled.record import RECORD as COMPILED_RECORD
+from nnpal.model.compiled.record import CompiledRecord, parse_record
 from nnpal.model.denormals import denormals_flushed
 from nnpal.model.metadata import EXPORT_AGAIN, FORMAT_VERSION, RECORD, Metadata, ModelFileError, parse_metadata
 from nnpal.model.ops import OpsError, load_ops
@@ -142,10 +143,7 @@ def write_calibrated(
         ModelFileError: the file cannot be used.
     """
     name = os.fspath(model)
-    content, metadata, compiled = _read(name)
-    if metadata.kernel == "fused":
-        load_ops()
-    module, _ = _module(content, metadata, name)
+    module, metadata, compiled = read_module(name)
     new = dataclasses.replace(metadata, calibration=calibration, format_version=FORMAT_VERSION)
     target = Path(model if path is None else path)
     write_archive(module, new, target, compiled)
@@ -172,6 +170,17 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
         ModelFileError: no model file of nnpal, damaged, or of a newer format.
     """
     return _read(os.fspath(path))[1]
+
+
+def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
+    """Read what a model file says of its compiled program; None where it has none.
+
+    Raises:
+        FileNotFoundError, ModelFileError: as of :func:`read_metadata`.
+    """
+    name = os.fspath(path)
+    record = _read(name)[2].get(COMPILED_RECORD)
+    return None if record is None else parse_record(record, name)
 
 
 def _read(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
@@ -242,6 +251,20 @@ def load_model(
     if members is not None:
         module.n_active = members
     return loaded
+
+
+def read_module(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, Metadata, dict[str, bytes]]:
+    """Return what a model file holds as it is stored, to write it again: module, metadata, compiled program's records.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: the file cannot be used.
+    """
+    name = os.fspath(path)
+    content, metadata, compiled = _read(name)
+    if metadata.kernel == "fused":
+        load_ops()
+    return _module(content, metadata, name)[0], metadata, compiled
 
 
 def _module(content: bytes, metadata: Metadata, name: str) -> tuple[torch.jit.ScriptModule, Tensor]:

@@ -57,7 +57,7 @@ CompiledRecord parse_compiled_record(const std::string &json_text)
     if (json.at("version") != kCompiledVersion)
       throw CompiledError("its compiled.json has version " + printable(json.at("version").dump()) +
                           ", expected " + std::to_string(kCompiledVersion) + kCompileAgain);
-    record.torch = json.at("torch").get<std::string>();
+    record.torch = json.at("torch_version").get<std::string>();
     record.platform = json.at("platform").get<std::string>();
     record.machine = json.at("machine").get<std::string>();
     record.dtype = json.at("dtype").get<std::string>();

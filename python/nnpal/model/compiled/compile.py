@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import shutil
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nnpal.model.archive import LoadedModel, load_model, write_archive
+from nnpal.model.archive import LoadedModel, load_model, read_module, write_archive
+from nnpal.model.compiled.program import layout_of, member_weights
 from nnpal.model.compiled.record import PACKAGE, RECORD, CompiledRecord, cpu_instructions, torch_release
 from nnpal.model.schnet import schnet_networks
 from nnpal.model.zip_records import what_it_says
+from nnpal.runtime.places import file_fault
 
 SUFFIX = ".pt2"
 _AVX2 = ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")
@@ -54,12 +58,19 @@ def compile_model(
     name = os.fspath(path)
     target = Path(output) if output is not None else _beside(Path(path))
     loaded = load_model(name)
+    if fault := file_fault(target):
+        raise ValueError(f"{name}: cannot be compiled to {target}: {fault}")
+    if target.exists() and target.samefile(path):
+        raise ValueError(
+            f"{name}: would be replaced by the compiled file, which other machines cannot use; give another name"
+        )
     _refuse(loaded, name)
-    march, instructions = _instruction_set(name)
     eager = _eager(loaded, name, module)
-    dtype = loaded.dtype
     weights = _weights_of_first(loaded, name)
-    layout = [(key, str(t.dtype).removeprefix("torch."), list(t.shape)) for key, t in weights.items()]
+    wanted, own = ({key: tuple(one.shape) for key, one in some.items()} for some in (weights, member_weights(eager)))
+    if wanted != own:
+        raise ValueError(f"{name}: module has other weights than the file's members: {own}; expected {wanted}")
+    march, instructions = _instruction_set(name)
     from nnpal.model.compiled.trace import export_program, member_program  # torch's tracers take a second to import
 
     program = member_program(eager, list(weights), float(loaded.module.energy_scale))
@@ -71,14 +82,15 @@ def compile_model(
             f"{name}: torch.export and AOTInductor cannot compile it ({what_it_says(error)}); use the file as it is"
         ) from error
     record = CompiledRecord(
-        torch=torch_release(),
+        torch_version=torch_release(),
         platform=sys.platform,
         machine=platform.machine(),
         instructions=instructions,
-        dtype=str(dtype).removeprefix("torch."),
-        weights=layout,
+        dtype=loaded.metadata.dtype,
+        weights=layout_of(weights),
     )
-    write_archive(loaded.module, loaded.metadata, target, {RECORD: record.to_json().encode(), PACKAGE: package})
+    module_as_stored, metadata, _ = read_module(name)
+    write_archive(module_as_stored, metadata, target, {RECORD: record.to_json().encode(), PACKAGE: package})
     return target
 
 
@@ -123,7 +135,7 @@ def _eager(loaded: LoadedModel, name: str, module: torch.nn.Module | None) -> to
     if module is not None:
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(f"{name}: module is a TorchScript module, which cannot be traced; give the Python one")
-        return module.cpu().eval()
+        return copy.deepcopy(module).cpu().to(loaded.dtype).eval()
     if loaded.metadata.kind != "schnet":
         raise ValueError(
             f"{name}: its modules are of kind {loaded.metadata.kind!r}, which cannot be read back from TorchScript; "
@@ -134,15 +146,11 @@ def _eager(loaded: LoadedModel, name: str, module: torch.nn.Module | None) -> to
 
 def _weights_of_first(loaded: LoadedModel, name: str) -> dict[str, Tensor]:
     """Return the parameters and buffers of the first member, after checking that all have the same."""
-    members: list[Any] = [getattr(loaded.module.members, str(k)) for k in range(loaded.metadata.n_members)]
-    tensors = [
-        {key: t.detach() for key, t in (*member.named_parameters(), *member.named_buffers())} for member in members
-    ]
-    layouts = [[(key, t.dtype, t.shape) for key, t in of_one.items()] for of_one in tensors]
-    for k, layout in enumerate(layouts):
-        if layout != layouts[0]:
+    members = [member_weights(getattr(loaded.module.members, str(k))) for k in range(loaded.metadata.n_members)]
+    for k, weights in enumerate(members):
+        if layout_of(weights) != layout_of(members[0]):
             raise ValueError(f"{name}: members 0 and {k} have weights of different names or shapes; expected the same")
-    return tensors[0]
+    return members[0]
 
 
 def _compile(exported: Any, march: str) -> bytes:
@@ -151,7 +159,8 @@ def _compile(exported: Any, march: str) -> bytes:
     settings = {"cpp.threads": 1, "cpp.march": march}
     import torch._inductor
 
-    with tempfile.TemporaryDirectory(prefix="nnpal-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nnpal-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, on its own names
         package = torch._inductor.aoti_compile_and_package(
             exported, package_path=os.path.join(folder, "model.pt2"), inductor_configs=settings
         )

@@ -47,7 +47,7 @@ class CompiledProgram:
         if PACKAGE not in records:
             raise ModelFileError(f"{path}: it has a {RECORD} but no {PACKAGE}; {COMPILE_AGAIN}")
         self._dtype = dtype
-        self._weights = [_weights(getattr(module.members, str(k)), record, path) for k in range(n_members)]
+        self._weights = [_inputs(getattr(module.members, str(k)), record, path) for k in range(n_members)]
         self._loader = _load(records[PACKAGE], path)
 
     def takes(self, species: Tensor, edge_index: Tensor) -> bool:
@@ -78,18 +78,24 @@ class CompiledProgram:
         return energies[:n_local], gradient
 
 
-def _weights(member: Any, record: CompiledRecord, path: str) -> list[Tensor]:
-    tensors = {**dict(member.named_parameters()), **dict(member.named_buffers())}
-    found = [(name, *_layout(tensors[name])) for name, _, _ in record.weights if name in tensors]
-    if found != record.weights:
+def member_weights(member: Any) -> dict[str, Tensor]:
+    """Return the parameters and buffers of a member by name, detached."""
+    return {name: tensor.detach() for name, tensor in (*member.named_parameters(), *member.named_buffers())}
+
+
+def layout_of(weights: Mapping[str, Tensor]) -> list[tuple[str, str, list[int]]]:
+    """Return name, dtype and shape of each tensor, as a record has them."""
+    return [(name, str(one.dtype).removeprefix("torch."), list(one.shape)) for name, one in weights.items()]
+
+
+def _inputs(member: Any, record: CompiledRecord, path: str) -> list[Tensor]:
+    weights = member_weights(member)
+    chosen = {name: weights[name] for name, _, _ in record.weights if name in weights}
+    if layout_of(chosen) != record.weights:
         raise ModelFileError(
             f"{path}: a member has other weights than its compiled program takes; compile the file again"
         )
-    return [tensors[name].detach().contiguous() for name, _, _ in record.weights]
-
-
-def _layout(tensor: Tensor) -> tuple[str, list[int]]:
-    return str(tensor.dtype).removeprefix("torch."), list(tensor.shape)
+    return [weight.contiguous() for weight in chosen.values()]
 
 
 def _load(package: bytes, path: str) -> Any:
@@ -98,7 +104,7 @@ def _load(package: bytes, path: str) -> Any:
         file = Path(folder) / "model.pt2"
         file.write_bytes(package)
         try:
-            return torch._C._aoti.AOTIModelPackageLoader(str(file), "model", True, 1, -1)  # type: ignore[attr-defined]
+            return torch._C._aoti.AOTIModelPackageLoader(str(file), "model", True, 1, -1)
         except RuntimeError as error:
             raise ModelFileError(
                 f"{path}: torch cannot load its compiled program ({what_it_says(error)}); {COMPILE_AGAIN}"

@@ -29,7 +29,7 @@ class CompiledRecord:
     """Where the program runs, and the inputs that it takes; the package itself checks none of it.
 
     Attributes:
-        torch: version that compiled it, without what follows a ``+``.
+        torch_version: that compiled it, without what follows a ``+``.
         platform, machine: as of :mod:`sys` and :mod:`platform`.
         instructions: that the processor must have, as /proc/cpuinfo names them.
         dtype: of edge vectors, energies and gradients.
@@ -37,7 +37,7 @@ class CompiledRecord:
         version: of this record.
     """
 
-    torch: str
+    torch_version: str
     platform: str
     machine: str
     instructions: list[str]
@@ -58,7 +58,7 @@ class CompiledRecord:
         """
         here = (torch_release(), sys.platform, platform.machine())
         for what, needed, found in zip(
-            ("torch", "platform", "machine"), (self.torch, self.platform, self.machine), here, strict=True
+            ("torch", "platform", "machine"), (self.torch_version, self.platform, self.machine), here, strict=True
         ):
             if needed != found:
                 raise ModelFileError(f"{path}: compiled for {what} {needed}, but this is {found}; {COMPILE_AGAIN}")
@@ -88,7 +88,7 @@ def parse_record(text: bytes, path: str) -> CompiledRecord:
         if version == RECORD_VERSION:
             record = CompiledRecord(**values)
             weights = [(str(name), str(dtype), [int(n) for n in shape]) for name, dtype, shape in record.weights]
-            texts = (record.torch, record.platform, record.machine, record.dtype, *record.instructions)
+            texts = (record.torch_version, record.platform, record.machine, record.dtype, *record.instructions)
             if all(isinstance(one, str) for one in texts):
                 return dataclasses.replace(record, weights=weights)
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -1,0 +1,102 @@
+"""Time SchNet in `pair_style nnp`, by TorchScript and compiled by AOTInductor (`nnpal compile`).
+
+    python benchmarks/compiled_models.py [--quick] [--output benchmarks/results/compiled_models.json]
+
+SchNet of default size, 5 members, thermal nickel, one core, with `uq_force`. CPU time of whole steps: LAMMPS's loop
+time times the share of the processor that it reports, so that a busy machine disturbs less. The two files take turns in
+every round; ratios are medians of the rounds' ratios. Before that, the initial crystal's forces must agree. Compiling
+takes minutes; `--folder` keeps the files for the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from lmp_timing import UQ_BOTH, Contender, evaluate, nnp, run_lmp, start
+from nnpal.model import compile_model
+from nnpal.model.schnet import SchNetDescription, build_schnet, export_schnet
+from record import write_record
+
+N_MEMBERS = 5
+SCRIPT, COMPILED = "TorchScript", "AOTInductor"
+TOLERANCE = 1e-4
+"""Of the largest force: single precision, as between kernels."""
+LOOP = r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms"
+
+
+def files(folder: Path) -> tuple[Contender, Contender, float | None]:
+    """Return both contenders, and the seconds that compiling took; None where it was done before."""
+    plain, compiled, seconds = folder / "schnet.nnp.pt", folder / "schnet.nnp.pt2", None
+    if not compiled.exists():
+        description = SchNetDescription(("Ni",))
+        members = [build_schnet(description, seed) for seed in range(N_MEMBERS)]
+        export_schnet(description, members, plain, self_energies=[0.0])
+        begin = time.perf_counter()
+        compile_model(plain, compiled)
+        seconds = time.perf_counter() - begin
+    return nnp(plain, SCRIPT, UQ_BOTH), nnp(compiled, COMPILED, UQ_BOTH), seconds
+
+
+def compare(contenders: tuple[Contender, Contender], n_atoms: int, folder: Path, n_ranks: int) -> float:
+    """Return the largest difference of forces over the largest force."""
+    a, b = (evaluate(contender, n_atoms, folder, n_ranks) for contender in contenders)
+    difference = float(np.abs(a.forces - b.forces).max() / np.abs(a.forces).max())
+    if not difference < TOLERANCE:
+        raise SystemExit(f"{n_atoms} atoms: forces differ by {difference:.2g} of the largest")
+    return difference
+
+
+def cpu_microseconds(contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path) -> float:
+    """Return CPU time of all ranks, µs an atom and step, after a first short run."""
+    text = run_lmp(
+        start(contender, n_atoms, folder) + f"fix n all nve\nthermo {n_steps}\nrun 1\nrun {n_steps}\n", folder, n_ranks
+    )
+    seconds, steps, atoms = re.findall(LOOP, text)[-1]
+    share = re.findall(r"^(\S+)% CPU use with", text, re.MULTILINE)[-1]
+    assert (int(steps), int(atoms)) == (n_steps, n_atoms)
+    return 1e6 * float(seconds) * float(share) / 100 * n_ranks / n_steps / n_atoms
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--atoms", type=int, nargs="+", default=[108, 256, 864])
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="where the model files are, or are to be kept")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "compiled_models.json")
+    arguments = parser.parse_args()
+    table = Table("Ni atoms", SCRIPT, f"{COMPILED}, µs an atom", "ratio", "forces differ by")
+    content: dict[str, dict[str, object]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        *both, compile_seconds = files(arguments.folder.resolve() if arguments.folder else folder)
+        contenders = (both[0], both[1])
+        for n_atoms in arguments.atoms[:1] if arguments.quick else arguments.atoms:
+            difference = compare(contenders, n_atoms, folder, arguments.ranks)
+            seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+            for _ in range(1 if arguments.quick else arguments.rounds):
+                for contender in contenders:
+                    found = cpu_microseconds(contender, n_atoms, arguments.steps, arguments.ranks, folder)
+                    seconds[contender.name].append(found)
+            ratio = statistics.median(a / b for a, b in zip(seconds[SCRIPT], seconds[COMPILED], strict=True))
+            content[str(n_atoms)] = {"us_per_atom": seconds, "ratio": ratio, "difference": difference}
+            medians = [f"{statistics.median(of_one):.0f}" for of_one in seconds.values()]
+            table.add_row(str(n_atoms), *medians, f"{ratio:.2f}", f"{difference:.1g}")
+    Console(width=110).print(table)
+    found_all = {"systems": content, "ranks": arguments.ranks, "compile_seconds": compile_seconds}
+    write_record(arguments.output, "compiled_models", ("nnpal", "torch"), found_all)
+
+
+if __name__ == "__main__":
+    main()
