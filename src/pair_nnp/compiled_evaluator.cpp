@@ -9,13 +9,20 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 #include <torch/torch.h>
 #include <torch/version.h>
 #include <unistd.h>
 
+// Files are compiled by torch 2.13 or later, and run by the torch that compiled them.
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
+#include <torch/csrc/inductor/aoti_package/model_package_loader.h>
+#define NNPAL_LOADS_PACKAGES 1
+#endif
+
 namespace nnpal {
 namespace {
+
+#ifdef NNPAL_LOADS_PACKAGES
 
 using torch::Tensor;
 using Loader = torch::inductor::AOTIModelPackageLoader;
@@ -145,7 +152,7 @@ public:
   Evaluated evaluate(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index, Tensor edge_vec,
                      bool with_member_gradients) override
   {
-    if (species.size(0) < kSmallest || edge_vec.size(0) < kSmallest)
+    if (!takes(species, n_centers, edge_index))
       return scripted_->evaluate(species, n_centers, edge_index, edge_vec, with_member_gradients);
     const torch::NoGradGuard inference;
     const FlushInTorch flushed(true);
@@ -168,13 +175,25 @@ public:
   }
 
 private:
-  std::unique_ptr<Evaluator> scripted_;    // of tiles that are too small
+  std::unique_ptr<Evaluator> scripted_;    // of tiles that the program does not take
   CompiledRecord record_;
   torch::Dtype dtype_;
   int n_members_;
   std::vector<std::vector<Tensor>> weights_;    // of each member
   std::unique_ptr<Loader> loader_;
+
+  // Whether a tile is large enough for the program, and mostly of centers.
+  bool takes(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index) const
+  {
+    const std::int64_t n_edges = edge_index.size(1);
+    if (species.size(0) < kSmallest || n_edges < kSmallest) return false;
+    if (!record_.largest_halo || n_centers == species.size(0)) return true;
+    const auto of_centers = edge_index[0].lt(n_centers).sum().item<std::int64_t>();
+    return static_cast<double>(n_edges) <= *record_.largest_halo * static_cast<double>(of_centers);
+  }
 };
+
+#endif
 
 }    // namespace
 
@@ -188,7 +207,12 @@ std::unique_ptr<Evaluator> compiled_evaluator(std::unique_ptr<Evaluator> scripte
   if (package.empty())
     throw CompiledError(
         "it has a compiled.json but no compiled.pt2; compile the file again with nnpal compile");
+#ifdef NNPAL_LOADS_PACKAGES
   return std::make_unique<Compiled>(std::move(scripted), module, parsed, package, n_members);
+#else
+  throw CompiledError(
+      "it is a compiled file, which needs torch 2.13 or later; use the file that it was compiled from");
+#endif
 }
 
 }    // namespace nnpal

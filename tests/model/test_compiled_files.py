@@ -115,6 +115,11 @@ def test_equal_to_torchscript(kind: str, tmp_path: Path) -> None:
     a, b = load_model(path), load_model(compiled)
     assert torch.equal(a.self_energies, b.self_energies)
     assert b.program is not None
+    taken = [b.program.takes(g.species, g.n_local, g.edge_index) for g in graphs(2, cutoff)]
+    # too small, or, by SchNet, with a halo of more than 1.4 times the centers' edges
+    assert taken == (
+        [False, True, True, True, True, True] if kind == "module" else [False, False, True, False, True, False]
+    )
     for graph in graphs(2, cutoff):
         expected, found = (one.energies_and_gradients(graph, of_members=True) for one in (a, b))
         for x, y in zip(expected, found, strict=True):

@@ -82,7 +82,7 @@ class LoadedModel:
     ) -> tuple[Tensor, Tensor]:
         edge_vec.requires_grad_(True)
         energies, gradients = [], []
-        program = self.program if self.program and self.program.takes(inputs[0], inputs[2]) else None
+        program = self.program if self.program and self.program.takes(*inputs) else None
         for k in range(int(self.module.n_active)):
             if program:
                 of_member, gradient = program.member(k, *inputs, edge_vec)

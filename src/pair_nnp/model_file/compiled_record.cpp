@@ -62,6 +62,7 @@ CompiledRecord parse_compiled_record(const std::string &json_text)
     record.machine = json.at("machine").get<std::string>();
     record.dtype = json.at("dtype").get<std::string>();
     record.instructions = json.at("instructions").get<std::vector<std::string>>();
+    if (const Json &halo = json.at("largest_halo"); !halo.is_null()) record.largest_halo = halo.get<double>();
     for (const Json &weight : json.at("weights"))
       record.weights.push_back({weight.at(0).get<std::string>(), weight.at(1).get<std::string>(),
                                 weight.at(2).get<std::vector<std::int64_t>>()});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -26,7 +27,10 @@ struct CompiledRecord {
   std::string torch;                        // version that compiled it, without what follows a +
   std::string platform, machine, dtype;     // as Python spells them
   std::vector<std::string> instructions;    // that the processor must have, as Linux names them
-  std::vector<CompiledWeight> weights;      // of a member, in the order of the program's inputs
+  // Tiles with more than so many times the edges of their centers are TorchScript's, whose module leaves out,
+  // round by round, what no longer matters to the centers; none where its module does not.
+  std::optional<double> largest_halo;
+  std::vector<CompiledWeight> weights;    // of a member, in the order of the program's inputs
 };
 
 // Read the JSON text. Throws CompiledError that says what is wrong with it.

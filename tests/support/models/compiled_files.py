@@ -13,6 +13,8 @@ from nnpal.model.archive import read_module
 from nnpal.model.compiled.record import PACKAGE, RECORD, CompiledRecord, torch_release
 from nnpal.model.metadata import RECORD as METADATA
 
+ABSENT = "absent"
+
 
 def with_program(source: Path, target: Path, package: bytes | None = b"no package", **changes: Any) -> Path:
     """Write a model file again with a package, and a record that fits this machine but for ``changes``.
@@ -20,7 +22,7 @@ def with_program(source: Path, target: Path, package: bytes | None = b"no packag
     Arguments:
         source: a model file of kernel ``modules``.
         package: None for none.
-        changes: values of the record; None removes a key.
+        changes: values of the record; ABSENT removes a key.
     """
     module, metadata, _ = read_module(source)
     first = getattr(module.members, "0")
@@ -28,8 +30,8 @@ def with_program(source: Path, target: Path, package: bytes | None = b"no packag
         (name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape))
         for name, tensor in (*first.named_parameters(), *first.named_buffers())
     ]
-    record = CompiledRecord(torch_release(), sys.platform, platform.machine(), [], metadata.dtype, weights)
-    values = {key: value for key, value in (dataclasses.asdict(record) | changes).items() if value is not None}
+    record = CompiledRecord(torch_release(), sys.platform, platform.machine(), [], metadata.dtype, None, weights)
+    values = {key: value for key, value in (dataclasses.asdict(record) | changes).items() if value != ABSENT}
     records: dict[str, Any] = {METADATA: metadata.to_json(), RECORD: json.dumps(values)}
     if package is not None:
         records[PACKAGE] = package
@@ -43,7 +45,7 @@ NOT_HERE: dict[str, tuple[dict[str, Any], str]] = {
     "machine": ({"machine": "vax"}, "compiled for machine vax, but this is"),
     "processor": ({"instructions": ["avx4096"]}, "compiled for a processor with avx4096, which this one lacks"),
     "version": ({"version": 7}, r"compiled\.json has version 7, expected 1"),
-    "key": ({"dtype": None}, r"compiled\.json cannot be read"),
+    "key": ({"dtype": ABSENT}, r"compiled\.json cannot be read"),
     "weights": ({"weights": [["start", "float64", [9, 9]]]}, "a member has other weights than its compiled program"),
     "no package": ({"package": None}, r"no compiled\.pt2"),
     "package": ({}, "cannot load its compiled program"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -23,6 +24,10 @@ from nnpal.model.zip_records import what_it_says
 from nnpal.runtime.places import file_fault
 
 SUFFIX = ".pt2"
+FIRST_TORCH = (2, 13)
+"""Earlier ones were not tried; the plugin refuses them too."""
+SCHNET_HALO = 1.4
+"""As many times as fast as TorchScript the program is for the same edges (benchmarks/compiled_models.py)."""
 _AVX2 = ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")
 _AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 """Of the levels x86-64-v3 and x86-64-v4 (System V ABI, AMD64 supplement), as Linux names them."""
@@ -87,6 +92,7 @@ def compile_model(
         machine=platform.machine(),
         instructions=instructions,
         dtype=loaded.metadata.dtype,
+        largest_halo=SCHNET_HALO if loaded.metadata.kind == "schnet" else None,
         weights=layout_of(weights),
     )
     module_as_stored, metadata, _ = read_module(name)
@@ -113,6 +119,10 @@ def _refuse(loaded: LoadedModel, name: str) -> None:
 
 def _instruction_set(name: str) -> tuple[str, list[str]]:
     """Return what GCC's -march is to be, and the instructions that the program may use with it."""
+    if tuple(map(int, re.findall(r"\d+", torch_release())[:2])) < FIRST_TORCH:
+        raise ValueError(
+            f"{name}: torch is {torch.__version__}, expected 2.13 or later to compile; use the file as it is"
+        )
     here = cpu_instructions()
     if platform.machine() != "x86_64" or not here.issuperset(_AVX2):
         raise ValueError(

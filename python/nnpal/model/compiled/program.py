@@ -46,13 +46,18 @@ class CompiledProgram:
         record.check(path, dtype, device)
         if PACKAGE not in records:
             raise ModelFileError(f"{path}: it has a {RECORD} but no {PACKAGE}; {COMPILE_AGAIN}")
-        self._dtype = dtype
+        self._dtype, self._largest_halo = dtype, record.largest_halo
         self._weights = [_inputs(getattr(module.members, str(k)), record, path) for k in range(n_members)]
         self._loader = _load(records[PACKAGE], path)
 
-    def takes(self, species: Tensor, edge_index: Tensor) -> bool:
-        """Return whether a graph is large enough for the program."""
-        return species.shape[0] >= SMALLEST and edge_index.shape[1] >= SMALLEST
+    def takes(self, species: Tensor, n_local: int, edge_index: Tensor) -> bool:
+        """Return whether a graph is large enough for the program, and mostly of centers."""
+        n_edges = edge_index.shape[1]
+        if species.shape[0] < SMALLEST or n_edges < SMALLEST:
+            return False
+        if self._largest_halo is None or n_local == species.shape[0]:
+            return True
+        return n_edges <= self._largest_halo * int((edge_index[0] < n_local).sum())
 
     def member(
         self, k: int, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor

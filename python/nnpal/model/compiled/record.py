@@ -33,6 +33,8 @@ class CompiledRecord:
         platform, machine: as of :mod:`sys` and :mod:`platform`.
         instructions: that the processor must have, as /proc/cpuinfo names them.
         dtype: of edge vectors, energies and gradients.
+        largest_halo: graphs with more than so many times the edges of their centers are TorchScript's, whose module leaves
+            out, round by round, what no longer matters to the centers; None where its module does not.
         weights: name within a member, dtype and shape of each tensor of a member, in the program's order.
         version: of this record.
     """
@@ -42,6 +44,7 @@ class CompiledRecord:
     machine: str
     instructions: list[str]
     dtype: str
+    largest_halo: float | None
     weights: list[tuple[str, str, list[int]]]
     version: int = RECORD_VERSION
 
@@ -89,7 +92,8 @@ def parse_record(text: bytes, path: str) -> CompiledRecord:
             record = CompiledRecord(**values)
             weights = [(str(name), str(dtype), [int(n) for n in shape]) for name, dtype, shape in record.weights]
             texts = (record.torch_version, record.platform, record.machine, record.dtype, *record.instructions)
-            if all(isinstance(one, str) for one in texts):
+            halo = record.largest_halo
+            if all(isinstance(one, str) for one in texts) and (halo is None or float(halo) >= 1):
                 return dataclasses.replace(record, weights=weights)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelFileError(f"{path}: its {RECORD} cannot be read ({error!r}); {COMPILE_AGAIN}") from error
