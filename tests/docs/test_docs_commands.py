@@ -38,6 +38,10 @@ NOT_RUN = {
         r"nnpal export .*|nnpal smd report .* --member .*|nnpal smd report .* --model .*",
     ): "tests/smd/test_smd_members.py runs it",
     ("custom_modules.md", r"nnpal .*"): "tests/lammps/test_custom_modules.py runs it",
+    (
+        "compiled_models.md",
+        r"nnpal compile .*",
+    ): "minutes of a C++ compiler; tests/model/test_compiled_files.py runs it",
     ("cluster.md", r"python -m nnpal.active_learning.engine.task .*"): LOOPS,
     ("loop.md", r"nnpal .*"): LOOPS,
     ("tutorial_rare_events.md", r"nnpal .*|python -m nnpal.*|cp .*|cd .*|lmp .*"): LOOPS,

@@ -23,6 +23,7 @@ ELSEWHERE = {
     ("mace.md", "from nnpal.model.adapters"): "tests/model/test_mace.py",
     ("momt.md", "import numpy as np\nfrom nnpal.momt import"): "tests/momt/test_momt_report.py",
     ("momt.md", "from nnpal.momt.reweighting import members_averages"): "tests/momt/test_momt_report.py",
+    ("compiled_models.md", "from nnpal.model import compile_model"): "tests/model/test_compiled_files.py",
     ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",
     ("hooks.md", '"""A hook'): "tests/lammps/test_input_scripts_hooks.py",
     ("tutorial_fine_tuning.md", '"""Sample three'): "tests/training/test_tutorial_fine_tuning.py",

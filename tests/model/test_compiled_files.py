@@ -1,4 +1,7 @@
-"""Compiled model files: what is refused before anything runs, and that the program gives TorchScript's numbers."""
+"""Compiled model files: what is refused before anything runs, and that the program gives TorchScript's numbers.
+
+The commands of docs/compiled_models.md are those of the tests marked slow.
+"""
 
 from __future__ import annotations
 

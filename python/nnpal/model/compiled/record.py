@@ -33,8 +33,8 @@ class CompiledRecord:
         platform, machine: as of :mod:`sys` and :mod:`platform`.
         instructions: that the processor must have, as /proc/cpuinfo names them.
         dtype: of edge vectors, energies and gradients.
-        largest_halo: graphs with more than so many times the edges of their centers are TorchScript's, whose module leaves
-            out, round by round, what no longer matters to the centers; None where its module does not.
+        largest_halo: graphs with more than so many times the edges of their centers are TorchScript's, whose module
+            leaves out, round by round, what no longer matters to the centers; None where it does not.
         weights: name within a member, dtype and shape of each tensor of a member, in the program's order.
         version: of this record.
     """
