@@ -133,7 +133,12 @@ def test_equal_to_torchscript(kind: str, tmp_path: Path) -> None:
         b.program.member(0, graph.species, 1, graph.edge_index, graph.edge_vec.half())
     strided = graph.edge_vec.to(b.dtype).t().contiguous().t()
     again, _ = b.program.member(0, graph.species, graph.n_local, graph.edge_index.t().contiguous().t(), strided)
-    assert torch.equal(again, b.energies_and_gradients(graph, of_members=False)[0][0])
+    edge_vec = graph.edge_vec.to(b.dtype)
+    assert torch.equal(again, b.program.member(0, graph.species, graph.n_local, graph.edge_index, edge_vec)[0])
+    expected = a.energies_and_gradients(graph, of_members=False)[0][
+        0
+    ]  # of SchNet too, by whose file TorchScript does it
+    assert float((again - expected).abs().max()) <= tolerance * float(expected.abs().max())
     with pytest.raises(ValueError, match="compiled already"):
         compile_model(compiled, tmp_path / "twice.nnp.pt2", module=Rounds(2, 3.6, 3, 7))
     kept = write_calibrated(compiled, None, tmp_path / "again.nnp.pt2")  # the program stays
