@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from compiled_files import NOT_HERE, with_program
+from compiled_files import NOT_HERE, Passing, passing_model, with_program
 from lmp_runner import Lmp
 from lmp_single_point import single_point
 from lmp_systems import System, fcc
-from message_modules import Rounds, message_model
 from nnpal.model import ModelFileError, compile_model, load_model
 from nnpal.model.archive import read_module
 from nnpal.model.compiled.record import PACKAGE
@@ -23,7 +23,8 @@ PRECISION = r"compiled for CPUs and float64: use device cpu and precision double
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
-    return message_model(tmp_path_factory.mktemp("plain") / "al.nnp.pt", hops=2)
+    path = passing_model(tmp_path_factory.mktemp("plain") / "al.nnp.pt")
+    return ExportedModel(path, torch.nn.Identity(), ("Al",), 3)
 
 
 def script_with(lmp: Lmp, model: Path, options: str = "") -> str:
@@ -40,7 +41,7 @@ def test_files_for_elsewhere(plain: ExportedModel, lmp: Lmp, case: str) -> None:
 
 @pytest.mark.slow  # about a minute and a half: the C++ compiler's
 def test_equal_to_torchscript(plain: ExportedModel, lmp: Lmp) -> None:
-    path = compile_model(plain.path, lmp.folder / "al.nnp.pt2", module=Rounds(1, 3.6, 2, 7))
+    path = compile_model(plain.path, lmp.folder / "al.nnp.pt2", module=Passing(1, 3.6, 2, 7))
     compiled = dataclasses.replace(plain, path=path)
     bulk = fcc("Al", 4.05, 3)
     alone = System(bulk.elements, bulk.types[:1], bulk.positions[:1], bulk.cell)
@@ -56,8 +57,8 @@ def test_equal_to_torchscript(plain: ExportedModel, lmp: Lmp) -> None:
             np.testing.assert_allclose(y, x, rtol=1e-10, atol=1e-10 * max(1e-3, np.abs(x).max()), err_msg=name)
     lmp.expect_error(script_with(lmp, path, "precision single"), PRECISION, ranks=(2,))
     # It is the program that runs: that of a module with another cutoff, and weights of the same shapes, is found out
-    other = message_model(lmp.folder / "other.nnp.pt", hops=2, cutoff=3.5)
-    wrong = with_program(other.path, lmp.folder / "other.nnp.pt2", package=read_module(path)[2][PACKAGE])
+    other = passing_model(lmp.folder / "other.nnp.pt", cutoff=3.5)
+    wrong = with_program(other, lmp.folder / "other.nnp.pt2", package=read_module(path)[2][PACKAGE])
     lmp.expect_error(script_with(lmp, wrong), r"other\.nnp\.pt2: its self-check fails", ranks=(1,))
     with pytest.raises(ModelFileError, match="self-check fails"):
         load_model(wrong)

@@ -12,9 +12,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from compiled_files import NOT_HERE, with_program
+from compiled_files import NOT_HERE, Passing, passing_model, with_program
 from ensembles import one_element_ensemble
-from message_modules import Rounds, message_model
 from nnpal.cli.app import app
 from nnpal.geometry.neighbor_graph import Graph, neighbor_graph
 from nnpal.model import ModelFileError, compile_model, export_ensemble, load_model, read_metadata, write_calibrated
@@ -25,7 +24,7 @@ from nnpal.model.schnet import SchNetDescription, build_schnet, export_schnet
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return message_model(tmp_path_factory.mktemp("plain") / "al.nnp.pt").path
+    return passing_model(tmp_path_factory.mktemp("plain") / "al.nnp.pt")
 
 
 @pytest.mark.parametrize("case", NOT_HERE)
@@ -51,16 +50,16 @@ def test_what_cannot_be_compiled(plain: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"kind 'module', which cannot be read back.*module=\.\.\."):
         compile_model(plain)
     with pytest.raises(ValueError, match="TorchScript module, which cannot be traced"):
-        compile_model(plain, module=torch.jit.script(Rounds(1, 3.6, 3, 0)))
+        compile_model(plain, module=torch.jit.script(Passing(1, 3.6, 2, 0)))
     with pytest.raises(ValueError, match=r"module has other weights than the file's members.*start"):
-        compile_model(plain, module=Rounds(2, 3.6, 3, 0))
+        compile_model(plain, module=Passing(2, 3.6, 2, 0))
     with pytest.raises(ValueError, match=r"there is no folder .*absent"):
-        compile_model(plain, tmp_path / "absent" / "al.nnp.pt2", module=Rounds(1, 3.6, 3, 0))
+        compile_model(plain, tmp_path / "absent" / "al.nnp.pt2", module=Passing(1, 3.6, 2, 0))
     with pytest.raises(ValueError, match="would be replaced by the compiled file"):
-        compile_model(plain, plain, module=Rounds(1, 3.6, 3, 0))
+        compile_model(plain, plain, module=Passing(1, 3.6, 2, 0))
 
 
-class DataDependent(Rounds):
+class DataDependent(Passing):
     """A module whose shapes depend on numbers."""
 
     def forward(
@@ -74,7 +73,7 @@ class DataDependent(Rounds):
 @pytest.mark.slow  # ten seconds: torch's tracers
 def test_a_module_that_torch_cannot_trace(plain: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"torch\.export and AOTInductor cannot compile it .*use the file as it is"):
-        compile_model(plain, tmp_path / "al.nnp.pt2", module=DataDependent(1, 3.6, 3, 0))
+        compile_model(plain, tmp_path / "al.nnp.pt2", module=DataDependent(1, 3.6, 2, 0))
     assert not (tmp_path / "al.nnp.pt2").exists()
 
 
@@ -102,8 +101,8 @@ def graphs(n_elements: int, cutoff: float) -> list[Graph]:
 def test_equal_to_torchscript(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "model.nnp.pt"
     if kind == "module":
-        message_model(path, ("Al", "Ni"))
-        compiled, tolerance, cutoff = compile_model(path, module=Rounds(2, 3.6, 3, 7)), 1e-10, 3.6
+        passing_model(path, ("Al", "Ni"))
+        compiled, tolerance, cutoff = compile_model(path, module=Passing(2, 3.6, 2, 7)), 1e-10, 3.6
     else:
         description = SchNetDescription(("H", "O"), features=8, interactions=2, gaussians=7, cutoff=2.4)
         networks = [build_schnet(description, seed) for seed in (1, 2)]
@@ -140,6 +139,6 @@ def test_equal_to_torchscript(kind: str, tmp_path: Path) -> None:
     ]  # of SchNet too, by whose file TorchScript does it
     assert float((again - expected).abs().max()) <= tolerance * float(expected.abs().max())
     with pytest.raises(ValueError, match="compiled already"):
-        compile_model(compiled, tmp_path / "twice.nnp.pt2", module=Rounds(2, 3.6, 3, 7))
+        compile_model(compiled, tmp_path / "twice.nnp.pt2", module=Passing(2, 3.6, 2, 7))
     kept = write_calibrated(compiled, None, tmp_path / "again.nnp.pt2")  # the program stays
     assert load_model(kept).program is not None

@@ -1,4 +1,4 @@
-"""Model files with a compiled program, made by hand: nothing is compiled."""
+"""A small module to compile, and model files with a program made by hand, where nothing is compiled."""
 
 from __future__ import annotations
 
@@ -9,11 +9,51 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from nnpal.model import export_module
 from nnpal.model.archive import read_module
 from nnpal.model.compiled.record import PACKAGE, RECORD, CompiledRecord, torch_release
 from nnpal.model.metadata import RECORD as METADATA
 
 ABSENT = "absent"
+
+
+class Passing(torch.nn.Module):
+    """Features that rounds of messages mix: h_i <- tanh(A h_i + B sum_j (1 - x)³ (1, x) h_j), x = r²/r_c²."""
+
+    def __init__(self, n_elements: int, cutoff: float, hops: int, seed: int, width: int = 4) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.cutoff, self.hops = cutoff, hops
+        for name, shape in (
+            ("start", (n_elements, width)),
+            ("own", (hops, width, width)),
+            ("others", (hops, 2 * width, width)),
+            ("readout", (width,)),
+        ):
+            values = 0.4 * torch.randn(*shape, generator=generator, dtype=torch.float64)
+            self.register_parameter(name, torch.nn.Parameter(values))
+
+    def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+        """Return the energies of the centers, eV, [n_local]."""
+        x = (edge_vec / self.cutoff).square().sum(1, keepdim=True)
+        features = self.start.index_select(0, species)
+        for k in range(self.hops):
+            sent = (1 - x).pow(3) * features.index_select(0, edge_index[1])
+            sent = torch.cat((sent, x * sent), 1)
+            received = torch.zeros_like(torch.cat((features, features), 1)).index_add(0, edge_index[0], sent)
+            features = torch.tanh(features @ self.own[k] + received @ self.others[k])
+        return (features @ self.readout)[:n_local]
+
+
+def passing_model(
+    path: Path, elements: tuple[str, ...] = ("Al",), *, cutoff: float = 3.6, hops: int = 2, n_members: int = 3
+) -> Path:
+    """Write an ensemble of :class:`Passing` with random weights, float64."""
+    members = [Passing(len(elements), cutoff, hops, seed) for seed in range(n_members)]
+    return export_module(members, path, elements=elements, cutoff=cutoff, hops=hops)
 
 
 def with_program(source: Path, target: Path, package: bytes | None = b"no package", **changes: Any) -> Path:
