@@ -100,6 +100,7 @@ def epochs(data: TrainingData) -> Timer:
 
 
 def products(data: TrainingData) -> Timer:
+    assert isinstance(data.features, StoredFeatures)
     batch = data.features.batch(np.arange(len(data)))
     gradient = torch.randn(batch.aev.shape, generator=torch.Generator().manual_seed(0))
 

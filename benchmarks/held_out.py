@@ -15,7 +15,7 @@ from nnpal.evaluation.metrics import MILLI, mae, rmse
 from nnpal.model.denormals import denormals_flushed
 from nnpal.model.description import NetworkDescription
 from nnpal.training import TrainedEnsemble, TrainingData, build_training_data
-from nnpal.training.forward_pass import one_member, predict
+from nnpal.training.evaluate import evaluate
 from nnpal.training.member import in_parts
 
 PART = 64  # configurations that are scored at a time
@@ -43,9 +43,8 @@ class HeldOut:
         """Return the errors of the ensemble's mean, and what its spread says of them."""
         energies, forces = [], []
         for member in ensemble.members:
-            energy = one_member(member.network)
             parts = in_parts(np.arange(len(self.data)), PART)
-            found = [predict(energy, self.data.features.batch(part)) for part in parts]
+            found = [evaluate(member.network, self.data.features.batch(part)) for part in parts]
             energies.append(torch.cat([own.energies.detach() for own in found]).double().numpy())
             forces.append(torch.cat([own.forces.detach() for own in found]).double().numpy())
         energy_error = np.mean(energies, 0) + self.composition @ ensemble.result.self_energies - self.labels.energies

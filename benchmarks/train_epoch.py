@@ -220,6 +220,7 @@ def all_aevs(data: TrainingData) -> Tensor:
     """Return the AEVs of all configurations' atoms."""
     if isinstance(data.features, StoredFeatures):
         return data.features.aev
+    assert isinstance(data.features, GraphFeatures)
     return torch.cat([data.features.batch(part).aev.detach() for part in in_parts(np.arange(len(data)), 64)])
 
 

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-OTHER_PAGE = {"calibration", "calibration_peers", "uncertainty_recipes", "torchani_terms"}
-"""Of docs/uncertainty.md and docs/torchani_models.md."""
+OTHER_PAGE = {"calibration", "calibration_peers", "uncertainty_recipes", "torchani_terms", "compiled_models"}
+"""Of docs/uncertainty.md, docs/torchani_models.md and docs/compiled_models.md."""
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from torchani_reference import ExportedModel
 class Rounds(torch.nn.Module):
     """Features that are mixed with those of the neighbors in ``hops`` rounds; smooth to second order at the cutoff.
 
-        h_i <- tanh(A h_i + B sum_j w(r_ij) h_j),   w(r) = (1 - r²/r_c²)³ (1, r/r_c, u_z)
+        h_i <- tanh(A h_i + B (sum_j w h_j, sum_j w x h_j, |sum_j w r_ij h_j|²/10 r_c²)),   w = (1 - x)³, x = r²/r_c²
 
-    The direction u_z of the edge makes the energy depend on the frame, so that a mirrored edge shows.
+    The sum of vectors makes a mirrored edge show.
     """
 
     def __init__(self, n_elements: int, cutoff: float, hops: int, seed: int, width: int = 4) -> None:
@@ -36,11 +36,13 @@ class Rounds(torch.nn.Module):
         """Return the energies of the centers, eV, [n_local]."""
         center, neighbor = edge_index[0], edge_index[1]
         x = (edge_vec / self.cutoff).square().sum(1, keepdim=True)
-        weights = (1 - x).pow(3) * torch.cat((torch.ones_like(x), x, edge_vec[:, 2:] / self.cutoff), 1)
+        weights = (1 - x).pow(3) * torch.cat((torch.ones_like(x), x, edge_vec / self.cutoff), 1)
         features = self.start.index_select(0, species)
         for k in range(self.hops):
             sent = (weights.unsqueeze(2) * features.index_select(0, neighbor).unsqueeze(1)).flatten(1)
-            received = features.new_zeros((features.shape[0], 3 * self.width)).index_add(0, center, sent)
+            sums = features.new_zeros((features.shape[0], 5 * self.width)).index_add(0, center, sent)
+            vectors = sums[:, 2 * self.width :].view(-1, 3, self.width)
+            received = torch.cat((sums[:, : 2 * self.width], 0.1 * vectors.square().sum(1)), 1)
             features = torch.tanh(features @ self.own[k] + received @ self.others[k])
         return features[:n_local] @ self.readout
 
