@@ -70,8 +70,11 @@ def test_the_report_names_the_kinds(folder):
         ({"training": {**TRAINING, "aev_scaling": "whiten"}}, r"training\.aev_scaling = 'whiten': no effect"),
         ({"also_train": {"elements": ["H", "O"]}}, r"also_train\.elements: the elements are those of \[network\]"),
         ({"network": {**SCHNET, "hidden": [8]}}, r"hidden: of kind = 'ani', but kind is 'schnet'"),
+        ({"also_train": SCHNET}, r"\[also_train\] describes the networks of \[network\] \(kind = 'schnet'\)"),
+        ({"also_train": {"hidden": {"H": [8]}}}, r"also_train\.hidden = \{'H': \[8\]\}: no layers for O"),
+        ({"also_train": {**SCHNET, "interactions": 17}}, r"also_train\.interactions = 17: .* less than or equal to 16"),
     ],
-    ids=["no effect", "elements twice", "key of another kind"],
+    ids=["no effect", "elements twice", "key of another kind", "no second kind", "element without layers", "too far"],
 )
 def test_what_means_nothing_is_refused_before_anything_runs(tmp_path, tables, said):
     with pytest.raises(ValueError, match=said):

@@ -153,6 +153,8 @@ def test_kinds_of_network():
     assert set(NetworkSettings().model_dump()) == {"elements", "aev", "hidden", "activation", "bias"}
     with pytest.raises(ValueError, match="the data hold \\['C'\\] too"):
         NetworkSettings(kind="schnet", elements=("O", "H")).description(["H", "C"])
+    with pytest.raises(ValueError, match=r"interactions\n.*less than or equal to 16"):
+        NetworkSettings(kind="schnet", interactions=17)  # no model file would hold it
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.3, 1.0, 2.7])

@@ -107,6 +107,16 @@ def test_members_side_by_side_learn_what_each_learns_alone(data, networks):
             assert torch.equal(one.grad, other.grad)
 
 
+def test_a_member_has_learned_before_the_next_is_evaluated(data, networks):
+    """On a GPU, where one process has all members, the graph of one is all that memory holds."""
+    together = [copy.deepcopy(network) for network in networks]
+    weight = together[0].embedding.weight
+    done = []
+    together[1].register_forward_pre_hook(lambda *_: done.append(weight.grad is not None))
+    learn(together, data, ALL, LOSS)
+    assert done == [True]
+
+
 def test_networks_of_another_kind_are_refused_by_features(data):
     other = build_training_data(two_element_frames(), NetworkSettings(hidden=(4,)).description(["Al", "Ni"]))
     with pytest.raises(TypeError, match="NeighborBatch is of no use to ANINetworks"):
@@ -214,6 +224,15 @@ def test_a_start_of_another_kind_or_size_is_refused(frames, earlier, tmp_path):
         prepared(frames, tmp_path / "t", network={"kind": "schnet", "features": 8}, training=start)
     with pytest.raises(StartError, match=r"training\.frozen_layers = 1"):
         prepared(frames, tmp_path / "t", network={"kind": "schnet"}, training={**start, "frozen_layers": 1})
+    with pytest.raises(
+        StartError, match=r"network\.hidden = \(8,\): .* is of kind 'schnet', whose keys are features, .*"
+    ):
+        prepared(frames, tmp_path / "t", network={"hidden": (8,)}, training=start)
+
+
+def test_an_element_that_no_configuration_holds_is_named(frames, tmp_path):
+    with pytest.raises(ValueError, match=r"no configuration holds element O; leave it out of network\.elements"):
+        prepared(frames, tmp_path / "t", network={**SMALL, "elements": ("O", "Al")})
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ class RunConfig(Section):
             raise ValueError(f"explore.kind = {found!r}: [{given[0]}] expects {explore!r}")
         if (self.initial is None) != (initial is None):
             raise ValueError(f"[{given[0]}] {'needs' if initial else 'has no use for'} a table [initial]")
-        if self.also_train is not None and self.also_train.elements is not None:
-            raise ValueError("also_train.elements: the elements are those of [network]; remove the key")
+        if self.also_train is not None:
+            self._fit_second_kind(self.also_train)
         if self.augmentation is not None and self.rare_events is None:
             raise ValueError(f"[{given[0]}] has no use for a table [augmentation]; leave it out")
         if self.crystals is not None and (self.rare_events is not None or self.oracle.kind != "lammps"):
@@ -101,6 +101,16 @@ class RunConfig(Section):
         if self.rare_events is not None and isinstance(self.explore, SMDSection):
             self._fit_threshold(self.rare_events, self.explore)
         return self
+
+    def _fit_second_kind(self, also_train: NetworkSettings) -> None:
+        """Refuse elements other than those of [network], and the same networks once more."""
+        if also_train.elements is not None:
+            raise ValueError("also_train.elements: the elements are those of [network]; remove the key")
+        if also_train.with_elements(self.network.elements).model_dump() == self.network.model_dump():
+            raise ValueError(
+                f"[also_train] describes the networks of [network] (kind = {self.network.kind!r}), expected another "
+                "kind or size; change a key, or remove the table"
+            )
 
     def _fit_crystals(self, oracle: LammpsSection) -> None:
         """Refuse what relaxations cannot do: their inputs have metal units and atoms without charges."""

@@ -19,6 +19,7 @@ from pydantic import (
 from nnpal.config import Section
 from nnpal.model.aev import AEVS, AEVDescription
 from nnpal.model.description import HIDDEN, Description, NetworkDescription
+from nnpal.model.metadata import MOST_HOPS
 from nnpal.model.schnet import SchNetDescription
 
 KEYS = {
@@ -64,8 +65,11 @@ class NetworkSettings(Section):
     activation: Literal["gelu", "celu"] = Field("gelu", description="ani: activation function")
     bias: bool = Field(True, description="ani: whether layers have biases")
     features: int = Field(SchNetDescription.features, ge=2, description="schnet: numbers that describe an atom")
-    interactions: PositiveInt = Field(
-        SchNetDescription.interactions, description="schnet: rounds of messages; an energy depends on so many cutoffs"
+    interactions: int = Field(
+        SchNetDescription.interactions,
+        ge=1,
+        le=MOST_HOPS,
+        description="schnet: rounds of messages; an energy depends on so many cutoffs",
     )
     gaussians: int = Field(
         SchNetDescription.gaussians, ge=2, description="schnet: Gaussians of the distance, from 0 to the cutoff"

@@ -146,7 +146,7 @@ def build_training_data(
         made = GraphFeatures(AEVFunction.of(description), flat, flat.species, stress)
     if self_energies is None:
         started = mean_energies(starts, made, len(frames)) if starts else 0.0
-        alone = fit_self_energies(composition, energies - started)
+        alone = fit_self_energies(composition, energies - started, description.symbols)
     else:
         alone = np.array(self_energies, dtype=float)
     return TrainingData(

@@ -48,15 +48,19 @@ def errors_of_members(
     of_ani = [network for network in networks if isinstance(network, ANINetworks)]
     if len(of_ani) == len(networks):
         return joint_errors(of_ani, data, batches, training=training)
-    found = [_errors(*each, data, training=training) for each in zip(networks, batches, strict=True)]
+    errors = joined([_errors(*each, data, training=training) for each in zip(networks, batches, strict=True)])
+    return errors, Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
+
+
+def joined(found: Sequence[Errors]) -> Errors:
+    """Return the errors of several members, one after another, as those of one batch."""
     virials = [one.virial for one in found if one.virial is not None]
-    errors = Errors(
+    return Errors(
         torch.cat([one.energy for one in found]),
         torch.cat([one.force for one in found]),
         torch.cat([one.n_atoms for one in found]),
         torch.cat(virials) if virials else None,
     )
-    return errors, Members([len(own) for own in batches], [int(data.sizes[own].sum()) for own in batches])
 
 
 def _errors(network: Network, indices: np.ndarray, data: TrainingData, *, training: bool) -> Errors:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 
-def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarray:
+def fit_self_energies(
+    composition: np.ndarray, energies: np.ndarray, symbols: Sequence[str] | None = None
+) -> np.ndarray:
     """Return the self-energies ε that minimize Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
     Solved exactly by the dual of its linear program: maximize Σ_d y_d E_d with -1 <= y_d <= 1 and Σ_d y_d n_ds = 0,
@@ -17,6 +21,7 @@ def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarr
     Arguments:
         composition: n_ds, atoms of element s in configuration d, [n_data, n_elements].
         energies: E_d, eV, [n_data].
+        symbols: of the elements, for messages; their numbers by default.
 
     Returns:
         ε, eV, float64 [n_elements].
@@ -32,11 +37,9 @@ def fit_self_energies(composition: np.ndarray, energies: np.ndarray) -> np.ndarr
             f"{energies.shape}, "
             "expected [n_data, n_elements] and [n_data]"
         )
-    absent = np.flatnonzero(composition.sum(axis=0) == 0)
-    if absent.size:
-        raise ValueError(
-            f"fit_self_energies: no configuration holds element {absent.tolist()}; drop it from the elements"
-        )
+    names = range(composition.shape[1]) if symbols is None else symbols
+    if absent := [str(name) for name, n_atoms in zip(names, composition.sum(axis=0), strict=True) if n_atoms == 0]:
+        raise ValueError(f"no configuration holds element {', '.join(absent)}; leave it out of network.elements")
     if composition.shape[1] == 1:
         return _weighted_median(composition[:, 0], energies)
     result = linprog(

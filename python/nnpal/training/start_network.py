@@ -11,7 +11,7 @@ from ase.data import atomic_numbers
 from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.member_networks import same_aev
 from nnpal.model.schnet import SchNetDescription
-from nnpal.model.settings import NetworkSettings
+from nnpal.model.settings import KEYS, NetworkSettings
 from nnpal.training.settings import TrainingSettings
 
 
@@ -58,6 +58,7 @@ def started_network(
     keys = given.model_fields_set - {"elements"}
     if "kind" in keys:
         _require_kind(given.kind, start, name)
+    _require_keys_of_kind(given, start, name)
     symbols = given.elements or tuple(sorted(set(present), key=atomic_numbers.__getitem__))
     _require_elements(symbols, start, name)
     asked = given.description(present)
@@ -104,6 +105,15 @@ def _require_kind(kind: str, start: Description, name: str) -> None:
     if kind != start.kind:
         why = f"training.start, {name}, is of kind {start.kind!r}; set it to that, or leave training.start out"
         raise StartError("network.kind", kind, why)
+
+
+def _require_keys_of_kind(given: NetworkSettings, start: Description, name: str) -> None:
+    """Refuse keys of another kind of network than that of the start, for they would do nothing."""
+    own = KEYS[start.kind]
+    for key in sorted({key for keys in KEYS.values() for key in keys} - set(own)):
+        if key in given.model_fields_set:
+            why = f"training.start, {name}, is of kind {start.kind!r}, whose keys are {', '.join(own)}"
+            raise StartError(f"network.{key}", getattr(given, key), f"{why}; leave the key out, or training.start")
 
 
 def _require_elements(symbols: Sequence[str], start: Description, name: str) -> None:

@@ -13,7 +13,7 @@ from torchani.nn import ANINetworks
 
 from nnpal.model.networks import Network
 from nnpal.training.data import TrainingData
-from nnpal.training.evaluate import errors_of_members
+from nnpal.training.evaluate import errors_of_members, joined
 from nnpal.training.features import Columns, StoredBatch, StoredFeatures
 from nnpal.training.forward_pass import atomic_values
 from nnpal.training.jacobian import VOIGT
@@ -32,7 +32,8 @@ def learn(
     """Add the gradients of the members' losses to their parameters' ``grad``.
 
     Stored derivatives on a CPU are read once: what the loss says of a configuration's forces depends on these alone, so
-    it is pulled back while the configuration's numbers are in the cache.
+    it is pulled back while the configuration's numbers are in the cache. Members that are no ANI networks learn one
+    after another, so that what one needs for its gradients is the most that is in memory.
 
     Arguments:
         networks: members of the same description.
@@ -48,6 +49,16 @@ def learn(
         of_ani = [network for network in networks if isinstance(network, ANINetworks)]
         if batch.is_compiled and len(of_ani) == len(networks):
             return _learn_stored(of_ani, data, batches, batch, loss)
+    if all(isinstance(network, ANINetworks) for network in networks):
+        return _learn(networks, data, batches, loss)
+    found = [_learn([network], data, [own], loss) for network, own in zip(networks, batches, strict=True)]
+    members = Members([n for _, own, _ in found for n in own.n_data], [n for _, own, _ in found for n in own.n_atoms])
+    return joined([errors for errors, _, _ in found]), members, torch.cat([losses for _, _, losses in found])
+
+
+def _learn(
+    networks: Sequence[Network], data: TrainingData, batches: Sequence[np.ndarray], loss: LossSettings
+) -> tuple[Errors, Members, Tensor]:
     errors, members = errors_of_members(networks, data, batches, training=True)
     losses = losses_of(errors, members, loss)
     losses.sum().backward()

@@ -66,11 +66,11 @@ def _network(given: Given, found: Mapping[str, frozenset[str]]) -> Iterator[Faul
         why = f"holds {_said(unlearned)}, of which initial.structure, the first training data, has none"
         name = getattr(given.config.explore, "structure", None)
         yield Fault("explore.structure", name, why, "give structures of the same elements")
-    if isinstance(network.hidden, dict):
-        needed: set[str] = set(network.elements or ()).union(*found.values())
-        if bare := needed - set(network.hidden):
+    needed: set[str] = set(network.elements or ()).union(*found.values())
+    for table, own in (("network", network), ("also_train", given.config.also_train)):
+        if own is not None and isinstance(own.hidden, dict) and (bare := needed - set(own.hidden)):
             why = f"no layers for {_said(bare)}, expected a list for each element"
-            yield Fault("network.hidden", {k: list(v) for k, v in network.hidden.items()}, why, "add it")
+            yield Fault(f"{table}.hidden", {k: list(v) for k, v in own.hidden.items()}, why, "add it")
 
 
 def _said(symbols: object) -> str:

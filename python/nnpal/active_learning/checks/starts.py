@@ -15,28 +15,27 @@ def starts(given: Given) -> Iterator[Fault]:
     """Yield a start that is not there, that lacks elements or contradicts [network], and layers that cannot freeze."""
     training, network = given.config.training, given.config.network
     present = sorted(_present(given))
-    for key, why in without_effect(training, network.kind).items():
-        yield Fault(
-            f"training.{key}", getattr(training, key), f"no effect with kind = {network.kind!r}: {why}", "remove it"
-        )
+    kind: str = network.kind
     try:
         if training.start in (None, RANDOM):
             require_learned_weights(training)
-            return
-        if training.start == PREVIOUS:
+        elif training.start == PREVIOUS:
             if present:
                 require_layers_left(network.description(present), training.frozen_layers)
-            return
-        source = find_source(training.located(given.base_folder), None)
-        if source is not None:
+        elif source := find_source(training.located(given.base_folder), None):
             own = source.members.description
+            kind = own.kind
             require_layers_left(
                 started_network(network, own, present or own.symbols, training.start), training.frozen_layers
             )
     except StartError as error:
         yield Fault(error.key, error.value, error.why)
     except ValueError:
-        return  # of [network] itself, which another check tells
+        pass  # of [network] itself, which another check tells
+    for key, why in without_effect(training, kind).items():
+        yield Fault(
+            f"training.{key}", getattr(training, key), f"no effect with network.kind = {kind!r}: {why}", "remove it"
+        )
 
 
 def _present(given: Given) -> set[str]:

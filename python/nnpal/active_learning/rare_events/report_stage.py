@@ -66,7 +66,7 @@ from nnpal.active_learning.shared.report_page import (
     versions,
     write_report,
 )
-from nnpal.active_learning.shared.second_report import name_of, second_sections
+from nnpal.active_learning.shared.second_report import name_of, second_name, second_sections
 from nnpal.active_learning.shared.train_ensemble import BEST
 from nnpal.data import read_frames
 from nnpal.evaluation import predict
@@ -221,7 +221,7 @@ def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Fig
     expected = None if oracle is None else oracle.get(rate)
     shown = {"ensemble": "ensemble", "best": "best model"}
     if all(done.explore.second is not None for done in history) and told.last.train.second is not None:
-        shown[SECOND] = f"{name_of(told.last.train.second.kind)} ensemble"
+        shown[SECOND] = f"{second_name(told.last.train.kind, told.last.train.second.kind)} ensemble"
     for who, said in shown.items():
         values = [or_nan(energies_of(done, who).get(rate)) for done in history]
         bars = [_error_bars(done, rate, who) for done in history]

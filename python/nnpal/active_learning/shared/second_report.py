@@ -18,6 +18,11 @@ def name_of(kind: str) -> str:
     return NAMES.get(kind, kind)
 
 
+def second_name(kind: str, of_second: str) -> str:
+    """Return how readers tell the networks of [also_train] from those of [network], also where both are of one kind."""
+    return f"second {name_of(of_second)}" if kind == of_second else name_of(of_second)
+
+
 def second_sections(
     trainings: Sequence[TrainFacts],
     activation_energies: Sequence[float | None] = (),
@@ -44,15 +49,16 @@ def second_sections(
     last = trainings[-1]
     if not rows or last.second is None:
         return []
-    own, other = name_of(last.kind), name_of(last.second.kind)
+    own, other = name_of(last.kind), second_name(last.kind, last.second.kind)
     header = ["iteration"]
     header += [f"{who}, {what}" for who in (f"{own} validation", f"{other} validation") for what in _QUANTITIES]
     header += [f"{other} unseen, {what}" for what in _QUANTITIES]
     if activation_energies:
         header += [f"{other} E_a (eV)", "E_a - oracle (kcal/mol)"]
     caption = (
-        f"{last.second.members} {other} networks, trained on the same data as the {own} networks that sampled it. Mean "
-        "absolute errors: of the best member on its validation data, and of all members on data that nothing learned."
+        f"{last.second.members} {other} networks ([also_train]), trained on the same data as the {own} networks of "
+        "[network]. Mean absolute errors: of the best member on its validation data, and of all members on data that "
+        "nothing learned."
     )
     failed = "; ".join(f"member {number} failed: {why}" for number, why in last.second.failed_members.items())
     return [

@@ -52,13 +52,15 @@ class Learning:
     def of_second_kind(self) -> Learning | None:
         """Return how the networks of [also_train] learn; None: there are none.
 
-        They have the elements, loss and members of the others, but a start of their own, and no settings that mean
-        nothing to their kind.
+        They have the elements, loss, members and splits of the others. They start from their own of the iteration
+        before where the others do so, else from random weights, for a file that the others start from is of other
+        networks. What means nothing to their kind is left out.
         """
         if self.also_train is None:
             return None
         network = self.also_train.with_elements(self.network.elements)
-        training = usable(self.training.from_random(), network.kind)
+        of_loop = {"start": self.training.start if self.training.start in (None, PREVIOUS, RANDOM) else RANDOM}
+        training = usable(self.training.from_random().model_copy(update=of_loop), network.kind)
         return replace(self, network=network, training=training, also_train=None)
 
     def training_of(self, frames: Sequence[Atoms], previous: str | None) -> TrainingSettings:
@@ -127,14 +129,14 @@ def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str
     place.mkdir(exist_ok=True)
     folder = place / ENSEMBLE
     settings = how.ensemble
-    # relative: the folder's plan, whose hash the manifest has, keeps it
-    previous = os.path.relpath(ctx.path(ctx.iteration - 1, "train", below) / ENSEMBLE) if ctx.iteration else None
-    ctx.log(
-        f"iteration {ctx.iteration}: training {settings.members} members ({how.network.kind}) on {len(frames)} "
-        "configurations"
-    )
+    previous = _previous(ctx, below)
     try:
         training = how.training_of(frames, previous)
+        # networks of a file are of its kind
+        kind = f"{how.network.kind} " if training.start in (None, PREVIOUS, RANDOM) else ""
+        ctx.log(
+            f"iteration {ctx.iteration}: training {settings.members} {kind}networks on {len(frames)} configurations"
+        )
         if previous is not None and how.training.start is None and training.start != PREVIOUS:
             ctx.log("members start from random weights: elements or [network] are not those of the iteration before")
         starts_there = training.start == PREVIOUS
@@ -165,6 +167,15 @@ def _train(ctx: StageContext, how: Learning, frames: Sequence[Atoms], below: str
     release(ensemble, place / MODEL)
     release(ensemble, place / BEST, members="best", gate=False)
     return ensemble
+
+
+def _previous(ctx: StageContext, below: str) -> str | None:
+    """Return the training folder of the iteration before; None: there is none, as where [also_train] is new."""
+    if ctx.iteration == 0:
+        return None
+    folder = ctx.path(ctx.iteration - 1, "train", below) / ENSEMBLE
+    # relative: the folder's plan, whose hash the manifest has, keeps it
+    return os.path.relpath(folder) if folder.is_dir() or not below else None
 
 
 def errors_on(model: Path, frames: Sequence[Atoms]) -> Errors | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import ClassVar
+
+from nnpal.model.metadata import MOST_HOPS
 
 _SMALLEST = {"features": 2, "interactions": 1, "gaussians": 2}
 """The head halves the features; one Gaussian has no spacing."""
+_LARGEST = {"interactions": MOST_HOPS}
+"""More could be trained, but no model file holds them."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,8 @@ class SchNetDescription:
     Attributes:
         symbols: chemical symbols, in the order of the element indices.
         features: numbers that describe an atom, and filters of each convolution; at least 2.
-        interactions: interaction blocks. Each lets an atom see one cutoff further, so that the energy of an atom
-            depends on atoms up to ``interactions * cutoff`` away.
+        interactions: interaction blocks, 16 at most. Each lets an atom see one cutoff further, so that the energy of
+            an atom depends on atoms up to ``interactions * cutoff`` away.
         gaussians: Gaussians of the distance, evenly from 0 to ``cutoff``; at least 2.
         cutoff: of edges, Å.
 
@@ -45,7 +49,11 @@ class SchNetDescription:
             value = getattr(self, name)
             if not isinstance(value, Integral) or isinstance(value, bool) or value < smallest:
                 raise ValueError(f"SchNetDescription: {name} is {value!r}, expected a whole number from {smallest} up")
-        if not (math.isfinite(self.cutoff) and self.cutoff > 0):
+        for name, largest in _LARGEST.items():
+            if (value := getattr(self, name)) > largest:
+                raise ValueError(f"SchNetDescription: {name} is {value!r}, expected {largest} at most")
+        is_number = isinstance(self.cutoff, Real) and not isinstance(self.cutoff, bool)
+        if not (is_number and math.isfinite(self.cutoff) and self.cutoff > 0):
             raise ValueError(f"SchNetDescription: cutoff is {self.cutoff!r}, expected a length above 0, Å")
 
     @property
