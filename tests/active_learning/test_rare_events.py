@@ -430,6 +430,36 @@ def test_iterations_after_the_first_start_from_the_one_before(tmp_path: Path, mo
         assert options["ensemble"].previous is None
 
 
+@pytest.mark.parametrize(
+    ("start", "new", "later"),
+    [(None, "random", "previous"), ("previous", None, "previous"), ("old.nnp.pt", "random", "random")],
+)
+def test_the_second_kind_starts_from_its_own_networks_unless_it_is_new(
+    tmp_path: Path, monkeypatch: Any, start: str | None, new: str | None, later: str
+) -> None:
+    found = []
+
+    def begin(*_: Any, **options: Any) -> None:
+        found.append((options["training"].start, options["ensemble"].previous, options["ensemble"].split))
+        raise TrainingFolderError("as far as this test goes")
+
+    monkeypatch.setattr(training, "begin_training", begin)
+    monkeypatch.chdir(tmp_path)
+    ctx = replace(context(tmp_path, stage="train"), iteration=1)
+    settings, other = TrainingSettings(start=start), NetworkSettings(kind="schnet")
+    ensemble = LoopEnsembleSection(split="inherited")
+    how = training.Learning(NetworkSettings(), LossSettings(), settings, ensemble, also_train=other).of_second_kind()
+    before = ctx.path(0, "train", "second") / "ensemble"
+    for _ in range(2):
+        with pytest.raises(StageError, match="as far as this test goes"):
+            training._train(ctx, how, [Atoms("OH")], "second")
+        before.mkdir(parents=True, exist_ok=True)  # as where the iteration before had [also_train] too
+        write_plan(
+            before, Plan(other.description(["H", "O"]), LossSettings(), TrainingSettings(), EnsembleSettings(), "")
+        )
+    assert found == [(new, None, "random"), (later, "run/iter-0000/train/second/ensemble", "inherited")]
+
+
 def test_by_default_iterations_start_from_the_one_before_where_networks_are_the_same(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
