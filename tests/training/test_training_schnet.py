@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from doc_pages import shaken
+from nnpal.geometry.neighbor_graph import atoms_graph, each_pair_once
 from nnpal.model import read_metadata
 from nnpal.model.calculator import NNPCalculator
 from nnpal.model.networks import build_network
@@ -107,12 +109,26 @@ def test_members_side_by_side_learn_what_each_learns_alone(data, networks):
             assert torch.equal(one.grad, other.grad)
 
 
+def test_a_pair_once_gives_what_both_directions_give():
+    """In a cell shorter than the cutoff an atom is its own neighbor; the cluster has an atom without neighbors."""
+    network = build_network(replace(BOTH, cutoff=5.2), 1).double()
+    for frame in two_element_frames():
+        graph = atoms_graph(frame, BOTH.symbols, 5.2, model="tested")
+        once = each_pair_once(graph)
+        assert 2 * len(once.edge_vec) == len(graph.edge_vec)
+        assert not frame.pbc.any() or (once.edge_index[0] == once.edge_index[1]).any()
+        energies = network(graph.species, graph.n_local, graph.edge_index, graph.edge_vec)
+        assert network.of_pairs(once.species, once.edge_index, once.edge_vec).tolist() == pytest.approx(
+            energies.tolist(), abs=1e-12
+        )
+
+
 def test_a_member_has_learned_before_the_next_is_evaluated(data, networks):
     """On a GPU, where one process has all members, the graph of one is all that memory holds."""
     together = [copy.deepcopy(network) for network in networks]
     weight = together[0].embedding.weight
     done = []
-    together[1].register_forward_pre_hook(lambda *_: done.append(weight.grad is not None))
+    together[1].embedding.register_forward_pre_hook(lambda *_: done.append(weight.grad is not None))
     learn(together, data, ALL, LOSS)
     assert done == [True]
 

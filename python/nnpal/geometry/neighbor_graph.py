@@ -113,6 +113,19 @@ def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
     return forces.index_add(0, center, gradient).index_add(0, neighbor, -gradient)
 
 
+def each_pair_once(graph: Graph) -> Graph:
+    """Return the graph with one of the two directions of each pair: from the atom that comes first.
+
+    Of a pair of an atom and its own periodic image, whose vectors are exactly opposite, it is the vector whose first
+    component that is not 0 is positive.
+    """
+    center, neighbor = graph.edge_index
+    x, y, z = graph.edge_vec.unbind(1)
+    is_positive = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
+    kept = (center < neighbor) | ((center == neighbor) & is_positive)
+    return Graph(graph.species, graph.n_local, graph.edge_index[:, kept], graph.edge_vec[kept])
+
+
 def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
     """Refuse what ends the whole process inside vesin 0.6 (a division by zero) or takes it minutes."""
     if box.shape != (3, 3) or not np.isfinite(box).all():

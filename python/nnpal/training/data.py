@@ -18,7 +18,7 @@ from torch import Tensor
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
 from nnpal.data.stresses import no_stress
-from nnpal.geometry.neighbor_graph import Graph, atoms_graph, element_indices
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph, each_pair_once, element_indices
 from nnpal.model.aev_function import AEVFunction
 from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.networks import Network, edge_cutoff
@@ -135,7 +135,7 @@ def build_training_data(
     composition = _composition(frames, description.symbols)
     graphs = _graphs(frames, description, dtype)
     if not isinstance(description, NetworkDescription):
-        flat = FlatGraphs.of(graphs, dtype)
+        flat = FlatGraphs.of(map(each_pair_once, graphs), dtype)
         made: Features = NeighborFeatures(flat, flat.species, stress)
     elif features == "stored" or (
         features == "auto" and _stored_bytes(sizes, description, dtype, stress) <= limit_bytes

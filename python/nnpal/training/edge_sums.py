@@ -13,7 +13,8 @@ def forces_and_strain(pair: Tensor, graph: Graph, rows: Rows, *, strain: bool) -
 
     Arguments:
         pair: ∂E/∂edge_vec, eV/Å, [n_edges, 3].
-        graph: of a batch, all atoms centers.
+        graph: of a batch, all atoms centers; its edges are those that the energy was evaluated with, be they both
+            directions of each pair or one.
         rows: of its configurations.
         strain: whether the derivatives in strain are wanted.
     """

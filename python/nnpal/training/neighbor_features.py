@@ -21,7 +21,7 @@ class NeighborFeatures:
     """Neighbor lists of all configurations.
 
     Attributes:
-        graphs: neighbors within the cutoff.
+        graphs: neighbors within the cutoff, each pair once.
         species: [n_atoms of all configurations], on the CPU.
         strain: whether strain derivatives are wanted.
     """
@@ -42,7 +42,10 @@ class NeighborFeatures:
 
 @dataclass(frozen=True)
 class NeighborBatch:
-    """A batch of configurations as one graph; ``species`` are on the CPU, those of ``graph`` on the device."""
+    """A batch of configurations as one graph that has each pair of neighbors once.
+
+    ``species`` are on the CPU, those of ``graph`` on the device.
+    """
 
     rows: Rows
     species: Tensor
@@ -51,9 +54,7 @@ class NeighborBatch:
 
     def atomic_energies(self, network: SchNet) -> Tensor:
         """Return energies of atoms, eV, [n_atoms]."""
-        graph = self.graph
-        energies: Tensor = network(graph.species, graph.n_local, graph.edge_index, graph.edge_vec)
-        return energies
+        return network.of_pairs(self.graph.species, self.graph.edge_index, self.graph.edge_vec)
 
     def evaluate(self, network: SchNet, *, training: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return energies of atoms, eV, [n_atoms], forces and strain derivatives of :func:`forces_and_strain`.

@@ -43,7 +43,7 @@ def save_data(folder: Path, data: TrainingData) -> None:
         state |= {"kind": "stored", "species": data.features.species, "aev": data.features.aev}
         state["n_derivatives"] = data.features.derivatives.numel()
     else:
-        kind = "recomputed" if isinstance(data.features, GraphFeatures) else "neighbors"
+        kind = "recomputed" if isinstance(data.features, GraphFeatures) else "pairs"
         state |= {"kind": kind, "species": data.features.species, **_edges(data.features.graphs)}
     save_whole(folder / DATA, state)
 

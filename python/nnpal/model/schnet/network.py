@@ -66,6 +66,22 @@ class Interaction(torch.nn.Module):
         updated: Tensor = targets + self.update(received)
         return updated
 
+    @torch.jit.unused
+    def of_pairs(self, features: Tensor, ends: Tensor, gaussians: Tensor, envelope: Tensor) -> Tensor:
+        """Return the new features of all atoms; both directions of a pair have one filter.
+
+        Arguments:
+            features: of all atoms, [n_atoms, n_features].
+            ends: of each pair, int64 [2, n_pairs].
+            gaussians, envelope: as of :meth:`forward`, of the pairs' distances.
+        """
+        filters, of_neighbors = self.filters(gaussians) * envelope, self.neighbors(features)
+        received = torch.zeros_like(features)
+        for center, neighbor in (ends, ends.flip(0)):
+            received = received.index_add(0, center, of_neighbors.index_select(0, neighbor) * filters)
+        updated: Tensor = features + self.update(received)
+        return updated
+
 
 class SchNet(torch.nn.Module):
     """Interaction energy of each center, eV.
@@ -137,6 +153,26 @@ class SchNet(torch.nn.Module):
                     gaussians.index_select(0, level.edges),
                     envelope.index_select(0, level.edges),
                 )
+        energies: Tensor = self.head(features).view(-1)
+        return energies
+
+    @torch.jit.unused
+    def of_pairs(self, species: Tensor, ends: Tensor, vectors: Tensor) -> Tensor:
+        """Return what :meth:`forward` does where all atoms are centers, from a list that has each pair once.
+
+        Filters are most of the cost, and depend on the distance alone: training evaluates them once a pair.
+
+        Arguments:
+            species: element index of every atom, int64 [n_atoms].
+            ends: of each pair of neighbors, int64 [2, n_pairs].
+            vectors: r_ends[1] - r_ends[0], Å, [n_pairs, 3], shorter than the cutoff.
+        """
+        distance = vectors.norm(2, -1).unsqueeze(1)
+        gaussians, envelope = self._gaussians(distance), self._envelope(distance)
+        features = self.embedding(species)
+        for interaction in self.interactions:
+            assert isinstance(interaction, Interaction)
+            features = interaction.of_pairs(features, ends, gaussians, envelope)
         energies: Tensor = self.head(features).view(-1)
         return energies
 
