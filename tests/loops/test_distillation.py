@@ -324,6 +324,7 @@ def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path):
         oracle={"elements": ["Cu"], "commands": ["pair_style eam/alloy", "pair_coeff * * Cu_mishin1.eam.alloy Cu"]},
         explore=None,
         crystals={"structures": [{"phase": "fcc", "element": "Cu", "bond": 2.55}]},
+        also_train={"kind": "schnet", "features": 4, "interactions": 1, "gaussians": 4, "cutoff": 3.5},
     )
     write_config(tmp_path, tables, "translation.toml")
     assert "finished: translated" in finish(tmp_path, name="translation.toml")
@@ -340,7 +341,9 @@ def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path):
     assert len(train["self_energies"]) == 1
     assert -3.6 < train["self_energies"][0] < -3.0
     page = (tmp_path / "copper/report.html").read_text()
-    assert "Al becomes Cu, lengths times 0.8930" in page
+    assert "Al becomes Cu, lengths times 0.8930, ensemble of 2 ANI networks" in page
+    assert train["second"]["kind"] == "schnet"
+    assert "SchNet on the same data" in page
     assert "Cu-fcc" in page
     assert "converged" not in page.partition("Configuration")[0].lower()
     assert "the set is translated" in page

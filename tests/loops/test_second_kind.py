@@ -9,6 +9,7 @@ import pytest
 from loop_runs import AEV, RARE_EVENTS, facts_by_stage, finish, write_config
 from nnpal.active_learning.run import check
 from nnpal.active_learning.sampling import read_smd
+from nnpal.active_learning.shared.second_report import second_name
 from nnpal.model import read_metadata
 
 SCHNET = {"kind": "schnet", "features": 8, "interactions": 2, "gaussians": 8, "cutoff": 3.0}
@@ -61,6 +62,8 @@ def test_the_report_names_the_kinds(folder):
     text = re.sub(r"<[^>]+>", " ", (folder / "run" / "report.html").read_text())
     assert "ensemble of 2 SchNet networks" in text
     assert "ANI on the same data" in text
+    assert "SchNet unseen, force (meV/Å)" in text
+    assert (second_name("schnet", "ani"), second_name("ani", "ani")) == ("ANI", "second ANI")
     assert (folder / "run" / "figures" / "activation_energy_second.csv").is_file()
 
 

@@ -100,7 +100,7 @@ def report(
             section("What was kept", figures(ctx, _kept(told)), *_grids(told)),
             section("Errors", figures(ctx, _errors(told))),
             *calibration_sections(ctx, [done.label for done in history]),
-            *second_sections([done.train for done in history]),
+            *second_sections([done.train for done in history], [done.train.test for done in history]),
             section("Configurations chosen last", *_chosen(told)),
         ],
         failures=task_failures(ctx.run_folder, [done.stages() for done in history]),

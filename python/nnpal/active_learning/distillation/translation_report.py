@@ -10,6 +10,7 @@ from nnpal.active_learning.report import Page, Table, ending, error_fact, errors
 from nnpal.active_learning.settings import TranslationSection
 from nnpal.active_learning.shared.facts import Errors, PageFacts, iterations
 from nnpal.active_learning.shared.report_page import configuration, section, task_failures, versions, write_report
+from nnpal.active_learning.shared.second_report import name_of, second_sections
 from nnpal.figures.style import MILLI
 
 
@@ -19,8 +20,13 @@ def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
     validation, what = done.train.validation_errors, "validation data of the best member"
     page = Page(
         title="Translation of a distilled set",
-        subtitle=", ".join(f"{a} becomes {b}" for a, b in settings.symbols.items())
-        + f", lengths times {settings.factor:.4f}",
+        subtitle=", ".join(
+            [
+                *(f"{old} becomes {new}" for old, new in settings.symbols.items()),
+                f"lengths times {settings.factor:.4f}",
+                f"ensemble of {done.train.members} {name_of(done.train.kind)} networks",
+            ]
+        ),
         facts=[
             ending("the set is translated", "one iteration"),
             labels_used(done.label.n_labeled, of=done.label.n_source, what="translated"),
@@ -29,6 +35,7 @@ def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
         ],
         sections=[
             section("Errors", _errors(done.train)),
+            *second_sections([done.train]),
             section("Crystals", *crystal_tables(done.train.crystals, "translated")),
         ],
         failures=task_failures(ctx.run_folder, [done.stages()]),

@@ -163,6 +163,7 @@ def _sections(told: Told) -> list[Section]:
         *calibration_sections(ctx, [done.label for done in history]),
         *second_sections(
             [done.train for done in history],
+            [None if done.train.unseen is None else done.train.unseen.ensemble for done in history],
             [None if done.explore.second is None else or_nan(energies_of(done, SECOND).get(rate)) for done in history],
             None if oracle is None else oracle.get(rate),
         ),

@@ -25,6 +25,7 @@ def second_name(kind: str, of_second: str) -> str:
 
 def second_sections(
     trainings: Sequence[TrainFacts],
+    unseen: Sequence[Errors | None] = (),
     activation_energies: Sequence[float | None] = (),
     oracle: float | None = None,
 ) -> list[Section]:
@@ -32,6 +33,8 @@ def second_sections(
 
     Arguments:
         trainings: of each iteration.
+        unseen: errors of all members of [network] on data that nothing learned, by iteration; none where no such data
+            are there.
         activation_energies: under the second ensemble, eV, by iteration, where there are pulls; None: not in that one.
         oracle: its activation energy, eV.
     """
@@ -40,7 +43,8 @@ def second_sections(
         if train.second is None:
             continue
         row = [iteration, *_errors(train.validation_errors), *_errors(train.second.validation)]
-        row += _errors(train.second.unseen)
+        if unseen:
+            row += [*_errors(unseen[iteration]), *_errors(train.second.unseen)]
         if activation_energies:
             value = activation_energies[iteration]
             error = None if value is None or oracle is None else KCAL_MOL * (value - oracle)
@@ -50,15 +54,15 @@ def second_sections(
     if not rows or last.second is None:
         return []
     own, other = name_of(last.kind), second_name(last.kind, last.second.kind)
+    parts = ("validation", "unseen") if unseen else ("validation",)
     header = ["iteration"]
-    header += [f"{who}, {what}" for who in (f"{own} validation", f"{other} validation") for what in _QUANTITIES]
-    header += [f"{other} unseen, {what}" for what in _QUANTITIES]
+    header += [f"{who} {part}, {what}" for part in parts for who in (own, other) for what in _QUANTITIES]
     if activation_energies:
         header += [f"{other} E_a (eV)", "E_a - oracle (kcal/mol)"]
     caption = (
         f"{last.second.members} {other} networks ([also_train]), trained on the same data as the {own} networks of "
-        "[network]. Mean absolute errors: of the best member on its validation data, and of all members on data that "
-        "nothing learned."
+        "[network]. Mean absolute errors of the best member on its validation data"
+        f"{', and of all members on data that nothing learned' if unseen else ''}."
     )
     failed = "; ".join(f"member {number} failed: {why}" for number, why in last.second.failed_members.items())
     return [
