@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,13 @@ def test_the_file_says_what_it_holds(model: Path) -> None:
     metadata = load_model(model).metadata
     assert (metadata.kind, metadata.hops, metadata.cutoff) == ("schnet", 3, SMALL.cutoff)
     assert (metadata.elements, metadata.dtype, metadata.n_members) == (["H", "O"], "float64", 3)
+
+
+def test_the_code_has_no_constants_whose_order_each_process_draws(model: Path) -> None:
+    with zipfile.ZipFile(model) as archive:
+        code = {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
+    assert any(b"class Linear" in text for text in code.values())
+    assert not [name for name, text in code.items() if b"Final[" in text]
 
 
 def test_calculator_gives_the_modules_numbers(model: Path) -> None:

@@ -65,6 +65,13 @@ def test_json_has_the_same(run_folder):
     assert (last["state"], last["updates"], last["train_loss"], last["seconds_left"]) == ("waiting", 0, None, None)
 
 
+def test_the_second_kind_is_shown_while_it_trains(run_folder):
+    begun_training(run_folder / "iter-0000/train/second/ensemble")
+    found = json.loads(status(run_folder, "--json"))["training"]
+    assert found["folder"] == str(run_folder / "iter-0000/train/second/ensemble")
+    assert [member["updates"] for member in found["members"]] == [0, 0, 0]
+
+
 def test_a_run_that_does_not_train_has_none(run_folder):
     (run_folder / "iter-0000/train").rename(run_folder / "iter-0000/explore")
     assert json.loads(status(run_folder, "--json"))["training"] is None

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nnpal.active_learning.engine.failure import FAILURE
 from nnpal.active_learning.engine.stage import Watch
+from nnpal.active_learning.shared.facts import SECOND
 from nnpal.active_learning.shared.train_ensemble import ENSEMBLE, task_folder
 from nnpal.training.plan import PLAN
 from nnpal.training.progress import TrainingProgress
@@ -24,7 +25,7 @@ def shown_on(console: Console) -> Watch:
 
 def standing_in(folder: Path) -> Standing | None:
     """Return where the training stands that is in a stage's folder, or is that folder; None where there is none."""
-    for training in (folder / ENSEMBLE, folder):
+    for training in (folder / SECOND / ENSEMBLE, folder / ENSEMBLE, folder):  # the second begins when the first is done
         if (training / PLAN).is_file():
             return _observer(training).look()
     return None

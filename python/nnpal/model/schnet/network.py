@@ -5,6 +5,7 @@ Only centers get an energy. The module is scriptable and can be differentiated t
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,19 @@ from torch.nn.utils import skip_init
 
 from nnpal.model.schnet.description import SchNetDescription
 from nnpal.model.schnet.levels import message_levels
+
+
+class Linear(torch.nn.Linear):
+    """A linear map without constants of TorchScript, which archives them in an order that each process draws anew: the
+    same networks are then files of the same code."""
+
+    __constants__: ClassVar[list[str]] = []
+
+
+class Embedding(torch.nn.Embedding):
+    """See :class:`Linear`."""
+
+    __constants__: ClassVar[list[str]] = []
 
 
 class ShiftedSoftplus(torch.nn.Module):
@@ -38,15 +52,15 @@ class Interaction(torch.nn.Module):
     def __init__(self, n_features: int, n_gaussians: int) -> None:
         super().__init__()
         self.filters = torch.nn.Sequential(
-            skip_init(torch.nn.Linear, n_gaussians, n_features),
+            skip_init(Linear, n_gaussians, n_features),
             ShiftedSoftplus(),
-            skip_init(torch.nn.Linear, n_features, n_features),
+            skip_init(Linear, n_features, n_features),
         )
-        self.neighbors = skip_init(torch.nn.Linear, n_features, n_features, bias=False)
+        self.neighbors = skip_init(Linear, n_features, n_features, bias=False)
         self.update = torch.nn.Sequential(
-            skip_init(torch.nn.Linear, n_features, n_features),
+            skip_init(Linear, n_features, n_features),
             ShiftedSoftplus(),
-            skip_init(torch.nn.Linear, n_features, n_features),
+            skip_init(Linear, n_features, n_features),
         )
 
     def forward(
@@ -104,14 +118,14 @@ class SchNet(torch.nn.Module):
         self.n_features = int(description.features)
         self.n_gaussians = int(description.gaussians)
         self.cutoff = float(description.cutoff)
-        self.embedding = skip_init(torch.nn.Embedding, len(description.symbols), self.n_features)
+        self.embedding = skip_init(Embedding, len(description.symbols), self.n_features)
         self.interactions = torch.nn.ModuleList(
             Interaction(self.n_features, self.n_gaussians) for _ in range(description.interactions)
         )
         self.head = torch.nn.Sequential(
-            skip_init(torch.nn.Linear, self.n_features, self.n_features // 2),
+            skip_init(Linear, self.n_features, self.n_features // 2),
             ShiftedSoftplus(),
-            skip_init(torch.nn.Linear, self.n_features // 2, 1),
+            skip_init(Linear, self.n_features // 2, 1),
         )
 
     @torch.jit.unused
