@@ -5,7 +5,6 @@ Only centers get an energy. The module is scriptable and can be differentiated t
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +19,13 @@ class Linear(torch.nn.Linear):
     """A linear map without constants of TorchScript, which archives them in an order that each process draws anew: the
     same networks are then files of the same code."""
 
-    __constants__: ClassVar[list[str]] = []
+    __constants__: list[str] = []  # noqa: RUF012 (declared so by torch)
 
 
 class Embedding(torch.nn.Embedding):
     """See :class:`Linear`."""
 
-    __constants__: ClassVar[list[str]] = []
+    __constants__: list[str] = []  # noqa: RUF012 (declared so by torch)
 
 
 class ShiftedSoftplus(torch.nn.Module):
