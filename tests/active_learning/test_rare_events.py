@@ -97,6 +97,10 @@ class Tasks:
 
 
 EXPLORE = Explore(kind="smd", structure="water.xyz", atoms=(1, 2), rates=RATES, runs=RUNS)
+TRAIN: dict[str, Any] = {
+    "n_data": 10, "members": 2, "failed_members": {}, "best_member": 0, "epochs": {"0": 3, "1": 3}, "files": [],
+    **{f"{part}_{e}_mae": 0.1 for part in ("train", "validation") for e in ("energy", "relative_energy", "force")},
+}  # fmt: skip
 FIRST: dict[str, Any] = {
     "n_frames": 1, "ended": {}, "failed_tasks": {}, "last_lines": {}, "pull_seed": 3, "n_labelled": 1,
     "n_failed": 0, "reasons": {}, "files": [],
@@ -107,7 +111,8 @@ def context(folder: Path, tasks: Any = None, stage: str = "explore") -> StageCon
     (folder / "water.xyz").write_text("1\n\nH 0 0 0\n")
     place = stage_folder(folder / "run", 0, stage)
     place.mkdir(parents=True)
-    return StageContext(folder / "run", place, 0, {}, [{"initial": FIRST}], 1, tasks, Deadline(), print)
+    before = {"initial": FIRST, "train": TRAIN}
+    return StageContext(folder / "run", place, 0, {}, [before], 1, tasks, Deadline(), print)
 
 
 def test_a_pull_that_was_given_up_leaves_its_rate_without_an_energy(tmp_path: Path, monkeypatch: Any) -> None:
