@@ -144,6 +144,11 @@ def test_examples_of_the_docs_have_no_fault(name):
         ),
         (
             "elements",
+            changed(RARE_EVENTS, network={"elements": ["H", "C", "O"]}),
+            r"network\.elements = \['H', 'C', 'O'\]: the first training data hold no C; expected their elements alone",
+        ),
+        (
+            "elements",
             changed(RARE_EVENTS, initial={"structure": "methane.xyz"}),
             r"explore\.structure = 'water\.xyz': holds O, of which initial\.structure, the first training data, has",
         ),

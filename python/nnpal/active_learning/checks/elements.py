@@ -60,6 +60,10 @@ def _network(given: Given, found: Mapping[str, frozenset[str]]) -> Iterator[Faul
             if lacking := symbols - set(network.elements):
                 why = f"has no {_said(lacking)}, which {key} holds; expected all its elements"
                 yield Fault("network.elements", list(network.elements), why, "add it, or leave the key out")
+        first = found.get("initial.structure") or frozenset().union(*found.values())
+        if first and (absent := set(network.elements) - first):
+            why = f"the first training data hold no {_said(absent)}; expected their elements alone"
+            yield Fault("network.elements", list(network.elements), why, "leave it out")
     elif {"initial.structure", "explore.structure"} <= set(found) and (
         unlearned := found["explore.structure"] - found["initial.structure"]
     ):
