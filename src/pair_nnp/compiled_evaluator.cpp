@@ -130,6 +130,11 @@ public:
   }
 
   std::vector<double> self_energies() const override { return scripted_->self_energies(); }
+  std::pair<Tensor, Tensor> charges(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index,
+                                    const Tensor &edge_vec) override
+  {
+    return scripted_->charges(species, n_centers, edge_index, edge_vec);
+  }
 
   void move_to(torch::Device device, torch::Dtype dtype) override
   {

@@ -16,6 +16,7 @@ using torch::Tensor;
 // What archives offer besides forward: energies and gradients in one pass, or one member at a time.
 constexpr const char *kGradientMethod = "energies_and_gradients";
 constexpr const char *kMemberMethod = "member";
+constexpr const char *kChargeMethod = "charges";
 
 // d sum(energies) / d edge_vec; zeros where nothing depends on the edges.
 Tensor gradient_of(const Tensor &sum, const Tensor &edge_vec, bool keep_graph)
@@ -29,7 +30,13 @@ Tensor gradient_of(const Tensor &sum, const Tensor &edge_vec, bool keep_graph)
 // A TorchScript archive, whatever its methods are.
 class Scripted : public Evaluator {
 public:
-  Scripted(torch::jit::Module module, int n_members) : module_(std::move(module)) { use_members(n_members); }
+  Scripted(torch::jit::Module module, const Metadata &metadata) :
+      module_(std::move(module)),
+      has_charges_(metadata.has_charges)
+  {
+    use_members(metadata.n_members);
+    if (has_charges_) module_.get_method(kChargeMethod);    // throws where there is none
+  }
 
   std::vector<double> self_energies() const override
   {
@@ -59,11 +66,28 @@ public:
     module_.setattr("n_active", static_cast<std::int64_t>(n_members));
   }
 
-  void optimize() override { module_ = torch::jit::freeze(module_); }
+  void optimize() override { freeze_with({}); }
   bool passes_over_spare_edges() const override { return false; }
 
+  std::pair<Tensor, Tensor> charges(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index,
+                                    const Tensor &edge_vec) override
+  {
+    const FlushInTorch flushed(device_.is_cpu());
+    const torch::NoGradGuard inference;
+    const auto both = module_.get_method(kChargeMethod)({species, n_centers, edge_index, edge_vec}).toTuple();
+    return {both->elements()[0].toTensor(), both->elements()[1].toTensor()};
+  }
+
 protected:
+  // Methods other than forward are lost unless they are named.
+  void freeze_with(std::vector<std::string> methods)
+  {
+    if (has_charges_) methods.emplace_back(kChargeMethod);
+    module_ = torch::jit::freeze(module_, methods);
+  }
+
   torch::jit::Module module_;
+  bool has_charges_;
   torch::Device device_ = torch::kCPU;
   int n_members_ = 0;
 };
@@ -73,10 +97,7 @@ class InOnePass : public Scripted {
 public:
   using Scripted::Scripted;
 
-  void optimize() override
-  {
-    module_ = torch::jit::freeze(module_, std::vector<std::string>{kGradientMethod});
-  }
+  void optimize() override { freeze_with({kGradientMethod}); }
   bool passes_over_spare_edges() const override { return true; }
 
   Evaluated evaluate(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index, Tensor edge_vec,
@@ -145,16 +166,16 @@ std::unique_ptr<Evaluator> load_evaluator(const std::string &archive, const Meta
   torch::jit::ExtraFilesMap compiled{{kCompiledRecord, ""}, {kCompiledPackage, ""}};
   torch::jit::Module module = torch::jit::load(stream, torch::kCPU, compiled);
   module.eval();
-  const int n_members = metadata.n_members;
   if (metadata.kernel == "modules") {
     module.get_method(kMemberMethod);    // throws where there is none
-    auto scripted = std::make_unique<MemberByMember>(module, n_members);
+    auto scripted = std::make_unique<MemberByMember>(module, metadata);
     const std::string &record = compiled[kCompiledRecord];
     if (record.empty()) return scripted;
-    return compiled_evaluator(std::move(scripted), module, record, compiled[kCompiledPackage], n_members);
+    return compiled_evaluator(std::move(scripted), module, record, compiled[kCompiledPackage],
+                              metadata.n_members);
   }
-  if (module.find_method(kGradientMethod)) return std::make_unique<InOnePass>(std::move(module), n_members);
-  return std::make_unique<AllByAutograd>(std::move(module), n_members);
+  if (module.find_method(kGradientMethod)) return std::make_unique<InOnePass>(std::move(module), metadata);
+  return std::make_unique<AllByAutograd>(std::move(module), metadata);
 }
 
 }    // namespace nnpal

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <torch/types.h>
+#include <utility>
 #include <vector>
 
 namespace nnpal {
@@ -34,6 +35,11 @@ public:
   virtual Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centers,
                              const torch::Tensor &edge_index, torch::Tensor edge_vec,
                              bool with_member_gradients) = 0;
+  // Raw charges and their weights (model.h), float64 [n_centers] both; of archives that have them.
+  virtual std::pair<torch::Tensor, torch::Tensor> charges(const torch::Tensor &species,
+                                                          std::int64_t n_centers,
+                                                          const torch::Tensor &edge_index,
+                                                          const torch::Tensor &edge_vec) = 0;
 };
 
 // Throws libtorch's own errors where the archive cannot be loaded.

@@ -29,6 +29,8 @@ void keep_freed_memory()
 #endif
 }
 
+}    // namespace
+
 double largest_difference(const std::vector<double> &found, const double *expected, std::size_t n)
 {
   double largest = 0.0;
@@ -45,8 +47,6 @@ double largest_magnitude(const std::vector<double> &values)
   for (const double value : values) largest = std::max(largest, std::abs(value));
   return largest;
 }
-
-}    // namespace
 
 // What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
 // inside TorchScript, for there the trace comes first.
@@ -68,6 +68,11 @@ int first_non_finite_atom(const Tile &tile, const TileResult &result)
   if (gradient != result.gradient.end())
     return static_cast<int>(tile.center[(gradient - result.gradient.begin()) / 3]);
   return -1;
+}
+
+Tile tile_of(const ReferenceConfiguration &reference)
+{
+  return {reference.n_local, reference.species, reference.center, reference.neighbor, reference.edge_vec};
 }
 
 void Tile::clear()
@@ -113,6 +118,7 @@ Model::Model(const std::string &archive, Metadata metadata, const ModelOptions &
     impl_->evaluator->use_members(n_members_);
     impl_->evaluator->optimize();
     check_reference(n_members_ == metadata_.n_members);
+    if (metadata_.has_charges) check_reference_charges();
     impl_->allows_tf32 = options.precision == Precision::kTF32;    // the checks are of full float32
   } catch (const c10::Error &error) {
     throw std::runtime_error("libtorch cannot run it: " + printable(essence(error)));
@@ -151,12 +157,7 @@ int Model::edges_per_tile() const
 void Model::check_reference(bool with_gradient)
 {
   const ReferenceConfiguration &reference = metadata_.reference;
-  Tile tile;
-  tile.n_centers = reference.n_local;
-  tile.species = reference.species;
-  tile.center = reference.center;
-  tile.neighbor = reference.neighbor;
-  tile.edge_vec = reference.edge_vec;
+  const Tile tile = tile_of(reference);
   TileResult result;
   evaluate(tile, false, result);
 
@@ -181,14 +182,21 @@ void Model::check_reference(bool with_gradient)
   throw std::runtime_error(message.str());
 }
 
+Model::Impl::Inputs Model::Impl::upload(const Tile &tile)
+{
+  const std::int64_t n_edges = tile.n_edges();
+  edge_index.resize(2 * n_edges);
+  std::copy(tile.center.begin(), tile.center.end(), edge_index.begin());
+  std::copy(tile.neighbor.begin(), tile.neighbor.end(), edge_index.begin() + n_edges);
+  edge_vec.resize_({n_edges, 3});
+  edge_vec.copy_(torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64));
+  return {upload(tile.species, {tile.n_atoms()}), upload(edge_index, {2, n_edges}), edge_vec.detach()};
+}
+
 void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &result)
 {
   const std::int64_t n_centers = tile.n_centers, n_edges = tile.n_edges();
   Impl &impl = *impl_;
-  impl.edge_index.resize(2 * n_edges);
-  std::copy(tile.center.begin(), tile.center.end(), impl.edge_index.begin());
-  std::copy(tile.neighbor.begin(), tile.neighbor.end(), impl.edge_index.begin() + n_edges);
-
   const std::size_t n_gradient = static_cast<std::size_t>(n_edges) * 3;
   result.energies.resize(static_cast<std::size_t>(n_members_) * n_centers);
   result.gradient.resize(n_gradient);
@@ -199,13 +207,9 @@ void Model::evaluate(const Tile &tile, bool with_member_gradients, TileResult &r
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     // Profiling executors specialize on shapes, and here every call has other shapes.
     const torch::jit::GraphOptimizerEnabledGuard no_specialization(false);
-    const auto species = impl.upload(tile.species, {tile.n_atoms()});
-    const auto edge_index = impl.upload(impl.edge_index, {2, n_edges});
-    impl.edge_vec.resize_({n_edges, 3});
-    impl.edge_vec.copy_(
-        torch::from_blob(const_cast<double *>(tile.edge_vec.data()), {n_edges, 3}, torch::kFloat64));
-    const auto evaluated = impl.evaluator->evaluate(species, n_centers, edge_index, impl.edge_vec.detach(),
-                                                    with_member_gradients);
+    const Impl::Inputs inputs = impl.upload(tile);
+    const auto evaluated = impl.evaluator->evaluate(inputs.species, n_centers, inputs.edge_index,
+                                                    inputs.edge_vec, with_member_gradients);
     const torch::Tensor &energies = evaluated.energies;
     if (energies.dim() != 2 || energies.size(0) != n_members_ || energies.size(1) != n_centers)
       throw std::runtime_error("it returned energies of a wrong shape");

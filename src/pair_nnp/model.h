@@ -32,6 +32,13 @@ struct TileResult {
   std::vector<double> member_gradient;    // [n_members * n_edges * 3], when asked for, eV/Å
 };
 
+// Charges that do not add up to 0 yet, and weights by which all atoms share the excess:
+//   Q_i = q_i - (w_i / sum_j w_j) sum_j q_j
+struct TileCharges {
+  std::vector<double> raw;        // [n_centers] q_i, e
+  std::vector<double> weights;    // [n_centers] w_i
+};
+
 // The first atom of the tile with a NaN or infinite energy, or an edge with such a gradient; -1 when all are
 // finite.
 int first_non_finite_atom(const Tile &tile, const TileResult &result);
@@ -94,6 +101,8 @@ public:
 
   // Throws std::runtime_error when libtorch fails (out of memory, say).
   void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result);
+  // Of a model that has charges; throws as above.
+  void evaluate_charges(const Tile &tile, TileCharges &result);
   // The same numbers from positions alone: neighbors are found, and forces summed up, on the model's device.
   void evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result);
 
@@ -107,6 +116,7 @@ private:
   std::vector<double> self_energies_;
 
   void check_reference(bool with_gradient);
+  void check_reference_charges();
 };
 
 // Number of CUDA devices that libtorch can use; 0 for a CPU build.

@@ -56,6 +56,10 @@ private:
 // inside TorchScript, for there the trace comes first.
 std::string essence(const std::exception &error);
 
+Tile tile_of(const ReferenceConfiguration &reference);
+double largest_difference(const std::vector<double> &found, const double *expected, std::size_t n);
+double largest_magnitude(const std::vector<double> &values);
+
 struct Model::Impl {
   std::unique_ptr<Evaluator> evaluator;
   torch::Device device = torch::kCPU;
@@ -74,6 +78,12 @@ struct Model::Impl {
   {
     return torch::from_blob(const_cast<std::int64_t *>(values.data()), shape, torch::kInt64).to(device);
   }
+
+  // What the model contract (docs/export.md) takes beside the number of centers.
+  struct Inputs {
+    torch::Tensor species, edge_index, edge_vec;
+  };
+  Inputs upload(const Tile &tile);    // edge_vec is overwritten by the next one
 };
 
 }    // namespace nnpal

@@ -262,6 +262,7 @@ void *PairNNP::extract(const char *name, int &dim)
     if (name != std::string(field->name) + "_flag") continue;
     if (const std::string complaint = why_not(*field); !complaint.empty())
       error->all(FLERR, "pair_style nnp: {}", complaint);
+    field->has_reader = true;
     return &field->flag;
   }
   return nullptr;

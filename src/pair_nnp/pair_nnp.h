@@ -5,6 +5,7 @@
 //   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
 //   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
 //   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
+//   charge_i: of a model with charge networks; over all atoms of the world they add up to 0 (model.h)
 //   error_force_i, error_energy: what these are worth, by the model file's calibration (calibration.h)
 //   W_i = sum over edges whose neighbor is i of  edge_vec (x) force of the edge on i
 //
@@ -105,6 +106,11 @@ private:
   const nnpal::Calibration *calibration() const;
   std::string why_not(const nnpal::AtomField &field) const;
   void finish_error_force();
+  bool fix_pair_may_ask(const nnpal::AtomField &field) const;
+
+  // pair_nnp_charges.cpp
+  std::string evaluate_charges();
+  std::string finish_charges();
   void finish_summary();
   void forget_summary();
   std::string non_finite_uncertainty() const;

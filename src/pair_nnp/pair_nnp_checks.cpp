@@ -80,6 +80,7 @@ std::string PairNNP::neighbor_list_needed_by() const
     return fmt::format("model {}, whose messages pass over {} hops,", state_->settings.model_path,
                        state_->model->hops());
   if (utils::strmatch(force->pair_style, "^hybrid")) return force->pair_style;
+  if (fix_pair_may_ask(state_->charge)) return "the value charge of fix pair";
   const std::string taker = nnpal::left_out_of_list(*neighbor);
   const Fix *fix = inserting_fix();
   return taker.empty() && fix ? fmt::format("fix {}", fix->style) : taker;
@@ -122,14 +123,14 @@ void PairNNP::refuse_self_energies_of_insertions()
 // it.
 void PairNNP::refuse_hmc_with_uncertainty()
 {
-  if (state_->model->n_members() == 1 || modify->get_fix_by_style("^hmc").empty()) return;
+  const bool has_spread = state_->model->n_members() > 1;
+  if (modify->get_fix_by_style("^hmc").empty() || (!has_spread && !fix_pair_may_ask(state_->charge))) return;
   const bool has_fix = !modify->get_fix_by_style("^pair$").empty();
   if (has_fix || compute_pair_exists())
-    error->all(
-        FLERR, Error::NOLASTLINE,
-        "pair_style nnp: {} would show the uncertainty of states that fix hmc has rejected, for it puts "
-        "the previous state back without evaluating it; leave it out, and evaluate the dump by rerun",
-        has_fix ? "fix pair" : "compute pair");
+    error->all(FLERR, Error::NOLASTLINE,
+               "pair_style nnp: {} would show {} of states that fix hmc has rejected, for it puts "
+               "the previous state back without evaluating it; leave it out, and evaluate the dump by rerun",
+               has_fix ? "fix pair" : "compute pair", has_spread ? "the uncertainty" : "charges");
 }
 
 // Whether a Monte Carlo fix that inserts atoms is at work: it plans its next step at the end of its moves.

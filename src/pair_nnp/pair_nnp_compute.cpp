@@ -44,6 +44,10 @@ void PairNNP::compute(int eflag, int vflag)
     reject_trial_state();
     return;
   }
+  if (s.asked.charge) {
+    const std::string undefined = finish_charges();
+    if (!is_trial) stop_if_any(undefined);
+  }
   if (s.asked.uq_energy) s.uq_energy.is_computed = true;
   if (s.asked.uq_force) finish_uq_force();
   if (s.asked.error_force) finish_error_force();
@@ -74,10 +78,13 @@ void PairNNP::ask()
   asked.error_force = fix_pair_asks(s.error_force) || (asked.uq_force_in_summary && calibration());
   asked.uq_force = fix_pair_asks(s.uq_force) || asked.uq_force_in_summary || asked.error_force;
   asked.uq_energy = fix_pair_asks(s.uq_energy) || asked.summary;
+  asked.charge = fix_pair_asks(s.charge);
 
   if (is_run) forget_summary();
   for (nnpal::AtomField *field : s.fields) field->is_computed = false;
   s.uq_energy.values.assign(asked.uq_energy ? std::max(atom->nlocal, 1) : 0, 0.0);
+  for (std::vector<double> *one : {&s.charge.values, &s.charge_weights})
+    one->assign(asked.charge ? std::max(atom->nlocal, 1) : 0, 0.0);
   if (asked.uq_force)
     s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
 }
@@ -113,6 +120,7 @@ void PairNNP::reject_trial_state()
   s.uq_energy.is_computed = s.asked.uq_energy;
   s.uq_force.is_computed = s.asked.uq_force;
   s.error_force.is_computed = s.asked.error_force;
+  s.charge.is_computed = s.asked.charge;
   refresh_fix_pair();
 }
 

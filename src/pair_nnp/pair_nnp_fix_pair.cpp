@@ -80,6 +80,13 @@ bool PairNNP::fix_pair_asks(const nnpal::AtomField &field)
   return true;
 }
 
+// At the start of a run, whether one of its steps may. fix pair does not tell its fields: where it has looked
+// for this one's flag and there is any fix pair still.
+bool PairNNP::fix_pair_may_ask(const nnpal::AtomField &field) const
+{
+  return field.has_reader && !modify->get_fix_by_style("^pair$").empty();
+}
+
 // Once fix pair has read on this step, write the new values where it keeps them.
 void PairNNP::refresh_fix_pair()
 {

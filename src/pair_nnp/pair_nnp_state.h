@@ -17,6 +17,7 @@ namespace nnpal {
 struct AtomField {
   const char *name;
   int flag = 0;                       // set by fix pair on the steps that it asks for
+  bool has_reader = false;            // fix pair has looked for the flag of this model
   bool is_asked = false;              // on the latest step with a flag set
   bool is_computed = false;           // by the latest compute() of the step's own
   std::vector<double> values = {};    // [n_local] LAMMPS units
@@ -42,8 +43,8 @@ struct PairNNPState {
   // What the evaluation at hand gives besides energy and forces
   struct Asked {
     bool of_step = true;    // false: of positions that are not the step's, so that nothing below is touched
-    bool uq_energy = false, uq_force = false, error_force = false;    // of each atom
-    bool summary = false, uq_force_in_summary = false;                // for compute pair
+    bool uq_energy = false, uq_force = false, error_force = false, charge = false;    // of each atom
+    bool summary = false, uq_force_in_summary = false;                                // for compute pair
   } asked;
   bool is_first_evaluation = true;    // since init_style
 
@@ -54,6 +55,7 @@ struct PairNNPState {
   PositionsResult of_positions;
   Tile tile;
   TileResult result;
+  TileCharges charges;
   std::vector<int> tile_atoms;        // LAMMPS index of each atom of the tile that edges have as their center
   std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
   std::string overlap;                // complaint about two atoms almost on top of each other
@@ -68,9 +70,10 @@ struct PairNNPState {
   RaisedCutoff raised_cutoff;
   double halo_in_log = 0.0;
 
-  AtomField uq_energy{"uq_energy"}, uq_force{"uq_force"}, error_force{"error_force"};
-  AtomField *const fields[3] = {&uq_energy, &uq_force, &error_force};
-  std::int64_t asked_step = -1;    // latest step with a flag set
+  AtomField uq_energy{"uq_energy"}, uq_force{"uq_force"}, error_force{"error_force"}, charge{"charge"};
+  AtomField *const fields[4] = {&uq_energy, &uq_force, &error_force, &charge};
+  std::vector<double> charge_weights;    // [n_local] while `charge` holds raw charges
+  std::int64_t asked_step = -1;          // latest step with a flag set
   std::vector<const AtomField *>
       fields_read;                   // since the latest evaluation that a flag was set for, in order
   std::vector<FixReader> readers;    // the instances that were there then

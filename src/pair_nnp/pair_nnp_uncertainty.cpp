@@ -53,6 +53,12 @@ std::string PairNNP::why_not(const nnpal::AtomField &field) const
   if (!state_->model) return "";    // init_style() names the file that is missing
   const nnpal::Model &model = *state_->model;
   const std::string &path = state_->settings.model_path;
+  if (&field == &state_->charge)
+    return model.metadata().has_charges ? ""
+                                        : fmt::format("charge needs a model with charge networks, such as "
+                                                      "torchani.models.ANImbis, but model {} has "
+                                                      "none; leave charge out of fix pair",
+                                                      path);
   if (model.n_members() == 1)
     return fmt::format("the uncertainty of an ensemble needs at least 2 members, but model {} is used with 1",
                        path);

@@ -102,6 +102,12 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "more hops than an int holds": (lambda m: m.update(hops=2**64 + 1), "'hops'"),
     "cutoff as truth": (lambda m: m.update(cutoff=True), "'cutoff'"),
     "half an atom": (lambda m: m["reference"].update(n_local=1.5), "'n_local'"),
+    "charges as a number": (lambda m: m.update(charges=1), "'charges'"),
+    "charges that are not recorded": (lambda m: m.update(charges=True), "'reference.charges'"),
+    "charges that are none": (
+        lambda m: (m.update(charges=True), m["reference"].update(charges=8 * [0.1])),
+        "no charge networks",
+    ),
     "reference as a list": (lambda m: m.update(reference=[1]), "lacks the reference"),
 }
 

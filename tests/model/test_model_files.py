@@ -172,6 +172,12 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "words for numbers": (lambda m: m["reference"].update(gradient="none"), NO_FIT),
     "null for a number": (lambda m: m["reference"]["energies"][0].__setitem__(0, None), NO_FIT),
     "reference as a list": (lambda m: m.update(reference=[]), "lacks the reference configuration"),
+    "charges as a number": (lambda m: m.update(charges=1), "says charges 1, which cannot be"),
+    "charges that are not recorded": (lambda m: m.update(charges=True), "its reference configuration has no charges"),
+    "charges that are none": (
+        lambda m: (m.update(charges=True), m["reference"].update(charges=8 * [0.1])),
+        "cannot be evaluated .*no charge networks",
+    ),
     "another energy": (lambda m: m["reference"]["energies"][0].reverse(), "self-check fails, energies"),
     "another gradient": (lambda m: m["reference"]["gradient"].reverse(), "self-check fails, gradients"),
 }
@@ -185,14 +191,20 @@ def test_edited_metadata(name: str, model_file: Path, tmp_path: Path) -> None:
         load_model(path)
 
 
-@pytest.mark.parametrize("key", [item.name for item in fields(Metadata)])
+@pytest.mark.parametrize("key", [item.name for item in fields(Metadata) if item.name != "charges"])
 def test_missing_key(key: str, model_file: Path, tmp_path: Path) -> None:
     path = resaved(model_file, tmp_path / "gap.pt", lambda m: m.pop(key))
     with pytest.raises(ModelFileError, match=rf"gap\.pt: .*(no key '{key}'|lacks the {key} configuration)"):
         load_model(path)
 
 
-@pytest.mark.parametrize("key", [item.name for item in fields(ReferenceConfiguration)])
+def test_a_file_that_says_nothing_of_charges_has_none(model_file: Path, tmp_path: Path) -> None:
+    """Files of format 3 from before there were any."""
+    path = resaved(model_file, tmp_path / "gap.pt", lambda m: (m.pop("charges"), m["reference"].pop("charges")))
+    assert not load_model(path).metadata.charges
+
+
+@pytest.mark.parametrize("key", [item.name for item in fields(ReferenceConfiguration) if item.name != "charges"])
 def test_missing_key_of_the_reference(key: str, model_file: Path, tmp_path: Path) -> None:
     path = resaved(model_file, tmp_path / "gap.pt", lambda m: m["reference"].pop(key))
     with pytest.raises(ModelFileError, match=rf"gap\.pt: .*no key '{key}'"):

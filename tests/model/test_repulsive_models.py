@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from torchani.arch import ANI, simple_aniq
+from torchani.arch import ANI
 from torchani.cutoffs import CutoffSmooth
 from torchani.potentials import RepulsionXTB
 
-from ensembles import organic_ensemble, published_ensemble, repulsive_ensemble
+from ensembles import organic_ensemble, repulsive_ensemble
 from lmp_systems import System, random_hcno, tilted
 from nnpal.evaluation.prediction import predict
-from nnpal.model import export_ensemble, load_model, read_metadata
+from nnpal.model import export_ensemble, read_metadata
 from nnpal.model.calculator import NNPCalculator
 from nnpal.model.member_networks import NotMembersError, networks_of_model, read_networks
 from torchani_reference import evaluate
@@ -120,30 +120,6 @@ def test_atoms_of_other_elements_are_refused_by_name(tmp_path: Path) -> None:
         atoms.get_potential_energy()
     with pytest.raises(ValueError, match=message):
         predict(path, [atoms])
-
-
-def test_energies_of_a_model_with_charges(tmp_path: Path) -> None:
-    """Its charges are left out, and export says so."""
-    torch.manual_seed(1)
-    model = simple_aniq(("H", "C", "N", "O"), "wb97x-631gd", 2, container_ctor="like_1x")
-    with pytest.warns(UserWarning, match="energies are written, its charges are not"):
-        path = export_ensemble(model, tmp_path / "model.pt", dtype=torch.float64)
-    system = random_hcno(8, 0.08, periodic=False)
-    expected, atoms = evaluate(model.double(), system), atoms_of(system)
-    atoms.calc = NNPCalculator(path)
-    np.testing.assert_allclose(atoms.get_potential_energies(), expected.atomic_energies, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(atoms.get_forces(), expected.forces, atol=1e-9 * np.abs(expected.forces).max())
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*its charges are not")
-def test_energies_of_animbis(tmp_path: Path) -> None:
-    model = published_ensemble("ANImbis")
-    path = export_ensemble(model, tmp_path / "model.pt", dtype=torch.float64)
-    expected = load_model(export_ensemble(published_ensemble("ANI2x"), tmp_path / "ani2x.pt", dtype=torch.float64))
-    found = load_model(path)
-    assert found.metadata.kernel == "fused"
-    assert found.module.weights.shape == expected.module.weights.shape
 
 
 def test_a_training_from_it_is_refused(tmp_path: Path) -> None:

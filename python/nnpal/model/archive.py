@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nnpal.calibration import Calibration
 from nnpal.geometry.neighbor_graph import Graph
+from nnpal.model.charges import normalized
 from nnpal.model.compiled.program import CompiledProgram
 from nnpal.model.compiled.record import PACKAGE as COMPILED_PACKAGE
 from nnpal.model.compiled.record import RECORD as COMPILED_RECORD
@@ -76,6 +77,21 @@ class LoadedModel:
                 with torch.jit.optimized_execution(False):  # it compiles for each number of edges, and gains nothing
                     return self._one_by_one(inputs, edge_vec, of_members)
             return self._by_autograd(inputs, edge_vec, of_members)
+
+    def charges(self, graph: Graph) -> Tensor:
+        """Return the atoms' charges, e, float64 [n_local] on the CPU; all atoms are centers, and the sum is 0.
+
+        Raises:
+            ValueError: the model has none, or they are not defined for these atoms.
+        """
+        if not self.metadata.charges:
+            raise ValueError("this model has no charges; expected one such as torchani.models.ANImbis")
+        edge_vec = graph.edge_vec.to(self.device, self.dtype)
+        inputs = (graph.species.to(self.device), graph.n_local, graph.edge_index.to(self.device), edge_vec)
+        with torch.no_grad(), denormals_flushed(), torch.jit.optimized_execution(False):
+            raw, weights = self.module.charges(*inputs)
+        symbols = [self.metadata.elements[index] for index in graph.species[: graph.n_local].tolist()]
+        return normalized(raw.cpu(), weights.cpu(), symbols)
 
     def _one_by_one(
         self, inputs: tuple[Tensor, int, Tensor], edge_vec: Tensor, of_members: bool

@@ -31,7 +31,8 @@ class NNPCalculator(Calculator):
     ``calculator.get_property("uq_force", atoms)``; ``uq_energy`` is always in ``results``. Both are [n_atoms], in eV
     and eV/Å. A calibrated model also has, at the cost of ``uq_force``, the one-sigma errors ``error_force``, eV/Å
     [n_atoms], and ``error_energy``, eV, which is inf where the configuration is unlike those of the calibration: see
-    :class:`nnpal.calibration.Calibration`.
+    :class:`nnpal.calibration.Calibration`. A model with charge networks has ``charges``, e [n_atoms],
+    computed when asked for: see :mod:`nnpal.model.charges`.
 
     Arguments:
         path: a model file written by :func:`nnpal.export_ensemble`.
@@ -46,7 +47,8 @@ class NNPCalculator(Calculator):
         nnpal.model.ModelFileError: the file cannot be used.
         ValueError: ``device``, ``dtype`` or ``members`` is out of range; at evaluation, an element that the model
             does not know, a position or cell that is not finite, or ``error_force`` or ``error_energy`` of a model
-            without a calibration of the members in use.
+            without a calibration of the members in use, or ``charges`` of a model without, or of atoms for which they
+            are not defined.
     """
 
     implemented_properties: list[str] = [  # noqa: RUF012 - as ASE declares it
@@ -58,6 +60,7 @@ class NNPCalculator(Calculator):
         "uq_energy",
         "uq_force",
         *CALIBRATED,
+        "charges",
     ]
 
     def __init__(
@@ -76,13 +79,19 @@ class NNPCalculator(Calculator):
         self.model = load_model(path, device=device, dtype=dtype, members=members)
         if self.model.calibration is None:
             self.implemented_properties = [name for name in self.implemented_properties if name not in CALIBRATED]
+        if not self.model.metadata.charges:
+            self.implemented_properties = [name for name in self.implemented_properties if name != "charges"]
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
-        """Return a property as ASE does, or say why a calibrated error is not defined.
+        """Return a property as ASE does, or say why a calibrated error or a charge is not defined.
 
         Raises:
-            ValueError: ``name`` needs a calibration of the members in use.
+            ValueError: ``name`` needs a calibration of the members in use, or charge networks.
         """
+        if name == "charges" and not self.model.metadata.charges:
+            raise ValueError(
+                f"model {self.path} has no charges; export one with charge networks, such as torchani.models.ANImbis()"
+            )
         if name in CALIBRATED and self.model.calibration is None:
             metadata = self.model.metadata
             why = (
@@ -125,6 +134,8 @@ class NNPCalculator(Calculator):
             strain_gradient = (graph.edge_vec.T @ gradient).numpy()
             stress = 0.5 * (strain_gradient + strain_gradient.T) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        if "charges" in properties and metadata.charges:
+            self.results["charges"] = model.charges(graph).numpy()
         if wants_uq_force:
             members = [edge_forces(graph, of_member) for of_member in gradients[1:]]
             uq_force = self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))

@@ -21,9 +21,10 @@ from nnpal.calibration import Calibration
 from nnpal.model import dispersion, repulsion
 from nnpal.model.archive import write_archive
 from nnpal.model.celu import make_celu_exact
+from nnpal.model.charges import Charges, has_charges, why_no_charges
 from nnpal.model.fused_module import FusedModule, why_not_fused
 from nnpal.model.metadata import Metadata
-from nnpal.model.potentials import FurtherTerms, further_terms, has_charges, require_elements, require_networks
+from nnpal.model.potentials import FurtherTerms, further_terms, require_elements, require_networks
 from nnpal.model.reference import make_reference
 from nnpal.model.torchani_module import EnsembleModule
 
@@ -48,7 +49,7 @@ def export_ensemble(
     Arguments:
         model: a TorchANI 2 ``ANI`` model with standard radial and angular terms; any elements, ensemble size, layer
             sizes and activations; with or without TorchANI's xTB repulsion. Of an ensemble, the active members are
-            exported; of an ``ANIq`` model the energies, with a warning. It is not changed.
+            exported. Charge networks of their own are written too (``ANImbis``). It is not changed.
         path: of the file; written aside, loaded in its own and in double precision, and renamed.
         kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
             cutoff function, networks or activation of one's own), a warning says so and ``torchani`` is written.
@@ -95,12 +96,16 @@ def export_ensemble(
     not_fused = why_not_fused(aev_computer, members, terms.repulsion) if kernel == "fused" else None
     if not_fused is not None:
         kernel = "torchani"
+    no_charges = why_no_charges(model)
+    charges = _charge_part(model) if has_charges(model) and no_charges is None else None
     # In both kernels' files the reference is TorchANI's, of the rounded weights
-    reference = EnsembleModule(aev_computer, members, self_energies, scale, *terms).cpu().eval().to(chosen)
+    reference = EnsembleModule(aev_computer, members, self_energies, scale, *terms, charges).cpu().eval().to(chosen)
     reference.requires_grad_(False)
     reference.self_energies = self_energies
     scripted = script(
-        reference if kernel == "torchani" else _fused(aev_computer, members, self_energies, scale, chosen, terms)
+        reference
+        if kernel == "torchani"
+        else _fused(aev_computer, members, self_energies, scale, chosen, terms, charges)
     )
     cutoff, hops = _reach(float(aev_computer.radial.cutoff), terms)
     metadata = Metadata(
@@ -117,24 +122,22 @@ def export_ensemble(
             "torch": torch.__version__,
             "torchani": version("torchani"),
         },
-        reference=make_reference(reference, len(model.symbols), cutoff, hops),
+        reference=make_reference(reference, len(model.symbols), cutoff, hops, with_charges=charges is not None),
         hops=hops,
         pair_terms=tuple(
             name
             for name, term in ((repulsion.NAME, terms.repulsion), (dispersion.NAME, terms.dispersion))
             if term is not None
         ),
+        charges=charges is not None,
     )
     write_archive(scripted, metadata, target)
     if not_fused is not None:
         warnings.warn(
             f"{target}: written with kernel 'torchani', for the fused one does not cover it: {not_fused}", stacklevel=2
         )
-    if has_charges(model):
-        warnings.warn(
-            f"{target}: the model's energies are written, its charges are not: a file holds no charge networks",
-            stacklevel=2,
-        )
+    if no_charges is not None:
+        warnings.warn(f"{target}: the model's energies are written, its charges are not: {no_charges}", stacklevel=2)
     if has_inexact_celu(scripted):
         warnings.warn(
             f"{target}: a module of the model calls torch's celu function, whose slope is inexact in double precision "
@@ -207,6 +210,11 @@ def active_members(model: ANI | ANIq) -> list[torch.nn.Module]:
     return copies
 
 
+def _charge_part(model: ANIq) -> Charges:
+    networks = model.potentials["nnp"]
+    return Charges(copy.deepcopy(networks.charge_networks), networks.charge_normalizer)
+
+
 def _fused(
     aev_computer: AEVComputer,
     members: list[torch.nn.Module],
@@ -214,8 +222,9 @@ def _fused(
     scale: float,
     dtype: torch.dtype,
     terms: FurtherTerms,
+    charges: Charges | None,
 ) -> FusedModule:
-    module = FusedModule(aev_computer, members, self_energies, scale, *terms).cpu().eval().to(dtype)
+    module = FusedModule(aev_computer, members, self_energies, scale, *terms, charges).cpu().eval().to(dtype)
     module.self_energies = self_energies
     return module
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torchani.aev import AEVComputer
 from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 
+from nnpal.model.charges import Charges
 from nnpal.model.dispersion import Dispersion
 from nnpal.model.layers import activation_of, container_of, layers_of, network_of
 from nnpal.model.ops import load_ops
@@ -24,6 +25,7 @@ class FusedModule(torch.nn.Module):
         layers: of each element the number of layers, then their outputs.
         repulsion, dispersion: further terms that every member's energies hold, or None. With dispersion there are also
             edges whose centers are neighbors of those of the list.
+        charge_part: what gives charges, by TorchANI's networks on AEVs of an operation, or None.
     """
 
     self_energies: Tensor
@@ -44,6 +46,7 @@ class FusedModule(torch.nn.Module):
         energy_scale: float,
         repulsion: RepulsionXTB | None = None,
         dispersion: TwoBodyDispersionD3 | None = None,
+        charges: Charges | None = None,
     ) -> None:
         super().__init__()
         load_ops()
@@ -58,6 +61,7 @@ class FusedModule(torch.nn.Module):
         self.energy_scale = energy_scale
         self.repulsion = FusedRepulsion(repulsion, terms.radial[0], energy_scale) if repulsion is not None else None
         self.dispersion = Dispersion(dispersion, energy_scale) if dispersion is not None else None
+        self.charge_part = charges
         self.near_cutoff = max(terms.radial[0], self.repulsion.cutoff if self.repulsion is not None else 0.0)
         self.register_buffer("weights", weights)
         self.register_buffer("self_energies", self_energies.to(torch.float64))
@@ -66,7 +70,7 @@ class FusedModule(torch.nn.Module):
         """Return the energies of centers without self-energies, eV, [n_active, n_local]; see the model contract."""
         if self.dispersion is None:
             return self._near_energies(species, n_local, edge_index, edge_vec)
-        near = self._near(n_local, edge_index, edge_vec)
+        near = self._near(n_local, edge_index, edge_vec, self.near_cutoff)
         index, vec = edge_index.index_select(1, near), edge_vec.index_select(0, near)
         of_near = self._near_energies(species, n_local, index, vec)
         return of_near + self.dispersion(species, n_local, edge_index, edge_vec)
@@ -82,16 +86,37 @@ class FusedModule(torch.nn.Module):
         """
         if self.dispersion is None:
             return self._near_energies_and_gradients(species, n_local, edge_index, edge_vec, of_members)
-        near = self._near(n_local, edge_index, edge_vec)
+        near = self._near(n_local, edge_index, edge_vec, self.near_cutoff)
         index, vec = edge_index.index_select(1, near), edge_vec.index_select(0, near)
         energies, of_near = self._near_energies_and_gradients(species, n_local, index, vec, of_members)
         dispersion, gradient = self.dispersion.energies_and_gradients(species, n_local, edge_index, edge_vec)
         gradients = gradient.unsqueeze(0).repeat(of_near.shape[0], 1, 1).index_add(1, near, of_near)
         return energies + dispersion, gradients
 
-    def _near(self, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
+    @torch.jit.export
+    def charges(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> tuple[Tensor, Tensor]:
+        """Return raw charges, e, and weights, float64 [n_local] both: see :mod:`nnpal.model.charges`."""
+        if self.charge_part is not None:
+            near = self._near(n_local, edge_index, edge_vec, self.radial[0])
+            aev: Tensor = torch.ops.nnpal.aev(
+                species,
+                n_local,
+                edge_index.index_select(1, near),
+                edge_vec.index_select(0, near),
+                self.n_elements,
+                self.radial,
+                self.radial_shifts,
+                self.angular,
+                self.angular_shifts,
+                self.angular_sections,
+                self.cutoff_function,
+            )
+            return self.charge_part(species[:n_local], aev)
+        raise RuntimeError("this model has no charge networks")
+
+    def _near(self, n_local: int, edge_index: Tensor, edge_vec: Tensor, cutoff: float) -> Tensor:
         """Return which edges the operations take."""
-        is_near = (edge_vec.norm(2, -1) < self.near_cutoff) & (edge_index[0] < n_local)
+        is_near = (edge_vec.norm(2, -1) < cutoff) & (edge_index[0] < n_local)
         return is_near.nonzero().view(-1)
 
     def _near_energies(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from nnpal.calibration import Calibration
 
 FORMAT = "nnpal-model"
 FORMAT_VERSION = 3
-"""2: calibration; 3: kind, hops above 1, pair terms."""
+"""2: calibration; 3: kind, hops above 1, pair terms, charges."""
 RECORD = "nnpal.json"
 
 _FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}
@@ -40,6 +40,7 @@ class ReferenceConfiguration:
         edge_vec: Å, [n_edges][3].
         energies: of each center by each member, eV, [n_members][n_local].
         gradient: of the members' mean energy in edge_vec, eV/Å, [n_edges][3].
+        charges: of each center, e, [n_local], adding up to 0; None where the model has no charges.
     """
 
     species: list[int]
@@ -48,11 +49,12 @@ class ReferenceConfiguration:
     edge_vec: list[list[float]]
     energies: list[list[float]]
     gradient: list[list[float]]
+    charges: list[float] | None = None
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """The keys of `nnpal.json`; none may be missing.
+    """The keys of `nnpal.json`; none but ``charges`` may be missing.
 
     Attributes:
         elements: chemical symbols in the order of the element index.
@@ -69,6 +71,8 @@ class Metadata:
             atoms within ``hops - 1`` neighbor steps of a center are.
         kind: of the networks: ``ani``, ``schnet``, or ``module`` for a custom one.
         pair_terms: names of the energies between pairs of atoms that the model holds beside its networks.
+        charges: whether the module has a method that gives charges: see :mod:`nnpal.model.charges`; false where the key
+            is missing.
         calibration: of the whole ensemble; None where there is none, as in files of format 1.
     """
 
@@ -84,6 +88,7 @@ class Metadata:
     hops: int = 1
     kind: str = "ani"
     pair_terms: tuple[str, ...] = ()
+    charges: bool = False
     calibration: Calibration | None = None
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -124,11 +129,14 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         raise ModelFileError(
             f"{path}: its format version is {version!r}, this nnpal reads up to {FORMAT_VERSION}; install a newer nnpal"
         )
+    if version < 3:
+        values |= {"kind": "ani", "pair_terms": [], "charges": False}
+    values.setdefault("charges", False)
+    if isinstance(reference := values.get("reference"), dict) and values["charges"] is False:
+        reference["charges"] = None
     values["reference"] = _build(ReferenceConfiguration, values.get("reference"), path)
     if version == 1:
         values["calibration"] = None
-    if version < 3:
-        values |= {"kind": "ani", "pair_terms": []}
     metadata = _build(Metadata, values, path)
     if metadata.dtype not in ("float32", "float64"):
         raise ModelFileError(
@@ -141,6 +149,7 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
         ("kernel", metadata.kernel in KERNELS),
         ("hops", _is_number(metadata.hops, int) and 1 <= metadata.hops <= (MOST_HOPS if version >= 3 else 1)),
         ("kind", metadata.kind in KINDS),
+        ("charges", isinstance(metadata.charges, bool)),
         ("pair_terms", isinstance(metadata.pair_terms, list) and _are_texts(metadata.pair_terms)),
         ("dataset_hash", metadata.dataset_hash is None or isinstance(metadata.dataset_hash, str)),
         ("provenance", isinstance(metadata.provenance, dict)),
@@ -148,6 +157,8 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     ):
         if not usable:
             raise ModelFileError(f"{path}: its {RECORD} says {key} {values[key]!r}, which cannot be; {EXPORT_AGAIN}")
+    if metadata.charges and metadata.reference.charges is None:
+        raise ModelFileError(f"{path}: its reference configuration has no charges; {EXPORT_AGAIN}")
     calibration = _calibration(metadata.calibration, metadata, path)
     if not _fits(metadata.reference, metadata.n_members, len(metadata.elements), metadata.hops):
         raise ModelFileError(f"{path}: the arrays of its reference configuration do not fit each other; {EXPORT_AGAIN}")
@@ -194,6 +205,7 @@ def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int, ho
         edge_vec, energies, gradient = (
             np.asarray(rows, dtype=np.float64) for rows in (reference.edge_vec, reference.energies, reference.gradient)
         )
+        charges = None if reference.charges is None else np.asarray(reference.charges, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):  # ragged, or no numbers
         return False
     n_local, n_edges = reference.n_local, edge_index.shape[-1] if edge_index.ndim else 0
@@ -205,7 +217,11 @@ def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int, ho
         and n_edges > 0
         and edge_vec.shape == gradient.shape == (n_edges, 3)
         and energies.shape == (n_members, n_local)
-        and all(bool(np.isfinite(values).all()) for values in (edge_vec, energies, gradient))
+        and (charges is None or charges.shape == (n_local,))
+        and all(
+            bool(np.isfinite(values).all())
+            for values in (edge_vec, energies, gradient, *(() if charges is None else (charges,)))
+        )
         and bool((species >= 0).all() and (species < n_elements).all())
         and bool((edge_index >= 0).all() and (edge_index < len(species)).all())
         and bool((edge_index[0] < (n_local if hops == 1 else len(species))).all())

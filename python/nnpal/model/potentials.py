@@ -34,7 +34,7 @@ def require_networks(model: ANI | ANIq) -> None:
     if type(networks) not in (NNPotential, SeparateChargesNNPotential):
         raise ValueError(
             f"model's networks are in a {type(networks).__name__}, whose energies a file cannot hold; expected "
-            "NNPotential, or SeparateChargesNNPotential, whose charge networks are left out"
+            "NNPotential, or SeparateChargesNNPotential"
         )
     if not networks._enabled:
         raise ValueError("model has its networks switched off; use model.set_enabled('nnp', True)")
@@ -54,6 +54,10 @@ def require_elements(model: ANI | ANIq) -> None:
     members = list(networks.members) if isinstance(networks, Ensemble) else [networks]
     parts = [(f"networks of member {k}", member) for k, member in enumerate(members)]
     parts.append(("self-energies", model.energy_shifter))
+    if isinstance(model.potentials["nnp"], SeparateChargesNNPotential):
+        charge_networks = model.potentials["nnp"].charge_networks
+        of_charges = list(charge_networks.members) if isinstance(charge_networks, Ensemble) else [charge_networks]
+        parts += [("charge networks", network) for network in of_charges]
     parts += [(f"potential {name!r}", potential) for name, potential in _further(model)]
     for name, part in parts:
         if (found := tuple(getattr(part, "symbols", expected))) != expected:
@@ -62,11 +66,6 @@ def require_elements(model: ANI | ANIq) -> None:
                 "TorchANI would evaluate atoms by what belongs to other elements, or drop them; build all parts of the "
                 "model with the same symbols in the same order"
             )
-
-
-def has_charges(model: ANI | ANIq) -> bool:
-    """Whether a model has charge networks beside those of its energy."""
-    return isinstance(model.potentials["nnp"], SeparateChargesNNPotential)
 
 
 class FurtherTerms(NamedTuple):

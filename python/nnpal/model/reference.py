@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from nnpal.geometry.neighbor_graph import Graph
+from nnpal.model.charges import normalized
 from nnpal.model.metadata import ModelFileError, ReferenceConfiguration
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ _OLD_FILE = (
 )
 
 
-def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float, hops: int = 1) -> ReferenceConfiguration:
+def make_reference(
+    module: torch.nn.Module, n_elements: int, cutoff: float, hops: int = 1, *, with_charges: bool = False
+) -> ReferenceConfiguration:
     """Evaluate ``module`` in float64 on a rattled cluster that holds every element at least twice.
 
     Arguments:
@@ -38,6 +41,7 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float, hops
         n_elements: number of its elements.
         cutoff: of its edges, Å.
         hops: message-passing steps; with several, only half of the atoms are centers, and all have edges.
+        with_charges: whether ``module.charges`` is evaluated, too.
 
     Raises:
         ValueError: an answer is not finite, or there is more than one for an atom.
@@ -77,7 +81,22 @@ def make_reference(module: torch.nn.Module, n_elements: int, cutoff: float, hops
         edge_vec=edge_vec.tolist(),
         energies=energies.tolist(),
         gradient=gradient.tolist(),
+        charges=_charges(module, species, n_local, edge_index, edge_vec) if with_charges else None,
     )
+
+
+def _charges(
+    module: torch.nn.Module, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor
+) -> list[float]:
+    of_atoms: Any = copy.deepcopy(module).double()
+    with torch.no_grad():
+        raw, weights = of_atoms.charges(species, n_local, edge_index, edge_vec)
+    if raw.shape != (n_local,):
+        raise ValueError(
+            f"model gives charges of shape {tuple(raw.shape)} for {n_local} atoms; expected charge networks with one "
+            "output each"
+        )
+    return normalized(raw, weights, [f"element {index}" for index in species.tolist()]).tolist()
 
 
 def energies_and_gradient(
@@ -110,33 +129,31 @@ def check_reference(model: LoadedModel, path: str) -> None:
         if model.metadata.kernel == "fused" or model.program is not None:
             energies, gradients = model.energies_and_gradients(graph, of_members=False)
             answers.append((energies, gradients[0]))
+        charges = model.charges(graph) if model.metadata.charges else None
     except Exception as error:  # of TorchScript and of the operations, IndexError and TypeError among them
         reason = str(error).strip().splitlines()
         raise ModelFileError(
             f"{path}: its reference configuration cannot be evaluated ({reason[-1] if reason else error!r}); {_CURE}"
         ) from error
     for energies, gradient in answers:
-        _compare(energies, gradient, reference, model.dtype, path)
+        _compare("energies", energies, reference.energies, model.dtype, path)
+        _compare("gradients", gradient, reference.gradient, model.dtype, path)
+    if charges is not None:
+        _compare("charges", charges, reference.charges, model.dtype, path)
 
 
-def _compare(
-    energies: Tensor, gradient: Tensor, reference: ReferenceConfiguration, dtype: torch.dtype, path: str
-) -> None:
-    for name, found, recorded in (
-        ("energies", energies, reference.energies),
-        ("gradients", gradient, reference.gradient),
-    ):
-        expected = torch.tensor(recorded, dtype=torch.float64)
-        if found.shape != expected.shape:
-            raise ModelFileError(
-                f"{path}: self-check fails, {name} of its reference configuration have shape {tuple(found.shape)}, "
-                f"the recorded ones {tuple(expected.shape)}; {_CURE}"
-            )
-        error, largest = (found.cpu().double() - expected).abs().max(), expected.abs().max()
-        if not error <= _TOLERANCE[dtype] * largest:
-            is_old_slope = name == "gradients" and dtype == torch.float64 and error <= _OLD_CELU * largest
-            raise ModelFileError(
-                f"{path}: self-check fails, {name} of its reference configuration differ by "
-                f"{error:.3g} from the recorded ones (largest {largest:.3g}, eV and Å); "
-                + (_OLD_FILE if is_old_slope else f"the file or this build is wrong, {_CURE}")
-            )
+def _compare(name: str, found: Tensor, recorded: Any, dtype: torch.dtype, path: str) -> None:
+    expected = torch.tensor(recorded, dtype=torch.float64)
+    if found.shape != expected.shape:
+        raise ModelFileError(
+            f"{path}: self-check fails, {name} of its reference configuration have shape {tuple(found.shape)}, "
+            f"the recorded ones {tuple(expected.shape)}; {_CURE}"
+        )
+    error, largest = (found.cpu().double() - expected).abs().max(), expected.abs().max()
+    if not error <= _TOLERANCE[dtype] * largest:
+        is_old_slope = name == "gradients" and dtype == torch.float64 and error <= _OLD_CELU * largest
+        raise ModelFileError(
+            f"{path}: self-check fails, {name} of its reference configuration differ by "
+            f"{error:.3g} from the recorded ones (largest {largest:.3g}, eV and Å); "
+            + (_OLD_FILE if is_old_slope else f"the file or this build is wrong, {_CURE}")
+        )

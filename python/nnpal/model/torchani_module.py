@@ -9,6 +9,7 @@ from torch import Tensor
 from torchani.aev import AEVComputer
 from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 
+from nnpal.model.charges import Charges
 from nnpal.model.dispersion import Dispersion
 from nnpal.model.repulsion import Repulsion
 
@@ -24,6 +25,7 @@ class EnsembleModule(torch.nn.Module):
         n_active: how many members are evaluated, the first ones.
         repulsion, dispersion: further terms that every member's energies hold, or None. With dispersion there are also
             edges whose centers are neighbors of those of the list.
+        charge_part: what gives charges, or None.
     """
 
     self_energies: Tensor
@@ -38,6 +40,7 @@ class EnsembleModule(torch.nn.Module):
         energy_scale: float,
         repulsion: RepulsionXTB | None = None,
         dispersion: TwoBodyDispersionD3 | None = None,
+        charges: Charges | None = None,
     ) -> None:
         super().__init__()
         self.radial = aev_computer.radial
@@ -54,6 +57,7 @@ class EnsembleModule(torch.nn.Module):
         self.has_further_edges = self.dispersion is not None or (
             self.repulsion is not None and self.repulsion.cutoff > self.radial_cutoff
         )
+        self.charge_part = charges
         self.energy_scale = energy_scale
         self.n_active = len(members)
         self.register_buffer("triu_index", aev_computer.triu_index)
@@ -84,6 +88,13 @@ class EnsembleModule(torch.nn.Module):
         if self.dispersion is not None:
             of_networks = of_networks + self.dispersion(species, n_local, edge_index, edge_vec)
         return of_networks
+
+    @torch.jit.export
+    def charges(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> tuple[Tensor, Tensor]:
+        """Return raw charges, e, and weights, float64 [n_local] both: see :mod:`nnpal.model.charges`."""
+        if self.charge_part is not None:
+            return self.charge_part(species[:n_local], self.aev(species, n_local, edge_index, edge_vec))
+        raise RuntimeError("this model has no charge networks")
 
     def aev(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         """Return the AEVs of the centers, [n_local, n_features]; arguments as for :meth:`forward`."""

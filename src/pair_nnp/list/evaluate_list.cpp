@@ -46,6 +46,7 @@ std::string PairNNP::evaluate_list()
       return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
              nnpal::name_of(*atom, s.tile_atoms[wrong]);
     tally_tile(tally());
+    if (const std::string complaint = evaluate_charges(); !complaint.empty()) return complaint;
   }
   return "";
 }

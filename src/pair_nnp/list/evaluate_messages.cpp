@@ -153,7 +153,7 @@ std::string PairNNP::evaluate_centers(int first, int last)
     return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
            nnpal::name_of(*atom, s.tile_atoms[wrong]);
   tally_tile(tally());
-  return "";
+  return evaluate_charges();
 }
 
 // Halves by a plane across the longest side, for the atoms around a tile are the fewer the more compact it

@@ -187,7 +187,8 @@ bool are_below(std::int64_t limit, const std::vector<std::int64_t> &indices)
   return std::all_of(indices.begin(), indices.end(), [&](auto index) { return index >= 0 && index < limit; });
 }
 
-ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int64_t n_elements, int hops)
+ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int64_t n_elements, int hops,
+                                       bool has_charges)
 {
   ReferenceConfiguration reference;
   reference.species = get<std::vector<std::int64_t>>(json, "species");
@@ -212,6 +213,10 @@ ReferenceConfiguration parse_reference(const Json &json, int n_members, std::int
   reference.edge_vec = flatten(edge_vec);
   reference.energies = flatten(energies);
   reference.gradient = flatten(gradient);
+  if (!has_charges) return reference;
+  reference.charges = get<std::vector<double>>(json, "charges", "reference.charges");
+  if (reference.charges.size() != n_local)
+    refuse("its reference configuration has not one charge for each center");
   return reference;
 }
 
@@ -250,10 +255,12 @@ Metadata parse_metadata(const std::string &json_text)
   for (const char *key : {"versions", "provenance", "dataset_hash"}) find(json, key);
   for (const char *key : {"kind", "pair_terms"})
     if (version >= 3) find(json, key);
+  if (version >= 3 && json.contains("charges")) metadata.has_charges = get<bool>(json, "charges");
   const Json &reference = find(json, "reference");
   if (!reference.is_object()) refuse("its nnpal.json lacks the reference configuration");
-  metadata.reference = parse_reference(reference, metadata.n_members,
-                                       static_cast<std::int64_t>(metadata.elements.size()), metadata.hops);
+  metadata.reference =
+      parse_reference(reference, metadata.n_members, static_cast<std::int64_t>(metadata.elements.size()),
+                      metadata.hops, metadata.has_charges);
   if (version >= 2)
     metadata.calibration = parse_calibration(json, metadata.elements.size(), metadata.n_members);
   return metadata;

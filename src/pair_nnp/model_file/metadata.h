@@ -22,6 +22,7 @@ struct ReferenceConfiguration {
   std::vector<double> edge_vec;          // [n_edges * 3] Å
   std::vector<double> energies;          // [n_members * n_local] eV
   std::vector<double> gradient;          // [n_edges * 3] of the members' mean energy, eV/Å
+  std::vector<double> charges;           // [n_local] e; empty where the model has none
 };
 
 struct Metadata {
@@ -31,6 +32,7 @@ struct Metadata {
   int hops = 1;              // edges of atoms within hops - 1 neighbor steps of a center are needed
   bool is_double = false;    // dtype of the weights
   std::string kernel;        // "fused", "torchani" or "modules"
+  bool has_charges = false;
   ReferenceConfiguration reference;
   std::optional<Calibration> calibration;    // of the whole ensemble; since format 2
 };

@@ -17,6 +17,8 @@ import torchani
 from torchani.aev import AEVComputer, ANIAngular, ANIRadial
 from torchani.arch import ANI, ANIq
 from torchani.cutoffs import CutoffArg
+from torchani.electro import ChargeNormalizer
+from torchani.models import _ANINetworksDiscardFirstScalar
 from torchani.nn import ANINetworks, AtomicNetwork, Ensemble, TightCELU
 from torchani.potentials import RepulsionXTB, TwoBodyDispersionD3
 from torchani.sae import SelfEnergy
@@ -107,6 +109,40 @@ def dispersive_ensemble(
         plain.neural_networks,
         plain.energy_shifter,
         potentials={"repulsion_xtb": plain.potentials["repulsion_xtb"], "dispersion_d3": dispersion},
+    )
+
+
+def charged_ensemble(
+    symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 2, *, by_squares: bool = True, reach: float = 0.0
+) -> ANIq:
+    """Return an ensemble with a charge network for each element, whose raw charges are some tenths of e.
+
+    Arguments:
+        symbols: its elements.
+        n_members: that give energies; the charges are those of one more network.
+        by_squares: ANImbis's form: networks of two outputs, without biases, and an excess that is shared out by w q^2.
+            Else networks of one output, with biases, and shares of w.
+        reach: cutoff of a D3 dispersion, Å, or 0 for none.
+    """
+    plain = dispersive_ensemble(symbols, n_members, cutoff=reach) if reach else organic_ensemble(symbols, n_members)
+    torch.manual_seed(3)
+    container = _ANINetworksDiscardFirstScalar if by_squares else ANINetworks
+    networks = {}
+    for i, symbol in enumerate(symbols):
+        layers = (plain.aev_computer.out_dim, 16 + 8 * i, 2 if by_squares else 1)
+        networks[symbol] = AtomicNetwork(layers, activation="gelu", bias=not by_squares)
+        scale_up(networks[symbol], 10.0 if by_squares else 0.5)
+    normalizer = ChargeNormalizer.from_electronegativity_and_hardness(
+        symbols, scale_weights_by_charges_squared=by_squares
+    )
+    return ANIq(
+        plain.symbols,
+        plain.aev_computer,
+        plain.neural_networks,
+        plain.energy_shifter,
+        potentials={name: potential for name, potential in plain.potentials.items() if name != "nnp"},
+        charge_networks=container(networks),
+        charge_normalizer=normalizer,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ase import Atoms
 from ase.data import atomic_numbers
 from torchani.units import HARTREE_TO_EV
 
@@ -110,3 +111,13 @@ def evaluate(model: torch.nn.Module, system: System, members: int | None = None)
         torch.stack(forces).numpy() * HARTREE_TO_EV,
         virial.numpy() * HARTREE_TO_EV,
     )
+
+
+def charges_of(model: torch.nn.Module, atoms: Atoms) -> np.ndarray:
+    """Return the charges that a float64 ANIq model gives the atoms, e [n_atoms]."""
+    numbers, positions = torch.tensor(atoms.numbers)[None], torch.tensor(atoms.positions)[None]
+    periodic = bool(atoms.pbc.any())
+    cell = torch.tensor(atoms.cell.array) if periodic else None
+    pbc = torch.tensor(atoms.pbc) if periodic else None
+    with torch.no_grad():
+        return model((numbers, positions), cell=cell, pbc=pbc).atomic_charges[0].numpy()

@@ -1,0 +1,92 @@
+"""Charges of atoms, as TorchANI's ``ANIq`` models give them beside their energies.
+
+A network gives each atom a raw charge q_i, from its AEV alone. With w_e a constant of each element, the charges are::
+
+    w_i = w_e            or, as in ANImbis,    w_i = w_e q_i^2
+    Q_i = q_i - (w_i / sum_j w_j) sum_j q_j
+
+so that they add up to 0, over all atoms that there are, however far apart. A file holds what gives q_i and w_i; the two
+sums are the caller's, over all ranks. TorchANI divides 0 by 0 where no atom has a raw charge, as a lone atom: here an
+error.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from ase.data import chemical_symbols
+from torch import Tensor
+from torchani.arch import ANI, ANIq
+from torchani.electro import ChargeNormalizer
+from torchani.potentials import SeparateChargesNNPotential
+
+
+class Charges(torch.nn.Module):
+    """Raw charges of atoms and the weights by which they share the excess, from AEVs.
+
+    Attributes:
+        networks: TorchANI's container of the charge networks.
+        weights: w_e, [n_elements].
+        scale_by_squares: whether w_i is w_e q_i^2.
+    """
+
+    weights: Tensor
+
+    def __init__(self, networks: torch.nn.Module, normalizer: ChargeNormalizer) -> None:
+        super().__init__()
+        self.networks = networks
+        self.scale_by_squares = bool(normalizer.scale_weights_by_charges_squared)
+        self.register_buffer("weights", normalizer.weights.detach().clone())
+
+    def forward(self, species: Tensor, aev: Tensor) -> tuple[Tensor, Tensor]:
+        """Return raw charges, e, and weights, float64 [n_local] both, of atoms with these element indices and AEVs."""
+        raw = self.networks(species.unsqueeze(0), aev.unsqueeze(0), atomic=True).view(-1).to(torch.float64)
+        weights = self.weights.index_select(0, species).to(torch.float64)
+        return raw, weights * raw * raw if self.scale_by_squares else weights
+
+
+def has_charges(model: ANI | ANIq) -> bool:
+    """Whether a model has charge networks beside those of its energy."""
+    return isinstance(model.potentials["nnp"], SeparateChargesNNPotential)
+
+
+def why_no_charges(model: ANI | ANIq) -> str | None:
+    """Return why a file cannot hold a model's charges, or None where it can, or where there are none."""
+    if not has_charges(model):
+        return None
+    normalizer = model.potentials["nnp"].charge_normalizer
+    if type(normalizer) is not ChargeNormalizer:
+        return f"they are normalized by a {type(normalizer).__name__}, expected torchani.electro.ChargeNormalizer"
+    known = tuple(chemical_symbols[number] for number in normalizer.atomic_numbers.tolist())
+    if known != tuple(model.symbols):
+        return (
+            f"their normalizer is for {', '.join(known)} in this order, but the model's elements are "
+            f"{', '.join(model.symbols)}"
+        )
+    return None
+
+
+def normalized(raw: Tensor, weights: Tensor, symbols: Sequence[str]) -> Tensor:
+    """Return charges that add up to 0.
+
+    Arguments:
+        raw: of all atoms, e, float64 [n_atoms].
+        weights: of all atoms, float64 [n_atoms].
+        symbols: of the atoms, for messages.
+
+    Raises:
+        ValueError: they are not defined; names an atom and gives the reason.
+    """
+    wrong = (~(raw.isfinite() & weights.isfinite())).nonzero().view(-1).tolist()
+    if wrong:
+        raise ValueError(
+            f"charges are not finite: that of atom {wrong[0]} ({symbols[wrong[0]]}) is {float(raw[wrong[0]])} before "
+            "they are made to add up to 0; look at the structure and at the training of the charge networks"
+        )
+    total = weights.sum()
+    if len(raw) > 0 and not float(total) > 0.0:
+        raise ValueError(
+            f"charges are not defined: the charge networks give 0 to atom 0 ({symbols[0]}) and to each of the "
+            f"{len(raw)} atom(s), as they do without neighbors within the cutoff, and charges are shared out in "
+            "proportion to their squares; ask for charges of molecules, not of isolated atoms"
+        )
+    return raw - raw.sum() * weights / total
