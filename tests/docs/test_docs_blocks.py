@@ -34,6 +34,7 @@ TEXTS = {
     ("pair_nnp.md", "uq_energy_i = "): "formula",
     ("pair_nnp.md", "error_force_i = "): "formula",
     ("pair_nnp.md", "E(yes) = "): "formula",
+    ("torchani_models.md", "Q_i = "): "formula",
     ("smd.md", "U = "): "formula",
     ("smd.md", "W_m("): "formula",
     ("momt.md", "ln w_m = "): "formula",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from doc_blocks import ROOT, Block, blocks
-from ensembles import one_element_ensemble, organic_ensemble
+from ensembles import charged_ensemble, one_element_ensemble, organic_ensemble
 from lmp_runner import run_lmp
 from nnpal.calibration import Calibration, EnergyRecipe, ForceRecipe
 from nnpal.demo.eam import eam_potential
@@ -76,12 +76,14 @@ BEFORE = {
     ("pair_nnp.md", "fix uq"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "fix err"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "compute c"): crystal(2) + NNP + NVE,
+    ("pair_nnp.md", "fix q"): MOLECULE + "pair_style nnp animbis.nnp.pt\npair_coeff * * C H\n" + NVE,
     ("pair_nnp.md", "variable worst"): (
         crystal(2) + NNP + NVE + "compute c all pair nnp\nfix uq all pair 50 nnp uq_energy 1 uq_force 1\n"
     ),
     ("pair_nnp.md", "units real"): "",
     ("smd.md", "fix pull"): crystal(3) + EAM + GROUPS + NVE,
     ("tutorial_distillation.md", "pair_style   nnp run/model"): crystal(2),
+    ("torchani_models.md", "pair_style nnp animbis"): MOLECULE + NVE,
     ("uncertainty.md", "compute uq"): crystal(2) + NNP + NVE,
 }
 # What a part of a script leaves to the reader. (page, beginning): (printed, written here)
@@ -156,6 +158,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     al = export_ensemble(one_element_ensemble("Al", 3), folder / "al.nnp.pt")
     write_calibrated(al, Calibration(ForceRecipe((0.1,), (0.3,), (0.7,)), EnergyRecipe(2.0, 1.0, 1e3)))
     export_ensemble(organic_ensemble(("H", "C", "N", "O"), 2), folder / "organic.nnp.pt")
+    export_ensemble(charged_ensemble(("H", "C"), 2), folder / "animbis.nnp.pt")
     return folder
 
 

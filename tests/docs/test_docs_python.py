@@ -13,7 +13,7 @@ import torch
 
 from doc_blocks import ROOT, Block, blocks
 from doc_pages import SET_UP, shaken
-from ensembles import dispersive_ensemble, one_element_ensemble, organic_ensemble, repulsive_ensemble
+from ensembles import charged_ensemble, dispersive_ensemble, one_element_ensemble, organic_ensemble, repulsive_ensemble
 from nnpal.geometry.neighbor_graph import neighbor_graph
 from nnpal.hooks import HookError
 
@@ -68,6 +68,7 @@ PUBLISHED = {
     "ANI2xr": lambda: repulsive_ensemble(("H", "O"), 2),
     "ANIr2s": lambda: repulsive_ensemble(("H", "O"), 1, cutoff=math.inf),
     "SnnANI2xr": lambda: repulsive_ensemble(("H", "O"), 1),
+    "ANImbis": lambda: charged_ensemble(("H", "O"), 1),
     "ANI2dr": lambda: dispersive_ensemble(("H", "O"), 1),
 }
 """What stands for a model of torchani.models."""

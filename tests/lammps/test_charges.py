@@ -9,6 +9,7 @@ import pytest
 import torch
 from ase import Atoms
 
+from calibrated_models import resaved
 from ensembles import charged_ensemble
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp
 from lmp_single_point import header
@@ -156,6 +157,14 @@ run 5 post no
     assert run.thermo[-1]["Atoms"][-1] == 2
     for frame in run.dump("deletions.dump"):
         assert_belongs(model, pair, frame)
+
+
+def test_the_self_check_looks_at_them(lmp: Lmp, models: dict[str, ExportedModel]) -> None:
+    system, model = bulk(), models["fused"]
+    system.write(lmp.folder / "data")
+    path = resaved(model.path, lmp.folder / "edited.pt", lambda m: m["reference"]["charges"].reverse())
+    script = header(dataclasses.replace(model, path=path), system) + "run 0\n"
+    lmp.expect_error(script, r"edited\.pt: its self-check fails: .* charges differ by 0\.\d+ e", ranks=(1,))
 
 
 def test_a_lone_atom_stops_on_every_rank(lmp: Lmp, models: dict[str, ExportedModel]) -> None:
