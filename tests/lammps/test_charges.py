@@ -68,7 +68,7 @@ def assert_belongs(model: ExportedModel, system: System, frame: Frame) -> None:
         ("fused", 1),
         ("fused", 2),
         pytest.param("fused", 4, marks=pytest.mark.slow),
-        ("torchani", 1),
+        pytest.param("torchani", 1, marks=pytest.mark.slow),
         ("torchani", 2),
         ("two hops", 1),
         ("two hops", 2),
