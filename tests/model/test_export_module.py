@@ -132,6 +132,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "no element": (Embedded(CUTOFF), {"elements": ["X"]}, ValueError, "holds 'X'"),
     "element twice": (Embedded(CUTOFF), {"elements": ["Ni", "Nb", "Ni"]}, ValueError, "'Ni' twice"),
     "cutoff 0": (Embedded(CUTOFF), {"cutoff": 0.0}, ValueError, "cutoff is 0.0, expected"),
+    "cutoff as a text": (Embedded(CUTOFF), {"cutoff": "4.0"}, ValueError, "cutoff is '4.0', expected a length"),
     "cutoff nan": (Embedded(CUTOFF), {"cutoff": math.nan}, ValueError, "cutoff is nan"),
     "hops 0": (Embedded(CUTOFF), {"hops": 0}, ValueError, "hops is 0, expected a whole number"),
     "hops 17": (Embedded(CUTOFF), {"hops": 17}, ValueError, "hops is 17, expected .* to 16"),
@@ -151,6 +152,19 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         ValueError,
         "self_energies of Nb is inf",
     ),
+    "self-energies as texts": (
+        Embedded(CUTOFF),
+        {"self_energies": {"Ni": 0.0, "Nb": "1"}},
+        ValueError,
+        "self_energies of Nb is '1', expected a finite number",
+    ),
+    "wrapper": (
+        [Embedded(CUTOFF), torch.nn.DataParallel(Embedded(CUTOFF))],
+        {},
+        ValueError,
+        r"member 1 \(DataParallel\) is a wrapper .* its attribute module",
+    ),
+    "lazy": (torch.nn.LazyLinear(1), {}, ValueError, "LazyLinear holds weights without a shape .* call it once"),
     "provenance": (Embedded(CUTOFF), {"provenance": {"a": object()}}, TypeError, "provenance does not fit into JSON"),
     "more elements than it knows": (
         Pairs(1, CUTOFF),
@@ -203,6 +217,8 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 FAULTS = {
     "changes its input": "answer.*changes species",
+    "changes edge vectors": r"answer.*changes edge_vec; .*clone\(\) first",
+    "works in place": r"answer.*raises .*in-place.*edge_vec changed in place \(clone\(\) first\)",
     "makes float32": "answer.*in float64 it (raises|gives).*dtype",
     "gives all atoms": r"answer.*1 of them centers.*return energies\[:n_local\]",
     "gives columns": r"answer.*shape \(\d+, 1\), expected one torch.float64",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from ase.data import atomic_numbers
@@ -39,7 +40,7 @@ def require_cutoff(cutoff: float) -> float:
     Raises:
         ValueError: no positive number.
     """
-    if not math.isfinite(cutoff) or cutoff <= 0:
+    if not _is_finite(cutoff) or cutoff <= 0:
         raise ValueError(f"cutoff is {cutoff!r}, expected a length in Å above 0")
     return float(cutoff)
 
@@ -79,6 +80,13 @@ def self_energies_of(given: Mapping[str, float] | None, elements: Sequence[str],
                 f"self_energies {what} {', '.join(map(str, names))}, expected one for each of {list(elements)}"
             )
     for element in elements:
-        if not math.isfinite(given[element]):
+        if not _is_finite(given[element]):
             raise ValueError(f"self_energies of {element} is {given[element]!r}, expected a finite number")
     return torch.tensor([float(given[element]) for element in elements], dtype=torch.float64) * scale
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, str) and math.isfinite(value)
+    except TypeError:
+        return False

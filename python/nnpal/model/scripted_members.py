@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from nnpal.model.celu import make_celu_exact
 from nnpal.model.export import script
 from nnpal.model.zip_records import what_it_says
 
 _ARGUMENTS = ("Tensor", "int", "Tensor", "Tensor")
+_WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod"}
+"""Classes of torch around a user's module, and where they keep it; OptimizedModule is what torch.compile returns."""
 _CONTRACT = "forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor"
 
 
@@ -24,8 +27,8 @@ def scripted_members(modules: torch.nn.Module | Iterable[torch.nn.Module]) -> di
 
     Raises:
         TypeError: something that is no module; names it.
-        ValueError: no member, one that cannot be copied or compiled (with TorchScript's reason), or one whose
-            ``forward`` takes other arguments.
+        ValueError: no member, one that cannot be copied or compiled (with TorchScript's reason), a wrapper of torch, a
+            lazy module that was never called, or one whose ``forward`` takes other arguments.
     """
     given = [modules] if isinstance(modules, torch.nn.Module) else list(modules)
     if not given:
@@ -36,6 +39,8 @@ def scripted_members(modules: torch.nn.Module | Iterable[torch.nn.Module]) -> di
             raise TypeError(f"modules[{number}] is a {type(module).__name__}, expected a torch.nn.Module")
         class_name = getattr(module, "original_name", type(module).__name__)
         name = class_name if len(given) == 1 else f"member {number} ({class_name})"
+        if class_name in _WRAPPERS:
+            raise ValueError(f"{name} is a wrapper around a module; give that, its attribute {_WRAPPERS[class_name]}")
         found[name] = _scripted(module, name)
     return found
 
@@ -57,6 +62,11 @@ def weights_dtype(members: Mapping[str, torch.jit.ScriptModule], dtype: torch.dt
 
 
 def _scripted(module: torch.nn.Module, name: str) -> torch.jit.ScriptModule:
+    if any(is_lazy(weight) for weight in (*module.parameters(), *module.buffers())):
+        raise ValueError(
+            f"{name} holds weights without a shape (of a lazy module, such as torch.nn.LazyLinear); call it once on "
+            "some atoms before the export"
+        )
     try:
         with torch.no_grad():  # else the weights of a copied ScriptModule are no leaves
             copied = copy.deepcopy(module)

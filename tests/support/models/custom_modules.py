@@ -23,6 +23,10 @@ class Pairs(torch.nn.Module):
         weights = self.weights[species]
         if self.fault == "changes its input":
             species += 1
+        elif self.fault == "changes edge vectors":
+            edge_vec.detach().mul_(0.9)
+        elif self.fault == "works in place":
+            edge_vec *= 1.0
         r = torch.linalg.vector_norm(edge_vec, dim=1)
         if self.fault == "steps":
             smooth = torch.ones_like(r)

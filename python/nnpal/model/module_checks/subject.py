@@ -46,7 +46,7 @@ class Subject:
     def energies(self, graph: Graph) -> Tensor:
         """Return the energies of the centers, eV, float64 [n_local]."""
         with torch.no_grad():
-            return self._answer(graph, graph.edge_vec.to(self.dtype)).double()
+            return self._answer(graph, graph.edge_vec.to(self.dtype, copy=True)).double()
 
     def gradient(self, graph: Graph, centers: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return energies and the derivative of their sum over ``centers`` (all by default) in the edge vectors.
@@ -74,15 +74,16 @@ class Subject:
             f"for {len(graph.species)} atoms, {graph.n_local} of them centers, and {len(edge_vec)} edges in "
             f"{str(self.dtype).removeprefix('torch.')}"
         )
-        inputs = (graph.species.clone(), graph.n_local, graph.edge_index.clone(), edge_vec.clone())
+        species, edge_index, vectors = graph.species.clone(), graph.edge_index.clone(), edge_vec.detach().clone()
         try:
-            found = self.forward(*inputs)
+            # The edge vectors themselves: a clone that is no leaf would hide what a member does to those of the next
+            found = self.forward(species, graph.n_local, edge_index, edge_vec)
         except Exception as error:  # TorchScript passes on whatever its operations raise
             self.fail(
                 "answer",
                 f"{where} it raises {_said(error)}",
                 "more elements than the module knows, tensors made without dtype=edge_vec.dtype, a graph without edges "
-                "or with n_local < n_atoms not thought of",
+                "or with n_local < n_atoms not thought of, edge_vec changed in place (clone() first)",
             )
         if not isinstance(found, Tensor) or found.shape != (graph.n_local,) or found.dtype != self.dtype:
             what = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else repr(type(found))
@@ -98,9 +99,13 @@ class Subject:
                 f"{where} it gives {int((~found.isfinite()).sum())} energies that are not finite",
                 "weights that hold nan, a division by the number of neighbors where there is none",
             )
-        for given, original in zip(inputs[::2], (graph.species, graph.edge_index), strict=True):
+        for argument, given, original in (
+            ("species", species, graph.species),
+            ("edge_index", edge_index, graph.edge_index),
+            ("edge_vec", edge_vec.detach(), vectors),
+        ):
             if not torch.equal(given, original):
-                self.fail("answer", f"{where} it changes species or edge_index", "an operation in place; clone() first")
+                self.fail("answer", f"{where} it changes {argument}", "an operation in place; clone() first")
         return found
 
     def compare(
