@@ -1,6 +1,7 @@
 #include "exclusions.h"
 
 #include "atom.h"
+#include "comm.h"
 #include "fmt/format.h"
 #include "group.h"
 #include "neighbor.h"
@@ -10,6 +11,7 @@
 namespace nnpal {
 
 using LAMMPS_NS::Atom;
+using LAMMPS_NS::Comm;
 using LAMMPS_NS::Group;
 using LAMMPS_NS::Neighbor;
 
@@ -17,6 +19,11 @@ namespace {
 
 // Group makes `all` first. Neighbor makes its arrays of bits in an init() that follows the pair style's.
 constexpr int kGroupAll = 0;
+
+// Comm keeps its members from all but its own kinds.
+struct BorderGroup : Comm {
+  static int of(const Comm &comm) { return comm.*(&BorderGroup::bordergroup); }
+};
 
 bool are_excluded(const Neighbor &neighbor, int a, int b)
 {
@@ -54,8 +61,14 @@ std::string left_out_of_list(const Neighbor &neighbor)
   return neighbor.includegroup > 0 ? "neigh_modify include" : "";
 }
 
-std::string partial_exclusion(const Neighbor &neighbor, const Atom &atom, const Group &group,
-                              const AbsentAtoms &absent, const int *element_of_type, MPI_Comm world)
+int border_group(const Comm &comm)
+{
+  return BorderGroup::of(comm);
+}
+
+std::string partial_exclusion(const Neighbor &neighbor, const Comm &comm, const Atom &atom,
+                              const Group &group, const AbsentAtoms &absent, const int *element_of_type,
+                              MPI_Comm world)
 {
   const auto is_ours = [&](int type) { return element_of_type[type] >= 0 && !absent.contain(0, type); };
   for (int m = 0; m < neighbor.nex_type; ++m) {
@@ -83,11 +96,14 @@ std::string partial_exclusion(const Neighbor &neighbor, const Atom &atom, const 
     if (any([&](int mask) { return (mask & group.bitmask[neighbor.ex_mol_group[m]]) != 0; }))
       return fmt::format("neigh_modify exclude molecule/{} {}", neighbor.ex_mol_intra[m] ? "intra" : "inter",
                          group.names[neighbor.ex_mol_group[m]]);
-  if (neighbor.includegroup > 0) {
-    const int bit = group.bitmask[neighbor.includegroup];
-    if (any([&](int mask) { return (mask & bit) == 0; }))
-      return fmt::format("neigh_modify include {}", group.names[neighbor.includegroup]);
-  }
+  const auto any_outside = [&](int igroup) {
+    return igroup > 0 && any([&](int mask) { return (mask & group.bitmask[igroup]) == 0; });
+  };
+  if (any_outside(neighbor.includegroup))
+    return fmt::format("neigh_modify include {}", group.names[neighbor.includegroup]);
+  // Atoms outside that group become no ghosts
+  if (any_outside(border_group(comm)))
+    return fmt::format("comm_modify group {}", group.names[border_group(comm)]);
   return "";
 }
 

@@ -1,4 +1,5 @@
-// What `neigh_modify exclude` and `include`, and LAMMPS's Monte Carlo fixes, take out of the neighbor list.
+// What `neigh_modify exclude` and `include`, `comm_modify group`, and LAMMPS's Monte Carlo fixes, take out of
+// the neighbor list.
 //
 // An atom that is excluded from all others is absent: it contributes nothing, as if it were deleted. This is
 // how fix gcmc and its kin make a trial deletion. Any other exclusion takes some neighbors out of an
@@ -11,6 +12,7 @@
 
 namespace LAMMPS_NS {
 class Atom;
+class Comm;
 class Group;
 class Neighbor;
 }    // namespace LAMMPS_NS
@@ -38,10 +40,13 @@ private:
 // Whether anything at all is taken out of the neighbor list: "", "neigh_modify exclude" or "... include".
 std::string left_out_of_list(const LAMMPS_NS::Neighbor &neighbor);
 
+// The group that `comm_modify group` restricts ghost atoms to, or 0: all of them.
+int border_group(const LAMMPS_NS::Comm &comm);
+
 // The command that takes some but not all neighbors from atoms of the model, or "". Collective: exclusions
 // are the same on all ranks, and the atoms that they concern are counted over `world`.
-std::string partial_exclusion(const LAMMPS_NS::Neighbor &neighbor, const LAMMPS_NS::Atom &atom,
-                              const LAMMPS_NS::Group &group, const AbsentAtoms &absent,
-                              const int *element_of_type, MPI_Comm world);
+std::string partial_exclusion(const LAMMPS_NS::Neighbor &neighbor, const LAMMPS_NS::Comm &comm,
+                              const LAMMPS_NS::Atom &atom, const LAMMPS_NS::Group &group,
+                              const AbsentAtoms &absent, const int *element_of_type, MPI_Comm world);
 
 }    // namespace nnpal

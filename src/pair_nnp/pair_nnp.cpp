@@ -224,6 +224,7 @@ void PairNNP::init_style()
   warn_of_absent_atoms();
   refuse_self_energies_of_insertions();
   refuse_hmc_with_uncertainty();
+  refuse_respa_with_fix_pair();
   stop_if_any(nnpal::non_finite_position(*atom, atom->nlocal));
   state_->uses_positions = needs_no_list();
   state_->is_first_evaluation = true;

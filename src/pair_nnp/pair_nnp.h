@@ -17,11 +17,13 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nnpal {
 struct AtomField;
 struct Calibration;
 struct PairNNPState;
+class RaisedCutoff;
 struct Tally;
 }    // namespace nnpal
 
@@ -71,6 +73,7 @@ private:
   void refuse_self_energies_of_insertions();
   const Fix *inserting_fix() const;
   void refuse_hmc_with_uncertainty();
+  void refuse_respa_with_fix_pair();
   bool is_trial_state() const;
   bool is_perturbed_state() const;
 
@@ -90,6 +93,7 @@ private:
   // list/evaluate_messages.cpp: messages over several hops
   double halo() const;
   int prepare_messages();
+  std::vector<const nnpal::RaisedCutoff *> cutoffs_of_others() const;
   void refuse_heat_flux();
   std::string evaluate_messages();
   bool gather(int first, int last);

@@ -49,13 +49,15 @@ void PairNNP::refuse_bonded_exclusions()
 void PairNNP::update_exclusions()
 {
   state_->absent = nnpal::AbsentAtoms(*neighbor, *group, map, atom->ntypes);
-  if (nnpal::left_out_of_list(*neighbor).empty()) return;
-  const std::string command = nnpal::partial_exclusion(*neighbor, *atom, *group, state_->absent, map, world);
+  if (nnpal::left_out_of_list(*neighbor).empty() && nnpal::border_group(*comm) == 0) return;
+  const std::string command =
+      nnpal::partial_exclusion(*neighbor, *comm, *atom, *group, state_->absent, map, world);
   if (!command.empty())
     error->all(
         FLERR, Error::NOLASTLINE,
         "pair_style nnp: {} takes some neighbors away from atoms of the model, whose energies and forces "
-        "depend on all of them; use `neigh_modify exclude none`, or `include all`, and hold atoms still "
+        "depend on all of them; use `neigh_modify exclude none`, `include all` or `comm_modify group all`, "
+        "and hold atoms still "
         "by fix setforce or by leaving them out of the fix that integrates",
         command);
 }
@@ -131,6 +133,19 @@ void PairNNP::refuse_hmc_with_uncertainty()
                "pair_style nnp: {} would show {} of states that fix hmc has rejected, for it puts "
                "the previous state back without evaluating it; leave it out, and evaluate the dump by rerun",
                has_fix ? "fix pair" : "compute pair", has_spread ? "the uncertainty" : "charges");
+}
+
+// fix pair asks and reads in verlet's steps alone: with respa its values stay those of the first
+// configuration.
+void PairNNP::refuse_respa_with_fix_pair()
+{
+  if (update->whichflag != 1 || !utils::strmatch(update->integrate_style, "^respa")) return;
+  const auto fixes = modify->get_fix_by_style("^pair$");
+  if (!fixes.empty())
+    error->all(FLERR, Error::NOLASTLINE,
+               "pair_style nnp: fix {} of style pair is not updated by run_style respa, and would keep the "
+               "values of the first configuration; use run_style verlet, or compute pair",
+               fixes.front()->id);
 }
 
 // Whether a Monte Carlo fix that inserts atoms is at work: it plans its next step at the end of its moves.

@@ -90,12 +90,18 @@ def test_commands_one_after_another(lmp: Lmp, model: ExportedModel, n_ranks: int
 
 def test_another_pair_style_gets_its_own_halo(lmp: Lmp, model: ExportedModel) -> None:
     """The communication cutoff is raised as long as the model needs it, and one that a user sets later stays."""
-    script = script_of(model, lmp, fcc("Al", 4.05, 2)).replace("atom_modify map yes", "atom_modify map yes")
+    script = script_of(model, lmp, fcc("Al", 4.05, 2))
+    near = message_model(lmp.folder / "near.nnp.pt", cutoff=3.0, hops=2, n_members=1)
     lj = "pair_style lj/cut 3.0\npair_coeff * * 0.1 2.5\nrun 0\n"
     nnp = f"pair_style nnp {model.path} precision double\npair_coeff * * Al\n"
-    run = lmp(script + f"run 0\n{lj}{nnp}run 0\ncomm_modify cutoff 14.0\n{lj}{nnp}run 0\n{lj}", n_ranks=2)
+    both = (
+        f"pair_style hybrid/overlay nnp {near.path} nnp {model.path}\n"
+        "pair_coeff * * nnp 1 Al\npair_coeff * * nnp 2 Al\nrun 0\nrun 0\n"
+    )
+    stages = f"run 0\n{lj}{nnp}run 0\n{lj}{both}{lj}comm_modify cutoff 14.0\n{nnp}run 0\n{lj}"
+    run = lmp(script + stages, n_ranks=2)
     cutoffs = [float(value) for value in re.findall(r"ghost atom cutoff = (\S+)", run.text)]
-    np.testing.assert_allclose(cutoffs, [12.8, 5.0, 12.8, 14.0, 14.0, 14.0])
+    np.testing.assert_allclose(cutoffs, [12.8, 5.0, 12.8, 5.0, 12.8, 5.0, 14.0, 14.0])
 
 
 @pytest.mark.mpi

@@ -33,6 +33,16 @@ compute j all heat/flux ke pe s
 run 0
 """,
         "neighbors is cells, but model .* over 3 hops, needs LAMMPS's neighbor list": "CELLS\nrun 0\n",
+        "comm_modify group low takes some neighbors away from .*`comm_modify group all`": """group low id 1:16
+atom_modify first low
+comm_modify group low
+run 0
+""",
+        "fix uq of style pair is not updated by run_style respa, .* use run_style verlet": """fix n all nve
+fix uq all pair 1 nnp uq_force 1
+run_style respa 2 2 pair 1
+run 1
+""",
         "two atoms have the ID 7, .* reset_atoms id": "DUPLICATE\nrun 0\n",
     },
     2: {

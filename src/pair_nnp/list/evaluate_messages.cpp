@@ -12,6 +12,7 @@
 #include "compute.h"
 #include "domain.h"
 #include "error.h"
+#include "force.h"
 #include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
@@ -65,13 +66,27 @@ int PairNNP::prepare_messages()
   if (!why.empty())
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: messages over {} hops of {} Å: {}", s.model->hops(),
                s.model->metadata().cutoff, why);
-  if (s.raised_cutoff.raise(*comm, needed) && comm->me == 0 && needed != s.halo_in_log)
+  if (s.raised_cutoff.raise(*comm, needed, cutoffs_of_others()) && comm->me == 0 && needed != s.halo_in_log)
     utils::logmesg(lmp,
                    "pair_style nnp: messages over {} hops of {} Å need ghost atoms within {:.6g} Å: the "
                    "communication cutoff is set to that\n",
                    s.model->hops(), s.model->metadata().cutoff, needed);
   s.halo_in_log = needed;
   return kFullList | kOfGhostsToo;
+}
+
+// Of the other sub-styles nnp of pair_style hybrid.
+std::vector<const nnpal::RaisedCutoff *> PairNNP::cutoffs_of_others() const
+{
+  std::vector<const nnpal::RaisedCutoff *> found;
+  const Pair *before = nullptr;    // a single one is given for any number
+  for (int number = 1;; ++number) {
+    const Pair *const one = force->pair_match("nnp", 1, number);
+    if (!one || one == before) return found;
+    before = one;
+    const auto *const other = dynamic_cast<const PairNNP *>(one);
+    if (other && other != this) found.push_back(&other->state_->raised_cutoff);
+  }
 }
 
 // With messages over several hops the current has terms beyond the virials of the edges (Langer et al., Phys.

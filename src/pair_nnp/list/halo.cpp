@@ -27,10 +27,12 @@ std::array<double, 3> per_length(const Domain &domain)
 
 }    // namespace
 
-bool RaisedCutoff::raise(Comm &comm, double needed)
+bool RaisedCutoff::raise(Comm &comm, double needed, const std::vector<const RaisedCutoff *> &others)
 {
   if (comm.cutghostuser >= needed) return false;
   before_ = comm.cutghostuser;
+  for (const RaisedCutoff *other : others)
+    if (other->raised_ > 0.0 && other->raised_ == comm.cutghostuser) before_ = other->before_;
   raised_ = comm.cutghostuser = needed;
   return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace LAMMPS_NS {
 class Comm;
@@ -13,8 +14,9 @@ namespace nnpal {
 // LAMMPS's communication cutoff, raised as long as a pair style needs it.
 class RaisedCutoff {
 public:
-  // To at least `needed` (distance units). Returns whether that changed anything.
-  bool raise(LAMMPS_NS::Comm &comm, double needed);
+  // To at least `needed` (distance units). Returns whether that changed anything. `others`, of sub-styles of
+  // pair_style hybrid, may have raised it already: what is put back is then what was there before theirs.
+  bool raise(LAMMPS_NS::Comm &comm, double needed, const std::vector<const RaisedCutoff *> &others);
   // To what it was before, unless somebody has set it since.
   void put_back(LAMMPS_NS::Comm &comm);
 
