@@ -284,6 +284,8 @@ def test_what_cannot_be_a_start_is_told(frames, earlier, tmp_path, monkeypatch):
 
     monkeypatch.setattr(torchani.models, "_fetch_state_dict", no_network)
     refused(r"TorchANI cannot fetch its weights \(no network\)", start="torchani:ANI2x")
+    for name in ("ANI2xr", "ANI2dr", "ANIr2s_water", "SnnANI2xr"):  # nothing is fetched for these
+        refused("its energy has parts beside its networks", start=f"torchani:{name}")
     assert not (tmp_path / "t").exists()
 
 

@@ -34,6 +34,8 @@ from nnpal.training.worker import CHECKPOINT, restore
 
 _KEY = "training.start"
 TRAINING_FOLDER = "training folder"
+WITH_PAIR_TERMS = ("ANI2xr", "ANI2dr", "ANIr2s", "SnnANI2xr")
+"""How names of TorchANI's models begin whose energies have further parts."""
 
 Members = MemberNetworks | SchNetMembers
 """Networks of one ensemble and their description."""
@@ -280,6 +282,9 @@ def _published(start: str) -> ANI:
     known = sorted(n for n in dir(torchani.models) if n.startswith(("ANI", "SnnANI")) and n != "ANI")
     if name not in known:
         raise StartError(_KEY, start, f"TorchANI has no such model; it has {', '.join(known)}")
+    if name.startswith(WITH_PAIR_TERMS):  # before weights are fetched for nothing
+        why = "its energy has parts beside its networks (xTB repulsion, D3 dispersion), and nnpal trains networks alone"
+        raise StartError(_KEY, start, f"{why}; start from ANI1x, ANI1ccx, ANI2x or ANI1xnr, or leave the key out")
     try:
         model: ANI = getattr(torchani.models, name)()
     except OSError as error:  # urllib's errors are of this kind
