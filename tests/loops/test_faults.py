@@ -43,6 +43,7 @@ def fails(folder, *flags):
     return err
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
     folder = begun(training={"learning_rate": 1e6}, run={"max_task_failures": 1})
     said = fails(folder)

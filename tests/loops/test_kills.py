@@ -50,6 +50,7 @@ def kill_in_turn(folder, conditions):
         assert list(after)[: len(before)] == list(before)
 
 
+@pytest.mark.slow  # test_loop_resume.py kills the engine at every boundary in a second
 def test_killed_in_training_exploration_and_labels(rare_events, tmp_path):
     folder = broken_off_after(rare_events, "iter-0000/initial", tmp_path / "copy")
     kill_in_turn(

@@ -23,20 +23,21 @@ RUN = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("second_kind")
-    write_config(folder, RUN)
-    finish(folder)
-    return folder
-
-
 def test_the_plan_counts_both_trainings(tmp_path):
     plan = check(write_config(tmp_path, RUN))
     assert "trainings: 2 at most, each of 2 members" in plan.as_text()
 
 
-def test_both_kinds_learn_the_same_data(folder):
+def test_a_run_of_both_kinds(tmp_path):
+    """One run, for it takes half a minute: what was learned, what pulled, and what the report says."""
+    write_config(tmp_path, RUN)
+    finish(tmp_path)
+    both_kinds_have_learned_the_same_data(tmp_path)
+    schnet_pulls_and_chooses_and_the_second_kind_pulls_beside_it(tmp_path)
+    the_report_names_the_kinds(tmp_path)
+
+
+def both_kinds_have_learned_the_same_data(folder):
     train = folder / "run" / "iter-0000" / "train"
     found = [read_metadata(train / place / "model.nnp.pt") for place in ("", "second")]
     assert [(one.kind, one.hops, one.n_members) for one in found] == [("schnet", 2, 2), ("ani", 1, 2)]
@@ -47,7 +48,7 @@ def test_both_kinds_learn_the_same_data(folder):
     assert facts["second"]["unseen"]["force_mae"] > 0
 
 
-def test_schnet_pulls_and_chooses_and_the_second_kind_pulls_beside_it(folder):
+def schnet_pulls_and_chooses_and_the_second_kind_pulls_beside_it(folder):
     explore = folder / "run" / "iter-0000" / "explore"
     facts = facts_by_stage(folder)
     for who in ("ensemble", "best", "second"):
@@ -58,7 +59,7 @@ def test_schnet_pulls_and_chooses_and_the_second_kind_pulls_beside_it(folder):
     assert {one["run"] for one in chosen} <= {"rate-20-run-0"}
 
 
-def test_the_report_names_the_kinds(folder):
+def the_report_names_the_kinds(folder):
     text = re.sub(r"<[^>]+>", " ", (folder / "run" / "report.html").read_text())
     assert "ensemble of 2 SchNet networks" in text
     assert "ANI on the same data" in text
