@@ -137,6 +137,7 @@ def test_a_training_stopped_by_an_error_goes_on_where_it_was(frames, unbroken, t
     same(unbroken, stopped_and_resumed(frames, tmp_path / "broken", 1, training={"ema": 0.9}))
 
 
+@pytest.mark.slow
 def test_other_optimizers_and_features_go_on_where_they_were(frames, tmp_path):
     options = {
         "training": {"bias_optimizer": "sgd", "best_by": "force", "features": "recomputed"}, "members": 1,
@@ -182,6 +183,7 @@ def start(folder):
     return Process([sys.executable, "-c", TRAIN], cwd=folder, stdout=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_a_training_killed_twice_with_sigkill_leaves_no_worker_and_ends_as_the_unbroken_one(frames, unbroken, tmp_path):
     write_dataset(tmp_path / "data.h5", frames, provenance={})
     process = start(tmp_path)
@@ -246,6 +248,7 @@ def test_a_killed_worker_is_started_again_from_its_checkpoint(frames, unbroken, 
     same(unbroken, trained(frames, tmp_path / "train", training={"ema": 0.9}, on_epoch=kill_once))
 
 
+@pytest.mark.slow
 def test_a_worker_that_gets_nowhere_is_a_failure_with_its_last_lines(frames, unbroken, tmp_path):
     def break_checkpoint(number, record):
         if number == 0 and record.epoch == 2:
