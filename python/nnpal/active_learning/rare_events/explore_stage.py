@@ -31,7 +31,8 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
     rates: dict[Path, float] = {}
     tasks: dict[str, list[Task]] = {}
     second = ctx.found(ctx.iteration, RareEventsTrainFacts).second
-    for who, model in (WHO if second is None else WHO | OF_SECOND).items():
+    models = WHO if second is None else WHO | OF_SECOND
+    for who, model in models.items():
         forces = NNPForces(
             kind="nnp",
             model=str(ctx.path(ctx.iteration, "train", model)),
@@ -53,7 +54,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         read = [read_smd(one.folder) if one.failure is None else read_given_up(read_smd, one.folder) for one in own]
         runs = [run for run in read if run is not None]
         given_up = {rates[one.folder] for one in own if one.failure is not None}
-        ensemble = None if who == SINGLE else ctx.path(ctx.iteration, "train", WHO.get(who, f"{SECOND}/{MODEL}"))
+        ensemble = None if who == SINGLE else ctx.path(ctx.iteration, "train", models[who])
         found[who] = facts_of_pulls(runs, given_up, ensemble)
         files += files_of_pulls(ctx.folder, who, runs)
     return ExploreFacts(
