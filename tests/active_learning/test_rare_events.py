@@ -34,11 +34,12 @@ from nnpal.active_learning.rare_events.facts import (
 )
 from nnpal.active_learning.rare_events.judge import has_reached_aim, reason_to_stop
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
-from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _threshold, select
+from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _sound, _threshold, select
 from nnpal.active_learning.report import write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun
 from nnpal.active_learning.sampling import SMDSection as Explore
 from nnpal.active_learning.sampling.ending import RunOutcome
+from nnpal.active_learning.selection import Classes, Threshold
 from nnpal.active_learning.settings import LoopEnsembleSection, LoopLabelSection, RareEventsSection
 from nnpal.active_learning.shared.label_frames import Labeled, Labeling
 from nnpal.active_learning.shared.report_page import task_failures
@@ -99,6 +100,10 @@ FIRST: dict[str, Any] = {
     "n_frames": 1, "ended": {}, "failed_tasks": {}, "last_lines": {}, "pull_seed": 3, "n_labelled": 1,
     "n_failed": 0, "reasons": {}, "files": [],
 }  # fmt: skip
+
+
+def choice(section: RareEventsSection, max_error: float | None = None) -> Choice:
+    return Choice(section, EXPLORE.model_copy(update={"max_error": max_error}), labels=9)
 
 
 def context(folder: Path, tasks: Any = None, stage: str = "explore") -> StageContext:
@@ -300,22 +305,26 @@ def test_only_a_pull_that_broke_off_may_lack_a_threshold() -> None:
         _threshold(pull(n_rows=20), LIMITS)
 
 
+def classes_of(run: SMDRun, limit: Threshold | None, how: Choice) -> Classes:
+    return _classes(run, limit, how, _sound(run, how))
+
+
 def test_errors_above_the_threshold_are_candidates_and_beyond_the_bound_failed() -> None:
     errors = np.array([0.1, 0.3, 0.5, 0.2, 1.9, 2.1, 0.4])
     frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, 1]], info={"step": step}) for step in range(7)]
     uq = np.full(7, 0.01)  # μ + kσ would find nothing
     run = replace(pull(), frames=frames, frame_step=np.arange(7), uq=uq, error=errors)
     section = RareEventsSection(error_above=0.3, order="uq")
-    classes = _classes(run, None, Choice(section, 9))
+    classes = classes_of(run, None, choice(section))
     assert (classes.candidates.tolist(), classes.accurate.tolist()) == ([2, 4, 5, 6], [0, 1, 3])
-    bounded = _classes(run, None, Choice(section, 9, max_error=2.0))
+    bounded = classes_of(run, None, choice(section, 2.0))
     assert (bounded.candidates.tolist(), bounded.failed.tolist()) == ([2, 4], [5, 6])
     _, values, names = _candidates([run], {run.name: bounded}, section)
     assert (values.tolist(), names) == ([0.5, 1.9], [run.name] * 2)
     # beside μ + kσ the bound holds too
-    assert _classes(run, _threshold(pull(), LIMITS), Choice(LIMITS, 9, max_error=2.0)).n_good == 5
+    assert classes_of(run, _threshold(pull(), LIMITS), choice(LIMITS, 2.0)).n_good == 5
     with pytest.raises(StageError, match="rate-1-run-0: its rows have no column error_force, as those of earlier"):
-        _classes(pull(), None, Choice(section, 9))
+        classes_of(pull(), None, choice(section))
 
 
 def test_limits_in_error_units_end_the_stage_where_the_model_knows_no_error(
@@ -327,7 +336,7 @@ def test_limits_in_error_units_end_the_stage_where_the_model_knows_no_error(
     with pytest.raises(StageError, match=r"explore\.max_error = 2: .*model\.nnp\.pt has no calibration"):
         exploring.explore(ctx, EXPLORE.model_copy(update={"max_error": 2.0}), tmp_path)
     with pytest.raises(StageError, match=r"rare_events\.error_above = 0\.3: .*model\.nnp\.pt has no calibration"):
-        select(ctx, Choice(RareEventsSection(error_above=0.3), 9))
+        select(ctx, choice(RareEventsSection(error_above=0.3)))
 
 
 def test_the_trace_of_a_pull_is_that_which_the_threshold_was_held_against(tmp_path: Path, monkeypatch: Any) -> None:

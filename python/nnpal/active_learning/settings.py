@@ -92,6 +92,16 @@ class RareEventsSection(SimilaritySection):
     first_steps: PositiveInt = Field(1000, description="steps of each pull that give mean and deviation")
     closest: PositiveFloat = Field(0.5, description="frames with atoms closer than this, Å, have failed")
     max_chosen: PositiveInt = Field(50, description="configurations chosen in one iteration, before augmentation")
+    peak_share: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="share of an iteration's labels that is kept for frames around the largest spring force of each "
+        "pull, and copies of them displaced along the softest motions; no filter of near-duplicates there",
+    )
+    peak_before: PositiveFloat = Field(0.8, description="Å of λ before the largest force, of such frames")
+    peak_copies: NonNegativeInt = Field(1, description="displaced copies of each such frame")
+    peak_displacement: PositiveFloat = Field(0.15, description="Å that an atom is displaced along one motion, at most")
     reference: bool = Field(
         True, description="whether the oracle pulls too: its activation energy is what the loop is held against"
     )

@@ -1,4 +1,4 @@
-"""Distances to the nearest periodic images of atoms."""
+"""Vectors and distances to the nearest periodic images of atoms."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from ase import Atoms
 from ase.geometry import get_distances
 
 
-def nearest_distances(atoms: Atoms, ones: Sequence[int], others: Sequence[int]) -> np.ndarray:
-    """Return distances of each of ``ones`` to the nearest image of each of ``others``, Å, [n_ones, n_others].
+def nearest_vectors(atoms: Atoms, ones: Sequence[int], others: Sequence[int]) -> np.ndarray:
+    """Return vectors from each of ``ones`` to the nearest image of each of ``others``, Å, [n_ones, n_others, 3].
 
     Vectors along directions that do not repeat are left out: where one is askew, ASE's distances come out too long
     (findings/ase_mic_of_slabs_cut_askew.sh).
     """
+    return np.asarray(_nearest(atoms, ones, others)[0])
+
+
+def nearest_distances(atoms: Atoms, ones: Sequence[int], others: Sequence[int]) -> np.ndarray:
+    """Return the lengths of :func:`nearest_vectors`, Å, [n_ones, n_others]."""
+    return np.asarray(_nearest(atoms, ones, others)[1])
+
+
+def _nearest(atoms: Atoms, ones: Sequence[int], others: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     cell = atoms.cell.array * atoms.pbc[:, None]
-    _, found = get_distances(atoms.positions[list(ones)], atoms.positions[list(others)], cell=cell, pbc=atoms.pbc)
-    return np.asarray(found)
+    vectors, lengths = get_distances(
+        atoms.positions[list(ones)], atoms.positions[list(others)], cell=cell, pbc=atoms.pbc
+    )
+    return vectors, lengths

@@ -3,7 +3,7 @@
 from nnpal.smd.free_energy import FreeEnergy, jarzynski, jarzynski_profile
 from nnpal.smd.hook import SMD
 from nnpal.smd.members import along_pulls, mean_activation_energy, own_pulls
-from nnpal.smd.pull import Break, Pull, activation_energy, find_break
+from nnpal.smd.pull import Break, Pull, activation_energy, find_break, running_mean
 from nnpal.smd.reading import read_pull
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "mean_activation_energy",
     "own_pulls",
     "read_pull",
+    "running_mean",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, PullFacts, RareEventsTrainFacts
+from nnpal.active_learning.rare_events.noiseless import NOISELESS, noiseless_facts, noiseless_tasks
 from nnpal.active_learning.rare_events.pulls import facts_of_pulls, files_of_pulls
 from nnpal.active_learning.sampling import SMD_TASK, SMDSection, plan_smd, read_given_up, read_smd
 from nnpal.active_learning.sampling.force_field import NNPForces
@@ -31,6 +32,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
     rates: dict[Path, float] = {}
     tasks: dict[str, list[Task]] = {}
     second = ctx.found(ctx.iteration, RareEventsTrainFacts).second
+    quiet: list[Task] = []
     models = WHO if second is None else WHO | OF_SECOND
     for who, model in models.items():
         forces = NNPForces(
@@ -44,7 +46,9 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         tasks[who] = [Task(ctx.folder / who / name, SMD_TASK, arguments) for name, arguments in plan.items()]
         by_run = [rate for rate in section.rates for _ in range(section.runs)]
         rates |= {task.folder: rate for task, rate in zip(tasks[who], by_run, strict=True)}
-    everything = [task for some in tasks.values() for task in some]
+        if who == ENSEMBLE and ctx.found(0, InitialFacts).noiseless is not None:
+            quiet = noiseless_tasks(section, forces, ctx.folder / NOISELESS, base_folder, seed)
+    everything = [task for some in tasks.values() for task in some] + quiet
     ctx.log(f"iteration {ctx.iteration}: {len(everything)} pulls")
     outcomes = ctx.tasks.run(everything)
     found: dict[str, PullFacts] = {}
@@ -63,6 +67,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> Explor
         ensemble=found[ENSEMBLE],
         best=found[SINGLE],
         second=found.get(SECOND),
+        noiseless=noiseless_facts(section, [one for one in outcomes if one.folder in {task.folder for task in quiet}]),
         files=tuple(files),
     )
 

@@ -63,6 +63,13 @@ class PullFacts(Part):
     error_bars: dict[str, ErrorBar] | None = None
 
 
+class NoiselessFacts(Part):
+    """Of pulls without noise: rate, Å/ps, and activation energy of each, eV; None of one that broke off."""
+
+    rate: float
+    activation_energy: tuple[float | None, ...]
+
+
 class InitialFacts(LabeledFacts, TaskFacts):
     """Of the first data; ``oracle`` and ``n_unseen`` where the oracle pulled."""
 
@@ -72,6 +79,7 @@ class InitialFacts(LabeledFacts, TaskFacts):
     ended: dict[str, str]
     pull_seed: int
     oracle: PullFacts | None = None
+    noiseless: NoiselessFacts | None = None
     n_unseen: int | None = None
 
     @property
@@ -96,6 +104,7 @@ class ExploreFacts(TaskFacts):
     ensemble: PullFacts
     best: PullFacts
     second: PullFacts | None = None
+    noiseless: NoiselessFacts | None = None
 
     def pulls(self, who: str) -> PullFacts:
         return self._pulls()[who]
@@ -121,7 +130,8 @@ class ChosenFrame(Part):
 class SelectFacts(StageFacts):
     """Of the choice: thresholds and frames before the first failed one, by pull; frames by class; what was chosen.
 
-    With ``error_above`` (eV/Å) pulls have no thresholds of their own.
+    With ``error_above`` (eV/Å) pulls have no thresholds of their own. Beside those chosen for their uncertainty there
+    are ``n_peak`` frames around the largest forces, and ``n_displaced`` copies of them.
     """
 
     stage: ClassVar[str] = "select"
@@ -133,6 +143,8 @@ class SelectFacts(StageFacts):
     n_near_known: int
     n_near_chosen: int
     chosen: tuple[ChosenFrame, ...]
+    n_peak: int = 0
+    n_displaced: int = 0
     error_above: float | None = None
 
 
@@ -145,11 +157,29 @@ class ErrorsByUncertainty(Part):
     force_error: tuple[float, ...]
 
 
+class StiffnessFacts(Part):
+    """Stiffness against the displacement of each labeled copy, eV/Å², by the oracle and by the model that chose it."""
+
+    oracle: tuple[float, ...]
+    model: tuple[float, ...]
+
+    @property
+    def bias(self) -> float:
+        """Mean of the model's less the oracle's, eV/Å²."""
+        return float(np.mean(np.subtract(self.model, self.oracle)))
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute difference, eV/Å²."""
+        return float(np.mean(np.abs(np.subtract(self.model, self.oracle))))
+
+
 class LabelFacts(CandidateFacts):
     stage: ClassVar[str] = "label"
 
     n_chosen: int
     uq: ErrorsByUncertainty | None = None
+    stiffness: StiffnessFacts | None = None
 
 
 class ReportFacts(PageFacts):

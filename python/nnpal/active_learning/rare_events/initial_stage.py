@@ -13,6 +13,7 @@ from nnpal.active_learning.engine.runner import TaskOutcome
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.rare_events.facts import InitialFacts, PullFacts
+from nnpal.active_learning.rare_events.noiseless import NOISELESS, noiseless_facts, noiseless_tasks
 from nnpal.active_learning.rare_events.pulls import facts_of_pulls, files_of_pulls
 from nnpal.active_learning.sampling import (
     INTERRUPTED,
@@ -63,8 +64,12 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
     if how.n_unseen is not None:
         pulls = plan_smd(how.pulls, oracle, ctx.folder / PULLS, base_folder, ctx.seed)
         tasks += [Task(ctx.folder / PULLS / name, SMD_TASK, arguments) for name, arguments in pulls.items()]
+    n_pulls = len(tasks) - len(plan)
+    if how.n_unseen is not None:
+        tasks += noiseless_tasks(how.pulls, oracle, ctx.folder / NOISELESS, base_folder, ctx.seed)
     ctx.log(f"initial data: {len(plan)} runs of the oracle's MD, {len(tasks) - len(plan)} pulls under the oracle")
     outcomes = ctx.tasks.run(tasks)
+    pulled, noiseless = outcomes[len(plan) :][:n_pulls], outcomes[len(plan) + n_pulls :]
     sampled = {outcome.folder.name: _sampled(outcome) for outcome in outcomes[: len(plan)]}
     frames = [frame for _, own in sampled.values() for frame in own]
     if not frames:
@@ -74,7 +79,7 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
     files = [write_learned(ctx, labeled.frames)]
     reference, n_labeled = None, None
     if how.n_unseen is not None:
-        reference, n_labeled, more = _reference(ctx, how.labeling, outcomes[len(plan) :], how.n_unseen)
+        reference, n_labeled, more = _reference(ctx, how.labeling, pulled, how.n_unseen)
         files += more
     return InitialFacts(
         n_frames=len(frames),
@@ -86,6 +91,7 @@ def initial(ctx: StageContext, how: First) -> InitialFacts:
         n_failed=labeled.n_failed,
         reasons=labeled.counted,
         oracle=reference,
+        noiseless=noiseless_facts(how.pulls, noiseless),
         n_unseen=n_labeled,
         files=tuple(files),
     )

@@ -1,4 +1,4 @@
-"""Label what was chosen and noisy copies of it."""
+"""Label what was chosen, noisy copies of it, and frames around the largest forces with displaced copies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from ase import Atoms
 
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ErrorsByUncertainty, LabelFacts
-from nnpal.active_learning.rare_events.select_stage import chosen_file
+from nnpal.active_learning.rare_events.select_stage import chosen_file, peaks_file
+from nnpal.active_learning.rare_events.stiffness import stiffness_facts
 from nnpal.active_learning.shared.bare_frames import read_bare
 from nnpal.active_learning.shared.candidate_pairs import PAIRS, Candidates, judge_candidates
 from nnpal.active_learning.shared.label_frames import Labeling, label_in_tasks
@@ -20,10 +21,11 @@ from nnpal.label.settings import AugmentationSection
 def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | None) -> LabelFacts:
     """Label, and hold the model's uncertainty against its true errors on what it had not seen."""
     chosen = read_bare(chosen_file(ctx))
-    copies = _noisy(ctx, augmentation, chosen)
-    if not chosen:
+    peaks = read_bare(peaks_file(ctx)) if peaks_file(ctx).is_file() else []  # runs of earlier versions have none
+    wanted = chosen + _noisy(ctx, augmentation, chosen) + peaks
+    if not wanted:
         return LabelFacts(n_chosen=0, n_labeled=0, n_failed=0, reasons={}, files=())
-    labeled = label_in_tasks(ctx, how, chosen + copies, may_be_none=True)
+    labeled = label_in_tasks(ctx, how, wanted, may_be_none=True)
     found = LabelFacts(
         n_chosen=len(chosen),
         n_labeled=labeled.n_labeled,
@@ -33,11 +35,13 @@ def label(ctx: StageContext, how: Labeling, augmentation: AugmentationSection | 
     )
     if not labeled.frames:
         return found
-    candidates = judge_candidates(ctx, ctx.path(ctx.iteration, "train", MODEL), labeled.frames)
+    model = ctx.path(ctx.iteration, "train", MODEL)
+    candidates = judge_candidates(ctx, model, labeled.frames)
     return found.model_copy(
         update={
             "uq": _errors(candidates),
             "calibration": candidates.coverage(),
+            "stiffness": stiffness_facts(model, labeled.frames),
             "files": (write_learned(ctx, labeled.frames), PAIRS),
         }
     )

@@ -22,9 +22,10 @@ from nnpal.active_learning.rare_events.initial_stage import First, initial
 from nnpal.active_learning.rare_events.judge import reason_to_stop
 from nnpal.active_learning.rare_events.label_stage import label
 from nnpal.active_learning.rare_events.report_stage import report
-from nnpal.active_learning.rare_events.select_stage import Choice, most_chosen, select
+from nnpal.active_learning.rare_events.select_stage import Choice, labels_of_iteration, select
 from nnpal.active_learning.rare_events.train_stage import train
 from nnpal.active_learning.sampling import SMDSection
+from nnpal.active_learning.settings import SimilaritySection
 from nnpal.active_learning.shared.facts import iterations
 from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
@@ -32,8 +33,9 @@ from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learn
 ORACLE = ("oracle", "oracle identity", "files", "label")
 CHOICE = tuple(
     f"rare_events.{key}"
-    for key in ("k", "estimator", "error_above", "min_distance", "order", "first_steps", "closest", "max_chosen")
-)
+    for key in (*SimilaritySection.model_fields, "first_steps", "closest", "max_chosen", "peak_share", "peak_before",
+                "peak_copies", "peak_displacement")
+)  # fmt: skip
 LIMITS = ("explore.max_uq", "explore.max_error")
 """Of pulls under the ensemble; the oracle's know neither."""
 HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
@@ -67,8 +69,8 @@ class RareEvents:
         )
         first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
-        most = most_chosen(section.max_chosen, config.run.labels_per_iteration, copies)
-        choice = Choice(section, most, pulls.max_error)
+        labels = labels_of_iteration(section.max_chosen, config.run.labels_per_iteration, copies)
+        choice = Choice(section, pulls, labels, copies)
         self._section = section
         self._first = Stage(
             "initial",

@@ -1,4 +1,4 @@
-"""Choose along the pulls what is uncertain and unlike all that is known."""
+"""Choose along the pulls what is uncertain and unlike all that is known, and frames around the largest forces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ase.neighborlist import neighbor_list
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ChosenFrame, SelectFacts
-from nnpal.active_learning.sampling import SMDRun, holds_run, read_smd
+from nnpal.active_learning.rare_events.peaks import PEAK, peak_frames, with_displaced
+from nnpal.active_learning.sampling import SMDRun, SMDSection, holds_run, read_smd
 from nnpal.active_learning.sampling.lammps_input import ERROR
 from nnpal.active_learning.selection import Classes, Threshold, choose, classify, describe, tally, threshold
 from nnpal.active_learning.settings import RareEventsSection
@@ -22,18 +23,42 @@ from nnpal.active_learning.shared.error_limits import require_calibrated
 from nnpal.active_learning.shared.learned_data import learned_so_far
 from nnpal.active_learning.shared.thresholds import facts_of_threshold
 from nnpal.active_learning.shared.train_ensemble import ENSEMBLE, MODEL
+from nnpal.evaluation import predict
 from nnpal.training.plan import read_plan
 
-CHOSEN = "chosen.traj"
+CHOSEN, PEAKS = "chosen.traj", "peaks.traj"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How is chosen: keys of [rare_events], how many may be, and the error (eV/Å) above which a frame has failed."""
+    """How is chosen.
+
+    Attributes:
+        section: [rare_events].
+        pulls: [explore].
+        labels: of an iteration, at most.
+        copies: noisy ones of each chosen configuration.
+    """
 
     section: RareEventsSection
-    most: int
-    max_error: float | None = None
+    pulls: SMDSection
+    labels: int
+    copies: int = 0
+
+    @property
+    def max_error(self) -> float | None:
+        """The error above which a frame has failed, eV/Å."""
+        return self.pulls.max_error
+
+    @property
+    def n_peak(self) -> int:
+        """How many frames around the largest forces, each with its displaced copies."""
+        return int(self.section.peak_share * self.labels) // (1 + self.section.peak_copies)
+
+    @property
+    def most(self) -> int:
+        """How many are chosen for their uncertainty, each with its noisy copies, at most."""
+        return (self.labels - self.n_peak * (1 + self.section.peak_copies)) // (1 + self.copies)
 
 
 def select(ctx: StageContext, how: Choice) -> SelectFacts:
@@ -44,10 +69,14 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
     folder = ctx.path(ctx.iteration, "explore", "ensemble")
     runs = [read_smd(path) for path in sorted(folder.iterdir()) if holds_run(path)]
     limits = {run.name: _threshold(run, section) for run in runs if section.error_above is None}
-    classes = {run.name: _classes(run, limits.get(run.name), how) for run in runs}
+    sound = {run.name: _sound(run, how) for run in runs}
+    classes = {run.name: _classes(run, limits.get(run.name), how, sound[run.name]) for run in runs}
     frames, uq, names = _candidates(runs, classes, section)
     chosen, near_known, near_chosen = _unlike(ctx, how, frames, uq)
     write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
+    peaks = _peaks(ctx, how, runs, sound)
+    write_bare(ctx.folder / PEAKS, peaks)
+    n_peak = sum(frame.info["tag"] == PEAK for frame in peaks)
     return SelectFacts(
         thresholds={name: None if limit is None else facts_of_threshold(limit) for name, limit in limits.items()},
         counts=tally(classes.values()),
@@ -57,7 +86,9 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
         n_near_chosen=near_chosen,
         error_above=section.error_above,
         chosen=tuple(ChosenFrame(run=names[i], step=int(frames[i].info["step"]), uq=float(uq[i])) for i in chosen),
-        files=(CHOSEN,),
+        n_peak=n_peak,
+        n_displaced=len(peaks) - n_peak,
+        files=(CHOSEN, PEAKS),
     )
 
 
@@ -79,18 +110,25 @@ def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
         return None
 
 
-def _classes(run: SMDRun, limit: Threshold | None, how: Choice) -> Classes:
+def _sound(run: SMDRun, how: Choice) -> np.ndarray:
+    """Return whether each frame of a pull can be labeled, bool [n_frames].
+
+    No atoms are closer than ``closest``, and no error is above ``max_error``.
+    """
+    sound = np.array([len(neighbor_list("i", frame, how.section.closest)) == 0 for frame in run.frames], dtype=bool)
+    if how.max_error is not None and len(sound):
+        sound &= _errors(run) <= how.max_error
+    return sound
+
+
+def _classes(run: SMDRun, limit: Threshold | None, how: Choice, sound: np.ndarray) -> Classes:
     """Sort the frames of a pull.
 
-    Without any threshold every sound one is a candidate: the model knows nothing yet. A frame whose error is above
-    ``max_error`` has failed.
+    Without any threshold every sound one is a candidate: the model knows nothing yet.
     """
     values = _judged(run, how.section)
     if values is None or not len(run.frames):
         return Classes(np.zeros(0, dtype=np.int8))
-    sound = np.array([len(neighbor_list("i", frame, how.section.closest)) == 0 for frame in run.frames])
-    if how.max_error is not None:
-        sound &= _errors(run) <= how.max_error
     lower = how.section.error_above
     if lower is None:
         lower = 0.0 if limit is None else limit.value
@@ -148,11 +186,35 @@ def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndar
     return choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
 
 
-def most_chosen(max_chosen: int, budget: int | None, copies: int) -> int:
-    """Return how many may be chosen: with their noisy copies no more than the budget of labels."""
-    return max_chosen if budget is None else min(max_chosen, budget // (1 + copies))
+def _peaks(ctx: StageContext, how: Choice, runs: Sequence[SMDRun], sound: dict[str, np.ndarray]) -> list[Atoms]:
+    """Return frames around the largest forces, each with its displaced copies behind it."""
+    section = how.section
+    frames = peak_frames(runs, section.peak_before, how.n_peak, [sound[run.name] for run in runs])
+    if not frames or not section.peak_copies:
+        return frames
+    model = ctx.path(ctx.iteration, "train", MODEL)
+
+    def forces(copies: Sequence[Atoms]) -> np.ndarray:
+        return predict(model, copies, members=False, uq_force=False).forces.reshape(len(copies), -1, 3)
+
+    i, j = how.pulls.atoms
+    rng = np.random.default_rng([ctx.seed, ctx.iteration])
+    return with_displaced(
+        frames, section.peak_copies, section.peak_displacement, (i - 1, j - 1), how.pulls.k, forces, rng
+    )
+
+
+def labels_of_iteration(max_chosen: int, budget: int | None, copies: int) -> int:
+    """Return how many labels an iteration buys at most: of ``max_chosen`` and their noisy copies, within the budget."""
+    labels = max_chosen * (1 + copies)
+    return labels if budget is None else min(labels, budget)
 
 
 def chosen_file(ctx: StageContext) -> Path:
-    """Return where this iteration's chosen configurations are."""
+    """Return where this iteration's configurations are that were chosen for their uncertainty."""
     return ctx.path(ctx.iteration, "select", CHOSEN)
+
+
+def peaks_file(ctx: StageContext) -> Path:
+    """Return where this iteration's frames around the largest forces are, each with its displaced copies behind it."""
+    return ctx.path(ctx.iteration, "select", PEAKS)

@@ -2,7 +2,15 @@
 
 from nnpal.active_learning.sampling.facts import holds_run
 from nnpal.active_learning.sampling.oracle_md import oracle_md, read_md
-from nnpal.active_learning.sampling.plan import MD_TASK, MOMT_TASK, SMD_TASK, plan_initial, plan_momt, plan_smd
+from nnpal.active_learning.sampling.plan import (
+    MD_TASK,
+    MOMT_TASK,
+    SMD_TASK,
+    plan_initial,
+    plan_momt,
+    plan_noiseless,
+    plan_smd,
+)
 from nnpal.active_learning.sampling.results import INTERRUPTED, MOMTRun, SMDRun, read_given_up, read_momt, read_smd
 from nnpal.active_learning.sampling.settings import ExploreSection, InitialSection, MOMTSection, SMDSection
 from nnpal.active_learning.sampling.tasks import momt, smd
@@ -23,6 +31,7 @@ __all__ = [
     "oracle_md",
     "plan_initial",
     "plan_momt",
+    "plan_noiseless",
     "plan_smd",
     "read_given_up",
     "read_md",

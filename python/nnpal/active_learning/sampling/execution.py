@@ -36,6 +36,7 @@ class Prepared:
         module_folder: where Python finds the calculator besides, relative to the run's folder.
         prefix: words before lmp that stand for ``launch`` this once: they name nodes of a job, which another attempt
             has not, so they are no part of what the run follows from.
+        own_files: further files of the folder that the run reads.
     """
 
     input: str
@@ -44,6 +45,7 @@ class Prepared:
     arguments: tuple[str, ...] = ()
     module_folder: str | None = None
     prefix: tuple[str, ...] = ()
+    own_files: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -59,10 +61,11 @@ def prepared(
     launch: tuple[str, ...] = (),
     arguments: tuple[str, ...] = (),
     prefix: tuple[str, ...] = (),
+    own_files: tuple[str, ...] = (),
 ) -> Prepared:
     """Return a run of the script ``name``, with the path of the calculator's module where it needs one."""
     place = None if forces.module_folder is None else os.path.relpath(forces.module_folder, folder.resolve())
-    return Prepared(name, forces, launch, arguments, place, prefix)
+    return Prepared(name, forces, launch, arguments, place, prefix, own_files)
 
 
 def prefix_of(section: Run) -> tuple[str, ...]:
@@ -160,7 +163,7 @@ def _found(launch: Sequence[str]) -> list[str]:
 def _key(folder: Path, run: Prepared) -> str:
     """Return the hash of all that the run follows from."""
     total = hashlib.sha256()
-    for name in (run.input, DATA, *sorted(run.forces.links)):
+    for name in (run.input, DATA, *run.own_files, *sorted(run.forces.links)):
         total.update(hashlib.sha256((folder / name).read_bytes()).digest())
     total.update(json.dumps([*run.launch, *run.arguments]).encode())
     return total.hexdigest()

@@ -13,6 +13,7 @@ from nnpal.smd.analysis import BOLTZ
 
 SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"
 DATA, FRAMES, ROWS, LOG = "start.data", "frames.lammpstrj", "rows.txt", "log.lammps"
+PUSH = "push.txt"
 TRACE, BIAS, START_BIAS = "momt.trace", "momt.h5", "start.h5"
 
 TEMPERATURE_HALT, UQ_HALT, ERROR_HALT = "hot", "uncertain", "wrong"
@@ -28,15 +29,28 @@ THERMO_EVERY = 1000
 
 @dataclass(frozen=True)
 class Steering:
-    """One pull: rate (Å/ps), where it starts (Å), and its steps."""
+    """One pull.
+
+    Attributes:
+        rate: Å/ps.
+        start: where the spring's far end starts, Å.
+        steps: of the pull.
+        noiseless: direction of the constant forces of ``PUSH``, which stand in for velocities and a bath that differ
+            from pull to pull, [3]; None: a pull with both.
+    """
 
     rate: float
     start: float
     steps: int
+    noiseless: tuple[float, float, float] | None = None
 
 
 def smd_input(section: SMDSection, forces: Forces, start: Start, pull: Steering, seed: int, command: str) -> str:
-    """Return ``in.smd``: equilibration with the spring at rest, then the pull."""
+    """Return ``in.smd``: equilibration with the spring at rest, then the pull.
+
+    Atoms are not sorted: LAMMPS sorts them by bins that depend on the cutoff, and fix langevin deals out its random
+    numbers in the order of atoms, so that equal seeds would give two force fields different noise.
+    """
     i, j = section.atoms
     energy, time = forces.units.energy, forces.units.time
     spring = f"fix pull all python/hook nnpal.smd:SMD atoms {i} {j} k {section.k * energy!r}"
@@ -51,13 +65,17 @@ def smd_input(section: SMDSection, forces: Forces, start: Start, pull: Steering,
     }
     lines = [
         *_title(
-            f"Pull atoms {i} and {j} by {section.length:g} Å at {pull.rate:g} Å/ps and {section.temperature:g} K "
-            f"under {_by(forces)}",
+            f"Pull atoms {i} and {j} by {section.length:g} Å at {pull.rate:g} Å/ps and "
+            f"{section.temperature if pull.noiseless is None else 0:g} K under {_by(forces)}",
             command,
             f"nnpal smd report {ROWS} --temperature {section.temperature:g}",
         ),
-        *_head(forces, start, section.timestep),
-        *_nvt(section, forces, start, section.temperature, seed),
+        *_head(forces, start, section.timestep, sort="sort 0 0.0"),
+        *(
+            _nvt(section, forces, start, section.temperature, seed)
+            if pull.noiseless is None
+            else _noiseless(section, forces, pull.noiseless)
+        ),
         *_halt_if_hot(section, section.temperature),
         "",
         f"{spring} rate 0.0 {at}",
@@ -156,11 +174,11 @@ def _title(what: str, command: str, *more: str) -> list[str]:
     return [f"# {what}.", "#", f"#   {command}", *(f"#   {line}" for line in more), ""]
 
 
-def _head(forces: Forces, start: Start, timestep: float) -> list[str]:
+def _head(forces: Forces, start: Start, timestep: float, sort: str = "") -> list[str]:
     return [
         f"units        {forces.units.name}",
         f"atom_style   {'atomic' if forces.charges is None else 'charge'}",
-        "atom_modify  map array",
+        f"atom_modify  map array {sort}".rstrip(),
         f"boundary     {start.boundary}",
         "box          tilt large",
         f"read_data    {DATA}",
@@ -186,6 +204,21 @@ def _nvt(section: Run, forces: Forces, start: Start, temperature: float, seed: i
         *_velocities(temperature, str(lammps_seed(seed, 0)), start),
         "fix          move all nve",
         f"fix          bath all langevin {temperature!r} {temperature!r} {damping!r} {lammps_seed(seed, 1)} zero yes",
+    ]
+
+
+def _noiseless(section: Run, forces: Forces, direction: tuple[float, float, float]) -> list[str]:
+    """Return a bath at 0 K, which is friction alone, and the constant forces of ``PUSH`` (eV/Å) along ``direction``."""
+    energy = forces.units.energy
+    return [
+        f"variable     push atomfile {PUSH}",
+        *(
+            f"variable     push_{axis} atom v_push*{energy * along!r}"
+            for axis, along in zip("xyz", direction, strict=True)
+        ),
+        "fix          push all addforce v_push_x v_push_y v_push_z",
+        "fix          move all nve",
+        f"fix          bath all langevin 0.0 0.0 {section.damping * forces.units.time!r} 1",
     ]
 
 

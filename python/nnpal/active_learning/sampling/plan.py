@@ -40,6 +40,19 @@ def plan_smd(section: SMDSection, force_field: ForceField, folder: Path, base_fo
     }
 
 
+def plan_noiseless(section: SMDSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
+    """Return the plan of the pulls without noise, at the largest rate; arguments as for :func:`plan_smd`."""
+    return {
+        f"rate-{section.fastest:g}-push-{run}": {
+            **_common(section, force_field, folder, (seed, len(section.rates), run)),
+            "structure": _below(base_folder / section.structure, folder),
+            "rate": section.fastest,
+            "noiseless": True,
+        }
+        for run in range(section.noiseless)
+    }
+
+
 def plan_momt(
     section: MOMTSection,
     force_field: ForceField,

@@ -54,6 +54,11 @@ class SMDSection(Run):
     length: PositiveFloat = Field(4.0, description="how far the far end goes, Å")
     temperature: PositiveFloat = Field(300.0, description="K")
     timestep: PositiveFloat = Field(0.00025, description="ps")
+    noiseless: NonNegativeInt = Field(
+        2,
+        description="further pulls at the largest rate without velocities and noise, of oracle and ensemble, that show "
+        "a bias of the activation energy without chance",
+    )
     uq_every: PositiveInt = Field(5, description="steps between rows of distance, work and uncertainty; divides every")
     uq: UQ = Field(
         "energy_deviation",
@@ -79,6 +84,11 @@ class SMDSection(Run):
         if self.every % self.uq_every:
             raise ValueError(f"every: {self.every}, expected a multiple of uq_every, {self.uq_every}")
         return self
+
+    @property
+    def fastest(self) -> float:
+        """The rate of the noiseless pulls: the largest, Å/ps."""
+        return max(self.rates, key=abs)
 
     def steps(self, rate: float) -> int:
         """Return the number of steps of a pull at ``rate``, Å/ps."""

@@ -17,6 +17,7 @@ from nnpal.active_learning.sampling.lammps_input import (
     BIAS,
     DATA,
     MOMT_INPUT,
+    PUSH,
     SMD_INPUT,
     START_BIAS,
     TRACE,
@@ -24,6 +25,7 @@ from nnpal.active_learning.sampling.lammps_input import (
     momt_input,
     smd_input,
 )
+from nnpal.active_learning.sampling.noiseless import write_push
 from nnpal.active_learning.sampling.results import MOMTRun, SMDRun, read_momt, read_smd
 from nnpal.active_learning.sampling.settings import MOMTSection, SMDSection
 from nnpal.active_learning.sampling.structures import crystal, kinds, read_structure
@@ -44,6 +46,7 @@ def smd(
     structure: str,
     rate: float,
     seed: int,
+    noiseless: bool = False,
 ) -> dict[str, Any]:
     """Pull two atoms apart in ``folder``, and say how that ended.
 
@@ -56,7 +59,8 @@ def smd(
         force_field: see :func:`nnpal.active_learning.sampling.force_field.forces_of`.
         structure: file to start from, relative to ``folder``.
         rate: Å/ps.
-        seed: of velocities and thermostat.
+        seed: of velocities and thermostat, or of the constant forces.
+        noiseless: whether small constant forces decide which bond breaks, in place of velocities and thermostat.
 
     Raises:
         nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
@@ -67,9 +71,11 @@ def smd(
     if max(i, j) > len(atoms):
         raise ValueError(f"explore.atoms: {list(section.atoms)}, but {structure} has {len(atoms)} atoms")
     at = float(nearest_distances(atoms, [i - 1], [j - 1])[0, 0]) if section.start is None else section.start
-    pull = Steering(rate, at, section.steps(rate))
+    direction = write_push(folder, atoms, section.atoms, seed) if noiseless else None
+    pull = Steering(rate, at, section.steps(rate), direction)
     forces = forces_of(force_field, folder, kinds(atoms), stress=False, electrons=electrons_of(atoms))
-    run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
+    own = (PUSH,) if noiseless else ()
+    run = prepared(SMD_INPUT, forces, folder, section.launch, prefix=prefix_of(section), own_files=own)
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = smd_input(section, forces, start, pull, seed, run.command)
     facts = SMDFacts(

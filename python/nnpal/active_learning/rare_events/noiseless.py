@@ -1,0 +1,60 @@
+"""Pulls without velocities and noise: what they show of the model is its bias, not chance.
+
+At 0 K the activation energy is a smooth function of the potential, so that a few pulls tell a difference of some tenths
+of kcal/mol, for which random pulls at the same rate are needed by the dozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nnpal.active_learning.engine.runner import TaskOutcome
+from nnpal.active_learning.engine.task import Task
+from nnpal.active_learning.rare_events.facts import Iteration, NoiselessFacts
+from nnpal.active_learning.sampling import SMD_TASK, SMDSection, plan_noiseless, read_smd
+from nnpal.active_learning.sampling.plan import ForceField
+from nnpal.lammps.units import REAL
+from nnpal.smd import activation_energy
+
+NOISELESS = "noiseless"
+
+
+def noiseless_tasks(
+    section: SMDSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int
+) -> list[Task]:
+    """Return the pulls as tasks; equal seeds give oracle and ensemble equal constant forces."""
+    plan = plan_noiseless(section, force_field, folder, base_folder, seed)
+    return [Task(folder / name, SMD_TASK, arguments) for name, arguments in plan.items()]
+
+
+def noiseless_facts(section: SMDSection, outcomes: Sequence[TaskOutcome]) -> NoiselessFacts | None:
+    """Return activation energies, None of pulls that broke off or were given up; None where none were asked for."""
+    if not outcomes:
+        return None
+    found: list[float | None] = []
+    for outcome in outcomes:
+        run = None if outcome.failure is not None else read_smd(outcome.folder)
+        found.append(activation_energy(run.pull) if run is not None and run.complete and len(run.step) else None)
+    return NoiselessFacts(rate=section.fastest, activation_energy=tuple(found))
+
+
+def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list[float]:
+    """Return E_a of the ensemble less the oracle's of each noiseless pull that both ended, kcal/mol."""
+    first, ours = history[0].initial, done.explore.noiseless
+    theirs = None if first is None else first.noiseless
+    if ours is None or theirs is None:
+        return []
+    pairs = zip(ours.activation_energy, theirs.activation_energy, strict=True)
+    return [REAL.energy * (one - other) for one, other in pairs if one is not None and other is not None]
+
+
+def noiseless_bias(history: Sequence[Iteration], done: Iteration) -> float | None:
+    """Return the mean of :func:`noiseless_differences`, kcal/mol; None where a pull is missing."""
+    differences = noiseless_differences(history, done)
+    ours = done.explore.noiseless
+    if ours is None or len(differences) < len(ours.activation_energy):
+        return None
+    return float(np.mean(differences))

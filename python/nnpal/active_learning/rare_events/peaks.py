@@ -1,0 +1,118 @@
+"""Frames around the largest spring force of each pull, with copies displaced along the softest motions.
+
+There, in a few femtoseconds, is decided which bond breaks and at which extension, and so the activation energy. Such
+frames are few, and near to known ones in any descriptor, so that neither an uncertainty nor a distance would choose
+enough of them: a share of the labels is kept for them, without a filter of near-duplicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from nnpal.active_learning.sampling import SMDRun
+from nnpal.active_learning.selection.soft_modes import Forces, displaced, soft_modes
+from nnpal.smd import running_mean
+
+PEAK, DISPLACED = "peak", "displaced"
+"""Tags of configurations."""
+AROUND = 5
+"""Rows over which the force is averaged."""
+AFTER = 3
+"""One in so many frames of a pull lies where the bond lets go."""
+
+
+def peak_frames(runs: Sequence[SMDRun], before: float, n_most: int, sound: Sequence[np.ndarray]) -> list[Atoms]:
+    """Return frames of pulls up to the largest force and where it falls, evenly from all pulls.
+
+    Arguments:
+        runs: the pulls.
+        before: Å of λ before the largest force.
+        n_most: frames in all.
+        sound: whether each frame of each pull can be labeled, bool [n_frames].
+    """
+    windows = [_windows(run, before, good) for run, good in zip(runs, sound, strict=True)]
+    shares = _shares([len(rise) + len(fall) for rise, fall in windows], n_most)
+    found = []
+    for run, (rise, fall), share in zip(runs, windows, shares, strict=True):
+        n_fall = min(len(fall), max(share // AFTER, share - len(rise)))
+        for i in [*_spread(rise, share - n_fall), *_spread(fall, n_fall)]:
+            frame: Atoms = run.frames[i].copy()
+            frame.info.update(tag=PEAK, source=f"{run.name} step {run.frame_step[i]}")
+            found.append(frame)
+    return found
+
+
+def with_displaced(
+    frames: Sequence[Atoms],
+    copies: int,
+    largest: float,
+    pulled: tuple[int, int],
+    spring: float,
+    forces: Forces,
+    rng: np.random.Generator,
+) -> list[Atoms]:
+    """Return frames, each with its displaced copies behind it.
+
+    Arguments:
+        copies: of each.
+        largest: how far an atom is displaced along one mode, Å.
+        pulled: the two atoms, from 0.
+        spring: constant, eV/Å².
+        forces: of the model.
+    """
+    found = []
+    for frame in frames:
+        modes = soft_modes(frame, pulled, spring, forces)
+        found.append(frame)
+        for _ in range(copies):
+            copy = displaced(frame, modes, largest, rng)
+            copy.info.update(tag=DISPLACED, source=f"displaced from {frame.info['source']}")
+            found.append(copy)
+    return found
+
+
+def _windows(run: SMDRun, before: float, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of a pull's sound frames up to the break, and of those where the force falls."""
+    if len(run.step) < AROUND or not len(run.frames):
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    sign = np.sign(run.target[-1] - run.target[0])
+    force = sign * running_mean(run.force, AROUND)
+    top = int(np.argmax(force))
+    last = _last_high(force, top)
+    low = np.flatnonzero(force[last:] <= 0.1 * force[top])
+    end = last + int(low[0]) if len(low) else len(force) - 1
+    target = sign * np.interp(run.frame_step, run.step, run.target)
+    at = run.frame_step
+    rise = (target >= sign * run.target[last] - before) & (at <= run.step[last]) & sound
+    width = run.step[end] - run.step[last] if len(low) else 0
+    fall = (at > run.step[last]) & (at <= run.step[end] + width) & sound if len(low) else np.zeros(len(at), dtype=bool)
+    return np.flatnonzero(rise), np.flatnonzero(fall)
+
+
+def _last_high(force: np.ndarray, top: int) -> int:
+    """Return the last row with nine tenths of the largest force before the force first falls below half of it."""
+    below = np.flatnonzero(force[top:] < 0.5 * force[top])
+    until = top + int(below[0]) if len(below) else len(force)
+    return top + int(np.flatnonzero(force[top:until] >= 0.9 * force[top])[-1])
+
+
+def _shares(sizes: Sequence[int], n_most: int) -> list[int]:
+    """Return how many frames each pull gives: as even as their numbers allow."""
+    shares = [0] * len(sizes)
+    left = min(n_most, sum(sizes))
+    while left:
+        open_ = [i for i, size in enumerate(sizes) if shares[i] < size]
+        for i in open_[:left]:
+            shares[i] += 1
+        left -= min(left, len(open_))
+    return shares
+
+
+def _spread(indices: np.ndarray, n: int) -> list[int]:
+    """Return n of the indices, evenly, the last one among them."""
+    if n == 0:
+        return []
+    return [int(i) for i in indices[np.unique(np.round(np.linspace(len(indices) - 1, 0, n)).astype(int))]]
