@@ -108,9 +108,19 @@ def test_counts_add_up(rare_events, facts):
         assert len(chosen) + select["n_near_known"] + select["n_near_chosen"] <= select["n_candidates"]
         limit = select["thresholds"][PULL]
         assert all(one["uq"] > limit["mean"] + limit["k"] * limit["deviation"] for one in chosen)
-        assert label["n_chosen"] == label["n_labelled"] == len(chosen)
+        assert label["n_chosen"] == len(chosen)
+        # half of the four labels are kept for the surroundings of the largest force: a frame and a displaced copy
+        assert (select["n_peak"], select["n_displaced"]) == (1, 1)
+        assert label["n_labelled"] == len(chosen) + 2
         frames = read_frames(rare_events / "run" / f"iter-{i:04d}" / "label" / "learnt.h5")
-        assert len(frames) == len(chosen)
+        assert len(frames) == label["n_labelled"]
+        peak, displaced = frames[-2:]
+        assert [frame.info["tag"] for frame in frames] == ["explored"] * len(chosen) + ["peak", "displaced"]
+        assert displaced.info["source"] == f"displaced from {peak.info['source']}"
+        shift = displaced.positions - peak.positions
+        change = displaced.get_forces() - peak.get_forces()
+        stiffness = label["stiffness"]["oracle"]
+        assert stiffness == pytest.approx([-(change * shift).sum() / (shift**2).sum()])
         n_data += label["n_labelled"]
 
 
@@ -136,6 +146,11 @@ def test_activation_energies_are_those_of_the_pulls(rare_events, facts):
     assert oracle == pytest.approx(activation_energy(read_smd(run / "iter-0000/initial/oracle-pulls" / PULL).pull))
     ensemble = facts["iter-0001/explore"]["ensemble"]["activation_energy"]["20"]
     assert ensemble == pytest.approx(activation_energy(read_smd(run / "iter-0001/explore/ensemble" / PULL).pull))
+    for name in ("initial", "explore"):
+        quiet = read_smd(run / f"iter-0000/{name}/noiseless/rate-20-push-0")
+        assert facts[f"iter-0000/{name}"]["noiseless"] == {
+            "rate": 20.0, "activation_energy": [pytest.approx(activation_energy(quiet.pull))],
+        }  # fmt: skip
     bar = facts["iter-0001/explore"]["ensemble"]["error_bars"]["20"]
     assert len(bar["members"]) == 2
     assert "statistical" not in bar  # of one pull

@@ -156,15 +156,16 @@ def _rare_events(
 ) -> tuple[list[Count], list[Count]]:
     runs = initial.runs * len(initial.temperatures)
     frames = runs * (initial.steps // initial.every + 1)
-    most = section.max_chosen if budget is None else min(section.max_chosen, budget // copies)
-    labels = [Count("first data", copies * frames), Count(f"chosen in {_times(n, 'iteration')}", n * copies * most)]
+    most = section.labels(budget, copies - 1)
+    labels = [Count("first data", copies * frames), Count(f"chosen in {_times(n, 'iteration')}", n * most)]
     steps = [Count(f"steps for the first data ({_times(runs, 'run')})", runs * (initial.equilibration + initial.steps))]
     if section.reference:
         each = [explore.steps(rate) for rate in explore.rates]
         pulled = explore.runs * sum(steps // explore.every + 1 for steps in each)
         labels.insert(1, Count("unseen", min(section.unseen, pulled)))
-        n_pulls = explore.runs * len(each)
-        total = explore.runs * sum(each) + n_pulls * explore.equilibration
+        n_pulls = explore.runs * len(each) + explore.noiseless
+        total = explore.runs * sum(each) + explore.noiseless * explore.steps(explore.fastest)
+        total += n_pulls * explore.equilibration
         steps.append(Count(f"steps for the reference ({_times(n_pulls, 'pull')})", total))
     return labels, steps
 

@@ -114,6 +114,16 @@ class RareEventsSection(SimilaritySection):
         0.5, description="kcal/mol: without a reference, stop when E_a moves less than this, as often as patience says"
     )
 
+    def labels(self, budget: int | None, copies: int) -> int:
+        """Return how many labels an iteration buys at most.
+
+        Arguments:
+            budget: [run] labels_per_iteration.
+            copies: noisy ones of each chosen configuration.
+        """
+        labels = self.max_chosen * (1 + copies)
+        return labels if budget is None else min(labels, budget)
+
 
 class DistillationSection(SimilaritySection):
     """[distillation]: sets, thresholds, and how an environment becomes a configuration."""

@@ -47,7 +47,7 @@ RARE_EVENTS = {
     "initial": {"structure": "water.xyz", "temperatures": [300.0], "steps": 400, "equilibration": 50, "every": 40},
     "explore": {
         "kind": "smd", "structure": "water.xyz", "atoms": [1, 2], "rates": [20.0], "start": 0.96, "length": 2.0,
-        "temperature": 50.0, "equilibration": 50, "every": 20,
+        "temperature": 50.0, "equilibration": 50, "every": 20, "noiseless": 1,
     },
     "label": {"batch": 6},
     **LEARNING,

@@ -22,7 +22,7 @@ from nnpal.active_learning.rare_events.initial_stage import First, initial
 from nnpal.active_learning.rare_events.judge import reason_to_stop
 from nnpal.active_learning.rare_events.label_stage import label
 from nnpal.active_learning.rare_events.report_stage import report
-from nnpal.active_learning.rare_events.select_stage import Choice, labels_of_iteration, select
+from nnpal.active_learning.rare_events.select_stage import Choice, select
 from nnpal.active_learning.rare_events.train_stage import train
 from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.settings import SimilaritySection
@@ -69,8 +69,7 @@ class RareEvents:
         )
         first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
-        labels = labels_of_iteration(section.max_chosen, config.run.labels_per_iteration, copies)
-        choice = Choice(section, pulls, labels, copies)
+        choice = Choice(section, pulls, section.labels(config.run.labels_per_iteration, copies), copies)
         self._section = section
         self._first = Stage(
             "initial",

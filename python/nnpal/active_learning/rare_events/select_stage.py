@@ -204,12 +204,6 @@ def _peaks(ctx: StageContext, how: Choice, runs: Sequence[SMDRun], sound: dict[s
     )
 
 
-def labels_of_iteration(max_chosen: int, budget: int | None, copies: int) -> int:
-    """Return how many labels an iteration buys at most: of ``max_chosen`` and their noisy copies, within the budget."""
-    labels = max_chosen * (1 + copies)
-    return labels if budget is None else min(labels, budget)
-
-
 def chosen_file(ctx: StageContext) -> Path:
     """Return where this iteration's configurations are that were chosen for their uncertainty."""
     return ctx.path(ctx.iteration, "select", CHOSEN)
