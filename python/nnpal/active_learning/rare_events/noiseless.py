@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from nnpal.active_learning.engine.runner import TaskOutcome
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.rare_events.facts import Iteration, NoiselessFacts
@@ -41,20 +39,16 @@ def noiseless_facts(section: SMDSection, outcomes: Sequence[TaskOutcome]) -> Noi
     return NoiselessFacts(rate=section.fastest, activation_energy=tuple(found))
 
 
-def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list[float]:
-    """Return E_a of the ensemble less the oracle's of each noiseless pull that both ended, kcal/mol."""
+def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list[float | None]:
+    """Return E_a of the ensemble less the oracle's of each noiseless pull, kcal/mol; None where one broke off.
+
+    Empty where there are no such pulls.
+    """
     first, ours = history[0].initial, done.explore.noiseless
     theirs = None if first is None else first.noiseless
     if ours is None or theirs is None:
         return []
-    pairs = zip(ours.activation_energy, theirs.activation_energy, strict=True)
-    return [REAL.energy * (one - other) for one, other in pairs if one is not None and other is not None]
-
-
-def noiseless_bias(history: Sequence[Iteration], done: Iteration) -> float | None:
-    """Return the mean of :func:`noiseless_differences`, kcal/mol; None where a pull is missing."""
-    differences = noiseless_differences(history, done)
-    ours = done.explore.noiseless
-    if ours is None or len(differences) < len(ours.activation_energy):
-        return None
-    return float(np.mean(differences))
+    return [
+        None if one is None or other is None else REAL.energy * (one - other)
+        for one, other in zip(ours.activation_energy, theirs.activation_energy, strict=True)
+    ]

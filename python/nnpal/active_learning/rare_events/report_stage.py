@@ -10,6 +10,7 @@ import numpy as np
 from nnpal.active_learning.engine.facts import MANIFEST
 from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.rare_events.bias_report import bias_sections
 from nnpal.active_learning.rare_events.facts import Iteration, ReportFacts
 from nnpal.active_learning.rare_events.initial_stage import PULLS, UNSEEN
 from nnpal.active_learning.rare_events.judge import (
@@ -158,6 +159,7 @@ def _sections(told: Told) -> list[Section]:
     return [
         section("Iterations", table),
         section("Activation energy", figures(ctx, _energies(told, oracle)), *_about_error_bars(told)),
+        *bias_sections(history),
         section("Uncertainty along the pulls", figures(ctx, _uncertainty(told))),
         section("Errors", figures(ctx, _errors(told))),
         *calibration_sections(ctx, [done.label for done in history]),
