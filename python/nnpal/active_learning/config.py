@@ -100,6 +100,11 @@ class RunConfig(Section):
             raise ValueError("training.start = 'previous': [translation] trains once, so there is none; leave it out")
         if self.rare_events is not None and isinstance(self.explore, SMDSection):
             self._fit_threshold(self.rare_events, self.explore)
+            if self.explore.adds_runs and not self.rare_events.reference:
+                raise ValueError(
+                    f"explore.most_runs = {self.explore.most_runs}: pulls are added in pairs with the oracle's, which "
+                    "rare_events.reference = false leaves out; remove most_runs, or raise explore.runs"
+                )
         return self
 
     def _fit_second_kind(self, also_train: NetworkSettings) -> None:

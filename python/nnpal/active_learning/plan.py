@@ -10,7 +10,7 @@ from nnpal.active_learning.config import RunConfig
 from nnpal.active_learning.engine.manifest import read_manifest
 from nnpal.active_learning.engine.stage import Loop
 from nnpal.active_learning.sampling import InitialSection, MOMTSection, SMDSection
-from nnpal.active_learning.settings import DistillationSection, RareEventsSection
+from nnpal.active_learning.settings import ONE_PULL, DistillationSection, RareEventsSection
 from nnpal.active_learning.shared.label_frames import STORE_OF_RUN
 from nnpal.label import LabelStore
 from nnpal.training.schedule import length_in_words
@@ -39,6 +39,7 @@ class Plan:
         members, length: of each training; its length in words.
         n_trainings: in each iteration: two with [also_train].
         known: labels in the run's store, and their mean time in s, where there are any.
+        notes: what to know before it begins.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Plan:
     length: str
     n_trainings: int
     known: tuple[int, float] | None
+    notes: tuple[str, ...] = ()
 
     def as_text(self) -> str:
         """Return it for a reader."""
@@ -76,6 +78,8 @@ class Plan:
         n_trainings = self.iterations * self.n_trainings
         yield f"  trainings: {n_trainings} at most, each of {self.members} members over {self.length} at most"
         yield f"  cost: {self._cost()}"
+        for note in self.notes:
+            yield f"  note: {note}"
 
     def _cost(self) -> str:
         if self.known is None:
@@ -121,6 +125,7 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
         length=length_in_words(config.training),
         n_trainings=1 if config.also_train is None else 2,
         known=_known(folder / STORE_OF_RUN),
+        notes=tuple(_notes(config)),
     )
 
 
@@ -167,7 +172,19 @@ def _rare_events(
         total = explore.runs * sum(each) + explore.noiseless * explore.steps(explore.fastest)
         total += n_pulls * explore.equilibration
         steps.append(Count(f"steps for the reference ({_times(n_pulls, 'pull')})", total))
+        if explore.most_runs is not None and explore.adds_runs:
+            n_more = (explore.most_runs - explore.runs) * len(each)
+            total = (explore.most_runs - explore.runs) * (sum(each) + len(each) * explore.equilibration)
+            steps.append(Count(f"steps for pulls added to it ({n_more} at most)", total))
     return labels, steps
+
+
+def _notes(config: RunConfig) -> Iterator[str]:
+    section, explore = config.rare_events, config.explore
+    if section is None or not section.reference or not isinstance(explore, SMDSection):
+        return
+    if explore.runs == 1 and not explore.adds_runs:
+        yield ONE_PULL
 
 
 def _distillation(

@@ -10,6 +10,12 @@ from nnpal.config import Section
 from nnpal.data.settings import LimitsSettings
 from nnpal.training.settings import EnsembleSettings
 
+ONE_PULL = (
+    "one pull a rate: no interval, so the aim, a 95 % interval of E_a - E_a(oracle) within ±rare_events.goal, cannot "
+    "be reached; set explore.runs = 4 or so (2 at least), or explore.most_runs"
+)
+"""What a plan and a report say of ``explore.runs = 1``."""
+
 
 class LoopLabelSection(Section):
     """[label]: how a loop labels; what it labels, it chooses itself."""
@@ -108,7 +114,11 @@ class RareEventsSection(SimilaritySection):
     unseen: PositiveInt = Field(
         6500, description="configurations of the oracle's pulls, at most, that errors are taken on and nothing learned"
     )
-    goal: PositiveFloat = Field(1.0, description="kcal/mol: stop when |E_a - E_a(oracle)| is below at every rate ...")
+    goal: PositiveFloat = Field(
+        1.0,
+        description="kcal/mol: stop when the 95 % interval of E_a - E_a(oracle), a mean over pairs of pulls "
+        "(explore.runs of 2 or more), lies within ± this at every rate ...",
+    )
     patience: PositiveInt = Field(2, description="... in so many iterations one after another")
     steady: PositiveFloat = Field(
         0.5, description="kcal/mol: without a reference, stop when E_a moves less than this, as often as patience says"

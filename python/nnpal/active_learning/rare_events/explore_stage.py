@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
-from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, PullFacts, RareEventsTrainFacts
+from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, RareEventsTrainFacts
 from nnpal.active_learning.rare_events.noiseless import NOISELESS, noiseless_facts, noiseless_tasks
-from nnpal.active_learning.rare_events.pulls import facts_of_pulls, files_of_pulls
-from nnpal.active_learning.sampling import SMD_TASK, SMDSection, plan_smd, read_given_up, read_smd
-from nnpal.active_learning.sampling.force_field import NNPForces
+from nnpal.active_learning.rare_events.oracle_pulls import ADDED, energies_before
+from nnpal.active_learning.rare_events.pulls import KCAL_MOL
+from nnpal.active_learning.rare_events.side_by_side import SideBySide
+from nnpal.active_learning.rare_events.sizing import ROUNDS, difference_of_runs, runs_wanted
+from nnpal.active_learning.sampling import SMDSection
+from nnpal.active_learning.sampling.force_field import NNPForces, OracleForces
 from nnpal.active_learning.shared.error_limits import require_calibrated
 from nnpal.active_learning.shared.facts import SECOND
 from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
@@ -22,56 +26,93 @@ OF_SECOND = {SECOND: f"{SECOND}/{MODEL}"}
 """The ensemble of [also_train]."""
 
 
-def explore(ctx: StageContext, section: SMDSection, base_folder: Path) -> ExploreFacts:
+@dataclass(frozen=True)
+class Sizing:
+    """How many pairs of pulls there may be, and what for.
+
+    Arguments:
+        oracle: under which pulls are added too.
+        goal: kcal/mol: within ±goal the interval of E_a - E_a(oracle) is to lie.
+        most: pulls at a rate, at most.
+    """
+
+    oracle: OracleForces
+    goal: float
+    most: int
+
+
+def explore(ctx: StageContext, section: SMDSection, base_folder: Path, sizing: Sizing | None = None) -> ExploreFacts:
     """Carry out all pulls side by side; one that explodes or is given up is counted, and its good part kept.
 
-    The seeds are those of the oracle's pulls, so that the same velocities begin and the same noise follows.
+    The seeds are those of the oracle's pulls, so that the same velocities begin and the same noise follows. With
+    ``sizing``, pairs of pulls under the ensemble and the oracle are added where they can settle whether the goal is
+    met.
     """
     require_calibrated(ctx.path(ctx.iteration, "train", MODEL), {"explore.max_error": section.max_error})
-    seed = pull_seed(ctx)
-    rates: dict[Path, float] = {}
-    tasks: dict[str, list[Task]] = {}
     second = ctx.found(ctx.iteration, RareEventsTrainFacts).second
-    quiet: list[Task] = []
     models = WHO if second is None else WHO | OF_SECOND
-    for who, model in models.items():
-        forces = NNPForces(
-            kind="nnp",
-            model=str(ctx.path(ctx.iteration, "train", model)),
-            device=section.device,
-            threads=section.threads,
-            uq=who == ENSEMBLE,
-        )
-        plan = plan_smd(section, forces, ctx.folder / who, base_folder, seed)
-        tasks[who] = [Task(ctx.folder / who / name, SMD_TASK, arguments) for name, arguments in plan.items()]
-        by_run = [rate for rate in section.rates for _ in range(section.runs)]
-        rates |= {task.folder: rate for task, rate in zip(tasks[who], by_run, strict=True)}
-        if who == ENSEMBLE and ctx.found(0, InitialFacts).noiseless is not None:
-            quiet = noiseless_tasks(section, forces, ctx.folder / NOISELESS, base_folder, seed)
-    everything = [task for some in tasks.values() for task in some] + quiet
-    ctx.log(f"iteration {ctx.iteration}: {len(everything)} pulls")
-    outcomes = ctx.tasks.run(everything)
-    found: dict[str, PullFacts] = {}
-    files: list[str] = []
-    for who, some in tasks.items():
-        own = [outcome for outcome in outcomes if outcome.folder in {task.folder for task in some}]
-        read = [read_smd(one.folder) if one.failure is None else read_given_up(read_smd, one.folder) for one in own]
-        runs = [run for run in read if run is not None]
-        given_up = {rates[one.folder] for one in own if one.failure is not None}
-        ensemble = None if who == SINGLE else ctx.path(ctx.iteration, "train", models[who])
-        found[who] = facts_of_pulls(runs, given_up, ensemble)
-        files += files_of_pulls(ctx.folder, who, runs)
+    forces = {who: _forces(ctx, section, who, model) for who, model in models.items()}
+    first = {rate: range(section.runs) for rate in section.rates}
+    pulls = SideBySide(ctx, section, base_folder, pull_seed(ctx))
+    quiet: list[Task] = []
+    if ctx.found(0, InitialFacts).noiseless is not None:
+        quiet = noiseless_tasks(section, forces[ENSEMBLE], ctx.folder / NOISELESS, base_folder, pulls.seed)
+    n_pulls = len(models) * len(section.rates) * section.runs + len(quiet)
+    ctx.log(f"iteration {ctx.iteration}: {n_pulls} pulls")
+    of_quiet = pulls.run({who: (own, first) for who, own in forces.items()}, also=quiet)
+    added = sizing is not None and _add_pairs(pulls, sizing, forces[ENSEMBLE])
+    found = {
+        who: pulls.facts(who, None if who == SINGLE else ctx.path(ctx.iteration, "train", model))
+        for who, model in models.items()
+    }
     return ExploreFacts(
-        failed_tasks=failed_tasks(ctx, outcomes),
-        last_lines=last_lines(ctx, outcomes),
+        failed_tasks=failed_tasks(ctx, pulls.outcomes),
+        last_lines=last_lines(ctx, pulls.outcomes),
         ensemble=found[ENSEMBLE],
         best=found[SINGLE],
         second=found.get(SECOND),
-        noiseless=noiseless_facts(section, [one for one in outcomes if one.folder in {task.folder for task in quiet}]),
-        files=tuple(files),
+        noiseless=noiseless_facts(section, of_quiet),
+        oracle=pulls.facts(ADDED) if added else None,
+        files=tuple(file for who in (*models, ADDED) for file in pulls.files(who)),
     )
 
 
 def pull_seed(ctx: StageContext) -> int:
     """Return the seed of the pulls, which is the same in all iterations."""
     return ctx.found(0, InitialFacts).pull_seed
+
+
+def _forces(ctx: StageContext, section: SMDSection, who: str, model: str) -> NNPForces:
+    return NNPForces(
+        kind="nnp",
+        model=str(ctx.path(ctx.iteration, "train", model)),
+        device=section.device,
+        threads=section.threads,
+        uq=who == ENSEMBLE,
+    )
+
+
+def _add_pairs(pulls: SideBySide, sizing: Sizing, ensemble: NNPForces) -> bool:
+    """Add pulls in a few rounds, those under the oracle that no iteration has made; say whether there are such."""
+    known = energies_before(pulls.ctx)
+    for _ in range(ROUNDS):
+        ours = pulls.energies(ENSEMBLE)
+        added = pulls.energies(ADDED)
+        theirs = {rate: (*values, *added.get(rate, ())) for rate, values in known.items()}
+        more: dict[float, range] = {}
+        missing: dict[float, range] = {}
+        for rate in pulls.section.rates:
+            own, oracle = ours[f"{rate:g}"], theirs.get(f"{rate:g}", ())
+            wanted = runs_wanted(difference_of_runs(own, oracle, KCAL_MOL), len(own), sizing.goal, sizing.most)
+            more[rate] = range(len(own), wanted)
+            missing[rate] = range(len(oracle), max(wanted, len(oracle)))
+        if not any(more.values()):
+            break
+        n = {who: sum(len(runs) for runs in own.values()) for who, own in ((ENSEMBLE, more), (ADDED, missing))}
+        rates = ", ".join(f"{rate:g} Å/ps: {runs.stop}" for rate, runs in more.items() if runs)
+        pulls.ctx.log(
+            f"iteration {pulls.ctx.iteration}: {n[ENSEMBLE]} more pulls under the ensemble, {n[ADDED]} under the "
+            f"oracle, for the interval of E_a ({rates} pairs)"
+        )
+        pulls.run({ENSEMBLE: (ensemble, more), ADDED: (sizing.oracle, missing)})
+    return bool(pulls.energies(ADDED))

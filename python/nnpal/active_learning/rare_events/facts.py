@@ -55,12 +55,15 @@ class PullFacts(Part):
         ended: how, by the pull's name.
         n_frames: of all.
         error_bars: of the activation energies that there are, by rate; None in runs of earlier versions.
+        by_run: activation energy of each pull, eV, by rate, in the order of the pulls' numbers; None of one that broke
+            off or was given up. None as a whole in runs of earlier versions.
     """
 
     activation_energy: dict[str, float | None]
     ended: dict[str, str]
     n_frames: int
     error_bars: dict[str, ErrorBar] | None = None
+    by_run: dict[str, tuple[float | None, ...]] | None = None
 
 
 class NoiselessFacts(Part):
@@ -99,12 +102,15 @@ class RareEventsTrainFacts(TrainFacts):
 
 
 class ExploreFacts(TaskFacts):
+    """Of the pulls; ``oracle``: those under the oracle that this stage has added to the initial ones, if any."""
+
     stage: ClassVar[str] = "explore"
 
     ensemble: PullFacts
     best: PullFacts
     second: PullFacts | None = None
     noiseless: NoiselessFacts | None = None
+    oracle: PullFacts | None = None
 
     def pulls(self, who: str) -> PullFacts:
         return self._pulls()[who]
@@ -115,8 +121,8 @@ class ExploreFacts(TaskFacts):
 
     def _pulls(self) -> dict[str, PullFacts]:
         """Return them by whose they are; ``second`` is the ensemble of [also_train]."""
-        second = {} if self.second is None else {"second": self.second}
-        return {"ensemble": self.ensemble, "best": self.best} | second
+        more = {"second": self.second, "oracle": self.oracle}
+        return {"ensemble": self.ensemble, "best": self.best} | {k: own for k, own in more.items() if own is not None}
 
 
 class ChosenFrame(Part):

@@ -14,6 +14,7 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.rare_events.facts import InitialFacts, PullFacts
 from nnpal.active_learning.rare_events.noiseless import NOISELESS, noiseless_facts, noiseless_tasks
+from nnpal.active_learning.rare_events.oracle_pulls import PULLS
 from nnpal.active_learning.rare_events.pulls import facts_of_pulls, files_of_pulls
 from nnpal.active_learning.sampling import (
     INTERRUPTED,
@@ -33,7 +34,7 @@ from nnpal.active_learning.shared.learned_data import write_learned
 from nnpal.active_learning.shared.task_facts import failed_tasks, last_lines
 from nnpal.label.settings import AugmentationSection
 
-UNSEEN, PULLS, DYNAMICS = "unseen.h5", "oracle-pulls", "dynamics"
+UNSEEN, DYNAMICS = "unseen.h5", "dynamics"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,12 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from nnpal.active_learning.rare_events.facts import ErrorBar, Iteration
+from nnpal.active_learning.rare_events.oracle_pulls import oracle_energies_by_run
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL
+from nnpal.active_learning.rare_events.sizing import difference_of_runs
+from nnpal.active_learning.settings import ONE_PULL
+from nnpal.observables import Difference
+from nnpal.observables.differences import LEVEL
 
 Energies = Mapping[str, float | None]
 
@@ -14,17 +19,21 @@ Energies = Mapping[str, float | None]
 def reason_to_stop(history: Sequence[Iteration], goal: float, patience: int, steady: float) -> str | None:
     """Return why the last iteration is to be the last, or None.
 
-    The aim is |E_a - E_a(oracle)| < goal (kcal/mol) at every rate, ``patience`` times running; without the oracle's
-    pulls it is that E_a moves by less than ``steady`` as often. Finding nothing new ends the loop too: it would go on
-    as it is.
+    The aim is that the 95 % interval of E_a - E_a(oracle), a mean over pairs of pulls, lies within ±``goal``
+    (kcal/mol) at every rate, ``patience`` times running; a single pair has no interval. Without the oracle's pulls the
+    aim is that the mean E_a moves by less than ``steady`` as often. Finding nothing new ends the loop too: it would go
+    on as it is.
     """
     last = history[-1]
     oracle = oracle_energies(history)
     if oracle is not None:
-        errors = [largest_error(done, oracle) for done in history[-patience:]]
-        if len(errors) == patience and all(error is not None and error < goal for error in errors):
-            said = ", ".join(f"{error:.2f}" for error in errors if error is not None)
-            return f"aim reached: |E_a - E_a(oracle)| at all rates below {goal:g} kcal/mol ({said})"
+        bounds = [largest_bound(differences(history, done)) for done in history[-patience:]]
+        if len(bounds) == patience and all(bound is not None and bound <= goal for bound in bounds):
+            said = ", ".join(f"{bound:.2f}" for bound in bounds if bound is not None)
+            return (
+                f"aim reached: at all rates the {100 * LEVEL:.0f} % interval of E_a - E_a(oracle) lies within "
+                f"±{goal:g} kcal/mol (±{said})"
+            )
     elif len(history) > patience:
         moves = [_largest_move(one, other) for one, other in itertools.pairwise(history[-patience - 1 :])]
         if all(move is not None and move < steady for move in moves):
@@ -38,10 +47,54 @@ def has_reached_aim(reason: str | None) -> bool:
     return reason is not None and reason.startswith(("aim reached", "steady"))
 
 
+def without_interval(history: Sequence[Iteration]) -> str | None:
+    """Say that one pull at each rate cannot reach the aim, and what to do; None where there are more."""
+    found = differences(history, history[-1]).values()
+    return ONE_PULL if found and all(one is not None and one.n == 1 for one in found) else None
+
+
 def oracle_energies(history: Sequence[Iteration]) -> Energies | None:
-    """Return E_a by rate under the oracle, eV, or None without a reference."""
+    """Return the mean E_a by rate over all pulls under the oracle, eV, or None without a reference."""
     first = history[0].initial
-    return None if first is None or first.oracle is None else first.oracle.activation_energy
+    if first is None or first.oracle is None:
+        return None
+    by_run = oracle_runs(history)
+    whole = {rate: [v for v in by_run.get(rate, ()) if v is not None] for rate in first.oracle.activation_energy}
+    return {
+        rate: sum(whole[rate]) / len(whole[rate]) if whole[rate] else value
+        for rate, value in first.oracle.activation_energy.items()
+    }
+
+
+def oracle_runs(history: Sequence[Iteration]) -> dict[str, tuple[float | None, ...]]:
+    """Return E_a of each pull under the oracle, eV, by rate; empty without a reference."""
+    first = history[0].initial
+    return oracle_energies_by_run(None if first is None else first.oracle, (done.explore.oracle for done in history))
+
+
+def differences(history: Sequence[Iteration], done: Iteration, who: str = "ensemble") -> dict[str, Difference | None]:
+    """Return the mean of E_a - E_a(oracle) over pairs of pulls with equal seeds, kcal/mol, by the oracle's rates.
+
+    None: a pull broke off. Runs of earlier versions do not say the energies of their pulls: a difference of means,
+    without an interval, of 0 pairs.
+    """
+    ours, theirs = done.explore.pulls(who), oracle_runs(history)
+    means = oracle_energies(history) or {}
+    found: dict[str, Difference | None] = {}
+    for rate, oracle in means.items():
+        own = ours.activation_energy.get(rate)
+        if ours.by_run is not None and theirs:
+            found[rate] = difference_of_runs(ours.by_run.get(rate, ()), theirs.get(rate, ()), KCAL_MOL)
+        else:
+            found[rate] = None if own is None or oracle is None else Difference(KCAL_MOL * (own - oracle), 0)
+    return found
+
+
+def largest_bound(found: Mapping[str, Difference | None]) -> float | None:
+    """Return the largest |mean| + half-width over the rates, kcal/mol; None where one has no interval."""
+    bounds = [None if one is None else one.bound() for one in found.values()]
+    known = [bound for bound in bounds if bound is not None]
+    return max(known) if known and len(known) == len(bounds) else None
 
 
 def energies_of(done: Iteration, who: str = "ensemble") -> Energies:
@@ -54,9 +107,11 @@ def error_bar_of(done: Iteration, rate: str, who: str = "ensemble") -> ErrorBar:
     return (done.explore.pulls(who).error_bars or {}).get(rate, ErrorBar())
 
 
-def largest_error(done: Iteration, oracle: Energies, who: str = "ensemble") -> float | None:
-    """Return the largest |E_a - E_a(oracle)| over the rates, kcal/mol; None where a pull broke off."""
-    return _largest_difference(energies_of(done, who), oracle)
+def largest_error(found: Mapping[str, Difference | None]) -> float | None:
+    """Return the largest |mean difference| over the rates, kcal/mol; None where a pull broke off."""
+    means = [None if one is None else abs(one.mean) for one in found.values()]
+    known = [mean for mean in means if mean is not None]
+    return max(known) if known and len(known) == len(means) else None
 
 
 def _largest_move(one: Iteration, other: Iteration) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from nnpal.active_learning.config import RunConfig
 from nnpal.active_learning.engine.manifest import MANIFEST, history_of, read_manifest
 from nnpal.active_learning.engine.stage import History, Stage
-from nnpal.active_learning.rare_events.explore_stage import explore
+from nnpal.active_learning.rare_events.explore_stage import Sizing, explore
 from nnpal.active_learning.rare_events.facts import (
     ExploreFacts,
     InitialFacts,
@@ -26,6 +26,7 @@ from nnpal.active_learning.rare_events.select_stage import Choice, select
 from nnpal.active_learning.rare_events.train_stage import train
 from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.settings import SimilaritySection
+from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.active_learning.shared.facts import iterations
 from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
@@ -36,8 +37,8 @@ CHOICE = tuple(
     for key in (*SimilaritySection.model_fields, "first_steps", "closest", "max_chosen", "peak_share", "peak_before",
                 "peak_copies", "peak_displacement")
 )  # fmt: skip
-LIMITS = ("explore.max_uq", "explore.max_error")
-"""Of pulls under the ensemble; the oracle's know neither."""
+OF_MODELS = ("explore.max_uq", "explore.max_error", "explore.most_runs")
+"""Of pulls under the ensemble, and of those that explorations add; the oracle's first pulls know none of them."""
 HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
 
 
@@ -70,6 +71,9 @@ class RareEvents:
         first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
         choice = Choice(section, pulls, section.labels(config.run.labels_per_iteration, copies), copies)
+        sizing = None
+        if section.reference and pulls.most_runs is not None and pulls.adds_runs:
+            sizing = Sizing(OracleForces(config.oracle, base_folder), section.goal, pulls.most_runs)
         self._section = section
         self._first = Stage(
             "initial",
@@ -77,7 +81,7 @@ class RareEvents:
             (*ORACLE, "initial", "explore", "rare_events.reference", "rare_events.unseen", "augmentation"),
             ("nnpal.active_learning.rare_events.initial_stage", HOOKS),
             facts=InitialFacts,
-            free=LIMITS,
+            free=OF_MODELS,
         )
         self._stages = (
             Stage(
@@ -90,8 +94,8 @@ class RareEvents:
             ),
             Stage(
                 "explore",
-                lambda ctx: explore(ctx, pulls, base_folder),
-                ("explore", "files"),
+                lambda ctx: explore(ctx, pulls, base_folder, sizing),
+                ("explore", "files", *(() if sizing is None else ("rare_events.goal",))),
                 ("nnpal.active_learning.rare_events.explore_stage", HOOKS),
                 facts=ExploreFacts,
             ),

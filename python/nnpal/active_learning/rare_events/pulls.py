@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nnpal.active_learning.rare_events.facts import ErrorBar, PullFacts
-from nnpal.active_learning.sampling import SMDRun
+from nnpal.active_learning.sampling import SMDRun, rate_and_run
 from nnpal.active_learning.sampling.execution import ENDED
 from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.active_learning.sampling.lammps_input import FRAMES, ROWS
@@ -23,14 +23,15 @@ WINDOW = 0.2
 OUTPUTS = (ROWS, FRAMES, FACTS, ENDED)
 
 
-def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = (), ensemble: Path | None = None) -> PullFacts:
+def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[str] = (), ensemble: Path | None = None) -> PullFacts:
     """Return activation energies (eV) with error bars, how each pull ended, and frames, for the manifest.
 
     Arguments:
-        given_up: rates of pulls that were given up.
+        given_up: names of pulls that were given up, whether or not they left something in ``runs``.
         ensemble: model file of the pulls, for the error bar from its members; None: there is none.
     """
-    energies = activation_energies(runs, given_up)
+    by_run = energies_by_run(runs, given_up)
+    energies = {rate: mean_of_whole(values) for rate, values in by_run.items()}
     whole = {
         rate: [run for run in runs if f"{run.rate:g}" == rate] for rate, one in energies.items() if one is not None
     }
@@ -39,6 +40,7 @@ def facts_of_pulls(runs: Sequence[SMDRun], given_up: Collection[float] = (), ens
         ended={run.name: run.ended for run in runs},
         n_frames=sum(len(run.frames) for run in runs),
         error_bars={rate: error_bar(own, ensemble) for rate, own in whole.items()},
+        by_run=by_run,
     )
 
 
@@ -62,17 +64,33 @@ def error_bar(runs: Sequence[SMDRun], ensemble: Path | None) -> ErrorBar:
     return ErrorBar(statistical=statistical, members=tuple(members.values.tolist()), factor=found[0].factor)
 
 
-def activation_energies(runs: Sequence[SMDRun], given_up: Collection[float] = ()) -> dict[str, float | None]:
-    """Return the mean over a rate's pulls of their activation energies, eV; None where one broke off or was given up.
+def energies_by_run(runs: Sequence[SMDRun], given_up: Collection[str] = ()) -> dict[str, tuple[float | None, ...]]:
+    """Return E_a of each pull, eV, by rate from the slowest on, in the order of the pulls' numbers.
+
+    None: it broke off, was given up, or left nothing.
+    """
+    found = {run.name: _energy(run) for run in runs} | dict.fromkeys(given_up)
+    numbers: dict[str, list[int]] = {}
+    for name in found:
+        rate, run = rate_and_run(name)
+        numbers.setdefault(rate, []).append(run)
+    return {
+        rate: tuple(found.get(f"rate-{rate}-run-{run}") for run in range(min(own), max(own) + 1))
+        for rate, own in sorted(numbers.items(), key=lambda item: float(item[0]))
+    }
+
+
+def mean_of_whole(values: Sequence[float | None]) -> float | None:
+    """Return the mean over a rate's pulls, eV; None where one broke off or was given up.
 
     The mean of fewer pulls than the oracle's would be held against another number.
     """
-    found: dict[str, float | None] = {}
-    for rate in sorted({run.rate for run in runs} | set(given_up)):
-        own = [run for run in runs if run.rate == rate]
-        whole = rate not in given_up and all(run.complete and len(run.step) for run in own)
-        found[f"{rate:g}"] = float(np.mean([activation_energy(run.pull) for run in own])) if whole else None
-    return found
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def _energy(run: SMDRun) -> float | None:
+    return activation_energy(run.pull) if run.complete and len(run.step) else None
 
 
 def files_of_pulls(folder: Path, below: str, runs: Sequence[SMDRun]) -> list[str]:

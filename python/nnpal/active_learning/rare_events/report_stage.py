@@ -12,15 +12,18 @@ from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.bias_report import bias_sections
 from nnpal.active_learning.rare_events.facts import Iteration, ReportFacts
-from nnpal.active_learning.rare_events.initial_stage import PULLS, UNSEEN
+from nnpal.active_learning.rare_events.initial_stage import UNSEEN
 from nnpal.active_learning.rare_events.judge import (
+    differences,
     energies_of,
     error_bar_of,
     has_reached_aim,
     largest_error,
     oracle_energies,
     reason_to_stop,
+    without_interval,
 )
+from nnpal.active_learning.rare_events.oracle_pulls import PULLS
 from nnpal.active_learning.rare_events.select_stage import chosen_file
 from nnpal.active_learning.report import (
     Fact,
@@ -121,7 +124,7 @@ def report(
     )
     files = write_report(ctx, page)
     oracle = oracle_energies(history)
-    error = None if oracle is None else largest_error(history[-1], oracle)
+    error = None if oracle is None else largest_error(differences(history, history[-1]))
     return ReportFacts(files=files, reason=reason, largest_error_kcal_mol=error)
 
 
@@ -133,6 +136,8 @@ def _facts(told: Told, reason: str | None) -> list[Fact]:
     is_last = len(history) >= told.run.iterations
     converged = True if has_reached_aim(reason) else (False if reason or is_last else None)
     said = reason or ("all iterations are spent" if is_last else "the aim is not reached yet")
+    one_pull = None if told.pulls.adds_runs else without_interval(history)
+    said = f"{said}; {one_pull}" if one_pull and not has_reached_aim(reason) else said
     return [
         convergence(said, converged=converged),
         activation(

@@ -6,10 +6,12 @@ from nnpal.active_learning.sampling.plan import (
     MD_TASK,
     MOMT_TASK,
     SMD_TASK,
+    name_of_pull,
     plan_initial,
     plan_momt,
     plan_noiseless,
     plan_smd,
+    rate_and_run,
 )
 from nnpal.active_learning.sampling.results import INTERRUPTED, MOMTRun, SMDRun, read_given_up, read_momt, read_smd
 from nnpal.active_learning.sampling.settings import ExploreSection, InitialSection, MOMTSection, SMDSection
@@ -28,11 +30,13 @@ __all__ = [
     "SMDSection",
     "holds_run",
     "momt",
+    "name_of_pull",
     "oracle_md",
     "plan_initial",
     "plan_momt",
     "plan_noiseless",
     "plan_smd",
+    "rate_and_run",
     "read_given_up",
     "read_md",
     "read_momt",

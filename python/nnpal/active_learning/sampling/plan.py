@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +21,33 @@ SMD_TASK, MOMT_TASK, MD_TASK = (
 )
 
 
-def plan_smd(section: SMDSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
+def plan_smd(
+    section: SMDSection,
+    force_field: ForceField,
+    folder: Path,
+    base_folder: Path,
+    seed: int,
+    runs: Mapping[float, range] | None = None,
+) -> Plan:
     """Return name -> arguments of :func:`nnpal.active_learning.sampling.smd`, for every rate and run.
 
     Arguments:
         force_field: with paths as they are from here.
         folder: under which each run has its own, by its name.
         base_folder: the configuration file's.
-        seed: that all seeds follow from.
+        seed: that all seeds follow from, by rate and run.
+        runs: numbers of the runs at each rate, none at a rate that is not there; None: the first ``section.runs`` of
+            all rates.
     """
+    first = range(section.runs)
     return {
-        f"rate-{rate:g}-run-{run}": {
+        name_of_pull(rate, run): {
             **_common(section, force_field, folder, (seed, i, run)),
             "structure": _below(base_folder / section.structure, folder),
             "rate": rate,
         }
         for i, rate in enumerate(section.rates)
-        for run in range(section.runs)
+        for run in (first if runs is None else runs.get(rate, ()))
     }
 
 
@@ -51,6 +62,17 @@ def plan_noiseless(section: SMDSection, force_field: ForceField, folder: Path, b
         }
         for run in range(section.noiseless)
     }
+
+
+def name_of_pull(rate: float, run: int) -> str:
+    """Return the folder of a pull."""
+    return f"rate-{rate:g}-run-{run}"
+
+
+def rate_and_run(name: str) -> tuple[str, int]:
+    """Return rate, as texts have it, and number of a pull from its folder's name."""
+    rate, _, run = name.removeprefix("rate-").rpartition("-run-")
+    return rate, int(run)
 
 
 def plan_momt(
@@ -89,7 +111,8 @@ def plan_initial(section: InitialSection, force_field: ForceField, folder: Path,
 
 def _common(section: Run, force_field: ForceField, folder: Path, seeds: tuple[int, ...]) -> dict[str, Any]:
     return {
-        "settings": section.model_dump(mode="json"),
+        # how many pulls there may be is no matter of one of them, which it would make another task
+        "settings": section.model_dump(mode="json", exclude={"most_runs"}),
         "force_field": _force_field(force_field, folder),
         "seed": int(np.random.SeedSequence(seeds).generate_state(1)[0]),
     }

@@ -52,6 +52,11 @@ class SMDSection(Run):
         None, description="where the far end starts, Å; absent: the distance of the two in the structure"
     )
     length: PositiveFloat = Field(4.0, description="how far the far end goes, Å")
+    most_runs: PositiveInt | None = Field(
+        None,
+        description="pulls at a rate, at most: where E_a is near the oracle's and its interval is too wide to tell, "
+        "pairs of pulls are added to runs; absent: none are added",
+    )
     temperature: PositiveFloat = Field(300.0, description="K")
     timestep: PositiveFloat = Field(0.00025, description="ps")
     noiseless: NonNegativeInt = Field(
@@ -83,12 +88,21 @@ class SMDSection(Run):
             raise ValueError(f"atoms: {list(self.atoms)}, expected two different ones")
         if self.every % self.uq_every:
             raise ValueError(f"every: {self.every}, expected a multiple of uq_every, {self.uq_every}")
+        if self.most_runs is not None and self.most_runs < self.runs:
+            raise ValueError(
+                f"most_runs: {self.most_runs}, expected runs, {self.runs}, or more; absent: none are added"
+            )
         return self
 
     @property
     def fastest(self) -> float:
         """The rate of the noiseless pulls: the largest, Å/ps."""
         return max(self.rates, key=abs)
+
+    @property
+    def adds_runs(self) -> bool:
+        """Whether pulls may be added to the first ``runs``."""
+        return self.most_runs is not None and self.most_runs > self.runs
 
     def steps(self, rate: float) -> int:
         """Return the number of steps of a pull at ``rate``, Å/ps."""

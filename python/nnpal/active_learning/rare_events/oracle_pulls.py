@@ -1,0 +1,41 @@
+"""All pulls under the oracle: those of the first stage, and those that explorations have added to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from nnpal.active_learning.engine.stage import StageContext
+from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, PullFacts
+from nnpal.active_learning.sampling import holds_run
+
+PULLS, ADDED = "oracle-pulls", "oracle"
+"""Folders in the first stage and in an exploration."""
+Energies = dict[str, tuple[float | None, ...]]
+
+
+def oracle_energies_by_run(first: PullFacts | None, added: Iterable[PullFacts | None]) -> Energies:
+    """Return E_a of each pull under the oracle, eV, by rate, in the order of the pulls' numbers.
+
+    Arguments:
+        first: of the first stage; None: the oracle did not pull.
+        added: of explorations, in their order. Numbers go on where those before end.
+    """
+    found: Energies = {}
+    for facts in (first, *added):
+        if facts is not None and facts.by_run is not None:
+            for rate, values in facts.by_run.items():
+                found[rate] = (*found.get(rate, ()), *values)
+    return found
+
+
+def energies_before(ctx: StageContext) -> Energies:
+    """Return those that a stage finds: of the first stage and of all iterations before its own."""
+    added = (ctx.found(k, ExploreFacts).oracle for k in range(ctx.iteration))
+    return oracle_energies_by_run(ctx.found(0, InitialFacts).oracle, added)
+
+
+def folder_of_oracle_pull(ctx: StageContext, name: str) -> Path | None:
+    """Return where a pull under the oracle lies; None where there is none of that name."""
+    places = [ctx.path(0, "initial", PULLS), *(ctx.path(k, "explore", ADDED) for k in range(ctx.iteration + 1))]
+    return next((place / name for place in places if holds_run(place / name)), None)

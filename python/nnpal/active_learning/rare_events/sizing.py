@@ -1,0 +1,49 @@
+"""How many pulls at a rate a statement about its activation energy needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnpal.observables import Difference, paired_difference, pairs_needed
+
+FIRST = 4
+"""Pulls that one pull becomes: fewer say little of their scatter, so of how many are needed."""
+GROWTH = 3
+"""Times the pulls that there are, at most, in one round: a scatter known from few is often too large."""
+ROUNDS = 3
+"""In which pulls are added, at most. Each looks at the interval again, which makes it hold a little less often than
+its level says; so there are few."""
+
+
+def difference_of_runs(
+    ours: Sequence[float | None], theirs: Sequence[float | None], factor: float = 1.0
+) -> Difference | None:
+    """Return the mean paired difference of E_a, run by run, times ``factor``.
+
+    Runs that only one side has do not count, nor those whose pull under the oracle failed. None: a pull under the model
+    broke off, so that a mean over the others would flatter it; or there are no pairs.
+    """
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if b is not None]
+    whole = [(a, b) for a, b in pairs if a is not None]
+    if not whole or any(a is None for a in ours):
+        return None
+    return paired_difference(*zip(*whole, strict=True)).scaled(factor)
+
+
+def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int:
+    """Return how many pulls there should be at a rate: more only where they can settle whether the goal is met.
+
+    Where the mean alone misses the goal, or the interval lies within it, there are enough.
+
+    Arguments:
+        found: what the n pulls that there are say, in the goal's unit.
+        goal: largest |difference| that is accepted.
+        most: pulls, at most.
+    """
+    if found is None or abs(found.mean) >= goal or found.is_within(goal):
+        return n
+    if found.deviation is None:
+        return max(n, min(FIRST, most))
+    needed = pairs_needed(found.deviation, goal - abs(found.mean))
+    wanted = most if needed is None else n + max(0, needed - found.n)
+    return max(n, min(wanted, GROWTH * n, most))

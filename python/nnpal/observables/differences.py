@@ -1,0 +1,144 @@
+"""Differences of means with their intervals: of pairs that share their noise, or of two samples apart.
+
+Sources: Student, Biometrika 6, 1 (1908), doi:10.1093/biomet/6.1.1; Welch, Biometrika 34, 28 (1947),
+doi:10.1093/biomet/34.1-2.28, with Satterthwaite's degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+LEVEL = 0.95
+"""Share of intervals that hold the true difference."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of one quantity minus that of another, in their unit.
+
+    Attributes:
+        mean: difference of the means.
+        n: pairs, or values of the smaller sample where they do not pair.
+        standard_error: of the mean; None where a single pair says nothing of it.
+        freedom: degrees of freedom of Student's t; None as above.
+        deviation: standard deviation (n - 1) of the pairs' differences; None of fewer than two pairs, or unpaired.
+        correlation: Pearson's, of the pairs; None as for ``deviation``, and where all values of one side are equal.
+        paired: whether it is of pairs.
+    """
+
+    mean: float
+    n: int
+    standard_error: float | None = None
+    freedom: float | None = None
+    deviation: float | None = None
+    correlation: float | None = None
+    paired: bool = True
+
+    def half_width(self, level: float = LEVEL) -> float | None:
+        """Return half of the two-sided interval of the mean; None where there is none."""
+        if self.standard_error is None or self.freedom is None:
+            return None
+        return t_quantile(self.freedom, level) * self.standard_error
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
+        """Return the two-sided interval of the mean; None where there is none."""
+        half = self.half_width(level)
+        return None if half is None else (self.mean - half, self.mean + half)
+
+    def bound(self, level: float = LEVEL) -> float | None:
+        """Return |mean| + half-width, the larger end of the interval; None where there is none."""
+        half = self.half_width(level)
+        return None if half is None else abs(self.mean) + half
+
+    def is_within(self, limit: float, level: float = LEVEL) -> bool:
+        """Whether the whole interval lies within ±limit; never where there is none."""
+        bound = self.bound(level)
+        return bound is not None and bound <= limit
+
+    def scaled(self, factor: float) -> Difference:
+        """Return it in another unit."""
+        error, deviation = (
+            None if value is None else factor * value for value in (self.standard_error, self.deviation)
+        )
+        return Difference(factor * self.mean, self.n, error, self.freedom, deviation, self.correlation, self.paired)
+
+
+def t_quantile(freedom: float, level: float = LEVEL) -> float:
+    """Return Student's t that a two-sided interval of this level reaches to."""
+    return float(stdtrit(freedom, 0.5 * (1.0 + level)))
+
+
+def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
+    """Return mean(ours - theirs) of pairs, with n - 1 degrees of freedom.
+
+    Args:
+        ours, theirs: [n], in the same order.
+
+    Raises:
+        ValueError: no pairs, or lengths that differ.
+    """
+    a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape or not len(a):
+        raise ValueError(f"pairs: {a.shape} and {b.shape} values, expected as many of both, one or more")
+    differences, n = a - b, len(a)
+    mean = float(differences.mean())
+    if n < 2:
+        return Difference(mean, n)
+    deviation = float(differences.std(ddof=1))
+    vary = np.ptp(a) > 0.0 and np.ptp(b) > 0.0
+    correlation = float(np.corrcoef(a, b)[0, 1]) if vary else None
+    return Difference(mean, n, deviation / math.sqrt(n), n - 1.0, deviation, correlation)
+
+
+def welch_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
+    """Return mean(ours) - mean(theirs) of two samples that do not pair, by Welch's t.
+
+    Args:
+        ours, theirs: [n] and [m].
+
+    Raises:
+        ValueError: a sample without values.
+    """
+    a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    if a.ndim != 1 or b.ndim != 1 or not len(a) or not len(b):
+        raise ValueError(f"samples: {a.shape} and {b.shape} values, expected one or more of each")
+    mean, n = float(a.mean() - b.mean()), min(len(a), len(b))
+    if n < 2:
+        return Difference(mean, n, paired=False)
+    parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
+    total = float(parts.sum())
+    # of samples without any scatter the interval is a point, whatever the degrees of freedom
+    freedom = float(total**2 / (parts**2 / [len(a) - 1, len(b) - 1]).sum()) if total > 0.0 else n - 1.0
+    return Difference(mean, n, math.sqrt(total), freedom, paired=False)
+
+
+def pairs_needed(deviation: float, half_width: float, level: float = LEVEL, most: int = 10_000) -> int | None:
+    """Return how many pairs give an interval of at most ``half_width`` to either side; None: more than ``most``.
+
+    The smallest n with t(n - 1) sd / sqrt(n) <= half_width, t and n found together.
+
+    Args:
+        deviation: standard deviation of the pairs' differences.
+        half_width: more than 0, in the same unit.
+
+    Raises:
+        ValueError: no half-width above 0.
+    """
+    if not half_width > 0.0:
+        raise ValueError(f"half_width {half_width:g}: expected more than 0")
+    low, high = 2, most  # t(n - 1)/sqrt(n) falls with n
+    if not _reaches(high, deviation, half_width, level):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _reaches(middle, deviation, half_width, level) else (middle + 1, high)
+    return low
+
+
+def _reaches(n: int, deviation: float, half_width: float, level: float) -> bool:
+    return t_quantile(n - 1.0, level) * deviation / math.sqrt(n) <= half_width
