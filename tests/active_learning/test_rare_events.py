@@ -20,11 +20,12 @@ from nnpal.active_learning.engine.failure import FAILURE, Failure
 from nnpal.active_learning.engine.runner import TaskOutcome
 from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext, stage_folder
+from nnpal.active_learning.rare_events import energies_report, side_by_side, uq_report
 from nnpal.active_learning.rare_events import explore_stage as exploring
 from nnpal.active_learning.rare_events import initial_stage as beginning
 from nnpal.active_learning.rare_events import pulls as pulling
 from nnpal.active_learning.rare_events import report_stage as reporting
-from nnpal.active_learning.rare_events import side_by_side
+from nnpal.active_learning.rare_events.energies_report import figures_of_energies
 from nnpal.active_learning.rare_events.facts import (
     ChosenFrame,
     ErrorBar,
@@ -49,7 +50,7 @@ from nnpal.active_learning.rare_events.loop import RareEvents
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _sound, _threshold, select
 from nnpal.active_learning.rare_events.sizing import runs_wanted
-from nnpal.active_learning.report import write_figure
+from nnpal.active_learning.report import RateSummary, rates_table, write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun, rate_and_run
 from nnpal.active_learning.sampling import SMDSection as Explore
 from nnpal.active_learning.sampling.ending import RunOutcome
@@ -60,7 +61,7 @@ from nnpal.active_learning.shared.label_frames import Labeled, Labeling
 from nnpal.active_learning.shared.report_page import task_failures
 from nnpal.config import ConfigError
 from nnpal.evaluation import predict
-from nnpal.observables import Difference
+from nnpal.observables import Difference, paired_difference, pairs_needed
 from nnpal.oracle.settings import LammpsSection
 from nnpal.runtime.json_files import write_json
 from torchani_reference import ExportedModel
@@ -194,7 +195,7 @@ def history(
             chosen=tuple(ChosenFrame(run="rate-1-run-0", step=step, uq=1.0) for step in chosen),
         )  # fmt: skip
         label = LabelFacts(n_chosen=0, n_labeled=0, n_failed=0, reasons={}, files=())
-        train = RareEventsTrainFacts.model_construct(failed_members={})
+        train = RareEventsTrainFacts.model_construct(failed_members={}, n_data=10)
         found.append(
             Iteration.model_construct(
                 initial=None if k else first, train=train, explore=explore, select=select, label=label
@@ -383,11 +384,16 @@ def test_figures_say_whose_energies_and_which_unit_they_show(tmp_path: Path, mon
     folder = ctx.folder / "ensemble" / "rate-1-run-0"
     folder.mkdir(parents=True)
     (folder / "run.json").touch()
-    monkeypatch.setattr(reporting, "read_smd", lambda _: pull())
+    monkeypatch.setattr(uq_report, "read_smd", lambda _: pull())
+    moved = replace(pull().pull, target=np.linspace(3.9, 6.9, 60))
+    monkeypatch.setattr(energies_report, "read_rows_of_pull", lambda _: (moved, "complete"))
     trace, _ = reporting._uncertainty(told)
     assert "uq_meV_angstrom" in trace.columns
-    oracle = {"1": 100.0 * KCAL, "4": 110.0 * KCAL}
-    rates = reporting._energies(told, oracle)[-1]
+    rates, by_rate = figures_of_energies(told)[-2:]
+    assert by_rate.name == "work_function_by_rate"
+    assert by_rate.grid == (1, 2)
+    assert by_rate.columns["a: run"][0] == "ensemble"  # there are no pulls at the second rate
+    assert "b: run" in by_rate.columns
     assert rates.name == "loading_rates"
     assert "of the ensemble's pulls" in rates.caption
     np.testing.assert_allclose(rates.columns["activation_energy_kcal_mol"], [100.5, 110.0], rtol=1e-6)
@@ -407,16 +413,25 @@ def test_the_page_shows_error_bars_beside_the_energies(tmp_path: Path) -> None:
     spread = 3.0 * np.sqrt(2 / 3)
     said = f"± 0.30 (statistical) ± {spread:.2f} (members)"
     [fact] = [fact for fact in reporting._facts(told, None) if fact.label == "Activation energy"]
-    assert fact.cell.note == f"{said}; oracle 100.00; error +0.50, bound 1"
-    trained = RareEventsTrainFacts.model_construct(unseen=None, n_data=10)
-    summaries = [reporting._summary(k, one.model_copy(update={"train": trained}), "1") for k, one in enumerate(done)]
+    assert fact.cell.note == f"{said}; oracle 100.00; error +0.50 (95 %: +0.49 to +0.51, 6 pairs), bound 1"
+    assert fact.cell.tone == "good"
+    summaries = [reporting._summary(told, k) for k in range(len(done))]
     table = reporting.iteration_table(summaries)
     column = table.header.index("E_a (kcal/mol)")
     assert [row[column].note for row in table.rows] == ["", said]
-    drawn = {figure.name: figure for figure in reporting._energies(told, {"1": 100.0 * KCAL, "4": 110.0 * KCAL})}
+    errors = [row[table.header.index("error of E_a (kcal/mol)")] for row in table.rows]
+    assert [(cell.text, cell.note, cell.tone) for cell in errors] == [
+        ("2.00", "95 %: +1.99 to +2.01, 6 pairs", "bad"),
+        ("0.50", "95 %: +0.49 to +0.51, 6 pairs", "good"),
+    ]
+    drawn = {figure.name: figure for figure in figures_of_energies(told)}
     columns = drawn["activation_energy_ensemble"].columns
     np.testing.assert_allclose(columns["members_error_kcal_mol"], [np.nan, spread], rtol=1e-6)
     np.testing.assert_allclose(columns["statistical_error_kcal_mol"], [np.nan, 0.3], rtol=1e-6)
+    half = 2.5706 * 0.01 * np.sqrt(6 / 5) / np.sqrt(6)
+    np.testing.assert_allclose(columns["interval_kcal_mol"], [half, half], rtol=1e-4)
+    assert "Thin bars: the 95 % interval of the difference from the oracle" in drawn["loading_rates"].caption
+    np.testing.assert_allclose(drawn["activation_energy_error_ensemble"].columns["error_kcal_mol"], [2.0, 0.5])
     assert "members_error_kcal_mol" not in drawn["activation_energy_best"].columns
     np.testing.assert_allclose(drawn["loading_rates"].columns["members_error_kcal_mol"], [spread, np.nan], rtol=1e-6)
     assert "Wide bars: the standard deviation over the ensemble's members" in drawn["loading_rates"].caption
@@ -425,6 +440,29 @@ def test_the_page_shows_error_bars_beside_the_energies(tmp_path: Path) -> None:
     [text] = reporting._about_error_bars(told)
     assert "over the 3 members" in text
     assert "the spread times 3, the calibration factor" in text
+
+
+def test_a_row_of_the_table_of_rates_says_what_the_pairs_say() -> None:
+    found = paired_difference([101.0, 103.5, 99.9, 102.0], [100.5, 102.5, 100.0, 101.0])
+    summaries = [
+        RateSummary("1", 101.6 * KCAL, 101.0 * KCAL, found, members=0.4 * KCAL, pulls=4),
+        RateSummary("2", 105.0 * KCAL, 103.0 * KCAL, Difference(2.0, 4, 0.1, 3.0, 0.2, 0.9), pulls=4),
+        RateSummary("4", None, 110.0 * KCAL, None, pulls=4),
+        RateSummary("8", 110.5 * KCAL, 110.0 * KCAL, Difference(0.5, 1), pulls=1),
+    ]
+    table = rates_table(summaries, goal=1.0)
+    rows = [dict(zip(table.header, row, strict=True)) for row in table.rows]
+    first = {name: cell.text for name, cell in rows[0].items()}
+    half = 3.18245 * np.std([0.5, 1.0, -0.1, 1.0], ddof=1) / 2
+    assert first["difference"] == "0.60"
+    assert first["95 % interval"] == f"{0.6 - half:+.2f} to {0.6 + half:+.2f}".replace("-", "−")
+    assert (first["pairs"], first["sd of differences"], first["correlation"]) == ("4", "0.52", "0.98")
+    assert (first["error bar (sampling)"], first["error bar (members)"]) == ("0.26", "0.40")
+    assert first["pairs needed for ±1"] == str(pairs_needed(found.deviation, 0.4))
+    assert [row["difference"].tone for row in rows[:2]] == ["warning", "bad"]
+    assert rows[1]["pairs needed for ±1"].note == "the mean alone is outside"
+    assert (rows[2]["difference"].note, rows[2]["pairs"].text) == ("a pull broke off", "4")
+    assert rows[3]["95 % interval"].note == "one pull: no interval"
 
 
 def test_a_manifest_of_an_earlier_version_has_no_error_bars() -> None:
@@ -523,7 +561,7 @@ def test_the_trace_of_a_pull_is_that_which_the_threshold_was_held_against(tmp_pa
     (folder / "run.json").touch()
     own = pull()
     errors = np.linspace(0.1, 0.5, len(own.step))
-    monkeypatch.setattr(reporting, "read_smd", lambda _: replace(own, error_trace=errors))
+    monkeypatch.setattr(uq_report, "read_smd", lambda _: replace(own, error_trace=errors))
     trace = reporting._uncertainty(told)[0]
     np.testing.assert_allclose(trace.columns["uq_meV_angstrom"], 1e3 * errors)
     assert set(trace.columns["threshold_meV_angstrom"]) == {300.0}

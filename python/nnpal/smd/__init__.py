@@ -5,11 +5,13 @@ from nnpal.smd.hook import SMD
 from nnpal.smd.members import along_pulls, mean_activation_energy, own_pulls
 from nnpal.smd.pull import Break, Pull, activation_energy, find_break, running_mean
 from nnpal.smd.reading import read_pull
+from nnpal.smd.work import MeanWork, mean_work
 
 __all__ = [
     "SMD",
     "Break",
     "FreeEnergy",
+    "MeanWork",
     "Pull",
     "activation_energy",
     "along_pulls",
@@ -17,6 +19,7 @@ __all__ = [
     "jarzynski",
     "jarzynski_profile",
     "mean_activation_energy",
+    "mean_work",
     "own_pulls",
     "read_pull",
     "running_mean",

@@ -130,12 +130,24 @@ def make_report(
             "second_cumulant": free.cumulant,
             "n_effective": free.n_effective,
         }
-        if free.n_effective[-1] < FEW_PULLS:
-            notes.append(
-                f"{free.n_effective[-1]:.1f} of {len(pulls)} pulls carry the Jarzynski average at the end, so its "
-                "error and bias are too small; pull more slowly, or many more times"
-            )
+        if note := few_pulls_note(float(free.n_effective[-1]), len(pulls)):
+            notes.append(note)
     return Report(summaries, mean, kT, profile, notes)
+
+
+def few_pulls_note(n_effective: float, n_pulls: int) -> str | None:
+    """Say that few pulls carry Jarzynski's average; None where enough do.
+
+    Args:
+        n_effective: how many carry it at the end, see :class:`nnpal.smd.FreeEnergy`.
+        n_pulls: of all.
+    """
+    if n_effective >= FEW_PULLS:
+        return None
+    return (
+        f"{n_effective:.1f} of {n_pulls} pulls carry the Jarzynski average at the end, so its error and bias are too "
+        "small; pull more slowly, or many more times"
+    )
 
 
 def differing_facts(pulls: Sequence[Pull]) -> list[str]:

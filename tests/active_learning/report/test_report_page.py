@@ -273,9 +273,9 @@ def test_headline_facts():
     assert shown(convergence("20 iterations spent", converged=False)) == ("no", "20 iterations spent", "bad")
     assert shown(convergence(None, converged=None)) == ("not yet", "", "warning")
     close = activation(88.4 * KCAL, 88.7 * KCAL)
-    assert shown(close) == ("88.40 kcal/mol", "oracle 88.70; error −0.30, bound 1", "good")
+    assert shown(close) == ("88.40 kcal/mol", "oracle 88.70; error −0.30, bound 1", "warning")  # no interval
     assert shown(activation(90.0 * KCAL, 88.7 * KCAL))[2] == "bad"
-    assert shown(activation(90.0 * KCAL, 88.7 * KCAL, bound=2.0))[2] == "good"
+    assert shown(activation(90.0 * KCAL, 88.7 * KCAL, bound=2.0))[2] == "warning"
     assert shown(activation(NAN, 88.7 * KCAL)) == ("not known", "oracle 88.70", "warning")
     assert shown(activation(None, None)) == ("not known", "oracle –", "warning")
     assert shown(labels_used(1500, of=20_000)) == ("1,500", "of 20,000 sampled (7.5 %)", "plain")
@@ -325,7 +325,7 @@ def test_table_of_iterations(tmp_path):
     first, second = (dict(zip(table.header, row, strict=True)) for row in table.rows)
     assert (first["candidate"].text, first["candidate"].note) == ("3", "75.0 %")
     assert first["energy MAE (meV/atom)"].text == "12.30"
-    assert (first["error of E_a (kcal/mol)"].text, first["error of E_a (kcal/mol)"].tone) == ("0.50", "good")
+    assert (first["error of E_a (kcal/mol)"].text, first["error of E_a (kcal/mol)"].tone) == ("0.50", "warning")
     assert (second["E_a (kcal/mol)"].text, second["error of E_a (kcal/mol)"].text) == ("–", "–")
     assert second["iteration"].note == "all pulls failed"
     words = read(Page("p", sections=[Section("s", [table, iteration_table([])])]), tmp_path).words

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +10,9 @@ from nnpal.active_learning.engine.facts import MANIFEST
 from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.bias_report import bias_sections
+from nnpal.active_learning.rare_events.energies_report import error_bars_of, figures_of_energies, tables_of_rates
 from nnpal.active_learning.rare_events.facts import Iteration, ReportFacts
+from nnpal.active_learning.rare_events.free_energy_report import free_energies
 from nnpal.active_learning.rare_events.initial_stage import UNSEEN
 from nnpal.active_learning.rare_events.judge import (
     differences,
@@ -23,8 +24,11 @@ from nnpal.active_learning.rare_events.judge import (
     reason_to_stop,
     without_interval,
 )
-from nnpal.active_learning.rare_events.oracle_pulls import PULLS
+from nnpal.active_learning.rare_events.rotation_report import rotations
+from nnpal.active_learning.rare_events.rows_report import figures_of_rows
 from nnpal.active_learning.rare_events.select_stage import chosen_file
+from nnpal.active_learning.rare_events.told import Told
+from nnpal.active_learning.rare_events.uq_report import traces
 from nnpal.active_learning.report import (
     Fact,
     Figure,
@@ -33,11 +37,8 @@ from nnpal.active_learning.report import (
     Page,
     Section,
     Snapshot,
-    UQRun,
-    WorkCurve,
+    Table,
     activation,
-    activation_energy,
-    activation_energy_error,
     classes,
     classes_history,
     convergence,
@@ -46,15 +47,12 @@ from nnpal.active_learning.report import (
     iterations_done,
     labels_history,
     labels_used,
-    loading_rates,
     parity,
     structures,
     uq_against_error,
-    uq_trace,
-    work_function,
 )
 from nnpal.active_learning.report.table import Cell
-from nnpal.active_learning.sampling import SMDRun, SMDSection, holds_run, read_smd
+from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.settings import LoopEnsembleSection, RareEventsSection
 from nnpal.active_learning.shared.bare_frames import read_bare
 from nnpal.active_learning.shared.calibration_report import calibration_sections, coverage_of
@@ -70,39 +68,12 @@ from nnpal.active_learning.shared.report_page import (
     versions,
     write_report,
 )
-from nnpal.active_learning.shared.second_report import name_of, second_name, second_sections
+from nnpal.active_learning.shared.second_report import name_of, second_sections
 from nnpal.active_learning.shared.train_ensemble import BEST
 from nnpal.data import read_frames
 from nnpal.evaluation import predict
 
 SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a page tells of.
-
-    Arguments:
-        ctx: of the stage.
-        history: all iterations so far.
-        run, section, pulls, ensemble: the tables [run], [rare_events], [explore] and [ensemble].
-    """
-
-    ctx: StageContext
-    history: list[Iteration]
-    run: RunSection
-    section: RareEventsSection
-    pulls: SMDSection
-    ensemble: LoopEnsembleSection
-
-    @property
-    def last(self) -> Iteration:
-        return self.history[-1]
-
-    @property
-    def rate(self) -> str:
-        """The rate that headlines are of, Å/ps."""
-        return f"{self.pulls.rates[0]:g}"
 
 
 def report(
@@ -144,7 +115,8 @@ def _facts(told: Told, reason: str | None) -> list[Fact]:
             value,
             None if oracle is None else oracle.get(rate),
             bound=told.section.goal,
-            error_bars=error_bars_text(*_error_bars(told.last, rate)),
+            error_bars=error_bars_text(*error_bars_of(told.last, rate)),
+            difference=told.differences(told.last).get(rate),
         ),
         labels_used(n_labels),
         iterations_done(len(history), of=told.run.iterations),
@@ -157,13 +129,13 @@ def _sections(told: Told) -> list[Section]:
     ctx, history, rate = told.ctx, told.history, told.rate
     oracle = oracle_energies(history)
     table = iteration_table(
-        [_summary(k, done, rate) for k, done in enumerate(history)],
+        [_summary(told, k) for k in range(len(history))],
         oracle=None if oracle is None else oracle.get(rate),
         bound=told.section.goal,
     )
     return [
         section("Iterations", table),
-        section("Activation energy", figures(ctx, _energies(told, oracle)), *_about_error_bars(told)),
+        section("Activation energy", *_energies(told)),
         *bias_sections(history),
         section("Uncertainty along the pulls", figures(ctx, _uncertainty(told))),
         section("Errors", figures(ctx, _errors(told))),
@@ -172,13 +144,17 @@ def _sections(told: Told) -> list[Section]:
             [done.train for done in history],
             [None if done.train.unseen is None else done.train.unseen.ensemble for done in history],
             [None if done.explore.second is None else or_nan(energies_of(done, SECOND).get(rate)) for done in history],
-            None if oracle is None else oracle.get(rate),
+            []
+            if oracle is None
+            else [told.differences(done, SECOND).get(rate) if done.explore.second else None for done in history],
         ),
         section("Configurations chosen", *_chosen(told)),
+        *_of_rows(told),
     ]
 
 
-def _summary(iteration: int, done: Iteration, rate: str) -> IterationSummary:
+def _summary(told: Told, iteration: int) -> IterationSummary:
+    done, rate = told.history[iteration], told.rate
     unseen = None if done.train.unseen is None else done.train.unseen.ensemble
     ended = done.explore.ensemble.ended.values()
     n_broken = sum(how != "complete" for how in ended)
@@ -190,16 +166,24 @@ def _summary(iteration: int, done: Iteration, rate: str) -> IterationSummary:
         energy_mae=None if unseen is None else unseen.energy_mae,
         force_mae=None if unseen is None else unseen.force_mae,
         activation_energy=energies_of(done).get(rate),
-        error_bars=_error_bars(done, rate),
+        error_bars=error_bars_of(done, rate),
+        difference=told.differences(done).get(rate),
         coverage=coverage_of(done.label),
         note=f"{n_broken} of {len(ended)} pulls broke off" if n_broken else "",
     )
 
 
-def _error_bars(done: Iteration, rate: str, who: str = "ensemble") -> tuple[float | None, float | None]:
-    """Return the statistical error of E_a and that from the members, eV."""
-    bar = error_bar_of(done, rate, who)
-    return bar.statistical, bar.of_members
+def _energies(told: Told) -> list[str | Table | list[FigureFiles]]:
+    """Return tables and figures of activation energies, work functions and free energies, and what they are worth."""
+    drawn, notes = free_energies(told)
+    one_pull = without_interval(told.history)
+    return [
+        *tables_of_rates(told),
+        *([f"{one_pull[0].upper()}{one_pull[1:]}."] if one_pull else []),
+        figures(told.ctx, [*figures_of_energies(told), *drawn]),
+        *_about_error_bars(told),
+        *notes,
+    ]
 
 
 def _about_error_bars(told: Told) -> list[str]:
@@ -222,85 +206,16 @@ def _about_error_bars(told: Told) -> list[str]:
     ]
 
 
-def _energies(told: Told, oracle: Mapping[str, float | None] | None) -> list[Figure]:
-    history, rate = told.history, told.rate
-    numbers = list(range(len(history)))
-    drawn = [work_function(_curves(told), _oracle_curve(told), name="work_function")]
-    expected = None if oracle is None else oracle.get(rate)
-    shown = {"ensemble": "ensemble", "best": "best model"}
-    if all(done.explore.second is not None for done in history) and told.last.train.second is not None:
-        shown[SECOND] = f"{second_name(told.last.train.kind, told.last.train.second.kind)} ensemble"
-    for who, said in shown.items():
-        values = [or_nan(energies_of(done, who).get(rate)) for done in history]
-        bars = [_error_bars(done, rate, who) for done in history]
-        drawn.append(
-            activation_energy(numbers, values, expected, who=said, name=f"activation_energy_{who}", error_bars=bars)
-        )
-        if expected is not None:
-            drawn.append(
-                activation_energy_error(numbers, values, expected, who=said, name=f"activation_energy_error_{who}")
-            )
-    rates = [f"{value:g}" for value in told.pulls.rates]
-    if len(rates) > 1 and oracle is not None:
-        ours = [or_nan(energies_of(told.last).get(r)) for r in rates]
-        theirs = [or_nan(oracle.get(r)) for r in rates]
-        bars = [_error_bars(told.last, r) for r in rates]
-        drawn.append(loading_rates([float(r) for r in rates], ours, theirs, who="ensemble", error_bars=bars))
-    return drawn
-
-
-def _curves(told: Told) -> list[WorkCurve]:
-    """Return the best member's pull of each iteration."""
-    curves = []
-    for iteration in range(len(told.history)):
-        run = _first_run(told.ctx, iteration, "explore/best", told.rate)
-        if run is not None:
-            curves.append(WorkCurve(f"iteration {iteration}", run.target, run.work, failed=not run.complete))
-    return curves
-
-
-def _oracle_curve(told: Told) -> WorkCurve | None:
-    run = _first_run(told.ctx, 0, f"initial/{PULLS}", told.rate)
-    return None if run is None else WorkCurve("oracle", run.target, run.work)
-
-
-def _first_run(ctx: StageContext, iteration: int, place: str, rate: str) -> SMDRun | None:
-    stage, _, below = place.partition("/")
-    folder = ctx.path(iteration, stage, below) / f"rate-{rate}-run-0"
-    return read_smd(folder) if holds_run(folder) else None
-
-
 def _uncertainty(told: Told) -> list[Figure]:
-    ctx, selected = told.ctx, told.last.select
-    runs = []
-    for path in sorted(ctx.path(ctx.iteration, "explore", "ensemble").iterdir()):
-        if not holds_run(path):
-            continue
-        run, limit = read_smd(path), selected.thresholds.get(path.name)
-        bound = selected.error_above
-        trace = run.uq_trace if bound is None else run.error_trace
-        if trace is None or not len(run.step):
-            continue
-        good = selected.good_frames[run.name]
-        runs.append(
-            UQRun(
-                label=run.name,
-                steps=run.step,
-                uq=trace,
-                mean=None if limit is None else limit.mean,
-                deviation=None if limit is None else limit.deviation,
-                k=told.section.k,
-                first_steps=told.section.first_steps if bound is None else None,
-                chosen=[one.step for one in selected.chosen if one.run == run.name],
-                failed_step=int(run.frame_step[good]) if good < len(run.frames) else None,
-                bound=bound,
-            )
-        )
-    in_errors = selected.error_above is not None
-    unit = "meV/Å" if in_errors or told.pulls.uq == "uq_force" else "meV"
-    drawn = [uq_trace(runs, quantity="error" if in_errors else "UQ", unit=unit)] if runs else []
     counts = [done.select.counts for done in told.history]
-    return [*drawn, classes_history(list(range(len(counts))), counts)]
+    return [*traces(told), classes_history(list(range(len(counts))), counts)]
+
+
+def _of_rows(told: Told) -> list[Section]:
+    """Return the figures of the supplement whole, and whether the ends turn before the break."""
+    tables, drawn = rotations(told)
+    found = [section("Figures of the supplement", figures(told.ctx, figures_of_rows(told)))]
+    return [*found, section("Rotation of the ends", *tables, figures(told.ctx, drawn))] if drawn else found
 
 
 def _errors(told: Told) -> list[Figure]:

@@ -26,12 +26,14 @@ from nnpal.active_learning.report.iteration_table import IterationSummary, itera
 from nnpal.active_learning.report.labels_history import labels_history
 from nnpal.active_learning.report.mae_history import mae_history
 from nnpal.active_learning.report.page import Failure, Page, Section, write_page
+from nnpal.active_learning.report.rates_table import RateSummary, rates_table
 from nnpal.active_learning.report.relax_table import Crystal, relax_table
 from nnpal.active_learning.report.structures import Snapshot, structures
 from nnpal.active_learning.report.table import Cell, Table
 from nnpal.active_learning.report.uq_trace import UQRun, uq_trace
 from nnpal.active_learning.report.work_function import WorkCurve, work_function
 from nnpal.figures.figure import Figure, FigureFiles, write_figure
+from nnpal.figures.panels import panels
 from nnpal.figures.parity import parity
 from nnpal.figures.uq_against_error import rank_correlation, uq_against_error
 
@@ -44,6 +46,7 @@ __all__ = [
     "FigureFiles",
     "IterationSummary",
     "Page",
+    "RateSummary",
     "Section",
     "Snapshot",
     "Table",
@@ -70,8 +73,10 @@ __all__ = [
     "labels_used",
     "loading_rates",
     "mae_history",
+    "panels",
     "parity",
     "rank_correlation",
+    "rates_table",
     "relax_table",
     "reliability_curves",
     "structures",

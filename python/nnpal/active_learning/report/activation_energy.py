@@ -26,6 +26,7 @@ from nnpal.figures.style import (
 CHEMICAL_ACCURACY = 1.0
 """kcal/mol."""
 STATISTICAL, MEMBERS = "statistical_error_kcal_mol", "members_error_kcal_mol"
+INTERVAL = "interval_kcal_mol"
 ErrorBars = Sequence[tuple[float | None, float | None]]
 """Of each activation energy: the statistical one and that from the members, eV; None where not known."""
 
@@ -38,21 +39,24 @@ def activation_energy(
     who: str = "best model",
     name: str = "activation_energy",
     error_bars: ErrorBars = (),
+    intervals: ArrayLike = (),
 ) -> Figure:
     """Return E_a of every iteration, with the oracle's and ±1 kcal/mol of it: Figure S6 (left), S8b.
 
     Arguments:
         iterations: [n].
-        values: E_a, eV, NaN where the pull failed, [n].
+        values: E_a, mean over pulls, eV, NaN where a pull failed, [n].
         oracle: E_a, eV.
         who: whose activation energy it is.
         name: of the files.
         error_bars: statistical and from the members, eV, None where not known, [n]; empty: none is known.
+        intervals: half of the 95 % interval of the difference from the oracle, eV, NaN where not known, [n]; empty:
+            none is known. It is drawn in place of the statistical error.
     """
     ours = KCAL_MOL * np.asarray(values, dtype=np.float64)
     same_length(name, iterations=iterations, values=ours)
     theirs = float("nan") if oracle is None else KCAL_MOL * oracle
-    bars = _columns_of_bars(error_bars, len(ours))
+    bars = _columns_of_bars(error_bars, len(ours), intervals)
 
     def draw(axes: Axes) -> None:
         if not len(drawable(ours)) and not np.isfinite(theirs):
@@ -91,6 +95,7 @@ def activation_energy_error(
     *,
     who: str = "best model",
     name: str = "activation_energy_error",
+    intervals: ArrayLike = (),
 ) -> Figure:
     """Return |E_a − E_a of the oracle| over iterations with the line of 1 kcal/mol: Figures S2b to S5b, S8a.
 
@@ -98,15 +103,18 @@ def activation_energy_error(
     """
     error = np.abs(KCAL_MOL * (np.asarray(values, dtype=np.float64) - oracle))
     same_length(name, iterations=iterations, values=error)
+    bars = _columns_of_bars((), len(error), intervals)
 
     def draw(axes: Axes) -> None:
         if not len(drawable(error)):
             say_empty(axes)
             return
         if not log_if_wide(axes, [*error, CHEMICAL_ACCURACY]):
-            axes.set_ylim(0.0, 1.15 * max(drawable(error).max(), CHEMICAL_ACCURACY))
+            ends = error + np.nan_to_num(bars.get(INTERVAL, np.zeros(len(error))))
+            axes.set_ylim(0.0, 1.15 * max(min(drawable(ends).max(), 3 * drawable(error).max()), CHEMICAL_ACCURACY))
         axes.axhline(CHEMICAL_ACCURACY, color=GREEN, linestyle="--", label=f"{CHEMICAL_ACCURACY:g} kcal/mol")
         axes.plot(iterations, finite(error), "o-", markersize=4, color=BLUE)
+        _draw_bars(axes, iterations, error, bars)
         _mark_missing(axes, iterations, error)
         iteration_axis(axes, iterations)
         axes.set_ylabel("|error of activation energy| (kcal/mol)")
@@ -117,9 +125,9 @@ def activation_energy_error(
         name=name,
         title="Error of the activation energy",
         caption=f"|E_a(NNP) − E_a(oracle)| of the {who} at each iteration; dashed: "
-        f"{CHEMICAL_ACCURACY:g} kcal/mol." + _missing_caption(error),
+        f"{CHEMICAL_ACCURACY:g} kcal/mol." + _bars_caption(bars) + _missing_caption(error),
         alt=f"Last error {known[-1]:.2g} kcal/mol, smallest {known.min():.2g}" if len(known) else "No value yet",
-        columns={"iteration": list(iterations), "error_kcal_mol": error},
+        columns={"iteration": list(iterations), **bars, "error_kcal_mol": error},
         draw=draw,
     )
 
@@ -132,6 +140,7 @@ def loading_rates(
     who: str = "best model",
     name: str = "loading_rates",
     error_bars: ErrorBars = (),
+    intervals: ArrayLike = (),
 ) -> Figure:
     """Return E_a of model and oracle over the loading rate: Figure S7.
 
@@ -140,14 +149,14 @@ def loading_rates(
         values, oracle: E_a, eV, NaN where not known, [n].
         who: whose activation energies the values are.
         name: of the files.
-        error_bars: as for :func:`activation_energy`.
+        error_bars, intervals: as for :func:`activation_energy`.
     """
     order = np.argsort(np.asarray(rates, dtype=float), kind="stable")
     sorted_rates = np.asarray(rates, dtype=float)[order]
     ours, theirs = (KCAL_MOL * np.asarray(v, dtype=np.float64) for v in (values, oracle))
     same_length(name, rates=rates, values=ours, oracle=theirs)
     ours, theirs = ours[order], theirs[order]
-    bars = {key: values[order] for key, values in _columns_of_bars(error_bars, len(ours)).items()}
+    bars = {key: values[order] for key, values in _columns_of_bars(error_bars, len(ours), intervals).items()}
 
     def draw(axes: Axes) -> None:
         if not len(drawable([*ours, *theirs])):
@@ -183,7 +192,7 @@ def loading_rates(
     )
 
 
-def _columns_of_bars(error_bars: ErrorBars, n: int) -> dict[str, np.ndarray]:
+def _columns_of_bars(error_bars: ErrorBars, n: int, intervals: ArrayLike = ()) -> dict[str, np.ndarray]:
     """Return columns of error bars, kcal/mol, [n], NaN where not known; none where no bar of that kind is known."""
     found = {}
     for i, key in enumerate((STATISTICAL, MEMBERS)):
@@ -191,14 +200,18 @@ def _columns_of_bars(error_bars: ErrorBars, n: int) -> dict[str, np.ndarray]:
         if np.isfinite(values).any():
             same_length(key, values=values, expected=np.zeros(n))
             found[key] = values
+    half_widths = KCAL_MOL * np.asarray(intervals, dtype=np.float64)
+    if np.isfinite(half_widths).any():
+        same_length(INTERVAL, values=half_widths, expected=np.zeros(n))
+        found[INTERVAL] = half_widths
     return found
 
 
 def _draw_bars(axes: Axes, at: ArrayLike, ours: np.ndarray, bars: Mapping[str, np.ndarray]) -> None:
-    """Draw statistical bars with caps, and those from the members wide and pale."""
+    """Draw intervals, or else statistical bars, with caps, and bars from the members wide and pale."""
     looks: dict[str, dict[str, Any]] = {
         MEMBERS: {"elinewidth": 4.0, "alpha": 0.35},
-        STATISTICAL: {"elinewidth": 1.0, "capsize": 3.0},
+        INTERVAL if INTERVAL in bars else STATISTICAL: {"elinewidth": 1.0, "capsize": 3.0},
     }
     for key, look in looks.items():
         if key in bars:
@@ -207,10 +220,11 @@ def _draw_bars(axes: Axes, at: ArrayLike, ours: np.ndarray, bars: Mapping[str, n
 
 
 def _bars_caption(bars: Mapping[str, np.ndarray]) -> str:
-    says = {
-        MEMBERS: " Wide bars: the standard deviation over the ensemble's members.",
-        STATISTICAL: " Thin bars: the standard error of the mean over pulls.",
-    }
+    says = {MEMBERS: " Wide bars: the standard deviation over the ensemble's members."}
+    if INTERVAL in bars:
+        says[INTERVAL] = " Thin bars: the 95 % interval of the difference from the oracle, a mean over pairs of pulls."
+    else:
+        says[STATISTICAL] = " Thin bars: the standard error of the mean over pulls."
     return "".join(text for key, text in says.items() if key in bars)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnpal.active_learning.report.activation_energy import CHEMICAL_ACCURACY
-from nnpal.active_learning.report.table import DASH, Cell, text_of
+from nnpal.active_learning.report.table import DASH, Cell, Tone, text_of
 from nnpal.figures.style import KCAL_MOL
+from nnpal.observables import Difference
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,26 @@ def error_bars_text(statistical: float | None, members: float | None) -> str:
     return " ".join(f"± {KCAL_MOL * value:.2f} ({name})" for value, name in known if value is not None)
 
 
+def judged(found: Difference, bound: float) -> tuple[Tone, str]:
+    """Return the tone of a difference in energy and its interval in words.
+
+    Good: the whole interval is within ±bound. Warning: the mean is, but not the interval. Where none is known, as of
+    one pull, the mean alone is judged, never as good.
+    """
+    interval = found.interval()
+    tone: Tone = "good" if found.is_within(bound) else ("warning" if abs(found.mean) < bound else "bad")
+    if interval is None:
+        return tone, "one pull, no interval" if found.n == 1 else ""
+    return tone, f"95 %: {interval[0]:+.2f} to {interval[1]:+.2f}, {found.n} pairs".replace("-", "−")
+
+
 def activation(
-    values: float | None, oracle: float | None, *, bound: float = CHEMICAL_ACCURACY, error_bars: str = ""
+    values: float | None,
+    oracle: float | None,
+    *,
+    bound: float = CHEMICAL_ACCURACY,
+    error_bars: str = "",
+    difference: Difference | None = None,
 ) -> Fact:
     """Say E_a of the model beside the oracle's.
 
@@ -67,18 +86,21 @@ def activation(
         oracle: the oracle's, eV.
         bound: of a good error, kcal/mol.
         error_bars: see :func:`error_bars_text`.
+        difference: over pairs of pulls, kcal/mol; None: of the two values, without an interval.
     """
     ours, theirs = (math.nan if v is None else KCAL_MOL * v for v in (values, oracle))
-    error = ours - theirs
     shown = "not known" if math.isnan(ours) else f"{ours:.2f} kcal/mol"
     of_bars = f"{error_bars}; " if error_bars and not math.isnan(ours) else ""
-    if math.isnan(error):
+    if math.isnan(ours - theirs):
         return Fact(
             "Activation energy",
             Cell(shown, of_bars + "oracle " + (DASH if math.isnan(theirs) else f"{theirs:.2f}"), "warning"),
         )
-    note = of_bars + f"oracle {theirs:.2f}; error {error:+.2f}, bound {bound:g}".replace("-", "−")
-    return Fact("Activation energy", Cell(shown.replace("-", "−"), note, "good" if abs(error) < bound else "bad"))
+    found = Difference(ours - theirs, 0) if difference is None else difference
+    tone, interval = judged(found, bound)
+    note = of_bars + f"oracle {theirs:.2f}; error {found.mean:+.2f}".replace("-", "−")
+    note += f" ({interval})" if interval else ""
+    return Fact("Activation energy", Cell(shown.replace("-", "−"), f"{note}, bound {bound:g}", tone))
 
 
 def labels_used(n_labels: int, *, of: int | None = None, what: str = "sampled") -> Fact:

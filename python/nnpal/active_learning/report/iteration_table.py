@@ -9,9 +9,10 @@ from typing import Any
 
 from nnpal.active_learning.report.activation_energy import CHEMICAL_ACCURACY
 from nnpal.active_learning.report.classes_history import COLORS
-from nnpal.active_learning.report.facts import error_bars_text
+from nnpal.active_learning.report.facts import error_bars_text, judged
 from nnpal.active_learning.report.table import Cell, Table
 from nnpal.figures.style import KCAL_MOL, MILLI
+from nnpal.observables import Difference
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class IterationSummary:
         error_bars: of the activation energy, eV: statistical, and from the members; None where one is not known.
         coverage: nominal share -> share of force components of the new configurations within the error bars that the
             model had, before it learned them.
+        difference: of the activation energy from the oracle's over pairs of pulls, kcal/mol; None: of the values alone.
         note: such as "pull 2 failed".
     """
 
@@ -40,6 +42,7 @@ class IterationSummary:
     activation_energy: float | None = None
     error_bars: tuple[float | None, float | None] = (None, None)
     coverage: Mapping[float, float] = field(default_factory=dict)
+    difference: Difference | None = None
     note: str = ""
 
 
@@ -61,7 +64,7 @@ def iteration_table(
         "energy MAE (meV/atom)": [_times(MILLI, s.energy_mae) for s in summaries],
         "force MAE (meV/Å)": [_times(MILLI, s.force_mae) for s in summaries],
         "E_a (kcal/mol)": [_times(KCAL_MOL, s.activation_energy, error_bars_text(*s.error_bars)) for s in summaries],
-        "error of E_a (kcal/mol)": [_error(s.activation_energy, oracle, bound) for s in summaries],
+        "error of E_a (kcal/mol)": [_error(s, oracle, bound) for s in summaries],
     }
     for level in sorted({level for s in summaries for level in s.coverage}):
         columns[f"coverage of {100 * level:.0f} % (%)"] = [_percent(s.coverage.get(level)) for s in summaries]
@@ -95,11 +98,14 @@ def _percent(share: float | None) -> Cell:
     return Cell(None if share is None else 100.0 * share, decimals=0)
 
 
-def _error(value: float | None, oracle: float | None, bound: float) -> Cell:
-    if value is None or oracle is None or not math.isfinite(value - oracle):
-        return Cell(None)
-    error = KCAL_MOL * (value - oracle)
-    return Cell(error, tone="good" if abs(error) < bound else "bad", decimals=2)
+def _error(summary: IterationSummary, oracle: float | None, bound: float) -> Cell:
+    value, found = summary.activation_energy, summary.difference
+    if found is None:
+        if value is None or oracle is None or not math.isfinite(value - oracle):
+            return Cell(None)
+        found = Difference(KCAL_MOL * (value - oracle), 0)
+    tone, note = judged(found, bound)
+    return Cell(found.mean, note, tone, decimals=2)
 
 
 def _is_known(value: Any) -> bool:

@@ -46,7 +46,14 @@ class Snapshot:
 
 
 def structures(
-    snapshots: Sequence[Snapshot], *, name: str = "structures", most: int = MOST, marked: str = "marked"
+    snapshots: Sequence[Snapshot],
+    *,
+    name: str = "structures",
+    most: int = MOST,
+    marked: str = "marked",
+    columns: int = COLUMNS,
+    title: str = "Structures chosen",
+    caption: str = "Structures chosen for labels",
 ) -> Figure:
     """Return pictures of structures: molecules along their longest axis, periodic ones with their cell.
 
@@ -55,11 +62,13 @@ def structures(
         name: of the files.
         most: pictures drawn.
         marked: what marked atoms are, for the legend.
+        columns: pictures beside one another.
+        title, caption: a few words, and what they show.
     """
     places = np.unique(np.linspace(0, max(0, len(snapshots) - 1), min(most, len(snapshots))).round().astype(int))
     shown = [snapshots[k] for k in places] if len(snapshots) else []
     symbols = list(dict.fromkeys(symbol for snapshot in shown for symbol in snapshot.atoms.get_chemical_symbols()))
-    rows, used = max(1, -(-len(shown) // COLUMNS)), min(COLUMNS, max(1, len(shown)))
+    rows, used = max(1, -(-len(shown) // columns)), min(columns, max(1, len(shown)))
     pictures = [_turned(snapshot.atoms) for snapshot in shown]
     spans = [_span(picture) for picture in pictures if _can_be_drawn(picture)]
     width, height = np.max(spans, axis=0) + MARGIN if spans else (1.0, 1.0)
@@ -81,24 +90,24 @@ def structures(
         if handles:
             panels[0].figure.legend(handles=handles, loc="outside lower center", ncols=6)
 
-    columns: dict[str, list[float | int | str]] = {
+    numbers: dict[str, list[float | int | str]] = {
         h: [] for h in ("structure", "label", "symbol", "x", "y", "z", "marked")
     }
     for number, snapshot in enumerate(shown):
         atoms = snapshot.atoms
-        columns["structure"] += [number] * len(atoms)
-        columns["label"] += [snapshot.label.replace("\n", " ")] * len(atoms)
-        columns["symbol"] += atoms.get_chemical_symbols()
+        numbers["structure"] += [number] * len(atoms)
+        numbers["label"] += [snapshot.label.replace("\n", " ")] * len(atoms)
+        numbers["symbol"] += atoms.get_chemical_symbols()
         for axis, values in zip("xyz", atoms.get_positions().T.tolist(), strict=True):
-            columns[axis] += values
-        columns["marked"] += np.isin(np.arange(len(atoms)), list(snapshot.marked)).astype(int).tolist()
+            numbers[axis] += values
+        numbers["marked"] += np.isin(np.arange(len(atoms)), list(snapshot.marked)).astype(int).tolist()
     part = f" {len(shown)} of {len(snapshots)} are drawn." if len(shown) < len(snapshots) else ""
     return Figure(
         name=name,
-        title="Structures chosen",
-        caption=f"Structures chosen for labels (positions in Å in the CSV file).{part}",
+        title=title,
+        caption=f"{caption} (positions in Å in the CSV file).{part}",
         alt="; ".join(snapshot.label.replace("\n", ", ") for snapshot in shown) or "No structure was chosen",
-        columns=columns,
+        columns=numbers,
         draw=draw,
         grid=(rows, used),
         size=(SIZE[0], rows * (min(SIZE[0] / used * height / width, 1.5 * SIZE[0] / used) + LABEL_HEIGHT) + 0.4),

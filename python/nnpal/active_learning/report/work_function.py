@@ -1,4 +1,4 @@
-"""Work of steered pulls under the model over that under the oracle."""
+"""Work of steered pulls under the model over that under the oracle, as means over pulls."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True)
 class WorkCurve:
-    """The work of one pull.
+    """The work of a pull, or the mean over pulls at one rate.
 
     Attributes:
         label: such as "iteration 3".
         distance: λ, d or elongation, Å, [n].
         work: eV, [n].
         failed: the pull broke off at its last point.
+        band: standard deviation over pulls, eV, [n]; empty: of one pull.
+        pulls: how many.
     """
 
     label: str
     distance: ArrayLike
     work: ArrayLike
     failed: bool = False
+    band: ArrayLike = ()
+    pulls: int = 1
 
 
 def work_function(
@@ -38,25 +42,36 @@ def work_function(
     *,
     name: str = "work_function",
     distance: str = "target distance λ (Å)",
+    who: str = "the best model of each iteration",
+    title: str = "Work function",
 ) -> Figure:
-    """Return the work of the model's pulls, the oldest palest, over the oracle's: Figures S2a to S5a.
+    """Return the work of the model's pulls, the oldest palest, over the oracle's: Figures S2a to S5a, S7.
+
+    The band of the newest curve and of the oracle's is drawn.
 
     Arguments:
-        curves: of the best model of iterations, the oldest first.
-        oracle: the same pull under the oracle.
+        curves: of the model in iterations, the oldest first.
+        oracle: the same pulls under the oracle.
         name: of the files.
         distance: what the distance is, for the axis.
+        who: whose work it is.
+        title: a few words.
 
     Raises:
         ValueError: a curve whose arrays differ in length.
     """
     rows: dict[str, list[float | str]] = {"run": [], "distance_angstrom": [], "work_kcal_mol": []}
+    bands: list[float] = []
     for curve in (*curves, *([oracle] if oracle else [])):
         along, work = np.asarray(curve.distance, dtype=float), KCAL_MOL * np.asarray(curve.work, dtype=float)
         same_length(f"work_function: {curve.label}", distance=along, work=work)
         rows["run"] += [curve.label] * len(along)
         rows["distance_angstrom"] += along.tolist()
         rows["work_kcal_mol"] += work.tolist()
+        bands += (KCAL_MOL * _band(curve)).tolist()
+    has_bands = bool(np.isfinite(bands).any())
+    if has_bands:
+        rows["sd_over_pulls_kcal_mol"] = list(bands)
 
     def draw(axes: Axes) -> None:
         if not rows["run"]:
@@ -65,11 +80,14 @@ def work_function(
         for k, (curve, color) in enumerate(zip(curves, fading(BLUE, len(curves)), strict=True)):
             along, work = finite(curve.distance), KCAL_MOL * finite(curve.work)
             axes.plot(along, work, color=color, label=curve.label if k in named else None)
+            if k == len(curves) - 1:
+                _draw_band(axes, curve, BLUE)
             if curve.failed and len(along):
                 axes.plot(along[-1:], work[-1:], "x", color=RED)
         if oracle:
             along, work = finite(oracle.distance), KCAL_MOL * finite(oracle.work)
             axes.plot(along, work, color="black", linestyle="--", label=oracle.label)
+            _draw_band(axes, oracle, "black")
         axes.set(xlabel=distance, ylabel="work (kcal/mol)")
         if rows["run"]:
             axes.legend()
@@ -80,9 +98,10 @@ def work_function(
     broken = any(curve.failed for curve in curves)
     return Figure(
         name=name,
-        title="Work function",
-        caption="Work done by the spring under the best model of each iteration (blue, older ones paler) and under the "
-        "oracle (black, dashed)." + (" Crosses: where a run failed." if broken else ""),
+        title=title,
+        caption=f"Work done by the spring under {who} (blue, older ones paler) and under the oracle (black, dashed)."
+        + (f" Means over pulls ({_pulls(curves, oracle)}); bands: their standard deviation." if has_bands else "")
+        + (" Crosses: where a run failed." if broken else ""),
         alt="; ".join(says) or "No pull yet",
         columns=rows,
         draw=draw,
@@ -92,3 +111,24 @@ def work_function(
 def _last(curve: WorkCurve) -> float:
     work = np.asarray(curve.work, dtype=float)
     return KCAL_MOL * float(work[-1]) if len(work) else float("nan")
+
+
+def _band(curve: WorkCurve) -> np.ndarray:
+    """Return the standard deviation at each point, eV, NaN of one pull."""
+    work, band = np.asarray(curve.work, dtype=float), np.asarray(curve.band, dtype=float)
+    if not len(band):
+        return np.full(len(work), np.nan)
+    same_length(f"work_function: {curve.label}", work=work, band=band)
+    return band
+
+
+def _draw_band(axes: Axes, curve: WorkCurve, color: str) -> None:
+    band, work = KCAL_MOL * finite(_band(curve)), KCAL_MOL * finite(curve.work)
+    if np.isfinite(band).any():
+        axes.fill_between(finite(curve.distance), work - band, work + band, color=color, alpha=0.18, linewidth=0)
+
+
+def _pulls(curves: Sequence[WorkCurve], oracle: WorkCurve | None) -> str:
+    """Return how many pulls the newest curve and the oracle's are means of."""
+    said = [f"{curves[-1].pulls} of the last curve"] if curves else []
+    return ", ".join([*said, *([f"{oracle.pulls} of the oracle"] if oracle else [])])

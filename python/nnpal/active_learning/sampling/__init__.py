@@ -13,7 +13,15 @@ from nnpal.active_learning.sampling.plan import (
     plan_smd,
     rate_and_run,
 )
-from nnpal.active_learning.sampling.results import INTERRUPTED, MOMTRun, SMDRun, read_given_up, read_momt, read_smd
+from nnpal.active_learning.sampling.results import (
+    INTERRUPTED,
+    MOMTRun,
+    SMDRun,
+    read_given_up,
+    read_momt,
+    read_rows_of_pull,
+    read_smd,
+)
 from nnpal.active_learning.sampling.settings import ExploreSection, InitialSection, MOMTSection, SMDSection
 from nnpal.active_learning.sampling.tasks import momt, smd
 
@@ -40,6 +48,7 @@ __all__ = [
     "read_given_up",
     "read_md",
     "read_momt",
+    "read_rows_of_pull",
     "read_smd",
     "smd",
 ]

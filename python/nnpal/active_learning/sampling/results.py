@@ -140,6 +140,20 @@ def read_smd(folder: Path) -> SMDRun:
     )
 
 
+def read_rows_of_pull(folder: Path) -> tuple[Pull, str]:
+    """Return what a pull recorded, without its frames, in eV, and how it ended.
+
+    Raises:
+        FileNotFoundError, ValueError: as for :func:`read_smd`.
+    """
+    facts, rows = SMDFacts.read(folder), read_rows(folder / ROWS)
+    energy = 1.0 / facts.unit_factors.energy
+    step, distance, target, force, work = (_column(rows, name) for name in ("step", "d", "lambda", "force", "work"))
+    return Pull(step.astype(np.int64), distance, target, energy * force, energy * work, name=folder.name), _ended(
+        folder
+    )
+
+
 def read_momt(folder: Path) -> MOMTRun:
     """Read a run of MOMT, all walkers; of an interrupted or exploded one what is whole.
 

@@ -8,7 +8,8 @@ from nnpal.active_learning.report import Section, Table
 from nnpal.active_learning.report.table import Cell
 from nnpal.active_learning.shared.facts import Errors, TrainFacts
 from nnpal.active_learning.shared.report_page import section
-from nnpal.figures.style import KCAL_MOL, MILLI
+from nnpal.figures.style import MILLI
+from nnpal.observables import Difference
 
 NAMES = {"ani": "ANI", "schnet": "SchNet"}
 
@@ -27,7 +28,7 @@ def second_sections(
     trainings: Sequence[TrainFacts],
     unseen: Sequence[Errors | None] = (),
     activation_energies: Sequence[float | None] = (),
-    oracle: float | None = None,
+    differences: Sequence[Difference | None] = (),
 ) -> list[Section]:
     """Return a section with a table of both ensembles by iteration; none where there is no second ensemble.
 
@@ -36,7 +37,7 @@ def second_sections(
         unseen: errors of all members of [network] on data that nothing learned, by iteration; none where no such data
             are there.
         activation_energies: under the second ensemble, eV, by iteration, where there are pulls; None: not in that one.
-        oracle: its activation energy, eV.
+        differences: of these from the oracle's over pairs of pulls, kcal/mol; None: not known. Empty: no reference.
     """
     rows: list[list[object]] = []
     for iteration, train in enumerate(trainings):
@@ -46,9 +47,8 @@ def second_sections(
         if unseen:
             row += [*_errors(unseen[iteration]), *_errors(train.second.unseen)]
         if activation_energies:
-            value = activation_energies[iteration]
-            error = None if value is None or oracle is None else KCAL_MOL * (value - oracle)
-            row += [Cell(value, decimals=3), Cell(error, decimals=2)]
+            found = differences[iteration] if differences else None
+            row += [Cell(activation_energies[iteration], decimals=3), _error(found)]
         rows.append(row)
     last = trainings[-1]
     if not rows or last.second is None:
@@ -73,6 +73,14 @@ def second_sections(
 
 
 _QUANTITIES = ("energy (meV/atom)", "force (meV/Å)")
+
+
+def _error(found: Difference | None) -> Cell:
+    if found is None:
+        return Cell(None)
+    interval = found.interval()
+    note = "" if interval is None else f"95 %: {interval[0]:+.2f} to {interval[1]:+.2f}".replace("-", "−")
+    return Cell(found.mean, note, decimals=2)
 
 
 def _errors(errors: Errors | None) -> list[Cell]:

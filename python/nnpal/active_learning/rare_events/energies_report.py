@@ -1,0 +1,154 @@
+"""Activation energies and work functions on the page: tables and figures of means over pulls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nnpal.active_learning.rare_events.facts import Iteration
+from nnpal.active_learning.rare_events.judge import energies_of, error_bar_of, oracle_energies, oracle_runs
+from nnpal.active_learning.rare_events.told import Told
+from nnpal.active_learning.report import (
+    Figure,
+    RateSummary,
+    Table,
+    WorkCurve,
+    activation_energy,
+    activation_energy_error,
+    loading_rates,
+    panels,
+    rates_table,
+    work_function,
+)
+from nnpal.active_learning.sampling import read_rows_of_pull
+from nnpal.active_learning.sampling.ending import COMPLETE
+from nnpal.active_learning.shared.report_page import or_nan
+from nnpal.figures.style import KCAL_MOL
+from nnpal.observables import Difference
+from nnpal.smd import mean_work
+
+
+def tables_of_rates(told: Told) -> list[Table]:
+    """Return activation energies at each rate beside the oracle's, of all that pull."""
+    if oracle_energies(told.history) is None:
+        return []
+    return [
+        rates_table([_summary(told, who, rate) for rate in told.rates], goal=told.section.goal, who=said)
+        for who, said in told.shown.items()
+    ]
+
+
+def figures_of_energies(told: Told) -> list[Figure]:
+    """Return the work functions, and activation energies over iterations and over rates."""
+    history, rate = told.history, told.rate
+    numbers = list(range(len(history)))
+    drawn = [work_function(best_curves(told), oracle_curve(told, rate), name="work_function")]
+    oracle = oracle_energies(history)
+    expected = None if oracle is None else oracle.get(rate)
+    for who, said in told.shown.items():
+        found = [told.differences(done, who).get(rate) for done in history]
+        values = [or_nan(energies_of(done, who).get(rate)) for done in history]
+        drawn.append(
+            activation_energy(
+                numbers, values, expected, who=said, name=f"activation_energy_{who}",
+                error_bars=[error_bars_of(done, rate, who) for done in history], intervals=half_widths(found),
+            )
+        )  # fmt: skip
+        if expected is not None:
+            drawn.append(error_over_iterations(told, who))
+    if len(told.rates) > 1 and oracle is not None:
+        found = [told.differences(told.last).get(r) for r in told.rates]
+        drawn.append(
+            loading_rates(
+                [float(r) for r in told.rates],
+                [or_nan(energies_of(told.last).get(r)) for r in told.rates],
+                [or_nan(oracle.get(r)) for r in told.rates],
+                who="ensemble",
+                error_bars=[error_bars_of(told.last, r) for r in told.rates],
+                intervals=half_widths(found),
+            )
+        )
+        drawn.append(work_by_rate(told))
+    return drawn
+
+
+def error_over_iterations(told: Told, who: str) -> Figure:
+    """Return |E_a - E_a(oracle)| over iterations, of means over pairs of pulls: Figures S2b to S5b, S8a."""
+    found = [told.differences(done, who).get(told.rate) for done in told.history]
+    return activation_energy_error(
+        list(range(len(found))),
+        [np.nan if one is None else one.mean / KCAL_MOL for one in found],
+        0.0,
+        who=told.shown[who],
+        name=f"activation_energy_error_{who}",
+        intervals=half_widths(found),
+    )
+
+
+def work_by_rate(told: Told) -> Figure:
+    """Return the work under the ensemble and the oracle, a panel for each rate: Figure S7."""
+    drawn = []
+    for rate in told.rates:
+        curve = mean_curve(told.folders("ensemble", rate), "ensemble")
+        drawn.append(
+            work_function(
+                [] if curve is None else [curve], oracle_curve(told, rate), who=f"the ensemble at {rate} Å/ps",
+                title=f"{rate} Å/ps", name=f"work_function_{rate}",
+            )
+        )  # fmt: skip
+    return panels("work_function_by_rate", "Work functions by loading rate", drawn)
+
+
+def best_curves(told: Told) -> list[WorkCurve]:
+    """Return the mean work of the best member's pulls of each iteration."""
+    curves = (mean_curve(told.folders("best", told.rate, k), f"iteration {k}") for k in range(len(told.history)))
+    return [curve for curve in curves if curve is not None]
+
+
+def oracle_curve(told: Told, rate: str) -> WorkCurve | None:
+    """Return the mean work of all pulls under the oracle at a rate."""
+    return mean_curve(told.oracle_folders(rate), "oracle")
+
+
+def mean_curve(folders: Sequence[Path], label: str) -> WorkCurve | None:
+    """Return the mean work of whole pulls with its scatter; where none is whole, what the first one did.
+
+    None: there are no pulls.
+    """
+    read = [read_rows_of_pull(folder) for folder in folders]
+    whole = [pull for pull, ended in read if ended == COMPLETE and len(pull.step) > 1]
+    if len(whole) > 1:
+        found = mean_work(whole)
+        return WorkCurve(label, found.target, found.mean, band=found.deviation, pulls=found.n)
+    shown = whole or [pull for pull, _ in read if len(pull.step)]
+    return WorkCurve(label, shown[0].target, shown[0].work, failed=not whole) if shown else None
+
+
+def error_bars_of(done: Iteration, rate: str, who: str = "ensemble") -> tuple[float | None, float | None]:
+    """Return the statistical error of E_a and that from the members, eV."""
+    bar = error_bar_of(done, rate, who)
+    return bar.statistical, bar.of_members
+
+
+def half_widths(found: Sequence[Difference | None]) -> list[float]:
+    """Return half of each 95 % interval, eV, NaN where there is none."""
+    return [or_nan(None if one is None else one.half_width()) / KCAL_MOL for one in found]
+
+
+def _summary(told: Told, who: str, rate: str) -> RateSummary:
+    own, oracle = told.last.explore.pulls(who), oracle_runs(told.history).get(rate, ())
+    by_run = (own.by_run or {}).get(rate, ())
+    ours, theirs = own.activation_energy.get(rate), (oracle_energies(told.history) or {}).get(rate)
+    pairs = [(a, b) for a, b in zip(by_run, oracle, strict=False) if a is not None and b is not None]
+    if pairs and None not in by_run:
+        ours, theirs = (float(np.mean(side)) for side in zip(*pairs, strict=True))
+    return RateSummary(
+        rate=rate,
+        ours=ours,
+        theirs=theirs,
+        difference=told.differences(told.last, who).get(rate),
+        members=error_bar_of(told.last, rate, who).of_members,
+        pulls=len(by_run),
+    )

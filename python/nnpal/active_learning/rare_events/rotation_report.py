@@ -1,0 +1,38 @@
+"""Do the ends turn before the break? Under the model, under a second kind and under the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nnpal.active_learning.rare_events.pulls import WINDOW
+from nnpal.active_learning.rare_events.told import Told
+from nnpal.active_learning.report import Figure, Table
+from nnpal.active_learning.report.rotation import RotationCurve, end_rotation, rotation_table
+from nnpal.active_learning.sampling import read_smd
+from nnpal.active_learning.shared.facts import SECOND
+from nnpal.smd import find_break
+from nnpal.smd.rotation import end_rotations
+
+
+def rotations(told: Told) -> tuple[list[Table], list[Figure]]:
+    """Return rotations of the ends in the last iteration's pulls at the first rate; none where the ends cannot turn."""
+    folders = {said: told.folders(who, told.rate) for who, said in told.shown.items() if who in ("ensemble", SECOND)}
+    folders["oracle"] = told.oracle_folders(told.rate)[: told.pulls.runs]
+    found = [_curve(folder, who, told.pulls.atoms) for who, own in folders.items() for folder in own[: told.pulls.runs]]
+    curves = [curve for curve in found if curve is not None]
+    return ([rotation_table(curves)], [end_rotation(curves)]) if curves else ([], [])
+
+
+def _curve(folder: Path, who: str, atoms: tuple[int, int]) -> RotationCurve | None:
+    """Return rotations up to the break; None of a pull that did not come so far, or of ends without atoms to turn."""
+    run = read_smd(folder)
+    try:
+        broken = abs(find_break(run.pull, WINDOW).target - run.target[0])
+        turned = end_rotations(run.frames, (atoms[0] - 1, atoms[1] - 1))
+    except ValueError:
+        return None
+    target = run.target[np.searchsorted(run.step, run.frame_step)]
+    before = np.abs(target - run.target[0]) <= broken
+    return RotationCurve(who, run.name, target[before], turned.twist[before], turned.tilt[before])

@@ -1,0 +1,70 @@
+"""Several figures as panels (a), (b), ... of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from nnpal.figures.figure import Figure, Value
+from nnpal.figures.style import SIZE
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def panels(name: str, title: str, figures: Sequence[Figure], *, columns: int = 2, caption: str = "") -> Figure:
+    """Return one figure with a lettered panel for each of several figures of one panel.
+
+    The CSV file has the columns of all side by side, each header with its panel's letter; shorter ones end in empty
+    cells.
+
+    Arguments:
+        name: of the files.
+        title: a few words.
+        figures: in the order of the letters.
+        columns: panels beside one another, at most.
+        caption: before those of the panels.
+
+    Raises:
+        ValueError: no figures, more than letters, or one of several panels.
+    """
+    if not 0 < len(figures) <= len(LETTERS):
+        raise ValueError(f"figure {name}: {len(figures)} panels, expected 1 to {len(LETTERS)}")
+    for one in figures:
+        if one.grid != (1, 1):
+            raise ValueError(f"figure {name}: {one.name} has {one.grid[0]} x {one.grid[1]} panels, expected one")
+    used = min(columns, len(figures))
+    rows = -(-len(figures) // used)
+    longest = max(_length(one) for one in figures)
+    merged: dict[str, Sequence[Value]] = {}
+    for letter, one in zip(LETTERS, figures, strict=False):
+        for header, values in one.columns.items():
+            cells = values.tolist() if isinstance(values, np.ndarray) else list(values)
+            merged[f"{letter}: {header}"] = [*cells, *[""] * (longest - len(cells))]
+
+    def draw(*places: Axes) -> None:
+        for letter, axes, one in zip(LETTERS, places, figures, strict=False):
+            one.draw(axes)
+            axes.annotate(
+                f"({letter})", (0.0, 1.0), xycoords="axes fraction", xytext=(-34, 5), textcoords="offset points",
+                ha="left", va="bottom", fontweight="bold",
+            )  # fmt: skip
+        for axes in places[len(figures) :]:
+            axes.set_axis_off()
+
+    said = [f"({letter}) {one.caption}" for letter, one in zip(LETTERS, figures, strict=False)]
+    return Figure(
+        name=name,
+        title=title,
+        caption=" ".join([*([caption] if caption else []), *said]),
+        alt="; ".join(f"{letter}: {one.alt}" for letter, one in zip(LETTERS, figures, strict=False)),
+        columns=merged,
+        draw=draw,
+        grid=(rows, used),
+        size=(used * SIZE[0], rows * SIZE[1]),
+    )
+
+
+def _length(figure: Figure) -> int:
+    return max((len(values) for values in figure.columns.values()), default=0)

@@ -1,0 +1,146 @@
+"""Do the ends of a molecule turn as it is pulled apart? Rotations of what is bonded to the pulled atoms."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.neighborlist import natural_cutoffs, neighbor_list
+
+BOND = 1.15
+"""Times the sum of covalent radii: what is nearer is bonded."""
+
+
+@dataclass(frozen=True)
+class EndRotations:
+    """Rotations of the two ends since the first frame, relative to the rest of the molecule, degrees.
+
+    Attributes:
+        twist: about the line between the pulled atoms, signed and without jumps of 360, [n_frames, 2].
+        tilt: of the end's own axis away from that line, 0 to 180, [n_frames, 2].
+        groups: atoms of the two ends beside the pulled ones.
+    """
+
+    twist: np.ndarray
+    tilt: np.ndarray
+    groups: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def end_rotations(
+    frames: Sequence[Atoms],
+    atoms: tuple[int, int],
+    groups: tuple[Sequence[int], Sequence[int]] | None = None,
+) -> EndRotations:
+    """Return how far both ends of a molecule have turned in each frame.
+
+    The molecule's own rotation is taken out first: the line between the pulled atoms is turned to where it was, and
+    then about itself so that the atoms of neither end fit best. What is left of an end is the rotation that fits the
+    vectors from its pulled atom to its other atoms best (Kabsch, Acta Cryst. A 32, 922 (1976),
+    doi:10.1107/S0567739476001873), taken apart into a twist about the line and a tilt of it.
+
+    Args:
+        frames: of one pull, in order; the first is the reference.
+        atoms: the pulled ones, from 0.
+        groups: other atoms of the two ends; None: those bonded to each pulled atom in the first frame, but for the one
+            towards the other end.
+
+    Raises:
+        ValueError: no frames, or an end with fewer than 2 other atoms, whose rotation is not known.
+    """
+    if not frames:
+        raise ValueError("frames: none, expected one or more")
+    if groups is None:
+        groups = bonded_groups(frames[0], atoms)
+    for atom, group in zip(atoms, groups, strict=True):
+        if len(group) < 2:
+            raise ValueError(
+                f"atom {atom + 1}: {len(group)} atoms turn with it, expected 2 or more; give the atoms of its end"
+            )
+    ends = {*atoms, *groups[0], *groups[1]}
+    rest = [k for k in range(len(frames[0])) if k not in ends] or list(range(len(frames[0])))
+    first = frames[0].positions
+    line = _unit(first[atoms[1]] - first[atoms[0]])
+    twist, tilt = np.zeros((len(frames), 2)), np.zeros((len(frames), 2))
+    for n, frame in enumerate(frames):
+        points = frame.positions @ _turning(_unit(frame.positions[atoms[1]] - frame.positions[atoms[0]]), line).T
+        points = points @ _about(line, points[rest] - points[atoms[0]], first[rest] - first[atoms[0]]).T
+        for side, (atom, group) in enumerate(zip(atoms, groups, strict=True)):
+            own, reference = (at[list(group)] - at[atom] for at in (points, first))
+            twist[n, side], tilt[n, side] = _taken_apart(_kabsch(reference, own), line)
+    return EndRotations(np.unwrap(twist, period=360.0, axis=0), tilt, (tuple(groups[0]), tuple(groups[1])))
+
+
+def bonded_groups(frame: Atoms, atoms: tuple[int, int]) -> tuple[list[int], list[int]]:
+    """Return the atoms bonded to each of two atoms, but for the one on the shortest way of bonds to the other."""
+    centers, neighbors = neighbor_list("ij", frame, natural_cutoffs(frame, mult=BOND))
+    bonded: dict[int, list[int]] = {}
+    for i, j in zip(centers.tolist(), neighbors.tolist(), strict=True):
+        bonded.setdefault(i, []).append(j)
+    found = []
+    for atom, other in (atoms, atoms[::-1]):
+        steps = _steps_from(other, bonded)
+        own = sorted(set(bonded.get(atom, [])))
+        towards = min((k for k in own if k in steps), key=lambda k: steps[k], default=None)
+        found.append([k for k in own if k != towards])
+    return found[0], found[1]
+
+
+def _steps_from(start: int, bonded: dict[int, list[int]]) -> dict[int, int]:
+    """Return the number of bonds from an atom to each that it is connected with."""
+    steps, waiting = {start: 0}, deque([start])
+    while waiting:
+        at = waiting.popleft()
+        for k in bonded.get(at, []):
+            if k not in steps:
+                steps[k] = steps[at] + 1
+                waiting.append(k)
+    return steps
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def _turning(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the smallest rotation that takes one unit vector to another, [3, 3]."""
+    axis, cosine = np.cross(start, end), float(start @ end)
+    if cosine < -1.0 + 1e-12:  # half a turn about any axis across
+        across = _unit(np.cross(start, np.eye(3)[np.abs(start).argmin()]))
+        return np.asarray(2.0 * np.outer(across, across) - np.eye(3))
+    cross = _cross(axis)
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1.0 + cosine))
+
+
+def _about(line: np.ndarray, points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the rotation about a line that brings points nearest to a reference, both from a point on it."""
+    sine = float((np.cross(points, reference) @ line).sum())
+    flat = [one - np.outer(one @ line, line) for one in (points, reference)]
+    cosine = float((flat[0] * flat[1]).sum())
+    angle, cross = np.arctan2(sine, cosine), _cross(line)
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross)
+
+
+def _kabsch(reference: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the proper rotation R that makes R reference nearest to points, [3, 3]."""
+    left, _, right = np.linalg.svd(points.T @ reference)
+    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    return np.asarray(left @ mirror @ right)
+
+
+def _taken_apart(rotation: np.ndarray, line: np.ndarray) -> tuple[float, float]:
+    """Return the twist about a line and the tilt of it that a rotation is made of, degrees."""
+    turned = rotation @ line
+    tilt = float(np.degrees(np.arccos(np.clip(turned @ line, -1.0, 1.0))))
+    twist = _turning(turned, line) @ rotation  # leaves the line as it is
+    across = _unit(np.cross(line, np.eye(3)[np.abs(line).argmin()]))
+    moved = twist @ across
+    return float(np.degrees(np.arctan2(np.cross(across, moved) @ line, across @ moved))), tilt
+
+
+def _cross(axis: np.ndarray) -> np.ndarray:
+    """Return the matrix of the cross product with a vector, [3, 3]."""
+    x, y, z = axis
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])

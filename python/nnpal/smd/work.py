@@ -1,0 +1,50 @@
+"""The work function of several pulls along one way: its mean and scatter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnpal.smd.free_energy import check_one_protocol
+from nnpal.smd.pull import Pull
+
+
+@dataclass(frozen=True)
+class MeanWork:
+    """The mean work of n pulls at each λ, in the units of the pulls.
+
+    Attributes:
+        target: λ, [n_points].
+        mean: over pulls, [n_points].
+        deviation: standard deviation over pulls (n - 1), [n_points]; NaN of one pull.
+        n: pulls.
+    """
+
+    target: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    n: int
+
+
+def mean_work(pulls: Sequence[Pull], n_points: int = 401) -> MeanWork:
+    """Return mean and scatter of W(λ) where all pulls have been.
+
+    Args:
+        pulls: of one spring, rate and start.
+        n_points: of λ, evenly spaced.
+
+    Raises:
+        ValueError: no pulls, pulls of different protocols, or no λ that all passed.
+    """
+    check_one_protocol(pulls)
+    sign = np.sign(pulls[0].target[-1] - pulls[0].target[0])
+    start = max(float(sign * pull.target[0]) for pull in pulls)
+    end = min(float(sign * pull.target[-1]) for pull in pulls)
+    if not end > start:
+        raise ValueError("pulls: λ does not move, or there is no λ that all pulls passed; leave out the short ones")
+    way = np.linspace(start, end, n_points)
+    work = np.stack([np.interp(way, sign * pull.target, pull.work) for pull in pulls])
+    deviation = work.std(axis=0, ddof=1) if len(pulls) > 1 else np.full(n_points, np.nan)
+    return MeanWork(sign * way, work.mean(axis=0), deviation, len(pulls))
