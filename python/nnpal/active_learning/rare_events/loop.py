@@ -25,8 +25,8 @@ from nnpal.active_learning.rare_events.report_stage import report
 from nnpal.active_learning.rare_events.select_stage import Choice, select
 from nnpal.active_learning.rare_events.train_stage import train
 from nnpal.active_learning.sampling import SMDSection
-from nnpal.active_learning.settings import SimilaritySection
 from nnpal.active_learning.sampling.force_field import OracleForces
+from nnpal.active_learning.settings import SimilaritySection
 from nnpal.active_learning.shared.facts import iterations
 from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
