@@ -25,7 +25,7 @@ from loop_runs import (
     nnpal,
 )
 from nnpal.active_learning.run import check
-from nnpal.active_learning.sampling import read_smd
+from nnpal.active_learning.sampling import read_rows_of_pull, read_smd
 from nnpal.active_learning.shared.candidate_pairs import Candidates
 from nnpal.data import read_frames
 from nnpal.model.archive import read_metadata
@@ -151,6 +151,10 @@ def test_activation_energies_are_those_of_the_pulls(rare_events, facts):
         assert facts[f"iter-0000/{name}"]["noiseless"] == {
             "rate": 20.0, "activation_energy": [pytest.approx(activation_energy(quiet.pull))],
         }  # fmt: skip
+    folder = run / "iter-0001/explore/ensemble" / PULL
+    assert facts["iter-0001/explore"]["ensemble"]["by_run"] == {"20": [ensemble]}
+    rows, ended = read_rows_of_pull(folder)
+    assert (ended, activation_energy(rows)) == ("complete", ensemble)
     bar = facts["iter-0001/explore"]["ensemble"]["error_bars"]["20"]
     assert len(bar["members"]) == 2
     assert "statistical" not in bar  # of one pull
@@ -165,6 +169,7 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         page = path.read_text()
         assert "Bias before the break" in page
         assert "all iterations are spent" in page
+        assert "one pull a rate: no interval" in page
         assert f"{facts['iter-0001/train']['n_data']} configurations learned in iteration 1" in page
         links = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', page) if not link.startswith("data:")]
         assert len(links) > 20
@@ -179,6 +184,10 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         "labels_history",
         "structures",
         "classes_history",
+        "uq_trace_iterations",
+        "learning_of_the_best",
+        "energies_and_scatter",
+        "snapshots",
     } < names
     for name in names:
         assert {path.suffix for path in (run / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}, name

@@ -59,23 +59,24 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
 
 
 def _energies(folder: Path) -> Table:
-    """Return the activation energy of every iteration beside the oracle's."""
-    from nnpal.active_learning.rare_events.judge import energies_of, oracle_energies
+    """Return the activation energy of every iteration beside the oracle's, means over pulls, with its interval."""
+    from nnpal.active_learning.rare_events.judge import differences, energies_of, oracle_energies
     from nnpal.active_learning.rare_events.loop import finished_iterations
-    from nnpal.active_learning.rare_events.pulls import KCAL_MOL
 
     history = finished_iterations(folder)
     [(rate, oracle)] = (oracle_energies(history) or {}).items()
     table = Table(title=f"Activation energy of C-C breaking in n-butane, pulled at {rate} Å/ps")
-    for column in ("iteration", "labels", "E_a (eV)", "error (kcal/mol)"):
+    for column in ("iteration", "labels", "pulls", "E_a (eV)", "error (kcal/mol)", "95 % interval"):
         table.add_column(column, justify="right")
     for iteration, done in enumerate(history):
-        value = energies_of(done)[rate]
-        shown = ("broke off", "")
-        if value is not None and oracle is not None:
-            shown = (f"{value:.3f}{_members(done, rate)}", f"{KCAL_MOL * (value - oracle):+.2f}")
+        value, found = energies_of(done)[rate], differences(history, done)[rate]
+        shown = ("", "broke off", "", "")
+        if value is not None and found is not None:
+            interval = found.interval()
+            ends = "one pull" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}"
+            shown = (str(found.n), f"{value:.3f}{_members(done, rate)}", f"{found.mean:+.2f}", ends)
         table.add_row(str(iteration), str(done.train.n_data), *shown)
-    table.add_row("oracle", "", "" if oracle is None else f"{oracle:.3f}", "")
+    table.add_row("oracle", "", "", "" if oracle is None else f"{oracle:.3f}", "", "")
     return table
 
 

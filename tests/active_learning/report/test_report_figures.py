@@ -43,6 +43,8 @@ from nnpal.active_learning.report import (
     work_function,
     write_figure,
 )
+from nnpal.active_learning.report.free_energy import FreeEnergyCurve, free_energy
+from nnpal.active_learning.report.rotation import RotationCurve, end_rotation, rotation_table
 
 KCAL = units.kcal / units.mol
 NAN = math.nan
@@ -421,3 +423,38 @@ def test_odd_histories_are_drawn(make):
     canvas.savefig(drawn, format="png", dpi=30)
     with Image.open(drawn) as image:
         assert len(image.convert("L").getcolors()) > 1  # something is on it
+
+
+def test_bands_are_the_scatter_over_pulls(tmp_path):
+    curve = WorkCurve("iteration 1", [1.0, 2.0], [0.1, 0.4], band=[0.0, 0.05], pulls=4)
+    figure = work_function([WorkCurve("iteration 0", [1.0, 2.0], [0.1, 0.3]), curve], who="the ensemble")
+    assert "Means over pulls (4 of the last curve); bands: their standard deviation" in figure.caption
+    files = write_figure(tmp_path, figure)
+    assert numbers(files.csv, "sd_over_pulls_kcal_mol")[2:] == pytest.approx([0.0, 0.05 / KCAL])
+    assert "sd_over_pulls_kcal_mol" not in work_function([WorkCurve("one", [1.0], [0.1])]).columns
+    with pytest.raises(ValueError, match="iteration 1: lengths differ"):
+        work_function([WorkCurve("iteration 1", [1.0, 2.0], [0.1, 0.4], band=[0.1])])
+
+
+def test_rotations_of_ends_are_told_by_who_pulled(tmp_path):
+    still = RotationCurve("oracle", "run-0", [4.0, 5.0], np.zeros((2, 2)), np.array([[0.0, 1.0], [2.0, 4.0]]))
+    turning = [
+        RotationCurve("SchNet ensemble", f"run-{k}", [4.0, 5.0], [[0.0, 0.0], [-60.0 - k, 5.0]], np.zeros((2, 2)))
+        for k in (0, 10)
+    ]
+    table = rotation_table([still, *turning])
+    assert [[row[0], row[1], *(cell.text for cell in row[2:])] for row in table.rows] == [
+        ["oracle", 1, "0.0", "0.0", "4.0", "4.0"],
+        ["SchNet ensemble", 2, "70.0", "65.0", "0.0", "0.0"],
+    ]
+    files = write_figure(tmp_path, end_rotation([still, *turning]))
+    assert numbers(files.csv, "twist_end1_degrees") == [0.0, 0.0, 0.0, -60.0, 0.0, -70.0]
+    assert "SchNet ensemble: largest twist 70, tilt 0 degrees" in files.alt
+
+
+def test_free_energies_lie_below_the_mean_work(tmp_path):
+    curve = FreeEnergyCurve("ensemble", [4.0, 5.0], [0.0, 1.0], [0.0, 0.1], [0.0, 1.5], 6)
+    files = write_figure(tmp_path, free_energy([curve]))
+    assert numbers(files.csv, "free_energy_kcal_mol")[1] == pytest.approx(1.0 / KCAL)
+    assert numbers(files.csv, "mean_work_kcal_mol")[1] == pytest.approx(1.5 / KCAL)
+    assert "6 of the ensemble" in files.caption
