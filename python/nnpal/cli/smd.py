@@ -39,6 +39,16 @@ def report(
         list[str] | None,
         typer.Option(help="Pulls under one member alone: a file or a quoted pattern, 'm0.*.txt'; repeat for each."),
     ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Pulls to compare with, as under an oracle: a file or a quoted pattern, 'oracle.*.txt'; may be "
+            "repeated. As many as FILES pair in their order, as pulls with equal seeds."
+        ),
+    ] = None,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="With --against: the seeds differ, so do not pair.")
+    ] = False,
     model: Model = None,
     frames: Frames = None,
     symbols: Symbols = None,
@@ -49,13 +59,16 @@ def report(
     """Print activation energy and breaking distance of each pull, and ΔF of all by Jarzynski's equality.
 
     With --member (pulls of each member), or --model and --frames (members along the pulls of FILES): an error bar of
-    the activation energy from the members of the ensemble, beside the statistical one.
+    the activation energy from the members of the ensemble, beside the statistical one. With --against: the difference
+    of the activation energies from those of other pulls, with its 95 % interval.
     """
     from json import dumps
 
     from rich.console import Console
 
     from nnpal.smd import along_pulls, own_pulls
+    from nnpal.smd.against import energies_against
+    from nnpal.smd.against import in_words as difference_in_words
     from nnpal.smd.analysis import make_report, units_of
     from nnpal.smd.reading import read_pull
 
@@ -72,13 +85,43 @@ def report(
             steps, energies, known = evaluate_members(model, frames, style, symbols, device, factor)
             members = along_pulls(pulls, steps, energies, window, known)
         result = make_report(pulls, temperature, window, units, equivalent_atoms, members)
+        if unpaired and not against:
+            raise ValueError("--unpaired: it says how pulls of --against compare; give these, or leave it out")
+        others = _pulls_against(against or [], fix)
+        difference = energies_against(pulls, others, unpaired=unpaired) if others else None
     except (OSError, ValueError) as error:
         typer.echo(f"nnpal smd report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     if json:
-        typer.echo(dumps(result.to_json(), indent=2))
+        compared = {} if difference is None else {"against": difference.to_json()}
+        typer.echo(dumps({**result.to_json(), **compared}, indent=2))
     else:
-        _print(result, Console())
+        console = Console()
+        _print(result, console)
+        if difference is not None:
+            text = f"less that of {len(others)} pulls of --against: {difference_in_words(difference)}"
+            console.print(f"activation energy {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _pulls_against(patterns: list[str], fix: str | None) -> list[Pull]:
+    """Return the pulls to compare with.
+
+    Raises:
+        ValueError: a pattern without files.
+    """
+    from glob import glob
+
+    from nnpal.smd.reading import read_pull
+
+    found = []
+    for pattern in patterns:
+        paths = sorted(glob(pattern))
+        if not paths:
+            raise ValueError(
+                f"--against {pattern}: no such file; give a file or a quoted pattern such as 'oracle.*.txt'"
+            )
+        found += [read_pull(path, fix) for path in paths]
+    return found
 
 
 def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None) -> list[list[Pull]]:

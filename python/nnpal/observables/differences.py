@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -66,6 +67,11 @@ class Difference:
             None if value is None else factor * value for value in (self.standard_error, self.deviation)
         )
         return Difference(factor * self.mean, self.n, error, self.freedom, deviation, self.correlation, self.paired)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it with its 95 % interval."""
+        interval = self.interval()
+        return {**asdict(self), "interval": None if interval is None else list(interval)}
 
 
 def t_quantile(freedom: float, level: float = LEVEL) -> float:
