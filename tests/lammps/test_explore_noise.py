@@ -13,8 +13,9 @@ from ase import Atoms
 from explore_runs import ALPHA, KCAL_PER_EV, LENGTH, run_folder, smd_settings
 from nnpal.active_learning.sampling import SMDRun, SMDSection, plan_noiseless, read_smd, smd
 from nnpal.active_learning.sampling.force_field import OracleForces
-from nnpal.active_learning.sampling.noiseless import SIZE, push_pattern
+from nnpal.active_learning.sampling.noiseless import SIZE, push_pattern, write_push
 from nnpal.config import validated
+from nnpal.lammps.data_file import write_data
 from nnpal.oracle.settings import LammpsSection
 
 
@@ -69,6 +70,18 @@ def test_the_pattern_moves_and_turns_nothing_as_a_whole() -> None:
     assert not push_pattern(atoms[:2], axis, 1).any()  # of two atoms nothing is left
     atoms.cell, atoms.pbc = [9.0, 9.0, 9.0], True  # nothing periodic turns
     assert np.abs(np.cross(atoms.positions, push_pattern(atoms, axis, 1)[:, None] * axis).sum(axis=0)).max() > 1e-3
+
+
+def test_the_forces_are_turned_with_a_box_that_lammps_turns(tmp_path: Path) -> None:
+    atoms = CLUSTER.copy()
+    atoms.set_cell([[0.0, 12.0, 0.0], [12.0, 0.0, 3.0], [1.0, 0.0, -14.0]])
+    atoms.pbc = True
+    direction = write_push(tmp_path, atoms, (1, 4), seed=1)
+    write_data(tmp_path / "start.data", atoms, ("Al",))
+    written = ase.io.read(tmp_path / "start.data", format="lammps-data")
+    vector = written.get_distance(0, 3, mic=True, vector=True)
+    np.testing.assert_allclose(direction, vector / np.linalg.norm(vector), atol=1e-9)
+    assert np.abs(direction - CLUSTER.positions[3] / np.linalg.norm(CLUSTER.positions[3])).max() > 0.1
 
 
 def test_oracle_and_ensemble_get_the_same_pulls_at_the_largest_rate(tmp_path: Path) -> None:

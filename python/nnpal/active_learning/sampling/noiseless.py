@@ -13,6 +13,7 @@ from ase import Atoms
 
 from nnpal.active_learning.sampling.lammps_input import PUSH
 from nnpal.geometry.along import rigid_motions
+from nnpal.geometry.lammps_box import box_of
 from nnpal.geometry.nearest_image import nearest_vectors
 from nnpal.runtime.files import aside
 
@@ -21,7 +22,8 @@ SIZE = 0.03
 
 
 def write_push(folder: Path, atoms: Atoms, pulled: tuple[int, int], seed: int) -> tuple[float, float, float]:
-    """Write the forces as a file of LAMMPS's atomfile variables, and return their direction: that of the pull.
+    """Write the forces as a file of LAMMPS's atomfile variables, and return their direction in LAMMPS's box: that of
+    the pull.
 
     Arguments:
         folder: of the run.
@@ -34,7 +36,8 @@ def write_push(folder: Path, atoms: Atoms, pulled: tuple[int, int], seed: int) -
     lines = [f"{len(atoms)}", *(f"{i} {force!r}" for i, force in enumerate(forces.tolist(), 1))]
     with aside(folder / PUSH) as temporary:
         temporary.write_text("\n".join(lines) + "\n")
-    return (float(unit[0]), float(unit[1]), float(unit[2]))
+    turned = box_of(atoms).turn @ unit
+    return (float(turned[0]), float(turned[1]), float(turned[2]))
 
 
 def push_pattern(atoms: Atoms, direction: np.ndarray, seed: int) -> np.ndarray:
