@@ -520,6 +520,15 @@ def classes_of(run: SMDRun, limit: Threshold | None, how: Choice) -> Classes:
     return _classes(run, limit, how, _sound(run, how))
 
 
+def test_a_random_choice_is_among_all_sound_frames() -> None:
+    frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, d]], info={"step": 0}) for d in (1.0, 1.0, 0.1)]
+    run = replace(pull(), frames=frames, frame_step=np.arange(3), uq=np.array([1e-9, 2e-9, 3e-9]))
+    limit = _threshold(pull(), LIMITS)
+    assert len(classes_of(run, limit, Choice(LIMITS, 9)).candidates) == 0
+    drawn = classes_of(run, limit, Choice(LIMITS.model_copy(update={"order": "random"}), 9))
+    assert (drawn.candidates.tolist(), drawn.failed.tolist()) == ([0, 1], [2])
+
+
 def test_errors_above_the_threshold_are_candidates_and_beyond_the_bound_failed() -> None:
     errors = np.array([0.1, 0.3, 0.5, 0.2, 1.9, 2.1, 0.4])
     frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, 1]], info={"step": step}) for step in range(7)]

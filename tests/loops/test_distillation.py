@@ -291,6 +291,23 @@ def test_sampling_that_was_given_up_is_used(distilled, tmp_path):
         sample(ctx, how, config.explore, N_TEST)
 
 
+def test_random_choice_is_of_all_atoms_of_the_pool(distilled, facts, tmp_path):
+    folder = shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
+    before = {name: found for name, found in facts.items() if name < "iter-0001"}
+    ctx = context(folder, before, 1, "select")
+    pool_of = pool(ctx, given(folder).distillation, 1).tolist()
+    section = given(folder, order="random", max_chosen=len(pool_of)).distillation
+    found = select(ctx, section, None)
+    assert sorted(one.frame for one in found.chosen) == sorted(pool_of)  # those below the threshold too
+    assert len({one.atom for one in found.chosen}) > len(pool_of) / 4
+    assert (found.n_near_known, found.n_near_chosen) == (0, 0)
+    assert select(ctx, section, None).chosen == found.chosen
+    some = select(ctx, section, 3).chosen
+    assert len({one.frame for one in some}) == 3
+    twice = select(ctx, section.model_copy(update={"max_chosen": 2 * len(pool_of)}), None).chosen
+    assert len({(one.frame, one.atom) for one in twice}) == 2 * len(pool_of)
+
+
 def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(distilled, facts, tmp_path):
     shutil.copytree(distilled, tmp_path / "copy", symlinks=True)
     folder = tmp_path / "copy"

@@ -104,6 +104,10 @@ def test_the_small_configurations_are_right(tmp_path):
             r"distillation.*error_above = 0\.3: .* to which estimator belong",
         ),
         (
+            changed(DISTILLATION, distillation={"order": "random", "k": 2.0, "min_distance": 0.2}),
+            r"distillation.*order = 'random': k, min_distance would do nothing",
+        ),
+        (
             changed(
                 RARE_EVENTS,
                 rare_events={"error_above": 0.3, "k": None, "first_steps": None},

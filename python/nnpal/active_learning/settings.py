@@ -76,8 +76,10 @@ class SimilaritySection(Section):
     min_distance: PositiveFloat = Field(
         0.1, description="candidates nearer than this to known or chosen data, in AEV space, are no news"
     )
-    order: Literal["distance", "uq"] = Field(
-        "distance", description="which candidate is next: the farthest from all others, or the most uncertain"
+    order: Literal["distance", "uq", "random"] = Field(
+        "distance",
+        description="which candidate is next: the farthest from all others, or the most uncertain; random: the control "
+        "experiment, as many drawn at random from all that was sampled, without threshold and near-duplicate filter",
     )
 
     @model_validator(mode="after")
@@ -88,6 +90,17 @@ class SimilaritySection(Section):
             raise ValueError(
                 f"error_above = {self.error_above:g}: it takes the place of mean + k standard deviations, to which "
                 f"{', '.join(given)} belong; leave out one or the other"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _random_has_no_criteria(self) -> SimilaritySection:
+        """Refuse criteria beside a random choice, which has none."""
+        given = [key for key in ("k", "estimator", "error_above", "min_distance") if key in self.model_fields_set]
+        if self.order == "random" and given:
+            raise ValueError(
+                f"order = 'random': {', '.join(given)} would do nothing, as random choice has neither threshold nor "
+                "near-duplicate filter; leave out one or the other"
             )
         return self
 

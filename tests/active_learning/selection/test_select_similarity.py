@@ -164,6 +164,20 @@ def test_choice_does_not_take_what_is_known_or_equal() -> None:
     assert found.near_chosen.tolist() == [2]
 
 
+def test_random_choice_takes_each_as_often_whatever_is_near_it() -> None:
+    candidates, known = on_a_line([0.0, 0.0, 3.0, 9.0]), on_a_line([0.0])
+    uq, options = [0.0, 0.0, 0.0, 9.0], {"n_most": 2, "min_distance": 5.0, "order": "random"}
+    counts = np.zeros(4)
+    for seed in range(1000):
+        counts[choose(candidates, uq, known, seed=seed, **options).indices] += 1
+    assert np.abs(counts - 500).max() < 4 * np.sqrt(250)
+    found = choose(candidates, uq, known, seed=7, **options)
+    assert found.indices.tolist() == choose(candidates, uq, known, seed=7, **options).indices.tolist()
+    assert len(found.near_known) == len(found.near_chosen) == 0
+    assert sorted([*found.indices, *found.left]) == [0, 1, 2, 3]
+    assert found.distances == pytest.approx(np.array([0.0, 0.0, 3.0, 9.0])[found.indices])
+
+
 def test_nothing_to_choose_from() -> None:
     found = choose(on_a_line([]), [], on_a_line([0.0]), n_most=3, min_distance=0.5)
     assert len(found.indices) == len(found.left) == 0
@@ -179,7 +193,8 @@ def test_nothing_to_choose_from() -> None:
         ([1.0, 1.0], {"n_most": -1}, "n_most = -1"),
         ([1.0, 1.0], {"min_distance": 0.0}, "min_distance = 0.0, expected more than 0"),
         ([1.0, 1.0], {"min_distance": np.inf}, "min_distance = inf"),
-        ([1.0, 1.0], {"order": "random"}, "order = 'random', expected distance or uq"),
+        ([1.0, 1.0], {"order": "first"}, "order = 'first', expected distance or uq or random"),
+        ([1.0, 1.0], {"order": "random"}, "order = 'random' without seed"),
         ([1.0, 1.0], {"scale": [0.0]}, r"scale is \[0.\], expected 1 numbers above 0"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from ase import Atoms
@@ -57,7 +58,10 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
     parts = np.split(uq, np.cumsum(n_atoms)[:-1])
     classes = classify(np.array([part.max() for part in parts]), limit, trajectory=False)
     most = section.max_chosen if budget is None else min(section.max_chosen, budget)
-    sites = _sites(frames, parts, limit, section)[: CUTS_FOR_ONE * most]
+    if section.order == "random":
+        sites = _drawn_sites(parts, most, ctx.seed)
+    else:
+        sites = _sites(frames, parts, limit, section)[: CUTS_FOR_ONE * most]
     cut = _reduced([(frames[place], atom) for place, atom, _ in sites], section)
     network = read_plan(ctx.path(ctx.iteration - 1, "train", ENSEMBLE)).network
     chosen: list[int] = []
@@ -67,7 +71,7 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
         known = describe(learned_so_far(ctx), network)
         choice = choose(
             describe(cut, network), values, known, n_most=most, min_distance=section.min_distance,
-            order=section.order,
+            order=section.order, seed=ctx.seed,
         )  # fmt: skip
         chosen, near_known, near_chosen = choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
     write_bare(ctx.folder / CHOSEN, [cut[i] for i in chosen])
@@ -148,6 +152,16 @@ def _sites(
             taken.append(int(atom))
             found.append((place, int(atom), float(uq[atom])))
     return sorted(found, key=lambda site: (-site[2], site[0], site[1]))
+
+
+def _drawn_sites(parts: Sequence[np.ndarray], n: int, seed: int) -> list[Site]:
+    """Return n atoms drawn at random, each of another configuration as long as there are enough that have not failed."""
+    rng = np.random.default_rng(seed)
+    sound = [place for place, uq in enumerate(parts) if np.isfinite(uq).all()]
+    atoms = {place: rng.permutation(len(parts[place])) for place in sound}
+    rounds = range(max((len(own) for own in atoms.values()), default=0))
+    drawn = ((place, int(atoms[place][k])) for k in rounds for place in rng.permutation(sound) if k < len(atoms[place]))
+    return [(int(place), atom, float(parts[place][atom])) for place, atom in islice(drawn, n)]
 
 
 def _cuts(frame: Atoms, section: DistillationSection) -> bool:

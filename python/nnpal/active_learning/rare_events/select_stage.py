@@ -131,7 +131,7 @@ def _classes(run: SMDRun, limit: Threshold | None, how: Choice, sound: np.ndarra
         return Classes(np.zeros(0, dtype=np.int8))
     lower = how.section.error_above
     if lower is None:
-        lower = 0.0 if limit is None else limit.value
+        lower = 0.0 if limit is None or how.section.order == "random" else limit.value
     return classify(np.where(np.isnan(values), np.inf, values), lower, sound=sound)
 
 
@@ -182,6 +182,7 @@ def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndar
         n_most=how.most,
         min_distance=how.section.min_distance,
         order=how.section.order,
+        seed=ctx.seed,
     )
     return choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
 

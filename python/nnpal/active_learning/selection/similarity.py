@@ -12,8 +12,8 @@ from scipy.spatial.distance import cdist
 
 from nnpal.active_learning.selection.descriptor import Descriptors
 
-Order = Literal["distance", "uq"]
-ORDERS: tuple[Order, ...] = ("distance", "uq")
+Order = Literal["distance", "uq", "random"]
+ORDERS: tuple[Order, ...] = ("distance", "uq", "random")
 
 _SAME = 1e-9  # distances that differ by less, relatively, are a tie: rounding must not choose
 _BLOCK = 4_000_000  # distances held at a time
@@ -25,7 +25,8 @@ class Choice:
 
     Attributes:
         indices: of the chosen, in the order of their choice, int64.
-        distances: of each chosen from the known and the chosen before it, at that moment; inf if there were none.
+        distances: of each chosen from the known and the chosen before it, at that moment (of a random order: from the
+            known alone); inf if there were none.
         near_known: indices of candidates nearer than the minimal distance to known data.
         near_chosen: indices of the others that are nearer than that to a chosen one.
         left: indices of candidates that differ from all these and were left since enough had been chosen.
@@ -84,6 +85,7 @@ def choose(
     min_distance: float,
     order: Order = "distance",
     scale: ArrayLike | None = None,
+    seed: int | None = None,
 ) -> Choice:
     """Choose candidates that are near-duplicates neither of known data nor of one another.
 
@@ -91,7 +93,8 @@ def choose(
 
     - ``order="distance"``: the one farthest from all these (farthest-point selection); of equally far ones that of the
       higher uncertainty, so also the first of all where nothing is known;
-    - ``order="uq"``: the one of the highest uncertainty; of equal ones the farther.
+    - ``order="uq"``: the one of the highest uncertainty; of equal ones the farther;
+    - ``order="random"``: the control experiment: any of all candidates with equal probability, near-duplicates too.
 
     What is left of ties goes to the lower index: the same arguments give the same choice.
 
@@ -100,12 +103,13 @@ def choose(
         uq: their uncertainties, any unit, [n].
         known: descriptors of the data that the model has learned.
         n_most: how many are chosen at most.
-        min_distance: in units of ``scale``; nearer ones count as duplicates.
-        order: ``distance`` or ``uq``.
+        min_distance: in units of ``scale``; nearer ones count as duplicates, but for a random order.
+        order: ``distance``, ``uq`` or ``random``.
         scale: see :func:`distances`; by default that of the known data, or of the candidates if there is none.
+        seed: of a random order.
 
     Raises:
-        ValueError: an argument out of range, or an uncertainty that is not finite.
+        ValueError: an argument out of range, a random order without seed, or an uncertainty that is not finite.
     """
     values = np.asarray(uq, dtype=np.float64)
     if values.shape != (len(candidates),):
@@ -122,6 +126,8 @@ def choose(
     if scale is None:
         scale = known.scale() if has_known and known is not None else candidates.scale()
     apart = nearest(candidates, known, scale) if known is not None else np.full(len(candidates), np.inf)
+    if order == "random":
+        return _drawn(apart, n_most, seed)
     open_ = apart >= min_distance
     near_known = np.flatnonzero(~open_)
     chosen: list[int] = []
@@ -141,6 +147,15 @@ def choose(
         near_chosen=np.flatnonzero(~settled & ~open_),
         left=np.flatnonzero(open_),
     )
+
+
+def _drawn(apart: np.ndarray, n_most: int, seed: int | None) -> Choice:
+    """Return candidates drawn with equal probability, whatever is near them."""
+    if seed is None:
+        raise ValueError("choose: order = 'random' without seed, expected an integer: a choice must be repeatable")
+    order = np.random.default_rng(seed).permutation(len(apart))
+    chosen, nothing = order[:n_most].astype(np.int64), np.zeros(0, dtype=np.int64)
+    return Choice(chosen, apart[chosen], near_known=nothing, near_chosen=nothing, left=np.sort(order[n_most:]))
 
 
 def _best(apart: np.ndarray, uq: np.ndarray, among: np.ndarray, order: Order) -> int:
