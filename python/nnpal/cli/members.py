@@ -26,17 +26,19 @@ Factor = Annotated[
 ]
 
 
-def require_both(model: Path | None, frames: Sequence[Path] | None, n_files: int, what: str) -> bool:
+def require_both(
+    model: Path | None, frames: Sequence[Path] | None, n_files: int, what: str, option: str = "--model"
+) -> bool:
     """Return whether there are frames to evaluate.
 
     Raises:
-        ValueError: one of --model and --frames without the other, or another number of files.
+        ValueError: the model's option or --frames without the other, or another number of files.
     """
     if model is None and not frames:
         return False
     if model is None or not frames:
-        given, missing = ("--frames", "--model") if model is None else ("--model", "--frames")
-        raise ValueError(f"{given} without {missing}: give both, for the error bar from the members")
+        given, missing = ("--frames", option) if model is None else (option, "--frames")
+        raise ValueError(f"{given} without {missing}: give both, for energies of the model on frames of the run")
     if len(frames) != n_files:
         raise ValueError(f"--frames: {len(frames)} files for {n_files} {what}; give one for each, in the same order")
     return True

@@ -13,14 +13,14 @@ from nnpal.cli.members import Device, Factor, Frames, Model, Symbols, calibratio
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nnpal.momt.analysis import Summary
+    from nnpal.momt.analysis import Coexistence, Summary
 
-app = typer.Typer(help="MOMT: reweight what a run sampled.", no_args_is_help=True)
+app = typer.Typer(help="MOMT: reweight what runs sampled.", no_args_is_help=True)
 
 
 @app.callback()
 def main() -> None:
-    """MOMT: reweight what a run sampled."""
+    """MOMT: reweight what runs sampled."""
 
 
 @app.command()
@@ -35,13 +35,17 @@ def report(
     symbols: Symbols = None,
     device: Device = "cpu",
     factor: Factor = None,
+    reweight_to: Annotated[
+        Path | None,
+        typer.Option(help="Model file of another potential than the run's: averages under it, with --frames."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for figures and summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Print enthalpy, volume, heat capacity and the coexistence temperature, with errors; draw figures.
+    """Print enthalpy, volume, heat capacity, the coexistence temperature and latent heat, with errors; draw figures.
 
     Of a run that is still learning: how far it has come, its bias and time series. With --model and --frames: a second
-    error bar, from the members of the ensemble.
+    error bar, from the members of the ensemble. With --reweight-to and --frames: all of another model than the run's.
     """
     from json import dumps
 
@@ -49,7 +53,7 @@ def report(
 
     from nnpal.momt import read_bias, read_trace
     from nnpal.momt.analysis import is_learning, save_figures, summarize, summarize_learning
-    from nnpal.momt.reweighting import from_traces, of_frames
+    from nnpal.momt.reweighting import from_traces, of_frames, under_model
     from nnpal.runtime.json_files import write_json
 
     try:
@@ -58,16 +62,24 @@ def report(
         learned = read_bias(bias)
         walks = [read_trace(path) for path in traces]
         learning = is_learning(walks) and discard == 0
-        has_frames = require_both(model, frames, len(traces), "traces")
+        if model is not None and reweight_to is not None:
+            raise ValueError("--model and --reweight-to: give the model of the run, or another one to reweight to")
+        evaluated = model or reweight_to
+        has_frames = require_both(
+            evaluated, frames, len(traces), "traces", "--reweight-to" if reweight_to else "--model"
+        )
         members = None
         samples = None if learning else from_traces(walks, discard, learned.axes)
         temps = temperature or [learned.temp]
         if samples is None:
             summary = summarize_learning(learned, walks, temps, divide)
         else:
-            if model is not None and frames and has_frames:
-                steps, energies, known = evaluate_members(model, frames, walks[0].units, symbols, device, factor)
-                members = of_frames(samples, steps, energies, known)
+            if evaluated is not None and frames and has_frames:
+                steps, energies, known = evaluate_members(evaluated, frames, walks[0].units, symbols, device, factor)
+                members = (under_model if reweight_to else of_frames)(samples, steps, energies, known)
+                if reweight_to:
+                    samples = members.samples
+                members = members if len(members.deviations) > 1 else None
             summary = summarize(learned, samples, temps, divide, members)
         if output is not None:
             drawn = save_figures(learned, walks, samples, temps, output, members)
@@ -80,6 +92,49 @@ def report(
         typer.echo(dumps(summary, indent=2))
     else:
         _print(summary, Console())
+
+
+@app.command()
+def finite_size(
+    summaries: Annotated[
+        list[Path], typer.Argument(help="summary.json of `nnpal momt report --output`, of two sizes or more.")
+    ],
+    compare: Annotated[
+        tuple[float, float] | None, typer.Option(help="Temperature and error from elsewhere, drawn at 1/N = 0.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the figure: PNG, PDF, CSV.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Extrapolate the transition temperatures of boxes of several sizes to the infinite system, along a line in 1/N."""
+    from json import dumps
+
+    from nnpal.figures.figure import write_figure
+    from nnpal.momt.finite_size import figure, of_summaries
+
+    try:
+        line = of_summaries(summaries)
+        if output is not None:
+            write_figure(output, figure(line, None if compare is None else ("compared with", *compare)))
+    except (ValueError, OSError) as error:
+        typer.echo(f"nnpal momt finite-size: {in_words(error)}", err=True)
+        raise typer.Exit(1) from error
+    sizes = zip(line.n_atoms.astype(int).tolist(), line.temps.tolist(), line.errors.tolist(), strict=True)
+    if json:
+        found = {
+            "sizes": [{"atoms": n, "temp": temp, "temp_error": error} for n, temp, error in sizes],
+            "temp": float(line.infinite.value),
+            "temp_error": float(line.infinite.error),
+            "slope": float(line.slope.value),
+            "slope_error": float(line.slope.error),
+            "chi_squared": line.chi_squared,
+        }
+        typer.echo(dumps(found, indent=2))
+        return
+    for n, temp, deviation in sizes:
+        typer.echo(f"{n:8d} atoms {temp:8.2f} ± {deviation:.2g}")
+    fit = "two sizes: no test of the line" if line.chi_squared is None else f"chi squared {line.chi_squared:.2g}"
+    degrees = "" if line.chi_squared is None else f" of {len(line.temps) - 2} degree(s) of freedom"
+    typer.echo(f"1/N -> 0       {float(line.infinite.value):8.2f} ± {float(line.infinite.error):.2g} ({fit}{degrees})")
 
 
 def _print(summary: Summary, console: Console) -> None:
@@ -98,6 +153,11 @@ def _print(summary: Summary, console: Console) -> None:
             "start FILE phase production"
         )
         return
+    if "width" in summary:
+        console.print(
+            f"reweighted to another model on {summary['samples']} frames: its energies minus the run's scatter by "
+            f"{summary['width']:.3g} kT0"
+        )
     if summary["outside"]:
         share = summary["outside"] / (summary["outside"] + summary["samples"])
         console.print(f"{summary['outside']} rows outside the grid ({share:.1%}) are left out")
@@ -107,7 +167,7 @@ def _print(summary: Summary, console: Console) -> None:
     else:
         console.print("temperatures reached: none yet")
     table = Table(box=None, pad_edge=False)
-    for name in ("T", "enthalpy", "volume", "heat capacity", "effective rows"):
+    for name in ("T", "enthalpy", "volume", "heat capacity", "ΔG", "effective rows"):
         table.add_column(name, justify="right")
     for row in summary["temperatures"]:
         if "error" in row:
@@ -117,10 +177,13 @@ def _print(summary: Summary, console: Console) -> None:
             f"{row['enthalpy']:.6g} ± {row['enthalpy_error']:.2g}",
             f"{row['volume']:.6g} ± {row['volume_error']:.2g}",
             f"{row['heat_capacity']:.6g} ± {row['heat_capacity_error']:.2g}",
+            f"{row['difference']:.4g} ± {row['difference_error']:.2g}" if "difference" in row else "-",
         ]
         table.add_row(f"{row['temp']:g}", *cells, f"{row['n_effective']:.0f}")
     if table.row_count:
         console.print(table)
+    if any("difference" in row for row in summary["temperatures"]):
+        console.print("ΔG: G of the phase of high O minus that of low O, of the whole system")
     coexistence = summary.get("coexistence")
     if coexistence and "error" in coexistence:
         console.print(f"coexistence: {coexistence['error']}")
@@ -130,8 +193,22 @@ def _print(summary: Summary, console: Console) -> None:
             f"{_second(coexistence.get('members'))} (phases divided at O = {coexistence['divide']:.3g})",
             soft_wrap=True,
         )
+        _print_transition(coexistence, summary["atoms"], console)
     if "frames" in summary:
         _print_members(summary, console)
+
+
+def _print_transition(found: Coexistence, n_atoms: int, console: Console) -> None:
+    """Print what follows from one phase to the other, of each atom, and what the errors are worth."""
+    console.print(
+        f"latent heat {found['latent_heat'] / n_atoms:.5g} ± {found['latent_heat_error'] / n_atoms:.2g} and "
+        f"volume change {found['volume_change'] / n_atoms:.4g} ± {found['volume_change_error'] / n_atoms:.2g} "
+        "per atom, from high to low O",
+        soft_wrap=True,
+    )
+    trips = f"{found['round_trips']} round trips between the phases in production; errors from {found['blocks']} blocks"
+    few = found["round_trips"] < found["blocks"]
+    console.print(f"{trips}{': too few, errors are lower bounds' if few else ''}", soft_wrap=True)
 
 
 def _second(member: dict[str, Any] | None) -> str:

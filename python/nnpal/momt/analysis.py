@@ -11,15 +11,17 @@ from typing import Any, TypedDict
 import numpy as np
 
 from nnpal.momt.bias_file import Bias
-from nnpal.momt.reweighting import Samples, coexistence, covered_range, dividing_order, thermodynamics
+from nnpal.momt.reweighting import Samples, covered_range, dividing_order, thermodynamics
 from nnpal.momt.reweighting.members import Members, members_averages, members_coexistence
 from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
+from nnpal.momt.reweighting.transition import free_energy_difference, transition
 from nnpal.momt.trace import Trace
 
 
 class AtTemperature(TypedDict, total=False):
     """Averages and their standard errors at a temperature, or ``error``: why there are none.
 
+    ``difference`` is G of high minus G of low O, absent where one of the phases was not sampled.
     ``members`` has the error bars from the members (see :meth:`MembersEstimate.to_json`) and ``widths``, the standard
     deviations of ΔU_m/kT; or ``undefined``, why there are none.
     """
@@ -32,16 +34,28 @@ class AtTemperature(TypedDict, total=False):
     volume_error: float
     heat_capacity: float
     heat_capacity_error: float
+    difference: float
+    difference_error: float
     members: dict[str, Any]
     error: str
 
 
 class Coexistence(TypedDict, total=False):
-    """Temperature of coexistence and the order parameter between the phases, or ``error``: why there is none."""
+    """Where the phases of low and high O are in balance, or ``error``: why there is none.
+
+    Latent heat and volume change are those of low minus high O, of the whole system; ``round_trips`` those of
+    production between the phases; ``blocks`` of time that the errors come from.
+    """
 
     temp: float
     temp_error: float
+    latent_heat: float
+    latent_heat_error: float
+    volume_change: float
+    volume_change_error: float
     divide: float
+    round_trips: int
+    blocks: int
     members: dict[str, Any]
     error: str
 
@@ -60,13 +74,18 @@ class OfBias(TypedDict):
 
 
 class Summary(OfBias, total=False):
-    """What `nnpal momt report` says; ``learning_rows`` of a run that still learns, averages of any other."""
+    """What `nnpal momt report` says; ``learning_rows`` of a run that still learns, averages of any other.
 
+    ``width`` is the standard deviation of (U' − U)/kT0 where U' is of another model that was reweighted to.
+    """
+
+    atoms: int
     samples: int
     walkers: int
     learning_rows: int
     outside: int
     frames: int
+    width: float
     covered: tuple[float, float] | None
     temperatures: list[AtTemperature]
     coexistence: Coexistence
@@ -96,6 +115,7 @@ def summarize(
     _check_same(bias, samples)
     summary: Summary = {
         **_of_bias(bias),
+        "atoms": samples.n_atoms,
         "samples": len(samples),
         "outside": samples.n_outside,
         "walkers": len(np.unique(samples.walker)),
@@ -104,8 +124,11 @@ def summarize(
     }
     if members is not None:
         summary["frames"] = len(members.samples)
+    if len(samples.shift):
+        summary["width"] = float(samples.shift.std() / samples.kT)
     if not np.isnan(samples.O).any():
         summary["coexistence"] = _coexistence(samples, divide, members)
+        _add_differences(samples, summary)
     return summary
 
 
@@ -129,7 +152,13 @@ def summarize_learning(
     first = require_one_bias(traces)
     _check_numbers(first.press, temps, divide)
     _check_same(bias, first if first.axes else replace(first, axes=bias.axes))
-    return {**_of_bias(bias), "samples": 0, "learning_rows": sum(map(len, traces)), "walkers": len(traces)}
+    return {
+        **_of_bias(bias),
+        "atoms": first.n_atoms,
+        "samples": 0,
+        "learning_rows": sum(map(len, traces)),
+        "walkers": len(traces),
+    }
 
 
 def _of_bias(bias: Bias) -> OfBias:
@@ -193,16 +222,37 @@ def _members_at(members: Members, temp: float) -> dict[str, Any]:
 def _coexistence(samples: Samples, divide: float | None, members: Members | None) -> Coexistence:
     try:
         at = dividing_order(samples, samples.temp) if divide is None else divide
-        value, error = coexistence(samples, at)
+        balanced = transition(samples, at)
     except ValueError as failure:
         return {"error": str(failure)}
-    found: Coexistence = {"temp": float(value), "temp_error": float(error), "divide": at}
+    found: Coexistence = {
+        "temp": float(balanced.temp.value),
+        "temp_error": float(balanced.temp.error),
+        "latent_heat": float(balanced.latent_heat.value),
+        "latent_heat_error": float(balanced.latent_heat.error),
+        "volume_change": float(balanced.volume_change.value),
+        "volume_change_error": float(balanced.volume_change.error),
+        "divide": at,
+        "round_trips": balanced.round_trips,
+        "blocks": balanced.n_blocks,
+    }
     if members is not None:
         try:
             found["members"] = members_coexistence(members, at).to_json()
         except ValueError as failure:
             found["members"] = {"undefined": str(failure)}
     return found
+
+
+def _add_differences(samples: Samples, summary: Summary) -> None:
+    """Add the difference of the phases' free energies to each temperature that has averages."""
+    between = summary["coexistence"]
+    if "error" in between:
+        return
+    for row in summary["temperatures"]:
+        if "error" not in row:
+            value, error = free_energy_difference(samples, row["temp"], between["divide"], n_blocks=between["blocks"])
+            row["difference"], row["difference_error"] = float(value), float(error)
 
 
 def save_figures(

@@ -155,7 +155,7 @@ def _sites(
 
 
 def _drawn_sites(parts: Sequence[np.ndarray], n: int, seed: int) -> list[Site]:
-    """Return n atoms drawn at random, each of another configuration as long as there are enough that have not failed."""
+    """Return n atoms drawn at random, of sound configurations, each of another one as long as there are enough."""
     rng = np.random.default_rng(seed)
     sound = [place for place, uq in enumerate(parts) if np.isfinite(uq).all()]
     atoms = {place: rng.permutation(len(parts[place])) for place in sound}

@@ -9,9 +9,11 @@ from nnpal.momt.reweighting.members import (
     members_coexistence,
     members_free_energy,
     of_frames,
+    under_model,
 )
 from nnpal.momt.reweighting.profiles import Profile, coexistence, dividing_order, free_energy, ln_omega
 from nnpal.momt.reweighting.samples import Samples, from_traces
+from nnpal.momt.reweighting.transition import Transition, free_energy_difference, round_trips, transition
 from nnpal.momt.reweighting.weights import covered_range, effective_size, log_weights
 
 __all__ = [
@@ -20,12 +22,14 @@ __all__ = [
     "Profile",
     "Samples",
     "Thermodynamics",
+    "Transition",
     "average",
     "coexistence",
     "covered_range",
     "dividing_order",
     "effective_size",
     "free_energy",
+    "free_energy_difference",
     "from_traces",
     "jackknife",
     "ln_omega",
@@ -34,7 +38,10 @@ __all__ = [
     "members_coexistence",
     "members_free_energy",
     "of_frames",
+    "round_trips",
     "thermodynamics",
     "time_blocks",
+    "transition",
     "u_kn",
+    "under_model",
 ]

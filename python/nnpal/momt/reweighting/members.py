@@ -67,27 +67,10 @@ def of_frames(
         ValueError: fewer than 2 members, no frame at a row's step, another number of walkers, or energies of another
             run.
     """
-    n_walkers = int(samples.walker.max()) + 1
-    if not n_walkers <= len(steps) == len(energies):
-        raise ValueError(
-            f"{len(steps)} files of frames and {n_walkers} traces: expected as many; give one file for each trace"
-        )
-    if len(energies[0]) < 2:
-        raise ValueError(f"a model of {len(energies[0])} member: it has no spread, so no error bar; give an ensemble")
-    rows, columns = [], []
-    for number, own in enumerate(steps):
-        here = np.flatnonzero(samples.walker == number)
-        _, in_here, in_frames = np.intersect1d(samples.step[here], own, return_indices=True)
-        rows.append(here[in_here])
-        columns.append(energies[number][:, in_frames])
-    chosen, members = np.concatenate(rows), np.concatenate(columns, axis=1)
-    if len(chosen) < N_BLOCKS:
-        raise ValueError(
-            f"{len(chosen)} frames belong to production rows within the grid, expected {N_BLOCKS} or more: dump "
-            "frames at steps at which the trace has rows (a multiple of `every`)"
-        )
+    found, members = _with_frames(samples, steps, energies)
+    if len(members) < 2:
+        raise ValueError(f"a model of {len(members)} member: it has no spread, so no error bar; give an ensemble")
     mean = members.mean(axis=0)
-    found = samples.rows(chosen)
     scatter, own_scatter = float(np.std(mean - found.U)), float(np.std(found.U))
     if scatter > LARGEST_MISMATCH * samples.kT and scatter > LARGEST_SHARE * own_scatter:
         raise ValueError(
@@ -95,6 +78,61 @@ def of_frames(
             f"{samples.kT:.3g}); give the frames and the model of this run"
         )
     return Members(found, members - mean, factor)
+
+
+def under_model(
+    samples: Samples, steps: Sequence[np.ndarray], energies: Sequence[np.ndarray], factor: float | None = None
+) -> Members:
+    """Return the rows of which frames were saved, for averages under another model than that of the run.
+
+    Free-energy perturbation: weights get exp(-(Ū - U)/kT) with the mean Ū of the model's members. A constant between
+    the two energies does not matter. `.samples` of what is returned is for all functions of this package; the effective
+    number of rows says how near the potentials are.
+
+    Args:
+        samples: with `step`, sampled under any potential.
+        steps: of the frames of each walker, [n_walkers][n_frames].
+        energies: U_m of the other model's members on each walker's frames, in the units of the run,
+            [n_walkers][n_members, n_frames].
+        factor: calibration of the members' spread.
+
+    Raises:
+        ValueError: no frame at a row's step, another number of walkers, or energies that do not follow the trace's.
+    """
+    found, members = _with_frames(samples, steps, energies)
+    mean = members.mean(axis=0)
+    scatter, own_scatter = float(np.std(mean - found.U)), float(np.std(found.U))
+    if scatter > LARGEST_SHARE * own_scatter:
+        raise ValueError(
+            f"the model's energies of the frames minus the trace's scatter by {scatter:.3g} (standard deviation), the "
+            f"trace's own by {own_scatter:.3g}: too far for reweighting, or frames of another run. Give the frames of "
+            "this run, or run the model itself: start FILE phase production"
+        )
+    return Members(found.shifted(mean - found.U), members - mean, factor)
+
+
+def _with_frames(
+    samples: Samples, steps: Sequence[np.ndarray], energies: Sequence[np.ndarray]
+) -> tuple[Samples, np.ndarray]:
+    """Return the rows of which frames were saved, and the members' energies of these, [n_members, n]."""
+    n_walkers = int(samples.walker.max()) + 1
+    if not n_walkers <= len(steps) == len(energies):
+        raise ValueError(
+            f"{len(steps)} files of frames and {n_walkers} traces: expected as many; give one file for each trace"
+        )
+    rows, columns = [], []
+    for number, own in enumerate(steps):
+        here = np.flatnonzero(samples.walker == number)
+        _, in_here, in_frames = np.intersect1d(samples.step[here], own, return_indices=True)
+        rows.append(here[in_here])
+        columns.append(energies[number][:, in_frames])
+    chosen = np.concatenate(rows)
+    if len(chosen) < N_BLOCKS:
+        raise ValueError(
+            f"{len(chosen)} frames belong to production rows within the grid, expected {N_BLOCKS} or more: dump "
+            "frames at steps at which the trace has rows (a multiple of `every`)"
+        )
+    return samples.rows(chosen), np.concatenate(columns, axis=1)
 
 
 def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate]:

@@ -138,13 +138,8 @@ def coexistence(
     Raises:
         ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
     """
-    _require_order(samples)
     at = dividing_order(samples, samples.temp, press) if divide is None else divide
-    if not np.isfinite(at):
-        raise ValueError(f"divide {at:g}: expected a finite order parameter between the phases")
-    ordered = np.greater(samples.O, at)
-    if ordered.all() or not ordered.any():
-        raise ValueError(f"no samples on one side of O = {at:g}; sample both phases, or give another divide")
+    require_two_phases(samples, at)
     root = balance(samples, at, press)
     blocks = time_blocks(samples.walker, n_blocks)
     require_coverage(samples, root(np.concatenate(blocks)), press)
@@ -172,6 +167,21 @@ def balance(samples: Samples, at: float, press: float | None = None) -> Callable
         )
 
     return root
+
+
+def require_two_phases(samples: Samples, at: float) -> np.ndarray:
+    """Return which rows lie above O = at, [n].
+
+    Raises:
+        ValueError: O was not measured, `at` is not finite, or all rows are on one side of it.
+    """
+    _require_order(samples)
+    if not np.isfinite(at):
+        raise ValueError(f"divide {at:g}: expected a finite order parameter between the phases")
+    ordered: np.ndarray = np.greater(samples.O, at)
+    if ordered.all() or not ordered.any():
+        raise ValueError(f"no samples on one side of O = {at:g}; sample both phases, or give another divide")
+    return ordered
 
 
 def _require_order(samples: Samples) -> None:

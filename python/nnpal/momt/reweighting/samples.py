@@ -74,8 +74,8 @@ class Samples:
         return sampled + self.shift if len(self.shift) else sampled
 
     def shifted(self, shift: np.ndarray) -> Samples:
-        """Return the same rows for averages under another potential, whose energy is U + shift, [n]."""
-        return replace(self, shift=shift)
+        """Return the same rows for averages under another potential, whose energy is U plus this, [n]."""
+        return replace(self, shift=self.shift + shift if len(self.shift) else shift)
 
     def rows(self, chosen: np.ndarray) -> Samples:
         """Return some of the rows, by index or mask."""

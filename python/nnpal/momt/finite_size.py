@@ -1,0 +1,122 @@
+"""Transition temperatures of boxes of several sizes, and their line in 1/N to the infinite system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnpal.momt.reweighting.blocks import Estimate
+from nnpal.runtime.json_files import read_json
+
+if TYPE_CHECKING:
+    from nnpal.figures.figure import Figure
+
+
+@dataclass(frozen=True)
+class Line:
+    """T(N) = T_∞ + slope/N by weighted least squares.
+
+    Attributes:
+        n_atoms, temps, errors: of each size, [n].
+        infinite: T_∞ with its standard error, from the temperatures' own errors.
+        slope: with its standard error.
+        chi_squared: of n − 2 degrees of freedom; None of two sizes, through which any line goes.
+    """
+
+    n_atoms: np.ndarray
+    temps: np.ndarray
+    errors: np.ndarray
+    infinite: Estimate
+    slope: Estimate
+    chi_squared: float | None
+
+
+def extrapolate(n_atoms: Sequence[int], temps: Sequence[float], errors: Sequence[float]) -> Line:
+    """Fit a line in 1/N.
+
+    Args:
+        n_atoms: N of each box.
+        temps, errors: transition temperatures and their standard errors.
+
+    Raises:
+        ValueError: fewer than two sizes, numbers of different lengths, or errors that are not above 0.
+    """
+    n, t, e = (np.asarray(values, dtype=float) for values in (n_atoms, temps, errors))
+    if not len(n) == len(t) == len(e) or len(np.unique(n)) < 2:
+        raise ValueError(
+            f"{len(n)} sizes with {len(t)} temperatures and {len(e)} errors: expected as many of each, and two "
+            "different sizes or more"
+        )
+    if not (np.isfinite(t).all() and np.isfinite(e).all() and (e > 0).all() and (n > 0).all()):
+        raise ValueError(
+            f"sizes {n.tolist()}, temperatures {t.tolist()}, errors {e.tolist()}: expected finite numbers, sizes and "
+            "errors above 0"
+        )
+    design = np.stack([np.ones_like(n), 1 / n], axis=1) / e[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    fitted = covariance @ design.T @ (t / e)
+    deviations = np.sqrt(np.diag(covariance))
+    chi_squared = float(((design @ fitted - t / e) ** 2).sum()) if len(n) > 2 else None
+    return Line(n, t, e, Estimate(fitted[0], deviations[0]), Estimate(fitted[1], deviations[1]), chi_squared)
+
+
+def of_summaries(paths: Sequence[Path]) -> Line:
+    """Fit the transition temperatures in files `summary.json` of `nnpal momt report`, one for each size.
+
+    Raises:
+        ValueError: a file that is no such summary, or one without a transition temperature.
+    """
+    found = []
+    for path in paths:
+        try:
+            summary = read_json(path)
+            found.append((summary["atoms"], summary["coexistence"]["temp"], summary["coexistence"]["temp_error"]))
+        except (KeyError, TypeError) as missing:
+            raise ValueError(
+                f"{path}: no transition temperature ({missing} is missing); expected the summary.json that `nnpal momt "
+                "report --output` writes of a run in production"
+            ) from missing
+    return extrapolate(*zip(*found, strict=True))
+
+
+def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:
+    """Return a figure of the temperatures over 1/N with the line.
+
+    Args:
+        line: temperatures and fit.
+        other: a name, temperature and error to compare with at 1/N = 0.
+    """
+    from nnpal.figures.figure import Figure
+
+    inverse = np.append(1 / line.n_atoms, 0.0)
+    infinite = line.infinite
+    names = [f"{n:.0f} atoms" for n in line.n_atoms] + ["line"]
+    temps, errors = np.append(line.temps, infinite.value), np.append(line.errors, infinite.error)
+    if other is not None:
+        names.append(other[0])
+        inverse, temps, errors = np.append(inverse, 0.0), np.append(temps, other[1]), np.append(errors, other[2])
+
+    def draw(axes) -> None:  # type: ignore[no-untyped-def]
+        ends = np.array([0.0, inverse.max() * 1.05])
+        axes.plot(ends, infinite.value + line.slope.value * ends, color="0.5", lw=1)
+        n = len(line.n_atoms)
+        axes.errorbar(inverse[:n], temps[:n], errors[:n], fmt="o", capsize=3, label="MOMT")
+        axes.errorbar(0, infinite.value, infinite.error, fmt="s", capsize=3, mfc="white", label="line")
+        if other is not None:
+            axes.errorbar(0, other[1], other[2], fmt="^", capsize=3, label=other[0])
+        axes.set(xlabel="1/N", ylabel="temperature (K)")
+        axes.legend(frameon=False)
+
+    text = f"{float(infinite.value):.5g} ± {float(infinite.error):.2g} K at 1/N = 0"
+    return Figure(
+        name="finite_size",
+        title="Transition temperature and size",
+        caption=f"Temperatures at which the phases are equally likely, in periodic boxes of N atoms; line: {text}.",
+        alt=f"Transition temperatures lie along a line in 1/N that gives {text}.",
+        columns={"size": names, "1/N": inverse, "temperature, K": temps, "standard error, K": errors},
+        draw=draw,
+    )

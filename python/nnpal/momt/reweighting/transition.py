@@ -1,0 +1,114 @@
+"""Two phases in balance: the temperature, its latent heat and volume change, and the difference of free energies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
+from nnpal.momt.reweighting.profiles import balance, dividing_order, require_two_phases
+from nnpal.momt.reweighting.samples import Samples
+from nnpal.momt.reweighting.weights import log_weights, require_coverage
+from nnpal.momt.round_trips import RoundTrips
+
+LEAST_BLOCKS = 4
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Between the phase of low and that of high order parameter, such as liquid and crystal; in the units of the run.
+
+    Attributes:
+        temp: T at which both are equally likely.
+        latent_heat: ⟨U + P V⟩ of low minus high O at that T, of the whole system.
+        volume_change: ⟨V⟩ of low minus high O.
+        divide: O between the phases.
+        round_trips: journeys of the walkers from halfway between `divide` and the one phase's mean O to halfway between
+            `divide` and the other's, and back.
+        n_blocks: blocks of time that the errors come from: as many as round trips, 4 to 20.
+    """
+
+    temp: Estimate
+    latent_heat: Estimate
+    volume_change: Estimate
+    divide: float
+    round_trips: int
+    n_blocks: int
+
+
+def transition(
+    samples: Samples, divide: float | None = None, press: float | None = None, n_blocks: int | None = None
+) -> Transition:
+    """Return where two phases are in balance, with standard errors.
+
+    Errors are by the jackknife over blocks of time. Blocks shorter than a round trip would be correlated and the errors
+    too small, so by default there are as many as round trips; of fewer than 4 the errors are lower bounds.
+
+    Args:
+        samples: rows with O, of both phases.
+        divide: O between the phases; found at T0 by default.
+        press: P; P0 by default.
+        n_blocks: blocks of the jackknife, instead.
+
+    Raises:
+        ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+    """
+    at = dividing_order(samples, samples.temp, press) if divide is None else divide
+    ordered = require_two_phases(samples, at)
+    root = balance(samples, at, press)
+    everything = np.arange(len(samples))
+    require_coverage(samples, root(everything), press)
+    # At kT = 1 the reduced enthalpy is U + P V itself
+    as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
+
+    def means(rows: np.ndarray, temp: float, side: bool) -> np.ndarray:
+        chosen = rows[ordered[rows] == side]
+        log_w = as_sampled[chosen] - at_beta_1[chosen] / (samples.boltz * temp)
+        w = np.exp(log_w - np.logaddexp.reduce(log_w))
+        return np.array([w @ at_beta_1[chosen], w @ samples.V[chosen], w @ samples.O[chosen]])
+
+    def found(rows: np.ndarray) -> np.ndarray:
+        temp = root(rows)
+        low, high = (means(rows, temp, side) for side in (False, True))
+        return np.array([temp, *(low - high)[:2]])
+
+    temp = root(everything)
+    ends = [float(at + means(everything, temp, side)[2]) / 2 for side in (False, True)]
+    trips = round_trips(samples, *ends)
+    blocks = int(np.clip(trips, LEAST_BLOCKS, N_BLOCKS)) if n_blocks is None else n_blocks
+    value, error = jackknife(found, time_blocks(samples.walker, blocks))
+    estimates = [Estimate(*both) for both in zip(value, error, strict=True)]
+    return Transition(estimates[0], estimates[1], estimates[2], at, trips, blocks)
+
+
+def round_trips(samples: Samples, low: float, high: float) -> int:
+    """Return how often the walkers went from O at or below `low` to O at or above `high` and back, or the reverse."""
+    total = 0
+    for number in np.unique(samples.walker):
+        trips = RoundTrips(low, high)
+        for value in samples.O[samples.walker == number]:
+            trips.visit(float(value))
+        total += trips.count
+    return total
+
+
+def free_energy_difference(
+    samples: Samples, temp: float, divide: float, press: float | None = None, n_blocks: int = N_BLOCKS
+) -> Estimate:
+    """Return G(O > divide) − G(O <= divide) at T, in the units of the run: below 0 where the crystal is stable.
+
+    Raises:
+        ValueError: T is not covered, or one phase was not sampled.
+    """
+    ordered = require_two_phases(samples, divide)
+    require_coverage(samples, temp, press)
+    log_w = log_weights(samples, temp, press)
+    kT = samples.boltz * temp
+
+    def difference(rows: np.ndarray) -> float:
+        side = ordered[rows]
+        high, low = (np.logaddexp.reduce(log_w[rows[chosen]]) for chosen in (side, ~side))
+        return float(kT * (low - high))
+
+    return jackknife(difference, time_blocks(samples.walker, n_blocks))
