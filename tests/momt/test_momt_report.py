@@ -68,6 +68,11 @@ def test_report_prints_and_draws(run: Path) -> None:
     found = re.search(r"coexistence temperature (\S+) ± (\S+)", result.output)
     assert found
     assert abs(float(found[1]) - BALANCE) < 4 * float(found[2]) < 60
+    text = " ".join(result.output.split())
+    heat = re.search(r"latent heat (\S+) ± \S+ and volume change \S+ ± \S+ per atom, from high to low O", text)
+    assert heat
+    assert float(heat[1]) == pytest.approx(1 / CONSTANTS["n_atoms"], rel=0.05)  # type: ignore[operator]
+    assert re.search(r"2\d round trips between the phases in production; errors from 20 blocks", text)
     summary = json.loads((run / "out" / "summary.json").read_text())
     for name in summary["figures"]:
         assert (run / name).read_bytes().startswith(b"\x89PNG")

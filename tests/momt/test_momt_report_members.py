@@ -24,6 +24,7 @@ from nnpal.momt.trace import TraceWriter
 BOLTZ, T0, N = 8.617343e-5, 500.0, 800
 KT0 = BOLTZ * T0
 STRONGER = np.array([-0.06, 0.01, 0.05])  # interactions of each member, relative to their mean
+OTHER = 0.03  # interactions of another model, relative to the run's
 
 
 class Run:
@@ -84,6 +85,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
             for parameter in network.final_layer.parameters():
                 parameter *= 1 + stronger
     export_ensemble(ensemble, folder / "al.nnp.pt", dtype=torch.float64)
+    with torch.no_grad():
+        for network in networks:
+            for parameter in network.final_layer.parameters():
+                parameter *= 1 + OTHER
+    export_ensemble(ensemble, folder / "other.nnp.pt", dtype=torch.float64)
     return folder, Run(folder, folder / "al.nnp.pt")
 
 
@@ -116,6 +122,32 @@ def test_averages_and_coexistence_have_a_second_error_bar(run: tuple[Path, Run],
     assert "error bars from the members: 3 members on 800 frames; the bare spread, uncalibrated" in text
     tripled = json.loads(report(folder, *words, "--factor", 3, "--json").output)
     assert tripled["coexistence"]["members"]["error"] == pytest.approx(3 * melting["members"]["error"])
+
+
+def test_averages_under_another_model(run: tuple[Path, Run], tmp_path: Path) -> None:
+    """The other model's energies are those of the run's times 1 + x: its phases are in balance at (1 + x) T_m."""
+    folder, ours = run
+    plain = ["momt", "report", str(folder / "momt.h5"), str(folder / "momt.trace"), "--divide", "15"]
+    frames = ["--frames", str(folder / "frames.lammpstrj"), "--symbols", "Al"]
+    own = json.loads(CliRunner().invoke(app, [*plain, "--json"]).output)
+    words = [*plain, *frames, "--reweight-to", str(folder / "other.nnp.pt")]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert found["coexistence"]["temp"] == pytest.approx(own["coexistence"]["temp"] * (1 + OTHER), rel=1e-4)
+    assert found["coexistence"]["latent_heat"] == pytest.approx(
+        own["coexistence"]["latent_heat"] * (1 + OTHER), rel=1e-3
+    )
+    assert found["width"] == pytest.approx(OTHER * ours.U.std() / KT0, rel=1e-3)
+    members = np.array(found["coexistence"]["members"]["members"])
+    assert members == pytest.approx(found["coexistence"]["temp"] * (1 + STRONGER), rel=1e-3)
+    text = " ".join(CliRunner().invoke(app, words).output.split())
+    assert f"reweighted to another model on {N} frames: its energies minus the run's scatter by" in text
+    both = CliRunner().invoke(app, [*words, "--model", str(folder / "al.nnp.pt")])
+    assert "--model and --reweight-to: give the model of the run, or another one" in both.output
+    without = CliRunner().invoke(app, [*plain, "--reweight-to", "m"])
+    assert (both.exit_code, without.exit_code) == (1, 1)
+    assert "--reweight-to without --frames" in without.output
 
 
 def test_mistakes_with_frames_are_one_line(run: tuple[Path, Run]) -> None:
