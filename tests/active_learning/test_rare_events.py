@@ -524,8 +524,8 @@ def test_a_random_choice_is_among_all_sound_frames() -> None:
     frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, d]], info={"step": 0}) for d in (1.0, 1.0, 0.1)]
     run = replace(pull(), frames=frames, frame_step=np.arange(3), uq=np.array([1e-9, 2e-9, 3e-9]))
     limit = _threshold(pull(), LIMITS)
-    assert len(classes_of(run, limit, Choice(LIMITS, 9)).candidates) == 0
-    drawn = classes_of(run, limit, Choice(LIMITS.model_copy(update={"order": "random"}), 9))
+    assert len(classes_of(run, limit, choice(LIMITS)).candidates) == 0
+    drawn = classes_of(run, limit, choice(LIMITS.model_copy(update={"order": "random"})))
     assert (drawn.candidates.tolist(), drawn.failed.tolist()) == ([0, 1], [2])
 
 

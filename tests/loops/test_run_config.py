@@ -108,6 +108,10 @@ def test_the_small_configurations_are_right(tmp_path):
             r"distillation.*order = 'random': k, min_distance would do nothing",
         ),
         (
+            changed(RARE_EVENTS, rare_events={"order": "random", "k": None, "min_distance": None}),
+            r"rare_events.*order = 'random': 0\.5 of the labels would still be chosen .*; give peak_share = 0 for",
+        ),
+        (
             changed(
                 RARE_EVENTS,
                 rare_events={"error_above": 0.3, "k": None, "first_steps": None},

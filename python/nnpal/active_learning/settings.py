@@ -147,6 +147,16 @@ class RareEventsSection(SimilaritySection):
         labels = self.max_chosen * (1 + copies)
         return labels if budget is None else min(labels, budget)
 
+    @model_validator(mode="after")
+    def _random_says_what_of_the_peak(self) -> RareEventsSection:
+        """Refuse a control experiment half of whose labels would be chosen, unless that is meant."""
+        if self.order == "random" and self.peak_share > 0 and "peak_share" not in self.model_fields_set:
+            raise ValueError(
+                f"order = 'random': {self.peak_share:g} of the labels would still be chosen around the largest force; "
+                f"give peak_share = 0 for the control experiment, or peak_share = {self.peak_share:g} if that is meant"
+            )
+        return self
+
 
 class DistillationSection(SimilaritySection):
     """[distillation]: sets, thresholds, and how an environment becomes a configuration."""
