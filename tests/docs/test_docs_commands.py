@@ -27,12 +27,20 @@ NOT_RUN = {
     ("CONTRIBUTING.md", r"python benchmarks/performance_page.py"): "tests/docs/test_performance_page.py runs it",
     ("*", r"nnpal doctor( --json)?"): "tests/doctor/test_doctor.py runs it",
     ("results.md", r"cd docs/examples/results|nnpal run .*"): HOURS,
+    (
+        "results_labels.md",
+        r"cd docs/examples/results|nnpal run .*|python labels\.py",
+    ): "hours; the configurations are run with --check below, the script by tests/docs/test_results_examples.py",
+    (
+        "results_melting.md",
+        r"cd docs/examples/results|export .*|lmp .*|nnpal momt .*",
+    ): "minutes to hours; tests/docs/test_results_examples.py runs the input files in short",
     ("README.md", r"nnpal run .*"): HOURS,
     ("momt.md", r"mpirun .*"): "tests/lammps/test_input_scripts_momt.py runs walkers",
     (
         "momt.md",
-        r"nnpal momt report .*",
-    ): "tests/momt/test_momt_report.py runs it",
+        r"nnpal momt report .*|nnpal momt finite-size .*",
+    ): "tests/momt/test_momt_report.py and tests/momt/test_finite_size.py run them",
     (
         "smd.md",
         r"nnpal export .*|nnpal smd report .* --member .*|nnpal smd report .* --model .*",
@@ -114,7 +122,7 @@ CHECKED = sorted(
         name
         for block, command in EVERY
         for file in re.findall(r"^nnpal run (\S+\.toml)$", command)
-        if (name := f"results/{file}" if block.page == "results.md" else file) not in NEEDS_MORE
+        if (name := f"results/{file}" if block.page.startswith("results") else file) not in NEEDS_MORE
     }
 )
 
