@@ -7,7 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nnpal.momt.reweighting import Samples, coexistence, free_energy_difference, transition, under_model
+from nnpal.momt.reweighting import (
+    Samples,
+    coexistence,
+    free_energy_difference,
+    transition,
+    transition_shift,
+    under_model,
+)
 
 BOLTZ, T0, BALANCE, N_ATOMS, DIVIDE = 8.617343e-5, 1000.0, 960.0, 8, 15.0
 HEAT, WIDTH, VOLUME = 1.0, 0.05, 3.0
@@ -79,6 +86,9 @@ def test_under_another_model_the_balance_moves_by_the_difference_of_the_phases()
     entropy = HEAT / BALANCE
     assert abs(found.temp.value - (HEAT + 0.05) / entropy) < 4 * found.temp.error < 30
     assert abs(found.latent_heat.value - (HEAT + 0.05)) < 4 * found.latent_heat.error
+    # Both temperatures share the walk's chance; what is left is the noise between the models
+    shift = transition_shift(members.samples, DIVIDE)
+    assert abs(shift.value - 0.05 / entropy) < 4 * shift.error < found.temp.error
     # a potential on top of the other model is added to it
     back = members.samples.shifted(-liquid)
     assert abs(transition(back, DIVIDE).temp.value - BALANCE) < 4 * found.temp.error
@@ -95,3 +105,15 @@ def test_energies_of_other_frames_are_refused() -> None:
         under_model(samples, [samples.step[:10]], [samples.U[None, :10]])
     with pytest.raises(ValueError, match="no samples on one side of O = 99"):
         transition(samples, 99.0)
+
+
+def test_frames_of_part_of_the_rows_reach_what_the_run_reached() -> None:
+    """Few frames may end at a lower H than the run did: that is chance and not the end of the distribution."""
+    samples = walk(100)
+    low = np.flatnonzero(samples.H < -10.0 + HEAT + 0.5 * WIDTH)
+    few = np.sort(np.random.default_rng(3).choice(low, 300, replace=False))
+    with pytest.raises(ValueError, match="goes on above the sampled H"):
+        transition(samples.rows(few), DIVIDE)
+    members = under_model(samples, [samples.step[few]], [samples.U[None, few]])
+    assert members.samples.ends == (samples.H.min(), samples.H.max())
+    assert 900 < transition(members.samples, DIVIDE).temp.value < 1020

@@ -206,6 +206,12 @@ def _print_transition(found: Coexistence, n_atoms: int, console: Console) -> Non
         "per atom, from high to low O",
         soft_wrap=True,
     )
+    if "shift" in found:
+        console.print(
+            f"{found['shift']:+.3g} ± {found['shift_error']:.2g} from the coexistence temperature under the run's own "
+            "potential, on the same frames",
+            soft_wrap=True,
+        )
     trips = f"{found['round_trips']} round trips between the phases in production; errors from {found['blocks']} blocks"
     few = found["round_trips"] < found["blocks"]
     console.print(f"{trips}{': too few, errors are lower bounds' if few else ''}", soft_wrap=True)

@@ -14,7 +14,7 @@ from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting import Samples, covered_range, dividing_order, thermodynamics
 from nnpal.momt.reweighting.members import Members, members_averages, members_coexistence
 from nnpal.momt.reweighting.samples import require_one_bias, require_state, said
-from nnpal.momt.reweighting.transition import free_energy_difference, transition
+from nnpal.momt.reweighting.transition import free_energy_difference, transition, transition_shift
 from nnpal.momt.trace import Trace
 
 
@@ -44,7 +44,8 @@ class Coexistence(TypedDict, total=False):
     """Where the phases of low and high O are in balance, or ``error``: why there is none.
 
     Latent heat and volume change are those of low minus high O, of the whole system; ``round_trips`` those of
-    production between the phases; ``blocks`` of time that the errors come from.
+    production between the phases; ``blocks`` of time that the errors come from; ``shift`` is the temperature under
+    another model that was reweighted to, minus that under the run's own potential.
     """
 
     temp: float
@@ -53,6 +54,8 @@ class Coexistence(TypedDict, total=False):
     latent_heat_error: float
     volume_change: float
     volume_change_error: float
+    shift: float
+    shift_error: float
     divide: float
     round_trips: int
     blocks: int
@@ -236,6 +239,9 @@ def _coexistence(samples: Samples, divide: float | None, members: Members | None
         "round_trips": balanced.round_trips,
         "blocks": balanced.n_blocks,
     }
+    if len(samples.shift):
+        moved = transition_shift(samples, at, n_blocks=balanced.n_blocks)
+        found["shift"], found["shift_error"] = float(moved.value), float(moved.error)
     if members is not None:
         try:
             found["members"] = members_coexistence(members, at).to_json()

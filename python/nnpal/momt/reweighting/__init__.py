@@ -13,7 +13,13 @@ from nnpal.momt.reweighting.members import (
 )
 from nnpal.momt.reweighting.profiles import Profile, coexistence, dividing_order, free_energy, ln_omega
 from nnpal.momt.reweighting.samples import Samples, from_traces
-from nnpal.momt.reweighting.transition import Transition, free_energy_difference, round_trips, transition
+from nnpal.momt.reweighting.transition import (
+    Transition,
+    free_energy_difference,
+    round_trips,
+    transition,
+    transition_shift,
+)
 from nnpal.momt.reweighting.weights import covered_range, effective_size, log_weights
 
 __all__ = [
@@ -42,6 +48,7 @@ __all__ = [
     "thermodynamics",
     "time_blocks",
     "transition",
+    "transition_shift",
     "u_kn",
     "under_model",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -132,7 +132,8 @@ def _with_frames(
             f"{len(chosen)} frames belong to production rows within the grid, expected {N_BLOCKS} or more: dump "
             "frames at steps at which the trace has rows (a multiple of `every`)"
         )
-    return samples.rows(chosen), np.concatenate(columns, axis=1)
+    ends = samples.ends or (float(samples.H.min()), float(samples.H.max()))
+    return replace(samples.rows(chosen), ends=ends), np.concatenate(columns, axis=1)
 
 
 def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate]:

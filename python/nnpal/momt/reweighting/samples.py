@@ -30,6 +30,8 @@ class Samples:
         n_outside: rows that were left out.
         shift: energy of another potential minus that which sampled, [n]; empty: the same. Averages are then those of
             the other; H and the grid stay as sampled.
+        ends: lowest and highest H of the run where these rows are a part of it, such as those of saved frames; None:
+            those of the rows.
     """
 
     H: np.ndarray
@@ -46,6 +48,7 @@ class Samples:
     axes: tuple[Axis, ...] = ()
     n_outside: int = 0
     shift: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    ends: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(array) for array in (self.H, self.V, self.O, self.dH, self.walker)}

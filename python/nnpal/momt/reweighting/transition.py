@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,20 @@ def transition(
     value, error = jackknife(found, time_blocks(samples.walker, blocks))
     estimates = [Estimate(*both) for both in zip(value, error, strict=True)]
     return Transition(estimates[0], estimates[1], estimates[2], at, trips, blocks)
+
+
+def transition_shift(samples: Samples, divide: float, press: float | None = None, n_blocks: int = N_BLOCKS) -> Estimate:
+    """Return T of balance under another potential minus that under the run's own, on the same rows.
+
+    Both move together from block to block, so the difference is known better than either.
+
+    Raises:
+        ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+    """
+    require_two_phases(samples, divide)
+    root, own = balance(samples, divide, press), balance(replace(samples, shift=np.zeros(0)), divide, press)
+    require_coverage(samples, root(np.arange(len(samples))), press)
+    return jackknife(lambda rows: root(rows) - own(rows), time_blocks(samples.walker, n_blocks))
 
 
 def round_trips(samples: Samples, low: float, high: float) -> int:
