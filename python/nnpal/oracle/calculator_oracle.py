@@ -13,6 +13,7 @@ from nnpal.geometry.electrons import electrons_of
 from nnpal.hooks import HookError
 from nnpal.oracle.calculation import Result, evaluate, find_calculator, gives_stress, make_calculator
 from nnpal.oracle.calculators import (
+    PYSCF,
     TBLITE,
     electrons_caution,
     electrons_refusal,
@@ -29,7 +30,10 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({TBLITE: {"method":
 LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(
     # the same self-consistent solution, by more and by smaller steps; a higher electronic temperature is another
     # level of theory (0.02 to 2.4 eV apart on stretched molecules, 300 against 3000 K), which users must ask for
-    {TBLITE: ({"max_iterations": 1000}, {"max_iterations": 2000, "mixer_damping": 0.1})}
+    {
+        TBLITE: ({"max_iterations": 1000}, {"max_iterations": 2000, "mixer_damping": 0.1}),
+        PYSCF: ({"second_order": True},),
+    }
 )
 
 

@@ -17,6 +17,7 @@ from ase import Atoms
 from nnpal.geometry.electrons import WHOLE, Electrons, check_parity, electrons_of, put
 
 TBLITE = "tblite.ase:TBLite"
+PYSCF = "nnpal.oracle.pyscf_calculator:UnrestrictedPySCF"
 ANY = frozenset((0, 1, 2, 3))
 Way = Literal["sums", "parameters", "none", "unknown"]
 
@@ -46,6 +47,7 @@ _MOLECULES = frozenset((0,))
 KNOWN: Mapping[str, Known] = MappingProxyType(
     {
         TBLITE: Known(frozenset((0, 3)), "sums", "charge", "multiplicity"),
+        PYSCF: Known(_MOLECULES, "parameters", "charge", "multiplicity"),
         "ase.calculators.dftb:Dftb": Known(frozenset((0, 3)), "parameters", "Hamiltonian_Charge"),
         "ase.calculators.orca:ORCA": Known(_MOLECULES, "parameters", "charge", "mult"),
         "ase.calculators.psi4:Psi4": Known(_MOLECULES, "parameters", "charge", "multiplicity"),

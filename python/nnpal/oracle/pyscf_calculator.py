@@ -1,0 +1,178 @@
+"""Unrestricted SCF by PySCF as an ASE calculator, for molecules whose bonds break: the spin symmetry breaks with them.
+
+A singlet whose bond is stretched has a broken-symmetry solution, spin up on one fragment and spin down on the other,
+far below the restricted one (4.8 eV for ethane at 4 Å, UHF/6-31G). An unrestricted calculation does not find it by
+itself: PySCF's default guess of UHF ends in the restricted solution, and calls it converged. So
+
+- UHF follows the instabilities of each solution that it finds down to a stable one (Seeger and Pople, J. Chem. Phys.
+  66, 3045 (1977), https://doi.org/10.1063/1.434318);
+- Kohn-Sham, whose stability analysis costs several times its solution, starts from that UHF density, whose symmetry
+  breaks at shorter bonds, and from closed shells, and the lower one counts.
+
+Energies therefore follow the lower solution through the point where the two part (Coulson and Fischer, Philos. Mag. 40,
+386 (1949), https://doi.org/10.1080/14786444908521726); there the energy and its first derivative are continuous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator, SCFError, all_changes
+
+HARTREE_FOCK = "hf"
+MAX_FOLLOWED = 6
+"""Instabilities followed, one after another; more than two were not met."""
+
+
+class UnrestrictedPySCF(Calculator):
+    """UHF or unrestricted Kohn-Sham of a molecule, by PySCF.
+
+    Arguments:
+        xc: "hf", or a functional as PySCF names it: "pbe", "b3lyp", "wb97x-v".
+        basis: as PySCF names it.
+        charge: of the molecule, e.
+        multiplicity: 2S+1; None: 1 for an even number of electrons, 2 for an odd one.
+        reuse_density: start from the last solution where the molecule is the same. The end is the same stable solution;
+            a calculator made anew for each configuration, as labels are, has none.
+        conv_tol: change of the energy that ends the SCF, hartree.
+        max_cycle: iterations of one SCF, at most.
+        second_order: Newton's method in place of DIIS: slower, and it converges where DIIS does not.
+        grid_level: of the integration grid of functionals, 0 to 9, as PySCF has it.
+        max_memory: MB.
+
+    Attributes:
+        spin_squared: <S²> of the last calculation; 0 for closed shells, about 1 for a pair of separated radicals.
+
+    Raises:
+        ImportError: PySCF is not installed.
+        ValueError: an argument that cannot be; when computing, a periodic structure, or charge and multiplicity that
+            do not fit the number of electrons.
+        ase.calculators.calculator.SCFError: no stable solution was found.
+    """
+
+    implemented_properties = ("energy", "forces")
+    default_parameters = {  # noqa: RUF012 (ASE's name for it)
+        "xc": HARTREE_FOCK,
+        "basis": "6-31g",
+        "charge": 0,
+        "multiplicity": None,
+        "reuse_density": True,
+        "conv_tol": 1e-9,
+        "max_cycle": 100,
+        "second_order": False,
+        "grid_level": 3,
+        "max_memory": 2000,
+    }
+
+    def __init__(self, **options: Any) -> None:
+        import pyscf  # noqa: F401 (missing: said when the calculator is made)
+
+        unknown = sorted(set(options) - set(self.default_parameters))
+        if unknown:
+            raise ValueError(f"no option {', '.join(unknown)}; expected some of {', '.join(self.default_parameters)}")
+        super().__init__(**options)
+        self.spin_squared = 0.0
+        self._last: tuple[tuple[int, ...], np.ndarray] | None = None
+        self._require_method()
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        molecule = self._molecule(self.atoms)
+        field = self._solved(molecule)
+        self.spin_squared = float(field.spin_square()[0])
+        self._last = (tuple(self.atoms.numbers.tolist()), field.make_rdm1())
+        forces = -np.asarray(field.nuc_grad_method().kernel())
+        self.results = {"energy": float(field.e_tot) * units.Hartree, "forces": forces * (units.Hartree / units.Bohr)}
+
+    def _require_method(self) -> None:
+        from pyscf import dft
+
+        xc = self.parameters.xc
+        try:
+            if xc != HARTREE_FOCK:
+                dft.libxc.parse_xc(xc)
+        except Exception as error:  # of many kinds
+            raise ValueError(f"xc = {xc!r}: PySCF knows no such functional ({error}); expected hf, pbe, ...") from error
+
+    def _molecule(self, atoms: Atoms) -> Any:
+        from pyscf import gto
+        from pyscf.gto.basis import BasisNotFoundError
+
+        if atoms.pbc.any():
+            raise ValueError('periodic structure: this calculator is for molecules, pbc="F F F"')
+        given = self.parameters
+        n_electrons = int(atoms.numbers.sum()) - given.charge
+        multiplicity = given.multiplicity or 1 + n_electrons % 2
+        if not 1 <= multiplicity <= n_electrons + 1 or (n_electrons + multiplicity) % 2 == 0:
+            raise ValueError(f"multiplicity {multiplicity} and charge {given.charge} leave {n_electrons} electrons")
+        try:
+            return gto.M(
+                atom=list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True)),
+                unit=units.Bohr,  # Å per bohr: ASE's on both sides
+                basis=given.basis,
+                charge=given.charge,
+                spin=multiplicity - 1,
+                verbose=0,
+                max_memory=given.max_memory,
+            )
+        except BasisNotFoundError as error:
+            raise ValueError(f"basis = {given.basis!r}: {error}") from error
+
+    def _solved(self, molecule: Any) -> Any:
+        start = self._start()
+        if self.parameters.xc == HARTREE_FOCK:
+            return self._stable(molecule, start)
+        if start is None or _is_closed(start):
+            start = self._stable(molecule, start).make_rdm1()
+        field = self._converged(self._field(molecule), start)
+        if molecule.spin == 0 and not _is_closed(field.make_rdm1()):
+            half = 0.5 * sum(field.make_rdm1())
+            closed = self._converged(self._field(molecule), np.array([half, half]))
+            return min(field, closed, key=lambda solution: solution.e_tot)
+        return field
+
+    def _start(self) -> np.ndarray | None:
+        """Return the density matrices of the last solution, [2, n, n], if it was of this molecule."""
+        numbers = tuple(self.atoms.numbers.tolist())
+        return self._last[1] if self.parameters.reuse_density and self._last and self._last[0] == numbers else None
+
+    def _field(self, molecule: Any, xc: str | None = None) -> Any:
+        from pyscf import dft, scf
+
+        xc = xc or self.parameters.xc
+        field = scf.UHF(molecule) if xc == HARTREE_FOCK else dft.UKS(molecule, xc=xc)
+        if xc != HARTREE_FOCK:
+            field.grids.level = self.parameters.grid_level
+        if self.parameters.second_order:
+            field = field.newton()
+        field.conv_tol, field.max_cycle = self.parameters.conv_tol, self.parameters.max_cycle
+        return field
+
+    def _converged(self, field: Any, start: np.ndarray | None) -> Any:
+        field.kernel(start)
+        if not field.converged:
+            name = f"{self.parameters.xc}/{self.parameters.basis}"
+            raise SCFError(f"{name}: SCF not converged after {self.parameters.max_cycle} iterations (max_cycle)")
+        return field
+
+    def _stable(self, molecule: Any, start: np.ndarray | None) -> Any:
+        """Return UHF's solution that no rotation of its orbitals lowers."""
+        field = self._converged(self._field(molecule, HARTREE_FOCK), start)
+        for _ in range(MAX_FOLLOWED):
+            orbitals, _, is_stable, _ = field.stability(return_status=True)
+            if is_stable:
+                return field
+            field = self._converged(field, field.make_rdm1(orbitals, field.mo_occ))
+        raise SCFError(f"no stable UHF solution after {MAX_FOLLOWED} instabilities were followed")
+
+
+def _is_closed(densities: np.ndarray) -> bool:
+    return bool(np.abs(densities[0] - densities[1]).max() < 1e-4)
