@@ -13,6 +13,9 @@ from ase import Atoms
 from nnpal.hooks import HookError
 from nnpal.oracle.calculators import options_refusal
 from nnpal.oracle.errors import CalculationFailed
+from nnpal.oracle.option_paths import option
+from nnpal.oracle.program_output import Output, outside_of_mpi
+from nnpal.oracle.programs import PROGRAMS, program_behind
 from nnpal.oracle.shapes import as_energy, as_forces, as_stress
 from nnpal.runtime.import_path import import_object
 
@@ -52,7 +55,10 @@ def make_calculator(spec: str, options: dict[str, Any]) -> Any:
     if reason := options_refusal(spec, options):
         raise HookError(f"calculator {spec}: {reason}")
     try:
-        return factory(**options)
+        if spec not in PROGRAMS:
+            return factory(**options)
+        with outside_of_mpi():  # CP2K's starts it
+            return factory(**options)
     except Exception as error:  # a calculator's constructor may raise anything about its options
         given = " ".join(f"{key} {value}" for key, value in options.items()) or "no options"
         raise HookError(f"calculator {spec} with {given}: {type(error).__name__}: {error}") from error
@@ -68,6 +74,10 @@ def _check_spelling(spec: str, factory: Any, options: dict[str, Any]) -> None:
 
 
 def gives_stress(calculator: Any) -> bool:
+    """Return whether a calculator computes the stress, as it is made: ASE's CP2K gives zeros where it is turned off."""
+    program = program_behind(calculator)
+    if program is not None and program.stress and option(calculator.parameters, program.stress) in (False, ".false."):
+        return False
     return "stress" in getattr(calculator, "implemented_properties", ())
 
 
@@ -80,7 +90,9 @@ def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
     Raises:
         CalculationFailed: it raised, or something that it returned is not finite or of another shape.
     """
+    output = Output(calculator)
     try:
+        output.run(atoms, ["energy", "forces", *(["stress"] if want_stress else [])])
         forces = as_forces(calculator.get_property("forces", atoms), len(atoms))
         consistent = "free_energy" in getattr(calculator, "implemented_properties", ())
         energy = as_energy(calculator.get_property("free_energy" if consistent else "energy", atoms))
@@ -88,7 +100,10 @@ def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
     except CalculationFailed:
         raise
     except Exception as error:  # any calculator's own exceptions
-        raise CalculationFailed(f"{type(error).__name__}: {error}") from error
+        said = output.complaint() or output.last_lines()
+        raise CalculationFailed(f"{type(error).__name__}: {error}{said and f'; it printed: {said}'}") from error
+    if complaint := output.complaint():
+        raise CalculationFailed(complaint)
     parts = [np.array([energy]), forces] + ([stress] if stress is not None else [])
     if not all(np.all(np.isfinite(part)) for part in parts):
         raise CalculationFailed(f"energy or forces are not finite (energy {energy} eV)")

@@ -22,6 +22,8 @@ from nnpal.oracle.calculators import (
     without_open_vectors,
 )
 from nnpal.oracle.errors import CalculationFailed
+from nnpal.oracle.program_output import close
+from nnpal.oracle.programs import arguments, program_files, program_identity
 from nnpal.oracle.protocol import OracleError, canonical, digests
 from nnpal.oracle.source_identity import resolved, version_of
 from nnpal.runtime.import_path import on_path
@@ -49,6 +51,7 @@ class CalculatorOracle:
         ladder: overrides of options for each further rung; None takes the default one where there is any.
         files: files or folders, relative to ``folder``, whose contents decide the numbers.
         version: of a program outside Python, in the user's words.
+        profile: the program behind the calculator, as a table [oracle.profile]; ``{folder}`` as in ``options``.
         reuse: keep one calculator for all configurations of a rung, where making one takes long.
         folder: where files and modules are sought.
 
@@ -64,6 +67,7 @@ class CalculatorOracle:
         ladder: Sequence[Mapping[str, Any]] | None = None,
         files: Sequence[str] = (),
         version: str | None = None,
+        profile: Mapping[str, str] | None = None,
         reuse: bool = False,
         folder: str | Path = ".",
     ) -> None:
@@ -81,6 +85,7 @@ class CalculatorOracle:
         self._calculator = calculator
         self._files = tuple(files)
         self._version = version
+        self._profile = None if profile is None else dict(profile)
         self._reuse = reuse
         self._folder = Path(folder).resolve()
         self._kept: dict[tuple[int, str], Any] = {}
@@ -91,7 +96,7 @@ class CalculatorOracle:
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
         """Return the calculator, a rung's options, its code's version, and the files' SHA-256."""
-        return {
+        found: dict[str, Any] = {
             "kind": "ase",
             "calculator": self._calculator,
             "options": self._rungs[rung],
@@ -99,6 +104,12 @@ class CalculatorOracle:
             "files": digests(self._files, self._folder),
             **version_of(self._calculator, self._folder),
         }
+        if self._profile is None:
+            return found
+        options, profile = resolved(self._rungs[rung], self._folder), resolved(self._profile, self._folder)
+        for name, place in program_files(self._calculator, options, profile).items():
+            found["files"] |= {name: next(iter(digests([str(place)], self._folder).values()))}
+        return {**found, **program_identity(self._calculator, profile, self._version)}
 
     def prepare(self) -> None:
         """Find the calculator, and make one of each rung's options."""
@@ -106,7 +117,7 @@ class CalculatorOracle:
             with on_path(self._folder):
                 find_calculator(self._calculator)
             for rung in range(self.n_rungs):
-                self._make(self._rungs[rung])
+                close(self._make(self._rungs[rung]))
         except HookError as error:
             raise OracleError(f"oracle: {error}") from error
 
@@ -140,6 +151,9 @@ class CalculatorOracle:
         except CalculationFailed:
             self._kept.pop(key, None)
             raise
+        finally:
+            if key not in self._kept:
+                close(calculator)
 
     def _evaluated(self, calculator: Any, atoms: Atoms, options: Mapping[str, Any]) -> Result:
         """Compute; a class of the user's own may be one that is known by another name."""
@@ -155,4 +169,7 @@ class CalculatorOracle:
 
     def _make(self, options: Mapping[str, Any]) -> Any:
         with on_path(self._folder):
-            return make_calculator(self._calculator, resolved(options, self._folder))
+            given = resolved(options, self._folder)
+            if self._profile is not None:
+                given = arguments(self._calculator, given, resolved(self._profile, self._folder))
+            return make_calculator(self._calculator, given)

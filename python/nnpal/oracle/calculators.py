@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -15,11 +16,13 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.geometry.electrons import WHOLE, Electrons, check_parity, electrons_of, put
+from nnpal.oracle.option_paths import option, with_option
+from nnpal.oracle.programs import CP2K, ESPRESSO, ORCA, OUTDIR
 
 TBLITE = "tblite.ase:TBLite"
 PYSCF = "nnpal.oracle.pyscf_calculator:UnrestrictedPySCF"
 ANY = frozenset((0, 1, 2, 3))
-Way = Literal["sums", "parameters", "none", "unknown"]
+Way = Literal["sums", "parameters", "start", "none", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,17 @@ class Known:
 
     Attributes:
         periodic: numbers of periodic directions that it computes as such.
-        way: how charge and spin reach it: as sums of ASE's initial charges and moments, as parameters, not at all, or
-            nobody knows.
+        way: how charge and spin reach it: as sums of ASE's initial charges and moments, as parameters, the charge as a
+            parameter and moments as where the SCF starts, not at all, or nobody knows.
         charge, multiplicity: names of its parameters, where it has them; a parameter outdoes a sum.
+        unrestricted: the parameter without which it computes any multiplicity as a singlet.
     """
 
     periodic: frozenset[int] = ANY
     way: Way = "none"
     charge: str | None = None
     multiplicity: str | None = None
+    unrestricted: str | None = None
 
 
 LARGEST_CHARGE = 1e6  # e; a larger one, or multiplicity, is a slip
@@ -48,8 +53,11 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
     {
         TBLITE: Known(frozenset((0, 3)), "sums", "charge", "multiplicity"),
         PYSCF: Known(_MOLECULES, "parameters", "charge", "multiplicity"),
+        # pw.x takes starting moments by ASE's initial ones, and no multiplicity
+        ESPRESSO: Known(frozenset((3,)), "start", "input_data.system.tot_charge"),
+        CP2K: Known(frozenset((3,)), "parameters", "charge", "multiplicity", unrestricted="uks"),
         "ase.calculators.dftb:Dftb": Known(frozenset((0, 3)), "parameters", "Hamiltonian_Charge"),
-        "ase.calculators.orca:ORCA": Known(_MOLECULES, "parameters", "charge", "mult"),
+        ORCA: Known(_MOLECULES, "parameters", "charge", "mult"),
         "ase.calculators.psi4:Psi4": Known(_MOLECULES, "parameters", "charge", "multiplicity"),
         "ase.calculators.qchem:QChem": Known(_MOLECULES, "parameters", "charge", "multiplicity"),
         "ase.calculators.gaussian:Gaussian": Known(ANY, "sums", "charge", "mult"),
@@ -116,7 +124,7 @@ def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
             return f"option {own} = nan: expected a number; correct it or leave it out"
     kind = known(spec)
     for wanted, name in (("charge", kind.charge), ("multiplicity", kind.multiplicity)):
-        value = options.get(name or "")
+        value = option(options, name or "")
         if value is None or kind.way == "unknown":
             continue
         is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
@@ -127,6 +135,14 @@ def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
         else:
             continue
         return f"option {name} = {value!r}: expected {expected}; write {name} = 1 without quotes, or leave it out"
+    if spec == ESPRESSO and Path(outdir := str(option(options, OUTDIR) or ".")).is_absolute():
+        return f"option {OUTDIR} = {outdir}: calculations at a time would write one folder; leave it out"
+    multiplicity = options.get(kind.multiplicity or "")
+    if kind.unrestricted and multiplicity not in (None, 1) and not options.get(kind.unrestricted):
+        return (
+            f"option {kind.multiplicity} = {multiplicity} without {kind.unrestricted} = true: {spec} would compute the "
+            f"restricted singlet and report nothing; give {kind.unrestricted} = true"
+        )
     return ""
 
 
@@ -146,9 +162,9 @@ def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calcu
     if kind.way == "none" and (charge or (multiplicity or 1) != 1):
         said = stated if not stated.is_plain else f"options {dict(options)}"
         return f"{spec} knows neither charge nor spin, but there is {said}: leave it out, or take another calculator"
-    if calculator is not None and kind.way == "parameters" and charge and options.get(kind.charge or "") is None:
+    if calculator is not None and kind.way in ("parameters", "start") and charge and _lacks(options, kind.charge):
         return f"{spec}: charge {charge} reaches this calculator by its option {kind.charge} alone: give it"
-    if kind.way == "parameters" and kind.multiplicity is None and (multiplicity or 1) != 1:
+    if kind.way in ("parameters", "start") and kind.multiplicity is None and (multiplicity or 1) != 1:
         return (
             f"{spec}: multiplicity {multiplicity} is stated, and nnpal does not know by which options this calculator "
             "takes it: leave it out of the file and give it in oracle.options"
@@ -166,6 +182,9 @@ def hand_over(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: A
         wanted = {kind.charge: stated.total_charge, kind.multiplicity: _multiplicity(spec, stated)}
         return {**options, **{name: value for name, value in wanted.items() if name and value is not None}}
     charge, multiplicity = stated.total_charge, stated.multiplicity
+    if kind.way == "start":
+        put(atoms, Electrons(None, None, None, stated.moments))
+        return dict(options) if not charge else with_option(options, str(kind.charge), charge)
     if kind.way == "sums":
         multiplicity = _multiplicity(spec, stated)
         charges = None if not charge else _on_first(charge, len(atoms))
@@ -196,18 +215,18 @@ def options_with(spec: str, options: Mapping[str, Any], electrons: Electrons) ->
         "multiplicity": (kind.multiplicity, _multiplicity(spec, electrons)),
     }
     found = dict(options)
-    for name, (option, value) in wanted.items():
-        _agreed(option, options, value, electrons)
-        if value is None or options.get(option or "") is not None:
+    for name, (name_there, value) in wanted.items():
+        _agreed(name_there, options, value, electrons)
+        if value is None or not _lacks(options, name_there):
             continue
-        if option is None or kind.way in ("none", "unknown"):
+        if name_there is None or kind.way in ("none", "unknown"):
             if value != (0 if name == "charge" else 1):
                 raise ValueError(
                     f"{electrons} is stated, and nnpal does not know how {spec} takes it: give it in oracle.options, "
                     f"as {name} = {value} if that is its name, or make a calculator class of your own that sets it"
                 )
             continue
-        found[option] = value
+        found = with_option(found, name_there, value)
     return found
 
 
@@ -269,12 +288,16 @@ def _agreed(name: str | None, options: Mapping[str, Any], stated: int | None, el
     Raises:
         ValueError: they differ.
     """
-    given = None if name is None else options.get(name)
+    given = None if name is None else option(options, name)
     if given is None or isinstance(given, str | bool):
         return stated
     if stated is not None and float(given) != stated:
         raise ValueError(f"{electrons} is stated, but the oracle's option {name} = {given}; leave either out")
     return int(given) if float(given).is_integer() else stated
+
+
+def _lacks(options: Mapping[str, Any], name: str | None) -> bool:
+    return name is None or option(options, name) is None
 
 
 def _on_first(total: int, n_atoms: int) -> np.ndarray:

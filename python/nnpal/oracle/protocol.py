@@ -11,16 +11,12 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.oracle.calculation import Result
-from nnpal.oracle.errors import CalculationFailed
+from nnpal.oracle.errors import CalculationFailed, OracleError
 from nnpal.runtime import json_files as durable
 from nnpal.runtime.caution import caution
 
 Answer = tuple[Result | None, str, float]
 """Of one calculation: its result or None, why there is none, and seconds."""
-
-
-class OracleError(ValueError):
-    """An oracle that cannot work as described, whatever the configuration."""
 
 
 class Oracle(Protocol):

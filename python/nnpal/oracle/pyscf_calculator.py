@@ -53,7 +53,7 @@ class UnrestrictedPySCF(Calculator):
         ase.calculators.calculator.SCFError: no stable solution was found.
     """
 
-    implemented_properties = ("energy", "forces")
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (ASE's name for it)
     default_parameters = {  # noqa: RUF012 (ASE's name for it)
         "xc": HARTREE_FOCK,
         "basis": "6-31g",

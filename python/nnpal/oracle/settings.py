@@ -63,6 +63,11 @@ class AseSection(AnyOracle):
     )
     files: tuple[str, ...] = Field((), description=FILES)
     version: str | None = Field(None, description=VERSION)
+    profile: dict[str, str] | None = Field(
+        None,
+        description="the program behind Espresso, CP2K, ORCA, ...: command, and what else ASE's profile for it takes "
+        "(Espresso: pseudo_dir; CP2K: data_dir); {folder} as in options; absent: ASE's own configuration",
+    )
     reuse: bool = Field(False, description="keep the calculator between configurations, where making it takes long")
 
     def oracle(self, folder: Path) -> Oracle:
@@ -72,6 +77,7 @@ class AseSection(AnyOracle):
             ladder=self.ladder,
             files=self.files,
             version=self.version,
+            profile=self.profile,
             reuse=self.reuse,
             folder=folder,
         )

@@ -1,0 +1,227 @@
+"""Programs that ASE's calculators start: how a table [oracle.profile] names them, what of them decides the numbers, and
+what of their output ASE does not look at.
+
+Judged by ASE 3.29, and by runs of Quantum ESPRESSO 6.7 and CP2K 2023.1; ORCA was not at hand.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase.calculators.genericfileio import BaseProfile
+
+from nnpal.oracle.errors import OracleError
+from nnpal.oracle.option_paths import option, with_option
+from nnpal.runtime.child_process import environment_for, run_program
+from nnpal.runtime.import_path import split_path
+
+ESPRESSO = "ase.calculators.espresso:Espresso"
+CP2K = "ase.calculators.cp2k:CP2K"
+ORCA = "ase.calculators.orca:ORCA"
+SECONDS = 60.0
+"""For a program to say its version."""
+OUTDIR = "input_data.control.outdir"
+PSEUDO_DIR = "input_data.control.pseudo_dir"
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What nnpal knows of a program.
+
+    Attributes:
+        places: keys of the profile that say where things are, which by themselves decide no numbers.
+        version_words: what its command is given, in place of ``-s``, to say its version.
+        version: finds the version in what it prints.
+        files: (options, profile) -> name and place of files whose contents decide the numbers.
+        complaint: what its output says that ASE passes over, or nothing.
+        asks: options that make it write forces and stress, where ASE asks for neither.
+        stress: the option that turns the stress off; ASE's CP2K then gives zeros.
+    """
+
+    places: frozenset[str]
+    version_words: tuple[str, ...]
+    version: str
+    files: Callable[[Table, Table], Iterator[tuple[str, Path]]]
+    complaint: Callable[[str], str]
+    asks: tuple[str, ...] = ()
+    stress: str | None = None
+
+
+def _espresso_files(options: Table, profile: Table) -> Iterator[tuple[str, Path]]:
+    folder = Path(option(options, PSEUDO_DIR) or profile.get("pseudo_dir") or ".")
+    for name in dict(option(options, "pseudopotentials") or {}).values():
+        yield str(name), folder / str(name)
+
+
+def _espresso_complaint(output: str) -> str:
+    if (copies := output.count("Program PWSCF")) > 1:
+        return (
+            f"pw.x ran {copies} times beside itself, each on one processor: mpirun belongs to another MPI than pw.x "
+            "(nnpal's own environment has MPICH's mpirun first); give oracle.profile.command its whole path, such as "
+            "/usr/bin/mpirun.openmpi -np 2 pw.x"
+        )
+    if "convergence NOT achieved" in output:
+        return "the SCF did not converge (convergence NOT achieved): see electrons.electron_maxstep and mixing_beta"
+    boxed = re.search(r"Error in routine.*?\n(.*?)\n\s*%%%", output, re.S)
+    return "" if boxed is None else " ".join(boxed.group(0).replace("%", "").split())
+
+
+def _cp2k_files(options: Table, profile: Table) -> Iterator[tuple[str, Path]]:
+    for name, default in (("basis_set_file", "BASIS_MOLOPT"), ("potential_file", "POTENTIAL")):
+        file = str(options.get(name, default))
+        yield Path(file).name, Path(profile.get("data_dir", ".")) / file
+
+
+def _cp2k_complaint(output: str) -> str:
+    if "SCF run NOT converged" in output:
+        return "the SCF did not converge (SCF run NOT converged): see max_scf, and SCF and MIXING in inp"
+    boxed = re.search(r"\[ABORT\](.*?)\n\s*\n", output, re.S)
+    return "" if boxed is None else " ".join(re.sub(r"[*|/\\_]|\bO/?", " ", boxed.group(1)).split())
+
+
+def _nothing(*_: object) -> Iterator[tuple[str, Path]]:
+    return iter(())
+
+
+def _orca_complaint(output: str) -> str:
+    return "the SCF did not converge" if "SCF NOT CONVERGED" in output else ""
+
+
+PROGRAMS: Mapping[str, Program] = {
+    ESPRESSO: Program(
+        frozenset(("pseudo_dir",)),
+        (),
+        r"Program PWSCF\s*v\.(\S+)",
+        _espresso_files,
+        _espresso_complaint,
+        asks=("input_data.control.tprnfor", "input_data.control.tstress"),
+        stress="input_data.control.tstress",
+    ),
+    CP2K: Program(
+        frozenset(("data_dir",)),
+        ("--version",),
+        r"CP2K version (\S+)",
+        _cp2k_files,
+        _cp2k_complaint,
+        stress="stress_tensor",
+    ),
+    ORCA: Program(frozenset(), ("nothing",), r"Program Version (\S+)", _nothing, _orca_complaint),
+}
+
+
+def program_behind(calculator: Any) -> Program | None:
+    """Return what is known of the program that a calculator starts, if anything."""
+    for kind in type(calculator).__mro__:
+        if found := PROGRAMS.get(f"{kind.__module__}:{kind.__qualname__}"):
+            return found
+    return None
+
+
+def arguments(spec: str, options: Table, profile: Table) -> dict[str, Any]:
+    """Return keyword arguments of the calculator ``MODULE:CLASS`` with the program that a profile names.
+
+    Arguments:
+        options: the others.
+        profile: ``command``, and what else ASE's profile for it takes; texts without ``{folder}``.
+
+    Raises:
+        OracleError: there is no such program, or the calculator starts none.
+    """
+    command = _found(spec, profile)
+    if spec == CP2K:  # of ASE's calculators the one without a profile
+        if unknown := sorted(set(profile) - {"command", "data_dir"}):
+            raise OracleError(f"oracle.profile.{unknown[0]}: {spec} takes command and data_dir")
+        data = profile.get("data_dir")
+        return {**options, "command": f"env CP2K_DATA_DIR={shlex.quote(data)} {command}" if data else command}
+    kind = _profile_class(spec)
+    try:
+        made = kind(**profile)
+    except TypeError as error:
+        raise OracleError(f"oracle.profile {dict(profile)}: {kind.__name__}: {error}") from error
+    if spec == ESPRESSO and option(options, OUTDIR) is None:  # or pw.x takes ESPRESSO_TMPDIR, where workers meet
+        options = with_option(options, OUTDIR, "./")
+    for path in PROGRAMS[spec].asks if spec in PROGRAMS else ():
+        options = options if option(options, path) is not None else with_option(options, path, True)
+    return {**options, "profile": made}
+
+
+def program_identity(spec: str, profile: Table, stated: str | None) -> dict[str, Any]:
+    """Return what of a program, besides its files, decides the numbers: its version, and other keys of the profile.
+
+    Where it lies, and by how many processes it runs, does not.
+
+    Arguments:
+        stated: the version, in the user's words; None: the program is asked.
+
+    Raises:
+        OracleError: there is no such program, or it does not say its version.
+    """
+    program = PROGRAMS.get(spec)
+    places = {"command"} if program is None else {"command", *program.places}
+    version = stated
+    if version is None and program is not None:
+        version = _version(spec, _found(spec, profile))
+    return {"version": version, "profile": {key: value for key, value in profile.items() if key not in places}}
+
+
+def program_files(spec: str, options: Table, profile: Table) -> dict[str, Path]:
+    """Return name and place of the files that a program reads and that decide the numbers."""
+    program = PROGRAMS.get(spec)
+    return {} if program is None else dict(program.files(options, profile))
+
+
+def _found(spec: str, profile: Table) -> str:
+    command = str(profile.get("command", "")).strip()
+    words = shlex.split(command)
+    if not words:
+        raise OracleError(f"oracle.profile has no command; expected the program behind {spec}, e.g. command = 'pw.x'")
+    place = shutil.which(words[0])
+    if place is None:
+        raise OracleError(
+            f"oracle.profile.command = {command!r}: {words[0]} is not on PATH; give its whole path ({{folder}} is the "
+            "configuration file's). Where only the machines of the tasks have it, state oracle.version"
+        )
+    if spec == ORCA and Path(place).read_bytes()[:64].split(b"\n")[0].endswith(b"python3"):
+        raise OracleError(
+            f"oracle.profile.command: {place} is a Python script, GNOME's screen reader orca; give ORCA's path"
+        )
+    return command
+
+
+def _profile_class(spec: str) -> Any:
+    module = importlib.import_module(split_path(spec)[0])
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, BaseProfile) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise OracleError(
+            f"oracle.profile: {spec} has no profile of ASE; leave the table out, and give a command in oracle.options "
+            "where the calculator takes one"
+        )
+    return found[0]
+
+
+@functools.cache
+def _version(spec: str, command: str) -> str:
+    program = PROGRAMS[spec]
+    words = [word for word in shlex.split(command) if word != "-s"] + list(program.version_words)
+    with tempfile.TemporaryDirectory() as folder:
+        ended = run_program(words, Path(folder), environment_for(1), limit=SECONDS)
+    found = re.search(program.version, ended.output)
+    if found is None:
+        last = " | ".join([line.strip() for line in ended.output.splitlines() if line.strip()][-3:])
+        raise OracleError(f"{shlex.join(words)} does not say its version, state oracle.version; it printed: {last}")
+    return found.group(1)
