@@ -17,6 +17,7 @@ from nnpal.oracle.calculation import Result, evaluate, gives_stress, make_calcul
 from nnpal.oracle.calculators import electrons_caution, electrons_refusal, periodicity_refusal
 from nnpal.oracle.elements import numbers_of_types
 from nnpal.oracle.errors import CalculationFailed
+from nnpal.oracle.hook_table import options_of
 from nnpal.oracle.last_step import LastStep
 from nnpal.oracle.snapshot import gathered, on_rank_zero, rows_of
 from nnpal.runtime.places import begins_with
@@ -35,6 +36,7 @@ class CalculatorForces:
         context: LAMMPS, as the hook contract has it.
         calculator: `MODULE:CLASS`, e.g. tblite.ase:TBLite.
         restart: restart file that is written when a calculation fails.
+        table: JSON with the tables options (keyword arguments that single words cannot give) and profile (the program).
         elements: one symbol for each atom type, given last; by default from the masses.
         options: keyword arguments of the calculator; True, False and None as in Python.
 
@@ -56,6 +58,7 @@ class CalculatorForces:
         *,
         calculator: str,
         restart: str = "oracle_failed.restart",
+        table: str | None = None,
         elements: list[str] | None = None,
         **options: Any,
     ) -> None:
@@ -73,6 +76,8 @@ class CalculatorForces:
         on_rank_zero(context.comm, self._require_place_of_restart)
         self._numbers = numbers_of_types(elements, context.masses)
         keywords = {key: _LITERALS.get(str(value), value) for key, value in options.items()}
+        if table is not None:
+            keywords = options_of(table, calculator, keywords)
         self._options = keywords
         self._calculator = on_rank_zero(context.comm, lambda: make_calculator(calculator, keywords))
         self._check(context)

@@ -194,7 +194,7 @@ def _found(spec: str, profile: Table) -> str:
         )
     if spec == ORCA and Path(place).read_bytes()[:64].split(b"\n")[0].endswith(b"python3"):
         raise OracleError(
-            f"oracle.profile.command: {place} is a Python script, GNOME's screen reader orca; give ORCA's path"
+            f"oracle.profile.command: {place} is a Python script, GNOME's screen reader of that name; give ORCA's path"
         )
     return command
 

@@ -375,9 +375,10 @@ def test_lines_of_the_force_fields(tmp_path: Path) -> None:
         forces_of(
             {"kind": "ase", "options": {"charge": 1}}, folder, ("C",), stress=False, electrons=Electrons(charge=-1)
         )
-    for options, words in (({"kpts": [2, 2, 2]}, "oracle.options.kpts"), ({"xc": " "}, "oracle.options.xc")):
-        with pytest.raises(ValueError, match=f"{words} = .* numbers and words only"):
-            forces_of({"kind": "ase", "options": options}, folder, ("C",), stress=False)
+    cp2k = {"kind": "ase", "calculator": "ase.calculators.cp2k:CP2K", "options": {"inp": "&A '\n&END A"}}
+    forces = forces_of({**cp2k, "profile": {"command": "{folder}/cp2k"}}, folder, ("C",), stress=False)
+    table = r'{"options": {"inp": "&A \u0027\n&END A"}, "profile": {"command": "./cp2k"}}'
+    assert f"CP2K table '{table}' elements C" in forces.commands[2]
     with pytest.raises(ValueError, match="kind = 'python': cannot move atoms in LAMMPS"):
         forces_of({"kind": "python", "import_path": "a:B"}, folder, ("C",), stress=False)
     with pytest.raises(ConfigError, match="commandz: unknown key; did you mean commands"):

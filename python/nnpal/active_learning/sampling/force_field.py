@@ -16,6 +16,7 @@ from nnpal.geometry.electrons import Electrons
 from nnpal.lammps.units import METAL, UNITS, Units
 from nnpal.oracle.calculator_oracle import DEFAULTS
 from nnpal.oracle.calculators import options_with
+from nnpal.oracle.hook_table import as_word
 from nnpal.oracle.lammps_commands import files_in, filled, with_paths
 from nnpal.oracle.settings import AseSection, LammpsSection, OracleSection
 from nnpal.oracle.source_identity import resolved
@@ -160,14 +161,12 @@ def _ase(
 ) -> Forces:
     own = {**DEFAULTS.get(section.calculator, {}), **section.options}
     own = options_with(section.calculator, own, electrons)
-    options = resolved(own, Path(os.path.relpath(base, folder)))
-    for name, value in options.items():
-        if not isinstance(value, str | int | float | None) or (isinstance(value, str) and not value.strip()):
-            raise ValueError(
-                f"oracle.options.{name} = {value!r}: an input script of LAMMPS gives numbers and words only; "
-                "make a calculator class of your own that sets it"
-            )
-    words = options_words({k: f'"{v}"' if isinstance(v, str) and " " in v else v for k, v in options.items()})
+    place = Path(os.path.relpath(base, folder))
+    options = resolved(own, place)
+    if section.profile is None and all(_is_word(value) for value in options.values()):
+        words = options_words({k: f'"{v}"' if isinstance(v, str) and " " in v else v for k, v in options.items()})
+    else:
+        words = ["table", as_word(options, section.profile and resolved(section.profile, place))]
     fix = f"fix orac all python/hook nnpal.oracle:CalculatorForces calculator {section.calculator}"
     return Forces(
         tuple(symbols),
@@ -179,6 +178,10 @@ def _ase(
         ),
         module_folder=_module_folder(section.calculator, base),
     )
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str | int | float | None) and (not isinstance(value, str) or bool(value.strip()))
 
 
 def _module_folder(calculator: str, base: Path) -> Path | None:
