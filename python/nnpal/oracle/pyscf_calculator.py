@@ -2,10 +2,11 @@
 
 A singlet whose bond is stretched has a broken-symmetry solution, spin up on one fragment and spin down on the other,
 far below the restricted one (4.8 eV for ethane at 4 Å, UHF/6-31G). An unrestricted calculation does not find it by
-itself: PySCF's default guess of UHF ends in the restricted solution, and calls it converged. So
+itself: PySCF's default guess of UHF ends in the restricted solution, and calls it converged; its stability analysis of
+UHF starts from a vector that treats both spins alike, and so calls closed shells stable. So
 
 - UHF follows the instabilities of each solution that it finds down to a stable one (Seeger and Pople, J. Chem. Phys.
-  66, 3045 (1977), https://doi.org/10.1063/1.434318);
+  66, 3045 (1977), https://doi.org/10.1063/1.434318), those of closed shells by the analysis of RHF;
 - Kohn-Sham, whose stability analysis costs several times its solution, starts from that UHF density, whose symmetry
   breaks at shorter bonds, and from closed shells, and the lower one counts.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from ase import Atoms, units
@@ -114,15 +116,17 @@ class UnrestrictedPySCF(Calculator):
         if not 1 <= multiplicity <= n_electrons + 1 or (n_electrons + multiplicity) % 2 == 0:
             raise ValueError(f"multiplicity {multiplicity} and charge {given.charge} leave {n_electrons} electrons")
         try:
-            return gto.M(
-                atom=list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True)),
-                unit=units.Bohr,  # Å per bohr: ASE's on both sides
-                basis=given.basis,
-                charge=given.charge,
-                spin=multiplicity - 1,
-                verbose=0,
-                max_memory=given.max_memory,
-            )
+            with catch_warnings():
+                simplefilter("ignore")  # where else to look for a basis set that is not there
+                return gto.M(
+                    atom=list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True)),
+                    unit=units.Bohr,  # Å per bohr: ASE's on both sides
+                    basis=given.basis,
+                    charge=given.charge,
+                    spin=multiplicity - 1,
+                    verbose=0,
+                    max_memory=given.max_memory,
+                )
         except BasisNotFoundError as error:
             raise ValueError(f"basis = {given.basis!r}: {error}") from error
 
@@ -149,10 +153,13 @@ class UnrestrictedPySCF(Calculator):
 
         xc = xc or self.parameters.xc
         field = scf.UHF(molecule) if xc == HARTREE_FOCK else dft.UKS(molecule, xc=xc)
+        if hasattr(field, "_chkfile"):
+            field._chkfile.close()  # a temporary file that nobody reads
         if xc != HARTREE_FOCK:
             field.grids.level = self.parameters.grid_level
         if self.parameters.second_order:
             field = field.newton()
+        field.chkfile = None
         field.conv_tol, field.max_cycle = self.parameters.conv_tol, self.parameters.max_cycle
         return field
 
@@ -167,11 +174,31 @@ class UnrestrictedPySCF(Calculator):
         """Return UHF's solution that no rotation of its orbitals lowers."""
         field = self._converged(self._field(molecule, HARTREE_FOCK), start)
         for _ in range(MAX_FOLLOWED):
-            orbitals, _, is_stable, _ = field.stability(return_status=True)
-            if is_stable:
+            lower = _lower(molecule, field)
+            if lower is None:
                 return field
-            field = self._converged(field, field.make_rdm1(orbitals, field.mo_occ))
+            field = self._converged(field, lower)
         raise SCFError(f"no stable UHF solution after {MAX_FOLLOWED} instabilities were followed")
+
+
+def _lower(molecule: Any, field: Any) -> np.ndarray | None:
+    """Return where an instability of a UHF solution leads, as density matrices; None: it is stable."""
+    from pyscf import scf
+    from pyscf.scf import stability
+
+    n_pairs = sum((spin > 0).sum() * (spin == 0).sum() for spin in field.mo_occ)
+    if molecule.nelectron == 1 or n_pairs == 0:  # nothing to rotate
+        return None
+    if _is_closed(field.make_rdm1()):
+        closed = scf.RHF(molecule)
+        closed._chkfile.close()
+        closed.mo_coeff, closed.mo_energy, closed.mo_occ = field.mo_coeff[0], field.mo_energy[0], sum(field.mo_occ)
+        orbitals, is_stable = stability.rhf_external(closed, return_status=True)
+        if not is_stable:
+            return np.asarray(field.make_rdm1(orbitals, field.mo_occ))
+    # False: it may not keep to the symmetry of the solution either
+    orbitals, is_stable = stability.uhf_internal(field, with_symmetry=False, return_status=True)
+    return None if is_stable else np.asarray(field.make_rdm1(orbitals, field.mo_occ))
 
 
 def _is_closed(densities: np.ndarray) -> bool:
