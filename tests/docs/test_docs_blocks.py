@@ -40,6 +40,7 @@ TEXTS = {
     ("momt.md", "ln w_m = "): "formula",
     ("uncertainty.md", "uq_energy_i "): "formula",
     ("uncertainty.md", "Errors calibrated on"): "output",
+    ("tutorial_first_principles.md", "8"): "ethane.xyz, compared with the file by test_first_principles_page.py",
     ("tutorial_rare_events.md", "14"): "butane.xyz, compared with the file by test_loop_pages.py",
 }
 

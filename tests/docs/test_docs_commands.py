@@ -36,6 +36,7 @@ NOT_RUN = {
         r"cd docs/examples/results|export .*|lmp .*|nnpal momt .*",
     ): "minutes to hours; tests/docs/test_results_examples.py runs the input files in short",
     ("README.md", r"nnpal run .*"): HOURS,
+    ("tutorial_first_principles.md", r"nnpal run .*"): "minutes; run with --check below",
     ("momt.md", r"mpirun .*"): "tests/lammps/test_input_scripts_momt.py runs walkers",
     (
         "momt.md",
@@ -117,12 +118,15 @@ def test_commands_of_the_block_run(block: Block, tmp_path: Path, monkeypatch: py
 
 # Potentials that LAMMPS does not bring, or runs that must have been made before
 NEEDS_MORE = {"results/distill_ni.toml": "NiNb.eam.fs", "translate.toml": "the run of distill.toml"}
+FOLDERS = {"results": "results/", "tutorial_first_principles": "first_principles/"}
+"""Of the examples of pages whose names begin so."""
 CHECKED = sorted(
     {
         name
         for block, command in EVERY
         for file in re.findall(r"^nnpal run (\S+\.toml)$", command)
-        if (name := f"results/{file}" if block.page.startswith("results") else file) not in NEEDS_MORE
+        if (name := "".join(folder for page, folder in FOLDERS.items() if block.page.startswith(page)) + file)
+        not in NEEDS_MORE
     }
 )
 
@@ -130,6 +134,8 @@ CHECKED = sorted(
 @pytest.mark.parametrize("name", CHECKED)
 def test_long_runs_pass_their_checks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The short form of a run of hours: everything that is checked before its first stage, and its plan."""
+    if name.startswith("first_principles/"):
+        pytest.importorskip("pyscf")
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     monkeypatch.chdir((tmp_path / "examples" / name).parent)
     assert "all checks passed" in run_line(f"nnpal run {Path(name).name} --check")

@@ -369,3 +369,17 @@ def test_shrink_wrapping_is_no_strain(lmp: Lmp, boundary: str) -> None:
 def test_other_units_are_refused(lmp: Lmp) -> None:
     aluminium().write(lmp.folder / "data")
     lmp.expect_error(script(aluminium(), AL_EMT, units="lj") + "run 0", "units lj: expected metal or real", ranks=(1,))
+
+
+def test_options_in_a_table(lmp: Lmp) -> None:
+    """Quoted JSON arrives whole, spaces and braces included: the same numbers as from single words."""
+    lennard_jones = f"{HOOK} ase.calculators.lj:LennardJones"
+    words = run_zero(lmp, aluminium(), f"{lennard_jones} sigma 2.5 rc 6.0 smooth True")
+    hook = lennard_jones + """ table '{"options": {"sigma": 2.5, "rc": 6.0, "smooth": true}}' elements Al"""
+    table = run_zero(lmp, aluminium(), hook)
+    assert table.last("PotEng") == words.last("PotEng") != 0.0
+    lmp.expect_error(
+        script(aluminium(), f"""{lennard_jones} table '{{"sigma": 2.5}}'""") + "run 0\n",
+        "expected the tables options and profile",
+        ranks=(1,),
+    )
