@@ -67,10 +67,6 @@ BEFORE = {
     ("momt.md", "fix momt"): crystal(3) + EAM + NVE,
     ("momt.md", "fix momt all python/hook nnpal.momt:MOMT temp 900 press 1 V"): crystal(3) + HOT + EAM + NVE,
     ("oracle.md", "units metal"): MOLECULE,
-    (
-        "oracle.md",
-        "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase.calculators.lj",
-    ): crystal(2) + ZERO + NVE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator tblite"): MOLECULE + ZERO + NVE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase"): (crystal(2) + ZERO + NVE),
     ("oracle.md", "read_restart"): "",
@@ -202,7 +198,7 @@ def test_lammps_commands_of_the_page_run(page: str, tmp_path: Path, models: Path
         if block.page == page:
             name = f"{block.line}-{len(scripts)}"
             # files of one part are no leftovers for the next
-            shell = f"shell mkdir {name}\nclear\nprint '*** {block}: {part.splitlines()[0]}'\n"
+            shell = f'shell mkdir {name}\nclear\nprint """*** {block}: {part.splitlines()[0]}"""\n'
             scripts.append(shell + script_of(block, part).replace(" momt.h5", f" {name}/momt.h5"))
     run = run_lmp("\n".join(scripts), tmp_path)
     assert run.returncode == 0, run.text[-3000:]
