@@ -50,7 +50,7 @@ from nnpal.active_learning.rare_events.loop import RareEvents
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _sound, _threshold, select
 from nnpal.active_learning.rare_events.sizing import runs_wanted
-from nnpal.active_learning.report import RateSummary, rates_table, write_figure
+from nnpal.active_learning.report import Page, RateSummary, rates_table, write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun, rate_and_run
 from nnpal.active_learning.sampling import SMDSection as Explore
 from nnpal.active_learning.sampling.ending import RunOutcome
@@ -58,7 +58,7 @@ from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.active_learning.selection import Classes, Threshold
 from nnpal.active_learning.settings import LoopEnsembleSection, LoopLabelSection, RareEventsSection
 from nnpal.active_learning.shared.label_frames import Labeled, Labeling
-from nnpal.active_learning.shared.report_page import task_failures
+from nnpal.active_learning.shared.report_page import task_failures, write_report
 from nnpal.config import ConfigError
 from nnpal.evaluation import predict
 from nnpal.observables import Difference, paired_difference, pairs_needed
@@ -463,6 +463,22 @@ def test_a_row_of_the_table_of_rates_says_what_the_pairs_say() -> None:
     assert rows[1]["pairs needed for ±1"].note == "the mean alone is outside"
     assert (rows[2]["difference"].note, rows[2]["pairs"].text) == ("a pull broke off", "4")
     assert rows[3]["95 % interval"].note == "one pull: no interval"
+
+
+def test_figures_of_earlier_reports_leave_the_run_s_folder_and_a_user_s_stay(tmp_path: Path) -> None:
+    ctx = context(tmp_path, stage="report")
+    before, now = (ctx.path(k, "report", "figures") for k in (0, 1))
+    for place in (before, now, ctx.run_folder / "figures"):
+        place.mkdir(parents=True)
+    for path in (before / "old.png", before / "both.png", now / "both.png"):
+        path.write_text(path.parent.parent.parent.name)
+    for name in ("old.png", "both.png", "mine.png"):
+        (ctx.run_folder / "figures" / name).touch()
+    ctx.path(1, "train", "").mkdir(parents=True)
+    ctx.path(1, "train", "model.nnp.pt").touch()
+    write_report(replace(ctx, iteration=1, folder=now.parent), Page("A page"))
+    assert sorted(path.name for path in (ctx.run_folder / "figures").iterdir()) == ["both.png", "mine.png"]
+    assert (ctx.run_folder / "figures" / "both.png").read_text() == "iter-0001"
 
 
 def test_a_manifest_of_an_earlier_version_has_no_error_bars() -> None:

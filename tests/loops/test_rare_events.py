@@ -189,6 +189,7 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         "energies_and_scatter",
         "snapshots",
     } < names
+    assert not (run / "iter-0000/report/figures/snapshots.png").exists()  # the loop was not over
     for name in names:
         assert {path.suffix for path in (run / "figures").glob(f"{name}.*")} == {".png", ".pdf", ".csv"}, name
     with (run / "figures" / "activation_energy_error_ensemble.csv").open() as file:

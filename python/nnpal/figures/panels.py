@@ -13,7 +13,15 @@ from nnpal.figures.style import SIZE
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def panels(name: str, title: str, figures: Sequence[Figure], *, columns: int = 2, caption: str = "") -> Figure:
+def panels(
+    name: str,
+    title: str,
+    figures: Sequence[Figure],
+    *,
+    columns: int = 2,
+    caption: str = "",
+    headings: Sequence[str] = (),
+) -> Figure:
     """Return one figure with a lettered panel for each of several figures of one panel.
 
     The CSV file has the columns of all side by side, each header with its panel's letter; shorter ones end in empty
@@ -25,6 +33,7 @@ def panels(name: str, title: str, figures: Sequence[Figure], *, columns: int = 2
         figures: in the order of the letters.
         columns: panels beside one another, at most.
         caption: before those of the panels.
+        headings: beside each letter; empty: none.
 
     Raises:
         ValueError: no figures, more than letters, or one of several panels.
@@ -44,20 +53,21 @@ def panels(name: str, title: str, figures: Sequence[Figure], *, columns: int = 2
             merged[f"{letter}: {header}"] = [*cells, *[""] * (longest - len(cells))]
 
     def draw(*places: Axes) -> None:
-        for letter, axes, one in zip(LETTERS, places, figures, strict=False):
+        said = headings or [""] * len(figures)
+        for letter, heading, axes, one in zip(LETTERS, said, places, figures, strict=False):
             one.draw(axes)
             axes.annotate(
-                f"({letter})", (0.0, 1.0), xycoords="axes fraction", xytext=(-34, 5), textcoords="offset points",
-                ha="left", va="bottom", fontweight="bold",
+                f"({letter}) {heading}".rstrip(), (0.0, 1.0), xycoords="axes fraction", xytext=(-34, 5),
+                textcoords="offset points", ha="left", va="bottom", fontweight="bold",
             )  # fmt: skip
         for axes in places[len(figures) :]:
             axes.set_axis_off()
 
-    said = [f"({letter}) {one.caption}" for letter, one in zip(LETTERS, figures, strict=False)]
+    captions = [f"({letter}) {one.caption}" for letter, one in zip(LETTERS, figures, strict=False)]
     return Figure(
         name=name,
         title=title,
-        caption=" ".join([*([caption] if caption else []), *said]),
+        caption=" ".join([*([caption] if caption else []), *captions]),
         alt="; ".join(f"{letter}: {one.alt}" for letter, one in zip(LETTERS, figures, strict=False)),
         columns=merged,
         draw=draw,

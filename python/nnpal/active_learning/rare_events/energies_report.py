@@ -98,7 +98,10 @@ def work_by_rate(told: Told) -> Figure:
                 title=f"{rate} Å/ps", name=f"work_function_{rate}",
             )
         )  # fmt: skip
-    return panels("work_function_by_rate", "Work functions by loading rate", drawn)
+    return panels(
+        "work_function_by_rate", "Work functions by loading rate", drawn,
+        headings=[f"{rate} Å/ps" for rate in told.rates],
+    )  # fmt: skip
 
 
 def best_curves(told: Told) -> list[WorkCurve]:

@@ -88,7 +88,7 @@ def report(
         subtitle=f"{told.last.train.n_data:,} configurations learned in iteration {ctx.iteration}; "
         f"ensemble of {ensemble.members} {name_of(told.last.train.kind)} networks, {ensemble.split} splits",
         facts=_facts(told, reason),
-        sections=_sections(told),
+        sections=_sections(told, is_over=reason is not None or len(history) >= run.iterations),
         failures=task_failures(ctx.run_folder, [done.stages() for done in history]),
         configuration=configuration(ctx),
         versions=versions(),
@@ -125,7 +125,7 @@ def _facts(told: Told, reason: str | None) -> list[Fact]:
     ]
 
 
-def _sections(told: Told) -> list[Section]:
+def _sections(told: Told, *, is_over: bool) -> list[Section]:
     ctx, history, rate = told.ctx, told.history, told.rate
     oracle = oracle_energies(history)
     table = iteration_table(
@@ -149,7 +149,7 @@ def _sections(told: Told) -> list[Section]:
             else [told.differences(done, SECOND).get(rate) if done.explore.second else None for done in history],
         ),
         section("Configurations chosen", *_chosen(told)),
-        *_of_rows(told),
+        *(_of_rows(told) if is_over else []),
     ]
 
 

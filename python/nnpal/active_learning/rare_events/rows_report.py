@@ -129,7 +129,7 @@ def _along(run: SMDRun, who: str) -> list[Snapshot]:
     found = []
     for said, place in wanted.items():
         k = min(int(np.searchsorted(way, max(place, 0.0))), len(way) - 1)
-        text = f"{who}, λ {target[k]:.2f} Å\n{said if run.complete or said != 'end' else run.ended}"
+        text = f"{who}\nλ = {target[k]:.2f} Å\n{said if run.complete or said != 'end' else run.ended}"
         found.append(Snapshot(run.frames[k], text))
     return found
 

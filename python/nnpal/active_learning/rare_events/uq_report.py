@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from nnpal.active_learning.rare_events.told import Told
 from nnpal.active_learning.report import Figure, UQRun, uq_trace
-from nnpal.active_learning.sampling import holds_run, read_smd
+from nnpal.active_learning.sampling import read_smd
 
 
 class Shown(TypedDict):
@@ -16,9 +16,9 @@ class Shown(TypedDict):
 
 
 def traces(told: Told) -> list[Figure]:
-    """Return the uncertainty along the last pulls under the ensemble."""
-    place = told.ctx.path(told.ctx.iteration, "explore", "ensemble")
-    found = [traced_run(told, told.ctx.iteration, path) for path in sorted(place.iterdir()) if holds_run(path)]
+    """Return the uncertainty along the last pulls under the ensemble: the first at each rate, a panel each."""
+    folders = [folder for rate in told.rates for folder in told.folders("ensemble", rate)[:1]]
+    found = [traced_run(told, told.ctx.iteration, folder) for folder in folders]
     runs = [run for run in found if run is not None]
     return [uq_trace(runs, **shown_as(told))] if runs else []
 

@@ -22,8 +22,8 @@ COLUMNS = 3
 MOST = 12
 MARGIN = 2.4
 """Å beside the outermost atoms."""
-LABEL_HEIGHT = 0.42
-"""Inches."""
+LINE_HEIGHT = 0.21
+"""Of a label, inches."""
 CELL_TURNS = ((-75.0, "x"), (15.0, "y"))
 """A cell is seen from the side and slightly from above: degrees, axis."""
 RADII_OF_CELLS = 0.6
@@ -36,7 +36,7 @@ class Snapshot:
 
     Attributes:
         atoms: any.
-        label: under it; a line or two.
+        label: under it; a line or some.
         marked: atoms drawn red, such as those above the threshold.
     """
 
@@ -72,6 +72,8 @@ def structures(
     pictures = [_turned(snapshot.atoms) for snapshot in shown]
     spans = [_span(picture) for picture in pictures if _can_be_drawn(picture)]
     width, height = np.max(spans, axis=0) + MARGIN if spans else (1.0, 1.0)
+
+    n_lines = max([2, *(1 + snapshot.label.count("\n") for snapshot in shown)])
 
     def draw(*panels: Axes) -> None:
         if not shown:
@@ -110,7 +112,10 @@ def structures(
         columns=numbers,
         draw=draw,
         grid=(rows, used),
-        size=(SIZE[0], rows * (min(SIZE[0] / used * height / width, 1.5 * SIZE[0] / used) + LABEL_HEIGHT) + 0.4),
+        size=(
+            SIZE[0],
+            rows * (min(SIZE[0] / used * height / width, 1.5 * SIZE[0] / used) + n_lines * LINE_HEIGHT) + 0.4,
+        ),
     )
 
 

@@ -44,13 +44,22 @@ def write_report(ctx: StageContext, page: Page) -> tuple[str, ...]:
     """
     write_page(ctx.folder / PAGE, page)
     (ctx.run_folder / FIGURES).mkdir(exist_ok=True)
-    for figure in sorted((ctx.folder / FIGURES).iterdir()):
+    drawn = sorted((ctx.folder / FIGURES).iterdir())
+    for figure in drawn:
         with aside(ctx.run_folder / FIGURES / figure.name) as path:
             shutil.copy(figure, path)
+    _remove_older(ctx.run_folder, {figure.name for figure in drawn})
     write_page(ctx.run_folder / PAGE, page)
     with aside(ctx.run_folder / MODEL_OF_RUN) as path:
         shutil.copy(ctx.path(ctx.iteration, "train", MODEL), path)
     return (PAGE,)
+
+
+def _remove_older(run_folder: Path, names: set[str]) -> None:
+    """Remove from the run's folder figures of earlier reports that the last one does not have; no other files."""
+    for path in (run_folder / FIGURES).iterdir():
+        if path.name not in names and any(run_folder.glob(f"iter-*/report/{FIGURES}/{path.name}")):
+            path.unlink()
 
 
 def figures(ctx: StageContext, drawn: Sequence[Figure]) -> list[FigureFiles]:
