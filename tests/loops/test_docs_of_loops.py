@@ -15,7 +15,7 @@ from nnpal_commands import run_line
 INSTALLS = ("python -m venv", "pip install", "nnpal doctor")
 # What the page's loop has and the short one has otherwise
 SHORT = {
-    "rate-1-run-0": "rate-20-run-0",
+    "rate-4-run-0": "rate-20-run-0",
     "iter-0003": "iter-0001",
     "--temperature 10": "--temperature 50",
     "* * C H": "* * H O",
