@@ -33,6 +33,7 @@ from nnpal.active_learning.rare_events.facts import (
     InitialFacts,
     Iteration,
     LabelFacts,
+    NoiselessFacts,
     PullFacts,
     RareEventsTrainFacts,
     SelectFacts,
@@ -47,9 +48,10 @@ from nnpal.active_learning.rare_events.judge import (
     without_interval,
 )
 from nnpal.active_learning.rare_events.loop import RareEvents
+from nnpal.active_learning.rare_events.noiseless import is_biased
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _sound, _threshold, select
-from nnpal.active_learning.rare_events.sizing import runs_wanted
+from nnpal.active_learning.rare_events.sizing import is_missed, runs_wanted
 from nnpal.active_learning.report import Page, RateSummary, rates_table, write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun, rate_and_run
 from nnpal.active_learning.sampling import SMDSection as Explore
@@ -270,19 +272,39 @@ def test_pulls_that_were_added_under_the_oracle_are_paired_in_the_order_of_all()
 @pytest.mark.parametrize(
     ("mean", "sd", "n", "wanted"),
     [
-        (1.1, 0.3, 4, 4),  # the mean alone misses the goal
+        (1.1, 0.9, 4, 12),  # the mean is outside by chance, or not: three times as many will tell
         (0.1, 0.3, 4, 4),  # the interval is inside: 0.1 + 0.48
         (0.1, 0.9, 4, 7),  # t(6) 0.9/√7 = 0.83, t(5) 0.9/√6 = 0.94
         (0.5, 1.3, 6, 18),  # 29 by the scatter, at most three times as many in a round
         (0.5, 1.3, 18, 20),  # no more than may be
         (0.9999, 5.0, 18, 20),
         (0.2, None, 1, 4),
-        (1.2, None, 1, 1),
+        (1.2, None, 1, 4),
     ],
 )
 def test_pulls_are_added_where_they_can_settle_the_question(mean: float, sd: Any, n: int, wanted: int) -> None:
     error, freedom = (None, None) if sd is None else (sd / np.sqrt(n), n - 1.0)
     assert runs_wanted(Difference(mean, n, error, freedom, sd), n, goal=1.0, most=20) == wanted
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "n", "missed"),
+    [(3.0, 1.9, 4, True), (3.0, 2.1, 4, False), (-3.0, 1.9, 4, True), (0.9, 0.01, 4, False), (60.0, None, 1, False)],
+)
+def test_the_goal_is_missed_where_the_mean_lies_past_it_by_two_standard_errors(
+    mean: float, sd: Any, n: int, missed: bool
+) -> None:
+    error, freedom = (None, None) if sd is None else (float(sd / np.sqrt(n)), n - 1.0)
+    assert is_missed(Difference(mean, n, error, freedom, sd), 1.0) is missed
+    assert is_missed(None, 1.0)
+
+
+def test_a_bias_without_noise_is_a_missed_goal_too() -> None:
+    ours, theirs = (NoiselessFacts(rate=4.0, activation_energy=one) for one in ((4.0, 4.2), (4.05, 4.1)))
+    assert not is_biased(ours, theirs, 1.0)  # -1.15 and 2.31 kcal/mol
+    assert is_biased(ours, theirs, 0.5)
+    assert is_biased(NoiselessFacts(rate=4.0, activation_energy=(4.05, None)), theirs, 1.0)
+    assert not is_biased(None, theirs, 1.0)
 
 
 class Pulled(Tasks):
@@ -308,12 +330,12 @@ class Pulled(Tasks):
 def test_pairs_are_added_up_to_what_the_interval_needs_and_the_oracle_s_are_made_once(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """At 1 Å/ps differences scatter by 1.2 around 0.1; at 4 Å/ps the model is wrong by 3."""
-    noise = np.random.default_rng(3).normal(size=40)
+    """At 1 Å/ps differences scatter by 1.2 around 0.1; at 4 Å/ps the model is wrong by ``wrong``."""
+    noise, wrong = np.random.default_rng(3).normal(size=40), [0.5]
 
     def energy(who: str, rate: str, run: int) -> float:
         theirs = 100.0 + 2.0 * noise[run]
-        return theirs if who == "oracle" else theirs + (3.0 if rate == "4" else 0.1 + (1.2, -1.2)[run % 2])
+        return theirs if who == "oracle" else theirs + (wrong[0] if rate == "4" else 0.1 + (1.2, -1.2)[run % 2])
 
     tasks = Pulled(energy)
     monkeypatch.setattr(side_by_side, "read_smd", tasks.read)
@@ -328,7 +350,7 @@ def test_pairs_are_added_up_to_what_the_interval_needs_and_the_oracle_s_are_made
     added = [name for name in tasks.made if name.startswith("oracle/")]
     assert added == [f"oracle/rate-1-run-{run}" for run in range(4, 12)]  # t(11) 1.39/√12 = 0.88
     assert len(facts.ensemble.by_run["1"]) == 12
-    assert [len(own.by_run["4"]) for own in (facts.ensemble, facts.best)] == [4, 4]  # where the mean is outside
+    assert [len(own.by_run["4"]) for own in (facts.ensemble, facts.best)] == [4, 4]  # whose interval is within
     assert len(facts.best.by_run["1"]) == 4
     assert facts.oracle.by_run["1"] == pytest.approx([KCAL * energy("oracle", "1", run) for run in range(4, 12)])
     assert set(facts.oracle.by_run) == {"1"}
@@ -343,7 +365,13 @@ def test_pairs_are_added_up_to_what_the_interval_needs_and_the_oracle_s_are_made
     assert len(facts.ensemble.by_run["1"]) == 12
     assert facts.oracle is None
     assert not [name for name in again.made if name.startswith("oracle/")]
-    # and none are added unless asked for
+    # none are added where the aim is missed at another rate, or without noise,
+    wrong[0] = 3.0
+    assert len(exploring.explore(ctx, section, tmp_path, sizing).ensemble.by_run["1"]) == 4
+    wrong[0] = 0.5
+    monkeypatch.setattr(exploring, "is_biased", lambda *_: True)
+    assert len(exploring.explore(ctx, section, tmp_path, sizing).ensemble.by_run["1"]) == 4
+    # and unless asked for
     assert len(exploring.explore(ctx, section, tmp_path).ensemble.by_run["1"]) == 4
 
 

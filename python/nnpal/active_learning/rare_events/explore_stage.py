@@ -8,11 +8,11 @@ from pathlib import Path
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
 from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, RareEventsTrainFacts
-from nnpal.active_learning.rare_events.noiseless import NOISELESS, noiseless_facts, noiseless_tasks
+from nnpal.active_learning.rare_events.noiseless import NOISELESS, is_biased, noiseless_facts, noiseless_tasks
 from nnpal.active_learning.rare_events.oracle_pulls import ADDED, energies_before
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL
 from nnpal.active_learning.rare_events.side_by_side import SideBySide
-from nnpal.active_learning.rare_events.sizing import ROUNDS, difference_of_runs, runs_wanted
+from nnpal.active_learning.rare_events.sizing import ROUNDS, difference_of_runs, is_missed, runs_wanted
 from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.sampling.force_field import NNPForces, OracleForces
 from nnpal.active_learning.shared.error_limits import require_calibrated
@@ -60,7 +60,10 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path, sizing: S
     n_pulls = len(models) * len(section.rates) * section.runs + len(quiet)
     ctx.log(f"iteration {ctx.iteration}: {n_pulls} pulls")
     of_quiet = pulls.run({who: (own, first) for who, own in forces.items()}, also=quiet)
-    added = sizing is not None and _add_pairs(pulls, sizing, forces[ENSEMBLE])
+    quiet_facts = noiseless_facts(section, of_quiet)
+    added = False
+    if sizing is not None and not is_biased(quiet_facts, ctx.found(0, InitialFacts).noiseless, sizing.goal):
+        added = _add_pairs(pulls, sizing, forces[ENSEMBLE])
     found = {
         who: pulls.facts(who, None if who == SINGLE else ctx.path(ctx.iteration, "train", model))
         for who, model in models.items()
@@ -71,7 +74,7 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path, sizing: S
         ensemble=found[ENSEMBLE],
         best=found[SINGLE],
         second=found.get(SECOND),
-        noiseless=noiseless_facts(section, of_quiet),
+        noiseless=quiet_facts,
         oracle=pulls.facts(ADDED) if added else None,
         files=tuple(file for who in (*models, ADDED) for file in pulls.files(who)),
     )
@@ -93,19 +96,25 @@ def _forces(ctx: StageContext, section: SMDSection, who: str, model: str) -> NNP
 
 
 def _add_pairs(pulls: SideBySide, sizing: Sizing, ensemble: NNPForces) -> bool:
-    """Add pulls in a few rounds, those under the oracle that no iteration has made; say whether there are such."""
+    """Add pulls in a few rounds, those under the oracle that no iteration has made; say whether there are such.
+
+    None are added where the goal is missed at any rate: the aim is to meet it at all.
+    """
     known = energies_before(pulls.ctx)
     for _ in range(ROUNDS):
         ours = pulls.energies(ENSEMBLE)
         added = pulls.energies(ADDED)
         theirs = {rate: (*values, *added.get(rate, ())) for rate, values in known.items()}
+        found = {rate: difference_of_runs(own, theirs.get(rate, ()), KCAL_MOL) for rate, own in ours.items()}
+        if any(is_missed(one, sizing.goal) for one in found.values()):
+            break
         more: dict[float, range] = {}
         missing: dict[float, range] = {}
         for rate in pulls.section.rates:
-            own, oracle = ours[f"{rate:g}"], theirs.get(f"{rate:g}", ())
-            wanted = runs_wanted(difference_of_runs(own, oracle, KCAL_MOL), len(own), sizing.goal, sizing.most)
-            more[rate] = range(len(own), wanted)
-            missing[rate] = range(len(oracle), max(wanted, len(oracle)))
+            n_ours, n_theirs = len(ours[f"{rate:g}"]), len(theirs.get(f"{rate:g}", ()))
+            wanted = runs_wanted(found[f"{rate:g}"], n_ours, sizing.goal, sizing.most)
+            more[rate] = range(n_ours, wanted)
+            missing[rate] = range(n_theirs, max(wanted, n_theirs))
         if not any(more.values()):
             break
         n = {who: sum(len(runs) for runs in own.values()) for who, own in ((ENSEMBLE, more), (ADDED, missing))}

@@ -44,8 +44,18 @@ def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list
 
     Empty where there are no such pulls.
     """
-    first, ours = history[0].initial, done.explore.noiseless
-    theirs = None if first is None else first.noiseless
+    first = history[0].initial
+    return _differences(done.explore.noiseless, None if first is None else first.noiseless)
+
+
+def is_biased(ours: NoiselessFacts | None, theirs: NoiselessFacts | None, goal: float) -> bool:
+    """Return whether the mean of the noiseless pulls alone misses the goal, kcal/mol, or one of them broke off."""
+    found = _differences(ours, theirs)
+    known = [value for value in found if value is not None]
+    return len(known) < len(found) or bool(found and abs(sum(known) / len(known)) > goal)
+
+
+def _differences(ours: NoiselessFacts | None, theirs: NoiselessFacts | None) -> list[float | None]:
     if ours is None or theirs is None:
         return []
     return [

@@ -10,6 +10,8 @@ FIRST = 4
 """Pulls that one pull becomes: fewer say little of their scatter, so of how many are needed."""
 GROWTH = 3
 """Times the pulls that there are, at most, in one round: a scatter known from few is often too large."""
+PAST = 2.0
+"""Standard errors by which a mean lies past the goal before more pulls are taken as of no use."""
 ROUNDS = 3
 """In which pulls are added, at most. Each looks at the interval again, which makes it hold a little less often than
 its level says; so there are few."""
@@ -30,20 +32,34 @@ def difference_of_runs(
     return paired_difference(*zip(*whole, strict=True)).scaled(factor)
 
 
-def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int:
-    """Return how many pulls there should be at a rate: more only where they can settle whether the goal is met.
+def is_missed(found: Difference | None, goal: float) -> bool:
+    """Return whether the goal is missed at a rate, so that no more pulls at any rate can reach the aim.
 
-    Where the mean alone misses the goal, or the interval lies within it, there are enough.
+    A pull broke off, or the mean lies past the goal by more than ``PAST`` standard errors. A single pair tells nothing
+    of its scatter, and so misses nothing.
+
+    Arguments:
+        found: what the pairs say, in the goal's unit.
+        goal: largest |difference| that is accepted.
+    """
+    if found is None:
+        return True
+    return found.standard_error is not None and abs(found.mean) - PAST * found.standard_error > goal
+
+
+def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int:
+    """Return how many pulls there should be at a rate to settle whether its interval lies within the goal.
 
     Arguments:
         found: what the n pulls that there are say, in the goal's unit.
         goal: largest |difference| that is accepted.
         most: pulls, at most.
     """
-    if found is None or abs(found.mean) >= goal or found.is_within(goal):
+    if found is None or found.is_within(goal):
         return n
     if found.deviation is None:
         return max(n, min(FIRST, most))
-    needed = pairs_needed(found.deviation, goal - abs(found.mean))
+    room = goal - abs(found.mean)
+    needed = pairs_needed(found.deviation, room) if room > 0 else None
     wanted = most if needed is None else n + max(0, needed - found.n)
     return max(n, min(wanted, GROWTH * n, most))

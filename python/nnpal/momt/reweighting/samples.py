@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +150,7 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
         )
     if not n_inside:
         raise ValueError(f"all {n_kept} production rows lie outside the grid; sample with a grid that holds them")
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate([getattr(trace, name)[r] for trace, r in zip(walkers, rows, strict=True)])
         for name in ("H", "V", "O", "dH", "step")
     }
