@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from doc_blocks import ROOT
 from loop_runs import (
     RARE_EVENTS,
     broken_off_after,
@@ -259,3 +260,15 @@ def test_a_finished_run_does_nothing_more(rare_events, tmp_path):
     assert "finished: all 2 iterations are done" in finish(folder)
     assert (folder / "calls.txt").read_bytes() == calls
     assert manifest_bytes(folder) == manifest_bytes(rare_events)
+
+
+def test_the_tables_of_the_results_page_are_those_of_the_run(rare_events, facts):
+    script = ROOT / "docs" / "examples" / "results" / "rare_events_tables.py"
+    done = run([sys.executable, script, rare_events / "run"])
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in told.splitlines() if line.startswith("|")]
+    assert [row[0] for row in rows] == ["iteration", "---", "0", "1", "rate, Å/ps", "---", "20"]
+    unseen = facts["iter-0001/train"]["unseen"]["model.nnp.pt"]
+    assert rows[3][2] == f"{1e3 * unseen['energy_mae']:.2f}"
+    assert rows[6][1:4] == [rows[3][6], "– to –", "1"]
