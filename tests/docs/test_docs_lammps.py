@@ -67,6 +67,10 @@ BEFORE = {
     ("momt.md", "fix momt"): crystal(3) + EAM + NVE,
     ("momt.md", "fix momt all python/hook nnpal.momt:MOMT temp 900 press 1 V"): crystal(3) + HOT + EAM + NVE,
     ("oracle.md", "units metal"): MOLECULE,
+    (
+        "oracle.md",
+        "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase.calculators.lj",
+    ): crystal(2) + ZERO + NVE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator tblite"): MOLECULE + ZERO + NVE,
     ("oracle.md", "fix orac all python/hook nnpal.oracle:CalculatorForces calculator ase"): (crystal(2) + ZERO + NVE),
     ("oracle.md", "read_restart"): "",
