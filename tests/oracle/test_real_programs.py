@@ -102,6 +102,7 @@ def test_pw_has_a_reason() -> None:
 
 
 @needs_cp2k
+@pytest.mark.slow
 def test_cp2k_forces_are_the_slope() -> None:
     force, slope = force_and_slope(cp2k(), water())
     assert force == pytest.approx(slope, abs=0.02)  # of forces of 10 eV/Å; the grid of 250 Ry is seen
