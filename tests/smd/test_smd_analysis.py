@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nnpal.cli.app import app
-from nnpal.smd import Pull, activation_energy, find_break, jarzynski, jarzynski_profile, read_pull
+from nnpal.smd import Pull, activation_energy, find_break, jarzynski, jarzynski_profile, letting_go, read_pull
 from nnpal.smd.free_energy import check_one_protocol
 from nnpal.smd.pull import running_mean
 from nnpal.smd.steering import MovingSpring
@@ -47,6 +47,18 @@ def test_break_of_a_morse_bond_is_at_its_largest_force(noise: float) -> None:
     assert at.force == pytest.approx(F_MAX, abs=0.01 + 4 * noise / np.sqrt(200))
     assert at.d == pytest.approx(MORSE["r0"] + np.log(2) / MORSE["a"], abs=0.01 + 0.2 * noise)
     assert at.broken
+
+
+def test_a_bond_lets_go_where_half_of_its_largest_force_is_left() -> None:
+    # x - x² = 1/8 on the falling side: x = exp(-a (r - r0)) = (1 - sqrt(1/2))/2
+    x = (1 - np.sqrt(0.5)) / 2
+    expected = MORSE["r0"] - np.log(x) / MORSE["a"] + 0.5 * F_MAX / 100.0
+    assert letting_go(morse_pull(), window=0.02) == pytest.approx(expected, abs=0.005)
+    pull = morse_pull()
+    mirrored = Pull(pull.step, -pull.d, -pull.target, -pull.force, pull.work)
+    assert letting_go(mirrored, window=0.02) == pytest.approx(-expected, abs=0.005)
+    short = Pull(*(getattr(pull, name)[:1500] for name in ("step", "d", "target", "force", "work")))
+    assert np.isnan(letting_go(short, 0.05))
 
 
 def test_a_pull_that_ends_before_the_break_says_so() -> None:

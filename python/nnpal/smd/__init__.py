@@ -3,7 +3,7 @@
 from nnpal.smd.free_energy import FreeEnergy, jarzynski, jarzynski_profile
 from nnpal.smd.hook import SMD
 from nnpal.smd.members import along_pulls, mean_activation_energy, own_pulls
-from nnpal.smd.pull import Break, Pull, activation_energy, find_break, running_mean
+from nnpal.smd.pull import Break, Pull, activation_energy, find_break, letting_go, running_mean
 from nnpal.smd.reading import read_pull
 from nnpal.smd.work import MeanWork, mean_work
 
@@ -18,6 +18,7 @@ __all__ = [
     "find_break",
     "jarzynski",
     "jarzynski_profile",
+    "letting_go",
     "mean_activation_energy",
     "mean_work",
     "own_pulls",

@@ -85,6 +85,20 @@ def find_break(pull: Pull, window: float) -> Break:
     )
 
 
+def letting_go(pull: Pull, window: float) -> float:
+    """Return λ where the bond lets go: the mean force over `window` has fallen to half of its largest value.
+
+    It lies after the largest force, by as much as the bond bears on the falling side. NaN: the pull ended before.
+
+    Raises:
+        ValueError: as for :func:`find_break`.
+    """
+    force = np.sign(pull.target[-1] - pull.target[0]) * running_mean(pull.force, rows_in_window(pull, window))
+    top = int(np.argmax(force))
+    fallen = force[top:] < 0.5 * force[top]
+    return float(pull.target[top + int(np.argmax(fallen))]) if fallen.any() else float("nan")
+
+
 def rows_in_window(pull: Pull, window: float) -> int:
     """Return the odd number of rows that spans `window` of λ."""
     if len(pull.step) < 2 or pull.target[0] == pull.target[-1]:

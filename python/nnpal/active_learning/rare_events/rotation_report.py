@@ -12,7 +12,7 @@ from nnpal.active_learning.report import Figure, Table
 from nnpal.active_learning.report.rotation import RotationCurve, end_rotation, rotation_table
 from nnpal.active_learning.sampling import read_smd
 from nnpal.active_learning.shared.facts import SECOND
-from nnpal.smd import find_break
+from nnpal.smd import letting_go
 from nnpal.smd.rotation import end_rotations
 
 
@@ -29,10 +29,10 @@ def _curve(folder: Path, who: str, atoms: tuple[int, int]) -> RotationCurve | No
     """Return rotations up to the break; None of a pull that did not come so far, or of ends without atoms to turn."""
     run = read_smd(folder)
     try:
-        broken = abs(find_break(run.pull, WINDOW).target - run.target[0])
+        gone = letting_go(run.pull, WINDOW)
         turned = end_rotations(run.frames, (atoms[0] - 1, atoms[1] - 1))
     except ValueError:
         return None
     target = run.target[np.searchsorted(run.step, run.frame_step)]
-    before = np.abs(target - run.target[0]) <= broken
+    before = ~(np.abs(target - run.target[0]) > abs(gone - run.target[0]))  # all where it did not let go
     return RotationCurve(who, run.name, target[before], turned.twist[before], turned.tilt[before])

@@ -35,7 +35,7 @@ from nnpal.active_learning.shared.report_page import or_nan
 from nnpal.active_learning.shared.train_ensemble import MODEL
 from nnpal.data import read_frames
 from nnpal.evaluation import predict
-from nnpal.smd import find_break
+from nnpal.smd import letting_go
 
 FIRST_SHOWN = 3
 """Iterations whose traces are drawn, and the last besides."""
@@ -122,10 +122,11 @@ def _along(run: SMDRun, who: str) -> list[Snapshot]:
     target = run.target[np.minimum(rows, len(run.target) - 1)]
     way = np.abs(target - target[0])
     try:
-        broken = abs(find_break(run.pull, WINDOW).target - run.target[0])
+        gone = abs(letting_go(run.pull, WINDOW) - run.target[0])
     except ValueError:  # it has no way to speak of
-        broken = way[-1]
-    wanted = {"start": 0.0, "before the break": broken - BEFORE, "at the break": broken, "end": np.inf}
+        gone = np.nan
+    gone = way[-1] if np.isnan(gone) else gone
+    wanted = {"start": 0.0, "before the break": gone - BEFORE, "at the break": gone, "end": np.inf}
     found = []
     for said, place in wanted.items():
         k = min(int(np.searchsorted(way, max(place, 0.0))), len(way) - 1)
