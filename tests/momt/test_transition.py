@@ -15,6 +15,7 @@ from nnpal.momt.reweighting import (
     transition_shift,
     under_model,
 )
+from nnpal.momt.reweighting.weights import coverage_gap, covered_range
 
 BOLTZ, T0, BALANCE, N_ATOMS, DIVIDE = 8.617343e-5, 1000.0, 960.0, 8, 15.0
 HEAT, WIDTH, VOLUME = 1.0, 0.05, 3.0
@@ -117,3 +118,19 @@ def test_frames_of_part_of_the_rows_reach_what_the_run_reached() -> None:
     members = under_model(samples, [samples.step[few]], [samples.U[None, few]])
     assert members.samples.ends == (samples.H.min(), samples.H.max())
     assert 900 < transition(members.samples, DIVIDE).temp.value < 1020
+
+
+def test_a_single_heavy_row_at_the_end_is_not_the_end_of_the_distribution() -> None:
+    """Of a normal distribution the largest of few rows may outweigh a tenth of the fullest bin by chance."""
+    rng = np.random.default_rng(2)
+    n = 1000
+    h = rng.normal(-10.0, WIDTH, n)
+    dh, heavy = -h, int(h.argmax())
+    dh[heavy] += 3 * BOLTZ * T0  # visited e^3 times less often than it is likely
+    samples = dataclasses.replace(
+        walk(5), H=h, dH=dh, V=h * 0 + 100, O=h * 0, walker=np.zeros(n, int), step=np.arange(n)
+    )
+    assert covered_range(samples) is not None
+    assert coverage_gap(samples, T0 * 30) is None
+    cut = samples.rows(h < -10.0 + 0.5 * WIDTH)
+    assert coverage_gap(cut, T0 * 30) is not None

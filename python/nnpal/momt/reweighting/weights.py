@@ -87,6 +87,9 @@ def _cut_off_by_grid(axis: Axis, values: np.ndarray, w: np.ndarray) -> Gap | Non
 def _cut_off_where_samples_end(samples: Samples, w: np.ndarray) -> Gap | None:
     """Return a gap where the distribution goes on beyond the H of all rows of the run."""
     weights, edges = np.histogram(samples.H, bins=EDGE_BINS, range=samples.ends, weights=w)
+    # One row may lie there by chance, and the one that is the end always does: of each side the heaviest does not count
+    weights[0] -= w[edges[1] >= samples.H].max(initial=0.0)
+    weights[-1] -= w[edges[-2] <= samples.H].max(initial=0.0)
     for side, weight, end in (("below", weights[0], edges[0]), ("above", weights[-1], edges[-1])):
         if weight > SAMPLED_SHARE * weights.max():
             return Gap(
