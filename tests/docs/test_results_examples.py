@@ -89,7 +89,7 @@ def write_run(folder: Path, error: float) -> None:
                 "crystals": {
                     "Al": {
                         "summed_bond_error": error / (iteration + 1),
-                        "energy_error_spread": 2 * error / (iteration + 1),
+                        "energy_error_spread": 2e3 * error / (iteration + 1),
                     }
                 },
             },

@@ -31,7 +31,7 @@ def rows(kind: str, seed: int) -> list[tuple[object, ...]]:
     found = [stages["train"] for stages in read_manifest(Path(f"labels_{kind}_{seed}")).history() if "train" in stages]
     return [
         (kind, seed, one["n_data"], 1e3 * one["test"]["energy_mae"], 1e3 * one["test"]["force_mae"],
-         one["crystals"]["Al"]["summed_bond_error"], 1e3 * one["crystals"]["Al"]["energy_error_spread"])
+         one["crystals"]["Al"]["summed_bond_error"], one["crystals"]["Al"]["energy_error_spread"])
         for one in found
     ]  # fmt: skip
 
