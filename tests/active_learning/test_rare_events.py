@@ -280,6 +280,7 @@ def test_pulls_that_were_added_under_the_oracle_are_paired_in_the_order_of_all()
         (0.9999, 5.0, 18, 20),
         (0.2, None, 1, 4),
         (1.2, None, 1, 4),
+        (1.7, 0.5, 2, 4),  # two pairs tell little of their scatter
     ],
 )
 def test_pulls_are_added_where_they_can_settle_the_question(mean: float, sd: Any, n: int, wanted: int) -> None:
@@ -289,7 +290,14 @@ def test_pulls_are_added_where_they_can_settle_the_question(mean: float, sd: Any
 
 @pytest.mark.parametrize(
     ("mean", "sd", "n", "missed"),
-    [(3.0, 1.9, 4, True), (3.0, 2.1, 4, False), (-3.0, 1.9, 4, True), (0.9, 0.01, 4, False), (60.0, None, 1, False)],
+    [
+        (3.0, 1.9, 4, True),
+        (3.0, 2.1, 4, False),
+        (-3.0, 1.9, 4, True),
+        (0.9, 0.01, 4, False),
+        (60.0, None, 1, False),
+        (9.0, 0.1, 3, False),
+    ],
 )
 def test_the_goal_is_missed_where_the_mean_lies_past_it_by_two_standard_errors(
     mean: float, sd: Any, n: int, missed: bool

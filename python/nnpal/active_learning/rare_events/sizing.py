@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nnpal.observables import Difference, paired_difference, pairs_needed
 
 FIRST = 4
-"""Pulls that one pull becomes: fewer say little of their scatter, so of how many are needed."""
+"""Pairs before their scatter is looked at: fewer say little of it, so of how many are needed."""
 GROWTH = 3
 """Times the pulls that there are, at most, in one round: a scatter known from few is often too large."""
 PAST = 2.0
@@ -35,8 +35,8 @@ def difference_of_runs(
 def is_missed(found: Difference | None, goal: float) -> bool:
     """Return whether the goal is missed at a rate, so that no more pulls at any rate can reach the aim.
 
-    A pull broke off, or the mean lies past the goal by more than ``PAST`` standard errors. A single pair tells nothing
-    of its scatter, and so misses nothing.
+    A pull broke off, or the mean lies past the goal by more than ``PAST`` standard errors. Fewer than ``FIRST`` pairs
+    tell too little of their scatter to miss anything.
 
     Arguments:
         found: what the pairs say, in the goal's unit.
@@ -44,7 +44,9 @@ def is_missed(found: Difference | None, goal: float) -> bool:
     """
     if found is None:
         return True
-    return found.standard_error is not None and abs(found.mean) - PAST * found.standard_error > goal
+    if found.standard_error is None or found.n < FIRST:
+        return False
+    return abs(found.mean) - PAST * found.standard_error > goal
 
 
 def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int:
@@ -57,8 +59,8 @@ def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int
     """
     if found is None or found.is_within(goal):
         return n
-    if found.deviation is None:
-        return max(n, min(FIRST, most))
+    if found.deviation is None or found.n < FIRST:
+        return max(n, min(n + FIRST - found.n, most))
     room = goal - abs(found.mean)
     needed = pairs_needed(found.deviation, room) if room > 0 else None
     wanted = most if needed is None else n + max(0, needed - found.n)
