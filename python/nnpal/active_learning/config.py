@@ -43,7 +43,9 @@ class RunConfig(Section):
 
     run: RunSection = Field(RunSection(), description="the run's folder, budgets and where tasks run")
     rare_events: RareEventsSection | None = Field(None, description="the loop of rare events, by steered MD")
-    distillation: DistillationSection | None = Field(None, description="the loop of data distillation, by MOMT")
+    distillation: DistillationSection | None = Field(
+        None, description="the loop of data distillation, by MOMT or NPT dynamics"
+    )
     translation: TranslationSection | None = Field(None, description="a distilled set becomes another metal's")
     oracle: OracleSection = Field(description="what computes labels")
     initial: InitialSection | None = Field(None, description="the oracle's MD for the first data (rare events)")
@@ -66,11 +68,11 @@ class RunConfig(Section):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"tables {given or 'none'} of {list(KINDS)}: expected exactly one, which says the loop")
-        needs = {"rare_events": ("initial", "smd"), "distillation": (None, "momt"), "translation": (None, None)}
-        initial, explore = needs[given[0]]
+        needs = {"rare_events": ("initial", "smd"), "distillation": (None, "momt", "npt"), "translation": (None, None)}
+        initial, *explore = needs[given[0]]
         found = None if self.explore is None else self.explore.kind
-        if found != explore:
-            raise ValueError(f"explore.kind = {found!r}: [{given[0]}] expects {explore!r}")
+        if found not in explore:
+            raise ValueError(f"explore.kind = {found!r}: [{given[0]}] expects {' or '.join(map(repr, explore))}")
         if (self.initial is None) != (initial is None):
             raise ValueError(f"[{given[0]}] {'needs' if initial else 'has no use for'} a table [initial]")
         if self.also_train is not None:

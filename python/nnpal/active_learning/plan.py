@@ -9,7 +9,7 @@ from pathlib import Path
 from nnpal.active_learning.config import RunConfig
 from nnpal.active_learning.engine.manifest import read_manifest
 from nnpal.active_learning.engine.stage import Loop
-from nnpal.active_learning.sampling import InitialSection, MOMTSection, SMDSection
+from nnpal.active_learning.sampling import InitialSection, IsobaricSection, SMDSection
 from nnpal.active_learning.settings import ONE_PULL, DistillationSection, RareEventsSection
 from nnpal.active_learning.shared.label_frames import STORE_OF_RUN
 from nnpal.label import LabelStore
@@ -129,11 +129,6 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
     )
 
 
-def momt_frames(explore: MOMTSection) -> int:
-    """Return the number of configurations that MOMT samples where all runs are whole."""
-    return explore.runs * explore.walkers * (explore.steps // explore.every + 1)
-
-
 def n_test(section: DistillationSection, n_frames: int) -> int:
     """Return the number of sampled configurations that are set aside for tests."""
     return min(section.test, n_frames // 2)
@@ -151,7 +146,7 @@ def _counts(config: RunConfig, n_source: int | None) -> tuple[list[Count], list[
     if config.rare_events is not None and config.initial is not None and isinstance(explore, SMDSection):
         copies = 1 + (0 if config.augmentation is None else config.augmentation.copies)
         return _rare_events(config.rare_events, config.initial, explore, copies, budget, n)
-    if config.distillation is not None and isinstance(explore, MOMTSection):
+    if config.distillation is not None and isinstance(explore, IsobaricSection):
         return _distillation(config.distillation, explore, budget, n)
     return [Count("source", n_source)], []
 
@@ -188,11 +183,11 @@ def _notes(config: RunConfig) -> Iterator[str]:
 
 
 def _distillation(
-    section: DistillationSection, explore: MOMTSection, budget: int | None, n: int
+    section: DistillationSection, explore: IsobaricSection, budget: int | None, n: int
 ) -> tuple[list[Count], list[Count]]:
     from nnpal.active_learning.distillation.pools import n_pools
 
-    frames = momt_frames(explore)
+    frames = explore.n_frames
     n_first = frames - n_test(section, frames)
     if section.pools == "sequential":
         n_first = min(n_first, -(-frames // section.sets))
@@ -200,12 +195,11 @@ def _distillation(
         n_first = min(n_first, budget)
     later = min(n, n_pools(section)) - 1
     most = section.max_chosen if budget is None else min(section.max_chosen, budget)
-    walks = explore.runs * explore.walkers
     return [
         Count("test set", n_test(section, frames)),
         Count("first pool", n_first),
         Count(f"chosen in {_times(later, 'further iteration')}", later * most),
-    ], [Count(f"steps of MOMT ({_times(walks, 'walk')})", walks * (explore.equilibration + explore.steps))]
+    ], [Count(f"steps of {explore.kind.upper()} ({_times(explore.n_walks, 'walk')})", explore.n_steps)]
 
 
 def _known(path: Path) -> tuple[int, float] | None:

@@ -26,7 +26,7 @@ from nnpal.active_learning.sampling.ending import COMPLETE, Ending, ending_of
 from nnpal.active_learning.sampling.facts import MOMTFacts, SMDFacts
 from nnpal.active_learning.sampling.force_field import NNPForces, OracleForces, forces_of, forces_of_oracle
 from nnpal.active_learning.sampling.structures import crystal, kinds, read_structure
-from nnpal.active_learning.sampling.tasks import _check_whole
+from nnpal.active_learning.sampling.tasks import check_whole
 from nnpal.config import ConfigError, validated
 from nnpal.geometry.electrons import Electrons
 from nnpal.lammps.data_file import write_data
@@ -243,7 +243,7 @@ def test_a_run_that_lost_rows_to_a_full_disk_is_not_complete(
     (folder / "rows.txt").write_text(ROWS + "".join(row(step) for step in range(0, 70, 10) if step not in missing))
     (folder / "frames.lammpstrj").write_text("".join(frame(20 * i, v) for i, v in enumerate(made_up(4))))
     with nullcontext() if message is None else pytest.raises(OSError, match=message):
-        _check_whole(folder, Ending(COMPLETE), read_smd(folder), 60)
+        check_whole(folder, Ending(COMPLETE), read_smd(folder), 60)
 
 
 def test_a_run_that_has_not_begun(tmp_path: Path) -> None:

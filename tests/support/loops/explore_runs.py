@@ -70,3 +70,10 @@ def momt_settings(**changes: Any) -> dict[str, Any]:
     given = {"kind": "momt", "element": "Al", "lattice": "fcc", "lattice_constant": 4.1, "cells": [2, 2, 2]}
     given |= {"temperature": 900.0, "H": [-130.0, -60.0, 30], "O": [-5.0, 40.0, 45]}
     return {**given, "steps": 400, "every": 20, "equilibration": 200, **changes}
+
+
+def npt_settings(**changes: Any) -> dict[str, Any]:
+    """Return short runs of 32 Al atoms at 900 K, crystal and melt."""
+    given = {"kind": "npt", "element": "Al", "lattice": "fcc", "lattice_constant": 4.1, "cells": [2, 2, 2]}
+    given |= {"temperature": 900.0, "melt_temperature": 3000.0, "melt_steps": 1000}
+    return {**given, "steps": 400, "every": 20, "equilibration": 600, **changes}

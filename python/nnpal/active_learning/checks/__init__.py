@@ -19,6 +19,7 @@ CHECKS: dict[str, Check] = {
     "limits of labels": structures.limits,
     "atom numbers": structures.atom_numbers,
     "grids": structures.grids,
+    "order parameter": structures.order,
     "elements": elements.elements,
     "translation": elements.translation,
     "starts": starts.starts,

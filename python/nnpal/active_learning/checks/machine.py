@@ -24,7 +24,7 @@ def devices(given: Given) -> Iterator[Fault]:
 
     explore = given.config.explore
     asked = [("ensemble.devices", device) for device in given.config.ensemble.devices]
-    # MOMT explores under the oracle
+    # MOMT and NPT dynamics explore under the oracle
     asked += [("explore.device", explore.device)] if isinstance(explore, SMDSection) else []
     n_gpus = torch.cuda.device_count()
     for key, device in asked:

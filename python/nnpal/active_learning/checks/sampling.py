@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnpal.active_learning.checks.given import Fault, Given
-from nnpal.active_learning.plan import momt_frames, n_test
-from nnpal.active_learning.sampling import MOMTSection, SMDSection
+from nnpal.active_learning.plan import n_test
+from nnpal.active_learning.sampling import IsobaricSection, SMDSection
 
 
 def first_steps(given: Given) -> Iterator[Fault]:
@@ -27,9 +27,9 @@ def first_steps(given: Given) -> Iterator[Fault]:
 def sets(given: Given) -> Iterator[Fault]:
     """Yield more sets than configurations to put in them."""
     section, explore = given.config.distillation, given.config.explore
-    if section is None or section.pools != "sequential" or not isinstance(explore, MOMTSection):
+    if section is None or section.pools != "sequential" or not isinstance(explore, IsobaricSection):
         return
-    frames = momt_frames(explore)
+    frames = explore.n_frames
     if section.sets > (left := frames - n_test(section, frames)):
         why = f"{frames} configurations are sampled, {left} without the test set; expected that many sets at most"
         yield Fault("distillation.sets", section.sets, why, "lower it, or raise explore.steps")

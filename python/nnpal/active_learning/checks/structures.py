@@ -11,7 +11,8 @@ from nnpal.active_learning.checks.given import Fault, Given
 from nnpal.active_learning.config import RunConfig
 from nnpal.active_learning.distillation.translated import source_files
 from nnpal.active_learning.engine.error import StageError
-from nnpal.active_learning.sampling import MOMTSection, SMDSection
+from nnpal.active_learning.sampling import IsobaricSection, MOMTSection, NPTSection, SMDSection
+from nnpal.active_learning.sampling.npt import order_vectors
 from nnpal.active_learning.sampling.structures import crystal, read_structure
 from nnpal.data import check_frames, read_frames
 from nnpal.geometry.lammps_box import BoxError, box_of
@@ -41,7 +42,7 @@ def read_given(config: RunConfig, base_folder: Path, *, is_new: bool = True) -> 
                 why = str(error).removeprefix(f"structure {base_folder / name}: ")
                 faults.append(Fault(f"{table}.structure", name, why, "correct the file, or give another"))
     explore = config.explore
-    if isinstance(explore, MOMTSection) and explore.element is not None and explore.lattice is not None:
+    if isinstance(explore, IsobaricSection) and explore.element is not None and explore.lattice is not None:
         try:
             structures[CRYSTAL] = crystal(explore.element, explore.lattice, explore.lattice_constant, explore.cells)
         except MemoryError as error:
@@ -68,7 +69,7 @@ def unreadable(given: Given) -> Iterator[Fault]:
 
 
 def boxes(given: Given) -> Iterator[Fault]:
-    """Yield structures that LAMMPS cannot hold, and such as are not periodic where pressure or MOMT needs it."""
+    """Yield structures that LAMMPS cannot hold, and such as are not periodic where pressure needs it."""
     initial, explore = given.config.initial, given.config.explore
     for key, atoms in given.structures.items():
         name = getattr(getattr(given.config, key.partition(".")[0]), key.partition(".")[2])
@@ -80,8 +81,8 @@ def boxes(given: Given) -> Iterator[Fault]:
         if key == "initial.structure" and initial is not None and initial.pressure is not None and not all(periodic):
             why = f"{name} is periodic along {periodic}, expected all three directions"
             yield Fault("initial.pressure", initial.pressure, why, "leave it out, or give a periodic structure")
-        if key == "explore.structure" and isinstance(explore, MOMTSection) and not all(periodic):
-            why = f"periodic along {periodic}, expected all three directions for MOMT"
+        if key == "explore.structure" and isinstance(explore, IsobaricSection) and not all(periodic):
+            why = f"periodic along {periodic}, expected all three directions for {explore.kind.upper()}"
             yield Fault(key, name, why, "give a crystal with its cell")
 
 
@@ -118,3 +119,22 @@ def grids(given: Given) -> Iterator[Fault]:
         except HookError as error:
             key = "explore.H" if explore.H is not None else "explore.O"
             yield Fault(key, list(explore.H or explore.O or ()), str(error), "correct explore.H and explore.O")
+
+
+def order(given: Given) -> Iterator[Fault]:
+    """Yield grids of an order parameter that is not measured, and lattices that do not fit what NPT dynamics starts from
+    (of MOMT the hook says so)."""
+    explore, section = given.config.explore, given.config.distillation
+    if section is not None and isinstance(explore, IsobaricSection) and explore.lattice is None:
+        is_given = isinstance(explore, MOMTSection) and "reciprocal" in explore.options
+        for key in () if is_given else ("pools", "initial"):
+            if getattr(section, key) == "grid":
+                why = "grids in O need explore.lattice, which says what order is; it is missing"
+                yield Fault(f"distillation.{key}", "grid", why, "give explore.lattice, or leave the key out")
+    atoms = given.structures.get(CRYSTAL, given.structures.get("explore.structure"))
+    if isinstance(explore, NPTSection) and atoms is not None and atoms.pbc.all():
+        try:
+            order_vectors(explore, atoms)
+        except ValueError as error:
+            why = str(error).removeprefix("explore.lattice: ")
+            yield Fault("explore.lattice", explore.lattice, why, "give the structure's lattice, or leave it out")

@@ -14,7 +14,7 @@ from nnpal.active_learning.distillation.sample_stage import sample
 from nnpal.active_learning.distillation.select_stage import select
 from nnpal.active_learning.distillation.train_stage import Crystals, train
 from nnpal.active_learning.engine.stage import History, Stage
-from nnpal.active_learning.sampling import MOMTSection
+from nnpal.active_learning.sampling import IsobaricSection
 from nnpal.active_learning.shared.facts import PageFacts
 from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.active_learning.shared.train_ensemble import FREE_KEYS, TABLES, Learning
@@ -33,8 +33,8 @@ class Distillation:
 
     def __init__(self, config: RunConfig, base_folder: Path) -> None:
         section, sampling = config.distillation, config.explore
-        if section is None or not isinstance(sampling, MOMTSection):
-            raise ValueError("[distillation] and [explore] with kind = 'momt': missing, expected both")
+        if section is None or not isinstance(sampling, IsobaricSection):
+            raise ValueError("[distillation] and [explore] with kind = 'momt' or 'npt': missing, expected both")
         labeling = Labeling(config.oracle, config.label, base_folder)
         learning = Learning(
             config.network, config.loss, config.training, config.ensemble, base_folder, config.also_train

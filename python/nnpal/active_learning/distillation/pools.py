@@ -9,7 +9,7 @@ from ase import Atoms
 
 from nnpal.active_learning.distillation.facts import SampleFacts
 from nnpal.active_learning.engine.stage import StageContext
-from nnpal.active_learning.sampling import read_momt
+from nnpal.active_learning.sampling import read_isobaric
 from nnpal.active_learning.selection.grid import DELTAS, grid_chain
 from nnpal.active_learning.selection.sets import sequential_sets
 from nnpal.active_learning.settings import DistillationSection
@@ -47,5 +47,5 @@ def sampled_frames(ctx: StageContext, indices: Sequence[int] | np.ndarray) -> li
     """Return sampled configurations, by their place in the series of all runs one after another."""
     frames: list[Atoms] = []
     for name in ctx.found(0, SampleFacts).runs:
-        frames += read_momt(ctx.path(0, "sample", RUNS) / name).frames
+        frames += read_isobaric(ctx.path(0, "sample", RUNS) / name).frames
     return [frames[i] for i in indices]

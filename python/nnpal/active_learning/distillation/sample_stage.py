@@ -1,4 +1,4 @@
-"""Sample by MOMT under the oracle, once for all iterations."""
+"""Sample by MOMT or NPT dynamics under the oracle, once for all iterations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnpal.active_learning.distillation.pools import RUNS, SERIES
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
-from nnpal.active_learning.sampling import MOMT_TASK, MOMTSection, plan_momt, read_given_up, read_momt
+from nnpal.active_learning.sampling import IsobaricSection, plan_isobaric, read_given_up, read_isobaric
 from nnpal.active_learning.sampling.execution import ENDED
 from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.active_learning.sampling.force_field import OracleForces
@@ -23,8 +23,8 @@ from nnpal.runtime.files import aside
 TEST = "test.h5"
 
 
-def sample(ctx: StageContext, how: Labeling, section: MOMTSection, n_test: int) -> SampleFacts:
-    """Run MOMT, and label a test set, evenly spaced, that no model learns.
+def sample(ctx: StageContext, how: Labeling, section: IsobaricSection, n_test: int) -> SampleFacts:
+    """Run MOMT or NPT dynamics, and label a test set, evenly spaced, that no model learns.
 
     What runs that were given up have left is used.
 
@@ -35,20 +35,20 @@ def sample(ctx: StageContext, how: Labeling, section: MOMTSection, n_test: int) 
         n_test: configurations of the test set, at most.
     """
     oracle = OracleForces(how.oracle, how.base_folder)
-    plan = plan_momt(section, oracle, ctx.folder / RUNS, how.base_folder, ctx.seed)
-    tasks = [Task(ctx.folder / RUNS / name, MOMT_TASK, arguments) for name, arguments in plan.items()]
-    ctx.log(f"{len(tasks)} runs of MOMT under the oracle, {section.steps} steps each")
+    task, plan = plan_isobaric(section, oracle, ctx.folder / RUNS, how.base_folder, ctx.seed)
+    tasks = [Task(ctx.folder / RUNS / name, task, arguments) for name, arguments in plan.items()]
+    ctx.log(f"{len(tasks)} runs of {section.kind.upper()} under the oracle, {section.steps} steps each")
     outcomes = ctx.tasks.run(tasks)
     failed = {outcome.folder.name: outcome.failure for outcome in outcomes if outcome.failure is not None}
     found = [
-        read_momt(outcome.folder) if outcome.failure is None else read_given_up(read_momt, outcome.folder)
+        read_isobaric(outcome.folder) if outcome.failure is None else read_given_up(read_isobaric, outcome.folder)
         for outcome in outcomes
     ]
     runs = [run for run in found if run is not None]
     frames = [frame for run in runs for frame in run.frames]
     if not frames:
         said = next(iter(failed.values())).text if failed else f"no frames; ended: {[run.ended for run in runs]}"
-        raise StageError(f"{ctx.folder}: MOMT sampled nothing: {said}")
+        raise StageError(f"{ctx.folder}: {section.kind.upper()} sampled nothing: {said}")
     test = np.unique(np.linspace(0, len(frames) - 1, min(n_test, len(frames) // 2)).astype(np.int64))
     with aside(ctx.folder / SERIES) as path:
         order, enthalpy = (np.concatenate([getattr(run, name) for run in runs]) for name in "OH")

@@ -25,7 +25,7 @@ class RunFacts(Section):
     """Of any run.
 
     Attributes:
-        kind: "smd", "momt" or "md".
+        kind: "smd", "momt", "npt" or "md".
         symbols: element of each LAMMPS type, from type 1.
         units: LAMMPS's style of units.
         electrons: charge and spin that the structure states, as JSON; runs of older versions say nothing.
@@ -94,7 +94,28 @@ class SMDFacts(BiasedFacts):
 
 
 class MOMTFacts(BiasedFacts):
-    """Of a run of MOMT."""
+    """Of a run of MOMT.
+
+    Attributes:
+        timestep: ps; runs of older versions do not state it.
+    """
 
     kind: Literal["momt"] = "momt"
     walkers: int
+    timestep: float | None = None
+
+
+class NPTFacts(BiasedFacts):
+    """Of a run of NPT dynamics.
+
+    Attributes:
+        start: "crystal" or "liquid".
+        pressure: bar. timestep: ps.
+        reciprocal_vectors: those of the order parameter, multiples of the box's, [n_g, 3]; none: it is not measured.
+    """
+
+    kind: Literal["npt"] = "npt"
+    start: Literal["crystal", "liquid"]
+    pressure: float
+    timestep: float
+    reciprocal_vectors: tuple[tuple[int, int, int], ...]

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnpal.active_learning.sampling.force_field import MODEL, Forces
-from nnpal.active_learning.sampling.settings import InitialSection, MOMTSection, Run, SMDSection, options_words
+from nnpal.active_learning.sampling.settings import (
+    InitialSection,
+    MOMTSection,
+    NPTSection,
+    Run,
+    SMDSection,
+    options_words,
+)
 from nnpal.lammps.data_file import Start
 from nnpal.lammps.seeds import lammps_seed
 from nnpal.smd.analysis import BOLTZ
 
-SMD_INPUT, MOMT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.md"
+SMD_INPUT, MOMT_INPUT, NPT_INPUT, MD_INPUT = "in.smd", "in.momt", "in.npt", "in.md"
 DATA, FRAMES, ROWS, LOG = "start.data", "frames.lammpstrj", "rows.txt", "log.lammps"
 PUSH = "push.txt"
 TRACE, BIAS, START_BIAS = "momt.trace", "momt.h5", "start.h5"
@@ -135,6 +142,49 @@ def momt_input(
         *_rows(forces, section.every, columns, {"units": forces.units.name}, walkers=section.walkers),
         *_dump(forces, section.every, _own(FRAMES, section.walkers)),
         "thermo_style custom step temp pe press vol f_momt[1] f_momt[2] f_momt[3] f_momt[6] f_momt[8]",
+        f"run          {section.steps}",
+        f'print        "{OVER}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def npt_input(
+    section: NPTSection, forces: Forces, start: Start, seed: int, command: str, *, melted: bool = False
+) -> str:
+    """Return ``in.npt``: dynamics at constant temperature and pressure, of the structure or of its melt.
+
+    What is melted is heated at once to ``melt_temperature``, and cooled by the thermostat during equilibration.
+    """
+    pressure, time = section.pressure * forces.units.pressure, forces.units.time
+    hottest = 2 * (section.melting if melted else section.temperature)
+
+    def barostat(temperature: float) -> str:
+        return "fix          move all " + _npt(temperature, pressure, section.damping, section.pressure_damping, time)
+
+    melting = [
+        barostat(section.melting),
+        f"run          {section.melt_steps}",
+        "unfix        move",
+        "",
+    ]
+    lines = [
+        *_title(
+            f"Sample {start.n_atoms} atoms, {'melted' if melted else 'as they are'}, by NPT dynamics at "
+            f"{section.temperature:g} K and {section.pressure:g} bar under {_by(forces)}",
+            command,
+        ),
+        *_head(forces, start, section.timestep),
+        *_velocities(hottest, str(lammps_seed(seed, 0)), start),
+        *_halt_if_hot(section, hottest),
+        "thermo_style custom step temp pe press vol",
+        *(melting if melted else []),
+        barostat(section.temperature),
+        f"run          {section.equilibration}",
+        "",
+        *_from_zero(section, section.temperature),
+        "variable     volume equal vol",
+        *_rows(forces, section.every, {"volume": "v_volume"}, {"units": forces.units.name}),
+        *_dump(forces, section.every, FRAMES),
         f"run          {section.steps}",
         f'print        "{OVER}"',
     ]

@@ -10,13 +10,21 @@ from typing import Any
 import numpy as np
 
 from nnpal.active_learning.sampling.force_field import NNPForces, OracleForces
-from nnpal.active_learning.sampling.settings import InitialSection, MOMTSection, Run, SMDSection
+from nnpal.active_learning.sampling.settings import (
+    InitialSection,
+    IsobaricSection,
+    MOMTSection,
+    NPTSection,
+    Run,
+    SMDSection,
+)
 
 ForceField = NNPForces | OracleForces
 Plan = dict[str, dict[str, Any]]
-SMD_TASK, MOMT_TASK, MD_TASK = (
+SMD_TASK, MOMT_TASK, NPT_TASK, MD_TASK = (
     "nnpal.active_learning.sampling.tasks:smd",
     "nnpal.active_learning.sampling.tasks:momt",
+    "nnpal.active_learning.sampling.npt:npt",
     "nnpal.active_learning.sampling.oracle_md:oracle_md",
 )
 
@@ -85,15 +93,31 @@ def plan_momt(
 ) -> Plan:
     """Return name -> arguments of :func:`nnpal.active_learning.sampling.momt`; all runs begin with ``bias`` if there is
     one."""
-    structure = None if section.structure is None else _below(base_folder / section.structure, folder)
     return {
         f"run-{run}": {
             **_common(section, force_field, folder, (seed, run)),
-            "structure": structure,
+            "structure": _structure(section, folder, base_folder),
             "bias": None if bias is None else _below(bias, folder),
         }
         for run in range(section.runs)
     }
+
+
+def plan_npt(section: NPTSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:
+    """Return name -> arguments of :func:`nnpal.active_learning.sampling.npt`, for every start and run."""
+    return {
+        f"{start}-run-{run}": {
+            **_common(section, force_field, folder, (seed, i, run)),
+            "structure": _structure(section, folder, base_folder),
+            "start": start,
+        }
+        for i, start in enumerate(section.starts)
+        for run in range(section.runs)
+    }
+
+
+def _structure(section: IsobaricSection, folder: Path, base_folder: Path) -> str | None:
+    return None if section.structure is None else _below(base_folder / section.structure, folder)
 
 
 def plan_initial(section: InitialSection, force_field: ForceField, folder: Path, base_folder: Path, seed: int) -> Plan:

@@ -20,6 +20,7 @@ from nnpal.lammps.dump import Dump, read_dump, read_rows
 from nnpal.smd import Pull
 
 INTERRUPTED = "interrupted"
+MOMT_COLUMNS = ("H", "O", "volume", "dH", "phase", "temperature", "energy")
 NOTHING = Electrons()
 
 
@@ -72,26 +73,23 @@ class SMDRun:
 
 
 @dataclass(frozen=True)
-class MOMTRun:
-    """A run of MOMT, in eV, Å and K; frames of several walkers in the order of their steps.
+class IsobaricRun:
+    """A sampling at constant pressure, in eV, Å and K.
 
     Attributes:
         frames: configurations, with ``info["step"]``, ``info["source"]`` and ``info["tag"]``.
-        frame_step, walker: of each frame, [n_frames].
+        frame_step: of each frame, [n_frames].
         H, O, V: enthalpy, order parameter, volume (Å³) of each frame, [n_frames]; O is NaN where it is not measured.
-        dH: bias, [n_frames].
-        temperature, energy: [n_frames]; the energy is the force field's, with the bias.
+        temperature, energy: [n_frames]; the energy is the force field's, of MOMT with the bias.
         uq_energy: of each atom, [n_frames, n_atoms]; None under an oracle.
         ended, name: as in :class:`SMDRun`.
     """
 
     frames: list[Atoms]
     frame_step: np.ndarray
-    walker: np.ndarray
     H: np.ndarray
     O: np.ndarray  # noqa: E741
     V: np.ndarray
-    dH: np.ndarray
     temperature: np.ndarray
     energy: np.ndarray
     uq_energy: np.ndarray | None
@@ -101,6 +99,21 @@ class MOMTRun:
     @property
     def complete(self) -> bool:
         return self.ended == COMPLETE
+
+
+@dataclass(frozen=True)
+class MOMTRun(IsobaricRun):
+    """A run of MOMT; frames of several walkers in the order of their steps.
+
+    Attributes:
+        walker: of each frame, [n_frames].
+        dH: bias, [n_frames].
+        learning: whether the bias was still learned, bool [n_frames].
+    """
+
+    walker: np.ndarray
+    dH: np.ndarray
+    learning: np.ndarray
 
 
 def read_smd(folder: Path) -> SMDRun:
@@ -114,26 +127,26 @@ def read_smd(folder: Path) -> SMDRun:
     rows = read_rows(folder / ROWS)
     dump = read_dump(folder / FRAMES)
     energy = 1.0 / facts.unit_factors.energy
-    step = _column(rows, "step").astype(np.int64)
-    in_rows, in_frames = _common(step, dump.step)
-    trace = _column(rows, facts.uq) if facts.has_uq else None
-    errors = _column(rows, ERROR) if facts.has_uq and (ERROR in rows or not rows) else None
+    step = column_of(rows, "step").astype(np.int64)
+    in_rows, in_frames = in_common(step, dump.step)
+    trace = column_of(rows, facts.uq) if facts.has_uq else None
+    errors = column_of(rows, ERROR) if facts.has_uq and (ERROR in rows or not rows) else None
     return SMDRun(
         step=step,
-        distance=_column(rows, "d"),
-        target=_column(rows, "lambda"),
-        force=energy * _column(rows, "force"),
-        work=energy * _column(rows, "work"),
-        temperature=_column(rows, "temperature"),
-        energy=energy * _column(rows, "energy"),
+        distance=column_of(rows, "d"),
+        target=column_of(rows, "lambda"),
+        force=energy * column_of(rows, "force"),
+        work=energy * column_of(rows, "work"),
+        temperature=column_of(rows, "temperature"),
+        energy=energy * column_of(rows, "energy"),
         uq_trace=trace,
         frames=frames_of(dump, in_frames, facts.symbols, "smd", folder.name, facts.stated),
         frame_step=dump.step[in_frames],
         uq=None if trace is None else trace[in_rows],
-        uq_energy=_atomic(dump, in_frames, "f_atoms[1]") if facts.has_uq else None,
-        uq_force=_atomic(dump, in_frames, "f_atoms[2]") if facts.has_uq else None,
+        uq_energy=atomic_of(dump, in_frames, "f_atoms[1]") if facts.has_uq else None,
+        uq_force=atomic_of(dump, in_frames, "f_atoms[2]") if facts.has_uq else None,
         rate=facts.rate,
-        ended=_ended(folder),
+        ended=ended_of(folder),
         name=folder.name,
         error_trace=errors,
         error=None if errors is None else errors[in_rows],
@@ -165,19 +178,19 @@ def read_momt(folder: Path) -> MOMTRun:
     energy = 1.0 / facts.unit_factors.energy
     frames: list[Atoms] = []
     steps, walkers, atomic = [], [], []
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("H", "O", "volume", "dH", "temperature", "energy")}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in MOMT_COLUMNS}
     for walker in range(n_walkers):
         rows = read_rows(folder / own_name(ROWS, walker, n_walkers))
         dump = read_dump(folder / own_name(FRAMES, walker, n_walkers))
-        in_rows, in_frames = _common(_column(rows, "step").astype(np.int64), dump.step)
+        in_rows, in_frames = in_common(column_of(rows, "step").astype(np.int64), dump.step)
         source = folder.name if n_walkers == 1 else f"{folder.name} walker {walker}"
         frames += frames_of(dump, in_frames, facts.symbols, "momt", source, facts.stated)
         steps.append(dump.step[in_frames])
         walkers.append(np.full(len(in_frames), walker))
         for name, values in columns.items():
-            values.append(_column(rows, name)[in_rows])
+            values.append(column_of(rows, name)[in_rows])
         if facts.has_uq and len(in_frames):
-            atomic.append(_atomic(dump, in_frames, "f_atoms"))
+            atomic.append(atomic_of(dump, in_frames, "f_atoms"))
     step = np.concatenate(steps)
     order = np.argsort(step, kind="stable")
     column = {name: np.concatenate(values)[order] for name, values in columns.items()}
@@ -192,13 +205,14 @@ def read_momt(folder: Path) -> MOMTRun:
         dH=energy * column["dH"],
         temperature=column["temperature"],
         energy=energy * column["energy"],
+        learning=column["phase"] == 0,
         uq_energy=np.concatenate([none, *atomic])[order] if facts.has_uq else None,
-        ended=_ended(folder),
+        ended=ended_of(folder),
         name=folder.name,
     )
 
 
-AnyRun = TypeVar("AnyRun", SMDRun, MOMTRun)
+AnyRun = TypeVar("AnyRun", SMDRun, IsobaricRun)
 
 
 def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None:
@@ -207,7 +221,7 @@ def read_given_up(read: Callable[[Path], AnyRun], folder: Path) -> AnyRun | None
     Whatever its folder says, it is not complete.
 
     Arguments:
-        read: :func:`read_smd` or :func:`read_momt`.
+        read: such as :func:`read_smd` or :func:`read_momt`.
     """
     try:
         run = read(folder)
@@ -240,20 +254,23 @@ def frames_of(
     return frames
 
 
-def _common(step: np.ndarray, frame_step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_common(step: np.ndarray, frame_step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return indices of rows and of frames that have their step in common, in the order of the steps."""
     _, in_rows, in_frames = np.intersect1d(step, frame_step, return_indices=True)
     return in_rows, in_frames
 
 
-def _column(rows: dict[str, np.ndarray], name: str) -> np.ndarray:
+def column_of(rows: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Return a column of rows; none where there are no rows."""
     return rows[name] if rows else np.zeros(0)
 
 
-def _atomic(dump: Dump, chosen: np.ndarray, name: str) -> np.ndarray:
+def atomic_of(dump: Dump, chosen: np.ndarray, name: str) -> np.ndarray:
+    """Return a value of each atom of chosen frames, [n_chosen, n_atoms]."""
     return dump.column(name)[chosen, :, 0] if len(dump) else np.zeros((0, 0))
 
 
-def _ended(folder: Path) -> str:
+def ended_of(folder: Path) -> str:
+    """Return how a run ended; that it was interrupted where its folder does not say."""
     ending = read_ending(folder)
     return INTERRUPTED if ending is None else ending.how

@@ -1,4 +1,4 @@
-"""The tables [explore] (kind = "smd" or "momt") and [initial] of the configuration file."""
+"""The tables [explore] (kind = "smd", "momt" or "npt") and [initial] of the configuration file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nnpal.config import Section
 
 UQ = Literal["energy_deviation", "uq_energy", "uq_force"]
 Lattice = Literal["fcc", "bcc", "hcp", "diamond"]
+Phase = Literal["crystal", "liquid"]
 Grid = tuple[float, float, PositiveInt]
 Word = str | int | float
 
@@ -109,10 +110,10 @@ class SMDSection(Run):
         return max(1, round(self.length / abs(rate) / self.timestep))
 
 
-class MOMTSection(Run):
-    """[explore] with kind = "momt": multiorder-multithermal sampling of a crystal and its liquid."""
+class IsobaricSection(Run):
+    """What the samplings of a crystal and its liquid at constant pressure have in common."""
 
-    kind: Literal["momt"] = Field(description="multiorder-multithermal sampling")
+    kind: str
     structure: str | None = Field(
         None,
         description="file that ASE reads, relative to the configuration file's folder; or element and what follows",
@@ -125,22 +126,47 @@ class MOMTSection(Run):
     )
     temperature: PositiveFloat = Field(description="K")
     pressure: float = Field(1.0, description="bar")
-    H: Grid | None = Field(None, description="grid of the enthalpy: low, high (eV), bins")
-    O: Grid | None = Field(None, description="grid of the order parameter: low, high, bins")  # noqa: E741
-    options: dict[str, Word | tuple[Word, ...]] = Field({}, description="further options of fix nnpal.momt:MOMT")
     steps: PositiveInt = Field(2_000_000, description="of sampling")
     every: PositiveInt = Field(100, description="steps between frames")
     equilibration: NonNegativeInt = Field(5000, description="steps at constant pressure before the first frame")
     timestep: PositiveFloat = Field(0.001, description="ps")
     pressure_damping: PositiveFloat = Field(1.0, description="of the barostat, ps")
-    walkers: PositiveInt = Field(1, description="partitions of each run, which learn one bias")
 
     @model_validator(mode="after")
-    def _fit(self) -> MOMTSection:
+    def _one_start(self) -> IsobaricSection:
         if (self.structure is None) == (self.element is None):
             raise ValueError("expected either structure (a file) or element (with lattice)")
         if self.element is not None and self.lattice is None:
             raise ValueError("lattice: missing, expected the crystal of element")
+        return self
+
+    @property
+    def n_frames(self) -> int:
+        """Return the number of configurations of all runs, where all are whole."""
+        return self.n_walks * (self.steps // self.every + 1)
+
+    @property
+    def n_steps(self) -> int:
+        """Return the number of steps of all runs, those before the first frame included."""
+        return self.n_walks * (self.equilibration + self.steps)
+
+    @property
+    def n_walks(self) -> int:
+        """Return the number of trajectories."""
+        return self.runs
+
+
+class MOMTSection(IsobaricSection):
+    """[explore] with kind = "momt": multiorder-multithermal sampling of a crystal and its liquid."""
+
+    kind: Literal["momt"] = Field(description="multiorder-multithermal sampling")
+    H: Grid | None = Field(None, description="grid of the enthalpy: low, high (eV), bins")
+    O: Grid | None = Field(None, description="grid of the order parameter: low, high, bins")  # noqa: E741
+    options: dict[str, Word | tuple[Word, ...]] = Field({}, description="further options of fix nnpal.momt:MOMT")
+    walkers: PositiveInt = Field(1, description="partitions of each run, which learn one bias")
+
+    @model_validator(mode="after")
+    def _fit(self) -> MOMTSection:
         if self.H is None and self.O is None:
             raise ValueError("expected a grid: H = [low, high, bins], O = [low, high, bins], or both")
         if self.O is not None and self.lattice is None and "reciprocal" not in self.options:
@@ -150,8 +176,54 @@ class MOMTSection(Run):
             raise ValueError(f"options: {', '.join(sorted(taken))} follow from other keys of [explore]")
         return self
 
+    @property
+    def n_walks(self) -> int:
+        return self.runs * self.walkers
 
-ExploreSection = Annotated[SMDSection | MOMTSection, Field(discriminator="kind")]
+
+class NPTSection(IsobaricSection):
+    """[explore] with kind = "npt": isobaric-isothermal dynamics of a crystal and of its liquid, each by itself."""
+
+    kind: Literal["npt"] = Field(description="isobaric-isothermal molecular dynamics")
+    starts: tuple[Phase, ...] = Field(
+        ("crystal", "liquid"),
+        min_length=1,
+        description="what runs begin with; crystal: the structure as it is; liquid: the structure after it was melted",
+    )
+    melt_temperature: PositiveFloat | None = Field(
+        None, description="of the melting, K; absent: twice the temperature of sampling"
+    )
+    melt_steps: PositiveInt = Field(20_000, description="steps of the melting, before those of equilibration")
+    steps: PositiveInt = Field(200_000, description="of sampling, of each run")
+
+    @model_validator(mode="after")
+    def _fit(self) -> NPTSection:
+        if len(set(self.starts)) < len(self.starts):
+            raise ValueError(f"starts: {list(self.starts)}, expected different ones; runs = 2 gives two runs of each")
+        unused = sorted({"melt_temperature", "melt_steps"} & self.model_fields_set)
+        if "liquid" not in self.starts and unused:
+            raise ValueError(f'{", ".join(unused)}: of no use without starts = [..., "liquid"]; leave it out')
+        if self.melt_temperature is not None and self.melt_temperature <= self.temperature:
+            raise ValueError(
+                f"melt_temperature: {self.melt_temperature:g} K, expected more than temperature, {self.temperature:g} K"
+            )
+        return self
+
+    @property
+    def melting(self) -> float:
+        """Return the temperature, K, at which liquid starts are melted."""
+        return self.melt_temperature or 2 * self.temperature
+
+    @property
+    def n_walks(self) -> int:
+        return self.runs * len(self.starts)
+
+    @property
+    def n_steps(self) -> int:
+        return super().n_steps + (self.runs * self.melt_steps if "liquid" in self.starts else 0)
+
+
+ExploreSection = Annotated[SMDSection | MOMTSection | NPTSection, Field(discriminator="kind")]
 
 
 class InitialSection(Run):

@@ -26,8 +26,8 @@ from nnpal.active_learning.sampling.lammps_input import (
     smd_input,
 )
 from nnpal.active_learning.sampling.noiseless import write_push
-from nnpal.active_learning.sampling.results import MOMTRun, SMDRun, read_momt, read_smd
-from nnpal.active_learning.sampling.settings import MOMTSection, SMDSection
+from nnpal.active_learning.sampling.results import IsobaricRun, SMDRun, read_momt, read_smd
+from nnpal.active_learning.sampling.settings import IsobaricSection, MOMTSection, SMDSection
 from nnpal.active_learning.sampling.structures import crystal, kinds, read_structure
 from nnpal.config import validated
 from nnpal.geometry.electrons import electrons_of, to_json
@@ -80,7 +80,7 @@ def smd(
     script = smd_input(section, forces, start, pull, seed, run.command)
     facts = SMDFacts(
         symbols=forces.symbols,
-        types=_types(atoms, forces),
+        types=types_of(atoms, forces),
         units=forces.units.name,
         has_uq=forces.has_uq,
         electrons=to_json(electrons_of(atoms)),
@@ -90,8 +90,8 @@ def smd(
     write_run(folder, run, script, facts, OUTPUTS)
     ending = carry_out(folder, run, OUTPUTS)
     found = read_smd(folder)
-    _check_whole(folder, ending, found, pull.steps // section.every * section.every)
-    return {**_outcome(ending, found, pull.steps, seed), "rate": rate, **_of_the_pull(found)}
+    check_whole(folder, ending, found, pull.steps // section.every * section.every)
+    return {**outcome_of(ending, found, pull.steps, seed), "rate": rate, **_of_the_pull(found)}
 
 
 def momt(
@@ -115,7 +115,7 @@ def momt(
         nnpal.lammps.process.LmpError, ValueError, FileNotFoundError: what is no fault of the physics.
     """
     section = validated(settings, MOMTSection, source="explore")
-    atoms = _sampled(section, folder, structure)
+    atoms = sampled(section, folder, structure)
     forces = forces_of(force_field, folder, kinds(atoms), stress=True, electrons=electrons_of(atoms))
     if bias is not None:
         if not (folder / bias).is_file():
@@ -132,21 +132,31 @@ def momt(
     script = momt_input(section, forces, start, seed, run.command, start_bias=bias is not None)
     facts = MOMTFacts(
         symbols=forces.symbols,
-        types=_types(atoms, forces),
+        types=types_of(atoms, forces),
         units=forces.units.name,
         has_uq=forces.has_uq,
         electrons=to_json(electrons_of(atoms)),
         walkers=section.walkers,
+        timestep=section.timestep,
     )
     write_run(folder, run, script, facts, OUTPUTS)
     ending = carry_out(folder, run, OUTPUTS)
     found = read_momt(folder)
-    _check_whole(folder, ending, found, section.steps // section.every * section.every)
+    check_whole(folder, ending, found, section.steps // section.every * section.every)
     files = [name for name in (BIAS, TRACE) if (folder / name).is_file()]
-    return {**_outcome(ending, found, section.steps, seed), "files": files}
+    return {**outcome_of(ending, found, section.steps, seed), "files": files}
 
 
-def _sampled(section: MOMTSection, folder: Path, structure: str | None) -> Atoms:
+def sampled(section: IsobaricSection, folder: Path, structure: str | None) -> Atoms:
+    """Return the structure that a sampling at constant pressure starts from.
+
+    Arguments:
+        section: a table [explore].
+        folder, structure: of the run, and the file relative to it; None builds the crystal of ``section``.
+
+    Raises:
+        FileNotFoundError, ValueError: there is none, or it is not periodic.
+    """
     if structure is not None:
         atoms = read_structure(folder / structure)
     elif section.element is not None and section.lattice is not None:
@@ -170,11 +180,13 @@ def ranks_each(launch: tuple[str, ...], walkers: int) -> int:
     raise ValueError(f"explore.launch: {list(launch)} with {walkers} walkers, expected -np N, -n N or --ntasks=N in it")
 
 
-def _types(atoms: Atoms, forces: Forces) -> tuple[int, ...]:
+def types_of(atoms: Atoms, forces: Forces) -> tuple[int, ...]:
+    """Return the LAMMPS type of each atom."""
     return tuple(forces.symbols.index(symbol) + 1 for symbol in atoms.get_chemical_symbols())
 
 
-def _outcome(ending: Ending, found: SMDRun | MOMTRun, steps: int, seed: int) -> dict[str, Any]:
+def outcome_of(ending: Ending, found: SMDRun | IsobaricRun, steps: int, seed: int) -> dict[str, Any]:
+    """Return what every task of exploration says of its run."""
     last = int(found.frame_step[-1]) if len(found.frames) else None
     return RunOutcome(ending.how, ending.last, len(found.frames), last, steps, seed).to_json()
 
@@ -189,7 +201,7 @@ def _of_the_pull(found: SMDRun) -> Mapping[str, Any]:
     }
 
 
-def _check_whole(folder: Path, ending: Ending, found: SMDRun | MOMTRun, last: int) -> None:
+def check_whole(folder: Path, ending: Ending, found: SMDRun | IsobaricRun, last: int) -> None:
     """Refuse a run that says it is complete and has not all its frames, or not the rows that belong to them.
 
     Raises:

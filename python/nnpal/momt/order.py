@@ -1,0 +1,25 @@
+"""The order parameter of configurations that are at hand as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def order_parameter(positions: np.ndarray, box: np.ndarray, vectors: Sequence[tuple[int, int, int]]) -> float:
+    """Return O = 1/(N_g N_A) Σ_g |Σ_i exp(i g·r_i)|², as the hook measures it.
+
+    Equation (2) of the supplementary text of Jung et al. on data distillation.
+
+    Arguments:
+        positions: Å or any other length, [n_atoms, 3].
+        box: box vectors as rows, the same length, [3, 3].
+        vectors: g as multiples of the box's reciprocal vectors, see
+            :func:`nnpal.momt.lattices.reciprocal_vectors`; none gives NaN.
+    """
+    if not vectors:
+        return float("nan")
+    fractional = np.linalg.solve(box.T, positions.T)
+    sums = np.exp(2j * np.pi * (np.array(vectors) @ fractional)).sum(axis=1)
+    return float((np.abs(sums) ** 2).mean() / len(positions))
