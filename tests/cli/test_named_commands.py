@@ -25,6 +25,7 @@ OWN_COMMANDS = {
     "smd/free_energy.py": [["smd", "report"]],
     "cli/members.py": [["momt", "report"], ["smd", "report"]],
     "cli/momt.py": [["momt", "report"]],
+    "cli/momt_series.py": [["momt", "series"]],
     "cli/smd.py": [["smd", "report"]],
 }
 # Options of other programs: (file, option): whose

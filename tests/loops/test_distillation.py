@@ -136,6 +136,20 @@ def test_the_report_counts_grids_as_table_s3(distilled):
     assert len(rows) == 3  # a title and two pools
 
 
+def test_the_report_draws_the_sampling_with_its_learning(distilled):
+    """Figures S1 and S3: energy, enthalpy and order of all configurations, and which are of the learning phase."""
+    run = read_momt(distilled / "run/iter-0000/sample/runs/run-0")
+    for name in ("energy_series", "time_series"):
+        assert f"{name}.png" in (distilled / "run/report.html").read_text()
+        with (distilled / f"run/figures/{name}.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [float(row["H_eV"]) for row in rows] == pytest.approx(run.H)
+        assert [float(row["U_eV"]) for row in rows] == pytest.approx(run.energy - run.dH)
+        assert [float(row["O"]) for row in rows] == pytest.approx(run.O)
+        assert [bool(int(row["learning"])) for row in rows] == run.learning.tolist()
+    assert run.learning.all()  # 3 ps are too short to learn the bias
+
+
 def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distilled, facts, tmp_path):
     page = (distilled / "run/report.html").read_text()
     assert "What ended the loop" in page

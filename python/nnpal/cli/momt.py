@@ -9,18 +9,20 @@ import typer
 
 from nnpal.cli.errors import in_words
 from nnpal.cli.members import Device, Factor, Frames, Model, Symbols, calibration_text, evaluate_members, require_both
+from nnpal.cli.momt_series import series
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nnpal.momt.analysis import Coexistence, Summary
 
-app = typer.Typer(help="MOMT: reweight what runs sampled.", no_args_is_help=True)
+app = typer.Typer(help="MOMT: reweight what runs sampled, and draw it.", no_args_is_help=True)
+app.command("series")(series)
 
 
 @app.callback()
 def main() -> None:
-    """MOMT: reweight what runs sampled."""
+    """MOMT: reweight what runs sampled, and draw it."""
 
 
 @app.command()

@@ -122,7 +122,7 @@ def grids(given: Given) -> Iterator[Fault]:
 
 
 def order(given: Given) -> Iterator[Fault]:
-    """Yield grids of an order parameter that is not measured, and lattices that do not fit what NPT dynamics starts from
+    """Yield grids of an order parameter that is not measured, and lattices that do not fit the start of NPT dynamics
     (of MOMT the hook says so)."""
     explore, section = given.config.explore, given.config.distillation
     if section is not None and isinstance(explore, IsobaricSection) and explore.lattice is None:

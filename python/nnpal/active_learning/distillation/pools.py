@@ -8,13 +8,14 @@ import numpy as np
 from ase import Atoms
 
 from nnpal.active_learning.distillation.facts import SampleFacts
+from nnpal.active_learning.distillation.walks import RUNS
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.sampling import read_isobaric
 from nnpal.active_learning.selection.grid import DELTAS, grid_chain
 from nnpal.active_learning.selection.sets import sequential_sets
 from nnpal.active_learning.settings import DistillationSection
 
-RUNS, SERIES = "runs", "series.npz"
+SERIES = "series.npz"
 
 
 def n_pools(section: DistillationSection) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnpal.active_learning.distillation.facts import CrystalsFacts, Iteration
-from nnpal.active_learning.distillation.pools import n_pools, series
+from nnpal.active_learning.distillation.facts import CrystalsFacts, Iteration, SampleFacts
+from nnpal.active_learning.distillation.pools import SERIES, n_pools, series
 from nnpal.active_learning.distillation.select_stage import CHOSEN
+from nnpal.active_learning.distillation.time_series import series_of_file, series_table
 from nnpal.active_learning.engine.facts import MANIFEST
 from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext
@@ -20,6 +21,7 @@ from nnpal.active_learning.report import (
     FigureFiles,
     IterationSummary,
     Page,
+    Section,
     Snapshot,
     Table,
     classes,
@@ -55,6 +57,7 @@ from nnpal.active_learning.shared.report_page import (
 )
 from nnpal.active_learning.shared.second_report import name_of, second_sections
 from nnpal.figures.style import MILLI
+from nnpal.figures.time_series import energy_series, enthalpy_order_series
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def report(
         sections=[
             section("Iterations", iteration_table([_summary(k, done) for k, done in enumerate(history)])),
             section("Crystals", *crystal_tables(told.last.train.crystals, "distilled")),
+            *_sampling(told),
             section("What was kept", figures(ctx, _kept(told)), *_grids(told)),
             section("Errors", figures(ctx, _errors(told))),
             *calibration_sections(ctx, [done.label for done in history]),
@@ -169,6 +173,15 @@ def crystal_tables(found: Mapping[str, CrystalsFacts], ours: str) -> Sequence[st
         told.append(relax_table(oracle, {ours: model}))
         told += crystals.notes
     return told or ["No table [crystals] was given."]
+
+
+def _sampling(told: Told) -> list[Section]:
+    """Return the trajectories; none of what earlier versions sampled, which has no time series in its file."""
+    found = series_of_file(told.ctx.path(0, SampleFacts.stage, SERIES))
+    if not found:
+        return []
+    drawn = [energy_series(found), enthalpy_order_series(found)]
+    return [section("Sampling", figures(told.ctx, drawn), series_table(found))]
 
 
 def _kept(told: Told) -> list[Figure]:

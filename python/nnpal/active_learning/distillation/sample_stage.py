@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nnpal.active_learning.distillation.facts import SampleFacts
-from nnpal.active_learning.distillation.pools import RUNS, SERIES
+from nnpal.active_learning.distillation.pools import SERIES
+from nnpal.active_learning.distillation.walks import RUNS, columns_of
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import Task
@@ -52,7 +54,8 @@ def sample(ctx: StageContext, how: Labeling, section: IsobaricSection, n_test: i
     test = np.unique(np.linspace(0, len(frames) - 1, min(n_test, len(frames) // 2)).astype(np.int64))
     with aside(ctx.folder / SERIES) as path:
         order, enthalpy = (np.concatenate([getattr(run, name) for run in runs]) for name in "OH")
-        np.savez(path, order=order, enthalpy=enthalpy, test=test)
+        columns: dict[str, Any] = {"order": order, "enthalpy": enthalpy, "test": test}
+        np.savez(path, **columns, **columns_of(runs, section.timestep))
     labeled = label_in_tasks(ctx, how, [frames[i] for i in test], "test")
     write_learned(ctx, labeled.frames, TEST)
     outputs = [f"{RUNS}/{run.name}/{name}" for run in runs for name in _files(ctx.folder / RUNS / run.name)]

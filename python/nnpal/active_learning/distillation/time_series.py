@@ -1,0 +1,114 @@
+"""Time series of the sampling: of a stage that has them in one file, or of the folders of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nnpal.active_learning.distillation.facts import SampleFacts
+from nnpal.active_learning.distillation.walks import RUNS, energy_of, learning_of
+from nnpal.active_learning.engine.stage import stage_folder
+from nnpal.active_learning.engine.task import TASK
+from nnpal.active_learning.report import Cell, Table
+from nnpal.active_learning.sampling import IsobaricRun, MOMTRun, holds_run, read_isobaric
+from nnpal.active_learning.sampling.facts import FACTS
+from nnpal.figures.time_series import TimeSeries
+from nnpal.runtime.json_files import read_json
+
+
+def time_series(run: IsobaricRun, timestep: float, label: str) -> list[TimeSeries]:
+    """Return the time series of a run, one of each walker.
+
+    Arguments:
+        timestep: ps.
+        label: of the run.
+    """
+    if not isinstance(run, MOMTRun):
+        return [_one(run, timestep, label, np.ones(len(run.frames), dtype=bool))]
+    walkers = np.unique(run.walker).tolist()
+    return [
+        _one(run, timestep, label if len(walkers) == 1 else f"{label} walker {walker}", run.walker == walker)
+        for walker in walkers
+    ]
+
+
+def series_of_file(path: Path) -> list[TimeSeries]:
+    """Return the time series of a stage's file; none of a file of earlier versions, which has O and H alone."""
+    with np.load(path) as file:
+        if "walk" not in file:
+            return []
+        walk, labels = file["walk"], file["labels"].tolist()
+        columns = [file[name] for name in ("time", "energy", "enthalpy", "order", "learning")]
+    return [TimeSeries(label, *(column[walk == k] for column in columns)) for k, label in enumerate(labels)]
+
+
+def read_time_series(folder: Path) -> list[TimeSeries]:
+    """Return the time series of a folder: that of one run, or that of a loop, with all runs of its sampling.
+
+    Labels begin with the folder's name where it is a loop's.
+
+    Raises:
+        FileNotFoundError: it holds neither.
+        ValueError: a run of another kind, or one that does not state its timestep.
+    """
+    if holds_run(folder):
+        return time_series(read_isobaric(folder), timestep_of(folder), folder.resolve().name)
+    place = stage_folder(folder, 0, SampleFacts.stage) / RUNS
+    runs = sorted(path for path in place.glob("*") if holds_run(path)) if place.is_dir() else []
+    if not runs:
+        raise FileNotFoundError(
+            f"{folder}: no sampling; expected the folder of a run of MOMT or NPT dynamics (with {FACTS}), or the run's "
+            "folder of a distillation"
+        )
+    name = folder.resolve().name
+    return [one for path in runs for one in time_series(read_isobaric(path), timestep_of(path), f"{name} {path.name}")]
+
+
+def series_table(series: Sequence[TimeSeries]) -> Table:
+    """Return averages of each trajectory: means and standard deviations over its configurations."""
+    rows = [
+        [
+            one.label,
+            len(one.time),
+            Cell(float(one.time[-1]) if len(one.time) else None, decimals=1),
+            Cell(100.0 * float(one.learning.mean()) if len(one.time) else None, decimals=0),
+            *_spread(one.energy, 2),
+            *_spread(one.order, 1),
+        ]
+        for one in series
+    ]
+    return Table(
+        caption="Averages over the configurations of each trajectory (not reweighted), with standard deviations.",
+        header=["run", "configurations", "ps", "learning (%)", "U (eV)", "± U", "O", "± O"],
+        rows=rows,
+    )
+
+
+def _spread(values: np.ndarray, decimals: int) -> list[Cell]:
+    if not len(values) or not np.isfinite(values).all():
+        return [Cell(None), Cell(None)]
+    return [Cell(float(values.mean()), decimals=decimals), Cell(float(values.std()), decimals=decimals)]
+
+
+def _one(run: IsobaricRun, timestep: float, label: str, chosen: np.ndarray) -> TimeSeries:
+    return TimeSeries(
+        label=label,
+        time=timestep * run.frame_step[chosen],
+        energy=energy_of(run)[chosen],
+        enthalpy=run.H[chosen],
+        order=run.O[chosen],
+        learning=learning_of(run)[chosen],
+    )
+
+
+def timestep_of(folder: Path) -> float:
+    """Return that of a run, ps; runs of earlier versions have it in their task alone."""
+    found = (read_json(folder / FACTS) or {}).get("timestep")
+    if found is None:
+        task = read_json(folder / TASK) or {}
+        found = task.get("arguments", {}).get("settings", {}).get("timestep")
+    if found is None:
+        raise ValueError(f"{folder / FACTS}: timestep is missing, and there is no {TASK} that has it")
+    return float(found)
