@@ -19,6 +19,7 @@ OWN_COMMANDS = {
     "cli/compile.py": [["compile"]],
     "cli/data.py": [["data", name] for name in ("convert", "check", "info", "split")],
     "cli/evaluate.py": [["evaluate"]],
+    "cli/evaluate_cross.py": [["evaluate"]],
     "cli/schema.py": [["schema"]],
     "cli/run.py": [["run"], ["status"]],
     "smd/analysis.py": [["smd", "report"]],

@@ -31,6 +31,10 @@ explore = {kind = "smd", structure = "butane.xyz", atoms = [2, 3], rates = [10.0
 FRAGMENTS = {
     ("label.md", "ladder = "): '[oracle]\nkind = "ase"\n',
     ("loop.md", '[network]\nkind = "schnet"'): LOOP,
+    ("loop.md", '[explore]\nkind = "npt"'): """
+distillation = {}
+oracle = {kind = "lammps", elements = ["Al"], commands = ["pair_style eam/fs"]}
+""",
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnpal.cli.errors import in_words
+from nnpal.cli.evaluate_cross import evaluate_cross
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file, e.g. al.nnp.pt.")],
     data: Annotated[
-        list[Path] | None, typer.Argument(help="Labeled configurations, besides those of --config.")
+        list[Path] | None,
+        typer.Argument(help="Labeled configurations, besides those of --config; with --cross more model files."),
+    ] = None,
+    cross: Annotated[
+        bool, typer.Option("--cross", help="Evaluate every MODEL (or NAME=FILE) on every --data.")
+    ] = False,
+    sets: Annotated[
+        list[str] | None, typer.Option("--data", help="With --cross: a data set, FILE or NAME=FILE; repeat it.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file; [evaluate], and [oracle] for crystals.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for summary.json, figures and LAMMPS runs.")] = None,
@@ -43,6 +51,13 @@ def evaluate(
     given: dict[str, Any] = {"output": output, "device": device, "uq_force": uq_force}
     chosen = {name: str(v) if isinstance(v, Path) else v for name, v in given.items() if v is not None}
     try:
+        if cross:
+            if config is not None or uq_force is not None:
+                raise ValueError(f"{'--config' if config else '--[no-]uq-force'} has no effect with --cross; leave it out")
+            evaluate_cross([model, *(data or [])], sets or [], output or Path("evaluate"), units, device, json)
+            return
+        if sets:
+            raise ValueError("--data belongs to --cross; without it, give labeled configurations after the model")
         section, frames = _from_file(config) if config else (EvaluateSection(), [])
         section = validated(section.model_dump(mode="json") | chosen, EvaluateSection, source="command line")
         base = config.resolve().parent if config else Path()

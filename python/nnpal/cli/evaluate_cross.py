@@ -1,0 +1,94 @@
+"""`nnpal evaluate --cross`: every model on every data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from rich.table import Table
+
+    from nnpal.evaluation.cross import CrossErrors
+
+
+def evaluate_cross(
+    models: Sequence[Path], data: Sequence[str], output: Path, units: str | None, device: str | None, json: bool
+) -> None:
+    """Evaluate models on data sets, and print their errors.
+
+    Arguments:
+        models: model files, or NAME=FILE.
+        data: files of data sets, or NAME=FILE.
+
+    Raises:
+        ValueError, OSError: what cannot be evaluated.
+    """
+    from json import dumps
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from nnpal.data import Units, read_frames
+    from nnpal.evaluation.cross import MAES, cross_evaluate
+    from nnpal.runtime.places import require_folder
+
+    files = named("MODEL", [str(path) for path in models])
+    places = named("--data", data)
+    if not files or not places:
+        raise ValueError("--cross: expected models, and data sets by --data: --cross MODEL MODEL --data SET --data SET")
+    require_folder("--output", output)
+    stated = Units.parse(units) if units else None
+    sets: dict[str, list[Atoms]] = {name: list(read_frames(path, units=stated)) for name, path in places.items()}
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        bar = progress.add_task("configurations", total=len(files) * sum(map(len, sets.values())))
+        summary = cross_evaluate(
+            files, sets, output, device=device or "cpu", on_batch=lambda n: progress.advance(bar, n)
+        )
+    if json:
+        typer.echo(dumps(summary, indent=1))
+        return
+    console = Console()
+    for key, title in MAES.items():
+        console.print(_table(title, key, list(files), list(sets), summary["errors"]), highlight=False, markup=False)
+    console.print("* training and validation data of that model", highlight=False, markup=False)
+    console.print(f"Everything is in {output}.")
+
+
+def named(option: str, given: Sequence[str]) -> dict[str, Path]:
+    """Return files by name: of NAME=FILE that name, otherwise the file's, without its suffixes.
+
+    Raises:
+        ValueError: two of one name.
+    """
+    found: dict[str, Path] = {}
+    for text in given:
+        name, sign, path = text.partition("=")
+        if not sign or "/" in name:
+            name, path = Path(text).name.partition(".")[0], text
+        if not name or not path:
+            raise ValueError(f"{option} {text}: expected a file, or NAME=FILE")
+        if name in found:
+            raise ValueError(f"{option}: {found[name]} and {path} are both named {name}; give names, as NAME={path}")
+        found[name] = Path(path)
+    return found
+
+
+def _table(title: str, key: str, models: Sequence[str], sets: Sequence[str], errors: Sequence[CrossErrors]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for number, head in enumerate(["model", *sets]):
+        table.add_column(head, justify="left" if number == 0 else "right", no_wrap=True)
+    for model in models:
+        cells = [
+            f"{one[key]:.2f}{'*' if one['own'] else ' '}"  # type: ignore[literal-required]
+            for one in errors
+            if one["model"] == model
+        ]
+        table.add_row(model, *cells)
+    return table

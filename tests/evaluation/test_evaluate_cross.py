@@ -1,0 +1,116 @@
+"""`nnpal evaluate --cross`: every model on every data set."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from typer.testing import CliRunner, Result
+
+from ensembles import one_element_ensemble
+from nnpal.cli.app import app
+from nnpal.data import content_hash, read_frames, write_dataset
+from nnpal.demo.eam import eam_potential, label
+from nnpal.evaluation import predict
+from nnpal.model import export_ensemble
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["evaluate", "--cross", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets, and a model that says it was made with the first of them."""
+    folder = tmp_path_factory.mktemp("cross")
+    for seed, name in enumerate(("crystal", "liquid")):
+        atoms = [bulk("Al", cubic=True) for _ in range(seed + 2)]
+        for k, each in enumerate(atoms):
+            each.rattle(0.1 + 0.1 * seed, seed=10 * seed + k)
+        write_dataset(folder / f"{name}.h5", label(atoms, eam_potential()), provenance={})
+    ensemble = one_element_ensemble("Al", 2, self_energy=-3.4)
+    mine = content_hash(read_frames(folder / "crystal.h5"))
+    export_ensemble(ensemble, folder / "own.nnp.pt", dataset_hash=mine)
+    export_ensemble(one_element_ensemble("Al", 1, self_energy=-3.0), folder / "other.nnp.pt")
+    return folder
+
+
+def test_every_pair_has_its_errors_and_a_models_own_data_are_marked(folder: Path, tmp_path: Path) -> None:
+    files = [folder / "own.nnp.pt", f"second={folder / 'other.nnp.pt'}"]
+    data = ["--data", folder / "crystal.h5", "--data", f"melt={folder / 'liquid.h5'}"]
+    done = run(*files, *data, "--output", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary == json.loads((tmp_path / "out/cross.json").read_text())
+    assert [(one["name"], one["n_members"]) for one in summary["models"]] == [("own", 2), ("second", 1)]
+    assert [(one["name"], one["n_frames"], one["n_atoms"]) for one in summary["sets"]] == [
+        ("crystal", 2, 8),
+        ("melt", 3, 12),
+    ]
+    pairs = [(one["model"], one["data"], one["own"]) for one in summary["errors"]]
+    assert pairs == [
+        ("own", "crystal", True),
+        ("own", "melt", False),
+        ("second", "crystal", False),
+        ("second", "melt", False),
+    ]
+    for one, (model, name) in zip(
+        summary["errors"], [(m, d) for m in ("own", "other") for d in ("crystal", "liquid")], strict=True
+    ):
+        frames = read_frames(folder / f"{name}.h5")
+        found = predict(folder / f"{model}.nnp.pt", frames)
+        energy = [e - f.get_potential_energy() for e, f in zip(found.energies, frames, strict=True)]
+        assert one["energy_mae"] == pytest.approx(1e3 * np.abs(energy).mean() / 4)
+        forces = found.forces - np.concatenate([frame.get_forces() for frame in frames])
+        assert one["force_mae"] == pytest.approx(1e3 * np.abs(forces).mean())
+    with (tmp_path / "out/cross.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["model"], row["data"], row["own"] == "1") for row in rows] == pairs
+    assert float(rows[3]["force_mae_meV_angstrom"]) == pytest.approx(summary["errors"][3]["force_mae"])
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / f"out/cross.{suffix}").stat().st_size > 1000
+
+
+def test_the_tables_mark_it_too(folder: Path, tmp_path: Path) -> None:
+    done = run(folder / "own.nnp.pt", "--data", folder / "crystal.h5", "--output", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "energy MAE" in done.output
+    assert done.output.count("*") == 3  # one of each table, and what it means
+    assert "* training and validation data of that model" in done.output
+
+
+def test_what_cannot_be_compared_is_told(folder: Path, tmp_path: Path) -> None:
+    bare, copper = tmp_path / "bare.extxyz", tmp_path / "copper.h5"
+    bulk("Al", cubic=True).write(bare)
+    atoms = label([bulk("Al", cubic=True)], eam_potential())[0]
+    atoms.numbers[0] = 29
+    write_dataset(copper, [_relabeled(atoms)], provenance={})
+    model, data = folder / "own.nnp.pt", folder / "crystal.h5"
+    for arguments, message in (
+        ([model, folder / "own.nnp.pt", "--data", data], "are both named own; give names, as NAME="),
+        ([model, "--data", data, "--data", data], "--data: "),
+        ([model], "--cross: expected models, and data sets by --data"),
+        ([model, "--data", f"={data}"], "expected a file, or NAME=FILE"),
+        ([model, "--data", bare], "bare.extxyz: no frame has 'energy'"),
+        ([model, "--data", copper], "data set copper holds Cu, model own ("),
+        ([model, "--data", data, "--config", "x.toml"], "--config has no effect with --cross"),
+        ([tmp_path / "none.nnp.pt", "--data", data], "none.nnp.pt"),
+    ):
+        failed = run(*arguments, "--output", tmp_path / "no")
+        assert failed.exit_code == 1, failed.output
+        assert message in failed.output
+    alone = CliRunner().invoke(app, ["evaluate", str(model), "--data", str(data)])
+    assert (alone.exit_code, "--data belongs to --cross" in alone.output) == (1, True)
+
+
+def _relabeled(atoms: Atoms) -> Atoms:
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy = atoms.copy()
+    copy.calc = SinglePointCalculator(copy, energy=-1.0, forces=np.zeros((len(copy), 3)))
+    return copy
