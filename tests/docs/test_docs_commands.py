@@ -35,6 +35,7 @@ NOT_RUN = {
         "results_melting.md",
         r"cd docs/examples/results|export .*|lmp .*|nnpal momt .*",
     ): "minutes to hours; tests/docs/test_results_examples.py runs the input files in short",
+    ("results_distillation.md", r"cd docs/examples/results|nnpal .*|python .*"): HOURS,
     ("README.md", r"nnpal run .*"): HOURS,
     ("tutorial_first_principles.md", r"nnpal run .*"): "minutes; run with --check below",
     ("momt.md", r"mpirun .*"): "tests/lammps/test_input_scripts_momt.py runs walkers",
@@ -117,7 +118,12 @@ def test_commands_of_the_block_run(block: Block, tmp_path: Path, monkeypatch: py
 
 
 # Potentials that LAMMPS does not bring, or runs that must have been made before
-NEEDS_MORE = {"results/distill_ni.toml": "NiNb.eam.fs", "translate.toml": "the run of distill.toml"}
+NINB = "NiNb.eam.fs"
+NEEDS_MORE = {
+    **{f"results/{name}.toml": NINB for name in ("distill_ni", "distill_ni_grid", "distill_ni32", "translate_nb")},
+    **{f"results/cross_{name}.toml": NINB for name in ("crystal", "liquid", "momt")},
+    "translate.toml": "the run of distill.toml",
+}
 FOLDERS = {"results": "results/", "tutorial_first_principles": "first_principles/"}
 """Of the examples of pages whose names begin so."""
 CHECKED = sorted(
