@@ -84,6 +84,7 @@ def test_order_is_measured_where_the_lattice_is_given_and_fits(tmp_path: Path) -
     structure = write_crystal(tmp_path)
     table = npt_settings(structure="al.extxyz", steps=20, equilibration=10)
     settings = {key: value for key, value in table.items() if key not in ("element", "lattice")}
+    settings |= {"starts": ["crystal"], "melt_temperature": None, "melt_steps": 20_000}  # as plans hand on defaults
     how = {"force_field": eam_oracle(), "structure": structure, "start": "crystal", "seed": 1}
     folder = run_folder(tmp_path)
     npt(folder, settings=settings, **how)

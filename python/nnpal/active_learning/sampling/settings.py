@@ -200,7 +200,8 @@ class NPTSection(IsobaricSection):
     def _fit(self) -> NPTSection:
         if len(set(self.starts)) < len(self.starts):
             raise ValueError(f"starts: {list(self.starts)}, expected different ones; runs = 2 gives two runs of each")
-        unused = sorted({"melt_temperature", "melt_steps"} & self.model_fields_set)
+        fields = type(self).model_fields  # not those that were set: a run's task has all, its defaults too
+        unused = [key for key in ("melt_steps", "melt_temperature") if getattr(self, key) != fields[key].default]
         if "liquid" not in self.starts and unused:
             raise ValueError(f'{", ".join(unused)}: of no use without starts = [..., "liquid"]; leave it out')
         if self.melt_temperature is not None and self.melt_temperature <= self.temperature:
