@@ -53,7 +53,9 @@ def evaluate(
     try:
         if cross:
             if config is not None or uq_force is not None:
-                raise ValueError(f"{'--config' if config else '--[no-]uq-force'} has no effect with --cross; leave it out")
+                raise ValueError(
+                    f"{'--config' if config else '--[no-]uq-force'} has no effect with --cross; leave it out"
+                )
             evaluate_cross([model, *(data or [])], sets or [], output or Path("evaluate"), units, device, json)
             return
         if sets:

@@ -68,8 +68,8 @@ __all__ = [
     "read_isobaric",
     "read_md",
     "read_momt",
-    "read_rows_of_pull",
     "read_npt",
+    "read_rows_of_pull",
     "read_smd",
     "smd",
 ]

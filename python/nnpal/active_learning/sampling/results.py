@@ -161,8 +161,8 @@ def read_rows_of_pull(folder: Path) -> tuple[Pull, str]:
     """
     facts, rows = SMDFacts.read(folder), read_rows(folder / ROWS)
     energy = 1.0 / facts.unit_factors.energy
-    step, distance, target, force, work = (_column(rows, name) for name in ("step", "d", "lambda", "force", "work"))
-    return Pull(step.astype(np.int64), distance, target, energy * force, energy * work, name=folder.name), _ended(
+    step, distance, target, force, work = (column_of(rows, name) for name in ("step", "d", "lambda", "force", "work"))
+    return Pull(step.astype(np.int64), distance, target, energy * force, energy * work, name=folder.name), ended_of(
         folder
     )
 
