@@ -33,7 +33,7 @@ def evaluate_cross(
     from rich.progress import Progress
 
     from nnpal.data import Units, read_frames
-    from nnpal.evaluation.cross import MAES, cross_evaluate
+    from nnpal.evaluation.cross import cross_evaluate
     from nnpal.runtime.places import require_folder
 
     files = named("MODEL", [str(path) for path in models])
@@ -53,8 +53,7 @@ def evaluate_cross(
         typer.echo(dumps(summary, indent=1))
         return
     console = Console()
-    for key, title in MAES.items():
-        console.print(_table(title, key, list(files), list(sets), summary["errors"]), highlight=False, markup=False)
+    console.print(_table(summary["errors"]), highlight=False, markup=False)
     console.print("* training and validation data of that model", highlight=False, markup=False)
     console.print(f"Everything is in {output}.")
 
@@ -78,17 +77,24 @@ def named(option: str, given: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _table(title: str, key: str, models: Sequence[str], sets: Sequence[str], errors: Sequence[CrossErrors]) -> Table:
+def _table(errors: Sequence[CrossErrors]) -> Table:
+    """Return a row for each pair: a column for each set would not fit into a terminal."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    for number, head in enumerate(["model", *sets]):
-        table.add_column(head, justify="left" if number == 0 else "right", no_wrap=True)
-    for model in models:
-        cells = [
-            f"{one[key]:.2f}{'*' if one['own'] else ' '}"  # type: ignore[literal-required]
-            for one in errors
-            if one["model"] == model
-        ]
-        table.add_row(model, *cells)
+    table = Table(title="Errors (meV/atom, meV/Å)", title_justify="left")
+    for number, head in enumerate(["model", "data set", "energy\nMAE", "energy\nmean", "force\nMAE", "force\nRMSE"]):
+        table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
+    before = None
+    for one in errors:
+        if before is not None and before != one["model"]:
+            table.add_section()
+        before = one["model"]
+        table.add_row(
+            one["model"],
+            f"{one['data']}{' *' if one['own'] else ''}",
+            f"{one['energy_mae']:.2f}",
+            f"{one['energy_mean']:+.2f}",
+            f"{one['force_mae']:.1f}",
+            f"{one['force_rmse']:.1f}",
+        )
     return table
