@@ -97,7 +97,7 @@ def test_time_series_of_a_stage_are_those_of_its_runs(sampled):
     assert crystal.order.mean() > 3 * liquid.order.mean()
     rows = series_table(of_file).rows
     assert rows[0][:2] == ["crystal-run-0", 11]
-    assert rows[0][4].value == pytest.approx(crystal.energy.mean())
+    assert rows[0][4].value == f"{crystal.energy.mean():.2f} ± {crystal.energy.std():.2f}".replace("-", "−")
 
 
 def test_the_command_draws_several_samplings_in_one_figure(sampled, tmp_path):
@@ -106,7 +106,13 @@ def test_the_command_draws_several_samplings_in_one_figure(sampled, tmp_path):
     done = CliRunner().invoke(app, ["momt", "series", *runs, "--output", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     labels = ["run crystal-run-0", "run liquid-run-0", "liquid-run-0"]
-    assert [run["run"] for run in json.loads(done.stdout)["runs"]] == labels
+    told = json.loads(done.stdout)["runs"]
+    assert [run["run"] for run in told] == labels
+    assert told[1] == {**told[2], "run": labels[1]}
+    assert told[1]["U_eV"] == pytest.approx(series_of_file(folder / "run/iter-0000/sample/series.npz")[1].energy.mean())
+    table = CliRunner().invoke(app, ["momt", "series", *runs, "--output", str(tmp_path / "out")])
+    assert "run crystal-run-0" in table.output
+    assert "…" not in table.output
     for name in ("energy_series", "time_series"):
         with (tmp_path / "out" / f"{name}.csv").open() as file:
             assert list(dict.fromkeys(row["run"] for row in csv.DictReader(file))) == labels

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnpal.cli.errors import in_words
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WIDTH = 110
+"""Characters at least, so that no number is cut off where the output goes to a file."""
 
 
 def series(
@@ -27,7 +33,7 @@ def series(
     from rich.table import Table
 
     from nnpal.active_learning.distillation.time_series import read_time_series, series_table
-    from nnpal.active_learning.report.table import text_of
+    from nnpal.active_learning.report.table import Cell, text_of
     from nnpal.figures.figure import write_figure
     from nnpal.figures.time_series import energy_series, enthalpy_order_series
     from nnpal.runtime.places import require_folder
@@ -43,15 +49,31 @@ def series(
         typer.echo(f"nnpal momt series: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     averages = series_table(found)
-    rows = [[getattr(cell, "value", cell) for cell in row] for row in averages.rows]
+    shown = [[cell.text if isinstance(cell, Cell) else text_of(cell) for cell in row] for row in averages.rows]
     if json:
-        named = [dict(zip(averages.header, row, strict=True)) for row in rows]
-        typer.echo(dumps({"runs": named, "figures": [str(one.png) for one in files]}, indent=1, ensure_ascii=False))
+        means = [
+            {
+                "run": one.label,
+                "frames": len(one.time),
+                "ps": float(one.time[-1]) if len(one.time) else None,
+                "learning": float(one.learning.mean()) if len(one.time) else None,
+                "U_eV": _mean(one.energy),
+                "O": _mean(one.order),
+            }
+            for one in found
+        ]
+        typer.echo(dumps({"runs": means, "figures": [str(one.png) for one in files]}, indent=1))
         return
-    console, table = Console(), Table(title=averages.caption, title_justify="left")
+    console, table = Console(), Table(title=averages.caption, title_justify="left", box=None, pad_edge=False)
+    console.width = max(console.width, WIDTH)
     for number, head in enumerate(averages.header):
         table.add_column(head, justify="left" if number == 0 else "right", no_wrap=True)
-    for row in averages.rows:
-        table.add_row(*(getattr(cell, "text", None) or text_of(cell) for cell in row))
+    for row in shown:
+        table.add_row(*row)
     console.print(table, highlight=False, markup=False)
     console.print(f"Figures are in {output}.")
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """Return the mean of values that were all measured; None otherwise."""
+    return float(values.mean()) if len(values) and bool((values == values).all()) else None

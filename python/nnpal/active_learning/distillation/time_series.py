@@ -12,6 +12,7 @@ from nnpal.active_learning.distillation.walks import RUNS, energy_of, learning_o
 from nnpal.active_learning.engine.stage import stage_folder
 from nnpal.active_learning.engine.task import TASK
 from nnpal.active_learning.report import Cell, Table
+from nnpal.active_learning.report.table import text_of
 from nnpal.active_learning.sampling import IsobaricRun, MOMTRun, holds_run, read_isobaric
 from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.figures.time_series import TimeSeries
@@ -74,22 +75,23 @@ def series_table(series: Sequence[TimeSeries]) -> Table:
             len(one.time),
             Cell(float(one.time[-1]) if len(one.time) else None, decimals=1),
             Cell(100.0 * float(one.learning.mean()) if len(one.time) else None, decimals=0),
-            *_spread(one.energy, 2),
-            *_spread(one.order, 1),
+            _mean(one.energy, 2),
+            _mean(one.order, 1),
         ]
         for one in series
     ]
     return Table(
-        caption="Averages over the configurations of each trajectory (not reweighted), with standard deviations.",
-        header=["run", "configurations", "ps", "learning (%)", "U (eV)", "± U", "O", "± O"],
+        caption="Means ± standard deviations over each trajectory, not reweighted.",
+        header=["run", "frames", "ps", "learning (%)", "U (eV)", "O"],
         rows=rows,
     )
 
 
-def _spread(values: np.ndarray, decimals: int) -> list[Cell]:
+def _mean(values: np.ndarray, decimals: int) -> Cell:
     if not len(values) or not np.isfinite(values).all():
-        return [Cell(None), Cell(None)]
-    return [Cell(float(values.mean()), decimals=decimals), Cell(float(values.std()), decimals=decimals)]
+        return Cell(None)
+    mean, deviation = (text_of(float(value), decimals) for value in (values.mean(), values.std()))
+    return Cell(f"{mean} ± {deviation}")
 
 
 def _one(run: IsobaricRun, timestep: float, label: str, chosen: np.ndarray) -> TimeSeries:
