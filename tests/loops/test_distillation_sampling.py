@@ -26,6 +26,7 @@ from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.engine.task import RESULT, perform, prepare
 from nnpal.active_learning.plan import plan_of
 from nnpal.active_learning.run import loop_of
+from nnpal.active_learning.sampling import read_isobaric
 from nnpal.active_learning.shared.label_frames import Labeling
 from nnpal.cli.app import app
 from nnpal.config import ConfigError
@@ -93,6 +94,9 @@ def test_time_series_of_a_stage_are_those_of_its_runs(sampled):
             np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
         assert mine.time.tolist() == pytest.approx([0.02 * i for i in range(11)])
         assert not mine.learning.any()
+        run = read_isobaric(folder / f"run/iter-0000/sample/runs/{mine.label}")
+        np.testing.assert_array_equal(mine.energy, run.energy)
+        np.testing.assert_array_equal(mine.enthalpy, run.H)
     crystal, liquid = of_file
     assert crystal.order.mean() > 3 * liquid.order.mean()
     rows = series_table(of_file).rows
