@@ -70,6 +70,24 @@ def test_a_stretched_chain_has_not_turned(butane):
     np.testing.assert_allclose([found.twist, found.tilt], 0.0, atol=1e-5)
 
 
+def test_a_molecule_across_a_periodic_boundary_among_others_turns_alike(butane):
+    atoms, (i, j) = butane
+    left, _ = bonded_groups(atoms, (i, j))
+    other = turned(atoms, i, left, atoms.positions[j] - atoms.positions[i], 30.0)
+    frames = []
+    for frame, move in ((atoms, 0.0), (other, 3.0)):
+        beside = Atoms("Ne2", positions=[[9.0, 9.0, 9.0], [9.0, 9.0 + move, 2.0]])  # a neighbor that moves by itself
+        full = frame + beside
+        full.cell, full.pbc = [[14.0, 0.0, 0.0], [3.0, 14.0, 0.0], [0.0, -2.0, 14.0]], True
+        full.positions[: len(frame)] -= frame.positions[[i]]  # the first pulled atom lies at a corner
+        full.wrap()
+        frames.append(full)
+    assert np.ptp(frames[0].positions[: len(atoms)], axis=0).max() > 10.0
+    found = end_rotations(frames, (i, j))
+    np.testing.assert_allclose(found.twist[1], [30.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(found.tilt[1], [0.0, 0.0], atol=1e-5)
+
+
 def test_ends_that_cannot_turn_are_refused():
     water = molecule("H2O")
     with pytest.raises(ValueError, match="atom 2: 0 atoms turn with it, expected 2 or more"):

@@ -10,6 +10,8 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
 
+from nnpal.geometry.nearest_image import nearest_vectors
+
 BOND = 1.15
 """Times the sum of covalent radii: what is nearer is bonded."""
 
@@ -36,10 +38,11 @@ def end_rotations(
 ) -> EndRotations:
     """Return how far both ends of a molecule have turned in each frame.
 
-    The molecule's own rotation is taken out first: the line between the pulled atoms is turned to where it was, and
-    then about itself so that the atoms of neither end fit best. What is left of an end is the rotation that fits the
-    vectors from its pulled atom to its other atoms best (Kabsch, Acta Cryst. A 32, 922 (1976),
-    doi:10.1107/S0567739476001873), taken apart into a twist about the line and a tilt of it.
+    The molecule may lie across a periodic boundary; other molecules do not count. Its own rotation is taken out first:
+    the line between the pulled atoms is turned to where it was, and then about itself so that the atoms of neither end
+    fit best. What is left of an end is the rotation that fits the vectors from its pulled atom to its other atoms best
+    (Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873), taken apart into a twist about the line and a
+    tilt of it.
 
     Args:
         frames: of one pull, in order; the first is the reference.
@@ -59,33 +62,49 @@ def end_rotations(
             raise ValueError(
                 f"atom {atom + 1}: {len(group)} atoms turn with it, expected 2 or more; give the atoms of its end"
             )
-    ends = {*atoms, *groups[0], *groups[1]}
-    rest = [k for k in range(len(frames[0])) if k not in ends] or list(range(len(frames[0])))
-    first = frames[0].positions
-    line = _unit(first[atoms[1]] - first[atoms[0]])
+    rest = _rest(frames[0], atoms, groups)
+    line = _unit(_vectors(frames[0], atoms[0], atoms[1:])[0])
+    first_rest = _vectors(frames[0], atoms[0], rest)
+    first = [_vectors(frames[0], atom, group) for atom, group in zip(atoms, groups, strict=True)]
     twist, tilt = np.zeros((len(frames), 2)), np.zeros((len(frames), 2))
     for n, frame in enumerate(frames):
-        points = frame.positions @ _turning(_unit(frame.positions[atoms[1]] - frame.positions[atoms[0]]), line).T
-        points = points @ _about(line, points[rest] - points[atoms[0]], first[rest] - first[atoms[0]]).T
+        turn = _turning(_unit(_vectors(frame, atoms[0], atoms[1:])[0]), line)
+        turn = _about(line, _vectors(frame, atoms[0], rest) @ turn.T, first_rest) @ turn
         for side, (atom, group) in enumerate(zip(atoms, groups, strict=True)):
-            own, reference = (at[list(group)] - at[atom] for at in (points, first))
-            twist[n, side], tilt[n, side] = _taken_apart(_kabsch(reference, own), line)
+            own = _vectors(frame, atom, group) @ turn.T
+            twist[n, side], tilt[n, side] = _taken_apart(_kabsch(first[side], own), line)
     return EndRotations(np.unwrap(twist, period=360.0, axis=0), tilt, (tuple(groups[0]), tuple(groups[1])))
 
 
 def bonded_groups(frame: Atoms, atoms: tuple[int, int]) -> tuple[list[int], list[int]]:
     """Return the atoms bonded to each of two atoms, but for the one on the shortest way of bonds to the other."""
-    centers, neighbors = neighbor_list("ij", frame, natural_cutoffs(frame, mult=BOND))
-    bonded: dict[int, list[int]] = {}
-    for i, j in zip(centers.tolist(), neighbors.tolist(), strict=True):
-        bonded.setdefault(i, []).append(j)
-    found = []
+    bonded, found = _bonds(frame), []
     for atom, other in (atoms, atoms[::-1]):
         steps = _steps_from(other, bonded)
         own = sorted(set(bonded.get(atom, [])))
         towards = min((k for k in own if k in steps), key=lambda k: steps[k], default=None)
         found.append([k for k in own if k != towards])
     return found[0], found[1]
+
+
+def _rest(frame: Atoms, atoms: tuple[int, int], groups: tuple[Sequence[int], Sequence[int]]) -> list[int]:
+    """Return the atoms of the molecule that belong to neither end; all of it where there are none."""
+    bonded = _bonds(frame)
+    molecule = sorted({k for atom in atoms for k in _steps_from(atom, bonded)} | {*groups[0], *groups[1]})
+    return [k for k in molecule if k not in {*atoms, *groups[0], *groups[1]}] or molecule
+
+
+def _bonds(frame: Atoms) -> dict[int, list[int]]:
+    """Return the atoms that each atom is bonded to."""
+    bonded: dict[int, list[int]] = {}
+    for i, j in zip(*neighbor_list("ij", frame, natural_cutoffs(frame, mult=BOND)), strict=True):
+        bonded.setdefault(int(i), []).append(int(j))
+    return bonded
+
+
+def _vectors(frame: Atoms, atom: int, others: Sequence[int]) -> np.ndarray:
+    """Return vectors from an atom to the nearest images of others, [n_others, 3]."""
+    return np.asarray(nearest_vectors(frame, [atom], others)[0])
 
 
 def _steps_from(start: int, bonded: dict[int, list[int]]) -> dict[int, int]:
