@@ -213,6 +213,10 @@ def test_loading_rates_are_sorted(tmp_path):
     figure = loading_rates([1.0, 2.0], [3 * KCAL, KCAL], [KCAL, KCAL], who="ensemble")
     assert legend(figure) == ["oracle", "ensemble"]
     assert "of the ensemble's pulls" in figure.caption
+    assert drawn(figure).get_xscale() == "log"
+    together = drawn(loading_rates([-1.0, -4.0], [3 * KCAL, KCAL], [KCAL, KCAL]))  # pushed together
+    low, high = together.get_xlim()
+    assert low < -4.0 < -1.0 < high
 
 
 def test_mae_history(tmp_path):

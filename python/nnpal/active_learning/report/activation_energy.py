@@ -162,7 +162,8 @@ def loading_rates(
         if not len(drawable([*ours, *theirs])):
             say_empty(axes)
             return
-        log_axis(axes, "x", sorted_rates)
+        if sorted_rates[0] > 0.0:  # those that push together have no logarithm
+            log_axis(axes, "x", sorted_rates)
         edges = finite(theirs)
         axes.fill_between(
             sorted_rates, edges - CHEMICAL_ACCURACY, edges + CHEMICAL_ACCURACY, color=GREEN, alpha=0.2, linewidth=0
