@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,13 @@ def test_a_pull_that_does_not_break_gives_the_way_to_its_end() -> None:
     run = pull(breaks=False)
     target = 3.0 + 4.0 * steps_of(peak_frames([run], 0.5, 1000, everything(run))) / 2000.0
     assert (target.min(), target.max()) == (pytest.approx(6.5, abs=0.03), pytest.approx(7.0, abs=0.03))
+
+
+def test_a_pull_that_ended_before_the_spring_pulled_gives_nothing() -> None:
+    run = pull()
+    slack = replace(run, force=-np.linspace(3.0, 1.0, ROWS))  # d is above λ in all rows
+    assert peak_frames([slack], 0.8, 9, everything(slack)) == []
+    assert len(peak_frames([slack, run], 0.8, 9, everything(slack, run))) == 9
 
 
 def test_all_pulls_give_alike_and_unsound_frames_are_left_out() -> None:

@@ -59,6 +59,8 @@ def test_a_bond_lets_go_where_half_of_its_largest_force_is_left() -> None:
     assert letting_go(mirrored, window=0.02) == pytest.approx(-expected, abs=0.005)
     short = Pull(*(getattr(pull, name)[:1500] for name in ("step", "d", "target", "force", "work")))
     assert np.isnan(letting_go(short, 0.05))
+    slack = Pull(pull.step, pull.d, pull.target, -1.0 - np.abs(pull.force), pull.work)  # the spring never pulled
+    assert np.isnan(letting_go(slack, 0.05))
 
 
 def test_a_pull_that_ends_before_the_break_says_so() -> None:

@@ -88,7 +88,8 @@ def find_break(pull: Pull, window: float) -> Break:
 def letting_go(pull: Pull, window: float) -> float:
     """Return λ where the bond lets go: the mean force over `window` has fallen to half of its largest value.
 
-    It lies after the largest force, by as much as the bond bears on the falling side. NaN: the pull ended before.
+    It lies after the largest force, by as much as the bond bears on the falling side. NaN: the pull ended before, or
+    the spring never pulled.
 
     Raises:
         ValueError: as for :func:`find_break`.
@@ -96,7 +97,8 @@ def letting_go(pull: Pull, window: float) -> float:
     force = np.sign(pull.target[-1] - pull.target[0]) * running_mean(pull.force, rows_in_window(pull, window))
     top = int(np.argmax(force))
     fallen = force[top:] < 0.5 * force[top]
-    return float(pull.target[top + int(np.argmax(fallen))]) if fallen.any() else float("nan")
+    has_let_go = force[top] > 0.0 and fallen.any()
+    return float(pull.target[top + int(np.argmax(fallen))]) if has_let_go else float("nan")
 
 
 def rows_in_window(pull: Pull, window: float) -> int:

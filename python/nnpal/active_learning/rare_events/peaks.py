@@ -81,6 +81,8 @@ def _windows(run: SMDRun, before: float, sound: np.ndarray) -> tuple[np.ndarray,
     sign = np.sign(run.target[-1] - run.target[0])
     force = sign * running_mean(run.force, AROUND)
     top = int(np.argmax(force))
+    if not force[top] > 0.0:  # it ended before the spring pulled, so that there is no largest pull
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     last = _last_high(force, top)
     low = np.flatnonzero(force[last:] <= 0.1 * force[top])
     end = last + int(low[0]) if len(low) else len(force) - 1
