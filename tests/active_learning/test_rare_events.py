@@ -127,7 +127,7 @@ FIRST: dict[str, Any] = {
 
 
 def choice(section: RareEventsSection, max_error: float | None = None) -> Choice:
-    return Choice(section, EXPLORE.model_copy(update={"max_error": max_error}), labels=9)
+    return Choice(section, EXPLORE.model_copy(update={"max_error": max_error}), most=9, n_peak=0)
 
 
 def context(folder: Path, tasks: Any = None, stage: str = "explore") -> StageContext:

@@ -346,9 +346,10 @@ def test_check_prints_the_plan_and_writes_nothing(tmp_path):
     done = CliRunner().invoke(app, ["run", str(path), "--check"])
     assert done.exit_code == 0, done.output
     assert sorted(os.listdir(tmp_path)) == before
-    # 11 frames with 2 copies each; 21 frames of the pull, 6 of them; two iterations of 7 // 3 with copies
-    assert "labels: 51 at most (33 first data, 6 unseen, 12 chosen in 2 iterations)" in done.output
-    assert "450 steps for the first data (1 run), 450 steps for the reference (1 pull)" in done.output
+    # 11 frames with 2 copies each; 21 frames of the pull, 6 of them; two iterations of a frame
+    # of the peak with a displaced copy, and of the five labels left one configuration with its noisy copies
+    assert "labels: 49 at most (33 first data, 6 unseen, 10 chosen in 2 iterations)" in done.output
+    assert "450 steps for the first data (1 run), 900 steps for the reference (2 pulls)" in done.output
     assert "trainings: 2 at most, each of 2 members over 3 epochs at most" in done.output
     assert "cost: not known before the run's first labels" in done.output
     assert "all checks passed; nothing was run" in done.output

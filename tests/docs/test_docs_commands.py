@@ -26,7 +26,10 @@ NOT_RUN = {
     ("CONTRIBUTING.md", r"nnpal demo .*|cp demo-output/.*"): "minutes; tests/demo/test_demo.py runs the demo",
     ("CONTRIBUTING.md", r"python benchmarks/performance_page.py"): "tests/docs/test_performance_page.py runs it",
     ("*", r"nnpal doctor( --json)?"): "tests/doctor/test_doctor.py runs it",
-    ("results.md", r"cd docs/examples/results|nnpal run .*"): HOURS,
+    (
+        "results_rare_events.md",
+        r"cd docs/examples/results|nnpal run .*|python rare_events_tables\.py .*",
+    ): "hours; the configurations are run with --check below, the script by tests/loops/test_rare_events.py",
     (
         "results_labels.md",
         r"cd docs/examples/results|nnpal run .*|python labels\.py",

@@ -156,7 +156,8 @@ def _rare_events(
 ) -> tuple[list[Count], list[Count]]:
     runs = initial.runs * len(initial.temperatures)
     frames = runs * (initial.steps // initial.every + 1)
-    most = section.labels(budget, copies - 1)
+    most, n_peak = section.shares(budget, copies - 1)
+    most = copies * most + (1 + section.peak_copies) * n_peak
     labels = [Count("first data", copies * frames), Count(f"chosen in {_times(n, 'iteration')}", n * most)]
     steps = [Count(f"steps for the first data ({_times(runs, 'run')})", runs * (initial.equilibration + initial.steps))]
     if section.reference:

@@ -137,25 +137,19 @@ class RareEventsSection(SimilaritySection):
         0.5, description="kcal/mol: without a reference, stop when E_a moves less than this, as often as patience says"
     )
 
-    def labels(self, budget: int | None, copies: int) -> int:
-        """Return how many labels an iteration buys at most.
+    def shares(self, budget: int | None, copies: int) -> tuple[int, int]:
+        """Return how many configurations an iteration chooses at most: for their uncertainty, and around the peak.
+
+        Each of the former has its noisy copies, each of the latter its displaced ones; all of them are labeled.
 
         Arguments:
             budget: [run] labels_per_iteration.
-            copies: noisy ones of each chosen configuration.
+            copies: noisy ones of each configuration.
         """
         labels = self.max_chosen * (1 + copies)
-        return labels if budget is None else min(labels, budget)
-
-    @model_validator(mode="after")
-    def _random_says_what_of_the_peak(self) -> RareEventsSection:
-        """Refuse a control experiment half of whose labels would be chosen, unless that is meant."""
-        if self.order == "random" and self.peak_share > 0 and "peak_share" not in self.model_fields_set:
-            raise ValueError(
-                f"order = 'random': {self.peak_share:g} of the labels would still be chosen around the largest force; "
-                f"give peak_share = 0 for the control experiment, or peak_share = {self.peak_share:g} if that is meant"
-            )
-        return self
+        labels = labels if budget is None else min(labels, budget)
+        n_peak = int(self.peak_share * labels) // (1 + self.peak_copies)
+        return (labels - n_peak * (1 + self.peak_copies)) // (1 + copies), n_peak
 
 
 class DistillationSection(SimilaritySection):

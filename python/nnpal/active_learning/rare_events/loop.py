@@ -70,7 +70,7 @@ class RareEvents:
         )
         first = First(labeling, dynamics, pulls, section.unseen if section.reference else None, noise)
         copies = 0 if noise is None else noise.copies
-        choice = Choice(section, pulls, section.labels(config.run.labels_per_iteration, copies), copies)
+        choice = Choice(section, pulls, *section.shares(config.run.labels_per_iteration, copies))
         sizing = None
         if section.reference and pulls.most_runs is not None and pulls.adds_runs:
             sizing = Sizing(OracleForces(config.oracle, base_folder), section.goal, pulls.most_runs)

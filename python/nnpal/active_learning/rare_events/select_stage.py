@@ -36,29 +36,19 @@ class Choice:
     Attributes:
         section: [rare_events].
         pulls: [explore].
-        labels: of an iteration, at most.
-        copies: noisy ones of each chosen configuration.
+        most: how many are chosen for their uncertainty, each with its noisy copies, at most.
+        n_peak: how many frames around the largest forces, each with its displaced copies, at most.
     """
 
     section: RareEventsSection
     pulls: SMDSection
-    labels: int
-    copies: int = 0
+    most: int
+    n_peak: int
 
     @property
     def max_error(self) -> float | None:
         """The error above which a frame has failed, eV/Å."""
         return self.pulls.max_error
-
-    @property
-    def n_peak(self) -> int:
-        """How many frames around the largest forces, each with its displaced copies."""
-        return int(self.section.peak_share * self.labels) // (1 + self.section.peak_copies)
-
-    @property
-    def most(self) -> int:
-        """How many are chosen for their uncertainty, each with its noisy copies, at most."""
-        return (self.labels - self.n_peak * (1 + self.section.peak_copies)) // (1 + self.copies)
 
 
 def select(ctx: StageContext, how: Choice) -> SelectFacts:
