@@ -50,6 +50,7 @@ NOT_RUN = {
         "smd.md",
         r"nnpal export .*|nnpal smd report .* --member .*|nnpal smd report .* --model .*",
     ): "tests/smd/test_smd_members.py runs it",
+    ("smd.md", r"nnpal smd report .* --against .*"): "tests/smd/test_smd_against.py runs it",
     ("custom_modules.md", r"nnpal .*"): "tests/lammps/test_custom_modules.py runs it",
     (
         "compiled_models.md",
