@@ -50,7 +50,15 @@ from nnpal.active_learning.rare_events.judge import (
 from nnpal.active_learning.rare_events.loop import RareEvents
 from nnpal.active_learning.rare_events.noiseless import is_biased
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
-from nnpal.active_learning.rare_events.select_stage import Choice, _candidates, _classes, _sound, _threshold, select
+from nnpal.active_learning.rare_events.select_stage import (
+    Choice,
+    _candidates,
+    _classes,
+    _free,
+    _sound,
+    _threshold,
+    select,
+)
 from nnpal.active_learning.rare_events.sizing import is_missed, runs_wanted
 from nnpal.active_learning.report import Page, RateSummary, rates_table, write_figure
 from nnpal.active_learning.sampling import InitialSection, SMDRun, rate_and_run
@@ -597,6 +605,24 @@ def test_errors_above_the_threshold_are_candidates_and_beyond_the_bound_failed()
     assert classes_of(run, _threshold(pull(), LIMITS), choice(LIMITS, 2.0)).n_good == 5
     with pytest.raises(StageError, match="rate-1-run-0: its rows have no column error_force, as those of earlier"):
         classes_of(pull(), None, choice(section))
+
+
+def test_frames_around_the_largest_force_have_not_failed_and_are_not_taken_twice() -> None:
+    frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, d]], info={"step": 0}) for d in (1.0, 1.0, 1.0, 0.1, 1.0)]
+    run = replace(pull(), frames=frames, frame_step=20 * np.arange(5), uq=np.full(5, 0.1))
+    classes = classes_of(run, _threshold(pull(), LIMITS), choice(LIMITS))  # what follows the fourth grew out of it
+    (free,) = _free([run], {run.name: classes}, {(run.name, 20), ("rate-4-run-0", 40)})
+    assert free.tolist() == [True, False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("share", "labels", "n_peak", "most"),
+    [(0.29, 200, 29, 71), (0.0, 3, 0, 1), (0.5, 3, 0, 1), (1.0, 1, 0, 0), (1.0, 3, 1, 0), (1.0, 4, 2, 0)],
+)
+def test_the_budget_holds_for_both_parts_of_the_choice(share: float, labels: int, n_peak: int, most: int) -> None:
+    how = Choice(RareEventsSection(peak_share=share), EXPLORE, labels, copies=1)
+    assert (how.n_peak, how.most) == (n_peak, most)
+    assert 2 * (how.n_peak + how.most) <= labels
 
 
 def test_limits_in_error_units_end_the_stage_where_the_model_knows_no_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -148,7 +149,7 @@ class RareEventsSection(SimilaritySection):
         """
         labels = self.max_chosen * (1 + copies)
         labels = labels if budget is None else min(labels, budget)
-        n_peak = int(self.peak_share * labels) // (1 + self.peak_copies)
+        n_peak = math.floor(self.peak_share * labels + 1e-9) // (1 + self.peak_copies)  # 0.1 of 30 is 3
         return (labels - n_peak * (1 + self.peak_copies)) // (1 + copies), n_peak
 
 

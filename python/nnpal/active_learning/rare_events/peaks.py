@@ -24,16 +24,16 @@ AFTER = 3
 """One in so many frames of a pull lies where the bond lets go."""
 
 
-def peak_frames(runs: Sequence[SMDRun], before: float, n_most: int, sound: Sequence[np.ndarray]) -> list[Atoms]:
+def peak_frames(runs: Sequence[SMDRun], before: float, n_most: int, free: Sequence[np.ndarray]) -> list[Atoms]:
     """Return frames of pulls up to the largest force and where it falls, evenly from all pulls.
 
     Arguments:
         runs: the pulls.
         before: Å of λ before the largest force.
         n_most: frames in all.
-        sound: whether each frame of each pull can be labeled, bool [n_frames].
+        free: whether each frame of each pull can be taken, bool [n_frames].
     """
-    windows = [_windows(run, before, good) for run, good in zip(runs, sound, strict=True)]
+    windows = [_windows(run, before, own) for run, own in zip(runs, free, strict=True)]
     shares = _shares([len(rise) + len(fall) for rise, fall in windows], n_most)
     found = []
     for run, (rise, fall), share in zip(runs, windows, shares, strict=True):
@@ -74,8 +74,8 @@ def with_displaced(
     return found
 
 
-def _windows(run: SMDRun, before: float, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of a pull's sound frames up to the break, and of those where the force falls."""
+def _windows(run: SMDRun, before: float, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of a pull's free frames up to the break, and of those where the force falls."""
     if len(run.step) < AROUND or not len(run.frames):
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     sign = np.sign(run.target[-1] - run.target[0])
@@ -88,9 +88,9 @@ def _windows(run: SMDRun, before: float, sound: np.ndarray) -> tuple[np.ndarray,
     end = last + int(low[0]) if len(low) else len(force) - 1
     target = sign * np.interp(run.frame_step, run.step, run.target)
     at = run.frame_step
-    rise = (target >= sign * run.target[last] - before) & (at <= run.step[last]) & sound
+    rise = (target >= sign * run.target[last] - before) & (at <= run.step[last]) & free
     width = run.step[end] - run.step[last] if len(low) else 0
-    fall = (at > run.step[last]) & (at <= run.step[end] + width) & sound if len(low) else np.zeros(len(at), dtype=bool)
+    fall = (at > run.step[last]) & (at <= run.step[end] + width) & free if len(low) else np.zeros(len(at), dtype=bool)
     return np.flatnonzero(rise), np.flatnonzero(fall)
 
 

@@ -64,7 +64,8 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
     frames, uq, names = _candidates(runs, classes, section)
     chosen, near_known, near_chosen = _unlike(ctx, how, frames, uq)
     write_bare(ctx.folder / CHOSEN, [frames[i] for i in chosen])
-    peaks = _peaks(ctx, how, runs, sound)
+    free = _free(runs, classes, {(names[i], int(frames[i].info["step"])) for i in chosen})
+    peaks = _peaks(ctx, how, runs, free)
     write_bare(ctx.folder / PEAKS, peaks)
     n_peak = sum(frame.info["tag"] == PEAK for frame in peaks)
     return SelectFacts(
@@ -177,10 +178,30 @@ def _unlike(ctx: StageContext, how: Choice, frames: Sequence[Atoms], uq: np.ndar
     return choice.indices.tolist(), len(choice.near_known), len(choice.near_chosen)
 
 
-def _peaks(ctx: StageContext, how: Choice, runs: Sequence[SMDRun], sound: dict[str, np.ndarray]) -> list[Atoms]:
-    """Return frames around the largest forces, each with its displaced copies behind it."""
+def _free(runs: Sequence[SMDRun], classes: dict[str, Classes], taken: set[tuple[str, int]]) -> list[np.ndarray]:
+    """Return whether each frame of each pull has not failed, and is not taken already, bool [n_frames].
+
+    A frame that is learned twice would spend two labels, and lie in training and validation data at once.
+
+    Arguments:
+        taken: name of the pull and step of frames.
+    """
+    found = []
+    for run in runs:
+        free = np.arange(len(run.frames)) < classes[run.name].n_good
+        free &= [(run.name, int(step)) not in taken for step in run.frame_step]
+        found.append(free)
+    return found
+
+
+def _peaks(ctx: StageContext, how: Choice, runs: Sequence[SMDRun], free: Sequence[np.ndarray]) -> list[Atoms]:
+    """Return frames around the largest forces, each with its displaced copies behind it.
+
+    Arguments:
+        free: whether each frame of each pull can be taken, bool [n_frames].
+    """
     section = how.section
-    frames = peak_frames(runs, section.peak_before, how.n_peak, [sound[run.name] for run in runs])
+    frames = peak_frames(runs, section.peak_before, how.n_peak, free)
     if not frames or not section.peak_copies:
         return frames
     model = ctx.path(ctx.iteration, "train", MODEL)
