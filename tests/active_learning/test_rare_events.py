@@ -25,6 +25,7 @@ from nnpal.active_learning.rare_events import explore_stage as exploring
 from nnpal.active_learning.rare_events import initial_stage as beginning
 from nnpal.active_learning.rare_events import pulls as pulling
 from nnpal.active_learning.rare_events import report_stage as reporting
+from nnpal.active_learning.rare_events.bias_report import bias_sections
 from nnpal.active_learning.rare_events.energies_report import figures_of_energies
 from nnpal.active_learning.rare_events.facts import (
     ChosenFrame,
@@ -48,7 +49,7 @@ from nnpal.active_learning.rare_events.judge import (
     without_interval,
 )
 from nnpal.active_learning.rare_events.loop import RareEvents
-from nnpal.active_learning.rare_events.noiseless import is_biased
+from nnpal.active_learning.rare_events.noiseless import is_biased, noiseless_differences
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.active_learning.rare_events.select_stage import (
     Choice,
@@ -321,6 +322,37 @@ def test_a_bias_without_noise_is_a_missed_goal_too() -> None:
     assert is_biased(ours, theirs, 0.5)
     assert is_biased(NoiselessFacts(rate=4.0, activation_energy=(4.05, None)), theirs, 1.0)
     assert not is_biased(None, theirs, 1.0)
+    # what broke off under the oracle says nothing of the model, so that pairs may be added
+    half = NoiselessFacts(rate=4.0, activation_energy=(None, 4.1))
+    assert not is_biased(NoiselessFacts(rate=4.0, activation_energy=(4.0, 4.12)), half, 1.0)
+    assert is_biased(NoiselessFacts(rate=4.0, activation_energy=(4.0, None)), half, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "energies", "expected"),
+    [
+        (4.0, (4.1, 4.1, 4.1), [0.05, 0.0]),  # one more than the oracle's
+        (4.0, (4.1,), [0.05, None]),
+        (2.0, (4.1, 4.1), []),  # at another rate
+    ],
+)
+def test_pulls_without_noise_pair_where_a_change_of_them_was_kept(rate: float, energies: Any, expected: Any) -> None:
+    done = history((100.0, 110.0))
+    theirs, ours = (
+        NoiselessFacts(rate=4.0, activation_energy=(4.05, 4.1)),
+        NoiselessFacts(rate=rate, activation_energy=energies),
+    )
+    done[0] = done[0].model_copy(
+        update={
+            "initial": done[0].initial.model_copy(update={"noiseless": theirs}),
+            "explore": done[0].explore.model_copy(update={"noiseless": ours}),
+        }
+    )
+    found = noiseless_differences(done, done[0])
+    assert found == [None if one is None else pytest.approx(KCAL_MOL * one) for one in expected]
+    assert is_biased(ours, theirs, 0.5) is bool(expected)  # by 0.58 and 1.15 kcal/mol
+    tables = [block for part in bias_sections(done) for block in part.blocks]
+    assert [len(row) for table in tables for row in table.rows] == [4] * bool(expected)
 
 
 class Pulled(Tasks):
@@ -383,10 +415,14 @@ def test_pairs_are_added_up_to_what_the_interval_needs_and_the_oracle_s_are_made
     assert not [name for name in again.made if name.startswith("oracle/")]
     # none are added where the aim is missed at another rate, or without noise,
     wrong[0] = 3.0
+    said: list[str] = []
+    ctx = replace(ctx, log=said.append)
     assert len(exploring.explore(ctx, section, tmp_path, sizing).ensemble.by_run["1"]) == 4
+    assert said[-1] == "iteration 0: no pairs of pulls are added, as the goal is missed at 4 Å/ps"
     wrong[0] = 0.5
     monkeypatch.setattr(exploring, "is_biased", lambda *_: True)
     assert len(exploring.explore(ctx, section, tmp_path, sizing).ensemble.by_run["1"]) == 4
+    assert said[-1] == "iteration 0: no pairs of pulls are added, as the pulls without noise miss the goal"
     # and unless asked for
     assert len(exploring.explore(ctx, section, tmp_path).ensemble.by_run["1"]) == 4
 

@@ -62,7 +62,9 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path, sizing: S
     of_quiet = pulls.run({who: (own, first) for who, own in forces.items()}, also=quiet)
     quiet_facts = noiseless_facts(section, of_quiet)
     added = False
-    if sizing is not None and not is_biased(quiet_facts, ctx.found(0, InitialFacts).noiseless, sizing.goal):
+    if sizing is not None and is_biased(quiet_facts, ctx.found(0, InitialFacts).noiseless, sizing.goal):
+        ctx.log(f"iteration {ctx.iteration}: no pairs of pulls are added, as the pulls without noise miss the goal")
+    elif sizing is not None:
         added = _add_pairs(pulls, sizing, forces[ENSEMBLE])
     found = {
         who: pulls.facts(who, None if who == SINGLE else ctx.path(ctx.iteration, "train", model))
@@ -106,7 +108,12 @@ def _add_pairs(pulls: SideBySide, sizing: Sizing, ensemble: NNPForces) -> bool:
         added = pulls.energies(ADDED)
         theirs = {rate: (*values, *added.get(rate, ())) for rate, values in known.items()}
         found = {rate: difference_of_runs(own, theirs.get(rate, ()), KCAL_MOL) for rate, own in ours.items()}
-        if any(is_missed(one, sizing.goal) for one in found.values()):
+        missed = [rate for rate, one in found.items() if is_missed(one, sizing.goal)]
+        if missed:
+            pulls.ctx.log(
+                f"iteration {pulls.ctx.iteration}: no pairs of pulls are added, as the goal is missed at "
+                f"{', '.join(missed)} Å/ps"
+            )
             break
         more: dict[float, range] = {}
         missing: dict[float, range] = {}

@@ -40,25 +40,34 @@ def noiseless_facts(section: SMDSection, outcomes: Sequence[TaskOutcome]) -> Noi
 
 
 def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list[float | None]:
-    """Return E_a of the ensemble less the oracle's of each noiseless pull, kcal/mol; None where one broke off.
+    """Return E_a of the ensemble less the oracle's of each noiseless pull of the oracle, kcal/mol.
 
-    Empty where there are no such pulls.
+    None where one of the two broke off, or the ensemble has no such pull. Empty where there are none at all, or those
+    of another rate, as after a change that was kept.
     """
     first = history[0].initial
-    return _differences(done.explore.noiseless, None if first is None else first.noiseless)
+    theirs = None if first is None else first.noiseless
+    found = [_difference(*pair) for pair in _pairs(done.explore.noiseless, theirs)]
+    return [*found, *[None] * (len(theirs.activation_energy) - len(found))] if theirs is not None and found else []
 
 
 def is_biased(ours: NoiselessFacts | None, theirs: NoiselessFacts | None, goal: float) -> bool:
-    """Return whether the mean of the noiseless pulls alone misses the goal, kcal/mol, or one of them broke off."""
-    found = _differences(ours, theirs)
+    """Return whether the mean of the noiseless pulls alone misses the goal, kcal/mol, or one of ours broke off.
+
+    One that broke off under the oracle says nothing of the ensemble.
+    """
+    pairs = [pair for pair in _pairs(ours, theirs) if pair[1] is not None]
+    found = [_difference(*pair) for pair in pairs]
     known = [value for value in found if value is not None]
-    return len(known) < len(found) or bool(found and abs(sum(known) / len(known)) > goal)
+    return len(known) < len(found) or bool(known and abs(sum(known) / len(known)) > goal)
 
 
-def _differences(ours: NoiselessFacts | None, theirs: NoiselessFacts | None) -> list[float | None]:
-    if ours is None or theirs is None:
+def _pairs(ours: NoiselessFacts | None, theirs: NoiselessFacts | None) -> list[tuple[float | None, float | None]]:
+    """Return activation energies of pulls with equal forces, eV; those of another rate do not pair."""
+    if ours is None or theirs is None or ours.rate != theirs.rate:
         return []
-    return [
-        None if one is None or other is None else REAL.energy * (one - other)
-        for one, other in zip(ours.activation_energy, theirs.activation_energy, strict=True)
-    ]
+    return list(zip(ours.activation_energy, theirs.activation_energy, strict=False))
+
+
+def _difference(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or theirs is None else REAL.energy * (ours - theirs)
