@@ -45,6 +45,7 @@ from nnpal.active_learning.rare_events.judge import (
     largest_error,
     oracle_energies,
     oracle_runs,
+    paired_energies,
     reason_to_stop,
     without_interval,
 )
@@ -274,6 +275,12 @@ def test_pulls_that_were_added_under_the_oracle_are_paired_in_the_order_of_all()
     assert oracle_runs(done)["1"] == (*[KCAL * 100.0] * 2, KCAL * 104.0, None)
     found = differences(done, done[1])["1"]
     assert (found.n, found.mean) == (3, pytest.approx((1.0 + 2.0 - 0.5) / 3))
+    # so that energies side by side differ by the difference that is told
+    assert paired_energies(done, done[1], "1") == pytest.approx((KCAL * 306.5 / 3, KCAL * 304.0 / 3))
+    assert paired_energies(done, done[0], "1") == pytest.approx((KCAL * 101.0, KCAL * 100.0))
+    told = reporting.Told(None, done[:1], RunSection(), RareEventsSection(), EXPLORE, LoopEnsembleSection())
+    [fact] = [fact for fact in reporting._facts(told, None) if fact.label == "Activation energy"]
+    assert "oracle 100.00; error +1.00" in fact.cell.note
     assert oracle_energies(done)["1"] == pytest.approx(KCAL * 304.0 / 3)
     assert differences(done, done[0])["1"].n == 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nnpal.active_learning.rare_events.facts import Iteration
-from nnpal.active_learning.rare_events.judge import energies_of, error_bar_of, oracle_energies, oracle_runs
+from nnpal.active_learning.rare_events.judge import energies_of, error_bar_of, oracle_energies, paired_energies
 from nnpal.active_learning.rare_events.told import Told
 from nnpal.active_learning.report import (
     Figure,
@@ -60,11 +60,12 @@ def figures_of_energies(told: Told) -> list[Figure]:
             drawn.append(error_over_iterations(told, who))
     if len(told.rates) > 1 and oracle is not None:
         found = [told.differences(told.last).get(r) for r in told.rates]
+        pairs = [paired_energies(history, told.last, r) for r in told.rates]
         drawn.append(
             loading_rates(
                 [float(r) for r in told.rates],
-                [or_nan(energies_of(told.last).get(r)) for r in told.rates],
-                [or_nan(oracle.get(r)) for r in told.rates],
+                [or_nan(ours) for ours, _ in pairs],
+                [or_nan(theirs) for _, theirs in pairs],
                 who="ensemble",
                 error_bars=[error_bars_of(told.last, r) for r in told.rates],
                 intervals=half_widths(found),
@@ -141,17 +142,12 @@ def half_widths(found: Sequence[Difference | None]) -> list[float]:
 
 
 def _summary(told: Told, who: str, rate: str) -> RateSummary:
-    own, oracle = told.last.explore.pulls(who), oracle_runs(told.history).get(rate, ())
-    by_run = (own.by_run or {}).get(rate, ())
-    ours, theirs = own.activation_energy.get(rate), (oracle_energies(told.history) or {}).get(rate)
-    pairs = [(a, b) for a, b in zip(by_run, oracle, strict=False) if a is not None and b is not None]
-    if pairs and None not in by_run:
-        ours, theirs = (float(np.mean(side)) for side in zip(*pairs, strict=True))
+    ours, theirs = paired_energies(told.history, told.last, rate, who)
     return RateSummary(
         rate=rate,
         ours=ours,
         theirs=theirs,
         difference=told.differences(told.last, who).get(rate),
         members=error_bar_of(told.last, rate, who).of_members,
-        pulls=len(by_run),
+        pulls=len((told.last.explore.pulls(who).by_run or {}).get(rate, ())),
     )

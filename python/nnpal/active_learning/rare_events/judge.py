@@ -90,6 +90,24 @@ def differences(history: Sequence[Iteration], done: Iteration, who: str = "ensem
     return found
 
 
+def paired_energies(
+    history: Sequence[Iteration], done: Iteration, rate: str, who: str = "ensemble"
+) -> tuple[float | None, float | None]:
+    """Return mean E_a at a rate over the pairs that :func:`differences` are of, and of the oracle over the same, eV.
+
+    The oracle has more pulls than these where pairs were added in another iteration. Where there are no pairs, each is
+    the mean over its own pulls; None where one broke off.
+    """
+    own = done.explore.pulls(who)
+    by_run = (own.by_run or {}).get(rate, ())
+    pairs = [(a, b) for a, b in zip(by_run, oracle_runs(history).get(rate, ()), strict=False) if b is not None]
+    whole = [(a, b) for a, b in pairs if a is not None]
+    if whole and None not in by_run:
+        ours, theirs = zip(*whole, strict=True)
+        return sum(ours) / len(whole), sum(theirs) / len(whole)
+    return own.activation_energy.get(rate), (oracle_energies(history) or {}).get(rate)
+
+
 def largest_bound(found: Mapping[str, Difference | None]) -> float | None:
     """Return the largest |mean| + half-width over the rates, kcal/mol; None where one has no interval."""
     bounds = [None if one is None else one.bound() for one in found.values()]

@@ -21,6 +21,7 @@ from nnpal.active_learning.rare_events.judge import (
     has_reached_aim,
     largest_error,
     oracle_energies,
+    paired_energies,
     reason_to_stop,
     without_interval,
 )
@@ -101,9 +102,8 @@ def report(
 
 def _facts(told: Told, reason: str | None) -> list[Fact]:
     history, rate = told.history, told.rate
-    oracle = oracle_energies(history)
     n_labels = sum(one.n_labeled for done in history for one in done.stages() if isinstance(one, LabeledFacts))
-    value = energies_of(told.last).get(rate)
+    ours, theirs = paired_energies(history, told.last, rate)
     is_last = len(history) >= told.run.iterations
     converged = True if has_reached_aim(reason) else (False if reason or is_last else None)
     said = reason or ("all iterations are spent" if is_last else "the aim is not reached yet")
@@ -112,8 +112,8 @@ def _facts(told: Told, reason: str | None) -> list[Fact]:
     return [
         convergence(said, converged=converged),
         activation(
-            value,
-            None if oracle is None else oracle.get(rate),
+            ours,
+            theirs,
             bound=told.section.goal,
             error_bars=error_bars_text(*error_bars_of(told.last, rate)),
             difference=told.differences(told.last).get(rate),
