@@ -51,6 +51,7 @@ from nnpal.active_learning.rare_events.judge import (
 )
 from nnpal.active_learning.rare_events.loop import RareEvents
 from nnpal.active_learning.rare_events.noiseless import is_biased, noiseless_differences
+from nnpal.active_learning.rare_events.oracle_pulls import folders_of_pulls
 from nnpal.active_learning.rare_events.pulls import KCAL_MOL, facts_of_pulls
 from nnpal.active_learning.rare_events.select_stage import (
     Choice,
@@ -66,6 +67,7 @@ from nnpal.active_learning.report import Page, RateSummary, rates_table, write_f
 from nnpal.active_learning.sampling import InitialSection, SMDRun, rate_and_run
 from nnpal.active_learning.sampling import SMDSection as Explore
 from nnpal.active_learning.sampling.ending import RunOutcome
+from nnpal.active_learning.sampling.facts import FACTS
 from nnpal.active_learning.sampling.force_field import OracleForces
 from nnpal.active_learning.selection import Classes, Threshold
 from nnpal.active_learning.settings import LoopEnsembleSection, LoopLabelSection, RareEventsSection
@@ -283,6 +285,17 @@ def test_pulls_that_were_added_under_the_oracle_are_paired_in_the_order_of_all()
     assert "oracle 100.00; error +1.00" in fact.cell.note
     assert oracle_energies(done)["1"] == pytest.approx(KCAL * 304.0 / 3)
     assert differences(done, done[0])["1"].n == 2
+
+
+def test_pulls_are_shown_in_the_order_of_their_numbers_though_one_never_began(tmp_path: Path) -> None:
+    there = {"one": ("rate-1-run-2", "rate-1-run-0", "rate-10-run-0"), "two": ("rate-1-run-10", "rate-1-run-3")}
+    for place, names in there.items():
+        for name in names:
+            (tmp_path / place / name).mkdir(parents=True)
+            (tmp_path / place / name / FACTS).touch()
+    (tmp_path / "one" / "rate-1-run-1").mkdir()  # it was given up before it began
+    found = folders_of_pulls([tmp_path / "one", tmp_path / "two", tmp_path / "none"], "1")
+    assert [path.name for path in found] == [f"rate-1-run-{run}" for run in (0, 2, 3, 10)]
 
 
 @pytest.mark.parametrize(

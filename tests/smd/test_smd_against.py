@@ -57,6 +57,8 @@ def test_the_command_prints_the_difference(tmp_path: Path) -> None:
     assert "4 pairs" in text
     found = json.loads(CliRunner().invoke(app, [*command, *against, "--json"]).output)["against"]
     assert (found["n"], found["paired"], found["mean"]) == (4, True, pytest.approx(MEAN))
+    backwards = ["smd", "report", *ours[::-1], "--temperature", "10", "--units", "metal"]
+    assert json.loads(CliRunner().invoke(app, [*backwards, *against, "--json"]).output)["against"] == found
     assert found["interval"] == pytest.approx([MEAN - 3.18245 * SD / 2, MEAN + 3.18245 * SD / 2], rel=1e-4)
     found = json.loads(CliRunner().invoke(app, [*command, *against, "--unpaired", "--json"]).output)["against"]
     assert not found["paired"]

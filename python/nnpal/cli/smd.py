@@ -43,7 +43,7 @@ def report(
         list[str] | None,
         typer.Option(
             help="Pulls to compare with, as under an oracle: a file or a quoted pattern, 'oracle.*.txt'; may be "
-            "repeated. As many as FILES pair in their order, as pulls with equal seeds."
+            "repeated. As many as FILES pair in the order of their names, as pulls with equal seeds."
         ),
     ] = None,
     unpaired: Annotated[
@@ -88,7 +88,9 @@ def report(
         if unpaired and not against:
             raise ValueError("--unpaired: it says how pulls of --against compare; give these, or leave it out")
         others = _pulls_against(against or [], fix)
-        difference = energies_against(pulls, others, unpaired=unpaired) if others else None
+        # a shell may sort FILES by other rules than those of a quoted pattern
+        ours, others = (sorted(some, key=lambda pull: pull.name) for some in (pulls, others))
+        difference = energies_against(ours, others, unpaired=unpaired) if others else None
     except (OSError, ValueError) as error:
         typer.echo(f"nnpal smd report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error

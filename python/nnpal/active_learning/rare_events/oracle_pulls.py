@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import ExploreFacts, InitialFacts, PullFacts
-from nnpal.active_learning.sampling import holds_run
+from nnpal.active_learning.sampling import holds_run, rate_and_run
 
 PULLS, ADDED = "oracle-pulls", "oracle"
 """Folders in the first stage and in an exploration."""
@@ -35,7 +35,22 @@ def energies_before(ctx: StageContext) -> Energies:
     return oracle_energies_by_run(ctx.found(0, InitialFacts).oracle, added)
 
 
-def folder_of_oracle_pull(ctx: StageContext, name: str) -> Path | None:
-    """Return where a pull under the oracle lies; None where there is none of that name."""
-    places = [ctx.path(0, "initial", PULLS), *(ctx.path(k, "explore", ADDED) for k in range(ctx.iteration + 1))]
-    return next((place / name for place in places if holds_run(place / name)), None)
+def oracle_places(ctx: StageContext) -> list[Path]:
+    """Return the folders that pulls under the oracle may lie in."""
+    return [ctx.path(0, "initial", PULLS), *(ctx.path(k, "explore", ADDED) for k in range(ctx.iteration + 1))]
+
+
+def folders_of_pulls(places: Iterable[Path], rate: str) -> list[Path]:
+    """Return the folders of the pulls at a rate, by their number; those that never began have left none.
+
+    Arguments:
+        places: folders that pulls lie in.
+        rate: as texts have it.
+    """
+    found: dict[int, Path] = {}
+    for place in places:
+        for path in place.glob("rate-*-run-*"):
+            own, run = rate_and_run(path.name)
+            if own == rate and holds_run(path):
+                found.setdefault(run, path)
+    return [found[run] for run in sorted(found)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +10,8 @@ from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.stage import StageContext
 from nnpal.active_learning.rare_events.facts import Iteration
 from nnpal.active_learning.rare_events.judge import differences
-from nnpal.active_learning.rare_events.oracle_pulls import folder_of_oracle_pull
-from nnpal.active_learning.sampling import SMDSection, holds_run, name_of_pull
+from nnpal.active_learning.rare_events.oracle_pulls import folders_of_pulls, oracle_places
+from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.settings import LoopEnsembleSection, RareEventsSection
 from nnpal.active_learning.shared.facts import SECOND
 from nnpal.active_learning.shared.second_report import second_name
@@ -67,15 +66,8 @@ class Told:
     def folders(self, who: str, rate: str, iteration: int | None = None) -> list[Path]:
         """Return the folders of the pulls at a rate in an iteration, the last unless said, by number."""
         place = self.ctx.path(self.ctx.iteration if iteration is None else iteration, "explore", who)
-        return _numbered(lambda name: place / name if holds_run(place / name) else None, rate)
+        return folders_of_pulls([place], rate)
 
     def oracle_folders(self, rate: str) -> list[Path]:
         """Return the folders of all pulls under the oracle at a rate."""
-        return _numbered(lambda name: folder_of_oracle_pull(self.ctx, name), rate)
-
-
-def _numbered(find: Callable[[str], Path | None], rate: str) -> list[Path]:
-    found: list[Path] = []
-    while (path := find(name_of_pull(float(rate), len(found)))) is not None:
-        found.append(path)
-    return found
+        return folders_of_pulls(oracle_places(self.ctx), rate)
