@@ -67,7 +67,9 @@ def test_the_pattern_moves_and_turns_nothing_as_a_whole() -> None:
     np.testing.assert_allclose(forces.sum(axis=0), 0.0, atol=1e-12)
     np.testing.assert_allclose(np.cross(atoms.positions, forces).sum(axis=0), 0.0, atol=1e-12)
     assert np.abs(push_pattern(atoms, axis, 2) - pattern).max() > 0.1 * SIZE
-    assert not push_pattern(atoms[:2], axis, 1).any()  # of two atoms nothing is left
+    assert not push_pattern(atoms[:2], axis, 1).any()  # across two atoms nothing is left
+    bond = atoms.positions[1] - atoms.positions[0]
+    np.testing.assert_allclose(np.abs(push_pattern(atoms[:2], bond / np.linalg.norm(bond), 1)), SIZE)
     atoms.cell, atoms.pbc = [9.0, 9.0, 9.0], True  # nothing periodic turns
     assert np.abs(np.cross(atoms.positions, push_pattern(atoms, axis, 1)[:, None] * axis).sum(axis=0)).max() > 1e-3
 

@@ -43,8 +43,9 @@ def write_push(folder: Path, atoms: Atoms, pulled: tuple[int, int], seed: int) -
 def push_pattern(atoms: Atoms, direction: np.ndarray, seed: int) -> np.ndarray:
     """Return the force of each atom along the pull, eV/Å, [n_atoms].
 
-    Normal random numbers without the parts that would move all atoms, or turn a molecule, scaled to ``SIZE``; zeros
-    where nothing is left, as of two atoms, between which there is one bond to break.
+    Normal random numbers without the parts that would move all atoms, or turn a molecule, scaled to ``SIZE``. Of two
+    atoms, between which there is one bond to break, equal forces along it are left, apart or together. Zeros where
+    nothing is left: not along a pull.
 
     Arguments:
         direction: of the pull, of length 1, [3].
