@@ -676,9 +676,8 @@ def test_frames_around_the_largest_force_have_not_failed_and_are_not_taken_twice
     [(0.29, 200, 29, 71), (0.0, 3, 0, 1), (0.5, 3, 0, 1), (1.0, 1, 0, 0), (1.0, 3, 1, 0), (1.0, 4, 2, 0)],
 )
 def test_the_budget_holds_for_both_parts_of_the_choice(share: float, labels: int, n_peak: int, most: int) -> None:
-    how = Choice(RareEventsSection(peak_share=share), EXPLORE, labels, copies=1)
-    assert (how.n_peak, how.most) == (n_peak, most)
-    assert 2 * (how.n_peak + how.most) <= labels
+    assert RareEventsSection(peak_share=share, max_chosen=200).shares(labels, copies=1) == (most, n_peak)
+    assert 2 * (n_peak + most) <= labels
 
 
 def test_limits_in_error_units_end_the_stage_where_the_model_knows_no_error(
