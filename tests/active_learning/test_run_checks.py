@@ -364,6 +364,13 @@ def test_a_file_where_the_runs_folder_is_to_be(call, tmp_path):
     assert (tmp_path / "run").read_text() == "of others"
 
 
+@pytest.mark.parametrize(("share", "labels", "said"), [(0.5, 4, False), (0.5, 3, True), (0.0, 3, False)])
+def test_the_plan_tells_that_a_share_of_the_labels_is_too_small_for_a_frame(tmp_path, share, labels, said):
+    tables = changed(RARE_EVENTS, run={"labels_per_iteration": labels}, rare_events={"peak_share": share})
+    text = str(check(write_config(tmp_path, tables)))
+    assert ("peak_share = 0.5: this share of an iteration's labels is less than one frame" in text) is said
+
+
 def test_plans_of_distillation_and_translation(tmp_path):
     path = write_config(tmp_path, changed(DISTILLATION, run={"iterations": 9}))
     plan = check(path)

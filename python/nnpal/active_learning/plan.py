@@ -177,10 +177,18 @@ def _rare_events(
 
 def _notes(config: RunConfig) -> Iterator[str]:
     section, explore = config.rare_events, config.explore
-    if section is None or not section.reference or not isinstance(explore, SMDSection):
+    if section is None or not isinstance(explore, SMDSection):
         return
-    if explore.runs == 1 and not explore.adds_runs:
+    if section.reference and explore.runs == 1 and not explore.adds_runs:
         yield ONE_PULL
+    copies = 0 if config.augmentation is None else config.augmentation.copies
+    _, n_peak = section.shares(config.run.labels_per_iteration, copies)
+    if section.peak_share > 0 and not n_peak:
+        yield (
+            f"rare_events.peak_share = {section.peak_share:g}: this share of an iteration's labels is less than one "
+            f"frame around the largest force and {section.peak_copies} displaced, so that none is labeled; raise it or "
+            "run.labels_per_iteration, or lower rare_events.peak_copies; peak_share = 0 if that is meant"
+        )
 
 
 def _distillation(
