@@ -104,6 +104,13 @@ def test_reasons_are_the_program_s(tmp_path: Path, lines: str, reason: str) -> N
         espresso(tmp_path, lines).compute(bulk("Al"))
 
 
+def test_elements_without_a_pseudopotential_are_named(tmp_path: Path) -> None:
+    said = failure(espresso(tmp_path), bulk("Si"))
+    assert said == 'no pseudopotential of Si, only of Al; add Si = "FILE" to oracle.options.pseudopotentials'
+    with pytest.raises(OracleError, match=r"pseudopotentials = 'Al.UPF': expected a table of a file for each element"):
+        espresso(tmp_path, pseudopotentials="Al.UPF").identity()
+
+
 def test_programs_that_cannot_work(tmp_path: Path) -> None:
     for oracle, message in (
         (

@@ -91,6 +91,8 @@ def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
         CalculationFailed: it raised, or something that it returned is not finite or of another shape.
     """
     output = Output(calculator)
+    if reason := output.refusal(atoms):
+        raise CalculationFailed(reason)
     try:
         output.run(atoms, ["energy", "forces", *(["stress"] if want_stress else [])])
         forces = as_forces(calculator.get_property("forces", atoms), len(atoms))

@@ -59,6 +59,12 @@ class Output:
             elif self._file is not None:
                 calculator.get_property("forces", atoms)
 
+    def refusal(self, atoms: Atoms) -> str:
+        """Return why the program cannot compute these elements with its options, or nothing."""
+        if self._program is None:
+            return ""
+        return self._program.lacks(self._calculator.parameters, atoms.get_chemical_symbols())
+
     def complaint(self) -> str:
         """Return what the output says that ASE passes over, or nothing."""
         return "" if self._program is None else self._program.complaint(self._text())

@@ -12,7 +12,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Program:
         version: finds the version in what it prints.
         files: (options, profile) -> name and place of files whose contents decide the numbers.
         complaint: what its output says that ASE passes over, or nothing.
+        lacks: (options, elements) -> which of the elements the options leave without a file, or nothing.
         asks: options that make it write forces and stress, where ASE asks for neither.
         stress: the option that turns the stress off; ASE's CP2K then gives zeros.
     """
@@ -54,14 +55,36 @@ class Program:
     version: str
     files: Callable[[Table, Table], Iterator[tuple[str, Path]]]
     complaint: Callable[[str], str]
+    lacks: Callable[[Table, Iterable[str]], str] = lambda options, symbols: ""
     asks: tuple[str, ...] = ()
     stress: str | None = None
 
 
 def _espresso_files(options: Table, profile: Table) -> Iterator[tuple[str, Path]]:
     folder = Path(option(options, PSEUDO_DIR) or profile.get("pseudo_dir") or ".")
-    for name in dict(option(options, "pseudopotentials") or {}).values():
+    for name in _pseudopotentials(options).values():
         yield str(name), folder / str(name)
+
+
+def _pseudopotentials(options: Table) -> Table:
+    found = option(options, "pseudopotentials") or {}
+    if not isinstance(found, Mapping):
+        raise OracleError(
+            f"oracle.options.pseudopotentials = {found!r}: expected a table of a file for each element, such as "
+            '{ Al = "Al.UPF" }'
+        )
+    return found
+
+
+def _espresso_lacks(options: Table, symbols: Iterable[str]) -> str:
+    given = _pseudopotentials(options)
+    lacking = sorted(set(symbols) - set(given))
+    return (
+        f"no pseudopotential of {', '.join(lacking)}, only of {', '.join(sorted(given)) or 'no element'}; add "
+        f'{lacking[0]} = "FILE" to oracle.options.pseudopotentials'
+        if lacking
+        else ""
+    )
 
 
 def _espresso_complaint(output: str) -> str:
@@ -105,6 +128,7 @@ PROGRAMS: Mapping[str, Program] = {
         r"Program PWSCF\s*v\.(\S+)",
         _espresso_files,
         _espresso_complaint,
+        lacks=_espresso_lacks,
         asks=("input_data.control.tprnfor", "input_data.control.tstress"),
         stress="input_data.control.tstress",
     ),
