@@ -38,9 +38,10 @@ def test_line_through_three_sizes_is_weighted() -> None:
     assert np.mean([one.chi_squared for one in drawn]) == pytest.approx(1, abs=4 * np.sqrt(2 / 400))
 
 
-def write(folder: Path, atoms: int, temp: float | None) -> str:
-    found = {"atoms": atoms, "coexistence": {"error": "why"} if temp is None else {"temp": temp, "temp_error": 2.0}}
-    path = folder / f"{atoms}.json"
+def write(folder: Path, atoms: int, temp: float | None, press: float = 1.0) -> str:
+    between = {"error": "one phase was not sampled"} if temp is None else {"temp": temp, "temp_error": 2.0}
+    found = {"atoms": atoms, "press": press, "coexistence": between}
+    path = folder / f"{atoms}-{press:g}.json"
     path.write_text(json.dumps(found))
     return str(path)
 
@@ -69,10 +70,19 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     good = write(tmp_path, 108, 970.0)
     for files, message in (
         ([good], "two different sizes or more"),
-        ([good, write(tmp_path, 32, None)], r"no transition temperature ('temp' is missing)"),
-        ([good, str(tmp_path / "none.json")], "none.json"),
+        ([good, write(tmp_path, 32, None)], "32-1.json: no transition temperature: one phase was not sampled"),
+        ([good, write(tmp_path, 256, 940.0, press=5000.0)], "256-5000.json: pressure 5000, "),
+        ([good, str(tmp_path / "none.json")], "none.json: no such file"),
+        ([good, _text(tmp_path / "half.json", '{"atoms": 10')], "half.json: no JSON ("),
+        ([good, _text(tmp_path / "list.json", "[]")], "list.json: atoms = None, expected a number; expected the summ"),
+        ([good, write(tmp_path, 500, 930.0), "--compare", "925", "-3"], "--compare 925 -3: expected a temperature and"),
     ):
         result = run(*files)
         assert result.exit_code == 1
         assert message in result.output
         assert "Traceback" not in result.output
+
+
+def _text(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)

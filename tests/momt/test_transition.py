@@ -69,6 +69,21 @@ def test_round_trips_are_of_each_walker() -> None:
     assert transition(two, DIVIDE).round_trips == 2 * 4
 
 
+@pytest.mark.parametrize(("n_walkers", "n_blocks"), [(3, 3), (8, 8)])
+def test_blocks_are_counted_as_they_are_of_several_walkers(n_walkers: int, n_blocks: int) -> None:
+    samples = walk(12)
+    samples = dataclasses.replace(samples, walker=np.repeat(np.arange(n_walkers), len(samples) // n_walkers))
+    assert transition(samples, DIVIDE, n_blocks=4).n_blocks == n_blocks
+
+
+def test_a_phase_within_one_block_of_time_is_refused() -> None:
+    once = walk(1, rows=400)
+    chosen = np.r_[0:400, 500:560]
+    more = dataclasses.replace(once.rows(chosen), dH=once.dH[chosen] + np.where(chosen < 400, 0.0, 0.2))
+    with pytest.raises(ValueError, match="all samples with O at or below 15 lie in one of 4 blocks of time"):
+        transition(more, DIVIDE)
+
+
 @pytest.mark.parametrize("temp", [900.0, 960.0, 1040.0])
 def test_free_energies_differ_by_heat_and_entropy(temp: float) -> None:
     """ΔG = -ΔH + T ΔH/T_m, ΔH the latent heat; the widths of both phases are equal and cancel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,6 +115,10 @@ def finite_size(
     from nnpal.momt.finite_size import figure, of_summaries
 
     try:
+        if compare is not None and not (isfinite(compare[0]) and 0 <= compare[1] < inf):
+            raise ValueError(
+                f"--compare {compare[0]:g} {compare[1]:g}: expected a temperature and its standard error, 0 or more"
+            )
         line = of_summaries(summaries)
         if output is not None:
             write_figure(output, figure(line, None if compare is None else ("compared with", *compare)))

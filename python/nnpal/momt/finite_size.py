@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnpal.momt.reweighting.blocks import Estimate
-from nnpal.runtime.json_files import read_json
 
 if TYPE_CHECKING:
     from nnpal.figures.figure import Figure
@@ -68,19 +68,41 @@ def of_summaries(paths: Sequence[Path]) -> Line:
     """Fit the transition temperatures in files `summary.json` of `nnpal momt report`, one for each size.
 
     Raises:
-        ValueError: a file that is no such summary, or one without a transition temperature.
+        FileNotFoundError: there is no such file.
+        ValueError: a file that is no such summary, one without a transition temperature, or summaries of different
+            pressures.
     """
-    found = []
+    found, pressures = [], []
     for path in paths:
-        try:
-            summary = read_json(path)
-            found.append((summary["atoms"], summary["coexistence"]["temp"], summary["coexistence"]["temp_error"]))
-        except (KeyError, TypeError) as missing:
+        n_atoms, pressure, temp, error = _of_summary(path)
+        found.append((n_atoms, temp, error))
+        pressures.append(pressure)
+        if pressure != pressures[0]:
             raise ValueError(
-                f"{path}: no transition temperature ({missing} is missing); expected the summary.json that `nnpal momt "
-                "report --output` writes of a run in production"
-            ) from missing
+                f"{path}: pressure {pressure:g}, {paths[0]} has {pressures[0]:g}; give runs of one system at one "
+                "pressure, which differ in size alone"
+            )
     return extrapolate(*zip(*found, strict=True))
+
+
+def _of_summary(path: Path) -> tuple[float, float, float, float]:
+    """Return number of atoms, pressure, transition temperature and its error."""
+    expected = "expected the summary.json that `nnpal momt report --output` writes of a run in production"
+    try:
+        summary = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: no JSON ({error}); {expected}") from error
+    found = summary if isinstance(summary, dict) else {}
+    between = found.get("coexistence") or {}
+    if "error" in between:
+        raise ValueError(f"{path}: no transition temperature: {between['error']}")
+    values = {"atoms": found.get("atoms"), "press": found.get("press")}
+    values |= {f"coexistence.{key}": between.get(key) for key in ("temp", "temp_error")}
+    for key, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{path}: {key} = {value}, expected a number; {expected}")
+    n_atoms, press, temp, error = map(float, values.values())
+    return n_atoms, press, temp, error
 
 
 def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:

@@ -26,7 +26,8 @@ class Transition:
         divide: O between the phases.
         round_trips: journeys of the walkers from halfway between `divide` and the one phase's mean O to halfway between
             `divide` and the other's, and back.
-        n_blocks: blocks of time that the errors come from: as many as round trips, 4 to 20.
+        n_blocks: blocks of time that the errors come from: about as many as round trips, 4 to 20, and equally many of
+            each walker, so at least one.
     """
 
     temp: Estimate
@@ -76,10 +77,22 @@ def transition(
     temp = root(everything)
     ends = [float(at + means(everything, temp, side)[2]) / 2 for side in (False, True)]
     trips = round_trips(samples, *ends)
-    blocks = int(np.clip(trips, LEAST_BLOCKS, N_BLOCKS)) if n_blocks is None else n_blocks
-    value, error = jackknife(found, time_blocks(samples.walker, blocks))
+    wanted = int(np.clip(trips, LEAST_BLOCKS, N_BLOCKS)) if n_blocks is None else n_blocks
+    blocks = time_blocks(samples.walker, wanted)
+    _require_phases_in_two_blocks(ordered, blocks, at)
+    value, error = jackknife(found, blocks)
     estimates = [Estimate(*both) for both in zip(value, error, strict=True)]
-    return Transition(estimates[0], estimates[1], estimates[2], at, trips, blocks)
+    return Transition(estimates[0], estimates[1], estimates[2], at, trips, len(blocks))
+
+
+def _require_phases_in_two_blocks(ordered: np.ndarray, blocks: list[np.ndarray], at: float) -> None:
+    """Refuse a phase that one block alone holds: the jackknife leaves out that block, and then no phase is left."""
+    for side, name in ((True, "above"), (False, "at or below")):
+        if sum(bool((ordered[block] == side).any()) for block in blocks) < 2:
+            raise ValueError(
+                f"all samples with O {name} {at:g} lie in one of {len(blocks)} blocks of time, so the temperature has "
+                "no error; run on in production, until the run has gone from phase to phase several times"
+            )
 
 
 def transition_shift(samples: Samples, divide: float, press: float | None = None, n_blocks: int = N_BLOCKS) -> Estimate:
