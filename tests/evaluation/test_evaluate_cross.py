@@ -83,6 +83,10 @@ def test_the_tables_mark_it_too(folder: Path, tmp_path: Path) -> None:
     assert re.search(r"own +│ crystal \* │ +\d+\.\d\d │ +[+-]\d+\.\d\d │ +\d+\.\d │", done.output)
     assert "…" not in done.output  # numbers are whole, however narrow the terminal
     assert done.output.count("*") == 2  # the pair, and what it means
+    names = [f"{name}_{'long' * 20}={folder / file}" for name, file in (("m", "own.nnp.pt"), ("d", "crystal.h5"))]
+    long = run(names[0], "--data", names[1], "--output", tmp_path / "out")
+    assert re.search(r"│ +\d+\.\d\d │ +[+-]\d+\.\d\d │ +\d+\.\d │ +\d+\.\d │", long.output)
+    assert long.output.count("long") > 20  # names are whole too
     assert "* training and validation data of that model" in done.output
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ase.build import bulk
 
 from doc_blocks import blocks, commands_of
 from loop_runs import (
@@ -30,7 +31,7 @@ from nnpal.active_learning.distillation.label_stage import label
 from nnpal.active_learning.distillation.pools import pool, sampled_frames
 from nnpal.active_learning.distillation.report_stage import report
 from nnpal.active_learning.distillation.sample_stage import sample
-from nnpal.active_learning.distillation.select_stage import select
+from nnpal.active_learning.distillation.select_stage import _drawn_sites, select
 from nnpal.active_learning.engine.deadline import Deadline
 from nnpal.active_learning.engine.error import StageError
 from nnpal.active_learning.engine.failure import Failure
@@ -318,8 +319,12 @@ def test_random_choice_is_of_all_atoms_of_the_pool(distilled, facts, tmp_path):
     assert select(ctx, section, None).chosen == found.chosen
     some = select(ctx, section, 3).chosen
     assert len({one.frame for one in some}) == 3
-    twice = select(ctx, section.model_copy(update={"max_chosen": 2 * len(pool_of)}), None).chosen
-    assert len({(one.frame, one.atom) for one in twice}) == 2 * len(pool_of)
+    more = section.model_copy(update={"max_chosen": 2 * len(pool_of)})
+    assert len(select(ctx, more, None).chosen) == len(pool_of)  # kept whole, a second atom would be the same again
+    frames, parts = [bulk("Al", cubic=True)] * 3, [np.ones(4)] * 3
+    cut = _drawn_sites(frames, parts, 7, 1, section.model_copy(update={"n_atoms": 2, "reduction": "cell"}))
+    assert len({site[:2] for site in cut}) == 7
+    assert {site[0] for site in cut[:3]} == {0, 1, 2}
 
 
 def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(distilled, facts, tmp_path):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from nnpal.evaluation.cross import CrossErrors
 
 
+LEAST_WIDTH = 80
+"""Characters: with fewer, numbers would be cut off."""
+
+
 def evaluate_cross(
     models: Sequence[Path], data: Sequence[str], output: Path, units: str | None, device: str | None, json: bool
 ) -> None:
@@ -53,6 +57,7 @@ def evaluate_cross(
         typer.echo(dumps(summary, indent=1))
         return
     console = Console()
+    console.width = max(console.width, LEAST_WIDTH)
     console.print(_table(summary["errors"]), highlight=False, markup=False)
     console.print("* training and validation data of that model", highlight=False, markup=False)
     console.print(f"Everything is in {output}.")
@@ -78,12 +83,15 @@ def named(option: str, given: Sequence[str]) -> dict[str, Path]:
 
 
 def _table(errors: Sequence[CrossErrors]) -> Table:
-    """Return a row for each pair: a column for each set would not fit into a terminal."""
+    """Return a row for each pair: a column for each set would not fit into a terminal. Names wrap, numbers do not."""
     from rich.table import Table
 
     table = Table(title="Errors (meV/atom, meV/Å)", title_justify="left")
     for number, head in enumerate(["model", "data set", "energy\nMAE", "energy\nmean", "force\nMAE", "force\nRMSE"]):
-        table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
+        if number < 2:
+            table.add_column(head, overflow="fold")
+        else:
+            table.add_column(head, justify="right", no_wrap=True)
     before = None
     for one in errors:
         if before is not None and before != one["model"]:

@@ -67,7 +67,10 @@ def series(
     console, table = Console(), Table(title=averages.caption, title_justify="left", box=None, pad_edge=False)
     console.width = max(console.width, WIDTH)
     for number, head in enumerate(averages.header):
-        table.add_column(head, justify="left" if number == 0 else "right", no_wrap=True)
+        if number == 0:
+            table.add_column(head, overflow="fold")  # of a long name, rather than of numbers
+        else:
+            table.add_column(head, justify="right", no_wrap=True)
     for row in shown:
         table.add_row(*row)
     console.print(table, highlight=False, markup=False)

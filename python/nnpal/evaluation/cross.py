@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TypedDict
 
 import numpy as np
@@ -20,6 +21,8 @@ from nnpal.model import read_metadata
 from nnpal.runtime.json_files import write_json
 
 MAES = {"energy_mae": "energy MAE (meV/atom)", "force_mae": "force MAE (meV/Å)"}
+NAME_WIDTH = 20
+"""Characters of a line of a name in the figure."""
 
 
 class CrossModel(TypedDict):
@@ -172,8 +175,8 @@ def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[Cr
                         [i - 0.44, i - 0.44, i + 0.44, i + 0.44, i - 0.44],
                     )
                     axes.plot(*box, color="#D55E00", linewidth=2.0)
-            axes.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
-            axes.set_yticks(range(len(models)), models)
+            axes.set_xticks(range(len(sets)), [_wrapped(name) for name in sets], rotation=30, ha="right")
+            axes.set_yticks(range(len(models)), [_wrapped(name) for name in models])
             axes.set(title=title, xlabel="data set")
             axes.spines[:].set_visible(False)
         panels[0].set_ylabel("model")
@@ -193,8 +196,18 @@ def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[Cr
         },
         draw=draw,
         grid=(1, 2),
-        size=(7.0, 1.2 + 0.45 * len(models)),
+        size=(7.0, 1.2 + 0.3 * _lines(sets) + max(0.45, 0.15 * _lines(models)) * len(models)),
     )
+
+
+def _wrapped(name: str) -> str:
+    """Return a name in lines, or it would leave no room for the panels."""
+    return "\n".join(wrap(name, NAME_WIDTH))
+
+
+def _lines(names: Sequence[str]) -> int:
+    """Return how many lines the longest name has beyond the first."""
+    return max(_wrapped(name).count("\n") for name in names)
 
 
 def _unit(name: str) -> str:

@@ -59,7 +59,7 @@ def select(ctx: StageContext, section: DistillationSection, budget: int | None) 
     classes = classify(np.array([part.max() for part in parts]), limit, trajectory=False)
     most = section.max_chosen if budget is None else min(section.max_chosen, budget)
     if section.order == "random":
-        sites = _drawn_sites(parts, most, ctx.seed)
+        sites = _drawn_sites(frames, parts, most, ctx.seed, section)
     else:
         sites = _sites(frames, parts, limit, section)[: CUTS_FOR_ONE * most]
     cut = _reduced([(frames[place], atom) for place, atom, _ in sites], section)
@@ -154,11 +154,18 @@ def _sites(
     return sorted(found, key=lambda site: (-site[2], site[0], site[1]))
 
 
-def _drawn_sites(parts: Sequence[np.ndarray], n: int, seed: int) -> list[Site]:
-    """Return n atoms drawn at random, of sound configurations, each of another one as long as there are enough."""
+def _drawn_sites(
+    frames: Sequence[Atoms], parts: Sequence[np.ndarray], n: int, seed: int, section: DistillationSection
+) -> list[Site]:
+    """Return n atoms drawn at random, of sound configurations, each of another one as long as there are enough.
+
+    Configurations that are kept whole have one each: a second one would be the same configuration again.
+    """
     rng = np.random.default_rng(seed)
     sound = [place for place, uq in enumerate(parts) if np.isfinite(uq).all()]
-    atoms = {place: rng.permutation(len(parts[place])) for place in sound}
+    atoms = {
+        place: rng.permutation(len(parts[place]))[: None if _cuts(frames[place], section) else 1] for place in sound
+    }
     rounds = range(max((len(own) for own in atoms.values()), default=0))
     drawn = ((place, int(atoms[place][k])) for k in rounds for place in rng.permutation(sound) if k < len(atoms[place]))
     return [(int(place), atom, float(parts[place][atom])) for place, atom in islice(drawn, n)]
