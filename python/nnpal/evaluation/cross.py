@@ -165,8 +165,9 @@ def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[Cr
             axes.imshow(shown, cmap="cividis", aspect="auto")
             middle = 0.5 * (shown.min() + shown.max())
             for (i, j), value in np.ndenumerate(values):
-                color = "white" if shown[i, j] < middle else "black"
-                axes.text(j, i, f"{value:.3g}", ha="center", va="center", color=color, fontsize=8)
+                color = "white" if shown[i, j] <= middle else "black"
+                text = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+                axes.text(j, i, text, ha="center", va="center", color=color, fontsize=8)
             for place, one in enumerate(errors):
                 if one["own"]:
                     i, j = divmod(place, len(sets))

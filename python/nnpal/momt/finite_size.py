@@ -101,8 +101,7 @@ def _of_summary(path: Path) -> tuple[float, float, float, float]:
     for key, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{path}: {key} = {value}, expected a number; {expected}")
-    n_atoms, press, temp, error = map(float, values.values())
-    return n_atoms, press, temp, error
+    return float(found["atoms"]), float(found["press"]), float(between["temp"]), float(between["temp_error"])
 
 
 def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:

@@ -112,7 +112,7 @@ class UnrestrictedPySCF(Calculator):
             raise ValueError('periodic structure: this calculator is for molecules, pbc="F F F"')
         given = self.parameters
         n_electrons = int(atoms.numbers.sum()) - given.charge
-        multiplicity = given.multiplicity or 1 + n_electrons % 2
+        multiplicity = 1 + n_electrons % 2 if given.multiplicity is None else given.multiplicity
         if not 1 <= multiplicity <= n_electrons + 1 or (n_electrons + multiplicity) % 2 == 0:
             raise ValueError(f"multiplicity {multiplicity} and charge {given.charge} leave {n_electrons} electrons")
         try:
