@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from ensembles import one_element_ensemble
 from nnpal.cli.app import app
+from nnpal.cli.evaluate_cross import named
 from nnpal.data import content_hash, read_frames, write_dataset
 from nnpal.demo.eam import eam_potential, label
 from nnpal.evaluation import predict
@@ -88,6 +90,18 @@ def test_the_tables_mark_it_too(folder: Path, tmp_path: Path) -> None:
     assert re.search(r"│ +\d+\.\d\d │ +[+-]\d+\.\d\d │ +\d+\.\d │ +\d+\.\d │", long.output)
     assert long.output.count("long") > 20  # names are whole too
     assert "* training and validation data of that model" in done.output
+
+
+def test_a_sign_in_a_file_or_folder_that_is_there_names_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lr=0.1").mkdir()
+    for name in ("lr=0.1.pt", "lr=0.1/c.pt"):
+        (tmp_path / name).touch()
+    with chdir(tmp_path):
+        assert named("MODEL", ["lr=0.1.pt", "a=b.pt", "lr=0.1/c.pt"]) == {
+            "lr=0": Path("lr=0.1.pt"),
+            "a": Path("b.pt"),
+            "c": Path("lr=0.1/c.pt"),
+        }
 
 
 def test_what_cannot_be_compared_is_told(folder: Path, tmp_path: Path) -> None:

@@ -120,8 +120,16 @@ def test_the_command_draws_several_samplings_in_one_figure(sampled, tmp_path):
     for name in ("energy_series", "time_series"):
         with (tmp_path / "out" / f"{name}.csv").open() as file:
             assert list(dict.fromkeys(row["run"] for row in csv.DictReader(file))) == labels
+    twice = [runs[1], f"again={runs[1]}", f"loop={runs[0]}"]
+    named = CliRunner().invoke(app, ["momt", "series", *twice, "--output", str(tmp_path / "out"), "--json"])
+    assert [run["run"] for run in json.loads(named.stdout)["runs"]] == [
+        "liquid-run-0",
+        "again",
+        "loop crystal-run-0",
+        "loop liquid-run-0",
+    ]
     for arguments, message in (
-        ([runs[0], runs[0]], "RUNS: several are named run crystal-run-0"),
+        ([runs[0], runs[0]], "RUNS: several are named run crystal-run-0; give each folder once, with another"),
         ([str(tmp_path)], "no sampling; expected the folder of a run of MOMT or NPT dynamics"),
     ):
         failed = CliRunner().invoke(app, ["momt", "series", *arguments, "--output", str(tmp_path / "no")])

@@ -99,6 +99,8 @@ def test_failures() -> None:
         computed(molecule("H2O"), max_cycle=1)
     with pytest.raises(CalculationFailed, match=r"SCF not converged"):
         CalculatorOracle(PYSCF, {"basis": "sto-3g", "max_cycle": 1}, ladder=[]).compute(molecule("H2O"))
+    with pytest.raises(ValueError, match="multiplicity 0 and charge 0 leave 2 electrons"):
+        computed(hydrogen(1.0), multiplicity=0)
     for options, message in (
         ({"xc": "no-such"}, "PySCF knows no such functional"),
         ({"basiss": "sto-3g"}, "did you mean basis"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nnpal.cli.names import name_and_place
+
 if TYPE_CHECKING:
     from ase import Atoms
     from rich.table import Table
@@ -71,9 +73,8 @@ def named(option: str, given: Sequence[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for text in given:
-        name, sign, path = text.partition("=")
-        if not sign or "/" in name:
-            name, path = Path(text).name.partition(".")[0], text
+        given_name, path = name_and_place(text)
+        name = Path(text).name.partition(".")[0] if given_name is None else given_name
         if not name or not path:
             raise ValueError(f"{option} {text}: expected a file, or NAME=FILE")
         if name in found:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnpal.cli.errors import in_words
+from nnpal.cli.names import name_and_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,9 @@ WIDTH = 110
 def series(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders of runs of MOMT or NPT dynamics, or of distillations, whose sampling is taken."),
+        typer.Argument(
+            help="Folders (or NAME=FOLDER) of runs of MOMT or NPT dynamics, or of distillations, whose sampling is taken."
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Folder for figures (PNG, PDF) and their numbers (CSV).")] = Path(
         "series"
@@ -40,10 +43,13 @@ def series(
 
     try:
         require_folder("--output", output)
-        found = [one for folder in runs for one in read_time_series(folder)]
+        places = [name_and_place(str(run)) for run in runs]
+        found = [one for name, folder in places for one in read_time_series(Path(folder), name)]
         labels = [one.label for one in found]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
-            raise ValueError(f"RUNS: several are named {twice[0]}; give each folder once, or rename one")
+            raise ValueError(
+                f"RUNS: several are named {twice[0]}; give each folder once, with another name as NAME=FOLDER"
+            )
         files = [write_figure(output, figure) for figure in (energy_series(found), enthalpy_order_series(found))]
     except (ValueError, OSError) as error:
         typer.echo(f"nnpal momt series: {in_words(error)}", err=True)

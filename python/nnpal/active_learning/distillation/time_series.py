@@ -45,17 +45,18 @@ def series_of_file(path: Path) -> list[TimeSeries]:
     return [TimeSeries(label, *(column[walk == k] for column in columns)) for k, label in enumerate(labels)]
 
 
-def read_time_series(folder: Path) -> list[TimeSeries]:
+def read_time_series(folder: Path, name: str | None = None) -> list[TimeSeries]:
     """Return the time series of a folder: that of one run, or that of a loop, with all runs of its sampling.
 
-    Labels begin with the folder's name where it is a loop's.
+    Labels are ``name``, or the folder's name; where it is a loop's, they begin with it.
 
     Raises:
         FileNotFoundError: it holds neither.
         ValueError: a run of another kind, or one that does not state its timestep.
     """
+    name = name or folder.resolve().name
     if holds_run(folder):
-        return time_series(read_isobaric(folder), timestep_of(folder), folder.resolve().name)
+        return time_series(read_isobaric(folder), timestep_of(folder), name)
     place = stage_folder(folder, 0, SampleFacts.stage) / RUNS
     runs = sorted(path for path in place.glob("*") if holds_run(path)) if place.is_dir() else []
     if not runs:
@@ -63,7 +64,6 @@ def read_time_series(folder: Path) -> list[TimeSeries]:
             f"{folder}: no sampling; expected the folder of a run of MOMT or NPT dynamics (with {FACTS}), or the run's "
             "folder of a distillation"
         )
-    name = folder.resolve().name
     return [one for path in runs for one in time_series(read_isobaric(path), timestep_of(path), f"{name} {path.name}")]
 
 
