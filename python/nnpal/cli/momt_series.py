@@ -21,7 +21,7 @@ def series(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders (or NAME=FOLDER) of runs of MOMT or NPT dynamics, or of distillations, whose sampling is taken."
+            help="Folders (or NAME=FOLDER) of MOMT or NPT runs, or of distillations, whose sampling is taken."
         ),
     ],
     output: Annotated[Path, typer.Option(help="Folder for figures (PNG, PDF) and their numbers (CSV).")] = Path(
