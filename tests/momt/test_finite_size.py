@@ -75,7 +75,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         ([good, str(tmp_path / "none.json")], "none.json: no such file"),
         ([good, _text(tmp_path / "half.json", '{"atoms": 10')], "half.json: no JSON ("),
         ([good, _text(tmp_path / "list.json", "[]")], "list.json: atoms = None, expected a number; expected the summ"),
-        ([good, write(tmp_path, 500, 930.0), "--compare", "925", "-3"], "--compare 925 -3: expected a temperature and"),
+        ([good, write(tmp_path, 500, 930.0), "--compare", "925", "-3"], "compare 925 -3: expected a temperature above"),
     ):
         result = run(*files)
         assert result.exit_code == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,16 +111,13 @@ def finite_size(
     from json import dumps
 
     from nnpal.figures.figure import write_figure
-    from nnpal.momt.finite_size import figure, of_summaries
+    from nnpal.momt.finite_size import compared, figure, of_summaries
 
     try:
-        if compare is not None and not (isfinite(compare[0]) and 0 <= compare[1] < inf):
-            raise ValueError(
-                f"--compare {compare[0]:g} {compare[1]:g}: expected a temperature and its standard error, 0 or more"
-            )
+        other = None if compare is None else compared(*compare)
         line = of_summaries(summaries)
         if output is not None:
-            write_figure(output, figure(line, None if compare is None else ("compared with", *compare)))
+            write_figure(output, figure(line, other))
     except (ValueError, OSError) as error:
         typer.echo(f"nnpal momt finite-size: {in_words(error)}", err=True)
         raise typer.Exit(1) from error

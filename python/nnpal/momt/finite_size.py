@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,19 @@ def _of_summary(path: Path) -> tuple[float, float, float, float]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{path}: {key} = {value}, expected a number; {expected}")
     return float(found["atoms"]), float(found["press"]), float(between["temp"]), float(between["temp_error"])
+
+
+def compared(temp: float, error: float) -> tuple[str, float, float]:
+    """Return a temperature from elsewhere for :func:`figure`.
+
+    Raises:
+        ValueError: it is not finite and above 0, or its error is not finite and 0 or more.
+    """
+    if not (0 < temp < inf and 0 <= error < inf):
+        raise ValueError(
+            f"compare {temp:g} {error:g}: expected a temperature above 0 and its standard error, 0 or more"
+        )
+    return "compared with", temp, error
 
 
 def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:
