@@ -28,7 +28,7 @@ TEXTS = {
     ("export.md", "forward(species"): "a signature of TorchScript",
     ("custom_modules.md", "forward(species"): "a signature of TorchScript",
     ("momt.md", "momt: step "): "output, of a run of days",
-    ("momt.md", "nnpal momt series RUN"): "usage of a command below another",
+    ("momt.md", "nnpal momt series [NAME=]RUN"): "usage of a command below another",
     ("momt.md", "coexistence temperature 973"): "output, of a run of minutes",
     ("momt.md", "momt: WARNING: H moves"): "output",
     ("label.md", "r' = r"): "formula",

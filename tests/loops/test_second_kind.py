@@ -28,6 +28,7 @@ def test_the_plan_counts_both_trainings(tmp_path):
     assert "trainings: 2 at most, each of 2 members" in plan.as_text()
 
 
+@pytest.mark.slow
 def test_a_run_of_both_kinds(tmp_path):
     """One run, for it takes half a minute: what was learned, what pulled, and what the report says."""
     write_config(tmp_path, RUN)

@@ -296,6 +296,7 @@ def test_a_folder_without_a_finished_training_is_refused(tmp_path):
         trained(aluminium(5), tmp_path / "t", split="inherited", previous=str(tmp_path))
 
 
+@pytest.mark.slow
 def test_inheritance_over_three_iterations_of_training(frames, tmp_path):
     folder, previous = None, None
     for iteration, n_frames in enumerate((24, 32, 40)):
@@ -319,6 +320,7 @@ def test_inheritance_over_three_iterations_of_training(frames, tmp_path):
         previous = folder
 
 
+@pytest.mark.slow
 def test_the_best_member_by_a_property_of_ones_own(frames, tmp_path, monkeypatch):
     (tmp_path / "target.py").write_text(
         "from ase.build import bulk\n"

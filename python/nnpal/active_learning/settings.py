@@ -152,6 +152,16 @@ class RareEventsSection(SimilaritySection):
         n_peak = math.floor(self.peak_share * labels + 1e-9) // (1 + self.peak_copies)  # 0.1 of 30 is 3
         return (labels - n_peak * (1 + self.peak_copies)) // (1 + copies), n_peak
 
+    @model_validator(mode="after")
+    def _random_says_what_of_the_peak(self) -> RareEventsSection:
+        """Refuse a control experiment half of whose labels would be chosen, unless that is meant."""
+        if self.order == "random" and self.peak_share > 0 and "peak_share" not in self.model_fields_set:
+            raise ValueError(
+                f"order = 'random': {self.peak_share:g} of the labels would still be chosen around the largest force; "
+                f"give peak_share = 0 for the control experiment, or peak_share = {self.peak_share:g} if that is meant"
+            )
+        return self
+
 
 class DistillationSection(SimilaritySection):
     """[distillation]: sets, thresholds, and how an environment becomes a configuration."""
