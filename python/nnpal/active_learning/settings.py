@@ -116,12 +116,12 @@ class RareEventsSection(SimilaritySection):
         0.5,
         ge=0.0,
         le=1.0,
-        description="share of an iteration's labels that is kept for frames around the largest spring force of each "
-        "pull, and copies of them displaced along the softest motions; no filter of near-duplicates there",
+        description="fraction of the labels of an iteration reserved for frames around the largest spring force of "
+        "each pull and for copies of them displaced along their softest modes; near-duplicates are not filtered there",
     )
-    peak_before: PositiveFloat = Field(0.8, description="Å of λ before the largest force, of such frames")
-    peak_copies: NonNegativeInt = Field(1, description="displaced copies of each such frame")
-    peak_displacement: PositiveFloat = Field(0.15, description="Å that an atom is displaced along one motion, at most")
+    peak_before: PositiveFloat = Field(0.8, description="these frames begin this far before the largest force, Å of λ")
+    peak_copies: NonNegativeInt = Field(1, description="number of displaced copies of each of these frames")
+    peak_displacement: PositiveFloat = Field(0.15, description="largest displacement of an atom along one mode, Å")
     reference: bool = Field(
         True, description="whether the oracle pulls too: its activation energy is what the loop is held against"
     )

@@ -55,15 +55,15 @@ class SMDSection(Run):
     length: PositiveFloat = Field(4.0, description="how far the far end goes, Å")
     most_runs: PositiveInt | None = Field(
         None,
-        description="pulls at a rate, at most: where E_a is near the oracle's and its interval is too wide to tell, "
-        "pairs of pulls are added to runs; absent: none are added",
+        description="largest number of pulls at each rate: while the confidence interval of the error of E_a is too "
+        "wide to decide whether the goal is reached, pairs of pulls are added; absent: none are added",
     )
     temperature: PositiveFloat = Field(300.0, description="K")
     timestep: PositiveFloat = Field(0.00025, description="ps")
     noiseless: NonNegativeInt = Field(
         2,
-        description="further pulls at the largest rate without velocities and noise, of oracle and ensemble, that show "
-        "a bias of the activation energy without chance",
+        description="number of additional pulls at the largest rate without thermal noise, under both oracle and "
+        "ensemble, that show a systematic error of the activation energy",
     )
     uq_every: PositiveInt = Field(5, description="steps between rows of distance, work and uncertainty; divides every")
     uq: UQ = Field(
