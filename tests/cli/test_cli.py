@@ -114,7 +114,7 @@ def test_demo_of_butane_is_a_run_of_its_configuration(
     [(path, config)] = asked
     assert path == tmp_path / "butane.toml"
     assert (config.kind, config.run.seed) == ("rare_events", 7)
-    path.write_text(path.read_text().replace("iterations = 6", "iterations = 8"))
+    path.write_text(re.sub(r"^iterations = \d+", "iterations = 8", path.read_text(), flags=re.M))
     result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
     assert asked[1][1].run.iterations == 8  # what the user has edited stays
     # rich breaks lines wherever the length of the folder's name makes it
