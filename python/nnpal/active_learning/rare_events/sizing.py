@@ -10,6 +10,8 @@ FIRST = 4
 """Pairs before their scatter is looked at: fewer say little of it, so of how many are needed."""
 GROWTH = 3
 """Times the pulls that there are, at most, in one round: a scatter known from few is often too large."""
+KNOWN = 12
+"""Pairs from which on the scatter is known well enough (to a fifth) to add in one round all that are needed."""
 PAST = 2.0
 """Standard errors by which a mean lies past the goal before more pulls are taken as of no use."""
 ROUNDS = 3
@@ -64,4 +66,6 @@ def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int
     room = goal - abs(found.mean)
     needed = pairs_needed(found.deviation, room) if room > 0 else None
     wanted = most if needed is None else n + max(0, needed - found.n)
-    return max(n, min(wanted, GROWTH * n, most))
+    if found.n < KNOWN:
+        wanted = min(wanted, GROWTH * n)
+    return max(n, min(wanted, most))
