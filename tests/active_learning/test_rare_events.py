@@ -28,7 +28,7 @@ from nnpal.active_learning.rare_events import explore_stage as exploring
 from nnpal.active_learning.rare_events import initial_stage as beginning
 from nnpal.active_learning.rare_events import pulls as pulling
 from nnpal.active_learning.rare_events import report_stage as reporting
-from nnpal.active_learning.rare_events.energies_report import figures_of_energies
+from nnpal.active_learning.rare_events.energies_report import beside_oracle, figures_of_energies
 from nnpal.active_learning.rare_events.facts import (
     ErrorBar,
     ExploreFacts,
@@ -163,7 +163,7 @@ def test_the_page_shows_error_bars_beside_the_energies(tmp_path: Path) -> None:
     np.testing.assert_allclose(columns["statistical_error_kcal_mol"], [np.nan, 0.3], rtol=1e-6)
     half = 2.5706 * 0.01 * np.sqrt(6 / 5) / np.sqrt(6)
     np.testing.assert_allclose(columns["interval_kcal_mol"], [half, half], rtol=1e-4)
-    assert "Thin bars: the 95 % interval of the difference from the oracle" in drawn["loading_rates"].caption
+    assert "and thin bars: the difference from the oracle, a mean over pairs of pulls" in drawn["loading_rates"].caption
     np.testing.assert_allclose(drawn["activation_energy_error_ensemble"].columns["error_kcal_mol"], [2.0, 0.5])
     assert "members_error_kcal_mol" not in drawn["activation_energy_best"].columns
     np.testing.assert_allclose(drawn["loading_rates"].columns["members_error_kcal_mol"], [spread, np.nan], rtol=1e-6)
@@ -173,6 +173,13 @@ def test_the_page_shows_error_bars_beside_the_energies(tmp_path: Path) -> None:
     [text] = reporting._about_error_bars(told)
     assert "over the 3 members" in text
     assert "the spread times 3, the calibration factor" in text
+
+
+def test_an_energy_is_drawn_as_far_from_the_oracles_as_the_pairs_say() -> None:
+    oracle, own = 4.4, 4.9  # eV; the model's 40 pulls have another mean than the 6 that the oracle made too
+    assert beside_oracle(oracle, Difference(2.0, 6, 0.1, 5.0, 0.2, 0.9), own) == pytest.approx(oracle + 2.0 * KCAL)
+    assert beside_oracle(oracle, None, own) == own
+    assert np.isnan(beside_oracle(None, None, None))
 
 
 def test_a_row_of_the_table_of_rates_says_what_the_pairs_say() -> None:

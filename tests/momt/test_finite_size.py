@@ -56,12 +56,16 @@ def test_command_prints_and_draws(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "1/N -> 0" in result.output
     assert "918.11 ± 3.8 (two sizes: no test of the line)" in result.output
+    assert "compared with    925.00 ± 3: difference -6.89 ± 4.8" in result.output
     assert (tmp_path / "out" / "finite_size.png").read_bytes().startswith(b"\x89PNG")
     rows = (tmp_path / "out" / "finite_size.csv").read_text().splitlines()
     assert rows[-1] == "compared with,0,925,3"
     found = json.loads(run(*files, "--json").output)
     assert found["temp"] == pytest.approx(918.108, abs=1e-3)
     assert found["sizes"][1] == {"atoms": 256, "temp": 940.0, "temp_error": 2.0}
+    assert "difference" not in found
+    found = json.loads(run(*files, "--compare", "925", "3", "--json").output)
+    assert found["difference"] == pytest.approx(918.108 - 925, abs=1e-3)
     third = write(tmp_path, 500, 930.0)
     assert "of 1 degree(s) of freedom" in run(*files, third).output
 

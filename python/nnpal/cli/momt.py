@@ -102,7 +102,8 @@ def finite_size(
         list[Path], typer.Argument(help="summary.json of `nnpal momt report --output`, of two sizes or more.")
     ],
     compare: Annotated[
-        tuple[float, float] | None, typer.Option(help="Temperature and error from elsewhere, drawn at 1/N = 0.")
+        tuple[float, float] | None,
+        typer.Option(help="Temperature and its error from elsewhere, to compare 1/N = 0 with."),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the figure: PNG, PDF, CSV.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
@@ -111,7 +112,7 @@ def finite_size(
     from json import dumps
 
     from nnpal.figures.figure import write_figure
-    from nnpal.momt.finite_size import compared, figure, of_summaries
+    from nnpal.momt.finite_size import compared, difference, figure, of_summaries
 
     try:
         other = None if compare is None else compared(*compare)
@@ -131,6 +132,8 @@ def finite_size(
             "slope_error": float(line.slope.error),
             "chi_squared": line.chi_squared,
         }
+        if other is not None:
+            found["difference"], found["difference_error"] = difference(line, other)
         typer.echo(dumps(found, indent=2))
         return
     for n, temp, deviation in sizes:
@@ -138,6 +141,9 @@ def finite_size(
     fit = "two sizes: no test of the line" if line.chi_squared is None else f"chi squared {line.chi_squared:.2g}"
     degrees = "" if line.chi_squared is None else f" of {len(line.temps) - 2} degree(s) of freedom"
     typer.echo(f"1/N -> 0       {float(line.infinite.value):8.2f} ± {float(line.infinite.error):.2g} ({fit}{degrees})")
+    if other is not None:
+        by, by_error = difference(line, other)
+        typer.echo(f"{other[0]:14} {other[1]:8.2f} ± {other[2]:.2g}: difference {by:+.2f} ± {by_error:.2g}")
 
 
 def _print(summary: Summary, console: Console) -> None:

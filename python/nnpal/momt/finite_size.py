@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import hypot, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,12 @@ def compared(temp: float, error: float) -> tuple[str, float, float]:
             f"compare {temp:g} {error:g}: expected a temperature above 0 and its standard error, 0 or more"
         )
     return "compared with", temp, error
+
+
+def difference(line: Line, other: tuple[str, float, float]) -> tuple[float, float]:
+    """Return how far T_∞ lies above a temperature from elsewhere, and the standard error of that."""
+    _, temp, error = other
+    return float(line.infinite.value) - temp, hypot(float(line.infinite.error), error)
 
 
 def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:

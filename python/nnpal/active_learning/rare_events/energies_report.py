@@ -49,7 +49,10 @@ def figures_of_energies(told: Told) -> list[Figure]:
     expected = None if oracle is None else oracle.get(rate)
     for who, said in told.shown.items():
         found = [told.differences(done, who).get(rate) for done in history]
-        values = [or_nan(energies_of(done, who).get(rate)) for done in history]
+        values = [
+            beside_oracle(expected, own, energies_of(done, who).get(rate))
+            for done, own in zip(history, found, strict=True)
+        ]
         drawn.append(
             activation_energy(
                 numbers, values, expected, who=said, name=f"activation_energy_{who}",
@@ -73,6 +76,13 @@ def figures_of_energies(told: Told) -> list[Figure]:
         )
         drawn.append(work_by_rate(told))
     return drawn
+
+
+def beside_oracle(expected: float | None, found: Difference | None, own: float | None) -> float:
+    """Return E_a to draw beside the oracle's, eV: that plus the difference, whose pairs may be fewer than its pulls."""
+    if expected is None or found is None:
+        return or_nan(own)
+    return expected + found.mean / KCAL_MOL
 
 
 def error_over_iterations(told: Told, who: str) -> Figure:

@@ -45,7 +45,8 @@ def activation_energy(
 
     Arguments:
         iterations: [n].
-        values: E_a, mean over pulls, eV, NaN where a pull failed, [n].
+        values: E_a, eV, NaN where a pull failed, [n]. With pairs of pulls: the oracle's plus their mean difference,
+            so that a point lies as far from the oracle's line as the pairs say.
         oracle: E_a, eV.
         who: whose activation energy it is.
         name: of the files.
@@ -223,7 +224,9 @@ def _draw_bars(axes: Axes, at: ArrayLike, ours: np.ndarray, bars: Mapping[str, n
 def _bars_caption(bars: Mapping[str, np.ndarray]) -> str:
     says = {MEMBERS: " Wide bars: the standard deviation over the ensemble's members."}
     if INTERVAL in bars:
-        says[INTERVAL] = " Thin bars: the 95 % interval of the difference from the oracle, a mean over pairs of pulls."
+        says[INTERVAL] = (
+            " Points and thin bars: the difference from the oracle, a mean over pairs of pulls, and its 95 % interval."
+        )
     else:
         says[STATISTICAL] = " Thin bars: the standard error of the mean over pulls."
     return "".join(text for key, text in says.items() if key in bars)
