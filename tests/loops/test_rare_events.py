@@ -271,4 +271,8 @@ def test_the_tables_of_the_results_page_are_those_of_the_run(rare_events, facts)
     assert [row[0] for row in rows] == ["iteration", "---", "0", "1", "rate, Å/ps", "---", "20"]
     unseen = facts["iter-0001/train"]["unseen"]["model.nnp.pt"]
     assert rows[3][2] == f"{1e3 * unseen['energy_mae']:.2f}"
-    assert rows[6][1:4] == [rows[3][6], "– to –", "1"]
+    assert rows[3][6] == f"{rows[6][3]} (1)"
+    assert rows[6][4:6] == ["– to –", "1"]
+    theirs, ours, difference = (float(cell.replace("−", "-")) for cell in rows[6][1:4])
+    assert ours - theirs == pytest.approx(difference, abs=0.02)  # each is rounded
+    assert theirs > 1.0  # kcal/mol, not eV
