@@ -43,8 +43,8 @@ def rates(history):
             row(rate, text(theirs, ".2f"), text(ours, ".2f"), *["–"] * 5)
             continue
         low, high = found.interval() or (None, None)
-        row(rate, text(theirs, ".2f"), text(ours, ".2f"), text(found.mean), f"{text(low)} to {text(high)}", found.n, text(found.deviation, ".2f"),
-            text(found.correlation, ".2f"))  # fmt: skip
+        row(rate, text(theirs, ".2f"), text(ours, ".2f"), text(found.mean), f"{text(low)} to {text(high)}", found.n,
+            text(found.deviation, ".2f"), text(found.correlation, ".2f"))  # fmt: skip
 
 
 for folder in sys.argv[1:]:
