@@ -141,13 +141,13 @@ def test_pulls_are_shown_in_the_order_of_their_numbers_though_one_never_began(tm
     [
         (1.1, 0.9, 4, 12),  # the mean is outside by chance, or not: three times as many will tell
         (0.1, 0.3, 4, 4),  # the interval is inside: 0.1 + 0.48
-        (0.1, 0.9, 4, 7),  # t(6) 0.9/√7 = 0.83, t(5) 0.9/√6 = 0.94
+        (0.1, 0.9, 4, 9),  # t(6) 0.9/√7 = 0.83, t(5) 0.9/√6 = 0.94: 7, and a quarter more
         (0.5, 1.3, 6, 18),  # 29 by the scatter, at most three times as many in a round
         (0.5, 0.5, 12, 12),  # the interval is inside: 0.5 + 0.32
-        (0.7, 1.6, 12, 112),  # from twelve pairs on, all that the scatter asks for: t(111) 1.6/√112 = 0.2996
-        (0.5, 1.3, 18, 29),  # t(28) 1.3/√29 = 0.494
-        (0.9, 1.3, 18, 120),  # no more than may be
-        (0.9999, 5.0, 18, 120),
+        (0.7, 1.6, 12, 140),  # from twelve pairs on, all that the scatter asks for: t(111) 1.6/√112 = 0.2996
+        (0.5, 1.3, 18, 37),  # t(28) 1.3/√29 = 0.494
+        (0.9, 1.3, 18, 200),  # no more than may be
+        (0.9999, 5.0, 18, 200),
         (0.2, None, 1, 4),
         (1.2, None, 1, 4),
         (1.7, 0.5, 2, 4),  # two pairs tell little of their scatter
@@ -155,7 +155,16 @@ def test_pulls_are_shown_in_the_order_of_their_numbers_though_one_never_began(tm
 )
 def test_pulls_are_added_where_they_can_settle_the_question(mean: float, sd: Any, n: int, wanted: int) -> None:
     error, freedom = (None, None) if sd is None else (sd / np.sqrt(n), n - 1.0)
-    assert runs_wanted(Difference(mean, n, error, freedom, sd), n, goal=1.0, most=120) == wanted
+    assert runs_wanted(Difference(mean, n, error, freedom, sd), n, goal=1.0, most=200) == wanted
+
+
+def test_all_pulls_that_the_oracle_has_take_part_where_any_are_added() -> None:
+    wide, narrow = Difference(0.1, 4, 0.45, 3.0, 0.9), Difference(0.1, 4, 0.1, 3.0, 0.2)
+    assert runs_wanted(wide, 4, goal=1.0, most=200, n_oracle=30) == 30
+    assert runs_wanted(wide, 4, goal=1.0, most=20, n_oracle=30) == 20
+    assert runs_wanted(wide, 4, goal=1.0, most=200, n_oracle=4) == 9
+    assert runs_wanted(narrow, 4, goal=1.0, most=200, n_oracle=30) == 4
+    assert runs_wanted(Difference(0.1, 1), 1, goal=1.0, most=200, n_oracle=30) == 30
 
 
 @pytest.mark.parametrize(

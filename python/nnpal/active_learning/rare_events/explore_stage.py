@@ -119,7 +119,7 @@ def _add_pairs(pulls: SideBySide, sizing: Sizing, ensemble: NNPForces) -> bool:
         missing: dict[float, range] = {}
         for rate in pulls.section.rates:
             n_ours, n_theirs = len(ours[f"{rate:g}"]), len(theirs.get(f"{rate:g}", ()))
-            wanted = runs_wanted(found[f"{rate:g}"], n_ours, sizing.goal, sizing.most)
+            wanted = runs_wanted(found[f"{rate:g}"], n_ours, sizing.goal, sizing.most, n_theirs)
             more[rate] = range(n_ours, wanted)
             missing[rate] = range(n_theirs, max(wanted, n_theirs))
         if not any(more.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from nnpal.observables import Difference, paired_difference, pairs_needed
@@ -12,6 +13,8 @@ GROWTH = 3
 """Times the pulls that there are, at most, in one round: a scatter known from few is often too large."""
 KNOWN = 12
 """Pairs from which on the scatter is known well enough (to a fifth) to add in one round all that are needed."""
+MARGIN = 1.25
+"""Times the pairs that the scatter asks for: by these alone, the interval would come out too wide as often as not."""
 PAST = 2.0
 """Standard errors by which a mean lies past the goal before more pulls are taken as of no use."""
 ROUNDS = 3
@@ -51,21 +54,22 @@ def is_missed(found: Difference | None, goal: float) -> bool:
     return abs(found.mean) - PAST * found.standard_error > goal
 
 
-def runs_wanted(found: Difference | None, n: int, goal: float, most: int) -> int:
+def runs_wanted(found: Difference | None, n: int, goal: float, most: int, n_oracle: int = 0) -> int:
     """Return how many pulls there should be at a rate to settle whether its interval lies within the goal.
 
     Arguments:
         found: what the n pulls that there are say, in the goal's unit.
         goal: largest |difference| that is accepted.
         most: pulls, at most.
+        n_oracle: pulls that the oracle has. They cost most, so where any are added, all of these take part.
     """
     if found is None or found.is_within(goal):
         return n
     if found.deviation is None or found.n < FIRST:
-        return max(n, min(n + FIRST - found.n, most))
+        return max(n, min(max(n + FIRST - found.n, n_oracle), most))
     room = goal - abs(found.mean)
     needed = pairs_needed(found.deviation, room) if room > 0 else None
-    wanted = most if needed is None else n + max(0, needed - found.n)
+    wanted = most if needed is None else n + max(0, math.ceil(MARGIN * needed) - found.n)
     if found.n < KNOWN:
         wanted = min(wanted, GROWTH * n)
-    return max(n, min(wanted, most))
+    return max(n, min(max(wanted, n_oracle), most))
