@@ -199,6 +199,17 @@ def test_coexistence_hardly_depends_on_where_phases_divide() -> None:
     assert np.ptp(values) < 0.01
 
 
+def test_a_few_rows_beside_an_empty_bin_are_no_phase() -> None:
+    """The bins that nothing fell in are no barrier between phases there."""
+    s = two_phases(950.0)
+    rng = np.random.default_rng(7)
+    order = np.where(s.H < 0.5 * (SOLID + LIQUID), rng.normal(25, 4, len(s)), rng.normal(5, 4, len(s)))
+    order[:3] = -25.0
+    assert 10 < dividing_order(dataclasses.replace(s, O=order), T0) < 20
+    with pytest.raises(ValueError, match="one valley with 20 rows or more; sample both phases, or give"):
+        dividing_order(dataclasses.replace(s, O=np.where(np.arange(len(s)) < 3, 0.0, 30.0)), T0)
+
+
 def test_one_phase_has_no_coexistence() -> None:
     s = two_phases(950.0)
     with pytest.raises(ValueError, match="no samples on one side of O = 50"):

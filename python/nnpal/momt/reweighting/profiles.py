@@ -12,6 +12,9 @@ from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_bl
 from nnpal.momt.reweighting.samples import Samples
 from nnpal.momt.reweighting.weights import log_weights, require_coverage
 
+LEAST_ROWS = 20
+"""On either side of the order parameter that divides two phases."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -102,6 +105,8 @@ def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> P
 def dividing_order(samples: Samples, temp: float, press: float | None = None) -> float:
     """Return O between two phases: where F(O; T) is largest between its two deepest valleys.
 
+    A valley counts if LEAST_ROWS rows lie on its side: of a few rows beside a bin that none fell in, F says nothing.
+
     Raises:
         ValueError: there are no two valleys.
     """
@@ -114,14 +119,23 @@ def dividing_order(samples: Samples, temp: float, press: float | None = None) ->
     seen = np.isfinite(f)
     f = np.where(seen, f, f[seen].max() + 1)  # where nothing was sampled the barrier is higher than all that was
     deepest = int(np.argmin(f))
-    depths = [f[min(deepest, j) : max(deepest, j) + 1].max() - f[j] if seen[j] else -np.inf for j in range(len(f))]
-    other = int(np.argmax(depths))
-    if depths[other] <= 0:
-        raise ValueError("F(O) has one valley; give the order parameter that divides the phases")
-    low, high = sorted((deepest, other))
-    barrier = f[low : high + 1]
-    top = low + int(np.median(np.flatnonzero(barrier == barrier.max())))
-    return float(0.5 * (edges[top] + edges[top + 1]))
+    depths = np.array(
+        [f[min(deepest, j) : max(deepest, j) + 1].max() - f[j] if seen[j] else -np.inf for j in range(len(f))]
+    )
+    for other in np.argsort(-depths, kind="stable"):
+        if depths[other] <= 0:
+            break
+        low, high = sorted((deepest, int(other)))
+        barrier = f[low : high + 1]
+        top = low + int(np.median(np.flatnonzero(barrier == barrier.max())))
+        at = float(0.5 * (edges[top] + edges[top + 1]))
+        above = int(np.greater(samples.O, at).sum())
+        if min(above, len(samples) - above) >= LEAST_ROWS:
+            return at
+    raise ValueError(
+        f"F(O) has one valley with {LEAST_ROWS} rows or more; sample both phases, or give the order parameter that "
+        "divides them"
+    )
 
 
 def coexistence(
@@ -163,7 +177,8 @@ def balance(samples: Samples, at: float, press: float | None = None) -> Callable
             if log_odds(low, rows) * log_odds(high, rows) <= 0:
                 return float(brentq(log_odds, low, high, args=(rows,), xtol=1e-10 * samples.temp))
         raise ValueError(
-            f"no temperature within a factor of 3 of {samples.temp:g} makes the two sides of O = {at:g} equal"
+            f"no temperature within a factor of 3 of {samples.temp:g} makes the two sides of O = {at:g} equal; "
+            "give another divide"
         )
 
     return root
