@@ -2,7 +2,7 @@
 
     python benchmarks/denormals.py [--quick] [--output benchmarks/results/denormals.json]
 
-`torch.ops.nnpal.keep_denormals` makes the guards of src/ops/support/denormals.h do nothing, as before there were any;
+`torch.ops.nnpal.keep_denormals` makes the guards of src/core/support/denormals.h do nothing, as before there were any;
 so both sides are the same machine code. CPU time of one thread, A B A B ...; ratios are medians of the rounds' ratios,
 kept over flushed, so that more than 1 is what the guard saves. float32, as models are by default.
 

@@ -14,7 +14,14 @@ from doc_blocks import PAGES, ROOT
 DOTTED = re.compile(r"(?<![\w./-])nnpal((?:\.[A-Za-z_]\w*)+)(?::(\w+))?")
 FILES = {"nnpal.json"}
 FILE = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]+\.\w+)?)`")
-FOLDERS = (ROOT, ROOT / "src", ROOT / "src" / "pair_nnp", ROOT / "src" / "ops", ROOT / "python" / "nnpal")
+FOLDERS = (
+    ROOT,
+    ROOT / "src",
+    ROOT / "src" / "pair_nnp",
+    ROOT / "src" / "core",
+    ROOT / "src" / "ops",
+    ROOT / "python" / "nnpal",
+)
 SOURCES = ("python", "src", "lammps_inputs", "benchmarks", "build_backend", "cmake")
 TEXTS = [
     *PAGES,

@@ -13,6 +13,7 @@ import torch
 from processes import run
 
 SOURCES = Path(__file__).parents[3] / "src" / "ops"
+CORE = SOURCES.parent / "core"
 FILES = (
     "aev/aev.cpp",
     "aev/aev_arguments.cpp",
@@ -47,12 +48,13 @@ def build(folder: Path) -> Path:
 
     def compiled(source: Path) -> str:
         target = folder / f"{source.name}.o"
-        options = ["-std=c++20", "-O1", "-fPIC", *renamed, *headers, f"-I{SOURCES}"]
+        options = ["-std=c++20", "-O1", "-fPIC", *renamed, *headers, f"-I{SOURCES}", f"-I{CORE}"]
         _compile(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)])
         return str(target)
 
+    sources = [folder / "stream.cpp", CORE / "support/denormals.cpp", *(SOURCES / name for name in FILES)]
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(compiled, [folder / "stream.cpp", *(SOURCES / name for name in FILES)]))
+        objects = list(pool.map(compiled, sources))
     library = folder / "libnnpal_on_host.so"
     link = ["-L" + str(torch_folder / "lib"), "-ltorch", "-ltorch_cpu", "-lc10"]
     _compile(["c++", "-shared", "-o", str(library), *objects, *link])

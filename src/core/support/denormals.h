@@ -53,7 +53,7 @@ inline void set_control_word(ControlWord) {}
 #endif
 
 // Whether guards do nothing, for tests and timings that compare.
-inline std::atomic<bool> keeps_denormals{false};
+extern std::atomic<bool> keeps_denormals;
 
 class FlushDenormals {
 public:

@@ -17,7 +17,8 @@ template <class T> const TrainingFunctions<T> &training_functions();
 // Names of those that this processor has, the widest first.
 std::vector<std::string> instruction_sets();
 
-// Use another one, in all threads from now on; for tests. Throws c10::Error where it is not among them.
+// Use another one, in all threads from now on; for tests. Throws std::invalid_argument where it is not among
+// them.
 void use_instruction_set(const std::string &name);
 
 }    // namespace nnpal

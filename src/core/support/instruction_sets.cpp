@@ -1,7 +1,7 @@
 #include "support/instruction_sets.h"
 
 #include <atomic>
-#include <torch/library.h>
+#include <stdexcept>
 
 namespace nnpal {
 
@@ -110,13 +110,9 @@ void use_instruction_set(const std::string &name)
       chosen() = &one;
       return;
     }
-  TORCH_CHECK_VALUE(false, "use_instruction_set: name is '", name, "', expected one of ", instruction_sets());
+  std::string known;
+  for (const std::string &one : instruction_sets()) known += (known.empty() ? "" : ", ") + one;
+  throw std::invalid_argument("use_instruction_set: name is '" + name + "', expected one of " + known);
 }
 
 }    // namespace nnpal
-
-TORCH_LIBRARY_FRAGMENT(nnpal, m)
-{
-  m.def("instruction_sets() -> str[]", &nnpal::instruction_sets);
-  m.def("use_instruction_set(str name) -> ()", [](std::string name) { nnpal::use_instruction_set(name); });
-}
