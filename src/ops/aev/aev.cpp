@@ -151,6 +151,25 @@ const AEVTwin &aev_twin(const Tensor &on)
               "; build nnpal where nvcc is found, or export the model with kernel='torchani'");
 }
 
+void check_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
+                 const at::Tensor &edge_vec)
+{
+  TORCH_CHECK_VALUE(species.dim() == 1 && species.scalar_type() == at::kLong, "species is ",
+                    species.scalar_type(), " ", species.sizes(), ", expected int64 [n_atoms]");
+  TORCH_CHECK_VALUE(n_local >= 0 && n_local <= species.size(0), "n_local is ", n_local, ", expected 0 to ",
+                    species.size(0), ", the number of atoms");
+  TORCH_CHECK_VALUE(edge_index.dim() == 2 && edge_index.size(0) == 2 && edge_index.scalar_type() == at::kLong,
+                    "edge_index is ", edge_index.scalar_type(), " ", edge_index.sizes(),
+                    ", expected int64 [2, n_edges]");
+  TORCH_CHECK_VALUE(edge_vec.dim() == 2 && edge_vec.size(0) == edge_index.size(1) && edge_vec.size(1) == 3 &&
+                        (edge_vec.scalar_type() == at::kFloat || edge_vec.scalar_type() == at::kDouble),
+                    "edge_vec is ", edge_vec.scalar_type(), " ", edge_vec.sizes(),
+                    ", expected float32 or float64 [", edge_index.size(1), ", 3], as many as edge_index has");
+  TORCH_CHECK_VALUE(species.device() == edge_vec.device() && edge_index.device() == edge_vec.device(),
+                    "species lie on ", species.device(), ", edge_index on ", edge_index.device(),
+                    " and edge_vec on ", edge_vec.device(), ", expected one device");
+}
+
 Graph checked_graph(const Tensor &species, std::int64_t n_local, const Tensor &edge_index,
                     const Tensor &edge_vec)
 {

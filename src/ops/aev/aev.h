@@ -2,8 +2,13 @@
 #pragma once
 
 #include "aev/aev_arguments.h"
+#include "aev/graph_pointers.h"
+
+#include <torch/types.h>
 
 namespace nnpal {
+
+using Numbers = at::ArrayRef<double>;
 
 // Atoms and edges: species int64 [n_atoms], edge_index int64 [2, n_edges] (center, neighbor), edge_vec
 // [n_edges, 3] Å. Checked, contiguous, on one device. An edge of center n_local and neighbor -1 belongs to
@@ -12,6 +17,15 @@ struct Graph {
   at::Tensor species;
   std::int64_t n_local;
   at::Tensor edge_index, edge_vec;
+
+  // Of a graph on the CPU.
+  GraphPointers pointers() const
+  {
+    const std::int64_t n_edges = edge_index.size(1);
+    const auto *index = edge_index.const_data_ptr<std::int64_t>();
+    return {species.size(0), n_local,        n_edges, species.const_data_ptr<std::int64_t>(),
+            index,           index + n_edges};
+  }
 };
 
 // What a device computes; gradients [n_local, n_features], tangents and results of edges [n_edges, 3].
@@ -33,6 +47,10 @@ extern const AEVTwin kAEVOnCUDA;
 
 // The twin of a tensor's device; throws c10::Error where there is none.
 const AEVTwin &aev_twin(const at::Tensor &on);
+
+// Throws c10::ValueError unless shapes, types and devices of a graph fit together.
+void check_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
+                 const at::Tensor &edge_vec);
 
 // Checks all, and makes tensors contiguous.
 Graph checked_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,

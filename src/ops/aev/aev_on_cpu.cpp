@@ -22,7 +22,7 @@ void for_centers(const AEVArguments &arguments, const Graph &graph, const Tensor
 {
   const TypedTerms<T> terms(arguments);
   static thread_local EdgeOrder sorted;
-  sorted.sort(graph.species, graph.n_local, graph.edge_index, terms.terms.n_elements);
+  sorted.sort(graph.pointers(), terms.terms.n_elements);
   const SortedEdges<T> edges{graph.edge_index.size(1), graph.edge_vec.const_data_ptr<T>(),
                              tangent ? tangent->const_data_ptr<T>() : nullptr, sorted.order.data(),
                              sorted.start.data()};

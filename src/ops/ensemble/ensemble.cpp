@@ -11,16 +11,6 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-std::int64_t n_weights_of(std::int64_t n_features, const std::vector<std::int64_t> &layers)
-{
-  std::int64_t n = 0, n_in = n_features;
-  for (const std::int64_t n_out : layers) {
-    n += n_out * (n_in + 1);
-    n_in = n_out;
-  }
-  return n;
-}
-
 struct Call {
   EnsembleArguments arguments;
   Graph graph;
@@ -137,19 +127,6 @@ std::tuple<Tensor, Tensor> ensemble_gradients(NNPAL_ARGUMENTS, bool of_members)
 }
 
 }    // namespace
-
-std::int64_t EnsembleArguments::offset(std::int64_t element, std::int64_t member) const
-{
-  std::int64_t begin = 0;
-  for (std::int64_t e = 0; e < element; ++e) begin += n_members * n_weights_of(aev.n_features(), layers[e]);
-  return begin + member * n_weights_of(aev.n_features(), layers[element]);
-}
-
-std::int64_t EnsembleArguments::n_weights() const
-{
-  const auto last = static_cast<std::int64_t>(layers.size()) - 1;
-  return offset(last, n_members - 1) + n_weights_of(aev.n_features(), layers[last]);
-}
 
 }    // namespace nnpal
 

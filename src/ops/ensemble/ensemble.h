@@ -2,28 +2,11 @@
 #pragma once
 
 #include "aev/aev.h"
-#include "networks/activation.h"
+#include "ensemble/ensemble_arguments.h"
 
 #include <tuple>
-#include <vector>
 
 namespace nnpal {
-
-// Networks of all members; a member has one for each element.
-struct EnsembleArguments {
-  AEVArguments aev;
-  // Of each element: outputs of every layer, the last of which is 1; members have the same.
-  std::vector<std::vector<std::int64_t>> layers;
-  std::int64_t n_members;
-  Activation activation;
-  double alpha;           // of CELU
-  double energy_scale;    // of the networks' outputs, to eV
-
-  // Where the block of weights of a member's network begins; layer by layer weight [n_out, n_in], bias
-  // [n_out].
-  std::int64_t offset(std::int64_t element, std::int64_t member) const;
-  std::int64_t n_weights() const;
-};
 
 struct EnsembleTwin {
   // With weights [n_weights], coefficients c [n_gradients, n_active, n_local] of any strides: energies e

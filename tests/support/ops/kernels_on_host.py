@@ -16,7 +16,6 @@ SOURCES = Path(__file__).parents[3] / "src" / "ops"
 CORE = SOURCES.parent / "core"
 FILES = (
     "aev/aev.cpp",
-    "aev/aev_arguments.cpp",
     "aev/aev_cuda.cu",
     "aev/aev_on_cuda.cpp",
     "ensemble/ensemble.cpp",
@@ -27,6 +26,7 @@ FILES = (
     "pair_terms/repulsion_on_cuda.cpp",
     "support/device_graph.cpp",
 )
+OF_CORE = ("aev/aev_arguments.cpp", "ensemble/ensemble_arguments.cpp", "support/denormals.cpp")
 STREAM = """#include "support/device_graph.h"
 namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullptr; } }
 """
@@ -52,7 +52,7 @@ def build(folder: Path) -> Path:
         _compile(["c++", *options, "-x", "c++", "-c", str(source), "-o", str(target)])
         return str(target)
 
-    sources = [folder / "stream.cpp", CORE / "support/denormals.cpp", *(SOURCES / name for name in FILES)]
+    sources = [folder / "stream.cpp", *(CORE / name for name in OF_CORE), *(SOURCES / name for name in FILES)]
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(compiled, sources))
     library = folder / "libnnpal_on_host.so"

@@ -1,8 +1,9 @@
 // Edges in the order in which aev_cpu.h takes them.
 #pragma once
 
+#include "aev/graph_pointers.h"
+
 #include <cstdint>
-#include <torch/types.h>
 #include <vector>
 
 namespace nnpal {
@@ -13,9 +14,8 @@ struct EdgeOrder {
   std::vector<std::int64_t> order;    // [n_edges]
   std::vector<std::int64_t> start;    // [n_local * n_elements + 1]
 
-  // Memory is kept from one call to the next. species [n_atoms], edge_index [2, n_edges]: int64 on the CPU,
-  // contiguous, in range.
-  void sort(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index, int n_elements);
+  // Memory is kept from one call to the next. Throws std::invalid_argument where a number is out of range.
+  void sort(const GraphPointers &graph, int n_elements);
 };
 
 }    // namespace nnpal

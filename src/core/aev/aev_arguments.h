@@ -1,16 +1,13 @@
-// The parameters of an AEV as the operations get them, checked once for every device.
+// The parameters of an AEV as users give them, checked once for every device.
 #pragma once
 
 #include "aev/aev_terms.h"
 
 #include <cstdint>
 #include <string>
-#include <torch/types.h>
 #include <vector>
 
 namespace nnpal {
-
-using Numbers = at::ArrayRef<double>;
 
 // Lengths in Å; see aev_center.h for the equations.
 struct AEVArguments {
@@ -22,7 +19,7 @@ struct AEVArguments {
   std::vector<double> angular_sections;    // θ_q, rad
   std::string cutoff_function;             // cosine or smooth
 
-  // Throws c10::ValueError that names the argument.
+  // Throws std::invalid_argument that names the argument.
   void check() const;
   std::int64_t n_features() const;
 };
@@ -39,9 +36,5 @@ public:
 private:
   std::vector<T> radial_shifts_, shifts_, cosines_, sines_;
 };
-
-// Throws c10::ValueError unless shapes, types and devices of a graph fit together.
-void check_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
-                 const at::Tensor &edge_vec);
 
 }    // namespace nnpal

@@ -1,0 +1,200 @@
+// The ensemble on a CPU. Centers of one element go through AEV, networks and back in blocks whose numbers
+// stay in the cache; threads share the blocks.
+#include "ensemble/ensemble_cpu.h"
+
+#include "support/denormals.h"
+#include "support/edge_order.h"
+#include "support/instruction_sets.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace nnpal {
+namespace {
+
+constexpr std::int64_t kBlock = 64;    // centers: 4 registers of AVX-512, 8 of AVX2
+
+struct Block {
+  std::int64_t element, first, n;    // centers[first .. first + n)
+};
+
+// to [n, n_features] = from [n_features, width] turned, its padding left out.
+template <class T> void turn_back(int n, int n_features, int width, const T *from, T *to)
+{
+  for (int i = 0; i < n; ++i, to += n_features)
+    for (int f = 0; f < n_features; ++f) to[f] = from[static_cast<std::int64_t>(f) * width + i];
+}
+
+// How a graph is worked through; a thread's memory for it, kept between calls.
+struct Plan {
+  EdgeOrder edges;
+  std::vector<std::int64_t> centers;    // by element
+  std::vector<Block> blocks;
+
+  void make(const GraphPointers &graph, int n_elements);
+};
+
+// What all blocks share.
+template <class T> struct Work {
+  const EnsembleArguments &arguments;
+  const Plan &plan;
+  AEVTerms<T> terms;
+  SortedEdges<T> edges;
+  const T *weights;
+  std::int64_t n_active, n_local, n_gradients;
+  const T *coefficients;          // [n_gradients, n_active, n_local] ...
+  const std::int64_t *strides;    // [3] ... by these
+  T *energies;                    // [n_active * n_local]
+  T *edge_gradients;              // [n_gradients * n_edges * 3]
+};
+
+// A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as aev_cpu.h gives and
+// take them.
+template <class T> struct Buffers {
+  std::vector<T> aev, aev_gradients;             // [kBlock, n_features], and for each gradient one
+  std::vector<T> features, member_gradient;      // [n_features, kBlock]
+  std::vector<T> combined;                       // [n_gradients, n_features, kBlock]
+  std::vector<T> energies, factor;               // [kBlock]
+  std::vector<std::vector<T>> values, slopes;    // of each hidden layer
+
+  void resize(const std::vector<std::int64_t> &layers, std::int64_t n_features, std::int64_t n_gradients)
+  {
+    const std::size_t n_hidden = layers.size() - 1;
+    for (std::vector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_features);
+    for (std::vector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_features);
+    for (std::vector<T> *one : {&energies, &factor}) one->resize(kBlock);
+    if (values.size() < n_hidden) {
+      values.resize(n_hidden);
+      slopes.resize(n_hidden);
+    }
+    for (std::size_t l = 0; l < n_hidden; ++l) {
+      values[l].resize(kBlock * layers[l]);
+      slopes[l].resize(kBlock * layers[l]);
+    }
+  }
+};
+
+// One member's network on a block padded to `width`: its energies, and where wanted their gradient in the
+// features.
+template <class T>
+void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
+                     const T *weights, int width, int n_features, bool with_gradient, Buffers<T> &buffers)
+{
+  const NetworkFunctions<T> &functions = network_functions<T>();
+  const int n_hidden = static_cast<int>(layers.size()) - 1;
+  const auto n_out_of = [&](int layer) { return static_cast<int>(layers[layer]); };
+  const auto n_in_of = [&](int layer) { return layer > 0 ? n_out_of(layer - 1) : n_features; };
+  const T *weight = weights, *input = buffers.features.data();
+  for (int l = 0; l < n_hidden; ++l) {
+    const int n_out = n_out_of(l), n_in = n_in_of(l);
+    T *value = buffers.values[l].data();
+    functions.forward(n_out, n_in, width, weight, input, value);
+    weight += static_cast<std::int64_t>(n_out) * n_in;
+    functions.activate(arguments.activation, static_cast<T>(arguments.alpha), n_out, width, weight, value,
+                       buffers.slopes[l].data());
+    weight += n_out;
+    input = value;
+  }
+  const int n_last = n_in_of(n_hidden);
+  T *gradient = n_hidden > 0 ? buffers.slopes[n_hidden - 1].data() : buffers.member_gradient.data();
+  if (n_hidden == 0)
+    std::fill_n(gradient, static_cast<std::int64_t>(n_last) * width, T(1));    // slopes of no layer
+  functions.finish(n_last, width, weight, weight[n_last], input, gradient, buffers.energies.data());
+  if (!with_gradient) return;
+  for (int l = n_hidden - 1; l >= 0; --l) {
+    const int n_out = n_out_of(l), n_in = n_in_of(l);
+    weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
+    // A layer's values are no longer needed once the next one's gradient is known
+    T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
+    functions.backward(n_out, n_in, width, weight, gradient, below);
+    if (l > 0) functions.multiply(n_in * width, buffers.slopes[l - 1].data(), below);
+    gradient = below;
+  }
+}
+
+template <class T> void evaluate_block(const Work<T> &work, const Block &block)
+{
+  static thread_local Buffers<T> buffers;
+  const NetworkFunctions<T> &networks = network_functions<T>();
+  const AEVFunctions<T> &aev = aev_functions<T>();
+  const auto &layers = work.arguments.layers[block.element];
+  const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
+  const int width = (n + networks.width - 1) / networks.width * networks.width;
+  const std::int64_t *centers = work.plan.centers.data() + block.first;
+  buffers.resize(layers, n_features, work.n_gradients);
+  aev.forward(work.terms, work.edges, centers, n, buffers.aev.data());
+  networks.turn(n, n_features, width, buffers.aev.data(), buffers.features.data());
+  std::fill(buffers.combined.begin(), buffers.combined.end(), T(0));
+  const T scale = static_cast<T>(work.arguments.energy_scale);
+  for (std::int64_t m = 0; m < work.n_active; ++m) {
+    evaluate_member(work.arguments, layers, work.weights + work.arguments.offset(block.element, m), width,
+                    n_features, work.n_gradients > 0, buffers);
+    for (int i = 0; i < n; ++i) work.energies[m * work.n_local + centers[i]] = buffers.energies[i] * scale;
+    for (std::int64_t g = 0; g < work.n_gradients; ++g) {
+      const T *coefficients = work.coefficients + g * work.strides[0] + m * work.strides[1];
+      bool is_zero = true;
+      std::fill(buffers.factor.begin(), buffers.factor.end(), T(0));
+      for (int i = 0; i < n; ++i) {
+        buffers.factor[i] = coefficients[centers[i] * work.strides[2]] * scale;
+        is_zero = is_zero && buffers.factor[i] == T(0);
+      }
+      if (is_zero) continue;
+      networks.add(n_features, width, buffers.factor.data(), buffers.member_gradient.data(),
+                   buffers.combined.data() + g * n_features * width);
+    }
+  }
+  const std::int64_t stride = static_cast<std::int64_t>(n) * n_features;
+  for (std::int64_t g = 0; g < work.n_gradients; ++g)
+    turn_back(n, n_features, width, buffers.combined.data() + g * n_features * width,
+              buffers.aev_gradients.data() + g * stride);
+  aev.vjp(work.terms, work.edges, centers, n, static_cast<int>(work.n_gradients),
+          buffers.aev_gradients.data(), stride, work.edge_gradients);
+}
+
+// Sort the centers by element and cut them into blocks of one element each.
+void Plan::make(const GraphPointers &graph, int n_elements)
+{
+  edges.sort(graph, n_elements);
+  centers.clear();
+  blocks.clear();
+  for (std::int64_t element = 0; element < n_elements; ++element) {
+    const auto begin = static_cast<std::int64_t>(centers.size());
+    for (std::int64_t i = 0; i < graph.n_local; ++i)
+      if (graph.species[i] == element) centers.push_back(i);
+    const auto end = static_cast<std::int64_t>(centers.size());
+    for (std::int64_t first = begin; first < end; first += kBlock)
+      blocks.push_back({element, first, std::min(kBlock, end - first)});
+  }
+}
+
+}    // namespace
+
+template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const ParallelFor &in_parallel)
+{
+  const TypedTerms<T> terms(call.arguments.aev);
+  static thread_local Plan plan;
+  plan.make(call.graph, terms.terms.n_elements);
+  const Work<T> work{
+      call.arguments,
+      plan,    // this thread's, in the others too
+      terms.terms,
+      {call.graph.n_edges, call.edge_vec, nullptr, plan.edges.order.data(), plan.edges.start.data()},
+      call.weights,
+      call.n_active,
+      call.graph.n_local,
+      call.n_gradients,
+      call.coefficients,
+      call.strides,
+      call.energies,
+      call.edge_gradients};
+  in_parallel(static_cast<std::int64_t>(work.plan.blocks.size()), 1,
+              [&](std::int64_t first, std::int64_t last) {
+                const FlushDenormals flushed;
+                for (std::int64_t b = first; b < last; ++b) evaluate_block(work, work.plan.blocks[b]);
+              });
+}
+
+template void evaluate_ensemble(const EnsembleCall<float> &, const ParallelFor &);
+template void evaluate_ensemble(const EnsembleCall<double> &, const ParallelFor &);
+
+}    // namespace nnpal

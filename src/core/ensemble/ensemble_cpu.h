@@ -1,0 +1,27 @@
+// Energies of all members and gradients in the edges, in one pass, on plain arrays.
+#pragma once
+
+#include "aev/graph_pointers.h"
+#include "ensemble/ensemble_arguments.h"
+#include "support/parallel.h"
+
+namespace nnpal {
+
+// With coefficients c [n_gradients, n_active, n_local] of any strides: energies e of the first n_active
+// members, and Σ_mi c_gmi ∂e_mi/∂edge_vec. What edges that belong to nothing get is not set.
+template <class T> struct EnsembleCall {
+  const EnsembleArguments &arguments;
+  GraphPointers graph;
+  const T *edge_vec;    // [n_edges * 3] r_neighbor - r_center, Å
+  const T *weights;     // [arguments.n_weights()]
+  std::int64_t n_active, n_gradients;
+  const T *coefficients;
+  std::int64_t strides[3];    // of the coefficients
+  T *energies;                // [n_active * n_local] eV
+  T *edge_gradients;          // [n_gradients * n_edges * 3] eV/Å
+};
+
+// Throws std::invalid_argument where a number of the graph is out of range.
+template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const ParallelFor &in_parallel);
+
+}    // namespace nnpal

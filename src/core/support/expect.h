@@ -1,0 +1,18 @@
+// Complaints about arguments.
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+
+namespace nnpal {
+
+// Throws std::invalid_argument with all parts as its text unless a condition holds.
+template <class... Parts> void expect(bool holds, const Parts &...parts)
+{
+  if (holds) return;
+  std::ostringstream text;
+  (text << ... << parts);
+  throw std::invalid_argument(text.str());
+}
+
+}    // namespace nnpal
