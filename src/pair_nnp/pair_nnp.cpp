@@ -2,7 +2,8 @@
 
 #include "collective.h"
 #include "list/atoms_to_tile.h"
-#include "model_file/archive.h"
+#include "load_model.h"
+#include "model_file/crc32.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"
@@ -28,19 +29,6 @@ std::string joined(const std::vector<std::string> &words)
   std::string text;
   for (const auto &word : words) text += (text.empty() ? "" : " ") + word;
   return text;
-}
-
-nnpal::ModelOptions model_options(const nnpal::Settings &settings, const nnpal::GPUs &gpus, int rank_on_node)
-{
-  using Precision = nnpal::ModelOptions::Precision;
-  nnpal::ModelOptions options;
-  options.device = nnpal::resolve_device(settings.device, gpus, rank_on_node);
-  if (settings.precision == "single") options.precision = Precision::kSingle;
-  if (settings.precision == "tf32") options.precision = Precision::kTF32;
-  if (settings.precision == "double") options.precision = Precision::kDouble;
-  options.n_members = settings.n_members;
-  options.n_threads = settings.n_threads;
-  return options;
 }
 
 }    // namespace
@@ -120,25 +108,9 @@ void PairNNP::load_model(bool missing_file_is_fatal)
   const int rank_on_node = nnpal::rank_on_node(world);
   std::string complaint;
   try {
-    bool is_ours = false;
-    const std::string json = nnpal::checked_record(bytes, nnpal::kMetadataRecord, is_ours);
-    if (!is_ours)
-      throw std::runtime_error(
-          "it is a zip archive but no nnpal model (it holds no nnpal.json); write it with "
-          "nnpal.export_ensemble");
-    nnpal::Metadata metadata = nnpal::parse_metadata(json);
-    const nnpal::GPUs gpus{nnpal::cuda_device_count(),
-                           metadata.kernel != "fused" || nnpal::operations_include_cuda()};
-    const nnpal::ModelOptions options = model_options(settings, gpus, rank_on_node);
-    if (comm->me == 0 && settings.device == "auto" && gpus.n > 0 && !gpus.can_run_model)
-      utils::logmesg(lmp,
-                     "pair_style nnp: device auto takes the CPU and none of {} GPU(s), for nnpal was built "
-                     "without nvcc; see GPUs in docs/install.md\n",
-                     gpus.n);
-    if (settings.n_members > metadata.n_members)
-      throw std::invalid_argument(
-          fmt::format("members is {}, but the file holds {}", settings.n_members, metadata.n_members));
-    state_->model = std::make_unique<nnpal::Model>(bytes, std::move(metadata), options);
+    nnpal::LoadedModel loaded = nnpal::load_model(bytes, settings, rank_on_node);
+    if (comm->me == 0 && !loaded.note.empty()) utils::logmesg(lmp, "pair_style nnp: {}\n", loaded.note);
+    state_->model = std::move(loaded.model);
     if (comm->me == 0)
       utils::logmesg(lmp,
                      "pair_style nnp: {}: elements {}, {} of {} members, cutoff {} Å, {} precision, {}, {} "
@@ -146,7 +118,7 @@ void PairNNP::load_model(bool missing_file_is_fatal)
                      settings.model_path, joined(state_->model->metadata().elements),
                      state_->model->n_members(), state_->model->metadata().n_members,
                      state_->model->metadata().cutoff, state_->model->is_double() ? "double" : "single",
-                     options.device, settings.self_energies ? "with" : "without");
+                     loaded.device, settings.self_energies ? "with" : "without");
   } catch (const std::exception &failure) {
     complaint = "model " + settings.model_path + ": " + failure.what();
   }

@@ -2,7 +2,7 @@
 #include "pair_nnp.h"
 
 #include "collective.h"
-#include "model_file/archive.h"
+#include "model_file/crc32.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

@@ -4,7 +4,7 @@
 #include "exclusions.h"
 #include "list/halo.h"
 #include "list/message_tile.h"
-#include "model.h"
+#include "model/model.h"
 #include "settings.h"
 
 #include <map>

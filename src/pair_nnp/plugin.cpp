@@ -1,7 +1,6 @@
-// The plugin file that LAMMPS loads: it registers `pair_style nnp` and links neither torch nor anything else.
+// The plugin file that LAMMPS loads: it registers `pair_style nnp` and links nothing else.
 #include "lammps_plugin_api.h"
 #include "plugin_entry.h"
-#include "versions.h"
 
 namespace {
 
@@ -11,7 +10,7 @@ constexpr nnpal::PluginStyle kStyle{"pair",
                                     "pair_style nnp: neural network potentials with uncertainty (nnpal)",
                                     "libnnpal_pair.so",
                                     "nnpal_create_pair",
-                                    &nnpal::torch_mismatch};
+                                    [](const std::string &) { return std::string(); }};
 
 void *create_pair_nnp(void *lammps)
 {

@@ -9,7 +9,8 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from nnpal.geometry.neighbor_graph import Graph, atoms_graph, element_indices, merge_graphs, neighbor_graph
+from nnpal.geometry.edges import element_indices
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph, merge_graphs, neighbor_graph
 
 CUTOFF = 6.9
 

@@ -11,7 +11,7 @@ from ase import Atoms
 from nnpal.calibration import Pairs
 from nnpal.evaluation.labels import read_labels
 from nnpal.evaluation.prediction import Predictions, predict
-from nnpal.geometry.neighbor_graph import element_indices
+from nnpal.geometry.edges import element_indices
 from nnpal.model import read_metadata
 
 

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
-from vesin import NeighborList
 
-_LARGEST_SPREAD = 1e4  # Å; from 1e5 Å on vesin takes minutes, from 1e6 Å it divides by zero
+from nnpal.geometry.edges import Edges, atoms_edges, neighbor_edges
 
 
 @dataclass(frozen=True)
@@ -56,25 +54,7 @@ def neighbor_graph(
         ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
             farther apart along a direction without periodicity than the search can span, or shapes do not fit.
     """
-    points = np.ascontiguousarray(positions, dtype=np.float64)
-    elements = torch.as_tensor(np.asarray(species, dtype=np.int64))
-    if points.ndim != 2 or points.shape[1] != 3 or elements.shape != (len(points),):
-        raise ValueError(
-            f"positions have shape {points.shape} and species {tuple(elements.shape)}; "
-            "expected [n_atoms, 3] and [n_atoms]"
-        )
-    if not np.isfinite(points).all():
-        atom = int(np.argwhere(~np.isfinite(points))[0, 0])
-        raise ValueError(f"position of atom {atom} is {points[atom]}; expected finite numbers in Å")
-    periodic = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
-    box = np.asarray(cell, dtype=np.float64)
-    _require_searchable(points, box, periodic)
-    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    # views of the finder's memory, gone with it
-    center, neighbor, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD", copy=False)
-    edge_index = np.empty((2, len(center)), dtype=np.int64)
-    edge_index[:] = center, neighbor
-    return Graph(elements, len(points), torch.from_numpy(edge_index), torch.from_numpy(np.array(vectors)))
+    return as_graph(neighbor_edges(positions, cell, pbc, species, cutoff))
 
 
 def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: str) -> Graph:
@@ -89,18 +69,17 @@ def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
     Raises:
         ValueError: an element that is not among ``elements``; see also :func:`neighbor_graph`.
     """
-    species = element_indices(atoms, elements)
-    if (species < 0).any():
-        unknown = sorted(set(atoms.symbols) - set(elements))
-        raise ValueError(f"atoms hold {', '.join(unknown)}; model {model} knows {', '.join(elements)}")
-    return neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, species, cutoff)
+    return as_graph(atoms_edges(atoms, elements, cutoff, model=model))
 
 
-def element_indices(atoms: Atoms, elements: Sequence[str]) -> NDArray[np.int64]:
-    """Return the place of every atom's element among ``elements``, [n_atoms], -1 where it is not there."""
-    places = np.full(len(chemical_symbols), -1)
-    places[[atomic_numbers[element] for element in elements]] = np.arange(len(elements))
-    return places[atoms.numbers]
+def as_graph(edges: Edges) -> Graph:
+    """Return edges as tensors, which share their memory."""
+    return Graph(
+        torch.from_numpy(edges.species),
+        len(edges.species),
+        torch.from_numpy(edges.edge_index),
+        torch.from_numpy(edges.edge_vec),
+    )
 
 
 def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
@@ -124,23 +103,6 @@ def each_pair_once(graph: Graph) -> Graph:
     is_positive = (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
     kept = (center < neighbor) | ((center == neighbor) & is_positive)
     return Graph(graph.species, graph.n_local, graph.edge_index[:, kept], graph.edge_vec[kept])
-
-
-def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
-    """Refuse what ends the whole process inside vesin 0.6 (a division by zero) or takes it minutes."""
-    if box.shape != (3, 3) or not np.isfinite(box).all():
-        raise ValueError(f"cell is {box.tolist()}; expected three rows of three finite numbers in Å")
-    repeats = box[periodic]
-    if np.linalg.matrix_rank(repeats) < len(repeats):
-        raise ValueError(f"cell is {box.tolist()}; expected periodic vectors that span a cell, or pbc=False")
-    if periodic.all() or not len(points):
-        return
-    free = points - points @ np.linalg.pinv(repeats) @ repeats
-    if (spread := np.ptp(free, axis=0)).max() > _LARGEST_SPREAD:
-        raise ValueError(
-            f"positions spread over {spread.max():.3g} Å along a direction without periodicity; expected at most "
-            f"{_LARGEST_SPREAD:g} Å; has an atom flown away?"
-        )
 
 
 def merge_graphs(graphs: Sequence[Graph]) -> tuple[Graph, Tensor]:

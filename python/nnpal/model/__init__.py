@@ -3,11 +3,17 @@
 Nothing else in nnpal knows what such a file holds inside.
 """
 
-from nnpal.model.archive import LoadedModel, load_model, read_metadata, write_calibrated
-from nnpal.model.compiled.compile import compile_model
-from nnpal.model.export import export_ensemble
-from nnpal.model.export_module import export_module
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from nnpal.model.metadata import Metadata, ModelFileError
+
+if TYPE_CHECKING:
+    from nnpal.model.archive import LoadedModel, load_model, write_calibrated
+    from nnpal.model.compiled.compile import compile_model
+    from nnpal.model.export import export_ensemble
+    from nnpal.model.export_module import export_module
+    from nnpal.model.files import read_metadata
 
 __all__ = [
     "LoadedModel",
@@ -20,3 +26,26 @@ __all__ = [
     "read_metadata",
     "write_calibrated",
 ]
+
+# Loaded when they are first used: most import torch, which a calculator on a CPU does without.
+_PLACES = {
+    "LoadedModel": "archive",
+    "compile_model": "compiled.compile",
+    "export_ensemble": "export",
+    "export_module": "export_module",
+    "load_model": "archive",
+    "read_metadata": "files",
+    "write_calibrated": "archive",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

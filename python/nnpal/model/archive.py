@@ -19,11 +19,15 @@ from nnpal.model.compiled.program import CompiledProgram
 from nnpal.model.compiled.record import PACKAGE as COMPILED_PACKAGE
 from nnpal.model.compiled.record import RECORD as COMPILED_RECORD
 from nnpal.model.compiled.record import CompiledRecord, parse_record
+from nnpal.model.core_model import load_core_model
 from nnpal.model.denormals import denormals_flushed
-from nnpal.model.metadata import EXPORT_AGAIN, FORMAT_VERSION, RECORD, Metadata, ModelFileError, parse_metadata
+from nnpal.model.files import read_file
+from nnpal.model.fused_record import RECORD as FUSED_RECORD
+from nnpal.model.fused_record import fused_record, needs_libtorch
+from nnpal.model.metadata import EXPORT_AGAIN, FORMAT_VERSION, RECORD, Metadata, ModelFileError
 from nnpal.model.ops import OpsError, load_ops
 from nnpal.model.reference import check_reference
-from nnpal.model.zip_records import DamagedArchiveError, checked_records, what_it_says
+from nnpal.model.zip_records import what_it_says
 from nnpal.runtime.files import aside
 
 
@@ -134,7 +138,10 @@ def write_archive(
         ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
     """
-    content = module.save_to_buffer({RECORD: metadata.to_json(), **(compiled or {})})
+    records = {RECORD: metadata.to_json(), **(compiled or {})}
+    content = module.save_to_buffer(records)
+    if not needs_libtorch(module, metadata):
+        content = module.save_to_buffer(records | {FUSED_RECORD: fused_record(module, content)})
     own = getattr(torch, metadata.dtype)
     with aside(path, len(content)) as temporary:
         temporary.write_bytes(content)
@@ -171,21 +178,12 @@ def _check_written(written: str, dtypes: tuple[torch.dtype, ...], path: Path) ->
     for dtype in dtypes:
         try:
             load_model(written, dtype=dtype)
+            load_core_model(written, dtype=str(dtype))
         except ModelFileError as error:
             precision, reason = str(dtype).removeprefix("torch."), str(error).removeprefix(f"{written}: ")
             raise ModelFileError(
                 f"{path}: not written, for the new file is refused when it is loaded in {precision}: {reason}"
             ) from error
-
-
-def read_metadata(path: str | os.PathLike[str]) -> Metadata:
-    """Read what a model file says of itself, after checking its checksums.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ModelFileError: no model file of nnpal, damaged, or of a newer format.
-    """
-    return _read(os.fspath(path))[1]
 
 
 def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
@@ -201,27 +199,8 @@ def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
 
 def _read(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
     """Return a model file's bytes after checking their checksums, what it says of itself, and its compiled program."""
-    if not os.path.exists(name):
-        raise FileNotFoundError(f"model file {name} does not exist")
-    if os.path.isdir(name):
-        raise ModelFileError(f"{name}: a folder; expected a model file, such as {os.path.join(name, 'model.nnp.pt')}")
-    try:
-        with open(name, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise ModelFileError(f"{name}: cannot be read ({error.strerror}); make the file readable") from error
-    wanted = tuple(f"/extra/{record}" for record in (RECORD, COMPILED_RECORD, COMPILED_PACKAGE))
-    try:
-        found = checked_records(io.BytesIO(content), keep=lambda record: record.endswith(wanted))
-    except DamagedArchiveError as error:
-        raise ModelFileError(
-            f"{name}: not a TorchScript archive, or truncated or damaged ({error}); {EXPORT_AGAIN}"
-        ) from error
-    records = {record.rpartition("/")[2]: kept for record, kept in found.items()}
-    text = records.pop(RECORD, None)
-    if text is None:
-        raise ModelFileError(f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export_ensemble")
-    return content, parse_metadata(text, name), records
+    content, metadata, records = read_file(name)
+    return content, metadata, {key: records[key] for key in (COMPILED_RECORD, COMPILED_PACKAGE) if key in records}
 
 
 def load_model(

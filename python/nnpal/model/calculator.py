@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from nnpal.geometry.neighbor_graph import atoms_graph, edge_forces
-from nnpal.model import load_model
+from nnpal.geometry.edges import atoms_edges, forces_of_edges
+from nnpal.model.evaluated import load_evaluated
+
+if TYPE_CHECKING:
+    import torch
 
 CALIBRATED = ("error_force", "error_energy")
 
@@ -34,10 +36,13 @@ class NNPCalculator(Calculator):
     :class:`nnpal.calibration.Calibration`. A model with charge networks has ``charges``, e [n_atoms],
     computed when asked for: see :mod:`nnpal.model.charges`.
 
+    On a CPU a file of kernel ``fused`` is evaluated by nnpal's core, and torch is not imported; files that an earlier
+    nnpal wrote, other kernels, models with dispersion or charges, and GPUs need it.
+
     Arguments:
         path: a model file written by :func:`nnpal.export_ensemble`.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: torch.float32 or torch.float64; by default that of the file.
+        dtype: torch.float32 or torch.float64, or their names as text; by default that of the file.
         members: evaluate the first so many members; by default all.
         self_energies: whether ``energy`` and ``energies`` include the elements' self-energies, as ``self_energies``
             of ``pair_style nnp``. Forces, stress and uncertainty are the same either way.
@@ -68,7 +73,7 @@ class NNPCalculator(Calculator):
         path: str | os.PathLike[str],
         *,
         device: str = "cpu",
-        dtype: torch.dtype | None = None,
+        dtype: torch.dtype | str | None = None,
         members: int | None = None,
         self_energies: bool = True,
         **kwargs: Any,
@@ -76,7 +81,7 @@ class NNPCalculator(Calculator):
         super().__init__(**kwargs)
         self.path = os.fspath(path)
         self.self_energies = self_energies
-        self.model = load_model(path, device=device, dtype=dtype, members=members)
+        self.model = load_evaluated(path, device=device, dtype=dtype, members=members)
         if self.model.calibration is None:
             self.implemented_properties = [name for name in self.implemented_properties if name not in CALIBRATED]
         if not self.model.metadata.charges:
@@ -114,34 +119,32 @@ class NNPCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         model = self.model
         metadata = model.metadata
-        graph = atoms_graph(self.atoms, metadata.elements, metadata.cutoff, model=self.path)
+        edges = atoms_edges(self.atoms, metadata.elements, metadata.cutoff, model=self.path)
         wants_uq_force = not {"uq_force", *CALIBRATED}.isdisjoint(properties)
-        energies, gradients = model.energies_and_gradients(graph, of_members=wants_uq_force)
-        gradient = gradients[0]
-        member_energies = energies.cpu().double()
+        member_energies, gradients = model.energies_and_gradients(edges, of_members=wants_uq_force)
         atomic = member_energies.mean(0)
         if self.self_energies:
-            atomic = atomic + model.self_energies[graph.species]
+            atomic = atomic + model.self_energies[edges.species]
         energy = float(atomic.sum())
         self.results = {
             "energy": energy,
             "free_energy": energy,
-            "energies": atomic.numpy(),
-            "forces": edge_forces(graph, gradient).numpy(),
-            "uq_energy": member_energies.numpy().std(0),
+            "energies": atomic,
+            "forces": forces_of_edges(edges, gradients[0]),
+            "uq_energy": member_energies.std(0),
         }
         if self.atoms.cell.rank == 3 and self.atoms.pbc.any():
-            strain_gradient = (graph.edge_vec.T @ gradient).numpy()
+            strain_gradient = edges.edge_vec.T @ gradients[0]
             stress = 0.5 * (strain_gradient + strain_gradient.T) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
         if "charges" in properties and metadata.charges:
-            self.results["charges"] = model.charges(graph).numpy()
+            self.results["charges"] = model.charges(edges)
         if wants_uq_force:
-            members = [edge_forces(graph, of_member) for of_member in gradients[1:]]
-            uq_force = self.results["uq_force"] = np.sqrt(torch.stack(members).numpy().var(0).sum(-1))
+            members = np.stack([forces_of_edges(edges, of_member) for of_member in gradients[1:]])
+            uq_force = self.results["uq_force"] = np.sqrt(members.var(0).sum(-1))
             if model.calibration is not None:
-                species = graph.species.numpy()
-                energy_std = member_energies.sum(1, keepdim=True).numpy().std(0)
+                species = edges.species
+                energy_std = member_energies.sum(1, keepdims=True).std(0)
                 of_energy = model.calibration.error_energy(energy_std, uq_force, species, np.array([len(species)]))
                 self.results["error_force"] = model.calibration.error_force(uq_force, species)
                 self.results["error_energy"] = float(of_energy[0])

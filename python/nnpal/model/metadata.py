@@ -12,8 +12,8 @@ import numpy as np
 from nnpal.calibration import Calibration
 
 FORMAT = "nnpal-model"
-FORMAT_VERSION = 3
-"""2: calibration; 3: kind, hops above 1, pair terms, charges."""
+FORMAT_VERSION = 4
+"""2: calibration; 3: kind, hops above 1, pair terms, charges; 4: the record fused.json."""
 RECORD = "nnpal.json"
 
 _FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}

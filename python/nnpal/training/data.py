@@ -18,7 +18,8 @@ from torch import Tensor
 from nnpal.data import content_hash, structure_hash
 from nnpal.data.labels import with_zero_forces
 from nnpal.data.stresses import no_stress
-from nnpal.geometry.neighbor_graph import Graph, atoms_graph, each_pair_once, element_indices
+from nnpal.geometry.edges import element_indices
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph, each_pair_once
 from nnpal.model.aev_function import AEVFunction
 from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.networks import Network, edge_cutoff

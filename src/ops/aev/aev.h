@@ -18,7 +18,7 @@ struct Graph {
   std::int64_t n_local;
   at::Tensor edge_index, edge_vec;
 
-  // Of a graph on the CPU.
+  // On the graph's device.
   GraphPointers pointers() const
   {
     const std::int64_t n_edges = edge_index.size(1);

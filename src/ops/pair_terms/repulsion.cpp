@@ -2,7 +2,6 @@
 #include "pair_terms/repulsion.h"
 
 #include <ATen/ops/constant_pad_nd.h>
-#include <cmath>
 #include <torch/autograd.h>
 #include <torch/library.h>
 
@@ -78,17 +77,6 @@ Tensor repulsion(const Tensor &species, std::int64_t n_local, const Tensor &edge
 }
 
 }    // namespace
-
-void RepulsionArguments::check() const
-{
-  TORCH_CHECK_VALUE(cutoff > 0 && std::isfinite(cutoff), "cutoff is ", cutoff, ", expected more than 0");
-  TORCH_CHECK_VALUE(cutoff_function == "cosine" || cutoff_function == "smooth" || cutoff_function == "none",
-                    "cutoff_function is '", cutoff_function, "', expected cosine, smooth or none");
-  TORCH_CHECK_VALUE(std::isfinite(energy_scale), "energy_scale is ", energy_scale,
-                    ", expected a finite number");
-  TORCH_CHECK_VALUE(length_scale > 0 && std::isfinite(length_scale), "length_scale is ", length_scale,
-                    ", expected more than 0");
-}
 
 }    // namespace nnpal
 

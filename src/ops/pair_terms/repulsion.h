@@ -3,23 +3,11 @@
 #pragma once
 
 #include "aev/aev.h"
+#include "pair_terms/repulsion_arguments.h"
 
-#include <string>
 #include <tuple>
 
 namespace nnpal {
-
-// In units of the model's: energies in hartree if energy_scale is eV per hartree and length_scale bohr per Å.
-struct RepulsionArguments {
-  std::int64_t n_elements;
-  double cutoff;                  // Å
-  std::string cutoff_function;    // cosine, smooth or none
-  double energy_scale;            // of the pairs' energies, to eV
-  double length_scale;            // of Å, to the lengths of the parameters
-
-  // Throws c10::ValueError that names the argument.
-  void check() const;
-};
 
 struct RepulsionTwin {
   // With parameters [3, n_elements, n_elements] (y, α, k of each pair of elements): energies e [n_local],

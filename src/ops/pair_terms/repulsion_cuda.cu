@@ -1,6 +1,7 @@
-// The repulsion on a GPU: the kernels of repulsion_kernels.h, started.
+// The repulsion on a GPU: its kernels, started.
 #include "pair_terms/repulsion_cuda.h"
 #include "pair_terms/repulsion_kernels.h"
+#include "pair_terms/repulsion_sums.h"
 
 namespace nnpal::NNPAL_TWIN {
 

@@ -3,7 +3,7 @@
 
 #include "exclusions.h"
 #include "lmptype.h"
-#include "model.h"
+#include "model/model.h"
 
 #include <string>
 #include <vector>

@@ -26,7 +26,13 @@ FILES = (
     "pair_terms/repulsion_on_cuda.cpp",
     "support/device_graph.cpp",
 )
-OF_CORE = ("aev/aev_arguments.cpp", "ensemble/ensemble_arguments.cpp", "support/denormals.cpp")
+OF_CORE = (
+    "aev/aev_arguments.cpp",
+    "ensemble/ensemble_arguments.cpp",
+    "pair_terms/repulsion_arguments.cpp",
+    "pair_terms/repulsion_cpu.cpp",
+    "support/denormals.cpp",
+)
 STREAM = """#include "support/device_graph.h"
 namespace nnpal { twin::Stream current_stream(const at::Tensor &) { return nullptr; } }
 """

@@ -1,0 +1,116 @@
+"""Model files evaluated on a CPU by nnpal's compiled core, without torch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnpal.calibration import Calibration
+from nnpal.geometry.edges import Edges
+from nnpal.model.files import read_file
+from nnpal.model.metadata import Metadata, ModelFileError
+
+PRECISIONS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class CoreModel:
+    """A model file ready to evaluate.
+
+    Attributes:
+        metadata: what the file says of itself.
+        self_energies: of each element, eV, float64 [n_elements].
+        compiled: an object of the module ``nnpal._core``.
+    """
+
+    metadata: Metadata
+    self_energies: NDArray[np.float64]
+    compiled: Any
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Of the members in use: None where the file holds none, or where fewer are in use than it was fitted to."""
+        n_members = self.metadata.n_members
+        return self.metadata.calibration if 1 < n_members == self.compiled.n_members else None
+
+    def energies_and_gradients(
+        self, edges: Edges, *, of_members: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Evaluate atoms and their energies' derivatives in the edge vectors.
+
+        Arguments:
+            edges: within the cutoff.
+            of_members: whether each member's gradient is wanted; they come in the same pass.
+
+        Returns:
+            Energies without self-energies, eV, [n_members, n_atoms], and gradients of their sums, eV/Å: of the members'
+            mean and, where asked for, of each member, [1 or 1 + n_members, n_edges, 3].
+        """
+        found: tuple[NDArray[np.float64], NDArray[np.float64]] = self.compiled.evaluate(
+            edges.species, len(edges.species), edges.edge_index, edges.edge_vec, of_members
+        )
+        return found
+
+    def charges(self, edges: Edges) -> NDArray[np.float64]:
+        """Refuse: models with charges need torch.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("this model has no charges; expected one such as torchani.models.ANImbis")
+
+
+def load_core_model(
+    path: str | os.PathLike[str], *, dtype: str | None = None, members: int | None = None
+) -> CoreModel | None:
+    """Load a model file for a CPU and evaluate the reference configuration that it carries.
+
+    Threads are as many as torch's where torch is in the process, else ``OMP_NUM_THREADS``, else the processor's cores.
+
+    Arguments:
+        path: a model file.
+        dtype: ``float32`` or ``float64``; by default that of the file. ``torch.float32`` is taken for ``float32``.
+        members: evaluate the first so many members; by default all.
+
+    Returns:
+        The model; None where the file needs libtorch.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ModelFileError: the file is not what it should be, or fails its self-check.
+        ValueError: ``members`` or ``dtype`` is out of range.
+    """
+    name = os.fspath(path)
+    content, metadata, records = read_file(name)
+    precision = str(dtype or metadata.dtype).removeprefix("torch.")
+    if precision not in PRECISIONS:
+        raise ValueError(f"dtype is {dtype}, expected float32 or float64")
+    if members is not None and not 1 <= members <= metadata.n_members:
+        raise ValueError(f"members is {members}, but {name} holds {metadata.n_members}")
+    if metadata.kernel != "fused" or "fused.json" not in records:
+        return None
+    try:
+        from nnpal import _core
+
+        compiled = _core.load(content, precision, members or 0, _number_of_threads())
+    except ImportError as error:
+        raise ModelFileError(
+            f"{name}: its kernel is 'fused', but nnpal's compiled core cannot be loaded ({error}); run: "
+            "pip install --no-build-isolation --force-reinstall --no-deps nnpal (nnpal doctor says more)"
+        ) from error
+    except ValueError as error:
+        raise ModelFileError(f"{name}: {error}") from error
+    return None if compiled is None else CoreModel(metadata, compiled.self_energies, compiled)
+
+
+def _number_of_threads() -> int:
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_num_threads"):
+        return int(torch.get_num_threads())
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(asked) if asked.isdigit() and int(asked) > 0 else len(os.sched_getaffinity(0))

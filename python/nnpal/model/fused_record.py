@@ -1,0 +1,80 @@
+"""What a CPU computes of a file of kernel ``fused`` without libtorch: the record ``fused.json`` and the weights.
+
+The record holds the parameters as JSON numbers, which keep every bit of a float64, and names the record of the archive
+where the weights lie, as TorchScript stores them: one little-endian array of the file's dtype.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import torch
+
+from nnpal.model.metadata import Metadata
+
+RECORD = "fused.json"
+VERSION = 1
+_AEV = ("radial", "radial_shifts", "angular", "angular_shifts", "angular_sections", "cutoff_function")
+_REPULSION = ("cutoff", "cutoff_function", "energy_scale", "length_scale")
+
+
+def needs_libtorch(module: torch.jit.ScriptModule, metadata: Metadata) -> bool:
+    """Return whether a model has parts that libtorch alone evaluates."""
+    return metadata.kernel != "fused" or metadata.charges or module.dispersion is not None
+
+
+def fused_record(module: torch.jit.ScriptModule, archive: bytes) -> str:
+    """Return the text of the record for a module of kernel ``fused``.
+
+    Arguments:
+        module: compiled from :class:`nnpal.model.fused_module.FusedModule`; without dispersion and charges.
+        archive: the same module as ``save_to_buffer`` writes it; more records of other names change nothing.
+
+    Raises:
+        RuntimeError: the archive does not hold the module's weights as one array.
+    """
+    repulsion = module.repulsion
+    values = {
+        "version": VERSION,
+        "aev": {name: getattr(module, name) for name in _AEV},
+        "networks": {
+            "layers": _layers_of_elements(list(module.layers)),
+            "activation": module.activation,
+            "alpha": module.alpha,
+            "energy_scale": module.energy_scale,
+        },
+        "self_energies": module.self_energies.tolist(),
+        "repulsion": None
+        if repulsion is None
+        else {name: getattr(repulsion, name) for name in _REPULSION}
+        | {"parameters": repulsion.tables.double().flatten().tolist()},
+        "weights": {"record": _record_with(module.weights, archive)},
+    }
+    return json.dumps(values, allow_nan=False)
+
+
+def _layers_of_elements(packed: list[int]) -> list[list[int]]:
+    """Return each element's outputs of layers from their number and them, one element after another."""
+    layers: list[list[int]] = []
+    while packed:
+        n = packed[0]
+        layers.append(packed[1 : n + 1])
+        packed = packed[n + 1 :]
+    return layers
+
+
+def _record_with(weights: torch.Tensor, archive: bytes) -> str:
+    """Return the name, without the archive's folder, of the record whose content is an array."""
+    expected: Any = weights.detach().cpu().contiguous().numpy()
+    content = expected.astype(expected.dtype.newbyteorder("<")).tobytes()
+    with zipfile.ZipFile(io.BytesIO(archive)) as records:
+        for item in records.infolist():
+            name = item.filename.partition("/")[2]
+            if not name.startswith("data/") or item.file_size != len(content):
+                continue
+            if item.compress_type == zipfile.ZIP_STORED and records.read(item) == content:
+                return name
+    raise RuntimeError("torch does not store the weights of this module as one array; nnpal cannot write its file")

@@ -1,0 +1,16 @@
+// A model that needs no libtorch: files of kernel fused with the record fused.json, on a CPU.
+#pragma once
+
+#include "model/model.h"
+#include "model_file/fused_record.h"
+
+#include <memory>
+
+namespace nnpal {
+
+// Evaluates the file's reference configuration and throws std::runtime_error, in words for the user, if
+// anything is amiss. Has no charges, and finds no neighbors. `record` is not needed afterwards.
+std::unique_ptr<Model> make_core_model(const FusedRecord &record, const Metadata &metadata,
+                                       const ModelOptions &options);
+
+}    // namespace nnpal

@@ -1,0 +1,92 @@
+// A loaded model file, ready to evaluate. Knows nothing of LAMMPS; libtorch, where it is needed, is behind
+// the virtual functions (src/torch_model).
+#pragma once
+
+#include "model/tile.h"
+#include "model_file/metadata.h"
+
+#include <string>
+#include <vector>
+
+namespace nnpal {
+
+// All atoms of a rank, local ones first, for evaluation without a neighbor list.
+struct Positions {
+  int n_local = 0, n_atoms = 0;
+  const double *x = nullptr;           // [n_atoms * 3] Å
+  const int *type = nullptr;           // [n_atoms]
+  std::vector<int> element_of_type;    // element index, from type 0 on
+};
+
+struct Wanted {
+  bool energies = false, uq_energy = false;    // of each atom
+  bool member_forces = false, virials = false;
+  double pair_closer_than = 0.0;    // Å; which atoms are closest is found out where they are closer than this
+};
+
+// Energies exclude self-energies. Arrays belong to the model and last until it evaluates again; null where
+// not asked for.
+struct PositionsResult {
+  std::vector<double> member_energies;      // [n_members] sum over local atoms, eV
+  const double *forces = nullptr;           // [n_atoms * 3] of the members' mean, ghosts too, eV/Å
+  const double *member_forces = nullptr;    // [n_members * n_atoms * 3]
+  const double *energies = nullptr;         // [n_local] mean of the members, eV
+  const double *uq_energy = nullptr;        // [n_local] eV
+  const double *virials = nullptr;          // [n_atoms * 9] Σ over edges to the atom of vec (x) force, eV
+  double virial[9] = {};                    // sum of these
+  double closest = 0.0;                     // Å; the shortest edge, infinite if there is none ...
+  int closest_pair[2] = {-1, -1};           // ... and its atoms, where asked for
+  bool forces_are_finite = true;            // not only of local atoms; false too where their sum overflows
+  int non_finite = -1;                      // first local atom whose energy is NaN or infinite, or -1
+};
+
+struct ModelOptions {
+  std::string device = "cpu";    // "cpu" or "cuda:N", resolved
+  enum class Precision { kOfFile, kSingle, kTF32, kDouble } precision = Precision::kOfFile;
+  int n_members = 0;    // the first so many members; 0 means all
+  int n_threads = 1;    // of this model while it is evaluated
+};
+
+class Model {
+public:
+  virtual ~Model();
+  Model(const Model &) = delete;
+  Model &operator=(const Model &) = delete;
+
+  const Metadata &metadata() const { return metadata_; }
+  int n_members() const { return n_members_; }
+  bool is_double() const { return is_double_; }
+  const std::vector<double> &self_energies() const { return self_energies_; }    // [n_elements] eV
+  int hops() const { return metadata_.hops; }
+
+  virtual bool is_on_gpu() const = 0;
+  virtual bool operations_run_there() const = 0;    // whether neighbors can be found on the model's device
+  virtual int centers_per_tile() const = 0;         // of a model of one hop
+  virtual int edges_per_tile() const = 0;           // of a model that passes messages
+
+  // Throws std::runtime_error when the evaluation fails (out of memory, say).
+  virtual void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result) = 0;
+  // Of a model that has charges; throws as above.
+  virtual void evaluate_charges(const Tile &tile, TileCharges &result) = 0;
+  // The same numbers from positions alone: neighbors are found, and forces summed up, on the model's device.
+  virtual void evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result) = 0;
+
+protected:
+  Model(Metadata metadata, const ModelOptions &options);
+
+  void
+  set_self_energies(std::vector<double> values);    // throws unless they are one finite number an element
+  void use_members(int n_members) { n_members_ = n_members; }
+  // Evaluate the reference configuration that the file carries; throws std::runtime_error, in words for the
+  // user, where the answers differ from the recorded ones.
+  void check_reference(bool with_gradient);
+  void check_reference_charges();
+
+private:
+  Metadata metadata_;
+  int n_members_;
+  bool is_double_;
+  std::vector<double> self_energies_;
+};
+
+}    // namespace nnpal

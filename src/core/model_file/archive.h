@@ -1,0 +1,35 @@
+// The zip container of a TorchScript file: whole or refused, before anybody uses a byte of it.
+#pragma once
+
+#include "model_file/zip_directory.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nnpal {
+
+class Archive {
+public:
+  // `bytes` is the whole file, which must outlive this object. Checks every record against its recorded size
+  // and CRC-32: libtorch is built without these checks, so that it would run a weight with a flipped bit.
+  // Throws ArchiveError when the bytes are no TorchScript archive, end too early, or differ from their
+  // checksums.
+  explicit Archive(std::string_view bytes);
+
+  // The content of a record, named without the archive's folder; none where there is no such record.
+  std::optional<std::string> record(const std::string &name) const;
+  // The same in the file's own memory. Throws ArchiveError where the record is packed.
+  std::optional<std::string_view> stored_record(const std::string &name) const;
+
+private:
+  std::string_view bytes_;
+  std::vector<ZipRecord> records_;    // with the folder
+
+  const ZipRecord *find(const std::string &name) const;
+  std::string_view packed(const ZipRecord &record) const;
+  std::string unpacked(const ZipRecord &record) const;
+};
+
+}    // namespace nnpal

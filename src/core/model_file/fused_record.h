@@ -1,0 +1,37 @@
+// What kernel fused computes, without libtorch: the record `extra/fused.json` of a model file, and the record
+// with the weights that it names.
+#pragma once
+
+#include "ensemble/ensemble_arguments.h"
+#include "model_file/archive.h"
+#include "model_file/metadata.h"
+#include "pair_terms/repulsion_arguments.h"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace nnpal {
+
+inline constexpr int kFusedVersion = 1;
+inline constexpr char kFusedRecord[] = "extra/fused.json";
+
+struct Repulsion {
+  RepulsionArguments arguments;
+  std::vector<double> parameters;    // [3 * n_elements * n_elements]
+};
+
+struct FusedRecord {
+  EnsembleArguments ensemble;
+  std::vector<double> self_energies;    // [n_elements] eV
+  std::optional<Repulsion> repulsion;
+  std::string_view weights;    // in the file's memory: ensemble.n_weights() numbers of the file's dtype,
+                               // little-endian, at any address
+};
+
+// None where the archive has no such record: a file of another kernel or of an earlier format, or one whose
+// energies have terms that libtorch alone evaluates. Throws std::runtime_error that says what is wrong with
+// it.
+std::optional<FusedRecord> read_fused_record(const Archive &archive, const Metadata &metadata);
+
+}    // namespace nnpal

@@ -1,0 +1,21 @@
+// From the bytes of a model file to what evaluates it: the core, or libtorch where that is needed.
+#pragma once
+
+#include "model/model.h"
+#include "settings.h"
+
+#include <memory>
+#include <string>
+
+namespace nnpal {
+
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  std::string device;    // "cpu" or "cuda:N"
+  std::string note;      // for the log, or ""
+};
+
+// Throws std::exception, in words for the user, where the file or a setting cannot be used.
+LoadedModel load_model(const std::string &bytes, const Settings &settings, int rank_on_node);
+
+}    // namespace nnpal

@@ -1,0 +1,21 @@
+// What the library of libtorch's models offers whoever opens it.
+#pragma once
+
+#include "model/model.h"
+
+#include <memory>
+#include <string>
+
+namespace nnpal {
+
+struct TorchFunctions {
+  // A file, whole and with its checksums verified. Throws std::runtime_error, in words for the user.
+  std::unique_ptr<Model> (*load)(const std::string &archive, const Metadata &, const ModelOptions &);
+  int (*cuda_device_count)();
+  bool (*operations_include_cuda)();
+};
+
+inline constexpr char kTorchLibrary[] = "libnnpal_torch_model.so";
+inline constexpr char kTorchEntry[] = "nnpal_torch_functions";    // returns const TorchFunctions *
+
+}    // namespace nnpal
