@@ -74,7 +74,7 @@ def swap_reference_vectors(metadata: dict[str, Any]) -> None:
 
 NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "newer format": (lambda m: m.update(format_version=4), "format version is 4.*newer nnpal"),
+    "newer format": (lambda m: m.update(format_version=5), "format version is 5.*newer nnpal"),
     "format zero": (lambda m: m.update(format_version=0), "format version is 0"),
     "another format": (lambda m: m.update(format="x-model"), "format 'x-model'.*'nnpal-model'"),
     "another energy unit": (lambda m: m.update(energy_unit="hartree"), "'hartree'.*'eV'"),
@@ -163,7 +163,7 @@ def test_edited_metadata(tmp_path: Path, edited_models: list[Path]) -> None:
 
 
 def test_newer_format_on_two_ranks(lmp: Lmp, edited_models: list[Path]) -> None:
-    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 4.*newer nnpal")
+    lmp.expect_error(script_with(lmp, edited_models[0]), "format version is 5.*newer nnpal")
 
 
 @pytest.fixture(scope="module")
@@ -223,15 +223,62 @@ def lists_without_number(records: dict[str, bytes]) -> None:
     )
 
 
+def of_libtorch(records: dict[str, bytes], ending: str, content: bytes) -> None:
+    """Without the record fused.json libtorch reads the rest."""
+    records.pop("archive/extra/fused.json")
+    put(records, ending, content)
+
+
+def of_core(key: str, value: Any) -> Callable[[dict[str, bytes]], Any]:
+    """Return an edit of the record fused.json: `aev.radial` is the key radial of its object aev."""
+
+    def edit(records: dict[str, bytes]) -> None:
+        fused = json.loads(records["archive/extra/fused.json"])
+        *path, last = key.split(".")
+        inner = fused
+        for name in path:
+            inner = inner[name]
+        if value is None:
+            inner.pop(last)
+        else:
+            inner[last] = value
+        put(records, "fused.json", json.dumps(fused).encode())
+
+    return edit
+
+
 RECORDS: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "version is huge": (lambda r: put(r, "/version", b"9" * 40), "not one that torch.jit.save wrote"),
     "version is no text": (lambda r: put(r, "/version", b"\x80\x02"), "not one that torch.jit.save wrote"),
-    "no weights": (lambda r: r.pop("archive/data/0"), "libtorch cannot load it.*export the model again"),
-    "no code": (lambda r: put(r, "fused_module.py", b"class \xff(Module):\n"), "libtorch cannot load it"),
+    "no weights": (lambda r: r.pop("archive/data/0"), "names the record data/0 for the weights, which.*does not hold"),
+    "weights of libtorch": (
+        lambda r: (r.pop("archive/extra/fused.json"), r.pop("archive/data/0")),
+        "libtorch cannot load it.*export the model again",
+    ),
+    "no code": (lambda r: of_libtorch(r, "fused_module.py", b"class \xff(Module):\n"), "libtorch cannot load it"),
     "no_list_has_an_end": (no_list_has_an_end, "is no JSON object"),
     "lists_without_number": (lists_without_number, "is no JSON object"),
     "no UTF-8": (lambda r: put(r, "nnpal.json", b'{"format": "\xff"}'), "is no JSON object"),
-    "self-energy nan": (lambda r: put(r, "/data/1", b"\xff" * 8), "self_energies are not finite"),
+    "self-energy nan": (lambda r: of_libtorch(r, "/data/1", b"\xff" * 8), "self_energies are not finite"),
+    "a weight nan": (lambda r: put(r, "/data/0", b"\xff" * len(r["archive/data/0"])), "self-check fails"),
+    "fewer weights": (lambda r: put(r, "/data/0", r["archive/data/0"][:-4]), "weights, but the record data/0 has"),
+    "fused.json no JSON": (lambda r: put(r, "fused.json", b"{"), "fused.json is no JSON object"),
+    "fused.json newer": (of_core("version", 2), "fused.json has version 2, expected 1"),
+    "no cutoff function": (of_core("aev.cutoff_function", None), "fused.json has no key 'cutoff_function'"),
+    "another function": (of_core("aev.cutoff_function", "step"), "expected cosine or smooth"),
+    "infinite shift": (of_core("aev.radial_shifts", [float("inf")]), "fused.json"),
+    "cutoff beyond edges": (of_core("aev.radial", [99.0, 4.0]), "radial cutoff beyond"),
+    "millions of features": (of_core("aev.angular_sections", [0.5] * 2**21), "more than a million"),
+    "layers of nobody": (of_core("networks.layers", [[8, 1], [8, 1]]), "not the layers of each element"),
+    "layers without end": (of_core("networks.layers", [[2**62, 1]]), "impossible size"),
+    "negative layers": (of_core("networks.layers", [[-8, 1]]), "impossible size"),
+    "more layers": (of_core("networks.layers", [[2**20, 2**20, 1]]), "weights, but the record"),
+    "text for layers": (of_core("networks.layers", "many"), "unusable value for 'layers'"),
+    "no activation": (of_core("networks.activation", "relu"), "neither gelu nor celu"),
+    "another activation": (of_core("networks.activation", "celu"), "alpha of CELU|self-check fails"),
+    "two self-energies": (of_core("self_energies", [0.5, 1.0]), "self_energies are not one"),
+    "other networks": (of_core("networks.energy_scale", 1.0), "self-check fails"),
+    "half a repulsion": (of_core("repulsion", {"cutoff": 5.0}), "fused.json has no key 'cutoff_function'"),
 }
 
 

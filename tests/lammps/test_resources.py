@@ -40,9 +40,7 @@ ctypes.CDLL(None).malloc(1 << 16)
 print(ctypes.c_long.in_dll(counter, "n_threads").value, after - before)
 assert ctypes.c_long.in_dll(counter, "n_blocks").value == after + 1  # it does count
 """
-# A thread that lives as long as the pair style asks it, once, for libtorch's own number (thread_guard.cpp)
-ASKED_FOR_A_NUMBER = 1
-# Blocks of some size alone: a call through libtorch makes small ones, whatever the number of atoms.
+# Blocks of some size alone: a call makes small ones, whatever the number of atoms.
 COUNTER = """
 #include <stddef.h>
 #include <stdatomic.h>
@@ -79,12 +77,12 @@ def run(model: ExportedModel, folder: Path, *, n_cells: int, options: str) -> tu
 
 def test_threads_take_part(al_model: ExportedModel, tmp_path: Path) -> None:
     """864 atoms are 14 blocks of work, two for each of 7 threads; each thread takes memory of its own for them."""
-    assert run(al_model, tmp_path, n_cells=6, options="threads 7")[0] == 7 + ASKED_FOR_A_NUMBER
+    assert run(al_model, tmp_path, n_cells=6, options="threads 7")[0] == 7
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_memory_is_kept_between_steps(al_model: ExportedModel, tmp_path: Path, precision: str) -> None:
     """Of 864 atoms, four calls of the operations a step."""
     n_threads, n_blocks = run(al_model, tmp_path, n_cells=6, options=f"precision {precision}")
-    assert n_threads == 1 + ASKED_FOR_A_NUMBER
+    assert n_threads == 1
     assert n_blocks == 0

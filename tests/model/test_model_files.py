@@ -142,7 +142,7 @@ def test_folder_and_file_that_nobody_may_read(model_file: Path, tmp_path: Path) 
 
 NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "newer format": (lambda m: m.update(format_version=4), "format version is 4.*newer nnpal"),
+    "newer format": (lambda m: m.update(format_version=5), "format version is 5.*newer nnpal"),
     "another format": (lambda m: m.update(format="x"), "format 'x', expected 'nnpal-model'"),
     "another unit": (lambda m: m.update(energy_unit="hartree"), "energy_unit 'hartree', expected 'eV'"),
     "no hops": (lambda m: m.update(hops=0), "hops 0"),

@@ -3,6 +3,8 @@
 #include "model_file/crc32.h"
 #include "model_file/inflate.h"
 
+#include <algorithm>
+
 namespace nnpal {
 namespace {
 
@@ -18,6 +20,14 @@ std::string_view without_folder(std::string_view name)
   return name.substr(name.find('/') + 1);
 }
 
+// What torch writes there: a number and the end of a line.
+bool is_version(const std::string &text)
+{
+  constexpr std::size_t kMostDigits = 3;
+  const std::size_t n_digits = text.find_first_not_of("0123456789");
+  return n_digits == text.find('\n') && n_digits != 0 && std::min(n_digits, text.size()) <= kMostDigits;
+}
+
 [[noreturn]] void refuse(const ZipRecord &record, const std::string &before, const std::string &after)
 {
   throw ArchiveError("the file is damaged (" + before + "record " +
@@ -28,7 +38,8 @@ std::string_view without_folder(std::string_view name)
 
 Archive::Archive(std::string_view bytes) : bytes_(bytes), records_(list_records(bytes))
 {
-  if (!find(kVersion))
+  const auto version = record(kVersion);
+  if (!version || !is_version(*version))
     throw ArchiveError("the file is a zip archive, but not one that torch.jit.save wrote, or it is damaged");
   for (const ZipRecord &one : records_) {
     if (folder_of(one.name) != folder_of(records_.front().name)) refuse(one, "", " is in another folder");

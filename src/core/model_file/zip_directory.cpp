@@ -34,7 +34,7 @@ std::string read_text(std::string_view bytes, std::uint64_t at, std::uint64_t si
 }
 
 struct Directory {
-  std::uint64_t n_entries, offset;
+  std::uint64_t n_entries, size, offset;
 };
 
 Directory find_directory(std::string_view bytes)
@@ -45,12 +45,14 @@ Directory find_directory(std::string_view bytes)
   for (std::size_t at = bytes.size() - kEndSize + 1; at-- > lowest;) {
     if (read<std::uint32_t>(bytes, at) != kEnd) continue;
     if (at + kEndSize + read<std::uint16_t>(bytes, at + 20) != bytes.size()) continue;
-    Directory found{read<std::uint16_t>(bytes, at + 10), read<std::uint32_t>(bytes, at + 16)};
+    Directory found{read<std::uint16_t>(bytes, at + 10), read<std::uint32_t>(bytes, at + 12),
+                    read<std::uint32_t>(bytes, at + 16)};
     if (at >= kLocator64Size && read<std::uint32_t>(bytes, at - kLocator64Size) == kLocator64) {
       const auto end64 = read<std::uint64_t>(bytes, at - kLocator64Size + 8);
       if (read<std::uint32_t>(bytes, end64) != kEnd64)
         throw ArchiveError("the file is damaged (its directory is not where it should be)");
-      found = {read<std::uint64_t>(bytes, end64 + 32), read<std::uint64_t>(bytes, end64 + 48)};
+      found = {read<std::uint64_t>(bytes, end64 + 32), read<std::uint64_t>(bytes, end64 + 40),
+               read<std::uint64_t>(bytes, end64 + 48)};
     }
     return found;
   }
@@ -126,6 +128,8 @@ std::vector<ZipRecord> list_records(std::string_view bytes)
     at += kCentralSize + record.name.size() + read<std::uint16_t>(bytes, at + 30) +
           read<std::uint16_t>(bytes, at + 32);
   }
+  if (at - directory.offset != directory.size)
+    throw ArchiveError("the file is damaged (its directory has another size than it says)");
   return records;
 }
 

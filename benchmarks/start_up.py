@@ -1,0 +1,52 @@
+"""What pair style nnp takes above LAMMPS alone: processor time before its first step, and memory."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+from pathlib import Path
+
+import lmp_timing
+
+CUTOFF = 5.1  # Å, of nickel.py's AEVs
+ALONE = lmp_timing.Contender("LAMMPS alone", f"pair_style zero {CUTOFF} full\npair_coeff * *\n")
+SMALL, LARGE = 108, 32000
+
+
+def processor_seconds(contender: lmp_timing.Contender, n_atoms: int, folder: Path) -> float:
+    """Return the processor time, user and system, of a whole `lmp` that evaluates nothing but step 0."""
+    script = lmp_timing.start(contender, n_atoms, folder) + "run 0\n"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    lmp_timing.run_lmp(script, folder, 1)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def above_lammps(model: Path, n_rounds: int, folder: Path, *, large: int = LARGE) -> dict[str, object]:
+    """Return what the pair style takes above LAMMPS with `pair_style zero`, which keeps a neighbor list of its own.
+
+    Arguments:
+        model: the model file.
+        n_rounds: contenders alternate in each, and figures are medians of the rounds' differences.
+        folder: for scripts and data.
+        large: atoms of the crystal whose memory, less that of 108 atoms, gives the bytes an atom.
+    """
+    contenders = (ALONE, lmp_timing.nnp(model))
+
+    def peaks(n_atoms: int) -> float:
+        runs = [lmp_timing.run_steps(one, n_atoms, 1, 1, folder, warm_up=1).peak_megabytes for one in contenders]
+        return runs[1] - runs[0]
+
+    seconds, small, more = [], [], []
+    for _ in range(n_rounds):
+        alone, ours = (processor_seconds(one, SMALL, folder) for one in contenders)
+        seconds.append(ours - alone)
+        small.append(peaks(SMALL))
+        more.append(peaks(large) - small[-1])
+    return {
+        "n_atoms": [SMALL, large],
+        "processor_seconds": statistics.median(seconds),
+        "peak_megabytes": statistics.median(small),
+        "bytes_per_atom": statistics.median(more) * 2**20 / (large - SMALL),
+        "rounds": {"processor_seconds": seconds, "peak_megabytes": small, "more_megabytes": more},
+    }
