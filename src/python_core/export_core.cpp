@@ -1,7 +1,9 @@
 // The Python module nnpal._core: a model file on a CPU, without torch.
 #include "model/core_model.h"
 #include "model_file/archive.h"
+#include "neighbors/periodic_edges.h"
 
+#include <array>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -71,6 +73,28 @@ std::pair<Doubles, Doubles> evaluate(Model &model, const Indices &species, int n
   return {array_of(result.energies, {n_members, n_local}), array_of(gradients, {n_gradients, n_edges, 3})};
 }
 
+// edge_index [2, n_edges] and edge_vec [n_edges, 3]; arguments as numpy checked them.
+std::pair<Indices, Doubles> periodic_edges(const Doubles &positions, const Doubles &cell,
+                                           const std::array<bool, 3> &pbc, double cutoff)
+{
+  if (positions.ndim() != 2 || positions.shape(1) != 3 || cell.ndim() != 2 || cell.shape(0) != 3 ||
+      cell.shape(1) != 3 || !(cutoff > 0.0))
+    throw py::value_error("expected positions [n_atoms, 3], a cell [3, 3] and a cutoff above 0");
+  double box[3][3];
+  std::copy_n(cell.data(), 9, &box[0][0]);
+  const bool is_periodic[3] = {pbc[0], pbc[1], pbc[2]};
+  PeriodicEdges found;
+  {
+    const py::gil_scoped_release others_may_run;
+    found = find_periodic_edges(positions.data(), positions.shape(0), box, is_periodic, cutoff);
+  }
+  const auto n_edges = static_cast<py::ssize_t>(found.center.size());
+  Indices index({py::ssize_t(2), n_edges});
+  std::copy(found.center.begin(), found.center.end(), index.mutable_data());
+  std::copy(found.neighbor.begin(), found.neighbor.end(), index.mutable_data() + n_edges);
+  return {index, array_of(found.vec, {n_edges, 3})};
+}
+
 }    // namespace
 
 PYBIND11_MODULE(_core, m)
@@ -83,5 +107,7 @@ PYBIND11_MODULE(_core, m)
       .def_property_readonly("self_energies", [](const Model &model) {
         return array_of(model.self_energies(), {static_cast<py::ssize_t>(model.self_energies().size())});
       });
+  m.def("periodic_edges", &periodic_edges, py::arg("positions"), py::arg("cell"), py::arg("pbc"),
+        py::arg("cutoff"));
   m.def("load", &load, py::arg("content"), py::arg("dtype"), py::arg("n_members"), py::arg("n_threads"));
 }

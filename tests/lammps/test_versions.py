@@ -79,7 +79,8 @@ def test_built_with_another_torch(lmp: Lmp, copied_plugin: Path, al_model: Expor
     lmp(script_with(lmp, copied_plugin, al_model))  # which needs none
     text = lmp.expect_error(
         needing_torch(lmp, copied_plugin, al_model),
-        rf"neighbors is cells, which needs libtorch, but .*built with torch {re.escape(built)} but finds torch {re.escape(found)}",
+        r"neighbors is cells, which needs libtorch, but .*"
+        rf"built with torch {re.escape(built)} but finds torch {re.escape(found)}",
     )
     assert CURE in text
     assert "undefined symbol" not in text

@@ -12,9 +12,12 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
-from vesin import NeighborList
 
-_LARGEST_SPREAD = 1e4  # Å; from 1e5 Å on vesin takes minutes, from 1e6 Å it divides by zero
+from nnpal import _core
+
+_LARGEST_SPREAD = (
+    1e4  # Å; vesin, which finds neighbors for training, takes minutes from 1e5 Å on, from 1e6 Å it divides by zero
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,16 @@ class Edges:
     species: NDArray[np.int64]
     edge_index: NDArray[np.int64]
     edge_vec: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Positions, Å, [n_atoms, 3]; rows of cell vectors, Å; which of them repeat, [3]; element indices, [n_atoms]."""
+
+    positions: NDArray[np.float64]
+    cell: NDArray[np.float64]
+    periodic: NDArray[np.bool_]
+    species: NDArray[np.int64]
 
 
 def neighbor_edges(
@@ -52,12 +65,23 @@ def neighbor_edges(
         ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
             farther apart along a direction without periodicity than the search can span, or shapes do not fit.
     """
+    found = checked_configuration(positions, cell, pbc, species)
+    periodic = [bool(one) for one in found.periodic]
+    edge_index, edge_vec = _core.periodic_edges(found.positions, found.cell, periodic, cutoff)
+    return Edges(found.species, edge_index, edge_vec)
+
+
+def checked_configuration(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, species: ArrayLike) -> Configuration:
+    """Return the arguments of :func:`neighbor_edges` as arrays of one type each.
+
+    Raises:
+        ValueError: as there.
+    """
     points = np.ascontiguousarray(positions, dtype=np.float64)
     elements = np.asarray(species, dtype=np.int64)
     if points.ndim != 2 or points.shape[1] != 3 or elements.shape != (len(points),):
         raise ValueError(
-            f"positions have shape {points.shape} and species {elements.shape}; "
-            "expected [n_atoms, 3] and [n_atoms]"
+            f"positions have shape {points.shape} and species {elements.shape}; expected [n_atoms, 3] and [n_atoms]"
         )
     if not np.isfinite(points).all():
         atom = int(np.argwhere(~np.isfinite(points))[0, 0])
@@ -65,12 +89,7 @@ def neighbor_edges(
     periodic = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
     box = np.asarray(cell, dtype=np.float64)
     _require_searchable(points, box, periodic)
-    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    # views of the finder's memory, gone with it
-    center, neighbor, vectors = finder.compute(points, box, list(map(bool, periodic)), "ijD", copy=False)
-    edge_index = np.empty((2, len(center)), dtype=np.int64)
-    edge_index[:] = center, neighbor
-    return Edges(elements, edge_index, np.array(vectors))
+    return Configuration(points, box, periodic, elements)
 
 
 def atoms_edges(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: str) -> Edges:
@@ -85,11 +104,21 @@ def atoms_edges(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
     Raises:
         ValueError: an element that is not among ``elements``; see also :func:`neighbor_edges`.
     """
+    species = known_species(atoms, elements, model=model)
+    return neighbor_edges(atoms.positions, atoms.cell[:], atoms.pbc, species, cutoff)
+
+
+def known_species(atoms: Atoms, elements: Sequence[str], *, model: str) -> NDArray[np.int64]:
+    """Return the place of every atom's element among ``elements``, [n_atoms].
+
+    Raises:
+        ValueError: it is not there; ``model`` is what knows these elements.
+    """
     species = element_indices(atoms, elements)
     if (species < 0).any():
         unknown = sorted(set(atoms.symbols) - set(elements))
         raise ValueError(f"atoms hold {', '.join(unknown)}; model {model} knows {', '.join(elements)}")
-    return neighbor_edges(atoms.positions, atoms.cell[:], atoms.pbc, species, cutoff)
+    return species
 
 
 def element_indices(atoms: Atoms, elements: Sequence[str]) -> NDArray[np.int64]:
@@ -106,9 +135,7 @@ def forces_of_edges(edges: Edges, gradient: NDArray[np.float64]) -> NDArray[np.f
     """
     center, neighbor = edges.edge_index
     n_atoms = len(edges.species)
-    columns = [
-        np.bincount(center, along, n_atoms) - np.bincount(neighbor, along, n_atoms) for along in gradient.T
-    ]
+    columns = [np.bincount(center, along, n_atoms) - np.bincount(neighbor, along, n_atoms) for along in gradient.T]
     return np.stack(columns, axis=1)
 
 

@@ -13,8 +13,9 @@ import torch
 from ase import Atoms
 from numpy.typing import ArrayLike
 from torch import Tensor
+from vesin import NeighborList
 
-from nnpal.geometry.edges import Edges, atoms_edges, neighbor_edges
+from nnpal.geometry.edges import Edges, checked_configuration, known_species
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,15 @@ def neighbor_graph(
         ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
             farther apart along a direction without periodicity than the search can span, or shapes do not fit.
     """
-    return as_graph(neighbor_edges(positions, cell, pbc, species, cutoff))
+    found = checked_configuration(positions, cell, pbc, species)
+    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
+    # views of the finder's memory, gone with it
+    center, neighbor, vectors = finder.compute(
+        found.positions, found.cell, list(map(bool, found.periodic)), "ijD", copy=False
+    )
+    edge_index = np.empty((2, len(center)), dtype=np.int64)
+    edge_index[:] = center, neighbor
+    return as_graph(Edges(found.species, edge_index, np.array(vectors)))
 
 
 def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: str) -> Graph:
@@ -69,7 +78,8 @@ def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
     Raises:
         ValueError: an element that is not among ``elements``; see also :func:`neighbor_graph`.
     """
-    return as_graph(atoms_edges(atoms, elements, cutoff, model=model))
+    species = known_species(atoms, elements, model=model)
+    return neighbor_graph(atoms.positions, atoms.cell[:], atoms.pbc, species, cutoff)
 
 
 def as_graph(edges: Edges) -> Graph:
