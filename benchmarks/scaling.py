@@ -6,6 +6,7 @@
   largest resident set of `lmp` with and without both uncertainties, less that of 864 atoms, for the networks' memory
   grows to some 256 atoms and no further.
 - strong scaling: 864 and 4,000 atoms on one rank, on two ranks, and on one rank with two threads
+- start-up and memory above LAMMPS alone: `pair_style zero` beside it, which keeps the same neighbor list (start_up.py)
 - weak scaling: 4,000 atoms on one rank, a box twice as long with 8,000 on two
 
 Rounds go through all contenders of a comparison, A B C A B C; figures are medians over the rounds, and ratios medians
@@ -26,6 +27,7 @@ from rich.table import Table
 
 import lmp_timing
 import nickel
+import start_up
 from agreement import Differences, require_agreement
 from record import write_record
 
@@ -139,7 +141,7 @@ def weak(model: Path, n_rounds: int, folder: Path) -> dict[str, object]:
     }
 
 
-def print_tables(rows: list[dict], strong_rows: list[dict], weak_row: dict) -> None:
+def print_tables(rows: list[dict], strong_rows: list[dict], weak_row: dict, above: dict) -> None:
     console = Console(width=110)
     table = Table(title="one core, 5 members")
     for column in ("atoms", "µs per atom and step", "peak, MiB", "bytes per atom", "with both uncertainties"):
@@ -153,6 +155,10 @@ def print_tables(rows: list[dict], strong_rows: list[dict], weak_row: dict) -> N
         for name, value in row["speed_up"].items():
             console.print(f"{row['n_atoms']} atoms on {name}: {value:.2f} times as fast as on one rank")
     console.print(f"{WEAK[0]} atoms on 1 rank, {WEAK[1]} on 2: efficiency {weak_row['efficiency']:.2f}")
+    console.print(
+        f"above LAMMPS alone: {above['processor_seconds']:.3f} s of processor time before the first step, "
+        f"{above['peak_megabytes']:.1f} MiB at {above['n_atoms'][0]} atoms, {above['bytes_per_atom']:.0f} bytes an atom beyond"
+    )
 
 
 def main() -> None:
@@ -176,13 +182,15 @@ def main() -> None:
         strong_rows = [strong(model, n_atoms, n_rounds, folder) for n_atoms in strong_sizes]
         weak_row = weak(model, n_rounds, folder)
         rows = against_atoms(model, sizes, n_rounds, folder)
-    print_tables(rows, strong_rows, weak_row)
+        above = start_up.above_lammps(model, n_rounds, folder, large=4000 if arguments.quick else start_up.LARGE)
+    print_tables(rows, strong_rows, weak_row, above)
     content = {
         "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
         "difference_from_torchani": differences,
         "against_atoms": rows,
         "strong": strong_rows,
         "weak": weak_row,
+        "above_lammps": above,
     }
     write_record(arguments.output, "scaling", ("nnpal", "torch", "lammps", "mpich"), content)
 

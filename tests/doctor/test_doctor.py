@@ -88,17 +88,17 @@ def test_damaged_plugin_is_reported_with_the_linkers_reason(bare_lammps: dict[st
     assert "--force-reinstall" in check.cure
 
 
-@pytest.mark.parametrize("package", ["TORCH", "LAMMPS"])
-def test_plugin_built_with_other_versions_names_both(
-    package: str, bare_lammps: dict[str, str], plugin_folder: Path, tmp_path: Path
+def test_plugin_built_with_another_lammps_names_both(
+    bare_lammps: dict[str, str], plugin_folder: Path, tmp_path: Path
 ) -> None:
+    """Of another torch it says so where it needs torch: tests/lammps/test_versions.py."""
     folder = tmp_path / "plugins"
     shutil.copytree(plugin_folder, folder)
     build = plugin.read_build()
     assert build is not None
-    version = build.torch_version if package == "TORCH" else str(build.lammps_version)
-    other = "1" + version[1:] if version[0] != "1" else "2" + version[1:]
-    marker = f"NNPAL_BUILT_{package}="
+    version = str(build.lammps_version)
+    other = "1" + version[1:]
+    marker = "NNPAL_BUILT_LAMMPS="
     library = folder / "nnpplugin.so"
     content = library.read_bytes()
     assert (marker + version).encode() in content
@@ -304,6 +304,16 @@ def test_torch_that_does_not_load_is_a_fault_and_no_crash(tmp_path: Path) -> Non
     assert check.status == "fail"
     assert "libtorch_cpu.so" in check.detail
     assert gpu.check_cuda(None, has_driver=True) == []
+
+
+def test_libtorch_for_lammps(tmp_path: Path) -> None:
+    """Opened as LAMMPS does, where torch itself is not in the process."""
+    assert plugin.check_torch_library(plugin.ask_torch_library(sys.executable, None, os.environ)) == []
+    for folder, status in ((plugin.find_plugin_folder(), "ok"), (tmp_path, "fail")):
+        (check,) = plugin.check_torch_library(plugin.ask_torch_library(sys.executable, folder, os.environ))
+        assert check.status == status
+    assert "models of kernel fused run on CPUs" in check.detail
+    assert "libnnpal_torch_model.so: cannot open" in check.detail
 
 
 def test_a_command_that_hangs_or_is_absent_ends() -> None:

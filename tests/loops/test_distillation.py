@@ -47,7 +47,7 @@ from nnpal.data import read_frames
 from nnpal.evaluation import predict
 from nnpal.evaluation.relax import Structure, relax_if_possible
 from nnpal.lammps.process import LmpError
-from nnpal.model.archive import read_metadata
+from nnpal.model import read_metadata
 from nnpal.runtime.json_files import as_json
 from nnpal.training.plan import read_plan
 from nnpal.training.start import start_network

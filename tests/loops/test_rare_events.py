@@ -29,7 +29,7 @@ from nnpal.active_learning.run import check
 from nnpal.active_learning.sampling import read_rows_of_pull, read_smd
 from nnpal.active_learning.shared.candidate_pairs import Candidates
 from nnpal.data import read_frames
-from nnpal.model.archive import read_metadata
+from nnpal.model import read_metadata
 from nnpal.smd import activation_energy
 from processes import run
 from water_oracle import Water

@@ -73,6 +73,7 @@ def _check_gpu(environ: Mapping[str, str], python: str) -> list[Check]:
     nvcc = environ.get("CUDACXX") or shutil.which("nvcc", path=environ.get("PATH", ""))
     return [
         gpu.check_torch_import(torch),
+        *plugin.check_torch_library(plugin.ask_torch_library(python, plugin.find_plugin_folder(), environ)),
         *gpu.check_cuda(cuda, has_driver=gpu.find_driver(environ)),
         *gpu.check_operations(cuda, nvcc),
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.probe import Outcome, run, run_lammps
 
-# A model file that does not exist: only nnpal's own library, loaded with libtorch, complains of it.
+# A model file that does not exist: only nnpal's own library complains of it.
 ABSENT_MODEL = "nnpal-doctor-absent.nnp.pt"
 
 LMP_SCRIPT = f"""

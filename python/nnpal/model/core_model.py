@@ -95,9 +95,9 @@ def load_core_model(
     if metadata.kernel != "fused" or "fused.json" not in records:
         return None
     try:
-        from nnpal import _core
+        from nnpal._core import load
 
-        compiled = _core.load(content, precision, members or 0, _number_of_threads())
+        compiled = load(content, precision, members or 0, _number_of_threads())
     except ImportError as error:
         raise ModelFileError(
             f"{name}: its kernel is 'fused', but nnpal's compiled core cannot be loaded ({error}); run: "

@@ -8,7 +8,8 @@
 namespace nnpal {
 namespace {
 
-constexpr char kVersion[] = "version";    // a record of every archive that torch writes
+constexpr const char *kVersions[] = {"version",
+                                     ".data/version"};    // one is in every archive that torch writes
 
 std::string_view folder_of(std::string_view name)
 {
@@ -38,7 +39,7 @@ bool is_version(const std::string &text)
 
 Archive::Archive(std::string_view bytes) : bytes_(bytes), records_(list_records(bytes))
 {
-  const auto version = record(kVersion);
+  const auto version = record(find(kVersions[0]) ? kVersions[0] : kVersions[1]);
   if (!version || !is_version(*version))
     throw ArchiveError("the file is a zip archive, but not one that torch.jit.save wrote, or it is damaged");
   for (const ZipRecord &one : records_) {

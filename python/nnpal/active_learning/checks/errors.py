@@ -12,7 +12,7 @@ from nnpal.active_learning.sampling import SMDSection
 from nnpal.active_learning.shared.error_limits import HOW_TO_FIX
 from nnpal.active_learning.shared.facts import MODEL, TrainFacts
 from nnpal.calibration.calibrate import LEAST_ATOMS, LEAST_FRAMES
-from nnpal.model.archive import read_metadata
+from nnpal.model.files import read_metadata
 
 
 def error_limits(given: Given) -> Iterator[Fault]:

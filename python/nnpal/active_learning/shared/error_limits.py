@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nnpal.active_learning.engine.error import StageError
-from nnpal.model.archive import read_metadata
+from nnpal.model.files import read_metadata
 
 HOW_TO_FIX = (
     "train on more configurations (a calibration needs some that a member did not learn: more of the first data, more "
