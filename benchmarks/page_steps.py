@@ -118,6 +118,15 @@ def scaling(record: Record) -> str:
         if compared
         else ""
     )
+    above = record.get("above_lammps")
+    start_up = (
+        f"Above LAMMPS alone, which is `pair_style zero` with the same neighbor list, a process takes "
+        f"{above['processor_seconds']:.3f} s of processor time before its first step, "
+        f"{above['peak_megabytes']:.1f} MiB at {atoms(above['n_atoms'][0])}, and "
+        f"{above['bytes_per_atom'] / 1000:.2f} kB an atom beyond.\n\n"
+        if above
+        else ""
+    )
     head = ["atoms", "µs per atom and step", "peak, MiB", "kB per atom", "kB per atom with uq_energy and uq_force"]
     return f"""
 ## Scaling and memory
@@ -132,7 +141,7 @@ Strong scaling on two cores:
 Weak scaling: a step of {atoms(one)} on one rank takes {times[0]}, one of {atoms(two)} on two ranks {times[1]}: an
 efficiency of {weak["efficiency"]:.2f}{spread}.
 
-{agree}""" + source(record, "scaling")
+{start_up}{agree}""" + source(record, "scaling")
 
 
 def cuda_step(record: Record) -> str:

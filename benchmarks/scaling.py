@@ -157,7 +157,8 @@ def print_tables(rows: list[dict], strong_rows: list[dict], weak_row: dict, abov
     console.print(f"{WEAK[0]} atoms on 1 rank, {WEAK[1]} on 2: efficiency {weak_row['efficiency']:.2f}")
     console.print(
         f"above LAMMPS alone: {above['processor_seconds']:.3f} s of processor time before the first step, "
-        f"{above['peak_megabytes']:.1f} MiB at {above['n_atoms'][0]} atoms, {above['bytes_per_atom']:.0f} bytes an atom beyond"
+        f"{above['peak_megabytes']:.1f} MiB at {above['n_atoms'][0]} atoms, "
+        f"{above['bytes_per_atom']:.0f} bytes an atom beyond"
     )
 
 
