@@ -1,4 +1,5 @@
-// Flush-to-zero while libtorch's own operations run, on all threads that they use; see src/core/support/denormals.h.
+// Flush-to-zero while libtorch's own operations run, on all threads that they use; see
+// src/core/support/denormals.h.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>

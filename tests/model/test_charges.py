@@ -106,7 +106,7 @@ def test_a_lone_atom_has_none(file_of_animbis: Path) -> None:
 
 def test_a_charge_that_is_not_finite_is_named(file_of_animbis: Path) -> None:
     calculator, atoms = NNPCalculator(file_of_animbis), molecule("H2O")
-    for name, parameter in calculator.model.module.named_parameters():
+    for name, parameter in calculator.model.loaded.module.named_parameters():
         if name.endswith("charge_part.networks.atomics.O.final_layer.weight"):
             parameter.data.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"not finite: that of atom 0 \(O\) is nan"):
