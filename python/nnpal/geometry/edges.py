@@ -13,7 +13,6 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-from nnpal._core import periodic_edges
 
 _LARGEST_SPREAD = (
     1e4  # Å; vesin, which finds neighbors for training, takes minutes from 1e5 Å on, from 1e6 Å it divides by zero
@@ -65,6 +64,8 @@ def neighbor_edges(
         ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
             farther apart along a direction without periodicity than the search can span, or shapes do not fit.
     """
+    from nnpal._core import periodic_edges  # compiled; training does without it
+
     found = checked_configuration(positions, cell, pbc, species)
     periodic = [bool(one) for one in found.periodic]
     edge_index, edge_vec = periodic_edges(found.positions, found.cell, periodic, cutoff)
