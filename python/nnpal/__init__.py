@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnpal.label import label_frames
     from nnpal.model import export_ensemble, load_model
     from nnpal.model.calculator import NNPCalculator
-    from nnpal.model.export_module import export_module
+    from nnpal.model.module_export import export_module
     from nnpal.training import train_ensemble
 
 __all__ = [

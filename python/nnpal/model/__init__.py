@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from nnpal.model.archive import LoadedModel, load_model, write_calibrated
     from nnpal.model.compiled.compile import compile_model
     from nnpal.model.export import export_ensemble
-    from nnpal.model.export_module import export_module
     from nnpal.model.files import read_metadata
+    from nnpal.model.module_export import export_module
 
 __all__ = [
     "LoadedModel",
@@ -32,7 +32,7 @@ _PLACES = {
     "LoadedModel": "archive",
     "compile_model": "compiled.compile",
     "export_ensemble": "export",
-    "export_module": "export_module",
+    "export_module": "module_export",
     "load_model": "archive",
     "read_metadata": "files",
     "write_calibrated": "archive",

@@ -13,7 +13,7 @@ from ase.data import chemical_symbols
 from torch import Tensor
 
 from nnpal.calibration import Calibration
-from nnpal.model.export_module import export_module
+from nnpal.model.module_export import export_module
 
 _CLASSES = ("MACE", "ScaleShiftMACE")
 _UNSAFE_LOAD = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"

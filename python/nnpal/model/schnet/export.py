@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from nnpal.calibration import Calibration
-from nnpal.model.export_module import export_module
+from nnpal.model.module_export import export_module
 from nnpal.model.schnet.description import SchNetDescription
 from nnpal.model.schnet.network import SchNet
 
