@@ -17,7 +17,7 @@ template <class T> struct AEVFunctions {
   // Derivative of the AEVs along edges.tangent, [n * n_features].
   void (*jvp)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, T *derivative);
   // For each of n_gradients ∂E/∂AEV, [n * n_features] one `stride` after another, ∂E/∂vec of the centers'
-  // edges in [n_gradients * n_edges * 3].
+  // edges, each of them [n_edges * 3] in the places that the edges have in edges.vec.
   void (*vjp)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, int n_gradients,
               const T *gradients, std::int64_t stride, T *edge_gradients);
   // Derivative of vjp's result, of one gradient, along edges.tangent: the second derivatives of the AEVs.

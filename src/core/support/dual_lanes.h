@@ -74,6 +74,11 @@ template <class T> NNPAL_INLINE DualLanes<T> exponential(DualLanes<T> a)
   const Lanes<T> value = exponential(a.v);
   return {value, a.d * value};
 }
+template <class T> NNPAL_INLINE DualLanes<T> decay(DualLanes<T> a)
+{
+  const Lanes<T> value = decay(a.v);
+  return {value, a.d * value};
+}
 template <class T> NNPAL_INLINE DualLanes<T> logarithm(DualLanes<T> a)
 {
   return {logarithm(a.v), a.d / a.v};

@@ -133,18 +133,41 @@ template <class T, int n> NNPAL_INLINE Lanes<T> polynomial(const T (&coefficient
 }
 
 // What differs between float and double: bits, and lengths of the series.
+// What differs between float and double: bits, and lengths of the series. kExp and kLog: polynomials of exp(x)
+// for |x| <= ln 2 / 2 and of atanh(s)/s in s² for |s| <= (√2 - 1)/(√2 + 1), fits of our own at Chebyshev nodes
+// with relative errors of 3e-9 and 7e-10 (float), 4e-18 and 1e-18 (double).
 template <class T> struct Series;
 template <> struct Series<float> {
-  static constexpr int kMantissa = 23, kBias = 127, kExp = 8, kLog = 6, kSine = 7;
-  static constexpr float kRound = 12582912.0F;    // 1.5 2^23: adding it rounds to an integer
+  static constexpr int kMantissa = 23, kSine = 7;
+  static constexpr std::int32_t kRootOfHalf = 0x3f3504f3;    // the bits of √½
+  // 1.5 2^23, to which adding rounds to an integer, and the exponent's bias: bits of the sum are those of 2^n
+  // once they are shifted into the exponent's place.
+  static constexpr float kRound = 12582912.0F + 127.0F;
   static constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
   static constexpr float kLeastExponent = -87.0F, kLargestExponent = 88.0F, kLeast = 1e-30F;
+  static constexpr float kExp[] = {1.0F,
+                                   1.0000000377F,
+                                   0.5000000047F,
+                                   0.1666641542F,
+                                   0.0416663528F,
+                                   0.0083751348F,
+                                   0.0013941119F};
+  static constexpr float kLog[] = {0.9999999993F, 0.3333340790F, 0.1998739954F, 0.1496289474F};
 };
 template <> struct Series<double> {
-  static constexpr int kMantissa = 52, kBias = 1023, kExp = 14, kLog = 11, kSine = 11;
-  static constexpr double kRound = 6755399441055744.0;
+  static constexpr int kMantissa = 52, kSine = 11;
+  static constexpr std::int64_t kRootOfHalf = 0x3fe6a09e667f3bcd;
+  static constexpr double kRound = 6755399441055744.0 + 1023.0;
   static constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kLeastExponent = -700.0, kLargestExponent = 700.0, kLeast = 1e-200;
+  static constexpr double kExp[] = {
+      0.99999999999999999693,     0.99999999999999999976,     0.50000000000000184039,
+      0.1666666666666668082,      0.04166666666648795252,     0.0083333333333195896163,
+      0.0013888888952352862866,   0.00019841269890076402829,  0.000024801485441561312966,
+      2.7557240887229868596e-6,   2.763265472252779189e-7,    2.5110049204818659793e-8};
+  static constexpr double kLog[] = {0.99999999999999999886, 0.33333333333333826319, 0.19999999999649033497,
+                                    0.14285714380804740562, 0.11111098476681507396, 0.090918186497404502937,
+                                    0.076561888679157295904, 0.074056412838745137929};
 };
 
 constexpr double kPi = 3.14159265358979323846;
@@ -152,26 +175,6 @@ constexpr double kPi = 3.14159265358979323846;
 template <class T, int n> struct Coefficients {
   T value[n];
 };
-
-// 1/k!
-template <class T> constexpr Coefficients<T, Series<T>::kExp> exponential_series()
-{
-  Coefficients<T, Series<T>::kExp> c{};
-  double factorial = 1.0;
-  for (int k = 0; k < Series<T>::kExp; ++k) {
-    if (k > 0) factorial *= k;
-    c.value[k] = static_cast<T>(1.0 / factorial);
-  }
-  return c;
-}
-
-// Of atanh(s)/s in s^2.
-template <class T> constexpr Coefficients<T, Series<T>::kLog> logarithm_series()
-{
-  Coefficients<T, Series<T>::kLog> c{};
-  for (int k = 0; k < Series<T>::kLog; ++k) c.value[k] = static_cast<T>(1.0 / (2 * k + 1));
-  return c;
-}
 
 // Of sin(pi t)/t (first = 1) or cos(pi t) (first = 0) in t^2.
 template <class T> constexpr Coefficients<T, Series<T>::kSine> sine_series(int first)
@@ -185,35 +188,35 @@ template <class T> constexpr Coefficients<T, Series<T>::kSine> sine_series(int f
   return c;
 }
 
-template <class T> NNPAL_INLINE Lanes<T> exponential(Lanes<T> x)
+// exp(x) of x <= 0, or a little above.
+template <class T> NNPAL_INLINE Lanes<T> decay(Lanes<T> x)
 {
   using S = Series<T>;
-  constexpr auto series = exponential_series<T>();
-  x = smaller(larger(x, S::kLeastExponent), S::kLargestExponent);
-  const Lanes<T> n = (x * T(1.44269504088896340736) + S::kRound) - S::kRound;
+  x = larger(x, S::kLeastExponent);
+  const Lanes<T> rounded = x * T(1.44269504088896340736) + S::kRound, n = rounded - S::kRound;
   const Lanes<T> rest = (x - n * S::kLn2High) - n * S::kLn2Low;
-  const auto power = (__builtin_convertvector(n.v, typename Lanes<T>::Integers) + S::kBias) << S::kMantissa;
-  return polynomial(series.value, rest) * Lanes<T>(reinterpret_cast<typename Lanes<T>::Vector>(power));
+  const auto power = reinterpret_cast<typename Lanes<T>::Integers>(rounded.v) << S::kMantissa;
+  return polynomial(S::kExp, rest) * Lanes<T>(reinterpret_cast<typename Lanes<T>::Vector>(power));
+}
+template <class T> NNPAL_INLINE Lanes<T> exponential(Lanes<T> x)
+{
+  return decay(smaller(x, Series<T>::kLargestExponent));
 }
 
+// log(x) of x from kLeast on; NaN comes through.
 template <class T> NNPAL_INLINE Lanes<T> logarithm(Lanes<T> x)
 {
   using S = Series<T>;
   using Integers = typename Lanes<T>::Integers;
   using Vector = typename Lanes<T>::Vector;
-  constexpr auto series = logarithm_series<T>();
   x = larger(x, S::kLeast);
   const Integers bits = reinterpret_cast<Integers>(x.v);
-  const Integers one = reinterpret_cast<Integers>(Lanes<T>(T(1)).v);
-  const Integers mantissa_mask = ((Integers{} + 1) << S::kMantissa) - 1;
-  Vector m = reinterpret_cast<Vector>((bits & mantissa_mask) | one);
-  Vector exponent = __builtin_convertvector((bits >> S::kMantissa) - S::kBias, Vector);
-  const Integers is_large = m > T(1.41421356237309504880);
-  m = is_large ? m * T(0.5) : m;
-  exponent = is_large ? exponent + T(1) : exponent;
-  const Lanes<T> s = (Lanes<T>(m) - T(1)) / (Lanes<T>(m) + T(1));
-  const Lanes<T> of_mantissa = s * T(2) * polynomial(series.value, s * s);
-  const Lanes<T> value = of_mantissa + Lanes<T>(exponent) * S::kLn2Low + Lanes<T>(exponent) * S::kLn2High;
+  const Integers power = (bits - S::kRootOfHalf) >> S::kMantissa;    // x = m 2^power, m from √½ to √2
+  const Lanes<T> m(reinterpret_cast<Vector>(bits - (power << S::kMantissa)));
+  const Lanes<T> exponent(__builtin_convertvector(power, Vector));
+  const Lanes<T> s = (m - T(1)) / (m + T(1));
+  const Lanes<T> of_mantissa = s * T(2) * polynomial(S::kLog, s * s);
+  const Lanes<T> value = of_mantissa + exponent * S::kLn2Low + exponent * S::kLn2High;
   return {x.v == x.v ? value.v : x.v};    // the bits of NaN are those of a number
 }
 

@@ -1,0 +1,67 @@
+// Which Gaussians matter at which distances. One that is below e^-kReach is left out: of float32 e^-23 = 1e-10,
+// of float64 e^-69 = 1e-30, so that an AEV, sums of Gaussians times factors of at most 2, changes by less than
+// that for each edge or pair, far below the rounding of a feature of the size of one neighbor's.
+#pragma once
+
+#include "aev/aev_terms.h"
+#include "support/simd_lanes.h"
+
+namespace nnpal::NNPAL_ISA {
+
+template <class T> constexpr double kReach = sizeof(T) == 4 ? 23.0 : 69.0;
+
+constexpr int kBuckets = 64;    // of distances, up to the radial cutoff
+
+struct Buckets {
+  int first, last;
+};
+
+// Some shifts in a row, from `begin` to before `end`.
+struct Shifts {
+  int begin, end;
+};
+
+// NaN belongs to the first one.
+template <class T> NNPAL_INLINE int bucket_of(T r, const AEVTerms<T> &terms)
+{
+  const T at = r * (T(kBuckets) / terms.radial_cutoff);
+  return at > T(0) ? (at < T(kBuckets) ? static_cast<int>(at) : kBuckets - 1) : 0;
+}
+
+// Shifts whose Gaussians matter somewhere between two distances: of ascending ones those, else all.
+template <class T> inline Shifts shifts_within(T low, T high, const T *shifts, int n, T eta)
+{
+  const T reach = static_cast<T>(__builtin_sqrt(kReach<T> / static_cast<double>(eta)));
+  for (int k = 1; k < n; ++k)
+    if (!(shifts[k] >= shifts[k - 1])) return {0, n};
+  Shifts found{0, n};
+  while (found.begin < n && shifts[found.begin] + reach < low) ++found.begin;
+  while (found.end > 0 && shifts[found.end - 1] - reach > high) --found.end;
+  return found;
+}
+
+// For the radial shifts, from each bucket.
+class RadialReach {
+public:
+  template <class T> explicit RadialReach(const AEVTerms<T> &terms)
+  {
+    const T width = terms.radial_cutoff / T(kBuckets);
+    for (int b = 0; b < kBuckets; ++b) {
+      // Rounding may put a distance in the bucket beside its own.
+      const T low = T(b) * width - T(0.01) * width, high = T(b + 1) * width + T(0.01) * width;
+      of_bucket_[b] = shifts_within(low, high, terms.radial_shifts, terms.n_radial, terms.radial_eta);
+    }
+    of_bucket_[0] = {0, terms.n_radial};    // NaN belongs to it, and is to come through
+  }
+
+  // From the first bucket to the last: both ends move up from one bucket to the next.
+  Shifts shifts(Buckets buckets) const
+  {
+    return {of_bucket_[buckets.first].begin, of_bucket_[buckets.last].end};
+  }
+
+private:
+  Shifts of_bucket_[kBuckets];
+};
+
+}    // namespace nnpal::NNPAL_ISA
