@@ -10,6 +10,7 @@
 #pragma once
 
 #include "aev/aev_center_edges.h"
+#include "aev/aev_columns.h"
 
 namespace nnpal::NNPAL_ISA {
 
@@ -21,82 +22,82 @@ public:
   static constexpr int kSegments = kMostPairs + 1;
 
   // `most_edges` of any center, `n_gradients` to be pulled back at once (0: none).
-  Center(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int most_edges, int n_gradients,
-         Scratch &scratch) :
+  Center(const AEVTerms<T> &terms, int most_edges, int n_gradients) :
       terms_(terms),
-      edges_(terms, edges),
       reach_(terms),
       n_gradients_(n_gradients),
-      gradient_size_(3 * edges.n_edges),
-      step_of_edge_(edges.step_of_edge),
-      step_of_axis_(edges.step_of_axis)
+      padded_(CenterEdges<N>::padded(most_edges, terms.n_elements)),
+      n_terms_(largest(terms.n_radial, terms.n_shifts + terms.n_sections)),
+      n_sums_(largest(terms.n_radial, terms.n_shifts * terms.n_sections))
   {
-    const int padded = edges_.padded(most_edges, terms.n_elements);
-    const int n_rows = 4 * n_gradients, n_pair_rows = 3 + 3 * n_gradients, n_parts = N::kIsDual ? 2 : 1;
-    const int n_terms = largest(terms.n_radial, terms.n_shifts + terms.n_sections);
-    const int n_sums = largest(terms.n_radial, terms.n_shifts * terms.n_sections);
-    const std::size_t row = Scratch::bytes_for<T>(padded),
-                      pair_row = Scratch::bytes_for<T>(kMostPairs + kWidth);
-    scratch.reserve((n_rows * row + n_pair_rows * pair_row) * n_parts + 2 * Scratch::bytes_for<N>(n_terms) +
-                    Scratch::bytes_for<N>(n_sums) + 4 * Scratch::bytes_for<int>(kSegments) +
-                    edges_.bytes(padded, terms.n_elements));
-    const auto take_row = [&](int n) {
-      Row<N> taken;
-      taken.v = scratch.take<T>(n);
-      if constexpr (N::kIsDual) taken.d = scratch.take<T>(n);
-      return taken;
-    };
-    edges_.take(padded, terms.n_elements, scratch, take_row);
-    for (Row<N> *all : {&cosine_, &mean_, &weight_}) *all = take_row(kMostPairs + kWidth);
+  }
+
+  std::size_t bytes() const
+  {
+    return 4 * n_gradients_ * row_bytes<N>(padded_) +
+           (3 + 3 * n_gradients_) * row_bytes<N>(kMostPairs + kWidth) + 2 * Scratch::bytes_for<N>(n_terms_) +
+           Scratch::bytes_for<N>(n_sums_) + 4 * Scratch::bytes_for<int>(kSegments);
+  }
+
+  void take(Scratch &scratch)
+  {
+    for (Row<N> *one : {&cosine_, &mean_, &weight_}) *one = take_row<N>(kMostPairs + kWidth, scratch);
     const auto take_rows = [&](Rows &rows, int n) {
-      rows.step = (Scratch::bytes_for<T>(n) / sizeof(T)) * n_parts;
-      for (int g = 0; g < n_gradients; ++g) {
-        const Row<N> taken = take_row(n);
+      rows.step = row_bytes<N>(n) / sizeof(T);
+      for (int g = 0; g < n_gradients_; ++g) {
+        const Row<N> taken = take_row<N>(n, scratch);
         if (g == 0) rows.first = taken;
       }
     };
-    for (Rows *all : {&gradient_x_, &gradient_y_, &gradient_z_, &gradient_r_}) take_rows(*all, padded);
+    for (Rows *all : {&gradient_x_, &gradient_y_, &gradient_z_, &gradient_r_}) take_rows(*all, padded_);
     for (Rows *all : {&gradient_cosine_, &gradient_mean_, &gradient_weight_})
       take_rows(*all, kMostPairs + kWidth);
-    value_ = scratch.take<N>(n_terms);
-    slope_ = scratch.take<N>(n_terms);
-    sums_ = scratch.take<N>(n_sums);
-    segment_.i = scratch.take<int>(kSegments);
-    segment_.j = scratch.take<int>(kSegments);
-    segment_.n = scratch.take<int>(kSegments);
-    segment_.pair = scratch.take<int>(kSegments);
+    value_ = scratch.take<N>(n_terms_);
+    slope_ = scratch.take<N>(n_terms_);
+    sums_ = scratch.take<N>(n_sums_);
+    for (int **one : {&segment_.i, &segment_.j, &segment_.n, &segment_.pair})
+      *one = scratch.take<int>(kSegments);
   }
 
-  // The AEV, or for dual numbers its derivative, [n_features].
-  void forward(std::int64_t center, T *aev)
+  // The AEV's columns, or for dual numbers their derivatives.
+  void forward(const CenterEdges<N> &edges, const AEVColumns &columns, T *aev)
   {
-    edges_.gather(center);
-    for (int e = 0; e < terms_.n_elements; ++e) radial_forward(e, aev + e * terms_.n_radial);
-    T *angular = aev + terms_.n_elements * terms_.n_radial;
+    edges_ = &edges;
+    for (int e = 0; e < terms_.n_elements; ++e)
+      if (columns.column[e] >= 0) radial_forward(e, aev + columns.column[e]);
     const int n_angular = terms_.n_shifts * terms_.n_sections;
     for_element_pairs([&](int a, int b, int pair) {
+      if (columns.column[pair] < 0) return;
       for (int k = 0; k < n_angular; ++k) sums_[k] = N(T(0));
       for_pairs(a, b, [&](int n_pairs) { angular_forward(n_pairs); });
-      for (int k = 0; k < n_angular; ++k) angular[pair * n_angular + k] = result(sums_[k]);
+      for (int k = 0; k < n_angular; ++k) aev[columns.column[pair] + k] = result(sums_[k]);
     });
   }
 
   // From ∂E/∂AEV (one `stride` after another) ∂E/∂vec of the center's edges, or for dual numbers its
   // derivative.
-  void backward(std::int64_t center, const T *gradients, std::int64_t stride, T *edge_gradients)
+  void backward(const CenterEdges<N> &edges, const AEVColumns &columns, const T *gradients,
+                std::int64_t stride)
   {
-    edges_.gather(center);
+    edges_ = &edges;
     clear_gradients();
-    const int n_angular = terms_.n_shifts * terms_.n_sections;
-    const T *angular = gradients + terms_.n_elements * terms_.n_radial;
     for_element_pairs([&](int a, int b, int pair) {
+      if (columns.column[pair] < 0) return;
       for_pairs(a, b, [&](int n_pairs) {
-        angular_backward(n_pairs, angular + pair * n_angular, stride);
+        angular_backward(n_pairs, gradients + columns.column[pair], stride);
         for (int g = 0; g < n_gradients_; ++g) pull_back_pairs(g);
       });
     });
-    for (int e = 0; e < terms_.n_elements; ++e) radial_backward(e, gradients + e * terms_.n_radial, stride);
-    for (int g = 0; g < n_gradients_; ++g) write_gradient(g, edge_gradients + gradient_size_ * g);
+    for (int e = 0; e < terms_.n_elements; ++e)
+      if (columns.column[e] >= 0) radial_backward(e, gradients + columns.column[e], stride);
+    for (int g = 0; g < n_gradients_; ++g) finish_gradient(g);
+  }
+
+  // The axes of ∂E/∂vec of gradient g, place by place.
+  const T *gradient(int g, int axis) const
+  {
+    const Row<N> row = axis == 0 ? gradient_x_[g] : axis == 1 ? gradient_y_[g] : gradient_z_[g];
+    return N::kIsDual ? row.d : row.v;
   }
 
 private:
@@ -114,10 +115,9 @@ private:
   };
 
   const AEVTerms<T> &terms_;
-  CenterEdges<N> edges_;
   const RadialReach reach_;
-  const int n_gradients_;
-  const std::int64_t gradient_size_, step_of_edge_, step_of_axis_;
+  const int n_gradients_, padded_, n_terms_, n_sums_;
+  const CenterEdges<N> *edges_ = nullptr;
   int n_segments_ = 0;
   Row<N> cosine_, mean_, weight_;               // pairs
   Rows gradient_x_, gradient_y_, gradient_z_, gradient_r_;    // of unit vectors and distances
@@ -139,11 +139,11 @@ private:
   void radial_forward(int element, T *aev)
   {
     for (int k = 0; k < terms_.n_radial; ++k) sums_[k] = N(T(0));
-    for (int b = edges_.group[element]; b < edges_.group[element + 1]; b += kWidth) {
-      const N r = load(edges_.r, b);
+    for (int b = edges_->group[element]; b < edges_->group[element + 1]; b += kWidth) {
+      const N r = load(edges_->r, b);
       N f, slope;
       cutoff_function(r, terms_.radial_cutoff, terms_.is_smooth, f, slope);
-      const Shifts shifts = reach_.shifts(edges_.buckets(element, b));
+      const Shifts shifts = reach_.shifts(edges_->buckets(element, b, terms_));
       for (int k = shifts.begin; k < shifts.end; ++k)
         sums_[k] = sums_[k] + f * gaussian(r - terms_.radial_shifts[k], terms_.radial_eta);
     }
@@ -152,12 +152,12 @@ private:
 
   void radial_backward(int element, const T *gradients, std::int64_t stride)
   {
-    for (int b = edges_.group[element]; b < edges_.group[element + 1]; b += kWidth) {
-      const N r = load(edges_.r, b);
+    for (int b = edges_->group[element]; b < edges_->group[element + 1]; b += kWidth) {
+      const N r = load(edges_->r, b);
       N f, slope;
       cutoff_function(r, terms_.radial_cutoff, terms_.is_smooth, f, slope);
       const N twice = f * (T(-2) * terms_.radial_eta);
-      const Shifts shifts = reach_.shifts(edges_.buckets(element, b));
+      const Shifts shifts = reach_.shifts(edges_->buckets(element, b, terms_));
       const auto derivative = [&](int k) {
         const N distance = r - terms_.radial_shifts[k];
         return (slope + twice * distance) * gaussian(distance, terms_.radial_eta);
@@ -184,7 +184,7 @@ private:
 
   template <class Do> void for_element_pairs(const Do &act)
   {
-    int pair = 0;
+    int pair = terms_.n_elements;
     for (int a = 0; a < terms_.n_elements; ++a)
       for (int b = a; b < terms_.n_elements; ++b, ++pair) act(a, b, pair);
   }
@@ -192,7 +192,7 @@ private:
   // Fill the rows of pairs of near edges of elements a and b, some at a time, and act on them.
   template <class Do> void for_pairs(int a, int b, const Do &act)
   {
-    if (edges_.n_near[a] == 0 || edges_.n_near[b] == 0) return;
+    if (edges_->n_near[a] == 0 || edges_->n_near[b] == 0) return;
     int n_pairs = 0;
     n_segments_ = 0;
     const auto flush = [&]() {
@@ -204,8 +204,8 @@ private:
       act(n_pairs);
       n_pairs = n_segments_ = 0;
     };
-    const int begin = edges_.group[b], end = begin + edges_.n_near[b];
-    for (int i = edges_.group[a]; i < edges_.group[a] + edges_.n_near[a]; ++i) {
+    const int begin = edges_->group[b], end = begin + edges_->n_near[b];
+    for (int i = edges_->group[a]; i < edges_->group[a] + edges_->n_near[a]; ++i) {
       for (int j = a == b ? i + 1 : begin; j < end;) {
         if (n_pairs == kMostPairs) flush();
         const int n = end - j < kMostPairs - n_pairs ? end - j : kMostPairs - n_pairs;
@@ -223,13 +223,13 @@ private:
     segment_.j[n_segments_] = j;
     segment_.n[n_segments_] = n;
     segment_.pair[n_segments_++] = pair;
-    const N x = broadcast(edges_.x, i), y = broadcast(edges_.y, i), z = broadcast(edges_.z, i);
-    const N r = broadcast(edges_.r, i), f = broadcast(edges_.f, i);
+    const N x = broadcast(edges_->x, i), y = broadcast(edges_->y, i), z = broadcast(edges_->z, i);
+    const N r = broadcast(edges_->r, i), f = broadcast(edges_->f, i);
     for (int b = 0; b < n; b += kWidth) {
       store(cosine_, pair + b,
-            (x * load(edges_.x, j + b) + y * load(edges_.y, j + b) + z * load(edges_.z, j + b)) * T(0.95));
-      store(mean_, pair + b, (r + load(edges_.r, j + b)) * T(0.5));
-      store(weight_, pair + b, f * load(edges_.f, j + b));
+            (x * load(edges_->x, j + b) + y * load(edges_->y, j + b) + z * load(edges_->z, j + b)) * T(0.95));
+      store(mean_, pair + b, (r + load(edges_->r, j + b)) * T(0.5));
+      store(weight_, pair + b, f * load(edges_->f, j + b));
     }
   }
 
@@ -318,21 +318,21 @@ private:
     const Row<N> of_weight = gradient_weight_[g];
     for (int s = 0; s < n_segments_; ++s) {
       const int i = segment_.i[s], n = segment_.n[s];
-      const N x = broadcast(edges_.x, i), y = broadcast(edges_.y, i), z = broadcast(edges_.z, i);
-      const N f = broadcast(edges_.f, i), f_slope = broadcast(edges_.slope, i);
+      const N x = broadcast(edges_->x, i), y = broadcast(edges_->y, i), z = broadcast(edges_->z, i);
+      const N f = broadcast(edges_->f, i), f_slope = broadcast(edges_->slope, i);
       N sum_x(T(0)), sum_y(T(0)), sum_z(T(0)), sum_r(T(0));
       for (int b = 0; b < n; b += kWidth) {
         const int j = segment_.j[s] + b, p = segment_.pair[s] + b;
         const N cosine = first_lanes(load(of_cosine, p), n - b), mean = first_lanes(load(of_mean, p), n - b);
         const N weight = first_lanes(load(of_weight, p), n - b);
-        sum_x = sum_x + cosine * load(edges_.x, j);
-        sum_y = sum_y + cosine * load(edges_.y, j);
-        sum_z = sum_z + cosine * load(edges_.z, j);
-        sum_r = sum_r + mean + weight * load(edges_.f, j) * f_slope;
+        sum_x = sum_x + cosine * load(edges_->x, j);
+        sum_y = sum_y + cosine * load(edges_->y, j);
+        sum_z = sum_z + cosine * load(edges_->z, j);
+        sum_r = sum_r + mean + weight * load(edges_->f, j) * f_slope;
         store(gx, j, load(gx, j) + cosine * x);
         store(gy, j, load(gy, j) + cosine * y);
         store(gz, j, load(gz, j) + cosine * z);
-        store(gr, j, load(gr, j) + mean + weight * f * load(edges_.slope, j));
+        store(gr, j, load(gr, j) + mean + weight * f * load(edges_->slope, j));
       }
       add_sum(gx, i, sum_x);
       add_sum(gy, i, sum_y);
@@ -347,33 +347,25 @@ private:
     for (int g = 0; g < n_gradients_; ++g)
       for (const Rows *rows : {&gradient_x_, &gradient_y_, &gradient_z_, &gradient_r_}) {
         const Row<N> row = (*rows)[g];
-        for (int b = 0; b < edges_.n; b += kWidth) store(row, b, zero);
-        store(row, edges_.n, zero);
+        for (int b = 0; b < edges_->n; b += kWidth) store(row, b, zero);
+        store(row, edges_->n, zero);
       }
   }
 
   // ∂E/∂vec = g_r u + (g_u - (g_u·u) u)/r
-  void write_gradient(int g, T *edge_gradient)
+  void finish_gradient(int g)
   {
     const Row<N> gx = gradient_x_[g], gy = gradient_y_[g];
     const Row<N> gz = gradient_z_[g], gr = gradient_r_[g];
-    for (int b = 0; b < edges_.n; b += kWidth) {
-      const N x = load(edges_.x, b), y = load(edges_.y, b), z = load(edges_.z, b);
-      const N inverse = load(edges_.inverse, b);
+    for (int b = 0; b < edges_->n; b += kWidth) {
+      const N x = load(edges_->x, b), y = load(edges_->y, b), z = load(edges_->z, b);
+      const N inverse = N(T(1)) / load(edges_->r, b);
       const N ux = load(gx, b), uy = load(gy, b), uz = load(gz, b);
       const N along = load(gr, b) - (ux * x + uy * y + uz * z) * inverse;
       store(gx, b, along * x + ux * inverse);
       store(gy, b, along * y + uy * inverse);
       store(gz, b, along * z + uz * inverse);
     }
-    const T *px = N::kIsDual ? gx.d : gx.v, *py = N::kIsDual ? gy.d : gy.v, *pz = N::kIsDual ? gz.d : gz.v;
-    for (int e = 0; e < terms_.n_elements; ++e)
-      for (int k = edges_.group[e]; k < edges_.group[e] + edges_.n_of_group[e]; ++k) {
-        T *to = edge_gradient + edges_.edge(k) * step_of_edge_;
-        to[0] = px[k];
-        to[step_of_axis_] = py[k];
-        to[2 * step_of_axis_] = pz[k];
-      }
   }
 };
 

@@ -26,96 +26,109 @@ NNPAL_INLINE void cutoff_function(N r, typename N::Scalar cutoff, bool is_smooth
   }
 }
 
-template <class N> class CenterEdges {
-public:
+// Unit vectors and distances; elements begin at whole vectors, and rows may be read in whole vectors from any
+// edge on.
+template <class N> struct CenterEdges {
   using T = typename N::Scalar;
   static constexpr int kWidth = kLanes<T>;
-  // A row's length for some edges: elements begin at whole vectors, and rows are read in whole vectors from
-  // any edge on.
+
+  Row<N> x, y, z, r;
+  Row<N> f, slope;      // within the angular cutoff its cutoff function
+  int *group;           // [n_elements + 1] where elements begin
+  int *n_of_group;      // [n_elements]
+  int *n_near;          // [n_elements] the first so many are within the angular cutoff
+  int *place;           // of each edge, among the center's as they were given
+  std::int64_t first;   // of the center's edges, as they were given
+  int n;                // with the padding between elements
+
   static int padded(int n_edges, int n_elements) { return n_edges + (n_elements + 1) * kWidth; }
 
-  Row<N> x, y, z, r, inverse;    // unit vectors, distances and their inverse
-  Row<N> f, slope;               // within the angular cutoff its cutoff function
-  int *group;                    // [n_elements + 1] where elements begin
-  int *n_of_group, *n_near;      // [n_elements] edges, and how many of these are within the angular cutoff
-  int n = 0;                     // with the padding between elements
-
-  CenterEdges(const AEVTerms<T> &terms, const SortedEdges<T> &edges) : terms_(terms), edges_(edges) {}
-
-  static std::size_t bytes(int n_padded, int n_elements)
+  static std::size_t bytes(int n_edges, int n_elements)
   {
-    constexpr int kRows = 11, kParts = N::kIsDual ? 2 : 1;
-    return kRows * kParts * Scratch::bytes_for<T>(n_padded) + Scratch::bytes_for<std::int64_t>(n_padded) +
-           Scratch::bytes_for<int>(n_padded) + 3 * Scratch::bytes_for<int>(n_elements + 1);
+    const int n_padded = padded(n_edges, n_elements);
+    return 6 * row_bytes<N>(n_padded) + Scratch::bytes_for<int>(n_padded) +
+           3 * Scratch::bytes_for<int>(n_elements + 1);
   }
 
-  template <class TakeRow> void take(int n_padded, int n_elements, Scratch &scratch, const TakeRow &take_row)
+  void take(int n_edges, int n_elements, Scratch &scratch)
   {
-    for (Row<N> *one : {&x, &y, &z, &r, &inverse, &f, &slope, &found_x_, &found_y_, &found_z_, &found_r_})
-      *one = take_row(n_padded);
-    edge_ = scratch.take<std::int64_t>(n_padded);
-    bucket_ = scratch.take<int>(n_padded);
+    const int n_padded = padded(n_edges, n_elements);
+    for (Row<N> *one : {&x, &y, &z, &r, &f, &slope}) *one = take_row<N>(n_padded, scratch);
+    place = scratch.take<int>(n_padded);
     for (int **one : {&group, &n_of_group, &n_near}) *one = scratch.take<int>(n_elements + 1);
   }
 
-  void gather(std::int64_t center)
-  {
-    n = 0;
-    for (int e = 0; e < terms_.n_elements; ++e) {
-      const std::int64_t *start = edges_.start + center * terms_.n_elements + e;
-      group[e] = n;
-      n_of_group[e] = static_cast<int>(start[1] - start[0]);
-      if (n_of_group[e] > 0) {
-        find(start[0], n_of_group[e]);
-        sort(e, start[0]);
-      } else
-        n_near[e] = 0;
-      n += (n_of_group[e] + kWidth - 1) / kWidth * kWidth;
-    }
-    group[terms_.n_elements] = n;
-    for (int b = 0; b < n; b += kWidth) {
-      const N one = N(T(1)) / load(r, b);
-      store(inverse, b, one);
-      for (const Row<N> *row : {&x, &y, &z}) store(*row, b, load(*row, b) * one);
-    }
-    for (int e = 0; e < terms_.n_elements; ++e) {
-      int b = group[e];
-      for (; b < group[e] + n_near[e]; b += kWidth) {
-        N value, derivative;
-        cutoff_function(load(r, b), terms_.angular_cutoff, terms_.is_smooth, value, derivative);
-        store(f, b, value);
-        store(slope, b, derivative);
-      }
-      store(f, b, N(T(0)));    // read in whole vectors; the next element's are written later
-      store(slope, b, N(T(0)));
-    }
-  }
-
-  // The edge at place k, none of the padding.
-  std::int64_t edge(int k) const { return edge_[k]; }
-
   // Distances of the edges in a vector, as buckets.
-  Buckets buckets(int element, int b) const
+  Buckets buckets(int element, int b, const AEVTerms<T> &terms) const
   {
     if (n_of_group[element] <= kWidth) return {0, kBuckets - 1};
     const int last = group[element] + n_of_group[element] - 1;
-    return {bucket_of(r.v[b], terms_), bucket_of(r.v[last < b + kWidth ? last : b + kWidth - 1], terms_)};
+    return {bucket_of(r.v[b], terms), bucket_of(r.v[last < b + kWidth ? last : b + kWidth - 1], terms)};
   }
+};
+
+// Fills CenterEdges from edges as they are given.
+template <class N> class EdgeGatherer {
+public:
+  using T = typename N::Scalar;
+  static constexpr int kWidth = kLanes<T>;
+
+  EdgeGatherer(const AEVTerms<T> &terms, const SortedEdges<T> &edges) : terms_(terms), edges_(edges) {}
+
+  int n_edges(std::int64_t center) const
+  {
+    const std::int64_t *start = edges_.start + center * terms_.n_elements;
+    return static_cast<int>(start[terms_.n_elements] - start[0]);
+  }
+
+  static std::size_t bytes(int most_edges)
+  {
+    return 4 * row_bytes<N>(most_edges + kWidth) + Scratch::bytes_for<int>(most_edges + kWidth);
+  }
+
+  void take(int most_edges, Scratch &scratch)
+  {
+    for (Row<N> *one : {&x_, &y_, &z_, &r_}) *one = take_row<N>(most_edges + kWidth, scratch);
+    bucket_ = scratch.take<int>(most_edges + kWidth);
+  }
+
+  void gather(std::int64_t center, CenterEdges<N> &to)
+  {
+    const std::int64_t *start = edges_.start + center * terms_.n_elements;
+    to.first = start[0];
+    to.n = 0;
+    for (int e = 0; e < terms_.n_elements; ++e) {
+      to.group[e] = to.n;
+      to.n_near[e] = 0;
+      const int count = to.n_of_group[e] = static_cast<int>(start[e + 1] - start[e]);
+      if (count == 0) continue;
+      find(start[e], count);
+      sort(e, static_cast<int>(start[e] - to.first), to);
+      to.n += (count + kWidth - 1) / kWidth * kWidth;
+    }
+    to.group[terms_.n_elements] = to.n;
+    for (int b = 0; b < to.n; b += kWidth) {
+      const N inverse = N(T(1)) / load(to.r, b);
+      for (const Row<N> *row : {&to.x, &to.y, &to.z}) store(*row, b, load(*row, b) * inverse);
+    }
+    for (int e = 0; e < terms_.n_elements; ++e) find_angular_cutoff(e, to);
+  }
+
+  // Which of all edges the one at place k is.
+  std::int64_t edge(const CenterEdges<N> &of, int k) const { return edge_at(of.first + of.place[k]); }
 
 private:
   const AEVTerms<T> &terms_;
   const SortedEdges<T> &edges_;
-  Row<N> found_x_, found_y_, found_z_, found_r_;    // in the order given
-  std::int64_t *edge_;
+  Row<N> x_, y_, z_, r_;    // of one element, in the order given
   int *bucket_;
 
   std::int64_t edge_at(std::int64_t k) const { return edges_.order ? edges_.order[k] : k; }
 
-  void put(const Row<N> &row, int k, std::int64_t edge, int axis)
+  static void put(const Row<N> &row, int k, const SortedEdges<T> &edges, std::int64_t at)
   {
-    const std::int64_t at = edge * edges_.step_of_edge + axis * edges_.step_of_axis;
-    row.v[k] = edges_.vec[at];
-    if constexpr (N::kIsDual) row.d[k] = edges_.tangent[at];
+    row.v[k] = edges.vec[at];
+    if constexpr (N::kIsDual) row.d[k] = edges.tangent[at];
   }
 
   // Vectors and distances of `count` edges from the first on; what bucket they belong to, those beyond the
@@ -123,48 +136,61 @@ private:
   void find(std::int64_t first, int count)
   {
     for (int k = 0; k < count; ++k) {
-      const std::int64_t edge = edge_at(first + k);
-      put(found_x_, k, edge, 0);
-      put(found_y_, k, edge, 1);
-      put(found_z_, k, edge, 2);
+      const std::int64_t at = edge_at(first + k) * edges_.step_of_edge;
+      put(x_, k, edges_, at);
+      put(y_, k, edges_, at + edges_.step_of_axis);
+      put(z_, k, edges_, at + 2 * edges_.step_of_axis);
     }
     for (int b = 0; b < count; b += kWidth) {
-      const N vx = load(found_x_, b), vy = load(found_y_, b), vz = load(found_z_, b);
-      const N distance = square_root(vx * vx + vy * vy + vz * vz);
-      store(found_r_, b, distance);
+      const N x = load(x_, b), y = load(y_, b), z = load(z_, b);
+      store(r_, b, square_root(x * x + y * y + z * z));
     }
     if (count > kWidth)
       for (int k = 0; k < count; ++k)
-        bucket_[k] = bucket_of(found_r_.v[k], terms_) + (found_r_.v[k] < terms_.angular_cutoff ? 0 : 1);
+        bucket_[k] = bucket_of(r_.v[k], terms_) + (r_.v[k] < terms_.angular_cutoff ? 0 : 1);
     else
-      for (int k = 0; k < count; ++k) bucket_[k] = found_r_.v[k] < terms_.angular_cutoff ? 0 : 1;
+      for (int k = 0; k < count; ++k) bucket_[k] = r_.v[k] < terms_.angular_cutoff ? 0 : 1;
   }
 
   // By counting, the order within a bucket kept. Edges that fill one vector have no other buckets than near
   // and far.
-  void sort(int element, std::int64_t first)
+  void sort(int element, int first, CenterEdges<N> &to)
   {
-    const int count = n_of_group[element], n_buckets = count > kWidth ? kBuckets : 1;
+    const int count = to.n_of_group[element], n_buckets = count > kWidth ? kBuckets : 1;
     int place[kBuckets + 2] = {};
     for (int k = 0; k < count; ++k) ++place[bucket_[k] + 1];
     for (int k = 0; k <= n_buckets; ++k) place[k + 1] += place[k];
     int near = 0;
     for (int k = 0; k < count; ++k) {
-      const int to = group[element] + place[bucket_[k]]++;
-      copy_element(x, to, found_x_, k);
-      copy_element(y, to, found_y_, k);
-      copy_element(z, to, found_z_, k);
-      copy_element(r, to, found_r_, k);
-      edge_[to] = edge_at(first + k);
-      near += found_r_.v[k] < terms_.angular_cutoff;
+      const int at = to.group[element] + place[bucket_[k]]++;
+      copy_element(to.x, at, x_, k);
+      copy_element(to.y, at, y_, k);
+      copy_element(to.z, at, z_, k);
+      copy_element(to.r, at, r_, k);
+      to.place[at] = first + k;
+      near += r_.v[k] < terms_.angular_cutoff;
     }
-    n_near[element] = near;
+    to.n_near[element] = near;
+    // Padding, beyond every cutoff; the next element's edges are written over it.
     const N far(T(2) * terms_.radial_cutoff);
-    const int end = group[element] + count;    // what follows is written later
-    store(r, end, far);
-    store(x, end, far);
-    store(y, end, N(T(0)));
-    store(z, end, N(T(0)));
+    const int end = to.group[element] + count;
+    store(to.r, end, far);
+    store(to.x, end, far);
+    store(to.y, end, N(T(0)));
+    store(to.z, end, N(T(0)));
+  }
+
+  void find_angular_cutoff(int element, CenterEdges<N> &to)
+  {
+    int b = to.group[element];
+    for (; b < to.group[element] + to.n_near[element]; b += kWidth) {
+      N value, derivative;
+      cutoff_function(load(to.r, b), terms_.angular_cutoff, terms_.is_smooth, value, derivative);
+      store(to.f, b, value);
+      store(to.slope, b, derivative);
+    }
+    store(to.f, b, N(T(0)));    // read in whole vectors; the next element's are written later
+    store(to.slope, b, N(T(0)));
   }
 };
 

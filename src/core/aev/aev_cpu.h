@@ -2,6 +2,7 @@
 // different flags, and a function template of the standard library could be shared by them all.
 #pragma once
 
+#include "aev/aev_columns.h"
 #include "aev/aev_terms.h"
 
 #include <cstdint>
@@ -23,6 +24,14 @@ template <class T> struct AEVFunctions {
   // Derivative of vjp's result, of one gradient, along edges.tangent: the second derivatives of the AEVs.
   void (*second)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, const T *gradient,
                  T *edge_gradient);
+
+  // An ensemble's way, with the parts of the AEV that are not 0: look the centers' edges up, write down in
+  // `column` [n_parts] where the parts shall stand, and give the number of columns. What is found is kept for
+  // this thread's next calls of the two below, for the same centers.
+  int (*gather)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, int *column);
+  void (*gathered_forward)(const AEVTerms<T> &, const SortedEdges<T> &, int n, const AEVColumns &, T *aev);
+  void (*gathered_vjp)(const AEVTerms<T> &, const SortedEdges<T> &, int n, const AEVColumns &,
+                       int n_gradients, const T *gradients, std::int64_t stride, T *edge_gradients);
 };
 
 }    // namespace nnpal

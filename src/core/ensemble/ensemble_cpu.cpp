@@ -48,20 +48,55 @@ template <class T> struct Work {
   T *edge_gradients;              // [n_gradients * n_edges * 3]
 };
 
+// The parts of the AEV that are not 0 in a block.
+struct Columns {
+  std::vector<int> column;    // as AEVColumns has it
+  std::vector<Part> parts;    // the same as runs of the whole AEV
+  int n = 0;
+
+  AEVColumns of_aev() const { return {n, column.data()}; }
+  Parts of_layer() const { return {static_cast<int>(parts.size()), parts.data()}; }
+
+  // Gathers the edges of some centers. A network without a hidden layer gets all parts.
+  template <class T>
+  void gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int64_t *centers, int n_centers,
+              bool wants_all)
+  {
+    column.resize(terms.n_elements + terms.n_elements * (terms.n_elements + 1) / 2);
+    n = aev_functions<T>().gather(terms, edges, centers, n_centers, column.data());
+    if (wants_all) n = terms.n_features;
+    parts.clear();
+    int begin = 0;
+    for (std::size_t p = 0; p < column.size(); ++p) {
+      const bool is_radial = p < static_cast<std::size_t>(terms.n_elements);
+      const int size = is_radial ? terms.n_radial : terms.n_shifts * terms.n_sections;
+      if (wants_all) column[p] = begin;
+      if (column[p] >= 0) {
+        if (!parts.empty() && parts.back().begin + parts.back().n == begin)
+          parts.back().n += size;
+        else
+          parts.push_back({begin, size});
+      }
+      begin += size;
+    }
+  }
+};
+
 // A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as aev_cpu.h gives and
 // take them.
 template <class T> struct Buffers {
-  std::vector<T> aev, aev_gradients;             // [kBlock, n_features], and for each gradient one
-  std::vector<T> features, member_gradient;      // [n_features, kBlock]
-  std::vector<T> combined;                       // [n_gradients, n_features, kBlock]
+  Columns columns;
+  std::vector<T> aev, aev_gradients;             // [kBlock, n_columns], and for each gradient one
+  std::vector<T> features, member_gradient;      // [n_columns, kBlock]
+  std::vector<T> combined;                       // [n_gradients, n_columns, kBlock]
   std::vector<T> energies, factor;               // [kBlock]
   std::vector<std::vector<T>> values, slopes;    // of each hidden layer
 
-  void resize(const std::vector<std::int64_t> &layers, std::int64_t n_features, std::int64_t n_gradients)
+  void resize(const std::vector<std::int64_t> &layers, std::int64_t n_columns, std::int64_t n_gradients)
   {
     const std::size_t n_hidden = layers.size() - 1;
-    for (std::vector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_features);
-    for (std::vector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_features);
+    for (std::vector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_columns);
+    for (std::vector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_columns);
     for (std::vector<T> *one : {&energies, &factor}) one->resize(kBlock);
     if (values.size() < n_hidden) {
       values.resize(n_hidden);
@@ -84,11 +119,16 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
   const int n_hidden = static_cast<int>(layers.size()) - 1;
   const auto n_out_of = [&](int layer) { return static_cast<int>(layers[layer]); };
   const auto n_in_of = [&](int layer) { return layer > 0 ? n_out_of(layer - 1) : n_features; };
+  Part all{0, 0};
+  const auto parts_of = [&](int layer) {
+    all.n = n_in_of(layer);
+    return layer > 0 ? Parts{1, &all} : buffers.columns.of_layer();
+  };
   const T *weight = weights, *input = buffers.features.data();
   for (int l = 0; l < n_hidden; ++l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     T *value = buffers.values[l].data();
-    functions.forward(n_out, n_in, width, weight, input, value);
+    functions.forward(n_out, n_in, parts_of(l), width, weight, input, value);
     weight += static_cast<std::int64_t>(n_out) * n_in;
     functions.activate(arguments.activation, static_cast<T>(arguments.alpha), n_out, width, weight, value,
                        buffers.slopes[l].data());
@@ -106,7 +146,7 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
     weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
     // A layer's values are no longer needed once the next one's gradient is known
     T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
-    functions.backward(n_out, n_in, width, weight, gradient, below);
+    functions.backward(n_out, n_in, parts_of(l), width, weight, gradient, below);
     if (l > 0) functions.multiply(n_in * width, buffers.slopes[l - 1].data(), below);
     gradient = below;
   }
@@ -121,10 +161,13 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
   const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
   const int width = (n + networks.width - 1) / networks.width * networks.width;
   const std::int64_t *centers = work.plan.centers.data() + block.first;
-  buffers.resize(layers, n_features, work.n_gradients);
-  aev.forward(work.terms, work.edges, centers, n, buffers.aev.data());
-  networks.turn(n, n_features, width, buffers.aev.data(), buffers.features.data());
-  std::fill(buffers.combined.begin(), buffers.combined.end(), T(0));
+  buffers.columns.gather(work.terms, work.edges, centers, n, layers.size() == 1);
+  const int n_columns = buffers.columns.n;
+  buffers.resize(layers, n_columns, work.n_gradients);
+  const AEVColumns columns = buffers.columns.of_aev();
+  aev.gathered_forward(work.terms, work.edges, n, columns, buffers.aev.data());
+  networks.turn(n, n_columns, width, buffers.aev.data(), buffers.features.data());
+  std::fill_n(buffers.combined.begin(), work.n_gradients * n_columns * width, T(0));
   const T scale = static_cast<T>(work.arguments.energy_scale);
   for (std::int64_t m = 0; m < work.n_active; ++m) {
     evaluate_member(work.arguments, layers, work.weights + work.arguments.offset(block.element, m), width,
@@ -139,16 +182,16 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
         is_zero = is_zero && buffers.factor[i] == T(0);
       }
       if (is_zero) continue;
-      networks.add(n_features, width, buffers.factor.data(), buffers.member_gradient.data(),
-                   buffers.combined.data() + g * n_features * width);
+      networks.add(n_columns, width, buffers.factor.data(), buffers.member_gradient.data(),
+                   buffers.combined.data() + g * n_columns * width);
     }
   }
-  const std::int64_t stride = static_cast<std::int64_t>(n) * n_features;
+  const std::int64_t stride = static_cast<std::int64_t>(n) * n_columns;
   for (std::int64_t g = 0; g < work.n_gradients; ++g)
-    turn_back(n, n_features, width, buffers.combined.data() + g * n_features * width,
+    turn_back(n, n_columns, width, buffers.combined.data() + g * n_columns * width,
               buffers.aev_gradients.data() + g * stride);
-  aev.vjp(work.terms, work.edges, centers, n, static_cast<int>(work.n_gradients),
-          buffers.aev_gradients.data(), stride, work.edge_gradients);
+  aev.gathered_vjp(work.terms, work.edges, n, columns, static_cast<int>(work.n_gradients),
+                   buffers.aev_gradients.data(), stride, work.edge_gradients);
 }
 
 // Sort the centers by element and cut them into blocks of one element each.

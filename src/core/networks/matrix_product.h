@@ -1,76 +1,80 @@
 // Products of weights with features, atom by atom in the lanes of registers.
 #pragma once
 
+#include "networks/networks_cpu.h"
 #include "support/simd_lanes.h"
 
 namespace nnpal::NNPAL_ISA {
 
-// Registers of a tile: kRows of the result by kColumns vectors of atoms, beside them kColumns of the operand.
-constexpr int kRows = 6, kColumns = NNPAL_VECTOR_BYTES == 64 ? 4 : 2;
+// Registers of a tile: some rows of the result by some vectors of atoms, beside them as many of the operand. With
+// few columns there are more rows, so that enough sums are under way at once.
+constexpr int kColumns = NNPAL_VECTOR_BYTES == 64 ? 4 : 2;
+constexpr int rows_of_tile(int n_columns)
+{
+  return n_columns == kColumns ? 6 : 8;
+}
 
 // How the weight of result i and operand k is found: at[i * of_result + k * of_operand].
 template <class T> struct Weights {
   const T *at;
   std::int64_t of_result, of_operand;
+
+  Weights from_result(std::int64_t i) const { return {at + i * of_result, of_result, of_operand}; }
 };
 
-template <int n_rows, class T>
-NNPAL_INLINE void tile(int n_operands, std::int64_t width, Weights<T> weights, const T *in, T *out)
+template <int n_rows, int n_columns, class T>
+NNPAL_INLINE void tile(const Parts &operands, std::int64_t width, Weights<T> weights, const T *in, T *out)
 {
-  Lanes<T> sums[n_rows][kColumns];
+  Lanes<T> sums[n_rows][n_columns];
 #pragma GCC unroll 8
   for (int i = 0; i < n_rows; ++i)
 #pragma GCC unroll 4
-    for (int c = 0; c < kColumns; ++c) sums[i][c] = Lanes<T>(T(0));
-  for (int k = 0; k < n_operands; ++k, in += width, weights.at += weights.of_operand) {
-    Lanes<T> operand[kColumns];
+    for (int c = 0; c < n_columns; ++c) sums[i][c] = Lanes<T>(T(0));
+  for (int part = 0; part < operands.n; ++part) {
+    const T *at = weights.at + operands.parts[part].begin * weights.of_operand;
+    for (int k = 0; k < operands.parts[part].n; ++k, in += width, at += weights.of_operand) {
+      Lanes<T> operand[n_columns];
 #pragma GCC unroll 4
-    for (int c = 0; c < kColumns; ++c) operand[c] = load(in + c * kLanes<T>);
+      for (int c = 0; c < n_columns; ++c) operand[c] = load(in + c * kLanes<T>);
 #pragma GCC unroll 8
-    for (int i = 0; i < n_rows; ++i) {
-      const Lanes<T> weight(weights.at[i * weights.of_result]);
+      for (int i = 0; i < n_rows; ++i) {
+        const Lanes<T> weight(at[i * weights.of_result]);
 #pragma GCC unroll 4
-      for (int c = 0; c < kColumns; ++c) sums[i][c] = sums[i][c] + weight * operand[c];
+        for (int c = 0; c < n_columns; ++c) sums[i][c] = sums[i][c] + weight * operand[c];
+      }
     }
   }
 #pragma GCC unroll 8
   for (int i = 0; i < n_rows; ++i)
 #pragma GCC unroll 4
-    for (int c = 0; c < kColumns; ++c) store(out + i * width + c * kLanes<T>, sums[i][c]);
+    for (int c = 0; c < n_columns; ++c) store(out + i * width + c * kLanes<T>, sums[i][c]);
 }
 
-// out [n_results, width] = weights · in [n_operands, width].
-template <class T>
-void product(int n_results, int n_operands, int width, Weights<T> weights, const T *in, T *out)
+// Rows `row` and the following of a tile's columns: as many whole tiles as fit, then tiles of half as many rows.
+template <int n_rows, int n_columns, class T>
+NNPAL_INLINE int tiles(int row, int n_results, const Parts &operands, std::int64_t width, Weights<T> weights,
+                       const T *in, T *out)
 {
-  for (int column = 0; column < width; column += kColumns * kLanes<T>) {
-    const auto run = [&]<int n_rows>(int i) {
-      tile<n_rows>(n_operands, width,
-                   {weights.at + i * weights.of_result, weights.of_result, weights.of_operand}, in + column,
-                   out + static_cast<std::int64_t>(i) * width + column);
-    };
-    int i = 0;
-    for (; i + kRows <= n_results; i += kRows) run.template operator()<kRows>(i);
-    switch (n_results - i) {
-    case 5:
-      run.template operator()<5>(i);
-      break;
-    case 4:
-      run.template operator()<4>(i);
-      break;
-    case 3:
-      run.template operator()<3>(i);
-      break;
-    case 2:
-      run.template operator()<2>(i);
-      break;
-    case 1:
-      run.template operator()<1>(i);
-      break;
-    default:
-      break;
-    }
-  }
+  for (; row + n_rows <= n_results; row += n_rows)
+    tile<n_rows, n_columns>(operands, width, weights.from_result(row), in, out + row * width);
+  if constexpr (n_rows > 1)
+    return tiles<n_rows / 2, n_columns>(row, n_results, operands, width, weights, in, out);
+  return row;
+}
+
+// out [n_results, width] = weights · in, whose rows are the operands that are there, [.., width].
+template <class T>
+void product(int n_results, const Parts &operands, int width, Weights<T> weights, const T *in, T *out)
+{
+  int column = 0;
+  const auto run = [&]<int n_columns>() {
+    for (; column + n_columns * kLanes<T> <= width; column += n_columns * kLanes<T>)
+      tiles<rows_of_tile(n_columns), n_columns>(0, n_results, operands, width, weights, in + column,
+                                                out + column);
+  };
+  run.template operator()<kColumns>();
+  if constexpr (kColumns > 2) run.template operator()<2>();
+  run.template operator()<1>();
 }
 
 }    // namespace nnpal::NNPAL_ISA

@@ -7,14 +7,18 @@
 namespace nnpal::NNPAL_ISA {
 namespace {
 
-template <class T> void forward(int n_out, int n_in, int width, const T *weight, const T *in, T *out)
+template <class T>
+void forward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *in, T *out)
 {
-  product<T>(n_out, n_in, width, {weight, n_in, 1}, in, out);
+  product<T>(n_out, parts, width, {weight, n_in, 1}, in, out);
 }
 
-template <class T> void backward(int n_out, int n_in, int width, const T *weight, const T *out, T *in)
+template <class T>
+void backward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *out, T *in)
 {
-  product<T>(n_in, n_out, width, {weight, 1, n_in}, out, in);
+  const Part all{0, n_out};
+  for (int p = 0; p < parts.n; in += static_cast<std::int64_t>(parts.parts[p++].n) * width)
+    product<T>(parts.parts[p].n, {1, &all}, width, {weight + parts.parts[p].begin, 1, n_in}, out, in);
 }
 
 template <class T, class A>
@@ -75,7 +79,7 @@ template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from,
 
 template <class T>
 constexpr NetworkFunctions<T> kFunctions{
-    kColumns * kLanes<T>, forward<T>, backward<T>, activate<T>, finish<T>, multiply<T>, add<T>, turn<T>};
+    kLanes<T>, forward<T>, backward<T>, activate<T>, finish<T>, multiply<T>, add<T>, turn<T>};
 
 }    // namespace
 

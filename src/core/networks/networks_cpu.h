@@ -9,13 +9,22 @@
 
 namespace nnpal {
 
+// Some of a layer's inputs, those that are not 0 for all atoms: runs of them, in ascending order.
+struct Part {
+  int begin, n;
+};
+struct Parts {
+  int n;
+  const Part *parts;
+};
+
 template <class T> struct NetworkFunctions {
   int width;    // what a block's number of atoms is padded to
 
-  // out [n_out, width] = W in, W [n_out, n_in] and in [n_in, width].
-  void (*forward)(int n_out, int n_in, int width, const T *weight, const T *in, T *out);
-  // in [n_in, width] = Wᵀ out.
-  void (*backward)(int n_out, int n_in, int width, const T *weight, const T *out, T *in);
+  // out [n_out, width] = W in, W [n_out, n_in] and in [inputs of the parts, width].
+  void (*forward)(int n_out, int n_in, const Parts &, int width, const T *weight, const T *in, T *out);
+  // in [inputs of the parts, width] = Wᵀ out.
+  void (*backward)(int n_out, int n_in, const Parts &, int width, const T *weight, const T *out, T *in);
   // z [n, width] becomes a(z + bias), slope its derivative. alpha: of CELU.
   void (*activate)(Activation, T alpha, int n, int width, const T *bias, T *z, T *slope);
   // The layer with one output: energies [width] = weight·h + bias, and slope becomes slope * weight, [n,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "support/simd_lanes.h"
+#include "support/thread_scratch.h"
 
 namespace nnpal::NNPAL_ISA {
 
@@ -96,6 +97,19 @@ template <class T> NNPAL_INLINE DualLanes<T> sine_pi(DualLanes<T> a)
 template <class N> struct Row {
   typename N::Scalar *v = nullptr, *d = nullptr;
 };
+
+template <class N> std::size_t row_bytes(int n)
+{
+  return (N::kIsDual ? 2 : 1) * Scratch::bytes_for<typename N::Scalar>(n);
+}
+template <class N> Row<N> take_row(int n, Scratch &scratch)
+{
+  using T = typename N::Scalar;
+  Row<N> row;
+  row.v = scratch.take<T>(n);
+  if constexpr (N::kIsDual) row.d = scratch.take<T>(n);
+  return row;
+}
 
 template <class N> NNPAL_INLINE N load(const Row<N> &row, int i)
 {
