@@ -120,7 +120,8 @@ public:
 private:
   const AEVTerms<T> &terms_;
   const SortedEdges<T> &edges_;
-  Row<N> x_, y_, z_, r_;    // of one element, in the order given
+  Row<N> x_, y_, z_, r_;            // of one element, in the order given: copies ...
+  Row<N> found_x_, found_y_, found_z_;    // ... or where they stand
   int *bucket_;
 
   std::int64_t edge_at(std::int64_t k) const { return edges_.order ? edges_.order[k] : k; }
@@ -131,18 +132,35 @@ private:
     if constexpr (N::kIsDual) row.d[k] = edges.tangent[at];
   }
 
-  // Vectors and distances of `count` edges from the first on; what bucket they belong to, those beyond the
-  // angular cutoff one later than others of their distance.
-  void find(std::int64_t first, int count)
+  void look_up(std::int64_t first, int count)
   {
+    found_x_ = x_;
+    found_y_ = y_;
+    found_z_ = z_;
+    if (!edges_.order && edges_.step_of_edge == 1) {
+      int axis = 0;
+      for (Row<N> *row : {&found_x_, &found_y_, &found_z_}) {
+        const std::int64_t at = first + axis++ * edges_.step_of_axis;
+        row->v = const_cast<T *>(edges_.vec + at);    // only read
+        if constexpr (N::kIsDual) row->d = const_cast<T *>(edges_.tangent + at);
+      }
+      return;
+    }
     for (int k = 0; k < count; ++k) {
       const std::int64_t at = edge_at(first + k) * edges_.step_of_edge;
       put(x_, k, edges_, at);
       put(y_, k, edges_, at + edges_.step_of_axis);
       put(z_, k, edges_, at + 2 * edges_.step_of_axis);
     }
+  }
+
+  // Vectors and distances of `count` edges from the first on; what bucket they belong to, those beyond the
+  // angular cutoff one later than others of their distance.
+  void find(std::int64_t first, int count)
+  {
+    look_up(first, count);
     for (int b = 0; b < count; b += kWidth) {
-      const N x = load(x_, b), y = load(y_, b), z = load(z_, b);
+      const N x = load(found_x_, b), y = load(found_y_, b), z = load(found_z_, b);
       store(r_, b, square_root(x * x + y * y + z * z));
     }
     if (count > kWidth)
@@ -163,9 +181,9 @@ private:
     int near = 0;
     for (int k = 0; k < count; ++k) {
       const int at = to.group[element] + place[bucket_[k]]++;
-      copy_element(to.x, at, x_, k);
-      copy_element(to.y, at, y_, k);
-      copy_element(to.z, at, z_, k);
+      copy_element(to.x, at, found_x_, k);
+      copy_element(to.y, at, found_y_, k);
+      copy_element(to.z, at, found_z_, k);
       copy_element(to.r, at, r_, k);
       to.place[at] = first + k;
       near += r_.v[k] < terms_.angular_cutoff;

@@ -25,27 +25,19 @@ template <class T> void turn_back(int n, int n_features, int width, const T *fro
     for (int f = 0; f < n_features; ++f) to[f] = from[static_cast<std::int64_t>(f) * width + i];
 }
 
-// How a graph is worked through; a thread's memory for it, kept between calls.
+// How centers are worked through; a thread's memory for it, kept between calls.
 struct Plan {
-  EdgeOrder edges;
   std::vector<std::int64_t> centers;    // by element
   std::vector<Block> blocks;
 
-  void make(const GraphPointers &graph, int n_elements);
+  void make(const std::int64_t *elements, std::int64_t n_local, int n_elements);
 };
 
 // What all blocks share.
 template <class T> struct Work {
-  const EnsembleArguments &arguments;
+  const SortedEnsembleCall<T> &call;
   const Plan &plan;
   AEVTerms<T> terms;
-  SortedEdges<T> edges;
-  const T *weights;
-  std::int64_t n_active, n_local, n_gradients;
-  const T *coefficients;          // [n_gradients, n_active, n_local] ...
-  const std::int64_t *strides;    // [3] ... by these
-  T *energies;                    // [n_active * n_local]
-  T *edge_gradients;              // [n_gradients * n_edges * 3]
 };
 
 // The parts of the AEV that are not 0 in a block.
@@ -155,30 +147,31 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
 template <class T> void evaluate_block(const Work<T> &work, const Block &block)
 {
   static thread_local Buffers<T> buffers;
+  const SortedEnsembleCall<T> &call = work.call;
   const NetworkFunctions<T> &networks = network_functions<T>();
   const AEVFunctions<T> &aev = aev_functions<T>();
-  const auto &layers = work.arguments.layers[block.element];
+  const auto &layers = call.arguments.layers[block.element];
   const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
   const int width = (n + networks.width - 1) / networks.width * networks.width;
   const std::int64_t *centers = work.plan.centers.data() + block.first;
-  buffers.columns.gather(work.terms, work.edges, centers, n, layers.size() == 1);
+  buffers.columns.gather(work.terms, call.edges, centers, n, layers.size() == 1);
   const int n_columns = buffers.columns.n;
-  buffers.resize(layers, n_columns, work.n_gradients);
+  buffers.resize(layers, n_columns, call.n_gradients);
   const AEVColumns columns = buffers.columns.of_aev();
-  aev.gathered_forward(work.terms, work.edges, n, columns, buffers.aev.data());
+  aev.gathered_forward(work.terms, call.edges, n, columns, buffers.aev.data());
   networks.turn(n, n_columns, width, buffers.aev.data(), buffers.features.data());
-  std::fill_n(buffers.combined.begin(), work.n_gradients * n_columns * width, T(0));
-  const T scale = static_cast<T>(work.arguments.energy_scale);
-  for (std::int64_t m = 0; m < work.n_active; ++m) {
-    evaluate_member(work.arguments, layers, work.weights + work.arguments.offset(block.element, m), width,
-                    n_features, work.n_gradients > 0, buffers);
-    for (int i = 0; i < n; ++i) work.energies[m * work.n_local + centers[i]] = buffers.energies[i] * scale;
-    for (std::int64_t g = 0; g < work.n_gradients; ++g) {
-      const T *coefficients = work.coefficients + g * work.strides[0] + m * work.strides[1];
+  std::fill_n(buffers.combined.begin(), call.n_gradients * n_columns * width, T(0));
+  const T scale = static_cast<T>(call.arguments.energy_scale);
+  for (std::int64_t m = 0; m < call.n_active; ++m) {
+    evaluate_member(call.arguments, layers, call.weights + call.arguments.offset(block.element, m), width,
+                    n_features, call.n_gradients > 0, buffers);
+    for (int i = 0; i < n; ++i) call.energies[m * call.n_local + centers[i]] = buffers.energies[i] * scale;
+    for (std::int64_t g = 0; g < call.n_gradients; ++g) {
+      const T *coefficients = call.coefficients + g * call.strides[0] + m * call.strides[1];
       bool is_zero = true;
       std::fill(buffers.factor.begin(), buffers.factor.end(), T(0));
       for (int i = 0; i < n; ++i) {
-        buffers.factor[i] = coefficients[centers[i] * work.strides[2]] * scale;
+        buffers.factor[i] = coefficients[centers[i] * call.strides[2]] * scale;
         is_zero = is_zero && buffers.factor[i] == T(0);
       }
       if (is_zero) continue;
@@ -187,23 +180,22 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
     }
   }
   const std::int64_t stride = static_cast<std::int64_t>(n) * n_columns;
-  for (std::int64_t g = 0; g < work.n_gradients; ++g)
+  for (std::int64_t g = 0; g < call.n_gradients; ++g)
     turn_back(n, n_columns, width, buffers.combined.data() + g * n_columns * width,
               buffers.aev_gradients.data() + g * stride);
-  aev.gathered_vjp(work.terms, work.edges, n, columns, static_cast<int>(work.n_gradients),
-                   buffers.aev_gradients.data(), stride, work.edge_gradients);
+  aev.gathered_vjp(work.terms, call.edges, n, columns, static_cast<int>(call.n_gradients),
+                   buffers.aev_gradients.data(), stride, call.edge_gradients);
 }
 
 // Sort the centers by element and cut them into blocks of one element each.
-void Plan::make(const GraphPointers &graph, int n_elements)
+void Plan::make(const std::int64_t *elements, std::int64_t n_local, int n_elements)
 {
-  edges.sort(graph, n_elements);
   centers.clear();
   blocks.clear();
   for (std::int64_t element = 0; element < n_elements; ++element) {
     const auto begin = static_cast<std::int64_t>(centers.size());
-    for (std::int64_t i = 0; i < graph.n_local; ++i)
-      if (graph.species[i] == element) centers.push_back(i);
+    for (std::int64_t i = 0; i < n_local; ++i)
+      if (elements[i] == element) centers.push_back(i);
     const auto end = static_cast<std::int64_t>(centers.size());
     for (std::int64_t first = begin; first < end; first += kBlock)
       blocks.push_back({element, first, std::min(kBlock, end - first)});
@@ -212,24 +204,12 @@ void Plan::make(const GraphPointers &graph, int n_elements)
 
 }    // namespace
 
-template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const ParallelFor &in_parallel)
+template <class T> void evaluate_ensemble(const SortedEnsembleCall<T> &call, const ParallelFor &in_parallel)
 {
   const TypedTerms<T> terms(call.arguments.aev);
   static thread_local Plan plan;
-  plan.make(call.graph, terms.terms.n_elements);
-  const Work<T> work{
-      call.arguments,
-      plan,    // this thread's, in the others too
-      terms.terms,
-      {call.graph.n_edges, call.edge_vec, nullptr, plan.edges.order.data(), plan.edges.start.data()},
-      call.weights,
-      call.n_active,
-      call.graph.n_local,
-      call.n_gradients,
-      call.coefficients,
-      call.strides,
-      call.energies,
-      call.edge_gradients};
+  plan.make(call.elements, call.n_local, terms.terms.n_elements);
+  const Work<T> work{call, plan, terms.terms};    // this thread's plan, in the others too
   in_parallel(static_cast<std::int64_t>(work.plan.blocks.size()), 1,
               [&](std::int64_t first, std::int64_t last) {
                 const FlushDenormals flushed;
@@ -237,7 +217,29 @@ template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const Par
               });
 }
 
+template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const ParallelFor &in_parallel)
+{
+  static thread_local EdgeOrder sorted;
+  sorted.sort(call.graph, static_cast<int>(call.arguments.aev.n_elements));
+  const SortedEdges<T> edges{call.graph.n_edges, call.edge_vec, nullptr, sorted.order.data(),
+                             sorted.start.data()};
+  evaluate_ensemble<T>(SortedEnsembleCall<T>{call.arguments,
+                                             call.graph.n_local,
+                                             call.graph.species,
+                                             edges,
+                                             call.weights,
+                                             call.n_active,
+                                             call.n_gradients,
+                                             call.coefficients,
+                                             {call.strides[0], call.strides[1], call.strides[2]},
+                                             call.energies,
+                                             call.edge_gradients},
+                       in_parallel);
+}
+
 template void evaluate_ensemble(const EnsembleCall<float> &, const ParallelFor &);
 template void evaluate_ensemble(const EnsembleCall<double> &, const ParallelFor &);
+template void evaluate_ensemble(const SortedEnsembleCall<float> &, const ParallelFor &);
+template void evaluate_ensemble(const SortedEnsembleCall<double> &, const ParallelFor &);
 
 }    // namespace nnpal

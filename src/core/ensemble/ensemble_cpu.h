@@ -1,6 +1,7 @@
 // Energies of all members and gradients in the edges, in one pass, on plain arrays.
 #pragma once
 
+#include "aev/aev_terms.h"
 #include "aev/graph_pointers.h"
 #include "ensemble/ensemble_arguments.h"
 #include "support/parallel.h"
@@ -20,6 +21,22 @@ template <class T> struct EnsembleCall {
   T *energies;                // [n_active * n_local] eV
   T *edge_gradients;          // [n_gradients * n_edges * 3] eV/Å
 };
+
+// The same for edges that stand by center and element already, as SortedEdges has them: gradients stand where
+// edges.vec has the edge, those of the next 3 * edges.n_edges numbers on.
+template <class T> struct SortedEnsembleCall {
+  const EnsembleArguments &arguments;
+  std::int64_t n_local;
+  const std::int64_t *elements;    // [n_local] of the centers, in range
+  SortedEdges<T> edges;
+  const T *weights;
+  std::int64_t n_active, n_gradients;
+  const T *coefficients;
+  std::int64_t strides[3];
+  T *energies, *edge_gradients;
+};
+
+template <class T> void evaluate_ensemble(const SortedEnsembleCall<T> &call, const ParallelFor &in_parallel);
 
 // Throws std::invalid_argument where a number of the graph is out of range.
 template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const ParallelFor &in_parallel);

@@ -50,7 +50,7 @@ NNPAL_INLINE void tile(const Parts &operands, std::int64_t width, Weights<T> wei
     for (int c = 0; c < n_columns; ++c) store(out + i * width + c * kLanes<T>, sums[i][c]);
 }
 
-// Rows `row` and the following of a tile's columns: as many whole tiles as fit, then tiles of half as many rows.
+// Rows `row` and the following of a tile's columns: as many whole tiles as fit, then smaller ones.
 template <int n_rows, int n_columns, class T>
 NNPAL_INLINE int tiles(int row, int n_results, const Parts &operands, std::int64_t width, Weights<T> weights,
                        const T *in, T *out)
@@ -58,7 +58,7 @@ NNPAL_INLINE int tiles(int row, int n_results, const Parts &operands, std::int64
   for (; row + n_rows <= n_results; row += n_rows)
     tile<n_rows, n_columns>(operands, width, weights.from_result(row), in, out + row * width);
   if constexpr (n_rows > 1)
-    return tiles<n_rows / 2, n_columns>(row, n_results, operands, width, weights, in, out);
+    return tiles<n_rows - 1, n_columns>(row, n_results, operands, width, weights, in, out);
   return row;
 }
 

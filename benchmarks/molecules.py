@@ -1,0 +1,183 @@
+"""Time networks of ANI-2x's form on molecules and water: kernel fused beside TorchANI eager.
+
+    python benchmarks/molecules.py [--quick] [--output benchmarks/results/molecules.json]
+
+Seven elements, 8 members, random weights, single precision, one thread. CPU time of `LoadedModel.energies_and_gradients`
+and of TorchANI's energy and forces in Python, to which its pairs are given; a search for neighbors is in neither.
+Contenders run one after another in every round; ratios are medians of the rounds' ratios. Before anything is timed,
+energies and forces of both must agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from rich.console import Console
+from rich.table import Table
+from torchani.units import HARTREE_TO_EV
+from vesin import NeighborList
+
+from agreement import Evaluation, require_agreement
+from nnpal.geometry.neighbor_graph import Graph, atoms_graph
+from nnpal.model import LoadedModel, export_ensemble, load_model
+from nnpal.model.aev import AEVS
+from nnpal.model.build import build_member, build_model
+from nnpal.model.description import HIDDEN, NetworkDescription
+from record import write_record
+from torchani_terms import water
+
+SYMBOLS = ("H", "C", "N", "O", "F", "S", "Cl")
+N_MEMBERS = 8
+FUSED, EAGER = "nnpal, fused", "TorchANI eager"
+AIMS = {3: None, 21: 0.25, 192: 0.17, 2700: 0.17}
+"""Atoms, and the time aimed at, over TorchANI's."""
+AGREEMENT = 1e-4
+ASPIRIN = Atoms(
+    "C9H8O4",
+    [
+        (-0.0857, 0.6088, 0.4403),
+        (-0.7927, -0.5515, 0.1244),
+        (-0.7288, 1.8464, 0.4133),
+        (-2.1426, -0.4741, -0.2184),
+        (-2.0787, 1.9238, 0.0706),
+        (-2.7855, 0.7636, -0.2453),
+        (-0.1409, -1.8536, 0.1477),
+        (2.1094, 0.6715, -0.3113),
+        (3.5305, 0.5996, 0.1635),
+        (-0.1851, 2.7545, 0.6593),
+        (-2.7247, -1.3605, -0.4564),
+        (-2.5797, 2.8872, 0.0506),
+        (-3.8374, 0.8238, -0.5090),
+        (3.7290, 1.4184, 0.8593),
+        (4.2045, 0.6969, -0.6924),
+        (3.7105, -0.3659, 0.6426),
+        (-0.2555, -3.5916, -0.7337),
+        (1.2333, 0.5540, 0.7792),
+        (-0.6952, -2.7148, -0.7502),
+        (0.7958, -2.1843, 0.8685),
+        (1.7813, 0.8105, -1.4821),
+    ],
+)
+"""A rough geometry, Å."""
+
+
+def systems() -> dict[int, Atoms]:
+    one = water(1)
+    one.set_pbc(False)
+    layers = water(10)
+    molecules = np.arange(len(layers)).reshape(-1, 3)
+    kept = molecules[np.arange(len(molecules)) % 10 < 9].ravel()  # the last index of the grid runs along z
+    lower = layers[kept]
+    lower.set_cell(layers.cell * np.array([[1.0], [1.0], [0.9]]))
+    found = {3: one, 21: ASPIRIN, 192: water(4), 2700: lower}
+    assert all(len(atoms) == n for n, atoms in found.items())
+    return found
+
+
+class Eager:
+    """TorchANI's model, its pairs given."""
+
+    def __init__(self, model: torch.nn.Module, atoms: Atoms) -> None:
+        cell = np.array(atoms.cell)
+        finder = NeighborList(cutoff=float(model.cutoff), full_list=False)
+        i, j, shifts = finder.compute(atoms.positions, cell, bool(atoms.pbc.any()), "ijS")
+        self.model = model
+        self.numbers = torch.from_numpy(atoms.numbers.astype(np.int64))[None]
+        self.positions = torch.tensor(atoms.positions[None], dtype=torch.float32, requires_grad=True)
+        self.pairs = torch.from_numpy(np.stack((i, j)).astype(np.int64))
+        self.shifts = torch.tensor(-(shifts @ cell), dtype=torch.float32)
+
+    def __call__(self) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.model.compute_from_external_neighbors(self.numbers, self.positions, self.pairs, self.shifts)
+        energy = found.energies.sum()
+        return energy, torch.autograd.grad(energy, self.positions)[0]
+
+    def evaluate(self) -> Evaluation:
+        energy, gradient = self()
+        return Evaluation(energy.item() * HARTREE_TO_EV, -gradient[0].numpy() * HARTREE_TO_EV, {})
+
+
+class Fused:
+    """The file that nnpal writes of the same model."""
+
+    def __init__(self, model: LoadedModel, graph: Graph) -> None:
+        self.model, self.graph = model, graph
+
+    def __call__(self) -> object:
+        return self.model.energies_and_gradients(self.graph, of_members=False)
+
+    def evaluate(self) -> Evaluation:
+        energies, gradients = self.model.energies_and_gradients(self.graph, of_members=False)
+        forces = torch.zeros(self.graph.n_local, 3, dtype=torch.float64)
+        neighbors = self.graph.edge_index[1]
+        for sign, atoms in ((1.0, self.graph.edge_index[0]), (-1.0, neighbors)):
+            forces.index_add_(0, atoms, sign * gradients[0].double())
+        return Evaluation(float(energies.double().mean(0).sum()), forces.numpy(), {})
+
+
+def contenders(folder: Path) -> dict[int, dict[str, Callable[[], object]]]:
+    """Build them for each system, and require that they agree."""
+    description = NetworkDescription(SYMBOLS, hidden=HIDDEN["ani2x"], aev=AEVS["ani2x"])
+    members = [build_member(description, seed) for seed in range(N_MEMBERS)]
+    eager = build_model(description, members, [0.0] * len(SYMBOLS)).requires_grad_(False)
+    fused = load_model(export_ensemble(eager, folder / "ani2x.nnp.pt", dtype=torch.float32))
+    found: dict[int, dict[str, Callable[[], object]]] = {}
+    for n_atoms, atoms in systems().items():
+        graph = atoms_graph(atoms, SYMBOLS, fused.metadata.cutoff, model="benchmark")
+        own, peer = Fused(fused, graph), Eager(eager, atoms)
+        require_agreement(f"{FUSED} and {EAGER}, {n_atoms} atoms", own.evaluate(), peer.evaluate(), AGREEMENT)
+        found[n_atoms] = {FUSED: own, EAGER: peer}
+    return found
+
+
+def milliseconds(call: Callable[[], object], seconds: float) -> float:
+    """Return the CPU time of a call, the mean over some of them."""
+    n, begin = 0, time.process_time()
+    while n < 2 or time.process_time() - begin < seconds:
+        call()
+        n += 1
+    return 1e3 * (time.process_time() - begin) / n
+
+
+def measure(calls: dict[str, Callable[[], object]], n_rounds: int) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(n_rounds):
+        for name, call in calls.items():
+            found[name].append(milliseconds(call, 0.1))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "molecules.json")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    table = Table("atoms", f"{FUSED}, ms", f"{EAGER}, ms", "ratio", "aim")
+    content: dict[str, dict[str, object]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for n_atoms, calls in contenders(Path(name)).items():
+            rounds = measure(calls, 1 if arguments.quick else arguments.rounds)
+            ratio = statistics.median(a / b for a, b in zip(rounds[FUSED], rounds[EAGER], strict=True))
+            content[str(n_atoms)] = {"milliseconds": rounds, "ratio": ratio, "aim": AIMS[n_atoms]}
+            shown = [f"{statistics.median(rounds[one]):.2f}" for one in (FUSED, EAGER)]
+            table.add_row(str(n_atoms), *shown, f"{ratio:.3f}", str(AIMS[n_atoms]))
+    Console(width=110).print(table)
+    write_record(
+        arguments.output, "molecules", ("nnpal", "torch", "torchani"), {"members": N_MEMBERS, "systems": content}
+    )
+
+
+if __name__ == "__main__":
+    main()
