@@ -83,9 +83,14 @@ def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
 def start(contender: Contender, n_atoms: int, folder: Path) -> str:
     """Return the script up to the first run; the step is so short that all see a thermal crystal to the end."""
     nickel.write_data(folder / "data", n_atoms)
+    return start_of(contender.lines)
+
+
+def start_of(lines: str) -> str:
+    """Return the same for the crystal that is in the file `data`, and the lines of a pair style."""
     return f"""units metal
 read_data data
-{contender.lines}
+{lines}
 velocity all create {nickel.TEMPERATURE} 4711 loop all
 neighbor 1.0 bin
 neigh_modify every 10 delay 0 check no
@@ -136,6 +141,14 @@ def run_steps(
         float(memory[1]),
         {name: float(average) for name, _, average in parts if name != "Section"},
     )
+
+
+def cpu_of_steps(script: str, n_atoms: int, n_steps: int, folder: Path) -> float:
+    """Return the CPU time of NVE by a script that goes up to its first run, µs for each atom and step."""
+    text = run_lmp(f"{script}fix n all nve\nrun {WARM_UP_STEPS}\nrun {n_steps}\n", folder, 1)
+    seconds = float(re.findall(r"Loop time of (\S+) on", text)[-1])
+    share = float(re.findall(r"(\S+)% CPU use", text)[-1]) / 100.0
+    return 1e6 * seconds * share / n_steps / n_atoms
 
 
 def initial_energy(text: str) -> float:

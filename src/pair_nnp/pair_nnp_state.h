@@ -53,6 +53,7 @@ struct PairNNPState {
   bool uses_positions = false;    // no neighbor list; the model finds the neighbors
   Positions positions;
   PositionsResult of_positions;
+  CenterTile center_tile;    // where the model takes one, else the two below
   Tile tile;
   TileResult result;
   TileCharges charges;

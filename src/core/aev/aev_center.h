@@ -59,10 +59,22 @@ public:
       *one = scratch.take<int>(kSegments);
   }
 
-  // The AEV's columns, or for dual numbers their derivatives.
-  void forward(const CenterEdges<N> &edges, const AEVColumns &columns, T *aev)
+  // How many numbers of pairs are worth keeping for the way back: factors of each section and each shift.
+  std::size_t n_kept(const CenterEdges<N> &edges, const AEVColumns &columns) const
+  {
+    std::size_t n_vectors = 0;
+    for_element_pairs([&](int a, int b, int pair) {
+      const std::size_t n = edges.n_near[a], n_pairs = a == b ? n * (n - 1) / 2 : n * edges.n_near[b];
+      if (columns.column[pair] >= 0 && n > 0) n_vectors += (n_pairs + kWidth - 1) / kWidth;
+    });
+    return n_vectors * (terms_.n_sections + terms_.n_shifts);
+  }
+
+  // The AEV's columns, or for dual numbers their derivatives. `kept` [n_kept] or null is for the way back.
+  void forward(const CenterEdges<N> &edges, const AEVColumns &columns, T *aev, N *kept)
   {
     edges_ = &edges;
+    kept_ = kept;
     for (int e = 0; e < terms_.n_elements; ++e)
       if (columns.column[e] >= 0) radial_forward(e, aev + columns.column[e]);
     const int n_angular = terms_.n_shifts * terms_.n_sections;
@@ -75,16 +87,20 @@ public:
   }
 
   // From ∂E/∂AEV (one `stride` after another) ∂E/∂vec of the center's edges, or for dual numbers its
-  // derivative.
+  // derivative. `kept` is what the way there has kept, or null.
   void backward(const CenterEdges<N> &edges, const AEVColumns &columns, const T *gradients,
-                std::int64_t stride)
+                std::int64_t stride, N *kept)
   {
     edges_ = &edges;
+    kept_ = kept;
     clear_gradients();
     for_element_pairs([&](int a, int b, int pair) {
       if (columns.column[pair] < 0) return;
       for_pairs(a, b, [&](int n_pairs) {
-        angular_backward(n_pairs, gradients + columns.column[pair], stride);
+        if (kept_)
+          angular_backward<true>(n_pairs, gradients + columns.column[pair], stride);
+        else
+          angular_backward<false>(n_pairs, gradients + columns.column[pair], stride);
         for (int g = 0; g < n_gradients_; ++g) pull_back_pairs(g);
       });
     });
@@ -118,6 +134,7 @@ private:
   const RadialReach reach_;
   const int n_gradients_, padded_, n_terms_, n_sums_;
   const CenterEdges<N> *edges_ = nullptr;
+  N *kept_ = nullptr;    // of the pairs to come: of each vector, sections and then shifts
   int n_segments_ = 0;
   Row<N> cosine_, mean_, weight_;               // pairs
   Rows gradient_x_, gradient_y_, gradient_z_, gradient_r_;    // of unit vectors and distances
@@ -182,7 +199,7 @@ private:
 
   static NNPAL_INLINE void add(const Row<N> &row, int i, N value) { store(row, i, load(row, i) + value); }
 
-  template <class Do> void for_element_pairs(const Do &act)
+  template <class Do> void for_element_pairs(const Do &act) const
   {
     int pair = terms_.n_elements;
     for (int a = 0; a < terms_.n_elements; ++a)
@@ -233,16 +250,13 @@ private:
     }
   }
 
-  // 2 x_q^ζ and, where asked for, its derivative in cosθ.
-  template <bool with_slope> NNPAL_INLINE N angle_term(N cosine, N sine, N cotangent, int q, N &slope)
+  // x_q
+  NNPAL_INLINE N half_angle_term(N cosine, N sine, int q) const
   {
-    const N x =
-        larger((cosine * terms_.cosines[q] + sine * terms_.sines[q]) * T(0.5) + T(0.5), Series<T>::kLeast);
-    const N value = decay(logarithm(x) * terms_.zeta) * T(2);
-    if constexpr (with_slope)
-      slope = value / x * (terms_.cosines[q] - cotangent * terms_.sines[q]) * (T(0.5) * terms_.zeta);
-    return value;
+    return larger((cosine * terms_.cosines[q] + sine * terms_.sines[q]) * T(0.5) + T(0.5), Series<T>::kLeast);
   }
+  // 2 x^ζ
+  NNPAL_INLINE N angle_term(N x) const { return decay(logarithm(x) * terms_.zeta) * T(2); }
 
   // Those whose Gaussians matter for any of the pairs.
   Shifts angular_shifts(int n_pairs) const
@@ -257,35 +271,41 @@ private:
 
   void angular_forward(int n_pairs)
   {
-    N none;
     const Shifts shifts = angular_shifts(n_pairs);
     for (int p = 0; p < n_pairs; p += kWidth) {
       const N cosine = load(cosine_, p), mean = load(mean_, p), weight = load(weight_, p);
       const N sine = square_root(T(1) - cosine * cosine);
-      for (int q = 0; q < terms_.n_sections; ++q)
-        value_[q] = weight * angle_term<false>(cosine, sine, sine, q, none);
+      N *const sections = kept_ ? kept_ : value_, *const of_shifts = sections + terms_.n_sections;
+      for (int q = 0; q < terms_.n_sections; ++q) sections[q] = angle_term(half_angle_term(cosine, sine, q));
+      if (kept_) kept_ += terms_.n_sections + terms_.n_shifts;
       for (int k = shifts.begin; k < shifts.end; ++k) {
-        const N factor = gaussian(mean - terms_.shifts[k], terms_.angular_eta);
+        of_shifts[k] = gaussian(mean - terms_.shifts[k], terms_.angular_eta);
+        const N factor = weight * of_shifts[k];
         N *sums = sums_ + k * terms_.n_sections;
-        for (int q = 0; q < terms_.n_sections; ++q) sums[q] = sums[q] + factor * value_[q];
+        for (int q = 0; q < terms_.n_sections; ++q) sums[q] = sums[q] + factor * sections[q];
       }
     }
   }
 
-  void angular_backward(int n_pairs, const T *gradients, std::int64_t stride)
+  template <bool has_kept> void angular_backward(int n_pairs, const T *gradients, std::int64_t stride)
   {
-    N *angle = value_, *angle_slope = slope_;
-    N *radial = value_ + terms_.n_sections, *radial_slope = slope_ + terms_.n_sections;
+    N *const angle_slope = slope_, *const radial_slope = slope_ + terms_.n_sections;
     const Shifts shifts = angular_shifts(n_pairs);
     for (int p = 0; p < n_pairs; p += kWidth) {
       const N cosine = load(cosine_, p), mean = load(mean_, p), weight = load(weight_, p);
       const N sine = square_root(T(1) - cosine * cosine);
       const N cotangent = cosine / sine;
-      for (int q = 0; q < terms_.n_sections; ++q)
-        angle[q] = angle_term<true>(cosine, sine, cotangent, q, angle_slope[q]);
+      N *const angle = has_kept ? kept_ : value_, *const radial = angle + terms_.n_sections;
+      if constexpr (has_kept) kept_ += terms_.n_sections + terms_.n_shifts;
+      for (int q = 0; q < terms_.n_sections; ++q) {
+        const N x = half_angle_term(cosine, sine, q);
+        if constexpr (!has_kept) angle[q] = angle_term(x);
+        angle_slope[q] =
+            angle[q] / x * (terms_.cosines[q] - cotangent * terms_.sines[q]) * (T(0.5) * terms_.zeta);
+      }
       for (int k = shifts.begin; k < shifts.end; ++k) {
         const N distance = mean - terms_.shifts[k];
-        radial[k] = gaussian(distance, terms_.angular_eta);
+        if constexpr (!has_kept) radial[k] = gaussian(distance, terms_.angular_eta);
         radial_slope[k] = radial[k] * distance * (T(-2) * terms_.angular_eta);
       }
       for (int g = 0; g < n_gradients_; ++g) {

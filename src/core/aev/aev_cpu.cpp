@@ -27,7 +27,16 @@ public:
   }
 
   CenterEdges<N> centers[kAtOnce];
+  N *kept[kAtOnce] = {};    // see Center::n_kept
   int most_edges = 0;
+
+  void keep(const Center<N> &center, const AEVColumns &columns, int n)
+  {
+    std::size_t bytes = 0;
+    for (int c = 0; c < n; ++c) bytes += Scratch::bytes_for<N>(center.n_kept(centers[c], columns));
+    kept_scratch_.reserve(bytes);
+    for (int c = 0; c < n; ++c) kept[c] = kept_scratch_.take<N>(center.n_kept(centers[c], columns));
+  }
 
   // At most kAtOnce.
   void gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int64_t *which, int n)
@@ -49,7 +58,7 @@ public:
   }
 
 private:
-  Scratch scratch_;
+  Scratch scratch_, kept_scratch_;
 };
 
 template <class N> Scratch &scratch()
@@ -66,17 +75,20 @@ Center<N> &prepared(Center<N> &center)
   return center;
 }
 
-template <class N, class T = typename N::Scalar>
+// With `keeps` the way back by backward_of_gathered<true> is shorter.
+template <bool keeps, class N, class T = typename N::Scalar>
 void forward_of_gathered(const AEVTerms<T> &terms, int n, const AEVColumns &columns, T *aev)
 {
   Gathered<N> &gathered = Gathered<N>::of_this_thread();
   Center<N> center(terms, gathered.most_edges, 0);
   prepared(center);
+  if constexpr (keeps) gathered.keep(center, columns, n);
   for (int c = 0; c < n; ++c)
-    center.forward(gathered.centers[c], columns, aev + static_cast<std::int64_t>(c) * columns.n);
+    center.forward(gathered.centers[c], columns, aev + static_cast<std::int64_t>(c) * columns.n,
+                   keeps ? gathered.kept[c] : nullptr);
 }
 
-template <class N, class T = typename N::Scalar>
+template <bool has_kept, class N, class T = typename N::Scalar>
 void backward_of_gathered(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int n,
                           const AEVColumns &columns, int n_gradients, const T *gradients, std::int64_t stride,
                           T *edge_gradients)
@@ -87,7 +99,8 @@ void backward_of_gathered(const AEVTerms<T> &terms, const SortedEdges<T> &edges,
   prepared(center);
   for (int c = 0; c < n; ++c) {
     const CenterEdges<N> &own = gathered.centers[c];
-    center.backward(own, columns, gradients + static_cast<std::int64_t>(c) * columns.n, stride);
+    center.backward(own, columns, gradients + static_cast<std::int64_t>(c) * columns.n, stride,
+                    has_kept ? gathered.kept[c] : nullptr);
     for (int g = 0; g < n_gradients; ++g) {
       const T *x = center.gradient(g, 0), *y = center.gradient(g, 1), *z = center.gradient(g, 2);
       T *const of_edges = edge_gradients + 3 * edges.n_edges * g;
@@ -132,7 +145,7 @@ void forward(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::i
   for (int c = 0; c < n; c += kAtOnce, aev += static_cast<std::int64_t>(kAtOnce) * terms.n_features) {
     const int now = n - c < kAtOnce ? n - c : kAtOnce;
     Gathered<N>::of_this_thread().gather(terms, edges, centers + c, now);
-    forward_of_gathered<N>(terms, now, columns.get(), aev);
+    forward_of_gathered<false, N>(terms, now, columns.get(), aev);
   }
 }
 
@@ -146,7 +159,7 @@ void backward(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::
   for (int c = 0; c < n; c += kAtOnce) {
     const int now = n - c < kAtOnce ? n - c : kAtOnce;
     Gathered<N>::of_this_thread().gather(terms, edges, centers + c, now);
-    backward_of_gathered<N>(terms, edges, now, columns.get(), n_gradients,
+    backward_of_gathered<false, N>(terms, edges, now, columns.get(), n_gradients,
                             gradients + static_cast<std::int64_t>(c) * terms.n_features, stride,
                             edge_gradients);
   }
@@ -188,7 +201,7 @@ template <class T>
 void gathered_forward(const AEVTerms<T> &terms, const SortedEdges<T> &, int n, const AEVColumns &columns,
                       T *aev)
 {
-  forward_of_gathered<Lanes<T>>(terms, n, columns, aev);
+  forward_of_gathered<true, Lanes<T>>(terms, n, columns, aev);
 }
 
 template <class T>
@@ -196,7 +209,7 @@ void gathered_vjp(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int n, 
                   int n_gradients, const T *gradients, std::int64_t stride, T *edge_gradients)
 {
   if (n_gradients > 0)
-    backward_of_gathered<Lanes<T>>(terms, edges, n, columns, n_gradients, gradients, stride, edge_gradients);
+    backward_of_gathered<true, Lanes<T>>(terms, edges, n, columns, n_gradients, gradients, stride, edge_gradients);
 }
 
 template <class T>

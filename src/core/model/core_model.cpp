@@ -63,7 +63,7 @@ public:
     const auto in_parallel = [&](std::int64_t n, std::int64_t grain, const RangeAction &act) {
       threads_.share(n, grain, act);
     };
-    evaluate_ensemble<T>({arguments_,
+    evaluate_ensemble<T>(EnsembleCall<T>{arguments_,
                           graph,
                           edge_vec_.data(),
                           weights_.data(),
@@ -79,6 +79,33 @@ public:
     const auto of_mean = gradients_.begin() + n_edges * 3;
     result.gradient.assign(gradients_.begin(), of_mean);
     result.member_gradient.assign(of_mean, gradients_.end());
+  }
+
+  bool takes_center_tiles() const override { return !repulsion_; }
+
+  void evaluate(CenterTile &tile, bool with_member_gradients) override
+  {
+    const std::int64_t n_gradients = with_member_gradients ? 1 + n_members() : 1;
+    CenterNumbers<T> &numbers = tile.numbers<T>();
+    numbers.energies.resize(static_cast<std::size_t>(n_members()) * tile.n_centers);
+    numbers.gradients.resize(n_gradients * 3 * tile.capacity);
+    set_coefficients(n_gradients);
+    const SortedEdges<T> edges{
+        tile.capacity, numbers.vec.data(), nullptr, nullptr, tile.start.data(), 1, tile.capacity};
+    evaluate_ensemble<T>(SortedEnsembleCall<T>{arguments_,
+                                               tile.n_centers,
+                                               tile.elements.data(),
+                                               edges,
+                                               weights_.data(),
+                                               n_members(),
+                                               n_gradients,
+                                               coefficients_.data(),
+                                               {n_members(), 1, 0},
+                                               numbers.energies.data(),
+                                               numbers.gradients.data()},
+                         [&](std::int64_t n, std::int64_t grain, const RangeAction &act) {
+                           threads_.share(n, grain, act);
+                         });
   }
 
   void evaluate_charges(const Tile &, TileCharges &) override

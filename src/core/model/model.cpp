@@ -41,6 +41,11 @@ Model::Model(Metadata metadata, const ModelOptions &options) :
 {
 }
 
+void Model::evaluate(CenterTile &, bool)
+{
+  throw std::logic_error("nnpal: this model takes no such tiles");
+}
+
 Model::~Model() = default;
 
 void Model::set_self_energies(std::vector<double> values)

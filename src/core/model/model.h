@@ -2,6 +2,7 @@
 // the virtual functions (src/torch_model).
 #pragma once
 
+#include "model/center_tile.h"
 #include "model/tile.h"
 #include "model_file/metadata.h"
 
@@ -66,6 +67,9 @@ public:
 
   // Throws std::runtime_error when the evaluation fails (out of memory, say).
   virtual void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result) = 0;
+  // The same from and to a tile that the kernels of a CPU read, where the model takes one.
+  virtual bool takes_center_tiles() const { return false; }
+  virtual void evaluate(CenterTile &tile, bool with_member_gradients);
   // Of a model that has charges; throws as above.
   virtual void evaluate_charges(const Tile &tile, TileCharges &result) = 0;
   // The same numbers from positions alone: neighbors are found, and forces summed up, on the model's device.

@@ -125,6 +125,13 @@ template <class T> NNPAL_INLINE Lanes<T> square_root(Lanes<T> a)
   return root;
 }
 
+template <class T> NNPAL_INLINE Lanes<T> magnitude_of(Lanes<T> a)
+{
+  using Integers = typename Lanes<T>::Integers;
+  const Integers sign = reinterpret_cast<Integers>(Lanes<T>(T(-0.0)).v);
+  return {reinterpret_cast<typename Lanes<T>::Vector>(reinterpret_cast<Integers>(a.v) & ~sign)};
+}
+
 template <class T, int n> NNPAL_INLINE Lanes<T> polynomial(const T (&coefficients)[n], Lanes<T> x)
 {
   Lanes<T> value(coefficients[n - 1]);
@@ -238,11 +245,11 @@ template <class T> NNPAL_INLINE Lanes<T> sine_pi(Lanes<T> u)
 template <class T> NNPAL_INLINE void normal(Lanes<T> x, Lanes<T> &integral, Lanes<T> &density)
 {
   using S = ErfcxSeries<T>;
-  const Lanes<T> magnitude = larger(x, T(0)) - smaller(x, T(0));
+  const Lanes<T> magnitude = magnitude_of(x);
   const Lanes<T> z = smaller(magnitude * T(0.70710678118654752440), S::kLargest);
   const Lanes<T> t = Lanes<T>(T(1)) / (z * T(kErfcxScale) + T(1));
   const Lanes<T> at = t * S::kSlope - S::kOffset;
-  const Lanes<T> gaussian = exponential(magnitude * magnitude * T(-0.5));
+  const Lanes<T> gaussian = decay(magnitude * magnitude * T(-0.5));
   const Lanes<T> tail = t * polynomial(S::kCoefficients, at) * gaussian * T(0.5);    // Phi(-|x|)
   integral = {x.v < T(0) ? tail.v : (T(1) - tail).v};
   density = gaussian * T(0.39894228040143267794);

@@ -20,7 +20,7 @@ std::tuple<Tensor, Tensor> evaluate(const EnsembleArguments &arguments, const Gr
   const Tensor energies = kept_energies.empty({n_active, graph.n_local}, options);
   const Tensor edge_gradients = kept_gradients.empty({n_gradients, graph.edge_vec.size(0), 3}, options);
   AT_DISPATCH_FLOATING_TYPES(graph.edge_vec.scalar_type(), "nnpal::ensemble", [&] {
-    evaluate_ensemble<scalar_t>({arguments,
+    evaluate_ensemble<scalar_t>(EnsembleCall<scalar_t>{arguments,
                                  graph.pointers(),
                                  graph.edge_vec.const_data_ptr<scalar_t>(),
                                  weights.const_data_ptr<scalar_t>(),

@@ -2,6 +2,7 @@
 #include "pair_nnp.h"
 
 #include "list/atoms_to_tile.h"
+#include "list/edge_virial.h"
 #include "pair_nnp_state.h"
 #include "tally.h"
 
@@ -13,18 +14,6 @@
 
 using namespace LAMMPS_NS;
 
-namespace {
-
-nnpal::OrderedVirial edge_virial(const double *vec, const double *force, double unit)
-{
-  double w[9];
-  for (int a = 0; a < 3; ++a)
-    for (int b = 0; b < 3; ++b) w[3 * a + b] = vec[a] * (force[b] * unit);
-  return {w, 1.0};
-}
-
-}    // namespace
-
 // Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
 std::string PairNNP::evaluate_list()
 {
@@ -32,6 +21,12 @@ std::string PairNNP::evaluate_list()
   const int per_tile = s.model->centers_per_tile(), n_centers = static_cast<int>(s.centers.size());
   for (int first = 0; first < n_centers; first += per_tile) {
     const int last = std::min(first + per_tile, n_centers);
+    if (s.model->takes_center_tiles()) {
+      const std::string complaint = s.model->is_double() ? evaluate_center_tile<double>(first, last)
+                                                         : evaluate_center_tile<float>(first, last);
+      if (!complaint.empty() || !s.overlap.empty()) return complaint;
+      continue;
+    }
     s.overlap = nnpal::atoms_to_tile(*atom, *list, s.absent, map, s.model->metadata().cutoff,
                                      s.centers.data() + first, last - first, s.tile, s.tile_neighbors);
     if (!s.overlap.empty()) return "";
@@ -55,24 +50,10 @@ void PairNNP::tally_tile(const nnpal::Tally &tally)
 {
   const nnpal::PairNNPState &s = *state_;
   const int n_members = s.model->n_members(), n_centers = s.tile.n_centers, n_edges = s.tile.n_edges();
+  std::vector<double> energies(n_members);
   for (int c = 0; c < n_centers; ++c) {
-    const int i = s.tile_atoms[c];
-    double mean = 0.0, variance = 0.0;
-    for (int m = 0; m < n_members; ++m) {
-      const double energy = s.result.energies[m * n_centers + c];
-      tally.add_member_energy(m, energy);
-      mean += energy / n_members;
-    }
-    if (s.asked.uq_energy) {
-      for (int m = 0; m < n_members; ++m) {
-        const double deviation = s.result.energies[m * n_centers + c] - mean;
-        variance += deviation * deviation / n_members;
-      }
-      tally.set_uq_energy(i, std::sqrt(variance));
-    }
-    const double total = mean + self_energy(atom->type[i]);
-    tally.add_energy(total);
-    tally.add_atom_energy(i, total);
+    for (int m = 0; m < n_members; ++m) energies[m] = s.result.energies[m * n_centers + c];
+    tally_members(tally, s.tile_atoms[c], energies.data());
   }
 
   for (int e = 0; e < n_edges; ++e) {
@@ -82,7 +63,7 @@ void PairNNP::tally_tile(const nnpal::Tally &tally)
     tally.add_force(j, on_j);
     tally.add_force(i, gradient);
     if (tally.wants_virials()) {
-      const nnpal::OrderedVirial virial = edge_virial(&s.tile.edge_vec[3 * e], on_j, tally.unit);
+      const nnpal::OrderedVirial virial = nnpal::edge_virial(&s.tile.edge_vec[3 * e], on_j, tally.unit);
       tally.add_virial(virial);
       tally.add_atom_virial(j, virial);
     }
@@ -94,4 +75,22 @@ void PairNNP::tally_tile(const nnpal::Tally &tally)
       tally.add_member_force(i, m, of_member);
     }
   }
+}
+
+// An atom's energies by all members, eV, without self-energy.
+void PairNNP::tally_members(const nnpal::Tally &tally, int i, const double *energies)
+{
+  const int n_members = state_->model->n_members();
+  double mean = 0.0, variance = 0.0;
+  for (int m = 0; m < n_members; ++m) {
+    tally.add_member_energy(m, energies[m]);
+    mean += energies[m] / n_members;
+  }
+  if (state_->asked.uq_energy) {
+    for (int m = 0; m < n_members; ++m) variance += (energies[m] - mean) * (energies[m] - mean) / n_members;
+    tally.set_uq_energy(i, std::sqrt(variance));
+  }
+  const double total = mean + self_energy(atom->type[i]);
+  tally.add_energy(total);
+  tally.add_atom_energy(i, total);
 }

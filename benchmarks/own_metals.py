@@ -1,0 +1,112 @@
+"""The ensemble beside other potentials of the same LAMMPS, each on the metal that it was fitted to.
+
+Thermal crystals of one size, with the same skin and rebuilds of the neighbor list as in `lmp_timing`. The other potentials
+are one model each, without an uncertainty; the ensemble has five members and uq_energy at every step. Lengths in Å.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from ase.build import bulk
+
+import lmp_timing
+import nickel
+from nnpal.model import export_ensemble
+from nnpal.model.build import build_member, build_model
+from nnpal.model.description import NetworkDescription
+
+
+@dataclass(frozen=True)
+class Metal:
+    """A crystal of `cells`³ cubic cells."""
+
+    symbol: str
+    structure: str
+    lattice: float
+    mass: float
+    cells: int
+
+    def write_data(self, path: Path) -> int:
+        """Write it with thermal displacements; return the number of atoms."""
+        atoms = bulk(self.symbol, self.structure, a=self.lattice, cubic=True).repeat(self.cells)
+        atoms.rattle(nickel.DISPLACEMENT, seed=self.cells)
+        edge = self.lattice * self.cells
+        lines = [self.symbol, "", f"{len(atoms)} atoms", "1 atom types", ""]
+        lines += [f"0 {edge:.17g} {axis}lo {axis}hi" for axis in "xyz"]
+        lines += ["", "Masses", "", f"1 {self.mass}", "", "Atoms # atomic", ""]
+        lines += [f"{i + 1} 1 " + " ".join(f"{x:.17g}" for x in own) for i, own in enumerate(atoms.positions % edge)]
+        path.write_text("\n".join(lines) + "\n")
+        return len(atoms)
+
+
+NIOBIUM = Metal("Nb", "bcc", 3.30, 92.906, 8)
+TANTALUM = Metal("Ta", "bcc", 3.30, 180.948, 8)
+NICKEL = Metal("Ni", "fcc", nickel.LATTICE, nickel.MASS, 6)
+
+
+@dataclass(frozen=True)
+class Peer:
+    name: str
+    metal: Metal
+    style: str
+    files: tuple[str, ...]
+
+    @property
+    def lines(self) -> str:
+        files = " ".join(str(lmp_timing.POTENTIALS / name) for name in self.files)
+        return f"pair_style {self.style}\npair_coeff * * {files} {self.metal.symbol}\n"
+
+
+PEERS = (
+    Peer("UF3", NIOBIUM, "uf3 3", ("Nb.uf3",)),
+    Peer("POD", TANTALUM, "pod", ("Ta_param.pod", "Ta_coeff.pod")),
+    Peer("SNAP", NICKEL, "snap", ("Ni_Zuo_JPCA2020.snapcoeff", "Ni_Zuo_JPCA2020.snapparam")),
+    Peer(
+        "quadratic SNAP",
+        NICKEL,
+        "snap",
+        ("Ni_Zuo_JPCA2020.quadratic.snapcoeff", "Ni_Zuo_JPCA2020.quadratic.snapparam"),
+    ),
+)
+
+
+def export(metal: Metal, folder: Path) -> Path:
+    """Write five members for the metal, random weights."""
+    description = NetworkDescription((metal.symbol,), hidden=nickel.HIDDEN)
+    members = [build_member(description, seed) for seed in range(nickel.N_MEMBERS)]
+    model = build_model(description, members, [0.0])
+    return export_ensemble(model, folder / f"{metal.symbol}.nnp.pt", dtype=torch.float32)
+
+
+def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, object]]:
+    """Time each potential and the ensemble on its metal in turn, µs of CPU for each atom and step."""
+    results: list[dict[str, object]] = []
+    for peer in PEERS:
+        symbol = peer.metal.symbol
+        n_atoms = peer.metal.write_data(folder / "data")
+        uq = lmp_timing.fix_uq(lmp_timing.UQ_ENERGY)
+        ensemble = f"pair_style nnp {export(peer.metal, folder)} device cpu\npair_coeff * * {symbol}\n{uq}"
+        rounds = [
+            {
+                name: lmp_timing.cpu_of_steps(lmp_timing.start_of(lines), n_atoms, n_steps, folder)
+                for name, lines in ((peer.name, peer.lines), ("nnp + uq_energy", ensemble))
+            }
+            for _ in range(n_rounds)
+        ]
+        results.append(
+            {
+                "potential": peer.name,
+                "metal": symbol,
+                "n_atoms": n_atoms,
+                "microseconds_per_atom_and_step": {
+                    name: statistics.median(r[name] for r in rounds) for name in rounds[0]
+                },
+                "ratio": statistics.median(r["nnp + uq_energy"] / r[peer.name] for r in rounds),
+                "rounds": rounds,
+            }
+        )
+    return results

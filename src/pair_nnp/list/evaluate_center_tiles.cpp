@@ -1,0 +1,100 @@
+// One step of pair_style nnp from LAMMPS's neighbor list, for models whose kernels read the list's edges as they
+// are written.
+#include "pair_nnp.h"
+
+#include "list/atoms_to_tile.h"
+#include "list/centers_to_tile.h"
+#include "list/edge_virial.h"
+#include "pair_nnp_state.h"
+#include "tally.h"
+
+#include "atom.h"
+
+#include <cmath>
+#include <exception>
+
+using namespace LAMMPS_NS;
+
+// Of the centers from `first` to before `last`. Returns and sets what evaluate_list does.
+template <class T> std::string PairNNP::evaluate_center_tile(int first, int last)
+{
+  nnpal::PairNNPState &s = *state_;
+  const int *const centers = s.centers.data() + first;
+  const nnpal::Metadata &metadata = s.model->metadata();
+  try {
+    s.overlap = nnpal::centers_to_tile<T>(*atom, *list, s.absent, map,
+                                          static_cast<int>(metadata.elements.size()), metadata.cutoff, centers,
+                                          last - first, s.center_tile);
+    if (!s.overlap.empty()) return "";
+    s.model->evaluate(s.center_tile, s.asked.uq_force);
+  } catch (const std::exception &failure) {
+    return "model " + s.settings.model_path + ": " + failure.what();
+  }
+  const int wrong = tally_center_tile<T>(tally(), centers);
+  if (wrong < 0) return "";
+  return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
+         nnpal::name_of(*atom, wrong);
+}
+
+// Returns the first atom whose energy or edges' forces are not finite, or -1.
+template <class T> int PairNNP::tally_center_tile(const nnpal::Tally &tally, const int *centers)
+{
+  nnpal::PairNNPState &s = *state_;
+  const nnpal::CenterTile &tile = s.center_tile;
+  const nnpal::CenterNumbers<T> &numbers = s.center_tile.numbers<T>();
+  const int n_members = s.model->n_members(), n_elements = static_cast<int>(s.model->metadata().elements.size());
+  const std::int64_t capacity = tile.capacity;
+  const bool of_members = s.asked.uq_force, wants_virials = tally.wants_virials();
+  const T *const gx = numbers.gradients.data(), *const gy = gx + capacity, *const gz = gy + capacity;
+  double **const x = atom->x, *const forces = atom->f[0];
+  std::vector<double> energies(n_members);
+  int wrong = -1;
+  for (int c = 0; c < tile.n_centers; ++c) {
+    const int i = centers[c];
+    double checked = 0.0;    // not finite where any of the summands is not
+    for (int m = 0; m < n_members; ++m) {
+      energies[m] = numbers.energies[m * static_cast<std::int64_t>(tile.n_centers) + c];
+      checked += energies[m];
+    }
+    tally_members(tally, i, energies.data());
+    const std::int64_t begin = tile.start[static_cast<std::int64_t>(c) * n_elements],
+                       end = tile.start[static_cast<std::int64_t>(c + 1) * n_elements];
+    double on_i[3] = {0.0, 0.0, 0.0};
+    for (std::int64_t e = begin; e < end; ++e) {    // the gradient is the force on i, and the opposite on j
+      const double gradient[3] = {static_cast<double>(gx[e]), static_cast<double>(gy[e]),
+                                  static_cast<double>(gz[e])};
+      double *const on_j = forces + 3 * static_cast<std::int64_t>(tile.neighbor[e]);
+      for (int k = 0; k < 3; ++k) {
+        on_i[k] += gradient[k];
+        on_j[k] -= gradient[k] * tally.unit;
+      }
+    }
+    tally.add_force(i, on_i);
+    checked += on_i[0] + on_i[1] + on_i[2];
+    if (!std::isfinite(checked) && wrong < 0) wrong = i;
+    if (!wants_virials && !of_members) continue;
+    for (std::int64_t e = begin; e < end; ++e) {
+      const int j = tile.neighbor[e];
+      if (wants_virials) {
+        const double vec[3] = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
+        const double on_j[3] = {-static_cast<double>(gx[e]), -static_cast<double>(gy[e]),
+                                -static_cast<double>(gz[e])};
+        const nnpal::OrderedVirial virial = nnpal::edge_virial(vec, on_j, tally.unit);
+        tally.add_virial(virial);
+        tally.add_atom_virial(j, virial);
+      }
+      for (int m = 0; of_members && m < n_members; ++m) {
+        const T *const of_member = gx + (m + 1) * 3 * capacity + e;
+        const double on_i_by_m[3] = {static_cast<double>(of_member[0]), static_cast<double>(of_member[capacity]),
+                                     static_cast<double>(of_member[2 * capacity])};
+        const double on_j_by_m[3] = {-on_i_by_m[0], -on_i_by_m[1], -on_i_by_m[2]};
+        tally.add_member_force(j, m, on_j_by_m);
+        tally.add_member_force(i, m, on_i_by_m);
+      }
+    }
+  }
+  return wrong;
+}
+
+template std::string PairNNP::evaluate_center_tile<float>(int first, int last);
+template std::string PairNNP::evaluate_center_tile<double>(int first, int last);
