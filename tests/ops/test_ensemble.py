@@ -79,6 +79,21 @@ def test_layer_sizes_on_every_instruction_set(name: str, precision: str, hidden:
         OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
+@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("name", OPS.instruction_sets())
+def test_absent_elements(name: str, precision: str) -> None:
+    """Two elements of four, at the ends and between: parts of AEV and first layer that are left out are 0."""
+    OPS.use_instruction_set(name)
+    try:
+        for present in ([1, 3], [0, 2]):
+            some = make_structure(n_atoms=21, n_elements=2, volume=12.0, seed=11)
+            species = torch.tensor(present)[some.graph.species]
+            structure = replace(some, n_elements=4, graph=replace(some.graph, species=species))
+            compare(structure, structure.members(2), precision, TOLERANCE[precision])
+    finally:
+        OPS.use_instruction_set(OPS.instruction_sets()[0])
+
+
 def test_elements_of_different_layers_and_no_bias() -> None:
     structure = make_structure(n_atoms=60, n_elements=3, volume=12.0, seed=6)
     hidden = {"H": (9,), "C": (31, 8), "N": (16, 16, 4)}
