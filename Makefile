@@ -24,6 +24,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/uq_cost.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/own_metals.py
+	$(BIN)/python benchmarks/molecules.py
 	$(BIN)/python benchmarks/networks.py
 	$(BIN)/python benchmarks/train_epoch.py
 	$(BIN)/python benchmarks/denormals.py

@@ -1,23 +1,35 @@
-"""The ensemble beside other potentials of the same LAMMPS, each on the metal that it was fitted to.
+"""Time the ensemble beside other potentials of the same LAMMPS, each on the metal that it was fitted to.
 
-Thermal crystals of one size, with the same skin and rebuilds of the neighbor list as in `lmp_timing`. The other potentials
-are one model each, without an uncertainty; the ensemble has five members and uq_energy at every step. Lengths in Å.
+    python benchmarks/own_metals.py [--quick] [--output benchmarks/results/own_metals.json]
+
+Thermal crystals, with the same skin and rebuilds of the neighbor list as in `pair_step.py`; CPU time of one core. The
+other potentials are one model each, without an uncertainty; the ensemble has five members, random weights, and
+uq_energy at every step. Both run in turn in every round; ratios are medians of the rounds' ratios. Lengths in Å.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from ase.build import bulk
+from rich.console import Console
+from rich.table import Table
 
 import lmp_timing
 import nickel
 from nnpal.model import export_ensemble
 from nnpal.model.build import build_member, build_model
 from nnpal.model.description import NetworkDescription
+from record import write_record
+
+ENSEMBLE = "nnp + uq_energy"
+STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -82,9 +94,9 @@ def export(metal: Metal, folder: Path) -> Path:
     return export_ensemble(model, folder / f"{metal.symbol}.nnp.pt", dtype=torch.float32)
 
 
-def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, object]]:
+def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, Any]]:
     """Time each potential and the ensemble on its metal in turn, µs of CPU for each atom and step."""
-    results: list[dict[str, object]] = []
+    results: list[dict[str, Any]] = []
     for peer in PEERS:
         symbol = peer.metal.symbol
         n_atoms = peer.metal.write_data(folder / "data")
@@ -93,7 +105,7 @@ def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, object]
         rounds = [
             {
                 name: lmp_timing.cpu_of_steps(lmp_timing.start_of(lines), n_atoms, n_steps, folder)
-                for name, lines in ((peer.name, peer.lines), ("nnp + uq_energy", ensemble))
+                for name, lines in ((peer.name, peer.lines), (ENSEMBLE, ensemble))
             }
             for _ in range(n_rounds)
         ]
@@ -105,8 +117,30 @@ def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, object]
                 "microseconds_per_atom_and_step": {
                     name: statistics.median(r[name] for r in rounds) for name in rounds[0]
                 },
-                "ratio": statistics.median(r["nnp + uq_energy"] / r[peer.name] for r in rounds),
+                "ratio": statistics.median(r[ENSEMBLE] / r[peer.name] for r in rounds),
                 "rounds": rounds,
             }
         )
     return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "own_metals.json")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        n_rounds, n_steps = (1, 5) if arguments.quick else (arguments.rounds, STEPS)
+        results = measure(n_rounds, n_steps, Path(name))
+    table = Table("potential", "metal", "atoms", "µs per atom and step", ENSEMBLE, "ratio")
+    for result in results:
+        of = result["microseconds_per_atom_and_step"]
+        times = [f"{of[name]:.1f}" for name in (result["potential"], ENSEMBLE)]
+        table.add_row(result["potential"], result["metal"], str(result["n_atoms"]), *times, f"{result['ratio']:.2f}")
+    Console(width=110).print(table)
+    write_record(arguments.output, "own_metals", ("nnpal", "lammps"), {"results": results})
+
+
+if __name__ == "__main__":
+    main()

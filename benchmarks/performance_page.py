@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from page_accuracy import FIGURE, draw, peer_training, time_to_accuracy
+from page_contenders import molecules, own_metals
 from page_data import data_io
 from page_format import Record, is_gpu
 from page_networks import networks
@@ -31,9 +32,9 @@ thermal displacements as at 600 K), with the same skin and rebuilds of the neigh
 rounds scatter, so that their quartiles are more than 5 % of the median apart, these stand in square brackets: other
 work on the machine, or noise. Members are of 224-192-160 on an AEV of 54, single precision.
 
-All scripts but `hooks.py` compare the results of what they time, in the same run, before they time it, and stop where
-these are not equal within a stated tolerance; sections give the differences that were found and recorded. Matrix
-products have random factors, and nothing to be compared with.
+All scripts but `hooks.py` and `own_metals.py` compare the results of what they time, in the same run, before they time
+it, and stop where these are not equal within a stated tolerance; sections give the differences that were found and
+recorded. Matrix products have random factors, and nothing to be compared with.
 
 The measure is *networks*: the matrix products of the ensemble's networks, forward and back to the AEV, as torch
 multiplies these matrices on the same core (*networks at the sgemm rate*). It is no limit: libraries' products do not
@@ -55,7 +56,9 @@ SECTIONS = {
     "profile_step": profile_step,
     "uq_cost": uq_cost,
     "scaling": scaling,
+    "own_metals": own_metals,
     "networks": networks,
+    "molecules": molecules,
     "train_epoch": train_epoch,
     "time_to_accuracy": time_to_accuracy,
     "peer_training": peer_training,

@@ -84,7 +84,8 @@ private:
   void reject_trial_state();
   nnpal::Tally tally();
 
-  // list/evaluate_list.cpp, list/evaluate_center_tiles.cpp, cells/evaluate_cells.cpp: the two ways to the edges
+  // list/evaluate_list.cpp, list/evaluate_center_tiles.cpp, cells/evaluate_cells.cpp: the two ways to the
+  // edges
   std::string evaluate_list();
   void tally_tile(const nnpal::Tally &tally);
   void tally_members(const nnpal::Tally &tally, int i, const double *energies);

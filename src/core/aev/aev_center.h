@@ -136,7 +136,7 @@ private:
   const CenterEdges<N> *edges_ = nullptr;
   N *kept_ = nullptr;    // of the pairs to come: of each vector, sections and then shifts
   int n_segments_ = 0;
-  Row<N> cosine_, mean_, weight_;               // pairs
+  Row<N> cosine_, mean_, weight_;                             // pairs
   Rows gradient_x_, gradient_y_, gradient_z_, gradient_r_;    // of unit vectors and distances
   Rows gradient_cosine_, gradient_mean_, gradient_weight_;    // of pairs
   struct {

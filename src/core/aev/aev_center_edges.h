@@ -33,13 +33,13 @@ template <class N> struct CenterEdges {
   static constexpr int kWidth = kLanes<T>;
 
   Row<N> x, y, z, r;
-  Row<N> f, slope;      // within the angular cutoff its cutoff function
-  int *group;           // [n_elements + 1] where elements begin
-  int *n_of_group;      // [n_elements]
-  int *n_near;          // [n_elements] the first so many are within the angular cutoff
-  int *place;           // of each edge, among the center's as they were given
-  std::int64_t first;   // of the center's edges, as they were given
-  int n;                // with the padding between elements
+  Row<N> f, slope;       // within the angular cutoff its cutoff function
+  int *group;            // [n_elements + 1] where elements begin
+  int *n_of_group;       // [n_elements]
+  int *n_near;           // [n_elements] the first so many are within the angular cutoff
+  int *place;            // of each edge, among the center's as they were given
+  std::int64_t first;    // of the center's edges, as they were given
+  int n;                 // with the padding between elements
 
   static int padded(int n_edges, int n_elements) { return n_edges + (n_elements + 1) * kWidth; }
 
@@ -120,7 +120,7 @@ public:
 private:
   const AEVTerms<T> &terms_;
   const SortedEdges<T> &edges_;
-  Row<N> x_, y_, z_, r_;            // of one element, in the order given: copies ...
+  Row<N> x_, y_, z_, r_;                  // of one element, in the order given: copies ...
   Row<N> found_x_, found_y_, found_z_;    // ... or where they stand
   int *bucket_;
 

@@ -67,8 +67,7 @@ template <class N> Scratch &scratch()
   return of_this_thread;
 }
 
-template <class N, class T = typename N::Scalar>
-Center<N> &prepared(Center<N> &center)
+template <class N, class T = typename N::Scalar> Center<N> &prepared(Center<N> &center)
 {
   scratch<N>().reserve(center.bytes());
   center.take(scratch<N>());
@@ -160,8 +159,8 @@ void backward(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::
     const int now = n - c < kAtOnce ? n - c : kAtOnce;
     Gathered<N>::of_this_thread().gather(terms, edges, centers + c, now);
     backward_of_gathered<false, N>(terms, edges, now, columns.get(), n_gradients,
-                            gradients + static_cast<std::int64_t>(c) * terms.n_features, stride,
-                            edge_gradients);
+                                   gradients + static_cast<std::int64_t>(c) * terms.n_features, stride,
+                                   edge_gradients);
   }
 }
 
@@ -209,13 +208,13 @@ void gathered_vjp(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int n, 
                   int n_gradients, const T *gradients, std::int64_t stride, T *edge_gradients)
 {
   if (n_gradients > 0)
-    backward_of_gathered<true, Lanes<T>>(terms, edges, n, columns, n_gradients, gradients, stride, edge_gradients);
+    backward_of_gathered<true, Lanes<T>>(terms, edges, n, columns, n_gradients, gradients, stride,
+                                         edge_gradients);
 }
 
 template <class T>
-constexpr AEVFunctions<T> kFunctions{forward<Lanes<T>>, forward<DualLanes<T>>, backward<Lanes<T>>,
-                                     second<T>,         gather<T>,             gathered_forward<T>,
-                                     gathered_vjp<T>};
+constexpr AEVFunctions<T> kFunctions{forward<Lanes<T>>, forward<DualLanes<T>>, backward<Lanes<T>>, second<T>,
+                                     gather<T>,         gathered_forward<T>,   gathered_vjp<T>};
 
 }    // namespace
 

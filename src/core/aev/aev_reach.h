@@ -1,6 +1,6 @@
-// Which Gaussians matter at which distances. One that is below e^-kReach is left out: of float32 e^-23 = 1e-10,
-// of float64 e^-69 = 1e-30, so that an AEV, sums of Gaussians times factors of at most 2, changes by less than
-// that for each edge or pair, far below the rounding of a feature of the size of one neighbor's.
+// Which Gaussians matter at which distances. One that is below e^-kReach is left out: of float32 e^-23 =
+// 1e-10, of float64 e^-69 = 1e-30, so that an AEV, sums of Gaussians times factors of at most 2, changes by
+// less than that for each edge or pair, far below the rounding of a feature of the size of one neighbor's.
 #pragma once
 
 #include "aev/aev_terms.h"

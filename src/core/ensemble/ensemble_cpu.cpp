@@ -51,8 +51,8 @@ struct Columns {
 
   // Gathers the edges of some centers. A network without a hidden layer gets all parts.
   template <class T>
-  void gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int64_t *centers, int n_centers,
-              bool wants_all)
+  void gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int64_t *centers,
+              int n_centers, bool wants_all)
   {
     column.resize(terms.n_elements + terms.n_elements * (terms.n_elements + 1) / 2);
     n = aev_functions<T>().gather(terms, edges, centers, n_centers, column.data());

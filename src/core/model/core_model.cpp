@@ -64,15 +64,15 @@ public:
       threads_.share(n, grain, act);
     };
     evaluate_ensemble<T>(EnsembleCall<T>{arguments_,
-                          graph,
-                          edge_vec_.data(),
-                          weights_.data(),
-                          n_members(),
-                          n_gradients,
-                          coefficients_.data(),
-                          {n_members(), 1, 0},
-                          energies_.data(),
-                          gradients_.data()},
+                                         graph,
+                                         edge_vec_.data(),
+                                         weights_.data(),
+                                         n_members(),
+                                         n_gradients,
+                                         coefficients_.data(),
+                                         {n_members(), 1, 0},
+                                         energies_.data(),
+                                         gradients_.data()},
                          in_parallel);
     if (repulsion_) add_repulsion(graph, n_gradients, in_parallel);
     result.energies.assign(energies_.begin(), energies_.end());
@@ -90,22 +90,21 @@ public:
     numbers.energies.resize(static_cast<std::size_t>(n_members()) * tile.n_centers);
     numbers.gradients.resize(n_gradients * 3 * tile.capacity);
     set_coefficients(n_gradients);
-    const SortedEdges<T> edges{
-        tile.capacity, numbers.vec.data(), nullptr, nullptr, tile.start.data(), 1, tile.capacity};
-    evaluate_ensemble<T>(SortedEnsembleCall<T>{arguments_,
-                                               tile.n_centers,
-                                               tile.elements.data(),
-                                               edges,
-                                               weights_.data(),
-                                               n_members(),
-                                               n_gradients,
-                                               coefficients_.data(),
-                                               {n_members(), 1, 0},
-                                               numbers.energies.data(),
-                                               numbers.gradients.data()},
-                         [&](std::int64_t n, std::int64_t grain, const RangeAction &act) {
-                           threads_.share(n, grain, act);
-                         });
+    const SortedEdges<T> edges{tile.capacity, numbers.vec.data(), nullptr, nullptr, tile.start.data(), 1,
+                               tile.capacity};
+    evaluate_ensemble<T>(
+        SortedEnsembleCall<T>{arguments_,
+                              tile.n_centers,
+                              tile.elements.data(),
+                              edges,
+                              weights_.data(),
+                              n_members(),
+                              n_gradients,
+                              coefficients_.data(),
+                              {n_members(), 1, 0},
+                              numbers.energies.data(),
+                              numbers.gradients.data()},
+        [&](std::int64_t n, std::int64_t grain, const RangeAction &act) { threads_.share(n, grain, act); });
   }
 
   void evaluate_charges(const Tile &, TileCharges &) override

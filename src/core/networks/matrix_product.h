@@ -6,8 +6,8 @@
 
 namespace nnpal::NNPAL_ISA {
 
-// Registers of a tile: some rows of the result by some vectors of atoms, beside them as many of the operand. With
-// few columns there are more rows, so that enough sums are under way at once.
+// Registers of a tile: some rows of the result by some vectors of atoms, beside them as many of the operand.
+// With few columns there are more rows, so that enough sums are under way at once.
 constexpr int kColumns = NNPAL_VECTOR_BYTES == 64 ? 4 : 2;
 constexpr int rows_of_tile(int n_columns)
 {

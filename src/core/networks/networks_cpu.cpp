@@ -78,8 +78,8 @@ template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from,
 }
 
 template <class T>
-constexpr NetworkFunctions<T> kFunctions{
-    kLanes<T>, forward<T>, backward<T>, activate<T>, finish<T>, multiply<T>, add<T>, turn<T>};
+constexpr NetworkFunctions<T> kFunctions{kLanes<T>, forward<T>,  backward<T>, activate<T>,
+                                         finish<T>, multiply<T>, add<T>,      turn<T>};
 
 }    // namespace
 

