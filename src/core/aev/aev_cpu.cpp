@@ -30,12 +30,16 @@ public:
   N *kept[kAtOnce] = {};    // see Center::n_kept
   int most_edges = 0;
 
+  // Nothing where it would be too much: neighbors in a crowd make more pairs than a cache holds.
   void keep(const Center<N> &center, const AEVColumns &columns, int n)
   {
+    constexpr std::size_t kMostBytes = 4 << 20;
     std::size_t bytes = 0;
     for (int c = 0; c < n; ++c) bytes += Scratch::bytes_for<N>(center.n_kept(centers[c], columns));
-    kept_scratch_.reserve(bytes);
-    for (int c = 0; c < n; ++c) kept[c] = kept_scratch_.take<N>(center.n_kept(centers[c], columns));
+    const bool is_too_much = bytes > kMostBytes;
+    if (!is_too_much) kept_scratch_.reserve(bytes);
+    for (int c = 0; c < n; ++c)
+      kept[c] = is_too_much ? nullptr : kept_scratch_.take<N>(center.n_kept(centers[c], columns));
   }
 
   // At most kAtOnce.
