@@ -70,7 +70,8 @@ SECTIONS = {
     "cuda_epoch": cuda_epoch,
 }
 GPU_ONLY = {"cuda_step", "cuda_epoch"}  # their results are there only where a GPU was
-OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training", "warm_start"}  # and these only where their data were
+# and these only where their data were, or where they were run
+OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training", "warm_start", "own_metals"}
 
 
 def was_on_gpu(records: Mapping[str, Record]) -> bool:
