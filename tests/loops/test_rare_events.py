@@ -25,6 +25,7 @@ from loop_runs import (
     n_in_store,
     nnpal,
 )
+from nnpal.active_learning.rare_events.loop import finished_iterations
 from nnpal.active_learning.run import check
 from nnpal.active_learning.sampling import read_rows_of_pull, read_smd
 from nnpal.active_learning.shared.candidate_pairs import Candidates
@@ -276,3 +277,12 @@ def test_the_tables_of_the_results_page_are_those_of_the_run(rare_events, facts)
     theirs, ours, difference = (float(cell.replace("−", "-")) for cell in rows[6][1:4])
     assert ours - theirs == pytest.approx(difference, abs=0.02)  # each is rounded
     assert theirs > 1.0  # kcal/mol, not eV
+
+
+def test_of_a_run_at_work_the_finished_iterations_are_read(rare_events, tmp_path):
+    manifest = json.loads((rare_events / "run" / "manifest.json").read_text())
+    begun = [entry for entry in manifest["entries"] if entry["iteration"] == 0 or entry["stage"] == "train"]
+    assert len(begun) < len(manifest["entries"])
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "entries": begun, "finished": None}))
+    assert len(finished_iterations(tmp_path)) == 1
+    assert len(finished_iterations(rare_events / "run")) == 2

@@ -1,4 +1,4 @@
-"""Print the tables of docs/results_rare_events.md from finished runs: python rare_events_tables.py butane_3 butane_5"""
+"""Print the tables of docs/results_rare_events.md, of finished iterations: python rare_events_tables.py butane_3"""
 
 import sys
 from pathlib import Path
@@ -50,6 +50,8 @@ def rates(history):
 for folder in sys.argv[1:]:
     print(f"\n{folder}\n")
     history = finished_iterations(Path(folder))
+    if not history:
+        sys.exit(f"{folder}: no iteration is finished")
     iterations(history)
     print()
     rates(history)

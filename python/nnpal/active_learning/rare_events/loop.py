@@ -43,12 +43,14 @@ HOOKS = "nnpal.hooks"  # imported by LAMMPS, so by no module of the stages
 
 
 def finished_iterations(run_folder: Path) -> list[Iteration]:
-    """Return what a finished run has found.
+    """Return what a run has found in the iterations that are finished, but for their reports; of a run at work, too.
 
     Raises:
-        nnpal.active_learning.engine.error.LoopError: the folder holds another run, or one that was broken off.
+        nnpal.active_learning.engine.error.LoopError: the folder holds another run.
     """
-    entries = [entry for entry in read_manifest(run_folder).entries if entry.stage != ReportFacts.stage]
+    found = read_manifest(run_folder).entries
+    finished = {entry.iteration for entry in found if entry.stage == LabelFacts.stage}
+    entries = [entry for entry in found if entry.iteration in finished and entry.stage != ReportFacts.stage]
     return iterations(history_of(entries), Iteration, str(run_folder / MANIFEST))
 
 
