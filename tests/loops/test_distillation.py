@@ -353,7 +353,8 @@ def test_a_pool_without_configurations_gives_nothing_and_the_first_is_an_error(d
 SECOND = {"kind": "schnet", "features": 4, "interactions": 1, "gaussians": 4, "cutoff": 3.5}
 
 
-@pytest.mark.parametrize("second", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("second", [False, True])
 def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path, second):
     shutil.copytree(distilled / "run", tmp_path / "run", symlinks=True)
     tables = changed(

@@ -103,6 +103,7 @@ def test_a_spent_wall_time_is_no_failure(begun):
     assert list(facts_by_stage(folder)) == ["iter-0000/initial"]
 
 
+@pytest.mark.slow  # test_loop_changes.py has each case on a small loop
 def test_a_changed_configuration_is_shown_and_refused_unless_told(begun):
     folder = begun("iter-0000/select", rare_events={"k": 2.0})
     said = fails(folder)

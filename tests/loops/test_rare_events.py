@@ -243,6 +243,7 @@ def test_status_tells_where_a_run_stands(rare_events, tmp_path):
     assert found["facts"]["train"]["n_data"] == 11
 
 
+@pytest.mark.slow
 def test_only_one_stage_on_request(rare_events, tmp_path):
     folder = broken_off_after(rare_events, "iter-0000/train", tmp_path / "copy")
     out = finish(folder, "--only", "explore")
