@@ -13,9 +13,8 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-_LARGEST_SPREAD = (
-    1e4  # Å; vesin, which finds neighbors for training, takes minutes from 1e5 Å on, from 1e6 Å it divides by zero
-)
+_LARGEST_SPREAD = 1e4
+"""Å. vesin, which finds neighbors for training, takes minutes from 1e5 Å on; from 1e6 Å it divides by zero."""
 
 
 @dataclass(frozen=True)

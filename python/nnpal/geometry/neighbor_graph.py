@@ -44,16 +44,7 @@ def neighbor_graph(
 ) -> Graph:
     """Find the neighbors of every atom, its own periodic images and those in small cells included.
 
-    Arguments:
-        positions: Å, [n_atoms, 3]; they need not lie inside the cell.
-        cell: rows are the cell vectors, Å, [3, 3]; any shape, also shorter than the cutoff.
-        pbc: whether each cell vector repeats, one bool or [3].
-        species: element index of every atom, [n_atoms].
-        cutoff: Å.
-
-    Raises:
-        ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
-            farther apart along a direction without periodicity than the search can span, or shapes do not fit.
+    Arguments, units and errors are those of :func:`nnpal.geometry.edges.neighbor_edges`.
     """
     found = checked_configuration(positions, cell, pbc, species)
     finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
