@@ -68,7 +68,8 @@ if(NOT NNPAL_MPI_INCLUDE_DIR)
 endif()
 add_library(nnpal::lammps INTERFACE IMPORTED)
 target_include_directories(nnpal::lammps SYSTEM INTERFACE ${NNPAL_LAMMPS_INCLUDE_DIR} ${NNPAL_MPI_INCLUDE_DIR})
-target_compile_definitions(nnpal::lammps INTERFACE LAMMPS_SMALLBIG)
+# As LAMMPS itself does: the C++ bindings, which nobody uses, would need a library that LAMMPS does not load
+target_compile_definitions(nnpal::lammps INTERFACE LAMMPS_SMALLBIG OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
 
 message(STATUS "nnpal: torch ${NNPAL_TORCH_VERSION} in ${NNPAL_TORCH_DIR}")
 message(STATUS "nnpal: LAMMPS ${NNPAL_LAMMPS_VERSION} in ${NNPAL_LAMMPS_DIR}")

@@ -48,6 +48,8 @@ void *load_creator(const PluginStyle &style, void *lammps, const void *own)
   auto *lmp = static_cast<LAMMPS *>(lammps);
   const std::string folder = folder_of(own);
   std::string complaint = lammps_mismatch(lmp->num_ver);
+  if (complaint.empty()) complaint = mpi_mismatch();
+  if (complaint.empty()) complaint = integer_mismatch();
   if (complaint.empty()) complaint = style.find_runtime(folder);
   if (!complaint.empty()) lmp->error->all(FLERR, "{}: {}", style.command, complaint);
 

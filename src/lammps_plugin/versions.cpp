@@ -2,15 +2,38 @@
 
 #include "built_with.h"
 
+#include "lmptype.h"
+
 #include <dlfcn.h>
 #include <fstream>
 #include <initializer_list>
+#include <mpi.h>
 
 namespace nnpal {
 namespace {
 
-constexpr char kCure[] = "rebuild nnpal in this environment, in its source folder: "
-                         "pip install --no-build-isolation --force-reinstall --no-deps .";
+constexpr char kPip[] = "rebuild nnpal in this environment, in its source folder: "
+                        "pip install --no-build-isolation --force-reinstall --no-deps .";
+constexpr char kOwnLammps[] =
+    "build nnpal for this LAMMPS, in nnpal's source folder: cmake -S . -B build/own -DNNPAL_LAMMPS_DIR=... "
+    "-DNNPAL_MPI_INCLUDE_DIR=... && cmake --build build/own, then export LAMMPS_PLUGIN_PATH=build/own/lammps "
+    "(docs/install.md)";
+
+// What builds these plugins again
+std::string rebuild()
+{
+  return *kBuildCommand ? std::string("rebuild nnpal: ") + kBuildCommand : kPip;
+}
+
+// What builds plugins for the LAMMPS of this process
+std::string build_for_running_lammps()
+{
+  Dl_info info;
+  void *of_lammps = dlsym(RTLD_DEFAULT, "lammps_open_no_mpi");
+  const std::string file = of_lammps && dladdr(of_lammps, &info) && info.dli_fname ? info.dli_fname : "";
+  if (!*kBuildCommand && (file.empty() || file.find("-packages/lammps/") != std::string::npos)) return kPip;
+  return (*kBuildCommand ? rebuild() : std::string(kOwnLammps)) + "; this LAMMPS is " + file;
+}
 
 std::string after_equals(const char *marked)
 {
@@ -41,7 +64,38 @@ std::string lammps_mismatch(int running_lammps)
   const std::string built = after_equals(kBuiltLammps);
   if (built == std::to_string(running_lammps)) return "";
   return "this plugin was built for LAMMPS " + built + " but runs in LAMMPS " +
-         std::to_string(running_lammps) + "; " + kCure;
+         std::to_string(running_lammps) + "; " + build_for_running_lammps();
+}
+
+std::string mpi_mismatch()
+{
+  using Version = int(char *, int *);
+  auto *get_version = reinterpret_cast<Version *>(dlsym(RTLD_DEFAULT, "MPI_Get_library_version"));
+  const std::string built = after_equals(kBuiltMpi);
+  if (!get_version || built == "another MPI") return "";
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  get_version(text, &length);
+  const std::string running(text);
+  if ((running.find("Open MPI") != std::string::npos) == (built == "Open MPI")) return "";
+  return "this plugin was built with the headers of " + built + " but runs with " +
+         running.substr(0, running.find_first_of(",\n")) + "; " + build_for_running_lammps();
+}
+
+std::string integer_mismatch()
+{
+  using Setting = int(void *, const char *);
+  auto *setting = reinterpret_cast<Setting *>(dlsym(RTLD_DEFAULT, "lammps_extract_setting"));
+  if (!setting) return "";
+  const int tag = setting(nullptr, "tagint"), image = setting(nullptr, "imageint"),
+            step = setting(nullptr, "bigint");
+  if (tag == sizeof(LAMMPS_NS::tagint) && image == sizeof(LAMMPS_NS::imageint) &&
+      step == sizeof(LAMMPS_NS::bigint))
+    return "";
+  return "this LAMMPS was compiled with " + std::to_string(8 * tag) + "-bit atom IDs and " +
+         std::to_string(8 * step) +
+         "-bit step numbers, and nnpal knows the default alone, 32 and 64; compile LAMMPS with "
+         "-D LAMMPS_SIZES=smallbig";
 }
 
 std::string torch_mismatch(const std::string &plugin_folder)
@@ -53,11 +107,11 @@ std::string torch_mismatch(const std::string &plugin_folder)
     if (found.empty()) continue;
     if (found == built) return "";
     return "this plugin was built with torch " + built + " but finds torch " + found + " in " + folder +
-           "; " + kCure;
+           "; " + rebuild();
   }
   return "this plugin was built with torch " + built + " but finds no torch in " + plugin_folder +
          "/../../torch or " + kTorchDir +
-         "; install it (pip install torch==" + built.substr(0, built.find('+')) + ") or " + kCure;
+         "; install it (pip install torch==" + built.substr(0, built.find('+')) + ") or " + rebuild();
 }
 
 std::string python_mismatch(const std::string &running_python)
@@ -65,7 +119,7 @@ std::string python_mismatch(const std::string &running_python)
   const std::string built = after_equals(kBuiltPython);
   if (running_python.rfind(built + ".", 0) == 0) return "";
   return "this plugin was built with Python " + built + " but runs in Python " +
-         running_python.substr(0, running_python.find(' ')) + "; " + kCure;
+         running_python.substr(0, running_python.find(' ')) + "; " + rebuild();
 }
 
 std::string folder_of(const void *address)

@@ -8,6 +8,8 @@ namespace nnpal {
 
 // Each returns "" when the versions agree, else one sentence that names both and the command that fixes it.
 std::string lammps_mismatch(int running_lammps);    // LAMMPS's date as YYYYMMDD
+std::string mpi_mismatch();                         // Open MPI and MPICH share names and nothing else
+std::string integer_mismatch();                     // LAMMPS's sizes of atom IDs and of step numbers
 std::string torch_mismatch(const std::string &plugin_folder);
 std::string python_mismatch(const std::string &running_python);    // "3.11.7 ..."
 

@@ -10,6 +10,7 @@
 #include "compute.h"
 #include "error.h"
 #include "force.h"
+#include "lmppython.h"
 #include "modify.h"
 #include "neighbor.h"
 #include "pair.h"
@@ -74,7 +75,9 @@ template <typename Work, typename Place> std::string complaint_of(const Work &wo
   } catch (nnpal::OutputError &error) {
     return error.what() + place();
   } catch (nnpal::py::error_already_set &error) {
-    return nnpal::describe(error);
+    if (!error.matches(PyExc_ModuleNotFoundError)) return nnpal::describe(error);
+    const std::string advice = nnpal::advice_on_packages();
+    return nnpal::describe(error) + (advice.empty() ? "" : "\n" + advice);
   } catch (std::exception &error) {
     return error.what();
   }
@@ -99,7 +102,7 @@ FixPythonHook::FixPythonHook(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg,
   if (!(patience_ > 0.0))
     error->all(FLERR, "fix {}: the variable {} is '{}'; expected seconds greater than 0, or unset it", id,
                kPatienceVariable, std::getenv(kPatienceVariable));
-  if (!nnpal::ensure_interpreter())
+  if (!nnpal::ensure_interpreter(lmp->python->is_enabled()))
     error->all(FLERR, "fix {}: Python could not be started; run: nnpal doctor", id);
 
   python_.reset(new nnpal::PythonSide(lmp, this));

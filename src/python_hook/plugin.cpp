@@ -1,11 +1,12 @@
 // The plugin file that LAMMPS loads: it registers `fix python/hook`. It does not link libpython: under `lmp`
 // it opens the one of the environment that nnpal was built in, and where Python runs LAMMPS it takes that
 // Python.
-#include "built_with.h"
 #include "lammps_plugin_api.h"
 #include "plugin_entry.h"
+#include "python_location.h"
 #include "versions.h"
 
+#include <algorithm>
 #include <dlfcn.h>
 #include <string>
 
@@ -14,18 +15,25 @@ namespace {
 constexpr char kWithoutSharedPython[] = "nnpal lmp -in in.file";
 
 // Make Python's symbols known to this process. Returns why that failed, or "".
-std::string find_python(const std::string &)
+std::string find_python(const std::string &folder)
 {
   if (!dlsym(RTLD_DEFAULT, "Py_IsInitialized")) {
-    const std::string library = nnpal::kPythonLibrary;
-    if (library == "NONE")
+    const auto libraries = nnpal::python_libraries(folder);
+    if (libraries.empty())
       return std::string(
                  "the Python that nnpal was built with has no shared library, so lmp cannot hold it; run "
                  "LAMMPS from Python instead: ") +
              kWithoutSharedPython;
     // Global, for NumPy and other extension modules look for Python's symbols there
-    if (!dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL))
-      return std::string("cannot load Python: ") + dlerror() +
+    std::string reason;
+    const bool is_open =
+        std::any_of(libraries.begin(), libraries.end(), [&reason](const std::string &library) {
+          if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL)) return true;
+          if (reason.empty()) reason = dlerror();
+          return false;
+        });
+    if (!is_open)
+      return "cannot load Python: " + reason +
              "; run: nnpal doctor, or run LAMMPS from Python: " + kWithoutSharedPython;
   }
   auto *get_version = reinterpret_cast<const char *(*)()>(dlsym(RTLD_DEFAULT, "Py_GetVersion"));
