@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 from torchani.arch import ANI
 from torchani.units import HARTREE_TO_EV
-from vesin import NeighborList
 
 from agreement import Evaluation, require_agreement
 from nnpal.geometry.neighbor_graph import Graph, atoms_graph
@@ -34,6 +33,7 @@ from nnpal.model.aev import AEVS
 from nnpal.model.build import build_member, build_model
 from nnpal.model.description import HIDDEN, NetworkDescription
 from record import write_record
+from torch_timing import pairs_of_torchani
 from torchani_terms import water
 
 SYMBOLS = ("H", "C", "N", "O", "F", "S", "Cl")
@@ -88,14 +88,11 @@ class Eager:
     """TorchANI's model, its pairs given."""
 
     def __init__(self, model: ANI, atoms: Atoms) -> None:
-        cell = np.array(atoms.cell)
-        finder = NeighborList(cutoff=float(model.cutoff), full_list=False)
-        i, j, shifts = finder.compute(atoms.positions, cell, bool(atoms.pbc.any()), "ijS")
         self.model = model
         self.numbers = torch.from_numpy(atoms.numbers.astype(np.int64))[None]
         self.positions = torch.tensor(atoms.positions[None], dtype=torch.float32, requires_grad=True)
-        self.pairs = torch.from_numpy(np.stack((i, j)).astype(np.int64))
-        self.shifts = torch.tensor(-(shifts @ cell), dtype=torch.float32)
+        periodic = bool(atoms.pbc.any())
+        self.pairs, self.shifts = pairs_of_torchani(atoms.positions, atoms.cell[:], periodic, float(model.cutoff))
 
     def __call__(self) -> tuple[torch.Tensor, torch.Tensor]:
         found = self.model.compute_from_external_neighbors(self.numbers, self.positions, self.pairs, self.shifts)

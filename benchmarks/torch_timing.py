@@ -8,14 +8,25 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchani.arch import ANI
 from torchani.tuples import EnergiesScalars
 from torchani.units import HARTREE_TO_EV
-from vesin import NeighborList
 
 import nickel
 from agreement import Evaluation
+from nnpal.geometry.neighbor_graph import each_pair_once, neighbor_graph
+
+
+def pairs_of_torchani(
+    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: bool, cutoff: float
+) -> tuple[Tensor, Tensor]:
+    """Return each pair once, int64 [2, n_pairs], and its shift, Å, [n_pairs, 3]: its vector is x_i - x_j + shift."""
+    graph = each_pair_once(neighbor_graph(positions, cell, pbc, np.zeros(len(positions)), cutoff))
+    i, j = graph.edge_index
+    shifts = torch.from_numpy(positions[j.numpy()] - positions[i.numpy()]) - graph.edge_vec
+    return graph.edge_index, shifts.float()
 
 
 def microseconds_per_call(function: Callable[[], object], seconds: float) -> float:
@@ -79,15 +90,10 @@ class TorchANI:
 
     def __init__(self, model: ANI, n_atoms: int) -> None:
         positions, edges = nickel.positions_and_edges(n_atoms)
-        cell = np.diag(edges)
-        finder = NeighborList(cutoff=model.cutoff, full_list=False)
-        i, j, shifts = finder.compute(positions, cell, True, "ijS")
         self.model = model
         self.numbers = torch.full((1, n_atoms), 28)
         self.positions = torch.tensor(positions[None], dtype=torch.float32, requires_grad=True)
-        self.pairs = torch.from_numpy(np.stack((i, j)).astype(np.int64))
-        # TorchANI's pair vector is x_i - x_j + shift
-        self.shifts = torch.tensor(-(shifts @ cell), dtype=torch.float32)
+        self.pairs, self.shifts = pairs_of_torchani(positions, np.diag(edges), True, float(model.cutoff))
 
     def __call__(self) -> tuple[Tensor, Tensor]:
         """Return the energy and its gradient, Hartree and Hartree/Å."""

@@ -36,7 +36,9 @@ def in_order(edge_index: Tensor, edge_vec: Tensor) -> tuple[Tensor, Tensor]:
     cutoff=st.floats(0.5, 8.0),
     seed=st.integers(0, 1000),
 )
-def test_same_as_vesin(n_atoms: int, edges: tuple[float, float, float], cutoff: float, seed: int) -> None:
+def test_same_as_the_edges_of_configurations(
+    n_atoms: int, edges: tuple[float, float, float], cutoff: float, seed: int
+) -> None:
     """Dense and sparse, flat and long, one cell and many."""
     points = np.random.default_rng(seed).random((n_atoms, 3)) * edges - 10.0
     positions = torch.from_numpy(points)

@@ -14,7 +14,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 _LARGEST_SPREAD = 1e4
-"""Å. vesin, which finds neighbors for training, takes minutes from 1e5 Å on; from 1e6 Å it divides by zero."""
+"""Å. Beyond the width of any configuration, and far below where the search runs out of digits."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def neighbor_edges(
         ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
             farther apart along a direction without periodicity than the search can span, or shapes do not fit.
     """
-    from nnpal._core import periodic_edges  # compiled; training does without it
+    from nnpal._core import periodic_edges  # compiled: a command that looks for no neighbors needs no build
 
     found = checked_configuration(positions, cell, pbc, species)
     periodic = [bool(one) for one in found.periodic]
@@ -139,7 +139,7 @@ def forces_of_edges(edges: Edges, gradient: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
-    """Refuse what ends the whole process inside vesin 0.6 (a division by zero) or takes it minutes."""
+    """Refuse cells and positions that no search for neighbors is meant for."""
     if box.shape != (3, 3) or not np.isfinite(box).all():
         raise ValueError(f"cell is {box.tolist()}; expected three rows of three finite numbers in Å")
     repeats = box[periodic]

@@ -13,9 +13,8 @@ import torch
 from ase import Atoms
 from numpy.typing import ArrayLike
 from torch import Tensor
-from vesin import NeighborList
 
-from nnpal.geometry.edges import Edges, checked_configuration, known_species
+from nnpal.geometry.edges import Edges, known_species, neighbor_edges
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,7 @@ def neighbor_graph(
 
     Arguments, units and errors are those of :func:`nnpal.geometry.edges.neighbor_edges`.
     """
-    found = checked_configuration(positions, cell, pbc, species)
-    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
-    # views of the finder's memory, gone with it
-    center, neighbor, vectors = finder.compute(
-        found.positions, found.cell, list(map(bool, found.periodic)), "ijD", copy=False
-    )
-    edge_index = np.empty((2, len(center)), dtype=np.int64)
-    edge_index[:] = center, neighbor
-    return as_graph(Edges(found.species, edge_index, np.array(vectors)))
+    return as_graph(neighbor_edges(positions, cell, pbc, species, cutoff))
 
 
 def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: str) -> Graph:
