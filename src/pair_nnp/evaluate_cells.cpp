@@ -1,7 +1,7 @@
 // One step of pair_style nnp without a neighbor list: positions to the model, forces on all atoms back.
 #include "pair_nnp.h"
 
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 #include "tally.h"
 

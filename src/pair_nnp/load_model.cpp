@@ -23,13 +23,10 @@ std::string what_needs_libtorch(const Settings &settings, const Metadata &metada
 {
   if (metadata.kernel != "fused") return "its kernel is '" + metadata.kernel + "'";
   if (settings.device.rfind("cuda", 0) == 0) return "device is '" + settings.device + "'";
-  if (settings.neighbors == "cells") return "neighbors is cells";
-  if (metadata.has_charges) return "it has charge networks";
-  if (!has_arrays)
-    return metadata.format_version < kFusedSince
-               ? "an earlier nnpal wrote it (export it again, or run nnpal calibrate on it)"
-               : "it has terms beside its networks that only libtorch evaluates";
-  return "";
+  if (has_arrays) return "";
+  if (metadata.hops > 1) return "it has a dispersion";
+  if (metadata.has_charges) return "an earlier nnpal wrote its charge networks (export it again)";
+  return "an earlier nnpal wrote it (nnpal upgrade writes it anew)";
 }
 
 const TorchFunctions &libtorch_for(const std::string &what)

@@ -1,7 +1,7 @@
 #include "pair_nnp.h"
 
 #include "collective.h"
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
 #include "load_model.h"
 #include "model_file/crc32.h"
 #include "pair_nnp_state.h"
@@ -208,7 +208,8 @@ bool PairNNP::needs_no_list() const
 {
   try {
     return nnpal::model_finds_neighbors(state_->settings.neighbors, state_->model->is_on_gpu(),
-                                        state_->model->operations_run_there(), neighbor_list_needed_by());
+                                        !state_->model->is_on_gpu() || state_->model->finds_neighbors(),
+                                        neighbor_list_needed_by());
   } catch (const std::invalid_argument &complaint) {
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: {}", complaint.what());
   }
@@ -256,10 +257,14 @@ void *PairNNP::extract_peratom(const char *name, int &n_columns)
 double PairNNP::memory_usage()
 {
   const nnpal::PairNNPState &s = *state_;
+  const nnpal::CenterTile &tile = s.center_tile;
   std::size_t n_doubles = s.tile.edge_vec.capacity() + s.result.gradient.capacity() +
-                          s.result.member_gradient.capacity() + s.member_force.capacity();
+                          s.result.member_gradient.capacity() + s.member_force.capacity() +
+                          tile.twofold.vec.capacity() + tile.twofold.gradients.capacity();
   for (const nnpal::AtomField *field : s.fields) n_doubles += field->values.capacity();
-  return Pair::memory_usage() + static_cast<double>(n_doubles * sizeof(double));
+  const std::size_t n_floats = tile.single.vec.capacity() + tile.single.gradients.capacity();
+  return Pair::memory_usage() + static_cast<double>(n_doubles * sizeof(double) + n_floats * sizeof(float) +
+                                                    tile.neighbor.capacity() * sizeof(int));
 }
 
 extern "C" __attribute__((visibility("default"))) void *nnpal_create_pair(void *lmp)

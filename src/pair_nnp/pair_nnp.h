@@ -22,6 +22,7 @@
 namespace nnpal {
 struct AtomField;
 struct Calibration;
+struct NeighborLists;
 struct PairNNPState;
 class RaisedCutoff;
 struct Tally;
@@ -84,13 +85,11 @@ private:
   void reject_trial_state();
   nnpal::Tally tally();
 
-  // list/evaluate_list.cpp, list/evaluate_center_tiles.cpp, cells/evaluate_cells.cpp: the two ways to the
-  // edges
+  // list/evaluate_list.cpp, evaluate_cells.cpp: edges of one hop
   std::string evaluate_list();
-  void tally_tile(const nnpal::Tally &tally);
+  template <class T> std::string evaluate_tile(const nnpal::NeighborLists &lists, int first, int last);
+  template <class T> int tally_tile(const nnpal::Tally &tally, const int *centers);
   void tally_members(const nnpal::Tally &tally, int i, const double *energies);
-  template <class T> std::string evaluate_center_tile(int first, int last);
-  template <class T> int tally_center_tile(const nnpal::Tally &tally, const int *centers);
   std::string evaluate_cells();
   void tally_cells(const nnpal::Tally &tally);
 
@@ -103,6 +102,7 @@ private:
   bool gather(int first, int last);
   std::string evaluate_centers(int first, int last);
   int split_centers(int first, int last);
+  void tally_messages(const nnpal::Tally &tally);
 
   // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
   void note_what_fix_pair_asks();
@@ -117,7 +117,7 @@ private:
   bool fix_pair_may_ask(const nnpal::AtomField &field) const;
 
   // pair_nnp_charges.cpp
-  std::string evaluate_charges();
+  std::string evaluate_charges(const int *centers);
   std::string finish_charges();
   void finish_summary();
   void forget_summary();

@@ -1,7 +1,7 @@
 // The value `charge` of fix pair: what the tiles give, made to add up to 0 over all atoms of the world.
 #include "pair_nnp.h"
 
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"
@@ -12,18 +12,22 @@
 
 using namespace LAMMPS_NS;
 
-// Of the tile at hand, where they are asked for. Returns a complaint for the user, or "".
-std::string PairNNP::evaluate_charges()
+// Of the tile at hand, whose centers are these, where they are asked for. Returns a complaint for the user,
+// or "".
+std::string PairNNP::evaluate_charges(const int *centers)
 {
   nnpal::PairNNPState &s = *state_;
   if (!s.asked.charge) return "";
   try {
-    s.model->evaluate_charges(s.tile, s.charges);
+    if (s.model->hops() == 1)
+      s.model->evaluate_charges(s.center_tile, s.charges);
+    else
+      s.model->evaluate_charges(s.tile, s.charges);
   } catch (const std::exception &failure) {
     return "model " + s.settings.model_path + ": " + failure.what();
   }
-  for (int c = 0; c < s.tile.n_centers; ++c) {
-    const int i = s.tile_atoms[c];
+  for (std::size_t c = 0; c < s.charges.raw.size(); ++c) {
+    const int i = centers[c];
     s.charge.values[i] = s.charges.raw[c];
     s.charge_weights[i] = s.charges.weights[c];
     if (!std::isfinite(s.charges.raw[c]) || !std::isfinite(s.charges.weights[c]))

@@ -3,7 +3,7 @@
 #include "pair_nnp.h"
 
 #include "exclusions.h"
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

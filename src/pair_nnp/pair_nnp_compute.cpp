@@ -1,7 +1,7 @@
-// One step of pair_style nnp, whose edges come from LAMMPS's neighbor list (list/) or from cells (cells/).
+// One step of pair_style nnp, whose edges come from LAMMPS's neighbor list, from cells or from the model.
 #include "pair_nnp.h"
 
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 #include "tally.h"
 
@@ -35,9 +35,9 @@ void PairNNP::compute(int eflag, int vflag)
   // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
   if (complaint.empty())
-    complaint = s.uses_positions       ? evaluate_cells()
-                : s.model->hops() == 1 ? evaluate_list()
-                                       : evaluate_messages();
+    complaint = s.uses_positions && s.model->finds_neighbors() ? evaluate_cells()
+                : s.model->hops() == 1                         ? evaluate_list()
+                                                               : evaluate_messages();
   const bool is_trial = is_trial_state();
   stop_if_any(complaint.empty() && !is_trial ? s.overlap : complaint);
   if (is_trial && overlaps_anywhere()) {

@@ -5,6 +5,7 @@
 #include "list/halo.h"
 #include "list/message_tile.h"
 #include "model/model.h"
+#include "neighbors/nearby_atoms.h"
 #include "settings.h"
 
 #include <map>
@@ -53,15 +54,16 @@ struct PairNNPState {
   bool uses_positions = false;    // no neighbor list; the model finds the neighbors
   Positions positions;
   PositionsResult of_positions;
-  CenterTile center_tile;    // where the model takes one, else the two below
-  Tile tile;
-  TileResult result;
+  NearbyAtoms nearby;    // instead of a list, where the model does not find neighbors itself
+  CenterTile center_tile;
   TileCharges charges;
-  std::vector<int> tile_atoms;        // LAMMPS index of each atom of the tile that edges have as their center
-  std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
-  std::string overlap;                // complaint about two atoms almost on top of each other
+  std::string overlap;    // complaint about two atoms almost on top of each other
 
   // Where messages pass over several hops
+  Tile tile;
+  TileResult result;
+  std::vector<int> tile_atoms;        // LAMMPS index of each atom of the tile that edges have as their center
+  std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
   bool maps_images =
       false;    // ghosts stand for the local atoms that they are images of; else there is a halo
   std::vector<int> owners;    // [n_local + n_ghost] those atoms, or empty

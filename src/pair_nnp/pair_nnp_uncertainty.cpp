@@ -1,7 +1,7 @@
 // What fix pair and compute pair read: the spread of the members.
 #include "pair_nnp.h"
 
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"

@@ -47,9 +47,8 @@ Doubles array_of(const std::vector<double> &values, std::vector<py::ssize_t> sha
   return Doubles(std::move(shape), values.data());
 }
 
-// Energies [n_members, n_local] and gradients [1 or 1 + n_members, n_edges, 3].
-std::pair<Doubles, Doubles> evaluate(Model &model, const Indices &species, int n_local,
-                                     const Indices &edge_index, const Doubles &edge_vec, bool of_members)
+// Throws where the shapes of what describes a graph do not fit.
+Tile tile_of(const Indices &species, int n_local, const Indices &edge_index, const Doubles &edge_vec)
 {
   const py::ssize_t n_edges = edge_vec.ndim() == 2 ? edge_vec.shape(0) : -1;
   if (species.ndim() != 1 || n_local < 0 || n_local > species.size() || edge_index.ndim() != 2 ||
@@ -62,6 +61,14 @@ std::pair<Doubles, Doubles> evaluate(Model &model, const Indices &species, int n
   tile.center.assign(edge_index.data(), edge_index.data() + n_edges);
   tile.neighbor.assign(edge_index.data() + n_edges, edge_index.data() + 2 * n_edges);
   tile.edge_vec.assign(edge_vec.data(), edge_vec.data() + 3 * n_edges);
+  return tile;
+}
+
+// Energies [n_members, n_local] and gradients [1 or 1 + n_members, n_edges, 3].
+std::pair<Doubles, Doubles> evaluate(Model &model, const Indices &species, int n_local,
+                                     const Indices &edge_index, const Doubles &edge_vec, bool of_members)
+{
+  const Tile tile = tile_of(species, n_local, edge_index, edge_vec);
   TileResult result;
   {
     const py::gil_scoped_release others_may_run;
@@ -70,7 +77,21 @@ std::pair<Doubles, Doubles> evaluate(Model &model, const Indices &species, int n
   std::vector<double> &gradients = result.gradient;
   gradients.insert(gradients.end(), result.member_gradient.begin(), result.member_gradient.end());
   const py::ssize_t n_members = model.n_members(), n_gradients = of_members ? 1 + n_members : 1;
-  return {array_of(result.energies, {n_members, n_local}), array_of(gradients, {n_gradients, n_edges, 3})};
+  return {array_of(result.energies, {n_members, n_local}),
+          array_of(gradients, {n_gradients, edge_vec.shape(0), 3})};
+}
+
+// Raw charges and their weights, [n_local] both.
+std::pair<Doubles, Doubles> charges(Model &model, const Indices &species, int n_local,
+                                    const Indices &edge_index, const Doubles &edge_vec)
+{
+  const Tile tile = tile_of(species, n_local, edge_index, edge_vec);
+  TileCharges result;
+  {
+    const py::gil_scoped_release others_may_run;
+    model.evaluate_charges(tile, result);
+  }
+  return {array_of(result.raw, {n_local}), array_of(result.weights, {n_local})};
 }
 
 // edge_index [2, n_edges] and edge_vec [n_edges, 3]; arguments as numpy checked them.
@@ -103,6 +124,8 @@ PYBIND11_MODULE(_core, m)
   py::class_<Model>(m, "Model")
       .def("evaluate", &evaluate, py::arg("species"), py::arg("n_local"), py::arg("edge_index"),
            py::arg("edge_vec"), py::arg("of_members"))
+      .def("charges", &charges, py::arg("species"), py::arg("n_local"), py::arg("edge_index"),
+           py::arg("edge_vec"))
       .def_property_readonly("n_members", &Model::n_members)
       .def_property_readonly("self_energies", [](const Model &model) {
         return array_of(model.self_energies(), {static_cast<py::ssize_t>(model.self_energies().size())});

@@ -84,7 +84,7 @@ bool TorchModel::is_on_gpu() const
   return impl_->device.is_cuda();
 }
 
-bool TorchModel::operations_run_there() const
+bool TorchModel::finds_neighbors() const
 {
   return !is_on_gpu() || operations_include_cuda();
 }

@@ -64,9 +64,11 @@ public:
   ~TorchModel() override;
 
   bool is_on_gpu() const override;
-  bool operations_run_there() const override;
+  bool finds_neighbors() const override;
   int centers_per_tile() const override;
   int edges_per_tile() const override;
+  using Model::evaluate;    // of a CenterTile
+  using Model::evaluate_charges;
   void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result) override;
   void evaluate_charges(const Tile &tile, TileCharges &result) override;
   void evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result) override;

@@ -1,15 +1,17 @@
-"""`neighbors cells`: no neighbor list, the model finds the neighbors from positions, as it does on a GPU.
+"""`neighbors cells`: no neighbor list. The core finds the neighbors, or where libtorch evaluates the model, its device.
 
-The very code of the GPU's path runs here on the CPU, but for the kernels' loops.
+Files that libtorch evaluates run the very code of the GPU's path here on the CPU, but for the kernels' loops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from libtorch_files import by_libtorch
 from lmp_runner import THERMO_FORMAT, Lmp
 from lmp_single_point import SinglePoint, header, single_point
 from lmp_systems import System, fcc, random_hcno, tilted
@@ -45,12 +47,13 @@ def test_same_as_with_a_list(
     lmp: Lmp, al_model: ExportedModel, hcno_model: ExportedModel, case: str, precision: str, n_ranks: int
 ) -> None:
     model, system = al_model if case == "al_bulk" else hcno_model, CASES[case]()
-    listed, cells = (
-        single_point(lmp, model, system, n_ranks=n_ranks, options=f"precision {precision} neighbors {neighbors}")
-        for neighbors in ("list", "cells")
+    listed, cells, on_device = (
+        single_point(lmp, one, system, n_ranks=n_ranks, options=f"precision {precision} neighbors {neighbors}")
+        for one, neighbors in ((model, "list"), (model, "cells"), (by_libtorch(model, lmp.folder), "cells"))
     )
     assert np.abs(listed.forces).max() > 0.05
     assert_same(cells, listed, TOLERANCE[precision])
+    assert_same(on_device, listed, TOLERANCE[precision])
 
 
 def test_real_units(lmp: Lmp, hcno_model: ExportedModel) -> None:
@@ -75,8 +78,8 @@ def test_more_atoms_than_are_evaluated_at_once(
         cell.elements, cell.types, cell.positions + rng.normal(0, 0.02, cell.positions.shape), cell.cell, periodic=True
     )
     listed, cells = (
-        single_point(lmp, model, system, options=f"precision double members 2 neighbors {neighbors}")
-        for neighbors in ("list", "cells")
+        single_point(lmp, one, system, options=f"precision double members 2 neighbors {neighbors}")
+        for one, neighbors in ((model, "list"), (by_libtorch(model, lmp.folder), "cells"))
     )
     assert_same(cells, listed, 1e-10)
 
@@ -87,8 +90,9 @@ def test_many_more_neighbors_than_in_the_last_evaluation(lmp: Lmp, al_model: Exp
     system.write(lmp.folder / "data")
     found = {}
     for neighbors in ("list", "cells"):
+        model = by_libtorch(al_model, lmp.folder) if neighbors == "cells" else al_model
         run = lmp(
-            header(al_model, system, options=f"precision double neighbors {neighbors}")
+            header(model, system, options=f"precision double neighbors {neighbors}")
             + f"""
 thermo_style custom step pe press pxy
 {THERMO_FORMAT}
@@ -110,9 +114,10 @@ def test_types_that_change(lmp: Lmp, hcno_model: ExportedModel) -> None:
     system = random_hcno(24, 0.1, periodic=True)
     system.write(lmp.folder / "data")
     energies = {}
-    for neighbors in ("list", "cells"):
+    for name, neighbors in (("list", "list"), ("cells", "cells"), ("on the device", "cells")):
+        model = by_libtorch(hcno_model, lmp.folder) if name == "on the device" else hcno_model
         run = lmp(
-            header(hcno_model, system, options=f"precision double neighbors {neighbors}")
+            header(model, system, options=f"precision double neighbors {neighbors}")
             + f"""
 thermo 1
 thermo_style custom step pe
@@ -124,9 +129,10 @@ fix swap all atom/swap 1 4 4711 30000 types 1 2
 run 4
 """
         )
-        energies[neighbors] = np.concatenate([table["PotEng"] for table in run.thermo])
+        energies[name] = np.concatenate([table["PotEng"] for table in run.thermo])
     assert len(set(energies["list"].round(6))) >= 4
-    np.testing.assert_allclose(energies["cells"], energies["list"], rtol=1e-11)
+    for name in ("cells", "on the device"):
+        np.testing.assert_allclose(energies[name], energies["list"], rtol=1e-11)
 
 
 def test_an_atom_far_away(lmp: Lmp, al_model: ExportedModel) -> None:
@@ -203,13 +209,16 @@ def test_where_pairs_are_taken_out_of_the_list_within_a_run(lmp: Lmp, al_model: 
     lmp.expect_error(script + "run 1 pre no\n", "neigh_modify exclude came after .* use neighbors list")
 
 
-def test_atoms_on_top_of_each_other(lmp: Lmp, al_model: ExportedModel) -> None:
+@pytest.mark.parametrize("by", [lambda model, folder: model, by_libtorch], ids=["core", "device"])
+def test_atoms_on_top_of_each_other(
+    lmp: Lmp, al_model: ExportedModel, by: Callable[[ExportedModel, Path], ExportedModel]
+) -> None:
     system = fcc("Al", 4.05, 2)
     positions = system.positions.copy()
     positions[7] = positions[3] + [0.01, 0.0, 0.0]
     clashing = System(system.elements, system.types, positions, system.cell, periodic=True)
     clashing.write(lmp.folder / "data")
-    script = header(al_model, clashing, options="neighbors cells")
+    script = header(by(al_model, lmp.folder), clashing, options="neighbors cells")
     lmp.expect_error(script + "run 0\n", r"atom (4 and atom 8|8 and atom 4) are 0.01 Å apart, closer than 0.1 Å")
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from broken_files import in_a_zip_of_ours
+from ensembles import charged_ensemble, repulsive_ensemble
+from libtorch_files import by_libtorch
 from lmp_runner import Lmp
 from lmp_single_point import header, points_in_one_process
 from lmp_systems import random_hcno
 from nnpal.lammps.plugin_folder import plugin_dir
+from nnpal.model import export_ensemble, read_metadata
 from processes import run
 from torchani_reference import ExportedModel
 
@@ -32,17 +34,23 @@ fix 1 all nve
 """
 
 
-def by_libtorch(model: ExportedModel, folder: Path) -> ExportedModel:
-    """Return the same weights in a file without the record that the core reads."""
-    path = in_a_zip_of_ours(model.path, folder / "libtorch.nnp.pt", lambda r: r.pop("archive/extra/fused.json"))
-    return ExportedModel(path, model.model, model.elements, model.n_members)
+def charged_and_repulsive(folder: Path) -> ExportedModel:
+    """A model with everything that the core evaluates."""
+    model = charged_ensemble()
+    model.potentials["repulsion_xtb"] = repulsive_ensemble().potentials["repulsion_xtb"]
+    path = export_ensemble(model, folder / "charged.nnp.pt")
+    assert read_metadata(path).charges
+    assert read_metadata(path).pair_terms == ("xtb_repulsion",)
+    return ExportedModel(path, model, tuple(model.symbols), 2)
 
 
 def test_which_libraries_are_loaded(lmp: Lmp, hcno_model: ExportedModel) -> None:
-    """All of nnpal's that a run on a CPU needs, whatever else it asks for."""
+    """All of nnpal's that runs on a CPU need, whatever else they ask for."""
     system = random_hcno(32, 0.1, periodic=True)
     system.write(lmp.folder / "data")
-    script = header(hcno_model, system, options="threads 2 members 2") + EXTRAS + "run 2\n"
+    script = header(hcno_model, system, options="threads 2 members 2") + EXTRAS + "run 2\nclear\n"
+    script += header(hcno_model, system, options="neighbors cells") + EXTRAS + "run 2\nclear\n"
+    script += header(charged_and_repulsive(lmp.folder), system) + "fix q all pair 1 nnp charge 1\n" + EXTRAS + "run 2\n"
     environment = {**os.environ, "LAMMPS_PLUGIN_PATH": plugin_dir()}
     done = run([sys.executable, "-c", MAPS], input=script, cwd=lmp.folder, env=environment)
     assert done.returncode == 0, done.stderr

@@ -16,8 +16,10 @@ from torchani.electro import BaseChargeNormalizer
 from calibrated_models import resaved
 from ensembles import charged_ensemble, organic_ensemble, published_ensemble
 from lmp_systems import random_hcno
+from nnpal.geometry.neighbor_graph import atoms_graph
 from nnpal.model import ModelFileError, export_ensemble, load_model, read_metadata
 from nnpal.model.calculator import NNPCalculator
+from nnpal.model.core_model import CoreModel
 from torchani_reference import charges_of, evaluate
 
 # Of charges of some 0.1 e; float32 keeps 6e-8 of each of 1e2 terms, and Gaussians multiply the rounding of distances
@@ -44,6 +46,7 @@ def file_of_animbis(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("of ANImbis", "fused"),
         pytest.param("of ANImbis", "torchani", marks=pytest.mark.slow),
         ("shared by element", "torchani"),
+        ("shared by element", "fused"),
         ("with dispersion", "fused"),
         pytest.param("with dispersion", "torchani", marks=pytest.mark.slow),
     ],
@@ -55,12 +58,16 @@ def test_they_are_torchanis(form: str, kernel: str, tmp_path: Path) -> None:
     assert read_metadata(path).charges
     model = model.double()
     calculator = NNPCalculator(path)
+    assert isinstance(calculator.model, CoreModel) == (kernel == "fused" and not reach)
     for atoms in (atoms_of(12), atoms_of(12, periodic=True)):
         expected = charges_of(model, atoms)
         assert np.abs(expected).max() > 0.05
         found = calculator.get_property("charges", atoms)
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[torch.float64])
         assert abs(found.sum()) < 1e-12
+        by_torch = load_model(path)  # what a GPU runs
+        graph = atoms_graph(atoms, model.symbols, by_torch.metadata.cutoff, model="test")
+        np.testing.assert_allclose(by_torch.charges(graph).numpy(), expected, rtol=0, atol=TOLERANCE[torch.float64])
     single = NNPCalculator(path, dtype=torch.float32).get_property("charges", atoms)
     np.testing.assert_allclose(single, expected, rtol=0, atol=TOLERANCE[torch.float32])
 
@@ -105,12 +112,10 @@ def test_a_lone_atom_has_none(file_of_animbis: Path) -> None:
 
 
 def test_a_charge_that_is_not_finite_is_named(file_of_animbis: Path) -> None:
-    calculator, atoms = NNPCalculator(file_of_animbis), molecule("H2O")
-    for name, parameter in calculator.model.loaded.module.named_parameters():
-        if name.endswith("charge_part.networks.atomics.O.final_layer.weight"):
-            parameter.data.fill_(float("nan"))
-    with pytest.raises(ValueError, match=r"not finite: that of atom 0 \(O\) is nan"):
-        calculator.get_property("charges", atoms)
+    model, atoms = load_model(file_of_animbis), molecule("H2O")
+    model.module.charge_shares.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"not finite: that of atom 0 \(O\) is -?0\.\d+ and its share nan"):
+        model.charges(atoms_graph(atoms, model.metadata.elements, model.metadata.cutoff, model="test"))
 
 
 def test_a_model_without(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from nnpal.cli.run import run, status
 from nnpal.cli.schema import schema
 from nnpal.cli.smd import app as smd_app
 from nnpal.cli.train import export, train
+from nnpal.cli.upgrade import upgrade
 
 app = typer.Typer(
     help="Active learning of neural network potentials inside LAMMPS.",
@@ -34,6 +35,7 @@ app.command()(export)
 app.command()(evaluate)
 app.command()(calibrate)
 app.command()(compile)
+app.command()(upgrade)
 app.command()(run)
 app.command()(status)
 app.command()(schema)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nnpal.calibration import Calibration
 from nnpal.geometry.neighbor_graph import Graph
-from nnpal.model.charges import normalized
+from nnpal.model.charge_sums import normalized
 from nnpal.model.compiled.program import CompiledProgram
 from nnpal.model.compiled.record import PACKAGE as COMPILED_PACKAGE
 from nnpal.model.compiled.record import RECORD as COMPILED_RECORD
@@ -95,7 +95,7 @@ class LoadedModel:
         with torch.no_grad(), denormals_flushed(), torch.jit.optimized_execution(False):
             raw, weights = self.module.charges(*inputs)
         symbols = [self.metadata.elements[index] for index in graph.species[: graph.n_local].tolist()]
-        return normalized(raw.cpu(), weights.cpu(), symbols)
+        return torch.from_numpy(normalized(raw.cpu().numpy(), weights.cpu().numpy(), symbols))
 
     def _one_by_one(
         self, inputs: tuple[Tensor, int, Tensor], edge_vec: Tensor, of_members: bool

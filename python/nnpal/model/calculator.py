@@ -37,7 +37,7 @@ class NNPCalculator(Calculator):
     computed when asked for: see :mod:`nnpal.model.charges`.
 
     On a CPU a file of kernel ``fused`` is evaluated by nnpal's core, and torch is not imported; files that an earlier
-    nnpal wrote, other kernels, models with dispersion or charges, and GPUs need it.
+    nnpal wrote, other kernels, models with dispersion, and GPUs need it.
 
     Arguments:
         path: a model file written by :func:`nnpal.export_ensemble`.

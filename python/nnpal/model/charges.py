@@ -6,11 +6,8 @@ A network gives each atom a raw charge q_i, from its AEV alone. With w_e a const
     Q_i = q_i - (w_i / sum_j w_j) sum_j q_j
 
 so that they add up to 0, over all atoms that there are, however far apart. A file holds what gives q_i and w_i; the two
-sums are the caller's, over all ranks. TorchANI divides 0 by 0 where no atom has a raw charge, as a lone atom: here an
-error.
+sums are the caller's, over all ranks: :mod:`nnpal.model.charge_sums`.
 """
-
-from collections.abc import Sequence
 
 import torch
 from ase.data import chemical_symbols
@@ -63,30 +60,3 @@ def why_no_charges(model: ANI | ANIq) -> str | None:
             f"{', '.join(model.symbols)}"
         )
     return None
-
-
-def normalized(raw: Tensor, weights: Tensor, symbols: Sequence[str]) -> Tensor:
-    """Return charges that add up to 0.
-
-    Arguments:
-        raw: of all atoms, e, float64 [n_atoms].
-        weights: of all atoms, float64 [n_atoms].
-        symbols: of the atoms, for messages.
-
-    Raises:
-        ValueError: they are not defined; names an atom and gives the reason.
-    """
-    wrong = (~(raw.isfinite() & weights.isfinite())).nonzero().view(-1).tolist()
-    if wrong:
-        raise ValueError(
-            f"charges are not finite: that of atom {wrong[0]} ({symbols[wrong[0]]}) is {float(raw[wrong[0]])} before "
-            "they are made to add up to 0; look at the structure and at the training of the charge networks"
-        )
-    total = weights.sum()
-    if len(raw) > 0 and not float(total) > 0.0:
-        raise ValueError(
-            f"charges are not defined: the charge networks give 0 to atom 0 ({symbols[0]}) and to each of the "
-            f"{len(raw)} atom(s), as they do without neighbors within the cutoff, and charges are shared out in "
-            "proportion to their squares; ask for charges of molecules, not of isolated atoms"
-        )
-    return raw - raw.sum() * weights / total

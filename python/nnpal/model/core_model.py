@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnpal.calibration import Calibration
 from nnpal.geometry.edges import Edges
+from nnpal.model.charge_sums import normalized
 from nnpal.model.files import read_file
 from nnpal.model.metadata import Metadata, ModelFileError
 
@@ -57,12 +58,15 @@ class CoreModel:
         return found
 
     def charges(self, edges: Edges) -> NDArray[np.float64]:
-        """Refuse: models with charges need torch.
+        """Return the atoms' charges, e, [n_atoms], adding up to 0.
 
         Raises:
-            ValueError: always.
+            ValueError: the model has none, or they are not defined for these atoms.
         """
-        raise ValueError("this model has no charges; expected one such as torchani.models.ANImbis")
+        if not self.metadata.charges:
+            raise ValueError("this model has no charges; expected one such as torchani.models.ANImbis")
+        raw, weights = self.compiled.charges(edges.species, len(edges.species), edges.edge_index, edges.edge_vec)
+        return normalized(raw, weights, [self.metadata.elements[index] for index in edges.species])
 
 
 def load_core_model(

@@ -22,7 +22,7 @@ Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class TorchModel:
-    """What :class:`nnpal.model.core_model.CoreModel` is, by torch; with charges."""
+    """What :class:`nnpal.model.core_model.CoreModel` is, by torch."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded

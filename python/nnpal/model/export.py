@@ -93,11 +93,11 @@ def export_ensemble(
     if chosen not in (torch.float32, torch.float64):
         raise ValueError(f"dtype is {chosen}, expected torch.float32 or torch.float64")
 
-    not_fused = why_not_fused(aev_computer, members, terms.repulsion) if kernel == "fused" else None
-    if not_fused is not None:
-        kernel = "torchani"
     no_charges = why_no_charges(model)
     charges = _charge_part(model) if has_charges(model) and no_charges is None else None
+    not_fused = why_not_fused(aev_computer, members, terms.repulsion, charges) if kernel == "fused" else None
+    if not_fused is not None:
+        kernel = "torchani"
     # In both kernels' files the reference is TorchANI's, of the rounded weights
     reference = EnsembleModule(aev_computer, members, self_energies, scale, *terms, charges).cpu().eval().to(chosen)
     reference.requires_grad_(False)

@@ -23,14 +23,16 @@ _REPULSION = ("cutoff", "cutoff_function", "energy_scale", "length_scale")
 
 def needs_libtorch(module: torch.jit.ScriptModule, metadata: Metadata) -> bool:
     """Return whether a model has parts that libtorch alone evaluates."""
-    return metadata.kernel != "fused" or metadata.charges or module.dispersion is not None
+    if metadata.kernel != "fused" or module.dispersion is not None:
+        return True
+    return metadata.charges and not hasattr(module, "charge_weights")  # in files before they had one array
 
 
 def fused_record(module: torch.jit.ScriptModule, archive: bytes) -> str:
     """Return the text of the record for a module of kernel ``fused``.
 
     Arguments:
-        module: compiled from :class:`nnpal.model.fused_module.FusedModule`; without dispersion and charges.
+        module: compiled from :class:`nnpal.model.fused_module.FusedModule`; for which :func:`needs_libtorch` is false.
         archive: the same module as ``save_to_buffer`` writes it; more records of other names change nothing.
 
     Raises:
@@ -51,9 +53,25 @@ def fused_record(module: torch.jit.ScriptModule, archive: bytes) -> str:
         if repulsion is None
         else {name: getattr(repulsion, name) for name in _REPULSION}
         | {"parameters": repulsion.tables.double().flatten().tolist()},
+        "charges": _charges(module, archive) if hasattr(module, "charge_weights") else None,
         "weights": {"record": _record_with(module.weights, archive)},
     }
     return json.dumps(values, allow_nan=False)
+
+
+def _charges(module: torch.jit.ScriptModule, archive: bytes) -> dict[str, Any] | None:
+    if module.n_charge_networks == 0:
+        return None
+    return {
+        "n_networks": module.n_charge_networks,
+        "layers": _layers_of_elements(list(module.charge_layers)),
+        "activation": module.charge_activation,
+        "alpha": module.charge_alpha,
+        "energy_scale": 1.0,
+        "shares": module.charge_shares.double().tolist(),
+        "scale_by_squares": module.scales_by_squares,
+        "weights": {"record": _record_with(module.charge_weights, archive)},
+    }
 
 
 def _layers_of_elements(packed: list[int]) -> list[list[int]]:

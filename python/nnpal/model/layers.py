@@ -30,15 +30,15 @@ def network_of(module: object) -> AtomicNetwork:
     return module
 
 
-def layers_of(network: AtomicNetwork) -> list[torch.nn.Linear]:
-    """Return all layers of a network, the last one with one output.
+def layers_of(network: AtomicNetwork, n_outputs: int = 1) -> list[torch.nn.Linear]:
+    """Return all layers of a network, the last one with one output, or so many.
 
     Raises:
         ValueError: other layers.
     """
     layers = [*network.layers, network.final_layer]
-    if layers[-1].out_features != 1 or any(type(layer) is not torch.nn.Linear for layer in layers):
-        raise ValueError("its networks are not of linear layers with one output at the end")
+    if layers[-1].out_features != n_outputs or any(type(layer) is not torch.nn.Linear for layer in layers):
+        raise ValueError(f"its networks are not of linear layers with {n_outputs} output(s) at the end")
     return layers
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nnpal.geometry.neighbor_graph import Graph
-from nnpal.model.charges import normalized
+from nnpal.model.charge_sums import normalized
 from nnpal.model.metadata import ModelFileError, ReferenceConfiguration
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _charges(
             f"model gives charges of shape {tuple(raw.shape)} for {n_local} atoms; expected charge networks with one "
             "output each"
         )
-    return normalized(raw, weights, [f"element {index}" for index in species.tolist()]).tolist()
+    charges = normalized(raw.numpy(), weights.numpy(), [f"element {index}" for index in species.tolist()])
+    return [float(charge) for charge in charges]
 
 
 def energies_and_gradient(

@@ -2,14 +2,15 @@
 // once.
 #pragma once
 
+#include "model/tile.h"
+
 #include <cstdint>
 #include <type_traits>
 #include <vector>
 
 namespace nnpal {
 
-// In the precision that a model computes in. Axis by axis: edge e has the numbers e, capacity + e and 2 *
-// capacity + e.
+// Axis by axis: edge e has the numbers e, capacity + e and 2 * capacity + e.
 template <class T> struct CenterNumbers {
   std::vector<T> vec;          // [3 * capacity and some room] r_neighbor - r_center, Å
   std::vector<T> energies;     // [n_members * n_centers] eV, without self-energies
@@ -35,6 +36,24 @@ struct CenterTile {
     else
       return twofold;
   }
+
+  // Room for so many edges.
+  template <class T> void make_room(int centers, int n_elements, std::int64_t edges);
 };
+
+// From a tile of one hop in any order; `neighbor` receives where `from` has each edge. Throws
+// std::invalid_argument where a number is out of range.
+template <class T> void sort_by_element(const Tile &from, int n_elements, CenterTile &to);
+
+// What was computed of such a tile, where `from` has its edges; of edges that belong to no center 0.
+template <class T>
+void unsorted_result(CenterTile &computed, int n_members, bool with_member_gradients, int n_edges,
+                     TileResult &result);
+
+// From a tile in double precision; each edge's neighbor is an atom by itself, after the centers.
+void as_plain_tile(const CenterTile &from, int n_elements, Tile &to);
+
+// What was computed of the plain tile, in the order of the edges, which is the same.
+void take_result(const TileResult &result, CenterTile &to);
 
 }    // namespace nnpal

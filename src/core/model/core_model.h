@@ -9,7 +9,7 @@
 namespace nnpal {
 
 // Evaluates the file's reference configuration and throws std::runtime_error, in words for the user, if
-// anything is amiss. Has no charges, and finds no neighbors. `record` is not needed afterwards.
+// anything is amiss. Finds no neighbors. The file is not needed afterwards.
 std::unique_ptr<Model> make_core_model(const FusedRecord &record, const Metadata &metadata,
                                        const ModelOptions &options);
 

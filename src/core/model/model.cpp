@@ -41,9 +41,17 @@ Model::Model(Metadata metadata, const ModelOptions &options) :
 {
 }
 
-void Model::evaluate(CenterTile &, bool)
+void Model::evaluate(CenterTile &tile, bool with_member_gradients)
 {
-  throw std::logic_error("nnpal: this model takes no such tiles");
+  as_plain_tile(tile, n_elements(), plain_);
+  evaluate(plain_, with_member_gradients, plain_result_);
+  take_result(plain_result_, tile);
+}
+
+void Model::evaluate_charges(CenterTile &tile, TileCharges &result)
+{
+  as_plain_tile(tile, n_elements(), plain_);
+  evaluate_charges(plain_, result);
 }
 
 Model::~Model() = default;

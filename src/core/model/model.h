@@ -61,18 +61,20 @@ public:
   int hops() const { return metadata_.hops; }
 
   virtual bool is_on_gpu() const = 0;
-  virtual bool operations_run_there() const = 0;    // whether neighbors can be found on the model's device
-  virtual int centers_per_tile() const = 0;         // of a model of one hop
-  virtual int edges_per_tile() const = 0;           // of a model that passes messages
+  virtual bool finds_neighbors() const = 0;    // whether evaluate(Positions) works
+  virtual int centers_per_tile() const = 0;    // of a model of one hop
+  virtual int edges_per_tile() const = 0;      // of a model that passes messages
 
   // Throws std::runtime_error when the evaluation fails (out of memory, say).
   virtual void evaluate(const Tile &tile, bool with_member_gradients, TileResult &result) = 0;
-  // The same from and to a tile that the kernels of a CPU read, where the model takes one.
-  virtual bool takes_center_tiles() const { return false; }
-  virtual void evaluate(CenterTile &tile, bool with_member_gradients);
   // Of a model that has charges; throws as above.
   virtual void evaluate_charges(const Tile &tile, TileCharges &result) = 0;
+  // Both of a model of one hop, from and to a tile as the kernels of a CPU read it.
+  virtual bool takes_floats() const { return false; }    // whether in single precision, else in double
+  virtual void evaluate(CenterTile &tile, bool with_member_gradients);
+  virtual void evaluate_charges(CenterTile &tile, TileCharges &result);
   // The same numbers from positions alone: neighbors are found, and forces summed up, on the model's device.
+  // Of a model that finds neighbors.
   virtual void evaluate(const Positions &positions, const Wanted &wanted, PositionsResult &result) = 0;
 
 protected:
@@ -91,6 +93,10 @@ private:
   int n_members_;
   bool is_double_;
   std::vector<double> self_energies_;
+  Tile plain_;    // of evaluate(CenterTile), reused from tile to tile
+  TileResult plain_result_;
+
+  int n_elements() const { return static_cast<int>(metadata_.elements.size()); }
 };
 
 }    // namespace nnpal

@@ -57,14 +57,14 @@ AEVArguments read_aev(const Json &json, const Metadata &metadata)
   return aev;
 }
 
-EnsembleArguments read_ensemble(const Json &json, const Metadata &metadata)
+EnsembleArguments read_networks(const Json &networks, const AEVArguments &aev, int n_members,
+                                const Metadata &metadata)
 {
-  const Json &networks = object(json, "networks");
   const auto activation = get<std::string>(networks, "activation");
   if (activation != "gelu" && activation != "celu") refuse("has an activation that is neither gelu nor celu");
-  EnsembleArguments ensemble{read_aev(object(json, "aev"), metadata),
+  EnsembleArguments ensemble{aev,
                              get<std::vector<std::vector<std::int64_t>>>(networks, "layers"),
-                             metadata.n_members,
+                             n_members,
                              activation == "gelu" ? Activation::kGELU : Activation::kCELU,
                              get<double>(networks, "alpha"),
                              get<double>(networks, "energy_scale")};
@@ -113,7 +113,7 @@ double number_of_weights(const EnsembleArguments &ensemble)
 std::string_view read_weights(const Json &json, const Archive &archive, const EnsembleArguments &ensemble,
                               const Metadata &metadata)
 {
-  const auto name = get<std::string>(object(json, "weights"), "record");
+  const auto name = get<std::string>(json, "record");
   const auto found = archive.stored_record(name);
   if (!found)
     refuse("names the record " + printable(name) + " for the weights, which the file does not hold");
@@ -123,6 +123,23 @@ std::string_view read_weights(const Json &json, const Archive &archive, const En
            " weights, but the record " + printable(name) + " has " + std::to_string(found->size()) +
            " bytes");
   return *found;
+}
+
+std::optional<ChargeNetworks> read_charges(const Json &json, const AEVArguments &aev, const Archive &archive,
+                                           const Metadata &metadata)
+{
+  if (!metadata.has_charges) return std::nullopt;
+  const Json &own = object(json, "charges");
+  const int n_networks = get<int>(own, "n_networks");
+  if (n_networks < 1) refuse("has charges of no networks");
+  ChargeNetworks charges{read_networks(own, aev, n_networks, metadata),
+                         get<std::vector<double>>(own, "shares"),
+                         get<bool>(own, "scale_by_squares"),
+                         {}};
+  if (charges.shares.size() != metadata.elements.size())
+    refuse("has not one share of the excess charge for each element");
+  charges.weights = read_weights(object(own, "weights"), archive, charges.ensemble, metadata);
+  return charges;
 }
 
 }    // namespace
@@ -135,13 +152,15 @@ std::optional<FusedRecord> read_fused_record(const Archive &archive, const Metad
   if (!json.is_object()) refuse("is no JSON object");
   if (const int version = get<int>(json, "version"); version != kFusedVersion)
     refuse("has version " + std::to_string(version) + ", expected " + std::to_string(kFusedVersion));
-  if (metadata.hops != 1 || metadata.has_charges) refuse("is of a model with charges or of several hops");
+  if (metadata.hops != 1) refuse("is of a model of several hops");
   try {
-    FusedRecord record{read_ensemble(json, metadata),
+    const AEVArguments aev = read_aev(object(json, "aev"), metadata);
+    FusedRecord record{read_networks(object(json, "networks"), aev, metadata.n_members, metadata),
                        get<std::vector<double>>(json, "self_energies"),
                        read_repulsion(json, metadata),
+                       read_charges(json, aev, archive, metadata),
                        {}};
-    record.weights = read_weights(json, archive, record.ensemble, metadata);
+    record.weights = read_weights(object(json, "weights"), archive, record.ensemble, metadata);
     return record;
   } catch (const std::invalid_argument &error) {    // of the arguments' own checks
     refuse(std::string("is wrong: ") + error.what());

@@ -21,10 +21,19 @@ struct Repulsion {
   std::vector<double> parameters;    // [3 * n_elements * n_elements]
 };
 
+// Raw charges are the mean of these networks' outputs, e; see python/nnpal/model/charges.py.
+struct ChargeNetworks {
+  EnsembleArguments ensemble;
+  std::vector<double> shares;    // [n_elements] by which atoms share the excess ...
+  bool scale_by_squares;         // ... times the raw charge squared
+  std::string_view weights;
+};
+
 struct FusedRecord {
   EnsembleArguments ensemble;
   std::vector<double> self_energies;    // [n_elements] eV
   std::optional<Repulsion> repulsion;
+  std::optional<ChargeNetworks> charges;    // where metadata.has_charges
   std::string_view weights;    // in the file's memory: ensemble.n_weights() numbers of the file's dtype,
                                // little-endian, at any address
 };

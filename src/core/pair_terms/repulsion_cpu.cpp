@@ -13,18 +13,22 @@ constexpr std::int64_t kEdgesPerThread = 4096;    // fewer are not worth another
 
 }    // namespace
 
+EdgeCutoff edge_cutoff(const RepulsionArguments &arguments)
+{
+  return arguments.cutoff_function == "smooth"   ? EdgeCutoff::kSmooth
+         : arguments.cutoff_function == "cosine" ? EdgeCutoff::kCosine
+                                                 : EdgeCutoff::kNone;
+}
+
 template <class T>
 RepulsionEdges<T> repulsion_edges(const RepulsionArguments &arguments, const GraphPointers &graph,
                                   const T *edge_vec, const T *parameters, T *of_edges, T *gradients)
 {
-  const EdgeCutoff kind = arguments.cutoff_function == "smooth"   ? EdgeCutoff::kSmooth
-                          : arguments.cutoff_function == "cosine" ? EdgeCutoff::kCosine
-                                                                  : EdgeCutoff::kNone;
   return {0,
           graph.n_local,
           graph.n_atoms,
           static_cast<int>(arguments.n_elements),
-          kind,
+          edge_cutoff(arguments),
           static_cast<T>(arguments.cutoff),
           static_cast<T>(arguments.energy_scale),
           static_cast<T>(arguments.length_scale),

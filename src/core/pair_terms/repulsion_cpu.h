@@ -8,6 +8,8 @@
 
 namespace nnpal {
 
+EdgeCutoff edge_cutoff(const RepulsionArguments &arguments);
+
 // What the kernels of every device take. `of_edges` [n_edges] and `gradients` [n_edges * 3] are written.
 template <class T>
 RepulsionEdges<T> repulsion_edges(const RepulsionArguments &arguments, const GraphPointers &graph,

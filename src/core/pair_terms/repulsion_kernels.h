@@ -38,6 +38,32 @@ template <class T> NNPAL_KERNEL T power(T base, T exponent)
   return exponent == T(1) ? base : std::pow(base, exponent);
 }
 
+// Parameters of an element's pairs with the others, in the model's units.
+template <class T> struct PairRepulsion {
+  EdgeCutoff cutoff_kind;
+  T cutoff, energy_scale, length_scale;    // Å; to eV; of Å
+  std::int64_t n_pairs;
+  const T *parameters;    // [3 * n_pairs]
+
+  // Half of the energy of a pair at distance r, eV; and its derivative divided by r, eV/Å².
+  NNPAL_KERNEL void operator()(std::int64_t pair, T r, T &energy, T &slope_by_r) const
+  {
+    constexpr T kClosest = T(1e-7);    // Å; TorchANI's bound against divisions by 0
+    energy = slope_by_r = T(0);
+    if (r >= cutoff) return;    // but not for NaN
+    const T y = parameters[pair], alpha = parameters[n_pairs + pair],
+            exponent = parameters[2 * n_pairs + pair];
+    const bool is_close = r < kClosest;
+    const T length = (is_close ? kClosest : r) * length_scale;
+    const T decay = alpha * power(length, exponent);
+    const T undamped = T(0.5) * energy_scale * y / length * std::exp(-decay);
+    T f, f_slope;
+    damping(cutoff_kind, r, cutoff, f, f_slope);
+    energy = undamped * f;
+    if (!is_close) slope_by_r = undamped * (f_slope - f * (T(1) + exponent * decay) / r) / r;
+  }
+};
+
 template <class T> struct EdgeRepulsion : Always {
   RepulsionEdges<T> edges;
 
@@ -45,7 +71,6 @@ template <class T> struct EdgeRepulsion : Always {
 
   NNPAL_KERNEL void operator()(std::int64_t item) const
   {
-    constexpr T kClosest = T(1e-7);    // Å; TorchANI's bound against divisions by 0
     const std::int64_t edge = edges.first + item;
     const std::int64_t center = edges.center[edge], neighbor = edges.neighbor[edge];
     T *gradient = edges.gradients + 3 * edge;
@@ -55,22 +80,17 @@ template <class T> struct EdgeRepulsion : Always {
     if (neighbor < 0 || neighbor >= edges.n_atoms) refuse("edge_index[1, ", edge, neighbor, edges.n_atoms);
     const T *vec = edges.vec + 3 * edge;
     const T r = std::sqrt(vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2]);
-    if (r >= edges.cutoff) return;    // but not for NaN
     const std::int64_t pair =
         element_of(center) * static_cast<std::int64_t>(edges.n_elements) + element_of(neighbor);
-    const std::int64_t n_pairs = static_cast<std::int64_t>(edges.n_elements) * edges.n_elements;
-    const T y = edges.parameters[pair], alpha = edges.parameters[n_pairs + pair],
-            exponent = edges.parameters[2 * n_pairs + pair];
-    const bool is_close = r < kClosest;
-    const T length = (is_close ? kClosest : r) * edges.length_scale;
-    const T decay = alpha * power(length, exponent);
-    const T energy = T(0.5) * edges.energy_scale * y / length * std::exp(-decay);
-    T f, f_slope;
-    damping(edges.cutoff_kind, r, edges.cutoff, f, f_slope);
-    edges.energies[edge] = energy * f;
-    if (is_close) return;
-    const T slope = energy * (f_slope - f * (T(1) + exponent * decay) / r);
-    for (int k = 0; k < 3; ++k) gradient[k] = slope * vec[k] / r;
+    const PairRepulsion<T> repulsion{edges.cutoff_kind,
+                                     edges.cutoff,
+                                     edges.energy_scale,
+                                     edges.length_scale,
+                                     static_cast<std::int64_t>(edges.n_elements) * edges.n_elements,
+                                     edges.parameters};
+    T slope_by_r;
+    repulsion(pair, r, edges.energies[edge], slope_by_r);
+    for (int k = 0; k < 3; ++k) gradient[k] = slope_by_r * vec[k];
   }
 
 private:

@@ -1,12 +1,14 @@
-// One step of pair_style nnp from LAMMPS's neighbor list, some atoms with all their edges at a time.
+// One step of pair_style nnp for models of one hop, some atoms with all their edges at a time.
 #include "pair_nnp.h"
 
+#include "list/atom_messages.h"
 #include "list/atoms_to_tile.h"
 #include "list/edge_virial.h"
 #include "pair_nnp_state.h"
 #include "tally.h"
 
 #include "atom.h"
+#include "neigh_list.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,63 +20,102 @@ using namespace LAMMPS_NS;
 std::string PairNNP::evaluate_list()
 {
   nnpal::PairNNPState &s = *state_;
+  if (s.uses_positions && atom->nlocal > 0)
+    s.nearby.find(atom->x[0], atom->nlocal, atom->nlocal + atom->nghost, s.model->metadata().cutoff);
+  const nnpal::NeighborLists lists = s.uses_positions
+                                         ? nnpal::NeighborLists{s.nearby.number(), s.nearby.of_center()}
+                                         : nnpal::NeighborLists{list->numneigh, list->firstneigh};
   const int per_tile = s.model->centers_per_tile(), n_centers = static_cast<int>(s.centers.size());
   for (int first = 0; first < n_centers; first += per_tile) {
     const int last = std::min(first + per_tile, n_centers);
-    if (s.model->takes_center_tiles()) {
-      const std::string complaint = s.model->is_double() ? evaluate_center_tile<double>(first, last)
-                                                         : evaluate_center_tile<float>(first, last);
-      if (!complaint.empty() || !s.overlap.empty()) return complaint;
-      continue;
-    }
-    s.overlap = nnpal::atoms_to_tile(*atom, *list, s.absent, map, s.model->metadata().cutoff,
-                                     s.centers.data() + first, last - first, s.tile, s.tile_neighbors);
-    if (!s.overlap.empty()) return "";
-    s.tile_atoms.assign(s.centers.begin() + first, s.centers.begin() + last);
-    try {
-      s.model->evaluate(s.tile, s.asked.uq_force, s.result);
-    } catch (const std::exception &failure) {
-      return "model " + s.settings.model_path + ": " + failure.what();
-    }
-    const int wrong = nnpal::first_non_finite_atom(s.tile, s.result);
-    if (wrong >= 0)
-      return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
-             nnpal::name_of(*atom, s.tile_atoms[wrong]);
-    tally_tile(tally());
-    if (const std::string complaint = evaluate_charges(); !complaint.empty()) return complaint;
+    const std::string complaint = s.model->takes_floats() ? evaluate_tile<float>(lists, first, last)
+                                                          : evaluate_tile<double>(lists, first, last);
+    if (!complaint.empty() || !s.overlap.empty()) return complaint;
   }
   return "";
 }
 
-void PairNNP::tally_tile(const nnpal::Tally &tally)
+// Of the centers from `first` to before `last`. Returns and sets what evaluate_list does.
+template <class T> std::string PairNNP::evaluate_tile(const nnpal::NeighborLists &lists, int first, int last)
 {
-  const nnpal::PairNNPState &s = *state_;
-  const int n_members = s.model->n_members(), n_centers = s.tile.n_centers, n_edges = s.tile.n_edges();
-  std::vector<double> energies(n_members);
-  for (int c = 0; c < n_centers; ++c) {
-    for (int m = 0; m < n_members; ++m) energies[m] = s.result.energies[m * n_centers + c];
-    tally_members(tally, s.tile_atoms[c], energies.data());
+  nnpal::PairNNPState &s = *state_;
+  const int *const centers = s.centers.data() + first;
+  const nnpal::Metadata &metadata = s.model->metadata();
+  try {
+    s.overlap =
+        nnpal::atoms_to_tile<T>(*atom, lists, s.absent, map, static_cast<int>(metadata.elements.size()),
+                                metadata.cutoff, centers, last - first, s.center_tile);
+    if (!s.overlap.empty()) return "";
+    s.model->evaluate(s.center_tile, s.asked.uq_force);
+  } catch (const std::exception &failure) {
+    return "model " + s.settings.model_path + ": " + failure.what();
   }
+  const int wrong = tally_tile<T>(tally(), centers);
+  if (wrong < 0) return evaluate_charges(centers);
+  return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
+         nnpal::name_of(*atom, wrong);
+}
 
-  for (int e = 0; e < n_edges; ++e) {
-    const int i = s.tile_atoms[s.tile.center[e]], j = s.tile_neighbors[e];
-    const double *gradient = &s.result.gradient[3 * e];    // the force on i, and the opposite on j
-    const double on_j[3] = {-gradient[0], -gradient[1], -gradient[2]};
-    tally.add_force(j, on_j);
-    tally.add_force(i, gradient);
-    if (tally.wants_virials()) {
-      const nnpal::OrderedVirial virial = nnpal::edge_virial(&s.tile.edge_vec[3 * e], on_j, tally.unit);
-      tally.add_virial(virial);
-      tally.add_atom_virial(j, virial);
-    }
-    if (s.result.member_gradient.empty()) continue;
+// Returns the first atom whose energy or edges' forces are not finite, or -1.
+template <class T> int PairNNP::tally_tile(const nnpal::Tally &tally, const int *centers)
+{
+  nnpal::PairNNPState &s = *state_;
+  const nnpal::CenterTile &tile = s.center_tile;
+  const nnpal::CenterNumbers<T> &numbers = s.center_tile.numbers<T>();
+  const int n_members = s.model->n_members(),
+            n_elements = static_cast<int>(s.model->metadata().elements.size());
+  const std::int64_t capacity = tile.capacity;
+  const bool of_members = s.asked.uq_force, wants_virials = tally.wants_virials();
+  const T *const gx = numbers.gradients.data(), *const gy = gx + capacity, *const gz = gy + capacity;
+  double **const x = atom->x, *const forces = atom->f[0];
+  std::vector<double> energies(n_members);
+  int wrong = -1;
+  for (int c = 0; c < tile.n_centers; ++c) {
+    const int i = centers[c];
+    double checked = 0.0;    // not finite where any of the summands is not
     for (int m = 0; m < n_members; ++m) {
-      const double *of_member = &s.result.member_gradient[3 * (m * n_edges + e)];
-      const double member_on_j[3] = {-of_member[0], -of_member[1], -of_member[2]};
-      tally.add_member_force(j, m, member_on_j);
-      tally.add_member_force(i, m, of_member);
+      energies[m] = numbers.energies[m * static_cast<std::int64_t>(tile.n_centers) + c];
+      checked += energies[m];
+    }
+    tally_members(tally, i, energies.data());
+    const std::int64_t begin = tile.start[static_cast<std::int64_t>(c) * n_elements],
+                       end = tile.start[static_cast<std::int64_t>(c + 1) * n_elements];
+    double on_i[3] = {0.0, 0.0, 0.0};
+    for (std::int64_t e = begin; e < end; ++e) {    // the gradient is the force on i, and the opposite on j
+      const double gradient[3] = {static_cast<double>(gx[e]), static_cast<double>(gy[e]),
+                                  static_cast<double>(gz[e])};
+      double *const on_j = forces + 3 * static_cast<std::int64_t>(tile.neighbor[e]);
+      for (int k = 0; k < 3; ++k) {
+        on_i[k] += gradient[k];
+        on_j[k] -= gradient[k] * tally.unit;
+      }
+    }
+    tally.add_force(i, on_i);
+    checked += on_i[0] + on_i[1] + on_i[2];
+    if (!std::isfinite(checked) && wrong < 0) wrong = i;
+    if (!wants_virials && !of_members) continue;
+    for (std::int64_t e = begin; e < end; ++e) {
+      const int j = tile.neighbor[e];
+      if (wants_virials) {
+        const double vec[3] = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
+        const double on_j[3] = {-static_cast<double>(gx[e]), -static_cast<double>(gy[e]),
+                                -static_cast<double>(gz[e])};
+        const nnpal::OrderedVirial virial = nnpal::edge_virial(vec, on_j, tally.unit);
+        tally.add_virial(virial);
+        tally.add_atom_virial(j, virial);
+      }
+      for (int m = 0; of_members && m < n_members; ++m) {
+        const T *const of_member = gx + (m + 1) * 3 * capacity + e;
+        const double on_i_by_m[3] = {static_cast<double>(of_member[0]),
+                                     static_cast<double>(of_member[capacity]),
+                                     static_cast<double>(of_member[2 * capacity])};
+        const double on_j_by_m[3] = {-on_i_by_m[0], -on_i_by_m[1], -on_i_by_m[2]};
+        tally.add_member_force(j, m, on_j_by_m);
+        tally.add_member_force(i, m, on_i_by_m);
+      }
     }
   }
+  return wrong;
 }
 
 // An atom's energies by all members, eV, without self-energy.

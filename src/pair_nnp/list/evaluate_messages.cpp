@@ -1,7 +1,8 @@
 // One step of pair_style nnp from LAMMPS's neighbor list where messages pass over several hops.
 #include "pair_nnp.h"
 
-#include "list/atoms_to_tile.h"
+#include "list/atom_messages.h"
+#include "list/edge_virial.h"
 #include "list/halo.h"
 #include "list/message_tile.h"
 #include "pair_nnp_state.h"
@@ -167,8 +168,8 @@ std::string PairNNP::evaluate_centers(int first, int last)
   if (wrong >= 0)
     return "model " + s.settings.model_path + " gives a non-finite energy or force for " +
            nnpal::name_of(*atom, s.tile_atoms[wrong]);
-  tally_tile(tally());
-  return evaluate_charges();
+  tally_messages(tally());
+  return evaluate_charges(s.tile_atoms.data());
 }
 
 // Halves by a plane across the longest side, for the atoms around a tile are the fewer the more compact it
@@ -189,4 +190,35 @@ int PairNNP::split_centers(int first, int last)
   std::nth_element(begin, state_->centers.begin() + middle, end,
                    [&](int i, int j) { return x[i][widest] < x[j][widest]; });
   return middle;
+}
+
+void PairNNP::tally_messages(const nnpal::Tally &tally)
+{
+  const nnpal::PairNNPState &s = *state_;
+  const int n_members = s.model->n_members(), n_centers = s.tile.n_centers, n_edges = s.tile.n_edges();
+  std::vector<double> energies(n_members);
+  for (int c = 0; c < n_centers; ++c) {
+    for (int m = 0; m < n_members; ++m) energies[m] = s.result.energies[m * n_centers + c];
+    tally_members(tally, s.tile_atoms[c], energies.data());
+  }
+
+  for (int e = 0; e < n_edges; ++e) {
+    const int i = s.tile_atoms[s.tile.center[e]], j = s.tile_neighbors[e];
+    const double *gradient = &s.result.gradient[3 * e];    // the force on i, and the opposite on j
+    const double on_j[3] = {-gradient[0], -gradient[1], -gradient[2]};
+    tally.add_force(j, on_j);
+    tally.add_force(i, gradient);
+    if (tally.wants_virials()) {
+      const nnpal::OrderedVirial virial = nnpal::edge_virial(&s.tile.edge_vec[3 * e], on_j, tally.unit);
+      tally.add_virial(virial);
+      tally.add_atom_virial(j, virial);
+    }
+    if (s.result.member_gradient.empty()) continue;
+    for (int m = 0; m < n_members; ++m) {
+      const double *of_member = &s.result.member_gradient[3 * (m * n_edges + e)];
+      const double member_on_j[3] = {-of_member[0], -of_member[1], -of_member[2]};
+      tally.add_member_force(j, m, member_on_j);
+      tally.add_member_force(i, m, of_member);
+    }
+  }
 }

@@ -1,5 +1,7 @@
 #include "list/message_tile.h"
 
+#include "list/atom_messages.h"
+
 #include "atom.h"
 #include "fmt/format.h"
 #include "neigh_list.h"

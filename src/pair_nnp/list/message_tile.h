@@ -1,10 +1,16 @@
 // The edges that energies depend on when messages pass over several hops.
 #pragma once
 
-#include "list/atoms_to_tile.h"
+#include "exclusions.h"
+#include "model/tile.h"
 
 #include <string>
 #include <vector>
+
+namespace LAMMPS_NS {
+class Atom;
+class NeighList;
+}    // namespace LAMMPS_NS
 
 namespace nnpal {
 
