@@ -1,6 +1,35 @@
 """Active learning of neural network potentials inside LAMMPS.
 
-What most scripts need can be imported from here; each name is loaded when it is first used.
+The public interface; each name is loaded when it is first used, so that ``import nnpal`` is fast. Energies are in eV,
+lengths in Å; what belongs to a LAMMPS run (pulls, MOMT) is in the units of its script.
+
+Model files and their use:
+
+- :func:`export_ensemble`, :func:`export_module`: write a TorchANI model, or custom modules, for ``pair_style nnp``
+- :class:`NNPCalculator`: energies, forces, stress and uncertainty of a model file in ASE
+- :func:`predict`: the same for many configurations at once
+- :func:`load_model`: a model file in torch
+
+From structures to a model:
+
+- :func:`read_frames`, :func:`write_dataset`: structures and labels in files
+- :func:`label_frames`: compute labels by an oracle
+- :func:`train_ensemble`: train an ensemble
+- :func:`run_loop`: run or resume an active-learning workflow
+
+Analysis of steered MD (:mod:`nnpal.smd`):
+
+- :func:`read_pull`, :func:`activation_energy`, :func:`mean_activation_energy`, :func:`find_break`,
+  :func:`jarzynski_profile`
+
+Analysis of MOMT (:mod:`nnpal.momt`):
+
+- :func:`read_bias`, :func:`read_trace`, :func:`from_traces`, :func:`thermodynamics`, :func:`free_energy`,
+  :func:`transition`
+
+The packages hold more: :mod:`nnpal.data`, :mod:`nnpal.label`, :mod:`nnpal.oracle`, :mod:`nnpal.training`,
+:mod:`nnpal.evaluation`, :mod:`nnpal.calibration`, :mod:`nnpal.model`, :mod:`nnpal.smd`, :mod:`nnpal.momt`,
+:mod:`nnpal.momt.reweighting`, :mod:`nnpal.observables`, :mod:`nnpal.hooks`.
 """
 
 import os
@@ -17,32 +46,57 @@ if TYPE_CHECKING:
     from nnpal.model import export_ensemble, load_model
     from nnpal.model.calculator import NNPCalculator
     from nnpal.model.module_export import export_module
+    from nnpal.momt import read_bias, read_trace
+    from nnpal.momt.reweighting import free_energy, from_traces, thermodynamics, transition
+    from nnpal.smd import activation_energy, find_break, jarzynski_profile, mean_activation_energy, read_pull
     from nnpal.training import train_ensemble
 
 __all__ = [
     "NNPCalculator",
     "__version__",
+    "activation_energy",
     "export_ensemble",
     "export_module",
+    "find_break",
+    "free_energy",
+    "from_traces",
+    "jarzynski_profile",
     "label_frames",
     "load_model",
+    "mean_activation_energy",
     "predict",
+    "read_bias",
     "read_frames",
+    "read_pull",
+    "read_trace",
     "run_loop",
+    "thermodynamics",
     "train_ensemble",
+    "transition",
     "write_dataset",
 ]
 
 _PLACES = {
     "NNPCalculator": "model.calculator",
+    "activation_energy": "smd",
     "export_ensemble": "model",
     "export_module": "model",
+    "find_break": "smd",
+    "free_energy": "momt.reweighting",
+    "from_traces": "momt.reweighting",
+    "jarzynski_profile": "smd",
     "label_frames": "label",
     "load_model": "model",
+    "mean_activation_energy": "smd",
     "predict": "evaluation",
+    "read_bias": "momt",
     "read_frames": "data",
+    "read_pull": "smd",
+    "read_trace": "momt",
     "run_loop": "active_learning.run:run",
+    "thermodynamics": "momt.reweighting",
     "train_ensemble": "training",
+    "transition": "momt.reweighting",
     "write_dataset": "data",
 }
 
@@ -59,4 +113,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PLACES])
+    """Return what completion and ``help`` show: the public names alone."""
+    return sorted(__all__)

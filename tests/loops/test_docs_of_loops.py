@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from doc_blocks import blocks, commands_of
 from lmp_runner import run_lmp
+from nnpal import run_loop
 from nnpal_commands import run_line
 
 INSTALLS = ("python -m venv", "pip install", "nnpal doctor")
@@ -73,3 +75,12 @@ def test_files_that_the_page_lists_are_there(page: str, folder: Path):
         if name.startswith("run/stale"):  # what --redo puts aside, and nothing is
             continue
         assert (folder / name.replace("STAGE", "train")).exists(), name
+
+
+def test_example_of_run_loop(folder: Path):
+    """The docstring of nnpal.run_loop, on a finished loop: everything is read and nothing repeated."""
+    test = doctest.DocTestParser().get_doctest(run_loop.__doc__, {}, "nnpal.run_loop", None, None)
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
+    assert test.examples
+    assert said == []

@@ -28,9 +28,20 @@ def run(
         config_path: the configuration file; the run's folder is beside it.
         redo, keep, only, log, watch: see :func:`nnpal.active_learning.engine.engine.run_loop`.
 
+    Returns:
+        How the run ended.
+
     Raises:
         nnpal.config.ConfigError: a configuration that cannot work; nothing is written then.
         nnpal.active_learning.engine.error.LoopError: see :func:`nnpal.active_learning.engine.engine.run_loop`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nnpal import run_loop
+        >>> outcome = run_loop(Path("rare_events.toml"), log=print)
+        ...
+        >>> outcome.state
+        'finished'
     """
     config, base_folder, _ = _checked(config_path)
     tables = resolved_tables(config, base_folder)

@@ -72,13 +72,23 @@ def _are_enough(pairs: Pairs) -> bool:
 
 
 def sigma(force: ForceRecipe, pairs: Pairs) -> np.ndarray:
-    """Return the error to be expected of the pairs' own, perhaps few, members, eV/Å, [n_atoms]."""
+    """Return the error to be expected of the pairs' own, perhaps few, members, eV/Å, [n_atoms].
+
+    Arguments:
+        force: recipe of the errors of forces.
+        pairs: spreads and errors of configurations.
+    """
     own = force.errors(pairs.uq_force, pairs.species)
     return np.asarray(np.sqrt(own**2 + pairs.unshared[pairs.frame] * pairs.uq_force**2))
 
 
 def judge(force: ForceRecipe, pairs: Pairs) -> Reliability:
-    """Return how the pairs' errors of forces lie about what the recipe says; pairs without a spread are left out."""
+    """Return how the pairs' errors of forces lie about what the recipe says; pairs without a spread are left out.
+
+    Arguments:
+        force: recipe of the errors of forces.
+        pairs: spreads and errors of configurations.
+    """
     expected = sigma(force, pairs)
     known = _differ(pairs) & np.isfinite(expected)
     return reliability(pairs.force_error[known], expected[known])

@@ -50,7 +50,11 @@ class Pairs:
         return np.asarray(np.cumsum(self.n_atoms) - self.n_atoms)
 
     def of_frames(self, chosen: np.ndarray) -> Pairs:
-        """Return some configurations' pairs; ``chosen`` is a mask, [n_frames]."""
+        """Return some configurations' pairs; ``chosen`` is a mask, [n_frames].
+
+        Arguments:
+            chosen: mask, bool [n_frames].
+        """
         atoms = chosen[self.frame]
         per_frame = (self.n_atoms, self.energy_std, self.energy_error, self.unshared)
         return Pairs(
@@ -62,7 +66,11 @@ class Pairs:
 
     @classmethod
     def joined(cls, parts: Sequence[Pairs]) -> Pairs:
-        """Return all parts' pairs, one after another."""
+        """Return all parts' pairs, one after another.
+
+        Arguments:
+            parts: pairs of several sets of configurations.
+        """
         names = cls.__dataclass_fields__
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 

@@ -47,7 +47,12 @@ class ForceRecipe:
             raise ValueError(f"force recipe: exponent is {max(self.exponent)}, expected at most {STEEPEST}")
 
     def in_knees(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
-        """Return s_i/s, [n_atoms]; arguments as for :meth:`errors`."""
+        """Return s_i/s, [n_atoms]; arguments as for :meth:`errors`.
+
+        Arguments:
+            uq_force: spread of the members' forces, eV/Å, [n_atoms].
+            species: index of each atom's element, [n_atoms].
+        """
         return np.asarray(uq_force / np.array(self.knee)[species])
 
     def errors(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
@@ -93,7 +98,11 @@ class EnergyRecipe:
             require_positive(f"energy recipe: {name}", getattr(self, name))
 
     def is_determined(self, composition: np.ndarray) -> np.ndarray:
-        """Return whether compositions combine those of the calibration; atoms of each element, [n, n_elements]."""
+        """Return whether compositions combine those of the calibration; atoms of each element, [n, n_elements].
+
+        Arguments:
+            composition: atoms of each element, [n, n_elements].
+        """
         rows = np.array(self.undetermined).reshape(-1, composition.shape[1])
         return np.asarray((np.abs(composition @ rows.T) <= DETERMINED * composition.sum(1, keepdims=True)).all(1))
 
@@ -113,7 +122,12 @@ class Calibration:
     evidence: dict[str, Any] = field(default_factory=dict)
 
     def error_force(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
-        """Return the error of every atom's force, eV/Å; see :meth:`ForceRecipe.errors`."""
+        """Return the error of every atom's force, eV/Å; see :meth:`ForceRecipe.errors`.
+
+        Arguments:
+            uq_force: spread of the members' forces, eV/Å, [n_atoms].
+            species: index of each atom's element, [n_atoms].
+        """
         return self.force.errors(uq_force, species)
 
     def error_energy(
@@ -142,6 +156,9 @@ class Calibration:
     @classmethod
     def from_json(cls, values: Any) -> Calibration:
         """Read what :meth:`to_json` wrote.
+
+        Arguments:
+            values: the object that JSON gives.
 
         Raises:
             ValueError: a key is missing, unknown or of a wrong value; the message names it.

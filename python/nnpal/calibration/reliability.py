@@ -75,13 +75,25 @@ def reliability(error: np.ndarray, sigma: np.ndarray, *, seed: int = 0) -> Relia
 
 
 def coverage(error: np.ndarray, sigma: np.ndarray, level: float) -> float:
-    """Return the share of components within a normal distribution's central interval; arguments as above."""
+    """Return the share of components within a normal distribution's central interval; arguments as above.
+
+    Arguments:
+        error: of vectors, [n, d], any unit.
+        sigma: expected root of the mean of their squared length, the same unit, [n].
+        level: share of a normal distribution in the interval, between 0 and 1.
+    """
     of_component = sigma / np.sqrt(error.shape[1])
     return float((np.abs(error) <= norm.ppf(0.5 + level / 2) * of_component[:, None]).mean())
 
 
 def reliability_curve(error: np.ndarray, sigma: np.ndarray, levels: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return the coverage at each of some levels between 0 and 1."""
+    """Return the coverage at each of some levels between 0 and 1.
+
+    Arguments:
+        error: of vectors, [n, d], any unit.
+        sigma: expected root of the mean of their squared length, the same unit, [n].
+        levels: shares between 0 and 1, [n_levels].
+    """
     return np.array([coverage(error, sigma, level) for level in levels])
 
 

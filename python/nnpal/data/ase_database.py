@@ -29,7 +29,7 @@ def read_database(
 ) -> list[Atoms]:
     """Read all rows by id; labels from the row's calculator, or by name from its key-value pairs or data.
 
-    Args:
+    Arguments:
         faults: see :func:`nnpal.data.read_frames`.
 
     Raises:

@@ -57,8 +57,10 @@ def check_frames(
 
     Work and memory are linear in the number of atoms; small configurations are looked at many at a time.
 
-    Args:
+    Arguments:
+        frames: configurations, with or without labels.
         symbols: elements that are known; None knows all.
+        limits: what counts as a fault; the defaults of :class:`Limits` by default.
     """
     limits = limits or Limits()
     columns = Columns.of(frames)
@@ -77,6 +79,12 @@ def require_sound(
     frames: Sequence[Atoms], symbols: Sequence[str] | None = None, limits: Limits | None = None, *, source: str = ""
 ) -> list[Finding]:
     """Return the warnings.
+
+    Arguments:
+        frames: configurations, with or without labels.
+        symbols: elements that are known; None knows all.
+        limits: what counts as a fault; the defaults of :class:`Limits` by default.
+        source: what the message calls the configurations, such as a file's name.
 
     Raises:
         ValueError: any finding that is an error; names the first few.

@@ -47,7 +47,7 @@ def check_files(
 ) -> Checked:
     """Read files, with what labels they have, and check all configurations together.
 
-    Args:
+    Arguments:
         elements: those that are known; None knows all.
         units, symbols, keys, format: see :func:`nnpal.data.read_frames`.
 

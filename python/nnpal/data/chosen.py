@@ -35,7 +35,7 @@ def choose(
     REF_energy and plain forces may come from different calculators. Each frame may have its stress or virial by any of
     the names returned, see :func:`nnpal.data.stresses.stress_of`.
 
-    Args:
+    Arguments:
         held: for each frame.
         labeled: True asks for energy and forces in every frame, False for nothing, None for what there is.
         usual: names of each label in this format, without REF_.
@@ -86,7 +86,7 @@ def converted(
 ) -> Atoms:
     """Return atoms, cell, charge, spin and labels in eV and Å, and nothing else of ``structure``.
 
-    Args:
+    Arguments:
         what: file and frame, for messages.
         index: of the frame in the file.
         names: of the labels in ``held``, see :func:`choose`.

@@ -39,7 +39,7 @@ def copied_labels(columns: Columns, has: Mapping[str, NDArray[np.bool_]]) -> Ite
     atoms that leave F as it is, and for fragments moved beyond each other's reach. With zero forces an equal stress
     says the same, where the volume differs. Without either, energies can only be counted, which gives a warning.
 
-    Args:
+    Arguments:
         columns: configurations.
         has: which have which label, of finite numbers. Work is linear in their number.
     """

@@ -60,14 +60,25 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     energy, forces, stress, `info["tag"]` and
     `info["source"]`, and nothing else.
 
-    Args:
+    Arguments:
         path: ends in .h5, by which TorchANI knows the format.
+        frames: configurations, with or without labels; eV, Å.
         provenance: where they come from; anything JSON can say.
+
+    Returns:
+        The content hash, SHA-256 in hexadecimal digits.
 
     Raises:
         ValueError: no configuration, one without atoms, one that has changed since it was labeled, or another suffix.
         TypeError: provenance that is no JSON.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
+
+    Example:
+        >>> from nnpal import read_frames, write_dataset
+        >>> frames = read_frames("labeled.h5")
+        >>> content_hash = write_dataset("copy.h5", frames[:2], provenance={"from": "labeled.h5"})
+        >>> len(content_hash)
+        64
     """
     path = Path(path)
     if path.suffix != ".h5":
@@ -101,7 +112,15 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
 
 
 def read_dataset(path: str | os.PathLike[str]) -> Contents:
-    """Read a file of :func:`write_dataset` as :func:`read_dataset_columns` does, into a list."""
+    """Read a file of :func:`write_dataset` as :func:`read_dataset_columns` does, into a list.
+
+    Arguments:
+        path: of the file, .h5.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DatasetError: another kind of file, a later version, or contents that do not match the hashes.
+    """
     contents = read_dataset_columns(path)
     return Contents(list(contents.frames), contents.content_hash, contents.provenance)
 

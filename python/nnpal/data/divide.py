@@ -24,7 +24,7 @@ def divide(
 ) -> tuple[int, int]:
     """Write two datasets of a file's configurations, drawn at random; equal structures stay together.
 
-    Args:
+    Arguments:
         source: file of labeled configurations that states its units.
         kept, held_out: datasets to write, .h5.
         fraction: share of the different structures that is held out, rounded.

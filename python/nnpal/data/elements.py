@@ -68,7 +68,7 @@ def check_used(path: object, pairs: dict[str, str], present: set[str]) -> None:
 def numbers_of_types(path: object, types: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
     """Return atomic numbers of atoms by their LAMMPS types.
 
-    Args:
+    Arguments:
         types: counted from 1, [n_atoms].
         symbols: of types 1, 2, ...
 

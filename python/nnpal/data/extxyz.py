@@ -42,7 +42,7 @@ def read_extxyz(
 ) -> list[Atoms]:
     """Read an extended XYZ file; labels by :class:`Keys`, else REF_ keys where any frame has one, else plain ones.
 
-    Args:
+    Arguments:
         units: of the file; None takes those that its frames state by the key `units`.
         labeled: True asks for energy and forces in every frame, None takes what there is, False nothing.
         faults: see :func:`nnpal.data.read_frames`.
@@ -64,6 +64,10 @@ def read_extxyz(
 def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
     """Write configurations to the last bit, aside and renamed: REF_energy, REF_forces, REF_stress, charge and
     multiplicity, initial charges and moments, tag, source, units.
+
+    Arguments:
+        path: of the file, .xyz or .extxyz.
+        frames: configurations, with or without labels; eV, Å.
 
     Raises:
         ValueError: no configuration, or one that has changed since it was labeled.

@@ -41,7 +41,7 @@ class Finding:
 def report(what: str, finding: Finding, faults: list[Finding] | None) -> None:
     """Append the finding to ``faults``.
 
-    Args:
+    Arguments:
         what: file and frame, for the message.
         faults: None where a fault ends the reading.
 

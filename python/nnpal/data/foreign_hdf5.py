@@ -40,7 +40,7 @@ def read_foreign_hdf5(
 ) -> list[Atoms]:
     """Read every group that holds coordinates, groups by name; a cell without `pbc` is periodic.
 
-    Args:
+    Arguments:
         units: required.
         symbols: OLD=NEW where the file's symbols are not the elements.
         faults: see :func:`nnpal.data.read_frames`.

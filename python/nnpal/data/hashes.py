@@ -22,6 +22,9 @@ def structure_hash(atoms: Atoms) -> str:
     """Return the SHA-256 of atomic numbers, cell, periodicity and positions, to the last bit and in the atoms' order.
 
     Neither the sign of zeros nor cell vectors along directions that do not repeat count.
+
+    Arguments:
+        atoms: one configuration; lengths in Å.
     """
     return structure_hash_with_box(atoms, cell=atoms.cell.array * atoms.pbc[:, None])
 
@@ -36,6 +39,9 @@ def content_hash(frames: Sequence[Atoms]) -> str:
 
     Charge, spin, initial charges and moments follow the structure where they are stated (but for a charge of 0).
     Energies and forces follow the structure as they are; a stress follows a mark, where there is one.
+
+    Arguments:
+        frames: configurations, with or without labels.
 
     Raises:
         ValueError: a configuration that has changed since it was labeled.

@@ -49,7 +49,7 @@ def listing(indices: Sequence[int]) -> str:
 def require_everywhere(path: object, key: str, present: Sequence[bool], known: Iterable[Iterable[str]]) -> None:
     """Refuse a key that some frame lacks, and say what that frame has.
 
-    Args:
+    Arguments:
         present: for each frame, whether it has ``key``.
         known: for each frame, the keys that it has.
     """

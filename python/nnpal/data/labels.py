@@ -23,8 +23,11 @@ def attach(
 ) -> None:
     """Give ``atoms`` a SinglePointCalculator with these labels, or none when there are none.
 
-    Args:
-        energy: eV. forces: eV/Å, [n_atoms, 3]. stress: eV/Å³, Voigt, ASE's sign, [6].
+    Arguments:
+        atoms: one configuration, changed in place.
+        energy: eV.
+        forces: eV/Å, [n_atoms, 3].
+        stress: eV/Å³, Voigt, ASE's sign, [6].
     """
     given = {"energy": energy, "forces": forces, "stress": stress}
     results = {name: value for name, value in given.items() if value is not None}
@@ -35,6 +38,10 @@ def labels_of(atoms: Atoms, what: str = "configuration") -> dict[str, Any]:
     """Return those of `energy` (float), `forces` [n_atoms, 3] and `stress` (Voigt, [6]) that ``atoms`` holds.
 
     Nothing is calculated.
+
+    Arguments:
+        atoms: one configuration.
+        what: what the message calls it.
 
     Raises:
         ValueError: atoms or cell have changed since the labels were attached, or a label has the wrong shape.
@@ -71,7 +78,7 @@ def with_zero_forces(results: Mapping[str, Any], n_atoms: int) -> dict[str, Any]
 def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT) -> np.ndarray:
     """Return a symmetric tensor as ASE's Voigt vector, [6].
 
-    Args:
+    Arguments:
         values: [3, 3], [9] or, in ``order``, [6].
 
     Raises:
@@ -95,6 +102,11 @@ def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT)
 
 def stress_of_virial(virial: np.ndarray, atoms: Atoms, what: str) -> np.ndarray:
     """Return σ = -W/V, eV/Å³, of the virial W = Σ r_i ⊗ F_i = -dE/dε, eV (LAMMPS's sign: it pushes outwards).
+
+    Arguments:
+        virial: W, eV, [3, 3].
+        atoms: the configuration, whose volume counts.
+        what: what the message calls it.
 
     Raises:
         ValueError: the cell has no volume.

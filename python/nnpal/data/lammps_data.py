@@ -38,7 +38,7 @@ class _Head:
 def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Sequence[str] | None) -> Atoms:
     """Read the structure of a data file: atoms by ID, positions as they stand, periodic (the file does not say).
 
-    Args:
+    Arguments:
         units: needed unless the first line says `units = STYLE`, as write_data has it.
         symbols: of types 1, 2, ..., or OLD=NEW of type labels; else from the section Atom Type Labels where all are
             elements, else from Masses.

@@ -53,7 +53,7 @@ def read_dump(
     A dump has no energies but as a column of per-atom energies (`compute pe/atom`), whose name keys.energy gives: its
     sum is the energy. Forces are fx fy fz, or the three columns that keys.forces names.
 
-    Args:
+    Arguments:
         units: needed unless the dump states them (`dump_modify ID units yes`).
         symbols: of types 1, 2, ..., which then hold; else the column `element` or `typelabel`, OLD=NEW where a name of
             it is not the element.

@@ -28,7 +28,7 @@ def read_plain(
 ) -> Columns:
     """Read a file as :func:`nnpal.data.extxyz.read_extxyz` does.
 
-    Args:
+    Arguments:
         faults: gets a warning where some frames state a stress and others a virial.
 
     Raises:

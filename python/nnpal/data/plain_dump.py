@@ -138,7 +138,7 @@ class Wanted:
 def parse_dump(path: str | os.PathLike[str], symbols: Sequence[str] | None, keys: Keys) -> Snapshots:
     """Read a dump of snapshots that have the same columns.
 
-    Args:
+    Arguments:
         symbols, keys: see :func:`nnpal.data.lammps_dump.read_dump`.
 
     Raises:

@@ -102,7 +102,7 @@ class Form:
 def parse_plain(path: str | os.PathLike[str], keys: Keys) -> Parsed:
     """Read a file of plain form.
 
-    Args:
+    Arguments:
         keys: names of labels, beside the usual ones with and without REF_.
 
     Raises:

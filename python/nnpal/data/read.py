@@ -56,11 +56,13 @@ def read_frames(
     Each has `info["tag"]` (given here, by the file, or the file's name without suffix) and `info["source"]` (by the
     file, or PATH:INDEX).
 
-    Args:
+    Arguments:
+        path: of the file.
         units: of the file, where it does not state them; required then.
         symbols: an element for each LAMMPS type; or OLD=NEW where the file's own symbols are not the elements.
         labeled: True asks for energy and forces of every configuration, where one atom with an energy has zero forces;
             False gives bare structures; None takes the labels that there are.
+        tag: name of the group that all its configurations belong to.
         keys: names of the labels, where they are not the format's usual ones.
         format: one of ``FORMATS``; by default from the suffix.
         faults: gets stresses that contradict virials of the same frame, and virials that the cell does not allow, which
@@ -71,6 +73,12 @@ def read_frames(
     Raises:
         FileNotFoundError: no such file.
         DatasetError: anything that would have to be guessed, is damaged, or is not there.
+
+    Example:
+        >>> from nnpal import read_frames
+        >>> frames = read_frames("labeled.h5")
+        >>> len(frames), frames[0].get_forces().shape
+        (4, (16, 3))
     """
     given: dict[str, Any] = {
         "units": units,
@@ -87,7 +95,7 @@ def read_frames(
 def read_columns(path: str | os.PathLike[str], *, faults: list[Finding] | None = None, **given: Any) -> Columns:
     """Return the configurations of a file in few arrays: for many of them, see :class:`Columns`.
 
-    Args:
+    Arguments:
         faults, given: see :func:`read_frames`.
     """
     columns = _quickly(path, **given, faults=faults)

@@ -104,7 +104,7 @@ class DataSection(Section):
     ) -> list[Atoms]:
         """Read and check the labeled configurations of `train` or `test`.
 
-        Args:
+        Arguments:
             base_folder: paths are relative to it: the configuration file's.
             symbols: elements that are known; None knows all.
             on_warnings: called with what is worth a look but no error, where there is any: duplicates, net forces.

@@ -39,7 +39,7 @@ def stress_of(
 
     A virial W gives σ = -W/V. Where both stand they must agree to printed digits.
 
-    Args:
+    Arguments:
         index: of the frame.
         held: what the frame holds, by key.
         names: keys of `stress` and of `virial` that count in this file.
@@ -75,7 +75,7 @@ def mixed_stresses(stated: Mapping[int, tuple[str, str]]) -> list[Finding]:
 
     Each is read by its own key; but two keys may come from two calculators, or one of them with another sign.
 
-    Args:
+    Arguments:
         stated: see :func:`stated_stresses`.
     """
     if len({label for label, _ in stated.values()}) < 2:

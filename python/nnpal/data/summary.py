@@ -22,6 +22,9 @@ def summarize(frames: Sequence[Atoms]) -> dict[str, Any]:
     """Return counts, formulas, tags and ranges, ready for JSON; ranges are of labels where there are any.
 
     Energies are in eV/atom, forces (their largest norm in a configuration) in eV/Å, pressures in eV/Å³.
+
+    Arguments:
+        frames: configurations, with or without labels.
     """
     columns = Columns.of(frames)
     columns.require_consistent()

@@ -27,7 +27,7 @@ def read_trajectory(
     Steps are those of a LAMMPS dump, the key `step` of an extended XYZ file, or the end of `info["source"]` (`... step
     200`), as runs of nnpal write it.
 
-    Args:
+    Arguments:
         units, symbols: of a dump, as for :func:`nnpal.data.read_frames`; other files are in eV and Å.
 
     Raises:

@@ -68,6 +68,9 @@ class Units:
     def lammps(cls, style: str) -> Units:
         """Return the units of a LAMMPS unit style that has a scale: metal, real or electron.
 
+        Arguments:
+            style: ``metal``, ``real`` or ``electron``.
+
         Raises:
             ValueError: another style; `lj` has no scale.
         """
@@ -77,6 +80,9 @@ class Units:
     @classmethod
     def parse(cls, text: str) -> Units:
         """Return the units of a LAMMPS unit style, or of `ENERGY LENGTH [STRESS]`, e.g. `hartree Å` or `eV Å GPa`.
+
+        Arguments:
+            text: a unit style, or the units of energy, length and, if it differs, stress.
 
         Raises:
             ValueError: anything else.

@@ -16,7 +16,7 @@ from nnpal.doctor.outcome import Check
 def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
     """Check this installation.
 
-    Args:
+    Arguments:
         environ: environment in which the user starts `lmp` and `mpirun`; by default that of this
             process.
 

@@ -86,7 +86,7 @@ def check_cuda(cuda: Cuda | None, *, has_driver: bool) -> list[Check]:
 def check_operations(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
     """Say what nnpal's operations were compiled for; asked only of a torch that has CUDA.
 
-    Args:
+    Arguments:
         cuda: what torch and the operations said.
         nvcc: CUDA's compiler, None where there is none.
     """

@@ -57,7 +57,7 @@ class Lmp:
 def ask_lmp(environ: Mapping[str, str], scripts: Path) -> Lmp | None:
     """Run the first `lmp` on PATH; None when there is none.
 
-    Args:
+    Arguments:
         environ: the environment to look in and to run in.
         scripts: folder where this Python environment keeps its commands.
     """

@@ -101,7 +101,7 @@ def check_torch_folder(folder: Path) -> Check:
 def check_build(build: Build | None, lammps_version: int | None) -> list[Check]:
     """Check what the plugin was built with against what it will meet.
 
-    Args:
+    Arguments:
         build: what it was built with; no checks when nothing was built.
         lammps_version: date of the LAMMPS that will load it, None when there is none.
     """

@@ -89,6 +89,7 @@ class Calibration:
 
     @property
     def n_values(self) -> int:
+        """Number of pairs of error and uncertainty."""
         return len(self.errors)
 
     def to_json(self) -> CalibrationFigures:
@@ -177,6 +178,11 @@ def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> 
     energy's error of a configuration against the standard deviation of the members' totals, both per atom. Of a
     calibrated model also the force's error against ``error_force``, and the energy's against ``error_energy`` of the
     configurations that have one, where these are two at least.
+
+    Arguments:
+        predictions: of a model, for the configurations of ``labels``.
+        labels: reference values.
+        seed: of the random numbers of the confidence intervals.
 
     Raises:
         ValueError: the model has one member only, or there is one configuration only.

@@ -37,6 +37,9 @@ class Labels:
 def read_labels(frames: Sequence[Atoms]) -> Labels:
     """Read the labels that configurations carry in their calculators.
 
+    Arguments:
+        frames: labeled configurations, eV and Å.
+
     Raises:
         ValueError: there are none, or a configuration has no energy or, but for a single atom, no forces; the message
             has its index.

@@ -157,7 +157,12 @@ def compare(
 
 
 def by_tag(predictions: Predictions, labels: Labels) -> dict[str, Comparison]:
-    """Return tag -> the ensemble's values for its configurations, in the order in which tags first occur."""
+    """Return tag -> the ensemble's values for its configurations, in the order in which tags first occur.
+
+    Arguments:
+        predictions: of a model, for the configurations of ``labels``.
+        labels: reference values.
+    """
     return {tag: compare(predictions, labels, frames=labels.tags == tag) for tag in dict.fromkeys(labels.tags.tolist())}
 
 
@@ -165,6 +170,10 @@ def accuracy(predictions: Predictions, labels: Labels) -> Accuracy:
     """Return errors of the ensemble and of each member, by tag, and of forces by element, ready for JSON.
 
     Keys and units are those of :meth:`Comparison.errors`.
+
+    Arguments:
+        predictions: of a model, for the configurations of ``labels``.
+        labels: reference values.
     """
     found: Accuracy = {
         "n_frames": len(labels.n_atoms),

@@ -59,6 +59,7 @@ class Predictions:
 
     @property
     def n_members(self) -> int:
+        """Number of members of the ensemble."""
         return len(self.member_energies)
 
     @property
@@ -93,10 +94,19 @@ def predict(
         batch_edges: about so many edges in one call; by default ``BATCH_EDGES``.
         on_batch: called with the number of configurations of every batch that is done.
 
+    Returns:
+        Energies, forces, stresses and uncertainties.
+
     Raises:
         FileNotFoundError: no such file.
         nnpal.model.ModelFileError: the file cannot be used.
         ValueError: there is no configuration, or one that the model cannot evaluate; the message has its index.
+
+    Example:
+        >>> from nnpal import predict, read_frames
+        >>> found = predict("al.nnp.pt", read_frames("labeled.h5"))
+        >>> found.energies.shape, found.forces.shape, found.uq_force.shape
+        ((4,), (64, 3), (64,))
     """
     if not frames:
         raise ValueError("predict: no configurations, expected at least one")

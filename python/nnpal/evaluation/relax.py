@@ -134,6 +134,7 @@ class Relaxed:
 
     @property
     def kept_phase(self) -> bool:
+        """Whether the crystal is of the same phase after relaxation."""
         return self.phase == self.structure.phase
 
     def to_json(self) -> RelaxedFigures:
@@ -175,7 +176,13 @@ def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Pat
 
 
 def nnp_commands(model: str | os.PathLike[str], element: str, device: str = "cpu") -> list[str]:
-    """Return the LAMMPS commands for a model; in double precision, for minima are flatter than float32's steps."""
+    """Return the LAMMPS commands for a model; in double precision, for minima are flatter than float32's steps.
+
+    Arguments:
+        model: path of a model file.
+        element: chemical symbol.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+    """
     return [
         f'pair_style nnp "{Path(model).resolve()}" device {device} precision double',
         f"pair_coeff * * {element}",

@@ -73,7 +73,7 @@ def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str 
     Those are, in ``info``, `charge` or `total_charge`, `multiplicity`, and `spin` or `total_spin`, which are
     multiplicities 2S+1 too (as in OMol25 and MACE; 0 is taken for 1); and ASE's initial charges and moments.
 
-    Args:
+    Arguments:
         held: names and values in place of ``atoms.info``.
 
     Raises:

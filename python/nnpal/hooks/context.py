@@ -184,35 +184,75 @@ class Context(Protocol):
         """Whether anybody reads this hook's virial: LAMMPS (`virial_yes`), or a python/hook fix defined later."""
 
     def scale_forces(self, factor: float) -> None:
-        """Multiply the forces of the potential, ghosts' included; in `pre_reverse` alone."""
+        """Multiply the forces of the potential, ghosts' included; in `pre_reverse` alone.
+
+        Arguments:
+            factor: of all forces.
+        """
 
     def group_mask_of(self, group: str) -> NDArray[np.bool_]:
-        """Return whether each atom is in a group, [n_local]."""
+        """Return whether each atom is in a group, [n_local].
+
+        Arguments:
+            group: name of a group of the script.
+        """
 
     def positions_of(self, tags: Sequence[int]) -> NDArray[np.float64]:
         """Return the positions of these atoms on every rank, [n, 3] (collective).
+
+        Arguments:
+            tags: atom IDs, [n].
 
         Raises:
             HookError: no atom has such an ID, or it is excluded from all others.
         """
 
     def add_force(self, tag: int, force: Sequence[float] | NDArray[np.float64]) -> None:
-        """Add to the force of one atom, on the rank that owns it; elsewhere nothing happens."""
+        """Add to the force of one atom, on the rank that owns it; elsewhere nothing happens.
+
+        Arguments:
+            tag: atom ID.
+            force: in the units of the script, [3].
+        """
 
     def center_of_mass(self, group: str) -> NDArray[np.float64]:
-        """Return a group's center of mass, unwrapped, [3] (collective)."""
+        """Return a group's center of mass, unwrapped, [3] (collective).
+
+        Arguments:
+            group: name of a group of the script.
+        """
 
     def group_mass(self, group: str) -> float:
-        """Return a group's mass (collective)."""
+        """Return a group's mass (collective).
+
+        Arguments:
+            group: name of a group of the script.
+        """
 
     def group_count(self, group: str) -> int:
-        """Return how many atoms a group has (collective)."""
+        """Return how many atoms a group has (collective).
+
+        Arguments:
+            group: name of a group of the script.
+        """
 
     def minimum_image(self, vector: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the shortest periodic image of a distance vector, [3]."""
+        """Return the shortest periodic image of a distance vector, [3].
+
+        Arguments:
+            vector: [3].
+        """
 
     def log(self, text: str) -> None:
-        """Write a line to the screen and to LAMMPS's log file, once."""
+        """Write a line to the screen and to LAMMPS's log file, once.
+
+        Arguments:
+            text: one line.
+        """
 
     def write_restart(self, path: str) -> None:
-        """Have LAMMPS write a restart file now (collective)."""
+        """Have LAMMPS write a restart file now (collective).
+
+        Arguments:
+            path: of the file; the same on all ranks.
+        """

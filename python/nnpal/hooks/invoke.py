@@ -35,7 +35,7 @@ _PATIENCE_SECONDS = 60.0  # for ranks that wait in a collective call of the hook
 def attach(words: str, group: str = "all", fix_id: str | None = None) -> InvokedHook:
     """Return the callbacks of one hook.
 
-    Args:
+    Arguments:
         words: `MODULE:CLASS key value ...`, as after `fix ID group python/hook`.
         group: name of the group that the hook acts on; fix python/invoke ignores its own.
         fix_id: ID of the `fix python/invoke ... post_force`; needed by hooks that scale the forces.

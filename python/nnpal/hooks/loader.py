@@ -17,7 +17,7 @@ METHODS = ("setup", "pre_reverse", "post_force", "end_of_step", "post_run", "clo
 def create(spec: str, words: Sequence[str], context: Context) -> Any:
     """Return a hook made as `CLASS(context, **options)`, or as `CLASS()` where it has no `__init__`.
 
-    Args:
+    Arguments:
         spec: `MODULE:CLASS`, the module as Python imports it.
         words: the script's words that follow it.
         context: handed to the class.

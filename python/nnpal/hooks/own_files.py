@@ -11,7 +11,7 @@ from nnpal.runtime.places import IsOwn, file_fault
 def require_own(option: str, path: Path, is_own: IsOwn, kind: str) -> None:
     """Refuse a path at which a run could write only by moving what is of another kind.
 
-    Args:
+    Arguments:
         option: that names the path.
         path: where the run would write.
         is_own: whether a file is of that kind.

@@ -20,7 +20,7 @@ _ARRAY = "__array__"
 def pack(spec: str, state: dict[str, Any]) -> bytes:
     """Return the bytes of a state: nested dict and list of str, int, float, bool, None and arrays.
 
-    Args:
+    Arguments:
         spec: `MODULE:CLASS` of the hook.
         state: what its `state_dict` returned.
 

@@ -17,8 +17,10 @@ def augment(
 
     They keep cell and tag; ``info["source"]`` says what they come from.
 
-    Args:
+    Arguments:
+        frames: configurations, Å.
         sigma: standard deviation of each coordinate, Å.
+        copies: number of copies of each configuration.
         rng: everything random follows from it.
         min_distance: Å; a copy with two atoms closer than this, images included, is drawn again. So the noise is
             Gaussian under that condition.

@@ -39,7 +39,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """Counts of configurations: in all, labeled or failed so far, and of these from the store, and failed."""
+    """Counts of configurations.
+
+    Attributes:
+        total: in all.
+        done: labeled or failed so far.
+        from_store: of these, known before.
+        failed: of these, failed.
+    """
 
     total: int
     done: int
@@ -111,16 +118,32 @@ def label_frames(
     again, failures neither. Workers that are killed from elsewhere are no failure: the configuration is tried once
     more, and then left as it was.
 
-    Args:
+    Arguments:
+        frames: configurations, Å, with or without labels.
+        oracle: what computes the labels.
+        store: where labels are kept and looked up.
         n_workers: processes.
         timeout: seconds for one calculation; None: no limit.
         retry_failed: compute again what has failed before.
         threads: of each worker's numerical libraries.
         on_progress: called as configurations are done.
 
+    Returns:
+        Labeled copies, failures and counts.
+
     Raises:
         OracleError: the oracle cannot work as described; nothing is stored of it.
         ValueError: arguments out of range.
+
+    Example:
+        >>> from ase.build import bulk
+        >>> from nnpal import label_frames
+        >>> from nnpal.label import CalculatorOracle, LabelStore
+        >>> oracle = CalculatorOracle("ase.calculators.emt:EMT")
+        >>> with LabelStore("labels.db") as store:
+        ...     report = label_frames([bulk("Cu", cubic=True)], oracle, store)
+        >>> report.labeled[0].get_forces().shape, report.calculations, report.failed
+        ((4, 3), 1, [])
     """
     if n_workers < 1 or threads < 1 or (timeout is not None and not timeout > 0):
         raise ValueError(f"n_workers {n_workers}, threads {threads}, timeout {timeout}: expected more than 0")

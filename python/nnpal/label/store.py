@@ -123,6 +123,7 @@ class LabelStore:
         self.close()
 
     def close(self) -> None:
+        """Write what is still in memory and close the file."""
         try:
             self.flush()
         finally:
@@ -145,6 +146,9 @@ class LabelStore:
         A group is on the disk, in one transaction, when its calculations have taken ``cost`` seconds in all, and at the
         end; so a kill or power cut loses no more, and a label that took longer is on the disk as its put returns, like
         any outside of this context.
+
+        Arguments:
+            cost: seconds of calculations in a group.
         """
         before, self._cost = self._cost, cost
         try:
@@ -194,18 +198,39 @@ class LabelStore:
     def put_label(
         self, structure: str, identity: Mapping[str, Any], result: Result, *, rung: int, seconds: float
     ) -> None:
-        """Keep a label; it is on the disk on return, unless in :meth:`together`."""
+        """Keep a label; it is on the disk on return, unless in :meth:`together`.
+
+        Arguments:
+            structure: hash of the structure, see :func:`nnpal.label.structure_key.structure_key`.
+            identity: of the oracle and its settings.
+            result: energy (eV), forces (eV/Å) and stress (eV/Å³).
+            rung: of the fallback settings, from 0.
+            seconds: that the calculation took.
+        """
         result = Result(float(result.energy), np.array(result.forces, dtype=float), _copied(result.stress))
         self._put(_Row(structure, canonical(identity), len(result.forces), result, "", rung, seconds, _now()))
 
     def put_failure(
         self, structure: str, identity: Mapping[str, Any], n_atoms: int, reason: str, *, rung: int, seconds: float
     ) -> None:
-        """Keep that a calculation failed; counts one more try."""
+        """Keep that a calculation failed; counts one more try.
+
+        Arguments:
+            structure: hash of the structure, see :func:`nnpal.label.structure_key.structure_key`.
+            identity: of the oracle and its settings.
+            n_atoms: of the configuration.
+            reason: what the calculation said.
+            rung: of the fallback settings, from 0.
+            seconds: that the calculation took.
+        """
         self._put(_Row(structure, canonical(identity), n_atoms, None, reason, rung, seconds, _now()))
 
     def forget_failures(self, structures: Iterable[str]) -> None:
-        """Have the failures of structures computed again; labels stay."""
+        """Have the failures of structures computed again; labels stay.
+
+        Arguments:
+            structures: hashes of structures.
+        """
         self.flush()
         with self._transaction():
             self._database.executemany(
@@ -215,6 +240,9 @@ class LabelStore:
 
     def merge(self, path: Path) -> None:
         """Take over what another store has and this one lacks: labels, and failures of what is not known at all.
+
+        Arguments:
+            path: of the other store.
 
         Raises:
             StoreError: the file is no label store of this format.

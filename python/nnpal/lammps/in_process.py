@@ -37,7 +37,7 @@ def run_in_process(arguments: Sequence[str]) -> int:
 
     LAMMPS prints its own errors; nothing is added to them.
 
-    Args:
+    Arguments:
         arguments: what would follow `lmp`.
 
     Returns:

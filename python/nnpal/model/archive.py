@@ -85,6 +85,9 @@ class LoadedModel:
     def charges(self, graph: Graph) -> Tensor:
         """Return the atoms' charges, e, float64 [n_local] on the CPU; all atoms are centers, and the sum is 0.
 
+        Arguments:
+            graph: atoms and edges of one or several configurations.
+
         Raises:
             ValueError: the model has none, or they are not defined for these atoms.
         """
@@ -218,10 +221,19 @@ def load_model(
         dtype: torch.float32 or torch.float64; by default that of the file.
         members: evaluate the first so many members; by default all.
 
+    Returns:
+        The model, ready to evaluate.
+
     Raises:
         FileNotFoundError: no such file.
         ModelFileError: the file is not what it should be, or fails its self-check.
         ValueError: ``members``, ``dtype`` or ``device`` is out of range.
+
+    Example:
+        >>> from nnpal import load_model
+        >>> model = load_model("al.nnp.pt")
+        >>> model.metadata.elements, model.metadata.n_members, model.metadata.cutoff
+        (['Al'], 3, 6.9)
     """
     name = os.fspath(path)
     content, metadata, compiled = _read(name)

@@ -54,6 +54,16 @@ class NNPCalculator(Calculator):
             does not know, a position or cell that is not finite, or ``error_force`` or ``error_energy`` of a model
             without a calibration of the members in use, or ``charges`` of a model without, or of atoms for which they
             are not defined.
+
+    Example:
+        >>> from ase.build import bulk
+        >>> from nnpal import NNPCalculator
+        >>> atoms = bulk("Al", cubic=True)
+        >>> atoms.calc = NNPCalculator("al.nnp.pt")
+        >>> atoms.get_forces().shape, atoms.get_stress().shape
+        ((4, 3), (6,))
+        >>> atoms.calc.get_property("uq_force", atoms).shape
+        (4,)
     """
 
     implemented_properties: list[str] = [  # noqa: RUF012 - as ASE declares it
@@ -90,6 +100,11 @@ class NNPCalculator(Calculator):
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
         """Return a property as ASE does, or say why a calibrated error or a charge is not defined.
 
+        Arguments:
+            name: one of ``implemented_properties``.
+            atoms: the configuration; by default that of the last calculation.
+            allow_calculation: whether to compute what is not in ``results``; None is returned otherwise.
+
         Raises:
             ValueError: ``name`` needs a calibration of the members in use, or charge networks.
         """
@@ -115,7 +130,13 @@ class NNPCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = tuple(all_changes),
     ) -> None:
-        """Fill ``results``; ASE calls this."""
+        """Fill ``results``; ASE calls this.
+
+        Arguments:
+            atoms: the configuration, Å.
+            properties: what is asked for, of ``implemented_properties``.
+            system_changes: what has changed since the last call; everything is computed again.
+        """
         super().calculate(atoms, properties, system_changes)
         model = self.model
         metadata = model.metadata

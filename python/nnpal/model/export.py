@@ -68,6 +68,12 @@ def export_ensemble(
         ValueError: the model holds what an exported file cannot or gives numbers that are not finite, or an argument
             is out of range.
         ModelFileError: a ValueError too; the file that was written does not give the model's numbers, and is removed.
+
+    Example:
+        >>> import torchani
+        >>> from nnpal import export_ensemble
+        >>> print(export_ensemble(torchani.models.ANI2x(), "ani2x.nnp.pt"))
+        ani2x.nnp.pt
     """
     target = Path(path)
     if kernel not in KERNELS:

@@ -43,6 +43,9 @@ def read_file(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
 def read_metadata(path: str | os.PathLike[str]) -> Metadata:
     """Read what a model file says of itself, after checking its checksums.
 
+    Arguments:
+        path: of a model file.
+
     Raises:
         FileNotFoundError: no such file.
         ModelFileError: no model file of nnpal, damaged, or of a newer format.

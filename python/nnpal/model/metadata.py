@@ -74,6 +74,9 @@ class Metadata:
         charges: whether the module has a method that gives charges: see :mod:`nnpal.model.charges`; false where the key
             is missing.
         calibration: of the whole ensemble; None where there is none, as in files of format 1.
+        format, format_version: name and version of the layout of the file.
+        energy_unit: always eV.
+        length_unit: always Å.
     """
 
     elements: list[str]

@@ -71,6 +71,12 @@ def export_module(
 
     Warns:
         UserWarning: energy or force jumps at the cutoff, single precision loses digits, or fewer hops would do.
+
+    Example:
+        >>> from nnpal import export_module
+        >>> from springs import Springs  # a torch.nn.Module of the form above
+        >>> print(export_module(Springs(), "springs.nnp.pt", elements=["Ar"], cutoff=3.0))
+        springs.nnp.pt
     """
     target = Path(path)
     if not target.parent.is_dir():

@@ -104,7 +104,7 @@ def summarize(
 ) -> Summary:
     """Return the figures of a report; what the samples do not reach is a sentence in place of figures.
 
-    Args:
+    Arguments:
         bias: of the run.
         samples: its production rows.
         temps: temperatures asked for.
@@ -145,7 +145,7 @@ def summarize_learning(
 ) -> Summary:
     """Return how far learning has come; rows of it cannot be reweighted, so there are no averages.
 
-    Args:
+    Arguments:
         bias, temps, divide: as for :func:`summarize`.
         traces: of the run, one a walker.
 

@@ -60,8 +60,12 @@ class Bias:
         visits, flatness_visits, production_visits: updates in each bin since learning began, since ln f last fell, and
             since learning ended, [n_bins] for each axis.
         reciprocal_vectors: of the order parameter, [n_g, 3] multiples of the box's; empty if it was not measured.
-        ln_f: kT. phase: 0 learning, 1 production. step, n_updates, round_trips: so far. stride: steps between updates.
-        walkers: LAMMPS partitions that share this bias. n_atoms, n_group: atoms in all, and in the fix's group.
+        ln_f: height of an update, kT.
+        phase: 0 learning, 1 production.
+        step, n_updates, round_trips: so far.
+        stride: steps between updates.
+        walkers: LAMMPS partitions that share this bias.
+        n_atoms, n_group: atoms in all, and in the fix's group.
         lattice: name, or reciprocal for vectors that the user gave, or none.
     """
 
@@ -99,6 +103,9 @@ class Bias:
     def evaluate(self, **variables: np.ndarray | float) -> np.ndarray:
         """Return δH, walls included, e.g. `bias.evaluate(H=h, O=o)`; arrays of one shape.
 
+        Arguments:
+            variables: a value or an array of each variable of the grid, in the units of the run.
+
         Raises:
             TypeError: other variables than the grid's.
         """
@@ -122,7 +129,12 @@ class Bias:
 
 
 def write_bias(path: Path, bias: Bias) -> None:
-    """Write a bias file aside and rename it: whoever reads meets the old file or the new one, whole."""
+    """Write a bias file aside and rename it: whoever reads meets the old file or the new one, whole.
+
+    Arguments:
+        path: of the file, .h5.
+        bias: what to write.
+    """
     with new_hdf5(path) as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
         file.attrs["axes"] = [axis.name for axis in bias.axes]
@@ -149,8 +161,22 @@ def is_bias_file(path: Path) -> bool:
 def read_bias(path: str | Path) -> Bias:
     """Read a bias file.
 
+    Arguments:
+        path: of the file, .h5.
+
+    Returns:
+        The bias and how it was learned, in the units of the run.
+
     Raises:
         HookError: there is no such file, or it is no bias file, or one with a gap.
+
+    Example:
+        >>> from nnpal import read_bias
+        >>> bias = read_bias("momt.h5")
+        >>> bias.temp, [str(axis) for axis in bias.axes]
+        (1000.0, ['H -11 -8 4', 'O 0 35 5'])
+        >>> bias.evaluate(H=[-10.0, -9.0], O=[30.0, 2.0]).shape
+        (2,)
     """
     path = Path(path)
     if path.is_dir():

@@ -39,7 +39,7 @@ class Line:
 def extrapolate(n_atoms: Sequence[int], temps: Sequence[float], errors: Sequence[float]) -> Line:
     """Fit a line in 1/N.
 
-    Args:
+    Arguments:
         n_atoms: N of each box.
         temps, errors: transition temperatures and their standard errors.
 
@@ -127,7 +127,7 @@ def difference(line: Line, other: tuple[str, float, float]) -> tuple[float, floa
 def figure(line: Line, other: tuple[str, float, float] | None = None) -> Figure:
     """Return a figure of the temperatures over 1/N with the line.
 
-    Args:
+    Arguments:
         line: temperatures and fit.
         other: a name, temperature and error to compare with at 1/N = 0.
     """

@@ -93,7 +93,7 @@ def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis
 def basis(axis: Axis, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the four cubic B-splines that are not zero at each s, as the compiled bias has them.
 
-    Args:
+    Arguments:
         axis: bins; one basis function at each of their n_bins + 1 edges, mirrored at the outermost.
         s: values [n]; beyond the grid its edge counts.
 

@@ -77,6 +77,36 @@ class MOMT:
     ) -> None:
         """Prepare the bias; the options are described in docs/momt.md.
 
+        Arguments:
+            context: LAMMPS, as the hook contract has it.
+            temp: T0, K (reduced in ``units lj``).
+            press: P0, pressure units.
+            lattice: ``fcc``, ``bcc``, ``hcp``, ``diamond`` or ``none``: crystal of the order parameter.
+            cells: how often the conventional cell repeats along each box vector, [3], or the box matrix in units of
+                that cell by rows, [9]; by default from the atoms and the box.
+            reciprocal: h k l of each reciprocal vector, multiples of the box's, [3 n_g]; instead of ``lattice``.
+            H: low, high and number of bins of the enthalpy, energy units.
+            V: low, high and number of bins of the volume.
+            O: low, high and number of bins of the order parameter.
+            file: name of the bias file.
+            trace: name of the trace; by default ``file`` with the ending .trace.
+            every: steps between rows of the trace.
+            start: bias file whose δH to begin with.
+            phase: ``learning`` or ``production``, which samples with the bias of ``start`` unchanged.
+            stride: steps between updates of the bias.
+            ln_f: height of the first updates, kT0.
+            ln_f_end: learning ends below it, kT0.
+            schedule: ``1/t`` or ``flat``: how ln f falls.
+            flatness: min/mean of the visits at which ``flat`` halves ln f.
+            learn: steps after which learning ends at the latest; None: no limit.
+            walls: ``yes``, ``no``, or edges that have a wall, such as ``H- O+``.
+            wall_strength: energy e of the walls, kT0.
+            wall_length: length l of the walls of H, kT0; above ``wall_strength``.
+            walkers: whether all partitions learn one bias.
+            progress: steps between lines in the log.
+            ends: ends of a round trip in O, or in H where O is not measured; by default 0.15 and 0.5 of the perfect
+                crystal's O.
+
         Raises:
             HookError: an option that does not fit the others, the system or the file to start from.
         """
@@ -376,11 +406,13 @@ class MOMT:
         )
 
     def post_run(self, context: Context) -> None:
+        """Warn of what was amiss in the run and report how far learning is."""
         if not context.minimizing:
             self._warn(context, self._step_size.complaints(context.dt))
             self._report(context)
 
     def close(self) -> None:
+        """Close the trace and release the files."""
         try:
             if self._trace is not None:
                 self._trace.close()
@@ -404,6 +436,9 @@ class MOMT:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a restart.
+
+        Arguments:
+            state: what ``state_dict`` returned.
 
         Raises:
             HookError: it is of another grid, lattice, temperature or pressure.

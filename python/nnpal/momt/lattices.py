@@ -61,7 +61,7 @@ _MAX_INDEX = 100_000
 def cell_matrix(cells: Sequence[float]) -> np.ndarray:
     """Return the box vectors in units of the conventional cell's, as rows, [3, 3].
 
-    Args:
+    Arguments:
         cells: how often the cell repeats along each box vector, or the nine elements of the matrix by rows.
 
     Raises:
@@ -86,7 +86,7 @@ def cell_matrix(cells: Sequence[float]) -> np.ndarray:
 def require_fitting_cells(lattice: str, cells: Sequence[float], n_group: int, n_atoms: int, box: np.ndarray) -> None:
     """Compare the cells that the user gave with the box: the shape of one cell, and the number of sites.
 
-    Args:
+    Arguments:
         lattice: a name in `LATTICES`.
         cells: 3 or 9 numbers, as of `cell_matrix`.
         n_group, n_atoms: atoms of the crystal's group, and in all.
@@ -123,7 +123,7 @@ def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, 
 
     With the box vectors M times those of the conventional cell, the vector (h k l) of the cell is M (h k l) of the box.
 
-    Args:
+    Arguments:
         lattice: a name in `LATTICES`.
         cells: how often the cell repeats along each box vector, or the nine elements of M by rows.
 
@@ -145,7 +145,7 @@ def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, 
 def deduce_cells(lattice: str, n_atoms: int, box: np.ndarray) -> tuple[int, int, int]:
     """Return how often the conventional cell repeats along each box vector.
 
-    Args:
+    Arguments:
         lattice: a name in `LATTICES`.
         n_atoms: atoms of the crystal.
         box: box vectors as rows, [3, 3].

@@ -51,7 +51,7 @@ class Schedule:
     ) -> None:
         """Begin to learn on a grid.
 
-        Args:
+        Arguments:
             shape: bins along each axis.
             ln_f, ln_f_end: first value, and the one below which learning ends, kT.
             rule: 1/t or flat.
@@ -89,7 +89,7 @@ class Schedule:
     def update(self, bins: list[int], explored: bool) -> bool:
         """Count the bins of one update, and say whether ln f fell by a step.
 
-        Args:
+        Arguments:
             bins: where each walker is, -1 outside the grid.
             explored: the walk has been from one end to the other and back. Before that, ln f stays: the first few bins
                 are visited again and again long before the rest is known.

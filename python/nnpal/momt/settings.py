@@ -45,7 +45,7 @@ class Order:
 def require_numbers(*, temp: float, press: float, learn: int | None, **steps: int) -> None:
     """Refuse what no run can have: NaN, infinite, negative or absurdly large numbers.
 
-    Args:
+    Arguments:
         temp, press: T0 and P0.
         learn: steps of learning, None without a limit.
         steps: further numbers of steps by the names of their options.
@@ -126,7 +126,7 @@ def choose_walls(
 ) -> tuple[Walls, ...]:
     """Return the walls at the edges of each axis; none depends on the number of bins.
 
-    Args:
+    Arguments:
         axes: the grid.
         words: yes (all edges), no, or edges such as H- H+ O+.
         kT: energy units.

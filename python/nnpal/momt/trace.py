@@ -27,8 +27,13 @@ class Trace:
     Attributes:
         step: LAMMPS's step of each row.
         H, V, O, dH: enthalpy U + P0 V, volume, order parameter (NaN if not measured), bias δH with its walls.
-        bin: flat index of the grid's bin, -1 outside. phase: 0 learning, 1 production. lnf: kT.
-        units: LAMMPS's unit style. temp, press: T0 and P0. boltz, nktv2p: LAMMPS's constants. n_atoms: in all.
+        bin: flat index of the grid's bin, -1 outside.
+        phase: 0 learning, 1 production.
+        lnf: ln f, in kT.
+        units: LAMMPS's unit style.
+        temp, press: T0 and P0.
+        boltz, nktv2p: LAMMPS's constants.
+        n_atoms: in all.
         axes: the grid; empty in traces of early versions, which do not say it.
     """
 
@@ -61,8 +66,20 @@ def is_trace_file(path: Path) -> bool:
 def read_trace(path: str | Path) -> Trace:
     """Read a trace file.
 
+    Arguments:
+        path: of the file.
+
+    Returns:
+        Columns and constants of the run, in its units.
+
     Raises:
         HookError: there is no such file, or its header or a row is not a trace's.
+
+    Example:
+        >>> from nnpal import read_trace
+        >>> trace = read_trace("momt.trace")
+        >>> len(trace), trace.units, trace.H.shape
+        (6000, 'metal', (6000,))
     """
     path = Path(path)
     if path.is_dir():
@@ -129,7 +146,7 @@ class TraceWriter:
     ) -> None:
         """Open the file.
 
-        Args:
+        Arguments:
             path: file to write.
             constants: the header's SET lines.
             continued_from: step of the restart that this run goes on from; None begins a new file.

@@ -41,28 +41,49 @@ class Difference:
     paired: bool = True
 
     def half_width(self, level: float = LEVEL) -> float | None:
-        """Return half of the two-sided interval of the mean; None where there is none."""
+        """Return half of the two-sided interval of the mean; None where there is none.
+
+        Arguments:
+            level: of confidence, between 0 and 1.
+        """
         if self.standard_error is None or self.freedom is None:
             return None
         return t_quantile(self.freedom, level) * self.standard_error
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Return the two-sided interval of the mean; None where there is none."""
+        """Return the two-sided interval of the mean; None where there is none.
+
+        Arguments:
+            level: of confidence, between 0 and 1.
+        """
         half = self.half_width(level)
         return None if half is None else (self.mean - half, self.mean + half)
 
     def bound(self, level: float = LEVEL) -> float | None:
-        """Return |mean| + half-width, the larger end of the interval; None where there is none."""
+        """Return |mean| + half-width, the larger end of the interval; None where there is none.
+
+        Arguments:
+            level: of confidence, between 0 and 1.
+        """
         half = self.half_width(level)
         return None if half is None else abs(self.mean) + half
 
     def is_within(self, limit: float, level: float = LEVEL) -> bool:
-        """Whether the whole interval lies within ±limit; never where there is none."""
+        """Whether the whole interval lies within ±limit; never where there is none.
+
+        Arguments:
+            limit: above 0, in the unit of the mean.
+            level: of confidence, between 0 and 1.
+        """
         bound = self.bound(level)
         return bound is not None and bound <= limit
 
     def scaled(self, factor: float) -> Difference:
-        """Return it in another unit."""
+        """Return it in another unit.
+
+        Arguments:
+            factor: of the other unit.
+        """
         error, deviation = (
             None if value is None else factor * value for value in (self.standard_error, self.deviation)
         )
@@ -75,14 +96,19 @@ class Difference:
 
 
 def t_quantile(freedom: float, level: float = LEVEL) -> float:
-    """Return Student's t that a two-sided interval of this level reaches to."""
+    """Return Student's t that a two-sided interval of this level reaches to.
+
+    Arguments:
+        freedom: degrees of freedom.
+        level: of confidence, between 0 and 1.
+    """
     return float(stdtrit(freedom, 0.5 * (1.0 + level)))
 
 
 def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
     """Return mean(ours - theirs) of pairs, with n - 1 degrees of freedom.
 
-    Args:
+    Arguments:
         ours, theirs: [n], in the same order.
 
     Raises:
@@ -104,7 +130,7 @@ def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float
 def welch_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
     """Return mean(ours) - mean(theirs) of two samples that do not pair, by Welch's t.
 
-    Args:
+    Arguments:
         ours, theirs: [n] and [m].
 
     Raises:
@@ -128,9 +154,11 @@ def pairs_needed(deviation: float, half_width: float, level: float = LEVEL, most
 
     The smallest n with t(n - 1) sd / sqrt(n) <= half_width, t and n found together.
 
-    Args:
+    Arguments:
         deviation: standard deviation of the pairs' differences.
         half_width: more than 0, in the same unit.
+        level: of confidence, between 0 and 1.
+        most: largest number of pairs to consider.
 
     Raises:
         ValueError: no half-width above 0.

@@ -74,7 +74,7 @@ class MembersEstimate:
 def first_order(estimate: Callable[[np.ndarray], np.ndarray | float], deviations: np.ndarray, kT: float) -> np.ndarray:
     """Return a + da/dε of an observable a under U + ε ΔU_m at ε = 0, of each member, [n_members, ...].
 
-    Args:
+    Arguments:
         estimate: ε ΔU_m of each row, [n] -> a by full reweighting: an average, a fluctuation, a root.
         deviations: ΔU_m, [n_members, n].
         kT: in the unit of the deviations.

@@ -92,10 +92,15 @@ class CalculatorOracle:
 
     @property
     def n_rungs(self) -> int:
+        """Number of fallback settings, the first included."""
         return len(self._rungs)
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
-        """Return the calculator, a rung's options, its code's version, and the files' SHA-256."""
+        """Return the calculator, a rung's options, its code's version, and the files' SHA-256.
+
+        Arguments:
+            rung: of the fallback settings, from 0.
+        """
         found: dict[str, Any] = {
             "kind": "ase",
             "calculator": self._calculator,
@@ -122,15 +127,32 @@ class CalculatorOracle:
             raise OracleError(f"oracle: {error}") from error
 
     def refusal(self, atoms: Atoms) -> str:
-        """Return why this calculator cannot compute what a configuration says, or nothing."""
+        """Return why this calculator cannot compute what a configuration says, or nothing.
+
+        Arguments:
+            atoms: a configuration, Å.
+        """
         reasons = (electrons_refusal(self._calculator, rung, atoms) for rung in self._rungs)
         return periodicity_refusal(self._calculator, atoms.pbc) or next(filter(None, reasons), "")
 
     def caution(self, atoms: Atoms) -> str:
-        """Return what a user should know of how a configuration is computed, or nothing."""
+        """Return what a user should know of how a configuration is computed, or nothing.
+
+        Arguments:
+            atoms: a configuration, Å.
+        """
         return electrons_caution(self._calculator, self._rungs[0], electrons_of(atoms))
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
+        """Return energy (eV), forces (eV/Å) and, where there is one, stress (eV/Å³) of a configuration.
+
+        Arguments:
+            atoms: a configuration, Å.
+            rung: of the fallback settings, from 0.
+
+        Raises:
+            CalculationFailed: it has no result with these settings; the message has the reason.
+        """
         if reason := self.refusal(atoms):
             raise CalculationFailed(reason)
         bare = without_open_vectors(atoms)

@@ -16,7 +16,7 @@ TOLERANCE = 0.1
 def numbers_of_types(elements: Sequence[str] | None, masses: np.ndarray) -> np.ndarray:
     """Return the atomic number of each type, [n_types + 1], 0 first, as LAMMPS counts types from 1.
 
-    Args:
+    Arguments:
         elements: one symbol for each type; by default from the masses.
         masses: of types, g/mol, [n_types + 1].
 

@@ -91,6 +91,7 @@ class CalculatorForces:
         self.vector = np.zeros(2)
 
     def setup(self, context: Context) -> None:
+        """Check that the calculator can serve this run."""
         self._last = LastStep()  # between runs a script may have moved the atoms
         self._check(context)
         if self._wants_stress(context):
@@ -121,6 +122,7 @@ class CalculatorForces:
         on_rank_zero(context.comm, refuse)
 
     def pre_reverse(self, context: Context) -> None:
+        """Set energy, forces and virial to the calculator's."""
         comm = context.comm
         taken = ~context.excluded
         tags, x, types = gathered(comm, context.tag[taken], context.x[taken], context.type[taken])
@@ -148,6 +150,7 @@ class CalculatorForces:
             self._last.keep(context)
 
     def end_of_step(self, context: Context) -> None:
+        """Keep the step's state, which the next run may begin with."""
         self._last.keep(context)
 
     def _wants_stress(self, context: Context) -> bool:

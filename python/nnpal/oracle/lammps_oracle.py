@@ -84,7 +84,11 @@ class LammpsOracle:
         self._threads = LammpsThreads()
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
-        """Return commands, elements, units, charges, the files' SHA-256, and LAMMPS's version."""
+        """Return commands, elements, units, charges, the files' SHA-256, and LAMMPS's version.
+
+        Arguments:
+            rung: of the fallback settings, from 0.
+        """
         files = files_in(self._commands, self._folder)
         sums = {word: digests([path.name], path.parent)[path.name] for word, path in files.items()}
         return {
@@ -99,7 +103,11 @@ class LammpsOracle:
         }
 
     def refusal(self, atoms: Atoms) -> str:
-        """Return why a pair style cannot compute the charge and spin that a configuration states, or nothing."""
+        """Return why a pair style cannot compute the charge and spin that a configuration states, or nothing.
+
+        Arguments:
+            atoms: a configuration, Å.
+        """
         try:
             stated = electrons_of(atoms)
         except ValueError as error:
@@ -116,7 +124,11 @@ class LammpsOracle:
         return ""
 
     def caution(self, atoms: Atoms) -> str:
-        """Return what a user should know of how a configuration is computed, or nothing."""
+        """Return what a user should know of how a configuration is computed, or nothing.
+
+        Arguments:
+            atoms: a configuration, Å.
+        """
         left_out = electrons_of(atoms).moments is not None
         return f"a pair style knows no spin: {MOMENTS_LEFT_OUT}" if left_out else ""
 
@@ -129,6 +141,15 @@ class LammpsOracle:
             raise OracleError(f"oracle.commands: {error}") from error
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
+        """Return energy (eV), forces (eV/Å) and, where there is one, stress (eV/Å³) of a configuration.
+
+        Arguments:
+            atoms: a configuration, Å.
+            rung: of the fallback settings, from 0.
+
+        Raises:
+            CalculationFailed: it has no result with these settings; the message has the reason.
+        """
         if reason := self.refusal(atoms):
             raise CalculationFailed(reason)
         types = self._types(atoms)

@@ -37,6 +37,9 @@ class Oracle(Protocol):
 
         Labels of one identity are interchangeable.
 
+        Arguments:
+            rung: of the fallback settings, from 0.
+
         Raises:
             OracleError: a file is not there.
         """
@@ -52,6 +55,10 @@ class Oracle(Protocol):
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
         """Return energy (eV), forces (eV/Å) and, where known, stress (eV/Å³), whatever was computed before.
+
+        Arguments:
+            atoms: a configuration, Å.
+            rung: of the fallback settings, from 0.
 
         Raises:
             CalculationFailed: this configuration has no result on this rung.

@@ -32,6 +32,7 @@ class PythonOracle:
         ladder: overrides of options for each further rung.
         files: files or folders, relative to ``folder``, whose contents decide the numbers.
         version: of anything else, in the user's words.
+        folder: where modules and files are looked up, and relative paths start.
     """
 
     def __init__(
@@ -53,10 +54,15 @@ class PythonOracle:
 
     @property
     def n_rungs(self) -> int:
+        """Number of fallback settings, the first included."""
         return len(self._rungs)
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
-        """Return the class, a rung's options, the module's source by SHA-256, and the files'."""
+        """Return the class, a rung's options, the module's source by SHA-256, and the files'.
+
+        Arguments:
+            rung: of the fallback settings, from 0.
+        """
         return {
             "kind": "python",
             "oracle": self._oracle,
@@ -72,6 +78,15 @@ class PythonOracle:
             self._instance(rung)
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
+        """Return energy (eV), forces (eV/Å) and, where there is one, stress (eV/Å³) of a configuration.
+
+        Arguments:
+            atoms: a configuration, Å.
+            rung: of the fallback settings, from 0.
+
+        Raises:
+            CalculationFailed: it has no result with these settings; the message has the reason.
+        """
         instance = self._instance(rung)
         try:
             with on_path(self._folder):

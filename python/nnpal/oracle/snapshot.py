@@ -15,7 +15,7 @@ T = TypeVar("T")
 def gathered(comm: Any, tags: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return tags [n_atoms] in rising order on every rank, and on rank 0 the columns' rows in that order (collective).
 
-    Args:
+    Arguments:
         comm: mpi4py communicator.
         tags: atom IDs of this rank's atoms, [n_local].
         columns: their values, [n_local, ...] each; on ranks above 0 the columns come back empty.

@@ -14,7 +14,7 @@ def energies_against(pulls: Sequence[Pull], others: Sequence[Pull], *, unpaired:
 
     As many of both pair in their order: the first with the first, as pulls with equal seeds. Other numbers do not pair.
 
-    Args:
+    Arguments:
         pulls, others: at one rate, by one spring.
         unpaired: take them as two samples even where they could pair, as seeds differ.
 

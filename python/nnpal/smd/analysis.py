@@ -85,7 +85,7 @@ def make_report(
 ) -> Report:
     """Analyze pulls.
 
-    Args:
+    Arguments:
         pulls: of moving springs.
         temperature: in the script's unit (K).
         window: of λ, over which forces are averaged to find the break.
@@ -138,7 +138,7 @@ def make_report(
 def few_pulls_note(n_effective: float, n_pulls: int) -> str | None:
     """Say that few pulls carry Jarzynski's average; None where enough do.
 
-    Args:
+    Arguments:
         n_effective: how many carry it at the end, see :class:`nnpal.smd.FreeEnergy`.
         n_pulls: of all.
     """

@@ -41,7 +41,7 @@ class FreeEnergy:
 def jarzynski(work: np.ndarray, kT: float) -> FreeEnergy:
     """Estimate ΔF = −kT ln ⟨exp(−W/kT)⟩ over pulls of one protocol from equilibrium.
 
-    Args:
+    Arguments:
         work: W of each pull, [n_pulls, ...].
         kT: in the unit of W.
 
@@ -81,7 +81,7 @@ def jarzynski_profile(
     ΔF is of the system with its spring at λ. For a stiff spring (k much larger than the curvature of the free energy)
     it is the potential of mean force at d = λ but for terms of order 1/k.
 
-    Args:
+    Arguments:
         pulls: of one protocol.
         kT: in the unit of the works.
         n_points: of λ.
@@ -89,6 +89,14 @@ def jarzynski_profile(
 
     Raises:
         ValueError: the pulls differ in k, rate, the start of λ or what they pull, or have no λ in common.
+
+    Example:
+        >>> from nnpal import jarzynski_profile, read_pull
+        >>> target, free = jarzynski_profile([read_pull(f"pull.{i}.txt") for i in (1, 2, 3)], kT=0.02585)
+        >>> target.shape, free.value.shape
+        ((201,), (201,))
+        >>> print(f"{free.value[-1]:.2f} ± {free.error[-1]:.2f} eV")
+        3.99 ± 0.01 eV
     """
     check_one_protocol(pulls, equivalent_atoms)
     sign = np.sign(pulls[0].target[-1] - pulls[0].target[0])

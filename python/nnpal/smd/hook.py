@@ -79,6 +79,7 @@ class SMD:
         self.vector = np.zeros(4)
 
     def setup(self, context: Context) -> None:
+        """Check the pull against the script, and open its file."""
         self._seen = -1
         if "hmc" in context.fix_styles and getattr(self._steering, "rate", 0.0) != 0.0:
             raise HookError(
@@ -90,6 +91,7 @@ class SMD:
             require_same_atoms(context, self._left, self._pulled(context, d))
 
     def pre_reverse(self, context: Context) -> None:
+        """Add the spring's forces and virial, and advance λ and the work."""
         if context.is_trial:
             self._distance.require_all_atoms(context)
             self.energy = self._steering.energy_at(self._distance.measure(context))
@@ -115,10 +117,12 @@ class SMD:
             self._trace.write(step, self.vector)
 
     def end_of_step(self, context: Context) -> None:
+        """Write a row of the file every so many steps."""
         if self._trace and self._n_steps % self._every == 0:
             self._trace.write(context.step, self.vector)
 
     def post_run(self, context: Context) -> None:
+        """Write what is still in memory at the end of a run."""
         self._left = self._pulled(context, float(self.vector[0]))
         self._is_running = False
         if self._trace:
@@ -130,10 +134,12 @@ class SMD:
         return Pulled(distance.names, distance.kinds(context), np.array(distance.places), d)
 
     def close(self) -> None:
+        """Close the file of the pull."""
         if self._trace:
             self._trace.close()
 
     def state_dict(self) -> dict[str, Any]:
+        """Return what a restart file keeps of the pull."""
         state: dict[str, Any] = {"pulled": self._distance.label, "n_steps": self._n_steps}
         state["kind"] = type(self._steering).__name__
         state["steering"] = self._steering.state()
@@ -143,6 +149,14 @@ class SMD:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Resume a pull from a restart file.
+
+        Arguments:
+            state: what :meth:`state_dict` returned.
+
+        Raises:
+            HookError: it is of other atoms, or of another way to steer.
+        """
         kind = type(self._steering).__name__
         for name, found, expected in (("pulled", self._distance.label, state["pulled"]), ("by", kind, state["kind"])):
             if found != expected:

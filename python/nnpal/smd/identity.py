@@ -42,7 +42,7 @@ class Pulled:
 def require_same_atoms(context: Context, left: Pulled, now: Pulled) -> None:
     """Warn where what is pulled has moved since the last run.
 
-    Args:
+    Arguments:
         context: LAMMPS, to measure across periodic boundaries and to warn.
         left: as the last run, or the run that wrote the restart file, left it.
         now: as it is at the start of this run.

@@ -13,7 +13,7 @@ from nnpal.smd.pull import Pull, activation_energy, rows_in_window, running_mean
 def own_pulls(groups: Sequence[Sequence[Pull]], factor: float | None = None) -> MembersEstimate:
     """Return the mean activation energy of each member's own pulls.
 
-    Args:
+    Arguments:
         groups: pulls of each member, [n_members][n_pulls].
         factor: calibration of the spread.
 
@@ -45,7 +45,7 @@ def along_pulls(
     What they change in the path, or in the heat that a fast pull dissipates, is of second order or not seen; pulls of
     each member (:func:`own_pulls`) see it.
 
-    Args:
+    Arguments:
         pulls: under the members' mean.
         steps: of the saved frames of each pull, [n_pulls][n_frames].
         energies: U_m of these frames, in the pull's units, [n_pulls][n_members, n_frames].
@@ -60,7 +60,17 @@ def along_pulls(
 
 
 def mean_activation_energy(pulls: Sequence[Pull]) -> tuple[float, float | None]:
-    """Return the mean over pulls and its standard error (n − 1 form), which one pull does not have."""
+    """Return the mean over pulls and its standard error (n − 1 form), which one pull does not have.
+
+    Arguments:
+        pulls: of moving springs, one or more, in one unit of energy.
+
+    Example:
+        >>> from nnpal import mean_activation_energy, read_pull
+        >>> mean, error = mean_activation_energy([read_pull(f"pull.{i}.txt") for i in (1, 2, 3)])
+        >>> print(f"{mean:.2f} ± {error:.2f} eV")
+        3.99 ± 0.01 eV
+    """
     values = np.array([activation_energy(pull) for pull in pulls])
     error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return float(values.mean()), error
@@ -119,7 +129,7 @@ def _across_jump(
     δλ = ΔU'(d)/k, over which the spring pulls with the force before the jump instead of that after it. So from the jump
     on the work has changed by ΔU + (F − F_landed) ΔU'/k at its beginning, and by what ΔU gains after the landing.
 
-    Args:
+    Arguments:
         rows: of the frames, [n_frames].
         difference: ΔU_m of the frames, [n_members, n_frames].
         way: λ, growing, [n_rows].

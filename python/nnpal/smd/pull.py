@@ -56,6 +56,17 @@ def activation_energy(pull: Pull) -> float:
     It is the work that the far end of the spring has done when the bond has let go: beyond, the spring is slack and W
     stays level. It contains the heat dissipated on the way, so it grows with the rate, and one pull scatters by
     thermal motion; :func:`nnpal.smd.jarzynski` takes both out.
+
+    Arguments:
+        pull: of a moving spring.
+
+    Returns:
+        Energy in the unit of the script.
+
+    Example:
+        >>> from nnpal import activation_energy, read_pull
+        >>> round(activation_energy(read_pull("pull.1.txt")), 2)
+        3.98
     """
     return float(np.max(pull.work))
 
@@ -63,13 +74,19 @@ def activation_energy(pull: Pull) -> float:
 def find_break(pull: Pull, window: float) -> Break:
     """Return where the running mean of the force over `window` of λ is largest.
 
-    Args:
+    Arguments:
         pull: of a moving spring.
         window: distance units; long enough to average the vibrations of the bond (rate × some periods), short
             enough to leave the rise of the force.
 
     Raises:
         ValueError: λ does not move, or the window is not between one row and the whole pull.
+
+    Example:
+        >>> from nnpal import find_break, read_pull
+        >>> found = find_break(read_pull("pull.1.txt"), window=0.2)
+        >>> round(found.d, 1), found.broken
+        (1.8, True)
     """
     n = rows_in_window(pull, window)
     force, d, target, work = (running_mean(v, n) for v in (pull.force, pull.d, pull.target, pull.work))
@@ -90,6 +107,10 @@ def letting_go(pull: Pull, window: float) -> float:
 
     It lies after the largest force, by as much as the bond bears on the falling side. NaN: the pull ended before, or
     the spring never pulled.
+
+    Arguments:
+        pull: of a moving spring.
+        window: distance units, as for :func:`find_break`.
 
     Raises:
         ValueError: as for :func:`find_break`.
@@ -115,7 +136,12 @@ def rows_in_window(pull: Pull, window: float) -> int:
 
 
 def running_mean(values: np.ndarray, n: int) -> np.ndarray:
-    """Return the centered mean over n values (n odd), [n_values]; at the ends over as many as there are both ways."""
+    """Return the centered mean over n values (n odd), [n_values]; at the ends over as many as there are both ways.
+
+    Arguments:
+        values: in order, [n_values].
+        n: how many to average, odd.
+    """
     half = np.minimum(np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]), n // 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     center = np.arange(len(values))

@@ -19,13 +19,22 @@ def read_pull(path: str | os.PathLike[str], fix: str | None = None) -> Pull:
     that begins with #, as `fix print ... title "# step d lambda force work"` makes it; and a log with a thermo
     table that has the columns Step and f_ID[1] ... f_ID[4].
 
-    Args:
+    Arguments:
         path: the file.
         fix: fix ID, for a log with several fixes of four values.
+
+    Returns:
+        Columns of the pull, in the units of its script.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: it holds no pull.
+
+    Example:
+        >>> from nnpal import read_pull
+        >>> pull = read_pull("pull.1.txt")
+        >>> pull.work.shape, pull.facts["units"]
+        ((200,), 'metal')
     """
     if Path(path).is_dir():
         raise ValueError(f"{path}: a folder, expected the file of a pull; name the files in it")

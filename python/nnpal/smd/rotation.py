@@ -44,7 +44,7 @@ def end_rotations(
     (Kabsch, Acta Cryst. A 32, 922 (1976), doi:10.1107/S0567739476001873), taken apart into a twist about the line and a
     tilt of it.
 
-    Args:
+    Arguments:
         frames: of one pull, in order; the first is the reference.
         atoms: the pulled ones, from 0.
         groups: other atoms of the two ends; None: those bonded to each pulled atom in the first frame, but for the one

@@ -31,7 +31,7 @@ class MeanWork:
 def mean_work(pulls: Sequence[Pull], n_points: int = 401) -> MeanWork:
     """Return mean and scatter of W(λ) where all pulls have been.
 
-    Args:
+    Arguments:
         pulls: of one spring, rate and start.
         n_points: of λ, evenly spaced.
 

@@ -77,9 +77,28 @@ def train_ensemble(
         on_features: called with configurations done and their total, while features are computed.
         on_epoch: called with a member's number and its record, from threads of this process.
 
+    Returns:
+        The finished ensemble.
+
     Raises:
         TrainingFolderError: the folder holds another training, or no member came through.
         ValueError: data or settings that cannot be used, a start among them.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from nnpal import read_frames, train_ensemble
+        >>> from nnpal.model.settings import NetworkSettings
+        >>> from nnpal.training import EnsembleSettings, TrainingSettings
+        >>> from nnpal.training.release import release
+        >>> trained = train_ensemble(
+        ...     read_frames("labeled.h5"),
+        ...     Path("train"),
+        ...     network=NetworkSettings(hidden=(8,)),
+        ...     training=TrainingSettings(max_epochs=1),
+        ...     ensemble=EnsembleSettings(members=2),
+        ... )
+        >>> len(trained.members)
+        2
     """
     plan, begun = _plan(frames, folder, network, loss, training, ensemble, start)
     devices = resolve_devices(plan.ensemble.devices)

@@ -70,6 +70,14 @@ def energy_force_loss(
     With ``huber_energy`` (eV/atom), ``huber_force`` (eV/Å) or ``huber_stress`` (of V σ, eV/atom) the square x² of an
     error (for forces and stresses, of a component) beyond δ becomes 2δ|x| - δ², which goes on with the same slope:
     twice Huber's function (doi:10.1214/aoms/1177703732).
+
+    Arguments:
+        errors: predictions minus reference values.
+        force_weight: α, Å².
+        stress_weight: γ.
+        huber_energy: δ of energies, eV/atom; None: squares throughout.
+        huber_force: δ of components of forces, eV/Å; None: squares throughout.
+        huber_stress: δ of components of V σ, eV/atom; None: squares throughout.
     """
     members = Members([len(errors.energy)], [len(errors.force)])
     return energy_force_losses(

@@ -143,7 +143,11 @@ class TrainingSettings(Section):
         return self
 
     def located(self, base: Path) -> TrainingSettings:
-        """Return the same settings with a start that does not depend on the working directory."""
+        """Return the same settings with a start that does not depend on the working directory.
+
+        Arguments:
+            base: folder that relative paths start from.
+        """
         if self.start in (None, PREVIOUS, RANDOM) or self.start.startswith(TORCHANI):
             return self
         return self.model_copy(update={"start": str(base / self.start)})
@@ -193,7 +197,11 @@ class EnsembleSettings(Section):
         return self
 
     def located(self, base: Path) -> EnsembleSettings:
-        """Return the same settings with folders that do not depend on the working directory."""
+        """Return the same settings with folders that do not depend on the working directory.
+
+        Arguments:
+            base: folder that relative paths start from.
+        """
         previous = None if self.previous is None else str(base / self.previous)
         return self.model_copy(update={"folder": str(base / self.folder), "previous": previous})
 

@@ -10,13 +10,22 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of a data set's configurations, int64, rising, disjoint and together complete."""
+    """Indices of a data set's configurations, int64, rising, disjoint and together complete.
+
+    Attributes:
+        train: configurations to learn from, [n_train].
+        validation: configurations to choose the best weights by, [n_validation].
+    """
 
     train: np.ndarray
     validation: np.ndarray
 
     def roles(self, hashes: Sequence[str]) -> dict[str, str]:
-        """Return ``train`` or ``validation`` for the hash of each configuration."""
+        """Return ``train`` or ``validation`` for the hash of each configuration.
+
+        Arguments:
+            hashes: of each configuration's structure, [n_data].
+        """
         return {hashes[i]: "train" for i in self.train} | {hashes[i]: "validation" for i in self.validation}
 
 

@@ -66,6 +66,7 @@ class TrainedEnsemble:
 
     @property
     def best(self) -> TrainedMember:
+        """The member with the smallest validation error."""
         return next(member for member in self.members if member.number == self.result.best_member)
 
     def model(self, members: Sequence[TrainedMember] | None = None, dtype: torch.dtype | None = None) -> ANI:
@@ -89,6 +90,9 @@ class TrainedEnsemble:
 
 def load_ensemble(folder: Path) -> TrainedEnsemble:
     """Return what was trained in ``folder``.
+
+    Arguments:
+        folder: of a finished training.
 
     Raises:
         TrainingFolderError: no training folder, a training that has not come to an end, or a damaged calibration.

@@ -32,7 +32,7 @@ DRAWING = frozenset({"matplotlib", "jinja2"})
 def imported_files(names: Sequence[str], *, drawing: bool = True) -> dict[str, Path]:
     """Return the files of these modules and of all that they import, by module name, of templates and libraries.
 
-    Args:
+    Arguments:
         names: modules or packages by import name; of a package, all modules within it count as imported.
         drawing: False leaves out modules that draw, unless they are among ``names``.
 
@@ -169,7 +169,7 @@ class Root:
 def _imports_of_file(path: Path, modified: int, package: str, root: str, for_types: bool) -> tuple[Import, ...]:
     """Return what a source imports; the time of its last change makes another file of it.
 
-    Args:
+    Arguments:
         for_types: also under ``if TYPE_CHECKING``, which nothing runs, but where a package names what it loads late.
     """
     tree = ast.parse(path.read_bytes(), str(path))

@@ -17,7 +17,7 @@ def average(
 ) -> Estimate:
     """Return ⟨A⟩ at T and P with its standard error.
 
-    Args:
+    Arguments:
         samples: rows.
         values: A of each row, [n] or [n, ...].
         temp, press: T and P (P0 by default).
@@ -66,8 +66,20 @@ def thermodynamics(
 ) -> Thermodynamics:
     """Return enthalpy, volume and heat capacity at T and P with standard errors.
 
+    Arguments:
+        samples: production rows of a run.
+        temp: T, K (reduced in ``units lj``).
+        press: P, in the pressure unit of the run; P0 by default.
+        n_blocks: blocks of the jackknife.
+
     Raises:
         ValueError: T is not covered.
+
+    Example:
+        >>> from nnpal import from_traces, read_trace, thermodynamics
+        >>> found = thermodynamics(from_traces(read_trace("momt.trace")), temp=900.0)
+        >>> print(f"{found.enthalpy.value:.2f} ± {found.enthalpy.error:.2f} eV")
+        -9.68 ± 0.04 eV
     """
     log_w = require_coverage(samples, temp, press)
     means = means_at(samples, temp, press)

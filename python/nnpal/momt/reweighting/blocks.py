@@ -24,7 +24,7 @@ class Estimate:
 def time_blocks(walker: np.ndarray, n_blocks: int = N_BLOCKS) -> list[np.ndarray]:
     """Return the rows of each block: consecutive rows of one walker, about equally many in each.
 
-    Args:
+    Arguments:
         walker: number of the walker of each row, [n].
         n_blocks: of all walkers together; each walker has at least one.
 
@@ -41,7 +41,7 @@ def time_blocks(walker: np.ndarray, n_blocks: int = N_BLOCKS) -> list[np.ndarray
 def jackknife(estimator: Callable[[np.ndarray], np.ndarray | float], blocks: list[np.ndarray]) -> Estimate:
     """Return an estimator's value on all rows, and its standard error by leaving out one block at a time.
 
-    Args:
+    Arguments:
         estimator: rows [m] -> a number or an array of fixed shape.
         blocks: rows of each block, [n_blocks][...].
     """

@@ -16,7 +16,7 @@ def u_kn(
 
     State 0 is the sampled, biased ensemble, which all rows come from; the others have none.
 
-    Args:
+    Arguments:
         samples: rows; subsample them to independent ones if MBAR's own errors are wanted.
         temps: temperatures of the other states.
         press: their pressures; P0 by default.

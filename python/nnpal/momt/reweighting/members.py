@@ -45,7 +45,11 @@ class Members:
         return [self.samples.shifted(deviation) for deviation in self.deviations]
 
     def widths(self, temp: float) -> np.ndarray:
-        """Return the standard deviation of ΔU_m/kT at T under the members' mean, [n_members]."""
+        """Return the standard deviation of ΔU_m/kT at T under the members' mean, [n_members].
+
+        Arguments:
+            temp: T.
+        """
         w = np.exp(log_weights(self.samples, temp))
         mean = self.deviations @ w
         variance = np.square(self.deviations - mean[:, None]) @ w
@@ -57,7 +61,7 @@ def of_frames(
 ) -> Members:
     """Return the rows of which frames were saved, with the members' energies.
 
-    Args:
+    Arguments:
         samples: with `step`, sampled on the members' mean.
         steps: of the frames of each walker, [n_walkers][n_frames].
         energies: U_m of each walker's frames, in the units of the run, [n_walkers][n_members, n_frames].
@@ -89,7 +93,7 @@ def under_model(
     the two energies does not matter. `.samples` of what is returned is for all functions of this package; the effective
     number of rows says how near the potentials are.
 
-    Args:
+    Arguments:
         samples: with `step`, sampled under any potential.
         steps: of the frames of each walker, [n_walkers][n_frames].
         energies: U_m of the other model's members on each walker's frames, in the units of the run,
@@ -141,6 +145,10 @@ def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate
 
     Enthalpies are relative to the members' mean by U_m − Ū: an offset between members counts.
 
+    Arguments:
+        members: their energies of saved frames.
+        temp: T, K (reduced in ``units lj``).
+
     Raises:
         ValueError: few frames carry the average at T.
     """
@@ -160,6 +168,10 @@ def members_averages(members: Members, temp: float) -> dict[str, MembersEstimate
 def members_coexistence(members: Members, at: float) -> MembersEstimate:
     """Return the temperature at which phases on either side of O = at are equally likely, under each member.
 
+    Arguments:
+        members: their energies of saved frames.
+        at: order parameter between the phases.
+
     Raises:
         ValueError: the frames are of one phase, or few of them carry the average.
     """
@@ -177,6 +189,11 @@ def members_coexistence(members: Members, at: float) -> MembersEstimate:
 
 def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> MembersEstimate:
     """Return −ln of the probability of each bin of O at T under each member, [n_members, n_bins]; NaN where none is.
+
+    Arguments:
+        members: their energies of saved frames.
+        temp: T, K (reduced in ``units lj``).
+        edges: edges of the bins of O, [n_bins + 1].
 
     Raises:
         ValueError: few frames carry the average at T.
@@ -197,7 +214,7 @@ def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> Mem
 def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: float) -> MembersEstimate:
     """Return an observable under each member: reweighted in full where all members are reached, else in first order.
 
-    Args:
+    Arguments:
         of: rows under a potential -> a function that gives the observable of some of them.
         temps: where each member is to be reached; empty: no full reweighting.
         temp: where the members' mean is.

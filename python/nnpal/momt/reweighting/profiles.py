@@ -67,7 +67,7 @@ def free_energy(
 ) -> Profile:
     """Return F(O; T)/kT, 0 at its least, with standard errors.
 
-    Args:
+    Arguments:
         samples: rows with O.
         temp, press: T and P.
         edges: of the bins of O; 50 over what was sampled by default.
@@ -75,6 +75,12 @@ def free_energy(
 
     Raises:
         ValueError: T is not covered, O was not measured, or edges that do not grow.
+
+    Example:
+        >>> from nnpal import free_energy, from_traces, read_trace
+        >>> profile = free_energy(from_traces(read_trace("momt.trace")), temp=900.0)
+        >>> profile.centers.shape, profile.value.shape, profile.error.shape
+        ((50,), (50,), (50,))
     """
     _require_order(samples)
     log_w = require_coverage(samples, temp, press)
@@ -90,7 +96,7 @@ def order_edges(samples: Samples) -> np.ndarray:
 def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> Profile:
     """Return ln Ω(H) at P0 but for a constant (0 at its largest), with standard errors.
 
-    Args:
+    Arguments:
         samples: rows.
         edges: of the bins of H.
         n_blocks: blocks of the jackknife.
@@ -106,6 +112,11 @@ def dividing_order(samples: Samples, temp: float, press: float | None = None) ->
     """Return O between two phases: where F(O; T) is largest between its two deepest valleys.
 
     A valley counts if LEAST_ROWS rows lie on its side: of a few rows beside a bin that none fell in, F says nothing.
+
+    Arguments:
+        samples: production rows of a run, with O.
+        temp: T, K (reduced in ``units lj``).
+        press: P, in the pressure unit of the run; P0 by default.
 
     Raises:
         ValueError: there are no two valleys.
@@ -143,7 +154,7 @@ def coexistence(
 ) -> Estimate:
     """Return the temperature at which the phases on either side of an order parameter are equally likely.
 
-    Args:
+    Arguments:
         samples: rows with O.
         divide: O between the phases; found at T0 by default. The result hardly depends on it: a barrier has no weight.
         press: P.

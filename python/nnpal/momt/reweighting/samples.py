@@ -25,7 +25,9 @@ class Samples:
         H, V, O, dH: enthalpy, volume, order parameter, bias, [n] in the units of the run; each walker's rows in order
             of time, one walker after the other.
         walker: number of the walker of each row, [n].
-        temp, press: T0 and P0. boltz, nktv2p: LAMMPS's constants. n_atoms: of the system.
+        temp, press: T0 and P0.
+        boltz, nktv2p: LAMMPS's constants.
+        n_atoms: of the system.
         step: LAMMPS's step of each row, [n]; empty if not known.
         axes: the grid; empty if not known.
         n_outside: rows that were left out.
@@ -69,6 +71,7 @@ class Samples:
 
     @property
     def kT(self) -> float:
+        """Boltzmann's constant times T0, in the energy unit of the run."""
         return self.boltz * self.temp
 
     @property
@@ -78,11 +81,19 @@ class Samples:
         return sampled + self.shift if len(self.shift) else sampled
 
     def shifted(self, shift: np.ndarray) -> Samples:
-        """Return the same rows for averages under another potential, whose energy is U plus this, [n]."""
+        """Return the same rows for averages under another potential, whose energy is U plus this, [n].
+
+        Arguments:
+            shift: energy of the other potential minus that of these rows, [n].
+        """
         return replace(self, shift=self.shift + shift if len(self.shift) else shift)
 
     def rows(self, chosen: np.ndarray) -> Samples:
-        """Return some of the rows, by index or mask."""
+        """Return some of the rows, by index or mask.
+
+        Arguments:
+            chosen: indices, int [m], or a mask, bool [n].
+        """
         names = ("H", "V", "O", "dH", "walker", "step", "shift")
         arrays = {name: getattr(self, name) for name in names}
         return replace(self, **{name: array[chosen] for name, array in arrays.items() if len(array)})
@@ -90,7 +101,7 @@ class Samples:
     def reduced(self, temp: float, press: float | None = None) -> np.ndarray:
         """Return (U + P V)/kT of each row, [n].
 
-        Args:
+        Arguments:
             temp: T.
             press: P; P0 by default.
 
@@ -121,13 +132,19 @@ def require_state(what: str, temp: float, press: float) -> None:
 def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[Axis, ...] = ()) -> Samples:
     """Return the production rows of traces, one a walker, without those outside the grid.
 
-    Args:
+    Arguments:
         traces: of one run, or of walkers that shared a bias.
         discard: rows to leave out at the beginning of each one's production.
         axes: the grid, for traces of early versions that do not say it.
 
     Raises:
         ValueError: no production rows, none within the grid, or traces of different T0, P0, units, atoms or grids.
+
+    Example:
+        >>> from nnpal import from_traces, read_trace
+        >>> samples = from_traces(read_trace("momt.trace"), discard=100)
+        >>> len(samples), samples.n_outside
+        (4900, 0)
     """
     if discard < 0:
         raise ValueError(f"discard {discard}: expected a number of rows from 0")

@@ -46,7 +46,7 @@ def transition(
     Errors are by the jackknife over blocks of time. Blocks shorter than a round trip would be correlated and the errors
     too small, so by default there are as many as round trips; of fewer than 4 the errors are lower bounds.
 
-    Args:
+    Arguments:
         samples: rows with O, of both phases.
         divide: O between the phases; found at T0 by default.
         press: P; P0 by default.
@@ -54,6 +54,12 @@ def transition(
 
     Raises:
         ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
+
+    Example:
+        >>> from nnpal import from_traces, read_trace, transition
+        >>> melting = transition(from_traces(read_trace("momt.trace")), divide=12.0)
+        >>> print(f"{melting.temp.value:.0f} ± {melting.temp.error:.0f} K, {melting.round_trips} round trips")
+        946 ± 14 K, 25 round trips
     """
     at = dividing_order(samples, samples.temp, press) if divide is None else divide
     ordered = require_two_phases(samples, at)
@@ -100,6 +106,12 @@ def transition_shift(samples: Samples, divide: float, press: float | None = None
 
     Both move together from block to block, so the difference is known better than either.
 
+    Arguments:
+        samples: production rows with O and a shift.
+        divide: order parameter between the phases.
+        press: P, in the pressure unit of the run; P0 by default.
+        n_blocks: blocks of the jackknife.
+
     Raises:
         ValueError: one phase was not sampled, or the temperature lies beyond what the samples reach.
     """
@@ -110,7 +122,13 @@ def transition_shift(samples: Samples, divide: float, press: float | None = None
 
 
 def round_trips(samples: Samples, low: float, high: float) -> int:
-    """Return how often the walkers went from O at or below `low` to O at or above `high` and back, or the reverse."""
+    """Return how often the walkers went from O at or below `low` to O at or above `high` and back, or the reverse.
+
+    Arguments:
+        samples: production rows of a run, with O.
+        low: O of the one phase.
+        high: O of the other.
+    """
     total = 0
     for number in np.unique(samples.walker):
         trips = RoundTrips(low, high)
@@ -124,6 +142,13 @@ def free_energy_difference(
     samples: Samples, temp: float, divide: float, press: float | None = None, n_blocks: int = N_BLOCKS
 ) -> Estimate:
     """Return G(O > divide) − G(O <= divide) at T, in the units of the run: below 0 where the crystal is stable.
+
+    Arguments:
+        samples: production rows of a run, with O.
+        temp: T, K (reduced in ``units lj``).
+        divide: order parameter between the phases.
+        press: P, in the pressure unit of the run; P0 by default.
+        n_blocks: blocks of the jackknife.
 
     Raises:
         ValueError: T is not covered, or one phase was not sampled.

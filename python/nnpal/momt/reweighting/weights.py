@@ -22,13 +22,22 @@ def log_weights(samples: Samples, temp: float, press: float | None = None) -> np
     """Return ln w of each row for T and P, normalized so that Σ w = 1, [n].
 
     ln w = (H + δH)/kT0 - (U + P V)/kT + const.
+
+    Arguments:
+        samples: production rows of a run.
+        temp: T, K (reduced in ``units lj``).
+        press: P, in the pressure unit of the run; P0 by default.
     """
     log_w = samples.reduced_as_sampled() - samples.reduced(temp, press)
     return log_w - np.logaddexp.reduce(log_w)
 
 
 def effective_size(log_w: np.ndarray) -> float:
-    """Return Kish's effective number of rows, 1/Σ w² of normalized weights."""
+    """Return Kish's effective number of rows, 1/Σ w² of normalized weights.
+
+    Arguments:
+        log_w: ln w of each row, normalized, [n].
+    """
     return float(np.exp(2 * np.logaddexp.reduce(log_w) - np.logaddexp.reduce(2 * log_w)))
 
 
@@ -100,7 +109,12 @@ def _cut_off_where_samples_end(samples: Samples, w: np.ndarray) -> Gap | None:
 
 
 def covered_range(samples: Samples, press: float | None = None) -> tuple[float, float] | None:
-    """Return the lowest and highest temperature that the samples reach, to 1 % of T0; None if there is none."""
+    """Return the lowest and highest temperature that the samples reach, to 1 % of T0; None if there is none.
+
+    Arguments:
+        samples: production rows of a run.
+        press: P, in the pressure unit of the run; P0 by default.
+    """
     temps = samples.temp * np.arange(0.2, 4.0, 0.01)
     covered = [t for t in temps if coverage_gap(samples, float(t), press) is None]
     return (float(covered[0]), float(covered[-1])) if covered else None
