@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.calibration.fit import ForceFit, fit_factor, fit_force
 from nnpal.calibration.pairs import Pairs
@@ -71,7 +72,7 @@ def _are_enough(pairs: Pairs) -> bool:
     return len(pairs.n_atoms) >= LEAST_FRAMES and len(pairs.species) >= LEAST_ATOMS
 
 
-def sigma(force: ForceRecipe, pairs: Pairs) -> np.ndarray:
+def sigma(force: ForceRecipe, pairs: Pairs) -> NDArray[np.float64]:
     """Return the error to be expected of the pairs' own, perhaps few, members, eV/Å, [n_atoms].
 
     Arguments:
@@ -94,7 +95,7 @@ def judge(force: ForceRecipe, pairs: Pairs) -> Reliability:
     return reliability(pairs.force_error[known], expected[known])
 
 
-def _differ(pairs: Pairs) -> np.ndarray:
+def _differ(pairs: Pairs) -> NDArray[np.bool_]:
     """Return whether members' forces differ by more than rounding, [n_atoms]."""
     return np.asarray(pairs.uq_force > _SMALLEST)
 
@@ -118,7 +119,7 @@ def _forces(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[Fo
     return recipe, np.unique(pairs.frame[wild]).tolist()
 
 
-def _fit(pairs: Pairs, mine: np.ndarray, candidates: Pairs | None, element: int | None) -> ForceFit:
+def _fit(pairs: Pairs, mine: NDArray[np.bool_], candidates: Pairs | None, element: int | None) -> ForceFit:
     """Fit some atoms of the pairs, and the candidates' of the same element; None: of all.
 
     The result says of all atoms of the pairs which were left out as wild; of those not fitted, none.
@@ -167,7 +168,7 @@ def _energies(pairs: Pairs, force: ForceRecipe) -> EnergyRecipe | None:
     return EnergyRecipe(factor, per_atom, in_knees, undetermined)
 
 
-def _undetermined(composition: np.ndarray) -> tuple[tuple[float, ...], ...]:
+def _undetermined(composition: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
     """Return an orthonormal basis of what is orthogonal to every composition, [n_frames, n_elements]."""
     _, values, directions = np.linalg.svd(composition, full_matrices=True)
     rank = int((values > 1e-9 * values[0]).sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from nnpal.calibration.recipe import STEEPEST
@@ -30,15 +31,15 @@ class ForceFit:
     knee: float
     error_at_knee: float
     exponent: float
-    wild: np.ndarray
+    wild: NDArray[np.bool_]
 
 
 def fit_force(
-    uq_force: np.ndarray,
-    force_error: np.ndarray,
-    unshared: np.ndarray,
+    uq_force: NDArray[np.float64],
+    force_error: NDArray[np.float64],
+    unshared: NDArray[np.float64],
     knee: float,
-    weights: np.ndarray | None = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> ForceFit:
     """Return the most likely recipe of one element, see :class:`nnpal.calibration.recipe.ForceRecipe`.
 
@@ -56,10 +57,10 @@ def fit_force(
     ratio = uq_force / knee
     below, above = np.log(np.minimum(ratio, 1.0)), np.log(np.maximum(ratio, 1.0))
 
-    def variance(parameters: np.ndarray) -> np.ndarray:
+    def variance(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.exp(2 * (parameters[0] + parameters[1] * below + above)) + extra)
 
-    def cost(parameters: np.ndarray, counted: np.ndarray) -> tuple[float, np.ndarray]:
+    def cost(parameters: NDArray[np.float64], counted: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
         own = variance(parameters)
         per_atom = 1.5 * counted * (np.log(own) + squares / own)
         slope = 3.0 * counted * (1 - squares / own) * (1 - extra / own)  # in the logarithm of error_force
@@ -79,7 +80,7 @@ def fit_force(
     return ForceFit(knee, float(np.exp(found[0])), float(found[1]), ~kept)
 
 
-def fit_factor(std: np.ndarray, error: np.ndarray, unshared: np.ndarray) -> float:
+def fit_factor(std: NDArray[np.float64], error: NDArray[np.float64], unshared: NDArray[np.float64]) -> float:
     """Return the most likely factor of normal errors with <ΔE²> = (factor² + unshared) std².
 
     Arguments:
@@ -99,8 +100,8 @@ def fit_factor(std: np.ndarray, error: np.ndarray, unshared: np.ndarray) -> floa
     return factor
 
 
-def _most_likely_factor(squares: np.ndarray, unshared: np.ndarray, least: float) -> float:
-    def cost(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+def _most_likely_factor(squares: NDArray[np.float64], unshared: NDArray[np.float64], least: float) -> float:
+    def cost(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         own = np.exp(2 * parameters[0]) + unshared
         slope = (1 - squares / own) * (1 - unshared / own)
         return 0.5 * float((np.log(own) + squares / own).sum()), np.array([slope.sum()])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -26,42 +27,44 @@ class Pairs:
         unshared: see above, [n_frames]; zeros for errors of the whole ensemble's mean.
     """
 
-    species: np.ndarray
-    uq_force: np.ndarray
-    force_error: np.ndarray
-    n_atoms: np.ndarray
-    energy_std: np.ndarray
-    energy_error: np.ndarray
-    unshared: np.ndarray
+    species: NDArray[np.int64]
+    uq_force: NDArray[np.float64]
+    force_error: NDArray[np.float64]
+    n_atoms: NDArray[np.int64]
+    energy_std: NDArray[np.float64]
+    energy_error: NDArray[np.float64]
+    unshared: NDArray[np.float64]
 
     @property
-    def size(self) -> np.ndarray:
+    def size(self) -> NDArray[np.int64]:
         """Length of the force's error, eV/Å, [n_atoms]."""
         return np.linalg.norm(self.force_error, axis=1)
 
     @property
-    def frame(self) -> np.ndarray:
+    def frame(self) -> NDArray[np.int64]:
         """Index of every atom's configuration, int [n_atoms]."""
         return np.repeat(np.arange(len(self.n_atoms)), self.n_atoms)
 
     @property
-    def first_atoms(self) -> np.ndarray:
+    def first_atoms(self) -> NDArray[np.int64]:
         """Index of every configuration's first atom, int [n_frames]."""
         return np.asarray(np.cumsum(self.n_atoms) - self.n_atoms)
 
-    def of_frames(self, chosen: np.ndarray) -> Pairs:
+    def of_frames(self, chosen: NDArray[np.bool_]) -> Pairs:
         """Return some configurations' pairs; ``chosen`` is a mask, [n_frames].
 
         Arguments:
             chosen: mask, bool [n_frames].
         """
         atoms = chosen[self.frame]
-        per_frame = (self.n_atoms, self.energy_std, self.energy_error, self.unshared)
         return Pairs(
             self.species[atoms],
             self.uq_force[atoms],
             self.force_error[atoms],
-            *(values[chosen] for values in per_frame),
+            self.n_atoms[chosen],
+            self.energy_std[chosen],
+            self.energy_error[chosen],
+            self.unshared[chosen],
         )
 
     @classmethod
@@ -75,7 +78,7 @@ class Pairs:
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def unshared(n_members: int, n_judged: np.ndarray) -> np.ndarray:
+def unshared(n_members: int, n_judged: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return by how many times the spread's square the mean of few members errs more than that of all.
 
     With v the variance of a member about what all members share, the squared error of the mean of k of M members has

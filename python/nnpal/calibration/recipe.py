@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 DETERMINED = 1e-6
 """Of rounding: what a composition may have, an atom, along a direction that is not determined."""
@@ -46,7 +47,7 @@ class ForceRecipe:
         if max(self.exponent) > STEEPEST:
             raise ValueError(f"force recipe: exponent is {max(self.exponent)}, expected at most {STEEPEST}")
 
-    def in_knees(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
+    def in_knees(self, uq_force: NDArray[np.float64], species: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return s_i/s, [n_atoms]; arguments as for :meth:`errors`.
 
         Arguments:
@@ -55,7 +56,7 @@ class ForceRecipe:
         """
         return np.asarray(uq_force / np.array(self.knee)[species])
 
-    def errors(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
+    def errors(self, uq_force: NDArray[np.float64], species: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return ``error_force``, eV/Å, [n_atoms].
 
         Arguments:
@@ -97,7 +98,7 @@ class EnergyRecipe:
         for name in ("factor", "largest_per_atom", "largest"):
             require_positive(f"energy recipe: {name}", getattr(self, name))
 
-    def is_determined(self, composition: np.ndarray) -> np.ndarray:
+    def is_determined(self, composition: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether compositions combine those of the calibration; atoms of each element, [n, n_elements].
 
         Arguments:
@@ -121,7 +122,7 @@ class Calibration:
     energy: EnergyRecipe | None
     evidence: dict[str, Any] = field(default_factory=dict)
 
-    def error_force(self, uq_force: np.ndarray, species: np.ndarray) -> np.ndarray:
+    def error_force(self, uq_force: NDArray[np.float64], species: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the error of every atom's force, eV/Å; see :meth:`ForceRecipe.errors`.
 
         Arguments:
@@ -131,8 +132,12 @@ class Calibration:
         return self.force.errors(uq_force, species)
 
     def error_energy(
-        self, energy_std: np.ndarray, uq_force: np.ndarray, species: np.ndarray, n_atoms: np.ndarray
-    ) -> np.ndarray:
+        self,
+        energy_std: NDArray[np.float64],
+        uq_force: NDArray[np.float64],
+        species: NDArray[np.int64],
+        n_atoms: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
         """Return the error of every configuration's energy, eV, infinite where it is not known, [n_frames].
 
         Arguments:
@@ -184,7 +189,7 @@ class Calibration:
         )
 
 
-def compositions(species: np.ndarray, n_atoms: np.ndarray, n_elements: int) -> np.ndarray:
+def compositions(species: NDArray[np.int64], n_atoms: NDArray[np.int64], n_elements: int) -> NDArray[np.float64]:
     """Return the number of atoms of each element in each configuration, float [n_frames, n_elements]."""
     counts = np.zeros((len(n_atoms), n_elements))
     np.add.at(counts, (np.repeat(np.arange(len(n_atoms)), n_atoms), species), 1.0)

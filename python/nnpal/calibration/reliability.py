@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
 LEVELS = (0.68, 0.90)
@@ -46,7 +47,7 @@ class Reliability:
         return {name: defined(value) for name, value in asdict(self).items()}
 
 
-def reliability(error: np.ndarray, sigma: np.ndarray, *, seed: int = 0) -> Reliability:
+def reliability(error: NDArray[np.float64], sigma: NDArray[np.float64], *, seed: int = 0) -> Reliability:
     """Hold errors against a predicted sigma.
 
     Arguments:
@@ -74,7 +75,7 @@ def reliability(error: np.ndarray, sigma: np.ndarray, *, seed: int = 0) -> Relia
     )
 
 
-def coverage(error: np.ndarray, sigma: np.ndarray, level: float) -> float:
+def coverage(error: NDArray[np.float64], sigma: NDArray[np.float64], level: float) -> float:
     """Return the share of components within a normal distribution's central interval; arguments as above.
 
     Arguments:
@@ -86,7 +87,9 @@ def coverage(error: np.ndarray, sigma: np.ndarray, level: float) -> float:
     return float((np.abs(error) <= norm.ppf(0.5 + level / 2) * of_component[:, None]).mean())
 
 
-def reliability_curve(error: np.ndarray, sigma: np.ndarray, levels: Sequence[float] | np.ndarray) -> np.ndarray:
+def reliability_curve(
+    error: NDArray[np.float64], sigma: NDArray[np.float64], levels: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the coverage at each of some levels between 0 and 1.
 
     Arguments:
@@ -97,17 +100,17 @@ def reliability_curve(error: np.ndarray, sigma: np.ndarray, levels: Sequence[flo
     return np.array([coverage(error, sigma, level) for level in levels])
 
 
-def rms(values: np.ndarray) -> float:
+def rms(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.square(values).mean()))
 
 
-def _rank(sigma: np.ndarray, size: np.ndarray) -> float:
+def _rank(sigma: NDArray[np.float64], size: NDArray[np.float64]) -> float:
     if np.ptp(sigma) == 0.0 or np.ptp(size) == 0.0:
         return float("nan")
     return float(spearmanr(sigma, size).statistic)
 
 
-def _exact_rank(sigma: np.ndarray, dimensions: int, rng: np.random.Generator) -> float:
+def _exact_rank(sigma: NDArray[np.float64], dimensions: int, rng: np.random.Generator) -> float:
     found = []
     for _ in range(N_SIMULATED):
         error = sigma[:, None] / np.sqrt(dimensions) * rng.standard_normal((len(sigma), dimensions))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from numpy.typing import NDArray
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # ASE's order: xx yy zz yz xz xy
 LAMMPS_ORDER = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # xx yy zz xy xz yz
@@ -18,8 +19,8 @@ def attach(
     atoms: Atoms,
     *,
     energy: float | None = None,
-    forces: np.ndarray | None = None,
-    stress: np.ndarray | None = None,
+    forces: NDArray[np.float64] | None = None,
+    stress: NDArray[np.float64] | None = None,
 ) -> None:
     """Give ``atoms`` a SinglePointCalculator with these labels, or none when there are none.
 
@@ -75,7 +76,7 @@ def with_zero_forces(results: Mapping[str, Any], n_atoms: int) -> dict[str, Any]
     return dict(results)
 
 
-def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT) -> np.ndarray:
+def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT) -> NDArray[np.float64]:
     """Return a symmetric tensor as ASE's Voigt vector, [6].
 
     Arguments:
@@ -100,7 +101,7 @@ def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT)
     return np.array([matrix[i, j] for i, j in VOIGT])
 
 
-def stress_of_virial(virial: np.ndarray, atoms: Atoms, what: str) -> np.ndarray:
+def stress_of_virial(virial: NDArray[np.float64], atoms: Atoms, what: str) -> NDArray[np.float64]:
     """Return σ = -W/V, eV/Å³, of the virial W = Σ r_i ⊗ F_i = -dE/dε, eV (LAMMPS's sign: it pushes outwards).
 
     Arguments:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import chi2, spearmanr
 
 from nnpal.calibration import LEVELS
@@ -28,9 +29,9 @@ class Bins:
         count: values in each bin, [n_bins].
     """
 
-    uncertainty: np.ndarray
-    error: np.ndarray
-    count: np.ndarray
+    uncertainty: NDArray[np.float64]
+    error: NDArray[np.float64]
+    count: NDArray[np.int64]
 
 
 class BinFigures(TypedDict):
@@ -83,9 +84,9 @@ class Calibration:
     miscalibration_area: float | None
     coverage: list[float] | None
     bins: Bins
-    errors: np.ndarray
-    uncertainties: np.ndarray
-    frame: np.ndarray
+    errors: NDArray[np.float64]
+    uncertainties: NDArray[np.float64]
+    frame: NDArray[np.int64]
 
     @property
     def n_values(self) -> int:
@@ -113,9 +114,9 @@ class Calibration:
 
 
 def calibrate(
-    error: np.ndarray,
-    uncertainty: np.ndarray,
-    sizes: Sequence[int] | np.ndarray,
+    error: NDArray[np.float64],
+    uncertainty: NDArray[np.float64],
+    sizes: Sequence[int] | NDArray[np.int64],
     *,
     rng: np.random.Generator,
     dimensions: int | None,
@@ -211,11 +212,13 @@ def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> 
     return found
 
 
-def _per_atom(error_energy: np.ndarray | None, n_atoms: np.ndarray, inside: np.ndarray) -> np.ndarray | None:
+def _per_atom(
+    error_energy: NDArray[np.float64] | None, n_atoms: NDArray[np.int64], inside: NDArray[np.bool_]
+) -> NDArray[np.float64] | None:
     return None if error_energy is None or inside.sum() < 2 else (error_energy / n_atoms)[inside]
 
 
-def _coverage(error: np.ndarray, uncertainty: np.ndarray, dimensions: int) -> list[float]:
+def _coverage(error: NDArray[np.float64], uncertainty: NDArray[np.float64], dimensions: int) -> list[float]:
     return [float((dimensions * error**2 <= chi2.ppf(p, dimensions) * uncertainty**2).mean()) for p in LEVELS]
 
 
@@ -223,19 +226,19 @@ def _or_none(value: float | None) -> float | None:
     return None if value is None or np.isnan(value) else value
 
 
-def _spearman(error: np.ndarray, uncertainty: np.ndarray) -> float:
+def _spearman(error: NDArray[np.float64], uncertainty: NDArray[np.float64]) -> float:
     """Return the rank correlation, NaN where one of both is the same everywhere."""
     if np.ptp(error) == 0.0 or np.ptp(uncertainty) == 0.0:
         return float("nan")
     return float(spearmanr(error, uncertainty).statistic)
 
 
-def _ratio(error: np.ndarray, uncertainty: np.ndarray) -> float:
+def _ratio(error: NDArray[np.float64], uncertainty: NDArray[np.float64]) -> float:
     spread = np.square(uncertainty).mean()
     return float(np.sqrt(np.square(error).mean() / spread)) if spread > 0.0 else float("nan")
 
 
-def _miscalibration_area(error: np.ndarray, uncertainty: np.ndarray, dimensions: int) -> float:
+def _miscalibration_area(error: NDArray[np.float64], uncertainty: NDArray[np.float64], dimensions: int) -> float:
     scaled = np.where(error > 0.0, np.inf, 0.0)  # of a value that claims no uncertainty
     np.divide(error, uncertainty, out=scaled, where=uncertainty > 0.0)
     observed = np.sort(chi2.cdf(dimensions * scaled**2, dimensions))
@@ -243,7 +246,7 @@ def _miscalibration_area(error: np.ndarray, uncertainty: np.ndarray, dimensions:
     return float(np.abs(observed - expected).mean())
 
 
-def _bins(error: np.ndarray, uncertainty: np.ndarray, n_bins: int) -> Bins:
+def _bins(error: NDArray[np.float64], uncertainty: NDArray[np.float64], n_bins: int) -> Bins:
     parts = np.array_split(np.argsort(uncertainty, kind="stable"), n_bins)
     return Bins(
         uncertainty=np.array([np.sqrt(np.square(uncertainty[part]).mean()) for part in parts]),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from nnpal.evaluation.calibration import Calibration
 from nnpal.evaluation.labels import Labels
@@ -75,6 +76,6 @@ def _draw_errors(axes: Axes, found: Calibration) -> None:
     axes.legend()
 
 
-def _shown(values: np.ndarray) -> np.ndarray:
+def _shown(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return values in thousandths, none below what a logarithmic axis shows."""
     return np.maximum(MILLI * values, SMALLEST_SHOWN)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from nnpal.data.labels import with_zero_forces
 
@@ -26,12 +27,12 @@ class Labels:
         tags: ``atoms.info["tag"]`` of every configuration, or ``untagged``, [n_frames].
     """
 
-    n_atoms: np.ndarray
-    energies: np.ndarray
-    forces: np.ndarray
-    stresses: np.ndarray
-    symbols: np.ndarray
-    tags: np.ndarray
+    n_atoms: NDArray[np.int64]
+    energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    stresses: NDArray[np.float64]
+    symbols: NDArray[np.str_]
+    tags: NDArray[np.str_]
 
 
 def read_labels(frames: Sequence[Atoms]) -> Labels:

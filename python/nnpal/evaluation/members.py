@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from nnpal.evaluation.prediction import predict
 from nnpal.model import read_metadata
@@ -23,7 +24,7 @@ class MemberEnergies:
         n_outside: configurations whose spread, by atom, is above the limit up to which the factor was calibrated.
     """
 
-    energies: np.ndarray
+    energies: NDArray[np.float64]
     factor: float | None
     n_outside: int = 0
 

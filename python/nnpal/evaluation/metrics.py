@@ -7,6 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 from ase import units
+from numpy.typing import NDArray
 
 from nnpal.evaluation.labels import Labels
 from nnpal.evaluation.prediction import Predictions
@@ -75,12 +76,12 @@ class Comparison:
         stresses, reference_stresses: eV/Å³, of the configurations that have a label, [n_labeled, 6].
     """
 
-    energies: np.ndarray
-    reference_energies: np.ndarray
-    forces: np.ndarray
-    reference_forces: np.ndarray
-    stresses: np.ndarray = field(default_factory=lambda: np.empty((0, 6)))
-    reference_stresses: np.ndarray = field(default_factory=lambda: np.empty((0, 6)))
+    energies: NDArray[np.float64]
+    reference_energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    reference_forces: NDArray[np.float64]
+    stresses: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 6)))
+    reference_stresses: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 6)))
 
     def errors(self) -> Errors:
         """Return MAE, RMSE and mean of the energy's error (meV/atom), MAE and RMSE of force components (meV/Å).
@@ -102,24 +103,24 @@ class Comparison:
         return found
 
 
-def mae(error: np.ndarray) -> float:
+def mae(error: NDArray[np.float64]) -> float:
     """Return the mean absolute error."""
     return float(np.abs(error).mean())
 
 
-def rmse(error: np.ndarray) -> float:
+def rmse(error: NDArray[np.float64]) -> float:
     """Return the root of the mean squared error."""
     return float(np.sqrt(np.square(error).mean()))
 
 
-def force_errors(forces: np.ndarray, reference: np.ndarray) -> ForceErrors:
+def force_errors(forces: NDArray[np.float64], reference: NDArray[np.float64]) -> ForceErrors:
     """Return MAE and RMSE of force components, meV/Å; forces in eV/Å, [n_atoms, 3]."""
     error = MILLI * (forces - reference)
     return {"force_mae": mae(error), "force_rmse": rmse(error)}
 
 
 def compare(
-    predictions: Predictions, labels: Labels, *, member: int | None = None, frames: np.ndarray | None = None
+    predictions: Predictions, labels: Labels, *, member: int | None = None, frames: NDArray[np.bool_] | None = None
 ) -> Comparison:
     """Put predictions beside labels.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nnpal.geometry.neighbor_graph import Graph, atoms_graph, edge_forces, merge_graphs
@@ -45,17 +46,17 @@ class Predictions:
             the calibration; None as ``error_force``.
     """
 
-    n_atoms: np.ndarray
-    energies: np.ndarray
-    forces: np.ndarray
-    stresses: np.ndarray
-    uq_energy: np.ndarray
-    uq_force: np.ndarray | None
-    member_energies: np.ndarray
-    member_forces: np.ndarray | None
-    member_stresses: np.ndarray | None
-    error_force: np.ndarray | None = None
-    error_energy: np.ndarray | None = None
+    n_atoms: NDArray[np.int64]
+    energies: NDArray[np.float64]
+    forces: NDArray[np.float64]
+    stresses: NDArray[np.float64]
+    uq_energy: NDArray[np.float64]
+    uq_force: NDArray[np.float64] | None
+    member_energies: NDArray[np.float64]
+    member_forces: NDArray[np.float64] | None
+    member_stresses: NDArray[np.float64] | None
+    error_force: NDArray[np.float64] | None = None
+    error_energy: NDArray[np.float64] | None = None
 
     @property
     def n_members(self) -> int:
@@ -63,7 +64,7 @@ class Predictions:
         return len(self.member_energies)
 
     @property
-    def frame_of_atom(self) -> np.ndarray:
+    def frame_of_atom(self) -> NDArray[np.int64]:
         """Index of the configuration of every atom, int [n_atoms in all]."""
         return np.repeat(np.arange(len(self.n_atoms)), self.n_atoms)
 
@@ -141,8 +142,8 @@ def predict(
 
 
 def _calibrated(
-    model: LoadedModel, frames: Sequence[Atoms], energy_std: np.ndarray, uq_force: np.ndarray | None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+    model: LoadedModel, frames: Sequence[Atoms], energy_std: NDArray[np.float64], uq_force: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     """Return error_force, eV/Å [n_atoms in all], and error_energy, eV [n_frames], or None for each."""
     calibration = model.calibration
     if calibration is None or uq_force is None:
@@ -156,8 +157,10 @@ def _calibrated(
     )
 
 
-def _require_finite(path: str, n_atoms: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> None:
-    wrong = ~np.isfinite(energies).all(0)
+def _require_finite(
+    path: str, n_atoms: NDArray[np.int64], energies: NDArray[np.float64], forces: NDArray[np.float64]
+) -> None:
+    wrong = np.asarray(~np.isfinite(energies).all(axis=0))
     np.logical_or.at(wrong, np.repeat(np.arange(len(n_atoms)), n_atoms), ~np.isfinite(forces).all((0, 2)))
     if wrong.any():
         raise ValueError(
@@ -168,7 +171,7 @@ def _require_finite(path: str, n_atoms: np.ndarray, energies: np.ndarray, forces
 
 def _batches(
     model: LoadedModel, path: str, frames: Sequence[Atoms], size: int
-) -> Iterator[tuple[list[Graph], np.ndarray]]:
+) -> Iterator[tuple[list[Graph], NDArray[np.float64]]]:
     """Yield graphs of successive configurations and their volumes, Å³ (NaN without a periodic cell)."""
     metadata = model.metadata
     graphs: list[Graph] = []
@@ -189,8 +192,8 @@ def _batches(
 
 
 def _evaluate(
-    model: LoadedModel, graphs: Sequence[Graph], volumes: np.ndarray, each_member: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    model: LoadedModel, graphs: Sequence[Graph], volumes: NDArray[np.float64], each_member: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], stresses [k, n_frames, 6] and energies
     of atoms [n_members, n_atoms]; k is the number of members, or 1 for those of the mean energy."""
     graph, frame_of_atom = merge_graphs(graphs)
@@ -203,7 +206,9 @@ def _evaluate(
     return energies.numpy(), np.stack(forces), np.stack(stresses), of_atoms.numpy()
 
 
-def _stresses(graph: Graph, gradient: Tensor, frame_of_atom: Tensor, volumes: np.ndarray) -> np.ndarray:
+def _stresses(
+    graph: Graph, gradient: Tensor, frame_of_atom: Tensor, volumes: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return (dE/dstrain)/V of each configuration, eV/Å³, [n_frames, 6]."""
     shares = graph.edge_vec[:, :, None] * gradient[:, None, :]
     strain_gradient = gradient.new_zeros((len(volumes), 3, 3))

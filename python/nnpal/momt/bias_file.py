@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis, basis
@@ -76,11 +77,11 @@ class Bias:
     nktv2p: float
     axes: tuple[Axis, ...]
     walls: tuple[Walls, ...]
-    coefficients: np.ndarray
-    visits: np.ndarray
-    flatness_visits: np.ndarray
-    production_visits: np.ndarray
-    reciprocal_vectors: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+    coefficients: NDArray[np.float64]
+    visits: NDArray[np.int64]
+    flatness_visits: NDArray[np.int64]
+    production_visits: NDArray[np.int64]
+    reciprocal_vectors: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
     n_atoms: int = 0
     n_group: int = 0
     lattice: str = "none"
@@ -93,14 +94,14 @@ class Bias:
     walkers: int = 1
 
     @property
-    def visited(self) -> np.ndarray:
+    def visited(self) -> NDArray[np.bool_]:
         """Whether each bin was visited, while learning or in production, bool [n_bins for each axis].
 
         A production run that starts from a bias file has learned nothing itself: its visits are all of production.
         """
         return (self.visits > 0) | (self.production_visits > 0)
 
-    def evaluate(self, **variables: np.ndarray | float) -> np.ndarray:
+    def evaluate(self, **variables: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Return δH, walls included, e.g. `bias.evaluate(H=h, O=o)`; arrays of one shape.
 
         Arguments:
@@ -216,7 +217,7 @@ def _axis_and_walls(file: h5py.File, name: str, version: int) -> tuple[Axis, Wal
     )
 
 
-def _check_arrays(path: Path, axes: tuple[Axis, ...], arrays: dict[str, np.ndarray]) -> None:
+def _check_arrays(path: Path, axes: tuple[Axis, ...], arrays: dict[str, NDArray[Any]]) -> None:
     bins = tuple(axis.n_bins for axis in axes)
     for name in ("coefficients", *_VISITS):
         expected = tuple(n + 1 for n in bins) if name == "coefficients" else bins

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.reweighting.blocks import Estimate
 
@@ -28,9 +29,9 @@ class Line:
         chi_squared: of n − 2 degrees of freedom; None of two sizes, through which any line goes.
     """
 
-    n_atoms: np.ndarray
-    temps: np.ndarray
-    errors: np.ndarray
+    n_atoms: NDArray[np.int64]
+    temps: NDArray[np.float64]
+    errors: NDArray[np.float64]
     infinite: Estimate
     slope: Estimate
     chi_squared: float | None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 
@@ -51,14 +52,14 @@ class Axis:
         return (self.high - self.low) / self.n_bins
 
     @property
-    def edges(self) -> np.ndarray:
+    def edges(self) -> NDArray[np.float64]:
         """Edges of the bins, [n_bins + 1]."""
         return np.linspace(self.low, self.high, self.n_bins + 1)
 
     @property
-    def centers(self) -> np.ndarray:
+    def centers(self) -> NDArray[np.float64]:
         """Centers of the bins, [n_bins]."""
-        return self.low + (np.arange(self.n_bins) + 0.5) * self.width
+        return self.low + (np.arange(self.n_bins, dtype=np.float64) + 0.5) * self.width
 
     def __str__(self) -> str:
         return f"{self.name} {_shortest(self.low)} {_shortest(self.high)} {self.n_bins}"
@@ -90,7 +91,7 @@ def choose_axes(grids: dict[str, tuple[float, float, int] | None]) -> tuple[Axis
     raise HookError(f"grids of {found}: expected grids of {possible}, each as NAME LOW HIGH BINS")
 
 
-def basis(axis: Axis, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def basis(axis: Axis, s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the four cubic B-splines that are not zero at each s, as the compiled bias has them.
 
     Arguments:

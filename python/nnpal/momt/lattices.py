@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 
@@ -58,7 +59,7 @@ _SITES_TOLERANCE = 0.2
 _MAX_INDEX = 100_000
 
 
-def cell_matrix(cells: Sequence[float]) -> np.ndarray:
+def cell_matrix(cells: Sequence[float]) -> NDArray[np.float64]:
     """Return the box vectors in units of the conventional cell's, as rows, [3, 3].
 
     Arguments:
@@ -83,7 +84,9 @@ def cell_matrix(cells: Sequence[float]) -> np.ndarray:
     return matrix
 
 
-def require_fitting_cells(lattice: str, cells: Sequence[float], n_group: int, n_atoms: int, box: np.ndarray) -> None:
+def require_fitting_cells(
+    lattice: str, cells: Sequence[float], n_group: int, n_atoms: int, box: NDArray[np.float64]
+) -> None:
     """Compare the cells that the user gave with the box: the shape of one cell, and the number of sites.
 
     Arguments:
@@ -142,7 +145,7 @@ def reciprocal_vectors(lattice: str, cells: Sequence[float]) -> list[tuple[int, 
     return [(int(h), int(k), int(m)) for h, k, m in rounded]
 
 
-def deduce_cells(lattice: str, n_atoms: int, box: np.ndarray) -> tuple[int, int, int]:
+def deduce_cells(lattice: str, n_atoms: int, box: NDArray[np.float64]) -> tuple[int, int, int]:
     """Return how often the conventional cell repeats along each box vector.
 
     Arguments:

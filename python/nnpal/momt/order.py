@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 
-def order_parameter(positions: np.ndarray, box: np.ndarray, vectors: Sequence[tuple[int, int, int]]) -> float:
+def order_parameter(
+    positions: NDArray[np.float64], box: NDArray[np.float64], vectors: Sequence[tuple[int, int, int]]
+) -> float:
     """Return O = 1/(N_g N_A) Σ_g |Σ_i exp(i g·r_i)|², as the hook measures it.
 
     Equation (2) of the supplementary text of Jung et al. on data distillation.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 
@@ -125,7 +126,7 @@ class Schedule:
         seen = self._since_last_fall()
         return float((seen > 0).mean()) if len(seen) else 0.0
 
-    def _since_last_fall(self) -> np.ndarray:
+    def _since_last_fall(self) -> NDArray[np.int64]:
         """Return the visits since ln f last fell of the visited bins within the rim, or of all if the rim is all."""
         visited = self.visits.reshape(self.shape) > 0
         inner = within_rim(visited)
@@ -163,7 +164,7 @@ class Schedule:
         self.n_visited = int((self.visits > 0).sum())
 
 
-def within_rim(visited: np.ndarray) -> np.ndarray:
+def within_rim(visited: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which visited bins have none but visited bins beside them; beyond the grid's edge counts as visited."""
     inner = visited.copy()
     for axis in range(visited.ndim):

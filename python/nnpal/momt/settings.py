@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import Context, HookError
 from nnpal.momt.bias_file import Bias, Walls
@@ -176,7 +177,11 @@ def require_same(what: str, found: dict[str, str], wanted: dict[str, str], cure:
 
 
 def identity(
-    axes: tuple[Axis, ...], vectors: np.ndarray | list[tuple[int, int, int]], units: str, temp: float, press: float
+    axes: tuple[Axis, ...],
+    vectors: NDArray[np.int64] | list[tuple[int, int, int]],
+    units: str,
+    temp: float,
+    press: float,
 ) -> dict[str, str]:
     """Return what must agree before a δH can be carried from one run to another."""
     return {

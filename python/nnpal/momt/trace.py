@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis
@@ -37,14 +38,14 @@ class Trace:
         axes: the grid; empty in traces of early versions, which do not say it.
     """
 
-    step: np.ndarray
-    H: np.ndarray
-    V: np.ndarray
-    O: np.ndarray  # noqa: E741 (the order parameter's name in the papers)
-    dH: np.ndarray
-    bin: np.ndarray
-    phase: np.ndarray
-    lnf: np.ndarray
+    step: NDArray[np.int64]
+    H: NDArray[np.float64]
+    V: NDArray[np.float64]
+    O: NDArray[np.float64]  # noqa: E741 (the order parameter's name in the papers)
+    dH: NDArray[np.float64]
+    bin: NDArray[np.int64]
+    phase: NDArray[np.int64]
+    lnf: NDArray[np.float64]
     units: str
     temp: float
     press: float

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 LEVEL = 0.95
@@ -105,7 +106,9 @@ def t_quantile(freedom: float, level: float = LEVEL) -> float:
     return float(stdtrit(freedom, 0.5 * (1.0 + level)))
 
 
-def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
+def paired_difference(
+    ours: Sequence[float] | NDArray[np.float64], theirs: Sequence[float] | NDArray[np.float64]
+) -> Difference:
     """Return mean(ours - theirs) of pairs, with n - 1 degrees of freedom.
 
     Arguments:
@@ -127,7 +130,9 @@ def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float
     return Difference(mean, n, deviation / math.sqrt(n), n - 1.0, deviation, correlation)
 
 
-def welch_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
+def welch_difference(
+    ours: Sequence[float] | NDArray[np.float64], theirs: Sequence[float] | NDArray[np.float64]
+) -> Difference:
     """Return mean(ours) - mean(theirs) of two samples that do not pair, by Welch's t.
 
     Arguments:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 Method = Literal["reweighted", "first order", "own runs"]
 
@@ -34,10 +35,10 @@ class MembersEstimate:
         factor: of calibration; None: none is known, and `error` is the bare spread, which is often too small.
     """
 
-    values: np.ndarray
+    values: NDArray[np.float64]
     method: Method
     n_effective: float | None = None
-    noise: np.ndarray | None = None
+    noise: NDArray[np.float64] | None = None
     factor: float | None = None
 
     def __post_init__(self) -> None:
@@ -49,12 +50,12 @@ class MembersEstimate:
             raise ValueError(f"factor {self.factor:g}: expected a finite number above 0")
 
     @property
-    def spread(self) -> np.ndarray:
+    def spread(self) -> NDArray[np.float64]:
         """Standard deviation over members, in the population form (1/M) as all uncertainties of nnpal, [...]."""
         return np.asarray(self.values.std(axis=0))
 
     @property
-    def error(self) -> np.ndarray:
+    def error(self) -> NDArray[np.float64]:
         """Spread times the factor, where there is one, [...]."""
         return self.spread * (1.0 if self.factor is None else self.factor)
 
@@ -71,7 +72,9 @@ class MembersEstimate:
         }
 
 
-def first_order(estimate: Callable[[np.ndarray], np.ndarray | float], deviations: np.ndarray, kT: float) -> np.ndarray:
+def first_order(
+    estimate: Callable[[NDArray[np.float64]], NDArray[np.float64] | float], deviations: NDArray[np.float64], kT: float
+) -> NDArray[np.float64]:
     """Return a + da/dε of an observable a under U + ε ΔU_m at ε = 0, of each member, [n_members, ...].
 
     Arguments:

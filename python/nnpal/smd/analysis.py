@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.observables import MembersEstimate
 from nnpal.smd.free_energy import jarzynski_profile
@@ -62,7 +63,7 @@ class Report:
     pulls: list[PullSummary]
     mean: MeanEnergy | None
     kT: float
-    profile: dict[str, np.ndarray]
+    profile: dict[str, NDArray[np.float64]]
     notes: list[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def make_report(
         notes.append(f"no mean activation energy: the pulls differ in {', '.join(differing)}")
     else:
         mean = MeanEnergy(*mean_activation_energy(pulls), members)
-    profile: dict[str, np.ndarray] = {}
+    profile: dict[str, NDArray[np.float64]] = {}
     try:
         target, free = jarzynski_profile(pulls, kT, equivalent_atoms=equivalent_atoms)
     except ValueError as error:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.smd.pull import Pull
 
@@ -29,16 +30,16 @@ class FreeEnergy:
         mean_work: ⟨W⟩.
     """
 
-    value: np.ndarray
-    error: np.ndarray
-    bias: np.ndarray
-    cumulant: np.ndarray
-    cumulant_error: np.ndarray
-    n_effective: np.ndarray
-    mean_work: np.ndarray
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    cumulant: NDArray[np.float64]
+    cumulant_error: NDArray[np.float64]
+    n_effective: NDArray[np.float64]
+    mean_work: NDArray[np.float64]
 
 
-def jarzynski(work: np.ndarray, kT: float) -> FreeEnergy:
+def jarzynski(work: NDArray[np.float64], kT: float) -> FreeEnergy:
     """Estimate ΔF = −kT ln ⟨exp(−W/kT)⟩ over pulls of one protocol from equilibrium.
 
     Arguments:
@@ -69,13 +70,13 @@ def jarzynski(work: np.ndarray, kT: float) -> FreeEnergy:
     return FreeEnergy(value, error, bias, cumulant, cumulant_error, n_effective, w.mean(axis=0))
 
 
-def _exponential_average(w: np.ndarray, kT: float) -> np.ndarray:
+def _exponential_average(w: NDArray[np.float64], kT: float) -> NDArray[np.float64]:
     return np.asarray(-kT * (np.logaddexp.reduce(-w / kT, axis=0) - np.log(len(w))))
 
 
 def jarzynski_profile(
     pulls: Sequence[Pull], kT: float, n_points: int = 201, equivalent_atoms: bool = False
-) -> tuple[np.ndarray, FreeEnergy]:
+) -> tuple[NDArray[np.float64], FreeEnergy]:
     """Return λ [n_points] and ΔF(λ) from the works of several pulls along the same way.
 
     ΔF is of the system with its spring at λ. For a stiff spring (k much larger than the curvature of the free energy)

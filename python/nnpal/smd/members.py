@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.observables import MembersEstimate
 from nnpal.smd.pull import Pull, activation_energy, rows_in_window, running_mean
@@ -28,8 +29,8 @@ def own_pulls(groups: Sequence[Sequence[Pull]], factor: float | None = None) -> 
 
 def along_pulls(
     pulls: Sequence[Pull],
-    steps: Sequence[np.ndarray],
-    energies: Sequence[np.ndarray],
+    steps: Sequence[NDArray[np.int64]],
+    energies: Sequence[NDArray[np.float64]],
     window: float,
     factor: float | None = None,
 ) -> MembersEstimate:
@@ -76,7 +77,7 @@ def mean_activation_energy(pulls: Sequence[Pull]) -> tuple[float, float | None]:
     return float(values.mean()), error
 
 
-def _along(pull: Pull, steps: np.ndarray, energies: np.ndarray, window: float) -> np.ndarray:
+def _along(pull: Pull, steps: NDArray[np.int64], energies: NDArray[np.float64], window: float) -> NDArray[np.float64]:
     """Return E_a of each member along one pull, [n_members]."""
     name = pull.name or "pull"
     _, rows, frames = np.intersect1d(pull.step, steps, return_indices=True)
@@ -121,8 +122,13 @@ def jump_of(pull: Pull, window: float) -> float:
 
 
 def _across_jump(
-    pull: Pull, rows: np.ndarray, difference: np.ndarray, way: np.ndarray, window: float, jump: float
-) -> np.ndarray:
+    pull: Pull,
+    rows: NDArray[np.int64],
+    difference: NDArray[np.float64],
+    way: NDArray[np.float64],
+    window: float,
+    jump: float,
+) -> NDArray[np.float64]:
     """Return the change of the work of each member at each λ of `way`, where the bond lets go with a jump.
 
     The jump is where the minimum that the molecule follows ends, dλ/dd = 0 with λ = d + U'(d)/k. A member moves it by
@@ -161,7 +167,7 @@ def _across_jump(
     return np.stack(found)
 
 
-def _smoothed(at: np.ndarray, values: np.ndarray, half: float) -> np.ndarray:
+def _smoothed(at: NDArray[np.float64], values: NDArray[np.float64], half: float) -> NDArray[np.float64]:
     """Return the mean of values, [n_members, n], over all within `half` of each place, [n]."""
     low, high = np.searchsorted(at, at - half - 1e-9), np.searchsorted(at, at + half + 1e-9)
     sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Pull:
         name: the file.
     """
 
-    step: np.ndarray
-    d: np.ndarray
-    target: np.ndarray
-    force: np.ndarray
-    work: np.ndarray
+    step: NDArray[np.int64]
+    d: NDArray[np.float64]
+    target: NDArray[np.float64]
+    force: NDArray[np.float64]
+    work: NDArray[np.float64]
     facts: dict[str, str] = field(default_factory=dict)
     name: str = ""
 
@@ -135,7 +136,7 @@ def rows_in_window(pull: Pull, window: float) -> int:
     return 2 * int(0.5 * window / spacing) + 1
 
 
-def running_mean(values: np.ndarray, n: int) -> np.ndarray:
+def running_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return the centered mean over n values (n odd), [n_values]; at the ends over as many as there are both ways.
 
     Arguments:
@@ -145,5 +146,5 @@ def running_mean(values: np.ndarray, n: int) -> np.ndarray:
     half = np.minimum(np.minimum(np.arange(len(values)), np.arange(len(values))[::-1]), n // 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     center = np.arange(len(values))
-    mean: np.ndarray = (sums[center + half + 1] - sums[center - half]) / (2 * half + 1)
+    mean: NDArray[np.float64] = (sums[center + half + 1] - sums[center - half]) / (2 * half + 1)
     return mean

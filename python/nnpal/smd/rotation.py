@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
+from numpy.typing import NDArray
 
 from nnpal.geometry.nearest_image import nearest_vectors
 
@@ -26,8 +27,8 @@ class EndRotations:
         groups: atoms of the two ends beside the pulled ones.
     """
 
-    twist: np.ndarray
-    tilt: np.ndarray
+    twist: NDArray[np.float64]
+    tilt: NDArray[np.float64]
     groups: tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -102,7 +103,7 @@ def _bonds(frame: Atoms) -> dict[int, list[int]]:
     return bonded
 
 
-def _vectors(frame: Atoms, atom: int, others: Sequence[int]) -> np.ndarray:
+def _vectors(frame: Atoms, atom: int, others: Sequence[int]) -> NDArray[np.float64]:
     """Return vectors from an atom to the nearest images of others, [n_others, 3]."""
     return np.asarray(nearest_vectors(frame, [atom], others)[0])
 
@@ -119,11 +120,11 @@ def _steps_from(start: int, bonded: dict[int, list[int]]) -> dict[int, int]:
     return steps
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-def _turning(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def _turning(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the smallest rotation that takes one unit vector to another, [3, 3]."""
     axis, cosine = np.cross(start, end), float(start @ end)
     if cosine < -1.0 + 1e-12:  # half a turn about any axis across
@@ -133,7 +134,9 @@ def _turning(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return np.asarray(np.eye(3) + cross + cross @ cross / (1.0 + cosine))
 
 
-def _about(line: np.ndarray, points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def _about(
+    line: NDArray[np.float64], points: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the rotation about a line that brings points nearest to a reference, both from a point on it."""
     sine = float((np.cross(points, reference) @ line).sum())
     flat = [one - np.outer(one @ line, line) for one in (points, reference)]
@@ -142,14 +145,14 @@ def _about(line: np.ndarray, points: np.ndarray, reference: np.ndarray) -> np.nd
     return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross)
 
 
-def _kabsch(reference: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _kabsch(reference: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the proper rotation R that makes R reference nearest to points, [3, 3]."""
     left, _, right = np.linalg.svd(points.T @ reference)
     mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     return np.asarray(left @ mirror @ right)
 
 
-def _taken_apart(rotation: np.ndarray, line: np.ndarray) -> tuple[float, float]:
+def _taken_apart(rotation: NDArray[np.float64], line: NDArray[np.float64]) -> tuple[float, float]:
     """Return the twist about a line and the tilt of it that a rotation is made of, degrees."""
     turned = rotation @ line
     tilt = float(np.degrees(np.arccos(np.clip(turned @ line, -1.0, 1.0))))
@@ -159,7 +162,7 @@ def _taken_apart(rotation: np.ndarray, line: np.ndarray) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(np.cross(across, moved) @ line, across @ moved))), tilt
 
 
-def _cross(axis: np.ndarray) -> np.ndarray:
+def _cross(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the matrix of the cross product with a vector, [3, 3]."""
     x, y, z = axis
     return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])

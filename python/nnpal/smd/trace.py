@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks.own_files import require_own
 from nnpal.runtime.files import write_whole
@@ -57,7 +58,7 @@ class TraceFile:
         if writes:
             self._require_own()
 
-    def write(self, step: int, values: np.ndarray) -> None:
+    def write(self, step: int, values: NDArray[np.float64]) -> None:
         """Append a row: step, and d, λ, force, work with all their digits."""
         self.n_rows += 1
         if not self._writes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.smd.free_energy import check_one_protocol
 from nnpal.smd.pull import Pull
@@ -22,9 +23,9 @@ class MeanWork:
         n: pulls.
     """
 
-    target: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
+    target: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     n: int
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nnpal.data import content_hash, structure_hash
@@ -64,8 +65,8 @@ class TrainingData:
     energies: Tensor
     forces: Tensor
     virials: Tensor | None
-    sizes: np.ndarray
-    self_energies: np.ndarray
+    sizes: NDArray[np.int64]
+    self_energies: NDArray[np.float64]
     hashes: list[str]
     content_hash: str
 
@@ -162,13 +163,13 @@ def build_training_data(
     )
 
 
-def _stored_bytes(sizes: np.ndarray, description: NetworkDescription, dtype: torch.dtype, strain: bool) -> int:
+def _stored_bytes(sizes: NDArray[np.int64], description: NetworkDescription, dtype: torch.dtype, strain: bool) -> int:
     return stored_bytes(sizes, AEVFunction.of(description).terms.n_features, dtype, strain=strain)
 
 
 def _stored(
     graphs: list[Graph],
-    sizes: np.ndarray,
+    sizes: NDArray[np.int64],
     description: NetworkDescription,
     dtype: torch.dtype,
     strain: bool,
@@ -236,7 +237,7 @@ def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
     return torch.tensor(virials, dtype=dtype)
 
 
-def _composition(frames: Sequence[Atoms], symbols: Sequence[str]) -> np.ndarray:
+def _composition(frames: Sequence[Atoms], symbols: Sequence[str]) -> NDArray[np.float64]:
     """Return the number of atoms of each element in each configuration, float64 [n_data, n_elements]."""
     counts = [np.bincount(element_indices(frame, symbols), minlength=len(symbols)) for frame in frames]
     return np.array(counts, dtype=float)

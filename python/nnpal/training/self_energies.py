@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 
 def fit_self_energies(
-    composition: np.ndarray, energies: np.ndarray, symbols: Sequence[str] | None = None
-) -> np.ndarray:
+    composition: NDArray[np.float64], energies: NDArray[np.float64], symbols: Sequence[str] | None = None
+) -> NDArray[np.float64]:
     """Return the self-energies ε that minimize Σ_d |E_d - Σ_s n_ds ε_s|, least absolute deviations.
 
     Solved exactly by the dual of its linear program: maximize Σ_d y_d E_d with -1 <= y_d <= 1 and Σ_d y_d n_ds = 0,
@@ -54,7 +55,7 @@ def fit_self_energies(
     return -np.asarray(result.eqlin.marginals)
 
 
-def _weighted_median(n_atoms: np.ndarray, energies: np.ndarray) -> np.ndarray:
+def _weighted_median(n_atoms: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the lowest ε that minimizes Σ_d |E_d - n_d ε|, [1]; configurations without atoms do not count."""
     weights, values = n_atoms[n_atoms > 0], energies[n_atoms > 0] / n_atoms[n_atoms > 0]
     order = np.argsort(values, kind="stable")

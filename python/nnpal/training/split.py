@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Split:
         validation: configurations to choose the best weights by, [n_validation].
     """
 
-    train: np.ndarray
-    validation: np.ndarray
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
 
     def roles(self, hashes: Sequence[str]) -> dict[str, str]:
         """Return ``train`` or ``validation`` for the hash of each configuration.

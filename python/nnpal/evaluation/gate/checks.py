@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import NDArray
 
 from nnpal.evaluation.gate.differences import (
     STEP,
@@ -52,7 +53,7 @@ def check_export(
     folder: Path | None = None,
     device: str = "cpu",
     seed: int = 0,
-    member_energies: np.ndarray | None = None,
+    member_energies: NDArray[np.float64] | None = None,
     launch: Sequence[str] = (),
 ) -> GateReport:
     """Compare a model file's answers on a few configurations, in seconds.
@@ -166,7 +167,7 @@ def _differences(
 ) -> Iterator[Check]:
     """Compare forces and virial with slopes of the energy, in double precision."""
 
-    def energies(atoms: Sequence[Atoms]) -> np.ndarray:
+    def energies(atoms: Sequence[Atoms]) -> NDArray[np.float64]:
         found = predict(model, atoms, members=False, uq_force=False, device=device, dtype=torch.float64)
         return found.energies
 
@@ -187,7 +188,7 @@ def _differences(
 
 
 def _against_training(
-    trained: np.ndarray, python: Predictions, exact: Predictions, dtype: torch.dtype
+    trained: NDArray[np.float64], python: Predictions, exact: Predictions, dtype: torch.dtype
 ) -> Iterator[Check]:
     floor = DOUBLE if dtype == torch.float64 else SINGLE
     for i, n_atoms in enumerate(python.n_atoms):
@@ -197,5 +198,5 @@ def _against_training(
         yield Check("members' energies in the file and as trained", i, largest, tolerance, "eV")
 
 
-def _scale(forces: np.ndarray) -> float:
+def _scale(forces: NDArray[np.float64]) -> float:
     return max(1.0, float(np.abs(forces).max(initial=0.0)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 """Steps and weights of the central difference of fourth order."""
@@ -18,20 +19,20 @@ STRAIN_STEP = 1e-5
 derivative of a cosine cutoff jumps."""
 
 
-def random_directions(n_atoms: int, count: int, rng: np.random.Generator) -> np.ndarray:
+def random_directions(n_atoms: int, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return unit vectors over all coordinates, [count, n_atoms, 3]."""
     directions = rng.normal(size=(count, n_atoms, 3))
     return directions / np.linalg.norm(directions, axis=(1, 2), keepdims=True)
 
 
-def random_strains(count: int, rng: np.random.Generator) -> np.ndarray:
+def random_strains(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return symmetric matrices of unit norm, [count, 3, 3]."""
     strains = rng.normal(size=(count, 3, 3))
     strains = strains + strains.transpose(0, 2, 1)
     return strains / np.linalg.norm(strains, axis=(1, 2), keepdims=True)
 
 
-def displaced(atoms: Atoms, direction: np.ndarray) -> list[Atoms]:
+def displaced(atoms: Atoms, direction: NDArray[np.float64]) -> list[Atoms]:
     """Return the configurations of the stencil along ``direction``, [n_atoms, 3]."""
     found = []
     for k in STENCIL:
@@ -41,7 +42,7 @@ def displaced(atoms: Atoms, direction: np.ndarray) -> list[Atoms]:
     return found
 
 
-def strained(atoms: Atoms, strain: np.ndarray) -> list[Atoms]:
+def strained(atoms: Atoms, strain: NDArray[np.float64]) -> list[Atoms]:
     """Return the configurations of the stencil, atoms and cell times 1 + k STRAIN_STEP strain; strain is [3, 3]."""
     found = []
     for k in STENCIL:
@@ -52,8 +53,8 @@ def strained(atoms: Atoms, strain: np.ndarray) -> list[Atoms]:
 
 
 def slopes(
-    groups: Sequence[Sequence[Atoms]], step: float, energies: Callable[[Sequence[Atoms]], np.ndarray]
-) -> np.ndarray:
+    groups: Sequence[Sequence[Atoms]], step: float, energies: Callable[[Sequence[Atoms]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
     """Return dE/dx of each group of a stencil's configurations, [n_groups]; ``energies`` evaluates a list of them."""
     values = energies([atoms for group in groups for atoms in group]).reshape(len(groups), len(STENCIL))
     return values @ np.array(list(STENCIL.values())) / step

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
 from nnpal.momt.reweighting.samples import Samples
@@ -13,7 +14,7 @@ from nnpal.momt.reweighting.weights import effective_size, log_weights, require_
 
 
 def average(
-    samples: Samples, values: np.ndarray, temp: float, press: float | None = None, n_blocks: int = N_BLOCKS
+    samples: Samples, values: NDArray[np.float64], temp: float, press: float | None = None, n_blocks: int = N_BLOCKS
 ) -> Estimate:
     """Return ⟨A⟩ at T and P with its standard error.
 
@@ -36,7 +37,7 @@ def average(
         raise ValueError(f"values: {np.count_nonzero(~np.isfinite(values))} of them are NaN or infinite")
     weights = np.exp(require_coverage(samples, temp, press))
 
-    def mean(rows: np.ndarray) -> np.ndarray:
+    def mean(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.tensordot(weights[rows], values[rows], axes=1) / weights[rows].sum()
 
     return jackknife(mean, time_blocks(samples.walker, n_blocks))
@@ -93,7 +94,9 @@ def thermodynamics(
     )
 
 
-def means_at(samples: Samples, temp: float, press: float | None = None) -> Callable[[np.ndarray], np.ndarray]:
+def means_at(
+    samples: Samples, temp: float, press: float | None = None
+) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
     """Return a function of rows, [m], that gives enthalpy, volume and heat capacity, [3]; T is not checked."""
     weights = np.exp(log_weights(samples, temp, press))
     kT = samples.boltz * temp
@@ -101,7 +104,7 @@ def means_at(samples: Samples, temp: float, press: float | None = None) -> Calla
     shift = float(weights @ h)  # against cancellation in the variance
     kinetic = 1.5 * samples.n_atoms * samples.boltz
 
-    def means(rows: np.ndarray) -> np.ndarray:
+    def means(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         w = weights[rows] / weights[rows].sum()
         d = h[rows] - shift
         first = float(w @ d)

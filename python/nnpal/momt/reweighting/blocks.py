@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 N_BLOCKS = 20
 
@@ -14,14 +15,14 @@ N_BLOCKS = 20
 class Estimate:
     """A value and its standard error, numbers or arrays of one shape."""
 
-    value: np.ndarray
-    error: np.ndarray
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter((self.value, self.error))
 
 
-def time_blocks(walker: np.ndarray, n_blocks: int = N_BLOCKS) -> list[np.ndarray]:
+def time_blocks(walker: NDArray[np.int64], n_blocks: int = N_BLOCKS) -> list[NDArray[np.int64]]:
     """Return the rows of each block: consecutive rows of one walker, about equally many in each.
 
     Arguments:
@@ -38,7 +39,9 @@ def time_blocks(walker: np.ndarray, n_blocks: int = N_BLOCKS) -> list[np.ndarray
     return [block for number in numbers for block in np.array_split(np.flatnonzero(walker == number), per_walker)]
 
 
-def jackknife(estimator: Callable[[np.ndarray], np.ndarray | float], blocks: list[np.ndarray]) -> Estimate:
+def jackknife(
+    estimator: Callable[[NDArray[np.int64]], NDArray[np.float64] | float], blocks: list[NDArray[np.int64]]
+) -> Estimate:
     """Return an estimator's value on all rows, and its standard error by leaving out one block at a time.
 
     Arguments:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.reweighting.samples import Samples
 
 
 def u_kn(
     samples: Samples, temps: Sequence[float], press: Sequence[float] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return reduced potentials and numbers of samples: `pymbar.MBAR(*u_kn(samples, [900, 950]))`.
 
     State 0 is the sampled, biased ensemble, which all rows come from; the others have none.

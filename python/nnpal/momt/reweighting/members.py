@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.reweighting.averages import means_at
 from nnpal.momt.reweighting.blocks import N_BLOCKS, jackknife, time_blocks
@@ -36,7 +37,7 @@ class Members:
     """
 
     samples: Samples
-    deviations: np.ndarray
+    deviations: NDArray[np.float64]
     factor: float | None = None
 
     @cached_property
@@ -44,7 +45,7 @@ class Members:
         """The rows for averages under each member."""
         return [self.samples.shifted(deviation) for deviation in self.deviations]
 
-    def widths(self, temp: float) -> np.ndarray:
+    def widths(self, temp: float) -> NDArray[np.float64]:
         """Return the standard deviation of ΔU_m/kT at T under the members' mean, [n_members].
 
         Arguments:
@@ -57,7 +58,10 @@ class Members:
 
 
 def of_frames(
-    samples: Samples, steps: Sequence[np.ndarray], energies: Sequence[np.ndarray], factor: float | None = None
+    samples: Samples,
+    steps: Sequence[NDArray[np.int64]],
+    energies: Sequence[NDArray[np.float64]],
+    factor: float | None = None,
 ) -> Members:
     """Return the rows of which frames were saved, with the members' energies.
 
@@ -85,7 +89,10 @@ def of_frames(
 
 
 def under_model(
-    samples: Samples, steps: Sequence[np.ndarray], energies: Sequence[np.ndarray], factor: float | None = None
+    samples: Samples,
+    steps: Sequence[NDArray[np.int64]],
+    energies: Sequence[NDArray[np.float64]],
+    factor: float | None = None,
 ) -> Members:
     """Return the rows of which frames were saved, for averages under another model than that of the run.
 
@@ -116,8 +123,8 @@ def under_model(
 
 
 def _with_frames(
-    samples: Samples, steps: Sequence[np.ndarray], energies: Sequence[np.ndarray]
-) -> tuple[Samples, np.ndarray]:
+    samples: Samples, steps: Sequence[NDArray[np.int64]], energies: Sequence[NDArray[np.float64]]
+) -> tuple[Samples, NDArray[np.float64]]:
     """Return the rows of which frames were saved, and the members' energies of these, [n_members, n]."""
     n_walkers = int(samples.walker.max()) + 1
     if not n_walkers <= len(steps) == len(energies):
@@ -187,7 +194,7 @@ def members_coexistence(members: Members, at: float) -> MembersEstimate:
     return estimate(members, lambda samples: balance(samples, at), temps, temp)
 
 
-def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> MembersEstimate:
+def members_free_energy(members: Members, temp: float, edges: NDArray[np.float64]) -> MembersEstimate:
     """Return −ln of the probability of each bin of O at T under each member, [n_members, n_bins]; NaN where none is.
 
     Arguments:
@@ -199,10 +206,10 @@ def members_free_energy(members: Members, temp: float, edges: np.ndarray) -> Mem
         ValueError: few frames carry the average at T.
     """
 
-    def minus_log(samples: Samples) -> Callable[[np.ndarray], np.ndarray]:
+    def minus_log(samples: Samples) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
         of_rows = minus_log_histogram(samples.O, log_weights(samples, temp), edges)
 
-        def known(rows: np.ndarray) -> np.ndarray:
+        def known(rows: NDArray[np.int64]) -> NDArray[np.float64]:
             value = of_rows(rows)
             return np.where(np.isfinite(value), value, np.nan)
 
@@ -229,10 +236,10 @@ def estimate(members: Members, of: Estimator, temps: Sequence[float], temp: floa
         raise ValueError(f"the frames do not reach T = {temp:g}: {gap.reason}; save frames more often")
     n_effective = _reached(members, temps, LEAST_SHARE * effective_size(log_w))
 
-    def in_full(rows: np.ndarray) -> np.ndarray:
+    def in_full(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.array([of(own)(rows) for own in members.under_each])
 
-    def in_first_order(rows: np.ndarray) -> np.ndarray:
+    def in_first_order(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         return first_order(lambda shift: of(samples.shifted(shift))(rows), members.deviations, kT)
 
     values = in_first_order if n_effective is None else in_full

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
@@ -25,19 +26,25 @@ class Profile:
         value, error: [n].
     """
 
-    centers: np.ndarray
-    value: np.ndarray
-    error: np.ndarray
+    centers: NDArray[np.float64]
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
-def _checked(edges: np.ndarray) -> np.ndarray:
+def _checked(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     edges = np.asarray(edges, dtype=float)
     if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
         raise ValueError("edges of the bins: expected at least 2 finite numbers that grow")
     return edges
 
 
-def _profile(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray, walker: np.ndarray, n_blocks: int) -> Profile:
+def _profile(
+    x: NDArray[np.float64],
+    log_w: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    walker: NDArray[np.int64],
+    n_blocks: int,
+) -> Profile:
     """Return -ln of the weighted histogram, 0 at its least."""
     with np.errstate(invalid="ignore"):
         estimate = jackknife(minus_log_histogram(x, log_w, edges), time_blocks(walker, n_blocks))
@@ -47,12 +54,14 @@ def _profile(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray, walker: np.nda
     return Profile(0.5 * (edges[1:] + edges[:-1]), value, np.where(np.isfinite(estimate.error), estimate.error, np.nan))
 
 
-def minus_log_histogram(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def minus_log_histogram(
+    x: NDArray[np.float64], log_w: NDArray[np.float64], edges: NDArray[np.float64]
+) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
     """Return a function of rows, [m], that gives -ln of the weights in each bin, infinite where there are none."""
     bins = np.digitize(x, edges) - 1
     inside = (bins >= 0) & (bins < len(edges) - 1)
 
-    def minus_log(rows: np.ndarray) -> np.ndarray:
+    def minus_log(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         chosen = rows[inside[rows]]
         with np.errstate(divide="ignore"):
             shift = log_w[chosen].max()
@@ -63,7 +72,11 @@ def minus_log_histogram(x: np.ndarray, log_w: np.ndarray, edges: np.ndarray) -> 
 
 
 def free_energy(
-    samples: Samples, temp: float, edges: np.ndarray | None = None, press: float | None = None, n_blocks: int = N_BLOCKS
+    samples: Samples,
+    temp: float,
+    edges: NDArray[np.float64] | None = None,
+    press: float | None = None,
+    n_blocks: int = N_BLOCKS,
 ) -> Profile:
     """Return F(O; T)/kT, 0 at its least, with standard errors.
 
@@ -88,12 +101,12 @@ def free_energy(
     return _profile(samples.O, log_w, bins, samples.walker, n_blocks)
 
 
-def order_edges(samples: Samples) -> np.ndarray:
+def order_edges(samples: Samples) -> NDArray[np.float64]:
     """Return the edges of 50 bins over what was sampled of O, [51]."""
     return np.linspace(samples.O.min(), samples.O.max() * (1 + 1e-9), 51)
 
 
-def ln_omega(samples: Samples, edges: np.ndarray, n_blocks: int = N_BLOCKS) -> Profile:
+def ln_omega(samples: Samples, edges: NDArray[np.float64], n_blocks: int = N_BLOCKS) -> Profile:
     """Return ln Ω(H) at P0 but for a constant (0 at its largest), with standard errors.
 
     Arguments:
@@ -171,17 +184,17 @@ def coexistence(
     return jackknife(root, blocks)
 
 
-def balance(samples: Samples, at: float, press: float | None = None) -> Callable[[np.ndarray], float]:
+def balance(samples: Samples, at: float, press: float | None = None) -> Callable[[NDArray[np.int64]], float]:
     """Return a function of rows, [m], that gives T at which O above `at` is as likely as below it."""
     ordered = np.greater(samples.O, at)
     as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
 
-    def log_odds(temp: float, rows: np.ndarray) -> float:
+    def log_odds(temp: float, rows: NDArray[np.int64]) -> float:
         log_w = as_sampled[rows] - at_beta_1[rows] / (samples.boltz * temp)
         side = ordered[rows]
         return float(np.logaddexp.reduce(log_w[side]) - np.logaddexp.reduce(log_w[~side]))
 
-    def root(rows: np.ndarray) -> float:
+    def root(rows: NDArray[np.int64]) -> float:
         low = high = samples.temp
         for _ in range(60):
             low, high = low / 1.02, high * 1.02
@@ -195,7 +208,7 @@ def balance(samples: Samples, at: float, press: float | None = None) -> Callable
     return root
 
 
-def require_two_phases(samples: Samples, at: float) -> np.ndarray:
+def require_two_phases(samples: Samples, at: float) -> NDArray[np.bool_]:
     """Return which rows lie above O = at, [n].
 
     Raises:
@@ -204,7 +217,7 @@ def require_two_phases(samples: Samples, at: float) -> np.ndarray:
     _require_order(samples)
     if not np.isfinite(at):
         raise ValueError(f"divide {at:g}: expected a finite order parameter between the phases")
-    ordered: np.ndarray = np.greater(samples.O, at)
+    ordered: NDArray[np.bool_] = np.greater(samples.O, at)
     if ordered.all() or not ordered.any():
         raise ValueError(f"no samples on one side of O = {at:g}; sample both phases, or give another divide")
     return ordered

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.grid import Axis
 from nnpal.momt.trace import Trace
@@ -37,20 +38,20 @@ class Samples:
             those of the rows.
     """
 
-    H: np.ndarray
-    V: np.ndarray
-    O: np.ndarray  # noqa: E741 (the order parameter's name in the papers)
-    dH: np.ndarray
-    walker: np.ndarray
+    H: NDArray[np.float64]
+    V: NDArray[np.float64]
+    O: NDArray[np.float64]  # noqa: E741 (the order parameter's name in the papers)
+    dH: NDArray[np.float64]
+    walker: NDArray[np.int64]
     temp: float
     press: float
     boltz: float
     nktv2p: float
     n_atoms: int
-    step: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    step: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     axes: tuple[Axis, ...] = ()
     n_outside: int = 0
-    shift: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    shift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     ends: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -75,12 +76,12 @@ class Samples:
         return self.boltz * self.temp
 
     @property
-    def U(self) -> np.ndarray:
+    def U(self) -> NDArray[np.float64]:
         """Potential energy, of the other potential where there is a shift, [n]."""
-        sampled: np.ndarray = self.H - self.press * self.V / self.nktv2p
+        sampled: NDArray[np.float64] = self.H - self.press * self.V / self.nktv2p
         return sampled + self.shift if len(self.shift) else sampled
 
-    def shifted(self, shift: np.ndarray) -> Samples:
+    def shifted(self, shift: NDArray[np.float64]) -> Samples:
         """Return the same rows for averages under another potential, whose energy is U plus this, [n].
 
         Arguments:
@@ -88,7 +89,7 @@ class Samples:
         """
         return replace(self, shift=self.shift + shift if len(self.shift) else shift)
 
-    def rows(self, chosen: np.ndarray) -> Samples:
+    def rows(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Samples:
         """Return some of the rows, by index or mask.
 
         Arguments:
@@ -98,7 +99,7 @@ class Samples:
         arrays = {name: getattr(self, name) for name in names}
         return replace(self, **{name: array[chosen] for name, array in arrays.items() if len(array)})
 
-    def reduced(self, temp: float, press: float | None = None) -> np.ndarray:
+    def reduced(self, temp: float, press: float | None = None) -> NDArray[np.float64]:
         """Return (U + P V)/kT of each row, [n].
 
         Arguments:
@@ -112,7 +113,7 @@ class Samples:
         require_state("reweighting", temp, pressure)
         return (self.U + pressure * self.V / self.nktv2p) / (self.boltz * temp)
 
-    def reduced_as_sampled(self) -> np.ndarray:
+    def reduced_as_sampled(self) -> NDArray[np.float64]:
         """Return (H + δH)/kT0 of each row, [n]."""
         return (self.H + self.dH) / self.kT
 

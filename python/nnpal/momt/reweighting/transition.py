@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.reweighting.blocks import N_BLOCKS, Estimate, jackknife, time_blocks
 from nnpal.momt.reweighting.profiles import balance, dividing_order, require_two_phases
@@ -69,13 +70,13 @@ def transition(
     # At kT = 1 the reduced enthalpy is U + P V itself
     as_sampled, at_beta_1 = samples.reduced_as_sampled(), samples.reduced(1.0 / samples.boltz, press)
 
-    def means(rows: np.ndarray, temp: float, side: bool) -> np.ndarray:
+    def means(rows: NDArray[np.int64], temp: float, side: bool) -> NDArray[np.float64]:
         chosen = rows[ordered[rows] == side]
         log_w = as_sampled[chosen] - at_beta_1[chosen] / (samples.boltz * temp)
         w = np.exp(log_w - np.logaddexp.reduce(log_w))
         return np.array([w @ at_beta_1[chosen], w @ samples.V[chosen], w @ samples.O[chosen]])
 
-    def found(rows: np.ndarray) -> np.ndarray:
+    def found(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         temp = root(rows)
         low, high = (means(rows, temp, side) for side in (False, True))
         return np.array([temp, *(low - high)[:2]])
@@ -91,7 +92,7 @@ def transition(
     return Transition(estimates[0], estimates[1], estimates[2], at, trips, len(blocks))
 
 
-def _require_phases_in_two_blocks(ordered: np.ndarray, blocks: list[np.ndarray], at: float) -> None:
+def _require_phases_in_two_blocks(ordered: NDArray[np.bool_], blocks: list[NDArray[np.int64]], at: float) -> None:
     """Refuse a phase that one block alone holds: the jackknife leaves out that block, and then no phase is left."""
     for side, name in ((True, "above"), (False, "at or below")):
         if sum(bool((ordered[block] == side).any()) for block in blocks) < 2:
@@ -158,7 +159,7 @@ def free_energy_difference(
     log_w = log_weights(samples, temp, press)
     kT = samples.boltz * temp
 
-    def difference(rows: np.ndarray) -> float:
+    def difference(rows: NDArray[np.int64]) -> float:
         side = ordered[rows]
         high, low = (np.logaddexp.reduce(log_w[rows[chosen]]) for chosen in (side, ~side))
         return float(kT * (low - high))

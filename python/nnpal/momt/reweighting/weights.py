@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.momt.grid import Axis
 from nnpal.momt.reweighting.blocks import time_blocks
@@ -18,7 +19,7 @@ MIN_BLOCKS, MIN_ROWS = 4.0, 20.0
 EDGE_BINS, GRID_SHARE, SAMPLED_SHARE = 50, 0.01, 0.1
 
 
-def log_weights(samples: Samples, temp: float, press: float | None = None) -> np.ndarray:
+def log_weights(samples: Samples, temp: float, press: float | None = None) -> NDArray[np.float64]:
     """Return ln w of each row for T and P, normalized so that Σ w = 1, [n].
 
     ln w = (H + δH)/kT0 - (U + P V)/kT + const.
@@ -32,7 +33,7 @@ def log_weights(samples: Samples, temp: float, press: float | None = None) -> np
     return log_w - np.logaddexp.reduce(log_w)
 
 
-def effective_size(log_w: np.ndarray) -> float:
+def effective_size(log_w: NDArray[np.float64]) -> float:
     """Return Kish's effective number of rows, 1/Σ w² of normalized weights.
 
     Arguments:
@@ -64,7 +65,7 @@ def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> G
     return gap or carrying_gap(samples, log_w)
 
 
-def carrying_gap(samples: Samples, log_w: np.ndarray) -> Gap | None:
+def carrying_gap(samples: Samples, log_w: NDArray[np.float64]) -> Gap | None:
     """Return a gap where few rows, or rows of few moments, carry an average of these weights."""
     rows = effective_size(log_w)
     if rows < MIN_ROWS:
@@ -76,7 +77,7 @@ def carrying_gap(samples: Samples, log_w: np.ndarray) -> Gap | None:
     return None
 
 
-def _cut_off_by_grid(axis: Axis, values: np.ndarray, w: np.ndarray) -> Gap | None:
+def _cut_off_by_grid(axis: Axis, values: NDArray[np.float64], w: NDArray[np.float64]) -> Gap | None:
     """Return a gap where the distribution goes on beyond the grid."""
     weights = np.histogram(values, bins=EDGE_BINS, range=(axis.low, axis.high), weights=w)[0]
     allowed = GRID_SHARE * weights.max()
@@ -93,7 +94,7 @@ def _cut_off_by_grid(axis: Axis, values: np.ndarray, w: np.ndarray) -> Gap | Non
     return None
 
 
-def _cut_off_where_samples_end(samples: Samples, w: np.ndarray) -> Gap | None:
+def _cut_off_where_samples_end(samples: Samples, w: NDArray[np.float64]) -> Gap | None:
     """Return a gap where the distribution goes on beyond the H of all rows of the run."""
     weights, edges = np.histogram(samples.H, bins=EDGE_BINS, range=samples.ends, weights=w)
     # One row may lie there by chance, and the one that is the end always does: of each side the heaviest does not count
@@ -120,7 +121,7 @@ def covered_range(samples: Samples, press: float | None = None) -> tuple[float, 
     return (float(covered[0]), float(covered[-1])) if covered else None
 
 
-def require_coverage(samples: Samples, temp: float, press: float | None = None) -> np.ndarray:
+def require_coverage(samples: Samples, temp: float, press: float | None = None) -> NDArray[np.float64]:
     """Return ln w, or say which temperatures the samples reach.
 
     Raises:
