@@ -352,7 +352,7 @@ def test_check_prints_the_plan_and_writes_nothing(tmp_path):
     assert "450 steps for the first data (1 run), 900 steps for the reference (2 pulls)" in done.output
     assert "trainings: 2 at most, each of 2 members over 3 epochs at most" in done.output
     assert "cost: not known before the run's first labels" in done.output
-    assert "all checks passed; nothing was run" in done.output
+    assert "All checks passed; nothing was run." in done.output
 
 
 @pytest.mark.parametrize("call", [check, run])

@@ -95,7 +95,7 @@ def test_doctor_prints_nothing_but_json(nnpal: CliRunner, monkeypatch: pytest.Mo
 def test_demo_hands_its_options_on(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[Path, int]] = []
     monkeypatch.setattr(demo, "run_demo", lambda out, settings, _: asked.append((out, settings.seed)))
-    result = nnpal.invoke(app, ["demo", "aluminium", "--output", str(tmp_path), "--seed", "7"])
+    result = nnpal.invoke(app, ["demo", "aluminum", "--output", str(tmp_path), "--seed", "7"])
     assert (result.exit_code, asked) == (0, [(tmp_path, 7)])
 
 
@@ -125,7 +125,7 @@ def test_demo_of_butane_is_a_run_of_its_configuration(
 def test_demo_of_nothing_known(nnpal: CliRunner) -> None:
     result = nnpal.invoke(app, ["demo", "gold"])
     assert result.exit_code == 1
-    assert "'gold': expected butane or aluminium" in result.output
+    assert "'gold': expected butane or aluminum" in result.output
 
 
 def test_demo_sends_a_failed_lmp_to_the_doctor(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_demo_sends_a_failed_lmp_to_the_doctor(nnpal: CliRunner, monkeypatch: py
         raise LmpError("lmp ended with 1: Unrecognized pair style 'nnp'")
 
     monkeypatch.setattr(demo, "run_demo", fail)
-    result = nnpal.invoke(app, ["demo", "aluminium"])
+    result = nnpal.invoke(app, ["demo", "aluminum"])
     assert result.exit_code == 1
     assert "Unrecognized pair style" in result.stderr
     assert "nnpal doctor" in result.stderr

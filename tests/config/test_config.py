@@ -106,7 +106,7 @@ def test_schema_prints_every_key_and_loads_as_json():
     for name, field in Config.model_fields.items():
         assert f"[{name}]" in done.output
         assert field.description
-    assert "batch_size = 16  # integer (> 0): configurations for each update" in done.output
+    assert "batch_size = 16  # integer (> 0): number of configurations per update" in done.output
     properties = json.loads(CliRunner().invoke(app, ["schema", "--json"]).output)["properties"]
     assert set(properties) == set(Config.model_fields)
 

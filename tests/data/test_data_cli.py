@@ -67,12 +67,15 @@ def test_convert_a_dump(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["set.h5"], "expected files to read and one to write"),
+        (["set.h5"], "expected the files to read and one file to write"),
         (["set.h5", "out.db"], "can write .h5, .xyz, .extxyz; the last file is the one to write"),
         (["set.h5", "set.h5"], "is read and written"),
         (["nothing.h5", "out.h5"], "nothing.h5: no such file"),
-        (["set.h5", "out.h5", "--energy-unit", "eV"], "--energy-unit and --length-unit: expected both"),
-        (["set.h5", "out.h5", "--energy-unit", "ev", "--lammps-units", "metal"], "expected one or the other"),
+        (["set.h5", "out.h5", "--energy-unit", "eV"], "--energy-unit and --length-unit: give both"),
+        (
+            ["set.h5", "out.h5", "--energy-unit", "ev", "--lammps-units", "metal"],
+            "cannot be combined with --energy-unit",
+        ),
         (["set.h5", "out.h5", "--lammps-units", "metall"], "did you mean metal"),
         (["set.h5", "out.h5", "--virial-order", "vogt"], "order = 'vogt'"),
     ],

@@ -148,4 +148,4 @@ def test_long_runs_pass_their_checks(name: str, tmp_path: Path, monkeypatch: pyt
         pytest.importorskip("pyscf")
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     monkeypatch.chdir((tmp_path / "examples" / name).parent)
-    assert "all checks passed" in run_line(f"nnpal run {Path(name).name} --check")
+    assert "All checks passed" in run_line(f"nnpal run {Path(name).name} --check")

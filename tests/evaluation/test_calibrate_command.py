@@ -94,8 +94,8 @@ def test_places_where_no_model_file_belongs_are_refused(al_model: ExportedModel,
     link = tmp_path / "link.extxyz"
     link.symlink_to(data)
     for target, message in (
-        (data, "is a file of DATA"),
-        (link, "is a file of DATA"),
+        (data, "is one of the data files"),
+        (link, "is one of the data files"),
         (tmp_path, "is a folder; give the name of a file"),
         (tmp_path / "absent" / "new.nnp.pt", "there is no folder"),
     ):

@@ -1,4 +1,4 @@
-"""`nnpal evaluate --cross`: every model on every data set."""
+"""`nnpal evaluate --cross`: every model on every dataset."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_tables_mark_it_too(folder: Path, tmp_path: Path) -> None:
     long = run(names[0], "--data", names[1], "--output", tmp_path / "out")
     assert re.search(r"│ +\d+\.\d\d │ +[+-]\d+\.\d\d │ +\d+\.\d │ +\d+\.\d │", long.output)
     assert long.output.count("long") > 20  # names are whole too
-    assert "* training and validation data of that model" in done.output
+    assert "* training and validation data of this model" in done.output
 
 
 def test_a_sign_in_a_file_or_folder_that_is_there_names_nothing(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_what_cannot_be_compared_is_told(folder: Path, tmp_path: Path) -> None:
     write_dataset(copper, [_relabeled(atoms)], provenance={})
     model, data = folder / "own.nnp.pt", folder / "crystal.h5"
     for arguments, message in (
-        ([model, folder / "own.nnp.pt", "--data", data], "are both named own; give names, as NAME="),
+        ([model, folder / "own.nnp.pt", "--data", data], "are both named own; give different names, such as NAME="),
         ([model, "--data", data, "--data", data], "--data: "),
-        ([model], "--cross: expected models, and data sets by --data"),
+        ([model], "--cross: expected model files, and datasets with --data"),
         ([model, "--data", f"={data}"], "expected a file, or NAME=FILE"),
         ([model, "--data", bare], "bare.extxyz: no frame has 'energy'"),
         ([model, "--data", copper], "data set copper holds Cu, model own ("),
@@ -125,7 +125,7 @@ def test_what_cannot_be_compared_is_told(folder: Path, tmp_path: Path) -> None:
         assert failed.exit_code == 1, failed.output
         assert message in failed.output
     alone = CliRunner().invoke(app, ["evaluate", str(model), "--data", str(data)])
-    assert (alone.exit_code, "--data belongs to --cross" in alone.output) == (1, True)
+    assert (alone.exit_code, "--data requires --cross" in alone.output) == (1, True)
 
 
 def _relabeled(atoms: Atoms) -> Atoms:

@@ -75,7 +75,7 @@ def test_eam_labels_with_augmentation(tmp_path: Path) -> None:
     write_extxyz(tmp_path / "al.xyz", frames)
     result = run(tmp_path, EAM + "[augmentation]\nsigma = 0.05\ncopies = 2\nseed = 3\n")
     assert result.exit_code == 0, result.output
-    assert "6 of 6 configurations labeled: 0 known to the store, 6 calculations, 0 failed" in result.output
+    assert "6 of 6 configurations labeled: 0 from the store, 6 calculations, 0 failed" in result.output
     contents = read_dataset(tmp_path / "labeled.h5")
     assert len(contents.frames) == 6
     assert [frame.info["source"] for frame in contents.frames[1:3]] == ["made 1", "augmented from made 0"]
@@ -88,7 +88,7 @@ def test_eam_labels_with_augmentation(tmp_path: Path) -> None:
     assert oracle["labels"] == 6
     assert list(oracle["files"]) == ["Al_mm.eam.fs"]
     again = run(tmp_path, EAM + "[augmentation]\nsigma = 0.05\ncopies = 2\nseed = 3\n")
-    assert "6 known to the store, 0 calculations" in again.output
+    assert "6 from the store, 0 calculations" in again.output
     assert read_dataset(tmp_path / "labeled.h5").content_hash == contents.content_hash
 
 
@@ -107,7 +107,7 @@ def test_failures_are_listed_and_can_be_tried_again(pairs: Path) -> None:
     text = SPRING.format(more="")
     result = run(pairs, text)
     assert result.exit_code == 0, result.output
-    assert "2 of 3 configurations labeled: 0 known to the store, 3 calculations, 1 failed" in result.output
+    assert "2 of 3 configurations labeled: 0 from the store, 3 calculations, 1 failed" in result.output
     assert "configuration 1: RuntimeError: the spring broke" in result.output
     assert "nnpal label --retry-failed" in result.output
     with (pairs / "out" / "pairs.failures.csv").open() as file:
@@ -118,7 +118,7 @@ def test_failures_are_listed_and_can_be_tried_again(pairs: Path) -> None:
     assert len(read_dataset(pairs / "out" / "pairs.h5").frames) == 2
     assert "0 calculations, 1 failed" in run(pairs, text).output
     retried = run(pairs, text, "--retry-failed", "--output", str(pairs / "other.h5"))
-    assert "2 known to the store, 1 calculations, 1 failed" in retried.output
+    assert "2 from the store, 1 calculations, 1 failed" in retried.output
     assert len(read_dataset(pairs / "other.h5").frames) == 2
 
 
@@ -174,7 +174,7 @@ def test_stopped_and_continued(pairs: Path, number: signal.Signals) -> None:
     _, errors = process.communicate()
     held.unlink()
     assert process.returncode == 130
-    assert "stopped; labels so far are in the store, and the same command goes on" in errors
+    assert "stopped; finished labels are in the store; repeat the same command to resume" in errors
     result = run(pairs, text)
     assert "40 of 40 configurations labeled" in result.output
     assert len((pairs / "log").read_text().splitlines()) <= 42  # but for two in flight, each once
@@ -229,7 +229,8 @@ def test_killed_calculations_are_said_to_be_repeated_and_failed_ones_not(tmp_pat
     (tmp_path / "killed_oracle.py").write_text(KILLED)
     text = '[oracle]\nkind = "python"\nimport_path = "killed_oracle:Killed"\n[label]\ninput = ["{}"]\n'
     two, one = pair(1.0), pair(1.0)[:1]
-    repeated, final = "1 gave no answer, as workers were killed; the same command computes them again", "not repeated"
+    repeated = "1 have no result because workers were killed; repeat the same command to compute them"
+    final = "not repeated"
     for frames, wanted in (([two], [repeated]), ([one], [final]), ([two, one], [repeated, final])):
         write_extxyz(tmp_path / "frames.xyz", frames)
         output = run(tmp_path, text.format("frames.xyz")).output

@@ -129,7 +129,7 @@ def test_the_command_draws_several_samplings_in_one_figure(sampled, tmp_path):
         "loop liquid-run-0",
     ]
     for arguments, message in (
-        ([runs[0], runs[0]], "RUNS: several are named run crystal-run-0; give each folder once, with another"),
+        ([runs[0], runs[0]], "RUNS: several are named run crystal-run-0; give each folder once, with a name"),
         ([str(tmp_path)], "no sampling; expected the folder of a run of MOMT or NPT dynamics"),
     ):
         failed = CliRunner().invoke(app, ["momt", "series", *arguments, "--output", str(tmp_path / "no")])
@@ -155,7 +155,7 @@ def test_the_timestep_of_earlier_runs_is_that_of_their_task(tmp_path):
     [
         ({"starts": ["gas"]}, r"starts.*'gas'"),
         ({"starts": ["liquid", "liquid"]}, r"starts: \['liquid', 'liquid'\], expected different ones"),
-        ({"starts": ["crystal"]}, "melt_steps, melt_temperature: of no use without"),
+        ({"starts": ["crystal"]}, "melt_steps, melt_temperature: no effect without"),
         ({"melt_temperature": 900.0}, "melt_temperature: 900 K, expected more than temperature, 900 K"),
         ({"H": [-130.0, -60.0, 30]}, r"explore.*H: unknown key"),
         ({"element": None}, r"expected either structure \(a file\) or element"),

@@ -99,7 +99,7 @@ def test_a_spent_wall_time_is_no_failure(begun):
     code, out, err = drive(folder)
     assert (code, err) == (0, "")
     assert "stopped: the wall time of 1e-06 h (run.wall_time_hours) is spent" in out
-    assert "to go on: nnpal run loop.toml" in out
+    assert "to resume: nnpal run loop.toml" in out
     assert list(facts_by_stage(folder)) == ["iter-0000/initial"]
 
 

@@ -171,7 +171,7 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         page = path.read_text()
         assert "Bias before the break" in page
         assert "all iterations are spent" in page
-        assert "one pull a rate: no interval" in page
+        assert "one pull per rate: there is no confidence interval" in page
         assert f"{facts['iter-0001/train']['n_data']} configurations learned in iteration 1" in page
         links = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', page) if not link.startswith("data:")]
         assert len(links) > 20
@@ -248,7 +248,7 @@ def test_only_one_stage_on_request(rare_events, tmp_path):
     folder = broken_off_after(rare_events, "iter-0000/train", tmp_path / "copy")
     out = finish(folder, "--only", "explore")
     assert "paused: explore of iteration 0 is done" in out
-    assert "to go on: nnpal run loop.toml" in out
+    assert "to resume: nnpal run loop.toml" in out
     assert facts_by_stage(folder) == {name: facts_by_stage(rare_events)[name] for name in NAMES[:3]}
     code, _, err = drive(folder, "--only", "exploer")
     assert code == 1

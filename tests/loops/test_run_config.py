@@ -34,10 +34,10 @@ def test_the_small_configurations_are_right(tmp_path):
     [
         (changed(RARE_EVENTS, distillation={}), rf"tables \['rare_events', 'distillation'\] of {LOOPS}"),
         (changed(RARE_EVENTS, rare_events=None), rf"tables none of {LOOPS}"),
-        (changed(RARE_EVENTS, initial=None), r"\[rare_events\] needs a table \[initial\]"),
+        (changed(RARE_EVENTS, initial=None), r"\[rare_events\] requires a table \[initial\]"),
         (
             changed(DISTILLATION, initial={"structure": "water.xyz"}),
-            r"\[distillation\] has no use for a table \[initial\]",
+            r"\[distillation\] does not use a table \[initial\]",
         ),
         (
             {**RARE_EVENTS, "explore": DISTILLATION["explore"]},
@@ -49,31 +49,34 @@ def test_the_small_configurations_are_right(tmp_path):
         ),
         (changed(DISTILLATION, explore=None), r"explore\.kind = None: \[distillation\] expects 'momt'"),
         (changed(RARE_EVENTS, explore={"kind": "md"}), r"explore.*'md'.*'smd', 'momt'"),
-        (changed(RARE_EVENTS, ensemble={"members": 1}), r"ensemble\.members = 1: uncertainties need at least 2"),
+        (
+            changed(RARE_EVENTS, ensemble={"members": 1}),
+            r"ensemble\.members = 1: uncertainties require at least 2 members",
+        ),
         (
             changed(RARE_EVENTS, ensemble={"seeds": [1, 2]}),
-            r"ensemble.*seeds = \[1, 2\]: a loop draws them from run\.seed",
+            r"ensemble.*seeds = \[1, 2\]: nnpal run derives new seeds from run\.seed",
         ),
         (
             changed(RARE_EVENTS, ensemble={"previous": "old", "split": "inherited"}),
-            r"ensemble.*previous = 'old': a loop's is the iteration before",
+            r"ensemble.*previous = 'old': nnpal run uses the previous iteration",
         ),
         (
             changed(RARE_EVENTS, run={"labels_per_iteration": 2}, augmentation={"copies": 2}),
-            r"run\.labels_per_iteration = 2: .*augmentation\.copies = 2.* expected 3 at least",
+            r"run\.labels_per_iteration = 2: .*augmentation\.copies = 2.* expected at least 3",
         ),
         (
             changed(TRANSLATION, training={"start": "previous"}),
-            r"training\.start = 'previous': \[translation\] trains once",
+            r"training\.start = 'previous': \[translation\] trains only once",
         ),
-        (changed(DISTILLATION, augmentation={}), r"\[distillation\] has no use for a table \[augmentation\]"),
+        (changed(DISTILLATION, augmentation={}), r"\[distillation\] does not use a table \[augmentation\]"),
         (
             changed(RARE_EVENTS, crystals={"structures": [{"phase": "fcc", "element": "Al", "bond": 2.86}]}),
-            r"\[crystals\] with \[rare_events\] and oracle\.kind = 'ase'.*leave the table out",
+            r"\[crystals\] with \[rare_events\] and oracle\.kind = 'ase'.*remove the table",
         ),
         (
             changed(DISTILLATION, oracle={"units": "real"}),
-            r"\[crystals\] with oracle\.units = 'real': .* metal units.*leave the table out",
+            r"\[crystals\] with oracle\.units = 'real': .* metal units.*remove the table",
         ),
         (
             changed(DISTILLATION, oracle={"charges": {"Al": 3.0}}),
@@ -81,11 +84,11 @@ def test_the_small_configurations_are_right(tmp_path):
         ),
         (
             changed(RARE_EVENTS, explore={"uq_every": 20}),
-            r"first_steps = 250, explore\.uq_every = 20: .* 13 values .* expected 30 at least for rare_events\.k = 1;",
+            r"first_steps = 250, explore\.uq_every = 20: .* 13 values .* expected at least 30 for rare_events\.k = 1;",
         ),
         (
             changed(RARE_EVENTS, rare_events={"k": 7.0}),
-            r"the 250 first steps of the pull at 20 Å/ps give 50 values .* expected 51 at least",
+            r"the 250 first steps of the pull at 20 Å/ps give 50 values .* expected at least 51",
         ),
         (
             changed(RARE_EVENTS, explore={"rates": [20.0, 100.0]}),
@@ -93,23 +96,23 @@ def test_the_small_configurations_are_right(tmp_path):
         ),
         (
             changed(TRANSLATION, run={"labels_per_iteration": 10}),
-            r"run\.labels_per_iteration = 10: \[translation\] labels all.*leave the key out",
+            r"run\.labels_per_iteration = 10: \[translation\] labels its whole source; remove the key",
         ),
         (
             changed(RARE_EVENTS, rare_events={"error_above": 0.3}),
-            r"rare_events.*error_above = 0\.3: it takes the place of .* to which k, first_steps belong; leave out one",
+            r"rare_events.*error_above = 0\.3: it replaces .* so that k, first_steps would have no effect; remove one",
         ),
         (
             changed(DISTILLATION, distillation={"error_above": 0.3, "k": None, "estimator": "robust"}),
-            r"distillation.*error_above = 0\.3: .* to which estimator belong",
+            r"distillation.*error_above = 0\.3: .* so that estimator would have no effect",
         ),
         (
             changed(DISTILLATION, distillation={"order": "random", "k": 2.0, "min_distance": 0.2}),
-            r"distillation.*order = 'random': k, min_distance would do nothing",
+            r"distillation.*order = 'random': k, min_distance would have no effect",
         ),
         (
             changed(RARE_EVENTS, rare_events={"order": "random", "k": None, "min_distance": None}),
-            r"rare_events.*order = 'random': 0\.5 of the labels would still be chosen .*; give peak_share = 0 for",
+            r"rare_events.*order = 'random': 0\.5 of the labels would still be selected .*; set peak_share = 0 for",
         ),
         (
             changed(

@@ -74,8 +74,8 @@ def the_report_names_the_kinds(folder):
     [
         ({"training": {**TRAINING, "aev_scaling": "whiten"}}, r"training\.aev_scaling = 'whiten': no effect"),
         ({"also_train": {"elements": ["H", "O"]}}, r"also_train\.elements: the elements are those of \[network\]"),
-        ({"network": {**SCHNET, "hidden": [8]}}, r"hidden: of kind = 'ani', but kind is 'schnet'"),
-        ({"also_train": SCHNET}, r"\[also_train\] describes the networks of \[network\] \(kind = 'schnet'\)"),
+        ({"network": {**SCHNET, "hidden": [8]}}, r"hidden: for kind = 'ani' only, but kind is 'schnet'"),
+        ({"also_train": SCHNET}, r"\[also_train\] describes the same networks as \[network\] \(kind = 'schnet'\)"),
         ({"also_train": {"hidden": {"H": [8]}}}, r"also_train\.hidden = \{'H': \[8\]\}: no layers for O"),
         ({"also_train": {**SCHNET, "interactions": 17}}, r"also_train\.interactions = 17: .* less than or equal to 16"),
     ],

@@ -55,7 +55,7 @@ def test_command_prints_and_draws(tmp_path: Path) -> None:
     result = run(*files, "--output", str(tmp_path / "out"), "--compare", "925", "3")
     assert result.exit_code == 0, result.output
     assert "1/N -> 0" in result.output
-    assert "918.11 ± 3.8 (two sizes: no test of the line)" in result.output
+    assert "918.11 ± 3.8 (two sizes: the linear fit cannot be tested)" in result.output
     assert "compared with    925.00 ± 3: difference -6.89 ± 4.8" in result.output
     assert (tmp_path / "out" / "finite_size.png").read_bytes().startswith(b"\x89PNG")
     rows = (tmp_path / "out" / "finite_size.csv").read_text().splitlines()

@@ -41,10 +41,10 @@ def test_report_prints_and_draws(run: Path) -> None:
     assert found
     assert abs(float(found[1]) - BALANCE) < 4 * float(found[2]) < 60
     text = " ".join(result.output.split())
-    heat = re.search(r"latent heat (\S+) ± \S+ and volume change \S+ ± \S+ per atom, from high to low O", text)
+    heat = re.search(r"latent heat (\S+) ± \S+ and volume change \S+ ± \S+ per atom, from the high-O", text)
     assert heat
     assert float(heat[1]) == pytest.approx(1 / CONSTANTS["n_atoms"], rel=0.05)  # type: ignore[operator]
-    assert re.search(r"2\d round trips between the phases in production; errors from 20 blocks", text)
+    assert re.search(r"2\d round trips between the phases in the production run; errors from 20 blocks", text)
     summary = json.loads((run / "out" / "summary.json").read_text())
     for name in summary["figures"]:
         assert (run / name).read_bytes().startswith(b"\x89PNG")
@@ -93,7 +93,7 @@ def test_rows_outside_the_grid_are_counted(run: Path) -> None:
     (run / "momt.trace").write_text("".join(moved))
     result = report()
     assert "4500 samples of 1 walker(s)" in result.output
-    assert "500 rows outside the grid (10.0%) are left out" in result.output
+    assert "500 rows outside the grid (10.0%) are excluded" in result.output
     assert json.loads(report("--json").output)["outside"] == 500
     (run / "momt.trace").write_text("".join(line.replace(" 0 1 ", " -1 1 ") for line in text))
     assert "all 5000 production rows lie outside the grid" in report().output
@@ -126,9 +126,9 @@ def test_a_run_that_still_learns_is_drawn_and_not_reweighted(run: Path) -> None:
     result = report("--output", "out")
     assert result.exit_code == 0, result.output
     said = " ".join(result.output.split())
-    assert "6000 rows of learning of 1 walker(s)" in said
+    assert "6000 rows of the learning phase of 1 walker(s)" in said
     assert "20 of 20 bins visited, 25 round trips" in said
-    assert "a bias that changes cannot be reweighted" in said
+    assert "samples under a changing bias cannot be reweighted" in said
     assert "enthalpy" not in said
     summary = json.loads((run / "out" / "summary.json").read_text())
     assert (summary["phase"], summary["samples"], summary["learning_rows"]) == ("learning", 0, 6000)

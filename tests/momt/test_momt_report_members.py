@@ -118,8 +118,8 @@ def test_averages_and_coexistence_have_a_second_error_bar(run: tuple[Path, Run],
     assert row["members"]["widths"] == pytest.approx(np.abs(STRONGER) * ours.U.std() / KT0, rel=1e-3)
     assert (tmp_path / "free_energy.png").is_file()
     text = " ".join(report(folder, *words).output.split())
-    assert f"± {melting['members']['error']:.2g} (phases divided" in text
-    assert "error bars from the members: 3 members on 800 frames; the bare spread, uncalibrated" in text
+    assert f"± {melting['members']['error']:.2g} (phases separated" in text
+    assert "error bars from the members: 3 members on 800 frames; uncalibrated spread of the members" in text
     tripled = json.loads(report(folder, *words, "--factor", 3, "--json").output)
     assert tripled["coexistence"]["members"]["error"] == pytest.approx(3 * melting["members"]["error"])
 
@@ -142,12 +142,12 @@ def test_averages_under_another_model(run: tuple[Path, Run], tmp_path: Path) -> 
     members = np.array(found["coexistence"]["members"]["members"])
     assert members == pytest.approx(found["coexistence"]["temp"] * (1 + STRONGER), rel=1e-3)
     text = " ".join(CliRunner().invoke(app, words).output.split())
-    assert f"reweighted to another model on {N} frames: its energies minus the run's scatter by" in text
+    assert f"reweighted to another model on {N} frames: standard deviation of the energy difference" in text
     both = CliRunner().invoke(app, [*words, "--model", str(folder / "al.nnp.pt")])
-    assert "--model and --reweight-to: give the model of the run, or another one" in both.output
+    assert "--model and --reweight-to cannot be combined: give the model of the run, or another one" in both.output
     without = CliRunner().invoke(app, [*plain, "--reweight-to", "m"])
     assert (both.exit_code, without.exit_code) == (1, 1)
-    assert "--reweight-to without --frames" in without.output
+    assert "--reweight-to requires --frames" in without.output
 
 
 def test_mistakes_with_frames_are_one_line(run: tuple[Path, Run]) -> None:
@@ -162,7 +162,7 @@ def test_mistakes_with_frames_are_one_line(run: tuple[Path, Run]) -> None:
         (report(folder, *al, frames="other.lammpstrj"), "give the frames and the model of this run"),
         (report(folder, "--frames", folder / "few.lammpstrj"), "--frames: 2 files for 1 traces"),
         (report(folder, *al, model="none.nnp.pt"), "none.nnp.pt"),
-        (CliRunner().invoke(app, [*plain, "--model", "m"]), "--model without --frames"),
+        (CliRunner().invoke(app, [*plain, "--model", "m"]), "--model requires --frames"),
     ):
         assert result.exit_code == 1, result.output
         assert message in result.output

@@ -53,7 +53,7 @@ def test_the_command_prints_the_difference(tmp_path: Path) -> None:
     command = ["smd", "report", *ours, "--temperature", "10", "--units", "metal"]
     against = ["--against", str(tmp_path / "oracle.*.txt")]
     text = CliRunner().invoke(app, [*command, *against]).output
-    assert "activation energy less that of 4 pulls of --against: +0.0950 ± " in text
+    assert "activation energy minus that of 4 reference pulls (--against): +0.0950 ± " in text
     assert "4 pairs" in text
     found = json.loads(CliRunner().invoke(app, [*command, *against, "--json"]).output)["against"]
     assert (found["n"], found["paired"], found["mean"]) == (4, True, pytest.approx(MEAN))
@@ -67,7 +67,7 @@ def test_the_command_prints_the_difference(tmp_path: Path) -> None:
     assert none.exit_code == 1
     assert "--against nowhere.*: no such file" in none.output
     alone = CliRunner().invoke(app, [*command, "--unpaired"])
-    assert "--unpaired: it says how pulls of --against compare" in alone.output
+    assert "--unpaired requires --against" in alone.output
     differing = write(tmp_path / "other.txt", pull(4.0))
     Path(differing).write_text("#! SET k 20.0\n" + Path(differing).read_text())
     assert "the pulls differ in k" in CliRunner().invoke(app, [*command, "--against", differing]).output

@@ -170,18 +170,18 @@ def test_report_with_pulls_of_each_member(tmp_path: Path) -> None:
     assert found["statistical"] > 0
     text = " ".join(report(*files, *members).output.split())
     assert "(statistical, 2 pulls) ± 0.22 (members)" in text
-    assert "the bare spread, uncalibrated" in text
+    assert "uncalibrated spread of the members" in text
     tripled = json.loads(report(*files, *members, "--factor", 3, "--json").output)["activation_energy"]
     assert tripled["members"]["error"] == pytest.approx(3 * found["members"]["error"])
     bare = json.loads(report(*files, "--json").output)["activation_energy"]
     assert bare["members"] is None
     write_trace(tmp_path / "m3.0.txt", morse_pull(4.3, 401), rate=2.0)
     for words, message in (
-        (("--member", tmp_path / "m0.1.txt"), "1 files, but 2 pulls of the ensemble; give as many"),
+        (("--member", tmp_path / "m0.1.txt"), "1 files, but 2 pulls of the ensemble; give the same number"),
         (("--member", tmp_path / "none.*"), "no such file; give a file or a quoted pattern"),
         (members, "rate is 2.0, in"),
         (members[:2], "members: 1, expected 2 or more"),
-        (("--model", "m.nnp.pt"), "--model without --frames"),
+        (("--model", "m.nnp.pt"), "--model requires --frames"),
         (("--model", "m.nnp.pt", "--frames", "f.dump"), "--frames: 1 files for 2 pulls"),
     ):
         refused = report(*files, *words)
@@ -243,13 +243,13 @@ def test_the_factor_of_the_model_file_is_used(tmp_path: Path, al_model: Exported
         words = ("--model", model, "--frames", tmp_path / "pull.lammpstrj", "--symbols", "Al", "--window", 0.05)
         return " ".join(report(tmp_path / "pull.txt", *words).output.split())
 
-    assert "the members differ on 5 of 25 frames by more than on any configuration" in lines(
+    assert "on 5 of 25 frames the members differ by more than on any configuration" in lines(
         tmp_path / "calibrated.nnp.pt"
     )
-    assert "error bar: the spread times 2.5, which holds near the training data only" in lines(
+    assert "error bar: spread of the members times 2.5, valid only near the training data" in lines(
         tmp_path / "calibrated.nnp.pt"
     )
-    assert "the bare spread, uncalibrated" in lines(al_model.path)
+    assert "uncalibrated spread of the members" in lines(al_model.path)
 
 
 def dump_frame(frame: Atoms) -> str:

@@ -61,7 +61,7 @@ def folder(tmp_path_factory) -> Path:
     assert "48 configurations" in run("data", "split", path / "all.h5", path / "al.h5", path / "test.h5")
     output = run("train", path / "config.toml")
     assert "48 configurations" in output
-    assert "* the best member" in output
+    assert "* marks the best member" in output
     return path
 
 
@@ -171,7 +171,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_works(folder, tmp_path):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on" in said
+    assert "repeat the same command to resume" in said
     run("train", tmp_path / "config.toml")
     resumed, unbroken = load_ensemble(tmp_path / "here"), load_ensemble(folder / "here")
     assert [m.history for m in resumed.members] == [m.history for m in unbroken.members]

@@ -1,4 +1,4 @@
-"""The tables of a loop's configuration file that other commands do not have."""
+"""Tables of the configuration file that only `nnpal run` reads."""
 
 from __future__ import annotations
 
@@ -12,47 +12,50 @@ from nnpal.data.settings import LimitsSettings
 from nnpal.training.settings import EnsembleSettings
 
 ONE_PULL = (
-    "one pull a rate: no interval, so the aim, a 95 % interval of E_a - E_a(oracle) within ±rare_events.goal, cannot "
-    "be reached; set explore.runs = 4 or so (2 at least), or explore.most_runs"
+    "one pull per rate: there is no confidence interval, so the goal, a 95 % interval of E_a - E_a(oracle) within "
+    "±rare_events.goal, cannot be reached; set explore.runs to about 4 (at least 2), or set explore.most_runs"
 )
-"""What a plan and a report say of ``explore.runs = 1``."""
+"""Remark in the plan and the report for ``explore.runs = 1``."""
 
 
 class LoopLabelSection(Section):
-    """[label]: how a loop labels; what it labels, it chooses itself."""
+    """[label]: how configurations are labeled; the workflow selects them itself."""
 
-    batch: PositiveInt = Field(50, description="configurations of one task")
-    threads: PositiveInt = Field(1, description="of each calculation (OMP_NUM_THREADS)")
-    timeout: PositiveFloat | None = Field(None, description="seconds for one calculation; absent: no limit")
+    batch: PositiveInt = Field(50, description="number of configurations per task")
+    threads: PositiveInt = Field(1, description="threads of each calculation (OMP_NUM_THREADS)")
+    timeout: PositiveFloat | None = Field(None, description="time limit of one calculation, s; absent: no limit")
     max_failed: NonNegativeInt | None = Field(
         None,
-        description="configurations of a stage that may stay without a label; one more ends the run; absent: all",
+        description="number of configurations of a stage that may remain without a label; more end the run; absent: "
+        "no limit",
     )
     limits: LimitsSettings = Field(
-        LimitsSettings(), description="labels outside are put aside, as training would refuse them"
+        LimitsSettings(), description="labels outside these limits are excluded, because training would reject them"
     )
 
 
 class LoopEnsembleSection(EnsembleSettings):
-    """[ensemble] of a loop: each iteration inherits from the one before it."""
+    """[ensemble] of `nnpal run`: each iteration inherits from the previous one."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> LoopEnsembleSection:
         if self.seeds is not None:
-            raise ValueError(f"seeds = {list(self.seeds)}: a loop draws them from run.seed, for each iteration anew")
+            raise ValueError(
+                f"seeds = {list(self.seeds)}: nnpal run derives new seeds from run.seed in each iteration; remove seeds"
+            )
         if self.previous is not None:
-            raise ValueError(f"previous = {self.previous!r}: a loop's is the iteration before")
+            raise ValueError(f"previous = {self.previous!r}: nnpal run uses the previous iteration; remove the key")
         return self
 
     def of_iteration(
         self, seed: int, folder: str, previous: str | None, *, starts_there: bool = False
     ) -> EnsembleSettings:
-        """Return the settings of one training; the first has nothing to inherit.
+        """Return the settings of one training. The first one has nothing to inherit.
 
         Arguments:
             seed, folder: of this training.
-            previous: folder of the training before it.
-            starts_there: whether members start from the weights of that one, too.
+            previous: folder of the previous training.
+            starts_there: whether members also start from the weights of the previous training.
         """
         values = self.model_dump() | {"seed": seed, "folder": folder}
         if previous is None:
@@ -63,89 +66,104 @@ class LoopEnsembleSection(EnsembleSettings):
 
 
 class SimilaritySection(Section):
-    """How candidates are thinned out: keys of [rare_events] and [distillation]."""
+    """How candidates are selected: keys of [rare_events] and [distillation]."""
 
-    k: PositiveFloat = Field(3.0, description="threshold of the uncertainty: mean + k standard deviations")
+    k: PositiveFloat = Field(3.0, description="uncertainty threshold: mean + k standard deviations")
     estimator: Literal["moments", "robust"] = Field(
-        "moments", description="of mean and deviation: moments, or robust (median and its absolute deviation)"
+        "moments",
+        description="estimator of mean and standard deviation: moments, or robust (median and median "
+        "absolute deviation)",
     )
     error_above: PositiveFloat | None = Field(
         None,
-        description="eV/Å, in place of mean + k standard deviations: new is what has an atom whose calibrated error of "
-        "the force is above it",
+        description="threshold of the calibrated force error, eV/Å, instead of mean + k standard deviations: a "
+        "configuration is a candidate if the error of any atom exceeds it",
     )
     min_distance: PositiveFloat = Field(
-        0.1, description="candidates nearer than this to known or chosen data, in AEV space, are no news"
+        0.1, description="candidates closer than this, in AEV space, to existing or already selected data are skipped"
     )
     order: Literal["distance", "uq", "random"] = Field(
         "distance",
-        description="which candidate is next: the farthest from all others, or the most uncertain; random: the control "
-        "experiment, as many drawn at random from all that was sampled, without threshold and near-duplicate filter",
+        description="which candidate is selected next; distance: the one farthest from all selected data; uq: the one "
+        "with the largest uncertainty; random: the control experiment, the same number drawn at random from all "
+        "samples, "
+        "without threshold and near-duplicate filter",
     )
 
     @model_validator(mode="after")
     def _one_threshold(self) -> SimilaritySection:
-        """Refuse keys of the other threshold, which would do nothing."""
+        """Reject keys of the other threshold, which would have no effect."""
         given = [key for key in ("k", "estimator", "first_steps") if key in self.model_fields_set]
         if self.error_above is not None and given:
             raise ValueError(
-                f"error_above = {self.error_above:g}: it takes the place of mean + k standard deviations, to which "
-                f"{', '.join(given)} belong; leave out one or the other"
+                f"error_above = {self.error_above:g}: it replaces the threshold mean + k standard deviations, so that "
+                f"{', '.join(given)} would have no effect; remove one or the other"
             )
         return self
 
     @model_validator(mode="after")
     def _random_has_no_criteria(self) -> SimilaritySection:
-        """Refuse criteria beside a random choice, which has none."""
+        """Reject selection criteria for a random selection, which uses none."""
         given = [key for key in ("k", "estimator", "error_above", "min_distance") if key in self.model_fields_set]
         if self.order == "random" and given:
             raise ValueError(
-                f"order = 'random': {', '.join(given)} would do nothing, as random choice has neither threshold nor "
-                "near-duplicate filter; leave out one or the other"
+                f"order = 'random': {', '.join(given)} would have no effect, because random selection has neither "
+                "threshold nor near-duplicate filter; remove one or the other"
             )
         return self
 
 
 class RareEventsSection(SimilaritySection):
-    """[rare_events]: what is new along a pull, and when to stop."""
+    """[rare_events]: selection of configurations along pulls, and the stopping criterion."""
 
-    first_steps: PositiveInt = Field(1000, description="steps of each pull that give mean and deviation")
-    closest: PositiveFloat = Field(0.5, description="frames with atoms closer than this, Å, have failed")
-    max_chosen: PositiveInt = Field(50, description="configurations chosen in one iteration, before augmentation")
+    first_steps: PositiveInt = Field(
+        1000, description="number of initial steps of each pull from which mean and standard deviation are computed"
+    )
+    closest: PositiveFloat = Field(0.5, description="frames with atoms closer than this, Å, are treated as failed")
+    max_chosen: PositiveInt = Field(
+        50, description="largest number of configurations selected in one iteration, before augmentation"
+    )
     peak_share: float = Field(
         0.5,
         ge=0.0,
         le=1.0,
         description="fraction of the labels of an iteration reserved for frames around the largest spring force of "
-        "each pull and for copies of them displaced along their softest modes; near-duplicates are not filtered there",
+        "each pull and for copies of them displaced along their softest modes; near-duplicates are kept there",
     )
-    peak_before: PositiveFloat = Field(0.8, description="these frames begin this far before the largest force, Å of λ")
+    peak_before: PositiveFloat = Field(0.8, description="these frames start this far before the largest force, in λ, Å")
     peak_copies: NonNegativeInt = Field(1, description="number of displaced copies of each of these frames")
     peak_displacement: PositiveFloat = Field(0.15, description="largest displacement of an atom along one mode, Å")
     reference: bool = Field(
-        True, description="whether the oracle pulls too: its activation energy is what the loop is held against"
+        True,
+        description="also run pulls under the oracle; their activation energy is the reference of the stopping "
+        "criterion",
     )
     unseen: PositiveInt = Field(
-        6500, description="configurations of the oracle's pulls, at most, that errors are taken on and nothing learned"
+        6500, description="largest number of configurations from pulls under the oracle that form the held-out set"
     )
     goal: PositiveFloat = Field(
         1.0,
-        description="kcal/mol: stop when the 95 % interval of E_a - E_a(oracle), a mean over pairs of pulls "
-        "(explore.runs of 2 or more), lies within ± this at every rate ...",
+        description="goal of the run, kcal/mol: stop when the 95 % confidence interval of E_a - E_a(oracle), a mean "
+        "over "
+        "pairs of pulls (explore.runs of 2 or more), lies within ± this value at every rate, in `patience` iterations",
     )
-    patience: PositiveInt = Field(2, description="... in so many iterations one after another")
+    patience: PositiveInt = Field(
+        2, description="number of consecutive iterations in which the stopping criterion must be met"
+    )
     steady: PositiveFloat = Field(
-        0.5, description="kcal/mol: without a reference, stop when E_a moves less than this, as often as patience says"
+        0.5,
+        description="with reference = false: stop when E_a changes by less than this, kcal/mol, in `patience` "
+        "iterations",
     )
 
     def shares(self, budget: int | None, copies: int) -> tuple[int, int]:
-        """Return how many configurations an iteration chooses at most: for their uncertainty, and around the peak.
+        """Return the largest numbers of configurations selected in an iteration: by uncertainty, and around the peak.
 
-        Each of the former has its noisy copies, each of the latter its displaced ones; all of them are labeled.
+        The former have noisy copies and the latter displaced copies. All of them are labeled.
 
         Arguments:
             budget: [run] labels_per_iteration.
-            copies: noisy ones of each configuration.
+            copies: number of noisy copies of each configuration.
         """
         labels = self.max_chosen * (1 + copies)
         labels = labels if budget is None else min(labels, budget)
@@ -154,42 +172,56 @@ class RareEventsSection(SimilaritySection):
 
     @model_validator(mode="after")
     def _random_says_what_of_the_peak(self) -> RareEventsSection:
-        """Refuse a control experiment half of whose labels would be chosen, unless that is meant."""
+        """Reject a control experiment in which half of the labels would not be random, unless it is requested."""
         if self.order == "random" and self.peak_share > 0 and "peak_share" not in self.model_fields_set:
             raise ValueError(
-                f"order = 'random': {self.peak_share:g} of the labels would still be chosen around the largest force; "
-                f"give peak_share = 0 for the control experiment, or peak_share = {self.peak_share:g} if that is meant"
+                f"order = 'random': {self.peak_share:g} of the labels would still be selected around the largest "
+                f"force; "
+                f"set peak_share = 0 for the control experiment, or peak_share = {self.peak_share:g} if that is "
+                f"intended"
             )
         return self
 
 
 class DistillationSection(SimilaritySection):
-    """[distillation]: sets, thresholds, and how an environment becomes a configuration."""
+    """[distillation]: pools of samples, thresholds, and how atomic environments become configurations."""
 
     k: PositiveFloat = Field(4.0, description="threshold of the atomic uncertainty: mean + k standard deviations")
     pools: Literal["sequential", "grid"] = Field(
         "sequential",
-        description="what each iteration looks at: the next of `sets` parts of the sampling; or what an (O, H) grid "
-        "deselected, from the coarsest (3.0) to the finest (0.02), after what the coarsest selected",
+        description="pool of samples of each iteration; sequential: the next of `sets` parts of the sampling; grid: "
+        "the "
+        "samples that an (O, H) grid has not selected, from the coarsest grid (3.0) to the finest (0.02), after those "
+        "that the coarsest grid has selected",
     )
-    sets: PositiveInt = Field(10, description="sequential parts that the sampling is cut into")
+    sets: PositiveInt = Field(10, description="number of sequential parts into which the sampling is divided")
     initial: Literal["all", "grid"] = Field(
-        "all", description="what of the first set is learned: all of it, or one of each (O, H) cell"
+        "all", description="initial training data from the first set: all configurations, or one per (O, H) grid cell"
     )
-    delta_O: PositiveFloat = Field(3.0, description="of the grid of the first set")
-    delta_H: PositiveFloat | None = Field(None, description="of the grids, eV; absent: O alone")
+    delta_O: PositiveFloat = Field(3.0, description="spacing in O of the grid of the first set")
+    delta_H: PositiveFloat | None = Field(None, description="spacing in H of the grids, eV; absent: grids in O only")
     reduction: Literal["cell", "cluster", "none"] = Field(
-        "cell", description="environment of a chosen atom: a small periodic cell, a cluster, or the whole configuration"
+        "cell",
+        description="how the environment of a selected atom is labeled: small periodic cell, cluster, or the "
+        "whole configuration",
     )
-    radius: PositiveFloat = Field(3.5, description="Å around the chosen atom that is kept as it is")
-    n_atoms: PositiveInt = Field(32, description="of a cell")
-    max_chosen: PositiveInt = Field(500, description="configurations chosen in one iteration, from the second on")
-    test: PositiveInt = Field(200, description="configurations of the sampling, labeled, that errors are taken on")
+    radius: PositiveFloat = Field(
+        3.5, description="radius around the selected atom, Å, within which the structure is kept unchanged"
+    )
+    n_atoms: PositiveInt = Field(32, description="number of atoms in a cell")
+    max_chosen: PositiveInt = Field(
+        500, description="largest number of configurations selected in one iteration, from the second on"
+    )
+    test: PositiveInt = Field(
+        200, description="number of sampled configurations that are labeled as the held-out test set"
+    )
 
 
 class TranslationSection(Section):
-    """[translation]: a distilled set scaled to another metal."""
+    """[translation]: a distilled dataset, scaled to another metal."""
 
-    source: str = Field(description="data set, or a run's folder, whose configurations are taken")
-    symbols: dict[str, str] = Field(min_length=1, description='which element becomes which, e.g. {Ni = "Al"}')
-    factor: PositiveFloat = Field(description="ratio of bond lengths, e.g. 2.86/2.41 of relaxed bcc Nb and Ni")
+    source: str = Field(description="dataset or run folder that provides the configurations")
+    symbols: dict[str, str] = Field(min_length=1, description='replacement of elements, such as {Ni = "Al"}')
+    factor: PositiveFloat = Field(
+        description="scale factor of lengths: ratio of bond lengths, such as 2.86/2.41 for relaxed bcc Nb and Ni"
+    )

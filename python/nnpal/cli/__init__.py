@@ -1,1 +1,1 @@
-"""The command line, a file for each command. Only here is anything printed, and are exit codes set."""
+"""The command line, one file per command. Only this package prints and sets exit codes."""

@@ -52,7 +52,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Active learning of neural network potentials inside LAMMPS."""
@@ -61,12 +61,21 @@ def main(
 @app.command()
 def demo(
     what: Annotated[
-        str, typer.Argument(help="butane: a loop of active learning; aluminium: one training, the model al.nnp.pt.")
+        str,
+        typer.Argument(
+            help="Demo to run. butane: a complete active-learning workflow. aluminum: sample, train one ensemble and "
+            "write the model file al.nnp.pt."
+        ),
     ] = "butane",
-    output: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo-output"),
-    seed: Annotated[int | None, typer.Option(help="Everything random in the demo follows from it.")] = None,
+    output: Annotated[Path, typer.Option(help="Output folder.")] = Path("demo-output"),
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed for the whole demo. Default: the seed of the demo's own settings.")
+    ] = None,
 ) -> None:
-    """Show what nnpal does: learn how a bond of n-butane breaks, or learn aluminium and run it in LAMMPS."""
+    """Run a small, complete example: bond breaking in n-butane, or a potential for aluminum.
+
+    The aluminum demo also runs its model in LAMMPS and compares it with the reference potential.
+    """
     from rich.console import Console
 
     from nnpal.active_learning.engine.error import LoopError
@@ -75,15 +84,15 @@ def demo(
     from nnpal.demo.settings import DemoSettings
     from nnpal.lammps.process import LmpError
 
-    if what not in ("butane", "aluminium"):
-        typer.echo(f"nnpal demo: {what!r}: expected butane or aluminium", err=True)
+    if what not in ("butane", "aluminum", "aluminium"):
+        typer.echo(f"nnpal demo: {what!r}: expected butane or aluminum", err=True)
         raise typer.Exit(1)
     try:
         if what == "butane":
             raise typer.Exit(run_butane(output, Console(), seed).exit_code)
         run_demo(output, DemoSettings() if seed is None else DemoSettings(seed=seed), Console())
     except (LmpError, LoopError, ValueError, OSError) as error:
-        typer.echo(f"nnpal demo: {in_words(error)}\nnnpal demo: `nnpal doctor` looks for the cause", err=True)
+        typer.echo(f"nnpal demo: {in_words(error)}\nnnpal demo: run `nnpal doctor` to check the installation", err=True)
         raise typer.Exit(1) from error
 
 
@@ -91,7 +100,7 @@ def demo(
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Check this installation and say how to fix it; exit code 1 where something is at fault."""
+    """Check this installation and suggest fixes. The exit code is 1 if a check fails."""
     from rich.console import Console
 
     from nnpal.doctor import diagnose
@@ -108,7 +117,7 @@ def doctor(
 
 @app.command(
     name="lmp",
-    # everything but --help is LAMMPS's, -h too
+    # every option except --help is passed on to LAMMPS, -h too
     context_settings={
         "allow_extra_args": True,
         "ignore_unknown_options": True,
@@ -118,7 +127,10 @@ def doctor(
     options_metavar="[-in FILE] [any option of lmp]...",
 )
 def lmp(context: typer.Context) -> None:
-    """Run LAMMPS from this Python, with the options of lmp: for Pythons that lmp cannot load, and to debug hooks."""
+    """Run LAMMPS inside this Python process, with the command-line options of lmp.
+
+    Use it where lmp cannot load this Python for fix python/hook, and to debug hooks.
+    """
     from nnpal.lammps.in_process import run_in_process
 
     raise typer.Exit(run_in_process(context.args))
@@ -126,10 +138,10 @@ def lmp(context: typer.Context) -> None:
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(help="A model file, e.g. al.nnp.pt.")],
+    model: Annotated[Path, typer.Argument(help="Model file, such as al.nnp.pt.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Print what a model file says of itself, after checking its checksums."""
+    """Verify the checksums of a model file and print its metadata."""
     import dataclasses
     from json import dumps
 
@@ -147,7 +159,7 @@ def info(
         typer.echo(f"nnpal info: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     reference = metadata.pop("reference")
-    metadata["reference"] = f"{len(reference['species'])} atoms, checked whenever the file is loaded"
+    metadata["reference"] = f"{len(reference['species'])} atoms, verified every time the file is loaded"
     if compiled is not None:
         metadata["compiled"] = {
             "torch": compiled.torch_version,
@@ -169,7 +181,7 @@ def info(
 
 
 def _in_words(value: object) -> str:
-    """Write a value of `nnpal.json` for people: lists with commas, dictionaries a line a key."""
+    """Format a value of `nnpal.json` for display: lists separated by commas, one line per key of a dictionary."""
     if isinstance(value, dict):
         return "\n".join(f"{key}: {item}" for key, item in value.items()) or "-"
     if isinstance(value, list | tuple):

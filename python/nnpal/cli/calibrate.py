@@ -11,13 +11,17 @@ from nnpal.cli.errors import in_words
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="Model file of at least two members.")],
-    data: Annotated[list[Path], typer.Argument(help="Labeled configurations that the model did not learn.")],
-    output: Annotated[Path | None, typer.Option(help="New model file; MODEL itself by default.")] = None,
-    units: Annotated[str | None, typer.Option(help="Of DATA that do not state them, e.g. 'eV Å' or metal.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    model: Annotated[Path, typer.Argument(help="Model file with at least two members.")],
+    data: Annotated[
+        list[Path], typer.Argument(help="Labeled configurations that are not in the training data of the model.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="Model file to write. Default: MODEL, which is replaced.")] = None,
+    units: Annotated[
+        str | None, typer.Option(help="Units of data files that do not state them, such as 'eV Å' or metal.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
 ) -> None:
-    """Fit the errors that a model file gives, error_force and error_energy, to labeled configurations."""
+    """Calibrate the error estimates of a model file, error_force and error_energy, on labeled configurations."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -32,7 +36,7 @@ def calibrate(
         target = output or model
         require_file("--output", target)
         if any(path.exists() and target.exists() and path.samefile(target) for path in data):
-            raise ValueError(f"--output {target} is a file of DATA, which it would replace; give another name")
+            raise ValueError(f"--output {target} is one of the data files and would overwrite it; give another name")
         stated = Units.parse(units) if units else None
         frames = [frame for path in data for frame in read_frames(path, units=stated)]
         screen = Console(stderr=True)

@@ -11,12 +11,12 @@ from nnpal.cli.errors import in_words
 
 
 def compile(
-    model: Annotated[Path, typer.Argument(help="Model file of SchNet networks, e.g. ni.nnp.pt.")],
+    model: Annotated[Path, typer.Argument(help="Model file with SchNet networks, such as ni.nnp.pt.")],
     output: Annotated[
-        Path | None, typer.Option(help="New model file; MODEL with .pt2 in place of .pt by default.")
+        Path | None, typer.Option(help="Model file to write. Default: MODEL with the suffix .pt2 instead of .pt.")
     ] = None,
 ) -> None:
-    """Compile a model file's networks for CPUs like this one; takes minutes, and a C++ compiler."""
+    """Compile the networks of a model file for CPUs of this type. Takes minutes and requires a C++ compiler."""
     from nnpal.model import compile_model
 
     try:

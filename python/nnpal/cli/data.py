@@ -13,37 +13,54 @@ from nnpal.runtime.caution import cautions_to_stderr
 if TYPE_CHECKING:
     from nnpal.data import Keys, Units
 
-app = typer.Typer(help="Datasets: convert, check, describe.", no_args_is_help=True)
+app = typer.Typer(help="Convert, split, check and describe datasets.", no_args_is_help=True)
 
-EnergyUnit = Annotated[str | None, typer.Option(help="Of the files: eV, meV, hartree, rydberg, kcal/mol, kJ/mol.")]
-LengthUnit = Annotated[str | None, typer.Option(help="Of the files: Å, bohr, nm.")]
-StressUnit = Annotated[str | None, typer.Option(help="Of the files: GPa, kbar, bar, atm, Pa or ENERGY/LENGTH^3.")]
-LammpsUnits = Annotated[str | None, typer.Option(help="Unit style of the LAMMPS run: metal, real or electron.")]
-Symbols = Annotated[str | None, typer.Option(help="Ni,Al: elements of LAMMPS types; or C=Ni for wrong names.")]
-EnergyKey = Annotated[str | None, typer.Option(help="Key of the energy, where it is not a usual one.")]
-ForcesKey = Annotated[str | None, typer.Option(help="Key of the forces.")]
-StressKey = Annotated[str | None, typer.Option(help="Key of the stress; '' leaves it out.")]
-VirialKey = Annotated[str | None, typer.Option(help="Key of the virial.")]
-VirialOrder = Annotated[str | None, typer.Option(help="Of six components: ase or lammps.")]
-Format = Annotated[str | None, typer.Option(help="hdf5, extxyz, ase-db, lammps-dump or lammps-data.")]
-MaxStress = Annotated[float, typer.Option(help="Largest component of the stress, eV/Å^3 (1 is 160 GPa).")]
-Structures = Annotated[bool, typer.Option("--structures", help="Read bare structures, leave labels out.")]
+EnergyUnit = Annotated[
+    str | None, typer.Option(help="Energy unit of the files: eV, meV, hartree, rydberg, kcal/mol or kJ/mol.")
+]
+LengthUnit = Annotated[str | None, typer.Option(help="Length unit of the files: Å, bohr or nm.")]
+StressUnit = Annotated[
+    str | None, typer.Option(help="Stress unit of the files: GPa, kbar, bar, atm, Pa or ENERGY/LENGTH^3.")
+]
+LammpsUnits = Annotated[
+    str | None, typer.Option(help="Unit style of the LAMMPS run that wrote the files: metal, real or electron.")
+]
+Symbols = Annotated[
+    str | None,
+    typer.Option(help="Elements of the LAMMPS atom types, such as Ni,Al; or renamed elements, such as C=Ni."),
+]
+EnergyKey = Annotated[
+    str | None, typer.Option(help="Key of the energy in the file. Default: the common keys are recognized.")
+]
+ForcesKey = Annotated[str | None, typer.Option(help="Key of the forces in the file.")]
+StressKey = Annotated[str | None, typer.Option(help="Key of the stress in the file; '' ignores stresses.")]
+VirialKey = Annotated[str | None, typer.Option(help="Key of the virial in the file.")]
+VirialOrder = Annotated[
+    str | None, typer.Option(help="Order of the six components of stress or virial: ase or lammps.")
+]
+Format = Annotated[str | None, typer.Option(help="File format: hdf5, extxyz, ase-db, lammps-dump or lammps-data.")]
+MaxStress = Annotated[
+    float, typer.Option(help="Largest allowed component of the stress, in eV/Å^3 (1 eV/Å^3 is 160 GPa).")
+]
+Structures = Annotated[bool, typer.Option("--structures", help="Read structures only and ignore labels.")]
 
 
 @app.callback()
 def main() -> None:
-    """Datasets: convert, check, describe."""
+    """Convert, split, check and describe datasets."""
 
 
 @app.command()
 def convert(
-    files: Annotated[list[Path], typer.Argument(help="Files to read, and last the file to write: .h5, .xyz, .extxyz.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files to read, followed by the file to write (.h5, .xyz or .extxyz).")
+    ],
     energy_unit: EnergyUnit = None,
     length_unit: LengthUnit = None,
     stress_unit: StressUnit = None,
     lammps_units: LammpsUnits = None,
     symbols: Symbols = None,
-    tag: Annotated[str | None, typer.Option(help="Group of these configurations in reports.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Name under which reports group these configurations.")] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
@@ -53,11 +70,11 @@ def convert(
     max_stress: MaxStress = 1.0,
     structures: Structures = False,
 ) -> None:
-    """Read files of any format and write one, in eV and Å."""
+    """Read files of any supported format and write one file, in eV and Å."""
     from nnpal.data.convert import convert_files
 
     if len(files) < 2:
-        _fail("convert", "expected files to read and one to write: nnpal data convert IN... OUT")
+        _fail("convert", "expected the files to read and one file to write: nnpal data convert IN... OUT")
     try:
         written = convert_files(
             files[:-1],
@@ -77,13 +94,13 @@ def convert(
 
 @app.command()
 def split(
-    source: Annotated[Path, typer.Argument(help="Labeled configurations, nnpal's .h5.")],
-    kept: Annotated[Path, typer.Argument(help="Dataset to write, to train on.")],
-    held_out: Annotated[Path, typer.Argument(help="Dataset to write, that no training sees.")],
-    fraction: Annotated[float, typer.Option(help="Share that is held out.")] = 0.2,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    source: Annotated[Path, typer.Argument(help="Dataset of labeled configurations (nnpal's .h5).")],
+    kept: Annotated[Path, typer.Argument(help="Dataset to write, for training.")],
+    held_out: Annotated[Path, typer.Argument(help="Dataset to write, the held-out set for evaluation.")],
+    fraction: Annotated[float, typer.Option(help="Fraction of the configurations to hold out.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Random seed for the split.")] = 0,
 ) -> None:
-    """Hold a random part of a dataset out, for `nnpal evaluate`; equal structures stay together."""
+    """Split a dataset at random into a training set and a held-out set. Identical structures stay together."""
     from nnpal.data.divide import divide
 
     try:
@@ -95,18 +112,26 @@ def split(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Files of any format; duplicates are sought across all of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of any supported format. Duplicates are looked up across all files.")
+    ],
     energy_unit: EnergyUnit = None,
     length_unit: LengthUnit = None,
     stress_unit: StressUnit = None,
     lammps_units: LammpsUnits = None,
     symbols: Symbols = None,
-    elements: Annotated[str | None, typer.Option(help="Ni,Al: others are errors.")] = None,
-    energy_spread: Annotated[float, typer.Option(help="Farthest from the composition's median, eV/atom.")] = 10.0,
-    max_force: Annotated[float, typer.Option(help="Largest force, eV/Å.")] = 100.0,
+    elements: Annotated[
+        str | None, typer.Option(help="Allowed elements, such as Ni,Al. Any other element is an error.")
+    ] = None,
+    energy_spread: Annotated[
+        float, typer.Option(help="Largest allowed deviation from the median energy of the composition, in eV/atom.")
+    ] = 10.0,
+    max_force: Annotated[float, typer.Option(help="Largest allowed force, in eV/Å.")] = 100.0,
     max_stress: MaxStress = 1.0,
-    min_distance: Annotated[float, typer.Option(help="Shortest distance, Å.")] = 0.5,
-    net_force: Annotated[float, typer.Option(help="Mean force that brings a warning, eV/Å.")] = 1e-3,
+    min_distance: Annotated[float, typer.Option(help="Shortest allowed interatomic distance, in Å.")] = 0.5,
+    net_force: Annotated[
+        float, typer.Option(help="Warn if the mean force over all atoms exceeds this value, in eV/Å.")
+    ] = 1e-3,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
@@ -115,7 +140,7 @@ def check(
     format: Format = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print what is wrong with configurations, each with its index; exit code 1 where there are errors."""
+    """Check configurations and print each problem with its index. The exit code is 1 if there are errors."""
     import dataclasses
     from json import dumps
 
@@ -157,7 +182,7 @@ def check(
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help="A file of any format.")],
+    file: Annotated[Path, typer.Argument(help="File of any supported format.")],
     energy_unit: EnergyUnit = None,
     length_unit: LengthUnit = None,
     stress_unit: StressUnit = None,
@@ -166,7 +191,7 @@ def info(
     virial_order: VirialOrder = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Print what a dataset holds: counts, formulas, ranges, units, hash, provenance."""
+    """Print a summary of a dataset: counts, formulas, ranges, units, hash and provenance."""
     from json import dumps
 
     from nnpal.data.convert import describe
@@ -195,7 +220,7 @@ def _print(said: dict[str, Any]) -> None:
 
 
 def _in_words(value: object) -> str:
-    """Write a value for people: lists with commas, dictionaries on a line where they are short."""
+    """Format a value for display: lists separated by commas, one line per key of a dictionary."""
     if isinstance(value, dict):
         rows = [f"{key}: {_in_words(item)}" for key, item in list(value.items())[:20]]
         more = [f"... and {len(value) - 20} more"] if len(value) > 20 else []
@@ -212,14 +237,12 @@ def _units(energy: str | None, length: str | None, stress: str | None, style: st
 
     if style is not None:
         if energy or length or stress:
-            raise ValueError(
-                "--lammps-units and --energy-unit, --length-unit, --stress-unit: expected one or the other"
-            )
+            raise ValueError("--lammps-units cannot be combined with --energy-unit, --length-unit or --stress-unit")
         return Units.lammps(style)
     if energy is None and length is None and stress is None:
         return None
     if energy is None or length is None:
-        raise ValueError("--energy-unit and --length-unit: expected both")
+        raise ValueError("--energy-unit and --length-unit: give both")
     return Units(energy, length, stress=stress or "")
 
 

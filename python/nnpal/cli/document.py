@@ -20,17 +20,19 @@ Table = TypeVar("Table")
 
 
 class Config(Section):
-    """One TOML file for labeling, training and evaluation; each command reads the tables that it needs."""
+    """One TOML file for labeling, training and evaluation. Each command reads the tables that it needs."""
 
-    data: DataSection | None = Field(None, description="labeled configurations to train on")
-    oracle: OracleSection | None = Field(None, description="what computes labels")
-    label: LabelSection | None = Field(None, description="what is labeled, and where labels are kept")
-    augmentation: AugmentationSection | None = Field(None, description="noise on coordinates, labeled too")
-    network: NetworkSettings = Field(NetworkSettings(), description="kind of network, and its size")
-    loss: LossSettings = Field(LossSettings(), description="loss")
-    training: TrainingSettings = Field(TrainingSettings(), description="how a member learns")
-    ensemble: EnsembleSettings = Field(EnsembleSettings(), description="members, splits, devices")
-    evaluate: EvaluateSection = Field(EvaluateSection(), description="what a model is held against")
+    data: DataSection | None = Field(None, description="labeled configurations for training")
+    oracle: OracleSection | None = Field(None, description="reference method that computes labels")
+    label: LabelSection | None = Field(None, description="which structures to label, and where labels are stored")
+    augmentation: AugmentationSection | None = Field(
+        None, description="additional structures with random displacements, labeled too"
+    )
+    network: NetworkSettings = Field(NetworkSettings(), description="network type and size")
+    loss: LossSettings = Field(LossSettings(), description="loss function")
+    training: TrainingSettings = Field(TrainingSettings(), description="training of one ensemble member")
+    ensemble: EnsembleSettings = Field(EnsembleSettings(), description="ensemble members, validation splits, devices")
+    evaluate: EvaluateSection = Field(EvaluateSection(), description="reference data that a model is evaluated on")
 
 
 def read_config(path: str | os.PathLike[str]) -> Config:
@@ -43,13 +45,13 @@ def read_config(path: str | os.PathLike[str]) -> Config:
 
 
 def needed(table: Table | None, name: str, path: str | os.PathLike[str]) -> Table:
-    """Return a table that a command cannot do without.
+    """Return a table that a command requires.
 
     Raises:
-        ConfigError: the file has none.
+        ConfigError: the file has no such table.
     """
     if table is None:
         raise ConfigError(
-            f"{path}: no table [{name}], which this command needs (nnpal schema {name} says what it holds)"
+            f"{path}: no table [{name}], which this command requires (run `nnpal schema {name}` to list its keys)"
         )
     return table

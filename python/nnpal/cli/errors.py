@@ -1,10 +1,10 @@
-"""What commands print of an error."""
+"""The text that commands print for an error."""
 
 from __future__ import annotations
 
 
 def in_words(error: BaseException) -> str:
-    """Return an error's own words; of the system's errors the file first, without the number."""
+    """Return the message of an error; for errors of the operating system, file and reason."""
     is_plain = isinstance(error, OSError) and type(error).__str__ is OSError.__str__
     if is_plain and isinstance(error, OSError) and error.filename is not None and error.strerror:
         place = error.filename if error.filename2 is None else error.filename2

@@ -17,25 +17,39 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Model file, e.g. al.nnp.pt.")],
+    model: Annotated[Path, typer.Argument(help="Model file, such as al.nnp.pt.")],
     data: Annotated[
         list[Path] | None,
-        typer.Argument(help="Labeled configurations, besides those of --config; with --cross more model files."),
+        typer.Argument(
+            help="Labeled configurations, in addition to those of --config. With --cross: further model files."
+        ),
     ] = None,
     cross: Annotated[
-        bool, typer.Option("--cross", help="Evaluate every MODEL (or NAME=FILE) on every --data.")
+        bool, typer.Option("--cross", help="Evaluate every model (FILE or NAME=FILE) on every dataset given by --data.")
     ] = False,
     sets: Annotated[
-        list[str] | None, typer.Option("--data", help="With --cross: a data set, FILE or NAME=FILE; repeat it.")
+        list[str] | None,
+        typer.Option("--data", help="With --cross: a dataset, as FILE or NAME=FILE. Repeat the option for several."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file; [evaluate], and [oracle] for crystals.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for summary.json, figures and LAMMPS runs.")] = None,
-    units: Annotated[str | None, typer.Option(help="Of DATA that do not state them, e.g. 'eV Å' or metal.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
-    uq_force: Annotated[bool | None, typer.Option(help="Compute uq_force.", show_default=False)] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration file (TOML) with tables [evaluate] and, for crystals, [oracle].")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Output folder for summary.json, figures and LAMMPS runs.")
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option(help="Units of data files that do not state them, such as 'eV Å' or metal.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Device: cpu, cuda or cuda:N.")] = None,
+    uq_force: Annotated[
+        bool | None, typer.Option(help="Compute uq_force, the spread of the members' forces.", show_default=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Hold a model against labels and relaxed crystals against the oracle's; say what its uncertainty is worth."""
+    """Evaluate a model against reference labels and check how well its uncertainty is calibrated.
+
+    With crystals in [evaluate], their relaxed structures are compared with those of the oracle too.
+    """
     from json import dumps
 
     from rich.console import Console
@@ -53,13 +67,11 @@ def evaluate(
     try:
         if cross:
             if config is not None or uq_force is not None:
-                raise ValueError(
-                    f"{'--config' if config else '--[no-]uq-force'} has no effect with --cross; leave it out"
-                )
+                raise ValueError(f"{'--config' if config else '--[no-]uq-force'} has no effect with --cross; remove it")
             evaluate_cross([model, *(data or [])], sets or [], output or Path("evaluate"), units, device, json)
             return
         if sets:
-            raise ValueError("--data belongs to --cross; without it, give labeled configurations after the model")
+            raise ValueError("--data requires --cross; without --cross, give the data files after the model file")
         section, frames = _from_file(config) if config else (EvaluateSection(), [])
         section = validated(section.model_dump(mode="json") | chosen, EvaluateSection, source="command line")
         base = config.resolve().parent if config else Path()
@@ -78,7 +90,7 @@ def evaluate(
     console = Console()
     for table in tables(summary):
         console.print(table, highlight=False, soft_wrap=isinstance(table, str), markup=False)
-    console.print(f"Everything is in {section.output}.")
+    console.print(f"Results are in {section.output}.")
 
 
 def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:

@@ -1,4 +1,4 @@
-"""`nnpal evaluate --cross`: every model on every data set."""
+"""`nnpal evaluate --cross`: every model on every dataset."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 LEAST_WIDTH = 80
-"""Characters: with fewer, numbers would be cut off."""
+"""Smallest width of the table, characters; numbers would be truncated in a narrower one."""
 
 
 def evaluate_cross(
     models: Sequence[Path], data: Sequence[str], output: Path, units: str | None, device: str | None, json: bool
 ) -> None:
-    """Evaluate models on data sets, and print their errors.
+    """Evaluate models on datasets and print their errors.
 
     Arguments:
         models: model files, or NAME=FILE.
-        data: files of data sets, or NAME=FILE.
+        data: dataset files, or NAME=FILE.
 
     Raises:
-        ValueError, OSError: what cannot be evaluated.
+        ValueError, OSError: a model or dataset cannot be evaluated.
     """
     from json import dumps
 
@@ -45,7 +45,9 @@ def evaluate_cross(
     files = named("MODEL", [str(path) for path in models])
     places = named("--data", data)
     if not files or not places:
-        raise ValueError("--cross: expected models, and data sets by --data: --cross MODEL MODEL --data SET --data SET")
+        raise ValueError(
+            "--cross: expected model files, and datasets with --data: --cross MODEL MODEL --data SET --data SET"
+        )
     require_folder("--output", output)
     stated = Units.parse(units) if units else None
     sets: dict[str, list[Atoms]] = {name: list(read_frames(path, units=stated)) for name, path in places.items()}
@@ -61,15 +63,15 @@ def evaluate_cross(
     console = Console()
     console.width = max(console.width, LEAST_WIDTH)
     console.print(_table(summary["errors"]), highlight=False, markup=False)
-    console.print("* training and validation data of that model", highlight=False, markup=False)
-    console.print(f"Everything is in {output}.")
+    console.print("* training and validation data of this model", highlight=False, markup=False)
+    console.print(f"Results are in {output}.")
 
 
 def named(option: str, given: Sequence[str]) -> dict[str, Path]:
-    """Return files by name: of NAME=FILE that name, otherwise the file's, without its suffixes.
+    """Return files by name: the name given as NAME=FILE, otherwise the file name without its suffixes.
 
     Raises:
-        ValueError: two of one name.
+        ValueError: two files have the same name.
     """
     found: dict[str, Path] = {}
     for text in given:
@@ -78,17 +80,19 @@ def named(option: str, given: Sequence[str]) -> dict[str, Path]:
         if not name or not path:
             raise ValueError(f"{option} {text}: expected a file, or NAME=FILE")
         if name in found:
-            raise ValueError(f"{option}: {found[name]} and {path} are both named {name}; give names, as NAME={path}")
+            raise ValueError(
+                f"{option}: {found[name]} and {path} are both named {name}; give different names, such as NAME={path}"
+            )
         found[name] = Path(path)
     return found
 
 
 def _table(errors: Sequence[CrossErrors]) -> Table:
-    """Return a row for each pair: a column for each set would not fit into a terminal. Names wrap, numbers do not."""
+    """Return one row per pair; one column per dataset would not fit in a terminal. Names wrap, numbers do not."""
     from rich.table import Table
 
     table = Table(title="Errors (meV/atom, meV/Å)", title_justify="left")
-    for number, head in enumerate(["model", "data set", "energy\nMAE", "energy\nmean", "force\nMAE", "force\nRMSE"]):
+    for number, head in enumerate(["model", "dataset", "energy\nMAE", "energy\nmean", "force\nMAE", "force\nRMSE"]):
         if number < 2:
             table.add_column(head, overflow="fold")
         else:

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 
 def label(
-    config: Annotated[Path, typer.Argument(help="TOML file with [oracle], [label] and maybe [augmentation].")],
-    output: Annotated[Path | None, typer.Option(help="Data set to write, in place of label.output.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes, in place of label.workers.")] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Compute again what has failed.")] = False,
+    config: Annotated[
+        Path,
+        typer.Argument(help="Configuration file (TOML) with tables [oracle], [label] and, optionally, [augmentation]."),
+    ],
+    output: Annotated[Path | None, typer.Option(help="Dataset to write. Overrides label.output.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of worker processes. Overrides label.workers.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Repeat calculations that failed earlier.")
+    ] = False,
 ) -> None:
-    """Compute energies and forces of structures; what was computed before comes from the store."""
+    """Compute reference energies and forces of structures. Labels computed earlier are taken from the label store."""
     with cautions_to_stderr("nnpal label"):
         _label(config, output, workers, retry_failed)
 
@@ -54,7 +61,9 @@ def _label(config: Path, output: Path | None, workers: int | None, retry_failed:
         typer.echo(f"nnpal label: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
-        typer.echo("nnpal label: stopped; labels so far are in the store, and the same command goes on", err=True)
+        typer.echo(
+            "nnpal label: stopped; finished labels are in the store; repeat the same command to resume", err=True
+        )
         raise typer.Exit(130) from error
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -71,24 +80,26 @@ def _tell(batch: Batch, n_frames: int, console: Console) -> None:
     report = batch.report
     n_kept = len(report.labeled) - len(batch.put_aside)
     lines = [
-        f"{n_kept} of {n_frames} configurations labeled: {report.from_store} known to the store, "
+        f"{n_kept} of {n_frames} configurations labeled: {report.from_store} from the store, "
         f"{report.calculations} calculations, {len(report.failed)} failed, {len(batch.put_aside)} outside limits"
     ]
     higher = {rung: n for rung, n in report.rungs.items() if rung > 0}
     if higher:
-        counts = ", ".join(f"{n} by rung {rung}" for rung, n in sorted(higher.items()))
-        lines.append(f"The ladder was climbed for some: {counts}; their sources in the data set say so")
+        counts = ", ".join(f"{n} with oracle.ladder[{rung - 1}]" for rung, n in sorted(higher.items()))
+        lines.append(f"Fallback settings were needed for some: {counts}; the dataset records this as their source")
     if batch.failures is not None:
         first = (report.failed or batch.put_aside)[0]
-        lines.append(f"First without a label: configuration {first.index}: {first.reason}")
-        lines.append(f"All of them, with reasons: {batch.failures}")
+        lines.append(f"First configuration without a label: number {first.index}: {first.reason}")
+        lines.append(f"All configurations without a label, with reasons: {batch.failures}")
     n_unanswered = sum(failure.unfinished for failure in report.failed)
     if n_unanswered:
-        lines.append(f"{n_unanswered} gave no answer, as workers were killed; the same command computes them again")
+        lines.append(
+            f"{n_unanswered} have no result because workers were killed; repeat the same command to compute them"
+        )
     if len(report.failed) > n_unanswered:
         lines.append(
-            "Failed calculations are not repeated; to try them again: nnpal label --retry-failed, or another rung "
-            "in oracle.ladder"
+            "Failed calculations are not repeated. To try them again, run nnpal label --retry-failed, or add fallback "
+            "settings to oracle.ladder"
         )
     if batch.output is not None:
         lines.append(f"Wrote {batch.output} (content {batch.content_hash[:16]})")

@@ -1,4 +1,4 @@
-"""What reports of sampling share: options for error bars from the members, and their energies of saved frames."""
+"""Shared by the reports on sampling: options for error bars from the members, and member energies of frames."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 Model = Annotated[
-    Path | None, typer.Option(help="Model file of the run: adds the error bar from its members, with --frames.")
+    Path | None,
+    typer.Option(help="Model file used in the run. Adds an error bar from its ensemble members; requires --frames."),
 ]
 Frames = Annotated[
     list[Path] | None,
-    typer.Option(help="Frames that the run saved, such as its LAMMPS dump; one file for each, in the same order."),
+    typer.Option(
+        help="Frames saved by the run, such as a LAMMPS dump. One file per run, in the same order; repeat the option."
+    ),
 ]
-Symbols = Annotated[str | None, typer.Option(help="Elements of the dump's atom types, such as C,H.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N; evaluates the members.")]
+Symbols = Annotated[str | None, typer.Option(help="Elements of the atom types in the LAMMPS dump, such as C,H.")]
+Device = Annotated[str, typer.Option(help="Device that evaluates the members: cpu, cuda or cuda:N.")]
 Factor = Annotated[
     float | None,
-    typer.Option(help="Multiply the members' spread by this, instead of the calibration in the model file."),
+    typer.Option(help="Factor for the spread of the members, instead of the calibration factor in the model file."),
 ]
 
 
@@ -38,9 +41,11 @@ def require_both(
         return False
     if model is None or not frames:
         given, missing = ("--frames", option) if model is None else (option, "--frames")
-        raise ValueError(f"{given} without {missing}: give both, for energies of the model on frames of the run")
+        raise ValueError(f"{given} requires {missing}: give both to evaluate the model on the frames of the run")
     if len(frames) != n_files:
-        raise ValueError(f"--frames: {len(frames)} files for {n_files} {what}; give one for each, in the same order")
+        raise ValueError(
+            f"--frames: {len(frames)} files for {n_files} {what}; give one file for each, in the same order"
+        )
     return True
 
 
@@ -64,7 +69,9 @@ def evaluate_members(
     from nnpal.lammps.units import UNITS
 
     if unit_style not in UNITS:
-        raise ValueError(f"units {unit_style}: expected metal or real, whose energies a model has")
+        raise ValueError(
+            f"units {unit_style}: expected metal or real, the unit styles that a model can be evaluated in"
+        )
     words = None if symbols is None else symbols.replace(",", " ").split()
     read = [read_trajectory(path, units=Units.lammps(unit_style), symbols=words) for path in files]
     screen = Console(stderr=True)
@@ -77,8 +84,8 @@ def evaluate_members(
     if n_outside := sum(one.n_outside for one in found):
         n_frames = sum(len(frames) for _, frames in read)
         typer.echo(
-            f"note: the members differ on {n_outside} of {n_frames} frames by more than on any "
-            "configuration of the calibration, whose factor says nothing there",
+            f"note: on {n_outside} of {n_frames} frames the members differ by more than on any configuration of the "
+            "calibration set; the calibration factor is not valid there",
             err=True,
         )
     energies = [one.energies * UNITS[unit_style].energy for one in found]
@@ -86,7 +93,10 @@ def evaluate_members(
 
 
 def calibration_text(factor: float | None) -> str:
-    """Say what the error bar from the members is worth."""
+    """Describe how reliable the error bar from the members is."""
     if factor is None:
-        return "the bare spread, uncalibrated: often several times too small (the model file has no factor; --factor)"
-    return f"the spread times {factor:.3g}, which holds near the training data only"
+        return (
+            "uncalibrated spread of the members, often several times too small (the model file has no calibration "
+            "factor; give one with --factor)"
+        )
+    return f"spread of the members times {factor:.3g}, valid only near the training data"

@@ -16,22 +16,30 @@ if TYPE_CHECKING:
 
     from nnpal.momt.analysis import Coexistence, Summary
 
-app = typer.Typer(help="MOMT: reweight what runs sampled, and draw it.", no_args_is_help=True)
+app = typer.Typer(help="Analyze MOMT runs: reweighting, phase transitions, figures.", no_args_is_help=True)
 app.command("series")(series)
 
 
 @app.callback()
 def main() -> None:
-    """MOMT: reweight what runs sampled, and draw it."""
+    """Analyze MOMT runs: reweighting, phase transitions, figures."""
 
 
 @app.command()
 def report(
-    bias: Annotated[Path, typer.Argument(help="Bias file of the run, e.g. momt.h5.")],
-    traces: Annotated[list[Path], typer.Argument(help="Its trace, or one of each walker.")],
-    temperature: Annotated[list[float] | None, typer.Option(help="Repeat for several; T0 by default.")] = None,
-    divide: Annotated[float | None, typer.Option(help="Order parameter between two phases; found by default.")] = None,
-    discard: Annotated[int, typer.Option(help="Rows to leave out at the beginning of production.")] = 0,
+    bias: Annotated[Path, typer.Argument(help="Bias file of the run, such as momt.h5.")],
+    traces: Annotated[list[Path], typer.Argument(help="Trace files of the run, one per walker.")],
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Temperature to reweight to, in K (metal and real units). Repeat for several. Default: T0 of the run."
+        ),
+    ] = None,
+    divide: Annotated[
+        float | None,
+        typer.Option(help="Order parameter that separates the two phases. Default: determined from the samples."),
+    ] = None,
+    discard: Annotated[int, typer.Option(help="Number of rows to discard at the start of the production run.")] = 0,
     model: Model = None,
     frames: Frames = None,
     symbols: Symbols = None,
@@ -39,15 +47,16 @@ def report(
     factor: Factor = None,
     reweight_to: Annotated[
         Path | None,
-        typer.Option(help="Model file of another potential than the run's: averages under it, with --frames."),
+        typer.Option(help="Model file of a different potential. Averages are reweighted to it; requires --frames."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for figures and summary.json.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Output folder for figures and summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Print enthalpy, volume, heat capacity, the coexistence temperature and latent heat, with errors; draw figures.
+    """Print enthalpy, volume, heat capacity, coexistence temperature and latent heat with error bars, and draw figures.
 
-    Of a run that is still learning: how far it has come, its bias and time series. With --model and --frames: a second
-    error bar, from the members of the ensemble. With --reweight-to and --frames: all of another model than the run's.
+    For a run that is still learning its bias, print the progress and draw the bias and the time series. With --model
+    and --frames, add a second error bar from the ensemble members. With --reweight-to and --frames, print all averages
+    for another model than the one of the run.
     """
     from json import dumps
 
@@ -65,7 +74,9 @@ def report(
         walks = [read_trace(path) for path in traces]
         learning = is_learning(walks) and discard == 0
         if model is not None and reweight_to is not None:
-            raise ValueError("--model and --reweight-to: give the model of the run, or another one to reweight to")
+            raise ValueError(
+                "--model and --reweight-to cannot be combined: give the model of the run, or another one to reweight to"
+            )
         evaluated = model or reweight_to
         has_frames = require_both(
             evaluated, frames, len(traces), "traces", "--reweight-to" if reweight_to else "--model"
@@ -99,16 +110,21 @@ def report(
 @app.command()
 def finite_size(
     summaries: Annotated[
-        list[Path], typer.Argument(help="summary.json of `nnpal momt report --output`, of two sizes or more.")
+        list[Path],
+        typer.Argument(help="Files summary.json of `nnpal momt report --output`, for two or more system sizes."),
     ],
     compare: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Temperature and its error from elsewhere, to compare 1/N = 0 with."),
+        typer.Option(
+            help="Independent transition temperature and its error, in K, to compare the extrapolated value with."
+        ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder for the figure: PNG, PDF, CSV.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Output folder for the figure (PNG, PDF) and its data (CSV).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Extrapolate the transition temperatures of boxes of several sizes to the infinite system, along a line in 1/N."""
+    """Extrapolate transition temperatures of several system sizes to the infinite system, linearly in 1/N."""
     from json import dumps
 
     from nnpal.figures.figure import write_figure
@@ -138,7 +154,11 @@ def finite_size(
         return
     for n, temp, deviation in sizes:
         typer.echo(f"{n:8d} atoms {temp:8.2f} ± {deviation:.2g}")
-    fit = "two sizes: no test of the line" if line.chi_squared is None else f"chi squared {line.chi_squared:.2g}"
+    fit = (
+        "two sizes: the linear fit cannot be tested"
+        if line.chi_squared is None
+        else f"chi squared {line.chi_squared:.2g}"
+    )
     degrees = "" if line.chi_squared is None else f" of {len(line.temps) - 2} degree(s) of freedom"
     typer.echo(f"1/N -> 0       {float(line.infinite.value):8.2f} ± {float(line.infinite.error):.2g} ({fit}{degrees})")
     if other is not None:
@@ -150,31 +170,31 @@ def _print(summary: Summary, console: Console) -> None:
     from rich.table import Table
 
     learning = "learning_rows" in summary
-    rows = f"{summary['learning_rows']} rows of learning" if learning else f"{summary['samples']} samples"
+    rows = f"{summary['learning_rows']} rows of the learning phase" if learning else f"{summary['samples']} samples"
     console.print(
         f"{rows} of {summary['walkers']} walker(s), grid {', '.join(summary['grid'])}, "
         f"{summary['visited_bins']} of {summary['bins']} bins visited, {summary['round_trips']} round trips"
     )
     if learning:
         console.print(
-            f"no production rows yet (ln f = {summary['ln_f']:.3g} kT): a bias that changes cannot be reweighted, so "
-            "there are no averages; run on until learning ends (ln_f_end, or learn STEPS), or freeze the bias: "
-            "start FILE phase production"
+            f"no production rows yet (ln f = {summary['ln_f']:.3g} kT): samples under a changing bias cannot be "
+            "reweighted, so there are no averages; continue the run until learning ends (ln_f_end, or learn STEPS), or "
+            "freeze the bias: start FILE phase production"
         )
         return
     if "width" in summary:
         console.print(
-            f"reweighted to another model on {summary['samples']} frames: its energies minus the run's scatter by "
-            f"{summary['width']:.3g} kT0"
+            f"reweighted to another model on {summary['samples']} frames: standard deviation of the energy difference "
+            f"between the two models {summary['width']:.3g} kT0"
         )
     if summary["outside"]:
         share = summary["outside"] / (summary["outside"] + summary["samples"])
-        console.print(f"{summary['outside']} rows outside the grid ({share:.1%}) are left out")
+        console.print(f"{summary['outside']} rows outside the grid ({share:.1%}) are excluded")
     if summary["covered"]:
         low, high = summary["covered"]
-        console.print(f"temperatures reached: {low:.5g} to {high:.5g}")
+        console.print(f"temperatures covered: {low:.5g} to {high:.5g}")
     else:
-        console.print("temperatures reached: none yet")
+        console.print("temperatures covered: none yet")
     table = Table(box=None, pad_edge=False)
     for name in ("T", "enthalpy", "volume", "heat capacity", "ΔG", "effective rows"):
         table.add_column(name, justify="right")
@@ -192,14 +212,14 @@ def _print(summary: Summary, console: Console) -> None:
     if table.row_count:
         console.print(table)
     if any("difference" in row for row in summary["temperatures"]):
-        console.print("ΔG: G of the phase of high O minus that of low O, of the whole system")
+        console.print("ΔG: G of the high-O phase minus G of the low-O phase, for the whole system")
     coexistence = summary.get("coexistence")
     if coexistence and "error" in coexistence:
         console.print(f"coexistence: {coexistence['error']}")
     elif coexistence:
         console.print(
             f"coexistence temperature {coexistence['temp']:.5g} ± {coexistence['temp_error']:.2g}"
-            f"{_second(coexistence.get('members'))} (phases divided at O = {coexistence['divide']:.3g})",
+            f"{_second(coexistence.get('members'))} (phases separated at O = {coexistence['divide']:.3g})",
             soft_wrap=True,
         )
         _print_transition(coexistence, summary["atoms"], console)
@@ -208,38 +228,41 @@ def _print(summary: Summary, console: Console) -> None:
 
 
 def _print_transition(found: Coexistence, n_atoms: int, console: Console) -> None:
-    """Print what follows from one phase to the other, of each atom, and what the errors are worth."""
+    """Print the changes from one phase to the other, per atom, and how reliable their errors are."""
     console.print(
         f"latent heat {found['latent_heat'] / n_atoms:.5g} ± {found['latent_heat_error'] / n_atoms:.2g} and "
         f"volume change {found['volume_change'] / n_atoms:.4g} ± {found['volume_change_error'] / n_atoms:.2g} "
-        "per atom, from high to low O",
+        "per atom, from the high-O to the low-O phase",
         soft_wrap=True,
     )
     if "shift" in found:
         console.print(
-            f"{found['shift']:+.3g} ± {found['shift_error']:.2g} from the coexistence temperature under the run's own "
-            "potential, on the same frames",
+            f"{found['shift']:+.3g} ± {found['shift_error']:.2g} relative to the coexistence temperature under the "
+            "potential of the run, on the same frames",
             soft_wrap=True,
         )
-    trips = f"{found['round_trips']} round trips between the phases in production; errors from {found['blocks']} blocks"
+    trips = (
+        f"{found['round_trips']} round trips between the phases in the production run; "
+        f"errors from {found['blocks']} blocks"
+    )
     few = found["round_trips"] < found["blocks"]
-    console.print(f"{trips}{': too few, errors are lower bounds' if few else ''}", soft_wrap=True)
+    console.print(f"{trips}{': too few, so the errors are lower bounds' if few else ''}", soft_wrap=True)
 
 
 def _second(member: dict[str, Any] | None) -> str:
-    """Return ` ± ERROR` of the error bar from the members; nothing where there is none."""
+    """Return ` ± ERROR`, the error bar from the members; an empty string if there is none."""
     return f" ± {member['error']:.2g}" if member and "error" in member else ""
 
 
 def _print_members(summary: Summary, console: Console) -> None:
-    """Print the error bars from the members, what they are worth, and where there are none and why."""
+    """Print the error bars from the members, how reliable they are, and why some are missing."""
     from rich.table import Table
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False, markup=False)
 
     table = Table(box=None, pad_edge=False)
-    for name in ("T", "± enthalpy", "± volume", "± heat capacity", "by", "effective frames"):
+    for name in ("T", "± enthalpy", "± volume", "± heat capacity", "method", "effective frames"):
         table.add_column(name, justify="right")
     rows = [(row["temp"], row["members"]) for row in summary["temperatures"] if "members" in row]
     known = [one for _, row in rows if "undefined" not in row for one in (row["enthalpy"], row["volume"])]

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     import numpy as np
 
 WIDTH = 110
-"""Characters at least, so that no number is cut off where the output goes to a file."""
+"""Smallest width of the table, characters, so that no number is truncated when the output goes to a file."""
 
 
 def series(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders (or NAME=FOLDER) of MOMT or NPT runs, or of distillations, whose sampling is taken."
+            help="Folders (FOLDER or NAME=FOLDER) of MOMT or NPT runs, or of distillation runs (their sampling)."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="Folder for figures (PNG, PDF) and their numbers (CSV).")] = Path(
+    output: Annotated[Path, typer.Option(help="Output folder for figures (PNG, PDF) and their data (CSV).")] = Path(
         "series"
     ),
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Draw energy, enthalpy and order parameter of samplings over time, the learning phase too."""
+    """Plot energy, enthalpy and order parameter of sampling runs against time, including the learning phase."""
     from json import dumps
 
     from rich.console import Console
@@ -48,7 +48,7 @@ def series(
         labels = [one.label for one in found]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
             raise ValueError(
-                f"RUNS: several are named {twice[0]}; give each folder once, with another name as NAME=FOLDER"
+                f"RUNS: several are named {twice[0]}; give each folder once, with a name of its own as NAME=FOLDER"
             )
         files = [write_figure(output, figure) for figure in (energy_series(found), enthalpy_order_series(found))]
     except (ValueError, OSError) as error:
@@ -74,15 +74,15 @@ def series(
     console.width = max(console.width, WIDTH)
     for number, head in enumerate(averages.header):
         if number == 0:
-            table.add_column(head, overflow="fold")  # of a long name, rather than of numbers
+            table.add_column(head, overflow="fold")  # fold long names rather than numbers
         else:
             table.add_column(head, justify="right", no_wrap=True)
     for row in shown:
         table.add_row(*row)
     console.print(table, highlight=False, markup=False)
-    console.print(f"Figures are in {output}.")
+    console.print(f"The figures are in {output}.")
 
 
 def _mean(values: np.ndarray) -> float | None:
-    """Return the mean of values that were all measured; None otherwise."""
+    """Return the mean of the values; None if there are none or if any is missing."""
     return float(values.mean()) if len(values) and bool((values == values).all()) else None

@@ -1,4 +1,4 @@
-"""Arguments that may give a file or folder a name: NAME=PLACE."""
+"""Arguments that may assign a name to a file or folder: NAME=PATH."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 def name_and_place(text: str) -> tuple[str | None, str]:
-    """Return the name and the place of NAME=PLACE, or None and ``text``.
+    """Split NAME=PATH into the name and the path; return None and ``text`` if there is no name.
 
-    A file or folder that exists is a place as a whole (lr=0.1/model.pt), as is text with a sign after a slash.
+    Text that is the path of an existing file or folder (lr=0.1/model.pt), or that has a slash before the equals sign,
+    is a path without a name.
     """
     name, sign, place = text.partition("=")
     return (None, text) if not sign or "/" in name or Path(text).exists() else (name, place)

@@ -12,17 +12,28 @@ from nnpal.runtime.caution import cautions_to_stderr
 
 
 def run(
-    config: Annotated[Path, typer.Argument(help="TOML file with [rare_events], [distillation] or [translation].")],
-    redo: Annotated[bool, typer.Option("--redo", help="Do again what a change has made stale.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep finished stages in spite of a change.")] = False,
+    config: Annotated[
+        Path,
+        typer.Argument(help="Configuration file (TOML) with a table [rare_events], [distillation] or [translation]."),
+    ],
+    redo: Annotated[
+        bool,
+        typer.Option("--redo", help="Recompute the stages that a change of the configuration or code has made stale."),
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the finished stages although the configuration or code has changed.")
+    ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Check everything that can be checked now, print the plan, run nothing.")
+        bool,
+        typer.Option(
+            "--check", help="Check the configuration and print the plan, without running or writing anything."
+        ),
     ] = False,
     only: Annotated[
-        str | None, typer.Option(help="Stop after this stage of the iteration: initial, train, explore, ...")
+        str | None, typer.Option(help="Stop after this stage of the current iteration: initial, train, explore, ...")
     ] = None,
 ) -> None:
-    """Carry out a loop of active learning; the same command goes on, whatever ended it."""
+    """Run or resume an active-learning workflow. Repeat the same command to resume, whatever ended the run."""
     from rich.console import Console
 
     from nnpal.active_learning.engine.error import LoopError
@@ -35,7 +46,7 @@ def run(
         with cautions_to_stderr("nnpal run"):
             if check:
                 console.print(check_file(config).as_text(), markup=False)
-                console.print("all checks passed; nothing was run", markup=False)
+                console.print("All checks passed; nothing was run.", markup=False)
                 return
             outcome = run_file(
                 config,
@@ -45,22 +56,22 @@ def run(
                 log=lambda text: console.print(text, markup=False),
                 watch=shown_on(console),
             )
-    except KeyboardInterrupt as error:  # before the run begins, which answers signals itself
+    except KeyboardInterrupt as error:  # before the run starts, which handles signals itself
         raise typer.Exit(130) from error
     except (LoopError, ValueError, OSError) as error:
         typer.echo(f"nnpal run: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     console.print(f"{outcome.state}: {outcome.reason}", markup=False)
     if outcome.command is not None:
-        console.print(f"to go on: {outcome.command}", markup=False)
+        console.print(f"to resume: {outcome.command}", markup=False)
     raise typer.Exit(outcome.exit_code)
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(help="A run's folder, or the training folder of nnpal train.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a run (`nnpal run`), or training folder of `nnpal train`.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say where a run or a training stands, with a line for each member that is trained."""
+    """Print the progress of a run or of a training, with one line per member in training."""
     from json import dumps
 
     from nnpal.active_learning.engine.error import LoopError

@@ -1,4 +1,4 @@
-"""`nnpal schema`: what a configuration file may hold."""
+"""`nnpal schema`: the tables and keys of configuration files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import typer
 
 
 def schema(
-    table: Annotated[str | None, typer.Argument(help="One table, such as training; all by default.")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Of the configuration file of nnpal run.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON Schema, for editors.")] = False,
+    table: Annotated[
+        str | None, typer.Argument(help="Print this table only, such as training. Default: all tables.")
+    ] = None,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Print the tables of `nnpal run` instead of those of the other commands.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON Schema, which editors use for completion.")
+    ] = False,
 ) -> None:
-    """Print the tables and keys of the configuration file, with kinds, defaults and meanings.
+    """Print the tables and keys of the configuration file, with their types, defaults and descriptions.
 
-    A table that only nnpal run reads, such as rare_events, needs no --loop.
+    Tables that only `nnpal run` reads, such as rare_events, do not need --loop.
     """
     from json import dumps
 

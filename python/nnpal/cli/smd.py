@@ -17,50 +17,68 @@ if TYPE_CHECKING:
     from nnpal.smd import Pull
     from nnpal.smd.analysis import MeanEnergy, Report
 
-app = typer.Typer(help="Steered molecular dynamics: analyze pulls.", no_args_is_help=True)
+app = typer.Typer(help="Analyze steered molecular dynamics (SMD) runs.", no_args_is_help=True)
 
 
 @app.callback()
 def main() -> None:
-    """Steered molecular dynamics: analyze pulls."""
+    """Analyze steered molecular dynamics (SMD) runs."""
 
 
 @app.command()
 def report(
-    files: Annotated[list[Path], typer.Argument(help="One file a pull: of the hook, of fix print, or a LAMMPS log.")],
-    temperature: Annotated[float, typer.Option(help="Of the pulls, K.")],
-    window: Annotated[float, typer.Option(help="Way of λ over which forces are averaged to find the break.")] = 0.2,
-    units: Annotated[str | None, typer.Option(help="metal, real or lj, for files that do not say it.")] = None,
-    fix: Annotated[str | None, typer.Option(help="Fix ID, for logs that show several fixes.")] = None,
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="One file per pull: output of the SMD hook or of fix print, or a LAMMPS log file."),
+    ],
+    temperature: Annotated[float, typer.Option(help="Temperature of the pulls, in K.")],
+    window: Annotated[
+        float,
+        typer.Option(
+            help="Interval in λ (length units of the pull) over which the force is averaged to locate the bond rupture."
+        ),
+    ] = 0.2,
+    units: Annotated[str | None, typer.Option(help="Units of files that do not state them: metal, real or lj.")] = None,
+    fix: Annotated[
+        str | None, typer.Option(help="ID of the fix to read, for log files with output of several fixes.")
+    ] = None,
     equivalent_atoms: Annotated[
-        bool, typer.Option("--equivalent-atoms", help="Average over pulls of different atoms, equivalent by symmetry.")
+        bool,
+        typer.Option(
+            "--equivalent-atoms", help="Average over pulls of different atoms that symmetry makes equivalent."
+        ),
     ] = False,
     member: Annotated[
         list[str] | None,
-        typer.Option(help="Pulls under one member alone: a file or a quoted pattern, 'm0.*.txt'; repeat for each."),
+        typer.Option(
+            help="Pulls under a single ensemble member: a file or a quoted pattern, such as 'm0.*.txt'. Repeat the "
+            "option for each member."
+        ),
     ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Pulls to compare with, as under an oracle: a file or a quoted pattern, 'oracle.*.txt'; may be "
-            "repeated. As many as FILES pair in the order of their names, as pulls with equal seeds."
+            help="Reference pulls to compare with, such as pulls under an oracle: a file or a quoted pattern, such as "
+            "'oracle.*.txt'. May be repeated. If there are as many as FILES, they are paired in the order "
+            "of their names, as pulls with equal seeds."
         ),
     ] = None,
     unpaired: Annotated[
-        bool, typer.Option("--unpaired", help="With --against: the seeds differ, so do not pair.")
+        bool, typer.Option("--unpaired", help="With --against: do not pair the pulls, because their seeds differ.")
     ] = False,
     model: Model = None,
     frames: Frames = None,
     symbols: Symbols = None,
     device: Device = "cpu",
     factor: Factor = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, ΔF(λ) included.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, including ΔF(λ).")] = False,
 ) -> None:
-    """Print activation energy and breaking distance of each pull, and ΔF of all by Jarzynski's equality.
+    """Print the activation energy and breaking distance of each pull, and ΔF of all pulls by Jarzynski's equality.
 
-    With --member (pulls of each member), or --model and --frames (members along the pulls of FILES): an error bar of
-    the activation energy from the members of the ensemble, beside the statistical one. With --against: the difference
-    of the activation energies from those of other pulls, with its 95 % interval.
+    With --member (separate pulls under each member), or with --model and --frames (members evaluated along the pulls
+    in FILES), add an error bar of the activation energy from the ensemble members to the statistical one. With
+    --against, print the difference between the activation energies of these and of other pulls, with its 95 %
+    confidence interval.
     """
     from json import dumps
 
@@ -78,7 +96,9 @@ def report(
         members = None
         if member:
             if has_frames:
-                raise ValueError("--member with --model and --frames: two ways to the same error bar; give one")
+                raise ValueError(
+                    "--member cannot be combined with --model and --frames: both give the same error bar; give one"
+                )
             members = own_pulls(_pulls_of_members(pulls, member, fix), factor)
         elif model is not None and frames and has_frames:
             style = units_of(pulls[0], units)
@@ -86,9 +106,9 @@ def report(
             members = along_pulls(pulls, steps, energies, window, known)
         result = make_report(pulls, temperature, window, units, equivalent_atoms, members)
         if unpaired and not against:
-            raise ValueError("--unpaired: it says how pulls of --against compare; give these, or leave it out")
+            raise ValueError("--unpaired requires --against: give reference pulls with --against, or remove --unpaired")
         others = _pulls_against(against or [], fix)
-        # a shell may sort FILES by other rules than those of a quoted pattern
+        # a shell may sort FILES differently from the files of a quoted pattern
         ours, others = (sorted(some, key=lambda pull: pull.name) for some in (pulls, others))
         difference = energies_against(ours, others, unpaired=unpaired) if others else None
     except (OSError, ValueError) as error:
@@ -101,15 +121,15 @@ def report(
         console = Console()
         _print(result, console)
         if difference is not None:
-            text = f"less that of {len(others)} pulls of --against: {difference_in_words(difference)}"
+            text = f"minus that of {len(others)} reference pulls (--against): {difference_in_words(difference)}"
             console.print(f"activation energy {text}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _pulls_against(patterns: list[str], fix: str | None) -> list[Pull]:
-    """Return the pulls to compare with.
+    """Return the reference pulls to compare with.
 
     Raises:
-        ValueError: a pattern without files.
+        ValueError: no file matches a pattern.
     """
     from glob import glob
 
@@ -127,10 +147,10 @@ def _pulls_against(patterns: list[str], fix: str | None) -> list[Pull]:
 
 
 def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None) -> list[list[Pull]]:
-    """Return the pulls of each member: as many as of the ensemble, of the same protocol.
+    """Return the pulls of each member: as many as those of the ensemble, with the same protocol.
 
     Raises:
-        ValueError: a pattern without files or with another number, or pulls of another spring, rate or start.
+        ValueError: no file or another number of files matches a pattern, or spring, rate or start differ.
     """
     from glob import glob
 
@@ -144,8 +164,8 @@ def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None
             raise ValueError(f"--member {pattern}: no such file; give a file or a quoted pattern such as 'm0.*.txt'")
         if len(paths) != len(ensemble):
             raise ValueError(
-                f"--member {pattern}: {len(paths)} files, but {len(ensemble)} pulls of the ensemble; give as many, "
-                "with the same seeds; quote the pattern, or the shell makes its files pulls of the ensemble"
+                f"--member {pattern}: {len(paths)} files, but {len(ensemble)} pulls of the ensemble; give the same "
+                "number, with the same seeds; quote the pattern, or the shell expands it to pulls of the ensemble"
             )
         groups.append([read_pull(path, fix) for path in paths])
     check_one_protocol([ensemble[0], *(pull for group in groups for pull in group)], equivalent_atoms=True)
@@ -187,13 +207,13 @@ def _mean(mean: MeanEnergy, n_pulls: int) -> str:
         text += f" ± {mean.statistical:.2g} (statistical, {n_pulls} pulls)"
     if mean.members is not None:
         text += f" ± {mean.members.error:.2g} (members)"
-    return text + (", of one pull: no statistical error" if mean.statistical is None else "")
+    return text + (" (one pull: no statistical error)" if mean.statistical is None else "")
 
 
 def _worth(members: MembersEstimate) -> str:
     values = ", ".join(f"{value:.4f}" for value in members.values)
     how = {
-        "own runs": "mean over each member's own pulls, whose statistical errors it contains",
-        "first order": "members' energies along the pulls, to first order",
+        "own runs": "mean over separate pulls of each member, including their statistical errors",
+        "first order": "member energies along the pulls, to first order",
     }[members.method]
     return f"members ({how}): {values}; error bar: {calibration_text(members.factor)}"

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="TOML file with [data] and, where defaults do not do, the rest.")],
-    output: Annotated[Path | None, typer.Option(help="Training folder, in place of ensemble.folder.")] = None,
+    config: Annotated[
+        Path, typer.Argument(help="Configuration file (TOML) with a table [data]; all other tables have defaults.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="Training folder. Overrides ensemble.folder.")] = None,
 ) -> None:
-    """Train an ensemble, or go on with one that was broken off: the same command does both."""
+    """Train an ensemble. Repeat the same command to resume an interrupted training from its checkpoints."""
     from rich.console import Console
 
     from nnpal.cli.document import needed, read_config
@@ -54,7 +56,7 @@ def train(
         typer.echo(f"nnpal train: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
-        typer.echo("nnpal train: stopped; the same command goes on from the last checkpoints", err=True)
+        typer.echo("nnpal train: stopped; repeat the same command to resume from the last checkpoints", err=True)
         raise typer.Exit(130) from error
     _print(trained, console)
     console.print(f"Learning curves in {files[1]}; next: nnpal export {folder}", soft_wrap=True)
@@ -63,15 +65,16 @@ def train(
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Training folder, as nnpal train leaves it.")],
-    output: Annotated[Path | None, typer.Option(help="Model file; FOLDER/model.nnp.pt by default.")] = None,
-    members: Annotated[str, typer.Option(help="all, best, or numbers such as 0,2,3.")] = "all",
-    dtype: Annotated[str, typer.Option(help="float32 or float64, of the model file.")] = "float32",
+    folder: Annotated[Path, typer.Argument(help="Training folder of `nnpal train`.")],
+    output: Annotated[Path | None, typer.Option(help="Model file to write. Default: FOLDER/model.nnp.pt.")] = None,
+    members: Annotated[str, typer.Option(help="Members to export: all, best, or numbers such as 0,2,3.")] = "all",
+    dtype: Annotated[str, typer.Option(help="Floating-point type of the model file: float32 or float64.")] = "float32",
     gate: Annotated[
-        bool, typer.Option(help="Compare LAMMPS, Python and finite differences before the file is kept.")
+        bool,
+        typer.Option(help="Compare LAMMPS, Python and finite differences; keep the model file only if they agree."),
     ] = True,
 ) -> None:
-    """Write a trained ensemble as a model file, once LAMMPS and Python agree on it."""
+    """Export a trained ensemble to a model file, after checking that LAMMPS and Python agree on it."""
     from rich.console import Console
 
     from nnpal.training import load_ensemble
@@ -91,7 +94,7 @@ def export(
 
 
 def _warn(findings: list[Finding], console: Console) -> None:
-    console.print(f"{len(findings)} warnings about the data; nnpal data check lists them all:", soft_wrap=True)
+    console.print(f"{len(findings)} warnings about the data; run nnpal data check to list all of them:", soft_wrap=True)
     for finding in findings[:3]:
         console.print(f"  {finding}", markup=False, soft_wrap=True)
 
@@ -100,8 +103,8 @@ def _print_gate(report: GateReport, console: Console) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("checked")
-    for name in ("differ by", "allowed", "unit"):
+    table.add_column("quantity")
+    for name in ("difference", "tolerance", "unit"):
         table.add_column(name, justify="right")
     for check in report.worst():
         table.add_row(check.name, f"{check.difference:.2g}", f"{check.tolerance:.2g}", check.unit)
@@ -127,7 +130,9 @@ def _print(trained: TrainedEnsemble, console: Console) -> None:
             f"{1e3 * best.validation_force_mae:.1f}",
         )
     console.print(table)
-    console.print("Values of each member's own validation part at its best epoch; * the best member.", soft_wrap=True)
+    console.print(
+        "Values on the validation set of each member at its best epoch; * marks the best member.", soft_wrap=True
+    )
     _print_calibration(trained, console)
     for number, reason in trained.result.failed.items():
         console.print(f"member {number} failed: {reason}", style="red", markup=False, soft_wrap=True)
@@ -137,7 +142,7 @@ def _print_calibration(trained: TrainedEnsemble, console: Console) -> None:
     from nnpal.calibration.summary import sentences
 
     if trained.calibration is None:
-        console.print(f"No calibrated errors: {trained.uncalibrated}", markup=False, soft_wrap=True)
+        console.print(f"No calibration of errors: {trained.uncalibrated}", markup=False, soft_wrap=True)
         return
     for sentence in sentences(trained.calibration):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)

@@ -20,14 +20,14 @@ from nnpal.runtime.spelling import did_you_mean
 
 
 class KeysSettings(Section):
-    """[data.*.keys]: names of labels, where they are not the format's usual ones."""
+    """[data.*.keys]: names of the labels in the file, if they differ from the common names of the format."""
 
     energy: str | None = Field(None, description="key of the energy")
     forces: str | None = Field(None, description="key of the forces")
-    stress: str | None = Field(None, description="key of the stress (ASE's sign); '' reads none")
-    virial: str | None = Field(None, description="key of the virial (LAMMPS's sign)")
+    stress: str | None = Field(None, description="key of the stress (sign convention of ASE); '': read no stress")
+    virial: str | None = Field(None, description="key of the virial (sign convention of LAMMPS)")
     order: VirialOrder | None = Field(
-        None, description="of six components: ase (xx yy zz yz xz xy) or lammps (xx yy zz xy xz yz)"
+        None, description="order of the six components: ase (xx yy zz yz xz xy) or lammps (xx yy zz xy xz yz)"
     )
 
     @model_validator(mode="after")
@@ -36,23 +36,27 @@ class KeysSettings(Section):
         return self
 
     def keys(self) -> Keys:
-        """Return them as the readers take them."""
+        """Return the keys in the form that the readers expect."""
         return Keys(self.energy, self.forces, self.stress, self.virial, self.order)
 
 
 class FileSettings(Section):
-    """One file of [data], where more than its path is to be said."""
+    """One file of [data], with settings besides its path."""
 
-    path: str = Field(min_length=1, description="file, relative to the configuration file's folder")
+    path: str = Field(min_length=1, description="file, relative to the folder of the configuration file")
     units: str | None = Field(
-        None, description="metal, real or electron, or ENERGY LENGTH [STRESS], e.g. 'hartree Å'; needed unless stated"
+        None,
+        description="metal, real or electron, or ENERGY LENGTH [STRESS], such as 'hartree Å'; required unless "
+        "the file states them",
     )
     symbols: tuple[str, ...] | None = Field(
-        None, min_length=1, description="an element for each LAMMPS type, or OLD=NEW for each wrong name"
+        None, min_length=1, description="element of each LAMMPS atom type, or OLD=NEW to rename elements"
     )
-    tag: str | None = Field(None, description="group in reports; the file's own, or its name")
-    format: str | None = Field(None, description=f"one of {', '.join(FORMATS)}; by default from the suffix")
-    keys: KeysSettings = Field(KeysSettings(), description="names of the labels")
+    tag: str | None = Field(
+        None, description="group name in reports; absent: the tag stored in the file, or the file name"
+    )
+    format: str | None = Field(None, description=f"file format: one of {', '.join(FORMATS)}; absent: from the suffix")
+    keys: KeysSettings = Field(KeysSettings(), description="names of the labels in the file")
 
     @field_validator("units")
     @classmethod
@@ -70,18 +74,22 @@ class FileSettings(Section):
 
 
 class LimitsSettings(Section):
-    """[data.limits]: what counts as sound."""
+    """[data.limits]: limits of valid configurations."""
 
-    energy_spread: PositiveFloat = Field(10.0, description="farthest from the median of the composition, eV/atom")
+    energy_spread: PositiveFloat = Field(
+        10.0, description="largest deviation of the energy from the median of the composition, eV/atom"
+    )
     max_force: PositiveFloat = Field(100.0, description="largest force on an atom, eV/Å")
     max_stress: PositiveFloat = Field(1.0, description="largest component of the stress, eV/Å³ (1 is 160 GPa)")
-    min_distance: PositiveFloat = Field(0.5, description="shortest distance of two atoms, Å")
-    net_force: PositiveFloat = Field(1e-3, description="mean force of a configuration that brings a warning, eV/Å")
-    lowest_energy: float | None = Field(None, description="eV/atom")
-    highest_energy: float | None = Field(None, description="eV/atom")
+    min_distance: PositiveFloat = Field(0.5, description="shortest interatomic distance, Å")
+    net_force: PositiveFloat = Field(
+        1e-3, description="mean force of a configuration, eV/Å, above which there is a warning"
+    )
+    lowest_energy: float | None = Field(None, description="lowest allowed energy, eV/atom; absent: no limit")
+    highest_energy: float | None = Field(None, description="highest allowed energy, eV/atom; absent: no limit")
 
     def limits(self) -> Limits:
-        """Return them as the checks take them."""
+        """Return the limits in the form that the checks expect."""
         return Limits(**self.model_dump())
 
 
@@ -89,11 +97,11 @@ Files = Annotated[tuple[str | FileSettings, ...], Field(min_length=1)]
 
 
 class DataSection(Section):
-    """[data]: labeled configurations."""
+    """[data]: labeled configurations for training and testing."""
 
-    train: Files = Field(description="files to learn from: paths, or tables of path, units, symbols, tag, keys")
-    test: Files | None = Field(None, description="files that only evaluation sees")
-    limits: LimitsSettings = Field(LimitsSettings(), description="what counts as sound")
+    train: Files = Field(description="training data: paths, or tables with path, units, symbols, tag, keys")
+    test: Files | None = Field(None, description="test data, used for evaluation only")
+    limits: LimitsSettings = Field(LimitsSettings(), description="limits of valid configurations")
 
     def load(
         self,
@@ -105,13 +113,13 @@ class DataSection(Section):
         """Read and check the labeled configurations of `train` or `test`.
 
         Arguments:
-            base_folder: paths are relative to it: the configuration file's.
-            symbols: elements that are known; None knows all.
-            on_warnings: called with what is worth a look but no error, where there is any: duplicates, net forces.
+            base_folder: folder of the configuration file, to which paths are relative.
+            symbols: allowed elements; None allows all.
+            on_warnings: called with the warnings, if there are any: duplicates, net forces.
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: a file that cannot be read, or a configuration that is not sound.
+            ValueError: a file cannot be read, or a configuration exceeds the limits.
         """
         files = self._files(part)
         frames = read_files(files, base_folder)

@@ -15,24 +15,24 @@ from nnpal.label.augment import augment
 
 
 class LabelSection(Section):
-    """[label]: what is labeled, and where labels are kept."""
+    """[label]: structures to label, and where labels are stored."""
 
-    input: Files = Field(description="files of structures: paths, or tables of path, units, symbols, tag, keys")
-    output: Path = Field(Path("labeled.h5"), description="data set to write")
-    store: Path = Field(Path("labels.sqlite"), description="label store; nothing in it is computed again")
+    input: Files = Field(description="structure files: paths, or tables with path, units, symbols, tag, keys")
+    output: Path = Field(Path("labeled.h5"), description="dataset to write")
+    store: Path = Field(Path("labels.sqlite"), description="label store; labels in it are not computed again")
     failures: Path | None = Field(
-        None, description="CSV file of configurations without a label; by default OUTPUT.failures.csv"
+        None, description="CSV file that lists configurations without a label; absent: OUTPUT.failures.csv"
     )
-    workers: PositiveInt = Field(1, description="processes that compute")
-    threads: PositiveInt = Field(1, description="of each worker (OMP_NUM_THREADS)")
-    timeout: PositiveFloat | None = Field(None, description="seconds for one calculation; absent: no limit")
-    retry_failed: bool = Field(False, description="compute again what has failed before")
+    workers: PositiveInt = Field(1, description="number of worker processes")
+    threads: PositiveInt = Field(1, description="threads of each worker (OMP_NUM_THREADS)")
+    timeout: PositiveFloat | None = Field(None, description="time limit of one calculation, s; absent: no limit")
+    retry_failed: bool = Field(False, description="repeat calculations that failed earlier")
     limits: LimitsSettings = Field(
-        LimitsSettings(), description="labels outside are put aside, as training would refuse them"
+        LimitsSettings(), description="labels outside these limits are excluded, because training would reject them"
     )
 
     def read(self, base_folder: str | os.PathLike[str] = ".") -> list[Atoms]:
-        """Return the structures of all input files, bare.
+        """Return the structures of all input files, without labels.
 
         Raises:
             FileNotFoundError: no such file.
@@ -41,21 +41,25 @@ class LabelSection(Section):
         return read_files(self.input, base_folder, labeled=False)
 
     def failures_file(self) -> Path:
-        """Return where failures are listed."""
+        """Return the file that lists failures."""
         return self.failures or self.output.with_suffix(".failures.csv")
 
 
 class AugmentationSection(Section):
-    """[augmentation]: noisy copies of the structures, labeled like them."""
+    """[augmentation]: copies of the structures with random displacements, labeled in the same way."""
 
     sigma: PositiveFloat = Field(0.05, description="standard deviation of the noise on each coordinate, Å")
-    copies: PositiveInt = Field(1, description="of each structure, besides the structure itself")
-    seed: int = Field(0, ge=0, description="the noise follows from it")
+    copies: PositiveInt = Field(
+        1, description="number of copies of each structure, in addition to the structure itself"
+    )
+    seed: int = Field(0, ge=0, description="random seed of the noise")
     min_distance: PositiveFloat | None = Field(
-        None, description="copies with two atoms closer than this, Å, are drawn again"
+        None,
+        description="shortest allowed interatomic distance in a copy, Å; other copies are drawn again; absent: "
+        "no limit",
     )
 
     def apply(self, frames: list[Atoms]) -> list[Atoms]:
-        """Return the structures, and after them their copies."""
+        """Return the structures, followed by their copies."""
         rng = np.random.default_rng(self.seed)
         return frames + augment(frames, self.sigma, self.copies, rng, min_distance=self.min_distance)

@@ -1,4 +1,4 @@
-"""The table [oracle] of the configuration file: what computes energies and forces."""
+"""The table [oracle] of the configuration file: the reference method for energies and forces."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from nnpal.oracle.python_oracle import PythonOracle
 
 Options = dict[str, Any]
 IMPORT_PATH = r"^[\w.]+:\w+$"
-FILES = "files or folders whose contents decide the numbers, relative to the configuration file's folder"
-VERSION = "of a program outside Python, in your words; another version computes anew"
+FILES = "files or folders whose contents affect the results, relative to the folder of the configuration file"
+VERSION = "version of an external program, as free text; labels are recomputed when it changes"
 
 
 class AnyOracle(Section):
-    """[oracle], whatever its kind."""
+    """[oracle] of any kind."""
 
     def oracle(self, folder: Path) -> Oracle:
-        """Return the oracle; its files are sought from ``folder``."""
+        """Return the oracle; its file paths are relative to ``folder``."""
         raise NotImplementedError
 
 
 class LammpsSection(AnyOracle):
-    """[oracle] with kind = "lammps": any pair style."""
+    """[oracle] with kind = "lammps": any LAMMPS pair style."""
 
-    kind: Literal["lammps"] = Field("lammps", description="a pair style of LAMMPS")
+    kind: Literal["lammps"] = Field("lammps", description="a LAMMPS pair style")
     elements: tuple[str, ...] = Field(min_length=1, description="chemical symbol of each atom type")
     commands: tuple[str, ...] = Field(
         min_length=1,
-        description="pair_style, pair_coeff and what else is needed; {symbols} stands for all elements, {Ni} for the "
-        "number of Ni's atom type; files are sought in the configuration file's folder and among LAMMPS's own",
+        description="LAMMPS commands: pair_style, pair_coeff and any others needed; {symbols} stands for all elements, "
+        "{Ni} for the atom type of Ni; files are looked up in the folder of the configuration file and among the "
+        "potentials of LAMMPS",
     )
-    units: Literal["metal", "real"] = Field("metal", description="units of the commands")
+    units: Literal["metal", "real"] = Field("metal", description="LAMMPS units of the commands")
     charges: dict[str, float] | None = Field(None, description="charge of each element, e; absent: no charges")
-    stress: bool = Field(True, description="false where the pair style has no virial")
+    stress: bool = Field(True, description="false if the pair style does not compute a virial")
 
     def oracle(self, folder: Path) -> Oracle:
         return LammpsOracle(
@@ -52,23 +53,24 @@ class AseSection(AnyOracle):
     """[oracle] with kind = "ase": any ASE calculator."""
 
     kind: Literal["ase"] = Field(description="an ASE calculator")
-    calculator: str = Field(TBLITE, pattern=IMPORT_PATH, description="MODULE:CLASS")
+    calculator: str = Field(TBLITE, pattern=IMPORT_PATH, description="ASE calculator, as MODULE:CLASS")
     options: Options = Field(
-        {}, description="keyword arguments; {folder} in texts stands for the configuration file's folder"
+        {}, description="keyword arguments; {folder} in strings stands for the folder of the configuration file"
     )
     ladder: tuple[Options, ...] | None = Field(
         None,
-        description="overrides of options that are tried in turn where a calculation fails; absent: for tblite more "
-        "iterations, then smaller steps; [] for none",
+        description="fallback settings: changes of options that are tried in order if a calculation fails; absent: "
+        "none, "
+        "but for tblite more iterations, then smaller steps; []: none",
     )
     files: tuple[str, ...] = Field((), description=FILES)
     version: str | None = Field(None, description=VERSION)
     profile: dict[str, str] | None = Field(
         None,
-        description="the program behind Espresso, CP2K, ORCA, ...: command, and what else ASE's profile for it takes "
-        "(Espresso: pseudo_dir; CP2K: data_dir); {folder} as in options; absent: ASE's own configuration",
+        description="ASE profile of an external program (Espresso, CP2K, ORCA, ...): command, and further keys of the "
+        "profile (Espresso: pseudo_dir; CP2K: data_dir); {folder} as in options; absent: the configuration of ASE",
     )
-    reuse: bool = Field(False, description="keep the calculator between configurations, where making it takes long")
+    reuse: bool = Field(False, description="reuse one calculator for all configurations, if creating it is slow")
 
     def oracle(self, folder: Path) -> Oracle:
         return CalculatorOracle(
@@ -84,16 +86,18 @@ class AseSection(AnyOracle):
 
 
 class PythonSection(AnyOracle):
-    """[oracle] with kind = "python": a class of your own."""
+    """[oracle] with kind = "python": a custom Python class."""
 
-    kind: Literal["python"] = Field(description="a class of your own, with a method compute(atoms)")
+    kind: Literal["python"] = Field(description="a custom Python class with a method compute(atoms)")
     import_path: str = Field(
-        pattern=IMPORT_PATH, description="MODULE:CLASS; the module may lie beside the configuration file"
+        pattern=IMPORT_PATH, description="MODULE:CLASS; the module may be in the folder of the configuration file"
     )
     options: Options = Field(
-        {}, description="keyword arguments; {folder} in texts stands for the configuration file's folder"
+        {}, description="keyword arguments; {folder} in strings stands for the folder of the configuration file"
     )
-    ladder: tuple[Options, ...] = Field((), description="overrides of options, tried in turn where a calculation fails")
+    ladder: tuple[Options, ...] = Field(
+        (), description="fallback settings: changes of options that are tried in order if a calculation fails"
+    )
     files: tuple[str, ...] = Field((), description=FILES)
     version: str | None = Field(None, description=VERSION)
 
@@ -112,9 +116,9 @@ OracleSection = Annotated[LammpsSection | AseSection | PythonSection, Field(disc
 
 
 def oracle_from(section: AnyOracle, base_folder: str | os.PathLike[str] = ".") -> Oracle:
-    """Return the oracle of a table [oracle]; its files are sought from ``base_folder``, the configuration file's.
+    """Return the oracle of a table [oracle]; its file paths are relative to ``base_folder``, the configuration file's.
 
     Raises:
-        nnpal.oracle.protocol.OracleError: it cannot work as described, as far as this can be told before it starts.
+        nnpal.oracle.protocol.OracleError: it cannot work as described, as far as this is known before it starts.
     """
     return section.oracle(Path(base_folder))

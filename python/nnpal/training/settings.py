@@ -13,33 +13,40 @@ from nnpal.config import Section
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 PREVIOUS, RANDOM, TORCHANI = "previous", "random", "torchani:"
-"""Values of ``training.start`` that are no paths, and how they begin."""
+"""Values (and a prefix of values) of ``training.start`` that are not paths."""
 
 
 class LossSettings(Section):
-    """[loss]: equation (3) of the seeds, and its variants."""
+    """[loss]: loss function, equation (3) of the supplementary texts and variants."""
 
     force_weight: NonNegativeFloat = Field(0.1, description="α, weight of the force term, Å²")
     stress_weight: NonNegativeFloat = Field(0.0, description="γ, weight of the stress term (stress times volume)")
     huber_energy: PositiveFloat | None = Field(
-        None, description="energy errors beyond this count linearly, eV/atom; absent: squared throughout"
+        None,
+        description="Huber threshold of the energy error, eV/atom: larger errors count linearly; absent: "
+        "squared errors",
     )
     huber_force: PositiveFloat | None = Field(
-        None, description="errors of force components beyond this count linearly, eV/Å; absent: squared throughout"
+        None,
+        description="Huber threshold of a force component's error, eV/Å: larger errors count linearly; absent: "
+        "squared errors",
     )
     huber_stress: PositiveFloat | None = Field(
         None,
-        description="errors of stress times volume beyond this count linearly, eV/atom; absent: squared",
+        description="Huber threshold of the error of stress times volume, eV/atom: larger errors count linearly; "
+        "absent: "
+        "squared errors",
     )
 
 
 class TrainingSettings(Section):
-    """[training]: how a member learns; docs/training.md has the measurements behind the defaults."""
+    """[training]: training of one member; docs/training.md has the measurements behind the defaults."""
 
-    batch_size: PositiveInt = Field(16, description="configurations for each update")
+    batch_size: PositiveInt = Field(16, description="number of configurations per update")
     updates: PositiveInt | None = Field(
         None,
-        description="length of the training; absent: max_epochs, else the larger of 3000 updates and 20 epochs",
+        description="length of the training in updates; absent: max_epochs, or else the larger of 3000 updates and "
+        "20 epochs",
     )
     max_epochs: PositiveInt | None = Field(
         None, description="length of the training in passes over the training data, instead of updates"
@@ -75,33 +82,41 @@ class TrainingSettings(Section):
     bias_learning_rate: PositiveFloat = Field(1e-4, description="maximum learning rate, with bias_optimizer = 'sgd'")
     plateau_factor: Fraction = Field(0.5, description="with schedule = 'plateau': factor of each reduction")
     plateau_patience: Annotated[int, Field(ge=0)] = Field(
-        100, description="after so many epochs without a better validation value (best_by)"
+        100,
+        description="with schedule = 'plateau': reduce the rate after this many epochs without a better "
+        "validation value (best_by)",
     )
     early_stop_patience: PositiveInt | None = Field(
-        None, description="end after so many epochs without a better validation value; absent: never"
+        None, description="stop early after this many epochs without a better validation value; absent: never"
     )
-    min_learning_rate: NonNegativeFloat = Field(0.0, description="end when plateaus have brought the rate below this")
+    min_learning_rate: NonNegativeFloat = Field(
+        0.0, description="with schedule = 'plateau': stop when the learning rate falls below this value"
+    )
     ema: Fraction | None = Field(
-        None, description="decay, by update, of a moving average of the weights that is validated and kept"
+        None,
+        description="decay per update of an exponential moving average of the weights, which is then validated "
+        "and saved; absent: no average",
     )
     best_by: Literal["loss", "energy", "force"] = Field(
         "force",
-        description="validation value that plateaus, early stop and the epoch that is kept go by: the loss, which one "
-        "configuration far from all others dominates, or the MAE of energy or force",
+        description="validation value that decides on plateaus, early stopping and the epoch that is saved: the loss "
+        "(which a single outlier can dominate), or the MAE of energies or forces",
     )
-    dtype: Literal["float32", "float64"] = Field("float32", description="of weights and features")
+    dtype: Literal["float32", "float64"] = Field("float32", description="floating-point type of weights and features")
     features: Literal["auto", "stored", "recomputed"] = Field(
         "auto",
-        description="stored: AEVs and their derivatives once for all epochs; recomputed: AEVs at each update from "
-        "neighbor lists kept; auto: stored where they fit",
+        description="stored: compute AEVs and their derivatives once for all epochs; recomputed: compute AEVs at each "
+        "update from stored neighbor lists; auto: stored if they fit in memory",
     )
     features_gigabytes: PositiveFloat | None = Field(
         None,
-        description="largest size of stored features under auto, and of neighbor lists kept on a GPU; absent: half of "
-        "this machine's memory, or of what is free on the GPU with the least where that is less",
+        description="largest size in GB of stored features with features = 'auto', and of neighbor lists kept on a "
+        "GPU; "
+        "absent: half of the memory of this machine, or half of the free memory on the GPU that has the least, if that "
+        "is less",
     )
     checkpoint_every: PositiveInt | None = Field(
-        None, description="epochs between checkpoints; absent: about 100 updates, at least one epoch"
+        None, description="number of epochs between checkpoints; absent: about 100 updates, at least one epoch"
     )
     tensorboard: bool = Field(
         False,
@@ -112,7 +127,8 @@ class TrainingSettings(Section):
         None,
         min_length=1,
         description="initial networks: path of a model file or training folder, relative to the configuration file; "
-        "torchani:ANI2x and the like; previous: the previous iteration, or ensemble.previous; random: random weights; "
+        "a TorchANI model such as torchani:ANI2x; previous: the previous iteration, or ensemble.previous; random: "
+        "random weights; "
         "absent: random, in loops previous from the second iteration on",
     )
     frozen_layers: NonNegativeInt = Field(
@@ -158,32 +174,42 @@ class TrainingSettings(Section):
 
 
 class EnsembleSettings(Section):
-    """[ensemble]: the members, their data and where they are trained."""
+    """[ensemble]: ensemble members, their validation splits and devices."""
 
-    folder: str = Field("train", description="training folder, from the configuration file's own")
-    members: PositiveInt = Field(5, description="number of members")
-    seed: Seed = Field(1, description="members' seeds follow from it, unless `seeds` gives them")
-    seeds: tuple[Seed, ...] | None = Field(None, min_length=1, description="one for each member, all different")
+    folder: str = Field("train", description="training folder, relative to the configuration file")
+    members: PositiveInt = Field(5, description="number of ensemble members")
+    seed: Seed = Field(
+        1, description="random seed from which the seeds of the members are derived, unless `seeds` gives them"
+    )
+    seeds: tuple[Seed, ...] | None = Field(
+        None, min_length=1, description="random seeds, one per member, all different; absent: derived from `seed`"
+    )
     split: Literal["random", "inherited"] = Field(
         "random",
-        description="random: every member draws from all data; inherited: data keep the role that they had in the "
-        "best member of `previous`, only new ones are drawn",
+        description="training/validation split; random: each member splits all data at random; inherited: data keep "
+        "the "
+        "role that they had in the best member of `previous`, and only new data are split at random",
     )
     previous: str | None = Field(
         None, description="training folder of the previous iteration, for inherited splits and training.start"
     )
-    validation_fraction: Fraction = Field(0.2, description="share of the data that a member does not learn from")
+    validation_fraction: Fraction = Field(0.2, description="fraction of the data in the validation set of each member")
     best_member: str = Field(
         "validation",
-        description="how members are ranked: validation, or MODULE:FUNCTION of a model file's path, lowest is best",
+        description="how members are ranked: validation, or MODULE:FUNCTION, called with the path of a model file; "
+        "the lowest value is best",
     )
-    workers: PositiveInt | None = Field(None, description="members trained at a time on CPUs; the cores at hand")
-    threads: PositiveInt = Field(1, description="of each member on CPUs; part of what makes a run repeatable")
+    workers: PositiveInt | None = Field(
+        None, description="number of members trained at the same time on CPUs; absent: number of available cores"
+    )
+    threads: PositiveInt = Field(
+        1, description="CPU threads per member; results are reproducible only with the same number"
+    )
     devices: tuple[str, ...] = Field(
         ("auto",),
         min_length=1,
-        description="members are dealt to these in turn: cpu, cuda, cuda:N; auto: all GPUs, else the CPU. Members on "
-        "one GPU are trained in one batched process, on CPUs each in its own",
+        description="devices, to which members are assigned in turn: cpu, cuda, cuda:N; auto: all GPUs, or the CPU if "
+        "there is none. Members on one GPU are trained in one batched process, members on CPUs in one process each",
     )
 
     @model_validator(mode="after")

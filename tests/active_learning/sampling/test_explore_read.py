@@ -396,10 +396,10 @@ def test_lines_of_the_force_fields(tmp_path: Path) -> None:
         (SMDSection, {"uq": "uq"}, "energy_deviation"),
         (SMDSection, {"device": "gpu"}, "device"),
         (MOMTSection, {"structure": "al.xyz"}, "either structure"),
-        (MOMTSection, {"lattice": None}, "expected the crystal of element"),
+        (MOMTSection, {"lattice": None}, "expected the crystal structure of element"),
         (MOMTSection, {"H": None, "O": None}, "expected a grid"),
-        (MOMTSection, {"element": None, "structure": "al.xyz", "lattice": None}, "say what order is"),
-        (MOMTSection, {"options": {"temp": 5}}, "temp follow from other keys"),
+        (MOMTSection, {"element": None, "structure": "al.xyz", "lattice": None}, "define the order parameter"),
+        (MOMTSection, {"options": {"temp": 5}}, "temp are set by other keys"),
         (MOMTSection, {"H": [0.0, 1.0, 0]}, "H"),
     ],
 )

@@ -15,24 +15,28 @@ Grid = tuple[float, float, PositiveInt]
 Word = str | int | float
 
 HOT, HOT_AT_LEAST = 10.0, 5000.0
-"""Times the temperature asked for, and K: a run that is hotter than both has exploded. A bond that breaks heats a small
-molecule by some 1000 K, however cold it was."""
+"""Multiple of the target temperature, and K: a run that exceeds both has exploded. A breaking bond heats a small
+molecule by about 1000 K, whatever its initial temperature."""
 
 
 class Run(Section):
-    """What every run of LAMMPS needs."""
+    """Settings of every LAMMPS run."""
 
-    equilibration: NonNegativeInt = Field(4000, description="steps before the first frame")
-    every: PositiveInt = Field(20, description="steps between frames")
-    damping: PositiveFloat = Field(0.1, description="of the thermostat, ps")
-    runs: PositiveInt = Field(1, description="runs alike, from different velocities")
+    equilibration: NonNegativeInt = Field(4000, description="number of equilibration steps before the first frame")
+    every: PositiveInt = Field(20, description="number of steps between frames")
+    damping: PositiveFloat = Field(0.1, description="damping time of the thermostat, ps")
+    runs: PositiveInt = Field(1, description="number of runs with the same settings and different initial velocities")
     max_temperature: PositiveFloat | None = Field(
         None,
-        description=f"a hotter run ends there, K; absent: {HOT:g} times its temperature, {HOT_AT_LEAST:g} at least",
+        description=f"temperature, K, above which a run is ended; absent: {HOT:g} times its target temperature, at "
+        f"least "
+        f"{HOT_AT_LEAST:g}",
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="of pair_style nnp")
-    threads: PositiveInt = Field(1, description="CPU threads of each rank, of pair_style nnp")
-    launch: tuple[str, ...] = Field((), description='words before lmp, e.g. ["mpirun", "-np", "4"]')
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="device of pair_style nnp: auto, cpu, cuda or cuda:N"
+    )
+    threads: PositiveInt = Field(1, description="CPU threads per rank in pair_style nnp")
+    launch: tuple[str, ...] = Field((), description='launch command before lmp, such as ["mpirun", "-np", "4"]')
 
     def hottest(self, temperature: float) -> float:
         """Return the temperature, K, above which a run at ``temperature`` ends."""
@@ -43,37 +47,49 @@ class SMDSection(Run):
     """[explore] with kind = "smd": two atoms are pulled apart by a spring."""
 
     kind: Literal["smd"] = Field(description="steered molecular dynamics")
-    structure: str = Field(min_length=1, description="file that ASE reads, relative to the configuration file's folder")
-    atoms: tuple[PositiveInt, PositiveInt] = Field(description="the two that are pulled; the file's first atom is 1")
+    structure: str = Field(
+        min_length=1, description="structure file that ASE can read, relative to the folder of the configuration file"
+    )
+    atoms: tuple[PositiveInt, PositiveInt] = Field(
+        description="the two atoms to pull apart; the first atom of the file is 1"
+    )
     k: PositiveFloat = Field(20.0, description="spring constant, eV/Å²")
     rates: tuple[float, ...] = Field(
-        (1.0,), min_length=1, description="of the spring's far end, Å/ps; negative pushes together"
+        (1.0,),
+        min_length=1,
+        description="pulling rates of the far end of the spring, Å/ps; negative rates push the atoms together",
     )
     start: PositiveFloat | None = Field(
-        None, description="where the far end starts, Å; absent: the distance of the two in the structure"
+        None, description="initial position of the far end, Å; absent: the distance of the two atoms in the structure"
     )
-    length: PositiveFloat = Field(4.0, description="how far the far end goes, Å")
+    length: PositiveFloat = Field(4.0, description="distance over which the far end moves, Å")
     most_runs: PositiveInt | None = Field(
         None,
         description="largest number of pulls at each rate: while the confidence interval of the error of E_a is too "
         "wide to decide whether the goal is reached, pairs of pulls are added; absent: none are added",
     )
-    temperature: PositiveFloat = Field(300.0, description="K")
-    timestep: PositiveFloat = Field(0.00025, description="ps")
+    temperature: PositiveFloat = Field(300.0, description="temperature, K")
+    timestep: PositiveFloat = Field(0.00025, description="timestep, ps")
     noiseless: NonNegativeInt = Field(
         2,
         description="number of additional pulls at the largest rate without thermal noise, under both oracle and "
         "ensemble, that show a systematic error of the activation energy",
     )
-    uq_every: PositiveInt = Field(5, description="steps between rows of distance, work and uncertainty; divides every")
+    uq_every: PositiveInt = Field(
+        5, description="number of steps between rows of distance, work and uncertainty; a divisor of every"
+    )
     uq: UQ = Field(
         "energy_deviation",
-        description="energy_deviation: deviation of the total energy over members per square root of atoms, eV; "
-        "uq_energy: largest of an atom, eV; uq_force: largest of an atom, eV/Å",
+        description="uncertainty; energy_deviation: standard deviation of the total energy over the members, divided "
+        "by "
+        "the square root of the number of atoms, eV; uq_energy: largest value of any atom, eV; uq_force: largest value "
+        "of any atom, eV/Å",
     )
-    max_uq: PositiveFloat | None = Field(None, description="a run ends above it, in the units of uq; absent: no limit")
+    max_uq: PositiveFloat | None = Field(
+        None, description="uncertainty, in the units of uq, above which a run is ended; absent: no limit"
+    )
     max_error: PositiveFloat | None = Field(
-        None, description="a run ends where the calibrated error of an atom's force is above it, eV/Å; absent: no limit"
+        None, description="calibrated force error of any atom, eV/Å, above which a run is ended; absent: no limit"
     )
 
     @field_validator("rates")
@@ -111,43 +127,48 @@ class SMDSection(Run):
 
 
 class IsobaricSection(Run):
-    """What the samplings of a crystal and its liquid at constant pressure have in common."""
+    """Settings shared by MOMT and NPT sampling of a crystal and its liquid at constant pressure."""
 
     kind: str
     structure: str | None = Field(
         None,
-        description="file that ASE reads, relative to the configuration file's folder; or element and what follows",
+        description="structure file that ASE can read, relative to the folder of the configuration file; "
+        "alternatively, give element, lattice and cells",
     )
-    element: str | None = Field(None, description="of a crystal that is built of whole cells")
-    lattice: Lattice | None = Field(None, description="crystal of the order parameter, and of element")
-    lattice_constant: PositiveFloat | None = Field(None, description="Å, at the start; absent: ASE's")
+    element: str | None = Field(None, description="element of a crystal that is built from conventional cells")
+    lattice: Lattice | None = Field(
+        None, description="crystal structure of the order parameter, and of the crystal that is built"
+    )
+    lattice_constant: PositiveFloat | None = Field(None, description="initial lattice constant, Å; absent: that of ASE")
     cells: tuple[PositiveInt, PositiveInt, PositiveInt] = Field(
-        (3, 3, 3), description="conventional cells along each direction (fcc: 4 atoms each)"
+        (3, 3, 3), description="number of conventional cells along each direction (fcc: 4 atoms per cell)"
     )
-    temperature: PositiveFloat = Field(description="K")
-    pressure: float = Field(1.0, description="bar")
-    steps: PositiveInt = Field(2_000_000, description="of sampling")
-    every: PositiveInt = Field(100, description="steps between frames")
-    equilibration: NonNegativeInt = Field(5000, description="steps at constant pressure before the first frame")
-    timestep: PositiveFloat = Field(0.001, description="ps")
-    pressure_damping: PositiveFloat = Field(1.0, description="of the barostat, ps")
+    temperature: PositiveFloat = Field(description="temperature, K")
+    pressure: float = Field(1.0, description="pressure, bar")
+    steps: PositiveInt = Field(2_000_000, description="number of sampling steps")
+    every: PositiveInt = Field(100, description="number of steps between frames")
+    equilibration: NonNegativeInt = Field(
+        5000, description="number of equilibration steps at constant pressure before the first frame"
+    )
+    timestep: PositiveFloat = Field(0.001, description="timestep, ps")
+    pressure_damping: PositiveFloat = Field(1.0, description="damping time of the barostat, ps")
 
     @model_validator(mode="after")
     def _one_start(self) -> IsobaricSection:
         if (self.structure is None) == (self.element is None):
             raise ValueError("expected either structure (a file) or element (with lattice)")
         if self.element is not None and self.lattice is None:
-            raise ValueError("lattice: missing, expected the crystal of element")
+            raise ValueError("lattice: missing, expected the crystal structure of element")
         return self
 
     @property
     def n_frames(self) -> int:
-        """Return the number of configurations of all runs, where all are whole."""
+        """Return the number of configurations of all runs, if all are complete."""
         return self.n_walks * (self.steps // self.every + 1)
 
     @property
     def n_steps(self) -> int:
-        """Return the number of steps of all runs, those before the first frame included."""
+        """Return the number of steps of all runs, including those before the first frame."""
         return self.n_walks * (self.equilibration + self.steps)
 
     @property
@@ -160,20 +181,24 @@ class MOMTSection(IsobaricSection):
     """[explore] with kind = "momt": multiorder-multithermal sampling of a crystal and its liquid."""
 
     kind: Literal["momt"] = Field(description="multiorder-multithermal sampling")
-    H: Grid | None = Field(None, description="grid of the enthalpy: low, high (eV), bins")
-    O: Grid | None = Field(None, description="grid of the order parameter: low, high, bins")  # noqa: E741
+    H: Grid | None = Field(None, description="grid of the enthalpy: lower bound, upper bound (eV), number of bins")
+    O: Grid | None = Field(None, description="grid of the order parameter: lower bound, upper bound, number of bins")  # noqa: E741
     options: dict[str, Word | tuple[Word, ...]] = Field({}, description="further options of fix nnpal.momt:MOMT")
-    walkers: PositiveInt = Field(1, description="partitions of each run, which learn one bias")
+    walkers: PositiveInt = Field(
+        1, description="number of walkers (LAMMPS partitions) per run, which learn one common bias"
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> MOMTSection:
         if self.H is None and self.O is None:
             raise ValueError("expected a grid: H = [low, high, bins], O = [low, high, bins], or both")
         if self.O is not None and self.lattice is None and "reciprocal" not in self.options:
-            raise ValueError("O: expected lattice, or options.reciprocal, which say what order is")
+            raise ValueError("O: expected lattice, or options.reciprocal, which define the order parameter")
         taken = {"temp", "press", "lattice", "H", "O", "file", "trace", "every", "walkers"} & set(self.options)
         if taken:
-            raise ValueError(f"options: {', '.join(sorted(taken))} follow from other keys of [explore]")
+            raise ValueError(
+                f"options: {', '.join(sorted(taken))} are set by other keys of [explore]; remove them from options"
+            )
         return self
 
     @property
@@ -182,19 +207,20 @@ class MOMTSection(IsobaricSection):
 
 
 class NPTSection(IsobaricSection):
-    """[explore] with kind = "npt": isobaric-isothermal dynamics of a crystal and of its liquid, each by itself."""
+    """[explore] with kind = "npt": separate isobaric-isothermal dynamics of a crystal and of its liquid."""
 
     kind: Literal["npt"] = Field(description="isobaric-isothermal molecular dynamics")
     starts: tuple[Phase, ...] = Field(
         ("crystal", "liquid"),
         min_length=1,
-        description="what runs begin with; crystal: the structure as it is; liquid: the structure after it was melted",
+        description="initial structures of the runs; crystal: the structure itself; liquid: the structure after "
+        "melting",
     )
     melt_temperature: PositiveFloat | None = Field(
-        None, description="of the melting, K; absent: twice the temperature of sampling"
+        None, description="temperature at which the structure is melted, K; absent: twice the sampling temperature"
     )
-    melt_steps: PositiveInt = Field(20_000, description="steps of the melting, before those of equilibration")
-    steps: PositiveInt = Field(200_000, description="of sampling, of each run")
+    melt_steps: PositiveInt = Field(20_000, description="number of melting steps, before equilibration")
+    steps: PositiveInt = Field(200_000, description="number of sampling steps per run")
 
     @model_validator(mode="after")
     def _fit(self) -> NPTSection:
@@ -203,7 +229,7 @@ class NPTSection(IsobaricSection):
         fields = type(self).model_fields  # not those that were set: a run's task has all, its defaults too
         unused = [key for key in ("melt_steps", "melt_temperature") if getattr(self, key) != fields[key].default]
         if "liquid" not in self.starts and unused:
-            raise ValueError(f'{", ".join(unused)}: of no use without starts = [..., "liquid"]; leave it out')
+            raise ValueError(f'{", ".join(unused)}: no effect without starts = [..., "liquid"]; remove it')
         if self.melt_temperature is not None and self.melt_temperature <= self.temperature:
             raise ValueError(
                 f"melt_temperature: {self.melt_temperature:g} K, expected more than temperature, {self.temperature:g} K"
@@ -228,14 +254,18 @@ ExploreSection = Annotated[SMDSection | MOMTSection | NPTSection, Field(discrimi
 
 
 class InitialSection(Run):
-    """[initial]: molecular dynamics by the oracle, near equilibrium, for the first training data."""
+    """[initial]: molecular dynamics under the oracle, near equilibrium, for the first training data."""
 
-    structure: str = Field(min_length=1, description="file that ASE reads, relative to the configuration file's folder")
-    temperatures: tuple[PositiveFloat, ...] = Field((300.0,), min_length=1, description="K; a run or more at each")
-    pressure: float | None = Field(None, description="bar; absent: the box stays")
-    pressure_damping: PositiveFloat = Field(1.0, description="of the barostat, ps")
-    steps: PositiveInt = Field(4000, description="of each run")
-    timestep: PositiveFloat = Field(0.00025, description="ps")
+    structure: str = Field(
+        min_length=1, description="structure file that ASE can read, relative to the folder of the configuration file"
+    )
+    temperatures: tuple[PositiveFloat, ...] = Field(
+        (300.0,), min_length=1, description="temperatures, K; `runs` runs at each"
+    )
+    pressure: float | None = Field(None, description="pressure, bar; absent: constant volume")
+    pressure_damping: PositiveFloat = Field(1.0, description="damping time of the barostat, ps")
+    steps: PositiveInt = Field(4000, description="number of steps per run")
+    timestep: PositiveFloat = Field(0.00025, description="timestep, ps")
 
     @field_validator("temperatures")
     @classmethod
@@ -246,7 +276,7 @@ class InitialSection(Run):
 
 
 def options_words(options: dict[str, Any]) -> list[str]:
-    """Return options of a hook as the words of an input script."""
+    """Return the options of a hook as words of a LAMMPS input script."""
     words: list[str] = []
     for name, value in options.items():
         values = value if isinstance(value, list | tuple) else [value]
