@@ -29,23 +29,24 @@ def block(record: Record) -> str:
     """Return the part of the page that stands between the marks."""
     runs = [(name, run) for name, found in record["sets"].items() for run in found]
     return f"""
-![Share found within an interval over the share expected; true error over error bar]({FIGURE.as_posix()})
+![Observed coverage of an interval against its nominal coverage; ratio of true error to error bar]({FIGURE.as_posix()})
 
-Ensembles of {record["members"]} by nnpal's defaults on the sets of {MADE}, trained and
-calibrated on the training parts alone. *Inside* is held-out data of the same kind, *outside* what no training saw,
-kind by kind below. In brackets what `uq_force` itself would give as an error bar. A component's error bar is
-error_force/√3. *Tenths*: true RMS error over error bar in ten equal parts of the atoms, ordered by error bar; smallest
-and largest. *Rank*: the rank correlation of error bar and true error, over what an exact error bar would have.
-Settings of the trainings: {settings(record)}.
+Ensembles of {record["members"]} members with nnpal's default settings on the sets of {MADE}, trained
+and calibrated on the training sets only. *Inside* (in distribution) is held-out data of the same kind; *outside* (out of
+distribution) is data of kinds that are not in the training sets, listed by kind below. Values in parentheses: `uq_force` itself
+used as the error bar. The error bar of a force component is error_force/√3. *Tenths*: ratio of true RMS error to error bar in
+ten equal parts of the atoms, ordered by error bar; smallest and largest. *Rank*: rank correlation of error bar and true
+error, divided by that of an exact error bar.
+Training settings: {settings(record)}.
 
 {table(FORCE_HEAD, force_rows(runs))}
-Kind by kind; in the last columns all kinds but this one were labeled and taken as candidates, as a loop takes them:
+By kind; for the last columns all kinds except this one were labeled and used as candidates, as in a loop:
 
 {table(KIND_HEAD, kind_rows(runs))}
-Energies of configurations; `error_energy` is given to some of them only:
+Energies of configurations; `error_energy` is defined for some of them only:
 
 {table(ENERGY_HEAD, energy_rows(runs))}
-What nnpal aims at, over tenths, kinds and seeds; what is not reached stands in bold:
+Design goals of nnpal, over tenths, kinds and seeds; values that miss a goal are in bold:
 
 {table(["", *record["sets"]], promise_rows(record))}
 """ + source(record, "calibration", COMMAND)
@@ -85,9 +86,9 @@ def peers(record: Record, own: Record) -> str:
     version, seconds = record["peer"]["versions"]["apax"], record["peer"]["cpu_s"]
     return f"""
 Another package on the same data ({name}): apax {version}, one network with {chosen["heads"]} last layers, trained
-together by the likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU s), as it is and
-with one factor from its validation part. The training is that short, so its errors are not those that the package
-can reach; what is to be compared is the error bars with the errors:
+together by maximum likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU s), without change and
+with one factor from its validation set. Because the training is short, its errors are larger than those that the package
+can reach; compare the error bars with the errors:
 
 {table(["", *FORCE_HEAD[1:]], rows)}
 """ + source(record, "calibration_peers", "calibration_peers.py FOLDER --python PEER")

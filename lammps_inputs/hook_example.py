@@ -1,9 +1,9 @@
-"""A hook of one's own: a spherical wall that holds a cluster or a droplet together, and can be drawn tighter.
+"""A custom hook: a spherical wall that confines a cluster or a droplet, and can be moved inward.
 
     fix wall all python/hook hook_example:SphericalWall radius 14 k 0.5 rate -0.2 end 11
     fix_modify wall energy yes virial yes
 
-docs/hooks.md says what each method and attribute means.
+docs/hooks.md describes all methods and attributes.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ class SphericalWall:
 
         E = k/2 Σ_i max(0, |r_i - c| - R)²
 
-    E and its forces are continuous where the wall begins. The work of the moving wall, ∫ ∂E/∂R dR by the trapezoid
-    rule, is what NVE's total energy gains.
+    E and its forces are continuous at the wall. The work of the moving wall, ∫ ∂E/∂R dR by the trapezoid
+    rule, equals the increase of the total energy in NVE.
 
     Arguments:
-        context: LAMMPS, as the hook contract has it.
-        radius: R at the beginning, distance.
+        context: LAMMPS, as described by the hook contract.
+        radius: initial R, distance.
         k: energy/distance².
-        rate: velocity of R, distance/time; negative draws the wall tighter.
+        rate: velocity of R, distance/time; negative moves the wall inward.
         end: R at which the wall stops.
-        center: of the sphere, as fractions of the box vectors, so that it moves with the box.
+        center: center of the sphere, as fractions of the box vectors, so that it moves with the box.
 
     Attributes:
         energy: E.
         virial: Σ f (r - c), xx yy zz xy xz yz.
-        vector: R, atoms beyond R, pressure of the wall on the atoms, work done by the moving wall.
+        vector: R, number of atoms beyond R, pressure of the wall on the atoms, work done by the moving wall.
     """
 
-    reads = ()  # neither energy nor virial of the potential: LAMMPS need not tally them for this hook
+    reads = ()  # neither energy nor virial of the potential, so LAMMPS need not compute them for this hook
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class SphericalWall:
         periodic = widths[np.array(context.periodic)]
         if periodic.size and self.radius >= periodic.min() / 2:
             raise HookError(f"radius {self.radius:g}: in this periodic box it must be less than {periodic.min() / 2:g}")
-        self._step = context.step  # the evaluation that follows repeats this step: the wall stands still
+        self._step = context.step  # the next evaluation repeats this step: the wall does not move
 
     def pre_reverse(self, context: Context) -> None:
         moved = 0.0
-        if not context.is_trial:  # the wall moves on steps alone
+        if not context.is_trial:  # the wall moves with timesteps only
             if context.step > self._step and not context.minimizing:
                 moved = self._move(context.dt)
             self._step = context.step
@@ -83,7 +83,7 @@ class SphericalWall:
         forces = (-self.k * stretch / distances)[:, None] * vectors
         context.f[is_outside] += forces
 
-        sums = np.empty(9)  # of this rank, then of all
+        sums = np.empty(9)  # of this rank, then of all ranks
         sums[0] = 0.5 * self.k * stretch @ stretch
         sums[1] = self.k * stretch.sum()
         sums[2] = len(stretch)

@@ -89,7 +89,7 @@ def _tell(batch: Batch, n_frames: int, console: Console) -> None:
         lines.append(f"Fallback settings were needed for some: {counts}; the dataset records this as their source")
     if batch.failures is not None:
         first = (report.failed or batch.put_aside)[0]
-        lines.append(f"First configuration without a label: number {first.index}: {first.reason}")
+        lines.append(f"First one without a label: configuration {first.index}: {first.reason}")
         lines.append(f"All configurations without a label, with reasons: {batch.failures}")
     n_unanswered = sum(failure.unfinished for failure in report.failed)
     if n_unanswered:
