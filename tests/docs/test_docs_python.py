@@ -25,7 +25,7 @@ ELSEWHERE = {
     ("momt.md", "from nnpal.momt.reweighting import members_averages"): "tests/momt/test_momt_report.py",
     ("compiled_models.md", "from nnpal.model import compile_model"): "tests/model/test_compiled_files.py",
     ("training.md", "from pathlib import Path"): "tests/training/test_training_page.py",
-    ("hooks.md", '"""A hook'): "tests/lammps/test_input_scripts_hooks.py",
+    ("hooks.md", '"""A custom hook'): "tests/lammps/test_input_scripts_hooks.py",
     ("tutorial_fine_tuning.md", '"""Sample three'): "tests/training/test_tutorial_fine_tuning.py",
     ("tutorial_fine_tuning.md", "import torchani"): "tests/training/test_tutorial_fine_tuning.py",
     ("tutorial_rare_events.md", "from ase.io import read"): "tests/loops/test_docs_of_loops.py",
