@@ -288,11 +288,11 @@ def test_pairs_are_added_up_to_what_the_interval_needs_and_the_oracle_s_are_made
     said: list[str] = []
     ctx = replace(ctx, log=said.append)
     assert len(exploring.explore(ctx, section, tmp_path, sizing).ensemble.by_run["1"]) == 4
-    assert said[-1] == "iteration 0: no pairs of pulls are added, as the goal is missed at 4 Å/ps"
+    assert said[-1] == "iteration 0: no pairs of pulls are added, because the goal is missed at 4 Å/ps"
     wrong[0] = 0.5
     monkeypatch.setattr(exploring, "is_biased", lambda *_: True)
     assert len(exploring.explore(ctx, section, tmp_path, sizing).ensemble.by_run["1"]) == 4
-    assert said[-1] == "iteration 0: no pairs of pulls are added, as the pulls without noise miss the goal"
+    assert said[-1] == "iteration 0: no pairs of pulls are added, because the pulls without noise miss the goal"
     # and unless asked for
     assert len(exploring.explore(ctx, section, tmp_path).ensemble.by_run["1"]) == 4
 

@@ -53,7 +53,7 @@ def test_frames_reach_from_before_the_largest_force_to_where_it_has_fallen(sign:
     assert target.max() == pytest.approx(6.2, abs=0.03)  # the fall lasts 0.1 Å, and as long again is kept
     few = 3.0 + 4.0 * steps_of(peak_frames([run], 0.8, 9, everything(run))) / 2000.0
     assert len(few) == 9
-    assert (few > 6.01).sum() == 3  # a third where the bond lets go
+    assert (few > 6.01).sum() == 3  # a third where the bond ruptures
     assert np.diff(few[few < 6.01]) == pytest.approx([0.16] * 5, abs=0.03)
 
 

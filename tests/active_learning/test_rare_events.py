@@ -102,7 +102,8 @@ def test_without_an_oracle_the_energy_is_to_stand_still() -> None:
     first, near, far = (90.0, 95.0), (90.4, 95.4), (90.0, 96.0)
     assert stop(history(first, near, oracle=None)) is None
     assert (
-        stop(history(first, near, first, oracle=None)) == "steady: E_a moved by less than 0.5 kcal/mol in 2 iterations"
+        stop(history(first, near, first, oracle=None))
+        == "steady: E_a changed by less than 0.5 kcal/mol in 2 iterations"
     )
     assert has_reached_aim(stop(history(first, near, first, oracle=None)))
     assert stop(history(first, near, far, oracle=None)) is None
@@ -201,7 +202,7 @@ def test_a_row_of_the_table_of_rates_says_what_the_pairs_say() -> None:
     assert first["pairs needed for ±1"] == str(pairs_needed(found.deviation, 0.4))
     assert [row["difference"].tone for row in rows[:2]] == ["warning", "bad"]
     assert rows[1]["pairs needed for ±1"].note == "the mean alone is outside"
-    assert (rows[2]["difference"].note, rows[2]["pairs"].text) == ("a pull broke off", "4")
+    assert (rows[2]["difference"].note, rows[2]["pairs"].text) == ("a pull ended early", "4")
     assert rows[3]["95 % interval"].note == "one pull: no interval"
 
 
@@ -256,7 +257,7 @@ def test_members_are_evaluated_along_the_pulls(al_model: ExportedModel) -> None:
 def test_nothing_new_ends_the_loop_where_all_pulls_are_whole() -> None:
     far = (50.0, 50.0)
     reason = stop(history(far, chosen=()))
-    assert reason == "nothing new: no frame above the threshold is unlike the data"
+    assert reason == "nothing new: no frame above the threshold differs from the data"
     assert not has_reached_aim(reason)
     assert stop(history(far, chosen=(), ended="too hot")) is None
     lost = history(far, chosen=())
@@ -290,7 +291,7 @@ def test_failures_are_told_with_their_last_lines_and_a_command(tmp_path: Path) -
     assert given_up.text == f"{place}: failed twice. The end of {place}/task.log:\n    ERROR: no such style"
     assert given_up.command == f"python -m nnpal.active_learning.engine.task {place}"
     place = "iter-0000/explore/ensemble/rate-1-run-0"
-    assert hot.text == "ended: too hot; what it sampled before is used\nstep 7\nFix halt"
+    assert hot.text == "ended: too hot; the samples before that are used\nstep 7\nFix halt"
     assert (
         hot.command == f"rm {place}/result.json {place}/ended.json; python -m nnpal.active_learning.engine.task {place}"
     )

@@ -102,7 +102,8 @@ def test_examples_of_the_docs_have_no_fault(name):
             "limits of errors",
             changed(RARE_EVENTS, explore={"max_error": 1.0}),
             r"explore\.max_error = 1\.0: the first data are 11 configurations of 3 atoms at most, of which 4, 12 atoms "
-            r"in all, may stay unlearned by a member \(ensemble\.members = 2, validation_fraction = 0\.2\); a "
+            r"in all, can be in the validation set of a member \(ensemble\.members = 2, validation_fraction = "
+            r"0\.2\); a "
             r"calibration needs 5 of 50 atoms; train on more configurations",
         ),
         (
@@ -165,7 +166,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "elements",
             changed(DISTILLATION, crystals={"structures": [{"phase": "fcc", "element": "Ni", "bond": 2.5}]}),
-            r"crystals\.structures = 'Ni': no such atoms in the data, which hold Al",
+            r"crystals\.structures = 'Ni': no such atoms in the data, which contain Al",
         ),
         (
             "translation",
@@ -336,7 +337,7 @@ def test_learning_curves_for_tensorboard_need_the_package(tmp_path, monkeypatch)
     done = CliRunner().invoke(app, ["run", str(path), "--check"])
     assert done.exit_code == 1
     assert "training.tensorboard = True: torch's writer cannot be imported" in done.output
-    assert "pip install tensorboard, or leave the key out" in done.output
+    assert "pip install tensorboard, or remove the key" in done.output
 
 
 def test_check_prints_the_plan_and_writes_nothing(tmp_path):

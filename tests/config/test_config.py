@@ -72,7 +72,7 @@ def test_a_good_file(tmp_path):
             r"network\.features = 1: input should be greater than or equal to 2",
         ),
         ('[network]\nkind = "mace"\n', r"network\.kind = 'mace': input should be 'ani' or 'schnet'"),
-        ('[network]\nelements = ["Xx"]\n', r"network\.elements = \['Xx'\]: Xx is no element"),
+        ('[network]\nelements = ["Xx"]\n', r"network\.elements = \['Xx'\]: Xx is not a chemical element"),
         ("[data]\ntrain = []\n", r"data\.train = \[\]"),
         ("[data]\n", r"data\.train: missing"),
         ('[data]\ntrain = [{path = "a.xyz", units = "eW Å"}]\n', r"data\.train\.0.*units = 'eW Å'"),

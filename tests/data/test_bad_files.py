@@ -62,16 +62,16 @@ READ = {
     "no_such.h5": "no_such.h5: no such file",
     "folder.h5": "folder.h5: a folder, expected a file; name the files in it",
     "text": "text: neither suffix nor contents tell the format; give format, one of hdf5, extxyz",
-    "text.h5": "text.h5: damaged, or no HDF5 file",
-    "unknown.xyz": "unknown.xyz: frame 0: 'Xx' is no element; expected chemical symbols, such as Al",
+    "text.h5": "text.h5: damaged, or not an HDF5 file",
+    "unknown.xyz": "unknown.xyz: frame 0: 'Xx' is not a chemical element; expected chemical symbols, such as Al",
     "words.xyz": "words.xyz: frame 0: REF_energy is 'high', expected numbers",
-    "huge.xyz": "huge.xyz: frame 0 is no extended XYZ: line 1 says 99999999999999999999 atoms, but 2 lines of",
+    "huge.xyz": "huge.xyz: frame 0 is not valid extended XYZ: line 1 says 99999999999999999999 atoms, but 2 lines of",
     "cut.xyz.gz": "cut.xyz.gz: damaged, or not compressed by gzip: Compressed file ended",
     "good.xyz.bz2": "good.xyz.bz2: compressed (.bz2); lammps-dump and extxyz are read as .gz, everything else is to be",
 }
 LAMMPS = {
     "types.dump": "types.dump: frame 0 (step 0): column `type`: invalid literal for int() with base 10: 'a'; expected",
-    "short.data": "short.data: damaged, or no LAMMPS data file: fewer lines than it says",
+    "short.data": "short.data: damaged, or not a LAMMPS data file: fewer lines than it says",
 }
 COMMANDS: dict[str, tuple[list[str], dict[str, str]]] = {
     "data check": (["data", "check", "{}"], READ),
@@ -99,9 +99,10 @@ COMMANDS: dict[str, tuple[list[str], dict[str, str]]] = {
     "export": (
         ["export", "{}"],
         {
-            "no_such": "no_such is no training folder: expected a folder (No such file or directory); give the folder",
-            "folder.h5": "folder.h5 is no training folder: it holds no plan.json; give the folder that nnpal train",
-            "text": "text is no training folder: expected a folder (Not a directory)",
+            "no_such": "no_such is not a training folder: expected a folder (No such file or directory); give the "
+            "folder",
+            "folder.h5": "folder.h5 is not a training folder: it holds no plan.json; give the folder that nnpal train",
+            "text": "text is not a training folder: expected a folder (Not a directory)",
         },
     ),
     "momt report": (
@@ -121,7 +122,7 @@ COMMANDS: dict[str, tuple[list[str], dict[str, str]]] = {
             "binary": "binary: no column step, d, lambda, force, work; expected a file of fix python/hook",
         },
     ),
-    "status": (["status", "{}"], {"text": "text: no run; expected a folder that nnpal run has made"}),
+    "status": (["status", "{}"], {"text": "text: not a run folder; expected a folder made by nnpal run"}),
     **{
         command: (
             [command, "{}"],
@@ -152,7 +153,7 @@ WRITTEN: dict[str, tuple[list[str], str]] = {
     ),
     "evaluate below a file": (
         ["evaluate", "model.nnp.pt", "good.h5", "--output", "text/below"],
-        "evaluate.output: text/below cannot be made, as ",
+        "evaluate.output: text/below cannot be created, because ",
     ),
     "demo in a file": (["demo", "--output", "text"], "--output: text is a file, expected a folder; give another name"),
 }
@@ -207,7 +208,7 @@ def train(folder: Path, data: str, output: str) -> Result:
 
 
 def test_train(folder: Path) -> None:
-    assert "unknown.xyz: frame 0: 'Xx' is no element" in told(train(folder, "unknown.xyz", "trained"))
+    assert "unknown.xyz: frame 0: 'Xx' is not a chemical element" in told(train(folder, "unknown.xyz", "trained"))
     text = told(train(folder, "good.h5", "text"))
     assert f"nnpal train: the training folder: {folder / 'text'} is a file, expected a folder; give another" in text
 
@@ -232,7 +233,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
     "output is the input": ({"output": "good.h5"}, "label.output: {}/good.h5 is read, as label.input; give another"),
     "output below a file": ({"output": "text/out.h5"}, "label: {}/text is a file, expected a folder"),
     "store is a folder": ({"store": "folder.h5"}, "label.store: {}/folder.h5 is a folder; give the name of a file"),
-    "store is another's": ({"store": "text.h5"}, "text.h5: no label store: file is not a database"),
+    "store is another's": ({"store": "text.h5"}, "text.h5: not a label store: file is not a database"),
     "store in no folder": (
         {"store": "none/store"},
         "label.store: there is no folder {}/none for {}/none/store; create",

@@ -133,7 +133,7 @@ def test_require_sound_names_the_first_few() -> None:
     frames = sound_frames(8)
     for frame in frames[1:]:
         relabel(frame, energy=np.nan)
-    with pytest.raises(ValueError, match=r"data\.train: 7 of 8 configurations are not sound:") as error:
+    with pytest.raises(ValueError, match=r"data\.train: 7 of 8 configurations are invalid:") as error:
         require_sound(frames, source="data.train")
     lines = str(error.value).splitlines()
     assert lines[1] == (

@@ -165,7 +165,7 @@ def test_files_of_a_config(tmp_path: Path) -> None:
 def test_unsound_data_of_a_config(tmp_path: Path) -> None:
     write_dataset(tmp_path / "a.h5", sound_frames(), provenance={})
     section = config(tmp_path, "train = ['a.h5']\n[data.limits]\nmax_force = 0.5\n")
-    with pytest.raises(ValueError, match=r"data\.train: 4 of 4 configurations are not sound:\n  configuration 0"):
+    with pytest.raises(ValueError, match=r"data\.train: 4 of 4 configurations are invalid:\n  configuration 0"):
         section.load(tmp_path)
 
 

@@ -50,10 +50,10 @@ def test_what_ase_writes_of_a_shared_calculator(tmp_path: Path, shared: bool) ->
     assert [(f.index, f.severity, f.kind) for f in findings] == [(k, "error", "copied labels") for k in range(3)]
     assert findings[2].value.startswith("energy and forces of configuration 0 to the last digit, with atoms up to 0.")
     with pytest.raises(
-        ValueError, match=r"3 of 3 configurations are not sound:\n  configuration 0: error: copied"
+        ValueError, match=r"3 of 3 configurations are invalid:\n  configuration 0: error: copied"
     ) as one:
         convert_files([path], tmp_path / "out.h5", units=ASE)
-    with pytest.raises(ValueError, match="3 of 3 configurations are not sound") as other:
+    with pytest.raises(ValueError, match="3 of 3 configurations are invalid") as other:
         DataSection.model_validate({"train": ({"path": str(path), "units": "eV Å"},)}).load()
     assert str(one.value).splitlines()[1:] == str(other.value).splitlines()[1:]
     assert f"({path}:2)" in str(one.value)

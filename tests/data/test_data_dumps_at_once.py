@@ -105,7 +105,7 @@ def test_damaged_compressed_dumps(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for damaged in (whole[:-20], whole[:200] + bytes(10) + whole[210:]):
         path.write_bytes(damaged)
-        with pytest.raises(DatasetError, match=r"frame 0 is damaged or no LAMMPS text dump"):
+        with pytest.raises(DatasetError, match=r"frame 0 is damaged or not a LAMMPS text dump"):
             read_frames(path, units=REAL, labeled=None)
 
 

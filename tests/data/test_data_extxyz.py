@@ -182,7 +182,7 @@ def test_symbols_are_renamed_only_by_name(tmp_path: Path) -> None:
     for symbols, message in (
         (["Ni"], "the file names its elements itself"),
         (["He=Ni"], "symbols rename 'He', but the file has H"),
-        (["H=ni"], "'ni' is no element; did you mean Ni"),
+        (["H=ni"], "'ni' is not a chemical element; did you mean Ni"),
     ):
         with pytest.raises(DatasetError, match=message):
             read_frames(path, units=ASE, symbols=symbols)
@@ -195,8 +195,8 @@ GOOD = frame_text("energy=-1")
     ("text", "message"),
     [
         ("", "holds no frame"),
-        ("hello\n", "frame 0 is no extended XYZ: line 1 is 'hello', expected the frame's number of atoms"),
-        (GOOD + "-2\n", "frame 1 is no extended XYZ: line 5 is '-2', expected the frame's number of atoms"),
+        ("hello\n", "frame 0 is not valid extended XYZ: line 1 is 'hello', expected the frame's number of atoms"),
+        (GOOD + "-2\n", "frame 1 is not valid extended XYZ: line 5 is '-2', expected the frame's number of atoms"),
         # ASE's reader would make a list of so many columns
         (
             GOOD.replace("species:S:1", "species:S:100000000000"),
@@ -204,13 +204,13 @@ GOOD = frame_text("energy=-1")
         ),
         (GOOD.replace("pos:R:3", "pos:R:-3"), "line 2: Properties=species:S:1:pos:R:-3.*, expected 1 column at least"),
         (GOOD.rsplit(" ", 1)[0] + "\n", "line 4 has . words, expected ., as many as Properties has columns: '"),
-        (GOOD + "\n" + GOOD, r"something follows line 4, where an empty line ends frame 0"),
+        (GOOD + "\n" + GOOD, r"there is more text after line 4, where an empty line ends frame 0"),
         (GOOD + GOOD.rsplit("\n", 2)[0] + "\n", "line 5 says 2 atoms, but 1 lines of atoms follow"),
-        (GOOD.replace("H 0 0 1 -1", "Hx 0 0 1 -1"), "frame 0: 'Hx' is no element"),
+        (GOOD.replace("H 0 0 1 -1", "Hx 0 0 1 -1"), "frame 0: 'Hx' is not a chemical element"),
         (GOOD.replace("energy=-1", "energy=low"), "frame 0: energy is 'low', expected numbers"),
         (GOOD.replace("energy=-1", 'energy="1 2"'), "frame 0: energy has 2 values, expected one"),
         (GOOD.replace("forces:R:3", "forces:R:2"), r"forces have shape \(2, 2\), expected \(2, 3\)"),
-        (GOOD.replace("energy=-1", 'energy=-1 stress="1 2 3"'), "frame 0 is no extended XYZ.*stress"),
+        (GOOD.replace("energy=-1", 'energy=-1 stress="1 2 3"'), "frame 0 is not valid extended XYZ.*stress"),
         (GOOD.replace("energy=-1", 'energy=-1 virials="1 2 0 0 1 0 0 0 1"'), "expected a symmetric matrix"),
         (
             GOOD.replace(LATTICE, "").replace("energy=-1", 'energy=-1 virials="1 0 0 0 1 0 0 0 1"'),

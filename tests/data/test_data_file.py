@@ -142,7 +142,7 @@ def test_a_cut_file_is_found(file: Path) -> None:
 def test_a_later_version_is_refused(file: Path) -> None:
     with h5py.File(file, "r+") as h5:
         h5.attrs["format_version"] = 3
-    with pytest.raises(DatasetError, match="format version 3, this nnpal reads up to 2"):
+    with pytest.raises(DatasetError, match="format version 3, this version of nnpal reads up to 2"):
         read_frames(file)
 
 

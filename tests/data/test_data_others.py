@@ -110,7 +110,7 @@ def test_one_cell_for_all(tmp_path: Path) -> None:
         ({"forces": None}, None, r"no frame has 'forces' .*frame 0 has energies"),
         ({"coordinates": None}, None, "no group holds `coordinates`"),
         ({"species": None}, None, "has none of species, numbers, atomic_numbers"),
-        ({"species": np.array([b"Q", b"H"])}, None, "'Q' is no element"),
+        ({"species": np.array([b"Q", b"H"])}, None, "'Q' is not a chemical element"),
         ({"species": np.array([0, 1])}, None, "atomic numbers 0 to 1"),
         ({"species": np.array([1])}, None, r"species have shape \(1,\), expected \(2, 2\)"),
         ({"coordinates": np.zeros((2, 6))}, None, r"coordinates have shape \(2, 6\)"),
@@ -159,7 +159,7 @@ def test_rows_without_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "text"), [("set.db", "not sqlite at all"), ("set.json", "[1, 2]"), ("set.json", "{")])
 def test_no_database(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(DatasetError, match=r"set\.(db|json): row 0 is damaged, or this is no ASE database"):
+    with pytest.raises(DatasetError, match=r"set\.(db|json): row 0 is damaged, or not an ASE database"):
         read_frames(tmp_path / name)
 
 

@@ -226,7 +226,7 @@ def test_copies_keep_it(tmp_path: Path) -> None:
 def test_parts_and_other_metals_are_refused() -> None:
     charged = Atoms("Na8", positions=3.0 * np.indices((2, 2, 2)).reshape(3, -1).T, cell=[6.0] * 3, pbc=True)
     charged.info["charge"] = 1
-    with pytest.raises(ValueError, match=r"atom 0 states charge \+1; how much of it a part .* nobody knows"):
+    with pytest.raises(ValueError, match=r"atom 0 states charge \+1; the part of it .* is unknown"):
         cut_environment(charged, 0, 3.0, n_atoms=4)
     with pytest.raises(ValueError, match=r"translate: configuration 0 states charge \+1"):
         translate([charged], factor=1.1, symbols={"Na": "K"})

@@ -149,7 +149,7 @@ def test_phases_are_told_apart_by_their_order(demo):
     assert has_its_phase("liquid", liquid)
     assert not has_its_phase("solid", liquid)
     assert not has_its_phase("liquid", solid)
-    assert "did not stay one" not in demo[1]
+    assert "did not remain so" not in demo[1]
 
 
 def test_lmp_errors_show_command_and_output(tmp_path):

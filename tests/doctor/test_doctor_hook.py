@@ -15,7 +15,7 @@ from nnpal.doctor.probe import Outcome
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 NO_SHARED = (
-    "ERROR: fix python/hook: the Python that nnpal was built with has no shared library, so lmp cannot hold it; run "
+    "ERROR: fix python/hook: the Python that nnpal was built with has no shared library, so lmp cannot load it; run "
     "LAMMPS from Python instead: nnpal lmp -in in.file (a.cpp:1)\n"
 )
 UNRECOGNIZED = "ERROR: Unrecognized fix style 'python/hook' (src/src/modify.cpp:909)\n"

@@ -98,7 +98,7 @@ def test_a_second_command_with_the_same_output_is_told_who_has_it(pairs: Path) -
         result = run(pairs, SPRING.format(more=""))
         assert result.exit_code == 1
         assert f"out/pairs.h5: process {os.getpid()} on {os.uname().nodename} (`" in result.output
-        assert "writes it; wait for its end, end it, or name another file here" in result.output
+        assert "is writing it; wait until it ends, end it, or give another file name" in result.output
     assert run(pairs, SPRING.format(more="")).exit_code == 0
     assert not [path.name for path in (pairs / "out").glob(".*")]
 

@@ -87,7 +87,7 @@ def test_triplets_without_spin_polarization_bring_a_warning(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "info", "message"),
     [
-        ({"charge": 0}, {"charge": 1}, r"charge \+1 is stated, but the oracle's option charge = 0; leave either out"),
+        ({"charge": 0}, {"charge": 1}, r"charge \+1 is stated, but the oracle's option charge = 0; remove either"),
         ({"charge": 1}, {"charge": 0}, "charge 0 is stated, but the oracle's option charge = 1"),
         ({"multiplicity": 3}, {"charge": 1, "spin": 1}, "multiplicity 1 is stated, but .* multiplicity = 3"),
         ({}, {"charge": 1, "spin": 2}, "multiplicity 2 of 10 electrons"),
@@ -130,8 +130,8 @@ def test_labels_of_ion_and_molecule_do_not_meet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("oracle", "message"),
     [
-        (CalculatorOracle(EMT_PATH), "EMT knows neither charge nor spin, but there is charge .1: leave it out"),
-        (LammpsOracle(EAM, ["N", "H"]), r"charge .1 is stated, but .* \(oracle\.charges\) sum to 0: leave it out"),
+        (CalculatorOracle(EMT_PATH), "EMT does not support charge or spin, but there is charge .1: remove it"),
+        (LammpsOracle(EAM, ["N", "H"]), r"charge .1 is stated, but .* \(oracle\.charges\) sum to 0: remove it"),
         (LammpsOracle(EAM, ["N", "H"], charges={"N": -0.4, "H": 0.1}), r"\(oracle\.charges\) sum to 0: leave"),
     ],
 )

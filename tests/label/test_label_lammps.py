@@ -250,7 +250,7 @@ def test_files_are_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.Monk
     ("commands", "elements", "message"),
     [
         (EAM, ["Al", "Al"], "expected each element once"),
-        (EAM, ["Aluminium"], "Aluminium is no element, expected symbols"),
+        (EAM, ["Aluminium"], "Aluminium is not a chemical element, expected symbols"),
         (["pair_coeff * *"], ["Al"], "expected a pair_style among them"),
         (["pair_style lj/cut 5", "pair_coeff {Al} {Alu} 1 1"], ["Al"], r"\{Alu\} is unknown; did you mean Al\?"),
         (["pair_style lj/cut 5", "pair_coeff 'a"], ["Al"], "No closing quotation"),

@@ -152,7 +152,9 @@ def test_a_killed_writer_leaves_it_whole(path: Path) -> None:
 
 def test_files_that_are_no_store(path: Path, tmp_path: Path) -> None:
     path.write_text("energy,forces\n" * 100)
-    with pytest.raises(StoreError, match=r"labels.sqlite: no label store: .*; name another file, or remove this one"):
+    with pytest.raises(
+        StoreError, match=r"labels.sqlite: not a label store: .*; name another file, or remove this one"
+    ):
         LabelStore(path)
     assert path.read_text().startswith("energy")
     other = tmp_path / "other.db"

@@ -85,7 +85,7 @@ def test_a_model_and_its_oracle(al_model: ExportedModel, tmp_path: Path) -> None
     assert table.model[0].energy < -1000.0, "self-energies are in it"
     for whose in ("model", "oracle"):
         assert {path.name for path in (tmp_path / whose).iterdir()} >= {"Al-fcc.in", "Al-hcp.in", "Al-hcp.log"}
-    with pytest.raises(ValueError, match="Al-fcc stands more than once"):
+    with pytest.raises(ValueError, match="Al-fcc is listed more than once"):
         relax_table(al_model.path, [], [structures[0], structures[0]], tmp_path)
 
 

@@ -107,7 +107,7 @@ def test_time_step_too_long_is_said_once(lmp: Lmp) -> None:
     )
     narrow = OPTIONS.replace("-60 30", "-60 6000")
     said = lmp(al_start() + momt().replace(OPTIONS, narrow) + NPT + "run 150\nrun 150\n").text
-    assert len(re.findall(r"momt: WARNING: H moves by .* in a time step, farther than a bin of 0\.0117", said)) == 1
+    assert len(re.findall(r"momt: WARNING: H moves by .* in a timestep, farther than a bin of 0\.0117", said)) == 1
 
 
 def test_converged_run_does_not_learn_again(lmp: Lmp) -> None:

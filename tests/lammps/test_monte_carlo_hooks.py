@@ -282,11 +282,11 @@ REFUSED = {
     "MOMT with fix hmc": (
         "fix h all python/hook nnpal.momt:MOMT temp 900 H -200 200 40\nfix_modify h energy yes\n"
         "fix mc all hmc 5 4711 900\n",
-        "fix hmc takes whole trajectories back after MOMT has counted them",
+        "fix hmc rejects whole trajectories after MOMT has counted them",
     ),
     "a moving spring with fix hmc": (
         "fix h all python/hook nnpal.smd:SMD atoms 1 2 k 1 rate 1\nfix mc all hmc 5 4711 900\n",
-        "fix hmc takes whole trajectories back",
+        "fix hmc rejects whole trajectories",
     ),
     "the virial of a trial state": (
         f"fix h all python/hook monte_carlo_hooks:VirialInTrial\nfix_modify h energy yes\n{SWAPS}",

@@ -290,7 +290,7 @@ def test_charge_and_spin_of_xtb(lmp: Lmp) -> None:
     warning = "WARNING: fix orac: multiplicity 4 of tblite without spin_polarization"
     assert warning in run.text
     assert warning not in run_zero(lmp, ethane, f"{XTB} charge 1 multiplicity 4 spin_polarization 1.0").text
-    lmp.expect_error(script(ethane, f"{AL_EMT} charge 1") + "run 0", "EMT knows neither charge nor spin", ranks=(1,))
+    lmp.expect_error(script(ethane, f"{AL_EMT} charge 1") + "run 0", "EMT does not support charge or spin", ranks=(1,))
 
 
 MISTAKES = {

@@ -153,7 +153,7 @@ def test_the_report_draws_the_sampling_with_its_learning(distilled):
 
 def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distilled, facts, tmp_path):
     page = (distilled / "run/report.html").read_text()
-    assert "What ended the loop" in page
+    assert "Why the run ended" in page
     assert "all 2 pools are distilled" in page
     assert "converged" not in page.partition("Configuration")[0].lower()
     force = 1e3 * facts["iter-0001/train"]["test"]["force_mae"]

@@ -48,12 +48,10 @@ def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
     folder = begun(training={"learning_rate": 1e6}, run={"max_task_failures": 1})
     said = fails(folder)
     assert "iter-0000/train" in said
-    assert re.search(
-        r"0 of 2 members came through\nmember 0: .*failed once; .*losses are .*member 1: ", said, re.DOTALL
-    )
+    assert re.search(r"0 of 2 members finished\nmember 0: .*failed once; .*losses are .*member 1: ", said, re.DOTALL)
     assert f"its folder: {folder / 'run/iter-0000/train'}" in said
-    assert "go on with: nnpal run loop.toml" in said
-    assert "0 of 2 members came through" in fails(folder)  # the same again, not what it left
+    assert "resume with: nnpal run loop.toml" in said
+    assert "0 of 2 members finished" in fails(folder)  # the same again, not what it left
     write_config(folder, RARE_EVENTS)
     said = fails(folder)  # what the failed stage was begun with has changed
     assert "-training.learning_rate = 1000000.0" in said
@@ -98,7 +96,7 @@ def test_a_spent_wall_time_is_no_failure(begun):
     folder = begun(run={"wall_time_hours": 1e-6})
     code, out, err = drive(folder)
     assert (code, err) == (0, "")
-    assert "stopped: the wall time of 1e-06 h (run.wall_time_hours) is spent" in out
+    assert "stopped: the wall time of 1e-06 h (run.wall_time_hours) is used up" in out
     assert "to resume: nnpal run loop.toml" in out
     assert list(facts_by_stage(folder)) == ["iter-0000/initial"]
 
@@ -110,7 +108,7 @@ def test_a_changed_configuration_is_shown_and_refused_unless_told(begun):
     assert "-rare_events.k = 1.0" in said
     assert "+rare_events.k = 2.0" in said
     assert "iter-0000/select: rare_events.k changed" in said
-    assert "nothing was touched" in said
+    assert "nothing was changed" in said
     assert "nnpal run loop.toml --redo" in said
     assert "nnpal run loop.toml --keep" in said
     known = facts_by_stage(folder)
@@ -119,7 +117,7 @@ def test_a_changed_configuration_is_shown_and_refused_unless_told(begun):
     assert again["iter-0000/select"]["thresholds"]["rate-20-run-0"]["k"] == 2.0
     assert (folder / "run/stale/0/iter-0000/select/chosen.traj").is_file()
     write_config(folder, changed(RARE_EVENTS, rare_events={"k": 3.0}))
-    assert "kept as they are" in finish(folder, "--keep", "--only", "label")
+    assert "kept unchanged" in finish(folder, "--keep", "--only", "label")
     kept = facts_by_stage(folder)
     assert {name: kept[name] for name in known} == again
 
@@ -155,8 +153,8 @@ def test_a_pull_that_explodes_is_cut_and_its_good_part_used(exploded):
     assert 0 < len(select["chosen"]) <= 4
     assert label["n_labelled"] == 2 * len(select["chosen"])  # noisy copies too
     page = (exploded / "run/report.html").read_text()
-    assert "ended: too hot; what it sampled before is used" in page
-    assert "1 of 1 pulls broke off" in page
+    assert "ended: too hot; the samples before that are used" in page
+    assert "1 of 1 pulls ended early" in page
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def test_a_loop_goes_on_whenever_space_is_freed(tmp_path: Path) -> None:
                 break
             assert code == 1, out + err
             assert re.search(r"no space left on its disk \(.*[\d,]+ bytes are free\); free some space there", err), err
-            assert "go on with: nnpal run loop.toml" in err or "give the same command again" in err
+            assert "resume with: nnpal run loop.toml" in err or "repeat the same command" in err
             broken_off_in += re.findall(r"iter-\d+/\w+", err)[:1]
         assert code == 0
         print(broken_off_in)

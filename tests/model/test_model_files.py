@@ -109,8 +109,8 @@ RECORDS: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     ),
     "version is huge": (lambda r: put(r, "/version", b"9" * 40), r"torch cannot load it \(.*export the model again"),
     "no weights": (lambda r: r.pop(next(n for n in r if n.endswith("/data/0"))), "torch cannot load it"),
-    "a bottomless list": (lambda r: put(r, "nnpal.json", b"[" * 10**5), "is no JSON .*export the model again"),
-    "no UTF-8": (lambda r: put(r, "nnpal.json", b'{"format": "\xff"}'), "is no JSON .*export the model again"),
+    "a bottomless list": (lambda r: put(r, "nnpal.json", b"[" * 10**5), "is not valid JSON .*export the model again"),
+    "no UTF-8": (lambda r: put(r, "nnpal.json", b'{"format": "\xff"}'), "is not valid JSON .*export the model again"),
     "self-energy nan": (lambda r: put(r, "/data/1", b"\xff" * 8), r"self_energies \[nan\] are not finite"),
 }
 
@@ -165,9 +165,9 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda m: (m.update(n_members=2), m["reference"]["energies"].pop()),
         r"self-check fails, energies .* have shape \(3, 8\), the recorded ones \(2, 8\)",
     ),
-    "atom that is not there": (lambda m: m["reference"]["edge_index"][1].__setitem__(0, 99), NO_FIT),
-    "element that is not there": (lambda m: m["reference"]["species"].__setitem__(0, 1), NO_FIT),
-    "center that is not there": (lambda m: m["reference"].update(n_local=99), NO_FIT),
+    "atom that does not exist": (lambda m: m["reference"]["edge_index"][1].__setitem__(0, 99), NO_FIT),
+    "element that does not exist": (lambda m: m["reference"]["species"].__setitem__(0, 1), NO_FIT),
+    "center that does not exist": (lambda m: m["reference"].update(n_local=99), NO_FIT),
     "edges of two shapes": (lambda m: m["reference"]["edge_vec"].pop(), NO_FIT),
     "words for numbers": (lambda m: m["reference"].update(gradient="none"), NO_FIT),
     "null for a number": (lambda m: m["reference"]["energies"][0].__setitem__(0, None), NO_FIT),
@@ -211,7 +211,7 @@ def test_missing_key_of_the_reference(key: str, model_file: Path, tmp_path: Path
         load_model(path)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is no JSON"), ("[1]", "is no JSON object")])
+@pytest.mark.parametrize(("text", "message"), [("{", "is not valid JSON"), ("[1]", "is not valid JSON object")])
 def test_metadata_that_is_no_object(text: str, message: str, model_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     torch.jit.save(torch.jit.load(str(model_file)), str(path), _extra_files={"nnpal.json": text})

@@ -133,7 +133,7 @@ def test_elements_of_the_section():
     assert NetworkSettings(elements=("O", "H")).description(["H"]).symbols == ("O", "H")
     with pytest.raises(ValueError, match="the data hold \\['C'\\] too"):
         NetworkSettings(elements=("O", "H")).description(["H", "C"])
-    with pytest.raises(ValueError, match="Xx is no element"):
+    with pytest.raises(ValueError, match="Xx is not a chemical element"):
         NetworkSettings(elements=("Xx",))
 
 

@@ -75,7 +75,7 @@ def test_rows_outside_are_left_out_and_counted(traces: dict[int, Trace]) -> None
     assert oscillators.LOW <= samples.H.min() < samples.H.max() <= oscillators.HIGH
     assert samples.axes == trace.axes == (Axis("H", oscillators.LOW, oscillators.HIGH, 50),)
     with pytest.raises(
-        ValueError, match=r"temperature 450: its distribution goes on above the grid of H, .*use a wider grid of H"
+        ValueError, match=r"temperature 450: its distribution extends above the grid of H, .*use a wider grid of H"
     ):
         thermodynamics(samples, 450)
 
@@ -142,7 +142,7 @@ def test_time_step_too_long_for_the_wall() -> None:
     (said,) = moves(one_axis(40), 0.25)
     assert "H moves by 0.25" in said or "H moves by 0.24" in said or "H moves by 0.26" in said
     assert "vibration against them takes 7." in said
-    assert "expected at least 10. Use a time step of at most 0.0014, a larger wall_length, or a smaller" in said
+    assert "expected at least 10. Use a timestep of at most 0.0014, a larger wall_length, or a smaller" in said
     assert moves(one_axis(40, has_walls=False), 0.25) == []
 
 

@@ -109,11 +109,11 @@ def test_what_is_not_covered_is_refused() -> None:
     assert 150 < low < 700
     assert 1800 < high < 3000
     with pytest.raises(
-        ValueError, match=r"do not reach temperature 8000: its distribution goes on above the sampled H, which ends at"
+        ValueError, match=r"do not reach temperature 8000: its distribution extends above the sampled H, which ends at"
     ):
         thermodynamics(s, 8000)
     with pytest.raises(
-        ValueError, match=r"do not reach temperature 100: .*; they reach \d+ to \d+\. To reach it, run on in"
+        ValueError, match=r"do not reach temperature 100: .*; they reach \d+ to \d+\. To reach it, continue the"
     ):
         thermodynamics(s, 100)
     with pytest.raises(ValueError, match="temperature -5: expected a finite number above 0"):
@@ -158,7 +158,7 @@ def test_weight_of_a_few_moments_is_refused() -> None:
     """A run whose average hangs on one visit in twenty tells no error."""
     s = oscillators()
     stuck = samples(np.where(np.arange(len(s)) < 1000, s.H, 3.5), s.dH)
-    with pytest.raises(ValueError, match=r"1\.\d of 20 blocks of time carry the average, expected 4"):
+    with pytest.raises(ValueError, match=r"1\.\d of 20 time blocks dominate the average, expected 4"):
         thermodynamics(stuck, 600)
 
 

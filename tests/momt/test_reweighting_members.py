@@ -186,7 +186,7 @@ def test_frames_of_another_run_are_refused() -> None:
         of_frames(own, [own.step], [two[:, ::-1]])
     with pytest.raises(ValueError, match="0 frames belong to production rows within the grid, expected 20"):
         of_frames(own, [own.step + 1], [two])
-    with pytest.raises(ValueError, match="1 files of frames and 2 traces: expected as many"):
+    with pytest.raises(ValueError, match="1 files of frames and 2 traces: expected the same number"):
         of_frames(replace(own, walker=np.repeat([0, 1], 200)), [own.step], [two])
     with pytest.raises(ValueError, match="a model of 1 member"):
         of_frames(own, [own.step], [two[:1]])

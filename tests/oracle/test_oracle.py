@@ -44,7 +44,7 @@ def test_elements_given() -> None:
     with pytest.raises(HookError, match="elements C: found 1, expected one for each of 2 types"):
         numbers_of_types(["C"], np.array([0.0, 1.0, 12.0]))
     for word in ("charge", "X"):
-        with pytest.raises(HookError, match=f"{word} is no element; give `elements` last"):
+        with pytest.raises(HookError, match=f"{word} is not a chemical element; give `elements` last"):
             numbers_of_types(["C", word], np.array([0.0, 1.0, 12.0]))
 
 

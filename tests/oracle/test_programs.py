@@ -124,7 +124,7 @@ def test_programs_that_cannot_work(tmp_path: Path) -> None:
             "oracle.profile.pseudo_dir: .* takes command",
         ),
         (CalculatorOracle(profile={"command": "true"}), "tblite.ase:TBLite has no profile"),
-        (espresso(tmp_path, input_data={"control": {"outdir": "/scratch"}}), "outdir = /scratch: .*leave it out"),
+        (espresso(tmp_path, input_data={"control": {"outdir": "/scratch"}}), "outdir = /scratch: .*remove it"),
     ):
         with pytest.raises(OracleError, match=message):
             oracle.prepare()
@@ -162,7 +162,7 @@ def test_tables_in_an_input_script() -> None:
     made = options_of(as_word(options, profile)[1:-1], CP2K, {})
     assert made == {**options, "command": "true"}
     for text, message in (
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
         ("[1]", "expected the tables"),
         ('{"kpts": [1]}', "expected the tables"),
     ):

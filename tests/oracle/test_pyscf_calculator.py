@@ -102,7 +102,7 @@ def test_failures() -> None:
     with pytest.raises(ValueError, match="multiplicity 0 and charge 0 leave 2 electrons"):
         computed(hydrogen(1.0), multiplicity=0)
     for options, message in (
-        ({"xc": "no-such"}, "PySCF knows no such functional"),
+        ({"xc": "no-such"}, "PySCF has no such functional"),
         ({"basiss": "sto-3g"}, "did you mean basis"),
         ({"kpts": 2}, "no option kpts"),
         ({"charge": "one"}, "option charge"),

@@ -136,7 +136,7 @@ def test_export_of_some_members(folder, tmp_path):
     assert read_metadata(tmp_path / "both.nnp.pt").dtype == "float64"
     assert "no trained member '7'" in run("export", folder / "here", "--members", "0,7", code=1)
     assert "expected float32 or float64" in run("export", folder / "here", "--dtype", "half", code=1)
-    assert "is no training folder" in run("export", tmp_path, code=1)
+    assert "is not a training folder" in run("export", tmp_path, code=1)
 
 
 def test_a_model_that_is_not_what_was_trained_is_not_left_behind(folder, tmp_path, monkeypatch):

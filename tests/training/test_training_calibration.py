@@ -179,7 +179,7 @@ def test_a_start_that_does_not_say_what_it_learned_is_told(frames, ensemble, tmp
     model = ensemble.folder / "model.nnp.pt"
     new = trained(frames, tmp_path / "train", seed=4, training={"start": str(model)})
     (warned,) = [one for one in sentences(new.calibration) if "started from" in one]
-    assert warned.startswith("The members started from a model file, which does not say what it had learned.")
+    assert warned.startswith("The members started from a model file, which does not record its training data.")
     assert "start from the training folder, or use nnpal calibrate" in warned
     assert not any("started from" in one for one in sentences(ensemble.calibration))
 

@@ -157,7 +157,7 @@ def test_files_that_a_power_cut_has_spoiled_are_made_anew_and_told(frames, unbro
     spoiled = [member_folder(folder, 1) / "checkpoint.pt", folder / "cache" / "data.pt"]
     for path in spoiled:
         os.truncate(path, path.stat().st_size // 2)
-    with pytest.warns(UserWarning, match="damaged, as by a power cut; it is made anew") as told:
+    with pytest.warns(UserWarning, match="damaged, as by a power cut; it is recreated") as told:
         resumed = trained(frames, folder, training={"ema": 0.9})
     assert [str(warning.message).partition(":")[0] for warning in told] == list(map(str, spoiled))
     same(unbroken, resumed)
@@ -230,7 +230,7 @@ def test_one_training_at_a_time_in_a_folder(frames, unbroken):
     with (
         locked(unbroken.folder / "lock", wait=False),
         pytest.raises(
-            TrainingFolderError, match=rf"process {os.getpid()} on .* trains here; wait for its end, or end it"
+            TrainingFolderError, match=rf"process {os.getpid()} on .* is training here; wait until it ends, or end it"
         ),
     ):
         trained(frames, unbroken.folder, training={"ema": 0.9})
@@ -290,7 +290,7 @@ def test_another_training_in_the_folder_is_refused_by_key(frames, unbroken):
 
 
 def test_a_folder_without_a_finished_training_is_refused(tmp_path):
-    with pytest.raises(TrainingFolderError, match=r"is no training folder: it holds no plan\.json"):
+    with pytest.raises(TrainingFolderError, match=r"is not a training folder: it holds no plan\.json"):
         load_ensemble(tmp_path)
     with pytest.raises(TrainingFolderError, match="no finished training there"):
         trained(aluminium(5), tmp_path / "t", split="inherited", previous=str(tmp_path))

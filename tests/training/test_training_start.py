@@ -246,7 +246,7 @@ def test_self_energies_take_up_what_the_start_leaves(tmp_path):
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        ({"hidden": (32, 16)}, r"network\.hidden = .*: training\.start, ANI, has .*'C': \[32, 16\].*leave the key out"),
+        ({"hidden": (32, 16)}, r"network\.hidden = .*: training\.start, ANI, has .*'C': \[32, 16\].*remove the key"),
         ({"aev": "ani1x"}, r"network\.aev = .*radial_cutoff=5\.2"),
         ({"activation": "celu"}, r"network\.activation = 'celu': training\.start, ANI, has gelu"),
         ({"bias": False}, r"network\.bias = False: training\.start, ANI, has True"),
@@ -285,7 +285,7 @@ def test_what_cannot_be_a_start_is_told(frames, earlier, tmp_path, monkeypatch):
     monkeypatch.setattr(torchani.models, "_fetch_state_dict", no_network)
     refused(r"TorchANI cannot fetch its weights \(no network\)", start="torchani:ANI2x")
     for name in ("ANI2xr", "ANI2dr", "ANIr2s_water", "SnnANI2xr"):  # nothing is fetched for these
-        refused("its energy has parts beside its networks", start=f"torchani:{name}")
+        refused("its energy has terms besides its networks", start=f"torchani:{name}")
     assert not (tmp_path / "t").exists()
 
 

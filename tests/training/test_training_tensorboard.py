@@ -19,7 +19,7 @@ from training_frames import aluminium
 
 MISSING = (
     r"training\.tensorboard = true: torch's writer cannot be imported \(.*tensorboard.*\); it needs the package "
-    "tensorboard, which does not come with nnpal: pip install tensorboard, or leave the key out"
+    "tensorboard, which does not come with nnpal: pip install tensorboard, or remove the key"
 )
 OPTIONS = {"network": NetworkDescription(("Al",), hidden=(8,)), "ensemble": EnsembleSettings(members=1, seed=3)}
 

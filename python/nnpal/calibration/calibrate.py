@@ -51,7 +51,7 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
     if not _are_enough(pairs):
         raise CalibrationError(
             f"{len(pairs.n_atoms)} configurations of {len(pairs.species)} atoms in all can be calibrated on, expected "
-            f"at least {LEAST_FRAMES} of {LEAST_ATOMS} atoms: ones that some members did not learn"
+            f"at least {LEAST_FRAMES} of {LEAST_ATOMS} atoms: that some members were not trained on"
         )
     force, wild = _forces(pairs, len(symbols), candidates)
     energy = _energies(pairs, force)
@@ -126,13 +126,13 @@ def _fit(pairs: Pairs, mine: NDArray[np.bool_], candidates: Pairs | None, elemen
     """
     if mine.sum() < LEAST_ATOMS:
         raise CalibrationError(
-            f"members do not differ in their forces but on {mine.sum()} of {len(mine)} atoms (where symmetry makes "
+            f"the members' forces differ only on {mine.sum()} of {len(mine)} atoms (where symmetry makes "
             f"forces zero, they cannot), expected {LEAST_ATOMS}; train them from different seeds, or give more atoms"
         )
     spreads, errors = [pairs.uq_force[mine]], [pairs.force_error[mine]]
     if np.median(np.linalg.norm(errors[0], axis=1)) <= _SMALLEST:
         raise CalibrationError(
-            f"most predicted forces agree with the labels to {_SMALLEST:g} eV/Å, as if the members had made these; "
+            f"most predicted forces agree with the labels to {_SMALLEST:g} eV/Å, as if the members had computed them; "
             "expected labels of a reference method"
         )
     unshared, weights = [pairs.unshared[pairs.frame][mine]], [np.ones(mine.sum())]

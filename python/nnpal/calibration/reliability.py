@@ -61,7 +61,7 @@ def reliability(error: NDArray[np.float64], sigma: NDArray[np.float64], *, seed:
     if error.ndim != 2 or sigma.shape != error.shape[:1] or not len(sigma):
         raise ValueError(f"reliability: error has shape {error.shape}, sigma {sigma.shape}; expected [n, d] and [n]")
     if not (np.isfinite(sigma) & (sigma > 0)).all():
-        raise ValueError("reliability: a sigma is not above 0 and finite; leave such values out")
+        raise ValueError("reliability: a sigma is not above 0 and finite; remove such values")
     size = np.linalg.norm(error, axis=1)
     order = np.argsort(sigma, kind="stable")
     parts = np.array_split(order, min(N_TENTHS, len(order)))

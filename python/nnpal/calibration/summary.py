@@ -23,14 +23,14 @@ def sentences(calibration: Calibration) -> list[str]:
         f"{_how(evidence)}; true over predicted error by tenth of it: {_range(evidence['reliability']['tenths'])}."
     ]
     if evidence.get("candidates"):
-        said.append(f"{evidence['candidates']} candidates, outside of the data, were used as well.")
+        said.append(f"{evidence['candidates']} candidates, out of distribution, were used as well.")
     if caution := evidence.get("caution"):
         said.append(caution)
     if calibration.energy is None:
         said.append("No error of energies: too few configurations.")
     if wild := evidence.get("wild"):
         said.append(
-            f"{len(wild)} configurations have forces beyond 6 sigma, which do not count: {_some(wild)}; check their "
+            f"{len(wild)} configurations have forces beyond 6 sigma, and are excluded: {_some(wild)}; check their "
             "labels."
         )
     return said

@@ -52,7 +52,7 @@ def read_database(
     except DatasetError:
         raise
     except (sqlite3.Error, UnknownFileTypeError, KeyError, AttributeError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: row {len(rows)} is damaged, or this is no ASE database: {error}") from error
+        raise DatasetError(f"{path}: row {len(rows)} is damaged, or not an ASE database: {error}") from error
     if not rows:
         raise DatasetError(f"{path}: holds no rows")
     names = choose(path, [held for _, held in rows], keys, labeled, sizes=[len(atoms) for atoms, _ in rows])

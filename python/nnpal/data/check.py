@@ -122,4 +122,4 @@ def _refuse_errors(frames: Sequence[Atoms], findings: Sequence[Finding], source:
             f"  {finding}{f' ({own})' if own else ''}" for finding, own in zip(errors, sources, strict=False)
         )
         where = f"{source}: " if source else ""
-        raise ValueError(f"{where}{count} of {len(frames)} configurations are not sound:\n{lines}{more}")
+        raise ValueError(f"{where}{count} of {len(frames)} configurations are invalid:\n{lines}{more}")

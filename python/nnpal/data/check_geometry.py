@@ -74,7 +74,7 @@ def geometry_faults(
     for index in map(int, np.flatnonzero(columns.sizes == 0)):
         yield Finding(index, "error", "empty", "no atoms", "one at least")
     for index, why in columns.stale.items():
-        yield Finding(index, "error", "stale", why.removeprefix("configuration: "), "labels of these very atoms")
+        yield Finding(index, "error", "stale", why.removeprefix("configuration: "), "labels of exactly these atoms")
     yield from _not_finite(columns, finite)
     yield from _too_large(columns, finite)
     yield from _unknown_elements(columns, symbols)

@@ -28,7 +28,7 @@ REPEATS = 3  # more different structures than this with one energy are worth a l
 SAME_DISTANCE = 1e-3  # Å
 LOOKED_AT = 50  # of a group, so that many copies of one structure take no time
 ISOLATED = 6.0  # Å; an atom whose images are farther away is one of a gas
-EXPECTED = "labels of these very atoms; compute or write each frame with its own calculator"
+EXPECTED = "labels of exactly these atoms; compute or write each frame with its own calculator"
 
 
 def copied_labels(columns: Columns, has: Mapping[str, NDArray[np.bool_]]) -> Iterator[Finding]:

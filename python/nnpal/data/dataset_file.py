@@ -61,7 +61,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     `info["source"]`, and nothing else.
 
     Arguments:
-        path: ends in .h5, by which TorchANI knows the format.
+        path: ends in .h5, by which TorchANI recognizes the format.
         frames: configurations, with or without labels; eV, Å.
         provenance: where they come from; anything JSON can say.
 
@@ -70,7 +70,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
 
     Raises:
         ValueError: no configuration, one without atoms, one that has changed since it was labeled, or another suffix.
-        TypeError: provenance that is no JSON.
+        TypeError: provenance that is not valid JSON.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
 
     Example:
@@ -82,7 +82,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     """
     path = Path(path)
     if path.suffix != ".h5":
-        raise ValueError(f"{path}: expected a name ending in .h5, by which TorchANI knows the format")
+        raise ValueError(f"{path}: expected a name ending in .h5, by which TorchANI recognizes the format")
     if not frames:
         raise ValueError(f"{path}: no configurations to write")
     columns = Columns.of(frames)
@@ -150,12 +150,12 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
     except DatasetError:
         raise
     except Exception as error:  # of h5py and NumPy
-        raise DatasetError(f"{path}: damaged, or no dataset file: {error}") from error
+        raise DatasetError(f"{path}: damaged, or not a dataset file: {error}") from error
     found = content_hash(columns)
     if not np.array_equal(indices, np.arange(len(texts["tags"]))) or found != recorded:
         raise DatasetError(
             f"{path}: damaged or changed: the contents hash to {found[:16]}…, the file records {recorded[:16]}…; "
-            "take it from a copy or make it anew"
+            "restore it from a copy or recreate it"
         )
     if _checksum(found, texts) != checksum:
         raise DatasetError(f"{path}: damaged or changed: tags, sources or provenance do not fit the file's checksum")
@@ -184,7 +184,7 @@ def is_dataset(path: str | os.PathLike[str]) -> bool:
         with h5py.File(path) as file:
             return bool(file.attrs.get("format") == FORMAT)
     except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: damaged, or no HDF5 file: {error}") from error
+        raise DatasetError(f"{path}: damaged, or not an HDF5 file: {error}") from error
 
 
 def _check_format(path: str | os.PathLike[str], file: h5py.File) -> None:
@@ -192,7 +192,9 @@ def _check_format(path: str | os.PathLike[str], file: h5py.File) -> None:
         raise DatasetError(f"{path}: not a dataset that nnpal wrote; read_frames reads others, given their units")
     version = int(file.attrs["format_version"])
     if version > VERSION:
-        raise DatasetError(f"{path}: format version {version}, this nnpal reads up to {VERSION}; install a later one")
+        raise DatasetError(
+            f"{path}: format version {version}, this version of nnpal reads up to {VERSION}; install a later one"
+        )
 
 
 def _arrays(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[str, np.ndarray]]:

@@ -42,7 +42,7 @@ def divide(
         raise ValueError(f"{source}, {kept} and {held_out}: expected three different files")
     for path in (kept, held_out):
         if Path(path).suffix != ".h5":
-            raise ValueError(f"{path}: expected a name ending in .h5, by which TorchANI knows the format")
+            raise ValueError(f"{path}: expected a name ending in .h5, by which TorchANI recognizes the format")
         require_file("the file to write", Path(path))
     columns = read_columns(source)
     hashes = list(structure_hashes(columns))

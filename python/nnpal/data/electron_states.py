@@ -28,7 +28,7 @@ def mixed_electrons(columns: Columns) -> Iterator[Finding]:
         same, expected = first.setdefault(formula, (index, own))
         if own != expected:
             value = f"{own}, but configuration {same} of the same atoms has {expected}"
-            yield Finding(index, "warning", "charge", value, "one charge and spin: a model knows neither")
+            yield Finding(index, "warning", "charge", value, "one charge and spin: a model depends on neither")
 
 
 def state_of(columns: Columns, index: int) -> str:

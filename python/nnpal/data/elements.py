@@ -20,7 +20,7 @@ def number_of(symbol: str, what: str, hint: str = "") -> int:
     number = int(atomic_numbers.get(symbol, 0))
     if number == 0:
         near = [s for s in chemical_symbols[1:] if s.lower() == symbol.lower()]
-        raise DatasetError(f"{what}: {symbol!r} is no element{did_you_mean(symbol, near)}{hint}")
+        raise DatasetError(f"{what}: {symbol!r} is not a chemical element{did_you_mean(symbol, near)}{hint}")
     return number
 
 

@@ -116,22 +116,25 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
         raise
     except KeyError as error:  # of ASE's table of elements
         raise DatasetError(
-            f"{path}: frame {len(frames)}: {error.args[0]!r} is no element; expected chemical symbols, such as Al. "
+            f"{path}: frame {len(frames)}: {error.args[0]!r} is not a chemical element; expected chemical symbols, "
+            "such as Al. "
             "Replace the name in the file"
         ) from error
     except _OF_DAMAGED_GZIP as error:
         raise DatasetError(f"{path}: damaged, or not compressed by gzip: {error}; copy or compress it again") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: no text in UTF-8: {error.reason}; damaged, or of another format") from error
+        raise DatasetError(f"{path}: not text in UTF-8: {error.reason}; damaged, or of another format") from error
     except (XYZError, *_OF_BROKEN_FILES) as error:
         reason = str(error).removeprefix("ase.io.extxyz: ").strip() or type(error).__name__
-        raise DatasetError(f"{path}: frame {len(frames)} is no extended XYZ: {reason}") from error
+        raise DatasetError(f"{path}: frame {len(frames)} is not valid extended XYZ: {reason}") from error
     if not frames:
         raise DatasetError(f"{path}: holds no frame")
     # ASE stops at an empty line between frames, without a word
     used = sum(len(frame) + 2 for frame in frames)
     if n_lines - n_blank_at_end > used:
-        raise DatasetError(f"{path}: something follows line {used}, where an empty line ends frame {len(frames) - 1}")
+        raise DatasetError(
+            f"{path}: there is more text after line {used}, where an empty line ends frame {len(frames) - 1}"
+        )
     return frames
 
 
@@ -142,7 +145,7 @@ def _require_whole(path: object, file: TextIO) -> None:
     file.seek(0)
     frame, n_lines = 0, 0
     while (line := file.readline()).strip():
-        what = f"{path}: frame {frame} is no extended XYZ: line {n_lines + 1}"
+        what = f"{path}: frame {frame} is not valid extended XYZ: line {n_lines + 1}"
         try:
             n_atoms = int(line)
         except ValueError:
@@ -151,12 +154,12 @@ def _require_whole(path: object, file: TextIO) -> None:
             raise DatasetError(f"{what} is {line.strip()[:60]!r}, expected the frame's number of atoms")
         if (n_rows := max(n_of_file - n_lines - 2, 0)) < n_atoms:
             raise DatasetError(f"{what} says {n_atoms} atoms, but {n_rows} lines of atoms follow")
-        n_columns = _n_columns(f"{path}: frame {frame} is no extended XYZ: line {n_lines + 2}", file.readline())
+        n_columns = _n_columns(f"{path}: frame {frame} is not valid extended XYZ: line {n_lines + 2}", file.readline())
         for number in range(n_lines + 3, n_lines + 3 + n_atoms):
             row = file.readline()
             if (n_words := len(row.split())) < n_columns:
                 raise DatasetError(
-                    f"{path}: frame {frame} is no extended XYZ: line {number} has {n_words} words, expected "
+                    f"{path}: frame {frame} is not valid extended XYZ: line {number} has {n_words} words, expected "
                     f"{n_columns}, as many as Properties has columns: {row.strip()[:60]!r}"
                 )
         n_lines += n_atoms + 2

@@ -54,7 +54,7 @@ def read_foreign_hdf5(
         with h5py.File(path) as file:
             groups = _groups(file)
     except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{path}: damaged, or no HDF5 file: {error}") from error
+        raise DatasetError(f"{path}: damaged, or not an HDF5 file: {error}") from error
     if not groups:
         raise DatasetError(f"{path}: no group holds `coordinates`, expected TorchANI's layout")
     pairs = renaming(path, symbols)

@@ -60,5 +60,5 @@ def require_everywhere(path: object, key: str, present: Sequence[bool], known: I
     which = "no frame has" if len(absent) == len(present) else f"{len(absent)} of {len(present)} frames lack"
     raise DatasetError(
         f"{path}: {which} {key!r} (frame {listing(absent)}); frame {absent[0]} has {', '.join(first) or 'no labels'}; "
-        "name the key that holds it (keys), leave the frames out, or read bare structures (labeled=False)"
+        "name the key that holds it (keys), remove the frames, or read structures without labels (labeled=False)"
     )

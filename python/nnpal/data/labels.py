@@ -54,7 +54,7 @@ def labels_of(atoms: Atoms, what: str = "configuration") -> dict[str, Any]:
     if not labels:
         return {}
     if _changed(atoms.calc.atoms, atoms):
-        raise ValueError(f"{what}: atoms or cell have changed since it was labeled; label it anew")
+        raise ValueError(f"{what}: atoms or cell have changed since it was labeled; label it again")
     if "energy" in labels:
         labels["energy"] = float(labels["energy"])
     if "forces" in labels:

@@ -61,11 +61,11 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
         )
     except (ValueError, KeyError, IndexError, RuntimeError, StopIteration, UnboundLocalError) as error:
         reason = f"no type {error}" if isinstance(error, KeyError) else str(error) or "fewer lines than it says"
-        raise DatasetError(f"{path}: damaged, or no LAMMPS data file: {reason}") from error
+        raise DatasetError(f"{path}: damaged, or not a LAMMPS data file: {reason}") from error
     if len(atoms) == 0:
         raise DatasetError(f"{path}: has no atoms")
     if len(np.unique(atoms.arrays["id"])) < len(atoms):
-        raise DatasetError(f"{path}: an atom ID stands twice")
+        raise DatasetError(f"{path}: an atom ID occurs twice")
     atoms = atoms[np.argsort(atoms.arrays["id"])]
     if atoms.get_initial_charges().any():
         caution(f"{path}: {CHARGES_LEFT_OUT}")
@@ -129,7 +129,7 @@ def _head(path: str | os.PathLike[str]) -> _Head:
                 head.style = head.style or _style(path, body.split())
                 break
     if head.style is None:
-        raise DatasetError(f"{path}: no LAMMPS data file: it has no section Atoms with an atom in it")
+        raise DatasetError(f"{path}: not a LAMMPS data file: it has no section Atoms with an atom in it")
     if head.style not in STYLES:
         raise DatasetError(
             f"{path}: atom style {head.style!r}, can read {', '.join(STYLES)}; write it as a comment: `Atoms # atomic`"

@@ -133,9 +133,9 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
                     next_line(file)  # TIME and whatever else has one line
     except (ValueError, KeyError, IndexError, EOFError, OSError, zlib.error) as error:
         reason = f"no ITEM: {error.args[0]}" if isinstance(error, KeyError) else error
-        raise DatasetError(f"{path}: frame {len(snapshots)} is damaged or no LAMMPS text dump: {reason}") from error
+        raise DatasetError(f"{path}: frame {len(snapshots)} is damaged or not a LAMMPS text dump: {reason}") from error
     if items or not snapshots:
-        raise DatasetError(f"{path}: frame {len(snapshots)} is cut off; leave its lines out")
+        raise DatasetError(f"{path}: frame {len(snapshots)} is truncated; remove its lines")
     return stated, snapshots
 
 
@@ -156,7 +156,7 @@ def next_line(file: Iterator[str] | TextIO) -> str:
     """
     line = next(iter(file), None)
     if line is None:
-        raise ValueError("the file ends within it, as when LAMMPS was stopped; leave its lines out")
+        raise ValueError("the file ends within it, as when LAMMPS was stopped; remove its lines")
     return line
 
 
@@ -169,7 +169,7 @@ def _columns(names: Sequence[str], rows: list[list[str]]) -> dict[str, np.ndarra
     if "id" in names:
         ids = table[:, names.index("id")].astype(np.int64)
         if len(set(ids.tolist())) != len(ids):
-            raise ValueError("an atom ID stands twice")
+            raise ValueError("an atom ID occurs twice")
         table = table[np.argsort(ids)]
     return {name: table[:, i] for i, name in enumerate(names)}
 

@@ -215,7 +215,9 @@ def _read(
         return read_dump(path, units=units, symbols=symbols, keys=keys, labeled=labeled)
     if kind == "lammps-data":
         if labeled:
-            raise DatasetError(f"{path}: a LAMMPS data file holds no labels; read bare structures (labeled=False)")
+            raise DatasetError(
+                f"{path}: a LAMMPS data file holds no labels; read structures without labels (labeled=False)"
+            )
         return [read_data(path, units=units, symbols=symbols)]
     if kind == "hdf5":
         frames = list(_dataset(path, units, keys))
@@ -241,7 +243,9 @@ def require_readable(path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if not os.access(path, os.R_OK):
-        raise DatasetError(f"{path}: you may not read it; ask its owner, or change its permissions (chmod)")
+        raise DatasetError(
+            f"{path}: you have no permission to read it; ask its owner, or change its permissions (chmod)"
+        )
 
 
 def _format_of_compressed(path: Path) -> str:

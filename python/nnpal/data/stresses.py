@@ -19,7 +19,7 @@ COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 SAME_RELATIVE = 1e-3  # of the largest component
 SAME_STRESS = 1e-6  # eV/Å³, 0.2 MPa
 NEEDS_A_CELL = (
-    "a cell with a volume that repeats in all three directions; leave the stress out (stress = '' in keys in a "
+    "a cell with a volume that repeats in all three directions; ignore the stress (stress = '' in keys in a "
     "configuration file, nnpal data convert --stress-key '')"
 )
 
@@ -139,7 +139,7 @@ def _stress(label: str, name: str, value: Any, atoms: Atoms, units: Units, order
         raise ValueError(
             f"{name} has six components in an order that the file does not state; give keys.order in a configuration "
             "file or nnpal data convert --virial-order: `ase` (xx yy zz yz xz xy) or `lammps` "
-            "(xx yy zz xy xz yz); or leave the stress out (stress = '' in keys, --stress-key '')"
+            "(xx yy zz xy xz yz); or ignore the stress (stress = '' in keys, --stress-key '')"
         )
     tensor = to_voigt(values, name, order or VOIGT)
     if label == "stress":

@@ -43,7 +43,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
         if not path.exists():
             write_whole(path, text.encode())
         elif path.read_text() != text:
-            console.print(f"{path}: there already, taken as it is", markup=False, highlight=False)
+            console.print(f"{path}: exists already and is used", markup=False, highlight=False)
     outcome = run(
         output_dir / CONFIG,
         log=lambda line: console.print(line, markup=False, highlight=False),
@@ -96,7 +96,7 @@ def _last_energy(folder: Path) -> str:
     last = finished_iterations(folder)[-1]
     [(rate, value)] = energies_of(last).items()
     if value is None:
-        return "E_a: none, as the last pull broke off"
+        return "E_a: none, because the last pull ended early"
     bar = error_bar_of(last, rate)
     bars = [(bar.statistical, "statistical"), (bar.of_members, "members")]
     text = "".join(f" ± {error:.3f} ({name})" for error, name in bars if error is not None)

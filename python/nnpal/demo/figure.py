@@ -19,7 +19,7 @@ from nnpal.figures.style import BLUE, GREEN, RED, number_decades
 from nnpal.training import TrainedMember
 
 COLORS = {"solid": BLUE, "liquid": RED, "cluster": GREEN}
-NAMES = {"solid": "solid", "liquid": "liquid", "cluster": "cluster (never seen)"}
+NAMES = {"solid": "solid", "liquid": "liquid", "cluster": "cluster (not in training data)"}
 DRAWN_FIRST = ("liquid", "cluster", "solid")
 """Larger forces below smaller ones."""
 SMALLEST_SHOWN = 0.1

@@ -112,7 +112,7 @@ def run_demo(
     summary = summarize(settings, comparisons, runs, seconds, data)
     write_json(output_dir / "summary.json", summary, sort_keys=False)
     print_summary(console, summary, settings)
-    console.print(f"Everything is in {output_dir}, the figure in {output_dir / 'figure.png'}.")
+    console.print(f"Results are in {output_dir}, the figure in {output_dir / 'figure.png'}.")
     return summary
 
 
@@ -126,7 +126,7 @@ def _sample(
         if not sampling_plan.has_its_phase(trajectory.phase, sampled):
             progress.console.print(
                 f"Note: the {trajectory.phase} at {trajectory.temperature:g} K and {trajectory.pressure:g} GPa "
-                "did not stay one; its frames are used as they are."
+                "did not remain so; its frames are used anyway."
             )
         frames.setdefault((trajectory.role, trajectory.phase), []).extend(sampled)
     return frames

@@ -113,7 +113,7 @@ def print_summary(console: Console, summary: Summary, settings: DemoSettings) ->
     console.print(accuracy)
     console.print(dynamics)
     console.print(
-        f"* never seen in training. {settings.n_members} members trained on {summary['data']['n_train']} "
+        f"* not in the training data. {settings.n_members} members trained on {summary['data']['n_train']} "
         f"configurations; dynamics of {length:g} ps in steps of "
         f"{1000 * settings.md_timestep:g} fs; true force errors on the frames of that dynamics.\n"
         f"Time: {stages}."

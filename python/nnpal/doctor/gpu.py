@@ -75,7 +75,7 @@ def check_cuda(cuda: Cuda | None, *, has_driver: bool) -> list[Check]:
         return [Check("CUDA", "ok", detail)]
     if cuda.built_with is not None:
         detail = f"torch is built with CUDA {cuda.built_with} but finds no GPU"
-        cure = "see what nvidia-smi says: no GPU, CUDA_VISIBLE_DEVICES empty, or a driver too old"
+        cure = "see the output of nvidia-smi: no GPU, CUDA_VISIBLE_DEVICES empty, or a driver too old"
         return [Check("CUDA", "warn", detail, cure)]
     if has_driver:
         cure = "install a CUDA build of torch, then rebuild nnpal (docs/install.md)"

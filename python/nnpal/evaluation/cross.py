@@ -99,7 +99,7 @@ def cross_evaluate(
             if unknown := sorted(set(found.symbols.tolist()) - set(known.elements)):
                 raise ValueError(
                     f"data set {data} holds {', '.join(unknown)}, model {model} ({models[model]}) knows "
-                    f"{', '.join(known.elements)} alone; leave one of them out"
+                    f"{', '.join(known.elements)} alone; remove one of them"
                 )
     hashes = {name: content_hash(frames) for name, frames in sets.items()}
     errors: list[CrossErrors] = []

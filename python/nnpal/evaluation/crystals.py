@@ -148,7 +148,7 @@ def relax_table(
     names = [structure.name for structure in structures]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"structures: {', '.join(twice)} stands more than once")
+        raise ValueError(f"structures: {', '.join(twice)} is listed more than once")
     found = []
     for element in dict.fromkeys(structure.element for structure in structures):
         of_element = [structure for structure in structures if structure.element == element]

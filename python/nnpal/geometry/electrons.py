@@ -90,7 +90,7 @@ def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str 
         if abs(total - round(total)) > WHOLE:
             raise ValueError(
                 f"{what}: initial_charges sum to {total:.4g} e, expected a whole number: the sum is the total charge "
-                "for calculators such as tblite. Partial charges of a force field are none: leave the column out, and "
+                "for calculators such as tblite. Partial charges of a force field are none: remove the column, and "
                 "state the total as charge=0"
             )
         if charge is not None and charge != round(total):
@@ -201,7 +201,7 @@ def _refuse_lookalikes(what: str, info: Mapping[str, Any]) -> None:
         if isinstance(value, str | int | float | np.generic) and is_lookalike(name):
             raise ValueError(
                 f"{what}: {name} = {_shown(value)} looks like a statement of charge or spin, but the name is none of "
-                f"{', '.join(NAMES)}; rename it, or take it out"
+                f"{', '.join(NAMES)}; rename it, or remove it"
             )
 
 

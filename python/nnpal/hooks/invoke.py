@@ -161,7 +161,9 @@ class InvokedHook:
         self.hook = create(self.spec, self._words, context)
         self._context = context
         if hasattr(self.hook, "state_dict"):
-            context.log(f"{self.spec}: fix python/invoke keeps no state in restart files: a restart begins it anew")
+            context.log(
+                f"{self.spec}: fix python/invoke keeps no state in restart files: after a restart it starts again"
+            )
 
     def _agree(self, failure: Exception | None) -> None:
         ranks = self._ranks

@@ -49,7 +49,7 @@ def unpack(spec: str, content: bytes) -> dict[str, Any]:
     if document["hook"] != spec:
         raise HookError(
             f"the restart file holds the state of {document['hook']} under this fix ID, not of {spec}; use the same "
-            "class, or another fix ID to begin anew"
+            "class, or another fix ID to start a new state"
         )
     state: dict[str, Any] = _with_arrays(document["state"], arrays)
     return state

@@ -50,5 +50,5 @@ def _copy(index: int, frame: Atoms, sigma: float, rng: np.random.Generator, min_
             return copy
     raise ValueError(
         f"augment: no noisy copy of {source} with all distances of {min_distance} Å or more in {MAX_DRAWS} draws; "
-        f"give a smaller sigma than {sigma} Å or a smaller min_distance, or leave the configuration out"
+        f"give a smaller sigma than {sigma} Å or a smaller min_distance, or remove the configuration"
     )

@@ -103,12 +103,14 @@ class LabelStore:
         try:
             self._database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: no label store: {error}; name another file") from error
+            raise StoreError(f"{self.path}: not a label store: {error}; name another file") from error
         try:
             self._create()
         except sqlite3.Error as error:
             self._database.close()
-            raise StoreError(f"{self.path}: no label store: {error}; name another file, or remove this one") from error
+            raise StoreError(
+                f"{self.path}: not a label store: {error}; name another file, or remove this one"
+            ) from error
         except UnicodeDecodeError as error:  # what SQLite says of a damaged schema has the damaged text in it
             self._database.close()
             raise damaged(self.path, "a text of its schema is no UTF-8") from error

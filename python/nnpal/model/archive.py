@@ -185,7 +185,7 @@ def _check_written(written: str, dtypes: tuple[torch.dtype, ...], path: Path) ->
         except ModelFileError as error:
             precision, reason = str(dtype).removeprefix("torch."), str(error).removeprefix(f"{written}: ")
             raise ModelFileError(
-                f"{path}: not written, for the new file is refused when it is loaded in {precision}: {reason}"
+                f"{path}: not written, because the new file cannot be loaded in {precision}: {reason}"
             ) from error
 
 

@@ -119,7 +119,7 @@ class NNPCalculator(Calculator):
                 f"`nnpal calibrate {self.path} LABELED`"
                 if metadata.calibration is None
                 else f"it is calibrated for all of its {metadata.n_members} members and used with fewer or with one; "
-                "leave members out"
+                "remove members"
             )
             raise ValueError(f"{name} of model {self.path} is not defined: {why}")
         return super().get_property(name, atoms, allow_calculation)

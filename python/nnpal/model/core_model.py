@@ -105,7 +105,7 @@ def load_core_model(
     except ImportError as error:
         raise ModelFileError(
             f"{name}: its kernel is 'fused', but nnpal's compiled core cannot be loaded ({error}); run: "
-            "pip install --no-build-isolation --force-reinstall --no-deps nnpal (nnpal doctor says more)"
+            "pip install --no-build-isolation --force-reinstall --no-deps nnpal (see nnpal doctor)"
         ) from error
     except ValueError as error:
         raise ModelFileError(f"{name}: {error}") from error

@@ -140,7 +140,8 @@ def export_ensemble(
     write_archive(scripted, metadata, target)
     if not_fused is not None:
         warnings.warn(
-            f"{target}: written with kernel 'torchani', for the fused one does not cover it: {not_fused}", stacklevel=2
+            f"{target}: written with kernel 'torchani', because the fused one does not support it: {not_fused}",
+            stacklevel=2,
         )
     if no_charges is not None:
         warnings.warn(f"{target}: the model's energies are written, its charges are not: {no_charges}", stacklevel=2)

@@ -36,7 +36,9 @@ def read_file(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
     records = {record.partition(_EXTRA)[2]: kept for record, kept in found.items()}
     text = records.pop(RECORD, None)
     if text is None:
-        raise ModelFileError(f"{name}: no nnpal model (it holds no {RECORD}); write it with nnpal.export_ensemble")
+        raise ModelFileError(
+            f"{name}: not an nnpal model file (it contains no {RECORD}); write it with nnpal.export_ensemble"
+        )
     return content, parse_metadata(text, name), records
 
 

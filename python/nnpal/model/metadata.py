@@ -116,9 +116,9 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: its {RECORD} is no JSON ({error}); {EXPORT_AGAIN}") from error
+        raise ModelFileError(f"{path}: its {RECORD} is not valid JSON ({error}); {EXPORT_AGAIN}") from error
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: its {RECORD} is no JSON object; {EXPORT_AGAIN}")
+        raise ModelFileError(f"{path}: its {RECORD} is not valid JSON object; {EXPORT_AGAIN}")
     missing = [key for key in (*_FIXED, "format_version") if key not in values]
     if missing:
         raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {EXPORT_AGAIN}")
@@ -130,7 +130,8 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     version = values["format_version"]
     if not _is_number(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ModelFileError(
-            f"{path}: its format version is {version!r}, this nnpal reads up to {FORMAT_VERSION}; install a newer nnpal"
+            f"{path}: its format version is {version!r}, this version of nnpal reads up to {FORMAT_VERSION}; install "
+            "a newer version of nnpal"
         )
     if version < 3:
         values |= {"kind": "ani", "pair_terms": [], "charges": False}

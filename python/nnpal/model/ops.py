@@ -24,7 +24,7 @@ def load_ops() -> None:
         OpsError: the library is missing or does not fit this torch.
     """
     path = Path(plugin_dir()) / LIBRARY
-    cure = "run: pip install --no-build-isolation --force-reinstall --no-deps nnpal (nnpal doctor says more)"
+    cure = "run: pip install --no-build-isolation --force-reinstall --no-deps nnpal (see nnpal doctor)"
     if not path.exists():
         raise OpsError(f"nnpal's compiled operations are not installed: {path} does not exist; {cure}")
     try:

@@ -16,9 +16,9 @@ from torchani.potentials import (
 )
 
 _LOST = {
-    TwoBodyDispersionD3: "its D3 dispersion, without which molecules bind too weakly; pair_style dispersion/d3 of "
+    TwoBodyDispersionD3: "its D3 dispersion, without which molecules are bound too weakly; pair_style dispersion/d3 of "
     "LAMMPS is another model, for TorchANI damps each pair by its smooth cutoff at every distance",
-    RepulsionXTB: "its repulsion at short distances, beside which its networks were trained",
+    RepulsionXTB: "its repulsion at short distances, with which its networks were trained",
     NNPotential: "the energies of that network",
 }
 """Of a model that is exported without a potential, by its class."""

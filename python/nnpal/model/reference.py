@@ -26,7 +26,8 @@ _OLD_CELU = 1e-6
 """Of the largest gradient. Earlier versions recorded gradients with torch's CELU slope, whose error in float64 is
 1.5e-8 for TorchANI's alpha and up to 6e-8 for others; several layers add up."""
 _OLD_FILE = (
-    "a difference this small is typical of CELU models exported by an earlier nnpal, whose recorded gradients used "
+    "a difference this small is typical of CELU models exported by an earlier version of nnpal, whose recorded "
+    "gradients used "
     f"torch's CELU slope (inexact in double precision): {_CURE}, or use single precision"
 )
 

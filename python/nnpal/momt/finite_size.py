@@ -50,7 +50,7 @@ def extrapolate(n_atoms: Sequence[int], temps: Sequence[float], errors: Sequence
     n, t, e = (np.asarray(values, dtype=float) for values in (n_atoms, temps, errors))
     if not len(n) == len(t) == len(e) or len(np.unique(n)) < 2:
         raise ValueError(
-            f"{len(n)} sizes with {len(t)} temperatures and {len(e)} errors: expected as many of each, and two "
+            f"{len(n)} sizes with {len(t)} temperatures and {len(e)} errors: expected the same number of each, and two "
             "different sizes or more"
         )
     if not (np.isfinite(t).all() and np.isfinite(e).all() and (e > 0).all() and (n > 0).all()):
@@ -82,7 +82,7 @@ def of_summaries(paths: Sequence[Path]) -> Line:
         if pressure != pressures[0]:
             raise ValueError(
                 f"{path}: pressure {pressure:g}, {paths[0]} has {pressures[0]:g}; give runs of one system at one "
-                "pressure, which differ in size alone"
+                "pressure, which differ only in size"
             )
     return extrapolate(*zip(*found, strict=True))
 

@@ -204,7 +204,7 @@ class MOMT:
             f"bias file {path}",
             identity_of(old),
             self._identity,
-            "carry δH between runs of the same grid, lattice, temp and press, or begin without start",
+            "carry δH between runs of the same grid, lattice, temp and press, or start without it",
         )
         self.bias.coefficients[:] = old.coefficients
 
@@ -217,7 +217,7 @@ class MOMT:
         """Check that the bias can act, and open the files."""
         self._virial_used = context.virial_used
         if "hmc" in context.fix_styles:
-            raise HookError("fix hmc takes whole trajectories back after MOMT has counted them; leave fix hmc out")
+            raise HookError("fix hmc rejects whole trajectories after MOMT has counted them; remove fix hmc")
         if context.box_changes and not context.virial_yes and not context.minimizing:
             raise HookError(
                 f"the box changes, but its barostat does not see the bias; add: fix_modify {context.fix_id} energy yes "
@@ -254,7 +254,7 @@ class MOMT:
                     context.log(f"momt: {path} of an earlier run is kept as {kept}")
         if self._walls_differ:
             context.log(
-                "momt: the walls differ from those of the run that wrote the restart file; these hold from here on"
+                "momt: the walls differ from those of the run that wrote the restart file; they apply from here on"
             )
         header = {**self._facts, "temp": self.temp, "press": self.press}
         self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None, self.axes)

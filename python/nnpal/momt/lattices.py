@@ -110,7 +110,7 @@ def require_fitting_cells(
             f"{said} contradicts the box: one cell would have the edges {' '.join(f'{x:.4g}' for x in lengths)} with "
             f"the cosines {' '.join(f'{c:.2f}' for c in cosines)} between them, expected edges as "
             f"{' : '.join(f'{e:.3f}' for e in edges)} at right angles; give the box vectors in units of the "
-            "conventional cell's, or leave cells out"
+            "conventional cell's, or remove cells"
         )
     n_sites = round(len(lattice_cell.basis) * abs(float(np.linalg.det(matrix))))
     if n_sites < (1 - _SITES_TOLERANCE) * n_group or n_sites > (1 + _SITES_TOLERANCE) * n_atoms:
@@ -186,5 +186,5 @@ def triples(values: Sequence[int]) -> list[tuple[int, int, int]]:
     if max(map(abs, values)) > _MAX_INDEX:
         raise HookError(f"option reciprocal: expected indices up to {_MAX_INDEX}, found {max(values, key=abs)}")
     if (0, 0, 0) in vectors:
-        raise HookError("option reciprocal: 0 0 0 is no reciprocal vector of a crystal; leave it out")
+        raise HookError("option reciprocal: 0 0 0 is no reciprocal vector of a crystal; remove it")
     return vectors

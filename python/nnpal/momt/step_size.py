@@ -68,8 +68,8 @@ def _about_wall(axis: Axis, wall: Walls, sigma: float, kT: float, dt: float) -> 
         return ""
     longer = "a larger wall_length, " if axis.name == "H" else ""
     return (
-        f"{axis.name} moves by {sigma:.3g} in a time step, too far for its walls: a vibration against them takes "
-        f"{2 * pi / phase:.1f} steps, expected at least {MIN_STEPS:g}. Use a time step of at most "
+        f"{axis.name} moves by {sigma:.3g} in a timestep, too far for its walls: a vibration against them takes "
+        f"{2 * pi / phase:.1f} steps, expected at least {MIN_STEPS:g}. Use a timestep of at most "
         f"{dt * 2 * pi / (phase * MIN_STEPS):.2g}, {longer}or a smaller wall_strength"
     )
 
@@ -79,6 +79,6 @@ def _about_bins(axis: Axis, sigma: float, dt: float) -> str:
         return ""
     n_bins = max(1, int((axis.high - axis.low) / sigma))
     return (
-        f"{axis.name} moves by {sigma:.3g} in a time step, farther than a bin of {axis.width:.3g}. Use at most "
-        f"{n_bins} bins, or a time step of at most {dt * axis.width / sigma:.2g}"
+        f"{axis.name} moves by {sigma:.3g} in a timestep, farther than a bin of {axis.width:.3g}. Use at most "
+        f"{n_bins} bins, or a timestep of at most {dt * axis.width / sigma:.2g}"
     )

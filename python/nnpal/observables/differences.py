@@ -119,7 +119,7 @@ def paired_difference(
     """
     a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
-        raise ValueError(f"pairs: {a.shape} and {b.shape} values, expected as many of both, one or more")
+        raise ValueError(f"pairs: {a.shape} and {b.shape} values, expected the same number of both, one or more")
     differences, n = a - b, len(a)
     mean = float(differences.mean())
     if n < 2:

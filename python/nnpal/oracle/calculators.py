@@ -121,7 +121,7 @@ def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
     """
     for own, value in options.items():
         if isinstance(value, float) and np.isnan(value):
-            return f"option {own} = nan: expected a number; correct it or leave it out"
+            return f"option {own} = nan: expected a number; correct it or remove it"
     kind = known(spec)
     for wanted, name in (("charge", kind.charge), ("multiplicity", kind.multiplicity)):
         value = option(options, name or "")
@@ -134,9 +134,9 @@ def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
             expected = "2S+1, a whole number such as 1 (singlet) or 3 (triplet)"
         else:
             continue
-        return f"option {name} = {value!r}: expected {expected}; write {name} = 1 without quotes, or leave it out"
+        return f"option {name} = {value!r}: expected {expected}; write {name} = 1 without quotes, or remove it"
     if spec == ESPRESSO and Path(outdir := str(option(options, OUTDIR) or ".")).is_absolute():
-        return f"option {OUTDIR} = {outdir}: calculations at a time would write one folder; leave it out"
+        return f"option {OUTDIR} = {outdir}: calculations at a time would write one folder; remove it"
     multiplicity = options.get(kind.multiplicity or "")
     if kind.unrestricted and multiplicity not in (None, 1) and not options.get(kind.unrestricted):
         return (
@@ -161,13 +161,13 @@ def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calcu
         return str(error).removeprefix("configuration: ")
     if kind.way == "none" and (charge or (multiplicity or 1) != 1):
         said = stated if not stated.is_plain else f"options {dict(options)}"
-        return f"{spec} knows neither charge nor spin, but there is {said}: leave it out, or take another calculator"
+        return f"{spec} does not support charge or spin, but there is {said}: remove it, or use another calculator"
     if calculator is not None and kind.way in ("parameters", "start") and charge and _lacks(options, kind.charge):
         return f"{spec}: charge {charge} reaches this calculator by its option {kind.charge} alone: give it"
     if kind.way in ("parameters", "start") and kind.multiplicity is None and (multiplicity or 1) != 1:
         return (
             f"{spec}: multiplicity {multiplicity} is stated, and nnpal does not know by which options this calculator "
-            "takes it: leave it out of the file and give it in oracle.options"
+            "takes it: remove it of the file and give it in oracle.options"
         )
     return ""
 
@@ -223,7 +223,7 @@ def options_with(spec: str, options: Mapping[str, Any], electrons: Electrons) ->
             if value != (0 if name == "charge" else 1):
                 raise ValueError(
                     f"{electrons} is stated, and nnpal does not know how {spec} takes it: give it in oracle.options, "
-                    f"as {name} = {value} if that is its name, or make a calculator class of your own that sets it"
+                    f"as {name} = {value} if that is its name, or write a custom calculator class that sets it"
                 )
             continue
         found = with_option(found, name_there, value)
@@ -249,7 +249,7 @@ def electrons_caution(spec: str, options: Mapping[str, Any], electrons: Electron
     if kind.way == "unknown" and not electrons.is_plain and options.get(kind.charge or "") is None:
         return (
             f"{spec}: configurations state {electrons}; they reach the calculator as ASE's initial charges and moments "
-            "and as charge and spin in info, but nnpal does not know whether it heeds them: compare an energy"
+            "and as charge and spin in info, but nnpal does not know whether it uses them: compare an energy"
         )
     return ""
 
@@ -273,8 +273,8 @@ def _multiplicity(spec: str, stated: Electrons) -> int | None:
     total = float(np.asarray(stated.moments).sum())
     if stated.moments.ndim > 1 or abs(total - round(total)) > WHOLE or round(total) == 0:
         raise ValueError(
-            f"initial_magmoms sum to {total:.4g} μB, of which {spec} takes the sum alone, as the number of unpaired "
-            "electrons, expected a whole number, not 0; leave the column out and state multiplicity = 2S+1"
+            f"initial_magmoms sum to {total:.4g} μB, of which {spec} uses only the sum, as the number of unpaired "
+            "electrons, expected a whole number, not 0; remove the column and state multiplicity = 2S+1"
         )
     found = abs(round(total)) + 1
     if stated.multiplicity not in (None, found):
@@ -292,7 +292,7 @@ def _agreed(name: str | None, options: Mapping[str, Any], stated: int | None, el
     if given is None or isinstance(given, str | bool):
         return stated
     if stated is not None and float(given) != stated:
-        raise ValueError(f"{electrons} is stated, but the oracle's option {name} = {given}; leave either out")
+        raise ValueError(f"{electrons} is stated, but the oracle's option {name} = {given}; remove either")
     return int(given) if float(given).is_integer() else stated
 
 

@@ -30,7 +30,8 @@ def numbers_of_types(elements: Sequence[str] | None, masses: np.ndarray) -> np.n
     unknown = [symbol for symbol in elements if atomic_numbers.get(symbol, 0) == 0]
     if unknown:
         raise HookError(
-            f"elements {' '.join(elements)}: {unknown[0]} is no element; give `elements` last, after the calculator's "
+            f"elements {' '.join(elements)}: {unknown[0]} is not a chemical element; give `elements` last, after the "
+            "calculator's "
             "options"
         )
     if len(elements) != n_types:

@@ -104,7 +104,7 @@ class CalculatorForces:
             )
         if context.virial_yes:
             raise HookError(
-                f"fix_modify {context.fix_id} virial yes needs the calculator's stress, and {why}; leave it out"
+                f"fix_modify {context.fix_id} virial yes needs the calculator's stress, and {why}; remove it"
             )
 
     def _require_place_of_restart(self) -> None:

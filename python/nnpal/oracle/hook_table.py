@@ -29,7 +29,7 @@ def options_of(word: str, calculator: str, options: Mapping[str, Any]) -> dict[s
         table = json.loads(word)
     except json.JSONDecodeError as error:
         raise HookError(
-            f"table {word[:60]!r} is no JSON: {error}; quote it whole: '{{\"options\": {{...}}}}'"
+            f"table {word[:60]!r} is not valid JSON: {error}; quote it whole: '{{\"options\": {{...}}}}'"
         ) from error
     if (
         not isinstance(table, dict)
@@ -39,7 +39,7 @@ def options_of(word: str, calculator: str, options: Mapping[str, Any]) -> dict[s
         raise HookError(f"table {word[:60]!r}: expected the tables options and profile")
     given = dict(table.get("options", {}))
     if twice := sorted(set(given) & set(options)):
-        raise HookError(f"option {twice[0]} is given as a word and in table; leave either out")
+        raise HookError(f"option {twice[0]} is given as a word and in table; remove either")
     both = {**given, **options}
     try:
         return both if "profile" not in table else arguments(calculator, both, table["profile"])

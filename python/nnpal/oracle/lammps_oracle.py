@@ -65,7 +65,7 @@ class LammpsOracle:
             raise OracleError(f"oracle.elements: {list(elements)}, expected each element once")
         for symbol in elements:
             if atomic_numbers.get(symbol, 0) == 0:
-                raise OracleError(f"oracle.elements: {symbol} is no element, expected symbols such as Al")
+                raise OracleError(f"oracle.elements: {symbol} is not a chemical element, expected symbols such as Al")
         if units not in UNITS:
             raise OracleError(f"oracle.units: {units!r}, expected {' or '.join(UNITS)}")
         if charges is not None and set(charges) != set(elements):
@@ -117,10 +117,10 @@ class LammpsOracle:
         if charge is not None and (self._charges is not None or charge) and abs(charge - own) > WHOLE:
             return (
                 f"{stated} is stated, but the charges of the pair style's atoms (oracle.charges) sum to {own:g}: leave "
-                "it out, or take another oracle"
+                "it out, or use another oracle"
             )
         if (stated.multiplicity or 1) != 1:
-            return f"{stated} is stated, but a pair style knows no spin: leave it out, or take another oracle"
+            return f"{stated} is stated, but a pair style knows no spin: remove it, or use another oracle"
         return ""
 
     def caution(self, atoms: Atoms) -> str:

@@ -122,7 +122,7 @@ def canonical(identity: Mapping[str, Any]) -> str:
     try:
         return durable.canonical(identity)
     except (TypeError, ValueError) as error:
-        raise OracleError(f"identity {dict(identity)!r} of the oracle is no JSON: {error}") from error
+        raise OracleError(f"identity {dict(identity)!r} of the oracle is not valid JSON: {error}") from error
 
 
 def digests(paths: Sequence[str], folder: Path) -> dict[str, str]:

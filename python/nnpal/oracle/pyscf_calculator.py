@@ -102,7 +102,7 @@ class UnrestrictedPySCF(Calculator):
             if xc != HARTREE_FOCK:
                 dft.libxc.parse_xc(xc)
         except Exception as error:  # of many kinds
-            raise ValueError(f"xc = {xc!r}: PySCF knows no such functional ({error}); expected hf, pbe, ...") from error
+            raise ValueError(f"xc = {xc!r}: PySCF has no such functional ({error}); expected hf, pbe, ...") from error
 
     def _molecule(self, atoms: Atoms) -> Any:
         from pyscf import gto

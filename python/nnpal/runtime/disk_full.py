@@ -49,7 +49,7 @@ def disk_full(
     return DiskFullError(
         number,
         f"{path}: {REASONS[number]}{f' ({sizes})' if sizes else ''}; free some space there, or name a file on another "
-        "disk, and give the same command again",
+        "disk, and repeat the same command",
     )
 
 

@@ -75,7 +75,7 @@ def file_hash(path: Path, *, sync: bool = False) -> str:
 
 
 def _culprit(value: Any, place: str = "") -> str:
-    """Return `PLACE = VALUE` of the first part that is no JSON."""
+    """Return `PLACE = VALUE` of the first part that is not valid JSON."""
     if isinstance(value, dict):
         for key, part in value.items():
             if not isinstance(key, str):

@@ -102,14 +102,14 @@ class Writer:
                     self._descriptor = descriptor
             except HeldError as error:
                 raise HeldError(
-                    f"{path}: {error.holder} writes it; wait for its end, end it, or name another file here",
+                    f"{path}: {error.holder} is writing it; wait until it ends, end it, or give another file name",
                     error.holder,
                 ) from error
             except OSError as error:
                 if error.errno not in UNSUPPORTED:
                     raise
                 warnings.warn(
-                    f"{path}: its file system has no locks ({error}), so nothing keeps a second run from writing it",
+                    f"{path}: its file system has no locks ({error}), so nothing prevents a second run from writing it",
                     stacklevel=2,
                 )
                 self._descriptor = descriptor

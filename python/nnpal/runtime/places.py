@@ -25,7 +25,7 @@ def file_fault(path: Path, is_own: IsOwn | None = None, kind: str = "") -> str:
     if not folder.is_dir():
         return f"there is no folder {folder} for {path}; create it first, or give another name"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"{path} cannot be written, as folder {folder} is not yours to write in; give another name"
+        return f"{path} cannot be written, because folder {folder} is not writable for you; give another name"
     return ""
 
 
@@ -33,15 +33,15 @@ def folder_fault(path: Path) -> str:
     """Return why no folder can be made at ``path`` or written to, and what helps; "" where one can."""
     if path.is_dir():
         if not os.access(path, os.W_OK | os.X_OK):
-            return f"folder {path} is not yours to write in; give another one"
+            return f"folder {path} is not writable for you; give another one"
         return ""
     if os.path.lexists(path):
         return f"{path} is a file, expected a folder; give another name"
     above = next(place for place in path.absolute().parents if os.path.lexists(place))
     if not above.is_dir():
-        return f"{path} cannot be made, as {above} is a file; give another name"
+        return f"{path} cannot be created, because {above} is a file; give another name"
     if not os.access(above, os.W_OK | os.X_OK):
-        return f"{path} cannot be made, as folder {above} is not yours to write in; give another name"
+        return f"{path} cannot be created, because folder {above} is not writable for you; give another name"
     return ""
 
 

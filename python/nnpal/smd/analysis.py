@@ -146,7 +146,8 @@ def few_pulls_note(n_effective: float, n_pulls: int) -> str | None:
     if n_effective >= FEW_PULLS:
         return None
     return (
-        f"{n_effective:.1f} of {n_pulls} pulls carry the Jarzynski average at the end, so its error and bias are too "
+        f"{n_effective:.1f} of {n_pulls} pulls dominate the Jarzynski average at the end, so its error and bias are "
+        "too "
         "small; pull more slowly, or many more times"
     )
 

@@ -104,7 +104,7 @@ def jarzynski_profile(
     end = min(sign * pull.target[-1] for pull in pulls)
     start = max(sign * pull.target[0] for pull in pulls)
     if not end > start:
-        raise ValueError("pulls: λ does not move, or there is no λ that all pulls passed; leave out the short ones")
+        raise ValueError("pulls: λ does not move, or there is no λ that all pulls passed; remove the short ones")
     target = sign * np.linspace(start, end, n_points)
     work = np.stack([np.interp(sign * target, sign * pull.target, pull.work) for pull in pulls])
     return target, jarzynski(work, kT)
@@ -127,7 +127,7 @@ def check_one_protocol(pulls: Sequence[Pull], equivalent_atoms: bool = False) ->
             if fact == "pulled" and equivalent_atoms:
                 a, b = ((value or "").partition(" ")[0] for value in (a, b))
             if a != b:
-                how_to_fix = "; where they are equivalent by symmetry: --equivalent-atoms" if fact == "pulled" else ""
+                how_to_fix = "; if they are equivalent by symmetry: --equivalent-atoms" if fact == "pulled" else ""
                 raise ValueError(
                     f"{pull.name}: {fact} is {b}, in {first.name} it is {a}; Jarzynski needs one protocol{how_to_fix}"
                 )

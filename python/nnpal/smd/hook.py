@@ -83,8 +83,8 @@ class SMD:
         self._seen = -1
         if "hmc" in context.fix_styles and getattr(self._steering, "rate", 0.0) != 0.0:
             raise HookError(
-                "fix hmc takes whole trajectories back, and λ would move on with the rejected ones too; give rate 0, "
-                "or leave fix hmc out"
+                "fix hmc rejects whole trajectories, and λ would advance with the rejected ones too; give rate 0, "
+                "or remove fix hmc"
             )
         if self._left is not None:
             d = self._distance.measure(context)
@@ -162,7 +162,7 @@ class SMD:
             if found != expected:
                 raise HookError(
                     f"{name} {found}, but the restart file holds a pull of {state['pulled']} by {state['kind']}; give "
-                    "the options of that run, or another fix ID to begin a new pull"
+                    "the options of that run, or another fix ID to start a new pull"
                 )
         self._n_steps = state["n_steps"]
         if state.get("left") is not None:  # files of earlier versions hold none

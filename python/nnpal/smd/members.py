@@ -108,7 +108,7 @@ def _along(pull: Pull, steps: NDArray[np.int64], energies: NDArray[np.float64], 
 
 
 def jump_of(pull: Pull, window: float) -> float:
-    """Return λ where the bond lets go with a jump; nan where the force falls so slowly that the path can be followed.
+    """Return λ where the bond ruptures with a jump; nan where the force falls so slowly that the path can be followed.
 
     A jump is a fall of the running mean of the force from 3/4 to 1/4 of its largest value within one window.
     """
@@ -129,7 +129,7 @@ def _across_jump(
     window: float,
     jump: float,
 ) -> NDArray[np.float64]:
-    """Return the change of the work of each member at each λ of `way`, where the bond lets go with a jump.
+    """Return the change of the work of each member at each λ of `way`, where the bond ruptures with a jump.
 
     The jump is where the minimum that the molecule follows ends, dλ/dd = 0 with λ = d + U'(d)/k. A member moves it by
     δλ = ΔU'(d)/k, over which the spring pulls with the force before the jump instead of that after it. So from the jump

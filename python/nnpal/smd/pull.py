@@ -104,7 +104,7 @@ def find_break(pull: Pull, window: float) -> Break:
 
 
 def letting_go(pull: Pull, window: float) -> float:
-    """Return λ where the bond lets go: the mean force over `window` has fallen to half of its largest value.
+    """Return λ where the bond ruptures: the mean force over `window` has fallen to half of its largest value.
 
     It lies after the largest force, by as much as the bond bears on the falling side. NaN: the pull ended before, or
     the spring never pulled.

@@ -44,7 +44,7 @@ def mean_work(pulls: Sequence[Pull], n_points: int = 401) -> MeanWork:
     start = max(float(sign * pull.target[0]) for pull in pulls)
     end = min(float(sign * pull.target[-1]) for pull in pulls)
     if not end > start:
-        raise ValueError("pulls: λ does not move, or there is no λ that all pulls passed; leave out the short ones")
+        raise ValueError("pulls: λ does not move, or there is no λ that all pulls passed; remove the short ones")
     way = np.linspace(start, end, n_points)
     work = np.stack([np.interp(way, sign * pull.target, pull.work) for pull in pulls])
     deviation = work.std(axis=0, ddof=1) if len(pulls) > 1 else np.full(n_points, np.nan)

@@ -30,7 +30,7 @@ def conclude(folder: Path, plan: Plan, candidates: Pairs | None) -> None:
         candidates: see :func:`nnpal.calibration.calibrate`.
 
     Raises:
-        TrainingFolderError: no member came through.
+        TrainingFolderError: no member finished.
     """
     failed, trained = {}, []
     for number in range(plan.ensemble.members):
@@ -41,7 +41,7 @@ def conclude(folder: Path, plan: Plan, candidates: Pairs | None) -> None:
             trained.append(load_member(folder, plan, number))
     if not trained:
         reasons = "; ".join(f"member {number}: {reason}" for number, reason in failed.items())
-        raise TrainingFolderError(f"no member of {folder} came through: {reasons}")
+        raise TrainingFolderError(f"no member of {folder} finished: {reasons}")
     data = load_data(folder / CACHE, plan.network)
     self_energies = data.self_energies.tolist()
     scores = rank_members(
@@ -62,7 +62,7 @@ def conclude(folder: Path, plan: Plan, candidates: Pairs | None) -> None:
 def _calibration(
     folder: Path, plan: Plan, trained: Sequence[TrainedMember], data: TrainingData, candidates: Pairs | None
 ) -> Calibration | str:
-    """Return the calibration of the members that came through, or why there is none."""
+    """Return the calibration of the members that finished, or why there is none."""
     if len(trained) < 2:
         return "one member alone has no spread"
     numbers = [member.number for member in trained]
@@ -80,10 +80,11 @@ def _calibration(
         return str(error)
     found.evidence["wild"] = configurations[found.evidence["wild"]].tolist()
     found.evidence["members"] = numbers
-    found.evidence["source"] = "configurations of the training that some members did not learn"
+    found.evidence["source"] = "configurations of the training that some members were not trained on"
     if plan.start is not None and plan.start["kind"] != TRAINING_FOLDER:
         found.evidence["caution"] = (
-            f"The members started from a {plan.start['kind']}, which does not say what it had learned. If that is data "
+            f"The members started from a {plan.start['kind']}, which does not record its training data. If that is "
+            "data "
             "of this training too, the errors are too small: start from the training folder, or use nnpal calibrate."
         )
     return found

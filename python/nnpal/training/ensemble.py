@@ -81,7 +81,7 @@ def train_ensemble(
         The finished ensemble.
 
     Raises:
-        TrainingFolderError: the folder holds another training, or no member came through.
+        TrainingFolderError: the folder holds another training, or no member finished.
         ValueError: data or settings that cannot be used, a start among them.
 
     Example:
@@ -145,7 +145,7 @@ def end_training(folder: Path, failed: Mapping[int, str], candidates: Pairs | No
         candidates: spreads and errors outside of the data, see :func:`nnpal.calibration.calibrate`.
 
     Raises:
-        TrainingFolderError: no member came through, or one is neither finished nor failed.
+        TrainingFolderError: no member finished, or one is neither finished nor failed.
     """
     plan = read_plan(folder)
     with _alone(folder):
@@ -305,7 +305,9 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
             remove_leftovers(folder)  # of killed trainings and workers
     except HeldError as error:
-        raise TrainingFolderError(f"{folder}: {error.holder} trains here; wait for its end, or end it") from error
+        raise TrainingFolderError(
+            f"{folder}: {error.holder} is training here; wait until it ends, or end it"
+        ) from error
 
 
 @contextmanager

@@ -151,7 +151,7 @@ class _Pass(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, seeds: Tensor, directions: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.kept is None:
-            raise RuntimeError("the energies of a network were differentiated before; evaluate it anew to do it again")
+            raise RuntimeError("the energies of a network were differentiated before; evaluate it anew to repeat it")
         features, *parameters = ctx.saved_tensors
         sums = [None if own is None else torch.zeros_like(own) for own in parameters]
         kept, ctx.kept = ctx.kept, None

@@ -100,7 +100,9 @@ def read_plan(folder: Path) -> Plan:
     """
     values = _read_json(folder / PLAN)
     if values.get("format") != FORMAT:
-        raise TrainingFolderError(f"{folder / PLAN} has format {values.get('format')}, this nnpal reads {FORMAT}")
+        raise TrainingFolderError(
+            f"{folder / PLAN} has format {values.get('format')}, this version of nnpal reads {FORMAT}"
+        )
     return Plan(
         network=_network(values["network"]),
         loss=LossSettings.model_validate_json(json.dumps(values["loss"])),
@@ -238,10 +240,10 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         reason = f"it holds no {path.name}" if path.parent.is_dir() else f"expected a folder ({error.strerror})"
         raise TrainingFolderError(
-            f"{path.parent} is no training folder: {reason}; give the folder that nnpal train has made"
+            f"{path.parent} is not a training folder: {reason}; give the folder that nnpal train has made"
         ) from error
     except ValueError as error:
-        raise TrainingFolderError(f"{path.parent} is no training folder: {path.name}: {error}") from error
+        raise TrainingFolderError(f"{path.parent} is not a training folder: {path.name}: {error}") from error
 
 
 def _keys(values: dict[str, Any], depth: int = 2) -> list[tuple[str, ...]]:

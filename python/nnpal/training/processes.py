@@ -47,7 +47,7 @@ def resolve_devices(devices: Sequence[str]) -> list[str]:
         elif device == "cuda" or device.startswith("cuda:"):
             number = device.partition(":")[2] or "0"
             if not number.isdigit() or int(number) >= n_gpus:
-                raise ValueError(f"ensemble.devices: {device!r} is not there; torch sees {n_gpus} GPUs")
+                raise ValueError(f"ensemble.devices: {device!r} does not exist; torch sees {n_gpus} GPUs")
             names.append(f"cuda:{number}")
         else:
             raise ValueError(f"ensemble.devices: {device!r}, expected auto, cpu, cuda or cuda:N")

@@ -143,7 +143,7 @@ class TrainingSettings(Section):
             )
         if self.bias_optimizer == "adamw" and self.optimizer != "adamw":
             raise ValueError(
-                f"bias_optimizer = 'adamw' with optimizer = {self.optimizer!r}: use 'sgd' or leave the key out "
+                f"bias_optimizer = 'adamw' with optimizer = {self.optimizer!r}: use 'sgd' or remove the key "
                 "(biases then use the optimizer of the weights), or set optimizer = 'adamw'"
             )
         if self.schedule == "plateau" and self.warmup != type(self).model_fields["warmup"].default:

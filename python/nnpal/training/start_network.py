@@ -62,7 +62,7 @@ def started_network(
     symbols = given.elements or tuple(sorted(set(present), key=atomic_numbers.__getitem__))
     _require_elements(symbols, start, name)
     asked = given.description(present)
-    _require_agreement(asked, start, keys, name, "leave the key out, for a start brings its network")
+    _require_agreement(asked, start, keys, name, "remove the key, for a start brings its network")
     if isinstance(start, SchNetDescription):
         return replace(start, symbols=symbols)
     hidden = {symbol: start.hidden_of(symbol) for symbol in symbols}
@@ -80,7 +80,7 @@ def require_layers_left(description: Description, frozen_layers: int) -> None:
     """
     if isinstance(description, SchNetDescription):
         if frozen_layers:
-            why = f"networks of kind {description.kind!r} have no layers for each element; leave the key out"
+            why = f"networks of kind {description.kind!r} have no layers for each element; remove the key"
             raise StartError("training.frozen_layers", frozen_layers, why)
         return
     for symbol in description.symbols:
@@ -97,13 +97,13 @@ def require_learned_weights(training: TrainingSettings) -> None:
         StartError: names the number of layers.
     """
     if training.frozen_layers:
-        why = "without training.start these layers would keep random weights; give a start, or leave the key out"
+        why = "without training.start these layers would keep random weights; give a start, or remove the key"
         raise StartError("training.frozen_layers", training.frozen_layers, why)
 
 
 def _require_kind(kind: str, start: Description, name: str) -> None:
     if kind != start.kind:
-        why = f"training.start, {name}, is of kind {start.kind!r}; set it to that, or leave training.start out"
+        why = f"training.start, {name}, is of kind {start.kind!r}; set it to that, or remove training.start"
         raise StartError("network.kind", kind, why)
 
 
@@ -113,20 +113,20 @@ def _require_keys_of_kind(given: NetworkSettings, start: Description, name: str)
     for key in sorted({key for keys in KEYS.values() for key in keys} - set(own)):
         if key in given.model_fields_set:
             why = f"training.start, {name}, is of kind {start.kind!r}, whose keys are {', '.join(own)}"
-            raise StartError(f"network.{key}", getattr(given, key), f"{why}; leave the key out, or training.start")
+            raise StartError(f"network.{key}", getattr(given, key), f"{why}; remove the key, or training.start")
 
 
 def _require_elements(symbols: Sequence[str], start: Description, name: str) -> None:
     if lacking := [symbol for symbol in symbols if symbol not in start.symbols]:
         why = f"it has networks for {', '.join(start.symbols)}, none for {', '.join(lacking)} of the data"
-        cure = "start from a model that knows all their elements, or leave the key out"
+        cure = "start from a model that knows all their elements, or remove the key"
         raise StartError("training.start", name, f"{why}; {cure}")
 
 
 def _require_agreement(asked: Description, start: Description, keys: Collection[str], name: str, cure: str) -> None:
     for key in (field.name for field in fields(start)):
         if key != "symbols" and key in keys and not _agree(key, asked, start):
-            why = f"training.start, {name}, has {_value(key, start, asked)}; {cure}, or leave training.start out"
+            why = f"training.start, {name}, has {_value(key, start, asked)}; {cure}, or remove training.start"
             raise StartError(f"network.{key}", _value(key, asked, asked), why)
 
 

@@ -92,7 +92,7 @@ def find_start(
         StartError: there are no weights that can be trained, or they do not fit the network and the data.
     """
     if ensemble.split == "random" and ensemble.previous is not None and training.start != PREVIOUS:
-        why = "of no use with split = 'random' and without training.start = 'previous'; set one, or leave it out"
+        why = "of no use with split = 'random' and without training.start = 'previous'; set one, or remove it"
         raise StartError("ensemble.previous", ensemble.previous, why)
     previous = None if ensemble.previous is None else Path(ensemble.previous)
     try:
@@ -133,7 +133,7 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
     """
     if model is not None:
         if training.start is not None:
-            raise StartError(_KEY, training.start, "a TorchANI model is given to start from, too; leave one out")
+            raise StartError(_KEY, training.start, "a TorchANI model is given to start from, too; remove one")
         return _of_model(model, type(model).__name__)
     start = training.start
     if start in (None, RANDOM):
@@ -225,7 +225,7 @@ def _source(kind: str, name: str, members: Members) -> Source:
 
 
 def _of_folder(folder: Path) -> Source:
-    """Return the members of a finished training that came through."""
+    """Return the members of a finished training that finished."""
     if not folder.exists():
         raise SourceGoneError(_KEY, str(folder), "not there; expected the folder of a training")
     try:
@@ -283,8 +283,8 @@ def _published(start: str) -> ANI:
     if name not in known:
         raise StartError(_KEY, start, f"TorchANI has no such model; it has {', '.join(known)}")
     if name.startswith(WITH_PAIR_TERMS):  # before weights are fetched for nothing
-        why = "its energy has parts beside its networks (xTB repulsion, D3 dispersion), and nnpal trains networks alone"
-        raise StartError(_KEY, start, f"{why}; start from ANI1x, ANI1ccx, ANI2x or ANI1xnr, or leave the key out")
+        why = "its energy has terms besides its networks (xTB repulsion, D3 dispersion), and nnpal trains only networks"
+        raise StartError(_KEY, start, f"{why}; start from ANI1x, ANI1ccx, ANI2x or ANI1xnr, or remove the key")
     try:
         model: ANI = getattr(torchani.models, name)()
     except OSError as error:  # urllib's errors are of this kind

@@ -24,7 +24,7 @@ def tensorboard_fault() -> str | None:
     except ImportError as error:
         return (
             f"torch's writer cannot be imported ({error}); it needs the package tensorboard, which does not come with "
-            "nnpal: pip install tensorboard, or leave the key out"
+            "nnpal: pip install tensorboard, or remove the key"
         )
     return None
 

@@ -99,7 +99,7 @@ def load_ensemble(folder: Path) -> TrainedEnsemble:
     """
     plan, result = read_plan(folder), read_result(folder)
     if result is None:
-        raise TrainingFolderError(f"{folder} holds a training that is not finished; go on with it first")
+        raise TrainingFolderError(f"{folder} holds a training that is not finished; resume it first")
     members = [k for k in range(plan.ensemble.members) if k not in result.failed]
     calibration, why_none = read_calibration(folder, len(plan.network.symbols))
     if calibration is not None and calibration.evidence.get("members", members) != members:  # killed between two files
@@ -116,7 +116,7 @@ def load_member(folder: Path, plan: Plan, number: int) -> TrainedMember:
     """
     path = member_folder(folder, number) / CHECKPOINT
     if not path.exists():  # it would be a member of random weights
-        raise TrainingFolderError(f"{path} is gone, and with it what was trained; restore it, or train anew")
+        raise TrainingFolderError(f"{path} is gone, and with it what was trained; restore it, or train again")
     member = restore(folder, plan, number, torch.device("cpu"))
     return TrainedMember(
         number=number,

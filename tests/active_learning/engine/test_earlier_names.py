@@ -82,7 +82,7 @@ def test_it_is_refused_with_one_sentence(old_run: Path):
         go(old_run)
     lines = str(caught.value).splitlines()
     assert f"  iter-0000/first: {SENTENCE}" in lines
-    assert "nothing was touched; go on with one of" in lines
+    assert "nothing was changed; continue with one of" in lines
     assert not [line for line in lines if "nnpal.driver" in line or "nnpal.loop" in line]
 
 

@@ -90,7 +90,7 @@ def test_a_changed_table_is_shown_and_refused(small, tmp_path):
     assert "-b.z = 1\n+b.z = 2" in text
     assert "a.x" not in text
     assert "iter-0000/second: [b] changed" in text
-    assert "iter-0000/third: a stage before it is stale" in text
+    assert "iter-0000/third: an earlier stage is stale" in text
     assert "iter-0000/first" not in text
     assert f"nnpal run {tmp_path / 'small.toml'} --redo" in text
     assert before == {path: path.read_bytes() for path in before}
@@ -280,7 +280,7 @@ def test_a_manifest_of_another_format_is_refused(small, tmp_path):
     with pytest.raises(LoopError, match="format 7, expected 1"):
         go()
     path.write_text("{")
-    with pytest.raises(LoopError, match="no manifest of a run"):
+    with pytest.raises(LoopError, match="not the manifest of a run"):
         go()
 
 

@@ -118,8 +118,8 @@ def test_only_a_stage(tmp_path):
     [
         ({"a": {"b": [1.0, float("nan")]}}, r"its facts: a\.b\[1\] = nan of type float; expected what JSON can hold"),
         ({"n": np.int64(3)}, r"n = .*3.* of type int64"),
-        ({"files": ["nowhere"]}, "fact files names 'nowhere', which is no file in"),
-        ({"files": ["../../config.toml"]}, r"names '../../config\.toml', which is no file in"),
+        ({"files": ["nowhere"]}, "fact files names 'nowhere', which is not a file in"),
+        ({"files": ["../../config.toml"]}, r"names '../../config\.toml', which is not a file in"),
         ({"files": "out"}, "fact files = 'out', expected a list"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_failing_stage_says_where_and_how_to_go_on(tmp_path):
     run = tmp_path / "run"
     assert str(caught.value) == (
         f"iter-0000/a: ZeroDivisionError: no forces\n  its folder: {run}/iter-0000/a; more in {run}/run.log\n"
-        f"  finished stages and tasks stay; once that is fixed, go on with: nnpal run {tmp_path}/c.toml"
+        f"  finished stages and tasks stay; after fixing the problem, resume with: nnpal run {tmp_path}/c.toml"
     )
     assert 'raise ZeroDivisionError("no forces")' in (run / "run.log").read_text()
     loop = Steps()
@@ -257,7 +257,7 @@ def test_a_stage_that_meets_a_full_disk_says_so(tmp_path):
         with open("/dev/full", "w") as file:
             file.write("x")
 
-    with pytest.raises(DiskFull, match=r"0000/a: the disk is full: .*[Nn]o space left(.|\n)*go on with: nnpal run"):
+    with pytest.raises(DiskFull, match=r"0000/a: the disk is full: .*[Nn]o space left(.|\n)*resume with: nnpal run"):
         carry_out(tmp_path, Steps(fill))
     with pytest.raises(DiskFull, match=r"less than run\.min_free_disk = 1e\+12; free some space"):
         carry_out(tmp_path, Steps(), {"run": {"min_free_disk": 1e12}})
@@ -280,7 +280,7 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
 
 
 def test_status_of_runs(tmp_path):
-    with pytest.raises(LoopError, match="no run; expected a folder that nnpal run has made"):
+    with pytest.raises(LoopError, match="not a run folder; expected a folder made by nnpal run"):
         status(tmp_path)
 
     def two_tasks(ctx):
@@ -301,7 +301,7 @@ def test_status_of_runs(tmp_path):
     assert [stage.name for stage in broken.finished] == [f"iter-0000/{name}" for name in "abc"] + ["iter-0001/a"]
     assert (broken.begun.name, broken.begun.n_tasks, broken.begun.n_done) == ("iter-0001/b", 2, 1)
     assert broken.facts == {"a": {"n": 3, "files": ["out"]}}
-    assert "  broken off in iter-0001/b, 1 of 2 tasks done\n" in broken.as_text()
+    assert "  interrupted in iter-0001/b, 1 of 2 tasks done\n" in broken.as_text()
     assert re.search(r"  iter-0000: a [\d.]+ s, b [\d.]+ s, c [\d.]+ s\n", broken.as_text())
     assert json.loads(json.dumps(broken.as_dict()))["begun"]["n_done"] == 1
     carry_out(tmp_path, Steps())

@@ -97,7 +97,7 @@ def test_a_manifest_with_other_keys_is_refused_before_anything_is_done(tmp_path,
         told, cure = str(caught.value).split("\n")
         assert told == f"{tmp_path}/run/manifest.json: iter-0000/look: {said}"
         assert cure.startswith(
-            "  another nnpal wrote it, or it was edited: go on with that nnpal, restore the file, or"
+            "  another version of nnpal wrote it, or it was edited: resume with that version of nnpal, restore"
         )
         assert not loop.seen
     assert (tmp_path / "run/manifest.json").read_bytes() == before

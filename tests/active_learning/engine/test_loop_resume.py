@@ -198,7 +198,7 @@ def test_a_second_process_is_refused_and_the_first_goes_on(tmp_path):
     code, _, err = drive(tmp_path)
     assert code == 1
     assert f"nnpal run: run: process {first.pid} on {os.uname().nodename} (`" in err
-    assert "works in it; wait for its end, or end it" in err
+    assert "is running in it; wait until it ends, or end it" in err
     assert first.poll() is None
     first.kill()
     first.communicate()

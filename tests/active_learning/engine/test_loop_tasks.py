@@ -79,7 +79,7 @@ def test_a_failing_task_is_tried_again_given_up_and_told(runner, tmp_path, monke
         f"{folder}: failed 2 times; the last attempt {how}. The end of {folder}/task.log:\n"
     )
     assert last_line in bad.failure.text
-    assert f"{folder} {how}; it is tried again" in runner.lines
+    assert f"{folder} {how}; trying again" in runner.lines
     assert bad.failure.text.count("\n    Traceback") <= 1  # the last attempt's lines alone
 
     monkeypatch.setenv("TOY_INJECT", "")
@@ -99,7 +99,7 @@ def test_a_task_that_fails_once_counts_as_done(runner, tmp_path, monkeypatch):
 def test_a_killed_task_is_no_fault_of_its_own(runner, tmp_path, monkeypatch):
     tasks = walks(tmp_path, monkeypatch, "die once")
     assert runner.run(tasks, Limits(1, 1))[1].failure is None
-    assert "was ended by SIGKILL; it is tried again" in runner.lines[-1]
+    assert "was ended by SIGKILL; trying again" in runner.lines[-1]
 
 
 def test_a_task_may_be_killed_so_often(runner, tmp_path, monkeypatch):
@@ -260,7 +260,7 @@ def test_by_hand(tmp_path):
     )
     assert finished_result(folder, task_hash) == {"x": 16807 % 1013}
     again = python("-m", "nnpal.active_learning.engine.task", str(folder), env=environment)
-    assert (again.returncode, again.stdout) == (0, f"{folder}: done already; remove result.json to do it again\n")
+    assert (again.returncode, again.stdout) == (0, f"{folder}: already finished; remove result.json to repeat it\n")
 
 
 def test_by_hand_beside_another_process_is_refused(tmp_path):

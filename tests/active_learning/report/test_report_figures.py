@@ -226,7 +226,7 @@ def test_mae_history(tmp_path):
     assert files.alt == "Last MAE in meV/atom: train 2, unseen 100"
     relative = mae_history([0], {"unseen": [0.002]}, quantity="relative energy")
     assert drawn(relative).get_ylabel() == "relative energy MAE (meV/atom)"
-    assert "the mean difference of a set from the oracle's taken off" in relative.caption
+    assert "after subtracting the mean difference of each set" in relative.caption
     with pytest.raises(ValueError, match="quantity = 'stress', expected energy or relative energy or force"):
         mae_history([0], {}, quantity="stress")
 
@@ -249,7 +249,10 @@ def test_uq_against_error(tmp_path):
     assert numbers(files.csv, "uq_meV_angstrom") == pytest.approx([1, 2, 3, NAN, 0], nan_ok=True)
     assert files.alt == "Rank correlation 1.00 over 4 values"
     assert "1 without finite values" in files.caption
-    assert "over the largest deviation of an atom's force over the members, before they were learned" in files.caption
+    assert (
+        "over the largest deviation of an atom's force over the members, before they were used for training"
+        in files.caption
+    )
     assert uq_against_error([0.1], [0.1]).alt == "Rank correlation not known over 1 values"
 
 

@@ -42,7 +42,7 @@ def run_folder(tmp_path):
 
 def test_a_run_that_trains_shows_its_members_once(run_folder):
     lines = status(run_folder).splitlines()
-    assert lines[1] == "  at work on iter-0000/train, 0 of 3 tasks done, 1 given up"
+    assert lines[1] == "  running iter-0000/train, 0 of 3 tasks done, 1 given up"
     assert lines[2].split()[:2] == ["member", "updates"]
     assert [line.split()[:2] for line in lines[3:6]] == [["0", "9/24"], ["1", "0/24"], ["2", "0/24"]]
     assert [line.split()[-1] for line in lines[3:6]] == ["s", "failed", "waiting"]
@@ -93,4 +93,4 @@ def test_a_folder_of_nnpal_train_has_a_status_too(tmp_path):
 
 def test_another_folder_is_neither(tmp_path):
     said = status(tmp_path, code=1)
-    assert "no run; expected a folder that nnpal run has made, or a training folder of nnpal train" in said
+    assert "not a run folder; expected a folder made by nnpal run, or a training folder of nnpal train" in said

@@ -31,8 +31,8 @@ def electrons(given: Given) -> Iterator[Fault]:
         elif told := _said(oracle, "caution", atoms):
             caution(f"{key} = {name!r}: {told}")
         if cuts and (stated := electrons_of(atoms)).binds_whole:
-            why = f"it states {stated}, and how much of it an environment that is cut out has nobody knows"
-            yield Fault(key, name, why, 'give distillation.reduction = "none", or leave the statement out of the file')
+            why = f"it states {stated}, but the part of it in an environment that is cut out is unknown"
+            yield Fault(key, name, why, 'give distillation.reduction = "none", or remove the statement from the file')
 
 
 def _contradiction(section: AnyOracle, atoms: Atoms) -> str:

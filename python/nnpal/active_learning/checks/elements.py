@@ -22,7 +22,7 @@ def elements(given: Given) -> Iterator[Fault]:
             yield Fault(
                 "crystals.structures",
                 crystal.element,
-                f"no such atoms in the data, which hold {_said(known)}: a model that learns them cannot relax it",
+                f"no such atoms in the data, which contain {_said(known)}: a model trained on them cannot relax it",
                 "give crystals of the data's elements",
             )
     if isinstance(config.oracle, LammpsSection):
@@ -38,7 +38,7 @@ def translation(given: Given) -> Iterator[Fault]:
     if section is None:
         return
     if unknown := [symbol for symbol in section.symbols.values() if atomic_numbers.get(symbol, 0) == 0]:
-        why = f"{_said(unknown)} is no element, expected symbols such as Al"
+        why = f"{_said(unknown)} is not a chemical element, expected symbols such as Al"
         yield Fault("translation.symbols", section.symbols, why, "correct it")
     if given.source is not None and (lacking := given.source[0] - set(section.symbols)):
         why = f"the source holds {_said(lacking)} too, expected what each of its elements becomes"
@@ -59,11 +59,11 @@ def _network(given: Given, found: Mapping[str, frozenset[str]]) -> Iterator[Faul
         for key, symbols in found.items():
             if lacking := symbols - set(network.elements):
                 why = f"has no {_said(lacking)}, which {key} holds; expected all its elements"
-                yield Fault("network.elements", list(network.elements), why, "add it, or leave the key out")
+                yield Fault("network.elements", list(network.elements), why, "add it, or remove the key")
         first = found.get("initial.structure") or frozenset().union(*found.values())
         if first and (absent := set(network.elements) - first):
             why = f"the first training data hold no {_said(absent)}; expected their elements alone"
-            yield Fault("network.elements", list(network.elements), why, "leave it out")
+            yield Fault("network.elements", list(network.elements), why, "remove it")
     elif {"initial.structure", "explore.structure"} <= set(found) and (
         unlearned := found["explore.structure"] - found["initial.structure"]
     ):

@@ -27,7 +27,7 @@ def error_limits(given: Given) -> Iterator[Fault]:
         model = stage_folder(run_folder, trained[-1].iteration, TrainFacts.stage) / MODEL
         if not model.is_file() or read_metadata(model).calibration is not None:
             return
-        why = f"{model} has no calibration, so it knows no error in eV/Å"
+        why = f"{model} has no calibration, so it provides no errors in eV/Å"
     elif (why := _too_few(given)) is None:
         return
     for key, value in keys.items():
@@ -61,6 +61,7 @@ def _too_few(given: Given) -> str | None:
         return None
     return (
         f"the first data are {n} configurations of {len(atoms)} atoms at most, of which {n_unlearned}, {n_atoms} atoms "
-        f"in all, may stay unlearned by a member (ensemble.members = {ensemble.members}, validation_fraction = "
+        f"in all, can be in the validation set of a member (ensemble.members = {ensemble.members}, "
+        "validation_fraction = "
         f"{ensemble.validation_fraction:g}); a calibration needs {LEAST_FRAMES} of {LEAST_ATOMS} atoms"
     )

@@ -84,7 +84,7 @@ def not_executable(program: str) -> str | None:
     if os.sep in program and not os.path.isabs(program):
         return f"{program} is relative to the folder of each task, expected a name on PATH or an absolute path"
     if shutil.which(program) is None and not (program == "mpirun" and _is_beside(program)):
-        found = "is no program that may be executed" if Path(program).exists() else "is not there"
+        found = "is not an executable program" if Path(program).exists() else "does not exist"
         return f"{program} {found}, expected one on PATH"
     return None
 

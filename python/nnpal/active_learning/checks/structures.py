@@ -80,7 +80,7 @@ def boxes(given: Given) -> Iterator[Fault]:
         periodic = atoms.pbc.tolist()
         if key == "initial.structure" and initial is not None and initial.pressure is not None and not all(periodic):
             why = f"{name} is periodic along {periodic}, expected all three directions"
-            yield Fault("initial.pressure", initial.pressure, why, "leave it out, or give a periodic structure")
+            yield Fault("initial.pressure", initial.pressure, why, "remove it, or give a periodic structure")
         if key == "explore.structure" and isinstance(explore, IsobaricSection) and not all(periodic):
             why = f"periodic along {periodic}, expected all three directions for {explore.kind.upper()}"
             yield Fault(key, name, why, "give a crystal with its cell")
@@ -93,7 +93,7 @@ def limits(given: Given) -> Iterator[Fault]:
         bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         for finding in check_frames([bare], limits=allowed.limits()):
             if finding.kind == "distance":
-                why = f"{key} has {finding.value}: labels of such configurations would be put aside"
+                why = f"{key} has {finding.value}: labels of such configurations would be excluded"
                 yield Fault(
                     "label.limits.min_distance", allowed.min_distance, why, "lower it, or correct the structure"
                 )
@@ -129,12 +129,12 @@ def order(given: Given) -> Iterator[Fault]:
         is_given = isinstance(explore, MOMTSection) and "reciprocal" in explore.options
         for key in () if is_given else ("pools", "initial"):
             if getattr(section, key) == "grid":
-                why = "grids in O need explore.lattice, which says what order is; it is missing"
-                yield Fault(f"distillation.{key}", "grid", why, "give explore.lattice, or leave the key out")
+                why = "grids in O need explore.lattice, which defines the order parameter; it is missing"
+                yield Fault(f"distillation.{key}", "grid", why, "give explore.lattice, or remove the key")
     atoms = given.structures.get(CRYSTAL, given.structures.get("explore.structure"))
     if isinstance(explore, NPTSection) and atoms is not None and atoms.pbc.all():
         try:
             order_vectors(explore, atoms)
         except ValueError as error:
             why = str(error).removeprefix("explore.lattice: ")
-            yield Fault("explore.lattice", explore.lattice, why, "give the structure's lattice, or leave it out")
+            yield Fault("explore.lattice", explore.lattice, why, "give the structure's lattice, or remove it")

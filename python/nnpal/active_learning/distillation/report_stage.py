@@ -101,11 +101,11 @@ def report(
             section("Iterations", iteration_table([_summary(k, done) for k, done in enumerate(history)])),
             section("Crystals", *crystal_tables(told.last.train.crystals, "distilled")),
             *_sampling(told),
-            section("What was kept", figures(ctx, _kept(told)), *_grids(told)),
+            section("Selected configurations", figures(ctx, _kept(told)), *_grids(told)),
             section("Errors", figures(ctx, _errors(told))),
             *calibration_sections(ctx, [done.label for done in history]),
             *second_sections([done.train for done in history], [done.train.test for done in history]),
-            section("Configurations chosen last", *_chosen(told)),
+            section("Configurations selected last", *_chosen(told)),
         ],
         failures=task_failures(ctx.run_folder, [done.stages() for done in history]),
         configuration=configuration(ctx),
@@ -233,7 +233,7 @@ def _errors(told: Told) -> list[Figure]:
 def _chosen(told: Told) -> list[str | list[FigureFiles]]:
     frames = read_bare(told.ctx.path(told.ctx.iteration, "select", CHOSEN))
     if not frames:
-        return ["No configuration was chosen in this iteration."]
+        return ["No configuration was selected in this iteration."]
     shown = [
         Snapshot(frame, f"frame {one.frame}\natom {one.atom}", (0,) if one.preserved_radius is not None else ())
         for frame, one in zip(frames, told.last.select.chosen, strict=True)

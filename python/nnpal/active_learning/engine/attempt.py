@@ -44,7 +44,7 @@ def execute(folder: str, timeout: float | None, alive: str, paths: Sequence[str]
     """
     wanted = Path(alive)
     if not wanted.exists():
-        return {"kind": "unwanted", "how": "was not begun", "offset": 0}
+        return {"kind": "unwanted", "how": "was not started", "offset": 0}
     command = [sys.executable, "-m", "nnpal.active_learning.engine.task", folder, "--watched"]
     place, environment = Path(folder), environment_for(threads, paths)
     with Child(command, place / LOG, folder=place, environment=environment) as child:

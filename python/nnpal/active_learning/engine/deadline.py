@@ -34,7 +34,7 @@ class Deadline:
         """
         self.check_signals()
         if self._end is not None and self._seconds is not None and self._clock() >= self._end:
-            raise Stopped(f"the wall time of {self._seconds / 3600:g} h (run.wall_time_hours) is spent", 0)
+            raise Stopped(f"the wall time of {self._seconds / 3600:g} h (run.wall_time_hours) is used up", 0)
 
     def check_signals(self) -> None:
         """Go on, or raise; the wall time is left aside, by which nothing fails.

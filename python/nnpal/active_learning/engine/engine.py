@@ -336,7 +336,7 @@ class _Run:
     def _how_to_go_on(self, folder: Path) -> str:
         return (
             f"  its folder: {folder}; more in {self._folder / 'run.log'}\n"
-            f"  finished stages and tasks stay; once that is fixed, go on with: {self._command}"
+            f"  finished stages and tasks stay; after fixing the problem, resume with: {self._command}"
         )
 
 
@@ -356,7 +356,7 @@ def _holding(run_folder: Path) -> Iterator[None]:
             if attempt + 1 < LOCK_TRIES:
                 time.sleep(LOCK_PAUSE)
                 continue
-            raise LoopError(f"{run_folder}: {error.holder} works in it; wait for its end, or end it") from error
+            raise LoopError(f"{run_folder}: {error.holder} is running in it; wait until it ends, or end it") from error
         except OSError as error:
             if is_disk_full(error):
                 raise
@@ -372,4 +372,4 @@ def _holding(run_folder: Path) -> Iterator[None]:
 
 
 def _full(folder: Path, error: OSError, command: str) -> str:
-    return f"{folder}: the disk is full ({error}); what is finished is safe; free some space and go on with: {command}"
+    return f"{folder}: the disk is full ({error}); what is finished is safe; free some space and resume with: {command}"

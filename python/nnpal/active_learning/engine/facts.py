@@ -13,8 +13,8 @@ from nnpal.active_learning.engine.error import LoopError
 
 MANIFEST = "manifest.json"
 HOW_TO_FIX = (
-    "  another nnpal wrote it, or it was edited: go on with that nnpal, restore the file, or begin a new run, whose "
-    "folder may have a copy of labels.sqlite"
+    "  another version of nnpal wrote it, or it was edited: resume with that version of nnpal, restore the file, or "
+    "start a new run, whose folder may have a copy of labels.sqlite"
 )
 AnyPart = TypeVar("AnyPart", bound="Part")
 

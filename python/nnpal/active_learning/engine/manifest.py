@@ -92,11 +92,13 @@ def read_manifest(run_folder: Path) -> Manifest:
         if found is None:
             return Manifest()
         if found["format"] != FORMAT:
-            raise LoopError(f"{path}: format {found['format']}, expected {FORMAT}; it was written by another nnpal")
+            raise LoopError(
+                f"{path}: format {found['format']}, expected {FORMAT}; it was written by another version of nnpal"
+            )
         entries = tuple(Entry(**entry) for entry in found["entries"])
         return Manifest(entries, found["finished"], found.get("discarding"))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise LoopError(f"{path}: no manifest of a run: {type(error).__name__}: {error}") from error
+        raise LoopError(f"{path}: not the manifest of a run: {type(error).__name__}: {error}") from error
 
 
 def write_manifest(run_folder: Path, manifest: Manifest) -> None:
@@ -122,7 +124,7 @@ def output_hashes(run_folder: Path, iteration: int, stage: str, facts: Facts) ->
     for file in files:
         path = (folder / file).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
-            raise StageError(f"{name}: fact files names {file!r}, which is no file in {folder}")
+            raise StageError(f"{name}: fact files names {file!r}, which is not a file in {folder}")
     hashes = {file: file_hash(folder / file, sync=True) for file in files}
     places = [parent for file in files for parent in (folder / file).parents]
     for place in {place for place in places if place.is_relative_to(run_folder)}:

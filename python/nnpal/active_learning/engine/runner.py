@@ -178,7 +178,7 @@ class TaskRunner:
             if failure.kind in ("error", "timeout"):
                 remember(job.task.folder, job.task_hash, failure)
         else:
-            self._log(f"{job.task.folder} {failure.how}; it is tried again")
+            self._log(f"{job.task.folder} {failure.how}; trying again")
 
     def _judge(self, jobs: Sequence[_Attempts], limits: Limits) -> None:
         failures = [job.outcome.failure for job in jobs if job.outcome is not None and job.outcome.failure is not None]

@@ -60,9 +60,9 @@ def settle(
             manifest = accept(run_folder, manifest, plan)
             write_manifest(run_folder, manifest)
         else:
-            told = [f"{run_folder}: what its stages were made with has changed", *difference, "stale:", *stale]
+            told = [f"{run_folder}: inputs of its finished stages have changed", *difference, "stale:", *stale]
             raise StaleRun("\n".join([*told, *_ways_out(run_folder, changes, given, keep)]))
-        log("\n".join([*difference, f"stale, and {'done again' if redo else 'kept as they are'}:", *stale]))
+        log("\n".join([*difference, f"stale, and {'recomputed' if redo else 'kept unchanged'}:", *stale]))
     write_whole(run_folder / CONFIG, given.config_path.read_bytes())
     write_json(run_folder / RESOLVED, given.tables)
     return manifest
@@ -78,17 +78,19 @@ def _stale(changes: Changes, manifest: Manifest) -> list[str]:
     """Return a line for each stale stage."""
     finished = {entry.name for entry in manifest.entries}
     names = [name for name in changes.stale if name in finished or name in changes.reasons]
-    return [f"  {name}: {', '.join(changes.reasons.get(name, ['a stage before it is stale']))}" for name in names]
+    return [f"  {name}: {', '.join(changes.reasons.get(name, ['an earlier stage is stale']))}" for name in names]
 
 
 def _ways_out(run_folder: Path, changes: Changes, given: Given, keep: bool) -> list[str]:
-    redo = f"  {given.command} --redo    stale stages are done again; what they made moves to {run_folder / 'stale'}"
+    redo = (
+        f"  {given.command} --redo    stale stages are recomputed; their earlier results move to {run_folder / 'stale'}"
+    )
     if changes.lost:
-        how = "they cannot be kept" if keep else "nothing was touched"
+        how = "they cannot be kept" if keep else "nothing was changed"
         return [f"{how}: {'; '.join(changes.lost)}; restore that, or", redo]
     return [
-        "nothing was touched; go on with one of",
+        "nothing was changed; continue with one of",
         redo,
-        f"  {given.command} --keep    they stay as they are; the changes hold from here on",
-        f"or undo the changes ({run_folder / CONFIG} is the configuration before)",
+        f"  {given.command} --keep    stale stages are kept; the changes apply from here on",
+        f"or undo the changes ({run_folder / CONFIG} is the previous configuration)",
     ]

@@ -83,7 +83,7 @@ class Status:
         if self.begun is not None:
             tasks = f", {self.begun.n_done} of {self.begun.n_tasks} tasks done" if self.begun.n_tasks else ""
             failed = f", {self.begun.n_failed} given up" if self.begun.n_failed else ""
-            how = "at work on" if self.state == "running" else "broken off in"
+            how = "running" if self.state == "running" else "interrupted in"
             lines.append(f"  {how} {self.begun.name}{tasks}{failed}")
             lines += [f"    {line}" for line in details]
         return "\n".join([*lines, *(f"  | {line}" for line in self.last_lines)])
@@ -97,7 +97,7 @@ def status(run_folder: Path) -> Status:
         LoopError: its manifest cannot be read.
     """
     if not (run_folder / LOG).is_file() and not (run_folder / MANIFEST).is_file():
-        raise NoRun(f"{run_folder}: no run; expected a folder that nnpal run has made")
+        raise NoRun(f"{run_folder}: not a run folder; expected a folder made by nnpal run")
     holder = holder_of(run_folder / LOCK)
     manifest = read_manifest(run_folder)
     times = read_times(run_folder)

@@ -78,7 +78,7 @@ def perform(folder: Path) -> bool:
     """Do the task in ``folder`` unless it is done; return whether there was something to do.
 
     Raises:
-        ValueError: no task, no such function, or a result that is no JSON object.
+        ValueError: no task, no such function, or a result that is not valid JSON object.
         Exception: whatever the function raises.
     """
     content = read_json(folder / TASK)
@@ -118,10 +118,11 @@ def main(arguments: list[str] | None = None) -> int:
         # under nnpal run, the process that holds the folder is another attempt, and about to end
         with locked(folder / LOCK, wait=options.watched):
             if not perform(folder):
-                print(f"{folder}: done already; remove {RESULT} to do it again")
+                print(f"{folder}: already finished; remove {RESULT} to repeat it")
     except HeldError as error:
         print(
-            f"nnpal.active_learning.engine.task: {folder}: {error.holder} works in it; wait for its end, or end it",
+            f"nnpal.active_learning.engine.task: {folder}: {error.holder} is running in it; wait until it ends, or "
+            "end it",
             file=sys.stderr,
         )
         return EXIT_ERROR

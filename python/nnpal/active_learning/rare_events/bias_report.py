@@ -49,7 +49,7 @@ def _stiffness(history: Sequence[Iteration]) -> list[Table]:
                 [k, len(found.oracle), *(Cell(value, decimals=2) for value in (sizes, found.bias, found.mae))],
             )
     caption = (
-        "Stiffness against the displacements of the labeled copies, eV/Å², by the model that had not learned them: "
+        "Stiffness against the displacements of the labeled copies, eV/Å², by the model before it was trained on them: "
         "mean size by the oracle, mean difference of the model (too stiff: above 0), and mean absolute difference."
     )
     header = ["iteration", "copies", "oracle", "model - oracle", "MAE"]

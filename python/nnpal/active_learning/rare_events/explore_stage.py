@@ -63,7 +63,9 @@ def explore(ctx: StageContext, section: SMDSection, base_folder: Path, sizing: S
     quiet_facts = noiseless_facts(section, of_quiet)
     added = False
     if sizing is not None and is_biased(quiet_facts, ctx.found(0, InitialFacts).noiseless, sizing.goal):
-        ctx.log(f"iteration {ctx.iteration}: no pairs of pulls are added, as the pulls without noise miss the goal")
+        ctx.log(
+            f"iteration {ctx.iteration}: no pairs of pulls are added, because the pulls without noise miss the goal"
+        )
     elif sizing is not None:
         added = _add_pairs(pulls, sizing, forces[ENSEMBLE])
     found = {
@@ -111,7 +113,7 @@ def _add_pairs(pulls: SideBySide, sizing: Sizing, ensemble: NNPForces) -> bool:
         missed = [rate for rate, one in found.items() if is_missed(one, sizing.goal)]
         if missed:
             pulls.ctx.log(
-                f"iteration {pulls.ctx.iteration}: no pairs of pulls are added, as the goal is missed at "
+                f"iteration {pulls.ctx.iteration}: no pairs of pulls are added, because the goal is missed at "
                 f"{', '.join(missed)} Å/ps"
             )
             break

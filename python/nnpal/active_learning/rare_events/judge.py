@@ -37,9 +37,9 @@ def reason_to_stop(history: Sequence[Iteration], goal: float, patience: int, ste
     elif len(history) > patience:
         moves = [_largest_move(one, other) for one, other in itertools.pairwise(history[-patience - 1 :])]
         if all(move is not None and move < steady for move in moves):
-            return f"steady: E_a moved by less than {steady:g} kcal/mol in {patience} iterations"
+            return f"steady: E_a changed by less than {steady:g} kcal/mol in {patience} iterations"
     if not last.select.chosen and not last.select.n_peak and _all_whole(last):
-        return "nothing new: no frame above the threshold is unlike the data"
+        return "nothing new: no frame above the threshold differs from the data"
     return None
 
 

@@ -21,7 +21,7 @@ PEAK, DISPLACED = "peak", "displaced"
 AROUND = 5
 """Rows over which the force is averaged."""
 AFTER = 3
-"""One in so many frames of a pull lies where the bond lets go."""
+"""One in so many frames of a pull lies where the bond ruptures."""
 
 
 def peak_frames(runs: Sequence[SMDRun], before: float, n_most: int, free: Sequence[np.ndarray]) -> list[Atoms]:

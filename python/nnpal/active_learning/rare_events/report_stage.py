@@ -106,7 +106,7 @@ def _facts(told: Told, reason: str | None) -> list[Fact]:
     ours, theirs = paired_energies(history, told.last, rate)
     is_last = len(history) >= told.run.iterations
     converged = True if has_reached_aim(reason) else (False if reason or is_last else None)
-    said = reason or ("all iterations are spent" if is_last else "the aim is not reached yet")
+    said = reason or ("all iterations are finished" if is_last else "the goal is not reached yet")
     one_pull = None if told.pulls.adds_runs else without_interval(history)
     said = f"{said}; {one_pull}" if one_pull and not has_reached_aim(reason) else said
     return [
@@ -169,7 +169,7 @@ def _summary(told: Told, iteration: int) -> IterationSummary:
         error_bars=error_bars_of(done, rate),
         difference=told.differences(done).get(rate),
         coverage=coverage_of(done.label),
-        note=f"{n_broken} of {len(ended)} pulls broke off" if n_broken else "",
+        note=f"{n_broken} of {len(ended)} pulls ended early" if n_broken else "",
     )
 
 
@@ -226,7 +226,7 @@ def _errors(told: Told) -> list[Figure]:
     }
     unseen = [None if done.train.unseen is None else done.train.unseen.best for done in history]
     shown: dict[str, Sequence[Errors | None]] = (
-        {**parts, "unseen pulls of the oracle": unseen} if any(unseen) else {**parts}
+        {**parts, "held-out pulls of the oracle": unseen} if any(unseen) else {**parts}
     )
     drawn = mae_of_all(numbers, shown)
     drawn += _parity(told.ctx)
@@ -259,7 +259,7 @@ def _parity(ctx: StageContext) -> list[Figure]:
 def _chosen(told: Told) -> list[str | list[FigureFiles]]:
     selected = told.last.select
     if not selected.chosen:
-        return ["No configuration was chosen in this iteration."]
+        return ["No configuration was selected in this iteration."]
     frames = read_bare(chosen_file(told.ctx))
     said = (
         f"{selected.n_candidates:,} candidates: {selected.n_near_known:,} near-duplicates of known data, "

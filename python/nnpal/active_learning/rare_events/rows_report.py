@@ -74,13 +74,13 @@ def learning(told: Told) -> list[Figure]:
     unseen = [None if done.train.unseen is None else done.train.unseen.best for done in history]
     if any(unseen):
         drawn.append(
-            mae_history(numbers, {"unseen pulls of the oracle": _relative(unseen)}, quantity="relative energy")
+            mae_history(numbers, {"held-out pulls of the oracle": _relative(unseen)}, quantity="relative energy")
         )
     return [panels("learning_of_the_best", "Learning of the best model", drawn)]
 
 
 def energies_and_scatter(told: Told) -> list[Figure]:
-    """Return E_a over iterations and predicted over true energies of unseen configurations: Figure S6."""
+    """Return E_a over iterations and predicted over true energies of held-out configurations: Figure S6."""
     history = told.history
     oracle = (oracle_energies(history) or {}).get(told.rate)
     path = told.ctx.path(0, "initial", UNSEEN)
@@ -95,7 +95,7 @@ def energies_and_scatter(told: Told) -> list[Figure]:
         intervals=half_widths([told.differences(done).get(told.rate) for done in history]),
     )  # fmt: skip
     right = parity(true / found.n_atoms, found.energies / found.n_atoms, quantity="energy", relative=True)
-    name = f"Activation energy and energies of unseen configurations, {told.last.train.members} members"
+    name = f"Activation energy and energies of held-out configurations, {told.last.train.members} members"
     return [panels("energies_and_scatter", name, [left, right])]
 
 

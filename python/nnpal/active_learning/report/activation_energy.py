@@ -241,7 +241,7 @@ def _mark_missing(axes: Axes, iterations: Sequence[int], values: np.ndarray) -> 
 
 
 def _missing_caption(values: np.ndarray) -> str:
-    return "" if np.isfinite(values).all() else " Crosses: no value, for the pull failed."
+    return "" if np.isfinite(values).all() else " Crosses: no value, because the pull failed."
 
 
 def _alt(ours: np.ndarray, theirs: float) -> str:

@@ -26,7 +26,7 @@ from nnpal.figures.style import (
 
 NOMINAL = np.linspace(0.05, 0.95, 19)
 MARKERS = "osD^v"
-BEFORE = "by the model that chose them, before it learned them"
+BEFORE = "by the model that chose them, before it was trained on them"
 Judged = tuple[np.ndarray, np.ndarray]
 """Errors of vectors, [n, d], and the error expected of each, above 0 and finite, [n], in one unit."""
 

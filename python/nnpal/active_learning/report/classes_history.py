@@ -76,7 +76,7 @@ def classes_history(
         name=name,
         title="Accurate, candidate, failed",
         caption="Frames of each iteration's exploration by class: accurate (uncertainty at or below the threshold), "
-        "candidate (above it), failed (of no use)."
+        "candidate (above it), failed (unusable)."
         + (" The number above a bar: frames." if len(totals) <= MOST_NUMBERED else ""),
         alt=said,
         columns={"iteration": list(iterations), **numbers, **{f"{c}_per_cent": share for c, share in shares.items()}},

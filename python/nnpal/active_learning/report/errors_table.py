@@ -18,7 +18,7 @@ def errors_table(errors: Mapping[str, Mapping[str, float]], *, note: str = "") -
     """
     columns = {
         "energy MAE (meV/atom)": "energy_mae",
-        "energy MAE but for the mean difference (meV/atom)": "relative_energy_mae",
+        "energy MAE after subtracting the mean difference (meV/atom)": "relative_energy_mae",
         "force MAE (meV/Å)": "force_mae",
     }
     return Table(

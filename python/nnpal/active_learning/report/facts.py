@@ -28,7 +28,7 @@ def convergence(reason: str | None, *, converged: bool | None) -> Fact:
         converged: True: the criterion holds; False: the loop stopped without; None: it goes on.
     """
     said, tone = {True: ("yes", "good"), False: ("no", "bad"), None: ("not yet", "warning")}[converged]
-    return Fact("Has the loop converged?", Cell(said, reason or "", tone))  # type: ignore[arg-type]
+    return Fact("Has the run converged?", Cell(said, reason or "", tone))  # type: ignore[arg-type]
 
 
 def ending(reason: str | None, note: str = "") -> Fact:
@@ -38,7 +38,7 @@ def ending(reason: str | None, note: str = "") -> Fact:
         reason: such as "all 10 pools are distilled"; None: it goes on.
         note: how far it is.
     """
-    return Fact("What ended the loop", Cell(reason or "nothing yet", note))
+    return Fact("Why the run ended", Cell(reason or "nothing yet", note))
 
 
 def error_fact(name: str, value: float | None, on: str) -> Fact:

@@ -76,7 +76,7 @@ def free_energy(curves: Sequence[FreeEnergyCurve], *, name: str = "free_energy")
         title="Free energy by Jarzynski's equality",
         caption="ΔF(λ) = −kT ln ⟨exp(−W/kT)⟩ over pulls ("
         + ", ".join(f"{curve.pulls} of the {curve.label}" for curve in curves)
-        + "), band: its jackknife error; dashed: the mean work, which holds the heat besides.",
+        + "), band: its jackknife error; dashed: the mean work, which includes dissipated heat.",
         alt="; ".join(ends) or "No pulls yet",
         columns=rows,
         draw=draw,

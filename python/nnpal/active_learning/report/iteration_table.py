@@ -24,11 +24,11 @@ class IterationSummary:
         n_labels: labeled configurations that it was trained on.
         n_new: labels that it added.
         counts: class ("accurate", "candidate", "failed") -> frames explored.
-        energy_mae, force_mae: of the best model, eV/atom and eV/Å, on data it has not seen.
+        energy_mae, force_mae: of the best model, eV/atom and eV/Å, on held-out data.
         activation_energy: of the model, eV.
         error_bars: of the activation energy, eV: statistical, and from the members; None where one is not known.
         coverage: nominal share -> share of force components of the new configurations within the error bars that the
-            model had, before it learned them.
+            model had, before it was trained on them.
         difference: of the activation energy from the oracle's over pairs of pulls, kcal/mol; None: of the values alone.
         note: such as "pull 2 failed".
     """
@@ -70,9 +70,9 @@ def iteration_table(
         columns[f"coverage of {100 * level:.0f} % (%)"] = [_percent(s.coverage.get(level)) for s in summaries]
     known = {name: values for name, values in columns.items() if name == "iteration" or any(map(_is_known, values))}
     return Table(
-        caption="Iterations: data, frames of the exploration by class, errors of the model on data it has not seen"
+        caption="Iterations: data, frames of the exploration by class, errors of the model on held-out data"
         + (
-            ", coverage of its error bars on the new labels, before it learned them"
+            ", coverage of its error bars on the new labels, before it was trained on them"
             if any(s.coverage for s in summaries)
             else ""
         )

@@ -13,7 +13,7 @@ from nnpal.figures.style import CYCLE, MILLI, drawable, finite, iteration_axis, 
 
 MARKERS = "osD^vP"
 UNITS = {"energy": "meV/atom", "relative energy": "meV/atom", "force": "meV/Å"}
-MEANINGS = {"relative energy": ", the mean difference of a set from the oracle's taken off,"}
+MEANINGS = {"relative energy": ", after subtracting the mean difference of each set,"}
 
 
 def mae_history(

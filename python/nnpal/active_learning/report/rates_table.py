@@ -46,7 +46,8 @@ def rates_table(summaries: Sequence[RateSummary], *, goal: float, who: str = "en
     ]  # fmt: skip
     return Table(
         caption=f"Activation energies of the {who} beside the oracle's in kcal/mol, means over pairs of pulls with "
-        f"equal seeds. The aim is a 95 % interval of the difference (Student's t) within ±{goal:g}. Error bars: of the "
+        f"equal seeds. The goal is a 95 % interval of the difference (Student's t) within ±{goal:g}. Error bars: of "
+        "the "
         "difference from the sampling (standard error), and of the model from its members. Pairs needed: for an "
         "interval within the goal, by the scatter so far, around the mean so far.",
         header=header,
@@ -59,7 +60,7 @@ def _row(one: RateSummary, goal: float) -> list[Cell]:
     members = Cell(None if one.members is None else KCAL_MOL * one.members, decimals=2)
     if found is None:
         energies = [Cell(None if v is None else KCAL_MOL * v, decimals=2) for v in (one.ours, one.theirs)]
-        lost = Cell(None, "a pull broke off", "warning")
+        lost = Cell(None, "a pull ended early", "warning")
         return [Cell(one.rate), Cell(one.pulls), *energies, lost, *[Cell(None)] * 4, members, Cell(None)]
     interval = found.interval()
     return [

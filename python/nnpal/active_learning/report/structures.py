@@ -53,7 +53,7 @@ def structures(
     marked: str = "marked",
     columns: int = COLUMNS,
     title: str = "Structures chosen",
-    caption: str = "Structures chosen for labels",
+    caption: str = "Structures selected for labeling",
 ) -> Figure:
     """Return pictures of structures: molecules along their longest axis, periodic ones with their cell.
 
@@ -77,7 +77,7 @@ def structures(
 
     def draw(*panels: Axes) -> None:
         if not shown:
-            say_empty(panels[0], "no structure was chosen")
+            say_empty(panels[0], "no structure was selected")
         for axes in panels[len(shown) :] if shown else panels[1:]:
             axes.set_axis_off()
         for axes, snapshot, picture in zip(panels, shown, pictures, strict=False):
@@ -108,7 +108,7 @@ def structures(
         name=name,
         title=title,
         caption=f"{caption} (positions in Å in the CSV file).{part}",
-        alt="; ".join(snapshot.label.replace("\n", ", ") for snapshot in shown) or "No structure was chosen",
+        alt="; ".join(snapshot.label.replace("\n", ", ") for snapshot in shown) or "No structure was selected",
         columns=numbers,
         draw=draw,
         grid=(rows, used),

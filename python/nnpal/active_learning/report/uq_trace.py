@@ -101,7 +101,7 @@ def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "
 
 
 def _caption(runs: Sequence[UQRun]) -> str:
-    ends = "circles: frames chosen for labels; shaded red: after the run failed, not used."
+    ends = "circles: frames selected for labeling; shaded red: after the run failed, not used."
     if any(run.bound is not None for run in runs):
         return f"Largest calibrated error of an atom's force over the steps. Dashed: the threshold error_above; {ends}"
     return (

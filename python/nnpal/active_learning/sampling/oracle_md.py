@@ -48,7 +48,7 @@ def oracle_md(
     stated = electrons_of(atoms)
     forces = forces_of(force_field, folder, kinds(atoms), stress=section.pressure is not None, electrons=stated)
     if section.pressure is not None and not atoms.pbc.all():
-        raise ValueError(f"initial.pressure: {section.pressure:g}, but {structure} is not periodic; leave it out")
+        raise ValueError(f"initial.pressure: {section.pressure:g}, but {structure} is not periodic; remove it")
     run = prepared(MD_INPUT, forces, folder, section.launch, prefix=prefix_of(section))
     start = write_data(folder / DATA, atoms, forces.symbols, forces.charges)
     script = md_input(section, forces, start, temperature, seed, run.command)

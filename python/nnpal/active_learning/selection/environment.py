@@ -79,8 +79,9 @@ def cut_environment(
         raise ValueError(f"cut_environment: radius = {radius}, expected a finite number of Å above 0")
     if (stated := electrons_of(atoms, what=where)).binds_whole:
         raise ValueError(
-            f"cut_environment: {where} states {stated}; how much of it a part of the atoms has nobody knows: keep "
-            'configurations whole (reduction = "none"), or leave the statement out of the structure file'
+            f"cut_environment: {where} states {stated}; the part of it that belongs to some of the atoms is unknown: "
+            "keep "
+            'configurations whole (reduction = "none"), or remove the statement from the structure file'
         )
     if not stated.is_plain:
         caution(f"environments that are cut out are without the {stated} of their configurations")

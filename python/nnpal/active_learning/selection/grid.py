@@ -110,7 +110,5 @@ def _cells(name: str, values: ArrayLike, width_name: str, width: float) -> np.nd
     if not (math.isfinite(width) and width > 0):
         raise ValueError(f"occupied_cells: {width_name} = {width}, expected a finite number above 0")
     if len(wrong := np.flatnonzero(~np.isfinite(given))):
-        raise ValueError(
-            f"occupied_cells: {name}[{wrong[0]}] = {given[wrong[0]]}, expected finite; leave out what failed"
-        )
+        raise ValueError(f"occupied_cells: {name}[{wrong[0]}] = {given[wrong[0]]}, expected finite; remove failed ones")
     return np.floor(given / width)

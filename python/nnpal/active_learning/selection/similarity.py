@@ -115,7 +115,7 @@ def choose(
     if values.shape != (len(candidates),):
         raise ValueError(f"choose: uq has shape {values.shape}, expected [{len(candidates)}], one for each candidate")
     if len(wrong := np.flatnonzero(~np.isfinite(values))):
-        raise ValueError(f"choose: uq[{wrong[0]}] = {values[wrong[0]]}, expected finite; leave out what has failed")
+        raise ValueError(f"choose: uq[{wrong[0]}] = {values[wrong[0]]}, expected finite; remove failed ones")
     if n_most < 0:
         raise ValueError(f"choose: n_most = {n_most}, expected 0 or more")
     if not (np.isfinite(min_distance) and min_distance > 0):

@@ -83,14 +83,14 @@ def threshold(
     if len(given) < (first or least):
         raise ValueError(
             f"threshold: {name} has {len(given)} values, expected {first or least} at least; "
-            + ("run longer, or let fewer values count" if first else "give more")
+            + ("run longer, or use fewer values" if first else "give more")
         )
     known = given[:first]
     wrong = np.flatnonzero(~(np.isfinite(known) & (known >= 0)))
     if len(wrong):
         raise ValueError(
             f"threshold: {name}[{wrong[0]}] = {known[wrong[0]]} and {len(wrong) - 1} more of the {len(known)} values "
-            "that count as known, expected finite ones from 0 on; did the run fail where it should be at home?"
+            "that count as known, expected finite ones from 0 on; did the run fail where it should be in distribution?"
         )
     if estimator == "robust":
         mean, deviation = float(np.median(known)), float(median_abs_deviation(known, scale="normal"))

@@ -36,7 +36,7 @@ def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, s
             )
         if (stated := electrons_of(frame, what=f"configuration {index}")).binds_whole:
             raise ValueError(
-                f"translate: configuration {index} states {stated}, which other elements need not have; leave it out"
+                f"translate: configuration {index} states {stated}, which other elements need not have; remove it"
             )
         copy = Atoms(
             [symbols[symbol] for symbol in frame.symbols],

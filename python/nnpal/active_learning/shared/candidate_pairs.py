@@ -1,4 +1,4 @@
-"""Newly labeled candidates, before they are learned: how far off the model that chose them is, and what it said.
+"""Newly labeled candidates before training on them: true and expected errors of the model that selected them.
 
 They lie outside of its data, so they tell what its error bars are worth there, and calibrate those of the next model.
 """

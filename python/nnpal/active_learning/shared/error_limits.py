@@ -8,8 +8,9 @@ from nnpal.active_learning.engine.error import StageError
 from nnpal.model.files import read_metadata
 
 HOW_TO_FIX = (
-    "train on more configurations (a calibration needs some that a member did not learn: more of the first data, more "
-    "members, or a larger ensemble.validation_fraction), or leave the key out and use mean + k standard deviations"
+    "train on more configurations (a calibration needs some that a member was not trained on: more of the first "
+    "data, more "
+    "members, or a larger ensemble.validation_fraction), or remove the key and use mean + k standard deviations"
 )
 
 
@@ -26,4 +27,4 @@ def require_calibrated(model: Path, limits: dict[str, float | None]) -> None:
     given = {key: value for key, value in limits.items() if value is not None}
     if given and read_metadata(model).calibration is None:
         told = ", ".join(f"{key} = {value:g}" for key, value in given.items())
-        raise StageError(f"{told}: {model} has no calibration, so it knows no error in eV/Å; {HOW_TO_FIX}")
+        raise StageError(f"{told}: {model} has no calibration, so it provides no errors in eV/Å; {HOW_TO_FIX}")

@@ -69,10 +69,10 @@ class SecondKindFacts(Part):
 
     Attributes:
         kind: of its networks.
-        members: that came through.
+        members: that finished.
         failed_members: why others did not.
         validation: errors of its best member on its validation data.
-        unseen: of all members on data that nothing learned; None: there are no such data.
+        unseen: of all members on data that no model was trained on; None: there are no such data.
     """
 
     kind: str
@@ -134,7 +134,7 @@ class ThresholdFacts(Part):
 
 
 class CoverageFacts(Part):
-    """What error bars were worth on newly labeled candidates, by the model that chose them, before it learned them.
+    """Reliability of error bars on newly labeled candidates, from the model that selected them, before training.
 
     Attributes:
         n_configurations, n_atoms: candidates, and their atoms that have an error bar.
@@ -163,7 +163,8 @@ class CoverageFacts(Part):
             for level, share in zip(self.levels, self.coverage, strict=True)
         ]
         return (
-            f"error bars on {self.n_configurations} new configurations, before they are learned: of force components "
+            f"error bars on {self.n_configurations} new configurations, before they are used for training: of force "
+            "components "
             f"{', '.join(parts)}; "
             f"true over expected error {self.ratio:.2f}"
         )

@@ -115,7 +115,7 @@ def _of_tasks(run_folder: Path, iteration: int, facts: TaskFacts) -> Iterator[Fa
         if how == "complete" or name in facts.failed_tasks:
             continue
         folder = f"{place}/{name}"
-        text = "\n".join([f"ended: {how}; what it sampled before is used", *facts.last_lines.get(name, ())])
+        text = "\n".join([f"ended: {how}; the samples before that are used", *facts.last_lines.get(name, ())])
         results = " ".join(f"{folder}/{file}" for file in (RESULT, ENDED))
         yield Failure(
             f"{where}: {name}",

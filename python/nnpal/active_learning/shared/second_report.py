@@ -34,7 +34,7 @@ def second_sections(
 
     Arguments:
         trainings: of each iteration.
-        unseen: errors of all members of [network] on data that nothing learned, by iteration; none where no such data
+        unseen: errors of all members of [network] on held-out data, by iteration; none where no such data
             are there.
         activation_energies: under the second ensemble, eV, by iteration, where there are pulls; None: not in that one.
         differences: of these from the oracle's over pairs of pulls, kcal/mol; None: not known. Empty: no reference.
@@ -62,7 +62,7 @@ def second_sections(
     caption = (
         f"{last.second.members} {other} networks ([also_train]), trained on the same data as the {own} networks of "
         "[network]. Mean absolute errors of the best member on its validation data"
-        f"{', and of all members on data that nothing learned' if unseen else ''}."
+        f"{', and of all members on data that no model was trained on' if unseen else ''}."
     )
     failed = "; ".join(f"member {number} failed: {why}" for number, why in last.second.failed_members.items())
     return [

@@ -103,7 +103,7 @@ def train_in_tasks(
         The ensemble, and facts: data, best member, errors on training and validation data, members that failed.
 
     Raises:
-        StageError: fewer than two members came through, or the model file does not pass the gate.
+        StageError: fewer than two members finished, or the model file does not pass the gate.
     """
     ensemble = _train(ctx, how, frames, "")
     facts = _facts(ensemble, len(frames))
@@ -211,12 +211,12 @@ def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure])
     """Refuse before the training is concluded, so that members that failed can be trained when the run goes on.
 
     Raises:
-        StageError: fewer than two members came through.
+        StageError: fewer than two members finished.
     """
     n_trained = n_members - len(failed)
     if n_trained < LEAST_MEMBERS:
         reasons = "\n".join(f"member {number}: {failure.text}" for number, failure in failed.items())
-        raise StageError(f"{folder}: {n_trained} of {n_members} members came through\n{reasons}")
+        raise StageError(f"{folder}: {n_trained} of {n_members} members finished\n{reasons}")
 
 
 def _task(folder: Path, training: Path, member: int, content: str) -> Task:

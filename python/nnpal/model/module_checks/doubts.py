@@ -65,7 +65,7 @@ def _in_single(subject: Subject, in_single: Subject, graph: Graph) -> Iterator[s
         if not difference <= SINGLE * scale:
             yield (
                 f"its {what} in float32 differ from those in float64 by {difference:.3g} {unit} (largest {scale:.3g}), "
-                "so single precision may be refused when the file is loaded; give dtype=torch.float64, or look for "
+                "so single precision may be rejected when the file is loaded; give dtype=torch.float64, or look for "
                 "large numbers that cancel"
             )
 

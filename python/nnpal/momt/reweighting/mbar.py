@@ -30,6 +30,6 @@ def u_kn(
     """
     pressures = [samples.press] * len(temps) if press is None else list(press)
     if len(pressures) != len(temps):
-        raise ValueError(f"{len(temps)} temperatures and {len(pressures)} pressures: expected as many")
+        raise ValueError(f"{len(temps)} temperatures and {len(pressures)} pressures: expected the same number")
     states = [samples.reduced(temp, p) for temp, p in zip(temps, pressures, strict=True)]
     return np.array([samples.reduced_as_sampled(), *states]), np.array([len(samples)] + [0] * len(states))

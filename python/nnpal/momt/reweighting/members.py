@@ -129,7 +129,8 @@ def _with_frames(
     n_walkers = int(samples.walker.max()) + 1
     if not n_walkers <= len(steps) == len(energies):
         raise ValueError(
-            f"{len(steps)} files of frames and {n_walkers} traces: expected as many; give one file for each trace"
+            f"{len(steps)} files of frames and {n_walkers} traces: expected the same number; give one file for each "
+            "trace"
         )
     rows, columns = [], []
     for number, own in enumerate(steps):

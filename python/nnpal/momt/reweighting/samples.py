@@ -64,7 +64,7 @@ class Samples:
             bad = np.flatnonzero(~np.isfinite(getattr(self, name)))
             if len(bad):
                 where = f"step {self.step[bad[0]]}" if len(self.step) else f"row {bad[0]}"
-                raise ValueError(f"samples: {name} is {getattr(self, name)[bad[0]]:g} at {where}; leave such rows out")
+                raise ValueError(f"samples: {name} is {getattr(self, name)[bad[0]]:g} at {where}; remove such rows")
         require_state("samples", self.temp, self.press)
 
     def __len__(self) -> int:
@@ -159,7 +159,8 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
         learning = sum(len(trace) for trace in walkers)
         raise ValueError(
             f"no production rows among {learning}: the bias was still being learned, and a bias that changes cannot "
-            "be reweighted; run on until learning ends (ln_f_end, or learn STEPS), or freeze it: start FILE phase "
+            "be reweighted; continue the run until learning ends (ln_f_end, or learn STEPS), or freeze it: start "
+            "FILE phase "
             "production"
         )
     if not n_kept:

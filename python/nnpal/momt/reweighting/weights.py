@@ -50,13 +50,13 @@ class Gap:
     remedy: str
 
 
-_LONGER = "run on in production"
+_LONGER = "continue the production run"
 
 
 def coverage_gap(samples: Samples, temp: float, press: float | None = None) -> Gap | None:
     """Return why the samples do not reach T and P, or None.
 
-    A distribution that is cut off comes first: there few rows carry the average too, and no longer run would help.
+    A distribution that is cut off comes first: there few rows dominate the average too, and no longer run would help.
     """
     log_w = log_weights(samples, temp, press)
     w = np.exp(log_w - log_w.max())
@@ -69,11 +69,11 @@ def carrying_gap(samples: Samples, log_w: NDArray[np.float64]) -> Gap | None:
     """Return a gap where few rows, or rows of few moments, carry an average of these weights."""
     rows = effective_size(log_w)
     if rows < MIN_ROWS:
-        return Gap(f"{rows:.1f} rows carry the average, expected {MIN_ROWS:g}", _LONGER)
+        return Gap(f"{rows:.1f} rows dominate the average, expected {MIN_ROWS:g}", _LONGER)
     blocks = time_blocks(samples.walker)
     carried = effective_size(np.array([np.logaddexp.reduce(log_w[block]) for block in blocks]))
     if carried < MIN_BLOCKS:
-        return Gap(f"{carried:.1f} of {len(blocks)} blocks of time carry the average, expected {MIN_BLOCKS:g}", _LONGER)
+        return Gap(f"{carried:.1f} of {len(blocks)} time blocks dominate the average, expected {MIN_BLOCKS:g}", _LONGER)
     return None
 
 
@@ -88,7 +88,7 @@ def _cut_off_by_grid(axis: Axis, values: NDArray[np.float64], w: NDArray[np.floa
     ):
         if weight > allowed:
             return Gap(
-                f"its distribution goes on {side} the grid of {axis.name}, which ends at {edge:.10g}",
+                f"its distribution extends {side} the grid of {axis.name}, which ends at {edge:.10g}",
                 f"use a wider grid of {axis.name}",
             )
     return None
@@ -103,7 +103,7 @@ def _cut_off_where_samples_end(samples: Samples, w: NDArray[np.float64]) -> Gap 
     for side, weight, end in (("below", weights[0], edges[0]), ("above", weights[-1], edges[-1])):
         if weight > SAMPLED_SHARE * weights.max():
             return Gap(
-                f"its distribution goes on {side} the sampled H, which ends at {end:.10g}",
+                f"its distribution extends {side} the sampled H, which ends at {end:.10g}",
                 _LONGER if samples.axes else f"{_LONGER}, or with a wider grid of H",
             )
     return None
