@@ -130,7 +130,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "limits of labels",
             changed(RARE_EVENTS, label={"limits": {"min_distance": 3.0}}),
-            r"label\.limits\.min_distance = 3\.0: initial\.structure has .* Å.*: labels of such .* put aside; lower",
+            r"label\.limits\.min_distance = 3\.0: initial\.structure has .* Å.*: labels of such .* excluded; lower",
         ),
         (
             "limits of labels",
@@ -171,7 +171,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "translation",
             changed(TRANSLATION, translation={"symbols": {"Ni": "Copper"}}),
-            r"(?s)translation\.symbols.*Copper is no element.*the source holds Al too",
+            r"(?s)translation\.symbols.*Copper is not a chemical element.*the source holds Al too",
         ),
         (
             "starts",

@@ -208,7 +208,7 @@ def test_bounding_box_tilts_and_boundaries(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (DUMP + DUMP.rsplit("1 Ni", 1)[0], "frame 1 is damaged .* the file ends within it"),
-        (DUMP + DUMP.split("ITEM: ATOMS")[0], "frame 1 is cut off"),
+        (DUMP + DUMP.split("ITEM: ATOMS")[0], "frame 1 is truncated"),
         (DUMP + DUMP[:-3] + "\n", "frame 1 is damaged .* its atom line 2 has 4 words, expected 5"),
         (DUMP.replace("1 Ni", "2 Ni"), "an atom ID occurs twice"),
         (DUMP.replace("0.5 0.5 0.5", "0.5 0.5 half"), "could not convert"),
@@ -310,7 +310,7 @@ def test_labels_that_are_no_elements(tmp_path: Path, lmp_in: Callable[[Path], Lm
     lmp_in(tmp_path)(LABELS)
     assert "1 oh-ho 1 2" in (tmp_path / "labels.data").read_text()
     with pytest.raises(
-        DatasetError, match=r"'(oh|ho)' is no element.*; name the element of this label, e\.g\. symbols"
+        DatasetError, match=r"'(oh|ho)' is not a chemical element.*; name the element of this label, e\.g\. symbols"
     ):
         read_frames(tmp_path / "labels.dump", labeled=False)
     with pytest.raises(DatasetError, match=r"no column `type`.* give OLD=NEW"):

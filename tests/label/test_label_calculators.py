@@ -119,7 +119,7 @@ def test_identity_knows_files_and_versions(tmp_path: Path) -> None:
     assert before != identity(version="24.2")
     (tmp_path / "set" / "H-H.skf").write_text("2\n")
     assert before != identity()
-    with pytest.raises(OracleError, match="no such file; the oracle's files are sought from"):
+    with pytest.raises(OracleError, match="no such file; the files of the oracle are looked up in"):
         identity(files=["sets"])
 
 

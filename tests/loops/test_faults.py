@@ -112,7 +112,7 @@ def test_a_changed_configuration_is_shown_and_refused_unless_told(begun):
     assert "nnpal run loop.toml --redo" in said
     assert "nnpal run loop.toml --keep" in said
     known = facts_by_stage(folder)
-    assert "done again" in finish(folder, "--redo", "--only", "select")
+    assert "recomputed" in finish(folder, "--redo", "--only", "select")
     again = facts_by_stage(folder)
     assert again["iter-0000/select"]["thresholds"]["rate-20-run-0"]["k"] == 2.0
     assert (folder / "run/stale/0/iter-0000/select/chosen.traj").is_file()

@@ -220,7 +220,7 @@ def test_what_the_fused_kernel_does_not_cover(name: str, reason: str, tmp_path: 
     """It is written with TorchANI's modules, and one warning says so."""
     with pytest.warns(UserWarning, match=reason) as said:
         path = export_ensemble(CASES[name].build(), tmp_path / "model.pt")
-    assert sum("the fused one does not cover" in str(one.message) for one in said) == 1
+    assert sum("the fused one does not support it" in str(one.message) for one in said) == 1
     assert load_model(path).metadata.kernel == "torchani"
 
 

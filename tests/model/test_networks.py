@@ -131,7 +131,7 @@ def test_layers_by_element():
 def test_elements_of_the_section():
     assert NetworkSettings().description(["O", "H", "O"]).symbols == ("H", "O")
     assert NetworkSettings(elements=("O", "H")).description(["H"]).symbols == ("O", "H")
-    with pytest.raises(ValueError, match="the data hold \\['C'\\] too"):
+    with pytest.raises(ValueError, match="the data also contain \\['C'\\]"):
         NetworkSettings(elements=("O", "H")).description(["H", "C"])
     with pytest.raises(ValueError, match="Xx is not a chemical element"):
         NetworkSettings(elements=("Xx",))
@@ -151,7 +151,7 @@ def test_kinds_of_network():
     assert "hidden" not in settings.model_dump()
     # what runs of earlier versions have recorded
     assert set(NetworkSettings().model_dump()) == {"elements", "aev", "hidden", "activation", "bias"}
-    with pytest.raises(ValueError, match="the data hold \\['C'\\] too"):
+    with pytest.raises(ValueError, match="the data also contain \\['C'\\]"):
         NetworkSettings(kind="schnet", elements=("O", "H")).description(["H", "C"])
     with pytest.raises(ValueError, match=r"interactions\n.*less than or equal to 16"):
         NetworkSettings(kind="schnet", interactions=17)  # no model file would hold it

@@ -149,7 +149,7 @@ def test_grid_of_another_variable_can_cut_off_too() -> None:
     held = dataclasses.replace(
         samples(s.H[kept], s.dH[kept], O=s.O[kept]), axes=(Axis("H", -11.0, -8.0, 9), Axis("O", 0.0, 29.0, 9))
     )
-    with pytest.raises(ValueError, match=r"goes on above the grid of O, which ends at 29; .*use a wider grid of O"):
+    with pytest.raises(ValueError, match=r"extends above the grid of O, which ends at 29; .*use a wider grid of O"):
         thermodynamics(held, 900.0)
     assert thermodynamics(held, 1300.0).n_effective > 1000  # liquid: all within, and O = 0 is no end of the grid
 

@@ -128,7 +128,7 @@ def test_frames_of_part_of_the_rows_reach_what_the_run_reached() -> None:
     samples = walk(100)
     low = np.flatnonzero(samples.H < -10.0 + HEAT + 0.5 * WIDTH)
     few = np.sort(np.random.default_rng(3).choice(low, 300, replace=False))
-    with pytest.raises(ValueError, match="goes on above the sampled H"):
+    with pytest.raises(ValueError, match="extends above the sampled H"):
         transition(samples.rows(few), DIVIDE)
     members = under_model(samples, [samples.step[few]], [samples.U[None, few]])
     assert members.samples.ends == (samples.H.min(), samples.H.max())

@@ -44,7 +44,7 @@ def test_one_pair_has_no_interval_and_is_within_nothing():
     for make in (paired_difference, welch_difference):
         with pytest.raises(ValueError, match="one or more"):
             make([], [])
-    with pytest.raises(ValueError, match="as many of both"):
+    with pytest.raises(ValueError, match="the same number of both"):
         paired_difference([1.0, 2.0], [1.0])
 
 

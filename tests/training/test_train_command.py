@@ -198,4 +198,4 @@ def test_bad_data_name_the_configuration(folder, tmp_path):
     assert "no table [data]" in run("train", tmp_path / "none.toml", code=1)
     text = CONFIG.replace("hidden = [24, 16]", 'elements = ["Ni"]').replace("al.h5", str(folder / "al.h5"))
     (tmp_path / "ni.toml").write_text(text)
-    assert "the data hold ['Al'] too" in run("train", tmp_path / "ni.toml", code=1)
+    assert "the data also contain ['Al']" in run("train", tmp_path / "ni.toml", code=1)

@@ -135,9 +135,9 @@ def test_a_member_has_learned_before_the_next_is_evaluated(data, networks):
 
 def test_networks_of_another_kind_are_refused_by_features(data):
     other = build_training_data(two_element_frames(), NetworkSettings(hidden=(4,)).description(["Al", "Ni"]))
-    with pytest.raises(TypeError, match="NeighborBatch is of no use to ANINetworks"):
+    with pytest.raises(TypeError, match="NeighborBatch cannot be used by ANINetworks"):
         evaluate(build_network(NetworkSettings(hidden=(4,)).description(["Al", "Ni"]), 0), data.features.batch(ALL[0]))
-    with pytest.raises(TypeError, match="StoredBatch is of no use to SchNet"):
+    with pytest.raises(TypeError, match="StoredBatch cannot be used by SchNet"):
         evaluate(build_network(BOTH, 0), other.features.batch(ALL[0]))
 
 

@@ -268,11 +268,11 @@ def test_what_cannot_be_a_start_is_told(frames, earlier, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no model")
     refused("nowhere': not there; expected a model file or the folder of a training", start="nowhere")
-    refused(r"empty': .*no training folder: it holds no plan\.json", start=str(tmp_path / "empty"))
+    refused(r"empty': .*not a training folder: it holds no plan\.json", start=str(tmp_path / "empty"))
     refused("text': not a TorchScript archive", start=str(tmp_path / "text"))
     refused("there is no ensemble.previous; give the earlier training's folder there", start="previous")
     refused("TorchANI has no such model; it has ANI1ccx, ANI1x", start="torchani:ANI3")
-    with pytest.raises(ValueError, match=r"ensemble\.previous = 'x': of no use with split = 'random'"):
+    with pytest.raises(ValueError, match=r"ensemble\.previous = 'x': no effect with split = 'random'"):
         prepared(frames, tmp_path / "t", previous="x")
     with pytest.raises(StartError, match="a TorchANI model is given to start from, too"):
         prepared(frames, tmp_path / "t", start=earlier.model(), training={"start": "x"})

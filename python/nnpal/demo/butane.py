@@ -23,7 +23,7 @@ CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
 
 
 def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> Outcome:
-    """Write the configuration, unless it is there, and carry it out; begun before, it goes on.
+    """Write the configuration, unless it is there, and run it; an existing run is resumed.
 
     Arguments:
         output_dir: made where it is not there.
@@ -70,7 +70,7 @@ def _energies(folder: Path) -> Table:
         table.add_column(column, justify="right")
     for iteration, done in enumerate(history):
         value, found = energies_of(done)[rate], differences(history, done)[rate]
-        shown = ("", "broke off", "", "")
+        shown = ("", "ended early", "", "")
         if value is not None and found is not None:
             interval = found.interval()
             ends = "one pull" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}"

@@ -155,7 +155,7 @@ def _start(lmp: Any, temperature: float, schedule: Schedule, seed: int) -> None:
 
 
 def _control(lmp: Any, temperature: float, seed: int, *, barostat: str, stream: int = 1) -> None:
-    """Set, or set anew, the thermostat and the integrator."""
+    """Set or reset the thermostat and the integrator."""
     lmp.command(f"fix move all {barostat}")
     lmp.command(
         f"fix bath all temp/csvr {temperature!r} {temperature!r} {TEMPERATURE_DAMPING!r} {lammps_seed(seed, stream)}"

@@ -36,7 +36,7 @@ def evaluate(
         model: a model file.
         frames: labeled configurations; may be none where there are structures to relax.
         settings: [evaluate] of the configuration file, its ``data`` aside.
-        base: folder that files in ``settings.oracle`` are sought from.
+        base: folder to which files in ``settings.oracle`` are relative.
         on_batch: called with the number of configurations of every batch that is done.
 
     Returns:

@@ -162,7 +162,7 @@ def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Pat
 
     Raises:
         ValueError: see :func:`relax`.
-        nnpal.lammps.process.LmpError: ``lmp`` fails before it has begun to minimize.
+        nnpal.lammps.process.LmpError: ``lmp`` fails before the minimization has started.
     """
     try:
         return relax(commands, structure, folder)

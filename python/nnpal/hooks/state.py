@@ -1,6 +1,6 @@
 """A hook's state as bytes for LAMMPS's restart files: JSON for the structure, NumPy's own format for the arrays.
 
-Nothing that is read can run code, unlike a pickle: restart files travel between people.
+Nothing that is read can run code, unlike a pickle: restart files are passed between people.
 """
 
 from __future__ import annotations

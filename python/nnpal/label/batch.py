@@ -28,11 +28,11 @@ class Batch:
     """What a batch left.
 
     Attributes:
-        report: see :class:`nnpal.label.labeling.LabelReport`; without the labels that were put aside.
+        report: see :class:`nnpal.label.labeling.LabelReport`; without the labels that were excluded.
         put_aside: configurations that have labels, but outside the limits.
         output: data set, or None where nothing was labeled.
         content_hash: of the data set.
-        failures: CSV file of what failed or was put aside, or None.
+        failures: CSV file of failed or excluded configurations, or None.
     """
 
     report: LabelReport

@@ -114,7 +114,7 @@ def label_frames(
     """Label configurations. Each result goes to the store as it arrives.
 
     A rung that fails, by an exception, by numbers that are not finite, by a crash of its worker or by the timeout, is
-    followed by the next; a configuration whose last rung fails is put aside. Nothing that is in the store is computed
+    followed by the next; a configuration whose last rung fails is excluded. Nothing that is in the store is computed
     again, failures neither. Workers that are killed from elsewhere are no failure: the configuration is tried once
     more, and then left as it was.
 

@@ -52,7 +52,7 @@ def export_ensemble(
             exported. Charge networks of their own are written too (``ANImbis``). It is not changed.
         path: of the file; written aside, loaded in its own and in double precision, and renamed.
         kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
-            cutoff function, networks or activation of one's own), a warning says so and ``torchani`` is written.
+            custom cutoff function, networks or activation), a warning says so and ``torchani`` is written.
             ``torchani``: TorchANI's own modules, which load anywhere. Both give the same numbers to rounding.
         energy_unit: of the model's energies, ``hartree`` (TorchANI's convention) or ``ev``.
         dtype: torch.float32 or torch.float64; by default that of the model's weights.

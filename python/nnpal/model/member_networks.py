@@ -1,4 +1,4 @@
-"""The member networks of TorchANI models and of model files, in eV, as a training goes on from them."""
+"""The member networks of TorchANI models and of model files, in eV, from which a training can start."""
 
 from __future__ import annotations
 

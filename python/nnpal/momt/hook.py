@@ -198,7 +198,7 @@ class MOMT:
             require_own("file", self.file, is_bias_file, "bias file of MOMT")
 
     def _carry(self, path: str) -> None:
-        """Begin from the δH of a bias file; ln f and the histograms begin anew."""
+        """Start from the δH of a bias file; ln f and the histograms are reset."""
         old = read_bias(path)
         require_same(
             f"bias file {path}",

@@ -3,8 +3,8 @@
 F. Wang and D. P. Landau, Phys. Rev. Lett. 86, 2050 (2001), doi:10.1103/PhysRevLett.86.2050: ln f is halved when the
 histogram is flat. R. E. Belardinelli and V. D. Pereyra, J. Chem. Phys. 127, 184105 (2007), doi:10.1063/1.2803061: it is
 halved when every bin was visited again, and once it has met 1/t it falls as that, t in updates for each visited bin;
-the error then goes on falling, where halving alone leaves a fixed one. Ours: nothing falls before the first round trip,
-and bins at the rim of what can be reached, met too rarely to wait for, do not decide.
+the error then keeps decreasing, while halving alone leaves a fixed one. In nnpal ln f does not decrease before the
+first round trip, and bins at the boundary of the accessible region, which are visited too rarely, are ignored.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ class TraceWriter:
         Arguments:
             path: file to write.
             constants: the header's SET lines.
-            continued_from: step of the restart that this run goes on from; None begins a new file.
+            continued_from: step of the restart from which this run continues; None starts a new file.
             axes: the grid.
         """
         kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)

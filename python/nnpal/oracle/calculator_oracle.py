@@ -42,7 +42,7 @@ LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(
 class CalculatorOracle:
     """An ASE calculator, named by import path.
 
-    Each calculation gets a calculator made anew, so that its result does not hang on the configuration before (tblite
+    Each calculation gets a new calculator, so that its result does not depend on the previous configuration (tblite
     starts from the last density, and may end in another solution), unless ``reuse`` is set.
 
     Arguments:
@@ -53,7 +53,7 @@ class CalculatorOracle:
         version: of a program outside Python, in the user's words.
         profile: the program behind the calculator, as a table [oracle.profile]; ``{folder}`` as in ``options``.
         reuse: keep one calculator for all configurations of a rung, where making one takes long.
-        folder: where files and modules are sought.
+        folder: folder in which files and modules are looked up.
 
     Raises:
         OracleError: an empty rung, or one that repeats another.

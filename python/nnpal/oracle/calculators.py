@@ -1,6 +1,6 @@
 """What known calculators can do: along how many directions they repeat, and how charge and spin reach them.
 
-A calculator that is not here is taken at its word. Those of ASE are judged by their source in ASE 3.29 (what of pbc,
+A calculator that is not here is trusted. Those of ASE are judged by their source in ASE 3.29 (what of pbc,
 initial charges and moments goes into a program's input), tblite 0.8 by what it computes.
 """
 
@@ -84,7 +84,7 @@ _OTHER_NAMES = MappingProxyType(
 def known(spec: str, calculator: Any = None) -> Known:
     """Return what is known of ``MODULE:CLASS``, or of the class that the calculator is made from.
 
-    A class of your own that states ``periodic_directions``, such as ``{0, 2, 3}``, is taken at its word.
+    A custom class that states ``periodic_directions``, such as ``{0, 2, 3}``, is trusted.
     """
     found = KNOWN.get(_OTHER_NAMES.get(spec, spec))
     for kind in type(calculator).__mro__:

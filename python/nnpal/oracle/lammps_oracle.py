@@ -43,7 +43,7 @@ class LammpsOracle:
         units: metal or real, of the commands.
         charges: of the elements, e; atoms then have ``atom_style charge``.
         stress: False where the pair style has no virial.
-        folder: that files are sought from.
+        folder: folder to which files are relative.
 
     Raises:
         OracleError: unknown elements, units, or words in braces.
@@ -229,7 +229,7 @@ class LammpsOracle:
         )
         xy, xz, yz = box.tilt.tolist()
         tilts = f" xy final {xy!r} xz final {xz!r} yz final {yz!r}" if box.triclinic else ""
-        # all atoms anew: nothing of the last configuration stays
+        # recreate all atoms: nothing of the previous configuration remains
         self._run("delete_atoms group all", f"change_box all {sides}{tilts} units box")
         n = len(atoms)
         self._lmp.create_atoms(n, list(range(1, n + 1)), types, box.positions.ravel().tolist())

@@ -20,7 +20,7 @@ Answer = tuple[Result | None, str, float]
 
 
 class Oracle(Protocol):
-    """The interface; instances travel to worker processes by pickle, so they open nothing before :meth:`prepare`.
+    """The interface; instances are sent to worker processes by pickle, so they open nothing before :meth:`prepare`.
 
     An oracle has one rung or more: ways to compute that are tried one after another until one succeeds. One may also
     have ``refusal(atoms)`` and ``caution(atoms)``: why it cannot compute what a configuration says, and what a user
@@ -135,7 +135,7 @@ def digests(paths: Sequence[str], folder: Path) -> dict[str, str]:
     for name in paths:
         path = folder / name
         if not path.exists():
-            raise OracleError(f"{path}: no such file; the oracle's files are sought from {folder}")
+            raise OracleError(f"{path}: no such file; the files of the oracle are looked up in {folder}")
         inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for file in inside:
             below = name if file == path else f"{name.rstrip('/')}/{file.relative_to(path).as_posix()}"

@@ -38,7 +38,7 @@ class UnrestrictedPySCF(Calculator):
         charge: of the molecule, e.
         multiplicity: 2S+1; None: 1 for an even number of electrons, 2 for an odd one.
         reuse_density: start from the last solution where the molecule is the same. The end is the same stable solution;
-            a calculator made anew for each configuration, as labels are, has none.
+            a calculator that is recreated for each configuration, as for labels, has none.
         conv_tol: change of the energy that ends the SCF, hartree.
         max_cycle: iterations of one SCF, at most.
         second_order: Newton's method in place of DIIS: slower, and it converges where DIIS does not.

@@ -27,7 +27,7 @@ class PythonOracle:
     source; what else decides the numbers is to be named in ``options``, ``files`` or ``version``.
 
     Arguments:
-        oracle: ``MODULE:CLASS``, sought in ``folder`` too.
+        oracle: ``MODULE:CLASS``, looked up in ``folder`` too.
         options: keyword arguments of the class; ``{folder}`` in texts stands for ``folder``.
         ladder: overrides of options for each further rung.
         files: files or folders, relative to ``folder``, whose contents decide the numbers.

@@ -1,4 +1,4 @@
-"""What a user names as `MODULE:CLASS`: where it is sought, and what of it decides the numbers."""
+"""What a user names as `MODULE:CLASS`: where it is looked up, and which of its contents affect the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def version_of(spec: str, folder: Path, *, with_source: bool = False) -> dict[st
     """Return what says which code ``MODULE:CLASS`` is: its package's version, and the SHA-256 of its source file.
 
     Arguments:
-        folder: where the module is sought besides.
+        folder: additional folder in which the module is looked up.
         with_source: hash the file of an installed package's module too; that of any other is hashed anyway.
     """
     module, _ = split_path(spec)

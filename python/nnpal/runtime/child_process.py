@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-"""Of the scheduler, or for want of memory: deaths that are no fault of the program."""
+"""Signals by which the scheduler, or a lack of memory, kills a program: not an error of the program."""
 LAUNCHER = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")
 """Variables of a parallel launcher, of which children are no ranks."""
 LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

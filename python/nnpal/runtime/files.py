@@ -71,7 +71,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path, levels: int | None = None) -> None:
-    """Remove below ``folder`` what processes that were killed had begun to write aside; none may be at work there.
+    """Remove below ``folder`` the temporary files of killed processes; no process may be running there.
 
     Arguments:
         levels: of folders to look into, 1 for ``folder`` alone; by default all.

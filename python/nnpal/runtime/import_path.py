@@ -1,4 +1,4 @@
-"""What a user names as ``MODULE:NAME``: sought, imported, and refused with one set of messages."""
+"""What a user names as ``MODULE:NAME``: looked up and imported, with one set of error messages."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def holder_of(path: Path) -> str | None:
 class Writer:
     """Be the one writer of a file from now on until :meth:`release`, by a lock file beside it, which goes then.
 
-    What a writer that was killed had begun to write aside is removed. Where the file system has no locks, a warning
+    Temporary files of a killed writer are removed. Where the file system has no locks, a warning
     says so.
 
     Arguments:

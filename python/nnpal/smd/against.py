@@ -1,4 +1,4 @@
-"""The activation energy of pulls held against that of other pulls, as those under an oracle."""
+"""The activation energy of pulls compared with that of other pulls, such as pulls under an oracle."""
 
 from __future__ import annotations
 

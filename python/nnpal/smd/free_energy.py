@@ -22,7 +22,7 @@ class FreeEnergy:
     Attributes:
         value: −kT ln ⟨exp(−W/kT)⟩.
         error: its standard error, by the jackknife over pulls; nan for one pull.
-        bias: the jackknife's estimate of how far `value` lies above ΔF because the pulls are few (it is not taken off,
+        bias: the jackknife's estimate of how far `value` lies above ΔF because the pulls are few (it is not subtracted,
             and is itself too small where few pulls carry the average); nan for one pull.
         cumulant: ⟨W⟩ − var(W)/2kT, exact for Gaussian work; nan for one pull.
         cumulant_error: its standard error for Gaussian work.

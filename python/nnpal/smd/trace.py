@@ -25,9 +25,9 @@ _SECONDS_BETWEEN_FLUSHES = 1.0
 class TraceFile:
     """Rows of a pull, appended; rank 0 writes, all ranks count.
 
-    A new pull begins a new file, and one of an earlier pull is kept under another name. A pull that goes on from a
-    restart file keeps the rows up to there and drops those of steps that will be repeated. The file is opened at the
-    first row, so that a script which fails to start leaves an older file alone.
+    A new pull starts a new file, and the file of an earlier pull is kept under another name. A pull that continues
+    from a restart file keeps the rows up to there and drops those of steps that will be repeated. The file is opened
+    at the first row, so that a script which fails to start does not change an older file.
 
     Arguments:
         path: file name.
@@ -99,7 +99,7 @@ class TraceFile:
         return {"path": str(self._path), "n_rows": self.n_rows}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on after the first n rows of the same file; another or a lost file is begun anew."""
+        """Go on after the first n rows of the same file; another or a missing file is started again."""
         if state["path"] != str(self._path):
             return
         rows_kept = self._truncate(state["n_rows"]) if self._path.is_file() or not self._writes else 0

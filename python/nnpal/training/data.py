@@ -52,7 +52,7 @@ class TrainingData:
 
     Attributes:
         features: AEVs and what gives forces, or neighbor lists alone.
-        energies: interaction energy (self-energies taken off), eV, [n_data].
+        energies: interaction energy (self-energies subtracted), eV, [n_data].
         forces: eV/Å, [n_atoms of all configurations, 3].
         virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None where no stress is learned.
         sizes: atoms of each configuration, int64 [n_data], on the CPU.

@@ -61,12 +61,12 @@ def train_ensemble(
     on_features: Callable[[int, int], None] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> TrainedEnsemble:
-    """Train members side by side in ``folder``, or go on with what was begun there.
+    """Train members in parallel in ``folder``, or resume the training there.
 
     Members that failed in an earlier call are tried again.
 
     Members depend on their seeds, data and settings alone: not on the number of workers, nor on whether the training
-    was broken off, by SIGKILL too, and taken up again, any number of times.
+    was interrupted, even by SIGKILL, and resumed, any number of times.
 
     Arguments:
         frames: labeled configurations.

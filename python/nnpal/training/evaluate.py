@@ -29,7 +29,7 @@ def evaluate(network: Network, batch: Batch, *, training: bool = False) -> Predi
         return Prediction(torch.segment_reduce(atomic, "sum", lengths=batch.rows.sizes, unsafe=True), forces, virials)
     if isinstance(network, ANINetworks) and isinstance(batch, StoredBatch | GraphBatch):
         return predict(one_member(network), batch, training=training)
-    raise TypeError(f"a {type(batch).__name__} is of no use to {type(network).__name__}")
+    raise TypeError(f"a {type(batch).__name__} cannot be used by {type(network).__name__}")
 
 
 def errors_of_members(

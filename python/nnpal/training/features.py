@@ -2,7 +2,7 @@
 
 Stored derivatives are dense, 3 n_features n_atoms² numbers a configuration: 0.66 MB in float32 for 32 atoms and 54
 features, 7.6 MB for 108 atoms; :func:`stored_bytes` counts them. Neighbor lists are a hundred times smaller, and an
-update then computes its AEVs and the products with their derivatives anew.
+update then computes its AEVs and the products with their derivatives again.
 
 Both kinds give batches: some configurations, atoms in their order, with
 

@@ -65,7 +65,7 @@ def _row(line: Line) -> list[object]:
 class LogReader:
     """Read a log that grows: each call takes what is new.
 
-    A log that another worker has begun anew is read anew; a line that is not whole yet waits for the next call; a log
+    A log that another worker has restarted is read again; a line that is not whole yet waits for the next call; a log
     that is not there has no lines.
 
     Arguments:

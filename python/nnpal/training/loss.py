@@ -68,7 +68,7 @@ def energy_force_loss(
     | α, γ          | ``force_weight`` (Å²), ``stress_weight``                                      |
 
     With ``huber_energy`` (eV/atom), ``huber_force`` (eV/Å) or ``huber_stress`` (of V σ, eV/atom) the square x² of an
-    error (for forces and stresses, of a component) beyond δ becomes 2δ|x| - δ², which goes on with the same slope:
+    error (for forces and stresses, of a component) beyond δ becomes 2δ|x| - δ², which continues with the same slope:
     twice Huber's function (doi:10.1214/aoms/1177703732).
 
     Arguments:

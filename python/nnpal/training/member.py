@@ -83,8 +83,8 @@ class Progress:
 class Member:
     """A member between two epochs.
 
-    A batch order is drawn from the seed and the epoch alone, so a member that goes on from a checkpoint does what one
-    that was never broken off does.
+    A batch order depends only on the seed and the epoch, so a member that resumes from a checkpoint gives the same
+    results as one that was never interrupted.
 
     Arguments:
         description: elements and layers.

@@ -17,7 +17,7 @@ from nnpal.training.split import Split
 def save_parity(folder: Path, network: Network, data: TrainingData, split: Split, batch_size: int) -> list[Path]:
     """Write ``parity_energy`` and ``parity_force``, each as ``.png``, ``.pdf`` and ``.csv``, and return their paths.
 
-    Energies are interaction energies by atom, self-energies taken off.
+    Energies are interaction energies by atom, self-energies subtracted.
     """
     energies, forces = [], []
     for part in in_parts(np.arange(len(data)), batch_size):

@@ -135,7 +135,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
 
 
 def require_same(folder: Path, plan: Plan) -> None:
-    """Refuse to go on in a folder that was made for something else.
+    """Reject a folder that contains another training.
 
     Raises:
         TrainingFolderError: names what differs.
@@ -154,7 +154,7 @@ def require_same(folder: Path, plan: Plan) -> None:
 
 
 def renew_free(folder: Path, plan: Plan) -> None:
-    """Have a training that goes on follow the settings that may change, :data:`FREE`, as they are now."""
+    """Update the settings that may change, :data:`FREE`, in a training that is resumed."""
     found, wanted = _read_json(folder / PLAN), plan.to_json()
     renewed = json.loads(json.dumps(found))
     for table, key in FREE:

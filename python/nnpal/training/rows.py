@@ -58,13 +58,13 @@ class Rows:
 
 
 def upload(array: np.ndarray, device: torch.device) -> Tensor:
-    """Return ``array`` on ``device``; the host goes on at once where that is a GPU."""
+    """Return ``array`` on ``device``; the host continues immediately if that is a GPU."""
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def upload_joined(parts: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Return tensors of the CPU, one after another, on ``device``; the host goes on at once where that is a GPU."""
+    """Return tensors of the CPU, one after another, on ``device``; the host continues immediately if that is a GPU."""
     if device.type != "cuda":
         return torch.cat(list(parts)).to(device)
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])

@@ -166,7 +166,7 @@ def _floor(average: Tensor) -> Tensor:
     """Return a small eigenvalue, [n_members, 1, 1], that is added to all.
 
     The first gradients span few directions. Without it, those that are left would be drawn by rounding, at every turn
-    of the basis anew.
+    of the basis again.
     """
     return FLOOR * average.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
 

@@ -28,7 +28,7 @@ class MemberStanding:
 
     Attributes:
         member: its number.
-        state: ``waiting`` for a core, or for the command that goes on; ``training``, ``finished`` or ``failed``.
+        state: ``waiting`` for a core, or for the command that resumes it; ``training``, ``finished`` or ``failed``.
         updates, total_updates: done, and in all; fewer where it ends early.
         epochs, total_epochs: the same.
         last: the last epoch's record, None before the first.
@@ -161,7 +161,7 @@ class _Observed:
         last = self._last
         if last is not None and last.finished:
             self._state = "finished"
-        elif any(sign.exists() for sign in self._signs):  # first: its process may go on with the members beside it
+        elif any(sign.exists() for sign in self._signs):  # first: its process may continue with the other members
             self._state = "failed"
         elif is_held:
             self._state = "training"

@@ -1,6 +1,6 @@
 """The weights that a training starts from where these are not random, and the file that keeps them.
 
-``start.pt`` lies in the training folder, so that a training goes on whatever becomes of the model that it started from.
+``start.pt`` lies in the training folder, so that a training can resume whatever happens to its initial model.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def find_start(
 ) -> Start | None:
     """Return what the members of a training start from, None where they start from random weights.
 
-    Where its source is gone, a training that was begun goes on with the weights that it keeps.
+    If its source no longer exists, an existing training resumes with the weights that it has stored.
 
     Arguments:
         folder: of the training.
@@ -92,7 +92,7 @@ def find_start(
         StartError: there are no weights that can be trained, or they do not fit the network and the data.
     """
     if ensemble.split == "random" and ensemble.previous is not None and training.start != PREVIOUS:
-        why = "of no use with split = 'random' and without training.start = 'previous'; set one, or remove it"
+        why = "no effect with split = 'random' and without training.start = 'previous'; set one, or remove it"
         raise StartError("ensemble.previous", ensemble.previous, why)
     previous = None if ensemble.previous is None else Path(ensemble.previous)
     try:
@@ -110,7 +110,7 @@ def find_start(
 
 
 def _kept(folder: Path, training: TrainingSettings) -> Start | None:
-    """Return the weights that a training with the same ``start`` was begun with, None where there are none."""
+    """Return the weights with which a training with the same ``start`` was started; None if there are none."""
     if not (folder / START).exists() or not (folder / PLAN).exists():
         return None
     plan = read_plan(folder)

@@ -60,7 +60,7 @@ def save_whole(path: Path, state: Any) -> None:
 
 
 def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
-    """Remove checkpoints and data that a power cut has spoiled, and tell so: they are made anew, like absent ones."""
+    """Remove checkpoints and data damaged by a power failure, with a message: they are recreated, like missing ones."""
     for path in paths:
         if path.exists() and not _is_whole(path):
             path.unlink()
@@ -119,7 +119,7 @@ def _edges(graphs: FlatGraphs) -> dict[str, torch.Tensor]:
 
 def _graphs(state: dict[str, Any], sizes: np.ndarray) -> FlatGraphs:
     n_edges, edge_vec = state["n_edges"], state["edge_vec"]
-    if "edge_index" in state:  # of a training that was begun before edges were kept sorted, without their centers
+    if "edge_index" in state:  # of a training started before edges were stored sorted, without their centers
         parts = zip(
             state["species"].split(sizes.tolist()),
             state["edge_index"].split(n_edges.tolist(), 1),

@@ -271,7 +271,7 @@ def test_by_hand_beside_another_process_is_refused(tmp_path):
         holder.stdout.readline()
         refused = python("-m", "nnpal.active_learning.engine.task", str(tmp_path))
     assert refused.returncode == 1
-    assert "another process works in it" in refused.stderr
+    assert "another process is running in it" in refused.stderr
 
 
 def test_a_watched_task_and_its_children_end_with_their_parent(tmp_path):

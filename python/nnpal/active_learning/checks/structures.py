@@ -1,4 +1,4 @@
-"""Structures that a configuration names: read once, and held against the keys that speak of their atoms."""
+"""Structures that a configuration names: read once, and compared with the keys that refer to their atoms."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def boxes(given: Given) -> Iterator[Fault]:
 
 
 def limits(given: Given) -> Iterator[Fault]:
-    """Yield structures that lie outside the limits of labels themselves: labels of their kind would be put aside."""
+    """Yield structures that lie outside the limits of labels themselves: such labels would be excluded."""
     allowed = given.config.label.limits
     for key, atoms in given.structures.items():
         bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)

@@ -143,7 +143,7 @@ def _test_errors(test: Errors) -> list[Fact]:
 
 
 def _reason(done: int, pools: int, iterations: int) -> str | None:
-    """Return what ended the loop; None: it goes on."""
+    """Return why the run ended; None if it continues."""
     if done >= pools:
         return f"all {pools} pools are distilled"
     return f"run.iterations = {iterations} are done" if done >= iterations else None

@@ -19,7 +19,7 @@ from nnpal.oracle.settings import LammpsSection
 
 @dataclass(frozen=True)
 class Crystals:
-    """Crystals to relax, and the oracle's LAMMPS commands, whose files are sought from ``base_folder``."""
+    """Crystals to relax, and the oracle's LAMMPS commands, whose file paths are relative to ``base_folder``."""
 
     section: CrystalsSection
     oracle: LammpsSection

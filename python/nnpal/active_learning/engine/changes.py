@@ -105,7 +105,7 @@ def find_changes(run_folder: Path, plan: Sequence[Planned]) -> Changes:
 
 
 def accept(run_folder: Path, manifest: Manifest, plan: Sequence[Planned]) -> Manifest:
-    """Return a manifest that takes the finished stages as they are, and take begun work as it is."""
+    """Return a manifest that accepts the finished stages as they are, and accept unfinished work as it is."""
     entries: list[Entry] = []
     for planned in plan:
         entry = planned.entry
@@ -130,7 +130,7 @@ def table_difference(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequ
 
 
 def _made_with(run_folder: Path, planned: Planned, entry: Entry | None) -> list[dict[str, Any]]:
-    """Return what a stage was made with and what it was kept with, or what it was begun with; empty: not begun."""
+    """Return what a stage was made with and what it was kept with, or what it was started with; empty: not started."""
     if entry is None:
         begun = read_json(stage_folder(run_folder, planned.iteration, planned.stage.name) / STARTED)
         return [] if begun is None else [begun]

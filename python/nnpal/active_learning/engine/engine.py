@@ -53,7 +53,7 @@ class Outcome:
             that was asked for is done).
         reason: in words.
         exit_code: for the command: 0, or 143 and 130 for SIGTERM and SIGINT.
-        command: goes on; None where it is finished.
+        command: resumes the run; None if it is finished.
     """
 
     state: Literal["finished", "stopped", "paused"]
@@ -228,7 +228,7 @@ class _Run:
                 n_seen += 1
                 if stage_name(iteration, stage.name) in {entry.name for entry in self._manifest.entries}:
                     continue
-                is_between = n_seen <= len(self._manifest.entries)  # a page that was put aside
+                is_between = n_seen <= len(self._manifest.entries)  # a page that was moved away
                 if only is not None and not is_between and only not in [later.name for later in stages[place:]]:
                     return self._nothing_to_do(only, [each.name for each in stages], iteration, stage.name)
                 self._do(self._planned(iteration, stage), runner)

@@ -10,7 +10,7 @@ from nnpal.runtime.disk_full import DiskFullError, require_room
 
 
 class LoopError(RuntimeError):
-    """A run that cannot go on; the message says where, why, and how to go on."""
+    """A run that cannot continue; the message says where, why, and how to resume."""
 
 
 class StageError(LoopError):
@@ -44,7 +44,7 @@ class Stopped(BaseException):
 
 
 def check_free_disk(folder: Path, needed_gb: float) -> None:
-    """Refuse to go on where the disk is nearly full.
+    """Stop if the disk is nearly full.
 
     Arguments:
         folder: somewhere on the disk.

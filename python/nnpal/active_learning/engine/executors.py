@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KINDS = ("explore", "label", "train")
 LOCAL = "local"
 APART = "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])"
-"""A Python program: go on as another, which neither Ctrl-C nor a signal to this process group reaches."""
+"""A Python program that replaces itself by another one, out of reach of Ctrl-C and of signals to this process group."""
 PATIENCE = 5.0
 """Seconds for Parsl's scaling to come to an end."""
 

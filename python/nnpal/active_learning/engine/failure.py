@@ -26,7 +26,7 @@ class Failure:
 
     Arguments:
         kind: ``error`` (an exception or a crash), ``timeout`` (its own limit), ``killed`` (by a signal from elsewhere,
-            as the scheduler's or for want of memory), ``walltime`` (its worker or node was lost).
+            as the scheduler's or when out of memory), ``walltime`` (its worker or node was lost).
         how: how the last attempt ended, in a few words.
         text: folder, number of attempts, last lines, command.
         cause: what an attempt that ended by an error printed last, without places; or empty.
@@ -74,7 +74,7 @@ def by_hand(folder: Path, paths: Sequence[str]) -> str:
 
 
 def remember(folder: Path, task_hash: str, failure: Failure) -> None:
-    """Note that the task was given up, so that a run broken off later does not try it again."""
+    """Note that the task was given up, so that a run interrupted later does not try it again."""
     write_json(folder / FAILURE, {"task": task_hash, **asdict(failure)})
 
 

@@ -53,7 +53,7 @@ class TaskRunner:
     Arguments:
         settings: [run].
         run_folder: Parsl's files go to its folder ``parsl``.
-        base_folder: the configuration file's, from which ``run.executor`` is sought.
+        base_folder: the configuration file's, to which ``run.executor`` is relative.
         deadline: looked at while tasks run.
         log: takes lines of text.
 
@@ -190,7 +190,7 @@ class TaskRunner:
             )
 
     def _abandon(self) -> None:
-        """Let no task go on."""
+        """Stop all tasks."""
         self._alive.unlink(missing_ok=True)
         if self._unfinished:
             wait(self._unfinished, 2 * GRACE)

@@ -98,7 +98,7 @@ class Stage:
         name: of the stage and its folder.
         run: does the work in ``context.folder`` and returns facts, as an object of ``facts`` or as JSON, that follow
             from configuration, code and seeds alone, so no times and no absolute paths. Their ``files``, names relative
-            to the folder, are what later stages read; they are checked when a run goes on.
+            to the folder, are what later stages read; they are verified when a run resumes.
         tables: tables of the configuration that it reads, or keys of them (``rare_events.k``): when they change, it is
             stale.
         code: the modules that do its work, by import name: when they, anything that they import from their own

@@ -1,4 +1,4 @@
-"""Before a run goes on: refuse what has changed, or do as told with it; then take over the configuration."""
+"""Before a run resumes: reject changes, or handle them as requested; then adopt the configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIG, RESOLVED = "config.toml", "resolved.json"
 
 @dataclass(frozen=True)
 class Given:
-    """What the user asks for: a configuration file, the same resolved, and the command that goes on."""
+    """What the user asks for: a configuration file, the same resolved, and the command that resumes the run."""
 
     config_path: Path
     tables: Mapping[str, Any]
@@ -36,13 +36,13 @@ def settle(
     keep: bool,
     log: Callable[[str], None],
 ) -> Manifest:
-    """Return the manifest to go on from, and copy the configuration into the run's folder.
+    """Return the manifest from which to resume, and copy the configuration into the run's folder.
 
     Arguments:
         run_folder: the run's.
         manifest: as found.
         plan: see :func:`nnpal.active_learning.engine.changes.find_changes`.
-        given: what the run is to go on with.
+        given: the configuration with which the run resumes.
         redo: drop stale stages; their folders move to ``stale``.
         keep: leave them as they are.
         log: takes lines of text.

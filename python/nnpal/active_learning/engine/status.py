@@ -34,7 +34,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Begun:
-    """A stage that was begun and is not finished, and how many of its tasks are done and were given up."""
+    """A stage that was started and is not finished, and how many of its tasks are finished and were given up."""
 
     name: str
     n_tasks: int
@@ -48,7 +48,7 @@ class Status:
 
     Arguments:
         folder: the run's.
-        state: ``running``, ``finished``, ``waiting`` (for the command that goes on) or ``new``.
+        state: ``running``, ``finished``, ``waiting`` (for the command that resumes it) or ``new``.
         holder: the process that works in it.
         reason: why it is finished.
         finished: stages, in order.
@@ -71,7 +71,7 @@ class Status:
         return asdict(self)
 
     def as_text(self, details: Sequence[str] = ()) -> str:
-        """Return it for a reader; ``details`` are lines about the stage that was begun."""
+        """Return it for a reader; ``details`` are lines about the stage in progress."""
         told = {"running": f"running ({self.holder})", "finished": f"finished: {self.reason}"}
         lines = [f"{self.folder}: {told.get(self.state, self.state)}"]
         iterations: dict[str, list[str]] = {}
@@ -90,10 +90,10 @@ class Status:
 
 
 def status(run_folder: Path) -> Status:
-    """Return where a run stands.
+    """Return the progress of a run.
 
     Raises:
-        NoRun: the folder is no run's.
+        NoRun: the folder is not a run folder.
         LoopError: its manifest cannot be read.
     """
     if not (run_folder / LOG).is_file() and not (run_folder / MANIFEST).is_file():

@@ -26,7 +26,7 @@ def _noiseless(history: Sequence[Iteration]) -> list[Table]:
     n_pulls = len(oracle.activation_energy)
     caption = (
         f"E_a - E_a(oracle), kcal/mol, of {n_pulls} pulls at {oracle.rate:g} Å/ps without velocities and noise, that "
-        "small constant forces tell apart: a bias without chance."
+        "differ by small constant forces: a systematic error without random noise."
     )
     rows = []
     for k, done in enumerate(history):

@@ -51,7 +51,7 @@ class PullFacts(Part):
     """Of pulls under one model.
 
     Attributes:
-        activation_energy: eV, by rate in Å/ps; None where a pull broke off.
+        activation_energy: eV, by rate in Å/ps; None if a pull ended early.
         ended: how, by the pull's name.
         n_frames: of all.
         error_bars: of the activation energies that there are, by rate; None in runs of earlier versions.
@@ -67,7 +67,7 @@ class PullFacts(Part):
 
 
 class NoiselessFacts(Part):
-    """Of pulls without noise: rate, Å/ps, and activation energy of each, eV; None of one that broke off."""
+    """Of pulls without noise: rate, Å/ps, and activation energy of each, eV; None for one that ended early."""
 
     rate: float
     activation_energy: tuple[float | None, ...]

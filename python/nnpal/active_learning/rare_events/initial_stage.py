@@ -1,4 +1,4 @@
-"""The first data: the oracle's MD near equilibrium; and the oracle's own pulls, that models are held against."""
+"""The first data: the oracle's MD near equilibrium; and pulls under the oracle, with which models are compared."""
 
 from __future__ import annotations
 

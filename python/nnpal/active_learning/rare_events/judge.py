@@ -75,7 +75,7 @@ def oracle_runs(history: Sequence[Iteration]) -> dict[str, tuple[float | None, .
 def differences(history: Sequence[Iteration], done: Iteration, who: str = "ensemble") -> dict[str, Difference | None]:
     """Return the mean of E_a - E_a(oracle) over pairs of pulls with equal seeds, kcal/mol, by the oracle's rates.
 
-    None: a pull broke off. Runs of earlier versions do not say the energies of their pulls: a difference of means,
+    None: a pull ended early. Runs of earlier versions do not store the energies of their pulls: a difference of means,
     without an interval, of 0 pairs.
     """
     ours, theirs = done.explore.pulls(who), oracle_runs(history)
@@ -96,7 +96,7 @@ def paired_energies(
     """Return mean E_a at a rate over the pairs that :func:`differences` are of, and of the oracle over the same, eV.
 
     The oracle has more pulls than these where pairs were added in another iteration. Where there are no pairs, each is
-    the mean over its own pulls; None where one broke off.
+    the mean over its own pulls; None if one ended early.
     """
     own = done.explore.pulls(who)
     by_run = (own.by_run or {}).get(rate, ())
@@ -126,7 +126,7 @@ def error_bar_of(done: Iteration, rate: str, who: str = "ensemble") -> ErrorBar:
 
 
 def largest_error(found: Mapping[str, Difference | None]) -> float | None:
-    """Return the largest |mean difference| over the rates, kcal/mol; None where a pull broke off."""
+    """Return the largest |mean difference| over the rates, kcal/mol; None if a pull ended early."""
     means = [None if one is None else abs(one.mean) for one in found.values()]
     known = [mean for mean in means if mean is not None]
     return max(known) if known and len(known) == len(means) else None

@@ -29,7 +29,7 @@ def noiseless_tasks(
 
 
 def noiseless_facts(section: SMDSection, outcomes: Sequence[TaskOutcome]) -> NoiselessFacts | None:
-    """Return activation energies, None of pulls that broke off or were given up; None where none were asked for."""
+    """Return activation energies, None for pulls that ended early or were given up; None if none were requested."""
     if not outcomes:
         return None
     found: list[float | None] = []
@@ -42,7 +42,7 @@ def noiseless_facts(section: SMDSection, outcomes: Sequence[TaskOutcome]) -> Noi
 def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list[float | None]:
     """Return E_a of the ensemble less the oracle's of each noiseless pull of the oracle, kcal/mol.
 
-    None where one of the two broke off, or the ensemble has no such pull. Empty where there are none at all, or those
+    None if one of the two ended early, or the ensemble has no such pull. Empty where there are none at all, or those
     of another rate, as after a change that was kept.
     """
     first = history[0].initial
@@ -52,9 +52,9 @@ def noiseless_differences(history: Sequence[Iteration], done: Iteration) -> list
 
 
 def is_biased(ours: NoiselessFacts | None, theirs: NoiselessFacts | None, goal: float) -> bool:
-    """Return whether the mean of the noiseless pulls alone misses the goal, kcal/mol, or one of ours broke off.
+    """Return whether the mean of the noiseless pulls alone misses the goal, kcal/mol, or an ensemble pull ended early.
 
-    One that broke off under the oracle says nothing of the ensemble.
+    One that ended early under the oracle contains no information about the ensemble.
     """
     pairs = [pair for pair in _pairs(ours, theirs) if pair[1] is not None]
     found = [_difference(*pair) for pair in pairs]

@@ -19,7 +19,7 @@ def oracle_energies_by_run(first: PullFacts | None, added: Iterable[PullFacts | 
 
     Arguments:
         first: of the first stage; None: the oracle did not pull.
-        added: of explorations, in their order. Numbers go on where those before end.
+        added: of explorations, in their order. Numbers continue after those of earlier ones.
     """
     found: Energies = {}
     for facts in (first, *added):

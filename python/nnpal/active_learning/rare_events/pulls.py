@@ -67,7 +67,7 @@ def error_bar(runs: Sequence[SMDRun], ensemble: Path | None) -> ErrorBar:
 def energies_by_run(runs: Sequence[SMDRun], given_up: Collection[str] = ()) -> dict[str, tuple[float | None, ...]]:
     """Return E_a of each pull, eV, by rate from the slowest on, in the order of the pulls' numbers.
 
-    None: it broke off, was given up, or left nothing.
+    None: it ended early, was given up, or left nothing.
     """
     found = {run.name: _energy(run) for run in runs} | dict.fromkeys(given_up)
     numbers: dict[str, list[int]] = {}
@@ -81,9 +81,9 @@ def energies_by_run(runs: Sequence[SMDRun], given_up: Collection[str] = ()) -> d
 
 
 def mean_of_whole(values: Sequence[float | None]) -> float | None:
-    """Return the mean over a rate's pulls, eV; None where one broke off or was given up.
+    """Return the mean over a rate's pulls, eV; None if one ended early or was given up.
 
-    The mean of fewer pulls than the oracle's would be held against another number.
+    The mean of fewer pulls than the oracle's would be compared with a different quantity.
     """
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known and len(known) == len(values) else None

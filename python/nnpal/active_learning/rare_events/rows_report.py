@@ -115,7 +115,7 @@ def snapshots(told: Told) -> list[Figure]:
 
 
 def _along(run: SMDRun, who: str) -> list[Snapshot]:
-    """Return structures of a pull at four places; of one that broke off at once, what there is."""
+    """Return structures of a pull at four places; of one that ended at once, those that exist."""
     if not run.frames:
         return []
     rows = np.searchsorted(run.step, run.frame_step)

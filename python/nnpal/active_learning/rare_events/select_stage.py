@@ -84,7 +84,7 @@ def select(ctx: StageContext, how: Choice) -> SelectFacts:
 
 
 def _threshold(run: SMDRun, section: RareEventsSection) -> Threshold | None:
-    """Return μ + kσ of the pull's first steps; None of one that broke off before there were enough.
+    """Return μ + kσ of the pull's first steps; None if it ended before there were enough.
 
     Raises:
         ValueError: a whole pull has too few.
@@ -127,7 +127,7 @@ def _classes(run: SMDRun, limit: Threshold | None, how: Choice, sound: np.ndarra
 
 
 def _judged(run: SMDRun, section: RareEventsSection) -> np.ndarray | None:
-    """Return what is held against the threshold of each frame: its uncertainty, or its largest error, eV/Å."""
+    """Return what is compared with the threshold for each frame: its uncertainty, or its largest error, eV/Å."""
     return run.uq if section.error_above is None else _errors(run)
 
 

@@ -16,7 +16,7 @@ KNOWN = 12
 MARGIN = 1.25
 """Times the pairs that the scatter asks for: by these alone, the interval would come out too wide as often as not."""
 PAST = 2.0
-"""Standard errors by which a mean lies past the goal before more pulls are taken as of no use."""
+"""Standard errors by which a mean lies past the goal beyond which more pulls are considered useless."""
 ROUNDS = 3
 """In which pulls are added, at most. Each looks at the interval again, which makes it hold a little less often than
 its level says; so there are few."""
@@ -28,7 +28,7 @@ def difference_of_runs(
     """Return the mean paired difference of E_a, run by run, times ``factor``.
 
     Runs that only one side has do not count, nor those whose pull under the oracle failed. None: a pull under the model
-    broke off, so that a mean over the others would flatter it; or there are no pairs.
+    ended early, so that a mean over the others would make it look better; or there are no pairs.
     """
     pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if b is not None]
     whole = [(a, b) for a, b in pairs if a is not None]
@@ -40,8 +40,8 @@ def difference_of_runs(
 def is_missed(found: Difference | None, goal: float) -> bool:
     """Return whether the goal is missed at a rate, so that no more pulls at any rate can reach the aim.
 
-    A pull broke off, or the mean lies past the goal by more than ``PAST`` standard errors. Fewer than ``FIRST`` pairs
-    tell too little of their scatter to miss anything.
+    A pull ended early, or the mean exceeds the goal by more than ``PAST`` standard errors. With fewer than ``FIRST``
+    pairs the scatter is not known well enough for this decision.
 
     Arguments:
         found: what the pairs say, in the goal's unit.

@@ -25,7 +25,7 @@ def convergence(reason: str | None, *, converged: bool | None) -> Fact:
 
     Arguments:
         reason: the criterion that holds, why the loop stopped without, or what keeps it going.
-        converged: True: the criterion holds; False: the loop stopped without; None: it goes on.
+        converged: True: the criterion holds; False: the run stopped without it; None: it continues.
     """
     said, tone = {True: ("yes", "good"), False: ("no", "bad"), None: ("not yet", "warning")}[converged]
     return Fact("Has the run converged?", Cell(said, reason or "", tone))  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ def ending(reason: str | None, note: str = "") -> Fact:
     """Say what ended a loop that has no criterion of accuracy; that it ended says nothing about its model.
 
     Arguments:
-        reason: such as "all 10 pools are distilled"; None: it goes on.
+        reason: such as "all 10 pools are distilled"; None: it continues.
         note: how far it is.
     """
     return Fact("Why the run ended", Cell(reason or "nothing yet", note))

@@ -18,7 +18,7 @@ class RateSummary:
     Attributes:
         rate: Å/ps.
         ours, theirs: mean activation energies of the model's pulls and of the oracle's that pair with them, eV; None
-            where one broke off.
+            where one ended early.
         difference: over the pairs, kcal/mol; None as above.
         members: the model's own error bar, from its members, eV; None where it is not known.
         pulls: under the model.

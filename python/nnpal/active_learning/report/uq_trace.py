@@ -28,7 +28,7 @@ class UQRun:
         mean, deviation, k: μ, σ (eV or eV/Å) and k of the threshold μ + kσ; None where there is none.
         first_steps: the threshold comes from steps up to this one; None shades nothing.
         chosen: steps of the frames that were chosen for labels.
-        failed_step: the run is of no use from here on; None: all of it is good.
+        failed_step: the run is unusable from here on; None: all of it is usable.
         bound: threshold that was given, eV or eV/Å, in place of μ + kσ.
     """
 

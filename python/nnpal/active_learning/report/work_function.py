@@ -23,7 +23,7 @@ class WorkCurve:
         label: such as "iteration 3".
         distance: λ, d or elongation, Å, [n].
         work: eV, [n].
-        failed: the pull broke off at its last point.
+        failed: the pull ended early, at its last point.
         band: standard deviation over pulls, eV, [n]; empty: of one pull.
         pulls: how many.
     """

@@ -85,7 +85,7 @@ class RunOutcome:
 def ending_of(logs: Sequence[str], *, failed: bool) -> Ending | None:
     """Return how a run ended; None if something other than its physics is at fault.
 
-    An error of LAMMPS counts as a fault of the physics where it comes in the midst of a run, once dynamics have begun.
+    An error of LAMMPS counts as a fault of the physics if it occurs during a run, once dynamics have started.
     Elsewhere it says that the input is wrong, unless atoms were lost or numbers are not finite, as when a network
     cannot even bear the start.
 

@@ -1,4 +1,4 @@
-"""Carry a prepared run out in its folder, once: what a kill left half is begun anew, what ended is left alone."""
+"""Carry out a prepared run in its folder, once: an interrupted run is restarted, a finished one is not repeated."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ AnyFacts = TypeVar("AnyFacts", bound="RunFacts")
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a run was begun in a folder."""
+    """Whether a run was started in a folder."""
     return (folder / FACTS).is_file()
 
 

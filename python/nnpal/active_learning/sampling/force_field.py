@@ -40,7 +40,7 @@ class NNPForces(Section):
 
 @dataclass(frozen=True)
 class OracleForces:
-    """The forces of a table [oracle], whose files are sought from ``folder``."""
+    """The forces of a table [oracle], whose file paths are relative to ``folder``."""
 
     section: OracleSection
     folder: Path
@@ -85,7 +85,7 @@ def forces_of(
 
     Arguments:
         force_field: {"kind": "nnp", "model": FILE, ...}, see :class:`NNPForces`; or a table [oracle] of kind "lammps"
-            or "ase", with "folder" beside its keys: where its files are sought. Paths are relative to ``folder``.
+            or "ase", with "folder" in addition to its keys: the folder of its files. Paths are relative to ``folder``.
         folder: of the run.
         symbols: elements of the structure.
         stress: whether a barostat or MOMT needs the virial.

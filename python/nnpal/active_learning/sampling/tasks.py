@@ -54,7 +54,7 @@ def smd(
     the run, not this function: what was sampled before counts.
 
     Arguments:
-        folder: of the run; what an interrupted attempt left there is begun anew, a run that ended is only read.
+        folder: of the run; an interrupted attempt there is restarted, a run that ended is only read.
         settings: a table [explore] of kind "smd".
         force_field: see :func:`nnpal.active_learning.sampling.force_field.forces_of`.
         structure: file to start from, relative to ``folder``.

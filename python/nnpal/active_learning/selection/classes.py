@@ -38,7 +38,7 @@ class Classes:
 
     @property
     def failed(self) -> np.ndarray:
-        """Indices of frames that are of no use, int64."""
+        """Indices of unusable frames, int64."""
         return np.flatnonzero(self.codes == _FAILED)
 
     @property
@@ -77,7 +77,7 @@ def classify(
         uq: u, [n_frames].
         lower: threshold, in the units of u.
         upper: bound of what is worth a label: beyond it atoms overlap or have flown apart.
-        sound: False for frames that something else tells to be of no use (atoms lost, energy not finite), [n_frames].
+        sound: False for frames that are unusable for another reason (atoms lost, energy not finite), [n_frames].
         trajectory: whether frames follow one another in time; False judges each for itself.
 
     Raises:

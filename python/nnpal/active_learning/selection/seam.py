@@ -19,7 +19,7 @@ _AROUND = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
 class Images:
     """The images that atoms have in a periodic cell.
 
-    ASE's ``find_mic`` gives the same, but reduces the cell anew in each call, and minimizing overlaps calls it some
+    ASE's ``find_mic`` gives the same, but reduces the cell again in each call, and minimizing overlaps calls it some
     hundred times for each environment that is cut out.
 
     Arguments:

@@ -1,4 +1,4 @@
-"""Configurations of one metal made into those of another, without sampling anew."""
+"""Configurations of one metal made into those of another, without sampling again."""
 
 from __future__ import annotations
 

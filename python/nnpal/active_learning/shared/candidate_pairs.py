@@ -42,7 +42,7 @@ class Candidates:
 
     @property
     def known(self) -> np.ndarray:
-        """Whether an atom has an error to be held against, bool [n_atoms]."""
+        """Whether an atom has an error to compare with, bool [n_atoms]."""
         return np.isfinite(self.error_force) & (self.error_force > 0)
 
     def coverage(self) -> CoverageFacts | None:

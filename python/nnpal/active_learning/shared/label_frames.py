@@ -87,11 +87,11 @@ def label_in_tasks(
     Arguments:
         ctx: of the stage; ``name`` is the folder of its batches.
         how: to label.
-        may_be_none: go on where all labels lie outside the limits, since there are data from before to learn. That no
+        may_be_none: continue if all labels lie outside the limits, since there are earlier training data. That no
             configuration has a label at all is an error nevertheless: it may be the oracle's fault.
 
     Raises:
-        StageError: more without a label, or with one outside the limits, than [label] allows, or none to go on with.
+        StageError: more without a label, or with one outside the limits, than [label] allows, or none to continue with.
     """
     settings = how.section
     oracle = oracle_from(how.oracle, how.base_folder)
@@ -136,7 +136,7 @@ def _outside(findings: Sequence[Finding]) -> str:
 
 
 def _forget(store: LabelStore, folder: Path, frames: Sequence[Atoms]) -> None:
-    """Have failures computed again when the run goes on: their stage failed, which may have been the oracle's fault."""
+    """Have failures computed again when the run resumes: their stage failed, which may have been the oracle's fault."""
     store.forget_failures(structure_key(frame) for frame in frames)
     for name in (RESULT, STORE):  # in this order: a batch that counts as done must have its store
         for path in folder.glob(f"*/{name}"):  # the run's store has all labels of it

@@ -18,7 +18,7 @@ class _Holder(Section):
 
 
 def oracle_of(table: Mapping[str, Any], base_folder: Path) -> Oracle:
-    """Return the oracle of a table; its files are sought from ``base_folder``.
+    """Return the oracle of a table; its file paths are relative to ``base_folder``.
 
     Raises:
         nnpal.config.ConfigError: a table that is not right.

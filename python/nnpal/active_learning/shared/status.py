@@ -24,7 +24,7 @@ class RunStatus:
 
     Attributes:
         run: its stages.
-        training: of the stage that was begun; None where that trains nothing, or does not yet.
+        training: of the stage in progress; None if it trains nothing, or not yet.
     """
 
     run: Status
@@ -43,7 +43,7 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class TrainingStatus:
-    """Where a training stands that ``nnpal train`` has begun."""
+    """The progress of a training of ``nnpal train``."""
 
     training: Standing
 
@@ -64,7 +64,7 @@ class TrainingStatus:
 
 
 def status(folder: Path) -> RunStatus | TrainingStatus:
-    """Return where a run stands, or a training that ``nnpal train`` has begun.
+    """Return the progress of a run, or of a training of ``nnpal train``.
 
     Raises:
         nnpal.active_learning.engine.error.LoopError: the folder is neither.

@@ -27,7 +27,7 @@ def label_batch(
     Arguments:
         folder: of the task.
         oracle: a table [oracle].
-        base_folder: where its files are sought, relative to ``folder``.
+        base_folder: folder of its files, relative to ``folder``.
         content: hash of the configurations.
         threads, timeout: of a calculation.
 

@@ -208,7 +208,7 @@ def _relative_errors(ensemble: TrainedEnsemble) -> tuple[float, float]:
 
 
 def _require_enough(folder: Path, n_members: int, failed: Mapping[int, Failure]) -> None:
-    """Refuse before the training is concluded, so that members that failed can be trained when the run goes on.
+    """Refuse before the training is concluded, so that members that failed can be trained when the run resumes.
 
     Raises:
         StageError: fewer than two members finished.

@@ -61,7 +61,7 @@ def check_member(
     )
     single = replace(exact, forward=_scaled(copy.deepcopy(member).float(), energy_scale), dtype=torch.float32)
     rng = np.random.default_rng(seed)
-    # the profiling executor would compile anew for every graph
+    # the profiling executor would recompile for every graph
     with torch.jit.optimized_execution(False), denormals_flushed():
         graph = cluster(elements, cutoff, hops, rng)
         for subject in (exact, single):

@@ -16,8 +16,10 @@ from nnpal.model.schnet.levels import message_levels
 
 
 class Linear(torch.nn.Linear):
-    """A linear map without constants of TorchScript, which archives them in an order that each process draws anew: the
-    same networks are then files of the same code."""
+    """A linear map without TorchScript constants, whose order in an archive differs between processes.
+
+    Without them the same networks are always written as the same code.
+    """
 
     __constants__: list[str] = []  # noqa: RUF012 (declared so by torch)
 

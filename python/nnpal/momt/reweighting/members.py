@@ -190,7 +190,7 @@ def members_coexistence(members: Members, at: float) -> MembersEstimate:
     temp = balance(members.samples, at)(everything)
     try:
         temps = [balance(own, at)(everything) for own in members.under_each]
-    except ValueError:  # no root: reweighting in full is of no use
+    except ValueError:  # no root: full reweighting is not possible
         temps = []
     return estimate(members, lambda samples: balance(samples, at), temps, temp)
 

@@ -20,7 +20,7 @@ class Samples:
 
     Rows outside the grid are left out: walls give them few visits and weights that no average could bear. What is left
     has the same density but for a constant, so averages are those of the grid, and a temperature whose distribution
-    goes on beyond it is refused.
+    extends beyond it is an error.
 
     Attributes:
         H, V, O, dH: enthalpy, volume, order parameter, bias, [n] in the units of the run; each walker's rows in order

@@ -78,7 +78,7 @@ def carrying_gap(samples: Samples, log_w: NDArray[np.float64]) -> Gap | None:
 
 
 def _cut_off_by_grid(axis: Axis, values: NDArray[np.float64], w: NDArray[np.float64]) -> Gap | None:
-    """Return a gap where the distribution goes on beyond the grid."""
+    """Return a gap if the distribution extends beyond the grid."""
     weights = np.histogram(values, bins=EDGE_BINS, range=(axis.low, axis.high), weights=w)[0]
     allowed = GRID_SHARE * weights.max()
     is_end_of_all = axis.name in ("O", "V") and axis.low <= 0  # none of them is ever below 0
@@ -95,7 +95,7 @@ def _cut_off_by_grid(axis: Axis, values: NDArray[np.float64], w: NDArray[np.floa
 
 
 def _cut_off_where_samples_end(samples: Samples, w: NDArray[np.float64]) -> Gap | None:
-    """Return a gap where the distribution goes on beyond the H of all rows of the run."""
+    """Return a gap if the distribution extends beyond the H of all rows of the run."""
     weights, edges = np.histogram(samples.H, bins=EDGE_BINS, range=samples.ends, weights=w)
     # One row may lie there by chance, and the one that is the end always does: of each side the heaviest does not count
     weights[0] -= w[edges[1] >= samples.H].max(initial=0.0)
