@@ -60,12 +60,12 @@ def test_a_good_file(tmp_path):
         ),
         (
             '[network]\nkind = "schnet"\nhidden = [8]\naev = "ani2x"\n',
-            r"^\S*c\.toml: \[network\]: aev, hidden: of kind = 'ani', but kind is 'schnet', whose keys are features, "
-            r".*; leave aev out, or set kind = 'ani'$",
+            r"^\S*c\.toml: \[network\]: aev, hidden: for kind = 'ani' only, but kind is 'schnet', whose keys are features, "
+            r".*; remove aev, or set kind = 'ani'$",
         ),
         (
             "[network]\ncutoff = 5.0\n",
-            r"c\.toml: \[network\]: cutoff: of kind = 'schnet', but kind is 'ani', .* or set kind = 'schnet'$",
+            r"c\.toml: \[network\]: cutoff: for kind = 'schnet' only, but kind is 'ani', .* or set kind = 'schnet'$",
         ),
         (
             '[network]\nkind = "schnet"\nfeatures = 1\n',
