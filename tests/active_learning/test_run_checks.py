@@ -392,4 +392,7 @@ def test_the_cost_is_that_of_labels_in_the_store(tmp_path):
             store.put_label(f"{k}", {"kind": "any"}, Result(0.0, 0 * atoms.positions, None), rung=0, seconds=seconds)
         store.put_failure("failed", {"kind": "any"}, 1, "it failed", rung=0, seconds=1e6)
     text = check(path).as_text()
-    assert "cost: 200 s a label, the mean of 2 in this run's store; 76.7 min of labels left at most" in text
+    assert (
+        "cost: 200 s per label, the mean of 2 in the store of this run; at most 76.7 min for the remaining labels"
+        in text
+    )

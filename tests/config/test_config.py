@@ -60,8 +60,8 @@ def test_a_good_file(tmp_path):
         ),
         (
             '[network]\nkind = "schnet"\nhidden = [8]\naev = "ani2x"\n',
-            r"^\S*c\.toml: \[network\]: aev, hidden: for kind = 'ani' only, but kind is 'schnet', whose keys are features, "
-            r".*; remove aev, or set kind = 'ani'$",
+            r"^\S*c\.toml: \[network\]: aev, hidden: for kind = 'ani' only, but kind is 'schnet', whose keys are "
+            r"features, .*; remove aev, or set kind = 'ani'$",
         ),
         (
             "[network]\ncutoff = 5.0\n",

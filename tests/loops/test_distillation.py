@@ -382,12 +382,12 @@ def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path, s
     assert len(train["self_energies"]) == 1
     assert -3.6 < train["self_energies"][0] < -3.0
     page = (tmp_path / "copper/report.html").read_text()
-    assert "Al becomes Cu, lengths times 0.8930, ensemble of 2 ANI networks" in page
+    assert "Al becomes Cu, lengths scaled by 0.8930, ensemble of 2 ANI networks" in page
     assert train.get("second", {}).get("kind") == ("schnet" if second else None)
     assert ("SchNet on the same data" in page) == second
     assert "Cu-fcc" in page
     assert "converged" not in page.partition("Configuration")[0].lower()
-    assert "the set is translated" in page
+    assert "the dataset is translated" in page
     table = page[page.index("Mean absolute errors against the labels") :].partition("</table>")[0]
     numbers = re.findall(r'<span class="value">([\d,.]+)</span>', table)
     names = [f"{part}_{name}" for part in ("train", "validation")

@@ -130,7 +130,7 @@ def test_the_command_draws_several_samplings_in_one_figure(sampled, tmp_path):
     ]
     for arguments, message in (
         ([runs[0], runs[0]], "RUNS: several are named run crystal-run-0; give each folder once, with a name"),
-        ([str(tmp_path)], "no sampling; expected the folder of a run of MOMT or NPT dynamics"),
+        ([str(tmp_path)], "no sampling data; expected the folder of a MOMT or NPT run"),
     ):
         failed = CliRunner().invoke(app, ["momt", "series", *arguments, "--output", str(tmp_path / "no")])
         assert failed.exit_code == 1

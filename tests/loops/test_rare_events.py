@@ -252,7 +252,7 @@ def test_only_one_stage_on_request(rare_events, tmp_path):
     assert facts_by_stage(folder) == {name: facts_by_stage(rare_events)[name] for name in NAMES[:3]}
     code, _, err = drive(folder, "--only", "exploer")
     assert code == 1
-    assert "stage exploer is none of this loop" in err
+    assert "stage exploer does not belong to this workflow" in err
     assert "did you mean explore" in err
 
 

@@ -190,7 +190,7 @@ def test_a_class_without_a_file(tmp_path: Path) -> None:
         "class Typed(torch.nn.Module):\n    def forward(self, x: torch.Tensor) -> torch.Tensor:\n        return x\n",
         names,
     )
-    with pytest.raises(ValueError, match=r"Typed cannot be compiled.*must stand in a file"):
+    with pytest.raises(ValueError, match=r"Typed cannot be compiled.*must be in a file"):
         export_module(names["Typed"](), tmp_path / "m.pt", **OF_PAIRS)
 
 

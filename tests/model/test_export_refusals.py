@@ -187,7 +187,7 @@ MODELS = {
     ),
     "another radial term": (with_a_term_of_its_own, ValueError, "radial terms are LinearRadial, expected ANIRadial"),
     "another angular term": (with_another_angular_term, ValueError, "angular terms are OtherAngular, expected ANIAng"),
-    "nan among the weights": (with_nan, ValueError, "not finite on a cluster.*weights hold nan"),
+    "nan among the weights": (with_nan, ValueError, "not finite on a cluster.*weights contain nan"),
     "no active members": (without_active_members, ValueError, r"no active members.*set_active_members"),
     "networks for inference": (for_inference, ValueError, r"networks are \w+, expected.*to_infer_model"),
     "networks switched off": (switched_off, ValueError, r"set_enabled\('nnp', True\)"),

@@ -128,7 +128,7 @@ def test_programs_that_cannot_work(tmp_path: Path) -> None:
     ):
         with pytest.raises(OracleError, match=message):
             oracle.prepare()
-    with pytest.raises(OracleError, match=r"does not say its version, state oracle.version; it printed: hm"):
+    with pytest.raises(OracleError, match=r"does not print its version, set oracle.version; it printed: hm"):
         espresso(tmp_path, "echo hm").identity()
     (tmp_path / "orca").write_text("#!/usr/bin/python3\n")
     (tmp_path / "orca").chmod(0o755)

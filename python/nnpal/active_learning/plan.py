@@ -35,7 +35,7 @@ class Plan:
         iterations: at most.
         n_done: stages that are finished, and why the run is over if it is.
         labels: calculations of labels at most, by what they are for.
-        steps: of dynamics under the oracle, a calculation each.
+        steps: of dynamics under the oracle, one calculation each.
         members, length: of each training; its length in words.
         n_trainings: in each iteration: two with [also_train].
         known: labels in the run's store, and their mean time in s, where there are any.
@@ -74,7 +74,7 @@ class Plan:
         yield f"  stages: {', '.join(first)}{more}; {_times(self.iterations, 'iteration')} at most"
         yield f"  labels: {_at_most(self.n_labels)} ({_each(self.labels)})"
         if self.steps:
-            yield f"  dynamics under the oracle: {_each(self.steps)}, a calculation each"
+            yield f"  dynamics under the oracle: {_each(self.steps)}, one calculation each"
         n_trainings = self.iterations * self.n_trainings
         yield f"  trainings: {n_trainings} at most, each of {self.members} members over {self.length} at most"
         yield f"  cost: {self._cost()}"
@@ -85,10 +85,10 @@ class Plan:
         if self.known is None:
             return "not known before the run's first labels"
         n, seconds = self.known
-        said = f"{seconds:.3g} s a label, the mean of {n} in this run's store"
+        said = f"{seconds:.3g} s per label, the mean of {n} in the store of this run"
         if self.n_labels is not None:
             left = max(0, self.n_labels - n)
-            said += f"; {_duration(left * seconds)} of labels left at most, one after another"
+            said += f"; at most {_duration(left * seconds)} for the remaining labels, one after another"
         return f"{said}; dynamics and trainings not included"
 
 

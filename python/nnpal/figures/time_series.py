@@ -71,7 +71,7 @@ def energy_series(series: Sequence[TimeSeries], *, name: str = "energy_series") 
     return Figure(
         name=name,
         title="Energy along the sampling",
-        caption=f"Potential energy of the configurations over time{_said(series)}.",
+        caption=f"Potential energy of the configurations against time{_said(series)}.",
         alt=_averages(series),
         columns=_columns(shown),
         draw=draw,
@@ -95,7 +95,7 @@ def enthalpy_order_series(series: Sequence[TimeSeries], *, name: str = "time_ser
     return Figure(
         name=name,
         title="Enthalpy and order along the sampling",
-        caption=f"Enthalpy (without kinetic energy) and order parameter over time{_said(series)}.",
+        caption=f"Enthalpy (without kinetic energy) and order parameter against time{_said(series)}.",
         alt=_averages(series),
         columns=_columns(shown),
         draw=draw,
@@ -146,7 +146,7 @@ def _said(series: Sequence[TimeSeries]) -> str:
     if any(one.learning.any() for one in series):
         said += "; pale: while the bias is learned"
     if any(len(one.time) > MOST_SHOWN for one in series):
-        said += f"; of longer series {MOST_SHOWN:,} evenly spaced configurations are shown"
+        said += f"; for longer series {MOST_SHOWN:,} evenly spaced configurations are shown"
     return said
 
 

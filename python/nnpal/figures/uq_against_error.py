@@ -77,8 +77,8 @@ def uq_against_error(
         name=name,
         title=f"Uncertainty against true {quantity} error",
         caption=f"True {quantity} error of newly labeled configurations over {PLOTTED[quantity]}, "
-        "before they were used for training. The rank correlation (Spearman's) is 1 where a larger uncertainty always "
-        "means a larger error." + (f" {left_out} without finite values are left out." if left_out else ""),
+        "before they were used for training. The rank correlation (Spearman's) is 1 if a larger uncertainty always "
+        "means a larger error." + (f" {left_out} without finite values are omitted." if left_out else ""),
         alt=f"Rank correlation {told_rank} over {good.sum()} values",
         columns={"group": labels.tolist(), f"uq_{column_name(unit)}": told, f"error_{column_name(unit)}": true},
         draw=draw,

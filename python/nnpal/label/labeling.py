@@ -296,7 +296,7 @@ def _task(number: int, case: _Case) -> Task:
     cell = without_open_vectors(atoms).cell
     bare = carry(atoms, Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=atoms.pbc))
     if case.rung is None:
-        raise ValueError(f"structure {case.key}: there is nothing left to compute")
+        raise ValueError(f"structure {case.key}: nothing is left to compute")
     return Task(number, bare, case.rung)
 
 

@@ -61,7 +61,7 @@ class Pool:
             raise OracleError(f"oracle {oracle!r} cannot be sent to workers: {error}") from error
         if type(oracle).__module__ == "__main__":
             raise OracleError(
-                f"oracle {type(oracle).__name__} stands in the script that runs, which workers cannot import; "
+                f"oracle {type(oracle).__name__} is defined in the main script, which workers cannot import; "
                 "move its class into a module"
             )
         self._n_workers = n_workers

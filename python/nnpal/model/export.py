@@ -262,6 +262,6 @@ def _reason(error: Exception) -> str:
     if not lines:
         return type(error).__name__
     if "source" in lines[0]:
-        return f"{lines[0].strip()} So the class must stand in a file, not in an interactive session"
+        return f"{lines[0].strip()} So the class must be in a file, not in an interactive session"
     marked = next((i for i, line in enumerate(lines) if "~~~" in line and "<--- HERE" in line), 0)
     return f"{lines[0].strip()} in {lines[marked - 1].strip()!r}" if marked > 1 else lines[0].strip()

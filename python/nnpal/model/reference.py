@@ -73,7 +73,7 @@ def make_reference(
     if not (energies.isfinite().all() and gradient.isfinite().all()):
         raise ValueError(
             f"model gives energies or gradients that are not finite on a cluster with atoms {spacing} Å apart; "
-            "expected finite ones; its weights hold nan or inf, or its training diverged"
+            "expected finite ones; its weights contain nan or inf, or its training diverged"
         )
     return ReferenceConfiguration(
         species=species.tolist(),

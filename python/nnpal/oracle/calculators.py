@@ -109,7 +109,7 @@ def periodicity_refusal(spec: str, pbc: Any, calculator: Any = None) -> str:
     open_ = " and ".join(axis for axis in "xyz" if axis not in repeats)
     return (
         f"{spec} computes what is periodic in {counts} directions, but this is periodic along {along}, and would be "
-        f"computed as a crystal of whatever height the box has. Make all three directions periodic (boundary p p p, "
+        f"computed as a crystal with the height of the box. Make all three directions periodic (boundary p p p, "
         f'pbc="T T T"), with vacuum that you choose along {open_}'
     )
 
@@ -163,7 +163,7 @@ def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calcu
         said = stated if not stated.is_plain else f"options {dict(options)}"
         return f"{spec} does not support charge or spin, but there is {said}: remove it, or use another calculator"
     if calculator is not None and kind.way in ("parameters", "start") and charge and _lacks(options, kind.charge):
-        return f"{spec}: charge {charge} reaches this calculator by its option {kind.charge} alone: give it"
+        return f"{spec}: charge {charge} is passed to this calculator only by its option {kind.charge}: give it"
     if kind.way in ("parameters", "start") and kind.multiplicity is None and (multiplicity or 1) != 1:
         return (
             f"{spec}: multiplicity {multiplicity} is stated, and nnpal does not know by which options this calculator "
@@ -222,7 +222,8 @@ def options_with(spec: str, options: Mapping[str, Any], electrons: Electrons) ->
         if name_there is None or kind.way in ("none", "unknown"):
             if value != (0 if name == "charge" else 1):
                 raise ValueError(
-                    f"{electrons} is stated, and nnpal does not know how {spec} takes it: give it in oracle.options, "
+                    f"{electrons} is stated, and nnpal does not know how to pass it to {spec}: give it in "
+                    "oracle.options, "
                     f"as {name} = {value} if that is its name, or write a custom calculator class that sets it"
                 )
             continue

@@ -120,7 +120,7 @@ class LammpsOracle:
                 "it out, or use another oracle"
             )
         if (stated.multiplicity or 1) != 1:
-            return f"{stated} is stated, but a pair style knows no spin: remove it, or use another oracle"
+            return f"{stated} is stated, but a pair style has no spin: remove it, or use another oracle"
         return ""
 
     def caution(self, atoms: Atoms) -> str:

@@ -213,7 +213,8 @@ def _found(spec: str, profile: Table) -> str:
     place = shutil.which(words[0])
     if place is None:
         raise OracleError(
-            f"oracle.profile.command = {command!r}: {words[0]} is not on PATH; give its whole path ({{folder}} is the "
+            f"oracle.profile.command = {command!r}: {words[0]} is not on PATH; give its absolute path ({{folder}} is "
+            "the "
             "configuration file's). Where only the machines of the tasks have it, state oracle.version"
         )
     if spec == ORCA and Path(place).read_bytes()[:64].split(b"\n")[0].endswith(b"python3"):
@@ -247,5 +248,5 @@ def _version(spec: str, command: str) -> str:
     found = re.search(program.version, ended.output)
     if found is None:
         last = " | ".join([line.strip() for line in ended.output.splitlines() if line.strip()][-3:])
-        raise OracleError(f"{shlex.join(words)} does not say its version, state oracle.version; it printed: {last}")
+        raise OracleError(f"{shlex.join(words)} does not print its version, set oracle.version; it printed: {last}")
     return found.group(1)

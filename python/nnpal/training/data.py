@@ -247,7 +247,7 @@ def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
     """Refuse an element that is not in ``symbols`` and labels that are absent or not finite."""
     if (element_indices(frame, symbols) < 0).any():
         unknown = sorted(set(frame.get_chemical_symbols()) - set(symbols))
-        raise ValueError(f"configuration {index} holds {unknown}, the networks know {list(symbols)}")
+        raise ValueError(f"configuration {index} holds {unknown}, the networks support {list(symbols)}")
     results = {} if frame.calc is None else with_zero_forces(frame.calc.results, len(frame))
     if results and not _same_arrays(frame, frame.calc.atoms) and frame.calc.check_state(frame):
         raise ValueError(f"configuration {index} was changed after it was labeled; label it again")

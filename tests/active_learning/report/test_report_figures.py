@@ -330,7 +330,7 @@ def test_enthalpy_order(tmp_path):
 def test_distillation_history(tmp_path):
     files = write_figure(tmp_path, distillation_history([0, 1, 2], [2000, 2000, 2000], [2000, 60, 0]))
     assert numbers(files.csv, "kept_so_far") == [2000, 2060, 2060]
-    assert "2,060 configurations kept of 6,000 offered (34.3 %)" in files.caption
+    assert "2,060 configurations selected of 6,000 available (34.3 %)" in files.caption
 
 
 def test_structures(tmp_path):

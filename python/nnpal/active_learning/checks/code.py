@@ -28,7 +28,7 @@ def oracle(given: Given) -> Iterator[Fault]:
         key, value = "oracle.import_path", section.import_path
     else:
         key, value = "oracle.commands", "; ".join(getattr(section, "commands", ()))
-    fix = "correct [oracle]; nnpal run --check tries it without any calculation"
+    fix = "correct [oracle]; nnpal run --check tests it without a calculation"
     try:
         made = oracle_from(section, given.base_folder)
         for rung in range(made.n_rungs):
@@ -49,7 +49,7 @@ def oracle(given: Given) -> Iterator[Fault]:
             stress=given.config.distillation is not None,
         )
     except (ValueError, OSError) as error:
-        yield Fault(key, value, str(error), "give an oracle that LAMMPS can take forces from")
+        yield Fault(key, value, str(error), "give an oracle that can provide forces to LAMMPS")
 
 
 def best_member(given: Given) -> Iterator[Fault]:

@@ -41,7 +41,7 @@ def translation(given: Given) -> Iterator[Fault]:
         why = f"{_said(unknown)} is not a chemical element, expected symbols such as Al"
         yield Fault("translation.symbols", section.symbols, why, "correct it")
     if given.source is not None and (lacking := given.source[0] - set(section.symbols)):
-        why = f"the source holds {_said(lacking)} too, expected what each of its elements becomes"
+        why = f"the source holds {_said(lacking)} too, expected a replacement for each of its elements"
         yield Fault("translation.symbols", section.symbols, why, "add it, mapped to itself if it stays")
 
 

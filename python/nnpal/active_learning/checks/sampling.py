@@ -21,7 +21,12 @@ def first_steps(given: Given) -> Iterator[Fault]:
                 f"timestep = {explore.timestep:g} ps): all of it would give the threshold, and nothing be new; "
                 "expected fewer"
             )
-            yield Fault("rare_events.first_steps", rare_events.first_steps, why, "lower it, or pull slower or farther")
+            yield Fault(
+                "rare_events.first_steps",
+                rare_events.first_steps,
+                why,
+                "decrease it, or pull more slowly or over a longer distance",
+            )
 
 
 def sets(given: Given) -> Iterator[Fault]:

@@ -94,7 +94,7 @@ def report(
     told = Told(ctx, history, n_sampled, len(learned_so_far(ctx)), run, settings, ensemble)
     page = Page(
         title="Data distillation",
-        subtitle=f"{told.n_learned:,} configurations kept of {n_sampled:,} sampled, ensemble of {ensemble.members} "
+        subtitle=f"{told.n_learned:,} of {n_sampled:,} sampled configurations selected, ensemble of {ensemble.members} "
         f"{name_of(told.last.train.kind)} networks",
         facts=_facts(told),
         sections=[
@@ -210,7 +210,10 @@ def _grids(told: Told) -> list[str | Table]:
         [len(level.selected) for level in levels],
         [len(level.deselected) for level in levels],
     )
-    return ["What grids in the order parameter would select of the same sampling, as in Table S3:", table]
+    return [
+        "Configurations that grids in the order parameter would select from the same sampling, as in Table S3:",
+        table,
+    ]
 
 
 def _errors(told: Told) -> list[Figure]:
@@ -238,4 +241,4 @@ def _chosen(told: Told) -> list[str | list[FigureFiles]]:
         Snapshot(frame, f"frame {one.frame}\natom {one.atom}", (0,) if one.preserved_radius is not None else ())
         for frame, one in zip(frames, told.last.select.chosen, strict=True)
     ]
-    return [figures(told.ctx, [structures(shown, marked="the atom that was uncertain")])]
+    return [figures(told.ctx, [structures(shown, marked="the uncertain atom")])]

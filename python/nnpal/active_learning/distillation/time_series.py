@@ -61,7 +61,7 @@ def read_time_series(folder: Path, name: str | None = None) -> list[TimeSeries]:
     runs = sorted(path for path in place.glob("*") if holds_run(path)) if place.is_dir() else []
     if not runs:
         raise FileNotFoundError(
-            f"{folder}: no sampling; expected the folder of a run of MOMT or NPT dynamics (with {FACTS}), or the run's "
+            f"{folder}: no sampling data; expected the folder of a MOMT or NPT run (with {FACTS}), or the run's "
             "folder of a distillation"
         )
     return [one for path in runs for one in time_series(read_isobaric(path), timestep_of(path), f"{name} {path.name}")]

@@ -19,16 +19,16 @@ def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
     [done] = iterations(ctx.history, TranslationFacts, str(ctx.run_folder / MANIFEST))
     validation, what = done.train.validation_errors, "validation data of the best member"
     page = Page(
-        title="Translation of a distilled set",
+        title="Translation of a distilled dataset",
         subtitle=", ".join(
             [
                 *(f"{old} becomes {new}" for old, new in settings.symbols.items()),
-                f"lengths times {settings.factor:.4f}",
+                f"lengths scaled by {settings.factor:.4f}",
                 f"ensemble of {done.train.members} {name_of(done.train.kind)} networks",
             ]
         ),
         facts=[
-            ending("the set is translated", "one iteration"),
+            ending("the dataset is translated", "one iteration"),
             labels_used(done.label.n_labeled, of=done.label.n_source, what="translated"),
             error_fact("Energy MAE (meV/atom)", MILLI * validation.energy_mae, what),
             error_fact("Force MAE (meV/Å)", MILLI * validation.force_mae, what),

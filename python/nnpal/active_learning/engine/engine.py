@@ -242,7 +242,7 @@ class _Run:
 
     def _nothing_to_do(self, only: str, names: list[str], iteration: int, following: str) -> Outcome:
         if only not in names:
-            raise LoopError(f"stage {only} is none of this loop{did_you_mean(only, names)}")
+            raise LoopError(f"stage {only} does not belong to this workflow{did_you_mean(only, names)}")
         reason = f"{only} of iteration {iteration} was done before; the next stage is {following}"
         return Outcome("paused", reason, 0, self._command)
 

@@ -50,7 +50,7 @@ def _stiffness(history: Sequence[Iteration]) -> list[Table]:
             )
     caption = (
         "Stiffness against the displacements of the labeled copies, eV/Å², by the model before it was trained on them: "
-        "mean size by the oracle, mean difference of the model (too stiff: above 0), and mean absolute difference."
+        "mean value of the oracle, mean difference of the model (too stiff: above 0), and mean absolute difference."
     )
     header = ["iteration", "copies", "oracle", "model - oracle", "MAE"]
     return [Table(caption=caption, header=header, rows=rows)] if rows else []

@@ -194,7 +194,7 @@ def _about_error_bars(told: Told) -> list[str]:
     if bar.members is None:
         return []
     worth = (
-        "It is the bare spread, uncalibrated, and often several times too small"
+        "It is the uncalibrated spread, often several times too small"
         if bar.factor is None
         else f"It is the spread times {bar.factor:.3g}, the calibration factor of energies in the model file, which "
         "holds near the training data only"
@@ -262,8 +262,8 @@ def _chosen(told: Told) -> list[str | list[FigureFiles]]:
         return ["No configuration was selected in this iteration."]
     frames = read_bare(chosen_file(told.ctx))
     said = (
-        f"{selected.n_candidates:,} candidates: {selected.n_near_known:,} near-duplicates of known data, "
-        f"{selected.n_near_chosen:,} of chosen ones, {len(frames)} chosen. Data set: "
+        f"{selected.n_candidates:,} candidates: {selected.n_near_known:,} near-duplicates of existing data, "
+        f"{selected.n_near_chosen:,} of selected ones, {len(frames)} selected. Dataset: "
         f"iter-{told.ctx.iteration:04d}/label/{LEARNED}."
     )
     shown = [Snapshot(frame, f"{one.run}\nstep {one.step}") for frame, one in zip(frames, selected.chosen, strict=True)]

@@ -179,7 +179,7 @@ def loading_rates(
     return Figure(
         name=name,
         title="Activation energy by loading rate",
-        caption=f"Activation energy of the {who}'s pulls over the loading rate; green: ±{CHEMICAL_ACCURACY:g} kcal/mol "
+        caption=f"Activation energy of the {who}'s pulls against the rate; green: ±{CHEMICAL_ACCURACY:g} kcal/mol "
         "of the oracle's." + _bars_caption(bars),
         alt=f"Errors at {len(errors)} rates, the largest {errors.max():.2g} kcal/mol"
         if len(errors)

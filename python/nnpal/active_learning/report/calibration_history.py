@@ -58,7 +58,7 @@ def reliability_curves(parts: Mapping[str, Judged], *, name: str = "reliability"
     return Figure(
         name=name,
         title="Reliability of error bars",
-        caption="Share of the force components of newly labeled configurations within the interval of each nominal "
+        caption="Fraction of the force components of newly labeled configurations within the interval of each nominal "
         f"coverage, {BEFORE}. Above the dashed line error bars are too large, below it too small.",
         alt=told or "No value yet",
         columns={
@@ -152,7 +152,7 @@ def coverage_history(
     return Figure(
         name=name,
         title="Coverage of error bars",
-        caption="Share of the force components of each iteration's newly labeled configurations within the intervals "
+        caption="Fraction of the force components of newly labeled configurations of each iteration in the intervals "
         f"of the nominal coverage (dashed), {BEFORE}.",
         alt=f"Iteration {iterations[last]}: {', '.join(parts)}" if parts else "No value yet",
         columns={

@@ -43,8 +43,8 @@ def distillation_history(
             say_empty(axes)
             return
         places = np.arange(len(ours))
-        axes.bar(places, ours, 0.8, color=ORANGE, label="kept of the set")
-        axes.plot(places, together, "o-", color=BLUE, markersize=4, label="kept so far")
+        axes.bar(places, ours, 0.8, color=ORANGE, label="selected from the set")
+        axes.plot(places, together, "o-", color=BLUE, markersize=4, label="selected so far")
         for place, value in enumerate(ours):
             axes.annotate(
                 f"{value:,}",
@@ -62,11 +62,11 @@ def distillation_history(
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
 
     kept_share = f"{100.0 * together[-1] / all_seen:.1f} %" if all_seen else ""
-    said = f"{together[-1]:,} {what} kept of {all_seen:,} offered ({kept_share})" if all_seen else "No set yet"
+    said = f"{together[-1]:,} {what} selected of {all_seen:,} available ({kept_share})" if all_seen else "No set yet"
     return Figure(
         name=name,
-        title="Kept by the distillation",
-        caption=f"{what.capitalize()} kept of each set (bars) and of all sets so far (line). {said}.",
+        title="Selected by the distillation",
+        caption=f"{what.capitalize()} selected from each set (bars) and from all sets so far (line). {said}.",
         alt=said,
         columns={label: list(sets), "offered": seen, "kept": ours, "kept_so_far": together},
         draw=draw,

@@ -26,7 +26,7 @@ def grid_table(spacings: Sequence[float], selected: Sequence[int], deleted: Sequ
             [f"{spacing:g}", int(kept), int(dropped), total, Cell(100.0 * kept / total if total else None, decimals=1)]
         )
     return Table(
-        caption="Selection on grids of spacing ΔO: configurations selected and deleted, of those offered.",
+        caption="Selection on grids of spacing ΔO: configurations selected and not selected, of those available.",
         header=["ΔO", "selected", "deleted", "total", "selected (%)"],
         rows=rows,
     )

@@ -45,7 +45,7 @@ def rates_table(summaries: Sequence[RateSummary], *, goal: float, who: str = "en
         "correlation", "error bar (sampling)", "error bar (members)", f"pairs needed for ±{goal:g}",
     ]  # fmt: skip
     return Table(
-        caption=f"Activation energies of the {who} beside the oracle's in kcal/mol, means over pairs of pulls with "
+        caption=f"Activation energies of the {who} and of the oracle in kcal/mol, means over pairs of pulls with "
         f"equal seeds. The goal is a 95 % interval of the difference (Student's t) within ±{goal:g}. Error bars: of "
         "the "
         "difference from the sampling (standard error), and of the model from its members. Pairs needed: for an "

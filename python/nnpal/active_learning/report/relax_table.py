@@ -64,7 +64,7 @@ def relax_table(oracle: Sequence[Crystal], models: Mapping[str, Sequence[Crystal
             ]
         )
     return Table(
-        caption="Relaxed crystals: shortest bond (Å) and energy (eV/atom), the errors against the oracle in brackets; "
+        caption="Relaxed crystals: shortest bond (Å) and energy (eV/atom), errors from the oracle in parentheses; "
         "the spread is the largest minus the smallest error of the energy.",
         header=["", *names, "sum of |bond errors| (Å)", "spread of energy errors (meV/atom)", "right order"],
         rows=rows,

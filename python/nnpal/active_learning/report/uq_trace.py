@@ -103,9 +103,9 @@ def uq_trace(runs: Sequence[UQRun], *, name: str = "uq_trace", quantity: str = "
 def _caption(runs: Sequence[UQRun]) -> str:
     ends = "circles: frames selected for labeling; shaded red: after the run failed, not used."
     if any(run.bound is not None for run in runs):
-        return f"Largest calibrated error of an atom's force over the steps. Dashed: the threshold error_above; {ends}"
+        return f"Largest calibrated error of an atom's force against steps. Dashed: the threshold error_above; {ends}"
     return (
-        "Uncertainty of the ensemble over the steps. Shaded blue: the steps that give μ and σ; dashed: the threshold "
+        "Uncertainty of the ensemble against steps. Shaded blue: the steps that define μ and σ; dashed: the threshold "
         f"μ + kσ; {ends}"
     )
 
