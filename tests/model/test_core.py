@@ -149,7 +149,10 @@ def test_a_command_writes_earlier_files_anew(al_model: ExportedModel, tmp_path: 
     """Also those of kernel torchani, which libtorch goes on evaluating."""
     old = of_format_1(al_model, tmp_path / "old.nnp.pt").path
     torchani = export_ensemble(al_model.model, tmp_path / "torchani.nnp.pt", kernel="torchani")
-    for path, last in ((old, "(was 1); on a CPU it needs no libtorch"), (torchani, "on a CPU libtorch evaluates it")):
+    for path, last in (
+        (old, "(was 1); on a CPU it needs no libtorch"),
+        (torchani, "on a CPU it is evaluated by libtorch"),
+    ):
         done = CliRunner().invoke(app, ["upgrade", str(path), "--output", str(tmp_path / "new.nnp.pt")])
         assert done.exit_code == 0, done.output
         assert done.output.strip().endswith(last)

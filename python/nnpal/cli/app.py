@@ -72,9 +72,10 @@ def demo(
         int | None, typer.Option(help="Random seed for the whole demo. Default: the seed of the demo's own settings.")
     ] = None,
 ) -> None:
-    """Run a small, complete example: bond breaking in n-butane, or a potential for aluminum.
+    """Run a small, complete example.
 
-    The aluminum demo also runs its model in LAMMPS and compares it with the reference potential.
+    The demo butane is active learning of bond breaking in n-butane. The demo aluminum trains a potential, runs it in
+    LAMMPS and compares it with the reference potential.
     """
     from rich.console import Console
 
@@ -127,9 +128,9 @@ def doctor(
     options_metavar="[-in FILE] [any option of lmp]...",
 )
 def lmp(context: typer.Context) -> None:
-    """Run LAMMPS inside this Python process, with the command-line options of lmp.
+    """Run LAMMPS inside this Python process.
 
-    Use it where lmp cannot load this Python for fix python/hook, and to debug hooks.
+    It takes the command-line options of lmp. Use it where lmp cannot load this Python for fix python/hook, and to debug hooks.
     """
     from nnpal.lammps.in_process import run_in_process
 
@@ -141,7 +142,7 @@ def info(
     model: Annotated[Path, typer.Argument(help="Model file, such as al.nnp.pt.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Verify the checksums of a model file and print its metadata."""
+    """Verify a model file and print its metadata."""
     import dataclasses
     from json import dumps
 

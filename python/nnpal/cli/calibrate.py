@@ -21,7 +21,7 @@ def calibrate(
     ] = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
 ) -> None:
-    """Calibrate the error estimates of a model file, error_force and error_energy, on labeled configurations."""
+    """Calibrate the error estimates of a model file (error_force and error_energy) on labeled configurations."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -16,7 +16,7 @@ def compile(
         Path | None, typer.Option(help="Model file to write. Default: MODEL with the suffix .pt2 instead of .pt.")
     ] = None,
 ) -> None:
-    """Compile the networks of a model file for CPUs of this type. Takes minutes and requires a C++ compiler."""
+    """Compile the networks of a model file for this CPU. Takes minutes and requires a C++ compiler."""
     from nnpal.model import compile_model
 
     try:

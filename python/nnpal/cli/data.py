@@ -70,7 +70,7 @@ def convert(
     max_stress: MaxStress = 1.0,
     structures: Structures = False,
 ) -> None:
-    """Read files of any supported format and write one file, in eV and Å."""
+    """Convert files of any supported format to one dataset in eV and Å."""
     from nnpal.data.convert import convert_files
 
     if len(files) < 2:
@@ -100,7 +100,7 @@ def split(
     fraction: Annotated[float, typer.Option(help="Fraction of the configurations to hold out.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Random seed for the split.")] = 0,
 ) -> None:
-    """Split a dataset at random into a training set and a held-out set. Identical structures stay together."""
+    """Split a dataset into a training set and a held-out set, at random. Identical structures stay together."""
     from nnpal.data.divide import divide
 
     try:
@@ -140,7 +140,7 @@ def check(
     format: Format = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check configurations and print each problem with its index. The exit code is 1 if there are errors."""
+    """Check configurations. Prints each problem with its index; the exit code is 1 if there are errors."""
     import dataclasses
     from json import dumps
 
@@ -191,7 +191,7 @@ def info(
     virial_order: VirialOrder = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Print a summary of a dataset: counts, formulas, ranges, units, hash and provenance."""
+    """Print a summary of a dataset. It has counts, formulas, ranges, units, hash and provenance."""
     from json import dumps
 
     from nnpal.data.convert import describe

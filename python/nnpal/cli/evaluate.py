@@ -35,20 +35,25 @@ def evaluate(
         Path | None, typer.Option(help="Configuration file (TOML) with tables [evaluate] and, for crystals, [oracle].")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Output folder for summary.json, figures and LAMMPS runs.")
+        Path | None,
+        typer.Option(
+            help="Output folder for summary.json, figures and LAMMPS runs. Default: evaluate, or that of [evaluate]."
+        ),
     ] = None,
     units: Annotated[
         str | None, typer.Option(help="Units of data files that do not state them, such as 'eV Å' or metal.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Device: cpu, cuda or cuda:N.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device: cpu, cuda or cuda:N. Default: cpu.")] = None,
     uq_force: Annotated[
-        bool | None, typer.Option(help="Compute uq_force, the spread of the members' forces.", show_default=False)
+        bool | None,
+        typer.Option(help="Compute uq_force, the spread of the members' forces (default).", show_default=False),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Evaluate a model against reference labels and check how well its uncertainty is calibrated.
+    """Evaluate a model against reference labels.
 
-    With crystals in [evaluate], their relaxed structures are compared with those of the oracle too.
+    Print errors of energies, forces and stresses, and how well the uncertainty of the model is calibrated. With crystals
+    in [evaluate], also compare their relaxed structures with those of the oracle.
     """
     from json import dumps
 

@@ -52,7 +52,9 @@ def report(
     output: Annotated[Path | None, typer.Option(help="Output folder for figures and summary.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Print enthalpy, volume, heat capacity, coexistence temperature and latent heat with error bars, and draw figures.
+    """Analyze a MOMT run by reweighting.
+
+    Print enthalpy, volume, heat capacity, coexistence temperature and latent heat with error bars, and draw figures.
 
     For a run that is still learning its bias, print the progress and draw the bias and the time series. With --model
     and --frames, add a second error bar from the ensemble members. With --reweight-to and --frames, print all averages
@@ -124,7 +126,7 @@ def finite_size(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Extrapolate transition temperatures of several system sizes to the infinite system, linearly in 1/N."""
+    """Extrapolate transition temperatures to infinite size. Several system sizes are fitted linearly in 1/N."""
     from json import dumps
 
     from nnpal.figures.figure import write_figure

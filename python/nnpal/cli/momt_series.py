@@ -29,7 +29,7 @@ def series(
     ),
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Plot energy, enthalpy and order parameter of sampling runs against time, including the learning phase."""
+    """Plot time series of sampling runs: energy, enthalpy and order parameter, including the learning phase."""
     from json import dumps
 
     from rich.console import Console

@@ -71,7 +71,7 @@ def status(
     folder: Annotated[Path, typer.Argument(help="Folder of a run (`nnpal run`), or training folder of `nnpal train`.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the progress of a run or of a training, with one line per member in training."""
+    """Print the progress of a run or a training. Members in training have one line each."""
     from json import dumps
 
     from nnpal.active_learning.engine.error import LoopError

@@ -18,7 +18,7 @@ def schema(
         bool, typer.Option("--json", help="Print a JSON Schema, which editors use for completion.")
     ] = False,
 ) -> None:
-    """Print the tables and keys of the configuration file, with their types, defaults and descriptions.
+    """List the keys of configuration files. Prints every table with types, defaults and descriptions.
 
     Tables that only `nnpal run` reads, such as rare_events, do not need --loop.
     """

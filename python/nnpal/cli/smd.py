@@ -73,7 +73,9 @@ def report(
     factor: Factor = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, including ΔF(λ).")] = False,
 ) -> None:
-    """Print the activation energy and breaking distance of each pull, and ΔF of all pulls by Jarzynski's equality.
+    """Analyze pulls of steered MD.
+
+    Print the activation energy and breaking distance of each pull, and ΔF of all pulls by Jarzynski's equality.
 
     With --member (separate pulls under each member), or with --model and --frames (members evaluated along the pulls
     in FILES), add an error bar of the activation energy from the ensemble members to the statistical one. With

@@ -74,7 +74,7 @@ def export(
         typer.Option(help="Compare LAMMPS, Python and finite differences; keep the model file only if they agree."),
     ] = True,
 ) -> None:
-    """Export a trained ensemble to a model file, after checking that LAMMPS and Python agree on it."""
+    """Export a trained ensemble to a model file. The file is kept only if LAMMPS and Python agree on it."""
     from rich.console import Console
 
     from nnpal.training import load_ensemble

@@ -11,10 +11,10 @@ from nnpal.cli.errors import in_words
 
 
 def upgrade(
-    model: Annotated[Path, typer.Argument(help="Model file that an earlier nnpal wrote.")],
-    output: Annotated[Path | None, typer.Option(help="New model file; MODEL itself by default.")] = None,
+    model: Annotated[Path, typer.Argument(help="Model file written by an earlier version of nnpal.")],
+    output: Annotated[Path | None, typer.Option(help="Model file to write. Default: MODEL, which is replaced.")] = None,
 ) -> None:
-    """Write a model file of an earlier nnpal in today's format; networks and calibration stay the same."""
+    """Convert an older model file to the current format. Networks and calibration do not change."""
     from nnpal.model import read_metadata, write_calibrated
     from nnpal.model.core_model import load_core_model
 
@@ -29,5 +29,5 @@ def upgrade(
     after = read_metadata(target)
     typer.echo(
         f"Wrote {target}, format {after.format_version} (was {before.format_version}); on a CPU "
-        + ("libtorch evaluates it" if needs_libtorch else "it needs no libtorch")
+        + ("it is evaluated by libtorch" if needs_libtorch else "it needs no libtorch")
     )
