@@ -130,7 +130,8 @@ def doctor(
 def lmp(context: typer.Context) -> None:
     """Run LAMMPS inside this Python process.
 
-    It takes the command-line options of lmp. Use it where lmp cannot load this Python for fix python/hook, and to debug hooks.
+    It takes the command-line options of lmp. Use it where lmp cannot load this Python for fix python/hook, and to debug
+    hooks.
     """
     from nnpal.lammps.in_process import run_in_process
 

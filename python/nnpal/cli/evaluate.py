@@ -52,8 +52,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model against reference labels.
 
-    Print errors of energies, forces and stresses, and how well the uncertainty of the model is calibrated. With crystals
-    in [evaluate], also compare their relaxed structures with those of the oracle.
+    Print errors of energies, forces and stresses, and how well the uncertainty is calibrated. With crystals in
+    [evaluate], also compare their relaxed structures with those of the oracle.
     """
     from json import dumps
 

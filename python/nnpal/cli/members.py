@@ -17,9 +17,7 @@ Model = Annotated[
 ]
 Frames = Annotated[
     list[Path] | None,
-    typer.Option(
-        help="Frames saved by the run, such as a LAMMPS dump. One file per run, in the same order; repeat the option."
-    ),
+    typer.Option(help="Frames saved by the run, such as a LAMMPS dump. One file per pull or trace, in the same order."),
 ]
 Symbols = Annotated[str | None, typer.Option(help="Elements of the atom types in the LAMMPS dump, such as C,H.")]
 Device = Annotated[str, typer.Option(help="Device that evaluates the members: cpu, cuda or cuda:N.")]
