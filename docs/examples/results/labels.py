@@ -1,4 +1,4 @@
-"""Errors against labels, distilled and random, three seeds each; `python labels.py draw` draws what there is."""
+"""Errors against labels, distilled and random, three seeds each; `python labels.py draw` draws the existing results."""
 
 import re
 import subprocess

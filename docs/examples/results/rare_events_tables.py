@@ -1,4 +1,4 @@
-"""Print the tables of docs/results_rare_events.md, of finished iterations: python rare_events_tables.py butane_3"""
+"""Print the tables of docs/results_rare_events.md, for finished iterations: python rare_events_tables.py butane_3"""
 
 import sys
 from pathlib import Path
