@@ -33,13 +33,14 @@ template <class N> struct CenterEdges {
   static constexpr int kWidth = kLanes<T>;
 
   Row<N> x, y, z, r;
-  Row<N> f, slope;       // within the angular cutoff its cutoff function
-  int *group;            // [n_elements + 1] where elements begin
-  int *n_of_group;       // [n_elements]
-  int *n_near;           // [n_elements] the first so many are within the angular cutoff
-  int *place;            // of each edge, among the center's as they were given
-  std::int64_t first;    // of the center's edges, as they were given
-  int n;                 // with the padding between elements
+  Row<N> f, slope;          // within the angular cutoff its cutoff function
+  int *group;               // [n_elements + 1] where elements begin
+  int *n_of_group;          // [n_elements]
+  int *n_near;              // [n_elements] the first so many are within the angular cutoff
+  T *nearest, *farthest;    // [n_elements] distances of those
+  int *place;               // of each edge, among the center's as they were given
+  std::int64_t first;       // of the center's edges, as they were given
+  int n;                    // with the padding between elements
 
   static int padded(int n_edges, int n_elements) { return n_edges + (n_elements + 1) * kWidth; }
 
@@ -47,7 +48,7 @@ template <class N> struct CenterEdges {
   {
     const int n_padded = padded(n_edges, n_elements);
     return 6 * row_bytes<N>(n_padded) + Scratch::bytes_for<int>(n_padded) +
-           3 * Scratch::bytes_for<int>(n_elements + 1);
+           3 * Scratch::bytes_for<int>(n_elements + 1) + 2 * Scratch::bytes_for<T>(n_elements);
   }
 
   void take(int n_edges, int n_elements, Scratch &scratch)
@@ -56,6 +57,7 @@ template <class N> struct CenterEdges {
     for (Row<N> *one : {&x, &y, &z, &r, &f, &slope}) *one = take_row<N>(n_padded, scratch);
     place = scratch.take<int>(n_padded);
     for (int **one : {&group, &n_of_group, &n_near}) *one = scratch.take<int>(n_elements + 1);
+    for (T **one : {&nearest, &farthest}) *one = scratch.take<T>(n_elements);
   }
 
   // Distances of the edges in a vector, as buckets.
@@ -64,151 +66,6 @@ template <class N> struct CenterEdges {
     if (n_of_group[element] <= kWidth) return {0, kBuckets - 1};
     const int last = group[element] + n_of_group[element] - 1;
     return {bucket_of(r.v[b], terms), bucket_of(r.v[last < b + kWidth ? last : b + kWidth - 1], terms)};
-  }
-};
-
-// Fills CenterEdges from edges as they are given.
-template <class N> class EdgeGatherer {
-public:
-  using T = typename N::Scalar;
-  static constexpr int kWidth = kLanes<T>;
-
-  EdgeGatherer(const AEVTerms<T> &terms, const SortedEdges<T> &edges) : terms_(terms), edges_(edges) {}
-
-  int n_edges(std::int64_t center) const
-  {
-    const std::int64_t *start = edges_.start + center * terms_.n_elements;
-    return static_cast<int>(start[terms_.n_elements] - start[0]);
-  }
-
-  static std::size_t bytes(int most_edges)
-  {
-    return 4 * row_bytes<N>(most_edges + kWidth) + Scratch::bytes_for<int>(most_edges + kWidth);
-  }
-
-  void take(int most_edges, Scratch &scratch)
-  {
-    for (Row<N> *one : {&x_, &y_, &z_, &r_}) *one = take_row<N>(most_edges + kWidth, scratch);
-    bucket_ = scratch.take<int>(most_edges + kWidth);
-  }
-
-  void gather(std::int64_t center, CenterEdges<N> &to)
-  {
-    const std::int64_t *start = edges_.start + center * terms_.n_elements;
-    to.first = start[0];
-    to.n = 0;
-    for (int e = 0; e < terms_.n_elements; ++e) {
-      to.group[e] = to.n;
-      to.n_near[e] = 0;
-      const int count = to.n_of_group[e] = static_cast<int>(start[e + 1] - start[e]);
-      if (count == 0) continue;
-      find(start[e], count);
-      sort(e, static_cast<int>(start[e] - to.first), to);
-      to.n += (count + kWidth - 1) / kWidth * kWidth;
-    }
-    to.group[terms_.n_elements] = to.n;
-    for (int b = 0; b < to.n; b += kWidth) {
-      const N inverse = N(T(1)) / load(to.r, b);
-      for (const Row<N> *row : {&to.x, &to.y, &to.z}) store(*row, b, load(*row, b) * inverse);
-    }
-    for (int e = 0; e < terms_.n_elements; ++e) find_angular_cutoff(e, to);
-  }
-
-  // Which of all edges the one at place k is.
-  std::int64_t edge(const CenterEdges<N> &of, int k) const { return edge_at(of.first + of.place[k]); }
-
-private:
-  const AEVTerms<T> &terms_;
-  const SortedEdges<T> &edges_;
-  Row<N> x_, y_, z_, r_;                  // of one element, in the order given: copies ...
-  Row<N> found_x_, found_y_, found_z_;    // ... or where they stand
-  int *bucket_;
-
-  std::int64_t edge_at(std::int64_t k) const { return edges_.order ? edges_.order[k] : k; }
-
-  static void put(const Row<N> &row, int k, const SortedEdges<T> &edges, std::int64_t at)
-  {
-    row.v[k] = edges.vec[at];
-    if constexpr (N::kIsDual) row.d[k] = edges.tangent[at];
-  }
-
-  void look_up(std::int64_t first, int count)
-  {
-    found_x_ = x_;
-    found_y_ = y_;
-    found_z_ = z_;
-    if (!edges_.order && edges_.step_of_edge == 1) {
-      int axis = 0;
-      for (Row<N> *row : {&found_x_, &found_y_, &found_z_}) {
-        const std::int64_t at = first + axis++ * edges_.step_of_axis;
-        row->v = const_cast<T *>(edges_.vec + at);    // only read
-        if constexpr (N::kIsDual) row->d = const_cast<T *>(edges_.tangent + at);
-      }
-      return;
-    }
-    for (int k = 0; k < count; ++k) {
-      const std::int64_t at = edge_at(first + k) * edges_.step_of_edge;
-      put(x_, k, edges_, at);
-      put(y_, k, edges_, at + edges_.step_of_axis);
-      put(z_, k, edges_, at + 2 * edges_.step_of_axis);
-    }
-  }
-
-  // Vectors and distances of `count` edges from the first on; what bucket they belong to, those beyond the
-  // angular cutoff one later than others of their distance.
-  void find(std::int64_t first, int count)
-  {
-    look_up(first, count);
-    for (int b = 0; b < count; b += kWidth) {
-      const N x = load(found_x_, b), y = load(found_y_, b), z = load(found_z_, b);
-      store(r_, b, square_root(x * x + y * y + z * z));
-    }
-    if (count > kWidth)
-      for (int k = 0; k < count; ++k)
-        bucket_[k] = bucket_of(r_.v[k], terms_) + (r_.v[k] < terms_.angular_cutoff ? 0 : 1);
-    else
-      for (int k = 0; k < count; ++k) bucket_[k] = r_.v[k] < terms_.angular_cutoff ? 0 : 1;
-  }
-
-  // By counting, the order within a bucket kept. Edges that fill one vector have no other buckets than near
-  // and far.
-  void sort(int element, int first, CenterEdges<N> &to)
-  {
-    const int count = to.n_of_group[element], n_buckets = count > kWidth ? kBuckets : 1;
-    int place[kBuckets + 2] = {};
-    for (int k = 0; k < count; ++k) ++place[bucket_[k] + 1];
-    for (int k = 0; k <= n_buckets; ++k) place[k + 1] += place[k];
-    int near = 0;
-    for (int k = 0; k < count; ++k) {
-      const int at = to.group[element] + place[bucket_[k]]++;
-      copy_element(to.x, at, found_x_, k);
-      copy_element(to.y, at, found_y_, k);
-      copy_element(to.z, at, found_z_, k);
-      copy_element(to.r, at, r_, k);
-      to.place[at] = first + k;
-      near += r_.v[k] < terms_.angular_cutoff;
-    }
-    to.n_near[element] = near;
-    // Padding, beyond every cutoff; the next element's edges are written over it.
-    const N far(T(2) * terms_.radial_cutoff);
-    const int end = to.group[element] + count;
-    store(to.r, end, far);
-    store(to.x, end, far);
-    store(to.y, end, N(T(0)));
-    store(to.z, end, N(T(0)));
-  }
-
-  void find_angular_cutoff(int element, CenterEdges<N> &to)
-  {
-    int b = to.group[element];
-    for (; b < to.group[element] + to.n_near[element]; b += kWidth) {
-      N value, derivative;
-      cutoff_function(load(to.r, b), terms_.angular_cutoff, terms_.is_smooth, value, derivative);
-      store(to.f, b, value);
-      store(to.slope, b, derivative);
-    }
-    store(to.f, b, N(T(0)));    // read in whole vectors; the next element's are written later
-    store(to.slope, b, N(T(0)));
   }
 };
 

@@ -1,6 +1,7 @@
 // AEVs on the CPU. Compiled once for each instruction set; see instruction_sets.cpp for the choice.
 #include "aev/aev_cpu.h"
 #include "aev/aev_center.h"
+#include "aev/edge_gatherer.h"
 
 namespace nnpal::NNPAL_ISA {
 namespace {

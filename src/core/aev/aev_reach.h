@@ -28,6 +28,15 @@ template <class T> NNPAL_INLINE int bucket_of(T r, const AEVTerms<T> &terms)
   return at > T(0) ? (at < T(kBuckets) ? static_cast<int>(at) : kBuckets - 1) : 0;
 }
 
+// The same of several.
+template <class T> NNPAL_INLINE typename Lanes<T>::Integers buckets_of(Lanes<T> r, const AEVTerms<T> &terms)
+{
+  using Integers = typename Lanes<T>::Integers;
+  const Lanes<T> at = smaller(r * (T(kBuckets) / terms.radial_cutoff), T(kBuckets - 1));
+  const Integers bucket = __builtin_convertvector(at.v, Integers);
+  return at.v > T(0) ? bucket : Integers{};
+}
+
 // Shifts whose Gaussians matter somewhere between two distances: of ascending ones those, else all.
 template <class T> inline Shifts shifts_within(T low, T high, const T *shifts, int n, T eta)
 {

@@ -101,13 +101,13 @@ template <class T> struct Buffers {
   }
 };
 
-// One member's network on a block padded to `width`: its energies, and where wanted their gradient in the
-// features.
+// One member's network on a block, whose numbers lie as `functions` has them: its energies, and where wanted
+// their gradient in the features.
 template <class T>
 void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
-                     const T *weights, int width, int n_features, bool with_gradient, Buffers<T> &buffers)
+                     const T *weights, const LayerFunctions<T> &functions, int n, int n_features,
+                     const T *features, bool with_gradient, Buffers<T> &buffers)
 {
-  const NetworkFunctions<T> &functions = network_functions<T>();
   const int n_hidden = static_cast<int>(layers.size()) - 1;
   const auto n_out_of = [&](int layer) { return static_cast<int>(layers[layer]); };
   const auto n_in_of = [&](int layer) { return layer > 0 ? n_out_of(layer - 1) : n_features; };
@@ -116,30 +116,29 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
     all.n = n_in_of(layer);
     return layer > 0 ? Parts{1, &all} : buffers.columns.of_layer();
   };
-  const T *weight = weights, *input = buffers.features.data();
+  const T *weight = weights, *input = features;
   for (int l = 0; l < n_hidden; ++l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     T *value = buffers.values[l].data();
-    functions.forward(n_out, n_in, parts_of(l), width, weight, input, value);
-    weight += static_cast<std::int64_t>(n_out) * n_in;
-    functions.activate(arguments.activation, static_cast<T>(arguments.alpha), n_out, width, weight, value,
-                       buffers.slopes[l].data());
-    weight += n_out;
+    const T *bias = weight + static_cast<std::int64_t>(n_out) * n_in;
+    functions.forward(n_out, n_in, parts_of(l), n, weight, bias, input, arguments.activation,
+                      static_cast<T>(arguments.alpha), value, buffers.slopes[l].data());
+    weight = bias + n_out;
     input = value;
   }
   const int n_last = n_in_of(n_hidden);
   T *gradient = n_hidden > 0 ? buffers.slopes[n_hidden - 1].data() : buffers.member_gradient.data();
   if (n_hidden == 0)
-    std::fill_n(gradient, static_cast<std::int64_t>(n_last) * width, T(1));    // slopes of no layer
-  functions.finish(n_last, width, weight, weight[n_last], input, gradient, buffers.energies.data());
+    std::fill_n(gradient, static_cast<std::int64_t>(n_last) * n, T(1));    // slopes of no layer
+  functions.finish(n_last, n, weight, weight[n_last], input, gradient, buffers.energies.data());
   if (!with_gradient) return;
   for (int l = n_hidden - 1; l >= 0; --l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
     // A layer's values are no longer needed once the next one's gradient is known
     T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
-    functions.backward(n_out, n_in, parts_of(l), width, weight, gradient, below);
-    if (l > 0) functions.multiply(n_in * width, buffers.slopes[l - 1].data(), below);
+    functions.backward(n_out, n_in, parts_of(l), n, weight, gradient,
+                       l > 0 ? buffers.slopes[l - 1].data() : nullptr, below);
     gradient = below;
   }
 }
@@ -153,18 +152,23 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
   const auto &layers = call.arguments.layers[block.element];
   const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
   const int width = (n + networks.width - 1) / networks.width * networks.width;
+  const bool is_few = networks.are_few(n);
+  const LayerFunctions<T> &functions = is_few ? networks.few : networks.wide;
+  const int n_numbers = is_few ? n : width;
   const std::int64_t *centers = work.plan.centers.data() + block.first;
   buffers.columns.gather(work.terms, call.edges, centers, n, layers.size() == 1);
   const int n_columns = buffers.columns.n;
   buffers.resize(layers, n_columns, call.n_gradients);
   const AEVColumns columns = buffers.columns.of_aev();
   aev.gathered_forward(work.terms, call.edges, n, columns, buffers.aev.data());
-  networks.turn(n, n_columns, width, buffers.aev.data(), buffers.features.data());
-  std::fill_n(buffers.combined.begin(), call.n_gradients * n_columns * width, T(0));
+  if (!is_few) networks.turn(n, n_columns, width, buffers.aev.data(), buffers.features.data());
+  const T *features = is_few ? buffers.aev.data() : buffers.features.data();
+  const std::int64_t n_combined = static_cast<std::int64_t>(n_columns) * n_numbers;
+  std::fill_n(buffers.combined.begin(), call.n_gradients * n_combined, T(0));
   const T scale = static_cast<T>(call.arguments.energy_scale);
   for (std::int64_t m = 0; m < call.n_active; ++m) {
-    evaluate_member(call.arguments, layers, call.weights + call.arguments.offset(block.element, m), width,
-                    n_features, call.n_gradients > 0, buffers);
+    evaluate_member(call.arguments, layers, call.weights + call.arguments.offset(block.element, m), functions,
+                    n_numbers, n_features, features, call.n_gradients > 0, buffers);
     for (int i = 0; i < n; ++i) call.energies[m * call.n_local + centers[i]] = buffers.energies[i] * scale;
     for (std::int64_t g = 0; g < call.n_gradients; ++g) {
       const T *coefficients = call.coefficients + g * call.strides[0] + m * call.strides[1];
@@ -175,16 +179,20 @@ template <class T> void evaluate_block(const Work<T> &work, const Block &block)
         is_zero = is_zero && buffers.factor[i] == T(0);
       }
       if (is_zero) continue;
-      networks.add(n_columns, width, buffers.factor.data(), buffers.member_gradient.data(),
-                   buffers.combined.data() + g * n_columns * width);
+      functions.add(n_columns, n_numbers, buffers.factor.data(), buffers.member_gradient.data(),
+                    buffers.combined.data() + g * n_combined);
     }
   }
   const std::int64_t stride = static_cast<std::int64_t>(n) * n_columns;
-  for (std::int64_t g = 0; g < call.n_gradients; ++g)
-    turn_back(n, n_columns, width, buffers.combined.data() + g * n_columns * width,
-              buffers.aev_gradients.data() + g * stride);
-  aev.gathered_vjp(work.terms, call.edges, n, columns, static_cast<int>(call.n_gradients),
-                   buffers.aev_gradients.data(), stride, call.edge_gradients);
+  const T *aev_gradients = buffers.combined.data();
+  if (!is_few) {
+    for (std::int64_t g = 0; g < call.n_gradients; ++g)
+      turn_back(n, n_columns, width, buffers.combined.data() + g * n_combined,
+                buffers.aev_gradients.data() + g * stride);
+    aev_gradients = buffers.aev_gradients.data();
+  }
+  aev.gathered_vjp(work.terms, call.edges, n, columns, static_cast<int>(call.n_gradients), aev_gradients,
+                   stride, call.edge_gradients);
 }
 
 // Sort the centers by element and cut them into blocks of one element each.

@@ -1,7 +1,7 @@
 // Activation functions with their first and second slopes, for loops of a CPU.
 #pragma once
 
-#include "support/simd_lanes.h"
+#include "support/lane_math.h"
 
 namespace nnpal::NNPAL_ISA {
 
@@ -13,11 +13,12 @@ template <class T> struct GELU {
   }
   NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope, Lanes<T> &curvature) const
   {
-    Lanes<T> integral, density;
-    normal(x, integral, density);
-    value = x * integral;
-    slope = integral + x * density;
-    curvature = density * (T(2) - x * x);
+    Lanes<T> magnitude, tail, density;
+    normal(x, magnitude, tail, density);
+    value = larger(x, T(0)) - magnitude * tail;
+    const Lanes<T> below = tail - magnitude * density;    // the slope at -|x|
+    slope = {x.v < T(0) ? below.v : (T(1) - below).v};
+    curvature = density * (T(2) - magnitude * magnitude);
   }
 };
 

@@ -2,27 +2,25 @@
 #include "networks/networks_cpu.h"
 
 #include "networks/activation_lanes.h"
+#include "networks/few_atoms.h"
 #include "networks/matrix_product.h"
 
 namespace nnpal::NNPAL_ISA {
 namespace {
 
-template <class T>
-void forward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *in, T *out)
-{
-  product<T>(n_out, parts, width, {weight, n_in, 1}, in, out);
-}
+// Rows of a product that stay in the nearest cache until what follows has read them; tiles of 6 and of 8 rows
+// fill it.
+constexpr int kRowsAtOnce = 24;
 
-template <class T>
-void backward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *out, T *in)
+// act(row, n) on rows [row, row + n), some at a time.
+template <class Do> NNPAL_INLINE void each_rows(int n_rows, const Do &act)
 {
-  const Part all{0, n_out};
-  for (int p = 0; p < parts.n; in += static_cast<std::int64_t>(parts.parts[p++].n) * width)
-    product<T>(parts.parts[p].n, {1, &all}, width, {weight + parts.parts[p].begin, 1, n_in}, out, in);
+  for (int row = 0; row < n_rows; row += kRowsAtOnce)
+    act(row, n_rows - row < kRowsAtOnce ? n_rows - row : kRowsAtOnce);
 }
 
 template <class T, class A>
-void activate_by(const A &activation, int n, int width, const T *bias, T *z, T *slope)
+NNPAL_INLINE void activate(const A &activation, int n, int width, const T *bias, T *z, T *slope)
 {
   for (int f = 0; f < n; ++f) {
     const Lanes<T> shift(bias[f]);
@@ -35,12 +33,42 @@ void activate_by(const A &activation, int n, int width, const T *bias, T *z, T *
   }
 }
 
-template <class T> void activate(Activation kind, T alpha, int n, int width, const T *bias, T *z, T *slope)
+template <class T>
+void forward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *bias, const T *in,
+             Activation kind, T alpha, T *value, T *slope)
 {
-  if (kind == Activation::kGELU)
-    activate_by(GELU<T>{}, n, width, bias, z, slope);
-  else
-    activate_by(CELU<T>{alpha}, n, width, bias, z, slope);
+  const Weights<T> weights{weight, n_in, 1};
+  each_rows(n_out, [&](int row, int n) {
+    const std::int64_t at = static_cast<std::int64_t>(row) * width;
+    product<T>(n, parts, width, weights.from_result(row), in, value + at);
+    if (kind == Activation::kGELU)
+      activate(GELU<T>{}, n, width, bias + row, value + at, slope + at);
+    else
+      activate(CELU<T>{alpha}, n, width, bias + row, value + at, slope + at);
+  });
+}
+
+template <class T> void multiply(int n, const T *slope, T *gradient)
+{
+  for (int i = 0; i < n; i += kLanes<T>) store(gradient + i, load(gradient + i) * load(slope + i));
+}
+
+template <class T>
+void backward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *out,
+              const T *slope, T *in)
+{
+  const Part all{0, n_out};
+  for (int p = 0; p < parts.n; ++p) {
+    const Weights<T> weights{weight + parts.parts[p].begin, 1, n_in};
+    each_rows(parts.parts[p].n, [&](int row, int n) {
+      product<T>(n, {1, &all}, width, weights.from_result(row), out, in);
+      if (slope) {
+        multiply(n * width, slope, in);
+        slope += n * width;
+      }
+      in += n * width;
+    });
+  }
 }
 
 template <class T> void finish(int n, int width, const T *weight, T bias, const T *h, T *slope, T *energies)
@@ -57,16 +85,59 @@ template <class T> void finish(int n, int width, const T *weight, T bias, const 
   }
 }
 
-template <class T> void multiply(int n, const T *slope, T *gradient)
-{
-  for (int i = 0; i < n; i += kLanes<T>) store(gradient + i, load(gradient + i) * load(slope + i));
-}
-
 template <class T> void add(int n, int width, const T *factor, const T *values, T *sum)
 {
   for (int f = 0; f < n; ++f)
     for (int i = 0; i < width; i += kLanes<T>, values += kLanes<T>, sum += kLanes<T>)
       store(sum, load(sum) + load(values) * load(factor + i));
+}
+
+template <class T, class A>
+NNPAL_INLINE void activate_few(const A &activation, int n_out, int n_atoms, const T *bias, T *z, T *slope)
+{
+  for (int atom = 0; atom < n_atoms; ++atom, z += n_out, slope += n_out)
+    for (int f = 0; f < n_out; f += kLanes<T>) {
+      const int n = n_out - f < kLanes<T> ? n_out - f : kLanes<T>;
+      Lanes<T> value, derivative;
+      activation(load_first(z + f, n) + load_first(bias + f, n), value, derivative);
+      store_first(z + f, value, n);
+      store_first(slope + f, derivative, n);
+    }
+}
+
+template <class T>
+void forward_few(int n_out, int n_in, const Parts &parts, int n_atoms, const T *weight, const T *bias,
+                 const T *in, Activation kind, T alpha, T *value, T *slope)
+{
+  few_outputs(n_out, n_in, parts, n_atoms, weight, in, value);
+  if (kind == Activation::kGELU)
+    activate_few(GELU<T>{}, n_out, n_atoms, bias, value, slope);
+  else
+    activate_few(CELU<T>{alpha}, n_out, n_atoms, bias, value, slope);
+}
+
+template <class T>
+void finish_few(int n_in, int n_atoms, const T *weight, T bias, const T *h, T *slope, T *energies)
+{
+  for (int atom = 0; atom < n_atoms; ++atom, h += n_in, slope += n_in) {
+    Lanes<T> total(T(0));
+    for (int f = 0; f < n_in; f += kLanes<T>) {
+      const int n = n_in - f < kLanes<T> ? n_in - f : kLanes<T>;
+      const Lanes<T> w = load_first(weight + f, n);
+      total = total + load_first(h + f, n) * w;
+      store_first(slope + f, load_first(slope + f, n) * w, n);
+    }
+    energies[atom] = sum(total) + bias;
+  }
+}
+
+template <class T> void add_few(int n_features, int n_atoms, const T *factor, const T *values, T *sum)
+{
+  for (int atom = 0; atom < n_atoms; ++atom, values += n_features, sum += n_features)
+    for (int f = 0; f < n_features; f += kLanes<T>) {
+      const int n = n_features - f < kLanes<T> ? n_features - f : kLanes<T>;
+      store_first(sum + f, load_first(sum + f, n) + load_first(values + f, n) * factor[atom], n);
+    }
 }
 
 template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from, T *to)
@@ -78,8 +149,11 @@ template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from,
 }
 
 template <class T>
-constexpr NetworkFunctions<T> kFunctions{kLanes<T>, forward<T>,  backward<T>, activate<T>,
-                                         finish<T>, multiply<T>, add<T>,      turn<T>};
+constexpr NetworkFunctions<T> kFunctions{kLanes<T>,
+                                         are_few<T>,
+                                         {forward<T>, backward<T>, finish<T>, add<T>},
+                                         {forward_few<T>, few_inputs<T>, finish_few<T>, add_few<T>},
+                                         turn<T>};
 
 }    // namespace
 

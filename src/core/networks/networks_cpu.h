@@ -1,6 +1,5 @@
-// What networks_cpu.cpp computes, once for each instruction set. Numbers of a block of atoms lie feature by
-// feature: row f has feature f of all atoms, padded to `width`, a multiple of functions.width. So weights are
-// taken as they are, forward and backward, and every loop runs over atoms.
+// What networks_cpu.cpp computes, once for each instruction set. Weights are taken as they are, forward and
+// backward.
 #pragma once
 
 #include "networks/activation.h"
@@ -18,22 +17,29 @@ struct Parts {
   const Part *parts;
 };
 
-template <class T> struct NetworkFunctions {
-  int width;    // what a block's number of atoms is padded to
+// Layers of a block of atoms, in one of two orders of numbers:
+//   wide  feature by feature: row f [n] has feature f of all atoms, n their number padded to a multiple of
+//         NetworkFunctions::width; loops run over atoms
+//   few   atom by atom: [n, features], n their number; loops run over features
+// so what is [features, n] below is [n, features] for few atoms.
+template <class T> struct LayerFunctions {
+  // value [n_out, n] = a(W in + bias), slope its derivative; W [n_out, n_in] and in [inputs of the parts, n].
+  // alpha: of CELU.
+  void (*forward)(int n_out, int n_in, const Parts &, int n, const T *weight, const T *bias, const T *in,
+                  Activation, T alpha, T *value, T *slope);
+  // in [inputs of the parts, n] = Wᵀ out, times slope where that is not null.
+  void (*backward)(int n_out, int n_in, const Parts &, int n, const T *weight, const T *out, const T *slope,
+                   T *in);
+  // The layer with one output: energies [n] = weight·h + bias, and slope becomes slope * weight, [n_in, n].
+  void (*finish)(int n_in, int n, const T *weight, T bias, const T *h, T *slope, T *energies);
+  // sum [n_features, n] += values * factor, factor [n].
+  void (*add)(int n_features, int n, const T *factor, const T *values, T *sum);
+};
 
-  // out [n_out, width] = W in, W [n_out, n_in] and in [inputs of the parts, width].
-  void (*forward)(int n_out, int n_in, const Parts &, int width, const T *weight, const T *in, T *out);
-  // in [inputs of the parts, width] = Wᵀ out.
-  void (*backward)(int n_out, int n_in, const Parts &, int width, const T *weight, const T *out, T *in);
-  // z [n, width] becomes a(z + bias), slope its derivative. alpha: of CELU.
-  void (*activate)(Activation, T alpha, int n, int width, const T *bias, T *z, T *slope);
-  // The layer with one output: energies [width] = weight·h + bias, and slope becomes slope * weight, [n,
-  // width].
-  void (*finish)(int n, int width, const T *weight, T bias, const T *h, T *slope, T *energies);
-  // gradient *= slope, n numbers.
-  void (*multiply)(int n, const T *slope, T *gradient);
-  // sum [n, width] += values * factor, factor [width].
-  void (*add)(int n, int width, const T *factor, const T *values, T *sum);
+template <class T> struct NetworkFunctions {
+  int width;
+  bool (*are_few)(int n_atoms);    // which order is faster
+  LayerFunctions<T> wide, few;
   // to [n_columns, n_to] = from [n_rows, n_columns] turned; n_to >= n_rows, the rest is 0.
   void (*turn)(int n_rows, int n_columns, int n_to, const T *from, T *to);
 };

@@ -3,7 +3,8 @@
 // derivatives are the very formulas of its forward and backward pass.
 #pragma once
 
-#include "support/simd_lanes.h"
+#include "support/lane_math.h"
+#include "support/lane_sums.h"
 #include "support/thread_scratch.h"
 
 namespace nnpal::NNPAL_ISA {
@@ -56,9 +57,9 @@ template <class T> NNPAL_INLINE DualLanes<T> zero_from(DualLanes<T> a, T b, Dual
 {
   return {zero_from(a.v, b, value.v), zero_from(a.v, b, value.d)};
 }
-template <class T> NNPAL_INLINE DualLanes<T> first_lanes(DualLanes<T> value, int n)
+template <class T> NNPAL_INLINE DualLanes<T> lanes_within(DualLanes<T> value, int begin, int end)
 {
-  return {first_lanes(value.v, n), first_lanes(value.d, n)};
+  return {lanes_within(value.v, begin, end), lanes_within(value.d, begin, end)};
 }
 // Where the bound holds, the value is a constant.
 template <class T> NNPAL_INLINE DualLanes<T> larger(DualLanes<T> a, T b)
@@ -75,14 +76,14 @@ template <class T> NNPAL_INLINE DualLanes<T> exponential(DualLanes<T> a)
   const Lanes<T> value = exponential(a.v);
   return {value, a.d * value};
 }
-template <class T> NNPAL_INLINE DualLanes<T> decay(DualLanes<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> power_of_two(DualLanes<T> a)
 {
-  const Lanes<T> value = decay(a.v);
-  return {value, a.d * value};
+  const Lanes<T> value = power_of_two(a.v);
+  return {value, a.d * value * T(kLn2)};
 }
-template <class T> NNPAL_INLINE DualLanes<T> logarithm(DualLanes<T> a)
+template <class T> NNPAL_INLINE DualLanes<T> binary_logarithm(DualLanes<T> a)
 {
-  return {logarithm(a.v), a.d / a.v};
+  return {binary_logarithm(a.v), a.d * T(kLog2E) / a.v};
 }
 template <class T> NNPAL_INLINE DualLanes<T> cosine_pi(DualLanes<T> a)
 {
@@ -135,13 +136,14 @@ template <class N> NNPAL_INLINE N broadcast(const Row<N> &row, int i)
   else
     return Plain(row.v[i]);
 }
-template <class N> NNPAL_INLINE void add_sum(const Row<N> &row, int i, N value)
+// to[k] = the sum of rows[k], of dual numbers that of its derivatives; k < n, a multiple of kLanes.
+template <class N> NNPAL_INLINE void totals_of(const N *rows, int n, typename N::Scalar *to)
 {
-  if constexpr (N::kIsDual) {
-    row.v[i] += sum(value.v);
-    row.d[i] += sum(value.d);
-  } else
-    row.v[i] += sum(value);
+  using T = typename N::Scalar;
+  if constexpr (N::kIsDual)
+    for (int k = 0; k < n; ++k) to[k] = sum(rows[k].d);
+  else
+    for (int k = 0; k < n; k += kLanes<T>) sums_of(rows + k, to + k);
 }
 template <class N> NNPAL_INLINE void copy_element(const Row<N> &to, int i, const Row<N> &from, int j)
 {

@@ -2,6 +2,7 @@
 #include "training/training_cpu.h"
 
 #include "networks/activation_lanes.h"
+#include "support/lane_sums.h"
 
 #include <algorithm>
 
