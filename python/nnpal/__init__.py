@@ -36,6 +36,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nnpal.runtime.train_extra import needs_train_extra
 from nnpal.runtime.version import __version__
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, original = _PLACES[name].partition(":")
-    globals()[name] = getattr(import_module(f"{__name__}.{module}"), original or name)
+    try:
+        globals()[name] = getattr(import_module(f"{__name__}.{module}"), original or name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(needs_train_extra(error, f"nnpal.{name}") or str(error), name=error.name) from error
     return globals()[name]
 
 

@@ -4,7 +4,8 @@
 namespace nnpal {
 extern const char kBuiltLammps[], kBuiltTorch[], kBuiltPython[];    // MARKER=version
 extern const char kBuiltMpi[];                                      // MARKER=Open MPI, MPICH, or another MPI
-extern const char kBuildCommand[];    // what builds these plugins again; empty where pip does
+extern const char
+    kBuildCommand[];    // MARKER=what builds these plugins again; nothing after it where pip does
 extern const char kTorchDir[];
 extern const char kPythonExecutable[];
 extern const char kPythonLibrary[];    // NONE where Python is no shared library

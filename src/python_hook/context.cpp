@@ -34,6 +34,18 @@ py::array vector3(double x, double y, double z)
   return array;
 }
 
+// LAMMPS's function takes the place of the call since 2025
+template <typename Domain>
+auto shorten(Domain &domain, double &dx, double &dy, double &dz, int)
+    -> decltype(domain.minimum_image_big(FLERR, dx, dy, dz))
+{
+  domain.minimum_image_big(FLERR, dx, dy, dz);
+}
+template <typename Domain> void shorten(Domain &domain, double &dx, double &dy, double &dz, long)
+{
+  domain.minimum_image_big(dx, dy, dz);
+}
+
 }    // namespace
 
 [[noreturn]] void throw_hook_error(const std::string &message)
@@ -356,7 +368,7 @@ bigint Context::group_count(const std::string &group_name)
 
 py::array Context::minimum_image(double dx, double dy, double dz) const
 {
-  domain->minimum_image_big(FLERR, dx, dy, dz);
+  shorten(*domain, dx, dy, dz, 0);
   return vector3(dx, dy, dz);
 }
 

@@ -162,3 +162,12 @@ def test_info_refuses_what_is_no_model(nnpal: CliRunner, tmp_path: Path, al_mode
         assert result.stdout == ""
         assert path.name in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_shell_completion(nnpal: CliRunner, shell: str) -> None:
+    """Of the commands, as the shell's script asks for it."""
+    words = {"COMP_WORDS": "nnpal tr", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "nnpal tr"}
+    done = nnpal.invoke(app, [], prog_name="nnpal", env={"_NNPAL_COMPLETE": f"complete_{shell}", **words})
+    assert "train" in done.output
+    assert "evaluate" not in done.output

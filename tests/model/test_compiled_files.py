@@ -17,8 +17,7 @@ from ensembles import one_element_ensemble
 from nnpal.cli.app import app
 from nnpal.geometry.neighbor_graph import Graph, neighbor_graph
 from nnpal.model import ModelFileError, compile_model, export_ensemble, load_model, read_metadata, write_calibrated
-from nnpal.model.archive import read_compiled
-from nnpal.model.compiled.record import cpu_instructions
+from nnpal.model.compiled.record import cpu_instructions, read_compiled
 from nnpal.model.schnet import SchNetDescription, build_schnet, export_schnet
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nnpal import __version__
 from nnpal.cli.calibrate import calibrate
@@ -20,11 +21,27 @@ from nnpal.cli.schema import schema
 from nnpal.cli.smd import app as smd_app
 from nnpal.cli.train import export, train
 from nnpal.cli.upgrade import upgrade
+from nnpal.runtime.train_extra import needs_train_extra
+
+
+class Commands(TyperGroup):
+    """All commands; one that needs torch where it is not installed says so."""
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except ModuleNotFoundError as error:
+            sentence = needs_train_extra(error, f"nnpal {context.invoked_subcommand}")
+            if not sentence:
+                raise
+            typer.echo(sentence, err=True)
+            raise typer.Exit(1) from error
+
 
 app = typer.Typer(
     help="Active learning of neural network potentials inside LAMMPS.",
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # with markup, help texts lose what they have in square brackets: the names of TOML tables
 )
@@ -152,7 +169,7 @@ def info(
 
     from nnpal.calibration.summary import recipe_lines, sentences
     from nnpal.model import ModelFileError, read_metadata
-    from nnpal.model.archive import read_compiled
+    from nnpal.model.compiled.record import read_compiled
 
     try:
         found, compiled = read_metadata(model), read_compiled(model)

@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from nnpal.doctor import gpu, hook, lammps_command, packages, parallel, plugin
+from nnpal.doctor import gpu, hook, lammps_command, oracles, packages, parallel, plugin
 from nnpal.doctor.outcome import Check
 
 
@@ -26,20 +26,27 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
     environ = dict(os.environ if environ is None else environ)
     python, scripts = sys.executable, Path(sysconfig.get_path("scripts"))
     lmp = lammps_command.ask_lmp(environ, scripts)
+    pair_style = [lammps_command.check_pair_style(lmp, scripts, plugin.find_plugin_folder())]
+    # Nothing that follows is a cause where LAMMPS cannot load plugins
+    first = pair_style if lmp is not None and lmp.lacks_plugin_package else []
     return [
+        *first,
         *packages.check_packages(),
         *_check_plugin(environ, lmp),
-        lammps_command.check_pair_style(lmp, scripts, plugin.find_plugin_folder()),
+        *lammps_command.check_plugin_file(lmp),
+        *(pair_style if not first else []),
         lammps_command.check_python_driven(lammps_command.ask_python(python, environ)),
         *_check_hooks(environ, python, lmp),
         *_check_parallel(environ, python, scripts),
-        *_check_gpu(environ, python),
+        *_check_torch(environ, python, lmp),
+        *oracles.check_oracles(environ),
     ]
 
 
 def _check_plugin(environ: Mapping[str, str], lmp: lammps_command.Lmp | None) -> list[Check]:
     folder = plugin.find_plugin_folder()
-    running = lmp.version if lmp is not None else None
+    # Another lmp has plugins of its own, or none; these are for the lammps package
+    running = lmp.version if lmp is not None and lmp.of_environment else None
     entry_point = plugin.check_entry_point(plugin.entry_points())
     registered = entry_point.status != "fail"
     return [
@@ -67,13 +74,19 @@ def _check_parallel(environ: Mapping[str, str], python: str, scripts: Path) -> l
     ]
 
 
-def _check_gpu(environ: Mapping[str, str], python: str) -> list[Check]:
+def _check_torch(environ: Mapping[str, str], python: str, lmp: lammps_command.Lmp | None) -> list[Check]:
+    own = lmp.plugin_file if lmp is not None else None
+    folder = own.folder if own is not None else plugin.find_plugin_folder()
+    without = own is not None and own.torch == "NONE"
+    library = None if without else plugin.ask_torch_library(python, folder, environ)
+    if packages.installed_version("torch") is None:
+        return [] if own is None or without or own.build_command == "" else plugin.check_torch_library(library)
     torch = gpu.ask_torch(python, environ)
     cuda = gpu.read_cuda(torch)
     nvcc = environ.get("CUDACXX") or shutil.which("nvcc", path=environ.get("PATH", ""))
     return [
         gpu.check_torch_import(torch),
-        *plugin.check_torch_library(plugin.ask_torch_library(python, plugin.find_plugin_folder(), environ)),
+        *plugin.check_torch_library(library),
         *gpu.check_cuda(cuda, has_driver=gpu.find_driver(environ)),
         *gpu.check_operations(cuda, nvcc),
     ]

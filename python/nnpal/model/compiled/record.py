@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import platform
 import re
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
+from nnpal.model.files import read_file
 from nnpal.model.metadata import ModelFileError
+
+if TYPE_CHECKING:
+    import torch
 
 RECORD = "compiled.json"
 PACKAGE = "compiled.pt2"
@@ -79,6 +83,17 @@ class CompiledRecord:
             )
 
 
+def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
+    """Read what a model file says of its compiled program, without torch; None where it has none.
+
+    Raises:
+        FileNotFoundError, ModelFileError: as of :func:`nnpal.model.metadata.read_metadata`.
+    """
+    name = os.fspath(path)
+    record = read_file(name)[2].get(RECORD)
+    return None if record is None else parse_record(record, name)
+
+
 def parse_record(text: bytes, path: str) -> CompiledRecord:
     """Read the record of the model file ``path``.
 
@@ -105,6 +120,8 @@ def parse_record(text: bytes, path: str) -> CompiledRecord:
 
 def torch_release() -> str:
     """Return torch's version without the kind of build."""
+    import torch
+
     return str(torch.__version__).partition("+")[0]
 
 

@@ -1,0 +1,165 @@
+"""Pair style, hooks, MOMT, SMD and fix python/invoke in a LAMMPS of one's own give the numbers of the lammps package.
+
+Every run ends with exit status 0, or with LAMMPS's own 1 after an error: one with package PYTHON finalizes Python.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hook_scripts import ENV, al_start, thermo
+from lmp_own import OwnLammps
+from lmp_runner import Lmp, LmpRun
+from lmp_systems import fcc
+from nnpal.lammps.plugin_folder import plugin_dir
+from smd_scripts import ALUMINIUM, HOOK, MODIFY, output
+from torchani_reference import ExportedModel
+
+pytestmark = pytest.mark.own_lammps
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = Path(sys.executable).parent
+RANKS = pytest.mark.parametrize("n_ranks", [1, 2])
+HOOK_ENV = {"PYTHONPATH": f"{ENV['PYTHONPATH']}:{ROOT / 'lammps_inputs'}"}
+# A PATH as where nnpal's environment is not activated
+FOREIGN_PATH = os.pathsep.join(
+    name for name in os.environ["PATH"].split(os.pathsep) if name and Path(name) != ENVIRONMENT
+)
+
+MOMT = (
+    "fix momt all python/hook nnpal.momt:MOMT temp 900 press 1 lattice fcc H -130 -60 30 O -5 40 45 every 1 stride 2 "
+    "walls no file momt.h5\nfix_modify momt energy yes virial yes\nfix n all nve\n"
+)
+
+
+def same_numbers(found: LmpRun, wanted: LmpRun) -> None:
+    """Of two LAMMPS, compilers and MPIs: after some steps, rounding in other orders of sums has grown a little."""
+    assert found.thermo
+    for ours, theirs in zip(found.thermo, wanted.thermo, strict=True):
+        for column in theirs:
+            np.testing.assert_allclose(ours[column], theirs[column], rtol=1e-9, atol=1e-9, err_msg=column)
+
+
+def nnp(model: Path, folder: Path, words: str = "") -> str:
+    """Return an NVE run of 32 atoms under a model."""
+    fcc("Al", 4.05, 2).write(folder / "data")
+    return f"""units metal
+atom_modify map array
+read_data data
+pair_style nnp {model} {words}
+pair_coeff * * Al
+compute uq all pair nnp
+velocity all create 300 4711 loop geom
+fix n all nve
+{thermo("step", "pe", "press", "c_uq[1]", "c_uq[4]", every=5)}
+run 10
+"""
+
+
+@RANKS
+@pytest.mark.parametrize("words", ["", "neighbors cells"], ids=["core", "libtorch"])
+def test_pair_style(
+    own: OwnLammps, lmp: Lmp, tmp_path: Path, al_model: ExportedModel, words: str, n_ranks: int
+) -> None:
+    script = nnp(al_model.path, tmp_path, words)
+    same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script))
+
+
+@RANKS
+def test_hook(own: OwnLammps, lmp: Lmp, tmp_path: Path, n_ranks: int) -> None:
+    script = (
+        al_start()
+        + "fix t all python/hook lammps_hooks:Tether k 0.5 z0 3.0\nfix_modify t energy yes virial yes\nfix n all nve\n"
+        + thermo("step", "pe", "press", "f_t[1]", every=5)
+        + "run 10\n"
+    )
+    same_numbers(own(script, tmp_path, n_ranks=n_ranks, env=ENV), lmp(script, env=ENV))
+
+
+@RANKS
+def test_momt(own: OwnLammps, lmp: Lmp, tmp_path: Path, n_ranks: int) -> None:
+    script = al_start() + MOMT + thermo("step", "pe", "press", "f_momt", every=10) + "run 20\n"
+    found = own(script, tmp_path, n_ranks=n_ranks)
+    (tmp_path / "momt.h5").unlink()
+    same_numbers(found, lmp(script))
+
+
+@RANKS
+def test_smd(own: OwnLammps, lmp: Lmp, tmp_path: Path, n_ranks: int) -> None:
+    script = ALUMINIUM + f"{HOOK} groups corner other k 2.0 rate 3.0\n{MODIFY}\nfix n all nve\n{output(5)}\nrun 10\n"
+    same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script))
+
+
+@RANKS
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("fix f all python/hook lammps_hooks:Fails step 1\nrun 2\n", r"a \{brace\} went wrong"),
+        ("fix t all python/hook lammps_hooks:Tether k 0.5 z0 3.0\nrun 1\nno_such_command\n", "Unknown command"),
+    ],
+    ids=["of the hook", "of LAMMPS"],
+)
+def test_error_after_a_hook_ran(own: OwnLammps, tmp_path: Path, lines: str, message: str, n_ranks: int) -> None:
+    own.expect_error(al_start() + lines, message, tmp_path, n_ranks=n_ranks, env=ENV)
+
+
+@RANKS
+def test_python_invoke(own: OwnLammps, tmp_path: Path, n_ranks: int) -> None:
+    """The same class by LAMMPS's own fix and by ours, in the same LAMMPS."""
+    wall = "hook_example:SphericalWall radius 3.5 k 0.5 rate -1"
+    numbers = "fix n all nve\n" + thermo("step", "pe", "temp", every=5) + "run 10\n"
+    invoke = f'''python wall_force here """
+from nnpal.hooks.invoke import attach
+wall = attach("{wall}", group="all", fix_id="wall")
+wall_force, wall_end = wall.post_force, wall.end_of_step
+"""
+fix wall all python/invoke 1 post_force wall_force
+fix wall_end all python/invoke 1 end_of_step wall_end
+'''
+    env = {**HOOK_ENV, "PATH": f"{ENVIRONMENT}:{FOREIGN_PATH}"}
+    found = own(al_start() + invoke + numbers, tmp_path, n_ranks=n_ranks, env=env)
+    wanted = own(al_start() + f"fix wall all python/hook {wall}\n" + numbers, tmp_path, n_ranks=n_ranks, env=env)
+    same_numbers(found, wanted)
+    plain = own(al_start() + numbers, tmp_path, n_ranks=n_ranks)
+    assert abs(plain.last("Temp") - wanted.last("Temp")) > 1e-3, "the wall does something"
+
+
+BEFORE = 'python before here """\ndef before():\n    pass\n"""\n'
+HELLO = "fix h all python/hook lammps_hooks:Tether k 0.5 z0 3.0\nrun 1\n"
+
+
+def test_python_command_before_the_hook(own: OwnLammps, tmp_path: Path) -> None:
+    """It starts Python without nnpal's environment; the error says how to have it, and each way works."""
+    foreign = {**ENV, "PATH": FOREIGN_PATH}
+    text = own.expect_error(al_start() + BEFORE + HELLO, "No module named", tmp_path, env=foreign)
+    assert f"Put {ENVIRONMENT} first on PATH" in text
+    line = re.search(r'python source here "import site.*?"', text)
+    assert line, text
+    own(line[0] + "\n" + al_start() + BEFORE + HELLO, tmp_path, env=foreign)
+    own(al_start() + HELLO + BEFORE, tmp_path, env=foreign)
+    own(al_start() + BEFORE + HELLO, tmp_path, env={**ENV, "PATH": f"{ENVIRONMENT}:{FOREIGN_PATH}"})
+
+
+def test_libtorch_beside_a_python_that_imports_torch(
+    own: OwnLammps, lmp: Lmp, tmp_path: Path, al_torchani_model: Path
+) -> None:
+    """LAMMPS holds Python's lock, and torch's autograd refuses to run in a thread that holds it."""
+    script = nnp(al_torchani_model, tmp_path)
+    torch_first = 'python torch_first here """\nimport torch\ndef torch_first():\n    pass\n"""\n'
+    env = {"PATH": f"{ENVIRONMENT}:{FOREIGN_PATH}"}
+    same_numbers(own(torch_first + script, tmp_path, env=env), lmp(script))
+
+
+def test_plugins_of_the_package_are_refused(own: OwnLammps, tmp_path: Path, al_model: ExportedModel) -> None:
+    """They were compiled for another LAMMPS or another MPI; the error gives cmake's line, and not pip's."""
+    env = {"LAMMPS_PLUGIN_PATH": plugin_dir()}
+    text = own.expect_error(nnp(al_model.path, tmp_path), "this plugin was built", tmp_path, env=env)
+    assert "-DNNPAL_LAMMPS_DIR" in text
+    assert str(own.prefix) in text
+    assert "pip install" not in text
