@@ -135,7 +135,7 @@ def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
         )
     rebuild = how_to_rebuild(lmp.path, of_environment=lmp.of_environment, loaded=lmp.plugin_file)
     if error.startswith("pair_style nnp:"):
-        return error, rebuild
+        return error, REINSTALL if "--force-reinstall" in error else rebuild  # the plugin knows whose LAMMPS it is in
     failed = re.search(r"^Open of file (\S*nnp\S*) failed: *(.*)$", output, re.MULTILINE)
     if failed:
         reason = failed.group(2) + _why_undefined(failed.group(2))

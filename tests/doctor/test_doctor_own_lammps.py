@@ -1,0 +1,119 @@
+"""`nnpal doctor` where the first `lmp` is a LAMMPS of the user's: its plugin file, the cause, and cmake's line."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from nnpal.doctor import diagnosis, lammps_command, oracles, packages, plugin
+from nnpal.doctor.plugin_file import read_plugin
+from nnpal.doctor.probe import Outcome
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+BANNER = "LAMMPS (4 Jul 2026)\n"
+UNRECOGNIZED = "ERROR: Unrecognized pair style 'nnp' (src/force.cpp:275)\n"
+
+
+def write_plugin(folder: Path, **marks: str) -> Path:
+    """Write what stands for nnpplugin.so: its marks alone."""
+    folder.mkdir(exist_ok=True)
+    content = b"\x7fELF" + b"".join(f"\0NNPAL_{name}={value}\0".encode() for name, value in marks.items())
+    (folder / "nnpplugin.so").write_bytes(content)
+    return folder
+
+
+def own_lmp(output: str) -> lammps_command.Lmp:
+    return lammps_command.Lmp(Path("/opt/lammps/bin/lmp"), False, Outcome(1, BANNER + output))
+
+
+def test_what_the_installed_plugin_was_built_with(plugin_folder: Path) -> None:
+    """The marks are in the compiled file as they are read."""
+    found, build = read_plugin(plugin_folder), plugin.read_build()
+    assert found is not None
+    assert build is not None
+    assert (found.lammps, found.torch, found.mpi) == (str(build.lammps_version), build.torch_version, "MPICH")
+    assert found.build_command == "", "pip builds it again"
+    assert read_plugin(plugin_folder.parent) is None
+
+
+def test_plugin_file_of_another_lmp(tmp_path: Path) -> None:
+    folder = write_plugin(
+        tmp_path / "own", BUILT_LAMMPS="20260704", BUILT_TORCH="NONE", BUILT_PYTHON="3.12", BUILT_MPI="Open MPI"
+    )
+    (check,) = lammps_command.check_plugin_file(own_lmp(f"Loaded 2 plugins from {folder}\n"))
+    assert check.detail == (
+        f"{folder}/nnpplugin.so, built for LAMMPS 20260704 and Open MPI, without torch, Python 3.12"
+    )
+    assert lammps_command.check_plugin_file(own_lmp(UNRECOGNIZED)) == []
+    assert lammps_command.check_plugin_file(None) == []
+
+
+@pytest.mark.parametrize(
+    ("symbol", "words"),
+    [
+        ("_ZN3MPI8Datatype4FreeEv", "C++ bindings of Open MPI"),
+        ("ompi_mpi_int", "with Open MPI's headers"),
+        ("x", ""),
+    ],
+)
+def test_symbols_of_open_mpi_are_explained(tmp_path: Path, symbol: str, words: str) -> None:
+    folder = write_plugin(tmp_path / "own", BUILD_COMMAND="cmake -S /src/nnpal -B /b && cmake --build /b")
+    failed = f"Open of file {folder}/nnpplugin.so failed: {folder}/nnpplugin.so: undefined symbol: {symbol}\n"
+    check = lammps_command.check_pair_style(own_lmp(failed + UNRECOGNIZED), SCRIPTS, Path("/p"))
+    assert check.status == "fail"
+    assert symbol in check.detail
+    assert words in check.detail
+    assert check.detail.endswith(")") == bool(words)
+    assert check.cure == "cmake -S /src/nnpal -B /b && cmake --build /b", "as it was built"
+
+
+def test_plugin_of_pip_in_another_lmp(tmp_path: Path) -> None:
+    """pip's line would build it for the lammps package again."""
+    folder = write_plugin(tmp_path / "own", BUILD_COMMAND="")
+    said = "ERROR: pair_style nnp: this plugin was built for LAMMPS 1 but runs in LAMMPS 2\n"
+    lmp = own_lmp(f"Loaded 2 plugins from {folder}\n{said}")
+    check = lammps_command.check_pair_style(lmp, SCRIPTS, Path("/p"))
+    assert "built for LAMMPS 1" in check.detail
+    assert "cmake -S . -B build/own -DNNPAL_LAMMPS_DIR=" in check.cure
+    assert "pip" not in check.cure
+
+
+def test_lmp_without_plugins_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before versions that differ and all that is to be built again."""
+    for name in ("_check_hooks", "_check_parallel", "_check_torch"):
+        monkeypatch.setattr(diagnosis, name, lambda *_: [])
+    monkeypatch.setattr(lammps_command, "ask_python", lambda *_: Outcome(1, ""))
+    lmp = own_lmp("ERROR: Unknown command: plugin list (src/input.cpp:314)\n")
+    monkeypatch.setattr(lammps_command, "ask_lmp", lambda *_: lmp)
+    checks = diagnosis.diagnose({"PATH": str(tmp_path)})
+    assert checks[0].name == "lmp: pair_style nnp"
+    assert "PLUGIN" in checks[0].detail
+    assert [check.name for check in checks].count("lmp: pair_style nnp") == 1
+    assert not any(check.status == "fail" and check.name.startswith("built with") for check in checks)
+
+
+def test_libtorch_that_is_loaded_is_named(plugin_folder: Path, environ: dict[str, str]) -> None:
+    (check,) = plugin.check_torch_library(plugin.ask_torch_library(str(SCRIPTS / "python"), plugin_folder, environ))
+    build = plugin.read_build()
+    assert build is not None
+    assert check.status == "ok"
+    assert Path(check.detail.split()[-1]).resolve() == (build.torch_dir / "lib" / "libtorch_cpu.so").resolve()
+
+
+def test_oracles_are_listed(tmp_path: Path) -> None:
+    program = tmp_path / "dftb+"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (check,) = oracles.check_oracles({"PATH": str(tmp_path)})
+    here, absent = check.detail.split("; not here: ")
+    assert f"DFTB+ {program}" in here
+    assert "tblite (xTB) " in here, "the tests need it"
+    assert {"ORCA", "Quantum ESPRESSO", "CP2K"} <= set(absent.split(", "))
+
+
+def test_absent_torch_is_a_limit() -> None:
+    check = packages.check_optional("torch", None, "2.6", "pip install torch")
+    assert check.status == "warn"
+    assert packages.check_optional("torch", "2.5", "2.6", "pip install torch").status == "fail"
