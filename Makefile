@@ -1,5 +1,6 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
+# make check-own-lammps  build a LAMMPS from its source for each MPI, and run pair style and hooks in it
 # make bench  time the pair style, uncertainty, scaling, training and hooks, a GPU too if there is one; write docs/performance.md
 # make lint   check style and types, as CI does before the tests
 PYTHON ?= python3
@@ -12,12 +13,17 @@ PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist worksteal
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/*) $(shell find src -type f)
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench lint clean check-own-lammps
 demo: $(VENV)/.installed
 	$(BIN)/nnpal demo butane
 
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# A LAMMPS from its source, with packages PLUGIN and PYTHON: LAMMPS_SOURCE=PATH, or else Debian's source package;
+# OWN_LAMMPS_MPI="openmpi mpich" names the MPIs
+check-own-lammps: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m own_lammps tests/own_lammps
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py

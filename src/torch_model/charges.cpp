@@ -12,6 +12,7 @@ void TorchModel::evaluate_charges(const Tile &tile, TileCharges &result)
   const std::int64_t n_centers = tile.n_centers;
   Impl &impl = *impl_;
   try {
+    const PythonLockGuard without_lock;
     const ThreadGuard threads(impl.n_threads);
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     const torch::jit::GraphOptimizerEnabledGuard no_specialization(false);

@@ -237,6 +237,7 @@ void TorchModel::evaluate(const Positions &positions, const Wanted &wanted, Posi
   Impl &impl = *impl_;
   result = {};
   try {
+    const PythonLockGuard without_lock;
     const ThreadGuard threads(impl.n_threads);
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     const c10::DeviceGuard device(impl.device);

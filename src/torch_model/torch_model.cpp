@@ -127,6 +127,7 @@ void TorchModel::evaluate(const Tile &tile, bool with_member_gradients, TileResu
   result.member_gradient.resize(with_member_gradients ? n_members() * n_gradient : 0);
 
   try {
+    const PythonLockGuard without_lock;
     const ThreadGuard threads(impl.n_threads);
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
     // Profiling executors specialize on shapes, and here every call has other shapes.

@@ -5,6 +5,7 @@
 #include "edge_chunks.h"
 #include "evaluator.h"
 #include "model/model.h"
+#include "python_lock_guard.h"
 #include "thread_guard.h"
 
 #include <ATen/Context.h>

@@ -20,7 +20,7 @@ LOOPS = "run on a short loop by tests/loops/test_docs_of_loops.py"
 # What is not run here. (page, regular expression that the whole command matches): why
 NOT_RUN = {
     ("*", r"git clone .*|cd nnpal|make .*"): INSTALLS,
-    ("*", r"pip install .*|python -m venv .*"): INSTALLS,
+    ("*", r"pip install .*|pip wheel .*|python -m venv .*"): INSTALLS,
     ("install.md", r"cmake .*|CUDACXX=.*|export LAMMPS_PLUGIN_PATH=.*"): BUILDS,
     ("CONTRIBUTING.md", r"python -m pytest.*"): "the tests themselves",
     ("CONTRIBUTING.md", r"nnpal demo .*|cp demo-output/.*"): "minutes; tests/demo/test_demo.py runs the demo",
