@@ -24,7 +24,7 @@ if ! ls cmake/CMakeLists.txt ./*/cmake/CMakeLists.txt > /dev/null 2>&1; then
   apt-get "${options[@]}" -qq update >&2
   # The tarball alone: Debian's patches are of no interest, and a mirror need not have them all
   apt-get "${options[@]}" -qq source --download-only --tar-only lammps >&2
-  tar -xf lammps_*.orig.tar.* --exclude='doc/src' --exclude='*/doc/src' --exclude='examples' --exclude='*/examples' --exclude='bench' --exclude='*/bench'
+  tar -xf lammps_*.orig.tar.* --exclude='doc/src' --exclude='*/doc/src' --exclude='examples' --exclude='*/examples'
   rm -f lammps_*.orig.tar.*
 fi
 dirname "$(dirname "$(ls -d "$PWD"/cmake/CMakeLists.txt "$PWD"/*/cmake/CMakeLists.txt 2> /dev/null | head -n 1)")"
