@@ -2,6 +2,7 @@
 // stay in the cache; threads share the blocks.
 #include "ensemble/ensemble_cpu.h"
 
+#include "support/aligned_vector.h"
 #include "support/denormals.h"
 #include "support/edge_order.h"
 #include "support/instruction_sets.h"
@@ -78,18 +79,18 @@ struct Columns {
 // take them.
 template <class T> struct Buffers {
   Columns columns;
-  std::vector<T> aev, aev_gradients;             // [kBlock, n_columns], and for each gradient one
-  std::vector<T> features, member_gradient;      // [n_columns, kBlock]
-  std::vector<T> combined;                       // [n_gradients, n_columns, kBlock]
-  std::vector<T> energies, factor;               // [kBlock]
-  std::vector<std::vector<T>> values, slopes;    // of each hidden layer
+  AlignedVector<T> aev, aev_gradients;             // [kBlock, n_columns], and for each gradient one
+  AlignedVector<T> features, member_gradient;      // [n_columns, kBlock]
+  AlignedVector<T> combined;                       // [n_gradients, n_columns, kBlock]
+  AlignedVector<T> energies, factor;               // [kBlock]
+  std::vector<AlignedVector<T>> values, slopes;    // of each hidden layer
 
   void resize(const std::vector<std::int64_t> &layers, std::int64_t n_columns, std::int64_t n_gradients)
   {
     const std::size_t n_hidden = layers.size() - 1;
-    for (std::vector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_columns);
-    for (std::vector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_columns);
-    for (std::vector<T> *one : {&energies, &factor}) one->resize(kBlock);
+    for (AlignedVector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_columns);
+    for (AlignedVector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_columns);
+    for (AlignedVector<T> *one : {&energies, &factor}) one->resize(kBlock);
     if (values.size() < n_hidden) {
       values.resize(n_hidden);
       slopes.resize(n_hidden);
