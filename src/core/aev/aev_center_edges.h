@@ -38,6 +38,7 @@ template <class N> struct CenterEdges {
   int *n_of_group;          // [n_elements]
   int *n_near;              // [n_elements] the first so many are within the angular cutoff
   T *nearest, *farthest;    // [n_elements] distances of those
+  Shifts *shifts;           // of each vector of edges, the radial ones whose Gaussians matter
   int *place;               // of each edge, among the center's as they were given
   std::int64_t first;       // of the center's edges, as they were given
   int n;                    // with the padding between elements
@@ -48,7 +49,8 @@ template <class N> struct CenterEdges {
   {
     const int n_padded = padded(n_edges, n_elements);
     return 6 * row_bytes<N>(n_padded) + Scratch::bytes_for<int>(n_padded) +
-           3 * Scratch::bytes_for<int>(n_elements + 1) + 2 * Scratch::bytes_for<T>(n_elements);
+           3 * Scratch::bytes_for<int>(n_elements + 1) + 2 * Scratch::bytes_for<T>(n_elements) +
+           Scratch::bytes_for<Shifts>(n_padded / kWidth);
   }
 
   void take(int n_edges, int n_elements, Scratch &scratch)
@@ -58,14 +60,7 @@ template <class N> struct CenterEdges {
     place = scratch.take<int>(n_padded);
     for (int **one : {&group, &n_of_group, &n_near}) *one = scratch.take<int>(n_elements + 1);
     for (T **one : {&nearest, &farthest}) *one = scratch.take<T>(n_elements);
-  }
-
-  // Distances of the edges in a vector, as buckets.
-  Buckets buckets(int element, int b, const AEVTerms<T> &terms) const
-  {
-    if (n_of_group[element] <= kWidth) return {0, kBuckets - 1};
-    const int last = group[element] + n_of_group[element] - 1;
-    return {bucket_of(r.v[b], terms), bucket_of(r.v[last < b + kWidth ? last : b + kWidth - 1], terms)};
+    shifts = scratch.take<Shifts>(n_padded / kWidth);
   }
 };
 

@@ -98,7 +98,6 @@ void backward_of_gathered(const AEVTerms<T> &terms, const SortedEdges<T> &edges,
                           T *edge_gradients)
 {
   Gathered<N> &gathered = Gathered<N>::of_this_thread();
-  const EdgeGatherer<N> gatherer(terms, edges);
   Center<N> center(terms, gathered.most_edges, n_gradients);
   prepared(center);
   for (int c = 0; c < n; ++c) {
@@ -110,7 +109,8 @@ void backward_of_gathered(const AEVTerms<T> &terms, const SortedEdges<T> &edges,
       T *const of_edges = edge_gradients + 3 * edges.n_edges * g;
       for (int e = 0; e < terms.n_elements; ++e)
         for (int k = own.group[e]; k < own.group[e] + own.n_of_group[e]; ++k) {
-          T *to = of_edges + gatherer.edge(own, k) * edges.step_of_edge;
+          const std::int64_t at = own.first + own.place[k];
+          T *to = of_edges + (edges.order ? edges.order[at] : at) * edges.step_of_edge;
           to[0] = x[k];
           to[edges.step_of_axis] = y[k];
           to[2 * edges.step_of_axis] = z[k];

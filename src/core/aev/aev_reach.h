@@ -12,62 +12,64 @@ template <class T> constexpr double kReach = sizeof(T) == 4 ? 23.0 : 69.0;
 
 constexpr int kBuckets = 64;    // of distances, up to the radial cutoff
 
-struct Buckets {
-  int first, last;
-};
-
 // Some shifts in a row, from `begin` to before `end`.
 struct Shifts {
   int begin, end;
 };
 
-// NaN belongs to the first one.
-template <class T> NNPAL_INLINE int bucket_of(T r, const AEVTerms<T> &terms)
-{
-  const T at = r * (T(kBuckets) / terms.radial_cutoff);
-  return at > T(0) ? (at < T(kBuckets) ? static_cast<int>(at) : kBuckets - 1) : 0;
-}
-
-// The same of several.
-template <class T> NNPAL_INLINE typename Lanes<T>::Integers buckets_of(Lanes<T> r, const AEVTerms<T> &terms)
+// There are `per_length` of them. NaN belongs to the first one.
+template <class T> NNPAL_INLINE typename Lanes<T>::Integers buckets_of(Lanes<T> r, T per_length)
 {
   using Integers = typename Lanes<T>::Integers;
-  const Lanes<T> at = smaller(r * (T(kBuckets) / terms.radial_cutoff), T(kBuckets - 1));
+  const Lanes<T> at = smaller(r * per_length, T(kBuckets - 1));
   const Integers bucket = __builtin_convertvector(at.v, Integers);
   return at.v > T(0) ? bucket : Integers{};
 }
 
-// Shifts whose Gaussians matter somewhere between two distances: of ascending ones those, else all.
-template <class T> inline Shifts shifts_within(T low, T high, const T *shifts, int n, T eta)
-{
-  const T reach = static_cast<T>(__builtin_sqrt(kReach<T> / static_cast<double>(eta)));
-  for (int k = 1; k < n; ++k)
-    if (!(shifts[k] >= shifts[k - 1])) return {0, n};
-  Shifts found{0, n};
-  while (found.begin < n && shifts[found.begin] + reach < low) ++found.begin;
-  while (found.end > 0 && shifts[found.end - 1] - reach > high) --found.end;
-  return found;
-}
+// Finds shifts whose Gaussians matter somewhere between two distances: of ascending ones those, else all.
+template <class T> class ShiftReach {
+public:
+  ShiftReach(const T *shifts, int n, T eta) :
+      shifts_(shifts),
+      n_(n),
+      reach_(static_cast<T>(__builtin_sqrt(kReach<T> / static_cast<double>(eta))))
+  {
+    for (int k = 1; k < n; ++k) is_ascending_ = is_ascending_ && shifts[k] >= shifts[k - 1];
+  }
+
+  Shifts within(T low, T high) const
+  {
+    Shifts found{0, n_};
+    if (!is_ascending_) return found;
+    while (found.begin < n_ && shifts_[found.begin] + reach_ < low) ++found.begin;
+    while (found.end > 0 && shifts_[found.end - 1] - reach_ > high) --found.end;
+    return found;
+  }
+
+private:
+  const T *shifts_;
+  int n_;
+  T reach_;
+  bool is_ascending_ = true;
+};
 
 // For the radial shifts, from each bucket.
 class RadialReach {
 public:
   template <class T> explicit RadialReach(const AEVTerms<T> &terms)
   {
+    const ShiftReach<T> reach(terms.radial_shifts, terms.n_radial, terms.radial_eta);
     const T width = terms.radial_cutoff / T(kBuckets);
     for (int b = 0; b < kBuckets; ++b) {
       // Rounding may put a distance in the bucket beside its own.
       const T low = T(b) * width - T(0.01) * width, high = T(b + 1) * width + T(0.01) * width;
-      of_bucket_[b] = shifts_within(low, high, terms.radial_shifts, terms.n_radial, terms.radial_eta);
+      of_bucket_[b] = reach.within(low, high);
     }
     of_bucket_[0] = {0, terms.n_radial};    // NaN belongs to it, and is to come through
   }
 
   // From the first bucket to the last: both ends move up from one bucket to the next.
-  Shifts shifts(Buckets buckets) const
-  {
-    return {of_bucket_[buckets.first].begin, of_bucket_[buckets.last].end};
-  }
+  Shifts shifts(int first, int last) const { return {of_bucket_[first].begin, of_bucket_[last].end}; }
 
 private:
   Shifts of_bucket_[kBuckets];

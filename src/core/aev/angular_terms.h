@@ -16,7 +16,8 @@ public:
       n_gradients_(n_gradients),
       n_factors_(terms.n_sections + terms.n_shifts),
       n_sums_(whole_vectors<T>(terms.n_shifts * terms.n_sections)),
-      factor_(static_cast<T>(-kLog2E * terms.angular_eta))
+      factor_(static_cast<T>(-kLog2E * terms.angular_eta)),
+      reach_(terms.shifts, terms.n_shifts, terms.angular_eta)
   {
   }
 
@@ -75,6 +76,7 @@ private:
   const AEVTerms<T> &terms_;
   const int n_gradients_, n_factors_, n_sums_;
   const T factor_;
+  const ShiftReach<T> reach_;
   CenterPairs<N> pairs_;
   PairGradients<N> gradients_;
   N *factors_, *slopes_, *sums_;
@@ -92,9 +94,8 @@ private:
   // Those whose Gaussians matter for any of the pairs.
   Shifts shifts_of(const CenterEdges<N> &edges, int a, int b) const
   {
-    return shifts_within(T(0.5) * (edges.nearest[a] + edges.nearest[b]),
-                         T(0.5) * (edges.farthest[a] + edges.farthest[b]), terms_.shifts, terms_.n_shifts,
-                         terms_.angular_eta);
+    return reach_.within(T(0.5) * (edges.nearest[a] + edges.nearest[b]),
+                         T(0.5) * (edges.farthest[a] + edges.farthest[b]));
   }
 
   void add_pairs(Shifts shifts, N *&kept)

@@ -12,7 +12,13 @@ public:
   using Integers = typename Lanes<T>::Integers;
   static constexpr int kWidth = kLanes<T>;
 
-  EdgeGatherer(const AEVTerms<T> &terms, const SortedEdges<T> &edges) : terms_(terms), edges_(edges) {}
+  EdgeGatherer(const AEVTerms<T> &terms, const SortedEdges<T> &edges) :
+      terms_(terms),
+      edges_(edges),
+      reach_(terms),
+      per_length_(T(kBuckets) / terms.radial_cutoff)
+  {
+  }
 
   int n_edges(std::int64_t center) const
   {
@@ -53,12 +59,11 @@ public:
     for (int e = 0; e < terms_.n_elements; ++e) find_angular_cutoff(e, to);
   }
 
-  // Which of all edges the one at place k is.
-  std::int64_t edge(const CenterEdges<N> &of, int k) const { return edge_at(of.first + of.place[k]); }
-
 private:
   const AEVTerms<T> &terms_;
   const SortedEdges<T> &edges_;
+  const RadialReach reach_;
+  const T per_length_;                    // buckets
   Row<N> x_, y_, z_, r_;                  // of one element, in the order given: copies ...
   Row<N> found_x_, found_y_, found_z_;    // ... or where they stand
   int *bucket_;
@@ -106,7 +111,7 @@ private:
     for (int b = 0; b < count; b += kWidth) {
       const Lanes<T> r = load(r_.v + b);
       Integers bucket = r.v < terms_.angular_cutoff ? Integers{} : Integers{} + 1;
-      if (tells_distances) bucket += buckets_of(r, terms_);
+      if (tells_distances) bucket += buckets_of(r, per_length_);
       for (int lane = 0; lane < kWidth; ++lane) bucket_[b + lane] = static_cast<int>(bucket[lane]);
     }
   }
@@ -128,6 +133,7 @@ private:
       to.place[at] = first + k;
     }
     find_near(element, to);
+    find_shifts(element, to);
     // Padding, beyond every cutoff; the next element's edges are written over it.
     const N far(T(2) * terms_.radial_cutoff);
     const int end = to.group[element] + count;
@@ -151,6 +157,24 @@ private:
     to.n_near[element] = near;
     to.nearest[element] = nearest;
     to.farthest[element] = farthest;
+  }
+
+  // Of the buckets that a vector's first and last edge had. Edges that fill one vector get all shifts.
+  void find_shifts(int element, CenterEdges<N> &to) const
+  {
+    const int begin = to.group[element], count = to.n_of_group[element];
+    if (count <= kWidth) {
+      to.shifts[begin / kWidth] = {0, terms_.n_radial};
+      return;
+    }
+    for (int b = 0; b < count; b += kWidth) {
+      const int last = b + kWidth < count ? b + kWidth - 1 : count - 1;
+      to.shifts[(begin + b) / kWidth] = reach_.shifts(bucket_at(to, begin + b), bucket_at(to, begin + last));
+    }
+  }
+  int bucket_at(const CenterEdges<N> &of, int k) const
+  {
+    return static_cast<int>(buckets_of(Lanes<T>(of.r.v[k]), per_length_)[0]);
   }
 
   void find_angular_cutoff(int element, CenterEdges<N> &to)

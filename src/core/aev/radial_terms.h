@@ -23,7 +23,6 @@ public:
 
   explicit RadialTerms(const AEVTerms<T> &terms) :
       terms_(terms),
-      reach_(terms),
       factor_(static_cast<T>(-kLog2E * terms.radial_eta))
   {
   }
@@ -49,7 +48,7 @@ public:
       const N r = load(edges.r, b);
       N f, slope;
       cutoff_function(r, terms_.radial_cutoff, terms_.is_smooth, f, slope);
-      const Shifts shifts = reach_.shifts(edges.buckets(element, b, terms_));
+      const Shifts shifts = edges.shifts[b / kWidth];
       for (int k = shifts.begin; k < shifts.end; ++k)
         sums_[k] = sums_[k] + f * gaussian(r - terms_.radial_shifts[k], factor_);
     }
@@ -67,7 +66,7 @@ public:
       cutoff_function(r, terms_.radial_cutoff, terms_.is_smooth, f, slope);
       f = f * (T(-0.5) * terms_.radial_eta);
       slope = slope * T(0.25);
-      const Shifts shifts = reach_.shifts(edges.buckets(element, b, terms_));
+      const Shifts shifts = edges.shifts[b / kWidth];
       if (n_gradients > 1)
         for (int k = shifts.begin; k < shifts.end; ++k)
           values_[k] = gaussian(r - terms_.radial_shifts[k], factor_);
@@ -87,7 +86,6 @@ public:
 
 private:
   const AEVTerms<T> &terms_;
-  const RadialReach reach_;
   const T factor_;
   N *sums_, *values_;
   T *totals_;
