@@ -25,7 +25,7 @@ def run(
     """Begin a run, or resume it from where it stands, once all that can be checked is checked.
 
     Arguments:
-        config_path: the configuration file; the run's folder is beside it.
+        config_path: the configuration file; the run folder is relative to its folder.
         redo, keep, only, log, watch: see :func:`nnpal.active_learning.engine.engine.run_loop`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Spreads of an ensemble beside errors that it could not learn away."""
+"""Spreads of an ensemble together with its errors on data that it was not trained on."""
 
 from __future__ import annotations
 

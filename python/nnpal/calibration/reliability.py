@@ -1,4 +1,4 @@
-"""Is a sigma what it says? Coverage, tenths, and rank correlation beside that of an exact one."""
+"""Is a sigma reliable? Coverage, tenths, and rank correlation compared with that of an exact one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of labels, one configuration by itself or beside others of its composition."""
+"""Faults of labels, for single configurations and in comparison with others of the same composition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels of one configuration that stand beside others.
+"""Labels of one configuration that are attached to others.
 
 ASE's writer of extended XYZ writes what a frame's calculator computed last. Frames that share a calculator all get the
 energy and forces of one of them.

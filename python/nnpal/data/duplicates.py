@@ -22,7 +22,7 @@ TOGETHER = 1000  # configurations that are hashed together, so that memory stays
 def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
     """Yield configurations that equal an earlier one, to the last bit or after wrapping into the cell.
 
-    An error where the two have different energies, for one of them is wrong; else a warning.
+    An error if the two have different energies, because one of them is wrong; otherwise a warning.
     """
     exact: dict[bytes, int] = {}
     wrapped: dict[bytes, int] = {}

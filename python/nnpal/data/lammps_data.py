@@ -159,7 +159,7 @@ def _units(path: object, stated: str | None, given: Units | None) -> Units:
 
 
 def _compare_with_masses(path: object, labels: dict[int, str], types: np.ndarray, masses: np.ndarray | None) -> None:
-    """Refuse a label that names one element, such as Ho of a hydroxyl, beside the mass of another."""
+    """Refuse a label that names one element, such as Ho of a hydroxyl, with the mass of another."""
     if not all(label in atomic_numbers for label in labels.values()) or masses is None:
         return
     for type_, mass in dict(zip(types.tolist(), masses.tolist(), strict=True)).items():

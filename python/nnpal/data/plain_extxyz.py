@@ -103,7 +103,7 @@ def parse_plain(path: str | os.PathLike[str], keys: Keys) -> Parsed:
     """Read a file of plain form.
 
     Arguments:
-        keys: names of labels, beside the usual ones with and without REF_.
+        keys: names of labels, in addition to the usual ones with and without REF_.
 
     Raises:
         NotPlainError: any other file; ASE's reader says what it is.

@@ -59,7 +59,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
 
 
 def _energies(folder: Path) -> Table:
-    """Return the activation energy of every iteration beside the oracle's, means over pulls, with its interval."""
+    """Return the activation energy of every iteration and that of the oracle, means over pulls, with the interval."""
     from nnpal.active_learning.rare_events.judge import differences, energies_of, oracle_energies
     from nnpal.active_learning.rare_events.loop import finished_iterations
 

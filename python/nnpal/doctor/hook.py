@@ -50,7 +50,7 @@ def ask_nnpal_hook(python: str, environ: Mapping[str, str]) -> Outcome:
 
 
 def check_hook_files(folder: Path | None) -> Check:
-    """Check that the compiled part of the hooks is installed beside the pair style's plugin."""
+    """Check that the compiled part of the hooks is installed in the folder of the pair style's plugin."""
     missing = HOOK_FILES if folder is None else [name for name in HOOK_FILES if not (folder / name).is_file()]
     if missing:
         return Check("hook plugin", "fail", f"{', '.join(missing)} not installed", FIRST_INSTALL)

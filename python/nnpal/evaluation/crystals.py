@@ -1,4 +1,4 @@
-"""Relaxed crystals of a model beside the oracle's, as in Tables S6 and S7 of the data-distillation supplement."""
+"""Relaxed crystals of a model and of the oracle, as in Tables S6 and S7 of the data-distillation supplement."""
 
 from __future__ import annotations
 

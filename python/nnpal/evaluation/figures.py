@@ -1,4 +1,4 @@
-"""Figures of an evaluation, each with the numbers it shows in a CSV file beside it."""
+"""Figures of an evaluation, each with its data in a CSV file."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Accuracy(_OfMembers):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Values of a model beside the reference.
+    """Values of a model and of the reference.
 
     Attributes:
         energies, reference_energies: per atom, eV, [n_frames].
@@ -122,7 +122,7 @@ def force_errors(forces: NDArray[np.float64], reference: NDArray[np.float64]) ->
 def compare(
     predictions: Predictions, labels: Labels, *, member: int | None = None, frames: NDArray[np.bool_] | None = None
 ) -> Comparison:
-    """Put predictions beside labels.
+    """Combine predictions with labels.
 
     Arguments:
         predictions, labels: of the same configurations.

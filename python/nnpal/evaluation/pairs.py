@@ -26,7 +26,7 @@ def labeled_pairs(
 
     Arguments:
         model: a model file of at least two members.
-        frames: with energies and forces; none that the members learned, for their errors there are too small.
+        frames: with energies and forces; none of the members' training data, because their errors there are too small.
         device, on_batch: see :func:`nnpal.evaluation.predict`.
 
     Raises:

@@ -31,9 +31,9 @@ def panels(
         name: of the files.
         title: a few words.
         figures: in the order of the letters.
-        columns: panels beside one another, at most.
+        columns: largest number of panels in a row.
         caption: before those of the panels.
-        headings: beside each letter; empty: none.
+        headings: next to each letter; empty: none.
 
     Raises:
         ValueError: no figures, more than letters, or one of several panels.

@@ -12,7 +12,7 @@ def plugin_dir() -> str:
     with nnpal, so a missing plugin is no error here: `pair_style nnp` is then unknown, and `nnpal doctor` says why.
     """
     try:
-        import nnpal._build_info as installed  # written by CMake beside the compiled files
+        import nnpal._build_info as installed  # written by CMake in the folder of the compiled files
     except ImportError:
         return str(Path(__file__).parents[1] / "_plugins")
     return str(Path(installed.__file__).parent / "_plugins")

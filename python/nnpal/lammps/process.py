@@ -47,7 +47,7 @@ def run_lmp(
     Arguments:
         arguments: of ``lmp``.
         launch: words before it, such as mpirun -np 4.
-        environment: variables beside those of this process.
+        environment: variables in addition to those of this process.
         keep_open: file descriptors that ``lmp`` inherits.
 
     Raises:
@@ -77,7 +77,7 @@ def run_lmp(
     require_room(folder)  # LAMMPS does not see that its dumps are cut off, and other errors follow from a full disk
     if status != 0:
         end = "\n".join(printed.splitlines()[-LINES_OF_A_FAILED_RUN:])
-        # ranks beside one that met with an error are killed too
+        # the other ranks of a failed one are killed too
         killed = was_killed(status) and "ERROR" not in printed
         raise (LmpKilled if killed else LmpError)(
             f"`{' '.join(command)}` in {folder} ended with status {status}; the end of its output:\n{end}",

@@ -1,4 +1,4 @@
-"""Charges of atoms, as TorchANI's ``ANIq`` models give them beside their energies.
+"""Charges of atoms, as TorchANI's ``ANIq`` models give them in addition to their energies.
 
 A network gives each atom a raw charge q_i, from its AEV alone. With w_e a constant of each element, the charges are::
 
@@ -42,7 +42,7 @@ class Charges(torch.nn.Module):
 
 
 def has_charges(model: ANI | ANIq) -> bool:
-    """Whether a model has charge networks beside those of its energy."""
+    """Whether a model has charge networks in addition to those of its energy."""
     return isinstance(model.potentials["nnp"], SeparateChargesNNPotential)
 
 

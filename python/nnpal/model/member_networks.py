@@ -143,8 +143,9 @@ def _require_no_pair_terms(metadata: Metadata) -> None:
     """Refuse a file whose energies have parts that a training of its networks would lose."""
     if metadata.pair_terms:
         raise ValueError(
-            f"its energies hold the pair terms {', '.join(metadata.pair_terms)} beside the networks, and nnpal trains "
-            "networks alone: the trained model would lack them; start from a model without pair terms"
+            f"its energies hold the pair terms {', '.join(metadata.pair_terms)} besides the networks, and nnpal "
+            "trains only "
+            "networks: the trained model would lack them; start from a model without pair terms"
         )
 
 

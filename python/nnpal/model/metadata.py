@@ -70,7 +70,7 @@ class Metadata:
         hops: number of message-passing steps; 1 means that edges of centers alone are needed, more that those of all
             atoms within ``hops - 1`` neighbor steps of a center are.
         kind: of the networks: ``ani``, ``schnet``, or ``module`` for a custom one.
-        pair_terms: names of the energies between pairs of atoms that the model holds beside its networks.
+        pair_terms: names of the energies between pairs of atoms in the model, in addition to its networks.
         charges: whether the module has a method that gives charges: see :mod:`nnpal.model.charges`; false where the key
             is missing.
         calibration: of the whole ensemble; None where there is none, as in files of format 1.

@@ -35,7 +35,7 @@ def load_ops() -> None:
 
 
 def has_ops() -> bool:
-    """Whether :func:`load_ops` loads them, for what torch can do without, only slower."""
+    """Whether :func:`load_ops` loads them, for what torch can also do, but more slowly."""
     try:
         load_ops()
     except OpsError:

@@ -17,7 +17,7 @@ from torchani.potentials import (
 
 _LOST = {
     TwoBodyDispersionD3: "its D3 dispersion, without which molecules are bound too weakly; pair_style dispersion/d3 of "
-    "LAMMPS is another model, for TorchANI damps each pair by its smooth cutoff at every distance",
+    "LAMMPS is a different model, because TorchANI damps each pair by its smooth cutoff at every distance",
     RepulsionXTB: "its repulsion at short distances, with which its networks were trained",
     NNPotential: "the energies of that network",
 }
@@ -69,14 +69,14 @@ def require_elements(model: ANI | ANIq) -> None:
 
 
 class FurtherTerms(NamedTuple):
-    """Parts of a model's energy beside its networks', None where there is none."""
+    """Terms of a model's energy besides its networks, None if there are none."""
 
     repulsion: RepulsionXTB | None
     dispersion: TwoBodyDispersionD3 | None
 
 
 def further_terms(model: ANI | ANIq) -> FurtherTerms:
-    """Return the parts of a model's energy that a file can hold beside its networks.
+    """Return the terms of a model's energy besides its networks that a file can contain.
 
     Raises:
         ValueError: the energy has another part; names it, and what would be lost without it.
@@ -107,8 +107,9 @@ def require_networks_alone(model: ANI | ANIq) -> None:
     require_networks(model)
     for name, potential in _further(model):
         raise ValueError(
-            f"model has the potential {name!r} ({type(potential).__name__}) beside its networks, and nnpal trains "
-            f"networks alone; {_without(name, potential)}"
+            f"model has the potential {name!r} ({type(potential).__name__}) besides its networks, and nnpal trains "
+            "only "
+            f"networks; {_without(name, potential)}"
         )
 
 

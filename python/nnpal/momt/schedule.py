@@ -165,7 +165,7 @@ class Schedule:
 
 
 def within_rim(visited: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which visited bins have none but visited bins beside them; beyond the grid's edge counts as visited."""
+    """Return which visited bins have only visited neighbors; beyond the grid's edge counts as visited."""
     inner = visited.copy()
     for axis in range(visited.ndim):
         padded = np.pad(visited, [(1, 1) if d == axis else (0, 0) for d in range(visited.ndim)], constant_values=True)

@@ -34,7 +34,7 @@ class LastStep:
         tags, x, v = gathered(comm, self._tags, self._x, self._v)
         (now,) = gathered(comm, context.tag)
         if not np.array_equal(now, tags):  # a Monte Carlo fix has inserted or deleted atoms since
-            return "the atoms as they are, for their IDs changed within the step"
+            return "the atoms as they are, because their IDs changed within the step"
         x, v = comm.bcast((x, v), root=0)
         rows = rows_of(context.tag, tags)
         # An atom may have been wrapped since: go to the image that its image flags mean

@@ -17,7 +17,8 @@ LEFTOVER = re.compile(r"\.\d+\..")
 
 @contextmanager
 def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; bring it to the disk and rename it on success, remove it on failure.
+    """Give a temporary path in the folder of ``path``; flush it to the disk and rename it on success, remove it on
+    failure.
 
     The suffix stays, for writers choose their format by it. A power cut leaves the old file or the new one, whole.
 

@@ -31,7 +31,7 @@ def import_object(
     Arguments:
         path: ``MODULE:NAME``, the module as Python imports it.
         what: begins each message, such as ``calculator PATH``.
-        example, form: what is expected, for the message that says so.
+        example, form: what is expected, for the error message.
         place: where the user can put a module that is not found.
         accepts: whether a value can be what is named.
         suggests: whether a value of the module may have been meant.

@@ -79,7 +79,8 @@ def holder_of(path: Path) -> str | None:
 
 
 class Writer:
-    """Be the one writer of a file from now on until :meth:`release`, by a lock file beside it, which goes then.
+    """Be the one writer of a file from now on until :meth:`release`, by a lock file in the same folder, which is
+    removed then.
 
     Temporary files of a killed writer are removed. Where the file system has no locks, a warning
     says so.

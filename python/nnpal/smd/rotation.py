@@ -24,7 +24,7 @@ class EndRotations:
     Attributes:
         twist: about the line between the pulled atoms, signed and without jumps of 360, [n_frames, 2].
         tilt: of the end's own axis away from that line, 0 to 180, [n_frames, 2].
-        groups: atoms of the two ends beside the pulled ones.
+        groups: atoms of the two ends, without the pulled ones.
     """
 
     twist: NDArray[np.float64]

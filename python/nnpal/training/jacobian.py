@@ -23,7 +23,7 @@ N_STRAIN = len(VOIGT)
 
 
 def derivatives(edge_jacobian: Tensor, graph: Graph, *, strain: bool) -> Tensor:
-    """Return J, and S beside it where ``strain``, [n_atoms * n_features, 3 n_atoms (+ 6)], for r_ij = r_j - r_i."""
+    """Return J, and also S if ``strain``, [n_atoms * n_features, 3 n_atoms (+ 6)], for r_ij = r_j - r_i."""
     n_atoms, n_features = graph.species.shape[0], edge_jacobian.shape[1]
     center, neighbor = graph.edge_index
     blocks = edge_jacobian.new_zeros(n_atoms * n_atoms, n_features * 3)

@@ -1,7 +1,7 @@
 """Pairs of spread and error from a training's own data: errors of members that did not learn a configuration.
 
 Every configuration that some members validate on is a test of these, and needs no data to be held back. Its spread is
-that of the whole ensemble, as in use, for the spread of few members is too noisy to be calibrated.
+that of the whole ensemble, as in use, because the spread of few members is too noisy for a calibration.
 """
 
 from __future__ import annotations

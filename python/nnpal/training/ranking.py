@@ -45,7 +45,8 @@ def rank_members(
 
     Arguments:
         plan: says by what.
-        networks: of each member, eV; a user's function gets the path of a model file beside the member's checkpoint.
+        networks: of each member, eV; a user's function gets the path of a model file in the folder of the member's
+            checkpoint.
         self_energies: eV, one for each element.
         records: each member's best epoch.
         folder: of the training.

@@ -38,8 +38,8 @@ class SOAP(torch.optim.Optimizer):
         eps: added to √V.
         weight_decay: decoupled, multiplied by the learning rate.
         basis_every: updates from one basis to the next.
-        largest_basis: a side with more rows or columns than this has no basis of its own, for its cost grows with their
-            cube.
+        largest_basis: a side with more rows or columns than this has no basis of its own, because its cost grows with
+            their cube.
     """
 
     def __init__(

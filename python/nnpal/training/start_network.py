@@ -62,13 +62,13 @@ def started_network(
     symbols = given.elements or tuple(sorted(set(present), key=atomic_numbers.__getitem__))
     _require_elements(symbols, start, name)
     asked = given.description(present)
-    _require_agreement(asked, start, keys, name, "remove the key, for a start brings its network")
+    _require_agreement(asked, start, keys, name, "remove the key, because a start defines its network")
     if isinstance(start, SchNetDescription):
         return replace(start, symbols=symbols)
     hidden = {symbol: start.hidden_of(symbol) for symbol in symbols}
     first = start.hidden_of(symbols[0])
     found = replace(start, symbols=symbols, hidden=first if all(h == first for h in hidden.values()) else hidden)
-    # Numbers as they are given, for a model file holds them rounded
+    # Numbers as they are given, because a model file contains them rounded
     return replace(found, aev=asked.aev) if "aev" in keys and isinstance(asked, NetworkDescription) else found
 
 
@@ -108,7 +108,7 @@ def _require_kind(kind: str, start: Description, name: str) -> None:
 
 
 def _require_keys_of_kind(given: NetworkSettings, start: Description, name: str) -> None:
-    """Refuse keys of another kind of network than that of the start, for they would do nothing."""
+    """Refuse keys of another kind of network than that of the start, which would have no effect."""
     own = KEYS[start.kind]
     for key in sorted({key for keys in KEYS.values() for key in keys} - set(own)):
         if key in given.model_fields_set:

@@ -1,4 +1,4 @@
-"""The report of distillation: what was kept of how much, errors, and crystals beside the oracle's."""
+"""The report of distillation: numbers of selected configurations, errors, and crystals compared with the oracle."""
 
 from __future__ import annotations
 

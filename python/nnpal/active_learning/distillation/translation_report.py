@@ -1,4 +1,4 @@
-"""The report of a translation: errors, and crystals beside the oracle's."""
+"""The report of a translation: errors, and crystals compared with the oracle."""
 
 from __future__ import annotations
 

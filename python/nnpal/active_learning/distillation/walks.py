@@ -1,4 +1,4 @@
-"""What the file of series has of every sampled configuration, beside O and H."""
+"""The data of every sampled configuration in the file of time series, in addition to O and H."""
 
 from __future__ import annotations
 

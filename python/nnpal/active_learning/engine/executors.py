@@ -92,7 +92,7 @@ def executor_of(kind: str, labels: list[str], path: Path | None) -> str:
 
 
 def _own_programs_first() -> None:
-    """Let Parsl find its programs, now and later, beside this Python, whose environment need not be activated."""
+    """Let Parsl find its programs in the folder of this Python, whose environment need not be activated."""
     own, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
     if own not in path.split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([own, path])

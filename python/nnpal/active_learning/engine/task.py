@@ -93,7 +93,7 @@ def perform(folder: Path) -> bool:
     if not isinstance(result, dict):
         raise ValueError(f"{content['call']} returned {result!r}, expected a dict")
     result = as_json(result, f"result of {content['call']}")
-    sync_tree(folder)  # a result that survives a power cut vouches for the files beside it
+    sync_tree(folder)  # a result that survives a power failure guarantees the files in its folder
     write_json(folder / RESULT, {"task": task_hash, "result": result})
     return True
 

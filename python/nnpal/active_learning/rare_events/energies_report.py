@@ -31,7 +31,7 @@ from nnpal.smd import mean_work
 
 
 def tables_of_rates(told: Told) -> list[Table]:
-    """Return activation energies at each rate beside the oracle's, of all that pull."""
+    """Return activation energies at each rate, of the oracle and of all models that are used for pulls."""
     if oracle_energies(told.history) is None:
         return []
     return [
@@ -79,7 +79,8 @@ def figures_of_energies(told: Told) -> list[Figure]:
 
 
 def beside_oracle(expected: float | None, found: Difference | None, own: float | None) -> float:
-    """Return E_a to draw beside the oracle's, eV: that plus the difference, whose pairs may be fewer than its pulls."""
+    """Return E_a to draw next to that of the oracle, eV: the latter plus the difference, whose pairs may be fewer "
+    "than its pulls."""
     if expected is None or found is None:
         return or_nan(own)
     return expected + found.mean / KCAL_MOL

@@ -1,4 +1,4 @@
-"""Jarzynski's free energy beside the mean work on the page, and what it is worth."""
+"""Jarzynski's free energy and the mean work on the page, and its reliability."""
 
 from __future__ import annotations
 

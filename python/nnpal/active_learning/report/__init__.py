@@ -1,4 +1,4 @@
-"""Reports: figures with their numbers beside them, and one HTML page that is read without a network.
+"""Reports: figures with their data, and one HTML page that needs no network.
 
 Numbers and ``ase.Atoms`` in, files out; nothing here knows of loops, models or LAMMPS. Energies come in eV (per atom
 where said), lengths in Å, forces in eV/Å; figures and CSV files show what readers want (kcal/mol, meV), and say so.

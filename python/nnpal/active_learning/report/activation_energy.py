@@ -1,4 +1,4 @@
-"""Activation energies of the model beside the oracle's: by iteration, and by loading rate."""
+"""Activation energies of model and oracle: by iteration, and by loading rate."""
 
 from __future__ import annotations
 

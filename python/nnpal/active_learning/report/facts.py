@@ -79,7 +79,7 @@ def activation(
     error_bars: str = "",
     difference: Difference | None = None,
 ) -> Fact:
-    """Say E_a of the model beside the oracle's.
+    """Return E_a of the model and of the oracle as a fact.
 
     Arguments:
         values: E_a of the model, eV; None or NaN where there is none.

@@ -1,4 +1,4 @@
-"""Free energy by Jarzynski's equality beside the mean work."""
+"""Free energy by Jarzynski's equality, with the mean work."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 SIGNS = {"plain": "", "good": "✓", "warning": "!", "bad": "✗"}
 TALL = 1.3
-"""A figure that is more than so many times as high as wide has two others beside it."""
+"""A figure whose height exceeds this multiple of its width has two others next to it."""
 
 
 @dataclass(frozen=True)

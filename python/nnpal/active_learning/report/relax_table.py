@@ -1,4 +1,4 @@
-"""Relaxed crystals of models beside the oracle's."""
+"""Relaxed crystals of models and of the oracle."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from nnpal.figures.style import RED, SIZE, say_empty
 COLUMNS = 3
 MOST = 12
 MARGIN = 2.4
-"""Å beside the outermost atoms."""
+"""Margin around the outermost atoms, Å."""
 LINE_HEIGHT = 0.21
 """Of a label, inches."""
 CELL_TURNS = ((-75.0, "x"), (15.0, "y"))
@@ -62,7 +62,7 @@ def structures(
         name: of the files.
         most: pictures drawn.
         marked: what marked atoms are, for the legend.
-        columns: pictures beside one another.
+        columns: number of pictures in a row.
         title, caption: a few words, and what they show.
     """
     places = np.unique(np.linspace(0, max(0, len(snapshots) - 1), min(most, len(snapshots))).round().astype(int))

@@ -20,7 +20,7 @@ class Cell:
     Attributes:
         value: text or number; None and NaN are shown as a dash.
         note: small, under it.
-        tone: good, warning or bad: a color and, for those who do not see it, a sign.
+        tone: good, warning or bad: a color and, for readers who cannot see it, a sign.
         decimals: of a float; None: four digits in all.
     """
 

@@ -32,7 +32,7 @@ class Prepared:
         input: name of the script.
         forces: what it runs under.
         launch: words before lmp.
-        arguments: of lmp, beside -in.
+        arguments: further arguments of lmp, in addition to -in.
         module_folder: where Python finds the calculator besides, relative to the run's folder.
         prefix: words before lmp that stand for ``launch`` this once: they name nodes of a job, which another attempt
             has not, so they are no part of what the run follows from.
@@ -155,7 +155,7 @@ def _environment(run: Prepared) -> dict[str, str]:
 
 
 def _found(launch: Sequence[str]) -> list[str]:
-    """Return the launcher with the mpirun that pip installed beside this Python, where it has one."""
+    """Return the launcher with the mpirun that pip installed in the environment of this Python, if there is one."""
     beside = Path(sysconfig.get_path("scripts")) / "mpirun"
     return [str(beside), *launch[1:]] if launch[:1] == ("mpirun",) and beside.exists() else list(launch)
 

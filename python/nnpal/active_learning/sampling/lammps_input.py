@@ -28,7 +28,7 @@ TEMPERATURE_HALT, UQ_HALT, ERROR_HALT = "hot", "uncertain", "wrong"
 OVER = "nnpal: the run is over"
 UQ_COLUMNS = ("uq_energy", "uq_energy_mean", "energy_deviation", "uq_force", "error_force")
 """c_uq[1] to c_uq[5]: largest and mean of atoms, deviation of the total per sqrt(N), largest of atoms, and the largest
-calibrated error of a force: inf of a model without calibration, at no cost beside uq_force."""
+calibrated error of a force: inf of a model without calibration, without additional cost if uq_force is computed."""
 ERROR = "error_force"
 HALT_EVERY = 10
 THERMO_EVERY = 1000

@@ -113,7 +113,8 @@ def candidates_so_far(ctx: StageContext, symbols: Sequence[str]) -> Pairs | None
     """Return the pairs of all candidates that stages before this one have labeled; None where there are none.
 
     Each was judged by the model that chose it. Earlier ones stay and count as much as the newest: what is fitted is how
-    errors outside of the data follow from spreads, for which one iteration's candidates are few and much alike.
+    errors outside of the data follow from spreads, for which the candidates of one iteration are too few and too
+    similar.
 
     Arguments:
         symbols: elements of the model that is to be calibrated, whose indices the pairs get.

@@ -1,4 +1,4 @@
-"""What a report says of the networks of [also_train] beside those that sample."""
+"""The comparison of the networks of [also_train] with those used for sampling, in a report."""
 
 from __future__ import annotations
 

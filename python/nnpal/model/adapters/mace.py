@@ -149,7 +149,8 @@ def _loaded(model: torch.nn.Module | str | os.PathLike[str], k: int) -> Any:
         raise ValueError(f"{name} is a {type(found).__name__}, expected one of {', '.join(_CLASSES)}")
     if hasattr(found, "joint_embedding"):
         raise ValueError(
-            f"{name} takes {', '.join(found.embedding_specs)} beside positions, which LAMMPS does not give; expected a "
+            f"{name} takes {', '.join(found.embedding_specs)} besides positions, which LAMMPS does not provide; "
+            "expected a "
             "model without embedding_specs"
         )
     for block in found.interactions:

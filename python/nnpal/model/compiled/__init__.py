@@ -1,1 +1,1 @@
-"""Model files with a compiled program beside their TorchScript one, by torch.export and AOTInductor."""
+"""Model files with a compiled program in addition to their TorchScript one, by torch.export and AOTInductor."""

@@ -1,4 +1,4 @@
-"""From a model file of modules to one with a compiled program beside them."""
+"""From a model file of modules to one that also contains a compiled program."""
 
 from __future__ import annotations
 

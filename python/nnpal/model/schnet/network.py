@@ -195,7 +195,8 @@ class SchNet(torch.nn.Module):
         """Return exp(-(r - r_k)² / 2 d²), r_k = k d from 0 to the cutoff, [n_edges, n_gaussians]."""
         scaled = distance * ((self.n_gaussians - 1) / self.cutoff)
         k = torch.arange(self.n_gaussians, dtype=distance.dtype, device=distance.device)
-        # e⁻⁴⁰ is nothing beside 1 in double precision; less takes exp ten times as long, and ends in denormals
+        # e⁻⁴⁰ is negligible compared with 1 in double precision; smaller values make exp ten times slower and give
+        # denormals
         return torch.exp(-0.5 * (scaled - k).square().clamp(max=80.0))
 
     def _envelope(self, distance: Tensor) -> Tensor:

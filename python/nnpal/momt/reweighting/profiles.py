@@ -124,7 +124,7 @@ def ln_omega(samples: Samples, edges: NDArray[np.float64], n_blocks: int = N_BLO
 def dividing_order(samples: Samples, temp: float, press: float | None = None) -> float:
     """Return O between two phases: where F(O; T) is largest between its two deepest valleys.
 
-    A valley counts if LEAST_ROWS rows lie on its side: of a few rows beside a bin that none fell in, F says nothing.
+    A valley counts if LEAST_ROWS rows lie on its side: with a few rows next to an empty bin, F is meaningless.
 
     Arguments:
         samples: production rows of a run, with O.
