@@ -162,7 +162,7 @@ MODELS = {
         lambda: dispersive_ensemble(cutoff=math.inf),
         ValueError,
         r"potential 'dispersion_d3' \(TwoBodyDispersionD3\) without a cutoff.*dispersion_cutoff=8\.0.*loses its D3 "
-        r"dispersion.*dispersion/d3 of LAMMPS is another model.*set_enabled\('dispersion_d3', False\) only if",
+        r"dispersion.*dispersion/d3 of LAMMPS is a different model.*set_enabled\('dispersion_d3', False\) only if",
     ),
     "another potential": (
         with_lennard_jones,

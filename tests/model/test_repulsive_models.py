@@ -125,7 +125,7 @@ def test_atoms_of_other_elements_are_refused_by_name(tmp_path: Path) -> None:
 def test_a_training_from_it_is_refused(tmp_path: Path) -> None:
     """Networks trained from it would lack the repulsion."""
     model = repulsive_ensemble(("H", "C"), 2)
-    with pytest.raises(NotMembersError, match=r"'repulsion_xtb' \(RepulsionXTB\).*nnpal trains networks alone.*loses"):
+    with pytest.raises(NotMembersError, match=r"'repulsion_xtb' \(RepulsionXTB\).*nnpal trains only networks.*loses"):
         networks_of_model(model)
     for kernel in KERNELS:
         path = export_ensemble(model, tmp_path / f"{kernel}.pt", kernel=kernel)

@@ -64,8 +64,7 @@ class RunConfig(Section):
     also_train: NetworkSettings | None = Field(
         None,
         description="second network type or size, trained on the same data in each iteration and compared in the "
-        "report; "
-        "it is not used for sampling",
+        "report; it is not used for sampling",
     )
     loss: LossSettings = Field(LossSettings(), description="loss function")
     training: TrainingSettings = Field(TrainingSettings(), description="training of one ensemble member")

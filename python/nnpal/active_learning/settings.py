@@ -86,8 +86,7 @@ class SimilaritySection(Section):
         "distance",
         description="which candidate is selected next; distance: the one farthest from all selected data; uq: the one "
         "with the largest uncertainty; random: the control experiment, the same number drawn at random from all "
-        "samples, "
-        "without threshold and near-duplicate filter",
+        "samples, without threshold and near-duplicate filter",
     )
 
     @model_validator(mode="after")

@@ -117,8 +117,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
     except KeyError as error:  # of ASE's table of elements
         raise DatasetError(
             f"{path}: frame {len(frames)}: {error.args[0]!r} is not a chemical element; expected chemical symbols, "
-            "such as Al. "
-            "Replace the name in the file"
+            "such as Al. Replace the name in the file"
         ) from error
     except _OF_DAMAGED_GZIP as error:
         raise DatasetError(f"{path}: damaged, or not compressed by gzip: {error}; copy or compress it again") from error

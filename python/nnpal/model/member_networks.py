@@ -144,8 +144,7 @@ def _require_no_pair_terms(metadata: Metadata) -> None:
     if metadata.pair_terms:
         raise ValueError(
             f"its energies hold the pair terms {', '.join(metadata.pair_terms)} besides the networks, and nnpal "
-            "trains only "
-            "networks: the trained model would lack them; start from a model without pair terms"
+            "trains only networks: the trained model would lack them; start from a model without pair terms"
         )
 
 

@@ -108,8 +108,7 @@ def require_networks_alone(model: ANI | ANIq) -> None:
     for name, potential in _further(model):
         raise ValueError(
             f"model has the potential {name!r} ({type(potential).__name__}) besides its networks, and nnpal trains "
-            "only "
-            f"networks; {_without(name, potential)}"
+            f"only networks; {_without(name, potential)}"
         )
 
 

@@ -27,8 +27,7 @@ _OLD_CELU = 1e-6
 1.5e-8 for TorchANI's alpha and up to 6e-8 for others; several layers add up."""
 _OLD_FILE = (
     "a difference this small is typical of CELU models exported by an earlier version of nnpal, whose recorded "
-    "gradients used "
-    f"torch's CELU slope (inexact in double precision): {_CURE}, or use single precision"
+    f"gradients used torch's CELU slope (inexact in double precision): {_CURE}, or use single precision"
 )
 
 

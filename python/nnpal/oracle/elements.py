@@ -31,8 +31,7 @@ def numbers_of_types(elements: Sequence[str] | None, masses: np.ndarray) -> np.n
     if unknown:
         raise HookError(
             f"elements {' '.join(elements)}: {unknown[0]} is not a chemical element; give `elements` last, after the "
-            "calculator's "
-            "options"
+            "calculator's options"
         )
     if len(elements) != n_types:
         raise HookError(

@@ -214,8 +214,7 @@ def _found(spec: str, profile: Table) -> str:
     if place is None:
         raise OracleError(
             f"oracle.profile.command = {command!r}: {words[0]} is not on PATH; give its absolute path ({{folder}} is "
-            "the "
-            "configuration file's). Where only the machines of the tasks have it, state oracle.version"
+            "the configuration file's). Where only the machines of the tasks have it, state oracle.version"
         )
     if spec == ORCA and Path(place).read_bytes()[:64].split(b"\n")[0].endswith(b"python3"):
         raise OracleError(

@@ -60,8 +60,7 @@ class AseSection(AnyOracle):
     ladder: tuple[Options, ...] | None = Field(
         None,
         description="fallback settings: changes of options that are tried in order if a calculation fails; absent: "
-        "none, "
-        "but for tblite more iterations, then smaller steps; []: none",
+        "none, but for tblite more iterations, then smaller steps; []: none",
     )
     files: tuple[str, ...] = Field((), description=FILES)
     version: str | None = Field(None, description=VERSION)

@@ -147,8 +147,7 @@ def few_pulls_note(n_effective: float, n_pulls: int) -> str | None:
         return None
     return (
         f"{n_effective:.1f} of {n_pulls} pulls dominate the Jarzynski average at the end, so its error and bias are "
-        "too "
-        "small; pull more slowly, or many more times"
+        "too small; pull more slowly, or many more times"
     )
 
 

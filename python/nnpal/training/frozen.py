@@ -25,6 +25,6 @@ def freeze(network: Network, n_layers: int) -> None:
 
 
 def trainable(network: Network) -> list[tuple[str, Tensor]]:
-    """Return the trainable parameters by name, for the optimizer, which would also decay the weights of frozen "
-    "layers."""
+    """Return the trainable parameters by name, for the optimizer, which would also decay the weights of frozen
+    layers."""
     return [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]

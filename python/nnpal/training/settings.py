@@ -34,8 +34,7 @@ class LossSettings(Section):
     huber_stress: PositiveFloat | None = Field(
         None,
         description="Huber threshold of the error of stress times volume, eV/atom: larger errors count linearly; "
-        "absent: "
-        "squared errors",
+        "absent: squared errors",
     )
 
 
@@ -128,8 +127,7 @@ class TrainingSettings(Section):
         min_length=1,
         description="initial networks: path of a model file or training folder, relative to the configuration file; "
         "a TorchANI model such as torchani:ANI2x; previous: the previous iteration, or ensemble.previous; random: "
-        "random weights; "
-        "absent: random, in loops previous from the second iteration on",
+        "random weights; absent: random, in loops previous from the second iteration on",
     )
     frozen_layers: NonNegativeInt = Field(
         0, description="number of first layers of each network that keep the weights of `start`"
@@ -187,8 +185,7 @@ class EnsembleSettings(Section):
     split: Literal["random", "inherited"] = Field(
         "random",
         description="training/validation split; random: each member splits all data at random; inherited: data keep "
-        "the "
-        "role that they had in the best member of `previous`, and only new data are split at random",
+        "the role that they had in the best member of `previous`, and only new data are split at random",
     )
     previous: str | None = Field(
         None, description="training folder of the previous iteration, for inherited splits and training.start"

@@ -162,7 +162,6 @@ def test_status_tells_what_error_bars_were_worth() -> None:
     run = Status("run", "waiting", None, None, (), None, {"label": {"calibration": told.to_json()}}, ())
     assert RunStatus(run, None).as_text().splitlines()[-1] == (
         "  error bars on 3 new configurations, before they are used for training: of force components 50 % within "
-        "nominal "
-        "68 %, 81 % within nominal 90 %; true over expected error 1.23"
+        "nominal 68 %, 81 % within nominal 90 %; true over expected error 1.23"
     )
     assert "error bars" not in RunStatus(replace(run, facts={"label": {}}), None).as_text()

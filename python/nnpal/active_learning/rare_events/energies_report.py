@@ -79,8 +79,8 @@ def figures_of_energies(told: Told) -> list[Figure]:
 
 
 def beside_oracle(expected: float | None, found: Difference | None, own: float | None) -> float:
-    """Return E_a to draw next to that of the oracle, eV: the latter plus the difference, whose pairs may be fewer "
-    "than its pulls."""
+    """Return E_a to draw next to that of the oracle, eV: the latter plus the difference, whose pairs may be fewer
+    than its pulls."""
     if expected is None or found is None:
         return or_nan(own)
     return expected + found.mean / KCAL_MOL

@@ -47,8 +47,7 @@ def rates_table(summaries: Sequence[RateSummary], *, goal: float, who: str = "en
     return Table(
         caption=f"Activation energies of the {who} and of the oracle in kcal/mol, means over pairs of pulls with "
         f"equal seeds. The goal is a 95 % interval of the difference (Student's t) within ±{goal:g}. Error bars: of "
-        "the "
-        "difference from the sampling (standard error), and of the model from its members. Pairs needed: for an "
+        "the difference from the sampling (standard error), and of the model from its members. Pairs needed: for an "
         "interval within the goal, by the scatter so far, around the mean so far.",
         header=header,
         rows=[_row(one, goal) for one in summaries],

@@ -78,8 +78,7 @@ def end_rotation(curves: Sequence[RotationCurve], *, name: str = "end_rotation")
         title="Rotation of the ends before the break",
         caption="Rotation of what is bonded to the two pulled atoms since the start of the pull, relative to the rest "
         "of the molecule, until the bond ruptures: twist about the line between them, and tilt away from it. A line "
-        "for "
-        "each end and pull.",
+        "for each end and pull.",
         alt="; ".join(
             f"{who}: largest twist {twist:.0f}, tilt {tilt:.0f} degrees" for who, _, twist, tilt in _largest(curves)
         )

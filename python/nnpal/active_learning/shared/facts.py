@@ -164,8 +164,7 @@ class CoverageFacts(Part):
         ]
         return (
             f"error bars on {self.n_configurations} new configurations, before they are used for training: of force "
-            "components "
-            f"{', '.join(parts)}; "
+            f"components {', '.join(parts)}; "
             f"true over expected error {self.ratio:.2f}"
         )
 

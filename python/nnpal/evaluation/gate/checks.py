@@ -113,8 +113,7 @@ def check_export(
     if (largest := float(np.abs(exact.forces).max(initial=0.0))) < LEAST_FORCE:
         raise ValueError(
             f"check_export: no force in these configurations is larger than {largest:.2g} eV/Å, so they contain no "
-            "information; "
-            f"expected {LEAST_FORCE} at least; displace atoms, e.g. with Atoms.rattle"
+            f"information; expected {LEAST_FORCE} at least; displace atoms, e.g. with Atoms.rattle"
         )
     return report
 

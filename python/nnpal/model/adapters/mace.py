@@ -150,8 +150,7 @@ def _loaded(model: torch.nn.Module | str | os.PathLike[str], k: int) -> Any:
     if hasattr(found, "joint_embedding"):
         raise ValueError(
             f"{name} takes {', '.join(found.embedding_specs)} besides positions, which LAMMPS does not provide; "
-            "expected a "
-            "model without embedding_specs"
+            "expected a model without embedding_specs"
         )
     for block in found.interactions:
         for backend in ("cueq_config", "oeq_config"):

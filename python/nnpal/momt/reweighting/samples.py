@@ -160,8 +160,7 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
         raise ValueError(
             f"no production rows among {learning}: the bias was still being learned, and a bias that changes cannot "
             "be reweighted; continue the run until learning ends (ln_f_end, or learn STEPS), or freeze it: start "
-            "FILE phase "
-            "production"
+            "FILE phase production"
         )
     if not n_kept:
         raise ValueError(
