@@ -223,7 +223,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "programs",
             changed(RARE_EVENTS, explore={"launch": ["no-such-mpirun", "-np", "2"]}),
-            r"explore\.launch = .*: no-such-mpirun is not there, expected one on PATH",
+            r"explore\.launch = .*: no-such-mpirun does not exist, expected one on PATH",
         ),
         (
             "programs",

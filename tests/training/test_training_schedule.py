@@ -53,7 +53,7 @@ def test_the_warm_up_of_a_short_training_is_a_tenth() -> None:
         ({"plateau_patience": 20}, "plateau_patience = 20 has no effect with schedule = 'linear', the default"),
         (
             {"bias_optimizer": "adamw"},
-            "bias_optimizer = 'adamw' with optimizer = 'soap': use 'sgd' or leave",
+            "bias_optimizer = 'adamw' with optimizer = 'soap': use 'sgd' or remove",
         ),
         ({"schedule": "plateau", "warmup": 7}, "warmup = 7 has no effect with schedule = 'plateau'"),
         ({"min_learning_rate": 1e-5}, "min_learning_rate = 1e-05 has no effect with schedule = 'linear'"),
