@@ -73,7 +73,7 @@ def test_errors_above_the_threshold_are_candidates_and_beyond_the_bound_failed()
     assert (values.tolist(), names) == ([0.5, 1.9], [run.name] * 2)
     # beside μ + kσ the bound holds too
     assert classes_of(run, _threshold(pull(), LIMITS), choice(LIMITS, 2.0)).n_good == 5
-    with pytest.raises(StageError, match="rate-1-run-0: its rows have no column error_force, as those of earlier"):
+    with pytest.raises(StageError, match="rate-1-run-0: its rows have no column error_force, like those of earlier"):
         classes_of(pull(), None, choice(section))
 
 

@@ -201,7 +201,7 @@ def test_a_row_of_the_table_of_rates_says_what_the_pairs_say() -> None:
     assert (first["error bar (sampling)"], first["error bar (members)"]) == ("0.26", "0.40")
     assert first["pairs needed for ±1"] == str(pairs_needed(found.deviation, 0.4))
     assert [row["difference"].tone for row in rows[:2]] == ["warning", "bad"]
-    assert rows[1]["pairs needed for ±1"].note == "the mean alone is outside"
+    assert rows[1]["pairs needed for ±1"].note == "the mean itself is outside"
     assert (rows[2]["difference"].note, rows[2]["pairs"].text) == ("a pull ended early", "4")
     assert rows[3]["95 % interval"].note == "one pull: no interval"
 

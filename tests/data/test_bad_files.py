@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 READ = {
     "no_such.h5": "no_such.h5: no such file",
     "folder.h5": "folder.h5: a folder, expected a file; name the files in it",
-    "text": "text: neither suffix nor contents tell the format; give format, one of hdf5, extxyz",
+    "text": "text: neither suffix nor contents show the format; give format, one of hdf5, extxyz",
     "text.h5": "text.h5: damaged, or not an HDF5 file",
     "unknown.xyz": "unknown.xyz: frame 0: 'Xx' is not a chemical element; expected chemical symbols, such as Al",
     "words.xyz": "words.xyz: frame 0: REF_energy is 'high', expected numbers",

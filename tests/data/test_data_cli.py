@@ -56,7 +56,7 @@ def test_convert_a_dump(tmp_path: Path) -> None:
     out = tmp_path / "ni.h5"
     assert "nnpal data convert: " in nnpal_data("convert", tmp_path / "dump.ni", out, code=1)
     words = ("convert", tmp_path / "dump.ni", out, "--lammps-units", "metal", "--symbols", "Ni")
-    assert "a dump holds no energies" in nnpal_data(*words, code=1)
+    assert "a dump contains no energies" in nnpal_data(*words, code=1)
     nnpal_data(*words, "--structures")
     (frame,) = read_frames(out, labeled=False)
     assert frame.get_chemical_formula() == "Ni"

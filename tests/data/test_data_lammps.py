@@ -123,7 +123,7 @@ def test_forces_of_a_dump_are_its_labels(run: LmpRun) -> None:
 
 
 def test_energies_are_the_sum_of_a_named_column(run: LmpRun) -> None:
-    with pytest.raises(DatasetError, match="a dump holds no energies; name a column"):
+    with pytest.raises(DatasetError, match="a dump contains no energies; name a column"):
         read_of(run, "general", labeled=True)
     frames = read_frames(run.folder / "general.dump", keys=Keys(energy="c_pe"))
     np.testing.assert_allclose(
@@ -257,7 +257,7 @@ def test_a_data_file_by_hand(tmp_path: Path) -> None:
     text = (
         DATA.replace("Atoms", "Atoms # charge").replace("2 1 1 1", "2 0.5 1 1 1").replace("1 1 0 0 0", "1 1 -0.5 0 0 0")
     )
-    with pytest.warns(Caution, match=r"charged\.data: the atoms' charges \(q\) are left out"):
+    with pytest.warns(Caution, match=r"charged\.data: the atomic charges \(q\) are ignored"):
         (charged,) = read_frames(written(tmp_path, text, "charged.data"), units=METAL, labeled=False)
     assert not charged.has("initial_charges")
     np.testing.assert_array_equal(charged.positions, frame.positions)
@@ -340,7 +340,7 @@ def test_a_label_beside_the_mass_of_another_element(tmp_path: Path) -> None:
 
 
 def test_unknown_formats(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="neither suffix nor contents tell the format; give format, one of hdf5"):
+    with pytest.raises(DatasetError, match="neither suffix nor contents show the format; give format, one of hdf5"):
         read_frames(written(tmp_path, "hello\n", "some.thing"), labeled=False)
     with pytest.raises(DatasetError, match="format 'lammps-dmp': unknown; did you mean lammps-dump"):
         read_frames(written(tmp_path, DUMP, "some.thing"), units=METAL, labeled=False, format="lammps-dmp")

@@ -250,13 +250,13 @@ def test_structures_of_loops(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ammonium\.xyz: multiplicity 2 of 10 electrons"):
         read_structure(written(tmp_path, "charge=1 spin=2"))
     (tmp_path / "oh.lammpstrj").write_text(DUMP)
-    with pytest.warns(Caution, match=r"oh\.lammpstrj: the atoms' charges \(q\) are left out"):
+    with pytest.warns(Caution, match=r"oh\.lammpstrj: the atomic charges \(q\) are ignored"):
         assert electrons_of(read_structure(tmp_path / "oh.lammpstrj")) == Electrons()
 
 
 def test_charges_of_dumps_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "oh.dump").write_text(DUMP)
-    with pytest.warns(Caution, match=r"oh\.dump: the atoms' charges \(q\) are left out"):
+    with pytest.warns(Caution, match=r"oh\.dump: the atomic charges \(q\) are ignored"):
         (frame,) = read_frames(tmp_path / "oh.dump", units=EV, labeled=False)
     assert electrons_of(frame) == Electrons()
 

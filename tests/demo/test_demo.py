@@ -121,7 +121,7 @@ def test_what_no_demo_made_stays(tmp_path):
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "thesis.txt").write_text("three years")
     with pytest.raises(
-        ValueError, match="training exists and does not hold a training run of nnpal; it is left unchanged"
+        ValueError, match="training exists and does not contain a training of nnpal; it is left unchanged"
     ):
         run_demo(tmp_path, SMALL, Console(quiet=True))
     assert [path.name for path in tmp_path.rglob("*")] == ["training", "thesis.txt"]
@@ -186,5 +186,5 @@ def test_files_are_whole_or_as_they_were(tmp_path):
 
 
 def test_settings_refuse_another_element():
-    with pytest.raises(ValueError, match="expected the element Al alone"):
+    with pytest.raises(ValueError, match="expected only the element Al"):
         DemoSettings(network=NetworkDescription(("Ni",)))

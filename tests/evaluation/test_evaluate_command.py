@@ -130,7 +130,7 @@ def test_one_member_has_errors_and_no_calibration(data: Path, tmp_path: Path) ->
         ('[[evaluate.structures]]\nphase = "sc"\nelement = "Al"\nbond = 2.8\n', r"phase = 'sc': input should be 'fcc'"),
         (
             '[[evaluate.structures]]\nphase = "fcc"\nelement = "Al"\nbond = 2.8\nc_over_a = 1.6\n',
-            r"c_over_a = 1\.6 for fcc, expected it for hcp alone",
+            r"c_over_a = 1\.6 for fcc, expected for hcp only",
         ),
     ],
 )

@@ -47,7 +47,7 @@ def test_numpy_scalars_become_numbers() -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"a": {1: 2}}, r"state\['a'\]: key 1 is no string"),
+        ({"a": {1: 2}}, r"state\['a'\]: key 1 is not a string"),
         ({"a": [object()]}, r"state\['a'\]\[0\]: object cannot be kept"),
         ({"a": np.array([None])}, r"state\['a'\]: arrays of Python objects"),
     ],

@@ -128,7 +128,7 @@ def test_identity_knows_files_and_versions(tmp_path: Path) -> None:
     [
         ("ase.calculators.emt:ETM", {}, "no ETM in ase.calculators.emt; did you mean EMT"),
         ("no_such_module:EMT", {}, "module no_such_module cannot be imported"),
-        (LJ, {"sigm": 2.0}, "knows no option sigm; did you mean sigma"),
+        (LJ, {"sigm": 2.0}, "has no option sigm; did you mean sigma"),
         ("tblite.ase:TBLite", {"max_iteration": 5}, "did you mean max_iterations"),
     ],
 )

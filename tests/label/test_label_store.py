@@ -183,7 +183,9 @@ def test_a_damaged_name_in_the_schema(path: Path) -> None:
         damaged = bytearray(content)
         damaged[place] = 0xB7
         path.write_bytes(damaged)
-        with pytest.raises(StoreError, match=r"labels.sqlite: damaged label store: a text of its schema is no UTF-8; "):
+        with pytest.raises(
+            StoreError, match=r"labels.sqlite: damaged label store: a text of its schema is not valid UTF-8; "
+        ):
             LabelStore(path)
 
 

@@ -150,7 +150,7 @@ def test_refusals() -> None:
         crystal("fcc", "Xx", 2.8)
     with pytest.raises(ValueError, match=r"bond is -1\.0 Å"):
         crystal("fcc", "Al", -1.0)
-    with pytest.raises(ValueError, match="for hcp alone"):
+    with pytest.raises(ValueError, match="for hcp only"):
         crystal("fcc", "Al", 2.8, 1.6)
 
 

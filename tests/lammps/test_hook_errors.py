@@ -30,7 +30,7 @@ def with_fix(line: str) -> str:
             r"module no_such cannot be imported: .*; put no_such\.py in the folder that LAMMPS runs in",
         ),
         ("lammps_hooks:Tehter", r"there is no Tehter in lammps_hooks; did you mean Tether\?"),
-        ("lammps_hooks:NoMethods", r"class NoMethods has none of a hook's methods: setup, pre_reverse"),
+        ("lammps_hooks:NoMethods", r"class NoMethods has none of the methods of a hook: setup, pre_reverse"),
         ("lammps_hooks:HalfAState", r"class HalfAState must have both state_dict and load_state_dict"),
         ("lammps_hooks:Tether k 1 z1 3", r"unknown option z1; did you mean z0\? \(known: k, z0\)"),
         ("lammps_hooks:Tether k 1", r"missing option z0 of Tether"),

@@ -211,7 +211,7 @@ def test_context_equals_that_of_hook(lmp: Lmp, python_lmp: PythonLmp) -> None:
     [
         (
             invoke(WALL) + "fix b all nph iso 0 0 1\n",
-            "cannot hand this hook's virial to a barostat",
+            "cannot pass this hook's virial to a barostat",
         ),
         ("fix n all nve\n" + invoke("lammps_hooks:Scale factor 0.9") + TALLY, "define fix h before all other fixes"),
         (invoke("lammps_hooks:Scale factor 0.9"), "there is no compute hook_energy; add before run:"),

@@ -22,7 +22,7 @@ MISTAKES = {
     "empty group to a point": (f"group nobody point 0 0 0 {SPRING}", "no atoms in group nobody"),
     "overlapping groups": (f"groups corner overlap {SPRING}", "corner overlap: 2 atoms are in both"),
     "group without a point": (f"group corner {SPRING}", "give point X Y Z"),
-    "point without a group": (f"atoms 1 2 point 0 0 0 {SPRING}", "point and direction go with group"),
+    "point without a group": (f"atoms 1 2 point 0 0 0 {SPRING}", "point and direction are for group"),
     "point nowhere": (f"group corner point nan 0 0 {SPRING}", "point nan 0 0: expected three finite numbers"),
     "direction to nowhere": (
         f"group corner point 0 0 0 direction inf 0 0 {SPRING}",
@@ -33,7 +33,7 @@ MISTAKES = {
     "k negative": ("atoms 1 2 k -2 rate 1", "k -2: expected"),
     "k not finite": ("atoms 1 2 k nan rate 1", "k nan: expected a finite number"),
     "no rate": ("atoms 1 2 k 2", "give k and rate"),
-    "force and spring": ("atoms 1 2 force 1 k 2", "k 2 with force 1: give k and rate, or force alone"),
+    "force and spring": ("atoms 1 2 force 1 k 2", "k 2 with force 1: give k and rate, or force only"),
     "every zero": (f"atoms 1 2 {SPRING} every 0", "every 0: expected"),
     "no folder": (
         f"atoms 1 2 {SPRING} file nowhere/pull.txt",

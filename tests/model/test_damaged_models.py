@@ -123,7 +123,7 @@ def one_name_twice(content: bytes) -> bytes:
 CASES = {
     encrypted: "record archive/data.pkl has flags 0x809 and method 0",
     packed_by_lzma: "record archive/data.pkl has flags 0x808 and method 14",
-    no_utf8_in_a_name: r"not a TorchScript archive, or truncated or damaged \(a text in it is no UTF-8\)",
+    no_utf8_in_a_name: r"not a TorchScript archive, or truncated or damaged \(a text in it is not valid UTF-8\)",
     size_of_gigabytes: "bytes, its directory says 10737",
     self_energies_as_a_folder: "record archive/data/1 is marked as a folder",
     one_name_twice: "not a TorchScript archive, or truncated or damaged",

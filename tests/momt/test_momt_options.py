@@ -56,7 +56,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"H": (-130.0, INF, 30)}, "grid H -130 inf 30: expected low < high, finite numbers"),
     ({"O": (40.0, -5.0, 30)}, "grid O 40 -5 30: expected low < high"),
     ({"O": (-5.0, 40.0, -3)}, "grid O -5 40 -3: expected 1 to 10000000 bins"),
-    ({"H": (1e16, 1e16 + 10, 30)}, r"grid H 1e\+16 1e\+16 30: expected bins that numbers of 16 digits can tell apart"),
+    ({"H": (1e16, 1e16 + 10, 30)}, r"grid H 1e\+16 1e\+16 30: expected bins that numbers of 16 digits can resolve"),
     (
         {"H": (-130.0, -60.0, 10_000), "O": (-5.0, 40.0, 10_000)},
         "grids H -130 -60 10000, O -5 40 10000: 100000000 bins in all, expected at most 10000000; give fewer bins",

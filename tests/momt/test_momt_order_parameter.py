@@ -175,5 +175,5 @@ def test_vectors_of_the_user() -> None:
     assert triples([1, 2, 3, -4, 0, 0]) == [(1, 2, 3), (-4, 0, 0)]
     with pytest.raises(HookError, match="expected triples h k l, found 4 numbers"):
         triples([1, 2, 3, 4])
-    with pytest.raises(HookError, match="0 0 0 is no reciprocal vector"):
+    with pytest.raises(HookError, match="0 0 0 is not a reciprocal vector"):
         triples([1, 1, 1, 0, 0, 0])

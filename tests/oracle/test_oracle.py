@@ -57,7 +57,7 @@ def test_calculators_by_name() -> None:
     ):
         with pytest.raises(HookError, match=message):
             make_calculator(spec, {})
-    with pytest.raises(HookError, match="knows no option sigm; did you mean sigma"):
+    with pytest.raises(HookError, match="has no option sigm; did you mean sigma"):
         make_calculator("ase.calculators.lj:LennardJones", {"sigm": 2.0})
 
 

@@ -281,6 +281,6 @@ def test_equivalent_pulls_of_different_atoms_are_averaged_on_request(tmp_path: P
     assert any("pulled is atoms 1 5" in note and "--equivalent-atoms" in note for note in refused["notes"])
     averaged = report("--equivalent-atoms")
     assert averaged["profile"]["free_energy"][-1] == pytest.approx(4.0, abs=0.01)
-    assert any("taken as equivalent: atoms 1 4, atoms 1 5, atoms 1 6" in note for note in averaged["notes"])
+    assert any("treated as equivalent: atoms 1 4, atoms 1 5, atoms 1 6" in note for note in averaged["notes"])
     for other in ({"k": 6.0}, {"rate": 2.0}, {"pulled": "groups a b"}):
         assert report("--equivalent-atoms", **other)["profile"] == {}

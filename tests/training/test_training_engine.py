@@ -157,7 +157,7 @@ def test_files_that_a_power_cut_has_spoiled_are_made_anew_and_told(frames, unbro
     spoiled = [member_folder(folder, 1) / "checkpoint.pt", folder / "cache" / "data.pt"]
     for path in spoiled:
         os.truncate(path, path.stat().st_size // 2)
-    with pytest.warns(UserWarning, match="damaged, as by a power cut; it is recreated") as told:
+    with pytest.warns(UserWarning, match="damaged, as by a power failure; it is recreated") as told:
         resumed = trained(frames, folder, training={"ema": 0.9})
     assert [str(warning.message).partition(":")[0] for warning in told] == list(map(str, spoiled))
     same(unbroken, resumed)

@@ -204,7 +204,7 @@ def test_a_damaged_file_is_removed_and_told(tmp_path, damage):
     zeros = content[:middle] + bytes(512) + content[middle + 512 :]
     path.write_bytes({"cut": content[:-100], "empty": b"", "zeros": zeros}[damage])
     remove_damaged([tmp_path / "whole.pt", path, tmp_path / "absent.pt"], told.append)
-    assert told == [f"{path}: damaged, as by a power cut; it is recreated"]
+    assert told == [f"{path}: damaged, as by a power failure; it is recreated"]
     assert os.listdir(tmp_path) == ["whole.pt"]
 
 

@@ -247,7 +247,7 @@ def test_a_start_of_another_kind_or_size_is_refused(frames, earlier, tmp_path):
 
 
 def test_an_element_that_no_configuration_holds_is_named(frames, tmp_path):
-    with pytest.raises(ValueError, match=r"no configuration holds element O; remove it of network\.elements"):
+    with pytest.raises(ValueError, match=r"no configuration holds element O; remove it from network\.elements"):
         prepared(frames, tmp_path / "t", network={**SMALL, "elements": ("O", "Al")})
 
 

@@ -293,7 +293,7 @@ def test_a_training_folder_whose_weights_are_gone_is_no_start_and_no_ensemble(fr
     folder = tmp_path / "earlier"
     shutil.copytree(earlier.folder, folder)
     (folder / "member-1" / CHECKPOINT).unlink()
-    with pytest.raises(StartError, match=r"member-1.checkpoint\.pt is gone or damaged"):
+    with pytest.raises(StartError, match=r"member-1.checkpoint\.pt is missing or damaged"):
         prepared(frames, tmp_path / "t", training={"start": str(folder)})
     with pytest.raises(TrainingFolderError, match=r"member-1.checkpoint\.pt is gone"):
         load_ensemble(folder)

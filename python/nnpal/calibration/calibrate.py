@@ -51,7 +51,7 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
     if not _are_enough(pairs):
         raise CalibrationError(
             f"{len(pairs.n_atoms)} configurations of {len(pairs.species)} atoms in all can be calibrated on, expected "
-            f"at least {LEAST_FRAMES} of {LEAST_ATOMS} atoms: that some members were not trained on"
+            f"at least {LEAST_FRAMES} of {LEAST_ATOMS} atoms that some members were not trained on"
         )
     force, wild = _forces(pairs, len(symbols), candidates)
     energy = _energies(pairs, force)

@@ -19,8 +19,8 @@ from nnpal.data.units import Units
 from nnpal.runtime.caution import caution
 
 CHARGES_LEFT_OUT = (
-    "the atoms' charges (q) are left out: a force field's partial charges say nothing of the total charge, which "
-    "calculators would take their sum for; state a charge in an extended XYZ file (charge=1)"
+    "the atomic charges (q) are ignored: the partial charges of a force field do not give the total charge, but "
+    "calculators would use their sum; state a charge in an extended XYZ file (charge=1)"
 )
 STYLES = ("angle", "atomic", "bond", "charge", "full", "molecular")  # those that ASE reads
 BONDED = ("Bonds", "Angles", "Dihedrals", "Impropers")

@@ -273,6 +273,6 @@ def format_of(path: Path) -> str:
             kind = "lammps-data"
         else:
             raise DatasetError(
-                f"{path}: neither suffix nor contents tell the format; give format, one of {', '.join(FORMATS)}"
+                f"{path}: neither suffix nor contents show the format; give format, one of {', '.join(FORMATS)}"
             )
     return kind

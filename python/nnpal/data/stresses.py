@@ -19,7 +19,7 @@ COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 SAME_RELATIVE = 1e-3  # of the largest component
 SAME_STRESS = 1e-6  # eV/Å³, 0.2 MPa
 NEEDS_A_CELL = (
-    "a cell with a volume that repeats in all three directions; ignore the stress (stress = '' in keys in a "
+    "a cell with a volume that is periodic in all three directions; ignore the stress (stress = '' in keys in a "
     "configuration file, nnpal data convert --stress-key '')"
 )
 
@@ -85,7 +85,7 @@ def mixed_stresses(stated: Mapping[int, tuple[str, str]]) -> list[Finding]:
     others = sorted(index for index, one in stated.items() if one[0] != label)
     more = f" and in {len(others) - 1} more" if len(others) > 1 else ""
     value = f"read from {stated[others[0]][1]} here{more}, from {name} in frame {first} of this file"
-    expected = "one key in all frames, or that both are of the same calculations"
+    expected = "one key in all frames, or that both are from the same calculations"
     return [Finding(others[0], "warning", "stress", value, expected)]
 
 

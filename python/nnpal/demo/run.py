@@ -141,7 +141,7 @@ def _require_own(output_dir: Path) -> None:
     has_begun = (training / CACHE).is_dir() and member_folder(training, 0).is_dir()
     if os.path.lexists(training) and not ((training / PLAN).is_file() or has_begun):
         raise ValueError(
-            f"{training} exists and does not hold a training run of nnpal; it is left unchanged. Give the demo "
+            f"{training} exists and does not contain a training of nnpal; it is left unchanged. Give the demo "
             "another folder"
         )
 

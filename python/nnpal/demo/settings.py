@@ -69,5 +69,5 @@ class DemoSettings:
     def __post_init__(self) -> None:
         if self.network.symbols != (self.element,):
             raise ValueError(
-                f"DemoSettings: network knows {self.network.symbols}, expected the element {self.element} alone"
+                f"DemoSettings: network has {self.network.symbols}, expected only the element {self.element}"
             )

@@ -94,7 +94,7 @@ def check_operations(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
         return []
     if "cuda" in cuda.operations:
         return [Check("CUDA operations", "ok", "compiled for CPU and CUDA")]
-    detail = "nnpal was built without nvcc: models of kernel fused, the default, run on the CPU alone"
+    detail = "nnpal was built without nvcc: models of kernel fused, the default, run only on the CPU"
     found = f"nvcc is now {nvcc}" if nvcc else f"set CUDACXX to the nvcc of CUDA {cuda.built_with}"
     return [Check("CUDA operations", "warn", detail, f"{found}; then {REINSTALL}")]
 

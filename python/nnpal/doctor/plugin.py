@@ -95,7 +95,7 @@ def check_built_with(package: str, built: str, installed: str | None) -> Check:
     """Compare the version that the plugin was built with and the one that is here now."""
     name = f"built with {package}"
     if installed is None:
-        return Check(name, "fail", f"{built}; {package} is gone", f"pip install {package}")
+        return Check(name, "fail", f"{built}; {package} no longer exists", f"pip install {package}")
     if built != installed:
         detail = f"the plugin was built with {package} {built}, but this is {package} {installed}"
         return Check(name, "fail", detail, REINSTALL)

@@ -90,7 +90,8 @@ def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str 
         if abs(total - round(total)) > WHOLE:
             raise ValueError(
                 f"{what}: initial_charges sum to {total:.4g} e, expected a whole number: the sum is the total charge "
-                "for calculators such as tblite. Partial charges of a force field are none: remove the column, and "
+                "for calculators such as tblite. Partial charges of a force field are not valid here: remove the "
+                "column, and "
                 "state the total as charge=0"
             )
         if charge is not None and charge != round(total):

@@ -41,7 +41,7 @@ def crystal(phase: str, element: str, bond: float, c_over_a: float | None = None
     if not bond > 0.0:
         raise ValueError(f"crystal: bond is {bond} Å, expected more than 0")
     if c_over_a is not None and phase != "hcp":
-        raise ValueError(f"crystal: c_over_a is {c_over_a} for {phase}, expected it for hcp alone")
+        raise ValueError(f"crystal: c_over_a is {c_over_a} for {phase}, expected for hcp only")
     if phase == "fcc":
         return bulk(element, "fcc", a=bond * 2**0.5, cubic=True) * (2, 2, 2)
     if phase == "bcc":

@@ -129,7 +129,7 @@ class InvokedHook:
             )
         if context.box_changes and hasattr(self.hook, "virial"):
             raise HookError(
-                "the box changes, and fix python/invoke cannot hand this hook's virial to a barostat; keep the box, or "
+                "the box changes, and fix python/invoke cannot pass this hook's virial to a barostat; keep the box, or "
                 "use fix python/hook"
             )
 

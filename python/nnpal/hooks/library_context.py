@@ -192,7 +192,7 @@ class LibraryContext:
 
     def _require_one_partition(self) -> None:
         if self._lmp.extract_setting("universe_size") != self._lmp.extract_setting("world_size"):
-            raise HookError("fix python/invoke cannot tell partitions apart; run without -partition")
+            raise HookError("fix python/invoke cannot distinguish partitions; run without -partition")
 
     def scale_forces(self, factor: float) -> None:
         """Multiply the forces of this rank's atoms; the same as in `fix python/hook` where no fix came before."""
@@ -200,7 +200,7 @@ class LibraryContext:
         if not self._has_fix_id or first != self.fix_id:
             own = f"fix {self.fix_id}" if self._has_fix_id else "the fix python/invoke (attach it with fix_id='...')"
             raise HookError(
-                f"the hook scales the potential's forces, and fixes that come before it may have added theirs: define "
+                f"the hook scales the potential's forces, and earlier fixes may have added theirs: define "
                 f"{own} before all other fixes; found fix {first} first"
             )
         if self.n_local:

@@ -60,6 +60,6 @@ def find_class(spec: str) -> type:
 def _check_methods(hook_class: type) -> None:
     """Refuse a class that LAMMPS would never call: most often a method's name is misspelled."""
     if not any(hasattr(hook_class, name) for name in METHODS):
-        raise HookError(f"class {hook_class.__name__} has none of a hook's methods: {', '.join(METHODS)}")
+        raise HookError(f"class {hook_class.__name__} has none of the methods of a hook: {', '.join(METHODS)}")
     if hasattr(hook_class, "state_dict") != hasattr(hook_class, "load_state_dict"):
         raise HookError(f"class {hook_class.__name__} must have both state_dict and load_state_dict, or neither")

@@ -68,7 +68,7 @@ def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise TypeError(f"{path}: key {key!r} is no string")
+                raise TypeError(f"{path}: key {key!r} is not a string")
         return {key: _without_arrays(item, f"{path}[{key!r}]", arrays) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_arrays(item, f"{path}[{i}]", arrays) for i, item in enumerate(value)]

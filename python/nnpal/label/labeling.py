@@ -218,7 +218,7 @@ class _Batch:
             self._store.put_failure(case.key, identity, len(case.atoms), reason, rung=task.rung, seconds=seconds)
         entry = self._store.get(case.key, identity)
         if entry is None:
-            raise StoreError(f"{self._store.path}: what was just written is gone")
+            raise StoreError(f"{self._store.path}: what was just written no longer exists")
         case.entries[task.rung] = entry
         case.rung = None
         if entry.result is None:

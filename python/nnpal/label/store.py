@@ -113,7 +113,7 @@ class LabelStore:
             ) from error
         except UnicodeDecodeError as error:  # what SQLite says of a damaged schema has the damaged text in it
             self._database.close()
-            raise damaged(self.path, "a text of its schema is no UTF-8") from error
+            raise damaged(self.path, "a text of its schema is not valid UTF-8") from error
         except BaseException:
             self._database.close()
             raise

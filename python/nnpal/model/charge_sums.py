@@ -31,7 +31,7 @@ def normalized(raw: NDArray[np.float64], weights: NDArray[np.float64], symbols: 
     if len(raw) > 0 and not total > 0.0:
         raise ValueError(
             f"charges are not defined: the charge networks give 0 to atom 0 ({symbols[0]}) and to each of the "
-            f"{len(raw)} atom(s), as they do without neighbors within the cutoff, and charges are shared out in "
+            f"{len(raw)} atom(s), as they do without neighbors within the cutoff, and charges are distributed in "
             "proportion to their squares; ask for charges of molecules, not of isolated atoms"
         )
     return raw if len(raw) == 0 else raw - raw.sum() * weights / total

@@ -251,7 +251,8 @@ def script(module: torch.nn.Module, name: str = "model") -> torch.jit.ScriptModu
         return torch.jit.script(module)
     except Exception as error:  # FrontendError, RuntimeError, and whatever Python's own parser and inspection raise
         raise ValueError(
-            f"{name} cannot be compiled by TorchScript ({_reason(error)}); expected what torch.jit.script takes: "
+            f"{name} cannot be compiled by TorchScript ({_reason(error)}); expected code that torch.jit.script "
+            "supports: "
             "annotated arguments, no NumPy, no functions or containers that change their type"
         ) from error
 

@@ -53,7 +53,7 @@ def require_hops(hops: int) -> int:
     """
     if isinstance(hops, bool) or not isinstance(hops, int) or not 1 <= hops <= MOST_HOPS:
         raise ValueError(
-            f"hops is {hops!r}, expected a whole number from 1, where neighbors alone matter, to {MOST_HOPS}"
+            f"hops is {hops!r}, expected a whole number from 1, with which only neighbors matter, to {MOST_HOPS}"
         )
     return hops
 

@@ -59,7 +59,7 @@ def checked_records(
 def what_it_says(error: BaseException) -> str:
     """Return the first line of what an exception says; its kind where it says nothing."""
     if isinstance(error, UnicodeDecodeError):
-        return "a text in it is no UTF-8"
+        return "a text in it is not valid UTF-8"
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

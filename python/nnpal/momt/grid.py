@@ -39,7 +39,7 @@ class Axis:
         elif not 1 <= self.n_bins <= MAX_BINS:
             expected = f"1 to {MAX_BINS} bins"
         elif not (isfinite(self.width) and self.low + self.width > self.low and self.high - self.width < self.high):
-            expected = f"bins that numbers of 16 digits can tell apart, not of width {self.width:g}"
+            expected = f"bins that numbers of 16 digits can resolve, not of width {self.width:g}"
         else:
             return
         raise HookError(

@@ -186,5 +186,5 @@ def triples(values: Sequence[int]) -> list[tuple[int, int, int]]:
     if max(map(abs, values)) > _MAX_INDEX:
         raise HookError(f"option reciprocal: expected indices up to {_MAX_INDEX}, found {max(values, key=abs)}")
     if (0, 0, 0) in vectors:
-        raise HookError("option reciprocal: 0 0 0 is no reciprocal vector of a crystal; remove it")
+        raise HookError("option reciprocal: 0 0 0 is not a reciprocal vector of a crystal; remove it")
     return vectors

@@ -78,7 +78,7 @@ def choose_order(context: Context, lattice: str, cells: list[float] | None, reci
         raise HookError(f"group {context.group} has no atoms; expected at least one")
     if reciprocal is not None:
         if lattice != "none" or cells is not None:
-            raise HookError("option reciprocal stands instead of lattice and cells; leave those out")
+            raise HookError("option reciprocal replaces lattice and cells; remove those")
         return Order("reciprocal", triples(reciprocal), float(n))
     if lattice == "none":
         if cells is not None:

@@ -70,7 +70,7 @@ def _check_spelling(spec: str, factory: Any, options: dict[str, Any]) -> None:
     for name in options:
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         if name not in known and nearest:
-            raise HookError(f"calculator {spec} knows no option {name}; did you mean {nearest[0]}?")
+            raise HookError(f"calculator {spec} has no option {name}; did you mean {nearest[0]}?")
 
 
 def gives_stress(calculator: Any) -> bool:

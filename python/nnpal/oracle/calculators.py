@@ -167,7 +167,7 @@ def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calcu
     if kind.way in ("parameters", "start") and kind.multiplicity is None and (multiplicity or 1) != 1:
         return (
             f"{spec}: multiplicity {multiplicity} is stated, and nnpal does not know by which options this calculator "
-            "takes it: remove it of the file and give it in oracle.options"
+            "takes it: remove it from the file and give it in oracle.options"
         )
     return ""
 
@@ -246,7 +246,7 @@ def electrons_caution(spec: str, options: Mapping[str, Any], electrons: Electron
             "the option spin_polarization 1.0"
         )
     if kind.way == "none" and electrons.moments is not None:
-        return f"{spec} knows no spin: {MOMENTS_LEFT_OUT}"
+        return f"{spec} does not support spin: {MOMENTS_LEFT_OUT}"
     if kind.way == "unknown" and not electrons.is_plain and options.get(kind.charge or "") is None:
         return (
             f"{spec}: configurations state {electrons}; they reach the calculator as ASE's initial charges and moments "

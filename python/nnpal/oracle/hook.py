@@ -173,7 +173,8 @@ class CalculatorForces:
         if context.is_trial:
             raise HookError(
                 f"{self._name} failed at step {step}, in a trial state of a Monte Carlo fix: {complaint}. No restart "
-                "file was written, as the trial was under way. Keep inserted atoms apart (overlap_cutoff), move atoms "
+                "file was written, because the trial was in progress. Keep inserted atoms apart (overlap_cutoff), "
+                "move atoms "
                 "less far, or change the calculator's settings"
             )
         held = self._last.restore(context)

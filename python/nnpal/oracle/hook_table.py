@@ -29,7 +29,7 @@ def options_of(word: str, calculator: str, options: Mapping[str, Any]) -> dict[s
         table = json.loads(word)
     except json.JSONDecodeError as error:
         raise HookError(
-            f"table {word[:60]!r} is not valid JSON: {error}; quote it whole: '{{\"options\": {{...}}}}'"
+            f"table {word[:60]!r} is not valid JSON: {error}; quote all of it: '{{\"options\": {{...}}}}'"
         ) from error
     if (
         not isinstance(table, dict)

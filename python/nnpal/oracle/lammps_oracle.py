@@ -130,7 +130,7 @@ class LammpsOracle:
             atoms: a configuration, Å.
         """
         left_out = electrons_of(atoms).moments is not None
-        return f"a pair style knows no spin: {MOMENTS_LEFT_OUT}" if left_out else ""
+        return f"a pair style does not support spin: {MOMENTS_LEFT_OUT}" if left_out else ""
 
     def prepare(self) -> None:
         """Start LAMMPS on an empty box with the user's commands."""

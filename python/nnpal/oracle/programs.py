@@ -91,7 +91,8 @@ def _espresso_complaint(output: str) -> str:
     if (copies := output.count("Program PWSCF")) > 1:
         return (
             f"pw.x ran {copies} times independently, each on one processor: mpirun belongs to another MPI than pw.x "
-            "(nnpal's own environment has MPICH's mpirun first); give oracle.profile.command its whole path, such as "
+            "(nnpal's own environment has MPICH's mpirun first); give oracle.profile.command its absolute path, such "
+            "as "
             "/usr/bin/mpirun.openmpi -np 2 pw.x"
         )
     if "convergence NOT achieved" in output:

@@ -132,7 +132,9 @@ def _as_result(value: Any, n_atoms: int) -> Result:
     missing = [name for name in NAMES[:2] if name not in value]
     unknown = [str(name) for name in value if name not in NAMES]
     if missing or unknown:
-        raise CalculationFailed(f"compute gave {', '.join(map(str, value))}; expected energy, forces and maybe stress")
+        raise CalculationFailed(
+            f"compute gave {', '.join(map(str, value))}; expected energy, forces and optionally stress"
+        )
     stress = value.get("stress")
     return Result(
         as_energy(value["energy"]),

@@ -122,7 +122,7 @@ def make_report(
     else:
         pulled = {pull.facts.get("pulled", "") for pull in pulls}
         if len(pulled) > 1:
-            notes.append(f"averaged over pulls of different atoms, taken as equivalent: {', '.join(sorted(pulled))}")
+            notes.append(f"averaged over pulls of different atoms, treated as equivalent: {', '.join(sorted(pulled))}")
         profile = {
             "lambda": target,
             "free_energy": free.value,

@@ -180,7 +180,7 @@ def choose_steering(k: float | None, rate: float | None, start: float | None, fo
     if force is not None:
         for name, value in (("k", k), ("rate", rate), ("start", start)):
             if value is not None:
-                raise HookError(f"{name} {value:g} with force {force:g}: give k and rate, or force alone")
+                raise HookError(f"{name} {value:g} with force {force:g}: give k and rate, or force only")
         return ConstantForce(force)
     if k is None or rate is None:
         raise HookError("give k and rate (a spring that moves), or force (a constant force)")
@@ -204,7 +204,7 @@ def choose_distance(
             f"found {' and '.join(given) or 'nothing to pull'}; give one of: atoms I J, groups A B, group A point X Y Z"
         )
     if group is None and (point is not None or direction is not None):
-        raise HookError(f"point and direction go with group, not with {given[0]}")
+        raise HookError(f"point and direction are for group, not for {given[0]}")
     if atoms is not None:
         return AtomPair(context, atoms)
     if groups is not None:

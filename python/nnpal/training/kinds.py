@@ -7,7 +7,7 @@ from nnpal.training.settings import TrainingSettings
 
 OF_ANI = {
     "aev_scaling": "it has no AEVs",
-    "initialization": "it has an initialization of its own (docs/networks.md)",
+    "initialization": "it has its own initialization (docs/networks.md)",
     "features": "it has no features but neighbor lists, which are kept",
     "frozen_layers": "it has no layers for each element",
 }

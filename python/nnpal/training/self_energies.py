@@ -40,7 +40,7 @@ def fit_self_energies(
         )
     names = range(composition.shape[1]) if symbols is None else symbols
     if absent := [str(name) for name, n_atoms in zip(names, composition.sum(axis=0), strict=True) if n_atoms == 0]:
-        raise ValueError(f"no configuration holds element {', '.join(absent)}; remove it of network.elements")
+        raise ValueError(f"no configuration holds element {', '.join(absent)}; remove it from network.elements")
     if composition.shape[1] == 1:
         return _weighted_median(composition[:, 0], energies)
     result = linprog(

@@ -119,7 +119,7 @@ def _require_keys_of_kind(given: NetworkSettings, start: Description, name: str)
 def _require_elements(symbols: Sequence[str], start: Description, name: str) -> None:
     if lacking := [symbol for symbol in symbols if symbol not in start.symbols]:
         why = f"it has networks for {', '.join(start.symbols)}, none for {', '.join(lacking)} of the data"
-        cure = "start from a model that knows all their elements, or remove the key"
+        cure = "start from a model with all their elements, or remove the key"
         raise StartError("training.start", name, f"{why}; {cure}")
 
 

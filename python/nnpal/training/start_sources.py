@@ -140,7 +140,7 @@ def find_source(training: TrainingSettings, previous: Path | None, model: ANI | 
         return None
     if start == PREVIOUS:
         if previous is None:
-            why = "there is no ensemble.previous; give the earlier training's folder there, or in place of 'previous'"
+            why = "there is no ensemble.previous; give the earlier training's folder there, or instead of 'previous'"
             raise StartError(_KEY, start, why)
         return _of_folder(previous)
     if start.startswith(TORCHANI):
@@ -239,7 +239,7 @@ def _of_folder(folder: Path) -> Source:
         try:
             checked_records(path)
         except (OSError, DamagedArchiveError) as error:
-            why = f"{path} is gone or damaged ({error}); give the model file that was exported from it"
+            why = f"{path} is missing or damaged ({error}); give the model file that was exported from it"
             raise StartError(_KEY, str(folder), why) from error
     networks = [restore(folder, plan, k, torch.device("cpu")).best_network().double() for k in numbers]
     return Source(

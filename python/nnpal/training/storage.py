@@ -64,7 +64,7 @@ def remove_damaged(paths: Sequence[Path], log: Callable[[str], None]) -> None:
     for path in paths:
         if path.exists() and not _is_whole(path):
             path.unlink()
-            log(f"{path}: damaged, as by a power cut; it is recreated")
+            log(f"{path}: damaged, as by a power failure; it is recreated")
 
 
 def _is_whole(path: Path) -> bool:

@@ -116,7 +116,7 @@ def load_member(folder: Path, plan: Plan, number: int) -> TrainedMember:
     """
     path = member_folder(folder, number) / CHECKPOINT
     if not path.exists():  # it would be a member of random weights
-        raise TrainingFolderError(f"{path} is gone, and with it what was trained; restore it, or train again")
+        raise TrainingFolderError(f"{path} no longer exists, and with it the training; restore it, or train again")
     member = restore(folder, plan, number, torch.device("cpu"))
     return TrainedMember(
         number=number,

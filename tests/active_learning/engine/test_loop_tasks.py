@@ -111,8 +111,8 @@ def test_a_task_may_be_killed_so_often(runner, tmp_path, monkeypatch):
 
 def test_a_task_whose_program_is_killed_counts_as_killed(runner, tmp_path, monkeypatch):
     bad = runner.run(walks(tmp_path, monkeypatch, "lose a program"), Limits(1, 2))[1].failure
-    assert (bad.kind, bad.fact) == ("killed", "killed: had a program of its own killed")
-    assert "failed 3 times; the last attempt had a program of its own killed" in bad.text
+    assert (bad.kind, bad.fact) == ("killed", "killed: had one of its programs killed")
+    assert "failed 3 times; the last attempt had one of its programs killed" in bad.text
     assert "Killed: lmp was killed" in bad.text
     assert not (tmp_path / FOLDERS[1] / FAILURE).exists()
 

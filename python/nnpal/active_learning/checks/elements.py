@@ -42,7 +42,7 @@ def translation(given: Given) -> Iterator[Fault]:
         yield Fault("translation.symbols", section.symbols, why, "correct it")
     if given.source is not None and (lacking := given.source[0] - set(section.symbols)):
         why = f"the source holds {_said(lacking)} too, expected a replacement for each of its elements"
-        yield Fault("translation.symbols", section.symbols, why, "add it, mapped to itself if it stays")
+        yield Fault("translation.symbols", section.symbols, why, "add it, mapped to itself to keep it")
 
 
 def _translated(given: Given) -> Mapping[str, frozenset[str]]:
@@ -62,12 +62,12 @@ def _network(given: Given, found: Mapping[str, frozenset[str]]) -> Iterator[Faul
                 yield Fault("network.elements", list(network.elements), why, "add it, or remove the key")
         first = found.get("initial.structure") or frozenset().union(*found.values())
         if first and (absent := set(network.elements) - first):
-            why = f"the first training data hold no {_said(absent)}; expected their elements alone"
+            why = f"the first training data contain no {_said(absent)}; expected only elements in these data"
             yield Fault("network.elements", list(network.elements), why, "remove it")
     elif {"initial.structure", "explore.structure"} <= set(found) and (
         unlearned := found["explore.structure"] - found["initial.structure"]
     ):
-        why = f"holds {_said(unlearned)}, of which initial.structure, the first training data, has none"
+        why = f"holds {_said(unlearned)}, which is not in initial.structure, the first training data"
         name = getattr(given.config.explore, "structure", None)
         yield Fault("explore.structure", name, why, "give structures of the same elements")
     needed: set[str] = set(network.elements or ()).union(*found.values())

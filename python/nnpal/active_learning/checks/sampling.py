@@ -18,7 +18,7 @@ def first_steps(given: Given) -> Iterator[Fault]:
         if rare_events.first_steps >= (steps := explore.steps(rate)):
             why = (
                 f"the pull at {rate:g} Å/ps has {steps} steps in all (explore.length = {explore.length:g} Å, "
-                f"timestep = {explore.timestep:g} ps): all of it would give the threshold, and nothing be new; "
+                f"timestep = {explore.timestep:g} ps): all of them would give the threshold, and nothing be new; "
                 "expected fewer"
             )
             yield Fault(

@@ -22,7 +22,7 @@ GRACE = 5.0
 BY_EXIT_CODE = {
     EXIT_DISK_FULL: ("disk", "found the disk full"),
     EXIT_GIVE_UP: ("hopeless", "failed as any other would"),
-    EXIT_KILLED: ("killed", "had a program of its own killed"),
+    EXIT_KILLED: ("killed", "had one of its programs killed"),
 }
 """Kind and words of attempts that say themselves how they ended."""
 

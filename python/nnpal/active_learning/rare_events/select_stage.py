@@ -139,7 +139,7 @@ def _errors(run: SMDRun) -> np.ndarray:
     """
     if run.error is None:
         raise StageError(
-            f"{run.name}: its rows have no column {ERROR}, as those of earlier versions; expected one for limits in "
+            f"{run.name}: its rows have no column {ERROR}, like those of earlier versions; expected one for limits in "
             "eV/Å; start a new run, or remove error_above and max_error"
         )
     return run.error

@@ -83,6 +83,6 @@ def _needed(found: Difference, goal: float) -> Cell:
     if found.deviation is None:
         return Cell(None)
     if abs(found.mean) >= goal:
-        return Cell(None, "the mean alone is outside")
+        return Cell(None, "the mean itself is outside")
     needed = pairs_needed(found.deviation, goal - abs(found.mean))
     return Cell("more than 10,000" if needed is None else needed)

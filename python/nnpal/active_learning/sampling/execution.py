@@ -98,7 +98,7 @@ def _refuse_files_of_others(folder: Path, outputs: Sequence[str]) -> None:
     if found:
         raise ValueError(
             f"{folder}: holds {', '.join(found[:3])}{' and more' if len(found) > 3 else ''}, which a run here would "
-            "remove, and no run of nnpal left there; give another folder, or move them away"
+            "remove, and which are not from an nnpal run; give another folder, or move them away"
         )
 
 

@@ -58,7 +58,9 @@ def oracle_md(
     frames = read_md(folder)
     last = frames[-1].info["step"] if frames else None
     if ending.how == COMPLETE and last != section.steps // section.every * section.every:
-        raise OSError(f"{folder}: LAMMPS ended well, but the last whole frame is {last}; is the disk full?")
+        raise OSError(
+            f"{folder}: LAMMPS ended without an error, but the last complete frame is {last}; is the disk full?"
+        )
     outcome = RunOutcome(ending.how, ending.last, len(frames), last, section.steps, seed)
     return {**outcome.to_json(), "temperature": temperature}
 

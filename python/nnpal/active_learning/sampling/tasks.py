@@ -210,8 +210,11 @@ def check_whole(folder: Path, ending: Ending, found: SMDRun | IsobaricRun, last:
     there = int(found.frame_step[-1]) if len(found.frames) else None
     gaps = np.diff(np.unique(found.frame_step))
     if ending.how == COMPLETE and len(gaps) and gaps.max() > gaps.min():
-        raise OSError(f"{folder}: LAMMPS ended well, but frames or rows are missing in between; was the disk full?")
+        raise OSError(
+            f"{folder}: LAMMPS ended without an error, but frames or rows are missing in between; was the disk full?"
+        )
     if ending.how == COMPLETE and there != last:
         raise OSError(
-            f"{folder}: LAMMPS ended well, but the last whole frame is {there}, not {last}; is the disk full?"
+            f"{folder}: LAMMPS ended without an error, but the last complete frame is {there}, not {last}; is the "
+            "disk full?"
         )

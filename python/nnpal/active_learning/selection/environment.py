@@ -135,7 +135,7 @@ def _new_cell(atoms: Atoms, n_atoms: int, min_distance: float | None) -> tuple[n
     if not atoms.pbc.all():
         raise ValueError(
             f"cut_environment: pbc is {atoms.pbc.tolist()}, expected periodic in all three directions for "
-            'kind = "cell"; take "cluster"'
+            'kind = "cell"; use "cluster"'
         )
     if not 1 <= n_atoms < len(atoms):
         raise ValueError(

@@ -60,7 +60,9 @@ def occupied_cells(
         columns.append(_cells("enthalpy", enthalpy, "delta_H", delta_H))
         if len(columns[0]) != len(columns[1]):
             n_order, n_enthalpy = map(len, columns)
-            raise ValueError(f"occupied_cells: order has {n_order} values, enthalpy {n_enthalpy}, expected as many")
+            raise ValueError(
+                f"occupied_cells: order has {n_order} values, enthalpy {n_enthalpy}, expected the same number"
+            )
     cells = np.stack(columns, axis=1)
     first = np.unique(cells, axis=0, return_index=True)[1]
     chosen = np.zeros(len(cells), dtype=bool)

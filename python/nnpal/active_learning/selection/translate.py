@@ -32,7 +32,7 @@ def translate(frames: Sequence[Atoms], *, factor: float, symbols: Mapping[str, s
         if unknown := sorted(set(frame.symbols) - set(symbols)):
             raise ValueError(
                 f"translate: configuration {index} holds {', '.join(unknown)}, but symbols say only what becomes of "
-                f"{', '.join(sorted(symbols)) or 'no element'}; add them, mapped to themselves if they stay"
+                f"{', '.join(sorted(symbols)) or 'no element'}; add them, mapped to themselves to keep them"
             )
         if (stated := electrons_of(frame, what=f"configuration {index}")).binds_whole:
             raise ValueError(

@@ -108,7 +108,7 @@ def _refuse(loaded: LoadedModel, name: str) -> None:
     kernel = loaded.metadata.kernel
     if kernel != "modules":
         reason = (
-            "which runs by nnpal's own compiled operations, faster than what this would make of it"
+            "which runs by nnpal's own compiled operations, faster than a compiled program would be"
             if kernel == "fused"
             else "TorchANI's modules, which share their AEVs; export the model with kernel fused, which is compiled"
         )

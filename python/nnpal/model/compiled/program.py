@@ -98,7 +98,7 @@ def _inputs(member: Any, record: CompiledRecord, path: str) -> list[Tensor]:
     chosen = {name: weights[name] for name, _, _ in record.weights if name in weights}
     if layout_of(chosen) != record.weights:
         raise ModelFileError(
-            f"{path}: a member has other weights than its compiled program takes; compile the file again"
+            f"{path}: a member has other weights than its compiled program accepts; compile the file again"
         )
     return [weight.contiguous() for weight in chosen.values()]
 

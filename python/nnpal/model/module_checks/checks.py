@@ -117,7 +117,7 @@ def check_halo(subject: Subject, graph: Graph, rng: np.random.Generator) -> None
         energies, of_part = subject.gradient(part)
         why = (
             f"more message-passing steps than hops={subject.hops}, the count of steps by which a neighbor's neighbors "
-            "matter (1: neighbors alone); energies that depend on n_local or on the number of atoms"
+            "matter (1: only neighbors); energies that depend on n_local or on the number of atoms"
         )
         subject.compare("halo", energies, expected[centers], SAME, why, scale=largest(expected))
         spread = torch.zeros_like(gradient)

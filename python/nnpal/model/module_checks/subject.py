@@ -83,7 +83,7 @@ class Subject:
                 "answer",
                 f"{where} it raises {_said(error)}",
                 "more elements than the module knows, tensors made without dtype=edge_vec.dtype, a graph without edges "
-                "or with n_local < n_atoms not thought of, edge_vec changed in place (clone() first)",
+                "or with n_local < n_atoms not handled, edge_vec changed in place (clone() first)",
             )
         if not isinstance(found, Tensor) or found.shape != (graph.n_local,) or found.dtype != self.dtype:
             what = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else repr(type(found))
@@ -97,7 +97,7 @@ class Subject:
             self.fail(
                 "answer",
                 f"{where} it gives {int((~found.isfinite()).sum())} energies that are not finite",
-                "weights that hold nan, a division by the number of neighbors where there is none",
+                "weights that contain nan, a division by the number of neighbors where there is none",
             )
         for argument, given, original in (
             ("species", species, graph.species),

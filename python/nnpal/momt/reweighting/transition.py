@@ -98,7 +98,7 @@ def _require_phases_in_two_blocks(ordered: NDArray[np.bool_], blocks: list[NDArr
         if sum(bool((ordered[block] == side).any()) for block in blocks) < 2:
             raise ValueError(
                 f"all samples with O {name} {at:g} lie in one of {len(blocks)} blocks of time, so the temperature has "
-                "no error; continue the production run, until the run has gone from phase to phase several times"
+                "no error; continue the production run, until there are several transitions between the phases"
             )
 
 
