@@ -92,10 +92,13 @@ def test_doctor_prints_nothing_but_json(nnpal: CliRunner, monkeypatch: pytest.Mo
     assert [check["name"] for check in report["checks"]] == [WELL.name, BROKEN.name]
 
 
-def test_demo_hands_its_options_on(nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("spelling", ["aluminum", "aluminium"])
+def test_demo_hands_its_options_on(
+    spelling: str, nnpal: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     asked: list[tuple[Path, int]] = []
     monkeypatch.setattr(demo, "run_demo", lambda out, settings, _: asked.append((out, settings.seed)))
-    result = nnpal.invoke(app, ["demo", "aluminum", "--output", str(tmp_path), "--seed", "7"])
+    result = nnpal.invoke(app, ["demo", spelling, "--output", str(tmp_path), "--seed", "7"])
     assert (result.exit_code, asked) == (0, [(tmp_path, 7)])
 
 
@@ -118,7 +121,7 @@ def test_demo_of_butane_is_a_run_of_its_configuration(
     result = nnpal.invoke(app, ["demo", "--output", str(tmp_path), "--seed", "7"])
     assert asked[1][1].run.iterations == 8  # what the user has edited stays
     # rich breaks lines wherever the length of the folder's name makes it
-    assert "butane.toml:therealready,takenasitis" in "".join(result.output.split())
+    assert "butane.toml:existsalreadyandisused" in "".join(result.output.split())
     assert "butane.xyz" not in result.output
 
 
