@@ -91,7 +91,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "structure files",
             changed(TRANSLATION, translation={"source": "run"}),
-            r"translation\.source = 'run': no data set, and no run's folder with learnt\.h5 in it; give",
+            r"translation\.source = 'run': no dataset, and no run's folder with learnt\.h5 in it; give",
         ),
         (
             "atom numbers",

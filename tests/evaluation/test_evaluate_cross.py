@@ -117,7 +117,7 @@ def test_what_cannot_be_compared_is_told(folder: Path, tmp_path: Path) -> None:
         ([model], "--cross: expected model files, and datasets with --data"),
         ([model, "--data", f"={data}"], "expected a file, or NAME=FILE"),
         ([model, "--data", bare], "bare.extxyz: no frame has 'energy'"),
-        ([model, "--data", copper], "data set copper holds Cu, model own ("),
+        ([model, "--data", copper], "dataset copper holds Cu, model own ("),
         ([model, "--data", data, "--config", "x.toml"], "--config has no effect with --cross"),
         ([tmp_path / "none.nnp.pt", "--data", data], "none.nnp.pt"),
     ):

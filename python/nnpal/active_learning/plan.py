@@ -98,7 +98,7 @@ def plan_of(config: RunConfig, base_folder: Path, loop: Loop, n_source: int | No
     Arguments:
         base_folder: the configuration file's.
         loop: of the configuration.
-        n_source: configurations of the data set that is translated; None: not known.
+        n_source: configurations of the dataset that is translated; None: not known.
 
     Raises:
         nnpal.active_learning.engine.error.LoopError, nnpal.label.StoreError: the run's folder holds something

@@ -1,4 +1,4 @@
-"""Every model on every data set: which data teach what the others hold."""
+"""Every model on every dataset: which data teach what the others hold."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CrossModel(TypedDict):
 
 
 class CrossSet(TypedDict):
-    """A data set, and the hash of its structures and labels."""
+    """A dataset, and the hash of its structures and labels."""
 
     name: str
     n_frames: int
@@ -91,14 +91,14 @@ def cross_evaluate(
         FileNotFoundError, nnpal.model.ModelFileError: a model file cannot be used.
     """
     if not models or not sets:
-        raise ValueError(f"{len(models)} models and {len(sets)} data sets, expected at least one of each")
+        raise ValueError(f"{len(models)} models and {len(sets)} datasets, expected at least one of each")
     metadata = {name: read_metadata(path) for name, path in models.items()}
     labels = {name: _labels(name, frames) for name, frames in sets.items()}
     for model, known in metadata.items():
         for data, found in labels.items():
             if unknown := sorted(set(found.symbols.tolist()) - set(known.elements)):
                 raise ValueError(
-                    f"data set {data} holds {', '.join(unknown)}, model {model} ({models[model]}) knows "
+                    f"dataset {data} holds {', '.join(unknown)}, model {model} ({models[model]}) knows "
                     f"{', '.join(known.elements)} alone; remove one of them"
                 )
     hashes = {name: content_hash(frames) for name, frames in sets.items()}
@@ -152,7 +152,7 @@ def _labels(name: str, frames: Sequence[Atoms]) -> Labels:
     try:
         return read_labels(frames)
     except ValueError as error:
-        raise ValueError(f"data set {name}: {error}") from error
+        raise ValueError(f"dataset {name}: {error}") from error
 
 
 def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[CrossErrors]) -> Figure:
@@ -178,7 +178,7 @@ def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[Cr
                     axes.plot(*box, color="#D55E00", linewidth=2.0)
             axes.set_xticks(range(len(sets)), [_wrapped(name) for name in sets], rotation=30, ha="right")
             axes.set_yticks(range(len(models)), [_wrapped(name) for name in models])
-            axes.set(title=title, xlabel="data set")
+            axes.set(title=title, xlabel="dataset")
             axes.spines[:].set_visible(False)
         panels[0].set_ylabel("model")
 
@@ -186,7 +186,7 @@ def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[Cr
     return Figure(
         name="cross",
         title="Models on the data of the others",
-        caption="Mean absolute errors of each model (rows) on each data set (columns); framed: the model's own "
+        caption="Mean absolute errors of each model (rows) on each dataset (columns); framed: the model's own "
         "training and validation data.",
         alt="; ".join(f"{e['model']} on {e['data']}: {e['energy_mae']:.3g} meV/atom" for e in errors),
         columns={

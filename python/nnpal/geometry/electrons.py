@@ -14,7 +14,7 @@ from ase import Atoms
 CHARGES = ("charge", "total_charge")
 MULTIPLICITY = "multiplicity"
 SPINS = ("spin", "total_spin")
-"""Names of 2S+1 in data sets for learned potentials (OMol25, MACE), where others mean 2S by `spin`."""
+"""Names of 2S+1 in datasets for learned potentials (OMol25, MACE), where others mean 2S by `spin`."""
 NAMES = (*CHARGES, MULTIPLICITY, *SPINS)
 LOOKALIKES = ("netcharge", "formalcharge", "mult", "spinmultiplicity")
 """Other spellings, without capitals, `_`, `-` and a leading REF_, of a statement that must not get lost."""

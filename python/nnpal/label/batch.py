@@ -30,8 +30,8 @@ class Batch:
     Attributes:
         report: see :class:`nnpal.label.labeling.LabelReport`; without the labels that were excluded.
         put_aside: configurations that have labels, but outside the limits.
-        output: data set, or None where nothing was labeled.
-        content_hash: of the data set.
+        output: dataset, or None where nothing was labeled.
+        content_hash: of the dataset.
         failures: CSV file of failed or excluded configurations, or None.
     """
 
@@ -49,10 +49,10 @@ def run_batch(
     base_folder: Path,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Batch:
-    """Label configurations; write the data set, and a CSV file of those without a label where there are any.
+    """Label configurations; write the dataset, and a CSV file of those without a label where there are any.
 
     Raises:
-        ValueError: the oracle or the store cannot be used, or the output's name is none of a data set.
+        ValueError: the oracle or the store cannot be used, or the output's name is none of a dataset.
         nnpal.runtime.locks.HeldError: another process writes the same output.
         nnpal.runtime.disk_full.DiskFullError: no space is left; labels so far are in the store.
     """

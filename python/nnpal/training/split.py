@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of a data set's configurations, int64, rising, disjoint and together complete.
+    """Indices of a dataset's configurations, int64, rising, disjoint and together complete.
 
     Attributes:
         train: configurations to learn from, [n_train].

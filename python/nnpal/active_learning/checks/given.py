@@ -55,7 +55,7 @@ class Given:
         base_folder: the configuration file's.
         structures: key -> structure, of those that can be read.
         unreadable: one fault for each of the others.
-        source: elements of the data set that is translated, and how many configurations it has.
+        source: elements of the dataset that is translated, and how many configurations it has.
         is_new: the run has no finished stage.
     """
 

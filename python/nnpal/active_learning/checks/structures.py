@@ -59,12 +59,12 @@ def read_given(config: RunConfig, base_folder: Path, *, is_new: bool = True) -> 
             source = frozenset(symbol for frame in frames for symbol in frame.symbols), len(frames)
         except (StageError, ValueError, OSError) as error:
             why = str(error).removeprefix(f"translation.source = {base_folder / name}: ")
-            faults.append(Fault("translation.source", name, why, "give a data set, or the folder of a run"))
+            faults.append(Fault("translation.source", name, why, "give a dataset, or the folder of a run"))
     return Given(config, base_folder, structures, tuple(faults), source, is_new)
 
 
 def unreadable(given: Given) -> Iterator[Fault]:
-    """Yield structures and data sets that cannot be read."""
+    """Yield structures and datasets that cannot be read."""
     yield from given.unreadable
 
 

@@ -17,14 +17,14 @@ from nnpal.data import read_frames
 
 
 def source_files(source: Path) -> list[Path]:
-    """Return the data sets of a run's folder, or the data set itself.
+    """Return the datasets of a run's folder, or the dataset itself.
 
     Raises:
         StageError: there are none.
     """
     found = sorted(source.glob(f"iter-*/*/{LEARNED}")) if source.is_dir() else [source]
     if not found or not all(path.is_file() for path in found):
-        raise StageError(f"translation.source = {source}: no data set, and no run's folder with {LEARNED} in it")
+        raise StageError(f"translation.source = {source}: no dataset, and no run's folder with {LEARNED} in it")
     return found
 
 

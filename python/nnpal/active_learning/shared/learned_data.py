@@ -1,4 +1,4 @@
-"""Labeled configurations of a run: each stage that labels leaves them in a data set."""
+"""Labeled configurations of a run: each stage that labels leaves them in a dataset."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def learned_so_far(ctx: StageContext) -> list[Atoms]:
 
 
 def data_files(run_folder: Path, history: History) -> Iterator[Path]:
-    """Yield the data sets to learn from."""
+    """Yield the datasets to learn from."""
     for iteration, stages in enumerate(history):
         for name, facts in stages.items():
             if LEARNED in named_files(facts):
