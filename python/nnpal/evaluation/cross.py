@@ -98,8 +98,8 @@ def cross_evaluate(
         for data, found in labels.items():
             if unknown := sorted(set(found.symbols.tolist()) - set(known.elements)):
                 raise ValueError(
-                    f"dataset {data} holds {', '.join(unknown)}, model {model} ({models[model]}) knows "
-                    f"{', '.join(known.elements)} alone; remove one of them"
+                    f"dataset {data} holds {', '.join(unknown)}, model {model} ({models[model]}) supports "
+                    f"only {', '.join(known.elements)}; remove one of them"
                 )
     hashes = {name: content_hash(frames) for name, frames in sets.items()}
     errors: list[CrossErrors] = []
