@@ -172,7 +172,7 @@ def test_the_report_has_its_figures_with_their_numbers(rare_events, facts):
         assert "Bias before the break" in page
         assert "all iterations are finished" in page
         assert "one pull per rate: there is no confidence interval" in page
-        assert f"{facts['iter-0001/train']['n_data']} configurations learned in iteration 1" in page
+        assert f"{facts['iter-0001/train']['n_data']} training and validation configurations in iteration 1" in page
         links = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', page) if not link.startswith("data:")]
         assert len(links) > 20
         assert all((path.parent / link).is_file() for link in links)  # so none leads to the network

@@ -86,7 +86,7 @@ def report(
     reason = reason_to_stop(history, section.goal, section.patience, section.steady)
     page = Page(
         title="Active learning of rare events",
-        subtitle=f"{told.last.train.n_data:,} configurations learned in iteration {ctx.iteration}; "
+        subtitle=f"{told.last.train.n_data:,} training and validation configurations in iteration {ctx.iteration}; "
         f"ensemble of {ensemble.members} {name_of(told.last.train.kind)} networks, {ensemble.split} splits",
         facts=_facts(told, reason),
         sections=_sections(told, is_over=reason is not None or len(history) >= run.iterations),
