@@ -148,7 +148,7 @@ def _sections(told: Told, *, is_over: bool) -> list[Section]:
             if oracle is None
             else [told.differences(done, SECOND).get(rate) if done.explore.second else None for done in history],
         ),
-        section("Configurations chosen", *_chosen(told)),
+        section("Selected configurations", *_chosen(told)),
         *(_of_rows(told) if is_over else []),
     ]
 
