@@ -1,5 +1,6 @@
 #include "pair_nnp.h"
 
+#include "citation.h"
 #include "collective.h"
 #include "list/atom_messages.h"
 #include "load_model.h"
@@ -7,6 +8,7 @@
 #include "pair_nnp_state.h"
 
 #include "atom.h"
+#include "citeme.h"
 #include "comm.h"
 #include "error.h"
 #include "force.h"
@@ -44,6 +46,7 @@ PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNN
   nextra = kSummarySize;
   pvector = new double[kSummarySize];
   forget_summary();
+  if (lmp->citeme) lmp->citeme->add(nnpal::CITATION);    // none under `lmp -nocite`
 }
 
 PairNNP::~PairNNP()
