@@ -136,14 +136,13 @@ def label_frames(
         ValueError: arguments out of range.
 
     Example:
-        >>> from ase.build import bulk
-        >>> from nnpal import label_frames
+        >>> from nnpal import label_frames, read_frames
         >>> from nnpal.label import CalculatorOracle, LabelStore
-        >>> oracle = CalculatorOracle("ase.calculators.emt:EMT")
+        >>> frames = read_frames("labeled.h5", labeled=False)
         >>> with LabelStore("labels.db") as store:
-        ...     report = label_frames([bulk("Cu", cubic=True)], oracle, store)
-        >>> report.labeled[0].get_forces().shape, report.calculations, report.failed
-        ((4, 3), 1, [])
+        ...     report = label_frames(frames, CalculatorOracle("ase.calculators.emt:EMT"), store)
+        >>> len(report.labeled), report.failed, report.labeled[0].get_forces().shape
+        (40, [], (16, 3))
     """
     if n_workers < 1 or threads < 1 or (timeout is not None and not timeout > 0):
         raise ValueError(f"n_workers {n_workers}, threads {threads}, timeout {timeout}: expected more than 0")

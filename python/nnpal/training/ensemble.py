@@ -89,16 +89,15 @@ def train_ensemble(
         >>> from nnpal import read_frames, train_ensemble
         >>> from nnpal.model.settings import NetworkSettings
         >>> from nnpal.training import EnsembleSettings, TrainingSettings
-        >>> from nnpal.training.release import release
         >>> trained = train_ensemble(
         ...     read_frames("labeled.h5"),
         ...     Path("train"),
-        ...     network=NetworkSettings(hidden=(8,)),
-        ...     training=TrainingSettings(max_epochs=1),
+        ...     network=NetworkSettings(hidden=(16,)),
+        ...     training=TrainingSettings(updates=200, batch_size=8),
         ...     ensemble=EnsembleSettings(members=2),
         ... )
-        >>> len(trained.members)
-        2
+        >>> len(trained.members), trained.calibration is not None
+        (2, True)
     """
     plan, begun = _plan(frames, folder, network, loss, training, ensemble, start)
     devices = resolve_devices(plan.ensemble.devices)
