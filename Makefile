@@ -1,5 +1,6 @@
 # make demo   install into .venv and run the main job end to end
 # make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
+# make docs   build the documentation site, docs/_build/html/index.html
 # make check-own-lammps  build a LAMMPS from its source for each MPI, and run pair style and hooks in it
 # make bench  time the pair style, uncertainty, scaling, training and hooks, a GPU too if there is one; write docs/performance.md
 # make lint   check style and types, as CI does before the tests
@@ -13,7 +14,7 @@ PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist worksteal
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard build_backend/*.py cmake/*) $(shell find src -type f)
 
-.PHONY: demo test bench lint clean check-own-lammps
+.PHONY: demo test docs bench lint clean check-own-lammps
 demo: $(VENV)/.installed
 	$(BIN)/nnpal demo butane
 
@@ -24,6 +25,9 @@ test: $(VENV)/.installed
 # OWN_LAMMPS_MPI="openmpi mpich" names the MPIs
 check-own-lammps: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m own_lammps tests/own_lammps
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py

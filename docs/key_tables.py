@@ -21,7 +21,7 @@ BEGIN, END = "<!-- keys: written by docs/key_tables.py -->\n", "<!-- end of keys
 
 def key_tables() -> str:
     """Return a heading and a Markdown table for each table of a loop's configuration file."""
-    return "\n".join(part for name in RunConfig.model_fields for part in _parts(RunConfig, name, ""))
+    return "\n".join(part for name in RunConfig.model_fields for part in parts(RunConfig, name))
 
 
 def with_key_tables(page: str) -> str:
@@ -31,7 +31,8 @@ def with_key_tables(page: str) -> str:
     return f"{before}{BEGIN}\n{key_tables()}\n{END}{after}"
 
 
-def _parts(model: type[BaseModel], name: str, prefix: str) -> Iterator[str]:
+def parts(model: type[BaseModel], name: str, prefix: str = "") -> Iterator[str]:
+    """Yield a heading and the lines of a Markdown table for each table that a field of a model may be."""
     tables = tables_of(model.model_fields[name].annotation)
     for table in tables:
         yield f"#### [{prefix}{name}]{_which(table) if len(tables) > 1 else ''}\n"
@@ -43,7 +44,7 @@ def _parts(model: type[BaseModel], name: str, prefix: str) -> Iterator[str]:
         yield ""
         for nested, field in table.model_fields.items():
             if tables_of(field.annotation):
-                yield from _parts(table, nested, f"{prefix}{name}.")
+                yield from parts(table, nested, f"{prefix}{name}.")
 
 
 def _which(table: type[BaseModel]) -> str:

@@ -39,7 +39,7 @@ NOT_RUN = {
         r"cd docs/examples/results|export .*|lmp .*|nnpal momt .*",
     ): "minutes to hours; tests/docs/test_results_examples.py runs the input files in short",
     ("results_distillation.md", r"cd docs/examples/results|nnpal .*|python .*"): HOURS,
-    ("README.md", r"nnpal run .*"): HOURS,
+    ("start.md", r"nnpal run .*"): HOURS,
     ("tutorial_first_principles.md", r"nnpal run .*"): "minutes; run with --check below",
     ("momt.md", r"mpirun .*"): "tests/lammps/test_input_scripts_momt.py runs walkers",
     (
@@ -107,7 +107,7 @@ def test_command_exists_and_takes_these_words(block: Block, command: str):
 RUN = [block for block in blocks("sh") if any(reason(block, command) is None for command in commands_of(block))]
 
 
-SLOW = ("training.md",)  # what README runs by default, on other files
+SLOW = ("training.md",)  # what start.md runs by default, on other files
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ MOLECULE = f"units metal\nboundary f f f\natom_modify map array\ntimestep 0.0002
 # (page, how the part begins): commands before it
 BEFORE = {
     ("README.md", "units        metal"): "",
-    ("README.md", "fix momt"): NICKEL + NVE,
-    ("README.md", "fix pull"): crystal(2) + EAM + NVE,
-    ("README.md", "fix orac"): MOLECULE + ZERO + NVE,
-    ("README.md", "fix mine"): crystal(2) + EAM + NVE,
+    ("start.md", "fix momt"): NICKEL + NVE,
+    ("start.md", "fix pull"): crystal(2) + EAM + NVE,
+    ("start.md", "fix orac"): MOLECULE + ZERO + NVE,
+    ("start.md", "fix mine"): crystal(2) + EAM + NVE,
     ("hooks.md", "fix momt"): NICKEL + NVE,
     ("hooks.md", "fix pull"): crystal(2) + EAM + NVE,
     ("hooks.md", "fix wall"): crystal(7) + EAM + NVE,

@@ -104,7 +104,7 @@ hidden = [8]
 """
 
 
-def readme(folder: Path) -> None:
+def start_page(folder: Path) -> None:
     """Labels by EAM, as docs/label.md has them, and a training that ends at once."""
     write(folder / "al.xyz", [bare(frame) for frame in shaken("Al", 8)], format="extxyz")
     oracle = '[oracle]\nkind = "lammps"\nelements = ["Al"]\n'
@@ -167,13 +167,13 @@ def pair_nnp_page(folder: Path) -> None:
 
 
 SET_UP: dict[str, Callable[[Path], None]] = {
-    "README.md": readme,
     "data.md": data_page,
     "evaluate.md": evaluate_page,
     "export.md": export_page,
     "label.md": label_page,
     "pair_nnp.md": pair_nnp_page,
     "smd.md": smd_page,
+    "start.md": start_page,
     "training.md": training_page,
     "uncertainty.md": uncertainty_page,
 }

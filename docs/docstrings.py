@@ -1,0 +1,44 @@
+"""Docstrings for Sphinx: signs that reStructuredText would take for markup are shown as they are."""
+
+from __future__ import annotations
+
+import re
+
+# Parts that are markup: literals, roles, and blocks of code are left alone
+_MARKUP = re.compile(r"(``[^`]+``|:[\w:]+:`[^`]+`|`[^`]+`|https?://\S+)")
+_SIGNS = re.compile(r"[|*]|(?<=\w)_(?!\w)")
+_INDENT = re.compile(r" *")
+
+
+def escape(app: object, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
+    """Escape |, * and trailing _ in text; in single backticks a text is code, as in Markdown."""
+    literal_from: int | None = None  # indentation of the paragraph that ended with ::
+    for number, line in enumerate(lines):
+        indent = len(_INDENT.match(line)[0])  # type: ignore[index]
+        if literal_from is not None and line.strip() and indent <= literal_from:
+            literal_from = None
+        if literal_from is not None or line.lstrip().startswith((">>>", "...", "- ", "* ")):
+            lines[number] = line if literal_from is not None else lines[number]
+            continue
+        if line.rstrip().endswith("::"):
+            literal_from = indent
+            continue
+        if _is_name_of_argument(line):
+            before, colon, after = line.partition(":")
+            lines[number] = before + colon + _escaped(after)
+        else:
+            lines[number] = _escaped(line)
+
+
+def _is_name_of_argument(line: str) -> bool:
+    return bool(re.match(r"^ {4}\*{0,2}\w[\w, *]*: ", line))
+
+
+def _escaped(text: str) -> str:
+    parts = _MARKUP.split(text)
+    for k, part in enumerate(parts):
+        if k % 2 == 0:
+            parts[k] = _SIGNS.sub(r"\\\g<0>", part)
+        elif part.startswith("`") and not part.startswith("``"):
+            parts[k] = f"`{part}`"
+    return "".join(parts)
