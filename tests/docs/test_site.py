@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nnpal
@@ -63,6 +64,30 @@ def test_the_workflow_is_drawn_by_its_script(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.syspath_prepend(DOCS)
     script = importlib.import_module("workflow_figure")
     assert (DOCS / "figures" / "workflow.svg").read_text() == script.figure(), "run: python docs/workflow_figure.py"
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("tutorial_*.md")), ids=lambda path: path.name)
+def test_every_tutorial_has_a_picture(path: Path) -> None:
+    pictures = re.findall(r"^!\[[^\]]+\]\((.+?)\)$", path.read_text(), re.M)
+    assert pictures
+    assert all((DOCS / picture).is_file() for picture in pictures)
+
+
+def test_figures_of_tutorials_are_of_the_tables_of_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    script = importlib.import_module("tutorial_figures")
+    (axes,) = script.draw_rare_events().axes
+    bars = axes.containers[0]
+    learned, errors, half = script.errors_of_the_demo()
+    assert len(learned) == 4
+    np.testing.assert_array_equal(bars.lines[0].get_ydata(), errors)
+    for error, width, row in zip(errors, half, script.table("start.md", "95 % interval"), strict=False):
+        low, high = (script.number(end) for end in row[5].split(" to "))
+        assert (low, high) == pytest.approx((error - width, error + width), abs=0.011)  # of rounding to 0.01
+    (axes,) = script.draw_fine_tuning().axes
+    assert [bar.get_width() for bar in axes.patches] == [
+        script.number(row[3]) for row in script.table("tutorial_fine_tuning.md", "GFN2-xTB.*meV/Å")
+    ]
 
 
 @pytest.mark.parametrize(
