@@ -36,6 +36,8 @@ smartquotes = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+# pages of the interface would fill the navigation with hundreds of names
+toc_object_entries = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False

@@ -62,7 +62,7 @@ def _command(command: click.Command, name: str) -> Iterator[str]:
     if arguments or options:
         yield "| argument or option | meaning |\n|---|---|\n"
     for one in arguments:
-        yield f"| `{(one.metavar or one.name.upper())}` | {_cell(getattr(one, 'help', None) or '')} |\n"
+        yield f"| `{(one.metavar or one.name)}` | {_cell(getattr(one, 'help', None) or '')} |\n"
     for one in options:
         names = ", ".join([*one.opts, *one.secondary_opts])
         yield f"| `{names}` | {_cell(getattr(one, 'help', None) or '')} |\n"

@@ -80,7 +80,8 @@ def jarzynski_profile(
     """Return λ [n_points] and ΔF(λ) from the works of several pulls along the same way.
 
     ΔF is of the system with its spring at λ. For a stiff spring (k much larger than the curvature of the free energy)
-    it is the potential of mean force at d = λ but for terms of order 1/k.
+    it is the potential of mean force at d = λ but for terms of order 1/k (Park and Schulten, doi:10.1063/1.1651473).
+    The average is Jarzynski's, doi:10.1103/PhysRevLett.78.2690.
 
     Arguments:
         pulls: of one protocol.

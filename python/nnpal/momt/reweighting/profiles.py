@@ -78,7 +78,9 @@ def free_energy(
     press: float | None = None,
     n_blocks: int = N_BLOCKS,
 ) -> Profile:
-    """Return F(O; T)/kT, 0 at its least, with standard errors.
+    """Return F(O; T)/kT, 0 at its least, with standard errors: -ln of the weighted histogram of O.
+
+    Source: Y. Yoshimoto, doi:10.1063/1.2363987.
 
     Arguments:
         samples: rows with O.
