@@ -4,11 +4,12 @@
 
 One `lmp` for each size runs blocks of steps: plain, A, plain, B, plain, ... and all of it again in every round. What
 a contender adds is its block less the mean of the two plain blocks beside it; figures are medians of these
-differences over the rounds, with their quartiles. Thermal fcc Al under EAM, NVE, one core, the list built every 10
-steps. Contenders:
+differences over the rounds, with their quartiles; times are CPU times. Thermal fcc Al under EAM, NVE, one core, the
+list built every 10 steps. Contenders:
 
 - nothing: one more plain block, the noise
 - tally by LAMMPS: energy and virial at every step, asked for by LAMMPS's own fix ave/time: no hook
+- Colvars: its harmonic restraint of the distance of two atoms, by LAMMPS's own fix colvars: no hook
 - an empty hook; SMD on two atoms; MOMT over (H, O), learning, at its default stride and at stride 1
 - MOMT's forces by a NumPy callback, bias frozen
 """
@@ -32,7 +33,10 @@ from record import write_record
 CELLS = {32: 2, 108: 3, 864: 6}  # atoms -> cubic cells along an edge
 STEPS = {32: 1000, 108: 400, 864: 50}  # in a block: some 50 to 100 ms, short beside the machine's moods
 PLAIN = "plain"
-TALLY = "tally by LAMMPS"
+TALLY, COLVARS = "tally by LAMMPS", "distance restraint by Colvars"
+SMD, MOMT = "SMD", "MOMT"
+AIMS = ((MOMT, TALLY, 25.0), (SMD, COLVARS, 5.0))  # at most so many µs a step above that, in the same round ...
+AIMED_AT = 108  # ... at so many atoms
 N_WARM_UP = 500
 
 
@@ -58,12 +62,30 @@ def contenders(n_atoms: int) -> list[Contender]:
     return [
         Contender("nothing"),
         Contender(TALLY, tally, "unfix tally\nuncompute energy\nuncompute virial\n"),
+        Contender(COLVARS, "fix colvars all colvars restraint.colvars\n", "unfix colvars\n"),
         _hook("empty hook", "hook_contenders:Empty"),
-        _hook("SMD", "nnpal.smd:SMD atoms 1 2 k 2.0 rate 0.0"),
-        _hook("MOMT", momt),
+        _hook(SMD, "nnpal.smd:SMD atoms 1 2 k 2.0 rate 0.0"),
+        _hook(MOMT, momt),
         _hook("MOMT, stride 1", f"{momt} stride 1"),
         _hook("NumPy callback", f"hook_contenders:NumpyBias cells {CELLS[n_atoms]}"),
     ]
+
+
+RESTRAINT = """colvarsTrajFrequency 0
+colvarsRestartFrequency 0
+colvar {
+  name d
+  distance {
+    group1 { atomNumbers 1 }
+    group2 { atomNumbers 2 }
+  }
+}
+harmonic {
+  colvars d
+  centers 2.8
+  forceConstant 2.0
+}
+"""
 
 
 def _hook(name: str, words: str) -> Contender:
@@ -73,9 +95,9 @@ def _hook(name: str, words: str) -> Contender:
 def script(n_atoms: int, n_rounds: int) -> str:
     """Return the input script of one size; `block NAME` lines say what each run is."""
     n_cells, n_steps = CELLS[n_atoms], STEPS[n_atoms]
-    plain = f'print "block {PLAIN}"\nrun {n_steps} post no\n'
+    plain = f'print "block {PLAIN}"\nrun {n_steps}\n'
     one_round = "".join(
-        f'{plain}{contender.begin}print "block {contender.name}"\nrun {n_steps} post no\n{contender.end}'
+        f'{plain}{contender.begin}print "block {contender.name}"\nrun {n_steps}\n{contender.end}'
         for contender in contenders(n_atoms)
     )
     return f"""units metal
@@ -96,14 +118,17 @@ run {N_WARM_UP} post no
 
 
 def read_blocks(text: str) -> list[tuple[str, float]]:
-    """Return name and µs per step of each block, in their order."""
-    blocks, name = [], None
+    """Return name and µs of CPU time per step of each block, in their order."""
+    blocks, name, seconds, n_steps = [], None, 0.0, 1
     for line in text.splitlines():
         if line.startswith("block "):
             name = line.removeprefix("block ")
         loop = re.match(r"Loop time of (\S+) on \d+ procs for (\d+) steps", line)
-        if loop and name is not None:
-            blocks.append((name, 1e6 * float(loop[1]) / int(loop[2])))
+        share = re.match(r"(\S+)% CPU use", line)
+        if loop:
+            seconds, n_steps = float(loop[1]), int(loop[2])
+        if share and name is not None:
+            blocks.append((name, 1e4 * float(share[1]) * seconds / n_steps))
     return blocks
 
 
@@ -122,11 +147,21 @@ def quartiles(values: list[float]) -> dict[str, float]:
 
 def measure(n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
     """Time all contenders at one size."""
+    (folder / "restraint.colvars").write_text(RESTRAINT)
     blocks = read_blocks(lmp_timing.run_lmp(script(n_atoms, n_rounds), folder, 1))
     differences = added(blocks)
     assert list(differences) == [contender.name for contender in contenders(n_atoms)], list(differences)
+    aims = [
+        {
+            "what": f"{name} above {than}",
+            "aim": aim if n_atoms == AIMED_AT else None,
+            "reached": quartiles([a - b for a, b in zip(differences[name], differences[than], strict=True)]),
+        }
+        for name, than, aim in AIMS
+    ]
     return {
         "n_atoms": n_atoms,
+        "aims": aims,
         "steps_in_a_block": STEPS[n_atoms],
         "plain_microseconds_per_step": quartiles([time for name, time in blocks if name == PLAIN]),
         "added_microseconds_per_step": {name: quartiles(values) for name, values in differences.items()},
@@ -142,6 +177,8 @@ def print_table(results: list[dict]) -> None:
     table.add_row("(plain step)", *(_cell(result["plain_microseconds_per_step"]) for result in results))
     for name in results[0]["added_microseconds_per_step"]:
         table.add_row(name, *(_cell(result["added_microseconds_per_step"][name]) for result in results))
+    for k, aim in enumerate(results[0]["aims"]):
+        table.add_row(aim["what"], *(_cell(result["aims"][k]["reached"]) for result in results))
     Console(width=110).print(table)
 
 

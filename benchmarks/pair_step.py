@@ -8,7 +8,8 @@ medians over the rounds, and ratios are medians of the rounds' ratios. Contender
 - networks at the sgemm rate: the matrix products of the five networks, forward and input gradient, by torch: the
   measure of the others, and no limit, for torch does not reach this core's peak rate
 - networks at the best sgemm rate: as many operations at the best rate of torch with square matrices in this round
-- nnp: the pair style, energy and forces; with uq_energy and with uq_force on top at every step; on two ranks
+- nnp: the pair style, energy and forces; with uq_energy and with uq_force on top at every step; in double precision, of
+  the same file; on two ranks
 - nnp, kernel torchani: the same weights exported as TorchANI's own modules
 - TorchANI eager: the same model in Python, energy and forces, its pairs given
 - SNAP: of the same LAMMPS, with the same skin and rebuilds; on two ranks
@@ -44,8 +45,10 @@ AT_BEST_RATE = "networks at the best sgemm rate"
 PAIR_STYLE = "nnp"
 WITH_UQ_ENERGY = "nnp + uq_energy"
 WITH_BOTH = "nnp + uq_energy + uq_force"
+IN_DOUBLE = "nnp + uq_energy, precision double"
 AIM_OF_STEP = {108: 3.0, 864: 2.0}  # atoms -> with uq_energy, times the networks' matrix products
 AIM_OF_UQ_FORCE = 1.0  # on top
+AIM_AT_BEST_RATE = {864: 1.7}  # the same step, times the networks at the best sgemm rate
 # Of the energy and of the largest force and uncertainty. TorchANI takes float32 positions, which keep 2e-6 Å at 35 Å;
 # a Gaussian with eta = 20 / Å^2 makes some 2e-5 of it.
 AGREEMENT = 1e-4
@@ -77,12 +80,17 @@ class InLammps:
 
 def of_the_model(models: Models) -> dict[str, InLammps]:
     """Return what evaluates the ensemble in LAMMPS."""
+    with_uq = lmp_timing.nnp(models.fused, uncertainties=lmp_timing.UQ_ENERGY)
+    in_double = lmp_timing.nnp(models.fused, uncertainties=lmp_timing.UQ_ENERGY, options="device cpu precision double")
     return {
         PAIR_STYLE: InLammps(lmp_timing.nnp(models.fused)),
-        WITH_UQ_ENERGY: InLammps(lmp_timing.nnp(models.fused, uncertainties=lmp_timing.UQ_ENERGY)),
+        WITH_UQ_ENERGY: InLammps(with_uq),
+        IN_DOUBLE: InLammps(in_double),
         WITH_BOTH: InLammps(lmp_timing.nnp(models.fused, uncertainties=lmp_timing.UQ_BOTH)),
         "nnp, kernel torchani": InLammps(lmp_timing.nnp(models.torchani)),
         "nnp, 2 ranks": InLammps(lmp_timing.nnp(models.fused), 2),
+        f"{WITH_UQ_ENERGY}, 2 ranks": InLammps(with_uq, 2),
+        f"{IN_DOUBLE}, 2 ranks": InLammps(in_double, 2),
     }
 
 
@@ -129,12 +137,18 @@ def check_agreement(models: Models, n_atoms: int, folder: Path) -> dict[str, Dif
 
 
 def aims(rounds: list[dict[str, float]], n_atoms: int) -> list[dict[str, object]]:
-    """Return what was aimed at and what was reached, in times of the networks' matrix products."""
+    """Return what was aimed at and what was reached, in times of the networks at the sgemm rate, or at that named."""
     step = statistics.median(r[WITH_UQ_ENERGY] / r[NETWORKS] for r in rounds)
     uq_force = statistics.median((r[WITH_BOTH] - r[WITH_UQ_ENERGY]) / r[NETWORKS] for r in rounds)
+    at_best_rate = statistics.median(r[WITH_UQ_ENERGY] / r[AT_BEST_RATE] for r in rounds)
     return [
         {"what": "step with uq_energy", "aim": AIM_OF_STEP.get(n_atoms), "reached": step},
         {"what": "uq_force on top", "aim": AIM_OF_UQ_FORCE, "reached": uq_force},
+        {
+            "what": "step with uq_energy, of the networks at the best sgemm rate",
+            "aim": AIM_AT_BEST_RATE.get(n_atoms),
+            "reached": at_best_rate,
+        },
     ]
 
 

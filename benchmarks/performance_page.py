@@ -16,7 +16,17 @@ from page_data import data_io
 from page_format import Record, is_gpu
 from page_networks import networks
 from page_starts import warm_start
-from page_steps import cuda_step, hooks, pair_step, profile_step, scaling, times_and_ratios, uq_cost
+from page_steps import (
+    cuda_step,
+    hooks,
+    pair_step,
+    pair_step_before,
+    profile_step,
+    scaling,
+    scaling_before,
+    times_and_ratios,
+    uq_cost,
+)
 from page_training import cuda_epoch, denormals, train_epoch
 
 HERE = Path(__file__).parent
@@ -53,9 +63,11 @@ measure them where nnpal was built for a GPU and one is there.
 
 SECTIONS = {
     "pair_step": pair_step,
+    "pair_step_before": pair_step_before,
     "profile_step": profile_step,
     "uq_cost": uq_cost,
     "scaling": scaling,
+    "scaling_before": scaling_before,
     "own_metals": own_metals,
     "networks": networks,
     "molecules": molecules,

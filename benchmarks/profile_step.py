@@ -14,8 +14,9 @@ Before anything is timed, the ensemble's energy, forces and uq_force must be tho
 those that the AEVs, TorchANI's networks and the way back give one after another. The products have nothing to compare:
 their factors are random.
 
-What is left of the ensemble are the networks; what is left of the pair style is building tiles, converting numbers
-and adding forces up. Figures are medians over the rounds, also those of the differences.
+What is left of the ensemble are the networks; what is left of the pair style is building tiles and adding forces up,
+less what the operation in torch does to bring its edges into the order that the pair style writes at once. Figures are
+medians over the rounds, also those of the differences.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from nnpal.model.terms import aev_terms
 from record import write_record
 
 N_ATOMS, STEPS = 864, 40
-TILE = 256  # centers: as in src/pair_nnp/model.cpp
+TILE = 256  # centers: as in src/core/model/core_model.cpp
 SECONDS = 1.0
 # Of the energy and of the largest force, uncertainty and gradient: float32 sums of some hundred terms in other orders
 AGREEMENT = 1e-5

@@ -67,10 +67,10 @@ class FusedModule(torch.nn.Module):
         self.energy_scale = energy_scale
         self.repulsion = FusedRepulsion(repulsion, terms.radial[0], energy_scale) if repulsion is not None else None
         self.dispersion = Dispersion(dispersion, energy_scale) if dispersion is not None else None
-        self._add_charges(charges)
         self.near_cutoff = max(terms.radial[0], self.repulsion.cutoff if self.repulsion is not None else 0.0)
         self.register_buffer("weights", weights)
         self.register_buffer("self_energies", self_energies.to(torch.float64))
+        self._add_charges(charges)
 
     def _add_charges(self, charges: Charges | None) -> None:
         weights, shares = torch.zeros(0), torch.zeros(0)
