@@ -113,7 +113,7 @@ def test_a_lone_atom_has_none(file_of_animbis: Path) -> None:
 
 def test_a_charge_that_is_not_finite_is_named(file_of_animbis: Path) -> None:
     model, atoms = load_model(file_of_animbis), molecule("H2O")
-    model.module.charge_shares.fill_(float("nan"))
+    model.module.charge_part.shares.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"not finite: that of atom 0 \(O\) is -?0\.\d+ and its share nan"):
         model.charges(atoms_graph(atoms, model.metadata.elements, model.metadata.cutoff, model="test"))
 

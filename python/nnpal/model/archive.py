@@ -143,7 +143,7 @@ def write_archive(
     records = {RECORD: metadata.to_json(), **(compiled or {})}
     content = module.save_to_buffer(records)
     if not needs_libtorch(module, metadata):
-        content = module.save_to_buffer(records | {FUSED_RECORD: fused_record(module, content)})
+        content = module.save_to_buffer(records | {FUSED_RECORD: fused_record(module, metadata, content)})
     own = getattr(torch, metadata.dtype)
     with aside(path, len(content)) as temporary:
         temporary.write_bytes(content)

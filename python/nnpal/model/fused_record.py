@@ -25,14 +25,15 @@ def needs_libtorch(module: torch.jit.ScriptModule, metadata: Metadata) -> bool:
     """Return whether a model has parts that libtorch alone evaluates."""
     if metadata.kernel != "fused" or module.dispersion is not None:
         return True
-    return metadata.charges and not hasattr(module, "charge_weights")  # in files before they had one array
+    return metadata.charges and not hasattr(module.charge_part, "n_networks")  # of TorchANI in earlier files
 
 
-def fused_record(module: torch.jit.ScriptModule, archive: bytes) -> str:
+def fused_record(module: torch.jit.ScriptModule, metadata: Metadata, archive: bytes) -> str:
     """Return the text of the record for a module of kernel ``fused``.
 
     Arguments:
         module: compiled from :class:`nnpal.model.fused_module.FusedModule`; for which :func:`needs_libtorch` is false.
+        metadata: of the file.
         archive: the same module as ``save_to_buffer`` writes it; more records of other names change nothing.
 
     Raises:
@@ -53,24 +54,22 @@ def fused_record(module: torch.jit.ScriptModule, archive: bytes) -> str:
         if repulsion is None
         else {name: getattr(repulsion, name) for name in _REPULSION}
         | {"parameters": repulsion.tables.double().flatten().tolist()},
-        "charges": _charges(module, archive) if hasattr(module, "charge_weights") else None,
+        "charges": _charges(module.charge_part, archive) if metadata.charges else None,
         "weights": {"record": _record_with(module.weights, archive)},
     }
     return json.dumps(values, allow_nan=False)
 
 
-def _charges(module: torch.jit.ScriptModule, archive: bytes) -> dict[str, Any] | None:
-    if module.n_charge_networks == 0:
-        return None
+def _charges(part: torch.jit.ScriptModule, archive: bytes) -> dict[str, Any]:
     return {
-        "n_networks": module.n_charge_networks,
-        "layers": _layers_of_elements(list(module.charge_layers)),
-        "activation": module.charge_activation,
-        "alpha": module.charge_alpha,
+        "n_networks": part.n_networks,
+        "layers": _layers_of_elements(list(part.layers)),
+        "activation": part.activation,
+        "alpha": part.alpha,
         "energy_scale": 1.0,
-        "shares": module.charge_shares.double().tolist(),
-        "scale_by_squares": module.scales_by_squares,
-        "weights": {"record": _record_with(module.charge_weights, archive)},
+        "shares": part.shares.double().tolist(),
+        "scale_by_squares": part.scale_by_squares,
+        "weights": {"record": _record_with(part.weights, archive)},
     }
 
 
