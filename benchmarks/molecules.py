@@ -3,7 +3,7 @@
     python benchmarks/molecules.py [--quick] [--output benchmarks/results/molecules.json]
 
 Seven elements, 8 members, random weights, single precision, one thread: water, aspirin, boxes of water. CPU time of
-`LoadedModel.energies_and_gradients` and of TorchANI's energy and forces in Python, to which its pairs are given; a
+`CoreModel.energies_and_gradients`, which `NNPCalculator` calls, and of TorchANI's energy and forces in Python, to which its pairs are given; a
 search for neighbors is in neither.
 Contenders run one after another in every round; ratios are medians of the rounds' ratios. Before anything is timed,
 energies and forces of both must agree.
@@ -27,10 +27,11 @@ from torchani.arch import ANI
 from torchani.units import HARTREE_TO_EV
 
 from agreement import Evaluation, require_agreement
-from nnpal.geometry.neighbor_graph import Graph, atoms_graph
-from nnpal.model import LoadedModel, export_ensemble, load_model
+from nnpal.geometry.edges import Edges, atoms_edges, forces_of_edges
+from nnpal.model import export_ensemble
 from nnpal.model.aev import AEVS
 from nnpal.model.build import build_member, build_model
+from nnpal.model.core_model import CoreModel, load_core_model
 from nnpal.model.description import HIDDEN, NetworkDescription
 from record import write_record
 from torch_timing import pairs_of_torchani
@@ -107,19 +108,15 @@ class Eager:
 class Fused:
     """The file that nnpal writes of the same model."""
 
-    def __init__(self, model: LoadedModel, graph: Graph) -> None:
-        self.model, self.graph = model, graph
+    def __init__(self, model: CoreModel, edges: Edges) -> None:
+        self.model, self.edges = model, edges
 
     def __call__(self) -> object:
-        return self.model.energies_and_gradients(self.graph, of_members=False)
+        return self.model.energies_and_gradients(self.edges, of_members=False)
 
     def evaluate(self) -> Evaluation:
-        energies, gradients = self.model.energies_and_gradients(self.graph, of_members=False)
-        forces = torch.zeros(self.graph.n_local, 3, dtype=torch.float64)
-        neighbors = self.graph.edge_index[1]
-        for sign, atoms in ((1.0, self.graph.edge_index[0]), (-1.0, neighbors)):
-            forces.index_add_(0, atoms, sign * gradients[0].double())
-        return Evaluation(float(energies.double().mean(0).sum()), forces.numpy(), {})
+        energies, gradients = self.model.energies_and_gradients(self.edges, of_members=False)
+        return Evaluation(float(energies.mean(0).sum()), forces_of_edges(self.edges, gradients[0]), {})
 
 
 def contenders(folder: Path) -> dict[int, dict[str, Callable[[], object]]]:
@@ -127,11 +124,12 @@ def contenders(folder: Path) -> dict[int, dict[str, Callable[[], object]]]:
     description = NetworkDescription(SYMBOLS, hidden=HIDDEN["ani2x"], aev=AEVS["ani2x"])
     members = [build_member(description, seed) for seed in range(N_MEMBERS)]
     eager = build_model(description, members, [0.0] * len(SYMBOLS)).requires_grad_(False)
-    fused = load_model(export_ensemble(eager, folder / "ani2x.nnp.pt", dtype=torch.float32))
+    fused = load_core_model(export_ensemble(eager, folder / "ani2x.nnp.pt", dtype=torch.float32))
+    assert fused is not None
     found: dict[int, dict[str, Callable[[], object]]] = {}
     for n_atoms, atoms in systems().items():
-        graph = atoms_graph(atoms, SYMBOLS, fused.metadata.cutoff, model="benchmark")
-        own, peer = Fused(fused, graph), Eager(eager, atoms)
+        edges = atoms_edges(atoms, SYMBOLS, fused.metadata.cutoff, model="benchmark")
+        own, peer = Fused(fused, edges), Eager(eager, atoms)
         require_agreement(f"{FUSED} and {EAGER}, {n_atoms} atoms", own.evaluate(), peer.evaluate(), AGREEMENT)
         found[n_atoms] = {FUSED: own, EAGER: peer}
     return found
