@@ -3,8 +3,8 @@
     python benchmarks/molecules.py [--quick] [--output benchmarks/results/molecules.json]
 
 Seven elements, 8 members, random weights, single precision, one thread: water, aspirin, boxes of water. CPU time of
-`CoreModel.energies_and_gradients`, which `NNPCalculator` calls, and of TorchANI's energy and forces in Python, to which its pairs are given; a
-search for neighbors is in neither.
+`CoreModel.energies_and_gradients`, which `NNPCalculator` calls, and of TorchANI's energy and forces in Python, to which
+its pairs are given; a search for neighbors is in neither.
 Contenders run one after another in every round; ratios are medians of the rounds' ratios. Before anything is timed,
 energies and forces of both must agree.
 """

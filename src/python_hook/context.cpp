@@ -13,6 +13,7 @@
 #include "utils.h"
 
 #include <algorithm>
+#include <cmath>
 #include <pybind11/stl.h>
 
 using LAMMPS_NS::bigint;
@@ -325,7 +326,8 @@ void Context::scale_forces(double factor)
   for (int i = 0; i < 3 * n; i++) f[i] *= factor;
 }
 
-py::array Context::positions_of(const std::vector<tagint> &wanted)
+// Positions in `found_`.
+void Context::look_up(const std::vector<tagint> &wanted)
 {
   const auto trouble = lookup_.positions(wanted, found_);
   if (trouble.is_excluded)
@@ -334,9 +336,31 @@ py::array Context::positions_of(const std::vector<tagint> &wanted)
         " is excluded from all others, by a Monte Carlo fix that tries to delete it or by neigh_modify "
         "exclude; keep the atoms that this hook needs out of that fix's group");
   if (trouble.tag) throw_hook_error("there is no atom with ID " + std::to_string(trouble.tag));
+}
+
+py::array Context::positions_of(const std::vector<tagint> &wanted)
+{
+  look_up(wanted);
   py::array_t<double> x(std::vector<py::ssize_t>{static_cast<py::ssize_t>(wanted.size()), 3});
   std::copy(found_.begin(), found_.end(), x.mutable_data());
   return x;
+}
+
+// In numbers of Python, which cost less than arrays of three.
+py::tuple Context::separation(tagint from, tagint to)
+{
+  wanted_.assign({from, to});
+  look_up(wanted_);
+  const double *a = found_.data(), *b = a + 3;
+  double d[3] = {b[0] - a[0], b[1] - a[1], b[2] - a[2]};
+  domain->minimum_image_big(FLERR, d[0], d[1], d[2]);
+  const double lengths[3] = {domain->xprd, domain->yprd, domain->zprd};
+  const int is_periodic[3] = {domain->xperiodic, domain->yperiodic, domain->zperiodic};
+  double share = 0.0;
+  for (int k = 0; k < 3; k++)
+    if (is_periodic[k]) share = std::max(share, std::abs(d[k]) / lengths[k]);
+  return py::make_tuple(py::make_tuple(d[0], d[1], d[2]), share, py::make_tuple(a[0], a[1], a[2]),
+                        py::make_tuple(b[0], b[1], b[2]));
 }
 
 void Context::add_force(tagint tag, double fx, double fy, double fz)

@@ -91,6 +91,7 @@ public:
 
   void scale_forces(double factor);
   py::array positions_of(const std::vector<LAMMPS_NS::tagint> &tags);
+  py::tuple separation(LAMMPS_NS::tagint from, LAMMPS_NS::tagint to);
   void add_force(LAMMPS_NS::tagint tag, double fx, double fy, double fz);
   py::array center_of_mass(const std::string &group_name);
   double group_mass(const std::string &group_name);
@@ -114,7 +115,9 @@ private:
   Exclusion exclusion_;
   PotentialTally tally_;
   View x_, v_, f_, tag_, type_, mask_, mass_;
+  std::vector<LAMMPS_NS::tagint> wanted_;
   std::vector<double> found_;
+  void look_up(const std::vector<LAMMPS_NS::tagint> &tags);
   py::object world_, universe_;
 };
 

@@ -55,6 +55,7 @@ void export_context()
       .def("group_mask_of", &Context::group_mask)
       .def("scale_forces", &Context::scale_forces)
       .def("positions_of", &Context::positions_of)
+      .def("separation", &Context::separation)
       .def("add_force", [](Context &context, LAMMPS_NS::tagint tag,
                            const std::array<double, 3> &f) { context.add_force(tag, f[0], f[1], f[2]); })
       .def("center_of_mass", &Context::center_of_mass)

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+Vector = tuple[float, float, float]
+Separation = tuple[Vector, float, Vector, Vector]
+
 
 class Context(Protocol):
     """LAMMPS at one moment of a step. Quantities are in the units of the script.
@@ -205,6 +208,21 @@ class Context(Protocol):
 
         Raises:
             HookError: no atom has such an ID, or it is excluded from all others.
+        """
+
+    def separation(self, first: int, second: int) -> Separation:
+        """Return how two atoms lie to each other, on every rank (collective).
+
+        Arguments:
+            first: atom ID.
+            second: atom ID.
+
+        Returns:
+            The vector from the first to the nearest periodic image of the second; the largest share that one of its
+            components has of a periodic box length (at 0.5 another image becomes the nearest); both positions.
+
+        Raises:
+            HookError: as of :meth:`positions_of`.
         """
 
     def add_force(self, tag: int, force: Sequence[float] | NDArray[np.float64]) -> None:

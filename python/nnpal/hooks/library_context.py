@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnpal.hooks.context import Separation, Vector
 from nnpal.hooks.error import HookError
 
 ENERGY_COMPUTE, VIRIAL_COMPUTE = "hook_energy", "hook_virial"
@@ -229,6 +230,12 @@ class LibraryContext:
                 raise HookError(f"there is no atom with ID {tag}")
         return found[:, :3]
 
+    def separation(self, first: int, second: int) -> Separation:
+        a, b = self.positions_of([first, second])
+        vector, lengths = self.minimum_image(b - a), np.diag(self.box)
+        share = float((np.abs(vector) / lengths * self.periodic).max())
+        return _three(vector), share, _three(a), _three(b)
+
     def add_force(self, tag: int, force: Sequence[float] | NDArray[np.float64]) -> None:
         f = self.f
         for i in np.flatnonzero(self.tag == tag):
@@ -266,6 +273,11 @@ class LibraryContext:
 
     def write_restart(self, path: str) -> None:
         raise HookError("fix python/invoke cannot write restart files within a step; use the restart command")
+
+
+def _three(values: NDArray[np.float64]) -> Vector:
+    x, y, z = values.tolist()
+    return x, y, z
 
 
 def image_flags(image: NDArray[Any], n_bytes: int) -> NDArray[np.int64]:

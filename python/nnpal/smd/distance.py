@@ -31,7 +31,9 @@ class Distance(Protocol):
 
     label: str
     names: list[str]
-    places: list[list[float]]
+
+    @property
+    def places(self) -> list[list[float]]: ...
 
     def measure(self, context: Context) -> float:
         """Return d at the present positions, and remember its direction (collective)."""
@@ -64,16 +66,21 @@ class AtomPair:
         context.positions_of([i, j])  # an error names an ID that does not exist
         self.label = f"atoms {i} {j}"
         self.names = [f"atom {i}", f"atom {j}"]
-        self.places: list[list[float]] = []
         self._tags = [i, j]
-        self._d, self._vector, self._n = 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+        self._places: list[Vector] = []
+        self._vector, self._n = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+
+    @property
+    def places(self) -> list[list[float]]:
+        return [list(place) for place in self._places]
 
     def measure(self, context: Context) -> float:
-        self.places = context.positions_of(self._tags).tolist()
-        a, b = self.places
-        self._vector = nearest(context, (b[0] - a[0], b[1] - a[1], b[2] - a[2]), self.label)
-        self._d, self._n = along(self._vector, self.label)
-        return self._d
+        i, j = self._tags
+        self._vector, share, *self._places = context.separation(i, j)
+        if share >= 0.5 * MARGIN:
+            nearest(context, self._vector, self.label)  # says what is wrong
+        d, self._n = along(self._vector, self.label)
+        return d
 
     def push(self, context: Context, force: float) -> None:
         x, y, z = self._n
@@ -198,10 +205,11 @@ def along(vector: Vector, label: str) -> tuple[float, Vector]:
     Raises:
         HookError: it has no direction.
     """
-    d = math.sqrt(dot(vector, vector))
+    x, y, z = vector
+    d = math.sqrt(x * x + y * y + z * z)
     if not d > 0.0:  # not a number as well
         raise HookError(f"{label}: their distance is {d:g}, so there is no direction to pull in; move them apart")
-    return d, (vector[0] / d, vector[1] / d, vector[2] / d)
+    return d, (x / d, y / d, z / d)
 
 
 def nearest(context: Context, vector: Vector, label: str, n: Vector | None = None) -> Vector:

@@ -73,6 +73,8 @@ class SMD:
         facts = {"units": context.units, "boltz": context.boltz, "pulled": self._distance.label}
         facts |= {"force": force} if force is not None else {"k": k, "rate": rate}
         self._trace = TraceFile(file, facts, writes=context.comm.rank == 0, log=context.log) if file else None
+        if self._trace:
+            self.end_of_step = self._write_row  # else the fix calls nothing there
 
         self.energy = 0.0
         self.virial = np.zeros(6)
@@ -116,7 +118,7 @@ class SMD:
         if first_of_run and self._trace and self._trace.n_rows == 0 and not context.minimizing:
             self._trace.write(step, self.vector)
 
-    def end_of_step(self, context: Context) -> None:
+    def _write_row(self, context: Context) -> None:
         """Write a row of the file every so many steps."""
         if self._trace and self._n_steps % self._every == 0:
             self._trace.write(context.step, self.vector)

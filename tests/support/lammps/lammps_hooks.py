@@ -158,6 +158,12 @@ class Facts:
         sums = comm.allreduce(here)
         momentum = comm.allreduce(context.masses[context.type] @ context.v)
         first, last = context.positions_of([1, context.n_atoms])
+        vector = context.minimum_image(last - first)
+        found, share, *places = context.separation(1, context.n_atoms)
+        np.testing.assert_allclose(found, vector, atol=1e-12)
+        np.testing.assert_allclose(places, [first, last], atol=1e-12)
+        lengths, periodic = np.diag(context.box), np.array(context.periodic)
+        np.testing.assert_allclose(share, (np.abs(vector) / lengths)[periodic].max(initial=0.0), atol=1e-12)
         self.vector[:] = [
             *sums,
             context.n_atoms,
@@ -166,7 +172,7 @@ class Facts:
             *context.center_of_mass("half"),
             context.group_mass("half"),
             context.group_count("half"),
-            np.linalg.norm(context.minimum_image(last - first)),
+            np.linalg.norm(vector),
             *momentum,
             context.partition * 10 + context.n_partitions,
         ]
