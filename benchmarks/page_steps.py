@@ -132,12 +132,23 @@ def scaling(record: Record) -> str:
         if compared
         else ""
     )
-    above = record.get("above_lammps")
+    above = [
+        [
+            precision,
+            f"{own['processor_seconds']:.3f}",
+            f"{own['peak_megabytes']:.1f}",
+            f"{own['bytes_per_atom'] / 1000:.2f}",
+        ]
+        for precision, key in (("single", "above_lammps"), ("double", "above_lammps_in_double"))
+        if (own := record.get(key))
+    ]
     start_up = (
-        f"Above LAMMPS alone, which is `pair_style zero` with the same neighbor list, a process takes "
-        f"{above['processor_seconds']:.3f} s of processor time before its first step, "
-        f"{above['peak_megabytes']:.1f} MiB at {atoms(above['n_atoms'][0])}, and "
-        f"{above['bytes_per_atom'] / 1000:.2f} kB an atom beyond. Aims: at most 0.05 s, 12 MB and 0.6 kB.\n\n"
+        "Above LAMMPS alone, which is `pair_style zero` with the same neighbor list, a process takes, by precision:\n\n"
+        + table(
+            ["", "s of processor time before the first step", "MiB at 108 atoms", "kB an atom beyond"],
+            [*above, ["aims, at most", "0.05", "12 MB", "0.6"]],
+        )
+        + "\n"
         if above
         else ""
     )

@@ -183,7 +183,11 @@ def main() -> None:
         strong_rows = [strong(model, n_atoms, n_rounds, folder) for n_atoms in strong_sizes]
         weak_row = weak(model, n_rounds, folder)
         rows = against_atoms(model, sizes, n_rounds, folder)
-        above = start_up.above_lammps(model, n_rounds, folder, large=4000 if arguments.quick else start_up.LARGE)
+        large = 4000 if arguments.quick else start_up.LARGE
+        above, above_in_double = (
+            start_up.above_lammps(model, n_rounds, folder, large=large, precision=precision)
+            for precision in ("single", "double")
+        )
     print_tables(rows, strong_rows, weak_row, above)
     content = {
         "model": {"members": nickel.N_MEMBERS, "hidden": nickel.HIDDEN, "aev": nickel.AEV_LENGTH},
@@ -192,6 +196,7 @@ def main() -> None:
         "strong": strong_rows,
         "weak": weak_row,
         "above_lammps": above,
+        "above_lammps_in_double": above_in_double,
     }
     write_record(arguments.output, "scaling", ("nnpal", "torch", "lammps", "mpich"), content)
 

@@ -22,7 +22,9 @@ def processor_seconds(contender: lmp_timing.Contender, n_atoms: int, folder: Pat
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def above_lammps(model: Path, n_rounds: int, folder: Path, *, large: int = LARGE) -> dict[str, object]:
+def above_lammps(
+    model: Path, n_rounds: int, folder: Path, *, large: int = LARGE, precision: str = "single"
+) -> dict[str, object]:
     """Return what the pair style takes above LAMMPS with `pair_style zero`, which keeps a neighbor list of its own.
 
     Arguments:
@@ -30,8 +32,9 @@ def above_lammps(model: Path, n_rounds: int, folder: Path, *, large: int = LARGE
         n_rounds: contenders alternate in each, and figures are medians of the rounds' differences.
         folder: for scripts and data.
         large: atoms of the crystal whose memory, less that of 108 atoms, gives the bytes an atom.
+        precision: of the pair style, single or double.
     """
-    contenders = (ALONE, lmp_timing.nnp(model))
+    contenders = (ALONE, lmp_timing.nnp(model, options=f"device cpu precision {precision}"))
 
     def peaks(n_atoms: int) -> float:
         runs = [lmp_timing.run_steps(one, n_atoms, 1, 1, folder, warm_up=1).peak_megabytes for one in contenders]
