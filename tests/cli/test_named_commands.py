@@ -37,6 +37,7 @@ OTHERS = {
     ("active_learning/engine/stale_stages.py", "--redo"): "the command that the caller gives, nnpal run CONFIG",
     ("active_learning/engine/stale_stages.py", "--keep"): "the command that the caller gives, nnpal run CONFIG",
     ("cli/app.py", "--help"): "every command's",
+    ("doctor/plugin_file.py", "--build"): "cmake",
 }
 NO_MESSAGES = {"active_learning/report/css.py"}
 WORDS = {"data", "smd", "momt"}  # groups: the name of the command follows
