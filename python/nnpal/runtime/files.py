@@ -16,7 +16,7 @@ LEFTOVER = re.compile(r"\.\d+\..")
 
 
 @contextmanager
-def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
+def aside(path: Path, needed: int | None = None, *, durable: bool = True) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path``; flush it to the disk and rename it on success, remove it on
     failure.
 
@@ -24,6 +24,7 @@ def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
 
     Arguments:
         needed: bytes of the file, where they are known; a full disk is then told with them.
+        durable: False: do not wait for the disk; a power cut may then leave half of the new file.
 
     Raises:
         nnpal.runtime.disk_full.DiskFullError: no space is left; ``path`` is as it was.
@@ -32,10 +33,11 @@ def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
     with told_if_full(path, needed):
         try:
             yield temporary
-            if not temporary.is_symlink():
+            if durable and not temporary.is_symlink():
                 sync(temporary)
             os.replace(temporary, path)
-            sync(path.parent)
+            if durable:
+                sync(path.parent)
         except OSError as error:
             if error.filename is not None and str(error.filename) == str(temporary):
                 error.filename = str(path)  # the name that the user knows
@@ -44,12 +46,12 @@ def aside(path: Path, needed: int | None = None) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+def write_whole(path: Path, content: bytes | memoryview, *, durable: bool = True) -> None:
     """Write ``content`` to ``path``: all of it or nothing, whatever happens.
 
     For libraries that write a file themselves and do not survive a full disk: have them write to memory first.
     """
-    with aside(path, len(content)) as temporary:
+    with aside(path, len(content), durable=durable) as temporary:
         temporary.write_bytes(content)
 
 

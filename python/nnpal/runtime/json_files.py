@@ -39,11 +39,12 @@ def as_json(value: Any, what: str) -> Any:
         raise ValueError(f"{what}: {_culprit(value)}; expected what JSON can hold, and null for a gap") from error
 
 
-def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> None:
+def write_json(path: Path, value: Any, *, sort_keys: bool = True, durable: bool = True) -> None:
     """Write ``value`` to ``path``: all of it or nothing, whatever happens.
 
     Arguments:
         sort_keys: files that are compared have their keys sorted; those for readers alone, in the order of ``value``.
+        durable: see :func:`nnpal.runtime.files.aside`.
 
     Raises:
         ValueError: it holds something that JSON has no form for, NaN and infinities among it; ``path`` is as it was.
@@ -52,7 +53,7 @@ def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> None:
         text = json.dumps(value, sort_keys=sort_keys, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {_culprit(value)}; expected what JSON can hold, and null for a gap") from error
-    write_whole(path, (text + "\n").encode())
+    write_whole(path, (text + "\n").encode(), durable=durable)
 
 
 def read_json(path: Path) -> Any:

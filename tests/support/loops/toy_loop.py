@@ -2,7 +2,7 @@
 
 ``TOY_INJECT`` names a place and what happens there: ``PLACE=kill`` ends the driver there with SIGKILL, ``PLACE=die``
 the process that is there, ``PLACE=term`` sends SIGTERM to the driver, and other words see :func:`_strike`. Places are
-``begin:iter-0000/train``, ``end:iter-0000/train``, ``task:iter-0000/explore/1``, and of the manifest's nth writing
+``begin:iter-0000/train``, ``end:iter-0000/train``, ``task:iter-0000/explore/1`` (``*`` stands for any), and of the manifest's nth writing
 ``before:N`` and ``after:N``.
 """
 
@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from nnpal.active_learning.engine.error import GiveUp
@@ -151,7 +152,7 @@ def _strike_task(folder):
 
 def _strike(place, folder):
     where, _, what = os.environ.get("TOY_INJECT", "").partition("=")
-    if where != place:
+    if not fnmatchcase(place, where):
         return
     if what == "kill":
         os.kill(int(os.environ[DRIVER]), signal.SIGKILL)
@@ -177,6 +178,10 @@ def _strike(place, folder):
         raise GiveUp(f"the walk of {folder.resolve()} ends at once / always")
     elif what == "lose a program":
         raise Killed("lmp was killed")
+    elif what == "hang once":
+        if not (folder / "hung").exists():
+            (folder / "hung").touch()
+            time.sleep(LONG)
     elif what == "hang":
         time.sleep(LONG)
     elif what == "full":

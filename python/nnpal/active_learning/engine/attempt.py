@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nnpal.active_learning.engine.batch_jobs import note_job
 from nnpal.active_learning.engine.task import EXIT_GIVE_UP, EXIT_KILLED, LOG
 from nnpal.runtime.child_process import SIGNALS, Child, environment_for, how_ended
 from nnpal.runtime.disk_full import EXIT_DISK_FULL
@@ -27,7 +28,9 @@ BY_EXIT_CODE = {
 """Kind and words of attempts that say themselves how they ended."""
 
 
-def execute(folder: str, timeout: float | None, alive: str, paths: Sequence[str], threads: int) -> dict[str, Any]:
+def execute(
+    folder: str, timeout: float | None, alive: str, paths: Sequence[str], threads: int, **_: Any
+) -> dict[str, Any]:
     """Run ``python -m nnpal.active_learning.engine.task`` and return how it ended.
 
     Arguments:
@@ -36,6 +39,7 @@ def execute(folder: str, timeout: float | None, alive: str, paths: Sequence[str]
         alive: a file; once it is gone the task is not wanted and its processes are ended.
         paths: where Python finds modules, besides its own places.
         threads: of numerical libraries.
+        _: what Parsl hands on though it has used it itself: ``parsl_resource_specification``, of an ``MPIExecutor``.
 
     Returns:
         ``kind``: ``ended`` (look for a result), ``hopeless`` (another attempt would fail likewise), ``timeout``,
@@ -47,6 +51,7 @@ def execute(folder: str, timeout: float | None, alive: str, paths: Sequence[str]
         return {"kind": "unwanted", "how": "was not started", "offset": 0}
     command = [sys.executable, "-m", "nnpal.active_learning.engine.task", folder, "--watched"]
     place, environment = Path(folder), environment_for(threads, paths)
+    note_job(place)
     with Child(command, place / LOG, folder=place, environment=environment) as child:
         kind = _await(child, timeout, wanted)
         if kind is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import runpy
 import sys
 import sysconfig
@@ -23,7 +24,7 @@ from nnpal.active_learning.engine.error import LoopError
 from nnpal.runtime.child_process import Guard
 
 if TYPE_CHECKING:
-    from parsl import Config
+    from parsl import Config, HighThroughputExecutor
 
 KINDS = ("explore", "label", "train")
 LOCAL = "local"
@@ -122,6 +123,7 @@ class Executors:
             if isinstance(executor, HighThroughputExecutor):  # whose interchange is to outlive the signal that stops us
                 words = executor.interchange_launch_cmd
                 executor.interchange_launch_cmd = [sys.executable, "-ISc", APART, *words]
+                _keep_waiting_blocks(executor)
         self._close_log = _log_to(folder / "parsl.log")
         try:
             _own_programs_first()
@@ -198,6 +200,31 @@ class Executors:
             if executor.bad_state_is_set or not only_failed:
                 running = [block for block, status in dict(executor.status_facade).items() if not status.terminal]
                 executor.provider.cancel([executor.blocks_to_job_id[block] for block in running])
+
+
+def _keep_waiting_blocks(executor: HighThroughputExecutor) -> None:
+    """Have no block cancelled where Parsl's ``htex_auto_scale`` asks for none to be.
+
+    With fewer tasks than a block has workers it asks every few seconds for 0 blocks less, and its executors then cancel
+    all that have no worker yet: jobs in a scheduler's queue would be cancelled and submitted again without end
+    (parsl#3696).
+    """
+    scale_in = executor.scale_in
+
+    def scale_in_some(blocks: int, max_idletime: float | None = None) -> list[str]:
+        return scale_in(blocks, max_idletime) if blocks > 0 else []
+
+    executor.scale_in = scale_in_some  # type: ignore[method-assign]
+
+
+def why_given_up(error: BaseException) -> str | None:
+    """Return why Parsl has given an executor up, since its batch jobs failed; None of another error."""
+    from parsl.executors.errors import BadStateException
+
+    if not isinstance(error, BadStateException):
+        return None
+    whole = re.sub(r"\s*\n\s*", " ", error.reason.rpartition("Error ")[2].partition(":")[2]).strip()
+    return f"executor {error.executor.label} was given up, since its last batch jobs failed in turn; the last: {whole}"
 
 
 def is_lost(error: BaseException) -> bool:

@@ -28,7 +28,7 @@ class Failure:
         kind: ``error`` (an exception or a crash), ``timeout`` (its own limit), ``killed`` (by a signal from elsewhere,
             as the scheduler's or when out of memory), ``walltime`` (its worker or node was lost).
         how: how the last attempt ended, in a few words.
-        text: folder, number of attempts, last lines, command.
+        text: folder, number of attempts, batch job, last lines, command.
         cause: what an attempt that ended by an error printed last, without places; or empty.
     """
 
@@ -43,7 +43,9 @@ class Failure:
         return ": ".join(filter(None, (self.kind, self.how, self.cause)))
 
 
-def describe(folder: Path, kind: Kind, how: str, attempts: int, offset: int, paths: Sequence[str]) -> Failure:
+def describe(
+    folder: Path, kind: Kind, how: str, attempts: int, offset: int, paths: Sequence[str], job: str = ""
+) -> Failure:
     """Return the failure of a task.
 
     Arguments:
@@ -53,12 +55,13 @@ def describe(folder: Path, kind: Kind, how: str, attempts: int, offset: int, pat
         attempts: failures of that sort.
         offset: where the last attempt begins in ``task.log``.
         paths: where Python finds modules, besides its own places.
+        job: what became of the batch job that the last attempt was in, and what to do; no fact, for it has numbers.
     """
     times = "once" if attempts == 1 else f"{attempts} times"
     lines = _last_lines(folder / LOG, offset)
     told = "\n".join(f"    {line}" for line in lines) if lines else "    (it printed nothing)"
     text = (
-        f"{folder}: failed {times}; the last attempt {how}. The end of {folder / LOG}:\n{told}\n"
+        f"{folder}: failed {times}; the last attempt {how}. {job and f'{job}. '}The end of {folder / LOG}:\n{told}\n"
         f"  by hand: {by_hand(folder, paths)}"
     )
     cause = _without_places(lines[-1])[:LONGEST_CAUSE] if lines and kind == "error" else ""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from nnpal.active_learning.engine.attempt import GRACE
+from nnpal.active_learning.engine.batch_jobs import BatchJob, cancel_left_jobs, fate, forget_job, noted_job, present_job
 from nnpal.active_learning.engine.deadline import Deadline
 from nnpal.active_learning.engine.error import DiskFull, LoopError, StageError, check_free_disk
-from nnpal.active_learning.engine.executors import Executors, check_file, is_lost, search_paths
+from nnpal.active_learning.engine.executors import Executors, check_file, is_lost, search_paths, why_given_up
 from nnpal.active_learning.engine.failure import Failure, Kind, describe, forget, remember, remembered
 from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.task import Task, finished_result, prepare
@@ -78,11 +80,14 @@ class TaskRunner:
         self._deadline = deadline
         self._log = log
         self._folder = run_folder / "parsl"
-        self._alive = self._folder / f"{uuid.uuid4().hex}{ALIVE}"
+        self._alive = (self._folder / f"{uuid.uuid4().hex}{ALIVE}").resolve()
         self._paths = search_paths()
         self._executors: Executors | None = None
         self._unfinished: dict[Future[dict[str, Any]], _Attempts] = {}
+        self._ended: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
+        """Futures as they end: to ask all unfinished ones each time would take time that grows with their square."""
         self._given_up: list[Path] = []
+        self._told: dict[str, str] = {}
 
     def run(self, tasks: Sequence[Task], limits: Limits | None = None) -> list[TaskOutcome]:
         """Do tasks that are not done, and return what came of all, in their order.
@@ -94,9 +99,11 @@ class TaskRunner:
             Stopped: see :meth:`nnpal.active_learning.engine.deadline.Deadline.check`. No task is left running.
         """
         limits = limits or Limits(self._settings.max_task_failures, self._settings.max_killed)
-        if len({task.folder.resolve() for task in tasks}) < len(tasks):
+        jobs = [_Attempts(task) for task in tasks]
+        if len({job.folder for job in jobs}) < len(tasks):
             raise ValueError(f"{len(tasks)} tasks in fewer folders; expected a folder for each")
-        jobs = [_Attempts(task, prepare(task)) for task in tasks]
+        for job in jobs:
+            job.prepare()
         for job in jobs:
             job.look()
         waiting = [job for job in jobs if job.outcome is None]
@@ -107,7 +114,7 @@ class TaskRunner:
             finally:
                 self._abandon()
         self._given_up += [job.task.folder for job in jobs if job.failed]
-        self._judge(jobs, limits)
+        self._judge([job for job in jobs if job.failed], len(jobs), limits)
         return [job.outcome for job in jobs if job.outcome is not None]
 
     def forget_failures(self) -> None:
@@ -127,32 +134,52 @@ class TaskRunner:
     def _work(self, waiting: Sequence[_Attempts], jobs: Sequence[_Attempts], limits: Limits) -> None:
         self._deadline.check()
         if self._executors is None:
+            self._cancel_left_jobs()
             self._executors = Executors(self._folder, self._executor_file, self._settings.workers, self._alive)
         for old in self._folder.glob(f"*{ALIVE}"):  # of a driver that was killed: its tasks, if any, end
             old.unlink(missing_ok=True)  # the guard of that driver may have done so
         self._alive.touch()
         for job in waiting:
             self._submit(job)
+        failed = [job for job in jobs if job.failed]  # in an earlier run
         while self._unfinished:
-            done, _ = wait(self._unfinished, TICK, FIRST_COMPLETED)
+            future = self._next_ended()
             self._deadline.check()
-            if not done:
+            if future is None:
                 self._executors.check()
-            for future in done:
-                job = self._unfinished.pop(future)
-                self._take(job, future, limits)
-                if job.outcome is None:
-                    self._submit(job)
-                elif job.failed:
-                    self._judge(jobs, limits)
+                continue
+            if future not in self._unfinished:  # of tasks that were abandoned
+                continue
+            job = self._unfinished.pop(future)
+            self._take(job, future, limits)
+            if job.outcome is None:
+                self._submit(job)
+            elif job.failed:
+                failed.append(job)
+                self._judge(failed, len(jobs), limits)
+
+    def _next_ended(self) -> Future[dict[str, Any]] | None:
+        """Return the next attempt that has ended, None where none does within a tick."""
+        try:
+            return self._ended.get(timeout=TICK)
+        except Empty:
+            return None
+
+    def _cancel_left_jobs(self) -> None:
+        left = cancel_left_jobs(self._folder) if self._executor_file is not None else []
+        if left:
+            self._log(f"batch jobs of an nnpal run that was killed are cancelled: {', '.join(left)}")
 
     def _submit(self, job: _Attempts) -> None:
         assert self._executors is not None  # started by _work
         task = job.task
+        forget_job(task.folder)
         hours = self._settings.task_timeout_hours
         timeout = 3600 * hours if task.timeout is None and hours is not None else task.timeout
-        arguments = (str(task.folder.resolve()), timeout, str(self._alive.resolve()), self._paths)
-        self._unfinished[self._executors.submit(task.kind, *arguments, self._settings.threads)] = job
+        arguments = (str(job.folder), timeout, str(self._alive), self._paths)
+        future = self._executors.submit(task.kind, *arguments, self._settings.threads)
+        self._unfinished[future] = job
+        future.add_done_callback(self._ended.put)
 
     def _take(self, job: _Attempts, future: Future[dict[str, Any]], limits: Limits) -> None:
         """Note how an attempt ended."""
@@ -163,31 +190,57 @@ class TaskRunner:
         if error is None:
             ending = future.result()
         elif is_lost(error):
-            ending = {"kind": "walltime", "how": f"lost its worker ({error})", "offset": 0}
+            ending = {"kind": "walltime", "how": "lost its worker", "offset": 0}
         elif is_disk_full(error):
             raise DiskFull(f"{job.task.folder}: {error}") from error
         else:
+            why = why_given_up(error)
+            if why is not None:
+                raise LoopError(
+                    f"{why}\n  what to do: correct account, partition or worker_init in {self._executor_file}; scripts "
+                    f"of the jobs and what they printed are in submit_scripts in the newest folder of {self._folder}"
+                ) from error
             raise LoopError(f"{job.task.folder}: could not be executed: {type(error).__name__}: {error}") from error
         if ending["kind"] == "disk":
             raise DiskFull(str(disk_full(job.task.folder)))
         check_free_disk(self._run_folder, self._settings.min_free_disk)  # before the task is blamed
-        failure, given_up = job.blame(ending, limits, self._paths)
+        batch_job = self._batch_job(job.task.folder) if ending["kind"] in ("killed", "walltime") else None
+        told = "" if batch_job is None else self._tell(batch_job)
+        failure, given_up = job.blame(ending, limits, self._paths, told)
         if given_up:
             job.outcome = TaskOutcome(job.task.folder, None, failure)
             self._log(failure.text)
             if failure.kind in ("error", "timeout"):
                 remember(job.task.folder, job.task_hash, failure)
         else:
-            self._log(f"{job.task.folder} {failure.how}; trying again")
+            where = "" if batch_job is None else f" in batch job {batch_job.number}"
+            self._log(f"{job.task.folder} {failure.how}{where}; trying again")
 
-    def _judge(self, jobs: Sequence[_Attempts], limits: Limits) -> None:
-        failures = [job.outcome.failure for job in jobs if job.outcome is not None and job.outcome.failure is not None]
-        if limits.max_given_up is not None and len(failures) > limits.max_given_up:
-            self._given_up += [job.task.folder for job in jobs if job.failed]
-            raise StageError(
-                f"{len(failures)} of {len(jobs)} tasks were given up, more than the {limits.max_given_up} allowed; "
-                f"the last of them:\n{failures[-1].text}"
-            )
+    def _batch_job(self, folder: Path) -> BatchJob | None:
+        """Return the job that an attempt was in, unless this process is in it too."""
+        found, own = noted_job(folder), present_job()
+        return None if found is None or (own is not None and own.number == found.number) else found
+
+    def _tell(self, batch_job: BatchJob) -> str:
+        """Return what became of a job and what to do, and tell it, once for all of its tasks."""
+        became, remedy = fate(batch_job)
+        if not became:
+            return f"It was in {batch_job}"
+        told = f"{batch_job} {became}{remedy and f': {remedy}'}"
+        if self._told.get(batch_job.number) != told:
+            self._told[batch_job.number] = told
+            self._log(told)
+        return f"Its {told}"
+
+    def _judge(self, failed: Sequence[_Attempts], n_jobs: int, limits: Limits) -> None:
+        if limits.max_given_up is None or len(failed) <= limits.max_given_up:
+            return
+        self._given_up += [job.task.folder for job in failed]
+        last = failed[-1].failure
+        raise StageError(
+            f"{len(failed)} of {n_jobs} tasks were given up, more than the {limits.max_given_up} allowed; "
+            f"the last of them:\n{last.text if last is not None else ''}"
+        )
 
     def _abandon(self) -> None:
         """Stop all tasks."""
@@ -200,16 +253,25 @@ class TaskRunner:
 class _Attempts:
     """A task and what became of it so far."""
 
-    def __init__(self, task: Task, task_hash: str) -> None:
+    def __init__(self, task: Task) -> None:
         self.task = task
-        self.task_hash = task_hash
+        self.folder = task.folder.resolve()
+        self.task_hash = ""
         self.outcome: TaskOutcome | None = None
         self._n_failures = 0
         self._n_killed = 0
 
     @property
+    def failure(self) -> Failure | None:
+        return None if self.outcome is None else self.outcome.failure
+
+    @property
     def failed(self) -> bool:
-        return self.outcome is not None and self.outcome.failure is not None
+        return self.failure is not None
+
+    def prepare(self) -> None:
+        """Write down what the task is."""
+        self.task_hash = prepare(self.task)
 
     def look(self) -> None:
         """See whether it is done, or was given up before."""
@@ -218,8 +280,8 @@ class _Attempts:
         if result is not None or failure is not None:
             self.outcome = TaskOutcome(self.task.folder, result, failure)
 
-    def blame(self, ending: dict[str, Any], limits: Limits, paths: Sequence[str]) -> tuple[Failure, bool]:
-        """Return the failure of the last attempt, and whether the task is given up."""
+    def blame(self, ending: dict[str, Any], limits: Limits, paths: Sequence[str], told: str) -> tuple[Failure, bool]:
+        """Return the failure of the last attempt, and whether the task is given up; ``told`` is of its batch job."""
         kind: Kind = "error" if ending["kind"] in ("ended", "hopeless") else ending["kind"]
         how = ending["how"]
         if kind in ("killed", "walltime"):
@@ -229,4 +291,4 @@ class _Attempts:
             self._n_failures += 1
             times = self._n_failures
             given_up = ending["kind"] == "hopeless" or times >= limits.max_task_failures
-        return describe(self.task.folder.resolve(), kind, how, times, ending["offset"], paths), given_up
+        return describe(self.folder, kind, how, times, ending["offset"], paths, told), given_up

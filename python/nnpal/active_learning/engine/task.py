@@ -58,13 +58,20 @@ class Task:
 
 
 def prepare(task: Task) -> str:
-    """Write ``task.json`` unless it is there, and return its hash."""
+    """Write ``task.json`` unless it is there, and return its hash.
+
+    It does not wait for the disk, which thousands of tasks would do before the first begins: whoever has the task done
+    has called this, and half a file that a power cut left is written again.
+    """
     content = task.content()
     task.folder.mkdir(parents=True, exist_ok=True)
-    found = read_json(task.folder / TASK)
+    try:
+        found = read_json(task.folder / TASK)
+    except ValueError:
+        found = None
     if isinstance(found, dict) and found | {"call": present_call(str(found.get("call")))} == content:
         return digest(found)  # with the function's earlier name, under which it may be done
-    write_json(task.folder / TASK, content)
+    write_json(task.folder / TASK, content, durable=False)
     return digest(content)
 
 
