@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +21,7 @@ from nnpal.active_learning.engine.failure import FAILURE
 from nnpal.active_learning.engine.runner import Limits, TaskRunner
 from nnpal.active_learning.engine.settings import RunSection
 from nnpal.active_learning.engine.task import Task, finished_result, prepare
+from nnpal.runtime.json_files import digest, read_json
 from processes import LIMIT, Process, is_running, run, wait_until
 from toy_runs import TOYS, calls, is_free
 
@@ -202,7 +205,75 @@ def test_a_lost_worker_is_walltime_and_other_faults_of_parsl_end_the_run(runner,
     with pytest.raises(LoopError, match="could not be executed: RuntimeError: no such queue"):
         runner.run([second], Limits(1, 1))
     answers += [ManagerLost(b"block-0", "node7")] * 2
-    assert runner.run([second], Limits(1, 1))[0].failure.kind == "walltime"
+    failure = runner.run([second], Limits(1, 1))[0].failure
+    assert "Task failure due to loss of manager block-0 on host node7. The end of" in failure.text
+    assert failure.fact == "walltime: lost its worker"  # a manifest names no processes and nodes
+
+
+class Counted(Future):
+    """A future that counts how often it is asked anything."""
+
+    n = 0
+
+    @property
+    def _condition(self):
+        Counted.n += 1
+        return self._its_condition
+
+    @_condition.setter
+    def _condition(self, condition):
+        self._its_condition = condition
+
+
+def test_what_a_task_costs_does_not_depend_on_how_many_others_there_are(tmp_path, monkeypatch):
+    """Not one future that has not ended is asked whenever another has."""
+
+    def n_asked(n_tasks):
+        Counted.n = 0
+        waiting = []
+
+        class OneAfterAnother:
+            def submit(self, kind, folder, *arguments):
+                waiting.append((Counted(), Path(folder)))
+                if len(waiting) == n_tasks:
+                    threading.Thread(target=self.end_all).start()
+                return waiting[-1][0]
+
+            def end_all(self):
+                for future, folder in waiting:
+                    (folder / "result.json").write_text(
+                        json.dumps({"task": digest(read_json(folder / "task.json")), "result": {}})
+                    )
+                    future.set_result({"kind": "ended", "how": "ended", "offset": 0})
+                    wait_until(lambda future=future: future not in runner._unfinished)
+
+            def check(self):
+                pass
+
+            def close(self):
+                pass
+
+        monkeypatch.setattr("nnpal.active_learning.engine.runner.Executors", lambda *arguments: OneAfterAnother())
+        folder = tmp_path / str(n_tasks)
+        (folder / "parsl").mkdir(parents=True)
+        settings = RunSection(min_free_disk=0.0)
+        runner = TaskRunner(settings, folder, base_folder=folder, deadline=Deadline(), log=lambda line: None)
+        tasks = [Task(folder / str(k), "m:f") for k in range(n_tasks)]
+        assert all(outcome.result == {} for outcome in runner.run(tasks))
+        return Counted.n
+
+    few, many = n_asked(10), n_asked(40)
+    assert many == 4 * few
+
+
+def test_tasks_are_written_without_waiting_for_the_disk_and_half_of_one_is_written_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("waits for the disk"))
+    [task, _] = walks(tmp_path, monkeypatch)
+    task_hash = prepare(task)
+    whole = (task.folder / "task.json").read_bytes()
+    (task.folder / "task.json").write_bytes(whole[:20])  # as a power cut may leave it
+    assert prepare(task) == task_hash
+    assert (task.folder / "task.json").read_bytes() == whole
 
 
 def test_who_does_not_wait_for_tasks_to_end_gives_blocks_back_nevertheless(runner, monkeypatch):

@@ -2,8 +2,8 @@
 
 ``TOY_INJECT`` names a place and what happens there: ``PLACE=kill`` ends the driver there with SIGKILL, ``PLACE=die``
 the process that is there, ``PLACE=term`` sends SIGTERM to the driver, and other words see :func:`_strike`. Places are
-``begin:iter-0000/train``, ``end:iter-0000/train``, ``task:iter-0000/explore/1`` (``*`` stands for any), and of the manifest's nth writing
-``before:N`` and ``after:N``.
+``begin:iter-0000/train``, ``end:iter-0000/train``, ``task:iter-0000/explore/1`` (``*`` stands for anything), and of
+the manifest's nth writing ``before:N`` and ``after:N``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python tests/support/slurm/slurm_cluster.py FOLDER
 
-starts one from Debian's ``slurm-wlm`` and ``munge``, prints the variable that its commands need, and ends it with Ctrl-C.
-Daemons and jobs belong to whoever starts it, root or not. All nodes are this machine: they claim more cores than it has.
+starts one from Debian's ``slurm-wlm`` and ``munge``, prints the variable that its commands need, and ends it with
+Ctrl-C. Daemons and jobs belong to whoever starts it. All nodes are this machine: they claim more cores than it has.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "squeue", "scontrol", "sinfo")
@@ -63,8 +63,8 @@ PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=n{last} MaxTime=INFINITE State=UP
 """
 NODE = (
-    "NodeName=n{k} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} Sockets=1 CoresPerSocket={cores} ThreadsPerCore=1 "
-    "CPUs={cores} RealMemory=1000{gres} State=UNKNOWN"
+    "NodeName=n{k} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} Sockets=1 CoresPerSocket={cores} "
+    "ThreadsPerCore=1 CPUs={cores} RealMemory=1000{gres} State=UNKNOWN"
 )
 
 
@@ -108,7 +108,7 @@ class SlurmCluster:
             self._start("slurmctld", "-D", "-i")
             for node in self.nodes:
                 self.start_node(node)
-            self._await(lambda: self.idle_nodes() == self.nodes, "its nodes are not idle")
+            self.await_idle()
             undo.pop_all()
         return self
 
@@ -118,11 +118,7 @@ class SlurmCluster:
     def close(self) -> None:
         """End all jobs and daemons."""
         if "slurmctld" in self._daemons:
-            jobs = [line.split()[0] for line in self.squeue() if line]
-            if jobs:
-                self.command("scancel", "--signal=KILL", "--full", *jobs, check=False)
-                self.command("scancel", *jobs, check=False)
-                self._await(lambda: not self.squeue(), "its jobs do not end")
+            self.cancel_all()
         for name in reversed(list(self._daemons)):
             self._end(name)
 
@@ -144,32 +140,22 @@ class SlurmCluster:
         found = [line.split() for line in self.squeue()]
         return [words[0] for words in found if words[1] == state and words[2].startswith(f"parsl.{label}.")]
 
-    def idle_nodes(self) -> list[str]:
-        return sorted(self.command("sinfo", "--noheader", "--Node", "--states=idle", "--format=%N").split())[
-            : len(self.nodes)
-        ]
+    def await_idle(self) -> None:
+        """Wait until no job is left and all nodes are up."""
+        self._await(lambda: not self.squeue() and self._idle_nodes() == set(self.nodes), "its nodes are not idle")
+
+    def _idle_nodes(self) -> set[str]:
+        return set(self.command("sinfo", "--noheader", "--Node", "--states=idle", "--format=%N").split())
+
+    def cancel_all(self) -> None:
+        """Cancel all jobs, and wait for their end."""
+        jobs = [line.split()[0] for line in self.squeue()]
+        if jobs:
+            self.command("scancel", *jobs, check=False)
+            self._await(lambda: not self.squeue(), "its jobs do not end")
 
     def start_node(self, node: str) -> None:
         self._start(node, "-D", "-N", node, program="slurmd")
-
-    def kill_node(self, node: str) -> None:
-        """Let a node fail, with all that runs on it, as if its power were cut."""
-        self._daemons.pop(node).kill()
-        for pid in self._processes_on(node):
-            os.kill(pid, signal.SIGKILL)
-
-    def _processes_on(self, node: str) -> list[int]:
-        found = []
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                variables = path.read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if f"SLURM_CONF={self.environment['SLURM_CONF']}".encode() in variables and (
-                f"SLURMD_NODENAME={node}".encode() in variables
-            ):
-                found.append(int(path.parent.name))
-        return found
 
     def _write(self) -> None:
         for name in ("state", "spool"):
@@ -237,9 +223,9 @@ class SlurmCluster:
             daemon.kill()
             daemon.wait()
 
-    def _await(self, condition: object, what: str) -> None:
+    def _await(self, condition: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + LIMIT
-        while not condition():  # type: ignore[operator]
+        while not condition():
             ended = [name for name, daemon in self._daemons.items() if daemon.poll() is not None]
             if ended or time.monotonic() > end:
                 logs = "\n".join(
@@ -273,10 +259,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with SlurmCluster(Path(arguments[0])) as cluster:
         print(f"export SLURM_CONF={cluster.environment['SLURM_CONF']}", flush=True)
-        try:
+        with suppress(KeyboardInterrupt):
             signal.pause()
-        except KeyboardInterrupt:
-            pass
     return 0
 
 

@@ -190,7 +190,7 @@ class TaskRunner:
         if error is None:
             ending = future.result()
         elif is_lost(error):
-            ending = {"kind": "walltime", "how": "lost its worker", "offset": 0}
+            ending = {"kind": "walltime", "how": "lost its worker", "offset": 0, "words": str(error)}
         elif is_disk_full(error):
             raise DiskFull(f"{job.task.folder}: {error}") from error
         else:
@@ -205,7 +205,7 @@ class TaskRunner:
             raise DiskFull(str(disk_full(job.task.folder)))
         check_free_disk(self._run_folder, self._settings.min_free_disk)  # before the task is blamed
         batch_job = self._batch_job(job.task.folder) if ending["kind"] in ("killed", "walltime") else None
-        told = "" if batch_job is None else self._tell(batch_job)
+        told = ending.get("words", "") if batch_job is None else self._tell(batch_job)
         failure, given_up = job.blame(ending, limits, self._paths, told)
         if given_up:
             job.outcome = TaskOutcome(job.task.folder, None, failure)
@@ -213,7 +213,7 @@ class TaskRunner:
             if failure.kind in ("error", "timeout"):
                 remember(job.task.folder, job.task_hash, failure)
         else:
-            where = "" if batch_job is None else f" in batch job {batch_job.number}"
+            where = told and f" ({told})" if batch_job is None else f" in batch job {batch_job.number}"
             self._log(f"{job.task.folder} {failure.how}{where}; trying again")
 
     def _batch_job(self, folder: Path) -> BatchJob | None:
