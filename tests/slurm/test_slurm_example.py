@@ -83,10 +83,12 @@ def test_time_limits_cancelled_jobs_and_lost_nodes_are_told_and_their_tasks_done
         rf"walltime of executor explore {told}, or make its tasks shorter",
         log,
     )
-    assert re.search(rf"batch job {cancelled} \(.*\) was cancelled \(scancel\): its tasks run in another job", log)
-    assert re.search(rf"batch job {on_node} \(.*\) lost a node \({node}, .*: its tasks run elsewhere; .*--exclude", log)
+    assert re.search(rf"batch job {cancelled} \(.*\) was cancelled \(scancel\): its tasks restart in another job", log)
+    assert re.search(
+        rf"batch job {on_node} \(.*\) lost a node \({node}, .*: its tasks restart elsewhere; .*--exclude", log
+    )
     for place, job in zip(EXPLORATIONS, (limited, cancelled, on_node), strict=True):
-        assert f"{place} lost its worker in batch job {job}; it is tried again" in log
+        assert f"{place} lost its worker in batch job {job}; trying again" in log
 
 
 def test_a_killed_run_goes_on_and_takes_the_jobs_that_it_has_left_out_of_the_queue(cluster, tmp_path):
@@ -98,7 +100,7 @@ def test_a_killed_run_goes_on_and_takes_the_jobs_that_it_has_left_out_of_the_que
     left = {line.split()[0] for line in cluster.squeue()}
     assert {job_of(tmp_path, place) for place in EXPLORATIONS} <= left
     finish(tmp_path)
-    [told] = re.findall(r"batch jobs of an nnpal run that was killed are cancelled: (.*)", run_log(tmp_path))
+    [told] = re.findall(r"cancelled batch jobs that a killed nnpal run had left: (.*)", run_log(tmp_path))
     assert set(told.split(", ")) == left
     assert_each_task_was_done_once(tmp_path)
 
@@ -140,9 +142,9 @@ def test_jobs_that_cannot_work_end_the_run_with_their_cause(cluster, tmp_path, b
     assert path.read_text() != text
     code, out, err = drive(tmp_path)
     assert code == 1, out + err
-    assert "executor train was given up, since its last batch jobs failed in turn; the last: " in err
+    assert "Parsl gave up executor train because its last batch jobs failed; the last one: " in err
     assert told in err
-    assert f"what to do: correct account, partition or worker_init in {path}" in err
+    assert f"how to fix it: correct account, partition or worker_init in {path}" in err
     path.write_text(text)
     finish(tmp_path)
     assert_each_task_was_done_once(tmp_path)

@@ -1,4 +1,4 @@
-"""Batch jobs that tasks run in: which one a task is in, what became of it, and what to do. Slurm's states are known."""
+"""Batch jobs that tasks run in: which one a task is in, what happened to it, and what to do. Only Slurm is asked."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def forget_job(folder: Path) -> None:
 
 
 def fate(job: BatchJob) -> tuple[str, str]:
-    """Return what became of a job, in words that follow its name, and what to do; both empty where nobody knows.
+    """Return what happened to a job, in words that follow its name, and what to do; both empty if it is not known.
 
     Slurm says TIMEOUT or CANCELLED from the moment at which it signals the job's processes.
     """
@@ -90,33 +90,33 @@ def fate(job: BatchJob) -> tuple[str, str]:
         ),
         "CANCELLED": (
             "was cancelled (scancel)",
-            "its tasks run in another job; to stop the run, end nnpal run itself (Ctrl-C or SIGTERM)",
+            "its tasks restart in another job; to stop the run, end nnpal run itself (Ctrl-C or SIGTERM)",
         ),
         "NODE_FAIL": (
             f"lost a node ({job.node}, or another of its nodes)",
-            f'its tasks run elsewhere; where a node fails again, add "#SBATCH --exclude={job.node}" to '
+            f'its tasks restart elsewhere; if a node fails again, add "#SBATCH --exclude={job.node}" to '
             f"scheduler_options {where}",
         ),
-        "PREEMPTED": ("was preempted by a job of higher priority", "its tasks run in another job"),
+        "PREEMPTED": ("was preempted by a job of higher priority", "its tasks restart in another job"),
         "OUT_OF_MEMORY": ("ran out of memory", f"raise mem_per_node {where}, or have fewer workers on a node"),
         "FAILED": (
             f"failed with exit code {facts.get('ExitCode', '?').split(':')[0]}",
-            "what it printed is in submit_scripts in the newest folder of Parsl's logs",
+            "its output is in submit_scripts in the newest folder of Parsl's logs",
         ),
-        "COMPLETED": ("has ended", "what it printed is in submit_scripts in the newest folder of Parsl's logs"),
+        "COMPLETED": ("has ended", "its output is in submit_scripts in the newest folder of Parsl's logs"),
         "RUNNING": (
-            "goes on",
-            f"a process of it was killed, as where memory is short: raise mem_per_node {where}, or have fewer workers "
-            "on a node",
+            "is still running",
+            f"one of its processes was killed, often because memory is short: raise mem_per_node {where}, or have "
+            "fewer workers on a node",
         ),
     }
     return table.get(state, (f"is {state}", ""))
 
 
 def cancel_left_jobs(parsl_folder: Path) -> list[str]:
-    """Cancel the jobs that a run which was killed has left in Slurm's queue, and return their numbers.
+    """Cancel the jobs that a killed run has left in Slurm's queue, and return their numbers.
 
-    Their workers would find nobody to give them work. Whoever calls this holds the run's lock: they are nobody else's.
+    Their workers would never receive a task. The caller holds the run's lock, so no other process uses them.
 
     Arguments:
         parsl_folder: the run's, in which Parsl leaves a script for each job, of the job's name.

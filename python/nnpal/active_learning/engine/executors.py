@@ -203,7 +203,7 @@ class Executors:
 
 
 def _keep_waiting_blocks(executor: HighThroughputExecutor) -> None:
-    """Have no block cancelled where Parsl's ``htex_auto_scale`` asks for none to be.
+    """Cancel no block when Parsl's ``htex_auto_scale`` asks to remove 0 blocks.
 
     With fewer tasks than a block has workers it asks every few seconds for 0 blocks less, and its executors then cancel
     all that have no worker yet: jobs in a scheduler's queue would be cancelled and submitted again without end
@@ -218,13 +218,13 @@ def _keep_waiting_blocks(executor: HighThroughputExecutor) -> None:
 
 
 def why_given_up(error: BaseException) -> str | None:
-    """Return why Parsl has given an executor up, since its batch jobs failed; None of another error."""
+    """Return why Parsl has given up an executor whose batch jobs failed; None for another error."""
     from parsl.executors.errors import BadStateException
 
     if not isinstance(error, BadStateException):
         return None
     whole = re.sub(r"\s*\n\s*", " ", error.reason.rpartition("Error ")[2].partition(":")[2]).strip()
-    return f"executor {error.executor.label} was given up, since its last batch jobs failed in turn; the last: {whole}"
+    return f"Parsl gave up executor {error.executor.label} because its last batch jobs failed; the last one: {whole}"
 
 
 def is_lost(error: BaseException) -> bool:

@@ -85,7 +85,7 @@ class TaskRunner:
         self._executors: Executors | None = None
         self._unfinished: dict[Future[dict[str, Any]], _Attempts] = {}
         self._ended: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
-        """Futures as they end: to ask all unfinished ones each time would take time that grows with their square."""
+        """Futures as they end: asking all unfinished ones each time takes time quadratic in their number."""
         self._given_up: list[Path] = []
         self._told: dict[str, str] = {}
 
@@ -168,7 +168,7 @@ class TaskRunner:
     def _cancel_left_jobs(self) -> None:
         left = cancel_left_jobs(self._folder) if self._executor_file is not None else []
         if left:
-            self._log(f"batch jobs of an nnpal run that was killed are cancelled: {', '.join(left)}")
+            self._log(f"cancelled batch jobs that a killed nnpal run had left: {', '.join(left)}")
 
     def _submit(self, job: _Attempts) -> None:
         assert self._executors is not None  # started by _work
@@ -197,8 +197,8 @@ class TaskRunner:
             why = why_given_up(error)
             if why is not None:
                 raise LoopError(
-                    f"{why}\n  what to do: correct account, partition or worker_init in {self._executor_file}; scripts "
-                    f"of the jobs and what they printed are in submit_scripts in the newest folder of {self._folder}"
+                    f"{why}\n  how to fix it: correct account, partition or worker_init in {self._executor_file}; the "
+                    f"jobs' scripts and output are in submit_scripts in the newest folder of {self._folder}"
                 ) from error
             raise LoopError(f"{job.task.folder}: could not be executed: {type(error).__name__}: {error}") from error
         if ending["kind"] == "disk":
@@ -222,7 +222,7 @@ class TaskRunner:
         return None if found is None or (own is not None and own.number == found.number) else found
 
     def _tell(self, batch_job: BatchJob) -> str:
-        """Return what became of a job and what to do, and tell it, once for all of its tasks."""
+        """Return what happened to a job and what to do; log it once for all of its tasks."""
         became, remedy = fate(batch_job)
         if not became:
             return f"It was in {batch_job}"
