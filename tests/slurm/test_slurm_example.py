@@ -10,6 +10,7 @@ import pytest
 
 import loop_runs
 from loop_runs import DISTILLATION, changed, facts_by_stage, n_in_store, write_config
+from nnpal.active_learning.engine.executors import _let_forgotten_jobs_end
 from processes import wait_until
 from slurm_runs import EXAMPLE, write_executors
 from toy_runs import STAGES, calls, config_file, drive, entries, finish, start
@@ -124,6 +125,25 @@ def test_a_job_that_waits_in_the_queue_stays_there(cluster, tmp_path):
     assert (process.returncode, err) == (0, ""), out + err
     assert job_of(tmp_path, "iter-0000/train/member-0") == waiting
     assert_each_task_was_done_once(tmp_path)
+
+
+def test_a_job_that_slurm_has_forgotten_has_ended(cluster):
+    """Parsl would believe it running without end: `squeue` fails where it knows none of the jobs."""
+    from parsl.jobs.states import JobState, JobStatus
+    from parsl.providers import SlurmProvider
+
+    provider = SlurmProvider()
+    provider.resources["999"] = {
+        "status": JobStatus(JobState.RUNNING),
+        "job_stdout_path": None,
+        "job_stderr_path": None,
+    }
+    assert [status.state for status in provider.status(["999"])] == [JobState.RUNNING]  # Parsl's own way
+    _let_forgotten_jobs_end(provider)
+    assert [status.state for status in provider.status(["999"])] == [JobState.COMPLETED]
+    cluster.stop_controller()
+    provider.resources["999"]["status"] = JobStatus(JobState.RUNNING)
+    assert [status.state for status in provider.status(["999"])] == [JobState.RUNNING]  # nobody knows
 
 
 @pytest.mark.parametrize(

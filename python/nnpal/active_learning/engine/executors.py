@@ -124,6 +124,7 @@ class Executors:
                 words = executor.interchange_launch_cmd
                 executor.interchange_launch_cmd = [sys.executable, "-ISc", APART, *words]
                 _keep_waiting_blocks(executor)
+                _let_forgotten_jobs_end(executor.provider)
         self._close_log = _log_to(folder / "parsl.log")
         try:
             _own_programs_first()
@@ -215,6 +216,18 @@ def _keep_waiting_blocks(executor: HighThroughputExecutor) -> None:
         return scale_in(blocks, max_idletime) if blocks > 0 else []
 
     executor.scale_in = scale_in_some  # type: ignore[method-assign]
+
+
+def _let_forgotten_jobs_end(provider: object) -> None:
+    """Let Parsl take a job for ended that Slurm has forgotten, where it asks ``squeue`` (there is no accounting).
+
+    ``squeue`` fails if the controller knows none of the jobs (they ended more than MinJobAge ago); Parsl then keeps
+    what it knew, believes them running without end and submits no others. The second command fails with the controller.
+    """
+    from parsl.providers import SlurmProvider
+
+    if isinstance(provider, SlurmProvider) and provider._cmd.startswith("squeue"):
+        provider._cmd += " || squeue --noheader --name=none"
 
 
 def why_given_up(error: BaseException) -> str | None:
