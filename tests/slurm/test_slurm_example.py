@@ -10,7 +10,7 @@ import pytest
 
 import loop_runs
 from loop_runs import DISTILLATION, changed, facts_by_stage, n_in_store, write_config
-from nnpal.active_learning.engine.executors import _let_forgotten_jobs_end
+from nnpal.active_learning.engine.executors import _let_forgotten_jobs_end, load_config
 from processes import wait_until
 from slurm_runs import EXAMPLE, write_executors
 from toy_runs import STAGES, calls, config_file, drive, entries, finish, start
@@ -125,6 +125,18 @@ def test_a_job_that_waits_in_the_queue_stays_there(cluster, tmp_path):
     assert (process.returncode, err) == (0, ""), out + err
     assert job_of(tmp_path, "iter-0000/train/member-0") == waiting
     assert_each_task_was_done_once(tmp_path)
+
+
+def test_a_rank_that_dies_ends_the_others(cluster, tmp_path):
+    """Without SLURM_KILL_BAD_EXIT they would wait for it in MPI until the job's time limit."""
+    path = write_executors(tmp_path)
+    environment = {executor.provider.worker_init for executor in load_config(path, 1)[0].executors}.pop()
+    script = tmp_path / "job.sh"
+    step = "srun --ntasks 2 sh -c 'test $SLURM_PROCID = 1 && exec sleep 1000; exit 3'"
+    script.write_text(f"#!/bin/bash\n{environment}\n{step}\necho ended with $? > ended\n")
+    cluster.command("sbatch", "--ntasks=2", f"--chdir={tmp_path}", str(script))
+    wait_until(lambda: not cluster.squeue())
+    assert (tmp_path / "ended").read_text().startswith("ended with ")
 
 
 def test_a_job_that_slurm_has_forgotten_has_ended(cluster):

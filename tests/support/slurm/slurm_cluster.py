@@ -30,6 +30,7 @@ LIMIT = 120.0
 """Seconds that the nodes may take to be idle."""
 CONF = """\
 ClusterName=nnpal
+FirstJobId={first_job}
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser={user}
 SlurmdUser={user}
@@ -177,6 +178,7 @@ class SlurmCluster:
         (self.folder / "slurm.conf").write_text(
             CONF.format(
                 host=host,
+                first_job=1 + secrets.randbelow(10**6),  # MPICH names shared memory by job and step
                 user=getpass.getuser(),
                 port=ports[0],
                 folder=self.folder,
