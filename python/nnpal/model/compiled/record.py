@@ -87,7 +87,7 @@ def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
     """Read what a model file says of its compiled program, without torch; None where it has none.
 
     Raises:
-        FileNotFoundError, ModelFileError: as of :func:`nnpal.model.metadata.read_metadata`.
+        FileNotFoundError, ModelFileError: as of :func:`nnpal.model.files.read_metadata`.
     """
     name = os.fspath(path)
     record = read_file(name)[2].get(RECORD)
