@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from doc_blocks import ROOT
 
 try:
@@ -54,3 +56,21 @@ def test_metadata_say_who_and_what() -> None:
     assert PROJECT["authors"]
     assert {"Typing :: Typed", "Intended Audience :: Science/Research"} <= set(PROJECT["classifiers"])
     assert (ROOT / "python" / "nnpal" / "py.typed").is_file()
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that a repository's site gives to headings."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "lammps_inputs/README.md"])
+def test_links_of_pages_that_the_site_does_not_check(name: str) -> None:
+    path = ROOT / name
+    targets = re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text())
+    for target in targets:
+        file, _, anchor = target.partition("#")
+        found = path.parent / file
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found.read_text()), target
+    assert targets or name == "CHANGELOG.md"
