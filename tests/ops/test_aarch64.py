@@ -1,10 +1,11 @@
-"""The CPU's sources for 64-bit Arm, where a compiler for it is at hand (Debian: g++-aarch64-linux-gnu)."""
+"""The CPU's sources for 64-bit Arm, where a compiler for it is at hand (Debian: g++-aarch64-linux-gnu, qemu-user)."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,16 @@ ALL = sorted(path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.c
 ON_TENSORS = [name for name in ALL if name not in OF_CUDA]
 PLAIN = [path.relative_to(CORE).as_posix() for path in sorted(CORE.rglob("*.cpp")) if not path.stem.endswith("_cpu")]
 OPTIONS = ["-std=c++20", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
+
+EMULATOR = shutil.which("qemu-aarch64")
+PROGRAM = Path(__file__).parents[1] / "support" / "ops" / "core_alone.cpp"
+OF_PROGRAM = (
+    *("aev/aev_arguments.cpp", "ensemble/ensemble_arguments.cpp", "ensemble/ensemble_cpu.cpp"),
+    *("support/denormals.cpp", "support/edge_order.cpp", "support/instruction_sets.cpp"),
+    *ARITHMETIC,
+)
+# Of the largest number; sums are the same but for rounding, and in float32 there are some hundred terms
+SAME = 2e-6
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs aarch64-linux-gnu-g++")
 
@@ -52,3 +63,23 @@ def test_sources_on_tensors(name: str) -> None:
     compile_for_arm(
         SOURCES / name, "-fsyntax-only", f"-isystem{headers}", f"-isystem{headers / 'torch/csrc/api/include'}"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(EMULATOR is None, reason="needs qemu-aarch64")
+def test_numbers(tmp_path: Path) -> None:
+    """An ensemble by the core alone, in both precisions, for Arm in an emulator and for this processor."""
+    isa = ["-DNNPAL_ISA=baseline", "-DNNPAL_VECTOR_BYTES=16", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+    sources = [str(PROGRAM), *(str(CORE / name) for name in OF_PROGRAM)]
+    found = {}
+    for compiler, emulator in ((str(COMPILER), [str(EMULATOR)]), ("g++", [])):
+        program = tmp_path / compiler.replace("/", "_")
+        built = run([compiler, *OPTIONS, "-O2", "-static", *isa, f"-I{CORE}", *sources, "-o", str(program)])
+        assert built.returncode == 0, built.stderr
+        ran = run([*emulator, str(program)])
+        assert ran.returncode == 0, ran.stderr
+        found[compiler] = np.array(ran.stdout.split(), dtype=float)
+    on_arm, here = found.values()
+    assert len(here) > 1000
+    assert np.abs(here).max() > 0.1
+    assert np.abs(on_arm - here).max() < SAME * np.abs(here).max()
