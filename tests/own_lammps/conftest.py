@@ -51,7 +51,7 @@ def own(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> OwnLammp
         command = [HERE / "build_lammps.sh", source, prefix, wrapper, sys.executable]
         ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
     assert ended.returncode == 0, f"see {log.name}"
-    return OwnLammps(prefix, mpirun)
+    return OwnLammps(prefix, mpirun, Path(source))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ from lmp_own import OwnLammps
 from lmp_runner import Lmp, LmpRun
 from lmp_systems import fcc
 from nnpal.lammps.plugin_folder import plugin_dir
-from smd_scripts import ALUMINIUM, HOOK, MODIFY, output
 from torchani_reference import ExportedModel
 
 pytestmark = pytest.mark.own_lammps
@@ -68,7 +67,7 @@ def test_pair_style(
     own: OwnLammps, lmp: Lmp, tmp_path: Path, al_model: ExportedModel, words: str, n_ranks: int
 ) -> None:
     script = nnp(al_model.path, tmp_path, words)
-    same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script))
+    same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script, n_ranks=n_ranks))
 
 
 @RANKS
@@ -92,8 +91,15 @@ def test_momt(own: OwnLammps, lmp: Lmp, tmp_path: Path, n_ranks: int) -> None:
 
 @RANKS
 def test_smd(own: OwnLammps, lmp: Lmp, tmp_path: Path, n_ranks: int) -> None:
-    script = ALUMINIUM + f"{HOOK} groups corner other k 2.0 rate 3.0\n{MODIFY}\nfix n all nve\n{output(5)}\nrun 10\n"
-    same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script))
+    script = (
+        al_start()
+        + "group corner id 1:4\ngroup other id 15:20\n"
+        + "fix pull all python/hook nnpal.smd:SMD groups corner other k 2.0 rate 3.0\n"
+        + "fix_modify pull energy yes virial yes\nfix n all nve\n"
+        + thermo("step", "pe", "press", "f_pull[*]", every=5)
+        + "run 10\n"
+    )
+    same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script, n_ranks=n_ranks))
 
 
 @RANKS
@@ -122,7 +128,10 @@ wall_force, wall_end = wall.post_force, wall.end_of_step
 fix wall all python/invoke 1 post_force wall_force
 fix wall_end all python/invoke 1 end_of_step wall_end
 '''
-    env = {**HOOK_ENV, "PATH": f"{ENVIRONMENT}:{FOREIGN_PATH}"}
+    of_package = {**HOOK_ENV, "PATH": f"{ENVIRONMENT}:{FOREIGN_PATH}"}
+    message = "put the Python module of the running LAMMPS first"
+    own.expect_error(al_start() + invoke + numbers, message, tmp_path, n_ranks=n_ranks, env=of_package)
+    env = {**of_package, "PYTHONPATH": f"{own.source / 'python'}:{HOOK_ENV['PYTHONPATH']}"}
     found = own(al_start() + invoke + numbers, tmp_path, n_ranks=n_ranks, env=env)
     wanted = own(al_start() + f"fix wall all python/hook {wall}\n" + numbers, tmp_path, n_ranks=n_ranks, env=env)
     same_numbers(found, wanted)

@@ -154,9 +154,7 @@ class InvokedHook:
         self._agree(failure)
 
     def _begin(self, pointer: object) -> None:
-        from lammps import lammps
-
-        context = LibraryContext(lammps(ptr=pointer), self._group, self._fix_id)
+        context = LibraryContext(_lammps_at(pointer), self._group, self._fix_id)
         self._ranks = context.comm.Dup() if context.comm.size > 1 else context.comm
         self.hook = create(self.spec, self._words, context)
         self._context = context
@@ -185,6 +183,23 @@ class InvokedHook:
             raise failure
         if first[0] < ranks.size:
             raise HookError(f"{self.spec} failed on rank {first[0]}")
+
+
+def _lammps_at(pointer: object) -> Any:
+    """Return the Python object of the running LAMMPS.
+
+    Raises:
+        HookError: the Python module `lammps` is of another version, such as that of the lammps package.
+    """
+    from lammps import lammps
+
+    try:
+        return lammps(ptr=pointer)
+    except AttributeError as error:
+        raise HookError(
+            f"{error}; put the Python module of the running LAMMPS first: export PYTHONPATH=FOLDER, with "
+            "FOLDER the folder `python` of its source"
+        ) from error
 
 
 def _patience_seconds() -> float:

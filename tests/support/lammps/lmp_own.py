@@ -19,10 +19,12 @@ class OwnLammps:
     Attributes:
         prefix: where it and nnpal's plugins are installed.
         mpirun: what starts several ranks.
+        source: its source tree.
     """
 
     prefix: Path
     mpirun: str
+    source: Path
 
     @property
     def plugins(self) -> Path:
