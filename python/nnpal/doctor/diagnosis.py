@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nnpal.doctor import gpu, hook, lammps_command, oracles, packages, parallel, plugin
-from nnpal.doctor.outcome import Check
+from nnpal.doctor.outcome import REINSTALL, Check
 
 
 def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
@@ -35,9 +36,8 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
         *_check_plugin(environ, lmp),
         *lammps_command.check_plugin_file(lmp),
         *(pair_style if not first else []),
-        lammps_command.check_python_driven(lammps_command.ask_python(python, environ)),
-        *_check_hooks(environ, python, lmp),
-        *_check_parallel(environ, python, scripts),
+        *_check_python_driven(environ, python, lmp, pair_style[0]),
+        *_check_parallel(environ, python, scripts, lmp),
         *_check_torch(environ, python, lmp),
         *oracles.check_oracles(environ),
     ]
@@ -57,19 +57,28 @@ def _check_plugin(environ: Mapping[str, str], lmp: lammps_command.Lmp | None) ->
     ]
 
 
-def _check_hooks(environ: Mapping[str, str], python: str, lmp: lammps_command.Lmp | None) -> list[Check]:
-    return [
-        hook.check_hook_files(plugin.find_plugin_folder()),
-        hook.check_lmp_hook(hook.ask_lmp_hook(lmp, environ)),
+def _check_python_driven(
+    environ: Mapping[str, str], python: str, lmp: lammps_command.Lmp | None, pair_style: Check
+) -> list[Check]:
+    driven = [
+        lammps_command.check_python_driven(lammps_command.ask_python(python, environ)),
         hook.check_nnpal_hook(hook.ask_nnpal_hook(python, environ)),
     ]
+    if lmp is not None and not lmp.of_environment and pair_style.status == "ok":
+        # The lammps package may well be of another MPI than the user's LAMMPS, which is what runs
+        driven = [dataclasses.replace(one, status="warn") if one.status == "fail" else one for one in driven]
+    of_lmp = hook.check_lmp_hook(hook.ask_lmp_hook(lmp, environ), REINSTALL if lmp is None else lmp.rebuild)
+    return [driven[0], hook.check_hook_files(plugin.find_plugin_folder()), of_lmp, driven[1]]
 
 
-def _check_parallel(environ: Mapping[str, str], python: str, scripts: Path) -> list[Check]:
+def _check_parallel(
+    environ: Mapping[str, str], python: str, scripts: Path, lmp: lammps_command.Lmp | None
+) -> list[Check]:
+    of_environment = lmp is None or lmp.of_environment
     return [
         parallel.check_mpi_library(parallel.find_mpi_library()),
         parallel.check_mpi4py(parallel.ask_mpi4py(python, environ)),
-        parallel.check_mpirun(parallel.ask_mpirun(environ), scripts),
+        parallel.check_mpirun(parallel.ask_mpirun(environ), scripts, of_environment=of_environment),
         parallel.check_threads(environ, os.cpu_count() or 1),
     ]
 

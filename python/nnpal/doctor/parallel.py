@@ -87,11 +87,16 @@ def processor_grids(output: str) -> list[int]:
     return [int(x) * int(y) * int(z) for x, y, z in grids]
 
 
-def check_mpirun(launch: Launch | None, scripts: Path) -> Check:
+def check_mpirun(launch: Launch | None, scripts: Path, *, of_environment: bool = True) -> Check:
     """Check that `mpirun -np 2 lmp` is one job of two ranks.
 
     A launcher of another MPI than LAMMPS's starts two jobs of one rank each, which overwrite each
     other's files.
+
+    Arguments:
+        launch: what `mpirun` did.
+        scripts: folder where this Python environment keeps its commands.
+        of_environment: whether `lmp` is the command of this environment, or a LAMMPS of the user's.
     """
     name = "mpirun -np 2 lmp"
     if launch is None:
@@ -100,7 +105,9 @@ def check_mpirun(launch: Launch | None, scripts: Path) -> Check:
     grids = processor_grids(launch.outcome.output)
     if grids == [launch.n_ranks]:
         return Check(name, "ok", f"{launch.mpirun} starts one job of {launch.n_ranks} ranks")
-    if launch.mpirun.parent.resolve() == scripts.resolve():
+    if not of_environment:
+        cure = "put the mpirun of the MPI that this lmp was compiled with first on PATH"
+    elif launch.mpirun.parent.resolve() == scripts.resolve():
         cure = "fix the faults above first; then pip install --force-reinstall mpich"
     else:
         cure = f"use {scripts / 'mpirun'} (put {scripts} first on PATH)"
