@@ -66,6 +66,13 @@ def al_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
 
 
 @pytest.fixture(scope="session")
+def al_torchani_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three members for Al that libtorch evaluates, by autograd."""
+    path = tmp_path_factory.mktemp("al_torchani") / "al.nnp.pt"
+    return Path(export_ensemble(one_element_ensemble("Al", 3), path, kernel="torchani"))
+
+
+@pytest.fixture(scope="session")
 def al_other_model(tmp_path_factory: pytest.TempPathFactory) -> ExportedModel:
     """Another ensemble for Al."""
     model = one_element_ensemble("Al", 3, seed=7)

@@ -17,9 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ensembles import one_element_ensemble
 from lmp_own import OwnLammps
-from nnpal.model import export_ensemble
 
 HERE = Path(__file__).parent
 ENVIRONMENT = Path(sys.executable).parent
@@ -52,11 +50,3 @@ def own(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> OwnLammp
         ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
     assert ended.returncode == 0, f"see {log.name}"
     return OwnLammps(prefix, mpirun, Path(source))
-
-
-@pytest.fixture(scope="session")
-def al_torchani_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three members for Al, which libtorch evaluates by autograd."""
-    path = tmp_path_factory.mktemp("torchani") / "al.nnp.pt"
-    export_ensemble(one_element_ensemble("Al", 3), path, kernel="torchani")
-    return path

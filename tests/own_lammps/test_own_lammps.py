@@ -45,13 +45,13 @@ def same_numbers(found: LmpRun, wanted: LmpRun) -> None:
             np.testing.assert_allclose(ours[column], theirs[column], rtol=1e-9, atol=1e-9, err_msg=column)
 
 
-def nnp(model: Path, folder: Path, words: str = "") -> str:
+def nnp(model: Path, folder: Path) -> str:
     """Return an NVE run of 32 atoms under a model."""
     fcc("Al", 4.05, 2).write(folder / "data")
     return f"""units metal
 atom_modify map array
 read_data data
-pair_style nnp {model} {words}
+pair_style nnp {model}
 pair_coeff * * Al
 compute uq all pair nnp
 velocity all create 300 4711 loop geom
@@ -62,11 +62,17 @@ run 10
 
 
 @RANKS
-@pytest.mark.parametrize("words", ["", "neighbors cells"], ids=["core", "libtorch"])
+@pytest.mark.parametrize("evaluated_by", ["core", "libtorch"])
 def test_pair_style(
-    own: OwnLammps, lmp: Lmp, tmp_path: Path, al_model: ExportedModel, words: str, n_ranks: int
+    own: OwnLammps,
+    lmp: Lmp,
+    tmp_path: Path,
+    al_model: ExportedModel,
+    al_torchani_model: Path,
+    evaluated_by: str,
+    n_ranks: int,
 ) -> None:
-    script = nnp(al_model.path, tmp_path, words)
+    script = nnp(al_model.path if evaluated_by == "core" else al_torchani_model, tmp_path)
     same_numbers(own(script, tmp_path, n_ranks=n_ranks), lmp(script, n_ranks=n_ranks))
 
 
