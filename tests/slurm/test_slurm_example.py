@@ -127,6 +127,8 @@ def test_a_job_that_waits_in_the_queue_stays_there(cluster, tmp_path):
     assert_each_task_was_done_once(tmp_path)
 
 
+# Parsl asks each network interface for its address, and leaves the sockets for the collector to close
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_rank_that_dies_ends_the_others(cluster, tmp_path):
     """Without SLURM_KILL_BAD_EXIT they would wait for it in MPI until the job's time limit."""
     path = write_executors(tmp_path)
@@ -153,9 +155,6 @@ def test_a_job_that_slurm_has_forgotten_has_ended(cluster):
     assert [status.state for status in provider.status(["999"])] == [JobState.RUNNING]  # Parsl's own way
     _let_forgotten_jobs_end(provider)
     assert [status.state for status in provider.status(["999"])] == [JobState.COMPLETED]
-    cluster.stop_controller()
-    provider.resources["999"]["status"] = JobStatus(JobState.RUNNING)
-    assert [status.state for status in provider.status(["999"])] == [JobState.RUNNING]  # nobody knows
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,8 @@ def test_what_a_guard_has_removed_need_not_be_removed(runner, tmp_path, monkeypa
 def test_a_task_has_its_time(runner, tmp_path, monkeypatch):
     bad = runner.run(walks(tmp_path, monkeypatch, "hang", timeout=0.6), Limits(1, 1))[1].failure
     assert (bad.kind, bad.how) == ("timeout", "took longer than 0.6 s")
-    assert is_free(tmp_path / FOLDERS[1] / ".lock")
+    lock = tmp_path / FOLDERS[1] / ".lock"
+    assert not lock.exists() or is_free(lock)  # a start of Python alone may take longer
 
 
 def test_tasks_have_the_time_that_the_run_gives_them(runner, tmp_path, monkeypatch):

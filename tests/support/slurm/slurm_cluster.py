@@ -155,10 +155,6 @@ class SlurmCluster:
             self.command("scancel", *jobs, check=False)
             self._await(lambda: not self.squeue(), "its jobs do not end")
 
-    def stop_controller(self) -> None:
-        """End it, without which Slurm's commands fail."""
-        self._end("slurmctld")
-
     def start_node(self, node: str) -> None:
         self._start(node, "-D", "-N", node, program="slurmd")
 
