@@ -13,6 +13,7 @@ from nnpal_commands import command_named, options_of, unknown_options
 TEXTS = {
     ("CONTRIBUTING.md", "cli "): "the layers of the package",
     ("cluster.md", "run/config.toml"): "files",
+    ("cluster.md", "batch job 7"): "output",
     ("loop.md", "run/report.html"): "files",
     ("evaluate.md", "nnpal evaluate MODEL"): "usage",
     ("evaluate.md", "nnpal evaluate --cross"): "usage",
