@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from ase.build import molecule
 from torchani.arch import simple_aniq
 from torchani.electro import BaseChargeNormalizer
 
+from broken_files import in_a_zip_of_ours
 from calibrated_models import resaved
 from ensembles import charged_ensemble, organic_ensemble, published_ensemble
 from lmp_systems import random_hcno
 from nnpal.geometry.neighbor_graph import atoms_graph
 from nnpal.model import ModelFileError, export_ensemble, load_model, read_metadata
 from nnpal.model.calculator import NNPCalculator
-from nnpal.model.core_model import CoreModel
+from nnpal.model.core_model import CoreModel, load_core_model
 from torchani_reference import charges_of, evaluate
 
 # Of charges of some 0.1 e; float32 keeps 6e-8 of each of 1e2 terms, and Gaussians multiply the rounding of distances
@@ -130,6 +132,33 @@ def test_the_self_check_looks_at_them(file_of_animbis: Path, tmp_path: Path) -> 
     path = resaved(file_of_animbis, tmp_path / "edited.pt", lambda m: m["reference"]["charges"].reverse())
     with pytest.raises(ModelFileError, match="self-check fails, charges"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("n_networks", 2, "weights, but the record"),
+        ("n_networks", 0, "charges of no networks"),
+        ("shares", [1.0], "has not one share of the excess charge for each element"),
+        ("scale_by_squares", None, "no key 'scale_by_squares'"),
+        ("layers", [[2**62, 1]] * 4, "impossible size"),
+        ("weights", {"record": "data/99"}, "names the record data/99 for the weights"),
+    ],
+)
+def test_a_record_of_charges_that_is_wrong(
+    file_of_animbis: Path, tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    def edit(records: dict[str, bytes]) -> None:
+        (name,) = [name for name in records if name.endswith("/fused.json")]
+        fused = json.loads(records[name])
+        fused["charges"] |= {key: value}
+        if value is None:
+            del fused["charges"][key]
+        records[name] = json.dumps(fused).encode()
+
+    path = in_a_zip_of_ours(file_of_animbis, tmp_path / "edited.pt", edit)
+    with pytest.raises(ModelFileError, match=message):
+        load_core_model(path)
 
 
 def test_charges_that_a_file_cannot_hold(tmp_path: Path) -> None:
