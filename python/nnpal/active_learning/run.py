@@ -39,7 +39,7 @@ def run(
         >>> from pathlib import Path
         >>> from nnpal import run_loop
         >>> outcome = run_loop(Path("rare_events.toml"), log=print)
-        ...
+        finished: all 2 iterations are done
         >>> outcome.state
         'finished'
     """
