@@ -32,11 +32,11 @@ def block(record: Record) -> str:
 ![Observed coverage of an interval against its nominal coverage; ratio of true error to error bar]({FIGURE.as_posix()})
 
 Ensembles of {record["members"]} members with nnpal's default settings on the sets of {MADE}, trained
-and calibrated on the training sets only. *Inside* (in distribution) is held-out data of the same kind; *outside* (out of
-distribution) is data of kinds that are not in the training sets, listed by kind below. Values in parentheses: `uq_force` itself
-used as the error bar. The error bar of a force component is error_force/√3. *Tenths*: ratio of true RMS error to error bar in
-ten equal parts of the atoms, ordered by error bar; smallest and largest. *Rank*: rank correlation of error bar and true
-error, divided by that of an exact error bar.
+and calibrated on the training sets only. *Inside* (in distribution) is held-out data of the same kind; *outside* (out
+of distribution) is data of kinds that are not in the training sets, listed by kind below. Values in parentheses:
+`uq_force` itself used as the error bar. The error bar of a force component is error_force/√3. *Tenths*: ratio of true
+RMS error to error bar in ten equal parts of the atoms, ordered by error bar; smallest and largest. *Rank*: rank
+correlation of error bar and true error, divided by that of an exact error bar.
 Training settings: {settings(record)}.
 
 {table(FORCE_HEAD, force_rows(runs))}
@@ -86,9 +86,9 @@ def peers(record: Record, own: Record) -> str:
     version, seconds = record["peer"]["versions"]["apax"], record["peer"]["cpu_s"]
     return f"""
 Another package on the same data ({name}): apax {version}, one network with {chosen["heads"]} last layers, trained
-together by maximum likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU s), without change and
-with one factor from its validation set. Because the training is short, its errors are larger than those that the package
-can reach; compare the error bars with the errors:
+together by maximum likelihood of energies and forces for {chosen["epochs"]} epochs ({seconds:.0f} CPU s), without
+change and with one factor from its validation set. Because the training is short, its errors are larger than those
+that the package can reach; compare the error bars with the errors:
 
 {table(["", *FORCE_HEAD[1:]], rows)}
 """ + source(record, "calibration_peers", "calibration_peers.py FOLDER --python PEER")
