@@ -43,8 +43,8 @@ def test_what_a_file_says_of_itself(model_file: Path) -> None:
 FOREIGN = {
     "empty": (b"", "not a TorchScript archive"),
     "text": (b"no model", "not a TorchScript archive"),
-    "plain zip": (plain_zip(), r"no nnpal model.*export_ensemble"),
-    "foreign TorchScript": (foreign_torchscript(), r"no nnpal model.*export_ensemble"),
+    "plain zip": (plain_zip(), r"not an nnpal model file.*export_ensemble"),
+    "foreign TorchScript": (foreign_torchscript(), r"not an nnpal model file.*export_ensemble"),
 }
 
 
@@ -142,7 +142,7 @@ def test_folder_and_file_that_nobody_may_read(model_file: Path, tmp_path: Path) 
 
 NO_FIT = "arrays of its reference configuration do not fit each other"
 EDITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "newer format": (lambda m: m.update(format_version=5), "format version is 5.*newer nnpal"),
+    "newer format": (lambda m: m.update(format_version=5), "format version is 5.*newer version of nnpal"),
     "another format": (lambda m: m.update(format="x"), "format 'x', expected 'nnpal-model'"),
     "another unit": (lambda m: m.update(energy_unit="hartree"), "energy_unit 'hartree', expected 'eV'"),
     "no hops": (lambda m: m.update(hops=0), "hops 0"),
@@ -211,7 +211,7 @@ def test_missing_key_of_the_reference(key: str, model_file: Path, tmp_path: Path
         load_model(path)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is not valid JSON"), ("[1]", "is not valid JSON object")])
+@pytest.mark.parametrize(("text", "message"), [("{", "is not valid JSON"), ("[1]", "is not a JSON object")])
 def test_metadata_that_is_no_object(text: str, message: str, model_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     torch.jit.save(torch.jit.load(str(model_file)), str(path), _extra_files={"nnpal.json": text})
@@ -232,5 +232,7 @@ def test_a_gradient_by_torchs_slope_of_celu(model_file: Path, tmp_path: Path) ->
 
     path = resaved(model_file, tmp_path / "old.pt", off)
     assert load_model(path).dtype == torch.float32
-    with pytest.raises(ModelFileError, match=r"old\.pt: self-check fails, gradients.*CELU.*earlier nnpal.*export"):
+    with pytest.raises(
+        ModelFileError, match=r"old\.pt: self-check fails, gradients.*CELU.*earlier version of nnpal.*export"
+    ):
         load_model(path, dtype=torch.float64)

@@ -118,7 +118,7 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: its {RECORD} is not valid JSON ({error}); {EXPORT_AGAIN}") from error
     if not isinstance(values, dict):
-        raise ModelFileError(f"{path}: its {RECORD} is not valid JSON object; {EXPORT_AGAIN}")
+        raise ModelFileError(f"{path}: its {RECORD} is not a JSON object; {EXPORT_AGAIN}")
     missing = [key for key in (*_FIXED, "format_version") if key not in values]
     if missing:
         raise ModelFileError(f"{path}: its {RECORD} has no key {missing[0]!r}; {EXPORT_AGAIN}")

@@ -149,7 +149,7 @@ std::optional<FusedRecord> read_fused_record(const Archive &archive, const Metad
   const auto text = archive.record(kFusedRecord);
   if (!text || metadata.kernel != "fused") return std::nullopt;
   const Json json = parse_json(*text);
-  if (!json.is_object()) refuse("is no JSON object");
+  if (!json.is_object()) refuse("is not a JSON object");
   if (const int version = get<int>(json, "version"); version != kFusedVersion)
     refuse("has version " + std::to_string(version) + ", expected " + std::to_string(kFusedVersion));
   if (metadata.hops != 1) refuse("is of a model of several hops");

@@ -57,7 +57,7 @@ template <typename T> T get(const Json &json, const char *key)
 Json parse(const std::string &text)
 {
   Json json = parse_json(text);
-  if (!json.is_object()) refuse("its nnpal.json is no JSON object");
+  if (!json.is_object()) refuse("its nnpal.json is not a JSON object");
   return json;
 }
 

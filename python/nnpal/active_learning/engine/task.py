@@ -85,7 +85,7 @@ def perform(folder: Path) -> bool:
     """Do the task in ``folder`` unless it is done; return whether there was something to do.
 
     Raises:
-        ValueError: no task, no such function, or a result that is not valid JSON object.
+        ValueError: no task, no such function, or a result that is not a JSON object.
         Exception: whatever the function raises.
     """
     content = read_json(folder / TASK)
