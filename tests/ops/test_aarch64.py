@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+import lammps
 from processes import run
 
 COMPILER = shutil.which("aarch64-linux-gnu-g++")
 SOURCES = Path(__file__).parents[2] / "src" / "ops"
 CORE = SOURCES.parent / "core"
+LAMMPS = Path(lammps.__file__).parent / "include" / "lammps"
 ARITHMETIC = ("aev/aev_cpu.cpp", "networks/networks_cpu.cpp", "training/training_cpu.cpp")
 OF_CUDA = (SOURCES / "cuda.cmake").read_text()
 ALL = sorted(path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.cpp"))
@@ -35,7 +37,8 @@ pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs aarch64-linux-gn
 
 
 def compile_for_arm(source: Path, *options: str) -> None:
-    command = [str(COMPILER), *OPTIONS, f"-I{SOURCES}", f"-I{CORE}", *options, str(source)]
+    # Of LAMMPS the core needs the reader of JSON, a header
+    command = [str(COMPILER), *OPTIONS, f"-I{SOURCES}", f"-I{CORE}", f"-isystem{LAMMPS}", *options, str(source)]
     found = run(command)
     assert found.returncode == 0, found.stderr
 
