@@ -148,7 +148,7 @@ def test_a_pair_style_with_the_stated_charge() -> None:
     ion.info["charge"] = 1
     assert LammpsOracle(EAM, ["N", "H"], charges={"N": -0.8, "H": 0.45}).refusal(ion) == ""
     ion.info.update(charge=1, multiplicity=3)
-    assert "does not support spin" in LammpsOracle(EAM, ["N", "H"], charges={"N": -0.8, "H": 0.45}).refusal(ion)
+    assert "has no spin" in LammpsOracle(EAM, ["N", "H"], charges={"N": -0.8, "H": 0.45}).refusal(ion)
 
 
 def test_unknown_calculators_get_it_by_every_way_and_a_warning(tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ def test_a_training_folder_whose_weights_are_gone_is_no_start_and_no_ensemble(fr
     (folder / "member-1" / CHECKPOINT).unlink()
     with pytest.raises(StartError, match=r"member-1.checkpoint\.pt is missing or damaged"):
         prepared(frames, tmp_path / "t", training={"start": str(folder)})
-    with pytest.raises(TrainingFolderError, match=r"member-1.checkpoint\.pt is gone"):
+    with pytest.raises(TrainingFolderError, match=r"member-1.checkpoint\.pt no longer exists"):
         load_ensemble(folder)
 
 

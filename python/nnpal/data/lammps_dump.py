@@ -81,8 +81,9 @@ def labels_in(
     """
     if labeled and keys.energy is None:
         raise DatasetError(
-            f"{path}: a dump contains no energies; name a column of per-atom energies (keys.energy), or read bare "
-            "structures (labeled=False in Python, nnpal data convert --structures) and label them"
+            f"{path}: a dump contains no energies; name a column of per-atom energies (keys.energy), or read "
+            "structures without labels"
+            " (labeled=False in Python, nnpal data convert --structures) and label them"
         )
     return choose(path, held, keys, labeled, sizes=sizes)
 

@@ -99,8 +99,9 @@ class CalculatorForces:
         why = "the calculator gives none" if not self._has_stress else "the box is not periodic in all directions"
         if context.box_changes:
             raise HookError(
-                f"a fix changes the box, which needs the calculator's stress, and {why}; keep the box, or take a "
-                "calculator with stress in a periodic box"
+                f"a fix changes the box, which needs the calculator's stress, and {why}; keep the box, or use a "
+                "calculator with stress"
+                " in a periodic box"
             )
         if context.virial_yes:
             raise HookError(

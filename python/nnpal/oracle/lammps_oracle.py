@@ -116,8 +116,8 @@ class LammpsOracle:
         charge = stated.total_charge
         if charge is not None and (self._charges is not None or charge) and abs(charge - own) > WHOLE:
             return (
-                f"{stated} is stated, but the charges of the pair style's atoms (oracle.charges) sum to {own:g}: leave "
-                "it out, or use another oracle"
+                f"{stated} is stated, but the charges of the pair style's atoms (oracle.charges) sum to {own:g}: "
+                "remove it, or use another oracle"
             )
         if (stated.multiplicity or 1) != 1:
             return f"{stated} is stated, but a pair style has no spin: remove it, or use another oracle"

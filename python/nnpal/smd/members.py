@@ -147,8 +147,9 @@ def _across_jump(
     edge = before & (at > jump - window)
     if edge.sum() < 2 or np.ptp(d[edge]) == 0.0:
         raise ValueError(
-            f"{pull.name or 'pull'}: {edge.sum()} frames within a window before λ = {sign * jump:.4g}, where the bond "
-            "lets go, expected 2 or more: dump frames more often, or give a wider window"
+            f"{pull.name or 'pull'}: {edge.sum()} frames within a window before λ = {sign * jump:.4g}, where the "
+            "bond ruptures"
+            ", expected 2 or more: dump frames more often, or give a wider window"
         )
     stretch = pull.target - pull.d
     k = float(pull.force @ stretch / (stretch @ stretch))

@@ -122,10 +122,7 @@ def forces_of_oracle(
 
 
 def _cannot_move(kind: object) -> str:
-    return (
-        f"oracle.kind = {kind!r}: cannot move atoms in LAMMPS, expected lammps or ase; an ASE calculator of your own "
-        "will do"
-    )
+    return f"oracle.kind = {kind!r}: cannot move atoms in LAMMPS, expected lammps or ase; a custom ASE calculator works"
 
 
 def _nnp(given: NNPForces, folder: Path, symbols: Sequence[str]) -> Forces:

@@ -158,8 +158,9 @@ def from_traces(traces: Trace | Sequence[Trace], discard: int = 0, axes: tuple[A
     if not any(len(r) for r in produced):
         learning = sum(len(trace) for trace in walkers)
         raise ValueError(
-            f"no production rows among {learning}: the bias was still being learned, and a bias that changes cannot "
-            "be reweighted; continue the run until learning ends (ln_f_end, or learn STEPS), or freeze it: start "
+            f"no production rows among {learning}: the bias was still being learned, and samples under a changing "
+            "bias cannot be reweighted"
+            "; continue the run until learning ends (ln_f_end, or learn STEPS), or freeze it: start "
             "FILE phase production"
         )
     if not n_kept:
