@@ -111,7 +111,7 @@ def test_examples_of_the_docs_have_no_fault(name):
             changed(DISTILLATION, distillation={"k": None, "error_above": 0.3, "sets": 8}),
             r"distillation\.error_above = 0\.3: .* are 4 configurations of 32 atoms at most, of which 2, 64 atoms",
         ),
-        ("boxes", changed(RARE_EVENTS, initial={"pressure": 1.0}), r"initial\.pressure = 1\.0: .*\[False, .*leave it"),
+        ("boxes", changed(RARE_EVENTS, initial={"pressure": 1.0}), r"initial\.pressure = 1\.0: .*\[False, .*remove it"),
         (
             "boxes",
             changed(DISTILLATION, explore={"structure": "slab.xyz", "element": None}),
@@ -192,7 +192,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "starts",
             changed(RARE_EVENTS, training={"start": "water.nnp.pt"}, network={"aev": None}),
-            r"network\.hidden = \{'H': \[8\], 'O': \[8\]\}: training\.start, water\.nnp\.pt, has .*\[24, 16\].*; leave",
+            r"network\.hidden = \{'H': \[8\], 'O': \[8\]\}: training\.start, water\.nnp\.pt, has .*\[24, 16\].*; remove",
         ),
         (
             "starts",
@@ -207,7 +207,7 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "first steps",
             changed(RARE_EVENTS, rare_events={"first_steps": 1000}),
-            r"rare_events\.first_steps = 1000: the pull at 20 Å/ps has 400 steps .* expected fewer; lower it",
+            r"rare_events\.first_steps = 1000: the pull at 20 Å/ps has 400 steps .* expected fewer; decrease it",
         ),
         (
             "sets",

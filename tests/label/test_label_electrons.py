@@ -132,7 +132,7 @@ def test_labels_of_ion_and_molecule_do_not_meet(tmp_path: Path) -> None:
     [
         (CalculatorOracle(EMT_PATH), "EMT does not support charge or spin, but there is charge .1: remove it"),
         (LammpsOracle(EAM, ["N", "H"]), r"charge .1 is stated, but .* \(oracle\.charges\) sum to 0: remove it"),
-        (LammpsOracle(EAM, ["N", "H"], charges={"N": -0.4, "H": 0.1}), r"\(oracle\.charges\) sum to 0: leave"),
+        (LammpsOracle(EAM, ["N", "H"], charges={"N": -0.4, "H": 0.1}), r"\(oracle\.charges\) sum to 0: remove"),
     ],
 )
 def test_those_that_know_no_charge_refuse_it(oracle: CalculatorOracle | LammpsOracle, message: str) -> None:

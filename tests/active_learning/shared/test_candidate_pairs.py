@@ -150,7 +150,7 @@ def test_the_next_training_is_calibrated_with_them(tmp_path: Path, monkeypatch: 
 def test_limits_in_error_units_need_a_calibrated_model(al_model: ExportedModel, calibrated_al: ExportedModel) -> None:
     require_calibrated(al_model.path, {"explore.max_error": None})
     require_calibrated(calibrated_al.path, {"explore.max_error": 1.0})
-    with pytest.raises(StageError, match=r"explore\.max_error = 1: .*al\.nnp\.pt has no calibration.*leave the"):
+    with pytest.raises(StageError, match=r"explore\.max_error = 1: .*al\.nnp\.pt has no calibration.*remove the"):
         require_calibrated(al_model.path, {"explore.max_error": 1.0, "rare_events.error_above": None})
 
 
