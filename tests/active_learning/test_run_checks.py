@@ -192,7 +192,8 @@ def test_examples_of_the_docs_have_no_fault(name):
         (
             "starts",
             changed(RARE_EVENTS, training={"start": "water.nnp.pt"}, network={"aev": None}),
-            r"network\.hidden = \{'H': \[8\], 'O': \[8\]\}: training\.start, water\.nnp\.pt, has .*\[24, 16\].*; remove",
+            r"network\.hidden = \{'H': \[8\], 'O': \[8\]\}: "
+            r"training\.start, water\.nnp\.pt, has .*\[24, 16\].*; remove",
         ),
         (
             "starts",
