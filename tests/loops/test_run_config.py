@@ -146,7 +146,11 @@ EAM = {"kind": "lammps", "elements": ["O", "H"], "commands": ["pair_style lj/cut
         (XTB, "spin=2", "multiplicity 2 of 10 electrons"),
         (XTB, "charge=0.4", "expected the total charge"),
         (EAM, "charge=1", r"charges of the pair style's atoms .* sum to 0"),
-        ({"kind": "ase", "calculator": "water_oracle:Water"}, "charge=1", "does not know how water_oracle:Water takes"),
+        (
+            {"kind": "ase", "calculator": "water_oracle:Water"},
+            "charge=1",
+            "does not know how to pass it to water_oracle:Water",
+        ),
     ],
 )
 def test_structures_that_the_oracle_cannot_compute(tmp_path, oracle, keys, message):
