@@ -38,7 +38,13 @@ VirialKey = Annotated[str | None, typer.Option(help="Key of the virial in the fi
 VirialOrder = Annotated[
     str | None, typer.Option(help="Order of the six components of stress or virial: ase or lammps.")
 ]
-Format = Annotated[str | None, typer.Option(help="File format: hdf5, extxyz, ase-db, lammps-dump or lammps-data.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        help="File format: hdf5, extxyz, ase-db, lammps-dump, lammps-data, ase (ASE recognizes it), or ASE's name of a "
+        "format, such as vasp-xml. By default from the suffix or the contents."
+    ),
+]
 MaxStress = Annotated[
     float, typer.Option(help="Largest allowed component of the stress, in eV/Å^3 (1 eV/Å^3 is 160 GPa).")
 ]

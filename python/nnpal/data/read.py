@@ -12,6 +12,7 @@ from typing import Any
 from ase import Atoms
 
 from nnpal.data.ase_database import read_database
+from nnpal.data.ase_files import BY_CONTENTS, format_by_contents, is_ase_format, read_ase_file
 from nnpal.data.columns import Columns
 from nnpal.data.dataset_file import is_dataset, read_dataset_columns
 from nnpal.data.dump_columns import read_dump_columns
@@ -33,11 +34,11 @@ from nnpal.runtime.spelling import did_you_mean
 
 SUFFIXES = {
     ".h5": "hdf5", ".hdf5": "hdf5", ".xyz": "extxyz", ".extxyz": "extxyz", ".db": "ase-db", ".json": "ase-db",
-    ".dump": "lammps-dump", ".lammpstrj": "lammps-dump", ".data": "lammps-data",
+    ".dump": "lammps-dump", ".lammpstrj": "lammps-dump", ".data": "lammps-data", ".traj": "traj",
 }  # fmt: skip
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 GZIPPED = ("lammps-dump", "extxyz")  # formats that are read gzipped too
-FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data")
+FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data", BY_CONTENTS)
 
 
 def read_frames(
@@ -64,7 +65,7 @@ def read_frames(
             False gives bare structures; None takes the labels that there are.
         tag: name of the group that all its configurations belong to.
         keys: names of the labels, where they are not the format's usual ones.
-        format: one of ``FORMATS``; by default from the suffix.
+        format: one of ``FORMATS``, or a name of ASE's such as ``vasp-xml``; by default from the suffix or the contents.
         faults: gets stresses that contradict virials of the same frame, and virials that the cell does not allow, which
             are then left out; so :func:`nnpal.data.check_frames` can look at all frames of a file. It gets a warning
             too where some frames state a stress and others a virial. None makes the first of the faults an error, and a
@@ -225,6 +226,8 @@ def _read(
         frames = read_extxyz(path, units=units, keys=keys, labeled=labeled, faults=faults)
     elif kind == "ase-db":
         frames = read_database(path, units=units, keys=keys, labeled=labeled, faults=faults)
+    elif kind == BY_CONTENTS or is_ase_format(kind):
+        frames = read_ase_file(path, format=kind, units=units, keys=keys, labeled=labeled, faults=faults)
     else:
         raise DatasetError(f"{path}: format {kind!r}: unknown{did_you_mean(kind, FORMATS)}")
     rename(path, frames, symbols)
@@ -260,7 +263,7 @@ def _format_of_compressed(path: Path) -> str:
 
 
 def format_of(path: Path) -> str:
-    """Return the format by the suffix, or LAMMPS's by the contents: they are often named dump.X or data.X."""
+    """Return the format by the suffix, or by the contents: LAMMPS's are often named dump.X or data.X, others OUTCAR."""
     if path.suffix in COMPRESSED:
         return _format_of_compressed(path)
     kind = SUFFIXES.get(path.suffix)
@@ -272,7 +275,10 @@ def format_of(path: Path) -> str:
         elif re.search(rb"^\s*\d+\s+atoms\b", start, re.MULTILINE):
             kind = "lammps-data"
         else:
-            raise DatasetError(
-                f"{path}: neither suffix nor contents show the format; give format, one of {', '.join(FORMATS)}"
-            )
+            kind = format_by_contents(path)
+    if kind is None:
+        raise DatasetError(
+            f"{path}: neither suffix nor contents show the format; give format, one of {', '.join(FORMATS)}, or a name "
+            "of ASE's (ase info --formats)"
+        )
     return kind

@@ -14,6 +14,7 @@ from nnpal.config import Section
 from nnpal.data.check import Limits, require_sound
 from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys, VirialOrder
+from nnpal.data.ase_files import is_ase_format
 from nnpal.data.read import FORMATS, read_frames
 from nnpal.data.units import Units
 from nnpal.runtime.spelling import did_you_mean
@@ -55,7 +56,11 @@ class FileSettings(Section):
     tag: str | None = Field(
         None, description="group name in reports; absent: the tag stored in the file, or the file name"
     )
-    format: str | None = Field(None, description=f"file format: one of {', '.join(FORMATS)}; absent: from the suffix")
+    format: str | None = Field(
+        None,
+        description=f"file format: one of {', '.join(FORMATS)}, or ASE's name of a format, such as vasp-xml; absent: "
+        "from the suffix or the contents",
+    )
     keys: KeysSettings = Field(KeysSettings(), description="names of the labels in the file")
 
     @field_validator("units")
@@ -68,7 +73,7 @@ class FileSettings(Section):
     @field_validator("format")
     @classmethod
     def _is_a_format(cls, name: str | None) -> str | None:
-        if name is not None and name not in FORMATS:
+        if name is not None and name not in FORMATS and not is_ase_format(name):
             raise ValueError(f"unknown{did_you_mean(name, FORMATS)}")
         return name
 
