@@ -102,7 +102,9 @@ def test_some_frames_without_a_free_energy(tmp_path: Path, format: str | None) -
 
 def test_bad_files(tmp_path: Path) -> None:
     write(tmp_path / "good.traj", random_frames(1))
-    with pytest.raises(DatasetError, match=r"good\.traj: ASE converts this format to eV and Å, but hartree Å .*were given; give none"):
+    with pytest.raises(
+        DatasetError, match=r"good\.traj: ASE converts this format to eV and Å, but hartree Å .*were given; give none"
+    ):
         read_frames(tmp_path / "good.traj", units=Units("hartree", "Å"))
     (tmp_path / "cut.traj").write_bytes((tmp_path / "good.traj").read_bytes()[:100])
     with pytest.raises(DatasetError, match=r"cut\.traj: ASE cannot read it"):
