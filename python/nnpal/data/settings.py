@@ -11,10 +11,10 @@ from ase import Atoms
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from nnpal.config import Section
+from nnpal.data.ase_files import is_ase_format
 from nnpal.data.check import Limits, require_sound
 from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys, VirialOrder
-from nnpal.data.ase_files import is_ase_format
 from nnpal.data.read import FORMATS, read_frames
 from nnpal.data.units import Units
 from nnpal.runtime.spelling import did_you_mean
