@@ -41,8 +41,8 @@ VirialOrder = Annotated[
 Format = Annotated[
     str | None,
     typer.Option(
-        help="File format: hdf5, extxyz, ase-db, lammps-dump, lammps-data, ase (ASE recognizes it), or ASE's name of a "
-        "format, such as vasp-xml. By default from the suffix or the contents."
+        help="File format: hdf5, extxyz, ase-db, lammps-dump, lammps-data, deepmd-npy, ase (ASE recognizes it), or "
+        "ASE's name of a format, such as vasp-xml. By default from the suffix or the contents."
     ),
 ]
 MaxStress = Annotated[
@@ -59,7 +59,10 @@ def main() -> None:
 @app.command()
 def convert(
     files: Annotated[
-        list[Path], typer.Argument(help="Files to read, followed by the file to write (.h5, .xyz or .extxyz).")
+        list[Path],
+        typer.Argument(
+            help="Files to read, followed by the file (.h5, .xyz, .extxyz) or the folder (.deepmd) to write."
+        ),
     ],
     energy_unit: EnergyUnit = None,
     length_unit: LengthUnit = None,

@@ -12,6 +12,7 @@ from nnpal import __version__
 from nnpal.data.check import Limits, require_sound_labels
 from nnpal.data.columns import joined
 from nnpal.data.dataset_file import is_dataset, read_provenance, write_dataset
+from nnpal.data.deepmd_npy import SUFFIX, write_deepmd
 from nnpal.data.extxyz import write_extxyz
 from nnpal.data.hashes import content_hash
 from nnpal.data.keys import Keys
@@ -20,7 +21,7 @@ from nnpal.data.summary import summarize
 from nnpal.data.units import OURS, Units
 from nnpal.runtime.places import require_file
 
-WRITTEN = (".h5", ".xyz", ".extxyz")
+WRITTEN = (".h5", ".xyz", ".extxyz", SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,16 @@ def convert_files(
     format: str | None = None,
     max_stress: float = Limits.max_stress,
 ) -> Written:
-    """Read ``sources`` as :func:`nnpal.data.read_frames` does and write ``target``, a dataset or extended XYZ.
+    """Read ``sources`` as :func:`nnpal.data.read_frames` does and write ``target``.
+
+    That is a dataset, extended XYZ, or a folder ``NAME.deepmd`` of deepmd/npy.
 
     Labels that were copied from other configurations, and stresses above ``max_stress``, eV/Å³, are refused as training
     refuses them.
 
     Raises:
         FileNotFoundError: a source is not there.
+        FileExistsError: the folder to write is there.
         ValueError: a source that cannot be read or holds such labels, a target of another suffix, or a target that is a
             source.
     """
@@ -58,7 +62,8 @@ def convert_files(
         raise ValueError(f"{target}: can write {', '.join(WRITTEN)}; the last file is the one to write")
     if target.resolve() in [Path(source).resolve() for source in sources]:
         raise ValueError(f"{target}: is read and written; give another name for the last file")
-    require_file("the file to write", target)
+    if target.suffix != SUFFIX:
+        require_file("the file to write", target)
     given: dict[str, Any] = {
         "units": units,
         "symbols": symbols,
@@ -77,7 +82,10 @@ def convert_files(
             "symbols": None if symbols is None else list(symbols),
         }
         return Written(len(frames), write_dataset(target, frames, provenance=provenance))
-    write_extxyz(target, frames)
+    if target.suffix == SUFFIX:
+        write_deepmd(target, frames)
+    else:
+        write_extxyz(target, frames)
     return Written(len(frames), content_hash(frames))
 
 

@@ -15,6 +15,8 @@ from nnpal.data.ase_database import read_database
 from nnpal.data.ase_files import BY_CONTENTS, format_by_contents, is_ase_format, read_ase_file
 from nnpal.data.columns import Columns
 from nnpal.data.dataset_file import is_dataset, read_dataset_columns
+from nnpal.data.deepmd_npy import NAME as DEEPMD
+from nnpal.data.deepmd_npy import read_deepmd, systems_of
 from nnpal.data.dump_columns import read_dump_columns
 from nnpal.data.elements import rename
 from nnpal.data.error import DatasetError
@@ -38,7 +40,7 @@ SUFFIXES = {
 }  # fmt: skip
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 GZIPPED = ("lammps-dump", "extxyz")  # formats that are read gzipped too
-FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data", BY_CONTENTS)
+FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data", DEEPMD, BY_CONTENTS)
 
 
 def read_frames(
@@ -58,7 +60,7 @@ def read_frames(
     file, or PATH:INDEX).
 
     Arguments:
-        path: of the file.
+        path: of the file, or of a folder with systems of deepmd/npy.
         units: of the file, where it does not state them; required then.
         symbols: an element for each LAMMPS type; or OLD=NEW where the file's own symbols are not the elements.
         labeled: True asks for energy and forces of every configuration, where one atom with an energy has zero forces;
@@ -226,6 +228,8 @@ def _read(
         frames = read_extxyz(path, units=units, keys=keys, labeled=labeled, faults=faults)
     elif kind == "ase-db":
         frames = read_database(path, units=units, keys=keys, labeled=labeled, faults=faults)
+    elif kind == DEEPMD:
+        frames = read_deepmd(path, units=units, keys=keys, labeled=labeled)
     elif kind == BY_CONTENTS or is_ase_format(kind):
         frames = read_ase_file(path, format=kind, units=units, keys=keys, labeled=labeled, faults=faults)
     else:
@@ -235,12 +239,14 @@ def _read(
 
 
 def require_readable(path: Path) -> None:
-    """Refuse a path that is no file or that may not be read.
+    """Refuse a path that is no file, and no folder of deepmd/npy, or that may not be read.
 
     Raises:
         FileNotFoundError: no such file.
         DatasetError: a folder, or a file that belongs to others.
     """
+    if path.is_dir() and systems_of(path):
+        return
     if path.is_dir():
         raise DatasetError(f"{path}: a folder, expected a file; name the files in it")
     if not path.is_file():
@@ -264,6 +270,8 @@ def _format_of_compressed(path: Path) -> str:
 
 def format_of(path: Path) -> str:
     """Return the format by the suffix, or by the contents: LAMMPS's are often named dump.X or data.X, others OUTCAR."""
+    if path.is_dir():
+        return DEEPMD
     if path.suffix in COMPRESSED:
         return _format_of_compressed(path)
     kind = SUFFIXES.get(path.suffix)
