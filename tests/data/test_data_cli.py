@@ -68,7 +68,7 @@ def test_convert_a_dump(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["set.h5"], "expected the files to read and one file to write"),
-        (["set.h5", "out.db"], "can write .h5, .xyz, .extxyz; the last file is the one to write"),
+        (["set.h5", "out.db"], "can write .h5, .xyz, .extxyz, .deepmd; the last file is the one to write"),
         (["set.h5", "set.h5"], "is read and written"),
         (["nothing.h5", "out.h5"], "nothing.h5: no such file"),
         (["set.h5", "out.h5", "--energy-unit", "eV"], "--energy-unit and --length-unit: give both"),
