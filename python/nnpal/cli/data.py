@@ -41,8 +41,8 @@ VirialOrder = Annotated[
 Format = Annotated[
     str | None,
     typer.Option(
-        help="File format: hdf5, extxyz, ase-db, lammps-dump, lammps-data, deepmd-npy, ase (found out by ASE), or "
-        "a name of ASE's, such as traj. By default from the suffix or the contents."
+        help="File format, such as extxyz, or traj or another name of ASE's (docs/data.md lists them). By default from "
+        "the suffix or the contents."
     ),
 ]
 MaxStress = Annotated[
