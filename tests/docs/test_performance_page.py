@@ -12,8 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-OTHER_PAGE = {"calibration", "calibration_peers", "uncertainty_recipes", "torchani_terms", "compiled_models"}
-"""Of docs/uncertainty.md, docs/torchani_models.md and docs/compiled_models.md."""
+OTHER_PAGE = {
+    "calibration",
+    "calibration_peers",
+    "compiled_models",
+    "driver_scale",
+    "torchani_terms",
+    "uncertainty_recipes",
+}
+"""Of docs/uncertainty.md, docs/torchani_models.md, docs/compiled_models.md and docs/cluster.md."""
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_a_second_run_is_told_who_writes(
     second = run_lmp(script + "run 20\n", lmp.folder)
     assert second.returncode != 0
     told = re.search(
-        rf"ERROR.*{files[0]}: process (\d+) on {os.uname().nodename} \(`(.*)`, since .*\) writes it; ", second.text
+        rf"ERROR.*{files[0]}: process (\d+) on {os.uname().nodename} \(`(.*)`, since .*\) is writing it; ", second.text
     )
     assert told is not None, second.text
     assert int(told[1]) == pid
@@ -87,7 +87,7 @@ def test_a_second_run_is_told_who_writes(
 
 def test_two_fixes_of_one_run_may_not_share_a_file(lmp: Lmp) -> None:
     fixes = "".join(f"fix {name} all python/hook nnpal.smd:SMD atoms 1 2 k 2 rate 0 file a\n" for name in "pq")
-    lmp.expect_error(al_start() + fixes + "fix n all nve\nrun 2\n", r"a: process \d+ on .* writes it")
+    lmp.expect_error(al_start() + fixes + "fix n all nve\nrun 2\n", r"a: process \d+ on .* is writing it")
 
 
 def test_a_fix_that_is_defined_again_may_write_its_file(lmp: Lmp) -> None:

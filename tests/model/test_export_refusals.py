@@ -261,13 +261,13 @@ def test_a_file_that_fails_its_own_check_is_not_written(tmp_path: Path, monkeypa
     """Export loads what it wrote: here the kernel's weights are other ones than TorchANI's."""
     path = export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
     before = path.read_bytes()
-    packed = fused_module._packed
+    packed = fused_module.packed
 
     def of_another_model(members: list[torch.nn.Module]) -> Any:
         weights, *others = packed(members)
         return weights * (1 + 1e-3), *others
 
-    monkeypatch.setattr(fused_module, "_packed", of_another_model)
+    monkeypatch.setattr(fused_module, "packed", of_another_model)
     with pytest.raises(ModelFileError, match=r"model\.pt: not written.*in float32: self-check fails, energies"):
         export_ensemble(one_element_ensemble(seed=1), path)
     assert path.read_bytes() == before
@@ -276,10 +276,8 @@ def test_a_file_that_fails_its_own_check_is_not_written(tmp_path: Path, monkeypa
 
 def test_every_precision_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights off by 1e-7 are rounding in single precision, and wrong in double."""
-    packed = fused_module._packed
-    monkeypatch.setattr(
-        fused_module, "_packed", lambda members: (packed(members)[0] * (1 + 3e-7), *packed(members)[1:])
-    )
+    packed = fused_module.packed
+    monkeypatch.setattr(fused_module, "packed", lambda members: (packed(members)[0] * (1 + 3e-7), *packed(members)[1:]))
     with pytest.raises(ModelFileError, match=r"model\.pt: not written.*in float64: self-check fails"):
         export_ensemble(one_element_ensemble(), tmp_path / "model.pt")
     assert list(tmp_path.iterdir()) == []

@@ -255,5 +255,5 @@ def test_bad_arguments(change, message) -> None:
 def test_cell_needs_periodicity() -> None:
     slab = crystal()
     slab.pbc = (True, True, False)
-    with pytest.raises(ValueError, match=r"pbc is \[True, True, False\].*take \"cluster\""):
+    with pytest.raises(ValueError, match=r"pbc is \[True, True, False\].*use \"cluster\""):
         cut_environment(slab, 0, 3.5)
