@@ -124,6 +124,7 @@ def test_lammps_that_is_killed_is_told_at_once(tmp_path: Path, endless: Callable
     assert "LmpKilled" in starter.communicate()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.mpi
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_ranks_end_with_the_proxy_that_started_them(tmp_path: Path, endless: Callable[..., Any]) -> None:

@@ -180,6 +180,7 @@ def test_another_rate_after_a_restart_goes_on_from_there(lmp: Lmp) -> None:
     np.testing.assert_allclose(vector(run)[[0, -1], 1], [5.2, 5.1], rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.mpi
 def test_ranks_agree_on_all_pulls_at_once(lmp: Lmp) -> None:
     fixes = "".join(

@@ -151,6 +151,7 @@ def test_the_report_draws_the_sampling_with_its_learning(distilled):
     assert run.learning.all()  # 3 ps are too short to learn the bias
 
 
+@pytest.mark.slow
 def test_the_report_says_what_ended_the_loop_and_calls_nothing_converged(distilled, facts, tmp_path):
     page = (distilled / "run/report.html").read_text()
     assert "Why the run ended" in page

@@ -14,6 +14,8 @@ from lmp_runner import run_lmp
 from nnpal import run_loop
 from nnpal_commands import run_line
 
+pytestmark = pytest.mark.slow  # commands of whole loops
+
 INSTALLS = ("python -m venv", "pip install", "nnpal doctor")
 # What the page's loop has and the short one has otherwise
 SHORT = {

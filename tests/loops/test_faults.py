@@ -21,6 +21,8 @@ from loop_runs import (
 )
 from nnpal.active_learning.shared.bare_frames import read_bare
 
+pytestmark = pytest.mark.slow  # whole loops; the engine's tests have their parts
+
 
 @pytest.fixture
 def begun(rare_events, tmp_path):
@@ -43,7 +45,6 @@ def fails(folder, *flags):
     return err
 
 
-@pytest.mark.slow
 def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
     folder = begun(training={"learning_rate": 1e6}, run={"max_task_failures": 1})
     said = fails(folder)
@@ -58,7 +59,6 @@ def test_a_training_that_diverges_is_told_with_folder_and_command(begun):
     assert "+training.learning_rate = 0.01" in said
 
 
-@pytest.mark.slow
 def test_a_run_with_a_diverged_member_is_stopped_and_goes_on_to_its_end(begun):
     """Members are trained one after another; weights that are no numbers, in its checkpoint, have one diverge."""
     changes = {"run": {"iterations": 1, "workers": 1}, "training": {"max_epochs": 100}, "ensemble": {"members": 3}}
@@ -140,7 +140,6 @@ def exploded(rare_events, tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_a_pull_that_explodes_is_cut_and_its_good_part_used(exploded):
     facts = facts_by_stage(exploded)
     explore, select, label = (facts[f"iter-0000/{stage}"] for stage in ("explore", "select", "label"))
@@ -157,7 +156,6 @@ def test_a_pull_that_explodes_is_cut_and_its_good_part_used(exploded):
     assert "1 of 1 pulls ended early" in page
 
 
-@pytest.mark.slow
 def test_a_pull_that_explodes_before_its_first_frame_is_no_end_of_the_run(exploded, tmp_path):
     folder = broken_off_after(exploded, "iter-0000/train", tmp_path / "copy")
     write_config(folder, changed(EXPLODING, explore={"equilibration": 50}))

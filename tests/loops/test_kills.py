@@ -23,6 +23,8 @@ from loop_runs import (
 )
 from random_kills import files_of, labels_of
 
+pytestmark = pytest.mark.slow  # whole loops; the engine's tests have their parts
+
 PULL = "rate-20-run-0"
 
 
@@ -69,7 +71,6 @@ def test_killed_in_training_exploration_and_labels(rare_events, tmp_path):
     assert n_in_store(folder) <= label_calls(folder) <= n_in_store(folder) + 1
 
 
-@pytest.mark.slow
 def test_killed_ten_times_all_over_a_run(rare_events, tmp_path):
     write_config(tmp_path, RARE_EVENTS)
     kill_in_turn(
@@ -94,7 +95,6 @@ def test_killed_ten_times_all_over_a_run(rare_events, tmp_path):
     assert not (tmp_path / "run" / "stale").exists()
 
 
-@pytest.mark.slow
 def test_killed_in_selection_export_and_report(rare_events, tmp_path):
     write_config(tmp_path, RARE_EVENTS)
 
@@ -127,7 +127,6 @@ def test_sigterm_stops_cleanly_and_the_run_goes_on(rare_events, tmp_path):
     assert entries(folder) == entries(rare_events)[:3]
 
 
-@pytest.mark.slow
 def test_worker_processes_of_parsl_give_the_same_manifest(rare_events, tmp_path):
     tables = changed(RARE_EVENTS, run={"iterations": 1, "executor": "local_processes.py", "workers": None})
     write_config(tmp_path, tables)

@@ -156,6 +156,7 @@ def test_a_model_that_is_not_what_was_trained_is_not_left_behind(folder, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_going_on_works(folder, tmp_path):
     write_dataset(tmp_path / "al.h5", read_frames(folder / "al.h5"), provenance={})
     text = CONFIG.replace('test = ["test.h5"]', "").replace("max_epochs = 40", "max_epochs = 40\ncheckpoint_every = 1")

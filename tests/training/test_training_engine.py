@@ -146,6 +146,7 @@ def test_other_optimizers_and_features_go_on_where_they_were(frames, tmp_path):
     same(whole, stopped_and_resumed(frames, tmp_path / "broken", 0, **options))
 
 
+@pytest.mark.slow
 def test_files_that_a_power_cut_has_spoiled_are_made_anew_and_told(frames, unbroken, tmp_path):
     def stop(number, record):
         if (number, record.epoch) == (1, 2):
@@ -362,6 +363,7 @@ def test_settings_that_may_change_on_resume_hold_for_what_is_left(frames, tmp_pa
     assert after == before
 
 
+@pytest.mark.slow
 def test_several_members_of_one_process_resume_from_different_epochs(frames, tmp_path):
     """As on a GPU: one process, members side by side, one of them an epoch ahead."""
     from nnpal.training.storage import load_data
