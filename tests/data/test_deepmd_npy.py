@@ -120,6 +120,13 @@ def test_bad_folders(tmp_path: Path) -> None:
     (system(tmp_path / "bare") / "set.000" / "force.npy").unlink()
     with pytest.raises(DatasetError, match="no frame has 'forces'"):
         read_frames(tmp_path / "bare")
+    skew = system(tmp_path / "skew", virial=np.arange(18.0).reshape(2, 9))
+    with pytest.raises(
+        DatasetError, match=r"configuration 0: virial is .*, expected a symmetric matrix"
+    ):
+        read_frames(skew)
+    with pytest.raises(DatasetError, match="its cell no volume"):
+        read_frames(system(tmp_path / "flat", box=np.zeros((2, 9))))
     (system(tmp_path / "cut") / "set.000" / "coord.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(DatasetError, match=r"coord\.npy: damaged, or not an array of NumPy"):
         read_frames(tmp_path / "cut")

@@ -64,6 +64,8 @@ def convert_files(
         raise ValueError(f"{target}: is read and written; give another name for the last file")
     if target.suffix != SUFFIX:
         require_file("the file to write", target)
+    elif target.exists():
+        raise FileExistsError(f"{target}: exists; give the name of a new folder")
     given: dict[str, Any] = {
         "units": units,
         "symbols": symbols,

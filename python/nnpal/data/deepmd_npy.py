@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nnpal.data.error import DatasetError
 from nnpal.data.keys import Keys, require_everywhere
-from nnpal.data.labels import attach, labels_of
+from nnpal.data.labels import attach, labels_of, stress_of_virial, to_voigt
 from nnpal.data.units import OURS, Units
 from nnpal.geometry.electrons import COLUMNS, NAMES
 from nnpal.runtime.files import sync_tree
@@ -57,13 +57,13 @@ def read_deepmd(path: str | os.PathLike[str], *, units: Units | None, keys: Keys
 
 
 def _read_set(system: Path, folder: Path, *, stress: bool) -> list[Atoms]:
-    coordinates = _array(folder / "coord.npy", (-1,))
+    coordinates = _array(folder / "coord.npy")
     n = len(coordinates)
     numbers = _numbers(system, folder, n)
     shape = (n, numbers.shape[1], 3)
     periodic = not (system / "nopbc").exists()
     cells = _array(folder / "box.npy", (n, 9)).reshape(n, 3, 3) if periodic else np.zeros((n, 3, 3))
-    positions = _array(folder / "coord.npy", (n, shape[1] * 3)).reshape(shape)
+    positions = _shaped(folder / "coord.npy", coordinates, (n, shape[1] * 3)).reshape(shape)
     energies = _array(folder / "energy.npy", (n,), flat=True) if (folder / "energy.npy").exists() else None
     forces = _array(folder / "force.npy", (n, shape[1] * 3)).reshape(shape) if (folder / "force.npy").exists() else None
     virials = None
@@ -73,10 +73,10 @@ def _read_set(system: Path, folder: Path, *, stress: bool) -> list[Atoms]:
     for k in range(n):
         real = numbers[k] > 0
         atoms = Atoms(numbers[k][real], positions[k][real], cell=cells[k], pbc=periodic)
-        six = None
-        if virials is not None:
-            matrix = -(virials[k] + virials[k].T) / 2 / abs(np.linalg.det(cells[k]))
-            six = matrix[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        try:
+            six = None if virials is None else to_voigt(stress_of_virial(virials[k], atoms, "it"), "virial")
+        except ValueError as error:
+            raise DatasetError(f"{folder}: configuration {k}: {error}") from error
         attach(
             atoms,
             energy=None if energies is None else float(energies[k]),
@@ -108,7 +108,7 @@ def _numbers(system: Path, folder: Path, n: int) -> NDArray[np.int64]:
     return np.array([*(atomic_numbers[name] for name in elements), 0])[every]
 
 
-def _array(path: Path, shape: tuple[int, ...], *, flat: bool = False) -> NDArray[np.float64]:
+def _array(path: Path, shape: tuple[int, ...] | None = None, *, flat: bool = False) -> NDArray[np.float64]:
     try:
         values = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
@@ -116,9 +116,13 @@ def _array(path: Path, shape: tuple[int, ...], *, flat: bool = False) -> NDArray
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(f"{path}: damaged, or not an array of NumPy: {error}") from error
     values = values.reshape(-1) if flat else values
-    if shape != (-1,) and values.shape != shape:
+    return np.asarray(values if shape is None else _shaped(path, values, shape), dtype=np.float64)
+
+
+def _shaped(path: Path, values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    if values.shape != shape:
         raise DatasetError(f"{path}: has shape {values.shape}, expected {shape}")
-    return np.asarray(values, dtype=np.float64)
+    return values
 
 
 def write_deepmd(path: str | os.PathLike[str], frames: Iterable[Atoms]) -> None:
