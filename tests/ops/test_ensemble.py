@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -21,6 +23,16 @@ OPS = torch.ops.nnpal
 # The AEV's, and a network's sums of 20 to 200 terms more
 TOLERANCE = {"single": 2e-5, "double": 1e-10}
 SCALE = 27.2
+
+
+@contextmanager
+def instruction_set(name: str) -> Iterator[None]:
+    """Use this instruction set within, and the processor's best again after."""
+    OPS.use_instruction_set(name)
+    try:
+        yield
+    finally:
+        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 def fused(structure: Structure, members: list[ANINetworks]) -> FusedModule:
@@ -72,11 +84,8 @@ def test_layer_sizes_on_every_instruction_set(name: str, precision: str, hidden:
     assert structure.graph.n_local > 128
     description = replace(structure.description, hidden=hidden)
     members = [build_member(description, seed) for seed in range(2)]
-    OPS.use_instruction_set(name)
-    try:
+    with instruction_set(name):
         compare(structure, members, precision, TOLERANCE[precision])
-    finally:
-        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 @pytest.mark.parametrize("n_atoms", [1, 3, 6, 11, 19])
@@ -87,11 +96,8 @@ def test_few_atoms_on_every_instruction_set(name: str, precision: str, n_atoms: 
     structure = make_structure(n_atoms=n_atoms, n_elements=1, volume=14.0, aev="ani2x-6.9", seed=n_atoms, closest=1.2)
     description = replace(structure.description, hidden=(33, 18, 5, 1))
     members = [build_member(description, seed) for seed in range(2)]
-    OPS.use_instruction_set(name)
-    try:
+    with instruction_set(name):
         compare(structure, members, precision, TOLERANCE[precision])
-    finally:
-        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 def spoil_absent(members: list[ANINetworks], structure: Structure, present: list[int]) -> None:
@@ -114,8 +120,7 @@ def spoil_absent(members: list[ANINetworks], structure: Structure, present: list
 @pytest.mark.parametrize("name", OPS.instruction_sets())
 def test_absent_elements(name: str, precision: str, n_atoms: int) -> None:
     """Two elements of four, at the ends and between: parts of AEV and first layer that are left out are not read."""
-    OPS.use_instruction_set(name)
-    try:
+    with instruction_set(name):
         for present in ([1, 3], [0, 2]):
             some = make_structure(n_atoms=n_atoms, n_elements=2, volume=12.0, seed=11)
             species = torch.tensor(present)[some.graph.species]
@@ -128,8 +133,6 @@ def test_absent_elements(name: str, precision: str, n_atoms: int) -> None:
             found = fused(structure, members).to(DTYPES[precision]).energies_and_gradients(*inputs, True)
             for own, other in zip(found, expected, strict=True):
                 assert torch.equal(own, other)
-    finally:
-        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 def test_elements_of_different_layers_and_no_bias() -> None:
@@ -174,11 +177,8 @@ def test_gelu_far_out() -> None:
 @pytest.mark.parametrize("activation", ["gelu", "celu"])
 @pytest.mark.parametrize("name", OPS.instruction_sets())
 def test_nan_comes_through(name: str, activation: str, cutoff_function: str) -> None:
-    OPS.use_instruction_set(name)
-    try:
+    with instruction_set(name):
         assert_nan_comes_through(cpu(), activation, cutoff_function)
-    finally:
-        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 BAD = {
@@ -208,11 +208,8 @@ def test_arguments_out_of_range(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPS.instruction_sets())
 def test_room_is_passed_over(name: str) -> None:
-    OPS.use_instruction_set(name)
-    try:
+    with instruction_set(name):
         assert_room_is_passed_over(cpu())
-    finally:
-        OPS.use_instruction_set(OPS.instruction_sets()[0])
 
 
 def test_memory_of_results_is_taken_again_where_nobody_holds_it() -> None:
