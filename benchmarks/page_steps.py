@@ -247,7 +247,7 @@ def hooks(record: Record) -> str:
     return f"""
 ## Python hooks
 
-CPU time that each adds to the plain step of aluminium under EAM, µs, one core.
+CPU time that each adds to the plain step of aluminum under EAM, µs, one core.
 
 {table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
 {aimed}""" + source(record, "hooks")

@@ -3,7 +3,7 @@
     python benchmarks/training_sets.py FOLDER [--sets ni32 al ninb butane] [--quick]
 
 - ni32: 2,004 published configurations of 32 Ni atoms (github.com/gsjung0419/TorchANITutorials); a random fifth held out
-- al: solid and liquid Al of `nnpal demo aluminium`, 32 atoms, at conditions that held-out trajectories do not share
+- al: solid and liquid Al of `nnpal demo aluminum`, 32 atoms, at conditions that held-out trajectories do not share
 - ninb: Ni-Nb of 16 or 32 atoms by an embedded-atom potential: random compositions on fcc, bcc and B2, strained and
   displaced, and melts; every fifth crystal and every fifth melt held out
 - butane: n-butane by GFN2-xTB: dynamics at 300 to 1500 K, and C-C bonds stretched until they are broken; every fifth
@@ -106,7 +106,7 @@ def apart(groups: Sequence[list[Atoms]]) -> Parts:
     return parts
 
 
-def aluminium(quick: bool) -> Parts:
+def aluminum(quick: bool) -> Parts:
     """Return what the demo learns and its held-out solid and liquid; its clusters, another phase, are left out."""
     settings = DemoSettings()
     if quick:
@@ -197,7 +197,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     needed = {"ni32": arguments.ni32, "ninb": arguments.potential}
     quick = arguments.quick
-    makers: dict[str, Callable[[], Parts]] = {"al": lambda: aluminium(quick), "butane": lambda: butane(quick)}
+    makers: dict[str, Callable[[], Parts]] = {"al": lambda: aluminum(quick), "butane": lambda: butane(quick)}
     makers["ninb"] = lambda: nickel_niobium(arguments.potential.resolve(), quick)
     for name in arguments.sets or ("ni32", "al", "ninb", "butane"):
         if name in needed and not needed[name].is_file():

@@ -24,7 +24,7 @@ from nnpal.data import write_dataset
 from nnpal.label import LabelStore
 from nnpal.model import export_ensemble
 from nnpal.oracle.calculation import Result
-from training_frames import aluminium
+from training_frames import aluminum
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 TRANSLATION = changed(
@@ -53,7 +53,7 @@ def given(folder, tables):
     (folder / "rank.py").write_text(RANK)
     (folder / "one.py").write_text(EXECUTOR)
     (folder / "plain").write_text("no program\n")
-    write_dataset(folder / "al.h5", aluminium(3), provenance={})
+    write_dataset(folder / "al.h5", aluminum(3), provenance={})
     for name, symbols in {"hydrogen.nnp.pt": ("H",), "water.nnp.pt": ("H", "O")}.items():
         if tables["training"].get("start") == name:
             export_ensemble(organic_ensemble(symbols, 1), folder / name)

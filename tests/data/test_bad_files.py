@@ -27,7 +27,7 @@ DUMP = (
 DATA = "title\n\n2 atoms\n1 atom types\n0 8 xlo xhi\n0 8 ylo yhi\n0 8 zlo zhi\n\nAtoms # atomic\n\n1 1 0 0 0\n"
 
 
-def aluminium(n: int = 1) -> list[Atoms]:
+def aluminum(n: int = 1) -> list[Atoms]:
     frames = []
     for index in range(n):
         atoms = Atoms("Al2", positions=[[0, 0, 0], [2.5 + 0.1 * index, 0, 0]], cell=[8.0] * 3, pbc=True)
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold one file or folder of every kind that some command cannot use."""
     here = tmp_path_factory.mktemp("bad")
     (here / "folder.h5").mkdir()
-    write_dataset(here / "good.h5", aluminium(3), provenance={})
+    write_dataset(here / "good.h5", aluminum(3), provenance={})
     (here / "text").write_text("hello world\n")
     (here / "text.h5").write_text("hello world\n")
     (here / "binary").write_bytes(bytes(range(128, 256)))

@@ -121,9 +121,7 @@ def test_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no frame has 'forces'"):
         read_frames(tmp_path / "bare")
     skew = system(tmp_path / "skew", virial=np.arange(18.0).reshape(2, 9))
-    with pytest.raises(
-        DatasetError, match=r"configuration 0: virial is .*, expected a symmetric matrix"
-    ):
+    with pytest.raises(DatasetError, match=r"configuration 0: virial is .*, expected a symmetric matrix"):
         read_frames(skew)
     with pytest.raises(DatasetError, match="its cell no volume"):
         read_frames(system(tmp_path / "flat", box=np.zeros((2, 9))))

@@ -26,7 +26,7 @@ ELSEWHERE = {
 
 
 def crystal(n: int, a: float = 4.05, mass: float = 26.982) -> str:
-    """Return n³ fcc cells, shaken; aluminium where nothing else is said."""
+    """Return n³ fcc cells, shaken; aluminum where nothing else is said."""
     return f"""units metal
 atom_modify map array
 lattice fcc {a}

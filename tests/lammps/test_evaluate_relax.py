@@ -19,7 +19,7 @@ AL = ["pair_style eam/fs", f'pair_coeff * * "{eam_potential()}" Al']
 
 
 @pytest.mark.parametrize("start", [2.7, 3.0])
-def test_aluminium(tmp_path: Path, start: float) -> None:
+def test_aluminum(tmp_path: Path, start: float) -> None:
     """Known of this potential: lattice constant 4.05 Å, cohesive energy 3.41 eV."""
     found = relax(AL, Structure("fcc", "Al", start), tmp_path)
     assert found.converged

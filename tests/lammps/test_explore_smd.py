@@ -208,7 +208,7 @@ def test_an_explosion_is_cut_and_its_good_part_read(tmp_path: Path, hcno_model: 
 
 
 def test_lost_atoms_are_contained(tmp_path: Path) -> None:
-    """At 1e8 K an atom of aluminium makes some 2000 Å/ps, and it is 50 Å to the wall."""
+    """At 1e8 K an atom of aluminum makes some 2000 Å/ps, and it is 50 Å to the wall."""
     settings = {"temperature": 1e8, "max_temperature": 1e300, "k": 1e-6, "damping": 100.0, "length": 2.0}
     folder, result = pull_dimer(tmp_path, equilibration=0, every=5, **settings)
     run = read_smd(folder)

@@ -39,7 +39,7 @@ def test_butane_is_pulled_by_the_oracle(lmp: Lmp) -> None:
     assert np.all(np.abs(bonds - 1.53) < 0.2)  # the carbons of atoms 1 to 4 are bonded in a row
 
 
-def test_aluminium_is_pulled_under_the_nnp(lmp: Lmp, al_model: ExportedModel) -> None:
+def test_aluminum_is_pulled_under_the_nnp(lmp: Lmp, al_model: ExportedModel) -> None:
     # a model of random weights makes nothing fly apart within these few steps
     text = run_script(lmp, "in.smd_nnp", model=al_model.path, melt=5, length=0.02, rate=1.0, every=5, hot=300)
     pull = read_pull(lmp.folder / "pull.txt")

@@ -54,7 +54,7 @@ def virial(run: LmpRun, units: str = "metal") -> np.ndarray:
     return pressure * run.last("Volume") / NKTV2P[units]
 
 
-def aluminium(tilt: bool = False) -> System:
+def aluminum(tilt: bool = False) -> System:
     """32 atoms off their places; the cell of EMT's reach holds several images of each."""
     atoms = bulk("Al", cubic=True, a=4.05) * (2, 2, 2)
     atoms.rattle(0.1, seed=3)
@@ -77,7 +77,7 @@ def as_ase(system: System) -> Atoms:
 @pytest.mark.parametrize("n_ranks", [1, 2])
 @pytest.mark.parametrize("tilt", [False, True])
 def test_crystal_has_the_calculators_energy_forces_and_virial(lmp: Lmp, tilt: bool, n_ranks: int) -> None:
-    system = aluminium(tilt)
+    system = aluminum(tilt)
     run = run_zero(lmp, system, AL_EMT, n_ranks=n_ranks, modify="energy yes virial yes")
     atoms = as_ase(system)
     atoms.calc = EMT()
@@ -91,7 +91,7 @@ def test_crystal_has_the_calculators_energy_forces_and_virial(lmp: Lmp, tilt: bo
 
 def test_virial_is_minus_the_derivative_by_strain(lmp: Lmp) -> None:
     """Through LAMMPS alone, so that a wrong order or sign of ASE's stress would show."""
-    system, h = aluminium(tilt=True), 1e-4
+    system, h = aluminum(tilt=True), 1e-4
     mine = virial(run_zero(lmp, system, AL_EMT, modify="energy yes virial yes"))
     for component, (i, j) in enumerate(((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))):
         energies = []
@@ -141,7 +141,7 @@ def test_dynamics_conserve_energy(lmp: Lmp, units: str) -> None:
 
 
 def test_barostat_feels_the_calculators_stress(lmp: Lmp) -> None:
-    system = aluminium()
+    system = aluminum()
     system.write(lmp.folder / "data")
     spreads = {}
     for virial_yes in ("yes", "no"):
@@ -181,7 +181,7 @@ START = "velocity all create 300 1 loop geom\nfix 1 all nve\n"
 @pytest.mark.parametrize("n_ranks", [1, 2])
 def test_failure_stops_all_ranks_and_its_restart_file_continues(lmp: Lmp, n_ranks: int) -> None:
     (lmp.folder / "failing.py").write_text(FAILING)
-    system = aluminium()
+    system = aluminum()
     system.write(lmp.folder / "data")
     good = f"{HOOK} failing:FailsAt after 1000 {LJ}"
     whole = lmp(script(system, good) + START + "run 20").thermo[-1]
@@ -207,10 +207,10 @@ def test_failure_stops_all_ranks_and_its_restart_file_continues(lmp: Lmp, n_rank
 
 def test_failure_at_the_first_calculation_of_a_run_keeps_what_the_script_did(lmp: Lmp) -> None:
     (lmp.folder / "failing.py").write_text(FAILING)
-    aluminium().write(lmp.folder / "data")
+    aluminum().write(lmp.folder / "data")
     hook = f"{HOOK} failing:FailsAt after 3 {LJ} restart other.restart"
     lmp.expect_error(
-        script(aluminium(), hook) + f"{START}run 2\ndisplace_atoms all move 0.5 0 0\nrun 1",
+        script(aluminum(), hook) + f"{START}run 2\ndisplace_atoms all move 0.5 0 0\nrun 1",
         "failed at step 2.*other.restart holds the atoms as they are",
         ranks=(1,),
     )
@@ -313,8 +313,8 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake_is_named(lmp: Lmp, name: str) -> None:
     hook, message = MISTAKES[name]
-    aluminium().write(lmp.folder / "data")
-    lmp.expect_error(script(aluminium(), hook) + "run 0", message, ranks=(1, 2) if name == "unknown module" else (1,))
+    aluminum().write(lmp.folder / "data")
+    lmp.expect_error(script(aluminum(), hook) + "run 0", message, ranks=(1, 2) if name == "unknown module" else (1,))
 
 
 def test_results_of_another_shape_end_the_run(lmp: Lmp) -> None:
@@ -323,7 +323,7 @@ def test_results_of_another_shape_end_the_run(lmp: Lmp) -> None:
         "from ase.calculators.emt import EMT\nclass Flat(EMT):\n    def calculate(self, *rest, **named):\n"
         "        super().calculate(*rest, **named)\n        self.results['forces'] = self.results['forces'][:, :2]\n"
     )
-    system = aluminium()
+    system = aluminum()
     system.write(lmp.folder / "data")
     message = r"flat:Flat failed at step 0: forces have shape \(32, 2\), expected shape \(32, 3\): x y z of each atom"
     hook = f"{HOOK} flat:Flat restart 'a failed.restart'"
@@ -335,7 +335,7 @@ def test_stress_is_needed_where_the_box_changes(lmp: Lmp) -> None:
     (lmp.folder / "nostress.py").write_text(
         "from ase.calculators.emt import EMT\nclass NoStress(EMT):\n    implemented_properties = ['energy', 'forces']\n"
     )
-    system = aluminium()
+    system = aluminum()
     system.write(lmp.folder / "data")
     hook = f"{HOOK} nostress:NoStress"
     lmp.expect_error(
@@ -355,7 +355,7 @@ def test_stress_is_needed_where_the_box_changes(lmp: Lmp) -> None:
 @pytest.mark.parametrize("boundary", ["m", "s"])
 def test_shrink_wrapping_is_no_strain(lmp: Lmp, boundary: str) -> None:
     """Walls that follow the atoms of a slab ask for no stress, and have no part in energy and forces."""
-    system = aluminium()
+    system = aluminum()
     system.write(lmp.folder / "data")
     fixed, wrapped = (
         lmp(script(system, AL_EMT).replace("boundary p p p", f"boundary p p {last}") + "fix 1 all nve\nrun 2")
@@ -367,19 +367,19 @@ def test_shrink_wrapping_is_no_strain(lmp: Lmp, boundary: str) -> None:
 
 
 def test_other_units_are_refused(lmp: Lmp) -> None:
-    aluminium().write(lmp.folder / "data")
-    lmp.expect_error(script(aluminium(), AL_EMT, units="lj") + "run 0", "units lj: expected metal or real", ranks=(1,))
+    aluminum().write(lmp.folder / "data")
+    lmp.expect_error(script(aluminum(), AL_EMT, units="lj") + "run 0", "units lj: expected metal or real", ranks=(1,))
 
 
 def test_options_in_a_table(lmp: Lmp) -> None:
     """Quoted JSON arrives whole, spaces and braces included: the same numbers as from single words."""
     lennard_jones = f"{HOOK} ase.calculators.lj:LennardJones"
-    words = run_zero(lmp, aluminium(), f"{lennard_jones} sigma 2.5 rc 6.0 smooth True")
+    words = run_zero(lmp, aluminum(), f"{lennard_jones} sigma 2.5 rc 6.0 smooth True")
     hook = lennard_jones + """ table '{"options": {"sigma": 2.5, "rc": 6.0, "smooth": true}}' elements Al"""
-    table = run_zero(lmp, aluminium(), hook)
+    table = run_zero(lmp, aluminum(), hook)
     assert table.last("PotEng") == words.last("PotEng") != 0.0
     lmp.expect_error(
-        script(aluminium(), f"""{lennard_jones} table '{{"sigma": 2.5}}'""") + "run 0\n",
+        script(aluminum(), f"""{lennard_jones} table '{{"sigma": 2.5}}'""") + "run 0\n",
         "expected the tables options and profile",
         ranks=(1,),
     )

@@ -379,7 +379,7 @@ def test_a_translated_set_is_that_of_another_metal(distilled, facts, tmp_path, s
         assert set(after.symbols) == {"Cu"}
         np.testing.assert_allclose(after.cell.lengths(), 0.893 * before.cell.lengths(), rtol=1e-12)
         assert not math.isclose(after.get_potential_energy(), before.get_potential_energy(), rel_tol=1e-3)
-    # copper's cohesive energy is 3.54 eV in this potential, aluminium's 3.41 in the other
+    # copper's cohesive energy is 3.54 eV in this potential, aluminum's 3.41 in the other
     assert len(train["self_energies"]) == 1
     assert -3.6 < train["self_energies"][0] < -3.0
     page = (tmp_path / "copper/report.html").read_text()

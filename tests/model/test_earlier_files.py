@@ -17,7 +17,7 @@ NOW, BEFORE = "nnpal/model/fused_module", "nnpal/export/fused"
 
 @pytest.fixture
 def earlier_file(al_model: ExportedModel, tmp_path: Path) -> Path:
-    """The model of aluminium with its class under its earlier name, as the archive's code and its pickle state it."""
+    """The model of aluminum with its class under its earlier name, as the archive's code and its pickle state it."""
     path = tmp_path / "old.nnp.pt"
     n_renamed = 0
     with zipfile.ZipFile(al_model.path) as given, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:

@@ -1,4 +1,4 @@
-"""The melting temperature of aluminium (EAM) from one MOMT run at another temperature, with its error bar.
+"""The melting temperature of aluminum (EAM) from one MOMT run at another temperature, with its error bar.
 
 M. I. Mendelev et al., Philos. Mag. 88, 1723 (2008), doi:10.1080/14786430802206482, give 926 K for this potential (large
 systems, coexisting phases). Small periodic cells melt higher: with this test's method 32 atoms at 1100 ± 4 K and 108

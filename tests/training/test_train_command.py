@@ -22,7 +22,7 @@ from nnpal.training import load_ensemble
 from nnpal.training.model_file import write_model_file
 from nnpal.training.release import release
 from processes import Process, wait_until
-from training_frames import aluminium
+from training_frames import aluminum
 
 CONFIG = """
 [data]
@@ -56,7 +56,7 @@ def run(*arguments, code=0):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("train_command")
-    write_dataset(path / "all.h5", aluminium(30), provenance={})
+    write_dataset(path / "all.h5", aluminum(30), provenance={})
     (path / "config.toml").write_text(CONFIG)
     assert "48 configurations" in run("data", "split", path / "all.h5", path / "al.h5", path / "test.h5")
     output = run("train", path / "config.toml")
@@ -179,7 +179,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_works(folder, tmp_path):
 
 
 def test_duplicates_are_told(tmp_path):
-    frames = aluminium(3)
+    frames = aluminum(3)
     write_dataset(tmp_path / "al.h5", [*frames, frames[0]], provenance={})
     text = (
         CONFIG.replace('test = ["test.h5"]', "")

@@ -32,7 +32,7 @@ from nnpal.training.member import EpochRecord
 from nnpal.training.plan import member_folder, read_plan, read_roles, read_splits
 from nnpal.training.processes import deal, resolve_devices
 from processes import Process, is_running, wait_until
-from training_frames import aluminium
+from training_frames import aluminum
 
 NETWORK = NetworkDescription(("Al",), hidden=(24, 16))
 SHORT = {"batch_size": 8, "max_epochs": 6, "learning_rate": 2e-2, "checkpoint_every": 1}
@@ -43,7 +43,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an N
 
 @pytest.fixture(scope="module")
 def frames():
-    return aluminium()
+    return aluminum()
 
 
 def trained(frames, folder, *, training=None, on_epoch=None, loss=LOSS, **ensemble):
@@ -294,7 +294,7 @@ def test_a_folder_without_a_finished_training_is_refused(tmp_path):
     with pytest.raises(TrainingFolderError, match=r"is not a training folder: it holds no plan\.json"):
         load_ensemble(tmp_path)
     with pytest.raises(TrainingFolderError, match="no finished training there"):
-        trained(aluminium(5), tmp_path / "t", split="inherited", previous=str(tmp_path))
+        trained(aluminum(5), tmp_path / "t", split="inherited", previous=str(tmp_path))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from nnpal.cli.document import read_config
 from nnpal.data import write_dataset
 from nnpal.model import read_metadata
 from nnpal.training import EnsembleSettings, LossSettings, TrainingSettings
-from training_frames import aluminium
+from training_frames import aluminum
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
 
@@ -27,7 +27,7 @@ def test_configuration_of_the_page(tmp_path):
 
 
 def test_python_of_the_page(tmp_path, monkeypatch, capsys):
-    write_dataset(tmp_path / "al.h5", aluminium(5), provenance={})
+    write_dataset(tmp_path / "al.h5", aluminum(5), provenance={})
     monkeypatch.chdir(tmp_path)
     exec(compile(block("python"), "docs/training.md", "exec"), {})
     assert read_metadata(tmp_path / "al.nnp.pt").n_members == 2

@@ -15,7 +15,7 @@ from nnpal.training.member import Member, step_members
 from nnpal.training.scaling import ElementScaling, ScaledLayers, aev_scaling
 from nnpal.training.split import Split
 from nnpal.training.update import learn
-from training_frames import aluminium
+from training_frames import aluminum
 
 NETWORK = NetworkDescription(("Al",), hidden=(12, 8))
 TRAIN = np.arange(8)
@@ -23,7 +23,7 @@ TRAIN = np.arange(8)
 
 @pytest.fixture(scope="module")
 def data():
-    return build_training_data(aluminium(10), NETWORK, dtype=torch.float64, features="stored")
+    return build_training_data(aluminum(10), NETWORK, dtype=torch.float64, features="stored")
 
 
 def scaled(values, own):
@@ -53,7 +53,7 @@ def test_scaled_aevs_have_mean_0_and_deviation_1_or_are_uncorrelated(data):
 def test_elements_are_scaled_by_their_own_atoms():
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    frames = aluminium(4)
+    frames = aluminum(4)
     for frame in frames[1:]:
         results = dict(frame.calc.results)
         frame.symbols[::3] = "Ni"

@@ -15,7 +15,7 @@ from nnpal.training.plan import read_plan
 from nnpal.training.storage import load_data
 from nnpal.training.tensorboard import Scalars, tensorboard_fault
 from nnpal.training.worker import CACHE, restore, run
-from training_frames import aluminium
+from training_frames import aluminum
 
 MISSING = (
     r"training\.tensorboard = true: torch's writer cannot be imported \(.*tensorboard.*\); it needs the package "
@@ -60,12 +60,12 @@ def curves(history):
 @pytest.mark.parametrize("begin", [train_ensemble, begin_training])
 def test_without_the_package_nothing_is_begun(missing, tmp_path, begin):
     with pytest.raises(ValueError, match=MISSING):
-        begin(aluminium(2), tmp_path / "train", training=settings(), **OPTIONS)
+        begin(aluminum(2), tmp_path / "train", training=settings(), **OPTIONS)
     assert not (tmp_path / "train").exists()
 
 
 def test_a_training_that_does_not_ask_for_it_needs_no_package(missing, tmp_path):
-    assert begin_training(aluminium(2), tmp_path / "train", training=settings(tensorboard=False), **OPTIONS) == [0]
+    assert begin_training(aluminum(2), tmp_path / "train", training=settings(tensorboard=False), **OPTIONS) == [0]
 
 
 def test_points_are_there_and_those_of_a_worker_before_are_replaced(tmp_path):
@@ -85,7 +85,7 @@ def test_points_are_there_and_those_of_a_worker_before_are_replaced(tmp_path):
 
 def test_a_training_that_was_broken_off_has_each_point_once_and_may_ask_for_it_late(tmp_path):
     pytest.importorskip("tensorboard")
-    frames, folder = aluminium(4), tmp_path / "train"
+    frames, folder = aluminum(4), tmp_path / "train"
 
     def work(on_epoch=lambda *_: None, **asked):
         begin_training(frames, folder, training=settings(**asked), **OPTIONS)

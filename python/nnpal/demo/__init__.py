@@ -1,1 +1,1 @@
-"""The demos: a loop of rare events on n-butane, and a potential for aluminium in one pass."""
+"""The demos: a loop of rare events on n-butane, and a potential for aluminum in one pass."""

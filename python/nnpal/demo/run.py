@@ -41,7 +41,7 @@ def run_demo(
     settings: DemoSettings | None = None,
     console: Console | None = None,
 ) -> Summary:
-    """Sample aluminium, train an ensemble, export it, run it in LAMMPS, compare with the potential it learned.
+    """Sample aluminum, train an ensemble, export it, run it in LAMMPS, compare with the potential it learned.
 
     The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the training (``training``), the model
     (``al.nnp.pt``), the inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase solid`` repeats one),

@@ -117,7 +117,7 @@ def test_other_elements_are_infinitely_far_and_absent_ones_do_not_count() -> Non
     values = on_a_line([0.0, 1.0, 1.0], ("Al", "Ni")).values
     values[:2, 1] = 0.0
     found = distances(*(Descriptors(("Al", "Ni"), values, n_atoms),) * 2, np.ones(2))
-    assert found[0, 1] == pytest.approx(1.0)  # the mean is over aluminium alone
+    assert found[0, 1] == pytest.approx(1.0)  # the mean is over aluminum alone
     assert found[0, 2] == np.inf
 
 

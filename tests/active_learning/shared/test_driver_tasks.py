@@ -19,7 +19,7 @@ from nnpal.runtime.child_process import Killed
 from nnpal.training import EnsembleSettings, TrainingSettings
 from nnpal.training.ensemble import begin_training
 from nnpal.training.plan import member_folder, read_plan
-from training_frames import aluminium
+from training_frames import aluminum
 
 NETWORK = NetworkDescription(("Al",), hidden=(8,))
 SHORT = {"batch_size": 8, "max_epochs": 2}
@@ -75,7 +75,7 @@ def test_a_result_left_without_its_store_is_forgotten(tmp_path):
 
 
 def test_a_member_that_diverges_is_not_done_however_often_its_training_goes_on(tmp_path):
-    frames, folder = aluminium(6), tmp_path / "ensemble"
+    frames, folder = aluminum(6), tmp_path / "ensemble"
     settings = {
         "network": NETWORK,
         "training": TrainingSettings(**{**SHORT, "learning_rate": 1e30}),

@@ -63,7 +63,7 @@ def write_published_layout(path: Path, frames: list[Atoms]) -> None:
 
 
 def write_dump(path: Path) -> None:
-    """Write a dump by LAMMPS types, nickel and aluminium."""
+    """Write a dump by LAMMPS types, nickel and aluminum."""
     lines = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "2", "ITEM: BOX BOUNDS pp pp pp", *["0 6"] * 3]
     path.write_text("\n".join([*lines, "ITEM: ATOMS id type x y z", "1 1 0 0 0", "2 2 2.5 0 0", ""]))
 
@@ -122,7 +122,7 @@ def bare(frame: Atoms) -> Atoms:
 
 
 def training_page(folder: Path) -> None:
-    """What `nnpal demo aluminium` leaves, and the page's configuration with fewer updates, members and nodes."""
+    """What `nnpal demo aluminum` leaves, and the page's configuration with fewer updates, members and nodes."""
     (folder / "demo-output").mkdir()
     frames = shaken("Al", 12)
     write(folder / "demo-output" / "train.extxyz", frames[:9], format="extxyz")

@@ -10,7 +10,7 @@ from nnpal.demo.eam import eam_potential
 from nnpal.demo.trajectories import Schedule, sample_crystal, sample_liquid
 
 
-def aluminium(n_frames: int = 20) -> list[Atoms]:
+def aluminum(n_frames: int = 20) -> list[Atoms]:
     """Return configurations of 32 Al atoms by the embedded-atom potential, ``n_frames`` solid and as many liquid."""
     common = {"potential": eam_potential(), "pressure": 0.0, "schedule": Schedule(n_frames, 20, 500)}
     solid = sample_crystal("Al", 4.05, 2, temperature=600.0, seed=1, **common)

@@ -1,4 +1,4 @@
-"""LAMMPS scripts for the tests of steered MD: hot Lennard-Jones aluminium, pulled in every way."""
+"""LAMMPS scripts for the tests of steered MD: hot Lennard-Jones aluminum, pulled in every way."""
 
 from __future__ import annotations
 
