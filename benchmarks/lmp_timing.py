@@ -55,12 +55,15 @@ def fix_uq(uncertainties: Uncertainties) -> str:
     return f"fix uq all pair 1 nnp{fields}\n" if fields else ""
 
 
+PROGRAMS = Path(sys.executable).parent  # of the environment that runs this
+
+
 def command(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
+    return str(PROGRAMS / name)
 
 
-def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
-    """Return the screen output of a run; its hooks find the modules of this folder.
+def run_lmp(script: str, folder: Path, n_ranks: int, programs: Path = PROGRAMS) -> str:
+    """Return the screen output of a run by the lmp in a folder; its hooks find the modules of this folder.
 
     Raises:
         RuntimeError: LAMMPS stopped with an error, which is the message.
@@ -68,7 +71,7 @@ def run_lmp(script: str, folder: Path, n_ranks: int) -> str:
     (folder / "in.bench").write_text(script)
     launcher = [] if n_ranks == 1 else [command("mpirun"), "-np", str(n_ranks)]
     process = subprocess.run(
-        [*launcher, command("lmp"), "-in", "in.bench", "-log", "none"],
+        [*launcher, str(programs / "lmp"), "-in", "in.bench", "-log", "none"],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
@@ -143,9 +146,9 @@ def run_steps(
     )
 
 
-def cpu_of_steps(script: str, n_atoms: int, n_steps: int, folder: Path) -> float:
+def cpu_of_steps(script: str, n_atoms: int, n_steps: int, folder: Path, programs: Path = PROGRAMS) -> float:
     """Return the CPU time of NVE by a script that goes up to its first run, µs for each atom and step."""
-    text = run_lmp(f"{script}fix n all nve\nrun {WARM_UP_STEPS}\nrun {n_steps}\n", folder, 1)
+    text = run_lmp(f"{script}fix n all nve\nrun {WARM_UP_STEPS}\nrun {n_steps}\n", folder, 1, programs)
     seconds = float(re.findall(r"Loop time of (\S+) on", text)[-1])
     share = float(re.findall(r"(\S+)% CPU use", text)[-1]) / 100.0
     return 1e6 * seconds * share / n_steps / n_atoms
@@ -163,7 +166,9 @@ def evaluate(contender: Contender, n_atoms: int, folder: Path, n_ranks: int = 1)
     return evaluate_script(start(contender, n_atoms, folder), contender.uncertainties, folder, n_ranks)
 
 
-def evaluate_script(script: str, uncertainties: Uncertainties, folder: Path, n_ranks: int = 1) -> Evaluation:
+def evaluate_script(
+    script: str, uncertainties: Uncertainties, folder: Path, n_ranks: int = 1, programs: Path = PROGRAMS
+) -> Evaluation:
     """Evaluate the crystal of a script that goes up to its first run."""
     columns = {0: "", 1: "f_uq", 2: "f_uq[1] f_uq[2]"}[len(uncertainties)]
     text = run_lmp(
@@ -176,6 +181,7 @@ run 0
 """,
         folder,
         n_ranks,
+        programs,
     )
     values = np.loadtxt(folder / "values.dump", skiprows=9)[:, 1:]
     return Evaluation(initial_energy(text), values[:, :3], dict(zip(uncertainties, values[:, 3:].T, strict=True)))

@@ -15,6 +15,7 @@ from page_contenders import molecules, own_metals
 from page_data import data_io
 from page_format import Record, is_gpu
 from page_networks import networks
+from page_processors import ROWS, processors
 from page_starts import warm_start
 from page_steps import (
     cuda_step,
@@ -86,9 +87,22 @@ GPU_ONLY = {"cuda_step", "cuda_epoch"}  # their results are there only where a G
 OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training", "warm_start", "own_metals"}
 
 
+BUILDS = {"builds", "pair_step_before"}  # of an earlier one
+
+
 def was_on_gpu(records: Mapping[str, Record]) -> bool:
     rows = [row for record in records.values() for row in record.get("results", ())]
     return bool(GPU_ONLY & records.keys()) or any(is_gpu(row) for row in rows)
+
+
+def of_processors(results: Path) -> list[dict[str, Record]]:
+    """Return the records that are set side by side: of the folder, and of each folder in it, another processor's."""
+    wanted = {benchmark for benchmark, *_ in ROWS} | BUILDS
+    folders = [results, *sorted(path for path in results.iterdir() if path.is_dir())]
+    return [
+        {name: json.loads(path.read_text()) for name in wanted if (path := folder / f"{name}.json").exists()}
+        for folder in folders
+    ]
 
 
 def page(results: Path) -> str:
@@ -97,7 +111,9 @@ def page(results: Path) -> str:
     records = {
         name: json.loads(path.read_text()) for name, path in paths.items() if path.exists() or name not in OPTIONAL
     }
-    text = HEAD + "".join(SECTIONS[name](record) for name, record in records.items())
+    text = (
+        HEAD + processors(of_processors(results)) + "".join(SECTIONS[name](record) for name, record in records.items())
+    )
     return text if was_on_gpu(records) else text + NO_GPU
 
 

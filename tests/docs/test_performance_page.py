@@ -55,6 +55,14 @@ def test_every_result_has_its_section(script):
     assert set(script.SECTIONS) - script.OPTIONAL <= stems <= set(script.SECTIONS)
 
 
+def test_every_result_of_another_processor_has_its_row(script):
+    shown = {benchmark for benchmark, *_ in script.ROWS} | script.BUILDS
+    folders = [path for path in RESULTS.iterdir() if path.is_dir()]
+    assert folders
+    for folder in folders:
+        assert {path.stem for path in folder.glob("*.json")} <= shown, folder
+
+
 def changed(folder: Path, name: str, change) -> Path:
     shutil.copytree(RESULTS, folder / "results")
     path = folder / "results" / f"{name}.json"

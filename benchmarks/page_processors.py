@@ -1,0 +1,107 @@
+"""The section of docs/performance.md that sets processors side by side, each figure a ratio within one run there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from page_format import Record, number, table
+
+Records = Mapping[str, Record]  # by benchmark
+STEP = "nnp + uq_energy"
+N_ATOMS = 864
+
+
+def step(records: Records) -> Record:
+    return next(own for own in records["pair_step"]["results"] if own["n_atoms"] == N_ATOMS)
+
+
+def time_of(name: str) -> Callable[[Records], str]:
+    return lambda records: number(step(records)["microseconds_per_atom_and_step"][name])
+
+
+def of_best_rate(records: Records) -> str:
+    return number(step(records)["ratio_to_best_sgemm_rate"][STEP])
+
+
+def of_build_before(records: Records) -> str:
+    """Return the ratio of one run where both builds were timed in turn, else that of two runs on other days."""
+    if "builds" in records:
+        ratio = next(own["ratio"] for own in records["builds"]["results"] if own["n_atoms"] == N_ATOMS)
+        return number(ratio)
+    before = next(own for own in records["pair_step_before"]["results"] if own["n_atoms"] == N_ATOMS)
+    times = [own["microseconds_per_atom_and_step"][STEP] for own in (step(records), before)]
+    return f"{number(times[0] / times[1])} (two runs)"
+
+
+def of_peer(name: str) -> Callable[[Records], str]:
+    return lambda records: next(
+        number(own["ratio"]) for own in records["own_metals"]["results"] if own["potential"] == name
+    )
+
+
+def of_torchani(n_atoms: int) -> Callable[[Records], str]:
+    return lambda records: f"{records['molecules']['systems'][str(n_atoms)]['ratio']:.3f}"
+
+
+def above_lammps(key: str, unit: str, factor: float = 1.0) -> Callable[[Records], str]:
+    return lambda records: f"{records['scaling']['above_lammps'][key] * factor:.3g} {unit}"
+
+
+def part_of_step(*parts: str) -> Callable[[Records], str]:
+    def cell(records: Records) -> str:
+        times = records["profile_step"]["microseconds_per_atom_and_step"]
+        return f"{100 * sum(times[part] for part in parts) / times['step']:.0f} %"
+
+    return cell
+
+
+def of_hook(what: str) -> Callable[[Records], str]:
+    def cell(records: Records) -> str:
+        aims = next(own for own in records["hooks"]["results"] if own["n_atoms"] == 108)["aims"]
+        reached = next(aim["reached"] for aim in aims if aim["what"].startswith(what))
+        return f"{reached['median']:.0f} µs [{reached['lower_quartile']:.0f} to {reached['upper_quartile']:.0f}]"
+
+    return cell
+
+
+ROWS: tuple[tuple[str, str, str, Callable[[Records], str]], ...] = (  # benchmark, what, aim at most, figure
+    ("pair_step", "uq_energy, 5 members, 864 atoms, µs per atom and step", "", time_of(STEP)),
+    ("pair_step", "the same in double precision, µs", "", time_of(f"{STEP}, precision double")),
+    ("pair_step", "the same on 2 ranks, µs", "", time_of(f"{STEP}, 2 ranks")),
+    ("pair_step", "times the networks at the best sgemm rate", "1.7", of_best_rate),
+    ("pair_step", "times the build before nnpal had a core of its own", "0.6", of_build_before),
+    ("profile_step", "of a step: networks, there and back", "", part_of_step("networks")),
+    ("profile_step", "of a step: AEVs, there and back", "", part_of_step("aev", "aev_vjp")),
+    ("own_metals", "times UF3, Nb", "1", of_peer("UF3")),
+    ("own_metals", "times POD, Ta", "1", of_peer("POD")),
+    ("own_metals", "times SNAP, Ni", "1", of_peer("SNAP")),
+    ("own_metals", "times quadratic SNAP, Ni", "1", of_peer("quadratic SNAP")),
+    ("molecules", "ANI-2x's form, 8 members, times TorchANI eager, 21 atoms", "0.25", of_torchani(21)),
+    ("molecules", "the same, 192 atoms", "0.17", of_torchani(192)),
+    ("molecules", "the same, 2,700 atoms", "0.17", of_torchani(2700)),
+    ("scaling", "above LAMMPS alone, CPU time before the first step", "0.05 s", above_lammps("processor_seconds", "s")),
+    ("scaling", "above LAMMPS alone, memory at 108 atoms", "12 MB", above_lammps("peak_megabytes", "MB", 1.048576)),
+    ("scaling", "above LAMMPS alone, memory beyond", "600 B an atom", above_lammps("bytes_per_atom", "B an atom")),
+    ("hooks", "MOMT above LAMMPS's own tally, 108 atoms, a step", "25 µs", of_hook("MOMT")),
+    ("hooks", "SMD above Colvars' restraint, 108 atoms, a step", "5 µs", of_hook("SMD")),
+)
+
+
+def processors(columns: Sequence[Records]) -> str:
+    """Return the section; a column has the records of one processor."""
+    names = [records["own_metals"]["machine"]["cpu"] for records in columns]
+    rows = [
+        [what, aim, *(figure(records) if benchmark in records else "" for records in columns)]
+        for benchmark, what, aim, figure in ROWS
+    ]
+    days = ", ".join(sorted({record["date"][:10] for records in columns for record in records.values()}))
+    return f"""
+## Processors side by side
+
+Aims, and what each processor reaches: figures of the scripts named in the sections below (of the first processor) and
+of the same scripts on the others. One core where nothing else is said.
+
+{table(["", "aim, at most", *names], rows)}
+Measured on {days}. Ratios to the earlier build: `python benchmarks/builds.py`, or where two runs are named, the medians
+of pair_step.json and pair_step_before.json.
+"""
