@@ -1,24 +1,17 @@
 #!/usr/bin/env bash
-# Build a small LAMMPS with packages PLUGIN and PYTHON, as a shared library, and nnpal's plugins for it.
-#   build_lammps.sh SOURCE PREFIX MPICXX PYTHON
-# SOURCE: LAMMPS's source tree. PREFIX: where all is built and installed. MPICXX: the MPI's compiler wrapper. PYTHON: of the
-# environment that holds nnpal. NNPAL_TORCH_DIR=NONE in the environment builds without torch. What is built is kept.
+# Build a small LAMMPS with packages PLUGIN and PYTHON, as a shared library.
+#   build_lammps.sh SOURCE PREFIX MPICXX PYTHON [-D OPTION=VALUE ...]
+# SOURCE: LAMMPS's source tree. PREFIX: where it is built and installed. MPICXX: the MPI's compiler wrapper. PYTHON: of the
+# environment that holds nnpal. The rest goes to cmake. What is built is kept.
 set -euo pipefail
 source=$1 prefix=$2 mpicxx=$(command -v "$3") python=$4
-checkout=$(cd "$(dirname "$0")/../.." && pwd)
+shift 4
 launcher=$(command -v ccache || true)
-include=$("$mpicxx" -show | tr ' ' '\n' | sed -n 's/^-I//p' | head -n 1)
 
 # -O1: half the time of -O2, and nothing here is timed
 cmake -G Ninja -S "$source/cmake" -B "$prefix/build-lammps" -D CMAKE_BUILD_TYPE=None -D CMAKE_CXX_FLAGS=-O1 \
   -D CMAKE_CXX_COMPILER_LAUNCHER="$launcher" -D CMAKE_INSTALL_PREFIX="$prefix" -D CMAKE_INSTALL_RPATH="$prefix/lib" \
   -D CMAKE_INSTALL_LIBDIR=lib -D BUILD_SHARED_LIBS=yes -D BUILD_MPI=yes -D BUILD_OMP=no -D MPI_CXX_COMPILER="$mpicxx" \
   -D PKG_PLUGIN=yes -D PKG_PYTHON=yes -D Python_EXECUTABLE="$python" -D PKG_MANYBODY=yes -D PKG_EXTRA-FIX=yes \
-  -D WITH_JPEG=no -D WITH_PNG=no -D WITH_FFMPEG=no -D WITH_GZIP=no -D WITH_CURL=no
+  -D WITH_JPEG=no -D WITH_PNG=no -D WITH_FFMPEG=no -D WITH_GZIP=no -D WITH_CURL=no "$@"
 nice -n 5 ninja -C "$prefix/build-lammps" -j "${JOBS:-2}" install
-
-# The line of docs/install.md
-cmake -G Ninja -S "$checkout" -B "$prefix/build-nnpal" -D CMAKE_CXX_COMPILER_LAUNCHER="$launcher" -D Python_EXECUTABLE="$python" \
-  -D NNPAL_LAMMPS_DIR="$source" -D NNPAL_MPI_INCLUDE_DIR="$include" ${NNPAL_TORCH_DIR:+-D NNPAL_TORCH_DIR="$NNPAL_TORCH_DIR"}
-nice -n 5 cmake --build "$prefix/build-nnpal" -j "${JOBS:-2}"
-cmake --install "$prefix/build-nnpal" --prefix "$prefix"

@@ -178,3 +178,28 @@ def test_plugins_of_the_package_are_refused(own: OwnLammps, tmp_path: Path, al_m
     assert "-DNNPAL_LAMMPS_DIR" in text
     assert str(own.prefix) in text
     assert "pip install" not in text
+
+
+@pytest.mark.parametrize("style", ["pair style", "hook"])
+def test_plugins_of_another_mpi_are_refused(
+    own: OwnLammps, of_another_mpi: OwnLammps, tmp_path: Path, al_model: ExportedModel, style: str
+) -> None:
+    """Of the same LAMMPS, so that the MPI is all that differs; the error gives the line that builds them."""
+    script = nnp(al_model.path, tmp_path) if style == "pair style" else al_start() + HELLO
+    env = {**ENV, "LAMMPS_PLUGIN_PATH": str(of_another_mpi.plugins)}
+    names = r"headers of (Open MPI|MPICH) but runs with (Open MPI|MPICH)"
+    text = own.expect_error(script, names, tmp_path, env=env)
+    built, running = re.search(names, text).groups()
+    assert built != running
+    assert f"this LAMMPS is {own.prefix}" in text
+    assert "-DNNPAL_MPI_INCLUDE_DIR=" in text
+
+
+@pytest.mark.parametrize("style", ["pair style", "hook"])
+def test_other_integer_sizes_are_refused(
+    own_of_64_bit_ids: OwnLammps, tmp_path: Path, al_model: ExportedModel, style: str
+) -> None:
+    """The plugins are of the same LAMMPS and the same MPI."""
+    script = nnp(al_model.path, tmp_path) if style == "pair style" else al_start() + HELLO
+    message = "compiled with 64-bit atom IDs and 64-bit step numbers.*compile LAMMPS with -D LAMMPS_SIZES=smallbig"
+    own_of_64_bit_ids.expect_error(script, message, tmp_path, env=ENV)

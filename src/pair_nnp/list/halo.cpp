@@ -22,7 +22,8 @@ std::array<double, 3> per_length(const Domain &domain)
 {
   if (!domain.triclinic) return {1.0, 1.0, 1.0};
   const double *h_inv = domain.h_inv;    // xx yy zz yz xz xy
-  return {std::hypot(h_inv[0], h_inv[5], h_inv[4]), std::hypot(h_inv[1], h_inv[3]), h_inv[2]};
+  // Always of three numbers: hypot of two is a function of glibc, in a version later than that of RHEL 9
+  return {std::hypot(h_inv[0], h_inv[5], h_inv[4]), std::hypot(h_inv[1], h_inv[3], 0.0), h_inv[2]};
 }
 
 }    // namespace

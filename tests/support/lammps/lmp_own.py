@@ -1,4 +1,4 @@
-"""Run a LAMMPS of one's own: installed with nnpal's plugins by tests/own_lammps/build_lammps.sh."""
+"""Run a LAMMPS of one's own: installed with nnpal's plugins by the scripts of tests/own_lammps."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ class OwnLammps:
         prefix: where it and nnpal's plugins are installed.
         mpirun: what starts several ranks.
         source: its source tree.
+        plugins: the folder of nnpal's plugins.
     """
 
     prefix: Path
     mpirun: str
     source: Path
-
-    @property
-    def plugins(self) -> Path:
-        return self.prefix / "lib" / "nnpal"
+    plugins: Path
 
     def run(self, script: str, folder: Path, *, n_ranks: int = 1, env: dict[str, str] | None = None) -> LmpRun:
         """Run an input script, whether it succeeds or not."""

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Build nnpal's plugins for a LAMMPS of one's own, by the lines of docs/install.md.
+#   build_plugins.sh SOURCE PREFIX MPICXX PYTHON
+# As build_lammps.sh; they are installed in PREFIX/lib/nnpal. NNPAL_TORCH_DIR=NONE in the environment builds without torch.
+set -euo pipefail
+source=$1 prefix=$2 mpicxx=$(command -v "$3") python=$4
+checkout=$(cd "$(dirname "$0")/../.." && pwd)
+launcher=$(command -v ccache || true)
+include=$("$mpicxx" -show | tr ' ' '\n' | sed -n 's/^-I//p' | head -n 1)
+
+cmake -G Ninja -S "$checkout" -B "$prefix/build-nnpal" -D CMAKE_CXX_COMPILER_LAUNCHER="$launcher" -D Python_EXECUTABLE="$python" \
+  -D NNPAL_LAMMPS_DIR="$source" -D NNPAL_MPI_INCLUDE_DIR="$include" ${NNPAL_TORCH_DIR:+-D NNPAL_TORCH_DIR="$NNPAL_TORCH_DIR"}
+nice -n 5 cmake --build "$prefix/build-nnpal" -j "${JOBS:-2}"
+cmake --install "$prefix/build-nnpal" --prefix "$prefix"
