@@ -10,5 +10,5 @@ include=$("$mpicxx" -show | tr ' ' '\n' | sed -n 's/^-I//p' | head -n 1)
 
 cmake -G Ninja -S "$checkout" -B "$prefix/build-nnpal" -D CMAKE_CXX_COMPILER_LAUNCHER="$launcher" -D Python_EXECUTABLE="$python" \
   -D NNPAL_LAMMPS_DIR="$source" -D NNPAL_MPI_INCLUDE_DIR="$include" ${NNPAL_TORCH_DIR:+-D NNPAL_TORCH_DIR="$NNPAL_TORCH_DIR"}
-nice -n 5 cmake --build "$prefix/build-nnpal" -j "${JOBS:-2}"
+cmake --build "$prefix/build-nnpal" -j "${JOBS:-2}"
 cmake --install "$prefix/build-nnpal" --prefix "$prefix"
