@@ -19,7 +19,8 @@ if(CMAKE_CUDA_COMPILER)
   target_include_directories(nnpal_ops SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   # The runtime inside: torch's own copy need not be of the same minor version.
   set_target_properties(nnpal_ops PROPERTIES
-    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
+    CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden
+    CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}")    # the target is older than the variable
   message(STATUS "nnpal: fused operations for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
 else()
   message(STATUS "nnpal: fused operations for the CPU alone: ${why_not}")
