@@ -8,6 +8,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <mpi.h>
+#include <vector>
 
 namespace nnpal {
 namespace {
@@ -75,10 +76,11 @@ std::string mpi_mismatch()
   auto *get_version = reinterpret_cast<Version *>(dlsym(RTLD_DEFAULT, "MPI_Get_library_version"));
   const std::string built = after_equals(kBuiltMpi);
   if (!get_version || built == "another MPI") return "";
-  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  // Not MPI_MAX_LIBRARY_VERSION_STRING, which is that of the other MPI: 256 in Open MPI, 8192 in MPICH
+  std::vector<char> text(1 << 16, '\0');
   int length = 0;
-  get_version(text, &length);
-  const std::string running(text);
+  get_version(text.data(), &length);
+  const std::string running(text.data());
   if ((running.find("Open MPI") != std::string::npos) == (built == "Open MPI")) return "";
   return "this plugin was built with the headers of " + built + " but runs with " +
          running.substr(0, running.find_first_of(",\n")) + "; " + build_for_running_lammps();
