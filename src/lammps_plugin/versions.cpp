@@ -33,15 +33,15 @@ std::string rebuild()
   return command.empty() ? kPip : "rebuild nnpal: " + command;
 }
 
-// What builds plugins for the LAMMPS of this process
-std::string build_for_running_lammps()
+// What builds plugins for the LAMMPS of this process: the line of the last build, unless its MPI was another
+std::string build_for_running_lammps(bool has_mpi_of_build = true)
 {
   Dl_info info;
   void *of_lammps = dlsym(RTLD_DEFAULT, "lammps_open_no_mpi");
   const std::string file = of_lammps && dladdr(of_lammps, &info) && info.dli_fname ? info.dli_fname : "";
   const bool is_by_pip = after_equals(kBuildCommand).empty();
   if (is_by_pip && (file.empty() || file.find("-packages/lammps/") != std::string::npos)) return kPip;
-  return (is_by_pip ? std::string(kOwnLammps) : rebuild()) + "; this LAMMPS is " + file;
+  return (is_by_pip || !has_mpi_of_build ? std::string(kOwnLammps) : rebuild()) + "; this LAMMPS is " + file;
 }
 
 // The version that a torch package (version.py) or a libtorch download (build-version) states, else "".
@@ -83,7 +83,7 @@ std::string mpi_mismatch()
   const std::string running(text.data());
   if ((running.find("Open MPI") != std::string::npos) == (built == "Open MPI")) return "";
   return "this plugin was built with the headers of " + built + " but runs with " +
-         running.substr(0, running.find_first_of(",\n")) + "; " + build_for_running_lammps();
+         running.substr(0, running.find_first_of(",\n")) + "; " + build_for_running_lammps(false);
 }
 
 std::string integer_mismatch()
