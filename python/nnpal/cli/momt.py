@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from nnpal.momt.analysis import Coexistence, Summary
+    from nnpal.momt.trace import Trace
 
 app = typer.Typer(help="Analyze MOMT runs: reweighting, phase transitions, figures.", no_args_is_help=True)
 app.command("series")(series)
@@ -40,6 +43,13 @@ def report(
         typer.Option(help="Order parameter that separates the two phases. Default: determined from the samples."),
     ] = None,
     discard: Annotated[int, typer.Option(help="Number of rows to discard at the start of the production run.")] = 0,
+    timestep: Annotated[
+        float | None,
+        typer.Option(
+            help="Timestep of the run, in its time unit, for the time axis of figures. Needed for traces of earlier "
+            "versions only, which do not state it."
+        ),
+    ] = None,
     model: Model = None,
     frames: Frames = None,
     symbols: Symbols = None,
@@ -73,7 +83,7 @@ def report(
         if output is not None and output.exists() and not output.is_dir():
             raise ValueError(f"--output {output}: expected a folder, found a file; give another name")
         learned = read_bias(bias)
-        walks = [read_trace(path) for path in traces]
+        walks = [_with_timestep(path, read_trace(path), timestep) for path in traces]
         learning = is_learning(walks) and discard == 0
         if model is not None and reweight_to is not None:
             raise ValueError(
@@ -107,6 +117,21 @@ def report(
         typer.echo(dumps(summary, indent=2))
     else:
         _print(summary, Console())
+
+
+def _with_timestep(path: Path, trace: Trace, timestep: float | None) -> Trace:
+    """Return a trace with a given timestep, if one is given.
+
+    Raises:
+        ValueError: it is not above 0 and finite, or the trace states another.
+    """
+    if timestep is None:
+        return trace
+    if not 0.0 < timestep < inf:
+        raise ValueError(f"--timestep {timestep:g}: expected a finite number above 0")
+    if trace.timestep not in (None, timestep):
+        raise ValueError(f"--timestep {timestep:g}: trace {path} states {trace.timestep:g}; remove --timestep")
+    return replace(trace, timestep=timestep)
 
 
 @app.command()

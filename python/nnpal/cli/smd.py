@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,6 +71,10 @@ def report(
     symbols: Symbols = None,
     device: Device = "cpu",
     factor: Factor = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Output folder for figures (PNG, PDF), their data (CSV) and summary.json."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, including ΔF(λ).")] = False,
 ) -> None:
     """Analyze pulls of steered MD.
@@ -80,12 +84,13 @@ def report(
     With --member (separate pulls under each member), or with --model and --frames (members evaluated along the pulls
     in FILES), add an error bar of the activation energy from the ensemble members to the statistical one. With
     --against, print the difference between the activation energies of these and of other pulls, with its 95 %
-    confidence interval.
+    confidence interval. With --output, draw work functions and ΔF, each rate by itself.
     """
     from json import dumps
 
     from rich.console import Console
 
+    from nnpal.runtime.places import require_folder
     from nnpal.smd import along_pulls, own_pulls
     from nnpal.smd.against import energies_against
     from nnpal.smd.against import in_words as difference_in_words
@@ -93,6 +98,8 @@ def report(
     from nnpal.smd.reading import read_pull
 
     try:
+        if output is not None:
+            require_folder("--output", output)
         pulls = [read_pull(path, fix) for path in files]
         has_frames = require_both(model, frames, len(files), "pulls")
         members = None
@@ -113,18 +120,45 @@ def report(
         # a shell may sort FILES differently from the files of a quoted pattern
         ours, others = (sorted(some, key=lambda pull: pull.name) for some in (pulls, others))
         difference = energies_against(ours, others, unpaired=unpaired) if others else None
+        summary = result.to_json() | ({} if difference is None else {"against": difference.to_json()})
+        if output is not None:
+            _save(output, summary, ours, others, result.kT, units, equivalent_atoms)
     except (OSError, ValueError) as error:
         typer.echo(f"nnpal smd report: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
     if json:
-        compared = {} if difference is None else {"against": difference.to_json()}
-        typer.echo(dumps({**result.to_json(), **compared}, indent=2))
+        typer.echo(dumps(summary, indent=2))
     else:
         console = Console()
         _print(result, console)
         if difference is not None:
             text = f"minus that of {len(others)} reference pulls (--against): {difference_in_words(difference)}"
             console.print(f"activation energy {text}", highlight=False, soft_wrap=True, markup=False)
+        if output is not None:
+            console.print(f"Figures are in {output}.", highlight=False, soft_wrap=True, markup=False)
+
+
+def _save(
+    output: Path,
+    summary: dict[str, Any],
+    pulls: list[Pull],
+    others: list[Pull],
+    kT: float,
+    units: str | None,
+    equivalent_atoms: bool,
+) -> None:
+    """Write figures and the summary, which names them."""
+    from nnpal.figures.figure import write_figure
+    from nnpal.runtime.json_files import write_json
+    from nnpal.smd.analysis import units_of
+    from nnpal.smd.figures import free_energies, work_functions
+    from nnpal.smd.protocols import protocols
+
+    style = units_of(pulls[0], units)
+    ours, theirs = (protocols(some, kT, equivalent_atoms) for some in (pulls, others))
+    drawn = [draw(ours, style, theirs) for draw in (work_functions, free_energies)]
+    summary["figures"] = [str(write_figure(output, figure).png) for figure in drawn]
+    write_json(output / "summary.json", summary, sort_keys=False)
 
 
 def _pulls_against(patterns: list[str], fix: str | None) -> list[Pull]:

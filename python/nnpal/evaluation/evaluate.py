@@ -70,7 +70,7 @@ def evaluate(
         found = calibrations(predictions, labels, seed=settings.seed) if metadata.n_members > 1 else []
         summary["accuracy"] = accuracy(predictions, labels)
         summary["calibration"] = [each.to_json() for each in found]
-        summary["figures"] = [str(path) for path in save_figures(output, predictions, labels, found)]
+        summary["figures"] = [str(path) for path in save_figures(output, frames, predictions, labels, found)]
     if settings.structures:
         commands = [line for line in settings.oracle if line.partition("#")[0].strip()]
         files = files_in(commands, base, "evaluate.oracle")

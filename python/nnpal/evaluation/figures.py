@@ -1,81 +1,144 @@
-"""Figures of an evaluation, each with its data in a CSV file."""
+"""Figures of an evaluation, each as PNG and PDF, with its data in a CSV file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from ase import Atoms, units
 
+from nnpal.calibration.reliability import reliability_curve
 from nnpal.evaluation.calibration import Calibration
+from nnpal.evaluation.error_against_uncertainty import error_against_uncertainty
 from nnpal.evaluation.labels import Labels
 from nnpal.evaluation.metrics import MILLI
 from nnpal.evaluation.prediction import Predictions
-from nnpal.figures.figure import save, styled, write_rows
-from nnpal.figures.parity import PARITY_SIZE, parity_canvas
-from nnpal.figures.style import DOTS, number_decades
+from nnpal.figures.figure import Figure, write_figure
+from nnpal.figures.parity import parity_figure
+from nnpal.figures.reliability import NOMINAL, reliability_figure
+from nnpal.figures.structures import Snapshot, structures
 
-SMALLEST_SHOWN = 1e-3
-"""meV or meV/Å; smaller uncertainties and errors stand at the edge of logarithmic axes."""
+VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
+MOST_UNCERTAIN = 6
+"""Structures drawn."""
 
 
 def save_figures(
-    folder: Path, predictions: Predictions, labels: Labels, calibrations: Sequence[Calibration]
+    folder: Path,
+    frames: Sequence[Atoms],
+    predictions: Predictions,
+    labels: Labels,
+    calibrations: Sequence[Calibration],
 ) -> list[Path]:
-    """Write parity of energies and forces, and error against each uncertainty, as PNG and CSV; return the PNGs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    n_atoms, frame = labels.n_atoms, predictions.frame_of_atom
-    energies = (labels.energies / n_atoms, predictions.energies / n_atoms)
-    paths = [*save(parity_canvas(*energies, labels.tags, "energy (eV/atom)"), folder / "parity_energy.png")]
-    rows: Iterable[Sequence[Any]] = zip(range(len(n_atoms)), labels.tags, n_atoms, *energies, strict=True)
-    write_rows(folder / "parity_energy.csv", ("frame", "tag", "n_atoms", "reference_eV_atom", "model_eV_atom"), rows)
+    """Write all figures of an evaluation as PNG, PDF and CSV; return the PNGs.
 
-    of_component = np.repeat(labels.tags[frame], 3)
-    figure = parity_canvas(labels.forces.ravel(), predictions.forces.ravel(), of_component, "force component (eV/Å)")
-    paths += save(figure, folder / "parity_force.png")
-    header = ("frame", "tag", "element", *(f"{side}_f{x}_eV_A" for side in ("reference", "model") for x in "xyz"))
-    vectors = np.hstack((labels.forces, predictions.forces)).tolist()
-    rows = ((f, t, s, *v) for f, t, s, v in zip(frame, labels.tags[frame], labels.symbols, vectors, strict=True))
-    write_rows(folder / "parity_force.csv", header, rows)
-
-    for found in calibrations:
-        name = f"error_{found.error}_{found.uncertainty}"
-        paths += save(error_against_uncertainty(found), folder / f"{name}.png")
-        rows = zip(found.frame, MILLI * found.uncertainties, MILLI * found.errors, strict=True)
-        write_rows(folder / f"{name}.csv", ("frame", f"{found.uncertainty}_meV", f"{found.error}_error_meV"), rows)
-    return paths
+    Arguments:
+        folder: of the files.
+        frames: the configurations.
+        predictions, labels: of them.
+        calibrations: of :func:`nnpal.evaluation.calibrations`; of a model with one member, none.
+    """
+    return [write_figure(folder, figure).png for figure in _figures(frames, predictions, labels, calibrations)]
 
 
-def error_against_uncertainty(found: Calibration) -> Figure:
-    """Draw |error| over uncertainty on logarithmic axes, with the RMS of bins and, in like units, y = x."""
-    with styled():
-        figure = Figure(figsize=PARITY_SIZE, layout="constrained")
-        _draw_errors(figure.subplots(), found)
-    return figure
+def _figures(
+    frames: Sequence[Atoms], predictions: Predictions, labels: Labels, calibrations: Sequence[Calibration]
+) -> Iterator[Figure]:
+    yield energy_parity(predictions, labels)
+    yield force_parity(predictions, labels)
+    if np.isfinite(labels.stresses).any():
+        yield stress_parity(predictions, labels)
+    yield from map(error_against_uncertainty, calibrations)
+    if predictions.error_force is not None:
+        yield force_reliability(predictions, labels)
+    if predictions.n_members > 1:
+        yield most_uncertain(frames, predictions, labels)
 
 
-def _draw_errors(axes: Axes, found: Calibration) -> None:
-    axes.plot(_shown(found.uncertainties), _shown(found.errors), markersize=3, alpha=0.3, color="0.5", **DOTS)
-    axes.plot(_shown(found.bins.uncertainty), _shown(found.bins.error), "o-", markersize=4, label="RMS of bins")
-    axes.set(xscale="log", yscale="log")
-    number_decades(axes.xaxis)
-    number_decades(axes.yaxis)
-    if found.ratio is not None:
-        edge = float(_shown(found.uncertainties).min())
-        axes.axline((edge, edge), (10 * edge, 10 * edge), color="0.4", linewidth=0.6, label="calibrated")
-    units = {"force": "meV/Å", "energy": "meV/atom"}
-    axes.set(
-        xlabel=f"{found.uncertainty} ({'meV' if found.uncertainty == 'uq_energy' else units[found.error]})",
-        ylabel=f"{found.error} error ({units[found.error]})",
-        title=f"rank correlation {found.spearman:.2f} ± {found.spearman_error:.2f}",
+def energy_parity(predictions: Predictions, labels: Labels) -> Figure:
+    """Return the model's over the labels' energies by atom."""
+    reference, model = labels.energies / labels.n_atoms, predictions.energies / labels.n_atoms
+    return parity_figure(
+        reference, model, labels.tags, what="energy", unit="eV/atom", name="parity_energy",
+        title="Model against labels: energy",
+        columns={
+            "frame": np.arange(len(reference)),
+            "tag": labels.tags,
+            "n_atoms": labels.n_atoms,
+            "reference_eV_atom": reference,
+            "model_eV_atom": model,
+        },
+    )  # fmt: skip
+
+
+def force_parity(predictions: Predictions, labels: Labels) -> Figure:
+    """Return the model's over the labels' force components."""
+    frame = predictions.frame_of_atom
+    sides = {"reference": labels.forces, "model": predictions.forces}
+    return parity_figure(
+        labels.forces.ravel(), predictions.forces.ravel(), np.repeat(labels.tags[frame], 3),
+        what="force component", unit="eV/Å", name="parity_force", title="Model against labels: force",
+        columns={
+            "frame": frame,
+            "tag": labels.tags[frame],
+            "element": labels.symbols,
+            **{f"{side}_f{x}_eV_A": forces[:, k] for side, forces in sides.items() for k, x in enumerate("xyz")},
+        },
+    )  # fmt: skip
+
+
+def stress_parity(predictions: Predictions, labels: Labels) -> Figure:
+    """Return the model's over the labels' stress components of configurations that have both."""
+    sides = {"reference": labels.stresses / units.GPa, "model": predictions.stresses / units.GPa}
+    return parity_figure(
+        sides["reference"].ravel(), sides["model"].ravel(), np.repeat(labels.tags, 6),
+        what="stress component", unit="GPa", name="parity_stress", title="Model against labels: stress",
+        columns={
+            "frame": np.arange(len(labels.n_atoms)),
+            "tag": labels.tags,
+            **{f"{side}_{xy}_GPa": stress[:, k] for side, stress in sides.items() for k, xy in enumerate(VOIGT)},
+        },
+    )  # fmt: skip
+
+
+def force_reliability(predictions: Predictions, labels: Labels) -> Figure:
+    """Return observed over nominal coverage of the force components by a calibrated model's error bars."""
+    sigma = predictions.error_force
+    if sigma is None:
+        raise ValueError("force_reliability: the predictions have no error_force; give those of a calibrated model")
+    known = np.isfinite(sigma) & (sigma > 0)
+    curves = {}
+    if known.any():
+        curves["error_force"] = reliability_curve((predictions.forces - labels.forces)[known], sigma[known], NOMINAL)
+    return reliability_figure(
+        curves,
+        f"Fraction of the force components of {known.sum():,} atoms within the interval of each nominal coverage.",
     )
-    axes.legend()
 
 
-def _shown(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values in thousandths, none below what a logarithmic axis shows."""
-    return np.maximum(MILLI * values, SMALLEST_SHOWN)
+def most_uncertain(frames: Sequence[Atoms], predictions: Predictions, labels: Labels) -> Figure:
+    """Return pictures of the configurations whose most uncertain atoms are the most uncertain of all."""
+    name, unit, uq = "uq_force", "meV/Å", predictions.uq_force
+    if uq is None:
+        name, unit, uq = "uq_energy", "meV", predictions.uq_energy
+    starts = np.concatenate(([0], np.cumsum(labels.n_atoms)[:-1]))
+    largest = np.maximum.reduceat(uq, starts)
+    error = np.linalg.norm(predictions.forces - labels.forces, axis=1)
+    shown = []
+    for frame in np.argsort(-largest, kind="stable")[:MOST_UNCERTAIN].tolist():
+        atom = int(uq[starts[frame] :][: labels.n_atoms[frame]].argmax())
+        text = f"frame {frame}\nu {_short(largest[frame])} {unit}\n|ΔF| {_short(error[starts[frame] + atom])} meV/Å"
+        shown.append(Snapshot(frames[frame], text, (atom,)))
+    return structures(
+        shown,
+        name="structures_uncertain",
+        marked="most uncertain atom",
+        title="Most uncertain configurations",
+        caption=f"Configurations with the largest uncertainty u ({name}) of an atom, and the true error of that "
+        "atom's force",
+    )
+
+
+def _short(value: float) -> str:
+    return f"{MILLI * value:.3g}"

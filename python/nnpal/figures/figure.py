@@ -18,7 +18,7 @@ import numpy as np
 from nnpal.figures.style import SIZE, STYLE
 from nnpal.runtime.files import aside, write_whole
 
-DPI = 150
+DPI = 200
 Value = float | int | str
 """What stands in a cell of a CSV file."""
 
@@ -89,10 +89,16 @@ def write_figure(folder: Path, figure: Figure) -> FigureFiles:
     rows = ([_cell(value) for value in row] for row in zip(*figure.columns.values(), strict=True))
     write_rows(table, list(figure.columns), rows)
     with styled():
+        save(drawn(figure), pdf, png)
+    return FigureFiles(figure.name, figure.title, figure.caption, figure.alt, png, pdf, table)
+
+
+def drawn(figure: Figure) -> matplotlib.figure.Figure:
+    """Draw a figure in all figures' style."""
+    with styled():
         canvas = matplotlib.figure.Figure(figsize=figure.size, layout="constrained")
         figure.draw(*canvas.subplots(*figure.grid, squeeze=False).ravel())
-        save(canvas, pdf, png)
-    return FigureFiles(figure.name, figure.title, figure.caption, figure.alt, png, pdf, table)
+    return canvas
 
 
 def styled(changes: Mapping[Any, Any] | None = None) -> AbstractContextManager[None]:
@@ -123,5 +129,5 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]])
 
 
 def _cell(value: Any) -> Any:
-    """Return a number with ten digits, so that 1000 x 0.001234 is not 1.2339999999999998."""
-    return f"{value:.10g}" if isinstance(value, float | np.floating) else value
+    """Return a number with twelve digits, so that 1000 x 0.001234 is not 1.2339999999999998."""
+    return f"{value:.12g}" if isinstance(value, float | np.floating) else value

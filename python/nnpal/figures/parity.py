@@ -1,22 +1,25 @@
-"""Predicted over reference energies or forces."""
+"""Predicted over reference energies, forces or stresses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
-import matplotlib.figure
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from nnpal.figures.figure import Figure, styled
-from nnpal.figures.style import CYCLE, DOTS, MILLI, same_length, say_empty
+from nnpal.figures.figure import Figure, Value
+from nnpal.figures.style import COLUMN, CYCLE, DOTS, MILLI, same_length, say_empty
 
 UNITS = {"energy": "eV/atom", "force": "eV/Å"}
-PARITY_SIZE = (4.3, 4.0)
+PARITY_SIZE = (COLUMN, 3.3)
 """Inches."""
 MOST_SHOWN = 20_000
-"""Of more values evenly spaced ones are shown; the errors are those of all."""
+"""Of more values evenly spaced ones are drawn; the errors are those of all."""
+MOST_NAMED = 3
+"""Of more groups the errors are given for all together."""
+Columns: TypeAlias = Mapping[str, Sequence[Value] | np.ndarray]
 
 
 def parity(
@@ -47,43 +50,101 @@ def parity(
     labels = np.asarray([""] * len(true) if groups is None else groups, dtype=str)
     same_length(name, reference=true, predicted=ours, groups=labels)
     good = np.isfinite(true) & np.isfinite(ours)
-    error = MILLI * (ours - true)[good]
-    errors = (
-        f"MAE {np.abs(error).mean():.3g}, RMSE {np.sqrt(np.square(error).mean()):.3g} m{unit}" if good.any() else ""
-    )
     if relative and good.any():
         lowest = true[good].min()
         true, ours = true - lowest, ours - lowest
-    shown = np.arange(len(true))
-    if len(true) > MOST_SHOWN:
-        shown = np.linspace(0, len(true) - 1, MOST_SHOWN).round().astype(np.int64)
-    true, ours, labels, good_shown = true[shown], ours[shown], labels[shown], good[shown]
-
-    def draw(axes: Axes) -> None:
-        if not good_shown.any():
-            say_empty(axes)
-            return
-        draw_parity(axes, true[good_shown], ours[good_shown], labels[good_shown])
-        axes.set(xlabel=f"oracle's {quantity} ({unit})", ylabel=f"model's {quantity} ({unit})")
-        axes.set_title(errors, fontsize=8)
-
-    thinned = (
-        f" {len(shown):,} of {len(good):,} are shown; the errors are those of all." if len(shown) < len(good) else ""
-    )
-    return Figure(
+    some = _evenly(len(true))
+    return parity_figure(
+        true,
+        ours,
+        labels,
+        what=f"relative {quantity}" if relative else quantity,
+        unit=unit,
         name=name,
         title=f"Model against oracle: {quantity}",
-        caption=f"The model's {quantity} over the oracle's ({unit}{', from the lowest' if relative else ''}), "
-        f"{len(good):,} values.{thinned}",
-        alt=errors or "No value yet",
+        sides=("oracle", "model"),
         columns={
-            "group": labels.tolist(),
-            f"oracle_{unit.replace('/', '_')}": true,
-            f"model_{unit.replace('/', '_')}": ours,
+            "group": labels[some].tolist(),
+            f"oracle_{unit.replace('/', '_')}": true[some],
+            f"model_{unit.replace('/', '_')}": ours[some],
         },
+    )
+
+
+def parity_figure(
+    reference: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    groups: NDArray[np.str_],
+    *,
+    what: str,
+    unit: str,
+    columns: Columns,
+    name: str,
+    title: str,
+    sides: tuple[str, str] = ("reference", "model"),
+) -> Figure:
+    """Return predicted over reference values on equal axes, with MAE, RMSE and the number of values of each group.
+
+    Values that are not finite are left out.
+
+    Arguments:
+        reference, predicted: in ``unit``, [n]; errors are written in thousandths of it.
+        groups: of each value, [n].
+        what: is compared, such as "force component".
+        unit: such as "eV/Å" or "GPa".
+        columns: of the CSV file.
+        name: of the files.
+        title: a few words.
+        sides: who said the reference, and who predicted.
+
+    Raises:
+        ValueError: lengths that differ.
+    """
+    same_length(name, reference=reference, predicted=predicted, groups=groups)
+    good = np.isfinite(reference) & np.isfinite(predicted)
+    error = MILLI * (predicted - reference)
+    names = list(dict.fromkeys(groups[good].tolist()))
+    named = {group: error_text(error[good & (groups == group)], unit) for group in names}
+    of_all = error_text(error[good], unit)
+    some = _evenly(len(reference))
+    shown = some[good[some]]
+
+    def draw(axes: Axes) -> None:
+        axes.set(xlabel=f"{sides[0]} {what} ({unit})", ylabel=f"{sides[1]} {what} ({unit})")
+        if not len(shown):
+            say_empty(axes)
+            return
+        draw_parity(axes, reference[shown], predicted[shown], groups[shown])
+        if 1 < len(names) <= MOST_NAMED:
+            _legend(axes, [f"{group}, {_lines(said)}" for group, said in named.items()])
+            return
+        if len(names) > 1:
+            _legend_above(axes, names)
+        axes.text(0.97, 0.03, _lines(of_all), transform=axes.transAxes, ha="right", va="bottom", linespacing=1.3)
+
+    thinned = (
+        f" {len(some):,} of {len(good):,} are drawn; the errors are those of all." if len(some) < len(good) else ""
+    )
+    told = named if 1 < len(names) <= MOST_NAMED else {"": of_all}
+    alt = "; ".join(f"{group}: {said}" if group else said for group, said in told.items())
+    return Figure(
+        name=name,
+        title=title,
+        caption=f"Values by the {sides[1]} over those by the {sides[0]}: {what} ({unit}), {len(good):,} values.{thinned}",
+        alt=alt if good.any() else "No value yet",
+        columns=columns,
         draw=draw,
         size=PARITY_SIZE,
     )
+
+
+def error_text(error: NDArray[np.float64], unit: str) -> str:
+    """Return MAE, RMSE and number of errors in thousandths of a unit, such as ``MAE 3.1, RMSE 4.2 meV/Å, N = 60``."""
+    if not len(error):
+        return ""
+    small = "MPa" if unit == "GPa" else f"m{unit}"
+    mae, rmse = np.abs(error).mean(), np.sqrt(np.square(error).mean())
+    return f"MAE {mae:.3g}, RMSE {rmse:.3g} {small}, N = {len(error):,}"
 
 
 def draw_parity(
@@ -98,8 +159,8 @@ def draw_parity(
     """Draw predicted over reference values, [n], both finite, on equal axes, and the line where they are the same.
 
     Arguments:
-        groups: of each value, [n]; those of several are told apart by colors and a legend.
-        colors: of the groups, those drawn first coming first; None: all figures' colors in turn, and a legend.
+        groups: of each value, [n]; those of several are told apart by colors.
+        colors: of the groups, those drawn first coming first; None: all figures' colors in turn.
         markersize: points.
     """
     names = list(dict.fromkeys(groups.tolist())) if colors is None else [name for name in colors if name in groups]
@@ -112,25 +173,35 @@ def draw_parity(
     low, high = low - margin, high + margin
     axes.plot([low, high], [low, high], color="0.4", linewidth=0.6, zorder=0)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    if len(names) > 1 and colors is None:
-        axes.legend(markerscale=2, loc="upper left")
+    axes.locator_params(nbins=5)
+    axes.set_yticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+    axes.set_xticks(axes.get_yticks())
 
 
-def parity_canvas(
-    reference: np.ndarray, predicted: np.ndarray, groups: np.ndarray, what: str
-) -> matplotlib.figure.Figure:
-    """Return a drawn figure of all values, [n], such as forces' components; those not finite are left out.
+def _evenly(n: int) -> NDArray[np.int64]:
+    """Return the places of all of n values, or of :data:`MOST_SHOWN` evenly spaced ones."""
+    return np.linspace(0, n - 1, min(n, MOST_SHOWN)).round().astype(np.int64)
 
-    Arguments:
-        what: is compared, with its unit.
-    """
-    with styled():
-        canvas = matplotlib.figure.Figure(figsize=PARITY_SIZE, layout="constrained")
-        axes = canvas.subplots()
-        good = np.isfinite(reference) & np.isfinite(predicted)
-        if good.any():
-            draw_parity(axes, reference[good], predicted[good], groups[good])
-        else:
-            say_empty(axes)
-        axes.set(xlabel=f"reference {what}", ylabel=f"model {what}")
-    return canvas
+
+def _lines(errors: str) -> str:
+    """Return errors in two lines, the number of values first."""
+    said, _, n = errors.rpartition(", ")
+    return f"{n}\n{said}"
+
+
+def _legend(axes: Axes, labels: Sequence[str]) -> None:
+    """Name groups and their errors where good predictions leave room."""
+    handles = axes.get_legend_handles_labels()[0]
+    axes.legend(
+        handles, labels, loc="upper left", borderaxespad=0.1, handlelength=0.8, handletextpad=0.4, markerscale=2,
+        frameon=True, framealpha=0.7, edgecolor="none",
+    )  # fmt: skip
+
+
+def _legend_above(axes: Axes, names: Sequence[str]) -> None:
+    handles = axes.get_legend_handles_labels()[0]
+    longest = max(map(len, names))
+    axes.legend(
+        handles, names, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=max(1, min(3, 42 // (longest + 3))),
+        markerscale=2, borderaxespad=0.2, handlelength=0.8, handletextpad=0.4, columnspacing=1.0,
+    )  # fmt: skip

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from ase import units
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
@@ -28,22 +30,40 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
 )
 """Okabe and Ito's palette, told apart by all common kinds of color vision."""
 CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
+LEARNING, PRODUCTION = ORANGE, BLUE
+"""Phases of a run whose bias is still learned, and is fixed."""
 
-SIZE = (4.3, 3.1)
+COLUMN, PAGE = 3.4, 7.0
+"""Widths of one column and of two columns of a journal, inches."""
+SIZE = (COLUMN, 2.55)
 """Inches: one column wide, so that a phone shows letters that can be read."""
 STYLE: dict[Any, Any] = {
-    "font.size": 9,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "figure.titlesize": 9,
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=CYCLE),
+    "image.cmap": "cividis",
     "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "errorbar.capsize": 2.5,
     "legend.frameon": False,
-    "legend.fontsize": 8,
+    "legend.handlelength": 1.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "pdf.fonttype": 42,
 }
+"""Fonts of 8 and 9 points at the printed size; text in a PDF stays text."""
+LETTERS = {"/Å": "_angstrom", "Å": "angstrom", "³": "3", "/": "_", "ε": "epsilon", "σ": "sigma", "τ": "tau"}
 DOTS: dict[str, Any] = {"linestyle": "", "marker": ".", "markeredgewidth": 0, "rasterized": True}
+ENERGY = {"metal": "eV", "real": "kcal/mol", "lj": "ε"}
+LENGTH = {"metal": "Å", "real": "Å", "lj": "σ"}
+TIME = {"metal": (1.0, "ps"), "real": (1e-3, "ps"), "lj": (1.0, "τ")}
+"""Of LAMMPS's unit styles: units as axes name them, and of times the factor to the unit that is shown."""
 WIDE = 30.0
 """Values whose largest is more than so many times their smallest are drawn on a logarithmic axis."""
 
@@ -107,6 +127,13 @@ def number_decades(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def shades(n: int) -> list[str]:
+    """Return n colors for lines that are told apart, such as members: the palette's, or more from one color map."""
+    if n <= len(CYCLE):
+        return list(CYCLE[:n])
+    return [to_hex(colormaps["cividis"](share)) for share in np.linspace(0.0, 0.9, n)]
+
+
 def fading(color: str, n: int) -> list[tuple[float, float, float]]:
     """Return n shades of a color from pale, the oldest, to full, the newest."""
     full = np.array(to_rgb(color))
@@ -116,7 +143,9 @@ def fading(color: str, n: int) -> list[tuple[float, float, float]]:
 
 def column_name(unit: str) -> str:
     """Return a unit as it stands in the header of a CSV file."""
-    return unit.replace("/Å", "_angstrom").replace("/", "_")
+    for sign, letters in LETTERS.items():
+        unit = unit.replace(sign, letters)
+    return unit
 
 
 def same_length(who: str, **columns: Iterable[Any] | ArrayLike) -> None:

@@ -269,18 +269,17 @@ def save_figures(
     folder: Path,
     members: Members | None = None,
 ) -> list[Path]:
-    """Write the figures as PNG files and return their paths; without samples those of bias and time series."""
-    from nnpal.figures.figure import save
+    """Write the figures as PNG, PDF and CSV, and return the PNGs; without samples those of bias and time series."""
+    from nnpal.figures.figure import write_figure
     from nnpal.momt import figures
 
-    drawn = {"bias": figures.bias_map(bias)}
+    drawn = [figures.bias_map(bias)]
     for i, trace in enumerate(traces):
-        drawn["series" if len(traces) == 1 else f"series.{i}"] = figures.series(trace)
+        drawn.append(figures.series(trace, "series" if len(traces) == 1 else f"series.{i}"))
     if samples is not None and not np.isnan(samples.O).any():
-        drawn["histogram"] = figures.histogram(samples, units=bias.units)
+        drawn.append(figures.histogram(samples, units=bias.units))
         covered = covered_range(samples)
         reached = [t for t in temps if covered and covered[0] <= t <= covered[1]]
         if reached:
-            drawn["free_energy"] = figures.free_energies(samples, reached, members)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [path for name, figure in drawn.items() for path in save(figure, folder / f"{name}.png")]
+            drawn.append(figures.free_energies(samples, reached, members, bias.units))
+    return [write_figure(folder, figure).png for figure in drawn]

@@ -1,99 +1,225 @@
-"""Figures of MOMT runs; each function returns a matplotlib Figure, which the caller saves."""
+"""Figures of MOMT runs, each with its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from numpy.typing import NDArray
 
+from nnpal.figures.figure import Figure
+from nnpal.figures.style import COLUMN, ENERGY, LEARNING, LENGTH, PRODUCTION, TIME, column_name, shades
+from nnpal.figures.time_series import MOST_SHOWN
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting.members import Members, members_free_energy
 from nnpal.momt.reweighting.profiles import free_energy, order_edges
 from nnpal.momt.reweighting.samples import Samples
 from nnpal.momt.trace import Trace
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol", "lj": "ε"}
+PHASES = {0: ("learning", LEARNING), 1: ("production", PRODUCTION)}
+MAP_SIZE = (COLUMN, 2.7)
 
 
-def _new(*, rows: int = 1, size: tuple[float, float] = (6.0, 4.0)) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
+def series(trace: Trace, name: str = "series") -> Figure:
+    """Return H and O along a run, learning and production in two colors: as Figure S3 of the distillation supplement.
 
-    from nnpal.figures.figure import styled
+    The axis is time where the trace states its timestep, and LAMMPS's step where it does not.
 
-    with styled():
-        figure = Figure(figsize=size, layout="constrained")
-        return figure, figure.subplots(rows, 1, sharex=True)
+    Arguments:
+        trace: of one walker.
+        name: of the files.
+    """
+    factor, unit = TIME.get(trace.units, (1.0, "time units"))
+    energy = ENERGY.get(trace.units, "energy units")
+    shown = np.linspace(0, len(trace) - 1, min(len(trace), MOST_SHOWN)).round().astype(np.int64)
+    at, label = trace.step.astype(np.float64), "step"
+    if trace.timestep is not None:
+        at, label = factor * trace.timestep * trace.step, f"time ({unit})"
+    at, phase = at[shown], trace.phase[shown]
+    ways = {"H": (trace.H[shown], f"enthalpy H ({energy})"), "O": (trace.O[shown], "order parameter O")}
+
+    def draw(*panels: Axes) -> None:
+        for axes, (values, said) in zip(panels, ways.values(), strict=True):
+            for part, of in _stretches(phase):
+                named, color = PHASES[of]
+                axes.plot(at[part], values[part], color=color, linewidth=0.5, label=named)
+            axes.set_ylabel(said)
+        panels[0].tick_params(labelbottom=False)
+        panels[0].sharex(panels[1])
+        panels[-1].set_xlabel(label)
+        handles = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
+        legend = panels[0].figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2)
+        for line in legend.get_lines():
+            line.set_linewidth(2.0)
+
+    learned = int((trace.phase == 0).sum())
+    thinned = f" {len(shown):,} evenly spaced rows of {len(trace):,} are drawn." if len(shown) < len(trace) else ""
+    columns = {"step": trace.step[shown]}
+    if trace.timestep is not None:
+        columns[f"time_{column_name(unit)}"] = at
+    return Figure(
+        name=name,
+        title="Enthalpy and order along the run",
+        caption=f"Enthalpy without kinetic energy ({energy}) and order parameter against {label}; colors: learning of "
+        f"the bias, and production, in which it is fixed.{thinned}",
+        alt=f"{learned:,} rows of learning and {len(trace) - learned:,} of production",
+        columns={
+            **columns,
+            f"H_{column_name(energy)}": trace.H[shown],
+            "O": trace.O[shown],
+            "production": phase,
+        },
+        draw=draw,
+        grid=(2, 1),
+        size=(COLUMN, 3.4),
+    )
 
 
-def series(trace: Trace) -> Figure:
-    """Draw H and O along the run, learning shaded: as Figure S3 of the data-distillation supplement."""
-    figure, (top, bottom) = _new(rows=2, size=(7.0, 4.5))
-    top.plot(trace.step, trace.H, lw=0.4, color="tab:blue")
-    top.set_ylabel(f"H ({ENERGY_UNITS.get(trace.units, 'energy')})")
-    bottom.plot(trace.step, trace.O, lw=0.4, color="tab:red")
-    bottom.set_ylabel("O")
-    bottom.set_xlabel("step")
-    learning = trace.step[trace.phase == 0]
-    if len(learning):
-        for axes in (top, bottom):
-            axes.axvspan(learning[0], learning[-1], color="0.92", zorder=0)
-    return figure
+def _stretches(phase: NDArray[np.int64]) -> list[tuple[slice, int]]:
+    """Return the stretches of learning and of production, each with the first row of the next."""
+    bounds = [0, *(np.flatnonzero(np.diff(phase)) + 1).tolist(), len(phase)]
+    return [(slice(low, high + 1), int(phase[low])) for low, high in pairwise(bounds) if high > low]
 
 
 def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
-    """Draw the sampled histogram over (H, O)."""
-    figure, axes = _new()
+    """Return the number of samples over H and O.
+
+    Arguments:
+        samples: with O.
+        bins: along each axis.
+        units: LAMMPS's unit style.
+    """
     counts, h, o = np.histogram2d(samples.H, samples.O, bins=bins)
-    mesh = axes.pcolormesh(h, o, np.where(counts > 0, counts, np.nan).T)
-    figure.colorbar(mesh, ax=axes, label="samples")
-    axes.set(xlabel=f"H ({ENERGY_UNITS.get(units, 'energy')})", ylabel="O")
-    return figure
+    rows, cols = np.nonzero(counts)
+    energy = ENERGY.get(units, "energy units")
+
+    def draw(axes: Axes) -> None:
+        norm = LogNorm(1, max(2, counts.max()))
+        mesh = axes.pcolormesh(h, o, np.where(counts > 0, counts, np.nan).T, norm=norm, rasterized=True)
+        axes.figure.colorbar(mesh, ax=axes, label="samples")
+        axes.set(xlabel=f"enthalpy H ({energy})", ylabel="order parameter O")
+
+    return Figure(
+        name="histogram",
+        title="Samples over enthalpy and order",
+        caption=f"Number of production samples in each of {bins} × {bins} bins of enthalpy ({energy}) and order "
+        "parameter, not reweighted.",
+        alt=f"{len(samples):,} samples in {len(rows):,} bins",
+        columns={
+            f"H_{column_name(energy)}": 0.5 * (h[1:] + h[:-1])[rows],
+            "O": 0.5 * (o[1:] + o[:-1])[cols],
+            "samples": counts[rows, cols].astype(np.int64),
+        },
+        draw=draw,
+        size=MAP_SIZE,
+    )
 
 
 def bias_map(bias: Bias) -> Figure:
-    """Draw δH in kT0 over the visited bins, as a map on two axes or a line on one; over all where none was visited."""
-    figure, axes = _new()
-    first = bias.axes[0]
+    """Return δH in kT0 over the visited bins, as a map on two axes or a line on one; over all where none was visited."""
     kT = bias.boltz * bias.temp
     visited = bias.visited
-    if not visited.any():
+    nothing = not visited.any()
+    if nothing:
         visited = np.ones_like(visited)
-        axes.set_title("no bin visited yet: δH on the whole grid", fontsize=9)
-    if len(bias.axes) == 1:
-        value = np.where(visited, bias.evaluate(**{first.name: first.centers}) / kT, np.nan)
-        axes.plot(first.centers, value)
-        axes.set(xlabel=first.name, ylabel="δH/kT$_0$")
-        return figure
-    second = bias.axes[1]
-    one, two = np.meshgrid(first.centers, second.centers, indexing="ij")
-    value = np.where(visited, bias.evaluate(**{first.name: one, second.name: two}) / kT, np.nan)
-    mesh = axes.pcolormesh(first.edges, second.edges, value.T)
-    figure.colorbar(mesh, ax=axes, label="δH/kT$_0$")
-    axes.set(xlabel=first.name, ylabel=second.name)
-    for set_limits, axis, other in ((axes.set_xlim, first, 1), (axes.set_ylim, second, 0)):
-        seen = np.flatnonzero(visited.any(axis=other))
-        set_limits(axis.edges[seen[0]], axis.edges[seen[-1] + 1])
-    return figure
+    names = [axis.name for axis in bias.axes]
+    centers = np.meshgrid(*(axis.centers for axis in bias.axes), indexing="ij")
+    value = np.where(visited, bias.evaluate(**dict(zip(names, centers, strict=True))) / kT, np.nan)
+    labels = {name: _axis_label(name, bias.units) for name in names}
+
+    def draw(axes: Axes) -> None:
+        if nothing:
+            axes.set_title("no bin visited yet: δH on the whole grid")
+        axes.set_xlabel(labels[names[0]])
+        if len(names) == 1:
+            axes.plot(centers[0], value)
+            axes.set_ylabel("bias δH (kT$_0$)")
+            return
+        first, second = bias.axes
+        mesh = axes.pcolormesh(first.edges, second.edges, value.T, rasterized=True)
+        axes.figure.colorbar(mesh, ax=axes, label="bias δH (kT$_0$)")
+        axes.set_ylabel(labels[names[1]])
+        for set_limits, axis, other in ((axes.set_xlim, first, 1), (axes.set_ylim, second, 0)):
+            seen = np.flatnonzero(visited.any(axis=other))
+            set_limits(axis.edges[seen[0]], axis.edges[seen[-1] + 1])
+
+    return Figure(
+        name="bias",
+        title="Bias",
+        caption=f"Bias δH in units of kT₀ at T₀ = {bias.temp:g}{' K' if bias.units != 'lj' else ''}"
+        f"{'' if nothing else ', over the bins that the run has visited'}.",
+        alt=f"δH from {np.nanmin(value):.3g} to {np.nanmax(value):.3g} kT₀",
+        columns={
+            **{_column(name, bias.units): center[visited] for name, center in zip(names, centers, strict=True)},
+            "dH_kT0": value[visited],
+        },
+        draw=draw,
+        size=MAP_SIZE,
+    )
 
 
-def free_energies(samples: Samples, temps: Sequence[float], members: Members | None = None) -> Figure:
-    """Draw F(O; T)/kT at several temperatures, with statistical error bars; shaded: the error from the members."""
-    figure, axes = _new()
-    for temp in temps:
-        profile = free_energy(samples, temp)
-        bars = axes.errorbar(profile.centers, profile.value, profile.error, lw=1, elinewidth=0.6, label=f"T = {temp:g}")
-        if members is None:
-            continue
+def free_energies(
+    samples: Samples, temps: Sequence[float], members: Members | None = None, units: str = "metal"
+) -> Figure:
+    """Return F(O; T)/kT at several temperatures, with statistical error bars; shaded: the error from the members.
+
+    Arguments:
+        samples: of production, with O.
+        temps: K, or reduced in units lj.
+        members: energies of saved frames under each member; None: no second error.
+        units: LAMMPS's unit style.
+    """
+    kelvin = "" if units == "lj" else " K"
+    profiles = [free_energy(samples, temp) for temp in temps]
+    spreads = [_spread(samples, members, temp, len(one.value)) for temp, one in zip(temps, profiles, strict=True)]
+    has_members = bool(np.isfinite(spreads).any())
+
+    def draw(axes: Axes) -> None:
+        for temp, one, spread, color in zip(temps, profiles, spreads, shades(len(temps)), strict=True):
+            axes.errorbar(
+                one.centers, one.value, one.error, color=color, elinewidth=0.6, capsize=0, label=f"T = {temp:g}{kelvin}"
+            )
+            axes.fill_between(one.centers, one.value - spread, one.value + spread, color=color, alpha=0.2, linewidth=0)
+        axes.set(xlabel="order parameter O", ylabel="free energy F/kT")
+        axes.legend()
+
+    said = f"; shaded: the error from the {len(members.deviations)} members" if has_members and members else ""
+    columns = {
+        "temp_K" if kelvin else "temp": np.repeat(np.asarray(temps, dtype=float), [len(one.value) for one in profiles]),
+        "O": np.concatenate([one.centers for one in profiles]),
+        "F_kT": np.concatenate([one.value for one in profiles]),
+        "standard_error_kT": np.concatenate([one.error for one in profiles]),
+    }
+    if has_members:
+        columns["members_error_kT"] = np.concatenate(spreads)
+    return Figure(
+        name="free_energy",
+        title="Free energy over the order parameter",
+        caption=f"Free energy by reweighting, in units of kT, up to a constant; bars: standard error{said}.",
+        alt=f"Free energy profiles at {', '.join(f'{temp:g}' for temp in temps)}{kelvin}",
+        columns=columns,
+        draw=draw,
+    )
+
+
+def _spread(samples: Samples, members: Members | None, temp: float, n: int) -> NDArray[np.float64]:
+    """Return the error from the members, kT, NaN where there is none; the table says why."""
+    if members is not None:
         try:
-            error = members_free_energy(members, temp, order_edges(samples)).error
-        except ValueError:  # the table says why
-            continue
-        low, high = profile.value - error, profile.value + error
-        axes.fill_between(profile.centers, low, high, color=bars[0].get_color(), alpha=0.2, linewidth=0)
-    axes.set(xlabel="O", ylabel="F/kT")
-    axes.legend(frameon=False)
-    return figure
+            return members_free_energy(members, temp, order_edges(samples)).error
+        except ValueError:
+            pass
+    return np.full(n, np.nan)
+
+
+def _axis_label(name: str, units: str) -> str:
+    energy, length = ENERGY.get(units, "energy units"), LENGTH.get(units, "length units")
+    return {"H": f"enthalpy H ({energy})", "V": f"volume V ({length}³)", "O": "order parameter O"}[name]
+
+
+def _column(name: str, units: str) -> str:
+    unit = {"H": ENERGY.get(units, "energy"), "V": LENGTH.get(units, "length") + "³", "O": ""}[name]
+    return f"{name}_{column_name(unit)}" if unit else name

@@ -19,6 +19,7 @@ FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
 _HEADER = "#! FIELDS "
 _SET = "#! SET "
 _GRID = "grid"
+TIMESTEP = "timestep"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Trace:
         boltz, nktv2p: LAMMPS's constants.
         n_atoms: in all.
         axes: the grid; empty in traces of early versions, which do not say it.
+        timestep: of the run, in the time unit of its unit style; None where the trace does not state one, as of early
+            versions, or of a run that was continued with another timestep.
     """
 
     step: NDArray[np.int64]
@@ -53,6 +56,7 @@ class Trace:
     nktv2p: float
     n_atoms: int
     axes: tuple[Axis, ...] = ()
+    timestep: float | None = None
 
     def __len__(self) -> int:
         return len(self.step)
@@ -112,6 +116,7 @@ def read_trace(path: str | Path) -> Trace:
         units=constants["units"],
         n_atoms=int(constants["n_atoms"]),
         axes=_axes(path, constants[_GRID]) if _GRID in constants else (),
+        timestep=float(constants[TIMESTEP]) if TIMESTEP in constants else None,
         **numbers,
     )
 
@@ -149,11 +154,14 @@ class TraceWriter:
 
         Arguments:
             path: file to write.
-            constants: the header's SET lines.
+            constants: the header's SET lines. A timestep is left out where earlier rows are of another.
             continued_from: step of the restart from which this run continues; None starts a new file.
             axes: the grid.
         """
         kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)
+        if kept and constants.get(TIMESTEP) != _timestep_of(path):
+            # the steps of a row no longer give its time
+            constants = {name: value for name, value in constants.items() if name != TIMESTEP}
         lines = [_HEADER + " ".join(FIELDS) + "\n"]
         for name, value in constants.items():
             lines.append(f"{_SET}{name} {value:.17g}\n" if isinstance(value, float) else f"{_SET}{name} {value}\n")
@@ -170,6 +178,13 @@ class TraceWriter:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _timestep_of(path: Path) -> float | None:
+    """Return what the header of a trace states."""
+    name = f"{_SET}{TIMESTEP} "
+    with open(path) as file:
+        return next((float(line[len(name) :]) for line in file if line.startswith(name)), None)
 
 
 def _rows_until(path: Path, step: int) -> list[str]:

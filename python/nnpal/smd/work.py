@@ -20,26 +20,29 @@ class MeanWork:
         target: λ, [n_points].
         mean: over pulls, [n_points].
         deviation: standard deviation over pulls (n - 1), [n_points]; NaN of one pull.
+        works: of each pull, [n, n_points].
         n: pulls.
     """
 
     target: NDArray[np.float64]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    works: NDArray[np.float64]
     n: int
 
 
-def mean_work(pulls: Sequence[Pull], n_points: int = 401) -> MeanWork:
+def mean_work(pulls: Sequence[Pull], n_points: int = 401, equivalent_atoms: bool = False) -> MeanWork:
     """Return mean and scatter of W(λ) where all pulls have been.
 
     Arguments:
         pulls: of one spring, rate and start.
         n_points: of λ, evenly spaced.
+        equivalent_atoms: whether pulls of different atoms are taken as equivalent by symmetry.
 
     Raises:
         ValueError: no pulls, pulls of different protocols, or no λ that all passed.
     """
-    check_one_protocol(pulls)
+    check_one_protocol(pulls, equivalent_atoms)
     sign = np.sign(pulls[0].target[-1] - pulls[0].target[0])
     start = max(float(sign * pull.target[0]) for pull in pulls)
     end = min(float(sign * pull.target[-1]) for pull in pulls)
@@ -48,4 +51,4 @@ def mean_work(pulls: Sequence[Pull], n_points: int = 401) -> MeanWork:
     way = np.linspace(start, end, n_points)
     work = np.stack([np.interp(way, sign * pull.target, pull.work) for pull in pulls])
     deviation = work.std(axis=0, ddof=1) if len(pulls) > 1 else np.full(n_points, np.nan)
-    return MeanWork(sign * way, work.mean(axis=0), deviation, len(pulls))
+    return MeanWork(sign * way, work.mean(axis=0), deviation, work, len(pulls))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from nnpal.figures.figure import save, styled, write_rows
-from nnpal.figures.style import MILLI, number_decades
+from nnpal.figures.figure import Figure, Value, write_figure
+from nnpal.figures.style import CYCLE, MILLI, PAGE, number_decades, shades
 from nnpal.training.member import EpochRecord
 
 PANELS = (
@@ -19,6 +19,8 @@ PANELS = (
     ("energy_mae", "energy MAE (meV/atom)", MILLI),
     ("force_mae", "force MAE (meV/Å)", MILLI),
 )
+TRAINING: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.6, "linestyle": (0, (3, 1))}
+VALIDATION: dict[str, Any] = {"linewidth": 1.0, "alpha": 1.0, "linestyle": "-"}
 
 
 class Curve(Protocol):
@@ -34,34 +36,54 @@ class Curve(Protocol):
 
 def save_curves(folder: Path, members: Sequence[Curve]) -> list[Path]:
     """Write ``learning_curves.csv``, ``.png`` and ``.pdf`` into ``folder`` and return their paths."""
-    paths = [folder / f"learning_curves.{suffix}" for suffix in ("csv", "png", "pdf")]
+    files = write_figure(folder, learning_curves(members))
+    return [files.csv, files.png, files.pdf]
+
+
+def learning_curves(members: Sequence[Curve], *, name: str = "learning_curves") -> Figure:
+    """Return loss and MAEs of each member by epoch.
+
+    Arguments:
+        members: of one ensemble.
+        name: of the files.
+    """
+    rows: list[list[Value]] = [[m.number, *asdict(record).values()] for m in members for record in m.history]
     header = ["member", *(field.name for field in fields(EpochRecord))]
-    write_rows(paths[0], header, ([m.number, *asdict(record).values()] for m in members for record in m.history))
-    save(draw_curves(members), *paths[1:], dpi=200)
-    return paths
-
-
-def draw_curves(members: Sequence[Curve]) -> Figure:
-    """Draw loss and MAEs by epoch: a color a member, validation full, training thin, the epoch kept a dot."""
-    with styled():
-        figure = Figure(figsize=(9.0, 3.0), layout="constrained")
-        _draw(list(figure.subplots(1, len(PANELS))), members)
-    return figure
+    lasts = [
+        f"member {m.number}: {MILLI * m.history[m.best_epoch].validation_force_mae:.3g} meV/Å after "
+        f"{m.best_epoch + 1} of {len(m.history)} epochs"
+        for m in members
+        if m.history
+    ]
+    return Figure(
+        name=name,
+        title="Learning curves of the members",
+        caption="Loss and mean absolute errors of each member by epoch. Solid: validation, after the epoch; dashed: "
+        "training, averaged over the epoch. Dots: the epoch whose weights are kept.",
+        alt=f"Validation force MAE of {'; '.join(lasts)}" if lasts else "No epoch yet",
+        columns={title: [row[k] for row in rows] for k, title in enumerate(header)},
+        draw=lambda *axes: _draw(axes, members),
+        grid=(1, len(PANELS)),
+        size=(PAGE, 2.6),
+    )
 
 
 def _draw(axes: Sequence[Axes], members: Sequence[Curve]) -> None:
+    colors = shades(len(members))
     for axis, (name, label, factor) in zip(axes, PANELS, strict=True):
-        for member in members:
-            color = f"C{member.number % 10}"
+        for member, color in zip(members, colors, strict=True):
             epochs = [record.epoch + 1 for record in member.history]
-            for part, width in (("train", 0.4), ("validation", 1.0)):
+            for part, look in (("train", TRAINING), ("validation", VALIDATION)):
                 values = [factor * getattr(record, f"{part}_{name}") for record in member.history]
-                axis.plot(epochs, values, color=color, linewidth=width)
-            axis.plot(epochs[member.best_epoch], values[member.best_epoch], "o", markersize=3, color=color)
+                axis.plot(epochs, values, color=color, **look)
+            if epochs:
+                best = member.best_epoch
+                axis.plot(epochs[best], values[best], "o", markersize=3, color=color)
         axis.set_yscale("log")
         number_decades(axis.yaxis)
         axis.set(xlabel="epoch", ylabel=label)
-    last = axes[-1]
-    last.text(
-        0.97, 0.95, "thin: training\nbold: validation", transform=last.transAxes, ha="right", va="top", fontsize=8
-    )
+    handles = [Line2D([], [], color="0.3", label="validation", **VALIDATION)]
+    handles += [Line2D([], [], color="0.3", label="training", **TRAINING)]
+    if len(members) <= len(CYCLE):
+        handles += [Line2D([], [], color=c, label=f"member {m.number}") for m, c in zip(members, colors, strict=True)]
+    axes[0].figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

@@ -31,19 +31,28 @@ def save_parity(folder: Path, network: Network, data: TrainingData, split: Split
     force = (data.forces.numpy(), np.concatenate(forces))
 
     # matplotlib and more, which workers would load too
-    from nnpal.figures.figure import save, write_rows
-    from nnpal.figures.parity import parity_canvas
+    from nnpal.figures.figure import write_figure
+    from nnpal.figures.parity import parity_figure
 
-    figure = parity_canvas(*energy, roles, "energy without self-energies (eV/atom)")
-    paths = save(figure, folder / "parity_energy.png", folder / "parity_energy.pdf")
-    header = ["configuration", "part", "reference_eV_atom", "model_eV_atom"]
-    paths.append(write_rows(folder / "parity_energy.csv", header, zip(range(len(data)), roles, *energy, strict=True)))
-
-    of_component = roles[frame_of_atom].repeat(3)
-    figure = parity_canvas(force[0].ravel(), force[1].ravel(), of_component, "force (eV/Å)")
-    paths += save(figure, folder / "parity_force.png", folder / "parity_force.pdf")
-    header = ["configuration", "part", *(f"{side}_f{x}_eV_A" for side in ("reference", "model") for x in "xyz")]
-    vectors = np.hstack(force).tolist()
-    rows = ([frame, role, *v] for frame, role, v in zip(frame_of_atom, roles[frame_of_atom], vectors, strict=True))
-    paths.append(write_rows(folder / "parity_force.csv", header, rows))
-    return paths
+    of_energy = parity_figure(
+        *energy, roles, what="interaction energy", unit="eV/atom", name="parity_energy",
+        title="Best member against labels: energy without self-energies",
+        columns={
+            "configuration": np.arange(len(data)),
+            "part": roles,
+            "reference_eV_atom": energy[0],
+            "model_eV_atom": energy[1],
+        },
+    )  # fmt: skip
+    of_atom = roles[frame_of_atom]
+    of_force = parity_figure(
+        force[0].ravel(), force[1].ravel(), of_atom.repeat(3), what="force component", unit="eV/Å",
+        name="parity_force", title="Best member against labels: force",
+        columns={
+            "configuration": frame_of_atom,
+            "part": of_atom,
+            **{f"{side}_f{x}_eV_A": one[:, k] for side, one in zip(("reference", "model"), force, strict=True)
+               for k, x in enumerate("xyz")},
+        },
+    )  # fmt: skip
+    return [path for figure in (of_energy, of_force) for path in write_figure(folder, figure).paths]

@@ -28,13 +28,13 @@ from nnpal.active_learning.report.mae_history import mae_history
 from nnpal.active_learning.report.page import Failure, Page, Section, write_page
 from nnpal.active_learning.report.rates_table import RateSummary, rates_table
 from nnpal.active_learning.report.relax_table import Crystal, relax_table
-from nnpal.active_learning.report.structures import Snapshot, structures
 from nnpal.active_learning.report.table import Cell, Table
 from nnpal.active_learning.report.uq_trace import UQRun, uq_trace
 from nnpal.active_learning.report.work_function import WorkCurve, work_function
 from nnpal.figures.figure import Figure, FigureFiles, write_figure
 from nnpal.figures.panels import panels
 from nnpal.figures.parity import parity
+from nnpal.figures.structures import Snapshot, structures
 from nnpal.figures.uq_against_error import rank_correlation, uq_against_error
 
 __all__ = [

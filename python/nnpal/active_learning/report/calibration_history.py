@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +11,10 @@ from numpy.typing import ArrayLike
 from nnpal.calibration import reliability_curve
 from nnpal.calibration.reliability import N_TENTHS, rms
 from nnpal.figures.figure import Figure
+from nnpal.figures.reliability import EXACT, NOMINAL, newest, percent, reliability_figure
 from nnpal.figures.style import (
-    BLUE,
     CYCLE,
     MILLI,
-    RED,
     finite,
     iteration_axis,
     log_axis,
@@ -24,7 +22,6 @@ from nnpal.figures.style import (
     say_empty,
 )
 
-NOMINAL = np.linspace(0.05, 0.95, 19)
 MARKERS = "osD^v"
 BEFORE = "by the model that chose them, before it was trained on them"
 Judged = tuple[np.ndarray, np.ndarray]
@@ -39,35 +36,8 @@ def reliability_curves(parts: Mapping[str, Judged], *, name: str = "reliability"
         name: of the files.
     """
     curves = {label: reliability_curve(error, sigma, NOMINAL) for label, (error, sigma) in parts.items()}
-
-    def draw(axes: Axes) -> None:
-        if not curves:
-            say_empty(axes)
-            return
-        axes.plot([0, 100], [0, 100], color=RED, linestyle="--", linewidth=0.8, label="right")
-        for k, (label, curve) in enumerate(curves.items()):
-            axes.plot(100 * NOMINAL, 100 * curve, marker=".", markersize=4, **_style(k, len(curves), label))
-        axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="nominal coverage (%)", ylabel="observed coverage (%)")
-        axes.legend(loc="upper left")
-
-    told = ""
-    if curves:
-        label, curve = list(curves.items())[-1]
-        worst = int(np.abs(curve - NOMINAL).argmax())
-        told = f"{label}: farthest off at nominal {percent(NOMINAL[worst])}, where {percent(curve[worst])} are observed"
-    return Figure(
-        name=name,
-        title="Reliability of error bars",
-        caption="Fraction of the force components of newly labeled configurations within the interval of each nominal "
-        f"coverage, {BEFORE}. Above the dashed line error bars are too large, below it too small.",
-        alt=told or "No value yet",
-        columns={
-            "group": [label for label in curves for _ in NOMINAL],
-            "nominal_per_cent": np.tile(100 * NOMINAL, len(curves)),
-            "observed_per_cent": 100 * _joined(curves.values()),
-        },
-        draw=draw,
-    )
+    said = "Fraction of the force components of newly labeled configurations within the interval of each nominal "
+    return reliability_figure(curves, f"{said}coverage, {BEFORE}.", name=name)
 
 
 def error_by_tenth(parts: Mapping[str, Judged], *, name: str = "error_by_tenth") -> Figure:
@@ -88,8 +58,8 @@ def error_by_tenth(parts: Mapping[str, Judged], *, name: str = "error_by_tenth")
             log_axis(axes, side, MILLI * values)
         limits = axes.get_xlim(), axes.get_ylim()
         for k, (label, (x, y)) in enumerate(points.items()):
-            axes.plot(MILLI * x, MILLI * y, marker="o", markersize=4, **_style(k, len(points), label))
-        axes.axline((1.0, 1.0), (10.0, 10.0), color=RED, linestyle="--", linewidth=0.8, label="right")
+            axes.plot(MILLI * x, MILLI * y, marker="o", markersize=4, **newest(k, len(points), label))
+        axes.axline((1.0, 1.0), (10.0, 10.0), **EXACT)
         axes.set(xlim=limits[0], ylim=limits[1])
         axes.set(xlabel="expected force error (meV/Å)", ylabel="true force error (meV/Å)")
         axes.legend(loc="best")
@@ -163,10 +133,6 @@ def coverage_history(
     )
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
 def _tenths(error: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return root mean squares of expected and true errors in each tenth, fewer where there are fewer values."""
     size = np.linalg.norm(error, axis=1)
@@ -176,10 +142,3 @@ def _tenths(error: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([*parts, np.empty(0)])
-
-
-def _style(k: int, n: int, label: str) -> dict[str, Any]:
-    """Return how a group is drawn: the last in full color, the others gray, of which the first names all."""
-    if k == n - 1:
-        return {"color": BLUE, "label": label, "zorder": 3}
-    return {"color": "0.6", "linewidth": 0.8, "label": "before" if k == 0 else None}

@@ -16,10 +16,12 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
 from nnpal.figures.figure import Figure
-from nnpal.figures.style import RED, SIZE, say_empty
+from nnpal.figures.style import COLUMN, RED, say_empty
 
 COLUMNS = 3
 MOST = 12
+WIDTH = 1.2
+"""Of a picture in more than :data:`COLUMNS` columns, inches."""
 MARGIN = 2.4
 """Margin around the outermost atoms, Å."""
 LINE_HEIGHT = 0.21
@@ -73,6 +75,7 @@ def structures(
     spans = [_span(picture) for picture in pictures if _can_be_drawn(picture)]
     width, height = np.max(spans, axis=0) + MARGIN if spans else (1.0, 1.0)
 
+    total = COLUMN if columns <= COLUMNS else WIDTH * columns
     n_lines = max([2, *(1 + snapshot.label.count("\n") for snapshot in shown)])
 
     def draw(*panels: Axes) -> None:
@@ -113,8 +116,8 @@ def structures(
         draw=draw,
         grid=(rows, used),
         size=(
-            SIZE[0],
-            rows * (min(SIZE[0] / used * height / width, 1.5 * SIZE[0] / used) + n_lines * LINE_HEIGHT) + 0.4,
+            total,
+            rows * (min(total / used * height / width, 1.5 * total / used) + n_lines * LINE_HEIGHT) + 0.4,
         ),
     )
 
