@@ -111,9 +111,9 @@ def force_reliability(predictions: Predictions, labels: Labels) -> Figure:
     curves = {}
     if known.any():
         curves["error_force"] = reliability_curve((predictions.forces - labels.forces)[known], sigma[known], NOMINAL)
+    atoms = f"{known.sum():,} atoms"
     return reliability_figure(
-        curves,
-        f"Fraction of the force components of {known.sum():,} atoms within the interval of each nominal coverage.",
+        curves, f"Fraction of the force components of {atoms} within the interval of each nominal coverage."
     )
 
 

@@ -122,15 +122,13 @@ def parity_figure(
             _legend_above(axes, names)
         axes.text(0.97, 0.03, _lines(of_all), transform=axes.transAxes, ha="right", va="bottom", linespacing=1.3)
 
-    thinned = (
-        f" {len(some):,} of {len(good):,} are drawn; the errors are those of all." if len(some) < len(good) else ""
-    )
+    thinned = f" {len(some):,} are drawn; the errors are those of all." if len(some) < len(good) else ""
     told = named if 1 < len(names) <= MOST_NAMED else {"": of_all}
     alt = "; ".join(f"{group}: {said}" if group else said for group, said in told.items())
     return Figure(
         name=name,
         title=title,
-        caption=f"Values by the {sides[1]} over those by the {sides[0]}: {what} ({unit}), {len(good):,} values.{thinned}",
+        caption=f"The {sides[1]}'s {what} over the {sides[0]}'s ({unit}), {len(good):,} values.{thinned}",
         alt=alt if good.any() else "No value yet",
         columns=columns,
         draw=draw,

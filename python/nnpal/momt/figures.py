@@ -35,10 +35,9 @@ def series(trace: Trace, name: str = "series") -> Figure:
     factor, unit = TIME.get(trace.units, (1.0, "time units"))
     energy = ENERGY.get(trace.units, "energy units")
     shown = np.linspace(0, len(trace) - 1, min(len(trace), MOST_SHOWN)).round().astype(np.int64)
-    at, label = trace.step.astype(np.float64), "step"
-    if trace.timestep is not None:
-        at, label = factor * trace.timestep * trace.step, f"time ({unit})"
-    at, phase = at[shown], trace.phase[shown]
+    has_time = trace.timestep is not None
+    label = f"time ({unit})" if has_time else "step"
+    at, phase = (factor * trace.timestep if trace.timestep is not None else 1.0) * trace.step[shown], trace.phase[shown]
     ways = {"H": (trace.H[shown], f"enthalpy H ({energy})"), "O": (trace.O[shown], "order parameter O")}
 
     def draw(*panels: Axes) -> None:
@@ -57,9 +56,6 @@ def series(trace: Trace, name: str = "series") -> Figure:
 
     learned = int((trace.phase == 0).sum())
     thinned = f" {len(shown):,} evenly spaced rows of {len(trace):,} are drawn." if len(shown) < len(trace) else ""
-    columns = {"step": trace.step[shown]}
-    if trace.timestep is not None:
-        columns[f"time_{column_name(unit)}"] = at
     return Figure(
         name=name,
         title="Enthalpy and order along the run",
@@ -67,7 +63,8 @@ def series(trace: Trace, name: str = "series") -> Figure:
         f"the bias, and production, in which it is fixed.{thinned}",
         alt=f"{learned:,} rows of learning and {len(trace) - learned:,} of production",
         columns={
-            **columns,
+            "step": trace.step[shown],
+            **({f"time_{column_name(unit)}": at} if has_time else {}),
             f"H_{column_name(energy)}": trace.H[shown],
             "O": trace.O[shown],
             "production": phase,
@@ -119,7 +116,7 @@ def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
 
 
 def bias_map(bias: Bias) -> Figure:
-    """Return δH in kT0 over the visited bins, as a map on two axes or a line on one; over all where none was visited."""
+    """Return δH in kT0 over visited bins, a map on two axes or a line on one; over all where none was visited."""
     kT = bias.boltz * bias.temp
     visited = bias.visited
     nothing = not visited.any()

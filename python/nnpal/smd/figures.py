@@ -98,8 +98,8 @@ def free_energies(groups: Sequence[Protocol], units: str, reference: Sequence[Pr
     return Figure(
         name="free_energy",
         title="Free energy along the pull",
-        caption=f"Free energy ({energy}) of the system with its spring at λ ({length}) by Jarzynski's equality; band: ± "
-        "one standard error over pulls (jackknife); dotted: second cumulant.",
+        caption=f"Free energy ({energy}) of the system with its spring at λ ({length}) by Jarzynski's equality; band: "
+        "± one standard error over pulls (jackknife); dotted: second cumulant.",
         alt=f"ΔF at the end: {'; '.join(ends)}" if ends else "No two pulls of one rate",
         columns={
             "curve": np.repeat([name for name, *_ in known], [len(at) for _, _, at, _ in known]),
