@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms, units
 
 from nnpal.evaluation import Calibration, Labels, Predictions, calibrate, calibrations
-from nnpal.evaluation.figures import save_figures
+from nnpal.evaluation.error_against_uncertainty import error_against_uncertainty
+from nnpal.evaluation.figures import force_reliability, most_uncertain, save_figures, stress_parity
+from nnpal.figures.figure import drawn
 
 
 def gaussian(
@@ -155,17 +159,14 @@ def test_one_member_has_no_uncertainty() -> None:
 
 def test_figures_with_their_numbers(tmp_path: Path) -> None:
     predictions, labels = exchangeable(5, n_frames=20)
-    paths = save_figures(tmp_path / "out", predictions, labels, calibrations(predictions, labels))
-    assert [path.name for path in paths] == [
-        "parity_energy.png",
-        "parity_force.png",
-        "error_force_uq_force.png",
-        "error_force_uq_energy.png",
-        "error_energy_energy_std.png",
-    ]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
-        [path.name for path in paths] + [path.with_suffix(".csv").name for path in paths]
-    )
+    frames = [Atoms("Ni8", positions=np.arange(24.0).reshape(8, 3)) for _ in range(20)]
+    paths = save_figures(tmp_path / "out", frames, predictions, labels, calibrations(predictions, labels))
+    names = ["parity_energy", "parity_force", "error_force_uq_force", "error_force_uq_energy",
+             "error_energy_energy_std", "structures_uncertain"]  # fmt: skip
+    assert [path.name for path in paths] == [f"{name}.png" for name in names]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"{name}.{suffix}" for name in names for suffix in ("png", "pdf", "csv")
+    }
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
     energy = np.genfromtxt(tmp_path / "out" / "parity_energy.csv", delimiter=",", names=True, dtype=None)
@@ -181,3 +182,63 @@ def test_figures_with_their_numbers(tmp_path: Path) -> None:
         error["force_error_meV"], 1e3 * np.linalg.norm(predictions.forces - labels.forces, axis=1)
     )
     np.testing.assert_array_equal(error["frame"], predictions.frame_of_atom)
+
+
+def test_errors_lie_on_equal_axes_with_the_line_of_exact_calibration() -> None:
+    force, by_energy, _ = calibrations(*exchangeable(5, n_frames=40))
+    [axes] = drawn(error_against_uncertainty(force)).axes
+    assert axes.get_xlim() == axes.get_ylim()
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    exact = lines["exact calibration"]
+    np.testing.assert_array_equal(exact.get_xdata(), exact.get_ydata())
+    assert len(lines["values"].get_xdata()) == 320  # none is left out; the smallest stand at the edges
+    assert np.min(lines["values"].get_xdata()) >= axes.get_xlim()[0]
+    np.testing.assert_allclose(lines["RMS of bins"].get_ydata(), 1e3 * force.bins.error)
+    assert axes.get_title() == (
+        f"rank correlation {force.spearman:.2f} ± {force.spearman_error:.2f}\n"
+        f"error/uncertainty {force.ratio:.2f} ± {force.ratio_error:.2f}"
+    )
+    [axes] = drawn(error_against_uncertainty(by_energy)).axes  # other units: no such line
+    assert [line.get_label() for line in axes.get_lines()] == ["values", "RMS of bins"]
+
+
+def test_reliability_of_exact_error_bars_lies_on_the_diagonal() -> None:
+    rng = np.random.default_rng(7)
+    predictions, labels = exchangeable(2)
+    sigma = np.exp(0.5 * rng.normal(size=len(labels.forces)))
+    error = sigma[:, None] / np.sqrt(3) * rng.normal(size=labels.forces.shape)
+    sigma[:5], error[:5] = np.inf, 1e9  # beyond the calibration
+    exact = replace(predictions, forces=labels.forces + error, error_force=sigma)
+    figure = force_reliability(exact, labels)
+    assert "3,195 atoms" in figure.caption
+    # 9,585 components: one standard error of a share is at most 0.5 %
+    np.testing.assert_allclose(figure.columns["observed_per_cent"], figure.columns["nominal_per_cent"], atol=2.5)
+    halved = force_reliability(replace(exact, error_force=sigma / 2), labels)
+    assert np.min(np.subtract(halved.columns["nominal_per_cent"], halved.columns["observed_per_cent"])[5:15]) > 10
+    with pytest.raises(ValueError, match="force_reliability: the predictions have no error_force"):
+        force_reliability(predictions, labels)
+
+
+def test_the_most_uncertain_atoms_are_marked_from_the_most_uncertain_on() -> None:
+    predictions, labels = exchangeable(2, n_frames=10)
+    uq = np.full(80, 0.001)
+    uq[[35, 71, 7]] = 0.3, 0.2, 0.1  # atom 3 of frame 4, atom 7 of frame 8, atom 7 of frame 0
+    error = np.zeros((80, 3))
+    error[35] = 0.0, 3.0, 4.0
+    known = replace(predictions, uq_force=uq, forces=labels.forces + error)
+    figure = most_uncertain([Atoms("Ni8", positions=np.eye(8, 3))] * 10, known, labels)
+    assert figure.columns["label"][0] == "frame 4 u 300 meV/Å |ΔF| 5,000 meV/Å"
+    assert [label.split(" u ")[0] for label in figure.columns["label"][:24:8]] == ["frame 4", "frame 8", "frame 0"]
+    assert np.flatnonzero(figure.columns["marked"])[:3].tolist() == [3, 8 + 7, 16 + 7]
+    without = most_uncertain([Atoms("Ni8", positions=np.eye(8, 3))] * 10, replace(known, uq_force=None), labels)
+    assert "uq_energy" in without.caption
+
+
+def test_stresses_are_compared_in_gpa_where_there_are_any() -> None:
+    predictions, labels = exchangeable(2, n_frames=3)
+    stresses = np.full((3, 6), np.nan)
+    stresses[1] = 0.01
+    figure = stress_parity(replace(predictions, stresses=np.full((3, 6), 0.02)), replace(labels, stresses=stresses))
+    expected = 1e3 * 0.01 / units.GPa
+    assert figure.alt == f"MAE {expected:,.0f}, RMSE {expected:,.0f} MPa, N = 6"
+    assert figure.columns["reference_xy_GPa"][1] == pytest.approx(0.01 / units.GPa)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from momt_runs import BALANCE, BOLTZ, CONSTANTS, T0, write_two_phases
 from nnpal.cli.app import app
+from nnpal.figures.figure import drawn
+from nnpal.figures.style import LEARNING, PRODUCTION
 from nnpal.momt import figures, read_bias, read_trace, write_bias
 from nnpal.momt.reweighting import from_traces
 
@@ -49,6 +51,10 @@ def test_report_prints_and_draws(run: Path) -> None:
     for name in summary["figures"]:
         assert (run / name).read_bytes().startswith(b"\x89PNG")
     assert len(summary["figures"]) == 4
+    names = {Path(name).stem for name in summary["figures"]}
+    assert {path.name for path in (run / "out").iterdir()} == {"summary.json"} | {
+        f"{name}.{suffix}" for name in names for suffix in ("png", "pdf", "csv")
+    }
 
 
 def test_report_as_json(run: Path) -> None:
@@ -107,14 +113,14 @@ def test_a_production_run_from_a_bias_file_has_visited_what_it_visited(run: Path
     write_bias(run / "momt.h5", replace(learned, visits=nothing, flatness_visits=nothing, production_visits=seen))
     result = report("--output", "out")
     assert "6 of 20 bins visited" in " ".join(result.output.split())
-    drawn = figures.bias_map(read_bias("momt.h5")).axes[0].collections[0].get_array()
-    np.testing.assert_array_equal(~np.ma.getmaskarray(np.ma.masked_invalid(drawn)), seen.T > 0)
+    shown = drawn(figures.bias_map(read_bias("momt.h5"))).axes[0].collections[0].get_array()
+    np.testing.assert_array_equal(~np.ma.getmaskarray(np.ma.masked_invalid(shown)), seen.T > 0)
 
 
 def test_a_bias_without_visits_is_drawn_whole_and_says_so(run: Path) -> None:
     nothing = np.zeros((4, 5), dtype=np.int64)
     bias = replace(read_bias("momt.h5"), visits=nothing, flatness_visits=nothing, production_visits=nothing)
-    axes = figures.bias_map(bias).axes[0]
+    axes = drawn(figures.bias_map(bias)).axes[0]
     assert np.isfinite(axes.collections[0].get_array()).all()
     assert axes.get_title() == "no bin visited yet: δH on the whole grid"
 
@@ -152,18 +158,61 @@ def test_files_of_two_runs_are_refused(run: Path) -> None:
 def test_figures_show_the_data(run: Path) -> None:
     trace, bias = read_trace("momt.trace"), read_bias("momt.h5")
     samples = from_traces(trace)
-    top, bottom = figures.series(trace).axes
-    np.testing.assert_array_equal(top.lines[0].get_ydata(), trace.H)
-    np.testing.assert_array_equal(bottom.lines[0].get_ydata(), trace.O)
-    assert (top.get_ylabel(), bottom.get_xlabel()) == ("H (eV)", "step")
-    counts = figures.histogram(samples).axes[0].collections[0].get_array()
+    top, bottom = drawn(figures.series(trace)).axes
+    for axes, values in ((top, trace.H), (bottom, trace.O)):
+        learning, production = axes.lines
+        # the line of learning ends where that of production begins
+        np.testing.assert_array_equal(learning.get_ydata()[:1000], values[:1000][: len(learning.get_ydata())])
+        assert [line.get_color() for line in (learning, production)] == [LEARNING, PRODUCTION]
+        assert learning.get_xydata()[-1].tolist() == production.get_xydata()[0].tolist()
+    assert (top.get_ylabel(), bottom.get_xlabel()) == ("enthalpy H (eV)", "step")
+    counts = drawn(figures.histogram(samples)).axes[0].collections[0].get_array()
     assert np.nansum(counts) == len(samples)
-    drawn = figures.bias_map(bias).axes[0].collections[0].get_array()
+    shown = drawn(figures.bias_map(bias)).axes[0].collections[0].get_array()
     h, o = bias.axes
     expected = bias.evaluate(H=h.centers[:, None], O=o.centers[None, :]) / (BOLTZ * T0)
-    np.testing.assert_allclose(np.asarray(drawn).reshape(5, 4), expected.T, rtol=1e-12)
-    lines = figures.free_energies(samples, [950.0, 1000.0]).axes[0]
-    assert [text.get_text() for text in lines.get_legend().get_texts()] == ["T = 950", "T = 1000"]
+    np.testing.assert_allclose(np.asarray(shown).reshape(5, 4), expected.T, rtol=1e-12)
+    lines = drawn(figures.free_energies(samples, [950.0, 1000.0])).axes[0]
+    assert [text.get_text() for text in lines.get_legend().get_texts()] == ["T = 950 K", "T = 1000 K"]
+    reduced = figures.free_energies(samples, [950.0], units="lj")
+    assert (drawn(reduced).axes[0].get_legend().get_texts()[0].get_text(), "temp" in reduced.columns) == (
+        "T = 950", True
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("units", "timestep", "label", "last"),
+    [
+        ("metal", 0.002, "time (ps)", 0.002 * 599900),
+        ("real", 2.0, "time (ps)", 1199.8),
+        ("lj", 0.005, "time (τ)", 2999.5),
+    ],
+)
+def test_time_is_physical(run: Path, units: str, timestep: float, label: str, last: float) -> None:
+    figure = figures.series(replace(read_trace("momt.trace"), units=units, timestep=timestep))
+    bottom = drawn(figure).axes[1]
+    assert bottom.get_xlabel() == label
+    assert bottom.lines[-1].get_xdata()[-1] == pytest.approx(last)
+    assert figure.columns["step"][-1] == 599900
+
+
+def test_a_trace_that_does_not_state_its_timestep_is_given_one(run: Path) -> None:
+    assert report("--output", "out").exit_code == 0
+    assert (run / "out" / "series.csv").read_text().startswith("step,H_eV,O,production")
+    assert report("--output", "out", "--timestep", "0.001").exit_code == 0
+    assert (run / "out" / "series.csv").read_text().startswith("step,time_ps,H_eV,O,production")
+    assert "--timestep -1: expected a finite number above 0" in report("--timestep", "-1").output
+    text = (run / "momt.trace").read_text()
+    (run / "momt.trace").write_text(text.replace("#! SET temp", "#! SET timestep 0.002\n#! SET temp"))
+    said = " ".join(report("--timestep", "0.001").output.split())
+    assert "--timestep 0.001: trace momt.trace states 0.002; remove --timestep" in said
+
+
+def test_a_production_run_alone_is_drawn_in_its_color(run: Path) -> None:
+    trace = read_trace("momt.trace")
+    top, _ = drawn(figures.series(replace(trace, phase=np.ones_like(trace.phase)))).axes
+    assert [line.get_color() for line in top.lines] == [PRODUCTION]
+    assert [text.get_text() for text in top.figure.legends[0].get_texts()] == ["production"]
 
 
 def test_example_of_the_docs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

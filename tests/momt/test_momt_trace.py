@@ -22,8 +22,9 @@ CONSTANTS = {
 }
 
 
-def write(path: Path, steps: range, continued_from: int | None = None) -> None:
-    writer = TraceWriter(path, CONSTANTS, continued_from)
+def write(path: Path, steps: range, continued_from: int | None = None, timestep: float | None = None) -> None:
+    constants = CONSTANTS if timestep is None else CONSTANTS | {"timestep": timestep}
+    writer = TraceWriter(path, constants, continued_from)
     for step in steps:
         writer.add(step, -100 / 3, 500.1, float("nan"), step / 7, step % 5 - 1, int(step > 50), 0.3)
     writer.close()
@@ -53,6 +54,21 @@ def test_grid_of_the_header(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text((tmp_path / "t").read_text().replace(" 60,", " sixty,"))
     with pytest.raises(HookError, match=r"its header has grid 'H -43145354\.25 -4\.31453e\+07 sixty, O"):
         read_trace(tmp_path / "bad")
+
+
+def test_the_timestep_is_stated_while_it_holds_for_all_rows(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    write(path, range(0, 60, 10))
+    assert read_trace(path).timestep is None
+    write(path, range(60, 80, 10), continued_from=50, timestep=0.002)  # the first rows may have had another
+    assert read_trace(path).timestep is None
+    write(path, range(0, 60, 10), timestep=0.002)
+    assert read_trace(path).timestep == 0.002
+    write(path, range(60, 80, 10), continued_from=50, timestep=0.002)
+    assert read_trace(path).timestep == 0.002
+    write(path, range(60, 80, 10), continued_from=50, timestep=0.001)
+    assert read_trace(path).timestep is None
+    assert len(read_trace(path)) == 8
 
 
 def test_continued_run_repeats_nothing(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def _print(result: Report, console: Console) -> None:
 
     table = Table(box=None, pad_edge=False)
     for name in ("pull", "activation energy", "breaking distance", "largest force", "broken"):
-        table.add_column(name, justify="left" if name == "pull" else "right")
+        table.add_column(name, justify="left" if name == "pull" else "right", overflow="fold")
     for pull in result.pulls:
         numbers = (pull.activation_energy, pull.at.d, pull.at.force)
         table.add_row(pull.name, *(f"{value:.4f}" for value in numbers), "yes" if pull.at.broken else "no")

@@ -20,10 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nnpal.demo import sampling_plan
 from nnpal.demo.dynamics import NVERun, read_run, run_phase, write_inputs
 from nnpal.demo.eam import eam_potential
-from nnpal.demo.figure import draw
+from nnpal.demo.figure import figure
 from nnpal.demo.settings import DemoSettings
 from nnpal.demo.summary import DemoData, Summary, print_summary, summarize
 from nnpal.evaluation import Comparison, compare, predict, read_labels
+from nnpal.figures.figure import write_figure
 from nnpal.model import export_ensemble
 from nnpal.runtime.files import aside
 from nnpal.runtime.json_files import write_json
@@ -45,7 +46,7 @@ def run_demo(
 
     The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the training (``training``), the model
     (``al.nnp.pt``), the inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase solid`` repeats one),
-    ``figure.png`` and ``summary.json``.
+    ``figure.png``, ``.pdf`` and ``.csv`` and ``summary.json``.
 
     Arguments:
         output_dir: made where it is not there; files of an earlier demo are replaced.
@@ -108,11 +109,11 @@ def run_demo(
             starts = {phase: frames["start", phase][-1] for phase in sampling_plan.PHASES}
             write_inputs(output_dir, MODEL, starts, settings)
             runs = _run_phases(output_dir, settings, progress)
-    draw(output_dir / "figure.png", ensemble.members, comparisons, runs)
+    files = write_figure(output_dir, figure(ensemble.members, comparisons, runs))
     summary = summarize(settings, comparisons, runs, seconds, data)
     write_json(output_dir / "summary.json", summary, sort_keys=False)
     print_summary(console, summary, settings)
-    console.print(f"Results are in {output_dir}, the figure in {output_dir / 'figure.png'}.")
+    console.print(f"Results are in {output_dir}, the figure in {files.png}.")
     return summary
 
 

@@ -18,6 +18,7 @@ from nnpal.figures.figure import Figure, write_figure
 from nnpal.figures.parity import parity_figure
 from nnpal.figures.reliability import NOMINAL, reliability_figure
 from nnpal.figures.structures import Snapshot, structures
+from nnpal.figures.style import three_digits
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 MOST_UNCERTAIN = 6
@@ -127,9 +128,10 @@ def most_uncertain(frames: Sequence[Atoms], predictions: Predictions, labels: La
     error = np.linalg.norm(predictions.forces - labels.forces, axis=1)
     shown = []
     for frame in np.argsort(-largest, kind="stable")[:MOST_UNCERTAIN].tolist():
-        atom = int(uq[starts[frame] :][: labels.n_atoms[frame]].argmax())
-        text = f"frame {frame}\nu {_short(largest[frame])} {unit}\n|ΔF| {_short(error[starts[frame] + atom])} meV/Å"
-        shown.append(Snapshot(frames[frame], text, (atom,)))
+        atom = int(starts[frame] + uq[starts[frame] :][: labels.n_atoms[frame]].argmax())
+        u, of_force = (three_digits(MILLI * values[atom]) for values in (uq, error))
+        text = f"frame {frame}\nu {u} {unit}\n|ΔF| {of_force} meV/Å"
+        shown.append(Snapshot(frames[frame], text, (atom - int(starts[frame]),)))
     return structures(
         shown,
         name="structures_uncertain",
@@ -138,7 +140,3 @@ def most_uncertain(frames: Sequence[Atoms], predictions: Predictions, labels: La
         caption=f"Configurations with the largest uncertainty u ({name}) of an atom, and the true error of that "
         "atom's force",
     )
-
-
-def _short(value: float) -> str:
-    return f"{MILLI * value:.3g}"

@@ -21,6 +21,7 @@ def panels(
     columns: int = 2,
     caption: str = "",
     headings: Sequence[str] = (),
+    size: tuple[float, float] | None = None,
 ) -> Figure:
     """Return one figure with a lettered panel for each of several figures of one panel.
 
@@ -34,6 +35,7 @@ def panels(
         columns: largest number of panels in a row.
         caption: before those of the panels.
         headings: next to each letter; empty: none.
+        size: width and height, inches; None: that of single figures for each panel.
 
     Raises:
         ValueError: no figures, more than letters, or one of several panels.
@@ -72,7 +74,7 @@ def panels(
         columns=merged,
         draw=draw,
         grid=(rows, used),
-        size=(used * SIZE[0], rows * SIZE[1]),
+        size=(used * SIZE[0], rows * SIZE[1]) if size is None else size,
     )
 
 

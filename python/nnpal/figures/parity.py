@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from nnpal.figures.figure import Figure, Value
-from nnpal.figures.style import COLUMN, CYCLE, DOTS, MILLI, same_length, say_empty
+from nnpal.figures.style import COLUMN, CYCLE, DOTS, MILLI, same_length, say_empty, three_digits
 
 UNITS = {"energy": "eV/atom", "force": "eV/Å"}
 PARITY_SIZE = (COLUMN, 3.3)
@@ -142,7 +142,7 @@ def error_text(error: NDArray[np.float64], unit: str) -> str:
         return ""
     small = "MPa" if unit == "GPa" else f"m{unit}"
     mae, rmse = np.abs(error).mean(), np.sqrt(np.square(error).mean())
-    return f"MAE {mae:.3g}, RMSE {rmse:.3g} {small}, N = {len(error):,}"
+    return f"MAE {three_digits(mae)}, RMSE {three_digits(rmse)} {small}, N = {len(error):,}"
 
 
 def draw_parity(

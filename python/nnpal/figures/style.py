@@ -141,6 +141,11 @@ def fading(color: str, n: int) -> list[tuple[float, float, float]]:
     return [tuple((1.0 - share * (1.0 - full)).tolist()) for share in shares]
 
 
+def three_digits(value: float) -> str:
+    """Return a number with three digits, never as a power of ten above 1: 0.0123, 12.3, 1,230."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
 def column_name(unit: str) -> str:
     """Return a unit as it stands in the header of a CSV file."""
     for sign, letters in LETTERS.items():

@@ -70,8 +70,8 @@ def test_files_hold_image_page_and_numbers(tmp_path):
     assert files.csv.read_bytes().decode() == 'x,y_eV,of\r\n1,0.3,"å, b"\r\n2,nan,c\r\n'
     with Image.open(files.png) as image:
         image.load()
-        assert image.size == (645, 465)  # 4.3 x 3.1 inches
-        assert image.info["dpi"] == pytest.approx((150, 150), abs=0.0127)  # PNG holds whole dots per meter
+        assert image.size == (680, 510)  # 3.4 x 2.55 inches
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.0127)  # PNG holds whole dots per meter
     assert files.pdf.read_bytes().startswith(b"%PDF")
     assert files.pdf.read_bytes().rstrip().endswith(b"%%EOF")
 
@@ -297,7 +297,7 @@ def test_parity(tmp_path):
     assert files.name == "parity_energy"
     assert numbers(files.csv, "oracle_eV_atom") == pytest.approx([0.0, 1.0, NAN], nan_ok=True)
     assert numbers(files.csv, "model_eV_atom") == pytest.approx([0.1, 0.8, 3.0])
-    assert files.alt == "MAE 150, RMSE 158 meV/atom"  # of 100 and 200
+    assert files.alt == "MAE 150, RMSE 158 meV/atom, N = 2"  # of 100 and 200
 
 
 def test_parity_of_many_shows_some_and_measures_all(tmp_path):
@@ -305,8 +305,8 @@ def test_parity_of_many_shows_some_and_measures_all(tmp_path):
     predicted = np.where(np.arange(50_000) % 2, 0.001, 0.003)
     figure = parity(reference, predicted, quantity="force")
     assert len(figure.columns["model_eV_Å"]) == 20_000
-    assert figure.alt == "MAE 2, RMSE 2.24 meV/Å"
-    assert "20,000 of 50,000 are shown" in figure.caption
+    assert figure.alt == "MAE 2, RMSE 2.24 meV/Å, N = 50,000"
+    assert "50,000 values. 20,000 are drawn; the errors are those of all." in figure.caption
 
 
 def test_labels_history(tmp_path):

@@ -56,6 +56,7 @@ from nnpal.active_learning.shared.report_page import (
     write_report,
 )
 from nnpal.active_learning.shared.second_report import name_of, second_sections
+from nnpal.active_learning.shared.training_report import training_section
 from nnpal.figures.style import MILLI
 from nnpal.figures.time_series import energy_series, enthalpy_order_series
 
@@ -103,6 +104,7 @@ def report(
             *_sampling(told),
             section("Selected configurations", figures(ctx, _kept(told)), *_grids(told)),
             section("Errors", figures(ctx, _errors(told))),
+            training_section(ctx),
             *calibration_sections(ctx, [done.label for done in history]),
             *second_sections([done.train for done in history], [done.train.test for done in history]),
             section("Configurations selected last", *_chosen(told)),

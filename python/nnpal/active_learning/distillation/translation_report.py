@@ -11,6 +11,7 @@ from nnpal.active_learning.settings import TranslationSection
 from nnpal.active_learning.shared.facts import Errors, PageFacts, iterations
 from nnpal.active_learning.shared.report_page import configuration, section, task_failures, versions, write_report
 from nnpal.active_learning.shared.second_report import name_of, second_sections
+from nnpal.active_learning.shared.training_report import training_section
 from nnpal.figures.style import MILLI
 
 
@@ -35,6 +36,7 @@ def report(ctx: StageContext, settings: TranslationSection) -> PageFacts:
         ],
         sections=[
             section("Errors", _errors(done.train)),
+            training_section(ctx),
             *second_sections([done.train]),
             section("Crystals", *crystal_tables(done.train.crystals, "translated")),
         ],

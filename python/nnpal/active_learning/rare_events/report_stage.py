@@ -71,6 +71,7 @@ from nnpal.active_learning.shared.report_page import (
 )
 from nnpal.active_learning.shared.second_report import name_of, second_sections
 from nnpal.active_learning.shared.train_ensemble import BEST
+from nnpal.active_learning.shared.training_report import training_section
 from nnpal.data import read_frames
 from nnpal.evaluation import predict
 
@@ -139,6 +140,7 @@ def _sections(told: Told, *, is_over: bool) -> list[Section]:
         *bias_sections(history),
         section("Uncertainty along the pulls", figures(ctx, _uncertainty(told))),
         section("Errors", figures(ctx, _errors(told))),
+        training_section(ctx),
         *calibration_sections(ctx, [done.label for done in history]),
         *second_sections(
             [done.train for done in history],

@@ -7,7 +7,7 @@ import os
 import re
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 SIGNS = {"plain": "", "good": "✓", "warning": "!", "bad": "✗"}
-TALL = 1.3
-"""A figure whose height exceeds this multiple of its width has two others next to it."""
+TALL, WIDE = 1.3, 1.7
+"""A figure whose height exceeds this multiple of its width has two others next to it; one wider fills a row."""
+NARROW = 4
+"""Columns of a table that fit a phone side by side; of a wider table each row becomes a list there."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,13 @@ class Picture:
     width: int
     height: int
     links: tuple[tuple[str, str], ...]
+    place: str = ""
+    """How it is placed in two columns, see :func:`placed`."""
 
     @property
-    def is_tall(self) -> bool:
-        return self.height > TALL * self.width
+    def shape(self) -> str:
+        """``tall``, ``wide`` or neither."""
+        return "tall" if self.height > TALL * self.width else "wide" if self.width > WIDE * self.height else ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,10 @@ class Grid:
     caption: str
     columns: list[Column]
     rows: list[list[Cell]]
+
+    @property
+    def is_wide(self) -> bool:
+        return len(self.columns) > NARROW
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ def _groups(section: Section, id_: str, folder: Path) -> Iterator[tuple[str, Any
     n_tables = 0
     for is_figure, blocks in groupby(section.blocks, lambda block: isinstance(block, FigureFiles)):
         if is_figure:
-            yield "figures", [_picture(block, folder) for block in blocks if isinstance(block, FigureFiles)]
+            yield "figures", placed([_picture(block, folder) for block in blocks if isinstance(block, FigureFiles)])
             continue
         for block in blocks:
             if isinstance(block, Table):
@@ -152,6 +161,25 @@ def _groups(section: Section, id_: str, folder: Path) -> Iterator[tuple[str, Any
                 yield "table", _grid(block, f"{id_}-table-{n_tables}")
             else:
                 yield "text", block
+
+
+def placed(pictures: list[Picture]) -> list[Picture]:
+    """Return pictures with their places in two columns, so that no row is half empty.
+
+    A ``wide`` one fills a row. A ``tall`` one has two others next to it. One that would be alone in its row, ``alone``,
+    has its caption next to it.
+    """
+    places = [picture.shape for picture in pictures]
+    for wide, some in groupby(range(len(places)), lambda k: places[k] == "wide"):
+        if wide:
+            continue
+        group = list(some)
+        usual, tall = ([k for k in group if places[k] == shape] for shape in ("", "tall"))
+        if len(usual) % 2:
+            places[usual.pop()] = "alone"
+        if len(tall) % 2 and not usual:
+            places[tall.pop()] = "alone"
+    return [replace(picture, place=place) for picture, place in zip(pictures, places, strict=True)]
 
 
 def _grid(table: Table, id_: str) -> Grid:
