@@ -120,6 +120,14 @@ def log_axis(axes: Axes, side: str, values: ArrayLike) -> None:
     number_decades(axis, subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,))
 
 
+def legend_above(axes: Axes, ncols: int = 3) -> None:
+    """Name the lines above a panel, where nothing is drawn."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=ncols, borderaxespad=0.2, columnspacing=1.0,
+        handletextpad=0.4,
+    )  # fmt: skip
+
+
 def number_decades(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
     """Put plain numbers at these parts of each decade of a logarithmic axis, by default at 1, 2 and 5."""
     axis.set_major_locator(LogLocator(subs=subs, numticks=8))

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
+import nnpal.figures.figure
 import processes
 from nnpal.active_learning.report import (
     Figure,
@@ -45,9 +46,24 @@ from nnpal.active_learning.report import (
 )
 from nnpal.active_learning.report.free_energy import FreeEnergyCurve, free_energy
 from nnpal.active_learning.report.rotation import RotationCurve, end_rotation, rotation_table
+from nnpal.figures.figure import save
 
 KCAL = units.kcal / units.mol
 NAN = math.nan
+
+
+@pytest.fixture(autouse=True)
+def no_text_is_cut(monkeypatch):
+    """Every figure that a test writes has all that it shows within its edges."""
+
+    def checked(canvas: Canvas, *paths: Path, **kwargs: float) -> list[Path]:
+        written = save(canvas, *paths, **kwargs)
+        drawn, (width, height) = canvas.get_tightbbox(), canvas.get_size_inches()
+        outside = [-drawn.x0, -drawn.y0, drawn.x1 - width, drawn.y1 - height]
+        assert max(outside) < 0.02, f"{paths[0].stem}: {max(outside):.2f} inches are cut"
+        return written
+
+    monkeypatch.setattr(nnpal.figures.figure, "save", checked)
 
 
 def columns(path: Path) -> dict[str, list[str]]:

@@ -227,9 +227,7 @@ def _errors(told: Told) -> list[Figure]:
         "validation": [done.train.validation_errors for done in history],
     }
     unseen = [None if done.train.unseen is None else done.train.unseen.best for done in history]
-    shown: dict[str, Sequence[Errors | None]] = (
-        {**parts, "held-out pulls of the oracle": unseen} if any(unseen) else {**parts}
-    )
+    shown: dict[str, Sequence[Errors | None]] = {**parts, "held-out pulls": unseen} if any(unseen) else {**parts}
     drawn = mae_of_all(numbers, shown)
     drawn += _parity(told.ctx)
     judged = [(k, done.label.uq) for k, done in enumerate(history) if done.label.uq is not None]

@@ -73,9 +73,7 @@ def learning(told: Told) -> list[Figure]:
     drawn.append(mae_history(numbers, own, quantity="relative energy"))
     unseen = [None if done.train.unseen is None else done.train.unseen.best for done in history]
     if any(unseen):
-        drawn.append(
-            mae_history(numbers, {"held-out pulls of the oracle": _relative(unseen)}, quantity="relative energy")
-        )
+        drawn.append(mae_history(numbers, {"held-out pulls": _relative(unseen)}, quantity="relative energy"))
     return [panels("learning_of_the_best", "Learning of the best model", drawn)]
 
 

@@ -118,7 +118,7 @@ def activation_energy_error(
         _draw_bars(axes, iterations, error, bars)
         _mark_missing(axes, iterations, error)
         iteration_axis(axes, iterations)
-        axes.set_ylabel("|error of activation energy| (kcal/mol)")
+        axes.set_ylabel("|error of E$_a$| (kcal/mol)")
         axes.legend()
 
     known = drawable(error)

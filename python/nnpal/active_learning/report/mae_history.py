@@ -9,7 +9,17 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from nnpal.figures.figure import Figure
-from nnpal.figures.style import CYCLE, MILLI, drawable, finite, iteration_axis, log_if_wide, same_length, say_empty
+from nnpal.figures.style import (
+    CYCLE,
+    MILLI,
+    drawable,
+    finite,
+    iteration_axis,
+    legend_above,
+    log_if_wide,
+    same_length,
+    say_empty,
+)
 
 MARKERS = "osD^vP"
 UNITS = {"energy": "meV/atom", "relative energy": "meV/atom", "force": "meV/Å"}
@@ -48,7 +58,7 @@ def mae_history(
             axes.plot(iterations, finite(values), color=color, marker=marker, markersize=4, label=label)
         iteration_axis(axes, iterations)
         axes.set_ylabel(f"{quantity} MAE ({UNITS[quantity]})")
-        axes.legend()
+        legend_above(axes)
 
     lasts = [f"{label} {known[-1]:.3g}" for label, values in shown.items() if len(known := drawable(values))]
     return Figure(
