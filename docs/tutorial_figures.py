@@ -12,6 +12,7 @@ import matplotlib.figure
 import numpy as np
 
 from nnpal.figures.figure import styled
+from nnpal.figures.style import BLUE, COLUMN
 
 DOCS = Path(__file__).parent
 FIGURES = DOCS / "figures"
@@ -51,11 +52,11 @@ def draw_rare_events() -> matplotlib.figure.Figure:
     """Draw the error of the activation energy over the labels of the demo."""
     learned, errors, half = errors_of_the_demo()
     with styled():
-        canvas = matplotlib.figure.Figure(figsize=(4.6, 3.2), layout="constrained")
+        canvas = matplotlib.figure.Figure(figsize=(COLUMN, 2.6), layout="constrained")
         axes = canvas.subplots()
         axes.axhspan(-CHEMICAL_ACCURACY, CHEMICAL_ACCURACY, color="0.85", zorder=0, label="±1 kcal/mol")
-        axes.errorbar(learned, errors, half, fmt="o-", capsize=3, label="nnpal demo, 95 % interval")
-        axes.set(xlabel="configurations learned", ylabel="error of the activation energy (kcal/mol)")
+        axes.errorbar(learned, errors, half, fmt="o-", label="nnpal demo, 95 % interval")
+        axes.set(xlabel="configurations learned", ylabel="error of E$_a$ (kcal/mol)")
         axes.legend()
     return canvas
 
@@ -65,16 +66,16 @@ def draw_fine_tuning() -> matplotlib.figure.Figure:
     rows = table("tutorial_fine_tuning.md", r"GFN2-xTB.*meV/Å")
     names = [row[0].replace("`", "").replace("the model by ", "") for row in rows]
     with styled():
-        canvas = matplotlib.figure.Figure(figsize=(5.6, 2.8), layout="constrained")
+        canvas = matplotlib.figure.Figure(figsize=(1.3 * COLUMN, 2.3), layout="constrained")
         axes = canvas.subplots()
-        bars = axes.barh(names, [number(row[3]) for row in rows], color=["0.6", *["tab:blue"] * (len(rows) - 1)])
+        bars = axes.barh(names, [number(row[3]) for row in rows], color=["0.6", *[BLUE] * (len(rows) - 1)])
         axes.bar_label(bars, fmt="%.3g", padding=3)
         axes.invert_yaxis()
         axes.margins(x=0.12)
-        axes.set(xlabel="force MAE against GFN2-xTB (meV/Å)")
+        axes.set(xlabel="force MAE (meV/Å)")
     return canvas
 
 
 if __name__ == "__main__":
-    draw_rare_events().savefig(FIGURES / "tutorial_rare_events.png", dpi=130)
-    draw_fine_tuning().savefig(FIGURES / "tutorial_fine_tuning.png", dpi=130)
+    draw_rare_events().savefig(FIGURES / "tutorial_rare_events.png", dpi=180)
+    draw_fine_tuning().savefig(FIGURES / "tutorial_fine_tuning.png", dpi=180)
