@@ -36,6 +36,8 @@ smartquotes = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+# of settings, how pydantic validates them
+autodoc_default_options = {"exclude-members": "model_config"}
 # pages of the interface would fill the navigation with hundreds of names
 toc_object_entries = False
 napoleon_google_docstring = True
@@ -47,7 +49,8 @@ napoleon_custom_sections = [("Arguments", "params_style")]
 
 html_theme = "furo"
 html_title = f"nnpal {version}"
-html_static_path: list[str] = []
+html_static_path = ["style"]
+html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 
 highlight_language = "none"
