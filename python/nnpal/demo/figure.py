@@ -69,7 +69,7 @@ def _learning_curves(members: Sequence[TrainedMember]) -> Figure:
         axis.set(xlabel="epoch", ylabel="validation loss (eV²)")
 
     rows = [(member.number, record) for member in members for record in member.history]
-    columns = {
+    columns: Columns = {
         "member": [number for number, _ in rows],
         "epoch": [record.epoch + 1 for _, record in rows],
         "validation_loss_eV2": [record.validation_loss for _, record in rows],
