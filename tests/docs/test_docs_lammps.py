@@ -79,6 +79,7 @@ BEFORE = {
     ("pair_nnp.md", "pair_style hybrid/overlay"): crystal(2) + NVE,
     ("pair_nnp.md", "fix uq"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "fix err"): crystal(2) + NNP + NVE,
+    ("pair_nnp.md", "fix f"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "compute c"): crystal(2) + NNP + NVE,
     ("pair_nnp.md", "fix q"): MOLECULE + "pair_style nnp animbis.nnp.pt\npair_coeff * * C H\n" + NVE,
     ("pair_nnp.md", "variable worst"): (

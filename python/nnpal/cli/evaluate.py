@@ -9,6 +9,7 @@ import typer
 
 from nnpal.cli.errors import in_words
 from nnpal.cli.evaluate_cross import evaluate_cross
+from nnpal.cli.evaluate_deviation import evaluate_deviation
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -21,7 +22,8 @@ def evaluate(
     data: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Labeled configurations, in addition to those of --config. With --cross: further model files."
+            help="Labeled configurations, in addition to those of --config. With --cross: further model files. With "
+            "--model-deviation: structures, labeled or not."
         ),
     ] = None,
     cross: Annotated[
@@ -30,6 +32,29 @@ def evaluate(
     sets: Annotated[
         list[str] | None,
         typer.Option("--data", help="With --cross: a dataset, as FILE or NAME=FILE. Repeat the option for several."),
+    ] = None,
+    model_deviation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the spread of the members' forces, virials and energies for each structure to FILE, in the "
+            "columns of DP-GEN's model_devi.out, and nothing else.",
+        ),
+    ] = None,
+    symbols: Annotated[
+        str | None,
+        typer.Option(help="With --model-deviation: elements of the LAMMPS atom types of dumps, such as Ni,Al."),
+    ] = None,
+    trust_lo: Annotated[
+        float | None,
+        typer.Option(
+            help="With --model-deviation: lower bound of max_devi_f, eV/Å (DP-GEN's model_devi_f_trust_lo), to count "
+            "accurate, candidate and failed structures."
+        ),
+    ] = None,
+    trust_hi: Annotated[
+        float | None,
+        typer.Option(help="With --trust-lo: upper bound, eV/Å (model_devi_f_trust_hi). Default: none."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Configuration file (TOML) with tables [evaluate] and, for crystals, [oracle].")
@@ -70,9 +95,20 @@ def evaluate(
     given: dict[str, Any] = {"output": output, "device": device, "uq_force": uq_force}
     chosen = {name: str(v) if isinstance(v, Path) else v for name, v in given.items() if v is not None}
     try:
+        if model_deviation is not None:
+            _refuse("with --model-deviation", {
+                "--cross": cross or None, "--data": sets, "--config": config, "--output": output,
+                "--[no-]uq-force": uq_force, "--json": json or None,
+            })  # fmt: skip
+            words = None if symbols is None else symbols.replace(",", " ").split()
+            evaluate_deviation(
+                model, data or [], model_deviation, units=units, symbols=words, device=device,
+                trust=(trust_lo, trust_hi),
+            )  # fmt: skip
+            return
+        _refuse("without --model-deviation", {"--symbols": symbols, "--trust-lo": trust_lo, "--trust-hi": trust_hi})
         if cross:
-            if config is not None or uq_force is not None:
-                raise ValueError(f"{'--config' if config else '--[no-]uq-force'} has no effect with --cross; remove it")
+            _refuse("with --cross", {"--config": config, "--[no-]uq-force": uq_force})
             evaluate_cross([model, *(data or [])], sets or [], output or Path("evaluate"), units, device, json)
             return
         if sets:
@@ -96,6 +132,20 @@ def evaluate(
     for table in tables(summary):
         console.print(table, highlight=False, soft_wrap=isinstance(table, str), markup=False)
     console.print(f"Results are in {section.output}.")
+
+
+def _refuse(when: str, options: dict[str, object]) -> None:
+    """Refuse options that would have no effect.
+
+    Arguments:
+        options: their values by name; None: not given.
+
+    Raises:
+        ValueError: names the first that is given.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name} has no effect {when}; remove it")
 
 
 def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:

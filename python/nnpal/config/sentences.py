@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from nnpal.config.dpgen_keys import dpgen_hint
 from nnpal.config.key_tables import tables_of
 from nnpal.runtime.spelling import did_you_mean
 
@@ -94,8 +95,8 @@ def _message(detail: ErrorDetails) -> str:
 def _sentence(finding: _Finding, message: str, kind: type[BaseModel]) -> str:
     detail, key = finding.detail, ".".join(str(part) for part in finding.key)
     if detail["type"] == "extra_forbidden":
-        known = sorted(_keys_at(kind, detail["loc"][:-1]))
-        return f"{key}: unknown key{did_you_mean(str(finding.key[-1]), known)}"
+        last, known = str(finding.key[-1]), sorted(_keys_at(kind, detail["loc"][:-1]))
+        return f"{key}: unknown key{dpgen_hint(last) or did_you_mean(last, known)}"
     if detail["type"] == "missing":
         return f"{key}: missing, expected a value (nnpal schema says of which kind)"
     if isinstance(detail["input"], Mapping) and detail["type"] == "value_error":  # keys that do not fit each other

@@ -40,18 +40,7 @@ def read_trajectory(
         frames = read_frames(path, units=units, symbols=symbols, labeled=False)
     else:
         frames = read_frames(path, units=OURS, labeled=False)
-    if kind == "lammps-dump":
-        steps: list[int | None] = list(_dump_steps(path))
-    elif kind == "extxyz":
-        steps = [_matched(_STEP_OF_COMMENT, line) for line in _comments(path, [len(frame) for frame in frames])]
-    else:
-        steps = [None] * len(frames)
-    if len(steps) != len(frames):
-        raise DatasetError(f"{path}: {len(frames)} configurations, but {len(steps)} steps; give a whole file")
-    found = [
-        step if step is not None else _matched(_STEP_OF_SOURCE, str(frame.info.get("source", "")))
-        for step, frame in zip(steps, frames, strict=True)
-    ]
+    found = steps_of(path, frames)
     missing = [index for index, step in enumerate(found) if step is None]
     if missing:
         raise DatasetError(
@@ -59,6 +48,30 @@ def read_trajectory(
             "with step=N in each comment line"
         )
     return np.array(found, dtype=np.int64), frames
+
+
+def steps_of(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> list[int | None]:
+    """Return the step of each configuration, as :func:`read_trajectory` finds it; None where the file states none.
+
+    Arguments:
+        path: of the file, or the folder.
+        frames: all its configurations, as read.
+
+    Raises:
+        DatasetError: the file has another number of steps than of configurations.
+    """
+    kind = format_of(Path(path))
+    steps: list[int | None] = [None] * len(frames)
+    if kind == "lammps-dump":
+        steps = list(_dump_steps(path))
+    elif kind == "extxyz":
+        steps = [_matched(_STEP_OF_COMMENT, line) for line in _comments(path, [len(frame) for frame in frames])]
+    if len(steps) != len(frames):
+        raise DatasetError(f"{path}: {len(frames)} configurations, but {len(steps)} steps; give a whole file")
+    return [
+        step if step is not None else _matched(_STEP_OF_SOURCE, str(frame.info.get("source", "")))
+        for step, frame in zip(steps, frames, strict=True)
+    ]
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> int | None:

@@ -40,6 +40,8 @@ class Predictions:
         member_energies: E_m, eV, [n_members, n_frames].
         member_forces: F_im, eV/Å, [n_members, n_atoms in all, 3], or None where not asked for.
         member_stresses: eV/Å³, [n_members, n_frames, 6], or None where not asked for.
+        member_virials: -dE_m/dstrain in Voigt order, eV, [n_members, n_frames, 6], also of configurations without a
+            periodic cell; None where not asked for.
         error_force: calibrated one-sigma error of each force vector, the root mean square of |ΔF_i|, eV/Å, [n_atoms in
             all], or None of a model without a calibration or without ``uq_force``.
         error_energy: calibrated one-sigma error of each energy, eV, [n_frames], inf for a configuration unlike those of
@@ -57,6 +59,7 @@ class Predictions:
     member_stresses: NDArray[np.float64] | None
     error_force: NDArray[np.float64] | None = None
     error_energy: NDArray[np.float64] | None = None
+    member_virials: NDArray[np.float64] | None = None
 
     @property
     def n_members(self) -> int:
@@ -88,7 +91,7 @@ def predict(
     Arguments:
         model_path: a model file.
         frames: configurations, labeled or not.
-        members: keep forces and stresses of each member.
+        members: keep forces, stresses and virials of each member.
         uq_force: compute it.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: torch.float32 or torch.float64; by default that of the file.
@@ -115,15 +118,16 @@ def predict(
     size = batch_edges or BATCH_EDGES[device.partition(":")[0]]
     each_member = members or uq_force
     parts = []
-    for graphs, volumes in _batches(model, os.fspath(model_path), frames, size):
-        parts.append(_evaluate(model, graphs, volumes, each_member))
+    for graphs in _batches(model, os.fspath(model_path), frames, size):
+        parts.append(_evaluate(model, graphs, each_member))
         if on_batch:
             on_batch(len(graphs))
-    energies, forces, stresses, atomic = (
+    energies, forces, virials, atomic = (
         np.concatenate([part[k] for part in parts], axis=1) for k in range(len(parts[0]))
     )
     n_atoms = np.array([len(frame) for frame in frames])
     _require_finite(os.fspath(model_path), n_atoms, energies, forces)
+    stresses = -virials / np.array([_volume(frame) for frame in frames])[:, None]
     spread = np.sqrt(forces.var(0).sum(-1)) if uq_force else None
     error_force, error_energy = _calibrated(model, frames, energies.std(0), spread)
     return Predictions(
@@ -138,7 +142,13 @@ def predict(
         member_stresses=stresses if members else None,
         error_force=error_force,
         error_energy=error_energy,
+        member_virials=virials if members else None,
     )
+
+
+def _volume(frame: Atoms) -> float:
+    """Return the volume of a cell, Å³; NaN without a periodic cell."""
+    return float(frame.get_volume()) if frame.cell.rank == 3 and frame.pbc.any() else np.nan
 
 
 def _calibrated(
@@ -169,13 +179,10 @@ def _require_finite(
         )
 
 
-def _batches(
-    model: LoadedModel, path: str, frames: Sequence[Atoms], size: int
-) -> Iterator[tuple[list[Graph], NDArray[np.float64]]]:
-    """Yield graphs of successive configurations and their volumes, Å³ (NaN without a periodic cell)."""
+def _batches(model: LoadedModel, path: str, frames: Sequence[Atoms], size: int) -> Iterator[list[Graph]]:
+    """Yield graphs of successive configurations."""
     metadata = model.metadata
     graphs: list[Graph] = []
-    volumes: list[float] = []
     n_edges = 0
     for index, frame in enumerate(frames):
         try:
@@ -183,35 +190,31 @@ def _batches(
         except ValueError as error:
             raise ValueError(f"configuration {index}: {error}") from error
         if graphs and n_edges + len(graph.edge_vec) > size:
-            yield graphs, np.array(volumes)
-            graphs, volumes, n_edges = [], [], 0
+            yield graphs
+            graphs, n_edges = [], 0
         graphs.append(graph)
-        volumes.append(frame.get_volume() if frame.cell.rank == 3 and frame.pbc.any() else np.nan)
         n_edges += len(graph.edge_vec)
-    yield graphs, np.array(volumes)
+    yield graphs
 
 
 def _evaluate(
-    model: LoadedModel, graphs: Sequence[Graph], volumes: NDArray[np.float64], each_member: bool
+    model: LoadedModel, graphs: Sequence[Graph], each_member: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], stresses [k, n_frames, 6] and energies
+    """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], virials [k, n_frames, 6] and energies
     of atoms [n_members, n_atoms]; k is the number of members, or 1 for those of the mean energy."""
     graph, frame_of_atom = merge_graphs(graphs)
     atomic, gradients = model.energies_and_gradients(graph, of_members=each_member)
     wanted = gradients[1:] if each_member else gradients[:1]
     forces = [edge_forces(graph, gradient).numpy() for gradient in wanted]
-    stresses = [_stresses(graph, gradient, frame_of_atom, volumes) for gradient in wanted]
+    virials = [_virials(graph, gradient, frame_of_atom, len(graphs)) for gradient in wanted]
     of_atoms = atomic.cpu().double() + model.self_energies[graph.species]
     energies = of_atoms.new_zeros((len(of_atoms), len(graphs))).index_add(1, frame_of_atom, of_atoms)
-    return energies.numpy(), np.stack(forces), np.stack(stresses), of_atoms.numpy()
+    return energies.numpy(), np.stack(forces), np.stack(virials), of_atoms.numpy()
 
 
-def _stresses(
-    graph: Graph, gradient: Tensor, frame_of_atom: Tensor, volumes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return (dE/dstrain)/V of each configuration, eV/Å³, [n_frames, 6]."""
+def _virials(graph: Graph, gradient: Tensor, frame_of_atom: Tensor, n_frames: int) -> NDArray[np.float64]:
+    """Return -dE/dstrain of each configuration, eV, [n_frames, 6]."""
     shares = graph.edge_vec[:, :, None] * gradient[:, None, :]
-    strain_gradient = gradient.new_zeros((len(volumes), 3, 3))
+    strain_gradient = gradient.new_zeros((n_frames, 3, 3))
     strain_gradient = strain_gradient.index_add(0, frame_of_atom[graph.edge_index[0]], shares)
-    symmetric = 0.5 * (strain_gradient + strain_gradient.mT).numpy()
-    return full_3x3_to_voigt_6_stress(symmetric) / volumes[:, None]
+    return full_3x3_to_voigt_6_stress(-0.5 * (strain_gradient + strain_gradient.mT).numpy())

@@ -62,10 +62,10 @@ def write_published_layout(path: Path, frames: list[Atoms]) -> None:
         group["virials"] = virials
 
 
-def write_dump(path: Path) -> None:
-    """Write a dump by LAMMPS types, nickel and aluminum."""
+def write_dump(path: Path, n_types: int = 2) -> None:
+    """Write a dump by LAMMPS types, such as nickel and aluminum."""
     lines = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "2", "ITEM: BOX BOUNDS pp pp pp", *["0 6"] * 3]
-    path.write_text("\n".join([*lines, "ITEM: ATOMS id type x y z", "1 1 0 0 0", "2 2 2.5 0 0", ""]))
+    path.write_text("\n".join([*lines, "ITEM: ATOMS id type x y z", "1 1 0 0 0", f"2 {n_types} 2.5 0 0", ""]))
 
 
 def data_page(folder: Path) -> None:
@@ -78,7 +78,9 @@ def data_page(folder: Path) -> None:
 
 def evaluate_page(folder: Path) -> None:
     export_ensemble(one_element_ensemble("Ni", 2, self_energy=-0.16), folder / "ni.nnp.pt")
+    export_ensemble(one_element_ensemble("Al", 2), folder / "al.nnp.pt")
     write_dataset(folder / "held_out.h5", shaken("Ni", 6), provenance={})
+    write_dump(folder / "traj.lammpstrj", n_types=1)
     # the page relaxes crystals, which a model of random weights has none of
     text = toml_of("evaluate.md").partition("structures = [")[0]
     (folder / "ni.toml").write_text(text)
