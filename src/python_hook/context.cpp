@@ -216,6 +216,11 @@ bigint Context::step() const
 {
   return update->ntimestep;
 }
+// As thermo_style's time: right where the timestep has changed too
+double Context::time() const
+{
+  return update->atime + static_cast<double>(update->ntimestep - update->atimestep) * update->dt;
+}
 double Context::dt() const
 {
   return update->dt;

@@ -64,6 +64,7 @@ public:
   bool box_changes() const;
 
   LAMMPS_NS::bigint step() const;
+  double time() const;
   double dt() const;
   bool minimizing() const;
   bool in_trial() const { return is_trial; }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colvar import read_colvar
 from hook_scripts import al_start, thermo
 from lmp_runner import Lmp, LmpRun
 from nnpal._momt import SplineBias
@@ -85,6 +86,10 @@ def test_restart_continues_the_trace(lmp: Lmp) -> None:
     trace = read_trace(lmp.folder / "momt.trace")
     assert trace.step.tolist() == list(range(2, 41, 2))
     assert (lmp.folder / "momt.trace").read_text().splitlines()[: len(before) - 6] == before[:-6]
+    columns, constants = read_colvar(lmp.folder / "momt.trace")
+    assert list(columns) == ["time", "step", "H", "V", "O", "dH", "bin", "phase", "lnf"]
+    np.testing.assert_allclose(columns["time"], 0.002 * trace.step, rtol=1e-12)
+    assert constants["grid"] == "H,-130,-60,30,O,-5,40,45"
     assert not list(lmp.folder.glob("*.bak*"))
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colvar import read_colvar
 from lmp_runner import FULL_DIGITS, Lmp
+from nnpal.smd import read_pull
 from smd_scripts import ALUMINIUM, CRYSTAL, HOOK, MODIFY, PAIR, ROUNDING, dumped, fix_virial, output, vector
 
 NVE = "fix 1 all nve"
@@ -151,7 +153,7 @@ def test_splitting_and_restarting_change_nothing(lmp: Lmp, name: str) -> None:
     again = lmp(f"units metal\nread_restart half\n{PAIR}\n{fixes}\n{output()}\nrun 30")
     np.testing.assert_allclose(vector(again), whole[30:], **ROUNDING)
     mine = np.loadtxt(lmp.folder / "pull.txt")
-    assert mine[:, 0].tolist() == list(range(0, 61, 5))
+    assert mine[:, 1].tolist() == list(range(0, 61, 5))
     np.testing.assert_allclose(mine, np.loadtxt(rows.splitlines()), **ROUNDING)
     assert np.max(np.abs(whole[30:] - whole[:31])) > 1e-3  # a pull that began anew would be seen
 
@@ -163,6 +165,34 @@ def test_clock_ignores_the_step_number_minimization_and_follows_the_timestep(lmp
     )
     targets = [vector(run, i)[-1, 1] for i in range(5)]
     np.testing.assert_allclose(targets, [5.1, 5.2, 5.2, 5.2, 5.25], rtol=1e-14)
+
+
+def test_the_file_is_a_colvar_file_over_runs_and_restarts(lmp: Lmp) -> None:
+    """Its time is LAMMPS's, which goes on where the timestep changes."""
+    table = "thermo 5\nthermo_style custom step time\nthermo_modify line yaml\n"
+    pull = f"{NVE}\n{HOOK} groups corner other k 2 rate 5 file pull.txt every 5\n{table}"
+    first = lmp(f"{ALUMINIUM}\n{pull}timestep 0.002\nrun 10\ntimestep 0.001\nrun 5\nwrite_restart half\nrun 10\n")
+    again = lmp(f"units metal\nread_restart half\n{PAIR}\n{pull}timestep 0.0005\nrun 10\n")
+    columns, constants = read_colvar(lmp.folder / "pull.txt")
+    assert list(columns) == ["time", "step", "d", "lambda", "force", "work"]
+    assert columns["step"].tolist() == [0, 5, 10, 15, 20, 25]
+    expected = [*first.thermo[0]["Time"], first.thermo[1]["Time"][-1], *again.thermo[0]["Time"][1:]]
+    np.testing.assert_allclose(columns["time"], expected, rtol=1e-14)
+    np.testing.assert_allclose(columns["time"], [0, 0.01, 0.02, 0.025, 0.0275, 0.03], rtol=1e-12)
+    assert (constants["pulled"], constants["units"]) == ("groups,corner,other", "metal")
+    assert read_pull(lmp.folder / "pull.txt").facts["pulled"] == "groups corner other"
+
+
+def test_what_plumed_reads(lmp: Lmp) -> None:
+    """PLUMED's own reader of Python gives the same, constants with it."""
+    plumed = pytest.importorskip("plumed")
+    lmp(f"{ALUMINIUM}\n{NVE}\n{HOOK} atoms 1 17 k 2 rate 5 file pull.txt every 5\nrun 10\n")
+    columns, constants = read_colvar(lmp.folder / "pull.txt")
+    read = plumed.read_as_pandas(str(lmp.folder / "pull.txt"), enable_conversion=False)
+    assert list(read.columns) == list(columns)
+    for name, values in columns.items():
+        np.testing.assert_array_equal(read[name], values)
+    assert {name: value for name, _, value in read.plumed_constants} == constants
 
 
 def test_minimization_feels_the_spring(lmp: Lmp) -> None:

@@ -43,7 +43,7 @@ class Run:
         writer = TraceWriter(folder / "momt.trace", facts, None, axes)
         for i in range(N):
             order = rng.normal(30.0 if self.solid[i] else 4.0, 1.0)
-            writer.add(100 * i, self.U[i], self.V[i], order, 0.0, 0, 1, 0.01)
+            writer.add(0.1 * i, 100 * i, self.U[i], self.V[i], order, 0.0, 0, 1, 0.01)
         writer.close()
         visits, walls = np.ones((4, 5), dtype=np.int64), Walls(True, True, 0.1, 0.3, True)
         bias = Bias(

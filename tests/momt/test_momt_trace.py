@@ -9,7 +9,7 @@ import pytest
 
 from nnpal.hooks import HookError
 from nnpal.momt.grid import Axis
-from nnpal.momt.trace import TraceWriter, read_trace
+from nnpal.momt.trace import TraceWriter, is_trace_file, read_trace
 from nnpal.runtime.places import set_aside
 
 CONSTANTS = {
@@ -22,11 +22,10 @@ CONSTANTS = {
 }
 
 
-def write(path: Path, steps: range, continued_from: int | None = None, timestep: float | None = None) -> None:
-    constants = CONSTANTS if timestep is None else CONSTANTS | {"timestep": timestep}
-    writer = TraceWriter(path, constants, continued_from)
+def write(path: Path, steps: range, continued_from: int | None = None) -> None:
+    writer = TraceWriter(path, CONSTANTS, continued_from)
     for step in steps:
-        writer.add(step, -100 / 3, 500.1, float("nan"), step / 7, step % 5 - 1, int(step > 50), 0.3)
+        writer.add(step / 8, step, -100 / 3, 500.1, float("nan"), step / 7, step % 5 - 1, int(step > 50), 0.3)
     writer.close()
 
 
@@ -35,6 +34,8 @@ def test_rows_and_constants_to_the_bit(tmp_path: Path) -> None:
     trace = read_trace(tmp_path / "t")
     assert len(trace) == 10
     assert trace.step.tolist() == list(range(0, 100, 10))
+    assert trace.time is not None
+    assert trace.time.tolist() == [step / 8 for step in range(0, 100, 10)]
     assert trace.H[3] == -100 / 3
     assert trace.dH[3] == 30 / 7
     assert np.isnan(trace.O).all()
@@ -42,7 +43,7 @@ def test_rows_and_constants_to_the_bit(tmp_path: Path) -> None:
     assert trace.phase.tolist() == [0] * 6 + [1] * 4
     assert (trace.units, trace.temp, trace.n_atoms) == ("metal", 0.1 + 0.2, 32)
     text = (tmp_path / "t").read_text()
-    assert text.startswith("#! FIELDS step H V O dH bin phase lnf\n#! SET units metal\n")
+    assert text.startswith("#! FIELDS time step H V O dH bin phase lnf\n#! SET units metal\n")
 
 
 def test_grid_of_the_header(tmp_path: Path) -> None:
@@ -51,24 +52,9 @@ def test_grid_of_the_header(tmp_path: Path) -> None:
     assert read_trace(tmp_path / "t").axes == axes
     write(tmp_path / "old", range(2))
     assert read_trace(tmp_path / "old").axes == ()
-    (tmp_path / "bad").write_text((tmp_path / "t").read_text().replace(" 60,", " sixty,"))
-    with pytest.raises(HookError, match=r"its header has grid 'H -43145354\.25 -4\.31453e\+07 sixty, O"):
+    (tmp_path / "bad").write_text((tmp_path / "t").read_text().replace(",60,", ",sixty,"))
+    with pytest.raises(HookError, match=r"its header has grid 'H,-43145354\.25,-4\.31453e\+07,sixty,O"):
         read_trace(tmp_path / "bad")
-
-
-def test_the_timestep_is_stated_while_it_holds_for_all_rows(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    write(path, range(0, 60, 10))
-    assert read_trace(path).timestep is None
-    write(path, range(60, 80, 10), continued_from=50, timestep=0.002)  # the first rows may have had another
-    assert read_trace(path).timestep is None
-    write(path, range(0, 60, 10), timestep=0.002)
-    assert read_trace(path).timestep == 0.002
-    write(path, range(60, 80, 10), continued_from=50, timestep=0.002)
-    assert read_trace(path).timestep == 0.002
-    write(path, range(60, 80, 10), continued_from=50, timestep=0.001)
-    assert read_trace(path).timestep is None
-    assert len(read_trace(path)) == 8
 
 
 def test_continued_run_repeats_nothing(tmp_path: Path) -> None:
@@ -80,6 +66,27 @@ def test_continued_run_repeats_nothing(tmp_path: Path) -> None:
     assert read_trace(path).step.tolist() == list(range(0, 120, 10))
     write(path, range(0, 20, 10))  # a new run begins anew
     assert read_trace(path).step.tolist() == [0, 10]
+
+
+def test_a_trace_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It states no time, and its grid with spaces."""
+    path = tmp_path / "t"
+    axes = (Axis("H", -1.0, 1.0, 60), Axis("O", 0.0, 1.0, 110))
+    facts = "".join(f"#! SET {name} {value}\n" for name, value in CONSTANTS.items())
+    row = "-1.5 500 nan 0.25 3 1 0.3\n"
+    text = "#! FIELDS step H V O dH bin phase lnf\n" + facts + "#! SET grid H -1 1 60, O 0 1 110\n"
+    path.write_text(text + "".join(f"{step} {row}" for step in (0, 10, 20)))
+    assert is_trace_file(path)
+    assert read_trace(path).axes == axes
+    assert read_trace(path).time is None
+    writer = TraceWriter(path, CONSTANTS, 10, axes)
+    writer.add(2.5, 20, -2.5, 501.0, 0.5, 0.5, 4, 1, 0.3)
+    writer.close()
+    again = read_trace(path)
+    assert again.step.tolist() == [0, 10, 20]
+    assert again.time is None  # of the first two rows
+    assert again.H.tolist() == [-1.5, -1.5, -2.5]
+    assert [line.split()[0] for line in path.read_text().splitlines()[-3:]] == ["nan", "nan", "2.5"]
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_labels_that_were_stored_stay(disk: SmallDisk) -> None:
 def test_rows_stay_whole(disk: SmallDisk) -> None:
     def fill(trace: TraceWriter) -> None:
         for step in range(1000):
-            trace.add(step, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 0, 0, 0.1)
+            trace.add(0.1 * step, step, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 0, 0, 0.1)
 
     path = disk.path / "momt.trace"
     header = {"units": "metal", "temp": 900.0, "press": 1.0, "boltz": 1.0, "nktv2p": 1.0, "n_atoms": 4}

@@ -188,7 +188,7 @@ FACTS = {"units": "metal", "boltz": 8.617343e-5, "pulled": "atoms 1 4", "k": 5.0
 def write_trace(path: Path, pull: Pull, **facts: object) -> None:
     file = TraceFile(path, FACTS | facts, writes=True)
     for row in zip(pull.step, pull.d, pull.target, pull.force, pull.work, strict=True):
-        file.write(int(row[0]), np.array(row[1:]))
+        file.write(0.001 * row[0], int(row[0]), np.array(row[1:]))
     file.close()
 
 
@@ -206,15 +206,29 @@ def test_file_goes_on_after_a_restart_without_repeated_rows(tmp_path: Path) -> N
     path = tmp_path / "pull.txt"
     first = TraceFile(path, FACTS, writes=True)
     for step in range(3):
-        first.write(step, np.full(4, float(step)))
+        first.write(0.001 * step, step, np.full(4, float(step)))
     state = first.state()
-    first.write(3, np.full(4, 33.0))  # written after the restart file, by a run that died
+    first.write(0.003, 3, np.full(4, 33.0))  # written after the restart file, by a run that died
     first.close()
     second = TraceFile(path, FACTS, writes=True)
     second.load(state)
-    second.write(3, np.full(4, 3.0))
+    second.write(0.003, 3, np.full(4, 3.0))
     second.close()
     assert read_pull(path).d.tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_files_of_earlier_versions(tmp_path: Path) -> None:
+    """Without a time, and with spaces in a SET: they are read, and a pull that goes on starts a new file."""
+    path = tmp_path / "pull.txt"
+    path.write_text("#! FIELDS step d lambda force work\n#! SET pulled atoms 1 4\n#! SET k 5.0\n0 1.5 1.5 0 0\n")
+    read = read_pull(path)
+    assert read.facts == {"pulled": "atoms 1 4", "k": "5.0"}
+    file = TraceFile(path, FACTS, writes=True)
+    file.load({"path": str(path), "n_rows": 1})
+    file.write(0.1, 100, np.ones(4))
+    file.close()
+    assert read_pull(path).step.tolist() == [100]
+    assert read_pull(tmp_path / "pull.txt.bak1").step.tolist() == [0]
 
 
 def test_reads_fix_print_and_thermo_output(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_frames_that_do_not_span_the_pull_are_refused() -> None:
 def write_trace(path: Path, pull: Pull, **facts: object) -> None:
     file = TraceFile(path, FACTS | facts, writes=True)
     for row in zip(pull.step, pull.d, pull.target, pull.force, pull.work, strict=True):
-        file.write(int(row[0]), np.array(row[1:]))
+        file.write(0.001 * row[0], int(row[0]), np.array(row[1:]))
     file.close()
 
 

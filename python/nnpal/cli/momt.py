@@ -47,7 +47,7 @@ def report(
         float | None,
         typer.Option(
             help="Timestep of the run, in its time unit, for the time axis of figures. Needed for traces of earlier "
-            "versions only, which do not state it."
+            "versions only, whose rows have no time."
         ),
     ] = None,
     model: Model = None,
@@ -120,18 +120,18 @@ def report(
 
 
 def _with_timestep(path: Path, trace: Trace, timestep: float | None) -> Trace:
-    """Return a trace with a given timestep, if one is given.
+    """Return a trace with times by a given timestep, if one is given.
 
     Raises:
-        ValueError: it is not above 0 and finite, or the trace states another.
+        ValueError: it is not above 0 and finite, or the trace has times of its own.
     """
     if timestep is None:
         return trace
     if not 0.0 < timestep < inf:
         raise ValueError(f"--timestep {timestep:g}: expected a finite number above 0")
-    if trace.timestep not in (None, timestep):
-        raise ValueError(f"--timestep {timestep:g}: trace {path} states {trace.timestep:g}; remove --timestep")
-    return replace(trace, timestep=timestep)
+    if trace.time is not None:
+        raise ValueError(f"--timestep {timestep:g}: the rows of trace {path} have times of their own; remove --timestep")
+    return replace(trace, time=timestep * trace.step)
 
 
 @app.command()

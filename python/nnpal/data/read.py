@@ -14,6 +14,8 @@ from ase import Atoms
 from nnpal.data.ase_database import read_database
 from nnpal.data.ase_files import BY_CONTENTS, format_by_contents, is_ase_format, read_ase_file
 from nnpal.data.columns import Columns
+from nnpal.data.cp2k_files import NAME as CP2K
+from nnpal.data.cp2k_files import is_cp2k, read_cp2k
 from nnpal.data.dataset_file import is_dataset, read_dataset_columns
 from nnpal.data.deepmd_npy import NAME as DEEPMD
 from nnpal.data.deepmd_npy import read_deepmd, systems_of
@@ -40,7 +42,7 @@ SUFFIXES = {
 }  # fmt: skip
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 GZIPPED = ("lammps-dump", "extxyz")  # formats that are read gzipped too
-FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data", DEEPMD, BY_CONTENTS)
+FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data", DEEPMD, CP2K, BY_CONTENTS)
 
 
 def read_frames(
@@ -230,6 +232,8 @@ def _read(
         frames = read_database(path, units=units, keys=keys, labeled=labeled, faults=faults)
     elif kind == DEEPMD:
         frames = read_deepmd(path, units=units, keys=keys, labeled=labeled)
+    elif kind == CP2K:
+        frames = read_cp2k(path, units=units, keys=keys, labeled=labeled)
     elif kind == BY_CONTENTS or is_ase_format(kind):
         frames = read_ase_file(path, format=kind, units=units, keys=keys, labeled=labeled, faults=faults)
     else:
@@ -275,9 +279,12 @@ def format_of(path: Path) -> str:
     if path.suffix in COMPRESSED:
         return _format_of_compressed(path)
     kind = SUFFIXES.get(path.suffix)
-    if kind is None:
+    if kind in (None, "extxyz"):
         with open(path, "rb") as file:
             start = file.read(2000)
+    if kind == "extxyz" and is_cp2k(start):
+        kind = CP2K
+    elif kind is None:
         if start.startswith(b"ITEM: "):
             kind = "lammps-dump"
         elif re.search(rb"^\s*\d+\s+atoms\b", start, re.MULTILINE):

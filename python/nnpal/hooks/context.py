@@ -101,6 +101,10 @@ class Context(Protocol):
         """LAMMPS's step number."""
 
     @property
+    def time(self) -> float:
+        """Simulated time at this step, as the thermo keyword `time` gives it, also where the time step has changed."""
+
+    @property
     def dt(self) -> float:
         """Time step."""
 

@@ -156,6 +156,10 @@ class LibraryContext:
         return int(self._lmp.get_thermo("elapsed"))
 
     @property
+    def time(self) -> float:
+        return float(self._lmp.get_thermo("time"))
+
+    @property
     def dt(self) -> float:
         return float(self._lmp.extract_global("dt"))
 

@@ -26,7 +26,7 @@ MAP_SIZE = (COLUMN, 2.7)
 def series(trace: Trace, name: str = "series") -> Figure:
     """Return H and O along a run, learning and production in two colors: as Figure S3 of the distillation supplement.
 
-    The axis is time where the trace states its timestep, and LAMMPS's step where it does not.
+    The axis is time where each row of the trace has one, and LAMMPS's step where not.
 
     Arguments:
         trace: of one walker.
@@ -35,9 +35,9 @@ def series(trace: Trace, name: str = "series") -> Figure:
     factor, unit = TIME.get(trace.units, (1.0, "time units"))
     energy = ENERGY.get(trace.units, "energy units")
     shown = np.linspace(0, len(trace) - 1, min(len(trace), MOST_SHOWN)).round().astype(np.int64)
-    has_time = trace.timestep is not None
+    has_time = trace.time is not None
     label = f"time ({unit})" if has_time else "step"
-    at, phase = (factor * trace.timestep if trace.timestep is not None else 1.0) * trace.step[shown], trace.phase[shown]
+    at, phase = (trace.step if trace.time is None else factor * trace.time)[shown], trace.phase[shown]
     ways = {"H": (trace.H[shown], f"enthalpy H ({energy})"), "O": (trace.O[shown], "order parameter O")}
 
     def draw(*panels: Axes) -> None:

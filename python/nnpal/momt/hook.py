@@ -27,7 +27,7 @@ from nnpal.momt.settings import (
     require_same,
 )
 from nnpal.momt.step_size import StepSize
-from nnpal.momt.trace import TIMESTEP, TraceWriter, is_trace_file
+from nnpal.momt.trace import TraceWriter, is_trace_file
 from nnpal.momt.walkers import Walkers
 from nnpal.runtime.locks import Writer
 from nnpal.runtime.places import set_aside
@@ -256,7 +256,7 @@ class MOMT:
             context.log(
                 "momt: the walls differ from those of the run that wrote the restart file; they apply from here on"
             )
-        header = {**self._facts, "temp": self.temp, "press": self.press, TIMESTEP: context.dt}
+        header = {**self._facts, "temp": self.temp, "press": self.press}
         self._trace = TraceWriter(self.trace_file, header, context.step if self._continues else None, self.axes)
 
     def _refuse_other_atoms(self, context: Context) -> None:
@@ -320,7 +320,7 @@ class MOMT:
         if self._trace is not None and step % self.every == 0:
             bin_ = self.bias.bin(*self._point())
             phase = int(self.schedule.production)
-            self._trace.add(step, self.H, self.V, self.O, self.energy, bin_, phase, self.schedule.ln_f)
+            self._trace.add(context.time, step, self.H, self.V, self.O, self.energy, bin_, phase, self.schedule.ln_f)
         self.round_trips.visit(self.O if self._ends_of == "O" else self.H)
         if step % self.stride == 0:
             self._pending = self.walkers.points(context, *self._point())

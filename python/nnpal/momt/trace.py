@@ -16,10 +16,11 @@ from nnpal.runtime.files import write_whole
 from nnpal.runtime.rows_file import RowsFile
 
 FIELDS = ("step", "H", "V", "O", "dH", "bin", "phase", "lnf")
+"""What a reader needs."""
 _HEADER = "#! FIELDS "
+_TIME = "time"
 _SET = "#! SET "
 _GRID = "grid"
-TIMESTEP = "timestep"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class Trace:
         boltz, nktv2p: LAMMPS's constants.
         n_atoms: in all.
         axes: the grid; empty in traces of early versions, which do not say it.
-        timestep: of the run, in the time unit of its unit style; None where the trace does not state one, as of early
-            versions, or of a run that was continued with another timestep.
+        time: of each row; None in traces that an earlier version wrote, or began.
     """
 
     step: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Trace:
     nktv2p: float
     n_atoms: int
     axes: tuple[Axis, ...] = ()
-    timestep: float | None = None
+    time: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.step)
@@ -65,7 +65,9 @@ class Trace:
 def is_trace_file(path: Path) -> bool:
     """Return whether a file begins as a trace of MOMT does."""
     with open(path, "rb") as file:
-        return file.readline(1000).decode(errors="replace").rstrip().startswith(_HEADER + " ".join(FIELDS))
+        first = file.readline(1000).decode(errors="replace").rstrip()
+    fields = " ".join(FIELDS)
+    return first.startswith((f"{_HEADER}{_TIME} {fields}", _HEADER + fields))  # earlier versions wrote no time
 
 
 def read_trace(path: str | Path) -> Trace:
@@ -116,16 +118,22 @@ def read_trace(path: str | Path) -> Trace:
         units=constants["units"],
         n_atoms=int(constants["n_atoms"]),
         axes=_axes(path, constants[_GRID]) if _GRID in constants else (),
-        timestep=float(constants[TIMESTEP]) if TIMESTEP in constants else None,
+        time=_times(table[:, fields.index(_TIME)]) if _TIME in fields else None,
         **numbers,
     )
 
 
+def _times(column: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the column where each row has a time; those of earlier versions have none."""
+    return None if np.isnan(column).any() else column
+
+
 def _axes(path: Path, text: str) -> tuple[Axis, ...]:
-    """Return the axes of `H LOW HIGH BINS, O LOW HIGH BINS`."""
+    """Return the axes of `H,LOW,HIGH,BINS,O,LOW,HIGH,BINS`, or with spaces, as earlier versions wrote it."""
+    words = text.replace(",", " ").split()
+    parts = [words[i : i + 4] for i in range(0, len(words), 4)]
     try:
-        words = [part.split() for part in text.split(",")]
-        return tuple(Axis(name, float(low), float(high), int(n)) for name, low, high, n in words)
+        return tuple(Axis(name, float(low), float(high), int(n)) for name, low, high, n in parts)
     except ValueError as error:
         raise HookError(f"trace {path}: its header has grid {text!r}; give a trace that MOMT wrote") from error
 
@@ -154,24 +162,34 @@ class TraceWriter:
 
         Arguments:
             path: file to write.
-            constants: the header's SET lines. A timestep is left out where earlier rows are of another.
+            constants: the header's SET lines.
             continued_from: step of the restart from which this run continues; None starts a new file.
             axes: the grid.
         """
         kept = [] if continued_from is None or not path.is_file() else _rows_until(path, continued_from)
-        if kept and constants.get(TIMESTEP) != _timestep_of(path):
-            # the steps of a row no longer give its time
-            constants = {name: value for name, value in constants.items() if name != TIMESTEP}
-        lines = [_HEADER + " ".join(FIELDS) + "\n"]
+        lines = [_HEADER + " ".join((_TIME, *FIELDS)) + "\n"]
         for name, value in constants.items():
             lines.append(f"{_SET}{name} {value:.17g}\n" if isinstance(value, float) else f"{_SET}{name} {value}\n")
         if axes:
-            lines.append(f"{_SET}{_GRID} {', '.join(map(str, axes))}\n")
+            words = " ".join(map(str, axes)).split()  # one word: PLUMED passes over a SET of several
+            lines.append(f"{_SET}{_GRID} {','.join(words)}\n")
         write_whole(path, "".join([*lines, *kept]).encode())
         self._file = RowsFile(path)
 
-    def add(self, step: int, H: float, V: float, O: float, dH: float, bin_: int, phase: int, ln_f: float) -> None:  # noqa: E741
-        self._file.add(f"{step} {H:.17g} {V:.17g} {O:.17g} {dH:.17g} {bin_} {phase} {ln_f:.17g}\n")
+    def add(
+        self,
+        time: float,
+        step: int,
+        H: float,
+        V: float,
+        O: float,  # noqa: E741
+        dH: float,
+        bin_: int,
+        phase: int,
+        ln_f: float,
+    ) -> None:
+        """Append a row; time in the units of the run, the rest as in :class:`Trace`."""
+        self._file.add(f"{time:.15g} {step} {H:.17g} {V:.17g} {O:.17g} {dH:.17g} {bin_} {phase} {ln_f:.17g}\n")
 
     def flush(self) -> None:
         self._file.flush()
@@ -180,21 +198,20 @@ class TraceWriter:
         self._file.close()
 
 
-def _timestep_of(path: Path) -> float | None:
-    """Return what the header of a trace states."""
-    name = f"{_SET}{TIMESTEP} "
-    with open(path) as file:
-        return next((float(line[len(name) :]) for line in file if line.startswith(name)), None)
-
-
 def _rows_until(path: Path, step: int) -> list[str]:
-    """Return the whole rows up to a step; a last line cut off in writing is dropped."""
+    """Return the whole rows up to a step; a last line cut off in writing is dropped.
+
+    Rows of earlier versions have no time, which is then nan.
+    """
     rows = []
+    place, before = 0, "nan "
     with open(path) as file:
         for line in file:
+            if line.startswith(_HEADER + _TIME):
+                place, before = 1, ""
             if line.startswith("#") or not line.endswith("\n"):
                 continue
-            word = line.split(maxsplit=1)[0]
-            if word.lstrip("-").isdigit() and int(word) <= step:
-                rows.append(line)
+            words = line.split(maxsplit=place + 1)
+            if len(words) > place and words[place].isdigit() and int(words[place]) <= step:
+                rows.append(before + line)
     return rows

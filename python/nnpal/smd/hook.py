@@ -116,12 +116,12 @@ class SMD:
         self.virial[:] = self._distance.virial(steering.force)
         self.vector[:] = (d, steering.target, steering.force, steering.work)
         if first_of_run and self._trace and self._trace.n_rows == 0 and not context.minimizing:
-            self._trace.write(step, self.vector)
+            self._trace.write(context.time, step, self.vector)
 
     def _write_row(self, context: Context) -> None:
         """Write a row of the file every so many steps."""
         if self._trace and self._n_steps % self._every == 0:
-            self._trace.write(context.step, self.vector)
+            self._trace.write(context.time, context.step, self.vector)
 
     def post_run(self, context: Context) -> None:
         """Write what is still in memory at the end of a run."""

@@ -41,7 +41,7 @@ def read_pull(path: str | os.PathLike[str], fix: str | None = None) -> Pull:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     text = Path(path).read_text(errors="replace")
-    facts = dict(re.findall(r"^#! SET (\w+) (.*)$", text, re.M))
+    facts = {name: value.replace(",", " ") for name, value in re.findall(r"^#! SET (\w+) (.*)$", text, re.M)}
     names, rows = _table(text) if text.lstrip().startswith("#") else _thermo(text, fix, str(path))
     missing = [name for name in FIELDS if name not in names]
     if missing or not rows:

@@ -1,4 +1,4 @@
-"""The file that a pull writes: `#! FIELDS step d lambda force work` and a row of every so many steps."""
+"""The file that a pull writes: a COLVAR file of PLUMED's form, a row of every so many steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from nnpal.runtime.places import begins_with, set_aside
 from nnpal.runtime.rows_file import RowsFile
 
 FIELDS = ("step", "d", "lambda", "force", "work")
-_HEADER = "#! FIELDS " + " ".join(FIELDS)
+"""What a reader needs."""
+_HEADER = "#! FIELDS time " + " ".join(FIELDS)
+_EARLIER_HEADER = "#! FIELDS " + " ".join(FIELDS)  # of versions that wrote no time
 _SECONDS_BETWEEN_FLUSHES = 1.0
 
 
@@ -58,15 +60,15 @@ class TraceFile:
         if writes:
             self._require_own()
 
-    def write(self, step: int, values: NDArray[np.float64]) -> None:
-        """Append a row: step, and d, λ, force, work with all their digits."""
+    def write(self, time_: float, step: int, values: NDArray[np.float64]) -> None:
+        """Append a row: time, step, and d, λ, force, work with all their digits."""
         self.n_rows += 1
         if not self._writes:
             return
         if self._file is None:
             self._be_writer()
             self._file = self._open_new() if self.n_rows == 1 else RowsFile(self._path)
-        self._file.add(f"{step} " + " ".join(f"{value:.17g}" for value in values.tolist()) + "\n")
+        self._file.add(f"{time_:.15g} {step} " + " ".join(f"{value:.17g}" for value in values.tolist()) + "\n")
         now = time.monotonic()
         if now - self._flushed > _SECONDS_BETWEEN_FLUSHES:
             self._flushed = now
@@ -99,10 +101,11 @@ class TraceFile:
         return {"path": str(self._path), "n_rows": self.n_rows}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on after the first n rows of the same file; another or a missing file is started again."""
+        """Go on after the first n rows of the same file; any other, or none, is started again."""
         if state["path"] != str(self._path):
             return
-        rows_kept = self._truncate(state["n_rows"]) if self._path.is_file() or not self._writes else 0
+        there = self._path.is_file() and begins_with(self._path, _HEADER.encode())
+        rows_kept = self._truncate(state["n_rows"]) if there or not self._writes else 0
         self.n_rows = rows_kept
 
     def _truncate(self, n_rows: int) -> int:
@@ -120,11 +123,12 @@ class TraceFile:
     def _open_new(self) -> RowsFile:
         if kept := set_aside(self._path):
             self._log(f"smd: {self._path} of an earlier pull is kept as {kept}")
-        lines = [_HEADER, *(f"#! SET {name} {value}" for name, value in self._facts.items())]
+        # one word each: PLUMED passes over a SET of several
+        lines = [_HEADER, *(f"#! SET {name} {str(value).replace(' ', ',')}" for name, value in self._facts.items())]
         write_whole(self._path, ("\n".join(lines) + "\n").encode())
         return RowsFile(self._path)
 
 
 def is_trace_file(path: Path) -> bool:
     """Return whether a file begins as a trace of SMD does."""
-    return begins_with(path, _HEADER.encode())
+    return any(begins_with(path, header.encode()) for header in (_HEADER, _EARLIER_HEADER))

@@ -149,7 +149,7 @@ def smd_page(folder: Path) -> None:
         facts = {"units": "metal", "pulled": "atoms 1 4", "k": 100.0, "rate": 1.0, "boltz": 8.617343e-5}
         trace = TraceFile(folder / f"pull.{i}.txt", facts, writes=True)
         for step, row in enumerate(zip(target - force / 100, target, force, work, strict=True)):
-            trace.write(step, np.array(row))
+            trace.write(0.001 * step, step, np.array(row))
         trace.close()
 
 

@@ -73,7 +73,8 @@ def run(
             u, w = keep * u + noise * along[i], hypot(keep * w + noise * across[i], noise * rest[i])
             if i % stride == 0:
                 bin_ = bias.bin(h)
-                writer.add(first + i, h, 1.0, float("nan"), energy, bin_, int(schedule.production), schedule.ln_f)
+                row = (h, 1.0, float("nan"), energy, bin_, int(schedule.production), schedule.ln_f)
+                writer.add(phase * (first + i), first + i, *row)
                 if not schedule.production and bin_ >= 0:
                     bias.deposit(schedule.ln_f * KT0, h)
                     energy, slope, _ = bias.evaluate(h)

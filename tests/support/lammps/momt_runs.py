@@ -24,7 +24,7 @@ def write_two_phases(folder: Path) -> None:
     o = np.where(solid, rng.normal(30, 1, len(h)), rng.gamma(4, 0.4, len(h)))
     dh = BOLTZ * T0 * np.where(solid, 0.0, 1.0 / (BOLTZ * BALANCE)) - h
     for i in range(len(h)):
-        writer.add(100 * i, h[i], 100.0, o[i], dh[i], 0, int(i >= 1000), 0.01)
+        writer.add(0.1 * i, 100 * i, h[i], 100.0, o[i], dh[i], 0, int(i >= 1000), 0.01)
     writer.close()
     visits = np.ones((4, 5), dtype=np.int64)
     write_bias(
