@@ -78,7 +78,7 @@ def test_directions_that_are_not_periodic(tmp_path: Path) -> None:
         ("h2o_frc_1_xyz", (" i =        1,", " i =        2,"), r"h2o-frc-1\.xyz: has 3 frames, and .* frame 1 is of"),
         ("h2o_1_cell", ("       2       0.400", "       5       0.400"), "has no cell of step 2; print it as often"),
         ("h2o_1_restart", ("&FORCES  ON", "&FORCES  ON\n UNIT eV*angstrom^-1"), r"FORCES was printed in UNIT eV"),
-        ("h2o_pos_1_xyz", ("  O  ", "  X1 "), "frame 0: 'X1' is not a chemical element"),
+        ("h2o_pos_1_xyz", ("  O  ", "  S  "), "frame 0 is of another step, energy or atoms"),
         ("h2o_pos_1_xyz", ("  H         0.97", "  H         x"), "frame 0 is truncated or damaged"),
     ],
 )
@@ -105,6 +105,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
             read_frames(path, **given)
     with pytest.raises(DatasetError, match="expected its file of positions with its own name"):
         read_frames(tmp_path / "h2o-frc-1.xyz")
+    path = copied(tmp_path, h2o_pos_1_xyz=("  O  ", "  X1 "))
+    with pytest.raises(DatasetError, match="frame 0: 'X1' is not a chemical element"):
+        read_frames(path, labeled=False)
     shutil.copy(path, tmp_path / "other.xyz")
     with pytest.raises(DatasetError, match="expected its file of positions with its own name"):
         read_frames(tmp_path / "other.xyz")
