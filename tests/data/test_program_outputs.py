@@ -72,6 +72,13 @@ def test_directions_that_are_not_periodic(tmp_path: Path) -> None:
     assert not read_frames(path, labeled=False)[0].pbc.any()
 
 
+def test_charge_and_multiplicity(tmp_path: Path) -> None:
+    path = copied(tmp_path, h2o_1_restart=("   &DFT\n", "   &DFT\n     CHARGE  1\n     MULTIPLICITY  2\n"))
+    info = read_frames(path)[0].info
+    assert (info["charge"], info["multiplicity"]) == (1, 2)
+    assert "charge" not in read_frames(OUTPUTS / "h2o-pos-1.xyz")[0].info
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [

@@ -1,4 +1,4 @@
-"""Files that ASE reads: its trajectories, and outputs of VASP, ORCA, CP2K, Quantum ESPRESSO and other codes."""
+"""Files that ASE reads: its trajectories, and outputs of VASP, ORCA, Quantum ESPRESSO and other codes."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ _HARTREE_PER_BOHR = Hartree / Bohr
 _COMMENT = re.compile(rb"^\s*\d+\s*\n i =\s*\d+,.*\bE =\s*[-+\d.]+\s*$", re.MULTILINE)
 _VALUES = re.compile(r"^ i =\s*(\d+),.*\bE =\s*([-+\d.]+)\s*$")
 _CELL = re.compile(r"&CELL\s*\n\s*A\s.*?&END CELL", re.S)
+_OF_DFT = re.compile(r"&DFT\s*\n((?:\s+[A-Z_]+ .*\n)*)")
 _UNIT = re.compile(r"&(TRAJECTORY|FORCES|CELL)\b[^&]*?\bUNIT\s+(\S+)")
 
 
@@ -64,7 +65,8 @@ def read_cp2k(path: str | os.PathLike[str], *, units: Units | None, keys: Keys, 
         )
     folder, name, number = Path(path).parent, found[1], found[2]
     frames = _frames(Path(path))
-    periodic = _periodic(folder / f"{name}-{number}.restart")
+    restart = folder / f"{name}-{number}.restart"
+    periodic, electrons = _periodic(restart), _electrons(restart)
     cells = _cells(folder / f"{name}-{number}.cell", frames)
     forces_file = folder / f"{name}-frc-{number}.xyz"
     forces = _forces(forces_file, frames) if labeled or (labeled is None and forces_file.exists()) else None
@@ -74,6 +76,7 @@ def read_cp2k(path: str | os.PathLike[str], *, units: Units | None, keys: Keys, 
         atoms = Atoms(numbers, frame.values, cell=cell, pbc=periodic)
         own = None if forces is None else forces[index].values * _HARTREE_PER_BOHR
         attach(atoms, energy=float(frame.energy) * Hartree, forces=own)
+        atoms.info.update(electrons)
         atoms.info["source"] = f"{path}:{index} step {frame.step}"
         found_atoms.append(atoms)
     return found_atoms
@@ -141,6 +144,13 @@ def _periodic(path: Path) -> list[bool]:
     directions = re.search(r"\bPERIODIC\s+(\w+)", cell[0])
     words = "XYZ" if directions is None else directions[1].upper()
     return [axis in words and words != "NONE" for axis in "XYZ"]
+
+
+def _electrons(path: Path) -> dict[str, int]:
+    """Return the charge and the multiplicity that &DFT states."""
+    stated = _OF_DFT.search(_text(path, "MOTION / PRINT / RESTART"))
+    words = dict(re.findall(r"\b(CHARGE|MULTIPLICITY)\s+(-?\d+)\s*$", stated[1] if stated else "", re.M))
+    return {name.lower(): int(value) for name, value in words.items() if (name, value) != ("MULTIPLICITY", "0")}
 
 
 def _text(path: Path, section: str) -> str:
