@@ -130,7 +130,9 @@ def _with_timestep(path: Path, trace: Trace, timestep: float | None) -> Trace:
     if not 0.0 < timestep < inf:
         raise ValueError(f"--timestep {timestep:g}: expected a finite number above 0")
     if trace.time is not None:
-        raise ValueError(f"--timestep {timestep:g}: the rows of trace {path} have times of their own; remove --timestep")
+        raise ValueError(
+            f"--timestep {timestep:g}: the rows of trace {path} have times of their own; remove --timestep"
+        )
     return replace(trace, time=timestep * trace.step)
 
 
