@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from nnpal.cli.errors import in_words
@@ -133,7 +134,7 @@ def _with_timestep(path: Path, trace: Trace, timestep: float | None) -> Trace:
         raise ValueError(
             f"--timestep {timestep:g}: the rows of trace {path} have times of their own; remove --timestep"
         )
-    return replace(trace, time=timestep * trace.step)
+    return replace(trace, time=timestep * trace.step.astype(np.float64))
 
 
 @app.command()
