@@ -167,7 +167,7 @@ def test_figures_show_the_data(run: Path) -> None:
         np.testing.assert_array_equal(production.get_ydata(), values[rows][learned:])
         assert [line.get_color() for line in (learning, production)] == [LEARNING, PRODUCTION]
         assert learning.get_xydata()[-1].tolist() == production.get_xydata()[0].tolist()
-    assert (top.get_ylabel(), bottom.get_xlabel()) == ("enthalpy H (eV)", "step")
+    assert (top.get_ylabel(), bottom.get_xlabel()) == ("enthalpy H (eV)", "time (ps)")
     counts = drawn(figures.histogram(samples)).axes[0].collections[0].get_array()
     assert np.nansum(counts) == len(samples)
     shown = drawn(figures.bias_map(bias)).axes[0].collections[0].get_array()
