@@ -20,6 +20,7 @@ OWN_COMMANDS = {
     "cli/data.py": [["data", name] for name in ("convert", "check", "info", "split")],
     "cli/evaluate.py": [["evaluate"]],
     "cli/evaluate_cross.py": [["evaluate"]],
+    "cli/evaluate_deviation.py": [["evaluate"]],
     "cli/schema.py": [["schema"]],
     "cli/run.py": [["run"], ["status"]],
     "smd/analysis.py": [["smd", "report"]],
