@@ -56,4 +56,4 @@ def test_smd_ends_by_a_message_and_its_restart_goes_on(disk: SmallDisk) -> None:
     again = run_lmp(f"read_restart a.restart\n{potential}\n{SMD}fix n all nve\nrun 50\n", disk.path)
     assert again.returncode == 0, again.text
     rows = [line for line in (disk.path / "pull.txt").read_text().splitlines() if not line.startswith("#")]
-    assert [int(row.split()[0]) for row in rows] == list(range(151))
+    assert [int(row.split()[1]) for row in rows] == list(range(151))

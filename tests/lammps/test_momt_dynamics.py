@@ -150,9 +150,9 @@ def test_broken_run_equals_the_unbroken_one(lmp: Lmp) -> None:
     np.testing.assert_array_equal(resumed_bias.visits, bias.visits)
     # 30 points so far, the last of which is learned from when the next step begins
     assert (resumed_bias.step, resumed_bias.n_updates, resumed_bias.ln_f) == (60, 29, bias.ln_f)
-    steps = [line.split()[0] for line in rows.splitlines() if not line.startswith("#")]
+    steps = [line.split()[1] for line in rows.splitlines() if not line.startswith("#")]
     resumed_rows = (lmp.folder / "momt.trace").read_text()
-    assert [line.split()[0] for line in resumed_rows.splitlines() if not line.startswith("#")] == steps
+    assert [line.split()[1] for line in resumed_rows.splitlines() if not line.startswith("#")] == steps
 
 
 def test_order_parameter_of_a_group(lmp: Lmp) -> None:

@@ -202,7 +202,7 @@ def test_spring_holds_under_moves_and_its_clock_goes_by_steps(lmp: Lmp, n_ranks:
     assert np.abs(stretch).max() < 5 * spread
     # 20 moves of two atoms leave some correlation: 100 rows count for 50 at least
     assert stretch.std() == pytest.approx(spread, rel=4 / np.sqrt(2 * 50))
-    steps = [int(line.split()[0]) for line in (lmp.folder / "pull.txt").read_text().splitlines() if line[0] != "#"]
+    steps = [int(line.split()[1]) for line in (lmp.folder / "pull.txt").read_text().splitlines() if line[0] != "#"]
     assert steps == list(range(101))
 
 
