@@ -66,7 +66,8 @@ def read_cp2k(path: str | os.PathLike[str], *, units: Units | None, keys: Keys, 
     folder, name, number = Path(path).parent, found[1], found[2]
     frames = _frames(Path(path))
     restart = folder / f"{name}-{number}.restart"
-    periodic, electrons = _periodic(restart), _electrons(restart)
+    settings = _text(restart, "MOTION / PRINT / RESTART")
+    periodic, electrons = _periodic(restart, settings), _electrons(settings)
     cells = _cells(folder / f"{name}-{number}.cell", frames)
     forces_file = folder / f"{name}-frc-{number}.xyz"
     forces = _forces(forces_file, frames) if labeled or (labeled is None and forces_file.exists()) else None
@@ -123,19 +124,24 @@ def _forces(path: Path, frames: list[_Frame]) -> list[_Frame]:
 def _cells(path: Path, frames: list[_Frame]) -> list[NDArray[np.float64]]:
     """Return the cell of each configuration, Å."""
     rows: dict[int, NDArray[np.float64]] = {}
-    for line in _text(path, "MOTION / PRINT / CELL").splitlines():
+    for number, line in enumerate(_text(path, "MOTION / PRINT / CELL").splitlines(), start=1):
         words = line.split()
-        if not line.lstrip().startswith("#") and len(words) == 12:
+        if line.lstrip().startswith("#") or len(words) != 12:
+            continue
+        try:
             rows[int(words[0])] = np.array(words[2:11], dtype=float).reshape(3, 3)
+        except ValueError as error:
+            raise DatasetError(
+                f"{path}, line {number}: {error}; expected step, time, nine numbers and volume"
+            ) from error
     missing = [frame.step for frame in frames if frame.step not in rows]
     if missing:
         raise DatasetError(f"{path}: has no cell of step {missing[0]}; print it as often as the positions (EACH)")
     return [rows[frame.step] for frame in frames]
 
 
-def _periodic(path: Path) -> list[bool]:
+def _periodic(path: Path, text: str) -> list[bool]:
     """Return the periodic directions, and see to it that the other files are in the default units."""
-    text = _text(path, "MOTION / PRINT / RESTART")
     if unit := _UNIT.search(text):
         raise DatasetError(f"{path}: {unit[1]} was printed in UNIT {unit[2]}, expected CP2K's default; remove UNIT")
     cell = _CELL.search(text)
@@ -146,9 +152,9 @@ def _periodic(path: Path) -> list[bool]:
     return [axis in words and words != "NONE" for axis in "XYZ"]
 
 
-def _electrons(path: Path) -> dict[str, int]:
+def _electrons(text: str) -> dict[str, int]:
     """Return the charge and the multiplicity that &DFT states."""
-    stated = _OF_DFT.search(_text(path, "MOTION / PRINT / RESTART"))
+    stated = _OF_DFT.search(text)
     words = dict(re.findall(r"\b(CHARGE|MULTIPLICITY)\s+(-?\d+)\s*$", stated[1] if stated else "", re.M))
     return {name.lower(): int(value) for name, value in words.items() if (name, value) != ("MULTIPLICITY", "0")}
 

@@ -35,14 +35,11 @@ def work_functions(groups: Sequence[Protocol], units: str, reference: Sequence[P
 
     def draw(axes: Axes) -> None:
         for name, color, group in named:
-            line = "--" if name.startswith(REFERENCE) else "-"
             if len(group.pulls) > 1 and (len(group.pulls) <= MOST_PULLS or group.work is None):
                 for target, work in _each(group):
                     axes.plot(target, work, color=color, linewidth=0.4, alpha=0.5)
             if group.work is not None:
-                at, mean, band = group.work.target, group.work.mean, group.work.deviation
-                axes.plot(at, mean, line, color=color, label=name)
-                axes.fill_between(at, mean - band, mean + band, color=color, alpha=0.2, linewidth=0)
+                _draw_band(axes, name, color, group.work.target, group.work.mean, group.work.deviation)
             else:
                 axes.plot([], [], color=color, linewidth=0.8, label=name)
         axes.set(xlabel=f"spring position λ ({length})", ylabel=f"work W ({energy})")
@@ -82,9 +79,7 @@ def free_energies(groups: Sequence[Protocol], units: str, reference: Sequence[Pr
             say_empty(axes, "two pulls of one rate\nare needed")
             return
         for name, color, at, free in known:
-            line = "--" if name.startswith(REFERENCE) else "-"
-            axes.plot(at, free.value, line, color=color, label=name)
-            axes.fill_between(at, free.value - free.error, free.value + free.error, color=color, alpha=0.2, linewidth=0)
+            _draw_band(axes, name, color, at, free.value, free.error)
             axes.plot(at, free.cumulant, ":", color=color, linewidth=0.8)
         axes.plot([], [], ":", color="0.3", linewidth=0.8, label="second cumulant")
         axes.set(xlabel=f"spring position λ ({length})", ylabel=f"free energy ΔF ({energy})")
@@ -112,6 +107,12 @@ def free_energies(groups: Sequence[Protocol], units: str, reference: Sequence[Pr
         },
         draw=draw,
     )
+
+
+def _draw_band(axes: Axes, name: str, color: str, at: np.ndarray, value: np.ndarray, band: np.ndarray) -> None:
+    """Draw a curve with a band around it; those of pulls to compare with are dashed."""
+    axes.plot(at, value, "--" if name.startswith(REFERENCE) else "-", color=color, label=name)
+    axes.fill_between(at, value - band, value + band, color=color, alpha=0.2, linewidth=0)
 
 
 def _named(groups: Sequence[Protocol], units: str, reference: Sequence[Protocol]) -> Named:
