@@ -84,6 +84,11 @@ def test_charge_and_multiplicity(tmp_path: Path) -> None:
     [
         ("h2o_frc_1_xyz", (" i =        1,", " i =        2,"), r"h2o-frc-1\.xyz: has 3 frames, and .* frame 1 is of"),
         ("h2o_1_cell", ("       2       0.400", "       5       0.400"), "has no cell of step 2; print it as often"),
+        (
+            "h2o_1_cell",
+            ("       2       0.400        5.0", "       2       0.400        x.0"),
+            r"1\.cell, line 4: could not",
+        ),
         ("h2o_1_restart", ("&FORCES  ON", "&FORCES  ON\n UNIT eV*angstrom^-1"), r"FORCES was printed in UNIT eV"),
         ("h2o_pos_1_xyz", ("  O  ", "  S  "), "frame 0 is of another step, energy or atoms"),
         ("h2o_pos_1_xyz", ("  H         0.97", "  H         x"), "frame 0 is truncated or damaged"),
