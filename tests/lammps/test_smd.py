@@ -183,6 +183,7 @@ def test_the_file_is_a_colvar_file_over_runs_and_restarts(lmp: Lmp) -> None:
     assert read_pull(lmp.folder / "pull.txt").facts["pulled"] == "groups corner other"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves the file open
 def test_what_plumed_reads(lmp: Lmp) -> None:
     """PLUMED's own reader of Python gives the same, constants with it."""
     plumed = pytest.importorskip("plumed")
