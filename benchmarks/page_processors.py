@@ -98,8 +98,8 @@ def processors(columns: Sequence[Records]) -> str:
     return f"""
 ## Processors side by side
 
-Aims, and what each processor reaches: figures of the scripts named in the sections below (of the first processor) and
-of the same scripts on the others. One core where nothing else is said.
+Aims, and what each processor reaches. The sections below give the first processor's figures in full; the others' come
+from the same scripts. Empty cells were not measured. One core where nothing else is said.
 
 {table(["", "aim, at most", *names], rows)}
 Measured on {days}. Ratios to the earlier build: `python benchmarks/builds.py`, or where two runs are named, the medians
