@@ -11,7 +11,7 @@ FIGURE = Path("figures") / "time_to_accuracy.png"
 TITLES = {
     "ni32": "32 Ni, published",
     "al": "Al, solid and liquid",
-    "ninb": "Ni-Nb, crystals and melts",
+    "ninb": "Ni-Nb, solid and liquid",
     "butane": "n-butane, broken bonds",
 }
 QUANTITIES = {"energy": "energy RMSE, meV/atom", "force": "force RMSE, meV/Å"}
