@@ -111,13 +111,13 @@ NPT = "fix b all npt temp 900 900 0.1 iso 1 1 0.5\n"
 def test_same_bias_on_any_number_of_ranks(lmp: Lmp) -> None:
     tables, biases = [], []
     for n_ranks in (1, 2, 4):
-        script = al_start() + LEARNING + NPT + thermo("step", "vol", *MOMT_OUT, every=10) + "run 60\n"
+        script = al_start() + LEARNING + NPT + thermo("step", "vol", *MOMT_OUT, every=10) + "run 30\n"
         tables.append(lmp(script, n_ranks=n_ranks).thermo[0])
         biases.append(read_bias(lmp.folder / "momt.h5"))
     assert np.abs(biases[0].coefficients).max() > 1e-3
     for table, bias in zip(tables[1:], biases[1:], strict=True):
         for name in ("Volume", *MOMT_OUT[:6]):
-            np.testing.assert_allclose(table[name], tables[0][name], rtol=1e-7, atol=1e-8)  # rounding over 60 steps
+            np.testing.assert_allclose(table[name], tables[0][name], rtol=1e-7, atol=1e-8)  # rounding over 30 steps
         np.testing.assert_allclose(bias.coefficients, biases[0].coefficients, atol=1e-9)
         np.testing.assert_array_equal(bias.visits, biases[0].visits)
 

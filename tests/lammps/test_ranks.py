@@ -87,8 +87,11 @@ run 40 post no
 
 @pytest.mark.parametrize(
     ("n_ranks", "extra"),
-    [(2, ""), (4, ""), (4, "comm_style tiled\nfix b all balance 10 0.9 rcb out balance.log")],
-    ids=["two", "four", "four_tiled_and_balanced"],
+    [
+        pytest.param(2, "", id="two"),
+        pytest.param(4, "", marks=pytest.mark.slow, id="four"),
+        pytest.param(4, "comm_style tiled\nfix b all balance 10 0.9 rcb out balance.log", id="four_tiled_and_balanced"),
+    ],
 )
 def test_migrating_atoms_agree(lmp: Lmp, al_model: ExportedModel, n_ranks: int, extra: str) -> None:
     expected = hot_run(lmp, al_model, 1)
