@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from nnpal.figures.figure import Figure
-from nnpal.figures.style import CYCLE, same_length, say_empty
+from nnpal.figures.style import COLUMN, CYCLE, same_length, say_empty
 
 MOST_SHOWN = 4000
 """Of more points of a series evenly spaced ones are shown."""
-PALE = 0.4
+PALE = 0.5
 """Opacity of a series while its bias is still learned."""
 
 
@@ -100,7 +100,7 @@ def enthalpy_order_series(series: Sequence[TimeSeries], *, name: str = "time_ser
         columns=_columns(shown),
         draw=draw,
         grid=(2, 1),
-        size=(5.6, 4.4),
+        size=(COLUMN, 3.6),
     )
 
 
@@ -117,7 +117,7 @@ def _draw(axes: Axes, series: Sequence[TimeSeries], what: str, label: str) -> No
                 one.time[part],
                 getattr(one, what)[part],
                 color=color,
-                linewidth=0.5,
+                linewidth=0.7,
                 alpha=alpha,
                 label=None if named else one.label,
             )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from nnpal.figures.figure import Figure, Value, write_figure
 from nnpal.figures.style import CYCLE, MILLI, PAGE, number_decades, shades
@@ -81,6 +82,7 @@ def _draw(axes: Sequence[Axes], members: Sequence[Curve]) -> None:
                 axis.plot(epochs[best], values[best], "o", markersize=3, color=color)
         axis.set_yscale("log")
         number_decades(axis.yaxis)
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         axis.set(xlabel="epoch", ylabel=label)
     handles = [Line2D([], [], color="0.3", label="validation", **VALIDATION)]
     handles += [Line2D([], [], color="0.3", label="training", **TRAINING)]

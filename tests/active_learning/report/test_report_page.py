@@ -42,7 +42,7 @@ from nnpal.active_learning.report import (
     write_figure,
     write_page,
 )
-from nnpal.active_learning.report.html import environment
+from nnpal.active_learning.report.html import environment, fact_columns
 from nnpal.active_learning.report.table import text_of
 
 KCAL = units.kcal / units.mol
@@ -268,6 +268,11 @@ def shown(fact: Fact) -> tuple[str, str, str]:
     return fact.cell.text, fact.cell.note, fact.cell.tone
 
 
+def test_headline_facts_fill_their_rows():
+    assert [fact_columns(n) for n in (4, 5, 6, 8, 9, 10, 12)] == [4, 5, 3, 4, 3, 5, 4]
+    assert [-n % fact_columns(n) for n in (7, 11, 13)] == [1, 1, 2]
+
+
 def test_headline_facts():
     assert shown(convergence("steady", converged=True)) == ("yes", "steady", "good")
     assert shown(convergence("20 iterations spent", converged=False)) == ("no", "20 iterations spent", "bad")
@@ -360,7 +365,7 @@ def test_table_of_relaxed_crystals_is_table_s6(tmp_path):
     assert [row[6] for row in texts[3:]] == ["no", "–"]
     notes = [cell.note.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[1][1:4]]
     assert notes == ["lowest (−0.030 Å, −20.0 meV)", "highest (+0.040 Å, +30.0 meV)", "2 of 3 (−0.010 Å, −1.0 meV)"]
-    assert (table.rows[4][2].note, table.rows[4][2].tone) == ("did not relax", "bad")
+    assert (table.rows[4][2].value, table.rows[4][2].tone) == ("did not relax", "bad")
     assert "did not relax" in read(Page("p", sections=[Section("s", [table])]), tmp_path).words
 
 

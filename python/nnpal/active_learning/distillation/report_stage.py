@@ -132,7 +132,8 @@ def _facts(told: Told) -> list[Fact]:
             found.append(
                 Fact(f"Order of {element}'s crystals", Cell(order, tone="good" if order == "right" else "bad"))
             )
-        found.append(Fact(f"Summed bond error, {element} (Å)", Cell(crystals.summed_bond_error, decimals=3)))
+        if crystals.summed_bond_error is not None:
+            found.append(Fact(f"Summed bond error, {element} (Å)", Cell(crystals.summed_bond_error, decimals=3)))
     return found
 
 
@@ -213,7 +214,8 @@ def _grids(told: Told) -> list[str | Table]:
         [len(level.deselected) for level in levels],
     )
     return [
-        "Configurations that grids in the order parameter would select from the same sampling, as in Table S3:",
+        "What grids in the order parameter would select from the same sampling, instead of the distillation "
+        "(Table S3 of the supplementary text on data distillation):",
         table,
     ]
 

@@ -29,6 +29,8 @@ TALL, WIDE = 1.3, 1.7
 """A figure whose height exceeds this multiple of its width has two others next to it; one wider fills a row."""
 NARROW = 4
 """Columns of a table that fit a phone side by side; of a wider table each row becomes a list there."""
+FACT_COLUMNS = (4, 3, 5)
+"""Headline facts next to each other on a wide screen, the preferred number first."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,13 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     found.globals["signs"] = SIGNS
+    found.filters["columns"] = fact_columns
     return found
+
+
+def fact_columns(n: int) -> int:
+    """Return in how many columns ``n`` headline facts leave the fewest places of their last row empty."""
+    return min(FACT_COLUMNS, key=lambda columns: -n % columns)
 
 
 def _headings(titles: Iterable[str]) -> list[Heading]:

@@ -88,7 +88,7 @@ def _order(crystals: Sequence[Crystal]) -> list[str]:
 
 def _cell(crystal: Crystal, order: str, truth: Crystal | None = None) -> Cell:
     if not np.isfinite([crystal.bond, crystal.energy]).all():
-        return Cell(None, crystal.note or "did not relax", "bad")
+        return Cell(crystal.note or "did not relax", tone="bad")
     notes = [order]
     if truth is not None and np.isfinite([truth.bond, truth.energy]).all():
         errors = (f"{crystal.bond - truth.bond:+.3f} Å", f"{MILLI * (crystal.energy - truth.energy):+.1f} meV")
