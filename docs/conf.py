@@ -34,6 +34,7 @@ myst_enable_extensions = ["dollarmath"]
 smartquotes = False
 
 autodoc_typehints = "signature"
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # of settings, how pydantic validates them
@@ -43,9 +44,9 @@ toc_object_entries = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
 napoleon_attr_annotations = False
-napoleon_custom_sections = [("Arguments", "params_style")]
+# names that share a line stay together
+napoleon_custom_sections = [("Arguments", "params_style"), ("Attributes", "params_style")]
 
 html_theme = "furo"
 html_title = f"nnpal {version}"
@@ -91,3 +92,4 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", lambda _: site_pages.write(DOCS))
     app.connect("source-read", adapt)
     app.connect("autodoc-process-docstring", docstrings.escape, priority=400)
+    app.connect("autodoc-process-signature", docstrings.shorten)

@@ -1,4 +1,4 @@
-"""Docstrings for Sphinx: signs that reStructuredText would take for markup are shown as they are."""
+"""Docstrings and signatures for Sphinx: signs that reStructuredText would take for markup are shown as they are."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import re
 _MARKUP = re.compile(r"(``[^`]+``|:[\w:]+:`[^`]+`|`[^`]+`|https?://\S+)")
 _SIGNS = re.compile(r"[|*]|(?<=\w)_(?!\w)")
 _INDENT = re.compile(r" *")
+_ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[~?numpy\.(\w+)\]\]")
+# Of these napoleon takes the first line for `type: text`
+_OF_VALUES = ("attribute", "data", "property")
 
 
 def escape(app: object, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
     """Escape |, * and trailing _ in text; in single backticks a text is code, as in Markdown."""
+    if what in _OF_VALUES and lines:
+        lines[0] = lines[0].replace(": ", " – ")
     literal_from: int | None = None  # indentation of the paragraph that ended with ::
     for number, line in enumerate(lines):
         indent = len(_INDENT.match(line)[0])  # type: ignore[index]
@@ -28,6 +33,15 @@ def escape(app: object, what: str, name: str, found: object, options: object, li
             lines[number] = before + colon + _escaped(after)
         else:
             lines[number] = _escaped(line)
+
+
+def shorten(
+    app: object, what: str, name: str, found: object, options: object, signature: str | None, result: str | None
+) -> tuple[str | None, str | None]:
+    """Return arguments and result with arrays written as in the source, and without defaults that are made anew."""
+    return tuple(  # type: ignore[return-value]
+        text and _ARRAY.sub(r"NDArray[\1]", text).replace("<factory>", "...") for text in (signature, result)
+    )
 
 
 def _is_name_of_argument(line: str) -> bool:

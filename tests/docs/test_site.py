@@ -50,7 +50,7 @@ def test_public_names_are_there(site: Path) -> None:
     text = (site / "api" / "index.html").read_text()
     assert [name for name in nnpal.__all__ if name != "__version__" and f'id="nnpal.{name}"' not in text] == []
     assert "&gt;&gt;&gt;" in text  # examples
-    assert "dtype[float64]" in re.sub(r"<[^>]+>", "", (site / "api" / "smd.html").read_text())
+    assert "NDArray[float64]" in re.sub(r"<[^>]+>", "", (site / "api" / "smd.html").read_text())
 
 
 def test_equations_and_pictures_are_there(site: Path) -> None:
@@ -106,3 +106,14 @@ def test_signs_of_docstrings_are_no_markup(line: str, escaped: str, monkeypatch:
     lines = [line, "E_m = a*b::", "", "    a | b*c"]
     docstrings.escape(None, "function", "name", None, None, lines)
     assert lines == [escaped, "E_m = a*b::", "", "    a | b*c"]
+
+
+def test_attributes_and_signatures_read_as_in_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    docstrings = importlib.import_module("docstrings")
+    lines = ["What LAMMPS tallies: the virial.", "", "Units: bar"]
+    docstrings.escape(None, "property", "name", None, None, lines)
+    assert lines == ["What LAMMPS tallies – the virial.", "", "Units: bar"]
+    array = "~numpy.ndarray[tuple[~typing.Any, ...], ~numpy.dtype[~numpy.float64]]"
+    found = docstrings.shorten(None, "class", "name", None, None, f"(x: {array} = <factory>)", None)
+    assert found == ("(x: NDArray[float64] = ...)", None)

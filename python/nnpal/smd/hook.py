@@ -34,7 +34,7 @@ class SMD:
         every: steps between rows.
 
     Attributes:
-        energy: U.
+        energy: U, energy units.
         virial: of the spring, xx yy zz xy xz yz; zero for a point, whose force is external.
         vector: d, λ, spring force k (λ − d), work ∫ F dλ.
 
