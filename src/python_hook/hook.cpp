@@ -55,6 +55,19 @@ Doubles as_doubles(const char *name, const py::object &value)
   throw OutputError(std::string(name) + " is " + describe_value(value) + "; expected an array of numbers");
 }
 
+// Copy a tuple of n floats of Python, which costs far less than an array of so few; false: it is something else
+bool copied_floats(const py::object &value, std::size_t n, double *into)
+{
+  PyObject *tuple = value.ptr();
+  if (!PyTuple_CheckExact(tuple) || PyTuple_GET_SIZE(tuple) != static_cast<Py_ssize_t>(n)) return false;
+  for (std::size_t i = 0; i < n; i++) {
+    PyObject *number = PyTuple_GET_ITEM(tuple, i);
+    if (!PyFloat_CheckExact(number)) return false;
+    into[i] = PyFloat_AS_DOUBLE(number);
+  }
+  return true;
+}
+
 }    // namespace
 
 Hook::Hook(const std::string &spec, const std::vector<std::string> &words, const py::object &context) :
@@ -128,7 +141,9 @@ double Hook::read_energy() const
 
 void Hook::read_virial()
 {
-  const Doubles values = as_doubles("virial", object_.attr(names().virial));
+  const py::object found = object_.attr(names().virial);
+  if (copied_floats(found, 6, outputs.virial)) return;
+  const Doubles values = as_doubles("virial", found);
   if (values.ndim() != 1 || values.size() != 6)
     throw OutputError("virial has shape " + describe_shape(values) +
                       "; expected 6 values in a row (xx yy zz xy xz yz)");
@@ -138,7 +153,9 @@ void Hook::read_virial()
 void Hook::read_vector()
 {
   auto &vector = outputs.vector;
-  const Doubles values = as_doubles("vector", object_.attr(names().vector));
+  const py::object found = object_.attr(names().vector);
+  if (copied_floats(found, vector.size(), vector.data())) return;
+  const Doubles values = as_doubles("vector", found);
   if (values.ndim() != 1)
     throw OutputError("vector has shape " + describe_shape(values) + "; expected values in a row");
   if (values.size() != static_cast<py::ssize_t>(vector.size()))

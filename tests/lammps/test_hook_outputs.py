@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hook_scripts import ENV, al_start
+from hook_scripts import ENV, al_start, thermo
 from lmp_runner import FULL_DIGITS, Lmp
 from nnpal.demo.eam import eam_potential
 
@@ -35,6 +35,9 @@ def script(hook: str) -> str:
         ("'virial in words'", rf"virial is \['xx', 'yy'\]; expected an array of numbers {WHERE}"),
         ("'vector as a matrix'", rf"vector has shape \(2, 1\); expected values in a row {WHERE}"),
         ("'longer vector'", f"vector had 2 values when the hook was made, and now 3; its length must stay {WHERE}"),
+        ("'longer tuple'", f"vector had 2 values when the hook was made, and now 3; its length must stay {WHERE}"),
+        ("'tuple with words'", rf"vector is \(0.0, 'x'\); expected an array of numbers {WHERE}"),
+        ("'nan in a tuple'", f"virial yy is nan; expected a finite number {WHERE}"),
         ("'nan vector'", r"vector\[1\] is nan; expected a finite number \(.* must be NaN after __init__\) " + WHERE),
         ("'nan force'", rf"force on atom 5 is \(\S+ -?nan \S+\); expected finite numbers {WHERE}"),
     ],
@@ -67,6 +70,21 @@ def test_what_is_wrong_after_a_restart(lmp: Lmp) -> None:
         ranks=(1,),
         env=ENV,
     )
+
+
+def test_tuples_lists_and_arrays_are_alike(lmp: Lmp) -> None:
+    columns = (*(f"f_h[{k}]" for k in (1, 2, 3)), *(f"c_p[{k}]" for k in range(1, 7)), "vol")
+    one = (
+        "{start}fix n all nve\nfix h all python/hook lammps_hooks:Sequences kind '{kind}'\nfix_modify h virial yes\n"
+        "compute p all pressure NULL fix\n{thermo}run 2\n"
+    )
+    kinds = ("array", "tuple", "mixed tuple", "list")
+    scripts = [one.format(start=al_start(), kind=kind, thermo=thermo(*columns)) for kind in kinds]
+    for table in lmp("clear\n".join(scripts), env=ENV).thermo:
+        found = [float(table[name][-1]) for name in columns[:-1]]
+        bar = 1.6021765e6 / table["Volume"][-1]
+        assert found[:3] == [1.0, 7.0, 0.25]
+        assert found[3:] == pytest.approx([bar * w for w in (1.5, 2.0, 3.5, 4.5, 5.5, 2.0)], rel=1e-6)
 
 
 @pytest.mark.mpi

@@ -168,9 +168,8 @@ class MOMT:
         self.O = _NOT_MEASURED
         self.energy = 0.0
         self.virial = np.zeros(6)
-        self.vector = np.zeros(8)
-        if self._order_parameter is None:
-            self.vector[1] = _NOT_MEASURED
+        # a tuple: filling an array of so few numbers takes longer
+        self.vector: tuple[float, ...] = (0.0, _NOT_MEASURED if self._order_parameter is None else 0.0, *(6 * (0.0,)))
         self._show_schedule()
 
     def _paths(self, context: Context, file: str, trace: str | None) -> None:
@@ -309,9 +308,8 @@ class MOMT:
             self._order_parameter.add_gradient(-b, context.f)
         if self._virial_used and not context.is_trial:
             fill_virial(self.virial, context.virial, a, (a * self._pressure + c) * self.V)
-        vector = self.vector
-        vector[0], vector[1], vector[2], vector[3] = self.H, self.O, self.energy, a
-        vector[4] = c if self.names == ("V", "H") else b
+        slope = c if self.names == ("V", "H") else b
+        self.vector = (self.H, self.O, self.energy, a, slope, *self._shown)
 
     def end_of_step(self, context: Context) -> None:
         """Write the trace, learn, and say how far learning is."""
@@ -355,9 +353,8 @@ class MOMT:
             context.log(f"momt: step {context.step}: learning has ended, δH is frozen from here on")
 
     def _show_schedule(self) -> None:
-        self.vector[5] = self.schedule.ln_f
-        self.vector[6] = self.schedule.flatness
-        self.vector[7] = self.schedule.production
+        self._shown = (self.schedule.ln_f, self.schedule.flatness, float(self.schedule.production))
+        self.vector = (*self.vector[:5], *self._shown)
 
     def _report(self, context: Context) -> None:
         """Log where learning stands, and write the bias file."""

@@ -76,9 +76,10 @@ class SMD:
         if self._trace:
             self.end_of_step = self._write_row  # else the fix calls nothing there
 
+        # tuples: an array of so few numbers takes longer to fill than the pull to compute
         self.energy = 0.0
-        self.virial = np.zeros(6)
-        self.vector = np.zeros(4)
+        self.virial: tuple[float, ...] = (0.0,) * 6
+        self.vector: tuple[float, ...] = (0.0,) * 4
 
     def setup(self, context: Context) -> None:
         """Check the pull against the script, and open its file."""
@@ -113,8 +114,8 @@ class SMD:
         self._distance.push(context, steering.force)
 
         self.energy = steering.energy
-        self.virial[:] = self._distance.virial(steering.force)
-        self.vector[:] = (d, steering.target, steering.force, steering.work)
+        self.virial = self._distance.virial(steering.force)
+        self.vector = (d, steering.target, steering.force, steering.work)
         if first_of_run and self._trace and self._trace.n_rows == 0 and not context.minimizing:
             self._trace.write(context.time, step, self.vector)
 
@@ -125,7 +126,7 @@ class SMD:
 
     def post_run(self, context: Context) -> None:
         """Write what is still in memory at the end of a run."""
-        self._left = self._pulled(context, float(self.vector[0]))
+        self._left = self._pulled(context, self.vector[0])
         self._is_running = False
         if self._trace:
             self._trace.flush()
@@ -146,7 +147,7 @@ class SMD:
         state["kind"] = type(self._steering).__name__
         state["steering"] = self._steering.state()
         state["trace"] = self._trace.state() if self._trace else None
-        left = self._pulled(self._context, float(self.vector[0])) if self._is_running else self._left
+        left = self._pulled(self._context, self.vector[0]) if self._is_running else self._left
         state["left"] = left.state() if left is not None else None
         return state
 

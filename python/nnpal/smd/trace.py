@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nnpal.hooks.own_files import require_own
 from nnpal.runtime.files import write_whole
@@ -60,7 +57,7 @@ class TraceFile:
         if writes:
             self._require_own()
 
-    def write(self, time_: float, step: int, values: NDArray[np.float64]) -> None:
+    def write(self, time_: float, step: int, values: Sequence[float]) -> None:
         """Append a row: time, step, and d, λ, force, work with all their digits."""
         self.n_rows += 1
         if not self._writes:
@@ -68,7 +65,7 @@ class TraceFile:
         if self._file is None:
             self._be_writer()
             self._file = self._open_new() if self.n_rows == 1 else RowsFile(self._path)
-        self._file.add(f"{time_:.15g} {step} " + " ".join(f"{value:.17g}" for value in values.tolist()) + "\n")
+        self._file.add(f"{time_:.15g} {step} " + " ".join(f"{value:.17g}" for value in values) + "\n")
         now = time.monotonic()
         if now - self._flushed > _SECONDS_BETWEEN_FLUSHES:
             self._flushed = now

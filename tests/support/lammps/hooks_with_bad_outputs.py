@@ -52,6 +52,12 @@ class Bad:
                 self.vector = np.zeros((2, 1))
             case "longer vector":
                 self.vector = np.zeros(3)
+            case "longer tuple":
+                self.vector = (0.0, 0.0, 0.0)
+            case "tuple with words":
+                self.vector = (0.0, "x")
+            case "nan in a tuple":
+                self.virial = (0.0, NAN, 0.0, 0.0, 0.0, 0.0)
             case "nan vector":
                 self.vector[1] = NAN
             case "nan force":

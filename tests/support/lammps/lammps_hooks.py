@@ -71,6 +71,30 @@ class Pressure:
         self.virial[:3] = -self.energy
 
 
+SEQUENCES = {
+    "tuple": tuple,
+    "mixed tuple": lambda values: (np.float64(values[0]), int(values[1]), *values[2:]),
+    "list": list,
+    "array": np.array,
+}
+
+
+class Sequences:
+    """Virial and vector as sequences of one kind."""
+
+    reads = ()
+
+    def __init__(self, context: Context, kind: str) -> None:
+        self.kind = SEQUENCES[kind]
+        self.virial = self.kind([0.0] * 6)
+        self.vector = self.kind([0.0] * 3)
+
+    def pre_reverse(self, context: Context) -> None:
+        step = float(context.step)
+        self.virial = self.kind([1.5, 2.0, 3.5, 4.5, 5.5, step])
+        self.vector = self.kind([0.5 * step, 7.0, 0.25])
+
+
 class Scale:
     """Multiply the potential by a factor."""
 
