@@ -21,22 +21,25 @@ HEIGHT, WIDTH = 2.3, 7.2  # inches, of a row of panels
 def time_to_accuracy(record: Record) -> str:
     of_sets = {name: len({run["seed"] for run in found["runs"]}) for name, found in record["sets"].items()}
     said = [f"{n} ({', '.join(name for name in of_sets if of_sets[name] == n)})" for n in sorted({*of_sets.values()})]
-    seeds = f"Seeds: {'; '.join(said)}; means over them"
+    seeds = f"Number of seeds: {'; '.join(said)}; costs are means over seeds"
     return f"""
 ## Time to accuracy
 
 ![Held-out errors of energy and force over CPU seconds of training, by set]({FIGURE.as_posix()})
 
-One member on one core: CPU seconds of its updates and validation, without imports, features and the scores on the
-held-out configurations, which no training saw. Errors are those of the weights that would be kept after an epoch; a
-target is reached where energy and force are both there. {seeds}. Contenders one after another. Where a
-contender has several trainings, each with a schedule of its own length, the one that is there first counts.
+CPU seconds of updates and validation of one member on one core, without imports, features and the evaluation on
+held-out configurations, which no training uses. Errors are those of the weights that would be kept after an epoch. A
+target is reached when both the energy and the force error are below it. Contenders run one after another. If a
+contender has several trainings with schedules of different length, the first one to reach the target counts.
+{seeds}.
+
+The contenders have these settings:
 
 {settings(record)}
-{table(["set, held-out RMSE", *(f"{who}, s (updates)" for who in names(record)), "times sooner"], to_targets(record))}
-Lowest errors, meV/atom and meV/Å, by the time at which a training of a later contender ends:
+{table(["set, held-out RMSE", *(f"{who}, s (updates)" for who in names(record)), "speed-up"], to_targets(record))}
+Lowest errors (energy in meV/atom, force in meV/Å) up to the CPU time at which a training of the later contender ends:
 
-{table(["set, CPU s", *names(record), "times better"], equal_times(record))}
+{table(["set, CPU s", *names(record), "ratio of errors"], equal_times(record))}
 """ + source(record, "time_to_accuracy", "time_to_accuracy.py FOLDER")
 
 
@@ -51,21 +54,21 @@ def peer_training(record: Record) -> str:
     features = [own["features_cpu_s"] for row in record["results"] for own in row.values() if is_nnpal(own)]
     family = f"{descriptor['type']}, embedding {widths(descriptor['neuron'])}, cutoff {descriptor['rcut']:g} Å"
     return f"""
-## Another package's trainer on the same data
+## Comparison with DeePMD-kit's trainer
 
-DeePMD-kit {versions["deepmd-kit"]} (torch {versions["torch"]}) and nnpal learn energies and forces of the same
-{record["n_learned"]:,} configurations of 32 Ni atoms on one core; RMSE in meV/atom and meV/Å on {record["n_held_out"]}
-others after equal CPU seconds of training. Each budget is a training of its own, for learning rates follow its length.
-The models are of different families:
+DeePMD-kit {versions["deepmd-kit"]} (torch {versions["torch"]}) and nnpal train on energies and forces of the same
+{record["n_learned"]:,} configurations of 32 Ni atoms on one core. The table gives RMSEs of energy (meV/atom) and force
+(meV/Å) on {record["n_held_out"]} held-out configurations after equal CPU time of training. Each budget is a separate
+training, because learning rates depend on its length. The models are of different types:
 
-- DeePMD-kit: {family}, fitting network {widths(fitting)}, one configuration a step, all as in
-  the example for water of its documentation but in {descriptor["precision"]}. That example runs for 100,000 steps and
-  more, of {1000 * record["peer"]["seconds_per_step"]:.0f} ms each here: short trainings are not what it is for.
-- nnpal: AEV of 54 to 6.9 Å, 224-192-160. AEVs and their derivatives are computed once, before the training, in
-  {number(statistics.median(features))} CPU seconds that
-  do not count here; nor do DeePMD-kit's statistics of the data.
+- DeePMD-kit: {family}, fitting network {widths(fitting)}, one configuration per step, all as in the water example of
+  its documentation except for {descriptor["precision"]}. That example runs for 100,000 steps and more
+  ({1000 * record["peer"]["seconds_per_step"]:.0f} ms each here); it is not designed for short trainings.
+- nnpal: AEV of 54 with a cutoff of 6.9 Å, 224-192-160. AEVs and their derivatives are computed once, before the
+  training, in {number(statistics.median(features))} CPU seconds that are not included; DeePMD-kit's statistics of the
+  data are not included either.
 
-{table(["CPU seconds", *who], rows)}
+{table(["CPU time", *who], rows)}
 """ + source(record, "peer_training", "peer_training.py FOLDER --python PEER")
 
 

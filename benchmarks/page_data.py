@@ -20,15 +20,15 @@ def data_io(record: Record) -> str:
     least, most = min(floors), max(floors)
     alone, together = (next(one for one in record["stores"] if one["together"] is how) for how in (False, True))
     return f"""
-## Reading data and keeping labels
+## Data files and the label store
 
-Configurations of 4 atoms with energies, forces and, but for the LAMMPS dump, stress; the whole command, the start of
-Python included. Memory is the largest resident set, and what of it the command adds to the same command on ten
-configurations: Python and its modules take the rest, {least:.0f} to {most:.0f} MB. In brackets it is given in sizes of
-the file.
+CPU time and memory of whole commands, including the start of Python, for configurations of 4 atoms with energies,
+forces and (except for the LAMMPS dump) stress. *Peak memory* is the largest resident set. *Added memory* is the part
+of it above the same command with ten configurations; the rest, {least:.0f} to {most:.0f} MB, is Python and its modules.
+Memory divided by the size of the file is in parentheses.
 
-{table(["", "CPU s", "file, MB", "peak memory, MB", "of it added, MB"], rows)}
-A store of {together["n"]:,} labels of 32 atoms with stress takes {together["mb"]:.1f} MB. A label put by itself waits
-for the disk, {alone["ms_per_put"]:.0f} ms here; in a group it takes {together["ms_per_put"]:.2f} ms.
+{table(["", "CPU s", "file, MB", "peak memory, MB", "added memory, MB"], rows)}
+A store of {together["n"]:,} labels of 32 atoms with stress takes {together["mb"]:.1f} MB. Storing a single label waits
+for the disk ({alone["ms_per_put"]:.0f} ms here); in a group, a label takes {together["ms_per_put"]:.2f} ms.
 
 """ + source(record, "data_io")

@@ -21,8 +21,8 @@ def source(record: Record, name: str, command: str = "") -> str:
     machine = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['instructions']}, {machine['system']}; {versions}; "
-        f"{record['date'][:10]}. `python benchmarks/{command or name + '.py'}` writes "
+        f"*Measured on* {machine['cpu']}, {machine['cores']} cores, {machine['instructions']}, {machine['system']}; "
+        f"{versions}; {record['date'][:10]}. *Command:* `python benchmarks/{command or name + '.py'}`, which writes "
         f"[{name}.json](../benchmarks/results/{name}.json).\n"
     )
 
@@ -30,6 +30,25 @@ def source(record: Record, name: str, command: str = "") -> str:
 def number(value: float) -> str:
     """Return three digits, or all of them before the point; thousands are set apart."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+LABELS = {
+    "off, once more": "off, repeated",
+    "uq_energy, every 10": "uq_energy, every 10 steps",
+    "uq_force, every 10": "uq_force, every 10 steps",
+    "nothing": "nothing (noise)",
+    "tally by LAMMPS": "LAMMPS's tally of energy and virial",
+    "distance restraint by Colvars": "Colvars' distance restraint",
+    "step with uq_energy, of the networks at the best sgemm rate": "step with uq_energy / networks at the best rate",
+    "uq_force on top": "uq_force, additional time",
+    "nnpal, stored, by AdamW": "nnpal, stored, AdamW",
+}
+"""How the page names contenders and targets of the records."""
+
+
+def label(name: str) -> str:
+    """Return a name from a record as the page shows it."""
+    return LABELS.get(name, name)
 
 
 def atoms(n_atoms: int) -> str:

@@ -10,7 +10,7 @@ from page_format import Record, number, quartiles, source, table
 def networks(record: Record) -> str:
     rows = [
         [
-            f"{system}: {contender}",
+            f"{system}: {contender.replace(', a member', ', one member')}",
             f"{own['edges_per_atom']:.0f}",
             number(statistics.median(own["us_per_atom"])) + quartiles(own["us_per_atom"]),
             number(own["over_ani"]),
@@ -21,11 +21,15 @@ def networks(record: Record) -> str:
     return f"""
 ## Kinds of network
 
-Energies and each member's forces in Python, without the neighbor list: CPU time of one thread, µs an atom. ANI is the
-default ensemble for nickel and ANI-2x's sizes for n-butane, kernel `fused`, all members in one pass. SchNet is one
-member of *features, interactions, Gaussians*, cutoff 5 Å, by TorchScript; members run one after another, so an ensemble
-costs as many times that. It computes a filter for each edge (an atom and a neighbor within the cutoff), so its cost
-grows with their number, which is given for each row. [Networks](networks.md) says when to take which.
+CPU time of one thread, µs per atom, for energies and the forces of each member in Python, without the neighbor list.
 
-{table(["", "edges an atom", "µs an atom", "over ANI's"], rows)}
+- **ANI**: the default ensemble for nickel, and the sizes of ANI-2x for n-butane; kernel `fused`, all members in one
+  pass.
+- **SchNet**: one member with the stated numbers of features, interactions and Gaussians, cutoff 5 Å, by TorchScript.
+  Members run one after another, so multiply by the number of members. SchNet computes a filter for each edge (an atom
+  and a neighbor within the cutoff), so its cost grows with the number of edges.
+
+[Networks](networks.md) describes when to use which.
+
+{table(["", "edges per atom", "µs per atom", "ratio to ANI"], rows)}
 """ + source(record, "networks")

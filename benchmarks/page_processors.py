@@ -65,25 +65,25 @@ def of_hook(what: str) -> Callable[[Records], str]:
 
 
 ROWS: tuple[tuple[str, str, str, Callable[[Records], str]], ...] = (  # benchmark, what, aim at most, figure
-    ("pair_step", "uq_energy, 5 members, 864 atoms, µs per atom and step", "", time_of(STEP)),
-    ("pair_step", "the same in double precision, µs", "", time_of(f"{STEP}, precision double")),
-    ("pair_step", "the same on 2 ranks, µs", "", time_of(f"{STEP}, 2 ranks")),
-    ("pair_step", "times the networks at the best sgemm rate", "1.7", of_best_rate),
-    ("pair_step", "times the build before nnpal had a core of its own", "0.6", of_build_before),
-    ("profile_step", "of a step: networks, there and back", "", part_of_step("networks")),
-    ("profile_step", "of a step: AEVs, there and back", "", part_of_step("aev", "aev_vjp")),
-    ("own_metals", "times UF3, Nb", "1", of_peer("UF3")),
-    ("own_metals", "times POD, Ta", "1", of_peer("POD")),
-    ("own_metals", "times SNAP, Ni", "1", of_peer("SNAP")),
-    ("own_metals", "times quadratic SNAP, Ni", "1", of_peer("quadratic SNAP")),
-    ("molecules", "ANI-2x's form, 8 members, times TorchANI eager, 21 atoms", "0.25", of_torchani(21)),
-    ("molecules", "the same, 192 atoms", "0.17", of_torchani(192)),
-    ("molecules", "the same, 2,700 atoms", "0.17", of_torchani(2700)),
-    ("scaling", "above LAMMPS alone, CPU time before the first step", "0.05 s", above_lammps("processor_seconds", "s")),
-    ("scaling", "above LAMMPS alone, memory at 108 atoms", "12 MB", above_lammps("peak_megabytes", "MB", 1.048576)),
-    ("scaling", "above LAMMPS alone, memory beyond", "600 B an atom", above_lammps("bytes_per_atom", "B an atom")),
-    ("hooks", "MOMT above LAMMPS's own tally, 108 atoms, a step", "25 µs", of_hook("MOMT")),
-    ("hooks", "SMD above Colvars' restraint, 108 atoms, a step", "5 µs", of_hook("SMD")),
+    ("pair_step", "step with uq_energy, 5 members, 864 atoms: µs per atom", "", time_of(STEP)),
+    ("pair_step", "same step in double precision: µs per atom", "", time_of(f"{STEP}, precision double")),
+    ("pair_step", "same step on 2 MPI ranks: µs per atom", "", time_of(f"{STEP}, 2 ranks")),
+    ("pair_step", "same step / networks at the best sgemm rate", "1.7", of_best_rate),
+    ("pair_step", "same step / build before nnpal's own core", "0.6", of_build_before),
+    ("profile_step", "share of the networks in a step, forward and backward", "", part_of_step("networks")),
+    ("profile_step", "share of the AEVs in a step, forward and backward", "", part_of_step("aev", "aev_vjp")),
+    ("own_metals", "step / UF3, Nb", "1", of_peer("UF3")),
+    ("own_metals", "step / POD, Ta", "1", of_peer("POD")),
+    ("own_metals", "step / SNAP, Ni", "1", of_peer("SNAP")),
+    ("own_metals", "step / quadratic SNAP, Ni", "1", of_peer("quadratic SNAP")),
+    ("molecules", "ANI-2x architecture, 8 members, 21 atoms: nnpal / TorchANI eager", "0.25", of_torchani(21)),
+    ("molecules", "same, 192 atoms", "0.17", of_torchani(192)),
+    ("molecules", "same, 2,700 atoms", "0.17", of_torchani(2700)),
+    ("scaling", "start-up CPU time, more than LAMMPS alone", "0.05 s", above_lammps("processor_seconds", "s")),
+    ("scaling", "memory at 108 atoms, more than LAMMPS alone", "12 MB", above_lammps("peak_megabytes", "MB", 1.048576)),
+    ("scaling", "memory per further atom, more than LAMMPS alone", "600 B", above_lammps("bytes_per_atom", "B")),
+    ("hooks", "MOMT, 108 atoms, per step: more than LAMMPS's tally", "25 µs", of_hook("MOMT")),
+    ("hooks", "SMD, 108 atoms, per step: more than Colvars' restraint", "5 µs", of_hook("SMD")),
 )
 
 
@@ -96,12 +96,13 @@ def processors(columns: Sequence[Records]) -> str:
     ]
     days = ", ".join(sorted({record["date"][:10] for records in columns for record in records.values()}))
     return f"""
-## Processors side by side
+## Comparison of processors
 
-Aims, and what each processor reaches. The sections below give the first processor's figures in full; the others' come
-from the same scripts. Empty cells were not measured. One core where nothing else is said.
+Targets, and the results on each processor, on one core unless stated otherwise. The sections below give all results of
+the first processor; those of the others are from the same scripts. Empty cells were not measured. A slash is a ratio of
+times.
 
-{table(["", "aim, at most", *names], rows)}
-Measured on {days}. Ratios to the earlier build: `python benchmarks/builds.py`, or where two runs are named, the medians
-of pair_step.json and pair_step_before.json.
+{table(["", "target, at most", *names], rows)}
+Measured on {days}. The ratio to the earlier build is from `python benchmarks/builds.py`, or, if marked "two runs", from
+the medians of pair_step.json and pair_step_before.json.
 """

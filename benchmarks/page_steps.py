@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from page_format import Record, atoms, is_gpu, names_of, number, quartiles, source, table, wanted
+from page_format import Record, atoms, is_gpu, label, names_of, number, quartiles, source, table, wanted
 
 
 def times_and_ratios(results: Sequence[Record], names: Mapping[str, str], scatter: bool) -> str:
@@ -27,7 +27,7 @@ def pair_step(record: Record) -> str:
     results = record["results"]
     names = {name: name for name in results[0]["microseconds_per_atom_and_step"]}
     aims = [
-        [f"{aim['what']}, {atoms(r['n_atoms'])}", wanted(aim["aim"]), number(aim["reached"])]
+        [f"{label(aim['what'])}, {atoms(r['n_atoms'])}", wanted(aim["aim"]), number(aim["reached"])]
         for r in results
         for aim in r["aims"]
     ]
@@ -36,15 +36,15 @@ def pair_step(record: Record) -> str:
     return f"""
 ## A step of the pair style
 
-Five members, energies and forces: µs per atom and step, in round brackets times the networks. One core and kernel
-`fused` where nothing else is said. Medians of {len(results[0]["rounds"])} rounds.
+µs per atom and step for energies and forces with five members; in parentheses, the ratio to the networks. One core and
+kernel `fused` unless stated otherwise. Medians of {len(results[0]["rounds"])} rounds.
 
 {times_and_ratios(results, names, scatter=True)}
-Times the networks at the sgemm rate, where no other is named:
+Ratios to the networks at the sgemm rate, unless another rate is named:
 
-{table(["", "aim, at most", "reached"], aims)}
-{at_best_rate(results)}Forces differ from TorchANI's in Python by at most {force:.0e} of the largest force; compared
-were {compared}.
+{table(["", "target, at most", "reached"], aims)}
+Forces differ from those of TorchANI in Python by at most {force:.0e} of the largest force. Compared were
+{compared}.
 
 """ + source(record, "pair_step")
 
@@ -55,9 +55,9 @@ def pair_step_before(record: Record) -> str:
         name: name for name in results[0]["microseconds_per_atom_and_step"] if not name.startswith(("SNAP", "Torch"))
     }
     return f"""
-### The same before nnpal had a core of its own
+### With libtorch, before nnpal's own core
 
-libtorch evaluated every file then, by operations of the same name. As recorded, on {record["date"][:10]}.
+The same on {record["date"][:10]}, when libtorch still evaluated every model file, by operations of the same name.
 
 {times_and_ratios(results, ours, scatter=True)}
 {at_best_rate(results)}""" + source(record, "pair_step_before", "pair_step.py")
@@ -69,7 +69,7 @@ def at_best_rate(results: Sequence[Record]) -> str:
     if not all(key in r for r in results):
         return ""
     ratios = ", ".join(f"{number(r[key][step])} at {atoms(r['n_atoms'])}" for r in results)
-    return f"Times the networks at the best sgemm rate, a step with uq_energy takes {ratios}.\n\n"
+    return f"Relative to the networks at the best sgemm rate, a step with uq_energy takes {ratios}.\n\n"
 
 
 def times_off(row: Record, name: str) -> str:
@@ -95,10 +95,11 @@ def uq_cost(record: Record) -> str:
     return f"""
 ## What the uncertainty costs
 
-µs per atom and step without it, then times that with it, each block of steps beside two without. *Off, once more* is
-the noise. Energies, pressures, positions and forces with and without it are equal on the CPU to the last bit{on_gpu}.
+µs per atom and step without uncertainty, then the ratio of the time with it to the time without it; each block of steps
+with uncertainty runs between two blocks without. *Off, repeated* shows the noise. Energies, pressures, positions and
+forces with and without uncertainty are equal on the CPU to the last bit{on_gpu}.
 
-{table(["device, atoms, members", "off, µs", *names], rows)}
+{table(["device, atoms, members", "off, µs", *map(label, names)], rows)}
 """ + source(record, "uq_cost")
 
 
@@ -126,7 +127,7 @@ def scaling(record: Record) -> str:
     spread = quartiles([first / second for first, second in weak["rounds"]])
     compared = [d for ways in record.get("difference_from_torchani", {}).values() for d in ways.values()]
     agree = (
-        f"Forces of all, on their ranks and threads, differ from those of TorchANI's modules by at most "
+        f"For all numbers of ranks and threads, forces differ from those of TorchANI's modules by at most "
         f"{max(d['of_the_largest_force'] for d in compared):.0e} of the largest force, uncertainties by "
         f"{max(d['of_the_largest_uq_force'] for d in compared):.0e} of the largest.\n\n"
         if compared
@@ -143,10 +144,11 @@ def scaling(record: Record) -> str:
         if (own := record.get(key))
     ]
     start_up = (
-        "Above LAMMPS alone, which is `pair_style zero` with the same neighbor list, a process takes, by precision:\n\n"
+        "Start-up time and memory of a process, in addition to LAMMPS alone (`pair_style zero` with the same neighbor\n"
+        "list):\n\n"
         + table(
-            ["", "s of processor time before the first step", "MiB at 108 atoms", "kB an atom beyond"],
-            [*above, ["aims, at most", "0.05", "12 MB", "0.6"]],
+            ["precision", "CPU s before the first step", "MiB at 108 atoms", "kB per further atom"],
+            [*above, ["target, at most", "0.05", "12 MB", "0.6"]],
         )
         + "\n"
         if above
@@ -156,15 +158,15 @@ def scaling(record: Record) -> str:
     return f"""
 ## Scaling and memory
 
-One core, five members, energies and forces. Memory per atom is what the largest resident set has above that of 864
-atoms, for the networks' memory does not grow beyond 256 atoms.
+Energies and forces with five members on one core. Memory per atom is the increase of the largest resident set above
+that of 864 atoms, because the memory of the networks does not grow beyond 256 atoms.
 
 {table(head, rows)}
 Strong scaling on two cores:
 
-{table(["", "µs per atom and step", "times as fast as one rank"], strong)}
-Weak scaling: a step of {atoms(one)} on one rank takes {times[0]}, one of {atoms(two)} on two ranks {times[1]}: an
-efficiency of {weak["efficiency"]:.2f}{spread}.
+{table(["", "µs per atom and step", "speed-up over one rank"], strong)}
+Weak scaling: a step of {atoms(one)} takes {times[0]} on one rank, and a step of {atoms(two)} {times[1]} on two ranks,
+an efficiency of {weak["efficiency"]:.2f}{spread}.
 
 {start_up}{agree}""" + source(record, "scaling")
 
@@ -181,7 +183,7 @@ def scaling_before(record: Record) -> str:
     ]
     head = ["atoms", "µs per atom and step", "peak, MiB", "kB per atom", "kB per atom with uq_energy and uq_force"]
     return f"""
-### Memory before nnpal had a core of its own
+### Memory with libtorch, before nnpal's own core
 
 As recorded, with libtorch in the process.
 
@@ -214,12 +216,12 @@ def cuda_step(record: Record) -> str:
     return f"""
 ## A step of the pair style on a GPU
 
-{record["gpu"]}, {record["model"]["members"]} members: million atom-steps per second of the pair style, in brackets of
-the whole LAMMPS step; medians of as many rounds as the command below says. Aims for an H200 at a million atoms, with
-uq_energy: 20 (10).
+{record["gpu"]}, {record["model"]["members"]} members: million atom-steps per second of the pair style; in parentheses,
+of the whole LAMMPS step. Medians over the number of rounds in the command below. Targets for an H200 at a million
+atoms, with uq_energy: 20 (10).
 
 {table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
-Differences from the CPU in double precision:
+Relative differences from the CPU in double precision:
 
 {table(head, agree)}
 """ + source(record, "cuda_step", f"cuda_step.py --sizes {cells} --rounds {n_rounds}")
@@ -228,26 +230,33 @@ Differences from the CPU in double precision:
 COMPARED = ("energy", "largest_force", "largest_uq_energy", "largest_uq_force")
 
 
+def above(what: str) -> str:
+    """Return a target of a hook in words; records have ``A above B``."""
+    hook, _, contender = what.partition(" above ")
+    return f"{label(hook)}, in addition to {label(contender)}"
+
+
 def hooks(record: Record) -> str:
     results = record["results"]
-    rows = [["(plain step)", *(number(r["plain_microseconds_per_step"]["median"]) for r in results)]]
+    rows = [["plain step (total)", *(number(r["plain_microseconds_per_step"]["median"]) for r in results)]]
     for name in results[0]["added_microseconds_per_step"]:
-        rows.append([name, *(f"{r['added_microseconds_per_step'][name]['median']:+.1f}" for r in results)])
+        rows.append([label(name), *(f"{r['added_microseconds_per_step'][name]['median']:+.1f}" for r in results)])
     aims = [
-        [f"{aim['what']}, {atoms(r['n_atoms'])}", wanted(aim["aim"]), f"{aim['reached']['median']:+.1f}"]
+        [f"{above(aim['what'])}, {atoms(r['n_atoms'])}", wanted(aim["aim"]), f"{aim['reached']['median']:+.1f}"]
         for r in results
         for aim in r.get("aims", ())
     ]
     aimed = (
-        f"µs per step above LAMMPS's own tally of energy and virial, which MOMT needs, and above a restraint of the\n"
-        f"same distance by Colvars, in the same round:\n\n{table(['', 'aim, at most', 'reached'], aims)}\n"
+        f"µs per step in addition to LAMMPS's own tally of energy and virial, which MOMT needs, and in addition to\n"
+        f"Colvars' restraint of the same distance, in the same round:\n\n"
+        f"{table(['', 'target, at most', 'reached'], aims)}\n"
         if aims
         else ""
     )
     return f"""
 ## Python hooks
 
-CPU time that each adds to the plain step of aluminum under EAM, µs, one core.
+CPU time, µs on one core, that each hook adds to a plain LAMMPS step of aluminum with EAM.
 
 {table(["", *(atoms(r["n_atoms"]) for r in results)], rows)}
 {aimed}""" + source(record, "hooks")
@@ -262,10 +271,10 @@ PARTS = (
     "rest of LAMMPS",
 )
 MEANINGS = {
-    "aev": "AEVs",
-    "aev_vjp": "from gradients in the AEV to those in the edges",
-    "networks": "networks, there and back (difference)",
-    "tiles, conversions, sums": "the rest of the pair style: tiles of edges, sums (difference)",
+    "aev": "AEVs, forward",
+    "aev_vjp": "AEVs, backward: gradients from AEVs to edges",
+    "networks": "networks, forward and backward (difference)",
+    "tiles, conversions, sums": "rest of the pair style: tiles of edges, sums (difference)",
     "neighbor lists": "LAMMPS's neighbor lists",
     "rest of LAMMPS": "communication, integration and others",
 }
@@ -284,24 +293,25 @@ def profile_step(record: Record) -> str:
     ]
     differences = record.get("differences")
     agree = (
-        f"Forces of the whole and of its parts differ by at most {differences['of_the_largest_force']:.0e} of the "
-        f"largest, uq_force by {differences['of_the_largest_uq_force']:.0e}, and the gradients of ensemble and parts "
-        f"by {differences['of_the_largest_gradient']:.0e}.\n\n"
+        f"The whole step and its parts agree: forces differ by at most {differences['of_the_largest_force']:.0e} of "
+        f"the largest, uq_force by {differences['of_the_largest_uq_force']:.0e}, gradients by "
+        f"{differences['of_the_largest_gradient']:.0e}.\n\n"
         if differences
         else ""
     )
     aev = time["aev"] + time["aev_vjp"]
     return f"""
-## Where a step spends its time
+## Breakdown of a step
 
-{atoms(record["n_atoms"])}, five members, one core, instruction set {record["instruction_set"]}: parts timed on their
-own, in the same round as the whole.
+{atoms(record["n_atoms"])}, five members, one core, instruction set {record["instruction_set"]}. Parts are timed
+separately, in the same round as the whole step; rows marked *difference* are the remainder.
 
 {table(["", "µs per atom and step", "%"], rows)}
-The networks' matrix products alone, by torch on all atoms at once, take {number(time["products"])} µs; with bias,
-activation and its slope, and in the same pass as the AEVs, they take {number(time["networks"])} µs. What could still go
-is the rest: AEVs and the way back from them, {number(aev)} µs, and what lies between LAMMPS's lists and the ensemble,
-{number(time["tiles, conversions, sums"])} µs. The gradients of each member, for uq_force, add
-{number(time["uq_force on top"])} µs to the ensemble: one more way back from the AEV for each, but no matrix product.
+- Matrix products of the networks alone, by torch on all atoms at once, take {number(time["products"])} µs. In nnpal,
+  with bias, activation and its derivative, and in the same pass as the AEVs, they take {number(time["networks"])} µs.
+- What could still be reduced is the rest: AEVs forward and backward, {number(aev)} µs, and the work between LAMMPS's
+  neighbor lists and the ensemble, {number(time["tiles, conversions, sums"])} µs.
+- The gradients of each member, for uq_force, add {number(time["uq_force on top"])} µs: an additional backward pass
+  through the AEVs for each member, but no matrix product.
 
 {agree}""" + source(record, "profile_step")

@@ -34,32 +34,34 @@ HERE = Path(__file__).parent
 
 HEAD = """# Performance
 
-What nnpal costs, as `make bench` measured it. `python benchmarks/performance_page.py` writes this page from
-[benchmarks/results](../benchmarks/results); [benchmarks](../benchmarks/README.md) says what each script does. Each
-section ends with machine, versions, date and the command that repeats it.
+Speed, scaling and memory of nnpal, measured by `make bench`. `python benchmarks/performance_page.py` writes this page
+from [benchmarks/results](../benchmarks/results); [benchmarks](../benchmarks/README.md) describes each script. Each
+section ends with processor, versions, date and the command that repeats it.
 
-Ratios are medians of ratios within a round, in which contenders run one after another on the same crystals (nickel with
-thermal displacements as at 600 K), with the same skin and rebuilds of the neighbor list, after a warm-up. Where the
-rounds scatter, so that their quartiles are more than 5 % of the median apart, these stand in square brackets: other
-work on the machine, or noise. Members are of 224-192-160 on an AEV of 54, single precision.
+**How times are compared.** Ratios are medians over rounds of the ratios within a round. In a round, all contenders run
+one after another on the same crystals (nickel with thermal displacements as at 600 K), with the same skin and the same
+neighbor list rebuilds, after a warm-up. If the quartiles of the rounds differ by more than 5 % of the median (noise, or
+other work on the machine), they are given in square brackets. Unless a section says otherwise, members have hidden
+layers of 224-192-160 and an AEV of 54, in single precision.
 
-All scripts but `hooks.py` and `own_metals.py` compare the results of what they time, in the same run, before they time
-it, and stop where these are not equal within a stated tolerance; sections give the differences that were found and
-recorded. Matrix products have random factors, and nothing to be compared with.
+**Correctness.** All scripts except `hooks.py` and `own_metals.py` first compare the results of what they time, in the
+same run, and stop if these do not agree within a stated tolerance. Sections give the differences that were recorded.
+Timed matrix products have random factors, so there is nothing to compare.
 
-The measure is *networks*: the matrix products of the ensemble's networks, forward and back to the AEV, as torch
-multiplies these matrices on the same core (*networks at the sgemm rate*). It is no limit: libraries' products do not
-reach what a core can do, and nnpal's own networks are faster than that. *Networks at the best sgemm rate* are as many
-operations at the rate of torch's fastest square matrices in the same round.
+**Reference.** Times of the pair style are compared with *networks*: the matrix products of the ensemble's networks,
+forward and backward to the AEV, computed by torch on the same core (*networks at the sgemm rate*). This is not a lower
+limit: libraries do not reach the peak rate of a core for these matrices, and nnpal's own networks are faster. *Networks
+at the best sgemm rate* is the time of the same number of operations at the rate of torch's fastest square matrices in
+the same round.
 """
 
 NO_GPU = """
 ## On a GPU
 
-Nothing on this page was run on a GPU, and no figure for one is claimed. The aims for an H200 (5 members, uq_energy, a
+Nothing on this page was run on a GPU, so there are no GPU results. The targets for an H200 (5 members, uq_energy, a
 million atoms: pair step at 20 million and LAMMPS step at 10 million atom-steps per second; an epoch of 20,000
-configurations of 108 atoms in 2 s) are not measured. `cuda_step.py`, `train_epoch.py --device cuda` and `uq_cost.py`
-measure them where nnpal was built for a GPU and one is there.
+configurations of 108 atoms in 2 s) have not been measured. `cuda_step.py`, `train_epoch.py --device cuda` and
+`uq_cost.py` measure them if there is a GPU and nnpal was built for it.
 """
 
 SECTIONS = {

@@ -1,4 +1,4 @@
-"""Tasks in Parsl's worker processes on this machine: what a cluster's executor does, without a cluster.
+"""Run tasks in Parsl worker processes on this machine, as on a cluster but without one.
 
 [run]
 executor = "local_processes.py"
@@ -18,7 +18,7 @@ config = Config(
             cores_per_worker=0.1,
             max_workers_per_node=WORKERS,
             heartbeat_period=5,
-            heartbeat_threshold=60,  # seconds that they outlive a killed nnpal run, idle
+            heartbeat_threshold=60,  # seconds after which idle workers end if nnpal run was killed
             provider=LocalProvider(init_blocks=1, max_blocks=1),
         )
     ],

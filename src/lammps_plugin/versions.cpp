@@ -98,7 +98,7 @@ std::string integer_mismatch()
     return "";
   return "this LAMMPS was compiled with " + std::to_string(8 * tag) + "-bit atom IDs and " +
          std::to_string(8 * step) +
-         "-bit step numbers, and nnpal knows the default alone, 32 and 64; compile LAMMPS with "
+         "-bit step numbers, but nnpal supports only the default, 32 and 64; compile LAMMPS with "
          "-D LAMMPS_SIZES=smallbig";
 }
 

@@ -25,8 +25,8 @@ std::string what_needs_libtorch(const Settings &settings, const Metadata &metada
   if (settings.device.rfind("cuda", 0) == 0) return "device is '" + settings.device + "'";
   if (has_arrays) return "";
   if (metadata.hops > 1) return "it has a dispersion";
-  if (metadata.has_charges) return "an earlier nnpal wrote its charge networks (export it again)";
-  return "an earlier nnpal wrote it (nnpal upgrade writes it anew)";
+  if (metadata.has_charges) return "an earlier version of nnpal wrote its charge networks (export it again)";
+  return "an earlier version of nnpal wrote it (nnpal upgrade converts it)";
 }
 
 const TorchFunctions &libtorch_for(const std::string &what)
@@ -45,7 +45,7 @@ const TorchFunctions *libtorch_for_gpus(std::string &note)
   try {
     return &torch_library();
   } catch (const std::runtime_error &error) {
-    note = std::string("device auto takes the CPU, for libtorch, which would find a GPU, is not usable: ") +
+    note = std::string("device auto uses the CPU, because libtorch, which GPUs need, is not usable: ") +
            error.what();
     return nullptr;
   }
@@ -80,8 +80,8 @@ LoadedModel load_model(const std::string &bytes, const Settings &settings, int r
   if (torch) {
     gpus = {torch->cuda_device_count(), metadata.kernel != "fused" || torch->operations_include_cuda()};
     if (settings.device == "auto" && gpus.n > 0 && !gpus.can_run_model)
-      loaded.note = "device auto takes the CPU and none of " + std::to_string(gpus.n) +
-                    " GPU(s), for nnpal was built without nvcc; see GPUs in docs/install.md";
+      loaded.note = "device auto uses the CPU and none of " + std::to_string(gpus.n) +
+                    " GPU(s), because nnpal was built without nvcc; see GPUs in docs/install.md";
   }
   loaded.device = resolve_device(settings.device, gpus, rank_on_node);
   if (settings.n_members > metadata.n_members)

@@ -192,7 +192,7 @@ void PairNNP::init_style()
     error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: units are {}, expected metal or real", units);
   if (!force->newton_pair)
     error->all(FLERR, Error::NOLASTLINE,
-               "pair_style nnp: newton pair is off, expected on; put `newton on` before the box is made");
+               "pair_style nnp: newton pair is off, expected on; set `newton on` before the box is created");
   require_model();
   refuse_bonded_exclusions();
   update_exclusions();

@@ -40,7 +40,7 @@ void PairNNP::refuse_bonded_exclusions()
   for (int i = 1; i <= 3; ++i)
     if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
       error->all(FLERR, Error::NOLASTLINE,
-                 "pair_style nnp: special_bonds takes bonded pairs (1-{}) out of the neighbor list, but the "
+                 "pair_style nnp: special_bonds removes bonded pairs (1-{}) from the neighbor list, but the "
                  "model needs them; use `special_bonds lj/coul 1 1 1`",
                  i + 1);
 }
@@ -55,10 +55,9 @@ void PairNNP::update_exclusions()
   if (!command.empty())
     error->all(
         FLERR, Error::NOLASTLINE,
-        "pair_style nnp: {} takes some neighbors away from atoms of the model, whose energies and forces "
-        "depend on all of them; use `neigh_modify exclude none`, `include all` or `comm_modify group all`, "
-        "and hold atoms still "
-        "by fix setforce or by leaving them out of the fix that integrates",
+        "pair_style nnp: {} removes some neighbors of atoms of the model, whose energies and forces "
+        "depend on all neighbors; use `neigh_modify exclude none`, `include all` or `comm_modify group all`, "
+        "and freeze atoms by fix setforce or by leaving them out of the fix that integrates",
         command);
 }
 
@@ -71,7 +70,7 @@ void PairNNP::warn_of_absent_atoms()
   MPI_Allreduce(&n, &world_n, 1, MPI_INT, MPI_SUM, world);
   if (world_n > 0 && comm->me == 0)
     error->warning(FLERR,
-                   "pair_style nnp: neigh_modify exclude takes {} atom(s) out of all pairs; they contribute "
+                   "pair_style nnp: neigh_modify exclude removes {} atom(s) from all pairs; they contribute "
                    "nothing, as if they were deleted",
                    world_n);
 }
@@ -116,7 +115,7 @@ void PairNNP::refuse_self_energies_of_insertions()
           state_->elements[type - 1], own, fixes.front()->style,
           is_widom ? "gives the chemical potential in excess of a gas without interactions"
                    : "cannot compute exp(self-energy/kT)",
-          is_widom ? "" : ", and chemical potentials less the self-energies");
+          is_widom ? "" : ", and chemical potentials minus the self-energies");
     }
   }
 }
@@ -129,10 +128,11 @@ void PairNNP::refuse_hmc_with_uncertainty()
   if (modify->get_fix_by_style("^hmc").empty() || (!has_spread && !fix_pair_may_ask(state_->charge))) return;
   const bool has_fix = !modify->get_fix_by_style("^pair$").empty();
   if (has_fix || compute_pair_exists())
-    error->all(FLERR, Error::NOLASTLINE,
-               "pair_style nnp: {} would show {} of states that fix hmc has rejected, for it puts "
-               "the previous state back without evaluating it; leave it out, and evaluate the dump by rerun",
-               has_fix ? "fix pair" : "compute pair", has_spread ? "the uncertainty" : "charges");
+    error->all(
+        FLERR, Error::NOLASTLINE,
+        "pair_style nnp: {} would show {} of states that fix hmc has rejected, because it "
+        "restores the previous state without evaluating it; leave it out, and evaluate the dump by rerun",
+        has_fix ? "fix pair" : "compute pair", has_spread ? "the uncertainty" : "charges");
 }
 
 // fix pair asks and reads in verlet's steps alone: with respa its values stay those of the first

@@ -26,7 +26,7 @@ void PairNNP::compute(int eflag, int vflag)
   if (const std::string left_out = nnpal::left_out_of_list(*neighbor); s.uses_positions && !left_out.empty())
     error->all(
         FLERR, Error::NOLASTLINE,
-        "pair_style nnp: step {}: {} came after the neighbors were chosen to be found without LAMMPS's "
+        "pair_style nnp: step {}: {} was used after nnpal had chosen to find neighbors without LAMMPS's "
         "list; use neighbors list",
         update->ntimestep, left_out);
   ask();

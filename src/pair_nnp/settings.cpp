@@ -85,11 +85,10 @@ std::string resolve_device(const std::string &asked, const GPUs &gpus, int rank_
                                 "', but this libtorch finds no CUDA device; use device cpu or auto, or see "
                                 "`nnpal doctor`");
   if (!gpus.can_run_model)
-    throw std::invalid_argument(
-        "device is '" + asked +
-        "', but its kernel is 'fused' and nnpal was built for the CPU alone; use device "
-        "cpu or auto, " +
-        kBuildForCUDA + ", or export the model with kernel='torchani'");
+    throw std::invalid_argument("device is '" + asked +
+                                "', but its kernel is 'fused' and nnpal was built for CPUs only; use device "
+                                "cpu or auto, " +
+                                kBuildForCUDA + ", or export the model with kernel='torchani'");
   const int index = asked.rfind("cuda:", 0) == 0 ? number_in(asked.substr(5)) : rank_on_node % gpus.n;
   if (index >= gpus.n)
     throw std::invalid_argument("device is '" + asked + "', but this node has " + std::to_string(gpus.n) +
@@ -104,7 +103,7 @@ bool model_finds_neighbors(const std::string &asked, bool on_gpu, bool operation
   if (asked == "cells" && !operations_run_there)
     throw std::invalid_argument(
         std::string(
-            "neighbors is cells, but nnpal was built for the CPU alone; use neighbors auto or list, or ") +
+            "neighbors is cells, but nnpal was built for CPUs only; use neighbors auto or list, or ") +
         kBuildForCUDA);
   if (asked == "cells" && !taker.empty())
     throw std::invalid_argument("neighbors is cells, but " + taker +

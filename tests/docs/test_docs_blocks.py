@@ -12,7 +12,6 @@ from nnpal_commands import command_named, options_of, unknown_options
 # Blocks of text are no code. (page, how the block begins): what it is
 TEXTS = {
     ("CONTRIBUTING.md", "cli "): "the layers of the package",
-    ("cluster.md", "run/config.toml"): "files",
     ("cluster.md", "batch job 7"): "output",
     ("loop.md", "run/report.html"): "files",
     ("evaluate.md", "nnpal evaluate MODEL"): "usage",

@@ -100,7 +100,7 @@ def test_new_fields_of_records_are_shown(script, tmp_path):
         for result in record["results"]:
             result["ratio_to_best_sgemm_rate"] = {"nnp + uq_energy": 1.87}
 
-    text = script.page(changed(tmp_path, "pair_step", with_rate))
+    text = script.page(changed(tmp_path, "pair_step_before", with_rate))
     assert "at the best sgemm rate, a step with uq_energy takes 1.87 at 108 atoms" in text
 
 
@@ -146,7 +146,7 @@ def test_results_of_a_gpu_have_sections(script, tmp_path):
     assert "| TF32 | out of memory |" in text
     assert "| 10,976 atoms, single | 1e-06 | 1e-06 | 1e-06 | 1e-06 |" in text
     assert "5 members in one batched pass" in text
-    assert "The second seed needs 41.0 s" in text
+    assert "The data-distillation paper reports 41.0 s" in text
     assert "Nothing on this page was run on a GPU" not in text
 
 

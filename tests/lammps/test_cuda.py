@@ -157,7 +157,7 @@ def test_operations_without_cuda(lmp: Lmp, tmp_path: Path, kernel: str) -> None:
     default = single_point(lmp, exported, al_system(), options="precision double")
     assert_same(default, cpu, RELATIVE["double"])
     text = lmp(header(exported, al_system(), options="") + "run 0\n").text
-    assert ("device auto takes the CPU" in text) == (kernel == "fused")
+    assert ("device auto uses the CPU" in text) == (kernel == "fused")
 
 
 def test_index_beyond_the_node(lmp: Lmp, al_model: ExportedModel) -> None:

@@ -75,7 +75,7 @@ def test_exclusions_of_some_neighbors_are_refused(
     system.write(lmp.folder / "data", molecule_style=True)
     script = header(hcno_model, system).replace("atom_style atomic", "atom_style molecular")
     script += f"special_bonds lj/coul 1 1 1\ngroup low id 1:12\ngroup high id 13:24\n{command}\nrun 0\n"
-    lmp.expect_error(script, rf"{named} takes some neighbors away .* use `neigh_modify exclude none`", ranks=(1,))
+    lmp.expect_error(script, rf"{named} removes some neighbors .* use `neigh_modify exclude none`", ranks=(1,))
 
 
 @pytest.mark.mpi
@@ -83,7 +83,7 @@ def test_exclusions_between_runs_are_refused(lmp: Lmp, al_model: ExportedModel) 
     system = fcc("Al", 4.05, 2)
     system.write(lmp.folder / "data")
     script = header(al_model, system) + "group low id 1:16\nrun 0\nneigh_modify exclude group low low\nrun 1 pre no\n"
-    lmp.expect_error(script, "neigh_modify exclude group low low takes some neighbors away", ranks=(2,))
+    lmp.expect_error(script, "neigh_modify exclude group low low removes some neighbors", ranks=(2,))
 
 
 def test_exclusions_among_atoms_of_another_style_are_left_alone(lmp: Lmp, al_model: ExportedModel) -> None:

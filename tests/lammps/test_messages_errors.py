@@ -33,7 +33,7 @@ compute j all heat/flux ke pe s
 run 0
 """,
         "neighbors is cells, but model .* over 3 hops, needs LAMMPS's neighbor list": "CELLS\nrun 0\n",
-        "comm_modify group low takes some neighbors away from .*`comm_modify group all`": """group low id 1:16
+        "comm_modify group low removes some neighbors of .*`comm_modify group all`": """group low id 1:16
 atom_modify first low
 comm_modify group low
 run 0

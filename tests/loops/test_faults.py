@@ -77,7 +77,7 @@ def test_a_run_with_a_diverged_member_is_stopped_and_goes_on_to_its_end(begun):
     facts = facts_by_stage(folder)["iter-0000/train"]
     assert (facts["members"], list(facts["epochs"]), list(facts["failed_members"])) == (2, ["0", "2"], ["1"])
     said = facts["failed_members"]["1"]
-    assert said.startswith("error: failed as any other would: member-1: member 1: losses are ")
+    assert said.startswith("error: failed with an error that a retry would repeat: member-1: member 1: losses are ")
     assert str(folder) not in manifest_bytes(folder).decode()
     log = (folder / "run/run.log").read_text()
     assert log.count(f"{train}/member-1: failed once; ") == 1

@@ -70,7 +70,7 @@ CAN, CANNOT = 1, 0
         ("cuda:1", 2, CAN, 0, "cuda:1"),
         ("cuda:2", 2, CAN, 0, "!device is 'cuda:2', but this node has 2 CUDA device(s)"),
         ("cuda", 0, CANNOT, 0, "!device is 'cuda', but this libtorch finds no CUDA device"),
-        ("cuda", 2, CANNOT, 0, "!device is 'cuda', but its kernel is 'fused' and nnpal was built for the CPU alone"),
+        ("cuda", 2, CANNOT, 0, "!device is 'cuda', but its kernel is 'fused' and nnpal was built for CPUs only"),
     ],
 )
 def test_device(choose: Choose, asked: str, n_gpus: int, can_run_model: int, rank: int, expected: str) -> None:
@@ -86,7 +86,7 @@ def test_device(choose: Choose, asked: str, n_gpus: int, can_run_model: int, ran
         ("auto", 1, 1, "fix gcmc", "list"),
         ("list", 1, 1, "", "list"),
         ("cells", 0, 1, "", "cells"),
-        ("cells", 1, 0, "", "!neighbors is cells, but nnpal was built for the CPU alone"),
+        ("cells", 1, 0, "", "!neighbors is cells, but nnpal was built for CPUs only"),
         ("cells", 0, 1, "fix gcmc", "!neighbors is cells, but fix gcmc needs LAMMPS's neighbor list"),
     ],
 )

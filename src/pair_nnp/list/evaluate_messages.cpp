@@ -70,7 +70,7 @@ int PairNNP::prepare_messages()
   if (s.raised_cutoff.raise(*comm, needed, cutoffs_of_others()) && comm->me == 0 && needed != s.halo_in_log)
     utils::logmesg(lmp,
                    "pair_style nnp: messages over {} hops of {} Å need ghost atoms within {:.6g} Å: the "
-                   "communication cutoff is set to that\n",
+                   "communication cutoff is set to this value\n",
                    s.model->hops(), s.model->metadata().cutoff, needed);
   s.halo_in_log = needed;
   return kFullList | kOfGhostsToo;

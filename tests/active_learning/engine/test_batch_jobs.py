@@ -34,12 +34,12 @@ def scheduler(tmp_path, monkeypatch):
     ("state", "restarts", "became", "remedy"),
     [
         ("TIMEOUT", 0, "reached its time limit of 00:01:00", "raise walltime of executor explore in the file that"),
-        ("CANCELLED", 0, r"was cancelled (scancel)", "end nnpal run itself"),
+        ("CANCELLED", 0, r"was cancelled (scancel)", "stop nnpal run itself"),
         ("NODE_FAIL", 0, "lost a node (n2,", '"#SBATCH --exclude=n2" to scheduler_options of executor explore'),
         ("PENDING", 1, "lost a node (n2,", "its tasks restart elsewhere"),  # put back in the queue
         ("OUT_OF_MEMORY", 0, "ran out of memory", "raise mem_per_node"),
         ("PREEMPTED", 0, "was preempted", "in another job"),
-        ("RUNNING", 0, "is still running", "because memory is short"),
+        ("RUNNING", 0, "is still running", "because the node was out of memory"),
         ("CONFIGURING", 0, "is CONFIGURING", ""),
     ],
 )

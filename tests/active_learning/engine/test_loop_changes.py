@@ -250,7 +250,7 @@ def test_a_loop_with_other_stages_is_refused(small):
     loop, go = small
     go()
     loop.names = ("first", "third", "second")
-    with pytest.raises(StaleRun, match="iter-0000/second: iter-0000/third is what the loop does there now"):
+    with pytest.raises(StaleRun, match="iter-0000/second: the workflow now has iter-0000/third in its place"):
         go()
 
 

@@ -103,7 +103,7 @@ def test_only_a_stage(tmp_path):
     outcome = carry_out(tmp_path, loop, only="b")
     assert (outcome.state, outcome.reason) == ("paused", "b of iteration 0 is done")
     outcome = carry_out(tmp_path, loop, only="a")
-    assert outcome.reason == "a of iteration 0 was done before; the next stage is c"
+    assert outcome.reason == "a of iteration 0 was already done; the next stage is c"
     assert outcome.command == f"nnpal run {tmp_path / 'c.toml'}"
     with pytest.raises(LoopError, match="stage bb does not belong to this workflow; did you mean b"):
         carry_out(tmp_path, loop, only="bb")

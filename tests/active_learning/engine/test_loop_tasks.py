@@ -114,18 +114,18 @@ def test_a_task_may_be_killed_so_often(runner, tmp_path, monkeypatch):
 
 def test_a_task_whose_program_is_killed_counts_as_killed(runner, tmp_path, monkeypatch):
     bad = runner.run(walks(tmp_path, monkeypatch, "lose a program"), Limits(1, 2))[1].failure
-    assert (bad.kind, bad.fact) == ("killed", "killed: had one of its programs killed")
-    assert "failed 3 times; the last attempt had one of its programs killed" in bad.text
+    assert (bad.kind, bad.fact) == ("killed", "killed: ended because one of its programs was killed")
+    assert "failed 3 times; the last attempt ended because one of its programs was killed" in bad.text
     assert "Killed: lmp was killed" in bad.text
     assert not (tmp_path / FOLDERS[1] / FAILURE).exists()
 
 
 def test_a_hopeless_task_is_given_up_at_once_with_its_cause(runner, tmp_path, monkeypatch):
     bad = runner.run(walks(tmp_path, monkeypatch, "give up"), Limits(5, 5))[1].failure
-    assert "failed once; the last attempt failed as any other would" in bad.text
+    assert "failed once; the last attempt failed with an error that a retry would repeat" in bad.text
     assert runner.lines[-1] == bad.text
     # the manifest says why, and not where
-    assert bad.fact == "error: failed as any other would: 1: the walk of 1 ends at once / always"
+    assert bad.fact == "error: failed with an error that a retry would repeat: 1: the walk of 1 ends at once / always"
     monkeypatch.setenv("TOY_INJECT", "")
     assert runner.run(walks(tmp_path, monkeypatch))[1].failure == bad
 

@@ -22,8 +22,8 @@ GRACE = 5.0
 """Seconds from SIGTERM to SIGKILL."""
 BY_EXIT_CODE = {
     EXIT_DISK_FULL: ("disk", "found the disk full"),
-    EXIT_GIVE_UP: ("hopeless", "failed as any other would"),
-    EXIT_KILLED: ("killed", "had one of its programs killed"),
+    EXIT_GIVE_UP: ("hopeless", "failed with an error that a retry would repeat"),
+    EXIT_KILLED: ("killed", "ended because one of its programs was killed"),
 }
 """Kind and words of attempts that say themselves how they ended."""
 

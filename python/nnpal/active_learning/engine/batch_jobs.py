@@ -86,11 +86,11 @@ def fate(job: BatchJob) -> tuple[str, str]:
     table = {
         "TIMEOUT": (
             f"reached its time limit of {facts.get('Timelimit', '?')}",
-            f"a task that takes longer than that never ends: raise walltime {where}, or make its tasks shorter",
+            f"a task that takes longer than that can never finish; raise walltime {where}, or make its tasks shorter",
         ),
         "CANCELLED": (
             "was cancelled (scancel)",
-            "its tasks restart in another job; to stop the run, end nnpal run itself (Ctrl-C or SIGTERM)",
+            "its tasks restart in another job; to stop the run, stop nnpal run itself (Ctrl-C or SIGTERM)",
         ),
         "NODE_FAIL": (
             f"lost a node ({job.node}, or another of its nodes)",
@@ -98,7 +98,7 @@ def fate(job: BatchJob) -> tuple[str, str]:
             f"scheduler_options {where}",
         ),
         "PREEMPTED": ("was preempted by a job of higher priority", "its tasks restart in another job"),
-        "OUT_OF_MEMORY": ("ran out of memory", f"raise mem_per_node {where}, or have fewer workers on a node"),
+        "OUT_OF_MEMORY": ("ran out of memory", f"raise mem_per_node {where}, or use fewer workers per node"),
         "FAILED": (
             f"failed with exit code {facts.get('ExitCode', '?').split(':')[0]}",
             "its output is in submit_scripts in the newest folder of Parsl's logs",
@@ -106,8 +106,8 @@ def fate(job: BatchJob) -> tuple[str, str]:
         "COMPLETED": ("has ended", "its output is in submit_scripts in the newest folder of Parsl's logs"),
         "RUNNING": (
             "is still running",
-            f"one of its processes was killed, often because memory is short: raise mem_per_node {where}, or have "
-            "fewer workers on a node",
+            f"one of its processes was killed, often because the node was out of memory; raise mem_per_node {where}, "
+            "or use fewer workers per node",
         ),
     }
     return table.get(state, (f"is {state}", ""))

@@ -86,7 +86,7 @@ def find_changes(run_folder: Path, plan: Sequence[Planned]) -> Changes:
         entry = planned.entry
         name = planned.name if entry is None else entry.name
         if entry is not None and entry.name != planned.name:
-            found = [f"{planned.name} is what the loop does there now"]
+            found = [f"the workflow now has {planned.name} in its place"]
             lost.append(f"{entry.name}: {found[0]}")
         else:
             made_with = _made_with(run_folder, planned, entry)

@@ -243,7 +243,7 @@ class _Run:
     def _nothing_to_do(self, only: str, names: list[str], iteration: int, following: str) -> Outcome:
         if only not in names:
             raise LoopError(f"stage {only} does not belong to this workflow{did_you_mean(only, names)}")
-        reason = f"{only} of iteration {iteration} was done before; the next stage is {following}"
+        reason = f"{only} of iteration {iteration} was already done; the next stage is {following}"
         return Outcome("paused", reason, 0, self._command)
 
     def _finish(self, reason: str) -> Outcome:
@@ -361,8 +361,8 @@ def _holding(run_folder: Path) -> Iterator[None]:
             if is_disk_full(error):
                 raise
             raise LoopError(
-                f"{run_folder}: cannot be locked ({error}); expected a file system with flock, or that it may be "
-                "written to"
+                f"{run_folder}: cannot be locked ({error}); expected a file system that supports "
+                "flock, and permission to write"
             ) from error
         try:
             yield

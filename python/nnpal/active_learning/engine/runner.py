@@ -108,7 +108,7 @@ class TaskRunner:
             job.look()
         waiting = [job for job in jobs if job.outcome is None]
         if waiting:
-            self._log(f"{len(jobs)} tasks, {len(jobs) - len(waiting)} of them done before")
+            self._log(f"{len(jobs)} tasks, {len(jobs) - len(waiting)} of them already done")
             try:
                 self._work(waiting, jobs, limits)
             finally:
