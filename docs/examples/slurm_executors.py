@@ -6,8 +6,8 @@ Copy this file to the folder of your configuration file, edit the upper part, an
     executor = "slurm_executors.py"
 
 Explorations run LAMMPS with MPI on whole nodes, each training uses one GPU, and labels share CPU nodes. Start nnpal run
-in a separate batch job with a few cores that lasts as long as the run. The jobs that it submits are ordinary ones, which
-squeue lists. All nodes must see the run folder on a shared file system.
+in a separate batch job with a few cores that lasts as long as the run. The jobs that it submits are ordinary ones,
+which squeue lists. All nodes must see the run folder on a shared file system.
 """
 
 from parsl.config import Config
