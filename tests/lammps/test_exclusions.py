@@ -115,4 +115,4 @@ group others type 3
     for name in ("c_n", "c_n[1]"):
         values = np.array([table[name][0] for table in tables])
         np.testing.assert_allclose(values, values[0], rtol=1e-13)
-    lmp.expect_error(start + "neigh_modify exclude type 2 4\nrun 0\n", "exclude type 2 4 takes some", ranks=(1,))
+    lmp.expect_error(start + "neigh_modify exclude type 2 4\nrun 0\n", "exclude type 2 4 removes some", ranks=(1,))
