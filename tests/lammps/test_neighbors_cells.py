@@ -206,7 +206,9 @@ def test_where_pairs_are_taken_out_of_the_list_within_a_run(lmp: Lmp, al_model: 
     system = fcc("Al", 4.05, 2)
     system.write(lmp.folder / "data")
     script = header(al_model, system, options="neighbors cells") + "run 0\nneigh_modify exclude type 1 1\n"
-    lmp.expect_error(script + "run 1 pre no\n", "neigh_modify exclude was used after nnpal had chosen .* use neighbors list")
+    lmp.expect_error(
+        script + "run 1 pre no\n", "neigh_modify exclude was used after nnpal had chosen .* use neighbors list"
+    )
 
 
 @pytest.mark.parametrize("by", [lambda model, folder: model, by_libtorch], ids=["core", "device"])
