@@ -55,7 +55,8 @@ Doubles as_doubles(const char *name, const py::object &value)
   throw OutputError(std::string(name) + " is " + describe_value(value) + "; expected an array of numbers");
 }
 
-// Copy a tuple of n floats of Python, which costs far less than an array of so few; false: it is something else
+// Copy a tuple of n floats of Python, which costs far less than an array of so few; false: it is something
+// else
 bool copied_floats(const py::object &value, std::size_t n, double *into)
 {
   PyObject *tuple = value.ptr();
