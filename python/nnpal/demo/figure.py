@@ -108,7 +108,7 @@ def _uncertainty_histogram(runs: Runs) -> Figure:
             axis.axvline(float(np.median(value)), color=COLORS[phase], linewidth=0.8)
         axis.set_xscale("log")
         number_decades(axis.xaxis)
-        axis.set(xlabel="error_force of an atom (meV/Å)", ylabel="share of atoms")
+        axis.set(xlabel="error_force (meV/Å)", ylabel="share of atoms")
 
     columns = {"from_meV_angstrom": edges[:-1], "to_meV_angstrom": edges[1:]}
     return _panel(
@@ -125,10 +125,10 @@ def _energy_in_time(runs: Runs) -> Figure:
         for phase, run in runs.items():
             axis.plot(run.time, deviations[phase], color=COLORS[phase], linewidth=1.0)
         axis.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-        axis.set(xlabel="time (ps)", ylabel="NVE energy − mean (meV/atom)")
+        axis.set(xlabel="time (ps)", ylabel="energy − mean (meV/atom)")
 
     columns = _times(runs) | {"energy_minus_mean_meV_atom": np.concatenate(list(deviations.values()))}
-    return _panel("Total energy along NVE.", columns, draw)
+    return _panel("Total energy along NVE, less its mean.", columns, draw)
 
 
 def _uncertainty_in_time(runs: Runs) -> Figure:
@@ -142,7 +142,7 @@ def _uncertainty_in_time(runs: Runs) -> Figure:
             axis.plot(run.time, largest[phase], ":", color=COLORS[phase], linewidth=1.0)
         axis.set_yscale("log")
         number_decades(axis.yaxis)
-        axis.set(xlabel="time (ps)", ylabel="error_force: mean, largest (meV/Å)")
+        axis.set(xlabel="time (ps)", ylabel="error_force (meV/Å)")
         handles = [Line2D([], [], color=COLORS[phase], label=NAMES[phase]) for phase in runs]
         handles += [Line2D([], [], color="0.3", linestyle=":", label="largest of all atoms (e)")]
         axis.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
@@ -181,7 +181,7 @@ def _uncertainty_and_error(runs: Runs) -> Figure:
         number_decades(axis.yaxis)
         limits = axis.get_xlim()
         axis.plot(limits, limits, color="0.4", linewidth=0.6)
-        axis.set(xlim=limits, xlabel="error_force of an atom (meV/Å)", ylabel="true force error (meV/Å)")
+        axis.set(xlim=limits, xlabel="error_force (meV/Å)", ylabel="true error (meV/Å)")
 
     columns = {
         "phase": np.repeat(list(runs), [len(values) for values in expected.values()]),
