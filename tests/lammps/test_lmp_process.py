@@ -50,6 +50,7 @@ pair_style lj/cut 2.5
 pair_coeff 1 1 1 1
 fix 1 all nve
 thermo 100
+thermo_modify flush yes
 run 2000000000
 """
 STARTER = (
