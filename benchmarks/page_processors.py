@@ -94,6 +94,12 @@ def processors(columns: Sequence[Records]) -> str:
         [what, aim, *(figure(records) if benchmark in records else "" for records in columns)]
         for benchmark, what, aim, figure in ROWS
     ]
+    notes = "".join(
+        f"\n{name}, `{benchmark}.py`: {record['note']}.\n"
+        for name, records in zip(names, columns, strict=True)
+        for benchmark, record in records.items()
+        if "note" in record
+    )
     days = ", ".join(sorted({record["date"][:10] for records in columns for record in records.values()}))
     return f"""
 ## Comparison of processors
@@ -102,7 +108,7 @@ Targets, and the results on each processor, on one core unless stated otherwise.
 the first processor; those of the others are from the same scripts. Empty cells were not measured. A slash is a ratio of
 times.
 
-{table(["", "target, at most", *names], rows)}
+{table(["", "target, at most", *names], rows)}{notes}
 Measured on {days}. The ratio to the earlier build is from `python benchmarks/builds.py`, or, if marked "two runs", from
 the medians of pair_step.json and pair_step_before.json.
 """
