@@ -4,6 +4,7 @@
 namespace nnpal {
 extern const char kBuiltLammps[], kBuiltTorch[], kBuiltPython[];    // MARKER=version
 extern const char kBuiltMpi[];                                      // MARKER=Open MPI, MPICH, or another MPI
+extern const char kBuiltSizes[];                                    // MARKER=smallbig or bigbig
 extern const char
     kBuildCommand[];    // MARKER=what builds these plugins again; nothing after it where pip does
 extern const char kTorchDir[];

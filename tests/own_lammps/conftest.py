@@ -3,7 +3,7 @@
 `make check-own-lammps` runs these tests. Variables of the environment:
 
     LAMMPS_SOURCE    a source tree; by default that of the Debian source package `lammps`, fetched
-    OWN_LAMMPS_MPI   names of `MPIS` to try, "openmpi mpich" by default
+    OWN_LAMMPS_MPI   names of `MPIS` to try, "openmpi mpich" by default; the first is tried with 64-bit atom IDs too
     OWN_LAMMPS_BUILD where to build, build/own_lammps by default; what is there is used again
 """
 
@@ -32,9 +32,10 @@ MPIS = {
     "debian-mpich": ("mpicxx.mpich", "mpirun.mpich"),
 }
 TRIED = os.environ.get("OWN_LAMMPS_MPI", "openmpi mpich").split()
+WITH_64_BIT_IDS = f"{TRIED[0]}-bigbig"
 
-# Of the name of an MPI and further options of cmake: a LAMMPS and, where there are no such options, its plugins
-Build = Callable[..., OwnLammps]
+# Of the name of an MPI, followed by -bigbig for 64-bit atom IDs: a LAMMPS and its plugins
+Build = Callable[[str], OwnLammps]
 
 
 def lammps_source(builds: Path) -> Path:
@@ -53,35 +54,46 @@ def build(pytestconfig: pytest.Config) -> Build:
     source = lammps_source(builds)
 
     @functools.cache
-    def build_one(mpi: str, *options: str) -> OwnLammps:
+    def build_one(kind: str) -> OwnLammps:
+        mpi, is_bigbig = kind.removesuffix("-bigbig"), kind.endswith("-bigbig")
         wrapper, mpirun = MPIS[mpi]
         assert shutil.which(wrapper), (
             f"no {wrapper}; Debian: apt install libopenmpi-dev openmpi-bin, or libmpich-dev mpich"
         )
-        name = "-".join([source.name, mpi, *(option.split("=")[-1] for option in options)])
-        commands = [[HERE / "build_lammps.sh", source, builds / name, wrapper, sys.executable, *options]]
-        if not options:
-            commands.append([HERE / "build_plugins.sh", source, builds / name, wrapper, sys.executable])
-        with (builds / f"{name}.log").open("w") as log:
-            for command in commands:
+        prefix = builds / f"{source.name}-{kind}"
+        sizes = ["-DLAMMPS_SIZES=bigbig"] if is_bigbig else []
+        # The installed LAMMPS states the sizes of its integers, its source does not
+        headers = prefix if is_bigbig else source
+        with (builds / f"{prefix.name}.log").open("w") as log:
+            for command in (
+                [HERE / "build_lammps.sh", source, prefix, wrapper, sys.executable, *sizes],
+                [HERE / "build_plugins.sh", headers, prefix, wrapper, sys.executable],
+            ):
                 ended = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
                 assert ended.returncode == 0, f"see {log.name}"
-        return OwnLammps(builds / name, mpirun, source, builds / name / "lib" / "nnpal")
+        return OwnLammps(prefix, mpirun, source, prefix / "lib" / "nnpal")
 
     return build_one
 
 
-@pytest.fixture(scope="session", params=TRIED)
+@pytest.fixture(scope="session", params=[*TRIED, WITH_64_BIT_IDS])
 def own(request: pytest.FixtureRequest, build: Build) -> OwnLammps:
-    """LAMMPS and the plugins, built for one MPI."""
+    """LAMMPS and the plugins, built for one MPI and for one size of atom IDs."""
     return build(request.param)
 
 
 @pytest.fixture(scope="session")
 def own_of_64_bit_ids(build: Build) -> OwnLammps:
-    """LAMMPS with integers that are not of the default sizes, and the plugins built for one with those that are."""
+    return build(WITH_64_BIT_IDS)
+
+
+@pytest.fixture(scope="session", params=["32-bit plugins", "64-bit plugins"])
+def of_other_sizes(request: pytest.FixtureRequest, build: Build, own_of_64_bit_ids: OwnLammps) -> OwnLammps:
+    """LAMMPS with atom IDs of one size, and the plugins that were built for the other; both are of the same MPI."""
     usual = build(TRIED[0])
-    return dataclasses.replace(build(TRIED[0], "-DLAMMPS_SIZES=bigbig"), plugins=usual.plugins)
+    if request.param == "32-bit plugins":
+        return dataclasses.replace(own_of_64_bit_ids, plugins=usual.plugins)
+    return dataclasses.replace(usual, plugins=own_of_64_bit_ids.plugins)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from hook_scripts import ENV, al_start, thermo
 from lmp_own import OwnLammps
 from lmp_runner import Lmp, LmpRun
 from lmp_systems import fcc
+from message_modules import message_model
 from nnpal.lammps.plugin_folder import plugin_dir
 from torchani_reference import ExportedModel
 
@@ -197,9 +198,40 @@ def test_plugins_of_another_mpi_are_refused(
 
 @pytest.mark.parametrize("style", ["pair style", "hook"])
 def test_other_integer_sizes_are_refused(
-    own_of_64_bit_ids: OwnLammps, tmp_path: Path, al_model: ExportedModel, style: str
+    of_other_sizes: OwnLammps, own_of_64_bit_ids: OwnLammps, tmp_path: Path, al_model: ExportedModel, style: str
 ) -> None:
     """The plugins are of the same LAMMPS and the same MPI."""
     script = nnp(al_model.path, tmp_path) if style == "pair style" else al_start() + HELLO
-    message = "compiled with 64-bit atom IDs and 64-bit step numbers.*compile LAMMPS with -D LAMMPS_SIZES=smallbig"
-    own_of_64_bit_ids.expect_error(script, message, tmp_path, env=ENV)
+    bits, running, built = (
+        (64, "bigbig", "smallbig") if of_other_sizes.prefix == own_of_64_bit_ids.prefix else (32, "smallbig", "bigbig")
+    )
+    message = f"built for LAMMPS_SIZES={built} but this LAMMPS was compiled with {bits}-bit atom IDs"
+    text = of_other_sizes.expect_error(script, message, tmp_path, env=ENV)
+    assert f"-DNNPAL_LAMMPS_DIR=... -DNNPAL_MPI_INCLUDE_DIR=... -DNNPAL_LAMMPS_SIZES={running}" in text
+    assert f"this LAMMPS is {of_other_sizes.prefix}" in text
+
+
+@RANKS
+@pytest.mark.parametrize("evaluated_by", ["core", "messages"])
+def test_ids_beyond_32_bits(
+    own_of_64_bit_ids: OwnLammps, lmp: Lmp, tmp_path: Path, al_model: ExportedModel, evaluated_by: str, n_ranks: int
+) -> None:
+    """Energies, and a hook that finds atoms by their IDs, are those of atoms numbered from 1."""
+    beyond = 5_000_000_000
+    model = al_model.path if evaluated_by == "core" else message_model(tmp_path / "messages.nnp.pt").path
+
+    def script(before_first: int, second: int = 20) -> str:
+        text = nnp(model, tmp_path).replace("map array", "map hash")
+        head, atoms = (tmp_path / "data").read_text().split("# atomic\n\n")
+        renumbered = re.sub(r"(?m)^\d+", lambda found: str(int(found[0]) + before_first), atoms)
+        (tmp_path / "data").write_text(f"{head}# atomic\n\n{renumbered}")
+        pull = f"nnpal.smd:SMD atoms {before_first + 1} {before_first + second} k 2.0 rate 3.0"
+        hook = f"fix pull all python/hook {pull}\nfix_modify pull energy yes virial yes\n"
+        return text.replace("thermo_style custom", "thermo_style custom f_pull[1] f_pull[2]").replace(
+            "fix n", hook + "fix n"
+        )
+
+    wanted = lmp(script(0), n_ranks=n_ranks)
+    same_numbers(own_of_64_bit_ids(script(beyond), tmp_path, n_ranks=n_ranks), wanted)
+    no_atom = rf"there is no atom with ID {beyond + 99}\b"
+    own_of_64_bit_ids.expect_error(script(beyond, 99), no_atom, tmp_path, n_ranks=n_ranks)

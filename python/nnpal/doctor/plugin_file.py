@@ -9,7 +9,7 @@ from pathlib import Path
 from nnpal.doctor.outcome import REINSTALL, SOURCE_FOLDER
 
 PLUGIN = "nnpplugin.so"
-_MARK = re.compile(rb"NNPAL_(BUILT_LAMMPS|BUILT_TORCH|BUILT_PYTHON|BUILT_MPI|BUILD_COMMAND)=([^\0]*)\0")
+_MARK = re.compile(rb"NNPAL_(BUILT_LAMMPS|BUILT_TORCH|BUILT_PYTHON|BUILT_MPI|BUILT_SIZES|BUILD_COMMAND)=([^\0]*)\0")
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class PluginFile:
         torch: version of torch, NONE without.
         python: version of Python, such as 3.11.
         mpi: kind of MPI, such as MPICH or Open MPI.
+        sizes: LAMMPS_SIZES of that LAMMPS, smallbig or bigbig.
         build_command: what builds it again, "" where pip does.
     """
 
@@ -30,12 +31,14 @@ class PluginFile:
     torch: str = ""
     python: str = ""
     mpi: str = ""
+    sizes: str = ""
     build_command: str = ""
 
     def __str__(self) -> str:
         torch = "without torch" if self.torch == "NONE" else f"torch {self.torch}"
+        sizes = " with 64-bit atom IDs" if self.sizes == "bigbig" else ""
         return (
-            f"{self.folder / PLUGIN}, built for LAMMPS {self.lammps or '?'} and {self.mpi or 'an unknown MPI'}, "
+            f"{self.folder / PLUGIN}, built for LAMMPS {self.lammps or '?'}{sizes} and {self.mpi or 'an unknown MPI'}, "
             f"{torch}, Python {self.python or '?'}"
         )
 
@@ -53,6 +56,7 @@ def read_plugin(folder: Path) -> PluginFile | None:
         torch=marks.get("BUILT_TORCH", ""),
         python=marks.get("BUILT_PYTHON", ""),
         mpi=marks.get("BUILT_MPI", ""),
+        sizes=marks.get("BUILT_SIZES", ""),
         build_command=marks.get("BUILD_COMMAND", ""),
     )
 

@@ -32,8 +32,8 @@ class Context(Protocol):
         """Forces, [n_local, 3]; in `pre_reverse` still without what other ranks' ghosts will add."""
 
     @property
-    def tag(self) -> NDArray[np.int32]:
-        """Atom IDs, [n_local]."""
+    def tag(self) -> NDArray[np.int32] | NDArray[np.int64]:
+        """Atom IDs, [n_local]; of 64 bits in a LAMMPS compiled with ``LAMMPS_SIZES=bigbig``."""
 
     @property
     def type(self) -> NDArray[np.int32]:

@@ -56,7 +56,9 @@ class LibraryContext:
         n = self.n_local
         if n == 0:
             shape = (0, 3) if name in ("x", "v", "f") else (0,)
-            return np.zeros(shape, dtype=float if name in ("x", "v", "f") else np.int32)
+            bits = {"id": "tagint", "image": "imageint"}
+            size = self._lmp.extract_setting(bits[name]) if name in bits else 4
+            return np.zeros(shape, dtype=float if name in ("x", "v", "f") else f"i{size}")
         values: NDArray[Any] = self._lmp.numpy.extract_atom(name)
         return values[:n]
 
@@ -73,7 +75,7 @@ class LibraryContext:
         return self._atoms("f")
 
     @property
-    def tag(self) -> NDArray[np.int32]:
+    def tag(self) -> NDArray[np.int32] | NDArray[np.int64]:
         return self._atoms("id")
 
     @property
