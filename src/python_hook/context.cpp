@@ -358,7 +358,7 @@ py::tuple Context::separation(tagint from, tagint to)
   look_up(wanted_);
   const double *a = found_.data(), *b = a + 3;
   double d[3] = {b[0] - a[0], b[1] - a[1], b[2] - a[2]};
-  domain->minimum_image_big(FLERR, d[0], d[1], d[2]);
+  shorten(*domain, d[0], d[1], d[2], 0);
   const double lengths[3] = {domain->xprd, domain->yprd, domain->zprd};
   const int is_periodic[3] = {domain->xperiodic, domain->yperiodic, domain->zperiodic};
   double share = 0.0;
