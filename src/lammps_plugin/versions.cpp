@@ -107,8 +107,7 @@ std::string integer_mismatch()
                             "-bit atom IDs and " + std::to_string(8 * step) + "-bit step numbers";
   if (step != 8) return named + "; compile LAMMPS with -D LAMMPS_SIZES=smallbig or bigbig";
   const std::string running = tag == 8 ? "bigbig" : "smallbig";
-  return named + " (" + running + "); " +
-         build_for_running_lammps(false, " -DNNPAL_LAMMPS_SIZES=" + running);
+  return named + " (" + running + "); " + build_for_running_lammps(false, " -DNNPAL_LAMMPS_SIZES=" + running);
 }
 
 std::string torch_mismatch(const std::string &plugin_folder)

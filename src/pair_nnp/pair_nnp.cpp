@@ -2,6 +2,7 @@
 
 #include "citation.h"
 #include "collective.h"
+#include "fail.h"
 #include "list/atom_messages.h"
 #include "load_model.h"
 #include "model_file/crc32.h"
@@ -82,7 +83,7 @@ void PairNNP::stop_if_any(const std::string &complaint)
   const std::string agreed = nnpal::agree_on_complaint(complaint, world);
   if (agreed.empty()) return;
   if (update->whichflag == 0) error->all(FLERR, "pair_style nnp: {}", agreed);
-  error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: step {}: {}", update->ntimestep, agreed);
+  nnpal::fail(error, FLERR, "pair_style nnp: step {}: {}", update->ntimestep, agreed);
 }
 
 void PairNNP::settings(int narg, char **arg)
@@ -134,8 +135,8 @@ void PairNNP::load_model(bool missing_file_is_fatal)
 void PairNNP::require_model()
 {
   if (!state_->model)
-    error->all(
-        FLERR, Error::NOLASTLINE,
+    nnpal::fail(
+        error, FLERR,
         "pair_style nnp: model {}, named in the restart file, cannot be read; give pair_style and pair_coeff "
         "again after read_restart",
         state_->settings.model_path);
@@ -189,10 +190,10 @@ void PairNNP::init_style()
   else if (units == "real")
     state_->energy_scale = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
   else
-    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: units are {}, expected metal or real", units);
+    nnpal::fail(error, FLERR, "pair_style nnp: units are {}, expected metal or real", units);
   if (!force->newton_pair)
-    error->all(FLERR, Error::NOLASTLINE,
-               "pair_style nnp: newton pair is off, expected on; set `newton on` before the box is created");
+    nnpal::fail(error, FLERR,
+                "pair_style nnp: newton pair is off, expected on; set `newton on` before the box is created");
   require_model();
   refuse_bonded_exclusions();
   update_exclusions();
@@ -214,7 +215,7 @@ bool PairNNP::needs_no_list() const
                                         !state_->model->is_on_gpu() || state_->model->finds_neighbors(),
                                         neighbor_list_needed_by());
   } catch (const std::invalid_argument &complaint) {
-    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: {}", complaint.what());
+    nnpal::fail(error, FLERR, "pair_style nnp: {}", complaint.what());
   }
 }
 
@@ -227,7 +228,7 @@ double PairNNP::self_energy(int type) const
 double PairNNP::init_one(int i, int j)
 {
   if (setflag[i][j] == 0)
-    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: atom types {} and {} have no pair_coeff", i, j);
+    nnpal::fail(error, FLERR, "pair_style nnp: atom types {} and {} have no pair_coeff", i, j);
   cutghost[i][j] = cutghost[j][i] = state_->model->metadata().cutoff;
   return state_->model->metadata().cutoff;    // Å is the length unit of metal and real
 }

@@ -3,6 +3,7 @@
 #include "pair_nnp.h"
 
 #include "exclusions.h"
+#include "fail.h"
 #include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 
@@ -39,10 +40,10 @@ void PairNNP::refuse_bonded_exclusions()
   if (atom->molecular == Atom::ATOMIC) return;
   for (int i = 1; i <= 3; ++i)
     if (force->special_lj[i] == 0.0 && force->special_coul[i] == 0.0)
-      error->all(FLERR, Error::NOLASTLINE,
-                 "pair_style nnp: special_bonds removes bonded pairs (1-{}) from the neighbor list, but the "
-                 "model needs them; use `special_bonds lj/coul 1 1 1`",
-                 i + 1);
+      nnpal::fail(error, FLERR,
+                  "pair_style nnp: special_bonds removes bonded pairs (1-{}) from the neighbor list, but the "
+                  "model needs them; use `special_bonds lj/coul 1 1 1`",
+                  i + 1);
 }
 
 // Also in the middle of a run: exclusions and groups may change after init_style.
@@ -53,8 +54,8 @@ void PairNNP::update_exclusions()
   const std::string command =
       nnpal::partial_exclusion(*neighbor, *comm, *atom, *group, state_->absent, map, world);
   if (!command.empty())
-    error->all(
-        FLERR, Error::NOLASTLINE,
+    nnpal::fail(
+        error, FLERR,
         "pair_style nnp: {} removes some neighbors of atoms of the model, whose energies and forces "
         "depend on all neighbors; use `neigh_modify exclude none`, `include all` or `comm_modify group all`, "
         "and freeze atoms by fix setforce or by leaving them out of the fix that integrates",
@@ -108,8 +109,8 @@ void PairNNP::refuse_self_energies_of_insertions()
     for (int type = 1; type <= atom->ntypes; ++type) {
       const double own = map[type] < 0 ? 0.0 : self_energy(type);
       if (std::abs(own) <= (is_widom ? 0.0 : kLargest)) continue;
-      error->all(
-          FLERR, Error::NOLASTLINE,
+      nnpal::fail(
+          error, FLERR,
           "pair_style nnp: the self-energy of {} ({:.8g} eV) is part of the energy of an insertion, and fix "
           "{} {}; use pair_style nnp ... self_energies no{}",
           state_->elements[type - 1], own, fixes.front()->style,
@@ -128,8 +129,8 @@ void PairNNP::refuse_hmc_with_uncertainty()
   if (modify->get_fix_by_style("^hmc").empty() || (!has_spread && !fix_pair_may_ask(state_->charge))) return;
   const bool has_fix = !modify->get_fix_by_style("^pair$").empty();
   if (has_fix || compute_pair_exists())
-    error->all(
-        FLERR, Error::NOLASTLINE,
+    nnpal::fail(
+        error, FLERR,
         "pair_style nnp: {} would show {} of states that fix hmc has rejected, because it "
         "restores the previous state without evaluating it; leave it out, and evaluate the dump by rerun",
         has_fix ? "fix pair" : "compute pair", has_spread ? "the uncertainty" : "charges");
@@ -142,10 +143,10 @@ void PairNNP::refuse_respa_with_fix_pair()
   if (update->whichflag != 1 || !utils::strmatch(update->integrate_style, "^respa")) return;
   const auto fixes = modify->get_fix_by_style("^pair$");
   if (!fixes.empty())
-    error->all(FLERR, Error::NOLASTLINE,
-               "pair_style nnp: fix {} of style pair is not updated by run_style respa, and would keep the "
-               "values of the first configuration; use run_style verlet, or compute pair",
-               fixes.front()->id);
+    nnpal::fail(error, FLERR,
+                "pair_style nnp: fix {} of style pair is not updated by run_style respa, and would keep the "
+                "values of the first configuration; use run_style verlet, or compute pair",
+                fixes.front()->id);
 }
 
 // Whether a Monte Carlo fix that inserts atoms is at work: it plans its next step at the end of its moves.

@@ -1,13 +1,13 @@
 // One step of pair_style nnp, whose edges come from LAMMPS's neighbor list, from cells or from the model.
 #include "pair_nnp.h"
 
+#include "fail.h"
 #include "list/atom_messages.h"
 #include "pair_nnp_state.h"
 #include "tally.h"
 
 #include "atom.h"
 #include "comm.h"
-#include "error.h"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "update.h"
@@ -24,8 +24,8 @@ void PairNNP::compute(int eflag, int vflag)
   update_exclusions();
   // Said after init_style, which would have asked for a list
   if (const std::string left_out = nnpal::left_out_of_list(*neighbor); s.uses_positions && !left_out.empty())
-    error->all(
-        FLERR, Error::NOLASTLINE,
+    nnpal::fail(
+        error, FLERR,
         "pair_style nnp: step {}: {} was used after nnpal had chosen to find neighbors without LAMMPS's "
         "list; use neighbors list",
         update->ntimestep, left_out);

@@ -3,10 +3,10 @@
 // evaluation here.
 #include "pair_nnp.h"
 
+#include "fail.h"
 #include "pair_nnp_state.h"
 
 #include "atom.h"
-#include "error.h"
 #include "fix.h"
 #include "modify.h"
 #include "update.h"
@@ -101,8 +101,8 @@ void PairNNP::refresh_fix_pair()
     const bool is_known = columns != s.fix_columns.end();
     for (int column = 0; column < reader.n_columns; ++column) {
       if (!is_known || !columns->second[column]->is_computed)
-        error->all(
-            FLERR, Error::NOLASTLINE,
+        nnpal::fail(
+            error, FLERR,
             "pair_style nnp: step {}: energies are evaluated several times, and fix pair is used with "
             "another pair style too, so that its values cannot be kept current; let fix pair skip such steps",
             update->ntimestep);

@@ -2,6 +2,7 @@
 
 #include "agreement.h"
 #include "context.h"
+#include "fail.h"
 #include "hook.h"
 #include "interpreter.h"
 
@@ -168,8 +169,8 @@ void FixPythonHook::post_constructor()
 void FixPythonHook::init()
 {
   if (utils::strmatch(update->integrate_style, "^respa"))
-    error->all(FLERR, Error::NOLASTLINE,
-               "fix {} (python/hook {}): run_style respa is not supported; use verlet", id, spec_);
+    nnpal::fail(error, FLERR, "fix {} (python/hook {}): run_style respa is not supported; use verlet", id,
+                spec_);
   settle(complaint_of([&] {
     reads_energy_ = python_->hook->reads("energy");
     reads_virial_ = python_->hook->reads("virial");
@@ -205,8 +206,8 @@ void FixPythonHook::refuse_fixes_that_overlook_hooks() const
   if (!thermo_energy || !python_->hook->has_energy()) return;
   for (const auto *fix : modify->get_fix_list())
     if (utils::strmatch(fix->style, "^sgcmc"))
-      error->all(
-          FLERR, Error::NOLASTLINE,
+      nnpal::fail(
+          error, FLERR,
           "fix {} (python/hook {}): fix {} (sgcmc) accepts moves by energies of the pair style alone, so "
           "this hook's energy would be left out; use fix atom/swap ... semi-grand yes, or remove fix_modify "
           "{} energy yes",
@@ -244,17 +245,17 @@ void FixPythonHook::read_potential()
   context.has_energy = reads_energy_ && (is_trial ? tally.energy_was_asked() : tally.energy_is_fresh());
   context.has_virial = reads_virial_ && !is_trial && tally.virial_is_fresh();
   if (is_trial && reads_energy_ && !context.has_energy)
-    error->all(FLERR, Error::NOLASTLINE,
-               "fix {} (python/hook {}): a command or fix evaluates forces without the energy, which this "
-               "hook reads; "
-               "unfix it before",
-               id, spec_);
+    nnpal::fail(error, FLERR,
+                "fix {} (python/hook {}): a command or fix evaluates forces without the energy, which this "
+                "hook reads; "
+                "unfix it before",
+                id, spec_);
   if ((reads_energy_ && !context.has_energy) || (reads_virial_ && !is_trial && !context.has_virial))
-    error->all(FLERR, Error::NOLASTLINE,
-               "fix {} (python/hook {}): LAMMPS did not tally energy and virial on step {}; after run ... "
-               "pre no, run "
-               "once without it",
-               id, spec_, update->ntimestep);
+    nnpal::fail(error, FLERR,
+                "fix {} (python/hook {}): LAMMPS did not tally energy and virial on step {}; after run ... "
+                "pre no, run "
+                "once without it",
+                id, spec_, update->ntimestep);
   if (!is_trial) ask_for_tally();
   if (!reads_energy_ && !reads_virial_) return;
   context.potential = tally.sum();
@@ -460,7 +461,7 @@ void FixPythonHook::check_same_outputs()
   if (nnpal::agree(
           complaint, facts, [](std::size_t i) { return kFacts[i]; }, python_->ranks, patience_) !=
       nnpal::Verdict::kAllWell)
-    error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);
+    nnpal::fail(error, FLERR, "fix {} (python/hook {}): {}", id, spec_, complaint);
 }
 
 void FixPythonHook::settle(const std::string &complaint)
@@ -477,7 +478,7 @@ void FixPythonHook::settle(std::string complaint, std::vector<double> &outputs)
   const nnpal::Verdict verdict = nnpal::agree(complaint, outputs, name_of, python_->ranks, patience_);
   if (verdict == nnpal::Verdict::kAllWell) return;
   if (verdict == nnpal::Verdict::kAgreed)
-    error->all(FLERR, Error::NOLASTLINE, "fix {} (python/hook {}): {}", id, spec_, complaint);
+    nnpal::fail(error, FLERR, "fix {} (python/hook {}): {}", id, spec_, complaint);
 
   // The others wait in a collective call of the hook that this rank will never make
   const std::string text =

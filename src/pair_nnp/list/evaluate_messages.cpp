@@ -1,6 +1,7 @@
 // One step of pair_style nnp from LAMMPS's neighbor list where messages pass over several hops.
 #include "pair_nnp.h"
 
+#include "fail.h"
 #include "list/atom_messages.h"
 #include "list/edge_virial.h"
 #include "list/halo.h"
@@ -12,7 +13,6 @@
 #include "comm.h"
 #include "compute.h"
 #include "domain.h"
-#include "error.h"
 #include "force.h"
 #include "modify.h"
 #include "neigh_list.h"
@@ -65,8 +65,8 @@ int PairNNP::prepare_messages()
         "neighbor style is multi, with which LAMMPS has no lists for ghost atoms; use `neighbor {:g} bin`",
         neighbor->skin);
   if (!why.empty())
-    error->all(FLERR, Error::NOLASTLINE, "pair_style nnp: messages over {} hops of {} Å: {}", s.model->hops(),
-               s.model->metadata().cutoff, why);
+    nnpal::fail(error, FLERR, "pair_style nnp: messages over {} hops of {} Å: {}", s.model->hops(),
+                s.model->metadata().cutoff, why);
   if (s.raised_cutoff.raise(*comm, needed, cutoffs_of_others()) && comm->me == 0 && needed != s.halo_in_log)
     utils::logmesg(lmp,
                    "pair_style nnp: messages over {} hops of {} Å need ghost atoms within {:.6g} Å: the "
@@ -96,8 +96,8 @@ void PairNNP::refuse_heat_flux()
 {
   const auto computes = modify->get_compute_by_style("^heat/flux");
   if (!computes.empty())
-    error->all(
-        FLERR, Error::NOLASTLINE,
+    nnpal::fail(
+        error, FLERR,
         "pair_style nnp: compute {} needs the heat current, which per-atom virials do not give for a model "
         "whose messages pass over {} hops (doi:10.1103/PhysRevB.108.L100302); use a model of one hop, such "
         "as an ANI network, or leave the compute out",
