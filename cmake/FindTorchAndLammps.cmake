@@ -101,5 +101,15 @@ target_include_directories(nnpal::lammps SYSTEM INTERFACE ${NNPAL_LAMMPS_INCLUDE
 # As LAMMPS itself does: the C++ bindings, which nobody uses, would need a library that LAMMPS does not load
 target_compile_definitions(nnpal::lammps INTERFACE ${nnpal_sizes_definition} OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
 
+# LAMMPS of 2026 is installed without a header that its citeme.h includes
+file(STRINGS ${NNPAL_LAMMPS_INCLUDE_DIR}/citeme.h citeme_includes REGEX "^#include \"")
+foreach(citeme_include ${citeme_includes})
+  string(REGEX REPLACE ".*\"(.*)\".*" "\\1" header "${citeme_include}")
+  if(NOT EXISTS ${NNPAL_LAMMPS_INCLUDE_DIR}/${header})
+    message(STATUS "nnpal: LAMMPS is installed without ${header}, which its citeme.h needs: `lmp -cite` will not name nnpal; its source tree as NNPAL_LAMMPS_DIR has all headers")
+    target_compile_definitions(nnpal::lammps INTERFACE NNPAL_WITHOUT_CITEME)
+  endif()
+endforeach()
+
 message(STATUS "nnpal: torch ${NNPAL_TORCH_VERSION} in ${NNPAL_TORCH_DIR}")
 message(STATUS "nnpal: LAMMPS ${NNPAL_LAMMPS_VERSION} in ${NNPAL_LAMMPS_DIR}, integers ${nnpal_sizes}")

@@ -1,7 +1,14 @@
 #include "citation.h"
 
+#ifndef NNPAL_WITHOUT_CITEME    // see cmake/FindTorchAndLammps.cmake
+#include "citeme.h"
+#include "lammps.h"
+#endif
+
+namespace {
+
 // Up to the first line's end is what the log shows
-const char *const nnpal::CITATION =
+[[maybe_unused]] constexpr char kCitation[] =
     "pair_style nnp (nnpal, TorchANI, and the active learning behind the model): "
     "doi:10.1021/acs.jcim.0c00451, "
     "doi:10.1039/D3DD00216K, doi:10.48550/arXiv.2311.05407\n\n"
@@ -37,3 +44,12 @@ const char *const nnpal::CITATION =
     " year   = 2023,\n"
     " doi    = {10.48550/arXiv.2311.05407}\n"
     "}\n\n";
+
+}    // namespace
+
+void nnpal::cite(LAMMPS_NS::LAMMPS &lammps)
+{
+#ifndef NNPAL_WITHOUT_CITEME
+  if (lammps.citeme) lammps.citeme->add(kCitation);    // none under `lmp -nocite`
+#endif
+}

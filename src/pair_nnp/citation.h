@@ -1,8 +1,13 @@
 #pragma once
 
+namespace LAMMPS_NS {
+class LAMMPS;
+}
+
 namespace nnpal {
 
-// What LAMMPS lists where a script uses the style: a line in the log, BibTeX in the file of `lmp -cite FILE`.
-extern const char *const CITATION;
+// Have LAMMPS list what to cite where a script uses the style: a line in the log, BibTeX in the file of `lmp
+// -cite FILE`.
+void cite(LAMMPS_NS::LAMMPS &lammps);
 
 }    // namespace nnpal

@@ -9,7 +9,6 @@
 #include "pair_nnp_state.h"
 
 #include "atom.h"
-#include "citeme.h"
 #include "comm.h"
 #include "error.h"
 #include "force.h"
@@ -47,7 +46,7 @@ PairNNP::PairNNP(LAMMPS *lmp) : Pair(lmp), state_(std::make_unique<nnpal::PairNN
   nextra = kSummarySize;
   pvector = new double[kSummarySize];
   forget_summary();
-  if (lmp->citeme) lmp->citeme->add(nnpal::CITATION);    // none under `lmp -nocite`
+  nnpal::cite(*lmp);
 }
 
 PairNNP::~PairNNP()

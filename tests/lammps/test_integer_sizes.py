@@ -27,8 +27,9 @@ def configure(folder: Path, sizes_of_installations: tuple[str, ...], *options: s
     (folder / "CMakeLists.txt").write_text(PROJECT)
     headers = folder / "lammps" / "src"
     headers.mkdir(parents=True)
-    for name in ("pair.h", "json.h", "mpi.h"):
+    for name in ("pair.h", "json.h", "mpi.h", "pointers.h"):
         (headers / name).touch()
+    (headers / "citeme.h").write_text('#include "pointers.h"\n#include <set>\n')
     (headers / "version.h").write_text('#define LAMMPS_VERSION "4 Jul 2026"\n')
     for sizes in sizes_of_installations:
         targets = folder / "lammps" / sizes / "LAMMPS_Targets.cmake"
