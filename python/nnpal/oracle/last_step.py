@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnpal.hooks import Context
 from nnpal.oracle.snapshot import gathered, rows_of
@@ -17,7 +18,7 @@ class LastStep:
 
     def __init__(self) -> None:
         self._step: int | None = None
-        self._tags = np.empty(0, dtype=np.int32)
+        self._tags: NDArray[np.int32] | NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._x = np.empty((0, 3))
         self._v = np.empty((0, 3))
 
