@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, spearmanr
+from scipy.special import ndtri
 
 LEVELS = (0.68, 0.90)
 N_TENTHS = 10
@@ -84,7 +84,7 @@ def coverage(error: NDArray[np.float64], sigma: NDArray[np.float64], level: floa
         level: share of a normal distribution in the interval, between 0 and 1.
     """
     of_component = sigma / np.sqrt(error.shape[1])
-    return float((np.abs(error) <= norm.ppf(0.5 + level / 2) * of_component[:, None]).mean())
+    return float((np.abs(error) <= ndtri(0.5 + level / 2) * of_component[:, None]).mean())
 
 
 def reliability_curve(
@@ -107,6 +107,8 @@ def rms(values: NDArray[np.float64]) -> float:
 def _rank(sigma: NDArray[np.float64], size: NDArray[np.float64]) -> float:
     if np.ptp(sigma) == 0.0 or np.ptp(size) == 0.0:
         return float("nan")
+    from scipy.stats import spearmanr  # slow to import, and every process that opens a model file imports this module
+
     return float(spearmanr(sigma, size).statistic)
 
 

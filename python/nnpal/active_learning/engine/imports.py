@@ -12,17 +12,15 @@ come along either.
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-Import = tuple[str, str | None, str]
-"""A module, the name taken from it (None: itself), and what it is called from then on."""
+from nnpal.active_learning.engine.sources import Import, source_of
+
 TEMPLATES = "templates"
 """Folder of a package whose files its modules fill in: they decide what a page looks like as the modules do."""
 DRAWING = frozenset({"matplotlib", "jinja2"})
@@ -59,15 +57,7 @@ def imported_files(names: Sequence[str], *, drawing: bool = True) -> dict[str, P
 
 def draws(path: Path) -> bool:
     """Return whether a module imports what figures and pages are made with."""
-    return path.suffix == ".py" and _draws(path, path.stat().st_mtime_ns)
-
-
-@cache
-def _draws(path: Path, modified: int) -> bool:
-    tree = ast.parse(path.read_bytes(), str(path))
-    tops = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    tops |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
-    return not DRAWING.isdisjoint(name.partition(".")[0] for name in tops)
+    return path.suffix == ".py" and not DRAWING.isdisjoint(source_of(path).tops)
 
 
 @dataclass(frozen=True)
@@ -162,55 +152,4 @@ class Root:
         if path is None or path.suffix != ".py":
             return ()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        return _imports_of_file(path, path.stat().st_mtime_ns, package, self.name, for_types)
-
-
-@cache
-def _imports_of_file(path: Path, modified: int, package: str, root: str, for_types: bool) -> tuple[Import, ...]:
-    """Return what a source imports; the time of its last change makes another file of it.
-
-    Arguments:
-        for_types: also under ``if TYPE_CHECKING``, which nothing runs, but where a package names what it loads late.
-    """
-    tree = ast.parse(path.read_bytes(), str(path))
-    if not for_types:
-        tree = _WithoutTypes().visit(tree)
-    return tuple(_imports(tree, package, root))
-
-
-class _WithoutTypes(ast.NodeTransformer):
-    """Leave out what stands under ``if TYPE_CHECKING``."""
-
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        self.generic_visit(node)
-        if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            return node.orelse
-        return node
-
-
-def _imports(tree: ast.Module, package: str, root: str) -> Iterator[Import]:
-    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    dotted = re.compile(rf"\b{re.escape(root)}(?:\.[A-Za-z_]\w*)+")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.partition(".")[0] == root:
-                    yield alias.name, None, alias.asname or alias.name
-        elif isinstance(node, ast.ImportFrom):
-            module = _absolute(node, package)
-            if module.partition(".")[0] == root:
-                for alias in node.names:
-                    yield module, alias.name, alias.asname or alias.name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
-            for found in dotted.findall(node.value):
-                module, _, last = found.rpartition(".")
-                yield module, last, last
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """Return the module that a `from ... import` names, relative ones from the package."""
-    if node.level == 0:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
+        return source_of(path).imports(package, self.name, for_types=for_types)
