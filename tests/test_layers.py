@@ -43,6 +43,7 @@ def test_what_nnpal_offers_is_loaded_at_its_first_use():
         "import sys, nnpal\n"
         f"assert not [name for name in {HEAVY!r} if name in sys.modules]\n"
         "import nnpal.model.calculator\n"
+        "assert 'scipy.stats' not in sys.modules\n"  # half a second of each process that opens a model file
         "assert nnpal.NNPCalculator is nnpal.model.calculator.NNPCalculator\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)

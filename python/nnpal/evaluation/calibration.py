@@ -8,7 +8,6 @@ from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, spearmanr
 
 from nnpal.calibration import LEVELS
 from nnpal.evaluation.labels import Labels
@@ -219,6 +218,8 @@ def _per_atom(
 
 
 def _coverage(error: NDArray[np.float64], uncertainty: NDArray[np.float64], dimensions: int) -> list[float]:
+    from scipy.stats import chi2  # slow to import
+
     return [float((dimensions * error**2 <= chi2.ppf(p, dimensions) * uncertainty**2).mean()) for p in LEVELS]
 
 
@@ -230,6 +231,8 @@ def _spearman(error: NDArray[np.float64], uncertainty: NDArray[np.float64]) -> f
     """Return the rank correlation, NaN where one of both is the same everywhere."""
     if np.ptp(error) == 0.0 or np.ptp(uncertainty) == 0.0:
         return float("nan")
+    from scipy.stats import spearmanr
+
     return float(spearmanr(error, uncertainty).statistic)
 
 
@@ -239,6 +242,8 @@ def _ratio(error: NDArray[np.float64], uncertainty: NDArray[np.float64]) -> floa
 
 
 def _miscalibration_area(error: NDArray[np.float64], uncertainty: NDArray[np.float64], dimensions: int) -> float:
+    from scipy.stats import chi2
+
     scaled = np.where(error > 0.0, np.inf, 0.0)  # of a value that claims no uncertainty
     np.divide(error, uncertainty, out=scaled, where=uncertainty > 0.0)
     observed = np.sort(chi2.cdf(dimensions * scaled**2, dimensions))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
-from scipy.stats import spearmanr
 
 from nnpal.figures.figure import Figure
 from nnpal.figures.style import BLUE, DOTS, MILLI, RED, column_name, log_axis, same_length, say_empty
@@ -90,4 +89,6 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
     first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if len(first) < 3 or np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return float("nan")
+    from scipy.stats import spearmanr  # slow to import
+
     return float(spearmanr(first, second).statistic)

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import median_abs_deviation
 
 Estimator = Literal["moments", "robust"]
 ESTIMATORS: tuple[Estimator, ...] = ("moments", "robust")
@@ -93,6 +92,8 @@ def threshold(
             "that count as known, expected finite ones from 0 on; did the run fail where it should be in distribution?"
         )
     if estimator == "robust":
+        from scipy.stats import median_abs_deviation  # slow to import
+
         mean, deviation = float(np.median(known)), float(median_abs_deviation(known, scale="normal"))
     else:
         mean, deviation = float(known.mean()), float(known.std())
