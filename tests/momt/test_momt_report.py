@@ -205,7 +205,8 @@ def without_times(path: Path) -> None:
     path.write_text("".join(line if line.startswith("#") else line.partition(" ")[2] for line in lines))
 
 
-def test_a_trace_without_times_is_given_a_timestep(run: Path) -> None:
+def test_a_trace_without_times_is_given_a_timestep(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnpal.figures.figure.save", lambda canvas, *paths: list(paths))  # the tables are looked at
     said = " ".join(report("--timestep", "0.001").output.split())
     assert "--timestep 0.001: the rows of trace momt.trace have times of their own; remove --timestep" in said
     assert report("--output", "out").exit_code == 0
