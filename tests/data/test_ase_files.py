@@ -90,6 +90,22 @@ def test_output_of_vasp(tmp_path: Path) -> None:
     same_labels(named, frame)
 
 
+@pytest.mark.parametrize("name", ["a.traj", "a.db", "a.xyz", "other.xyz"])
+def test_one_energy_whatever_the_file(tmp_path: Path, name: str) -> None:
+    """What ASE writes of one calculation gives one energy, that of the forces, from every format."""
+    frames = random_frames(3)
+    for k, frame in enumerate(frames):
+        frame.calc.results["free_energy"] = frame.calc.results["energy"] - 0.25 - k
+    if name == "other.xyz":
+        frames[0].info["comment"] = {"a": [1, 2]}  # which nnpal leaves to ASE's reader
+    write(tmp_path / name, frames)
+    given = Units("eV", "Å") if name.endswith(".xyz") else None
+    for chosen in (None, "energy"):
+        read = read_frames(tmp_path / name, units=given, keys=Keys(energy=chosen))
+        expected = [frame.calc.results[chosen or "free_energy"] for frame in frames]
+        np.testing.assert_allclose([f.get_potential_energy() for f in read], expected, rtol=1e-15)
+
+
 @pytest.mark.parametrize("format", [None, "ase"])
 def test_some_frames_without_a_free_energy(tmp_path: Path, format: str | None) -> None:
     """One kind of energy for the whole file."""

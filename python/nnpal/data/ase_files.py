@@ -7,7 +7,7 @@ from typing import Any
 
 from ase import Atoms
 
-from nnpal.data.chosen import USUAL, choose, converted
+from nnpal.data.chosen import choose, converted
 from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import Keys
@@ -37,9 +37,6 @@ def read_ase_file(
 ) -> list[Atoms]:
     """Read all configurations of a file by ASE: eV and Å by its convention, forces without constraints.
 
-    The energy is the free energy where every configuration has one: with a smearing of occupations, forces are its
-    derivatives, not those of the energy extrapolated to zero width that ASE calls energy.
-
     Arguments:
         format: a name of ASE's, such as ``vasp-xml``; ``ase`` lets ASE recognize it.
         faults: see :func:`nnpal.data.read_frames`.
@@ -62,9 +59,7 @@ def read_ase_file(
     if not images:
         raise DatasetError(f"{path}: holds no configurations")
     held = [_held(image) for image in images]
-    energy = ("free_energy",) if all("free_energy" in one for one in held) else ("energy",)
-    sizes = [len(image) for image in images]
-    names = choose(path, held, keys, labeled, {**USUAL, "energy": energy}, sizes=sizes)
+    names = choose(path, held, keys, labeled, sizes=[len(image) for image in images])
     if faults is not None:
         faults += mixed_stresses(stated_stresses(held, names))
     frames = []

@@ -18,6 +18,7 @@ from nnpal.geometry.electrons import electrons_of, put
 
 Held = Mapping[str, Any]  # what a frame holds that may be a label, by name
 USUAL = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress",), "virial": ("virial", "virials")}
+FREE_ENERGY = "free_energy"  # ASE's name of the energy whose derivatives the forces are
 
 
 def choose(
@@ -34,6 +35,9 @@ def choose(
     Names given by ``keys`` hold; else REF_ names where any frame has one, else the usual ones: never some of both, for
     REF_energy and plain forces may come from different calculators. Each frame may have its stress or virial by any of
     the names returned, see :func:`nnpal.data.stresses.stress_of`.
+
+    The usual energy is the free energy where every frame has one: with a smearing of occupations, forces are its
+    derivatives, not those of the energy extrapolated to zero width that ASE calls energy.
 
     Arguments:
         held: for each frame.
@@ -53,6 +57,8 @@ def choose(
     for label in ("energy", "forces"):
         asked = getattr(keys, label)
         found = [prefix + name for name in usual[label] if prefix + name in every]
+        if label == "energy" and held and all(prefix + FREE_ENERGY in one for one in held):
+            found.insert(0, prefix + FREE_ENERGY)
         name = asked or (found[0] if found else prefix + usual[label][0])
         if labeled or asked:
             spared = single if label == "forces" and labeled else [False] * len(held)

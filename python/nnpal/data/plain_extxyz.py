@@ -22,6 +22,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
+from nnpal.data.chosen import FREE_ENERGY
 from nnpal.data.keys import Keys
 from nnpal.geometry.electrons import COLUMNS, Electrons, electrons_of, is_lookalike
 from nnpal.geometry.electrons import NAMES as STATED
@@ -136,7 +137,7 @@ class Names:
             return frozenset(prefix + name for name in names if name for prefix in ("", "REF_"))
 
         names = cls(
-            named("energy", keys.energy), named("stress", "virial", "virials", keys.stress, keys.virial),
+            named("energy", FREE_ENERGY, keys.energy), named("stress", "virial", "virials", keys.stress, keys.virial),
             named("forces", keys.forces),
         )  # fmt: skip
         every = [*names.energy, *names.stress, *names.forces]
