@@ -43,6 +43,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "folder.h5").mkdir()
     write_dataset(here / "good.h5", aluminum(3), provenance={})
     (here / "text").write_text("hello world\n")
+    for name in ("nothing.dump", "nothing.h5", "nothing.traj"):
+        (here / name).touch()
+    (here / "nan.xyz").write_text(XYZ.replace("REF_energy=-3", "REF_energy=nan"))
+    (here / "bare.xyz").write_text(XYZ.replace("REF_", "other_"))
     (here / "text.h5").write_text("hello world\n")
     (here / "binary").write_bytes(bytes(range(128, 256)))
     (here / "unknown.xyz").write_text(XYZ.replace("Al 0", "Xx 0"))
@@ -66,6 +70,7 @@ READ = {
     "unknown.xyz": "unknown.xyz: frame 0: 'Xx' is not a chemical element; expected chemical symbols, such as Al",
     "words.xyz": "words.xyz: frame 0: REF_energy is 'high', expected numbers",
     "huge.xyz": "huge.xyz: frame 0 is not valid extended XYZ: line 1 says 99999999999999999999 atoms, but 2 lines of",
+    **{f"nothing.{kind}": f"nothing.{kind}: empty (0 bytes), expected configur" for kind in ("dump", "h5", "traj")},
     "cut.xyz.gz": "cut.xyz.gz: damaged, or not compressed by gzip: Compressed file ended",
     "good.xyz.bz2": "good.xyz.bz2: compressed (.bz2); lammps-dump and extxyz are read as .gz, everything else is to be",
 }
@@ -76,7 +81,17 @@ LAMMPS = {
 COMMANDS: dict[str, tuple[list[str], dict[str, str]]] = {
     "data check": (["data", "check", "{}"], READ),
     "data info": (["data", "info", "{}"], READ),
-    "data convert": (["data", "convert", "{}", "out.h5"], READ),
+    "data convert": (
+        ["data", "convert", "{}", "out.h5"],
+        {
+            **READ,
+            "nan.xyz": "out.h5 is not written: 1 of 1 configurations are invalid:\n  configuration 0: error: "
+            "not finite: 1 NaN or infinite values of energy",
+            "bare.xyz": "name the key that holds it (keys in a configuration file or in Python, nnpal data convert "
+            "--energy-key and --forces-key), remove the frames, or read structures without labels (labeled=False in "
+            "Python, nnpal data convert --structures)",
+        },
+    ),
     "data split": (["data", "split", "{}", "a.h5", "b.h5"], READ),
     "data info of LAMMPS": (["data", "info", "{}", "--lammps-units", "metal", "--symbols", "Al"], LAMMPS),
     "evaluate": (["evaluate", "model.nnp.pt", "{}", "--output", "evaluated"], READ),

@@ -194,7 +194,8 @@ GOOD = frame_text("energy=-1")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no frame"),
+        ("", "empty .0 bytes., expected configurations"),
+        ("\n", "holds no frame"),
         ("hello\n", "frame 0 is not valid extended XYZ: line 1 is 'hello', expected the frame's number of atoms"),
         (GOOD + "-2\n", "frame 1 is not valid extended XYZ: line 5 is '-2', expected the frame's number of atoms"),
         # ASE's reader would make a list of so many columns

@@ -54,7 +54,8 @@ def test_other_spellings_are_the_same_units() -> None:
         (lambda: Units("eV", "Å", force="eV"), "expected ENERGY/LENGTH"),
         (lambda: Units.lammps("lj"), "LAMMPS unit style 'lj': has no scale"),
         (lambda: Units.parse("metl"), "did you mean metal"),
-        (lambda: Units.parse("eV Å GPa bar"), "expected a LAMMPS unit style or"),
+        (lambda: Units.parse("eV"), r"units 'eV': expected a LAMMPS unit style \(metal, real, electron\) or `ENERGY L"),
+        (lambda: Units.parse("eV Å GPa bar"), "expected a LAMMPS unit style .metal"),
     ],
 )
 def test_wrong_names_are_errors(make, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from nnpal.data.check_geometry import Finite, geometry_faults
+from nnpal.data.check_geometry import Finite, geometry_faults, not_finite
 from nnpal.data.check_labels import energy_faults, force_faults, stress_faults
 from nnpal.data.columns import Columns
 from nnpal.data.copied_labels import copied_labels
@@ -95,7 +95,7 @@ def require_sound(
 
 
 def require_sound_labels(frames: Sequence[Atoms], limits: Limits, *, source: str = "") -> None:
-    """Check what no one configuration shows as it is read: copied labels, and stresses in another unit.
+    """Check what no one configuration shows as it is read: NaN, copied labels, and stresses in another unit.
 
     Raises:
         ValueError: any of these; names the first few.
@@ -103,7 +103,7 @@ def require_sound_labels(frames: Sequence[Atoms], limits: Limits, *, source: str
     columns = Columns.of(frames)
     columns.require_consistent()
     finite = Finite(columns)
-    findings = []
+    findings = [*not_finite(columns, finite)]
     if columns.has["stress"].any():
         large = finite.having("stress") & (np.abs(columns.stresses).max(axis=1) > limits.max_stress)
         faults = (large_stress(i, columns.stresses[i], limits.max_stress) for i in map(int, np.flatnonzero(large)))

@@ -75,13 +75,14 @@ def geometry_faults(
         yield Finding(index, "error", "empty", "no atoms", "one at least")
     for index, why in columns.stale.items():
         yield Finding(index, "error", "stale", why.removeprefix("configuration: "), "labels of exactly these atoms")
-    yield from _not_finite(columns, finite)
+    yield from not_finite(columns, finite)
     yield from _too_large(columns, finite)
     yield from _unknown_elements(columns, symbols)
     yield from _distances(columns, np.flatnonzero(finite.lengths & (columns.sizes > 0)), min_distance)
 
 
-def _not_finite(columns: Columns, finite: Finite) -> Iterator[Finding]:
+def not_finite(columns: Columns, finite: Finite) -> Iterator[Finding]:
+    """Yield configurations with NaN or infinite positions, cell or labels."""
     for name, there in finite.parts.items():
         for index in map(int, np.flatnonzero(~there & (columns.sizes > 0))):
             atoms = columns.atoms_of(index)

@@ -48,8 +48,8 @@ def convert_files(
 
     That is a dataset, extended XYZ, or a folder ``NAME.deepmd`` of deepmd/npy.
 
-    Labels that were copied from other configurations, and stresses above ``max_stress``, eV/Å³, are refused as training
-    refuses them.
+    NaN and infinite numbers, labels that were copied from other configurations, and stresses above ``max_stress``,
+    eV/Å³, are refused as training refuses them.
 
     Raises:
         FileNotFoundError: a source is not there.

@@ -25,6 +25,9 @@ def unit_style(path: object) -> str:
     )
 
 
+STRUCTURES = "read structures without labels (labeled=False in Python, nnpal data convert --structures)"
+
+
 def symbols(names: Sequence[str]) -> str:
     """Return how to give symbols, e.g. `Ni Al` or `hc=H`."""
     toml = ", ".join(f'"{name}"' for name in names)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nnpal.data import how_to_give
 from nnpal.data.error import DatasetError
 from nnpal.runtime.spelling import did_you_mean
 
@@ -60,5 +61,6 @@ def require_everywhere(path: object, key: str, present: Sequence[bool], known: I
     which = "no frame has" if len(absent) == len(present) else f"{len(absent)} of {len(present)} frames lack"
     raise DatasetError(
         f"{path}: {which} {key!r} (frame {listing(absent)}); frame {absent[0]} has {', '.join(first) or 'no labels'}; "
-        "name the key that holds it (keys), remove the frames, or read structures without labels (labeled=False)"
+        "name the key that holds it (keys in a configuration file or in Python, nnpal data convert --energy-key and "
+        f"--forces-key), remove the frames, or {how_to_give.STRUCTURES}"
     )

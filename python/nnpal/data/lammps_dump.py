@@ -81,9 +81,8 @@ def labels_in(
     """
     if labeled and keys.energy is None:
         raise DatasetError(
-            f"{path}: a dump contains no energies; name a column of per-atom energies (keys.energy), or read "
-            "structures without labels"
-            " (labeled=False in Python, nnpal data convert --structures) and label them"
+            f"{path}: a dump contains no energies; name a column of per-atom energies (keys.energy, nnpal data convert "
+            f"--energy-key), or {how_to_give.STRUCTURES} and label them"
         )
     return choose(path, held, keys, labeled, sizes=sizes)
 

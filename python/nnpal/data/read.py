@@ -11,6 +11,7 @@ from typing import Any
 
 from ase import Atoms
 
+from nnpal.data import how_to_give
 from nnpal.data.ase_database import read_database
 from nnpal.data.ase_files import BY_CONTENTS, format_by_contents, is_ase_format, read_ase_file
 from nnpal.data.columns import Columns
@@ -220,9 +221,7 @@ def _read(
         return read_dump(path, units=units, symbols=symbols, keys=keys, labeled=labeled)
     if kind == "lammps-data":
         if labeled:
-            raise DatasetError(
-                f"{path}: a LAMMPS data file holds no labels; read structures without labels (labeled=False)"
-            )
+            raise DatasetError(f"{path}: a LAMMPS data file holds no labels; {how_to_give.STRUCTURES}")
         return [read_data(path, units=units, symbols=symbols)]
     if kind == "hdf5":
         frames = list(_dataset(path, units, keys))
@@ -243,11 +242,11 @@ def _read(
 
 
 def require_readable(path: Path) -> None:
-    """Refuse a path that is no file, and no folder of deepmd/npy, or that may not be read.
+    """Refuse a path that is no file, and no folder of deepmd/npy, or that may not be read, and an empty file.
 
     Raises:
         FileNotFoundError: no such file.
-        DatasetError: a folder, or a file that belongs to others.
+        DatasetError: a folder, a file that belongs to others, or an empty one.
     """
     if path.is_dir() and systems_of(path):
         return
@@ -258,6 +257,11 @@ def require_readable(path: Path) -> None:
     if not os.access(path, os.R_OK):
         raise DatasetError(
             f"{path}: you have no permission to read it; ask its owner, or change its permissions (chmod)"
+        )
+    if not path.stat().st_size:
+        raise DatasetError(
+            f"{path}: empty (0 bytes), expected configurations; write it again, as its program was interrupted or the "
+            "disk was full"
         )
 
 

@@ -88,10 +88,13 @@ class Units:
             ValueError: anything else.
         """
         words = text.replace(",", " ").split()
-        if len(words) == 1:
+        if len(words) == 1 and words[0] not in ENERGIES and words[0].lower() not in _OTHER_SPELLINGS:
             return cls.lammps(words[0])
         if len(words) not in (2, 3):
-            raise ValueError(f"units {text!r}: expected a LAMMPS unit style or `ENERGY LENGTH [STRESS]`, e.g. `eV Å`")
+            raise ValueError(
+                f"units {text!r}: expected a LAMMPS unit style ({', '.join(STYLES)}) or `ENERGY LENGTH [STRESS]`, "
+                "e.g. `eV Å`"
+            )
         return cls(words[0], words[1], stress=words[2] if len(words) == 3 else "")
 
     @property
