@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
-from nnpal.geometry.edges import neighbor_edges
+from nnpal.geometry.edges import atoms_edges, forces_of_edges, neighbor_edges
 
 TILTED = np.array([[6.0, 0.0, 0.0], [2.5, 5.0, 0.0], [-3.0, 1.5, 4.0]])
 # cell, pbc, number of atoms, cutoff, and by how much positions spread beyond the cell
@@ -79,3 +79,11 @@ def test_atoms_on_the_faces_of_a_cell() -> None:
     for nudge in (0.0, -1e-17, 1e-17, -1e-16, 4.0, -4.0):
         edges = neighbor_edges(grid + nudge, 4.0 * np.eye(3), True, np.zeros(64), 1.5)
         assert np.bincount(edges.edge_index[0]).tolist() == 64 * [18]
+
+
+def test_forces_of_atoms_without_neighbors() -> None:
+    """They are floating-point zeros, to which other forces can be added in place."""
+    edges = atoms_edges(Atoms("Ni2", [[0, 0, 0], [0, 0, 9]]), ["Ni"], 4.0, model="ni.nnp.pt")
+    forces = forces_of_edges(edges, np.zeros((0, 3)))
+    assert forces.dtype == np.float64
+    np.testing.assert_array_equal(forces, np.zeros((2, 3)))

@@ -56,6 +56,7 @@ class Columns(Sequence[Atoms]):
         """Return what ``frames`` hold; labels of other atoms go to ``stale``."""
         if isinstance(frames, Columns):
             return frames
+        require_several(frames)
         stale: dict[int, str] = {}
         electrons: dict[int, Electrons | str] = {}
         labels: list[dict[str, Any]] = []
@@ -217,6 +218,16 @@ class Columns(Sequence[Atoms]):
             step = max(1, largest // max(1, int(size)))
             for start in range(0, len(own), step):
                 yield own[start : start + step]
+
+
+def require_several(frames: object) -> None:
+    """Refuse one configuration in place of a list: Python would go through its atoms.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if isinstance(frames, Atoms):
+        raise TypeError(f"frames is one configuration ({frames.get_chemical_formula()}), expected a list: [atoms]")
 
 
 def joined(parts: Sequence[Columns]) -> Columns:

@@ -70,7 +70,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
 
     Raises:
         ValueError: no configuration, one without atoms, one that has changed since it was labeled, or another suffix.
-        TypeError: provenance that is not valid JSON.
+        TypeError: provenance that is not valid JSON, or one configuration in place of a list.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
 
     Example:

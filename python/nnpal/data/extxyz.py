@@ -16,6 +16,7 @@ from ase import Atoms
 
 from nnpal.data import how_to_give
 from nnpal.data.chosen import choose, converted
+from nnpal.data.columns import require_several
 from nnpal.data.error import DatasetError
 from nnpal.data.finding import Finding
 from nnpal.data.keys import ANY_KEYS, Keys
@@ -73,6 +74,7 @@ def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
         ValueError: no configuration, or one that has changed since it was labeled.
     """
     path = Path(path)
+    require_several(frames)
     if not frames:
         raise ValueError(f"{path}: no configurations to write")
     with aside(path) as temporary, open(temporary, "w", encoding="utf-8") as file:

@@ -79,6 +79,7 @@ def read_frames(
     Raises:
         FileNotFoundError: no such file.
         DatasetError: anything that would have to be guessed, is damaged, or is not there.
+        TypeError: units or keys of another type.
 
     Example:
         >>> from nnpal import read_frames
@@ -86,6 +87,10 @@ def read_frames(
         >>> len(frames), frames[0].get_forces().shape
         (4, (16, 3))
     """
+    for name, value, kind in (("units", units, Units), ("keys", keys, Keys)):
+        if not isinstance(value, kind | None):
+            example = "Units('eV', 'Å')" if kind is Units else "Keys(energy='dft_energy')"
+            raise TypeError(f"{name} = {value!r}, expected {kind.__name__}, e.g. {example} of nnpal.data")
     given: dict[str, Any] = {
         "units": units,
         "symbols": symbols,

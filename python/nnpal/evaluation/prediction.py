@@ -13,6 +13,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nnpal.data.columns import require_several
 from nnpal.geometry.neighbor_graph import Graph, atoms_graph, edge_forces, merge_graphs
 from nnpal.model import LoadedModel, load_model
 
@@ -105,6 +106,7 @@ def predict(
         FileNotFoundError: no such file.
         nnpal.model.ModelFileError: the file cannot be used.
         ValueError: there is no configuration, or one that the model cannot evaluate; the message has its index.
+        TypeError: one configuration in place of a list.
 
     Example:
         >>> from nnpal import predict, read_frames
@@ -112,6 +114,7 @@ def predict(
         >>> found.energies.shape, found.forces.shape, found.uq_force.shape
         ((4,), (64, 3), (64,))
     """
+    require_several(frames)
     if not frames:
         raise ValueError("predict: no configurations, expected at least one")
     model = load_model(model_path, device=device, dtype=dtype)

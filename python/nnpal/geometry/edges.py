@@ -135,7 +135,7 @@ def forces_of_edges(edges: Edges, gradient: NDArray[np.float64]) -> NDArray[np.f
     center, neighbor = edges.edge_index
     n_atoms = len(edges.species)
     columns = [np.bincount(center, along, n_atoms) - np.bincount(neighbor, along, n_atoms) for along in gradient.T]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1, dtype=np.float64)  # of no edges NumPy's bincount gives integers
 
 
 def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:

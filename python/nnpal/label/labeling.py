@@ -9,6 +9,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from nnpal.data.columns import require_several
 from nnpal.data.stresses import no_stress
 from nnpal.geometry.electrons import carry
 from nnpal.label.store import Entry, LabelStore
@@ -134,6 +135,7 @@ def label_frames(
     Raises:
         OracleError: the oracle cannot work as described; nothing is stored of it.
         ValueError: arguments out of range.
+        TypeError: one configuration in place of a list.
 
     Example:
         >>> from nnpal import label_frames, read_frames
@@ -144,6 +146,7 @@ def label_frames(
         >>> len(report.labeled), report.failed, report.labeled[0].get_forces().shape
         (40, [], (16, 3))
     """
+    require_several(frames)
     if n_workers < 1 or threads < 1 or (timeout is not None and not timeout > 0):
         raise ValueError(f"n_workers {n_workers}, threads {threads}, timeout {timeout}: expected more than 0")
     batch = _Batch(frames, oracle, store, retry_failed, on_progress)
