@@ -132,9 +132,9 @@ def test_a_missing_group_is_found(file: Path) -> None:
 
 
 def test_a_cut_file_is_found(file: Path) -> None:
-    for length in (0, 100, file.stat().st_size // 2):
-        file.write_bytes(file.read_bytes()[:length] if length else b"")
-        with pytest.raises(DatasetError, match=r"set\.h5: damaged"):
+    for length, found in ((0, "empty"), (100, "damaged"), (file.stat().st_size // 2, "damaged")):
+        file.write_bytes(file.read_bytes()[:length])
+        with pytest.raises(DatasetError, match=rf"set\.h5: {found}"):
             read_frames(file)
         write_dataset(file, random_frames(), provenance={})
 
