@@ -50,7 +50,7 @@ def data(frames: list[Atoms], tmp_path: Path) -> Path:
 def test_tables_and_files(al_model: ExportedModel, data: Path, frames: list[Atoms], tmp_path: Path) -> None:
     done = run(al_model.path, data, "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    for text in ("ensemble", "member 2", "uq_force", "energy_std", "\n│ a ", "\n│ b "):
+    for text in ("ensemble", "member 2", "uq_force", "energy_std", "\na ", "\nb "):
         assert text in done.output
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     expected = []

@@ -43,7 +43,10 @@ def test_report_prints_and_draws(run: Path) -> None:
     assert found
     assert abs(float(found[1]) - BALANCE) < 4 * float(found[2]) < 60
     text = " ".join(result.output.split())
-    heat = re.search(r"latent heat (\S+) ± \S+ and volume change \S+ ± \S+ per atom, from the high-O", text)
+    assert "has not made a round trip" not in result.output
+    assert "T enthalpy volume heat capacity ΔG effective K eV Å³ eV/K eV rows 960 " in text
+    assert "…" not in text
+    heat = re.search(r"latent heat (\S+) ± \S+ eV and volume change \S+ ± \S+ Å³ per atom, from the high-O", text)
     assert heat
     assert float(heat[1]) == pytest.approx(1 / CONSTANTS["n_atoms"], rel=0.05)  # type: ignore[operator]
     assert re.search(r"2\d round trips between the phases in the production run; errors from 20 blocks", text)
@@ -55,6 +58,12 @@ def test_report_prints_and_draws(run: Path) -> None:
     assert {path.name for path in (run / "out").iterdir()} == {"summary.json"} | {
         f"{name}.{suffix}" for name in names for suffix in ("png", "pdf", "csv")
     }
+
+
+def test_a_run_that_has_seen_one_end_alone_says_so(run: Path) -> None:
+    write_bias(run / "momt.h5", replace(read_bias(run / "momt.h5"), round_trips=0))
+    text = " ".join(report().output.split())
+    assert "note: the run has not made a round trip between the two ends (keyword ends), so both phases" in text
 
 
 def test_report_as_json(run: Path) -> None:

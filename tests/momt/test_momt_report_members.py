@@ -118,7 +118,7 @@ def test_averages_and_coexistence_have_a_second_error_bar(run: tuple[Path, Run],
     assert row["members"]["widths"] == pytest.approx(np.abs(STRONGER) * ours.U.std() / KT0, rel=1e-3)
     assert (tmp_path / "free_energy.png").is_file()
     text = " ".join(report(folder, *words).output.split())
-    assert f"± {melting['members']['error']:.2g} (phases separated" in text
+    assert f"± {melting['members']['error']:.2g} K (phases separated" in text
     assert "error bars from the members: 3 members on 800 frames; uncalibrated spread of the members" in text
     tripled = json.loads(report(folder, *words, "--factor", 3, "--json").output)
     assert tripled["coexistence"]["members"]["error"] == pytest.approx(3 * melting["members"]["error"])

@@ -267,7 +267,10 @@ def test_report_command(tmp_path: Path) -> None:
     assert result["profile"]["free_energy"][-1] == pytest.approx(4.0, abs=0.01)
     text = CliRunner().invoke(app, ["smd", "report", *files, "--temperature", "300"])
     assert text.exit_code == 0
-    assert "activation energy" in text.output
+    said = " ".join(text.output.split())
+    assert "activation energy, breaking distance, largest force, pull eV Å eV/Å broken" in said
+    assert "(statistical, 3 pulls), in eV" in said
+    assert "effective pulls), in eV, λ in Å" in said
     missing = CliRunner().invoke(app, ["smd", "report", "nowhere.txt", "--temperature", "300"])
     assert missing.exit_code == 1
     assert "nowhere.txt" in missing.output

@@ -199,6 +199,8 @@ def finite_size(
 def _print(summary: Summary, console: Console) -> None:
     from rich.table import Table
 
+    from nnpal.figures.style import ENERGY, LENGTH
+
     learning = "learning_rows" in summary
     rows = f"{summary['learning_rows']} rows of the learning phase" if learning else f"{summary['samples']} samples"
     console.print(
@@ -212,6 +214,8 @@ def _print(summary: Summary, console: Console) -> None:
             "freeze the bias: start FILE phase production"
         )
         return
+    energy, length = ENERGY.get(summary["units"], "energy"), LENGTH.get(summary["units"], "length")
+    kelvin = "ε/k" if summary["units"] == "lj" else "K"
     if "width" in summary:
         console.print(
             f"reweighted to another model on {summary['samples']} frames: standard deviation of the energy difference "
@@ -222,12 +226,13 @@ def _print(summary: Summary, console: Console) -> None:
         console.print(f"{summary['outside']} rows outside the grid ({share:.1%}) are excluded")
     if summary["covered"]:
         low, high = summary["covered"]
-        console.print(f"temperatures covered: {low:.5g} to {high:.5g}")
+        console.print(f"temperatures covered: {low:.5g} to {high:.5g} {kelvin}")
     else:
         console.print("temperatures covered: none yet")
-    table = Table(box=None, pad_edge=False)
-    for name in ("T", "enthalpy", "volume", "heat capacity", "ΔG", "effective rows"):
-        table.add_column(name, justify="right")
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    heads = (f"T\n{kelvin}", f"enthalpy\n{energy}", f"volume\n{length}³", f"heat capacity\n{energy}/{kelvin}")
+    for name in (*heads, f"ΔG\n{energy}", "effective\nrows"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in summary["temperatures"]:
         if "error" in row:
             console.print(f"T = {row['temp']:g}: {row['error']}")
@@ -235,12 +240,12 @@ def _print(summary: Summary, console: Console) -> None:
         cells = [
             f"{row['enthalpy']:.6g} ± {row['enthalpy_error']:.2g}",
             f"{row['volume']:.6g} ± {row['volume_error']:.2g}",
-            f"{row['heat_capacity']:.6g} ± {row['heat_capacity_error']:.2g}",
+            f"{row['heat_capacity']:.4g} ± {row['heat_capacity_error']:.2g}",
             f"{row['difference']:.4g} ± {row['difference_error']:.2g}" if "difference" in row else "-",
         ]
         table.add_row(f"{row['temp']:g}", *cells, f"{row['n_effective']:.0f}")
     if table.row_count:
-        console.print(table)
+        console.print(table, width=max(console.width, 120), crop=False)  # no number is to be cut off
     if any("difference" in row for row in summary["temperatures"]):
         console.print("ΔG: G of the high-O phase minus G of the low-O phase, for the whole system")
     coexistence = summary.get("coexistence")
@@ -249,19 +254,25 @@ def _print(summary: Summary, console: Console) -> None:
     elif coexistence:
         console.print(
             f"coexistence temperature {coexistence['temp']:.5g} ± {coexistence['temp_error']:.2g}"
-            f"{_second(coexistence.get('members'))} (phases separated at O = {coexistence['divide']:.3g})",
+            f"{_second(coexistence.get('members'))} {kelvin} (phases separated at O = {coexistence['divide']:.3g})",
             soft_wrap=True,
         )
-        _print_transition(coexistence, summary["atoms"], console)
+        _print_transition(coexistence, summary["atoms"], console, energy, f"{length}³")
+        if not summary["round_trips"]:
+            console.print(
+                "note: the run has not made a round trip between the two ends (keyword ends), so both phases above may "
+                "be parts of one, and the coexistence temperature not that of a transition; continue the run",
+                soft_wrap=True,
+            )
     if "frames" in summary:
         _print_members(summary, console)
 
 
-def _print_transition(found: Coexistence, n_atoms: int, console: Console) -> None:
+def _print_transition(found: Coexistence, n_atoms: int, console: Console, energy: str, volume: str) -> None:
     """Print the changes from one phase to the other, per atom, and how reliable their errors are."""
     console.print(
-        f"latent heat {found['latent_heat'] / n_atoms:.5g} ± {found['latent_heat_error'] / n_atoms:.2g} and "
-        f"volume change {found['volume_change'] / n_atoms:.4g} ± {found['volume_change_error'] / n_atoms:.2g} "
+        f"latent heat {found['latent_heat'] / n_atoms:.5g} ± {found['latent_heat_error'] / n_atoms:.2g} {energy} and "
+        f"volume change {found['volume_change'] / n_atoms:.4g} ± {found['volume_change_error'] / n_atoms:.2g} {volume} "
         "per atom, from the high-O to the low-O phase",
         soft_wrap=True,
     )

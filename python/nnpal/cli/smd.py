@@ -130,7 +130,7 @@ def report(
         typer.echo(dumps(summary, indent=2))
     else:
         console = Console()
-        _print(result, console)
+        _print(result, console, units_of(pulls[0], units))
         if difference is not None:
             text = f"minus that of {len(others)} reference pulls (--against): {difference_in_words(difference)}"
             console.print(f"activation energy {text}", highlight=False, soft_wrap=True, markup=False)
@@ -208,18 +208,25 @@ def _pulls_of_members(ensemble: list[Pull], patterns: list[str], fix: str | None
     return groups
 
 
-def _print(result: Report, console: Console) -> None:
+def _print(result: Report, console: Console, style: str) -> None:
     from rich.table import Table
 
+    from nnpal.figures.style import ENERGY, LENGTH
+
+    energy, length = ENERGY[style], LENGTH[style]
     table = Table(box=None, pad_edge=False)
-    for name in ("pull", "activation energy", "breaking distance", "largest force", "broken"):
-        table.add_column(name, justify="left" if name == "pull" else "right", overflow="fold")
+    heads = (f"activation energy,\n{energy}", f"breaking distance,\n{length}", f"largest force,\n{energy}/{length}")
+    for name in ("pull", *heads, "broken"):
+        is_pull = name == "pull"  # a long path takes several lines, numbers take one
+        table.add_column(name, justify="left" if is_pull else "right", no_wrap=not is_pull, overflow="fold")
     for pull in result.pulls:
         numbers = (pull.activation_energy, pull.at.d, pull.at.force)
         table.add_row(pull.name, *(f"{value:.4f}" for value in numbers), "yes" if pull.at.broken else "no")
     console.print(table)
     if result.mean is not None:
-        console.print(f"activation energy {_mean(result.mean, len(result.pulls))}", highlight=False, soft_wrap=True)
+        console.print(
+            f"activation energy {_mean(result.mean, len(result.pulls))}, in {energy}", highlight=False, soft_wrap=True
+        )
     if result.mean is not None and result.mean.members is not None:
         console.print(_worth(result.mean.members), highlight=False, soft_wrap=True, markup=False)
     p = result.profile
@@ -229,7 +236,7 @@ def _print(result: Report, console: Console) -> None:
             console.print(
                 f"ΔF(λ), {label}: {p['free_energy'][i]:.4f} ± {p['error'][i]:.4f} at λ = {p['lambda'][i]:.4f} "
                 f"(bias {p['bias'][i]:+.4f}, second cumulant {p['second_cumulant'][i]:.4f}, "
-                f"{p['n_effective'][i]:.1f} effective pulls)",
+                f"{p['n_effective'][i]:.1f} effective pulls), in {energy}, λ in {length}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -117,7 +117,7 @@ def log_axis(axes: Axes, side: str, values: ArrayLike) -> None:
         low, high = middle / 10**0.5, middle * 10**0.5
     axis = axes.xaxis if side == "x" else axes.yaxis
     axes.set(**{f"{side}scale": "log", f"{side}lim": (low, high)})
-    number_decades(axis, subs=(1.0, 2.0, 5.0) if high < 300.0 * low else (1.0,))
+    number_decades(axis, subs=(1.0, 2.0, 5.0) if high < 100.0 * low else (1.0,))
 
 
 def legend_above(axes: Axes, ncols: int = 3) -> None:

@@ -66,6 +66,7 @@ class Coexistence(TypedDict, total=False):
 class OfBias(TypedDict):
     """What a bias file says of a run."""
 
+    units: str
     grid: list[str]
     temp: float
     press: float
@@ -166,6 +167,7 @@ def summarize_learning(
 
 def _of_bias(bias: Bias) -> OfBias:
     return {
+        "units": bias.units,
         "grid": [str(axis) for axis in bias.axes],
         "temp": bias.temp,
         "press": bias.press,

@@ -8,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nnpal.figures.figure import Figure
-from nnpal.figures.style import COLUMN, ENERGY, LEARNING, LENGTH, PRODUCTION, TIME, column_name, shades
+from nnpal.figures.style import COLUMN, ENERGY, LEARNING, LENGTH, PRODUCTION, TIME, column_name, number_decades, shades
 from nnpal.figures.time_series import MOST_SHOWN
 from nnpal.momt.bias_file import Bias
 from nnpal.momt.reweighting.members import Members, members_free_energy
@@ -96,7 +97,9 @@ def histogram(samples: Samples, bins: int = 60, units: str = "metal") -> Figure:
     def draw(axes: Axes) -> None:
         norm = LogNorm(1, max(2, counts.max()))
         mesh = axes.pcolormesh(h, o, np.where(counts > 0, counts, np.nan).T, norm=norm, rasterized=True)
-        axes.figure.colorbar(mesh, ax=axes, label="samples")
+        bar = axes.figure.colorbar(mesh, ax=axes, label="samples")
+        number_decades(bar.ax.yaxis)
+        axes.xaxis.set_major_locator(MaxNLocator(4))  # beside the color bar there is room for so many enthalpies
         axes.set(xlabel=f"enthalpy H ({energy})", ylabel="order parameter O")
 
     return Figure(
