@@ -38,7 +38,7 @@ def escape(app: object, what: str, name: str, found: object, options: object, li
 def shorten(
     app: object, what: str, name: str, found: object, options: object, signature: str | None, result: str | None
 ) -> tuple[str | None, str | None]:
-    """Return arguments and result with arrays written as in the source, and without defaults that are made anew."""
+    """Return arguments and result with arrays written as in the source, and ... for defaults of each object."""
     return tuple(  # type: ignore[return-value]
         text and _ARRAY.sub(r"NDArray[\1]", text).replace("<factory>", "...") for text in (signature, result)
     )

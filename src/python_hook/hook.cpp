@@ -63,7 +63,7 @@ bool copied_floats(const py::object &value, std::size_t n, double *into)
   if (!PyTuple_CheckExact(tuple) || PyTuple_GET_SIZE(tuple) != static_cast<Py_ssize_t>(n)) return false;
   for (std::size_t i = 0; i < n; i++) {
     PyObject *number = PyTuple_GET_ITEM(tuple, i);
-    if (!PyFloat_CheckExact(number)) return false;
+    if (!PyFloat_Check(number)) return false;
     into[i] = PyFloat_AS_DOUBLE(number);
   }
   return true;

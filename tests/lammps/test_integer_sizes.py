@@ -38,7 +38,7 @@ def configure(folder: Path, sizes_of_installations: tuple[str, ...], *options: s
     given = {"NNPAL_LAMMPS_DIR": headers.parent, "NNPAL_MPI_INCLUDE_DIR": headers, "NNPAL_TORCH_DIR": "NONE"}
     return subprocess.run(
         [
-            "cmake",
+            CMAKE,
             "-S",
             folder,
             "-B",
