@@ -146,8 +146,10 @@ def test_info_prints_what_the_file_says(nnpal: CliRunner, hcno_model: ExportedMo
     result = nnpal.invoke(app, ["info", str(hcno_model.path)])
     assert result.exit_code == 0
     assert ", ".join(hcno_model.elements) in result.output
-    assert re.search(r"^kind +ani *$", result.output, re.M)
+    assert re.search(r"^kind of networks +ani *$", result.output, re.M)
     assert re.search(r"^pair terms +- *$", result.output, re.M)
+    assert re.search(r"^cutoff \(Å\) +[0-9.]+ *$", result.output, re.M)
+    assert "{" not in result.output  # nested records have a line for each key
     said = json.loads(nnpal.invoke(app, ["info", "--json", str(hcno_model.path)]).output)
     assert said["elements"] == list(hcno_model.elements)
     assert said["n_members"] == hcno_model.n_members

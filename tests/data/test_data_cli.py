@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +125,18 @@ def test_info(tmp_path: Path) -> None:
     assert said["provenance"] == {"oracle": "EMT"}
     assert said["units"] == "eV Å eV/Å eV/Å^3"
     table = nnpal_data("info", tmp_path / "set.h5")
-    assert "EMT" in table
-    assert "Cu4: 4" in table
+    assert re.search(r"provenance +oracle: EMT *\n", table)
+    assert re.search(r"formulas +Cu4: 4 *\n", table)
+    assert re.search(r"atoms per configuration +4 *\n", table)
+    assert re.search(r"periodic +x, y, z: 4 *\n", table)
+    assert re.search(r"energy \(eV/atom\) +-3.5 to -3.425, mean -3.4625 *\n", table)
+    (tmp_path / "mine.txt").write_text(
+        '1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3 pbc="T T F" my_energy=-3.0\nCu 0 0 0\n'
+    )
+    given = ["--format", "extxyz", "--energy-key", "my_energy", "--energy-unit", "eV", "--length-unit", "Å"]
+    table = nnpal_data("info", tmp_path / "mine.txt", *given)
+    assert re.search(r"energy \(eV/atom\) +-3 to -3, mean -3 *\n", table)
+    assert re.search(r"periodic +x, y: 1 *\n", table)
     assert nnpal_data("info", tmp_path / "no.h5", code=1) == f"nnpal data info: {tmp_path}/no.h5: no such file\n"
 
 

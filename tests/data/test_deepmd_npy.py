@@ -100,9 +100,16 @@ def test_what_the_format_cannot_hold(tmp_path: Path) -> None:
         write_deepmd(tmp_path / "slab.deepmd", [slab])
     charged = random_frames(1)
     charged[0].info["charge"] = 1
-    with pytest.raises(DatasetError, match="configuration 0: states charge, which deepmd/npy cannot hold"):
+    with pytest.raises(DatasetError, match=r"configuration 0: states charge \+1, which deepmd/npy cannot hold"):
         write_deepmd(tmp_path / "ion.deepmd", charged)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stated_charge_of_0_says_nothing_else_than_the_format(tmp_path: Path) -> None:
+    neutral = random_frames(1)
+    neutral[0].info["charge"] = 0
+    write_deepmd(tmp_path / "neutral.deepmd", neutral)
+    assert len(read_frames(tmp_path / "neutral.deepmd")) == 1
 
 
 def test_bad_folders(tmp_path: Path) -> None:

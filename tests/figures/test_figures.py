@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
@@ -48,6 +49,13 @@ def test_parity_has_equal_axes_a_diagonal_and_a_color_and_errors_for_each_group(
         "training, N = 2\nMAE 250, RMSE 354 meV/Å",
         "validation, N = 1\nMAE 1,000, RMSE 1,000 meV/Å",
     ]
+
+
+@pytest.mark.parametrize(("error", "corner"), [(2.0, "lower right"), (-2.0, "upper left")])
+def test_the_errors_of_groups_stand_where_fewer_values_are(error: float, corner: str) -> None:
+    predicted = REFERENCE + error
+    box = of(REFERENCE, predicted, GROUPS).get_legend()
+    assert box.codes[corner] == box._loc
 
 
 def test_parity_of_one_group_and_of_many_has_the_errors_of_all() -> None:

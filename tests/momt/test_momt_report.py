@@ -142,7 +142,7 @@ def test_a_run_that_still_learns_is_drawn_and_not_reweighted(run: Path) -> None:
     assert result.exit_code == 0, result.output
     said = " ".join(result.output.split())
     assert "6000 rows of the learning phase of 1 walker(s)" in said
-    assert "20 of 20 bins visited, 25 round trips" in said
+    assert "20 of 20 bins visited, 25 round trips between the ends" in said
     assert "samples under a changing bias cannot be reweighted" in said
     assert "enthalpy" not in said
     summary = json.loads((run / "out" / "summary.json").read_text())

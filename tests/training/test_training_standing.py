@@ -135,11 +135,11 @@ def test_the_table_has_a_line_for_each_member_and_one_for_all(folder):
     write_log(folder, 0, range(0, 4))
     write_log(folder, 1, range(0, EPOCHS), finished=True)
     assert lines(Observer(folder).look()) == [
-        "member  updates  epochs   loss, eV²  E, meV/atom  F, meV/Å  time left",
-        "     0    12/24     4/8    0.5/0.25         2.50      25.0    waiting",
-        "     1    24/24     8/8  0.25/0.125         1.25      12.5   finished",
-        "     2     0/24     0/8                                       waiting",
-        "     3     0/24     0/8                                       waiting",
+        "member  updates  epochs  train/val loss, eV²  E, meV/atom  F, meV/Å  time left",
+        "     0    12/24     4/8             0.5/0.25         2.50      25.0    waiting",
+        "     1    24/24     8/8           0.25/0.125         1.25      12.5   finished",
+        "     2     0/24     0/8                                                waiting",
+        "     3     0/24     0/8                                                waiting",
         "1 of 4 members trained, 3 waiting; updates 36/96; validation: loss 0.125 to 0.25 eV², "
         "E 1.25 to 2.50 meV/atom, F 12.5 to 25.0 meV/Å",
     ]

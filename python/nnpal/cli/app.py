@@ -14,6 +14,7 @@ from nnpal.cli.compile import compile
 from nnpal.cli.data import app as data_app
 from nnpal.cli.errors import in_words
 from nnpal.cli.evaluate import evaluate
+from nnpal.cli.facts import print_facts
 from nnpal.cli.label import label
 from nnpal.cli.momt import app as momt_app
 from nnpal.cli.run import run, status
@@ -164,9 +165,6 @@ def info(
     import dataclasses
     from json import dumps
 
-    from rich.console import Console
-    from rich.table import Table
-
     from nnpal.calibration.summary import recipe_lines, sentences
     from nnpal.model import ModelFileError, read_metadata
     from nnpal.model.compiled.record import read_compiled
@@ -191,18 +189,4 @@ def info(
     if found.calibration is not None:
         lines = (*recipe_lines(found.calibration, found.elements), *sentences(found.calibration))
         metadata["calibration"] = "\n".join(lines)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, value in metadata.items():
-        table.add_row(key.replace("_", " "), _in_words(value))
-    Console().print(table)
-
-
-def _in_words(value: object) -> str:
-    """Format a value of `nnpal.json` for display: lists separated by commas, one line per key of a dictionary."""
-    if isinstance(value, dict):
-        return "\n".join(f"{key}: {item}" for key, item in value.items()) or "-"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value) or "-"
-    return "-" if value is None else str(value)
+    print_facts(metadata, {"cutoff": "cutoff (Å)", "n_members": "members", "kind": "kind of networks"})

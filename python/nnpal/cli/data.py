@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from nnpal.cli.errors import in_words
+from nnpal.cli.facts import print_facts
 from nnpal.runtime.caution import cautions_to_stderr
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ MaxStress = Annotated[
     float, typer.Option(help="Largest allowed component of the stress, in eV/Å^3 (1 eV/Å^3 is 160 GPa).")
 ]
 Structures = Annotated[bool, typer.Option("--structures", help="Read structures only and ignore labels.")]
+
+
+# Ranges of `nnpal data info`, with their units
+RANGES = {
+    "energy_ev_per_atom": "energy (eV/atom)",
+    "largest_force_ev_per_angstrom": "largest force (eV/Å)",
+    "pressure_ev_per_angstrom3": "pressure (eV/Å³)",
+}
 
 
 @app.callback()
@@ -197,7 +206,12 @@ def info(
     stress_unit: StressUnit = None,
     lammps_units: LammpsUnits = None,
     symbols: Symbols = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
     virial_order: VirialOrder = None,
+    format: Format = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Print a summary of a dataset. It has counts, formulas, ranges, units, hash and provenance."""
@@ -206,39 +220,37 @@ def info(
     from nnpal.data.convert import describe
 
     try:
-        units = _units(energy_unit, length_unit, stress_unit, lammps_units)
-        said = describe(file, units=units, symbols=_words(symbols), keys=_keys(None, None, None, None, virial_order))
+        said = describe(
+            file,
+            units=_units(energy_unit, length_unit, stress_unit, lammps_units),
+            symbols=_words(symbols),
+            keys=_keys(energy_key, forces_key, stress_key, virial_key, virial_order),
+            format=format,
+        )
     except (OSError, ValueError) as error:
         _fail("info", in_words(error))
     if json:
         typer.echo(dumps(said, indent=2, ensure_ascii=False))
         return
-    _print(said)
+    print_facts(_for_people(said), RANGES)
 
 
-def _print(said: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _for_people(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a table shows: ranges in words, names of tags and periodic directions too."""
+    least, most = said["atoms_per_configuration"]
+    shown = {**said, "atoms_per_configuration": str(least) if least == most else f"{least} to {most}"}
+    shown["tags"] = {tag or "(no tag)": n for tag, n in said["tags"].items()}
+    shown["periodic"] = {_directions(kind): n for kind, n in said["periodic"].items()}
+    for name in RANGES:
+        if said[name] is not None:
+            shown[name] = "{min:.6g} to {max:.6g}, mean {mean:.6g}".format_map(said[name])
+    return shown
 
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, value in said.items():
-        table.add_row(key.replace("_", " "), _in_words(value))
-    Console().print(table, highlight=False, markup=False)
 
-
-def _in_words(value: object) -> str:
-    """Format a value for display: lists separated by commas, one line per key of a dictionary."""
-    if isinstance(value, dict):
-        rows = [f"{key}: {_in_words(item)}" for key, item in list(value.items())[:20]]
-        more = [f"... and {len(value) - 20} more"] if len(value) > 20 else []
-        return "\n".join(rows + more) or "-"
-    if isinstance(value, list):
-        return ", ".join(map(_in_words, value))
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "-" if value is None else str(value)
+def _directions(periodic: str) -> str:
+    """Write `ppf` as `x, y`."""
+    named = [axis for axis, kind in zip("xyz", periodic, strict=True) if kind == "p"]
+    return ", ".join(named) or "in no direction"
 
 
 def _units(energy: str | None, length: str | None, stress: str | None, style: str | None) -> Units | None:

@@ -205,7 +205,8 @@ def _print(summary: Summary, console: Console) -> None:
     rows = f"{summary['learning_rows']} rows of the learning phase" if learning else f"{summary['samples']} samples"
     console.print(
         f"{rows} of {summary['walkers']} walker(s), grid {', '.join(summary['grid'])}, "
-        f"{summary['visited_bins']} of {summary['bins']} bins visited, {summary['round_trips']} round trips"
+        f"{summary['visited_bins']} of {summary['bins']} bins visited, {summary['round_trips']} round trips "
+        "between the ends"
     )
     if learning:
         console.print(

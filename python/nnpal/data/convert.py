@@ -97,6 +97,7 @@ def describe(
     units: Units | None = None,
     symbols: Sequence[str] | None = None,
     keys: Keys | None = None,
+    format: str | None = None,
 ) -> dict[str, Any]:
     """Return what a file holds, ready for JSON: :func:`nnpal.data.summary.summarize`, units and provenance too.
 
@@ -106,10 +107,10 @@ def describe(
         FileNotFoundError: no such file.
         ValueError: a file that cannot be read.
     """
-    columns = read_columns(path, units=units, symbols=symbols, labeled=None, keys=keys)
+    columns = read_columns(path, units=units, symbols=symbols, labeled=None, keys=keys, format=format)
     said: dict[str, Any] = {"file": str(path), **summarize(columns)}
     said["units_given"] = None if units is None else str(units)
     said["units"] = str(OURS)
-    if format_of(Path(path)) == "hdf5" and is_dataset(path):
+    if (format or format_of(Path(path))) == "hdf5" and is_dataset(path):
         said["provenance"] = read_provenance(path)
     return said

@@ -20,7 +20,7 @@ from nnpal.data.error import DatasetError
 from nnpal.data.keys import Keys, require_everywhere
 from nnpal.data.labels import attach, labels_of, stress_of_virial, to_voigt
 from nnpal.data.units import OURS, Units
-from nnpal.geometry.electrons import COLUMNS, NAMES
+from nnpal.geometry.electrons import electrons_of
 from nnpal.runtime.files import sync_tree
 
 SUFFIX = ".deepmd"  # of a folder that nnpal writes
@@ -136,8 +136,8 @@ def write_deepmd(path: str | os.PathLike[str], frames: Iterable[Atoms]) -> None:
 
     Raises:
         FileExistsError: there is something at ``path``.
-        DatasetError: a configuration that the format cannot hold: periodic in some directions alone, or with a charge
-            or a spin.
+        DatasetError: a configuration that the format cannot hold: periodic in some directions alone, or with a
+            charge other than 0 or a spin.
     """
     target = Path(path)
     if target.exists():
@@ -149,10 +149,9 @@ def write_deepmd(path: str | os.PathLike[str], frames: Iterable[Atoms]) -> None:
                 f"configuration {index}: periodic = {frame.pbc.tolist()}; deepmd/npy holds configurations that are "
                 "periodic in all directions or in none"
             )
-        if stated := [name for name in (*NAMES, *COLUMNS) if name in {**frame.info, **frame.arrays}]:
-            raise DatasetError(
-                f"configuration {index}: states {', '.join(stated)}, which deepmd/npy cannot hold; remove it"
-            )
+        electrons = electrons_of(frame, what=f"configuration {index}")
+        if not electrons.is_plain:
+            raise DatasetError(f"configuration {index}: states {electrons}, which deepmd/npy cannot hold; remove it")
         key = (tuple(frame.numbers), bool(frame.pbc.all()), *sorted(labels_of(frame, f"configuration {index}")))
         systems.setdefault(key, []).append(frame)
     part = target.with_name(f".{os.getpid()}.{target.name}")  # aside, and renamed when it is whole

@@ -130,7 +130,8 @@ def _relaxed(element: str, found: CrystalFigures) -> Table:
 
 
 def _table(title: str, heads: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)  # seven numbers fit 80 columns
+    # seven numbers fit 80 columns, and the title its one line
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, min_width=len(title))
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")
     return table

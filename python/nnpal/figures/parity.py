@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -116,7 +116,8 @@ def parity_figure(
             return
         draw_parity(axes, reference[shown], predicted[shown], groups[shown])
         if 1 < len(names) <= MOST_NAMED:
-            _legend(axes, [f"{group}, {_lines(said)}" for group, said in named.items()])
+            labels = [f"{group}, {_lines(said)}" for group, said in named.items()]
+            _legend(axes, labels, _emptier_corner(reference[shown], predicted[shown]))
             return
         if len(names) > 1:
             _legend_above(axes, names)
@@ -187,11 +188,21 @@ def _lines(errors: str) -> str:
     return f"{n}\n{said}"
 
 
-def _legend(axes: Axes, labels: Sequence[str]) -> None:
-    """Name groups and their errors where good predictions leave room."""
+def _emptier_corner(reference: np.ndarray, predicted: np.ndarray) -> Literal["upper left", "lower right"]:
+    """Return which corner off the diagonal has fewer values, as matplotlib names it; the upper left if both have none.
+
+    A corner is where the two values are more than a quarter of the axes apart.
+    """
+    low, high = (f([reference, predicted]) for f in (np.min, np.max))
+    apart, quarter = predicted - reference, 0.25 * (high - low)
+    return "upper left" if (apart > quarter).sum() <= (apart < -quarter).sum() else "lower right"
+
+
+def _legend(axes: Axes, labels: Sequence[str], corner: Literal["upper left", "lower right"]) -> None:
+    """Name groups and their errors where predictions leave room."""
     handles = axes.get_legend_handles_labels()[0]
     axes.legend(
-        handles, labels, loc="upper left", borderaxespad=0.1, handlelength=0.8, handletextpad=0.4, markerscale=2,
+        handles, labels, loc=corner, borderaxespad=0.1, handlelength=0.8, handletextpad=0.4, markerscale=2,
         frameon=True, framealpha=0.7, edgecolor="none",
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from nnpal.training.standing import MemberStanding, Standing, State
 
 MILLI = 1e3
 """From eV to meV."""
-HEADER = ("member", "updates", "epochs", "loss, eV²", "E, meV/atom", "F, meV/Å", "time left")
+HEADER = ("member", "updates", "epochs", "train/val loss, eV²", "E, meV/atom", "F, meV/Å", "time left")
 
 
 def row(member: MemberStanding) -> tuple[str, ...]:
