@@ -1,6 +1,7 @@
 """Time a step of this build beside another one, which is installed in an environment of its own.
 
-    python benchmarks/builds.py OTHER/bin/python [--quick] [--output benchmarks/results/builds.json]
+    python benchmarks/builds.py OTHER/bin/python [--scripts SOURCE/benchmarks] [--quick]
+        [--output benchmarks/results/builds.json]
 
 Nickel crystals, five members, uq_energy at every step, each build with a model file that it wrote itself from the same
 weights: CPU time of one core, this build and the other in turn in every round; ratios are medians of the rounds'
@@ -23,23 +24,24 @@ import lmp_timing
 from agreement import require_agreement
 from record import write_record
 
+SCRIPTS = Path(__file__).parent
 STEPS = {108: 200, 864: 40, 4000: 10}
 AGREEMENT = 1e-4  # both are single precision
 EXPORT = "import nickel, sys; from pathlib import Path; nickel.export(nickel.build_ensemble(), Path(sys.argv[1]))"
 
 
-def contender(python: Path, path: Path) -> lmp_timing.Contender:
-    """Let a build write the model file that it is timed with."""
-    subprocess.run([python, "-c", EXPORT, path], cwd=Path(__file__).parent, check=True)
+def contender(python: Path, path: Path, scripts: Path) -> lmp_timing.Contender:
+    """Let a build write the model file that it is timed with, by the nickel.py in ``scripts``."""
+    subprocess.run([python, "-c", EXPORT, path], cwd=scripts, check=True)
     return lmp_timing.nnp(path, uncertainties=lmp_timing.UQ_ENERGY)
 
 
-def measure(other: Path, sizes: list[int], n_rounds: int, folder: Path) -> list[dict[str, Any]]:
+def measure(other: Path, scripts: Path, sizes: list[int], n_rounds: int, folder: Path) -> list[dict[str, Any]]:
     """Return the CPU time of both builds, µs for each atom and step, by the number of atoms."""
     programs = {"this build": lmp_timing.PROGRAMS, "the other": other.parent}
     contenders = {
-        name: contender(of / "python", folder / f"{number}.nnp.pt")
-        for number, (name, of) in enumerate(programs.items())
+        name: contender(of / "python", folder / f"{number}.nnp.pt", of_build)
+        for number, ((name, of), of_build) in enumerate(zip(programs.items(), (SCRIPTS, scripts), strict=True))
     }
     results: list[dict[str, Any]] = []
     for n_atoms in sizes:
@@ -73,6 +75,7 @@ def measure(other: Path, sizes: list[int], n_rounds: int, folder: Path) -> list[
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("other", type=Path, help="python of the environment of the other build")
+    parser.add_argument("--scripts", type=Path, default=SCRIPTS, help="folder with the other build's own nickel.py")
     parser.add_argument("--commit", default="", help="what the other build is; kept in the record")
     parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to see that it runs")
     parser.add_argument("--rounds", type=int, default=7)
@@ -80,7 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes, n_rounds = ([108], 1) if arguments.quick else (list(STEPS), arguments.rounds)
     with tempfile.TemporaryDirectory() as name:
-        results = measure(arguments.other.absolute(), sizes, n_rounds, Path(name))
+        results = measure(arguments.other.absolute(), arguments.scripts, sizes, n_rounds, Path(name))
     table = Table("atoms", "this build, µs per atom and step", "the other", "ratio")
     for result in results:
         times = [f"{time:.1f}" for time in result["microseconds_per_atom_and_step"].values()]

@@ -61,7 +61,8 @@ def run(
     except (LoopError, ValueError, OSError) as error:
         typer.echo(f"nnpal run: {in_words(error)}", err=True)
         raise typer.Exit(1) from error
-    console.print(f"{outcome.state}: {outcome.reason}", markup=False)
+    if outcome.state != "finished":  # that is in the run's log, which is printed too
+        console.print(f"{outcome.state}: {outcome.reason}", markup=False)
     if outcome.command is not None:
         console.print(f"to resume: {outcome.command}", markup=False)
     raise typer.Exit(outcome.exit_code)

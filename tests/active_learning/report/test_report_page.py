@@ -258,6 +258,20 @@ def test_failures_name_folder_and_command(tmp_path):
     assert "Run it again" not in read(Page("p", failures=[Failure("labels", "label", "a", "b", "")]), tmp_path).words
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "is_list"),
+    [
+        (["", "energy MAE", "force MAE"], ["training", 1.25, 31.5], False),
+        (["", "energy MAE (meV/atom)", "after subtracting the mean", "(meV/Å)"], ["validation", 1.0, 2.0, 3.0], True),
+        (["a", "b", "c", "d", "e"], [1, 2, 3, 4, 5], True),
+    ],
+)
+def test_rows_of_tables_that_do_not_fit_a_phone_are_lists_there(tmp_path, header, row, is_list):
+    section = Section("Errors", [Table("What it shows.", header, [row])])
+    (table,) = read(Page("Title", sections=[section]), tmp_path).all("table")
+    assert (table.get("class") == "wide") == is_list
+
+
 def test_errors_of_several_sets_in_one_table():
     found = {"training": {"energy_mae": 0.001, "force_mae": 0.42}, "validation": {"relative_energy_mae": 0.0025}}
     rows = [[row[0], *(cell.text for cell in row[1:])] for row in errors_table(found).rows]

@@ -27,8 +27,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 SIGNS = {"plain": "", "good": "✓", "warning": "!", "bad": "✗"}
 TALL, WIDE = 1.3, 1.7
 """A figure whose height exceeds this multiple of its width has two others next to it; one wider fills a row."""
-NARROW = 4
-"""Columns of a table that fit a phone side by side; of a wider table each row becomes a list there."""
+NARROW, SHORT = 4, 36
+"""Columns of a table, and characters of the longest word of each and a gap, that fit a phone side by side."""
 FACT_COLUMNS = (4, 3, 5)
 """Headline facts next to each other on a wide screen, the preferred number first."""
 
@@ -80,7 +80,13 @@ class Grid:
 
     @property
     def is_wide(self) -> bool:
-        return len(self.columns) > NARROW
+        """Whether the table does not fit a phone, where each of its rows becomes a list."""
+        texts = [
+            [column.title, *(text for row in self.rows for text in (row[k].text, row[k].note))]
+            for k, column in enumerate(self.columns)
+        ]
+        longest = [max(len(word) for text in column for word in ("", *text.split())) for column in texts]
+        return len(longest) > NARROW or sum(longest) + 2 * len(longest) > SHORT
 
 
 @dataclass(frozen=True)
