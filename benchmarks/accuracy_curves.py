@@ -1,4 +1,4 @@
-"""What curves of a held-out error over CPU seconds say: when an error was reached, and how much sooner."""
+"""Evaluate curves of held-out errors over CPU seconds: cost to reach a target, and speed-ups between contenders."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Run = dict[str, Any]
-"""Of one training: contender, seed, and `curve`, lists of equal length, one for each of COLUMNS."""
+"""One training: contender, seed, and `curve`, with one list for each of COLUMNS, all of equal length."""
 Target = Sequence[float]
 """Held-out RMSE of energy, meV/atom, and of force components, meV/Å."""
 COLUMNS = ("epoch", "updates", "cpu_s", "energy", "force")
 COSTS = ("cpu_s", "updates", "epoch")
-POINTS = 50  # of a curve that are recorded
+POINTS = 50  # recorded per curve
 
 
 def reached(run: Run, target: Target) -> dict[str, float] | None:
@@ -25,10 +25,10 @@ def reached(run: Run, target: Target) -> dict[str, float] | None:
 
 
 def cost(runs: Sequence[Run], contender: str, target: Target) -> dict[str, float] | None:
-    """Return CPU seconds, updates and epochs to a target, means over seeds; None where a seed never reached it.
+    """Return CPU seconds, updates and epochs to a target, means over seeds; None if a seed never reached it.
 
-    Where a contender has trainings of several lengths, the one that is there first counts: which length that is, is
-    known only afterwards.
+    If a contender has trainings of several lengths, the first to reach the target counts; this choice is made in
+    hindsight.
     """
     found = []
     for seed in seeds(runs):
@@ -48,7 +48,7 @@ def errors_by(run: Run, cpu_s: float) -> tuple[float, float] | None:
 
 
 def at_equal_time(runs: Sequence[Run], first: str, second: str) -> list[dict[str, Any]]:
-    """Return the lowest errors of two contenders by the end of each training of the second, with equal seeds."""
+    """Return the lowest errors of two contenders, with equal seeds, up to the end of each training of the second."""
     rows = []
     for run in runs:
         if run["contender"] != second:
@@ -66,7 +66,7 @@ def at_equal_time(runs: Sequence[Run], first: str, second: str) -> list[dict[str
 
 
 def comparison(runs: Sequence[Run], targets: Sequence[Target]) -> dict[str, Any]:
-    """Return what every contender costs to each target and, relative to the first one, how much sooner it is there."""
+    """Return the cost of every contender to each target, and its speed-up and errors relative to the first one."""
     names = list(dict.fromkeys(run["contender"] for run in runs))
     rows = []
     for target in targets:
@@ -77,7 +77,7 @@ def comparison(runs: Sequence[Run], targets: Sequence[Target]) -> dict[str, Any]
 
 
 def times_sooner(costs: Mapping[str, dict[str, float] | None]) -> dict[str, float | None]:
-    """Return the first contender's CPU seconds over each other one's, None where one is not known."""
+    """Return the ratio of the first contender's CPU seconds to those of each other one; None if either is unknown."""
     first, *others = costs
     known = costs[first]
     ratios: dict[str, float | None] = {}
@@ -96,7 +96,7 @@ def seeds(runs: Sequence[Run]) -> list[int]:
 
 
 def thinned(curve: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Return at most POINTS of a curve, first and last among them, at even steps of the logarithm of the epoch."""
+    """Return at most POINTS points of a curve, evenly spaced in the logarithm of the epoch, including both ends."""
     n = len(curve["epoch"])
     indices = sorted({round(n ** (k / (POINTS - 1))) - 1 for k in range(POINTS)})
     return {name: [round(curve[name][i], 4) for i in indices] for name in COLUMNS}

@@ -1,4 +1,4 @@
-"""Compare what contenders compute, in the run that times them."""
+"""Compare the results of contenders, in the run that times them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Differences = dict[str, float]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a contender makes of one crystal.
+    """Results of a contender for one crystal.
 
     Attributes:
-        energy: eV.
-        forces: eV/Å, [n_atoms, 3].
-        uncertainties: of each atom, [n_atoms]: uq_energy in eV, uq_force in eV/Å; those that were asked for.
+        energy: energy of the crystal, eV.
+        forces: forces on atoms, eV/Å, [n_atoms, 3].
+        uncertainties: requested uncertainties of each atom, [n_atoms]: uq_energy in eV, uq_force in eV/Å.
     """
 
     energy: float
@@ -25,7 +25,7 @@ class Evaluation:
 
 
 def differences(found: Evaluation, expected: Evaluation) -> Differences:
-    """Return how far results are apart: of the energy, and as parts of the largest force and uncertainty."""
+    """Return relative differences: of the energy, and of forces and uncertainties as fractions of the largest value."""
     result = {
         "of_the_energy": abs(found.energy - expected.energy) / abs(expected.energy),
         "of_the_largest_force": _largest(found.forces, expected.forces),
@@ -36,10 +36,10 @@ def differences(found: Evaluation, expected: Evaluation) -> Differences:
 
 
 def require_agreement(what: str, found: Evaluation, expected: Evaluation, allowed: float) -> Differences:
-    """Return the differences where none is above `allowed`.
+    """Return the differences if none exceeds `allowed`.
 
     Raises:
-        RuntimeError: one is, or is not a number.
+        RuntimeError: a difference exceeds `allowed` or is NaN.
     """
     result = differences(found, expected)
     if any(not value <= allowed for value in result.values()):

@@ -1,11 +1,11 @@
-"""Time a step of this build beside another one, which is installed in an environment of its own.
+"""Compare the time of a step in this build with another build, installed in a separate environment.
 
     python benchmarks/builds.py OTHER/bin/python [--scripts SOURCE/benchmarks] [--quick]
         [--output benchmarks/results/builds.json]
 
-Nickel crystals, five members, uq_energy at every step, each build with a model file that it wrote itself from the same
-weights: CPU time of one core, this build and the other in turn in every round; ratios are medians of the rounds'
-ratios. Energies, forces and uncertainties are compared before.
+Nickel crystals, five members, uq_energy at every step; each build writes its own model file from the same weights. CPU
+time of one core; every round times both builds one after the other, and ratios are medians of the rounds' ratios.
+Energies, forces and uncertainties are compared first.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ EXPORT = "import nickel, sys; from pathlib import Path; nickel.export(nickel.bui
 
 
 def contender(python: Path, path: Path, scripts: Path) -> lmp_timing.Contender:
-    """Let a build write the model file that it is timed with, by the nickel.py in ``scripts``."""
+    """Let a build write its own model file, by the nickel.py in ``scripts``."""
     subprocess.run([python, "-c", EXPORT, path], cwd=scripts, check=True)
     return lmp_timing.nnp(path, uncertainties=lmp_timing.UQ_ENERGY)
 
 
 def measure(other: Path, scripts: Path, sizes: list[int], n_rounds: int, folder: Path) -> list[dict[str, Any]]:
-    """Return the CPU time of both builds, µs for each atom and step, by the number of atoms."""
+    """Return the CPU time of both builds, µs per atom and step, for each number of atoms."""
     programs = {"this build": lmp_timing.PROGRAMS, "the other": other.parent}
     contenders = {
         name: contender(of / "python", folder / f"{number}.nnp.pt", of_build)
@@ -74,10 +74,10 @@ def measure(other: Path, scripts: Path, sizes: list[int], n_rounds: int, folder:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("other", type=Path, help="python of the environment of the other build")
+    parser.add_argument("other", type=Path, help="Python interpreter of the environment of the other build")
     parser.add_argument("--scripts", type=Path, default=SCRIPTS, help="folder with the other build's own nickel.py")
-    parser.add_argument("--commit", default="", help="what the other build is; kept in the record")
-    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to see that it runs")
+    parser.add_argument("--commit", default="", help="description of the other build, kept in the record")
+    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "builds.json")
     arguments = parser.parse_args()

@@ -1,14 +1,14 @@
-"""Hold the error bars of nnpal's models against true errors, in distribution and outside of it.
+"""Compare the error bars of nnpal's models with true errors, in and out of distribution.
 
     python benchmarks/training_sets.py FOLDER
     python benchmarks/outside_sets.py FOLDER
     python benchmarks/calibration.py FOLDER [--work WORK] [--sets ni32 al ninb butane] [--seeds 1] [--quick]
 
-Trains an ensemble of five members on each NAME_train.h5 by nnpal's defaults, which calibrate it on what members did not
-learn, and compares `error_force` and `error_energy` of the model file with the errors on NAME_test.h5 (inside) and on
-NAME_KIND.h5 of each kind (outside). Nothing that is tested on was seen by training or calibration, but for one table:
-*left out* calibrates anew with the labeled configurations of all kinds but one, as a loop does with its candidates, and
-tests on that one. Trainings are kept in WORK and taken up again from there. Not timed.
+Trains an ensemble of five members on each NAME_train.h5 with nnpal's defaults, which calibrate it on configurations
+that some members were not trained on, and compares `error_force` and `error_energy` of the model file with the errors
+on NAME_test.h5 (inside) and on NAME_KIND.h5 of each kind (outside). Training and calibration see no test data, with one
+exception: *left out* recalibrates with the labeled configurations of all kinds but one, as a loop does with its
+candidates, and tests on that one. Trainings are kept in WORK and reused. Not timed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Seen:
     def by(cls, model: Path, frames: Sequence[Atoms]) -> Seen:
         calibration = read_metadata(model).calibration
         if calibration is None:
-            raise SystemExit(f"{model} has no calibration: too few configurations that some member did not learn")
+            raise SystemExit(f"{model} has no calibration: too few configurations that some member was not trained on")
         return cls(labeled_pairs(model, frames), calibration)
 
     def errors(self, calibration: Calibration | None = None) -> Errors:
@@ -78,7 +78,7 @@ def energies_of(parts: Sequence[Seen]) -> Figures:
 
 
 def left_out(learned: Pairs, symbols: Sequence[str], kinds: Mapping[str, Seen]) -> dict[str, Figures]:
-    """Return figures of each kind where all others were labeled and taken as candidates, and of all these together."""
+    """Return results for each kind if all other kinds were labeled as candidates, and for all kinds pooled."""
     found = {}
     for kind, seen in kinds.items():
         candidates = Pairs.joined([other.pairs for name, other in kinds.items() if name != kind])
@@ -88,7 +88,7 @@ def left_out(learned: Pairs, symbols: Sequence[str], kinds: Mapping[str, Seen]) 
 
 
 def trained(name: str, frames: Sequence[Atoms], folder: Path, arguments: argparse.Namespace, seed: int) -> Path:
-    """Return the model file of an ensemble in a folder, trained there unless it is there already."""
+    """Return the model file of an ensemble in a folder; train the ensemble if the file does not exist."""
     model = folder / "model.nnp.pt"
     if not model.exists():
         symbols = tuple(sorted({symbol for frame in frames for symbol in frame.get_chemical_symbols()}))
@@ -104,14 +104,14 @@ def trained(name: str, frames: Sequence[Atoms], folder: Path, arguments: argpars
 
 
 def kinds_in(folder: Path, name: str) -> dict[str, Path]:
-    """Return the files of each kind outside of a set."""
+    """Return the file of each out-of-distribution kind of a set."""
     parts = {f"{name}_train", f"{name}_test"}
     paths = sorted(path for path in folder.glob(f"{name}_*.h5") if path.stem not in parts)
     return {path.stem.removeprefix(f"{name}_"): path for path in paths}
 
 
 def on_one(name: str, seed: int, work: Path, arguments: argparse.Namespace) -> Figures:
-    """Return all figures of one training on one set."""
+    """Return all results of one training on one set."""
     most = QUICK_FRAMES if arguments.quick else None
     train, test = (read_frames(arguments.folder / f"{name}_{part}.h5")[:most] for part in ("train", "test"))
     folder = work / f"{name}-{seed}"
@@ -141,7 +141,7 @@ def on_one(name: str, seed: int, work: Path, arguments: argparse.Namespace) -> F
 
 
 def show(name: str, found: Figures, console: Console) -> None:
-    table = Table(title=f"{name}, seed {found['seed']}: error_force (raw uq_force in brackets)")
+    table = Table(title=f"{name}, seed {found['seed']}: error_force (raw uq_force in parentheses)")
     for column in ("", "RMS, meV/Å", "ratio", "68 %", "90 %", "tenths", "rank / exact"):
         table.add_column(column, justify="right" if column else "left")
     for title, own in (("inside", found["inside"]), ("outside", found["outside"]), *found["kinds"].items()):
@@ -157,7 +157,7 @@ def show(name: str, found: Figures, console: Console) -> None:
     console.print(table)
     for kind, own in found["energies"].items():
         bar = "ratio {ratio:.2f}, {coverage[0]:.0f}/{coverage[1]:.0f} %".format(**own) if "ratio" in own else ""
-        console.print(f"  energy, {kind}: {own['given']} of {own['n']} have one; {own['rms']:.2f} meV/atom; {bar}")
+        console.print(f"  energy, {kind}: {own['given']} of {own['n']} have a bar; {own['rms']:.2f} meV/atom; {bar}")
     for line in found["promises"]:
         mark, style = ("met", "green") if line["met"] else ("NOT MET", "red")
         low, high = line["found"]
@@ -169,11 +169,11 @@ def show(name: str, found: Figures, console: Console) -> None:
 
 def arguments_of(command_line: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with the files of training_sets.py and outside_sets.py")
-    parser.add_argument("--work", type=Path, help="trainings: kept, and taken up again; by default thrown away")
+    parser.add_argument("folder", type=Path, help="folder with the files of training_sets.py and outside_sets.py")
+    parser.add_argument("--work", type=Path, help="folder that keeps trainings for reuse; by default deleted")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
-    parser.add_argument("--updates", type=int, help="of each member; by default nnpal's")
+    parser.add_argument("--updates", type=int, help="updates of each member; by default nnpal's")
     parser.add_argument("--best-by", default=TrainingSettings().best_by, help="validation value; by default nnpal's")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument(

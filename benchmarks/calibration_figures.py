@@ -1,4 +1,4 @@
-"""What an error bar is worth: coverage, size, order; and what nnpal promises of it. calibration.py uses this."""
+"""Assess error bars: coverage, size, ranking; and nnpal's design goals for them. calibration.py uses this."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nnpal.calibration.reliability import LEVELS, coverage, reliability, reliabi
 
 MILLI, PERCENT = 1e3, 100.0
 CURVE = np.round(np.arange(0.05, 1.0, 0.05), 2)
-FEWEST = 3  # configurations of which a coverage of energies is given
+FEWEST = 3  # configurations for which a coverage of energies is reported
 
 Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Force errors of atoms, eV/Å, and what was said of them.
+    """Force errors of atoms and their predictions, eV/Å.
 
     Attributes:
-        error: model less label, [n_atoms, 3].
-        sigma: the vector's error bar, root of the expected <|error|²>, [n_atoms].
+        error: model minus label, [n_atoms, 3].
+        sigma: error bar of the force vector, the root of the expected <|error|²>, [n_atoms].
         spread: uq_force, [n_atoms].
     """
 
@@ -39,18 +39,18 @@ class Errors:
 
 
 def vector_coverage(error: np.ndarray, sigma: np.ndarray, level: float) -> float:
-    """Return the share of vectors in the sphere that holds `level` of an isotropic normal distribution."""
+    """Return the fraction of vectors in the sphere that contains `level` of an isotropic normal distribution."""
     return float((3 * np.square(error).sum(1) <= chi2.ppf(level, 3) * sigma**2).mean())
 
 
 def tenths(error: np.ndarray, sigma: np.ndarray) -> list[list[float]]:
-    """Return predicted and true RMS, meV/Å, in each tenth of sigma, from the smallest."""
+    """Return predicted and true RMS error, meV/Å, in ten equal parts of the atoms, by increasing sigma."""
     parts = np.array_split(np.argsort(sigma, kind="stable"), 10)
     return [[MILLI * rms(sigma[part]), MILLI * rms(np.linalg.norm(error[part], axis=1))] for part in parts]
 
 
 def judged(error: np.ndarray, sigma: np.ndarray) -> Figures:
-    """Return all figures of one sigma on one set of atoms; forces in meV/Å, shares in %."""
+    """Return all metrics of one sigma on one set of atoms; forces in meV/Å, fractions in %."""
     found = reliability(error, sigma)
     return {
         "n_atoms": len(sigma),
@@ -68,17 +68,17 @@ def judged(error: np.ndarray, sigma: np.ndarray) -> Figures:
 
 
 def forces(errors: Errors) -> Figures:
-    """Return the figures of the error bar, and of the raw spread in its place."""
+    """Return the metrics of the error bar, and of the raw spread used as one."""
     return {"calibrated": judged(errors.error, errors.sigma), "raw": judged(errors.error, errors.spread)}
 
 
 def energies(error: np.ndarray, sigma: np.ndarray, n_atoms: np.ndarray) -> Figures:
-    """Return how many configurations have an error bar of the energy, and what it is worth; errors in meV an atom.
+    """Return how many configurations have an error bar of the energy, and its metrics; errors in meV/atom.
 
     Arguments:
-        error: model less label, eV, [n_configurations].
-        sigma: error_energy, eV, infinite where none is given.
-        n_atoms: of each.
+        error: model minus label, eV, [n_configurations].
+        sigma: error_energy, eV, infinite if undefined, [n_configurations].
+        n_atoms: number of atoms, [n_configurations].
     """
     given = np.isfinite(sigma)
     found: Figures = {"n": len(error), "given": int(given.sum()), "rms": MILLI * rms(error / n_atoms)}
@@ -91,7 +91,7 @@ def energies(error: np.ndarray, sigma: np.ndarray, n_atoms: np.ndarray) -> Figur
 
 @dataclass(frozen=True)
 class Promise:
-    """One line of what nnpal promises: the values found must all lie within limits."""
+    """A design goal of nnpal: all values found must lie within limits."""
 
     what: str
     low: float | None
@@ -114,7 +114,7 @@ class Promise:
 
 
 def promises(inside: Figures, outside: Figures, kinds: Mapping[str, Figures]) -> list[Promise]:
-    """Return what is promised of `forces` in distribution, of all kinds pooled and of each kind."""
+    """Return the design goals for `forces`, in distribution, for all kinds pooled and for each kind."""
     near, far = inside["calibrated"], outside["calibrated"]
     own = [kind["calibrated"] for kind in kinds.values()]
     return [

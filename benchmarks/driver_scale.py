@@ -1,14 +1,14 @@
-"""What `nnpal run` itself takes of an iteration with many tasks: processor time, memory, files, time to resume.
+"""Measure the overhead of `nnpal run` for many tasks: CPU time, memory, files, time to resume.
 
     python benchmarks/driver_scale.py [--quick] [--output benchmarks/results/driver_scale.json]
 
-A loop of one iteration whose tasks are fakes of known durations (explorations 0.2 s, labels 0.02 s), through eight of
-Parsl's worker processes as on a cluster: 25 to 200 explorations and 1,250 to 10,000 labels, each a task of its own
-(nnpal's own stages put 50 labels in a task). Processor time is the driver's alone, without workers and Parsl's
-interchange; memory is its largest resident set, and what the loop adds to that of Python and its modules. Resuming is
-the same command on the finished run, and on one whose last label is missing. Each of these runs in a process of its
-own. Then the stage that labels, on configurations of 14 atoms in tasks of 50 whose labels cost nothing: what is the
-driver's. Ratios of the last size to the one before tell what is not linear: 2 is.
+A loop of one iteration with fake tasks of known duration (explorations 0.2 s, labels 0.02 s) on eight Parsl worker
+processes, as on a cluster: 25 to 200 explorations and 1,250 to 10,000 labels, each a separate task (nnpal's own stages
+put 50 labels in a task). CPU time is that of the driver, without workers and Parsl's interchange; memory is its largest
+resident set, and the part that the loop adds to Python and its modules. Resuming is the same command on the finished
+run, and on one whose last label is missing. Each of these runs in a separate process. Last, the CPU time of the driver
+in the labeling stage, on configurations of 14 atoms in tasks of 50 whose labels cost nothing. Printed ratios compare
+the last size with the one before, half of it; a linear cost gives 2.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from record import write_record
 SIZES, QUICK = (1250, 2500, 5000, 10000), (100, 200)
 LABELS_PER_EXPLORATION = 50
 N_FACTS = 4
-"""Numbers that a stage of nnpal keeps in the manifest for each label: uncertainties and errors."""
+"""Numbers per label that a stage keeps in the manifest: uncertainties and errors."""
 EXECUTORS = """
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor
@@ -75,7 +75,7 @@ COLUMNS = {
 
 
 class Loop:
-    """Explorations, then labels."""
+    """A loop of explorations, then labels."""
 
     def __init__(self, n_labels: int) -> None:
         self._numbers = {"explore": n_labels // LABELS_PER_EXPLORATION, "label": n_labels}
@@ -91,12 +91,12 @@ class Loop:
         n = self._numbers[name]
         outcomes = ctx.tasks.run([Task(ctx.folder / f"{k:05d}", name, {"k": k}, kind=name) for k in range(n)])
         if not all(outcome.result for outcome in outcomes):
-            raise SystemExit(f"driver_scale: a task of {name} is not done")
+            raise SystemExit(f"driver_scale: a task of {name} has no result")
         return {f"fact_{number}": [k / n for k in range(n)] for number in range(N_FACTS)}
 
 
 def run_once(folder: Path, n_labels: int) -> dict[str, float]:
-    """Carry the loop out, or resume it, and return what this process took."""
+    """Run or resume the loop; return time, s, and memory, MB, of this process."""
     executors.execute = driver_scale_tasks.execute
     (folder / "executors.py").write_text(EXECUTORS)
     (folder / "loop.toml").touch()
@@ -117,7 +117,7 @@ def peak_mb() -> float:
 
 
 def apart(folder: Path, n_labels: int) -> dict[str, float]:
-    """Do that in a process of its own, whose workers find this folder's modules."""
+    """Run or resume the loop in a separate process, whose workers find the modules of this folder."""
     path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, __file__, "--inside", str(folder), "--labels", str(n_labels)]
     done = subprocess.run(
@@ -127,7 +127,7 @@ def apart(folder: Path, n_labels: int) -> dict[str, float]:
 
 
 def engine_costs(n_labels: int) -> dict[str, float]:
-    """Return what a loop of one size costs, and what it costs to resume it."""
+    """Return the cost of a loop of one size, and of resuming it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         first = apart(folder, n_labels)
@@ -154,7 +154,7 @@ def engine_costs(n_labels: int) -> dict[str, float]:
 
 
 def label_stage_cost(n_labels: int) -> float:
-    """Return the processor time, s, of the driver in the stage that labels."""
+    """Return the CPU time of the driver in the labeling stage, s."""
     table = {"kind": "ase", "calculator": "ase.calculators.lj:LennardJones", "options": {}}
     section: OracleSection = TypeAdapter(OracleSection).validate_python(table)
     rng = np.random.default_rng(0)

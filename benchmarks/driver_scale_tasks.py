@@ -1,4 +1,4 @@
-"""Fake tasks of `driver_scale.py`: attempts that take a known time, and batches of labels that cost no oracle."""
+"""Fake tasks of `driver_scale.py`: attempts of known duration, and batches of labels without an oracle."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from nnpal.oracle.protocol import Oracle
 from nnpal.runtime.json_files import digest
 
 SECONDS = {"explore": 0.2, "label": 0.02}
-"""That a task takes, by the name of its stage."""
+"""Duration of a task, s, by the name of its stage."""
 
 
 def execute(folder: str, *_: object, **__: object) -> dict[str, Any]:
-    """Wait for the task's known time and leave its result, in place of `engine.attempt.execute`."""
+    """Wait for the duration of the task and write its result; replaces `engine.attempt.execute`."""
     place = Path(folder)
     content = json.loads((place / TASK).read_text())
     time.sleep(SECONDS[place.parent.name])
@@ -34,10 +34,10 @@ def execute(folder: str, *_: object, **__: object) -> dict[str, Any]:
 
 
 class FakeLabels:
-    """Takes the place of a stage's tasks: the stores of batches are there at once.
+    """Substitute for the tasks of a stage that writes the label stores of batches at once.
 
     Attributes:
-        cpu_s: that this took, which is not the driver's.
+        cpu_s: CPU time of writing the stores, s, which is not the driver's.
     """
 
     def __init__(self, oracle: Oracle) -> None:

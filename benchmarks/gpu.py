@@ -1,4 +1,4 @@
-"""Say whether nnpal can be timed on a GPU here."""
+"""Check whether nnpal can be timed on a GPU here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nnpal.model.ops import load_ops
 
 
 def missing() -> str | None:
-    """Return what a GPU run lacks here, or None."""
+    """Return the reason why nnpal cannot run on a GPU here, or None."""
     if not torch.cuda.is_available():
         return f"torch {torch.__version__} finds no NVIDIA GPU"
     load_ops()

@@ -1,4 +1,4 @@
-"""Configurations that no training sees, and what an ensemble is worth on them; warm_start.py uses this."""
+"""Evaluate an ensemble on held-out configurations; warm_start.py uses this."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nnpal.training import TrainedEnsemble, TrainingData, build_training_data
 from nnpal.training.evaluate import evaluate
 from nnpal.training.member import in_parts
 
-PART = 64  # configurations that are scored at a time
+PART = 64  # configurations evaluated at a time
 Point = dict[str, float]
-"""What an ensemble cost and gave; energies in meV/atom, forces in meV/Å."""
+"""Cost and errors of an ensemble; energies in meV/atom, forces in meV/Å."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Configurations that no training sees."""
+    """Held-out configurations."""
 
     data: TrainingData
     labels: Labels
@@ -40,7 +40,7 @@ class HeldOut:
 
     @denormals_flushed()
     def judge(self, ensemble: TrainedEnsemble) -> Point:
-        """Return the errors of the ensemble's mean, and what its spread says of them."""
+        """Return the errors of the ensemble's mean, and how well its spread predicts them."""
         energies, forces = [], []
         for member in ensemble.members:
             parts = in_parts(np.arange(len(self.data)), PART)

@@ -1,4 +1,4 @@
-"""Hooks that the benchmark times beside nnpal's own."""
+"""Hooks that the benchmark compares with nnpal's own."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Empty:
 
 
 class NumpyBias:
-    """MOMT's forces with a frozen bias, in plain NumPy: what a Python callback without compiled parts costs.
+    """Forces of MOMT with a fixed bias, in NumPy: the cost of a Python callback without compiled code.
 
     O = 1/(N_g N) Σ_g |Σ_i exp(i g·r_i)|² over the four ⟨111⟩ reciprocal vectors of fcc; F' = (1 + a) F - b ∂O/∂r,
-    with slopes a and b so small that the trajectory stays as it was.
+    with slopes a and b so small that the trajectory does not change.
 
     Args:
-        cells: cubic cells along an edge of the box, which is orthogonal.
+        cells: cubic cells along each edge of the orthogonal box.
     """
 
     def __init__(self, context: Context, cells: int, a: float = 1e-6, b: float = 1e-6) -> None:

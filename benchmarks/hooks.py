@@ -1,17 +1,17 @@
-"""Time what a Python hook adds to a step of LAMMPS, each beside the plain step of the same run.
+"""Time what Python hooks add to a step of LAMMPS, relative to plain steps of the same run.
 
     python benchmarks/hooks.py [--quick] [--output benchmarks/results/hooks.json]
 
-One `lmp` for each size runs blocks of steps: plain, A, plain, B, plain, ... and all of it again in every round. What
-a contender adds is its block less the mean of the two plain blocks beside it; figures are medians of these
-differences over the rounds, with their quartiles; times are CPU times. Thermal fcc Al under EAM, NVE, one core, the
-list built every 10 steps. Contenders:
+One `lmp` for each size runs blocks of steps: plain, A, plain, B, plain, ..., repeated in every round. The cost of a
+contender is the time of its block minus the mean of the two adjacent plain blocks; results are medians of these
+differences over the rounds, with quartiles. Times are CPU times. Thermal fcc Al under EAM, NVE, one core, neighbor list
+rebuilt every 10 steps. Contenders:
 
-- nothing: one more plain block, the noise
-- tally by LAMMPS: energy and virial at every step, asked for by LAMMPS's own fix ave/time: no hook
-- Colvars: its harmonic restraint of the distance of two atoms, by LAMMPS's own fix colvars: no hook
+- nothing: another plain block, which shows the noise
+- tally by LAMMPS: energy and virial at every step, requested by fix ave/time; no hook
+- Colvars: harmonic restraint of the distance of two atoms by fix colvars; no hook
 - an empty hook; SMD on two atoms; MOMT over (H, O), learning, at its default stride and at stride 1
-- MOMT's forces by a NumPy callback, bias frozen
+- MOMT's forces by a NumPy callback, with a fixed bias
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from nnpal.demo.eam import eam_potential
 from record import write_record
 
 CELLS = {32: 2, 108: 3, 864: 6}  # atoms -> cubic cells along an edge
-STEPS = {32: 1000, 108: 400, 864: 50}  # in a block: some 50 to 100 ms, short beside the machine's moods
+STEPS = {32: 1000, 108: 400, 864: 50}  # per block: 50 to 100 ms, short compared with changes of the machine's load
 PLAIN = "plain"
 TALLY, COLVARS = "tally by LAMMPS", "distance restraint by Colvars"
 SMD, MOMT = "SMD", "MOMT"
-AIMS = ((MOMT, TALLY, 25.0), (SMD, COLVARS, 5.0))  # at most so many µs a step above that, in the same round ...
-AIMED_AT = 108  # ... at so many atoms
+AIMS = ((MOMT, TALLY, 25.0), (SMD, COLVARS, 5.0))  # hook, baseline, largest allowed difference in µs per step ...
+AIMED_AT = 108  # ... at this number of atoms
 N_WARM_UP = 500
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What a block has beside the plain step: lines before it and after it."""
+    """LAMMPS commands before and after a block of steps."""
 
     name: str
     begin: str = ""
@@ -50,7 +50,7 @@ class Contender:
 
 
 def contenders(n_atoms: int) -> list[Contender]:
-    """Return what is timed. MOMT's ln f is small, for all contenders are to run through the same crystal."""
+    """Return the contenders. MOMT's ln f is small, so that all run on nearly the same crystal."""
     momt = (
         f"nnpal.momt:MOMT temp 600 press 1 lattice fcc H {-3.6 * n_atoms:g} {-2.6 * n_atoms:g} 60 "
         f"O {-0.1 * n_atoms:g} {1.2 * n_atoms:g} 60 ln_f 1e-5 ln_f_end 1e-7"
@@ -93,7 +93,7 @@ def _hook(name: str, words: str) -> Contender:
 
 
 def script(n_atoms: int, n_rounds: int) -> str:
-    """Return the input script of one size; `block NAME` lines say what each run is."""
+    """Return the input script of one size; it prints `block NAME` before each run."""
     n_cells, n_steps = CELLS[n_atoms], STEPS[n_atoms]
     plain = f'print "block {PLAIN}"\nrun {n_steps}\n'
     one_round = "".join(
@@ -118,7 +118,7 @@ run {N_WARM_UP} post no
 
 
 def read_blocks(text: str) -> list[tuple[str, float]]:
-    """Return name and µs of CPU time per step of each block, in their order."""
+    """Return name and CPU time, µs per step, of each block, in order."""
     blocks, name, seconds, n_steps = [], None, 0.0, 1
     for line in text.splitlines():
         if line.startswith("block "):
@@ -133,7 +133,7 @@ def read_blocks(text: str) -> list[tuple[str, float]]:
 
 
 def added(blocks: list[tuple[str, float]]) -> dict[str, list[float]]:
-    """Return what each contender adds to the plain blocks beside it, one value a round, µs per step."""
+    """Return the time that each contender adds to the adjacent plain blocks, µs per step, one value per round."""
     differences: dict[str, list[float]] = {}
     for (_, before), (name, time), (_, after) in zip(blocks[:-2:2], blocks[1:-1:2], blocks[2::2], strict=True):
         differences.setdefault(name, []).append(time - (before + after) / 2)
@@ -170,7 +170,7 @@ def measure(n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
 
 
 def print_table(results: list[dict]) -> None:
-    table = Table(title="µs per step that each adds to the plain step: median (quartiles)")
+    table = Table(title="µs per step in addition to the plain step: median (quartiles)")
     table.add_column("contender")
     for result in results:
         table.add_column(f"{result['n_atoms']} atoms", justify="right")
@@ -188,7 +188,7 @@ def _cell(value: dict[str, float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round at 32 atoms, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round at 32 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "hooks.json")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Time a pair style in the real `lmp`, as its own loop timer does."""
+"""Time a pair style in `lmp`, by LAMMPS's own loop timer."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from agreement import Evaluation
 
 POTENTIALS = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
 WARM_UP_STEPS = 5
-# ps. Random networks hold no crystal together: at 1 fs its atoms would fly apart within a few hundred steps.
+# ps. A crystal under random networks is not stable: at 1 fs, atoms would fly apart within a few hundred steps.
 TIMESTEP = 1e-5
 
 
 Uncertainties = tuple[str, ...]
-# At every step; a run would ask for them every hundred or so.
+# At every step; production runs need them about every hundred steps.
 UQ_ENERGY: Uncertainties = ("uq_energy",)
 UQ_BOTH: Uncertainties = ("uq_energy", "uq_force")
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A pair style to time: `lines` are its pair_style, pair_coeff and what it computes on the way."""
+    """A pair style to time; `lines` are its pair_style and pair_coeff commands and fixes for uncertainties."""
 
     name: str
     lines: str
@@ -50,12 +50,12 @@ def nnp(model: Path, name: str = "nnp", uncertainties: Uncertainties = (), optio
 
 
 def fix_uq(uncertainties: Uncertainties) -> str:
-    """Return the line that computes them for each atom at every step, if any."""
+    """Return the fix that computes the uncertainties of each atom at every step, if any."""
     fields = "".join(f" {name} 1" for name in uncertainties)
     return f"fix uq all pair 1 nnp{fields}\n" if fields else ""
 
 
-PROGRAMS = Path(sys.executable).parent  # of the environment that runs this
+PROGRAMS = Path(sys.executable).parent  # of the current environment
 
 
 def command(name: str) -> str:
@@ -63,10 +63,10 @@ def command(name: str) -> str:
 
 
 def run_lmp(script: str, folder: Path, n_ranks: int, programs: Path = PROGRAMS) -> str:
-    """Return the screen output of a run by the lmp in a folder; its hooks find the modules of this folder.
+    """Run the `lmp` of `programs` in a folder and return its screen output; hooks find the modules next to this file.
 
     Raises:
-        RuntimeError: LAMMPS stopped with an error, which is the message.
+        RuntimeError: LAMMPS stopped with an error; the message is its output.
     """
     (folder / "in.bench").write_text(script)
     launcher = [] if n_ranks == 1 else [command("mpirun"), "-np", str(n_ranks)]
@@ -84,13 +84,13 @@ def run_lmp(script: str, folder: Path, n_ranks: int, programs: Path = PROGRAMS) 
 
 
 def start(contender: Contender, n_atoms: int, folder: Path) -> str:
-    """Return the script up to the first run; the step is so short that all see a thermal crystal to the end."""
+    """Return the script up to the first run; the timestep is so short that the crystal remains thermal."""
     nickel.write_data(folder / "data", n_atoms)
     return start_of(contender.lines)
 
 
 def start_of(lines: str) -> str:
-    """Return the same for the crystal that is in the file `data`, and the lines of a pair style."""
+    """Return the script up to the first run for the crystal in the file `data` and the lines of a pair style."""
     return f"""units metal
 read_data data
 {lines}
@@ -103,13 +103,13 @@ timestep {TIMESTEP}
 
 @dataclass(frozen=True)
 class Run:
-    """What a timed run was like.
+    """Results of a timed run.
 
     Attributes:
-        microseconds: per atom and step.
-        energy: of the initial crystal, eV.
-        peak_megabytes: largest resident memory of the first rank, MiB, to four digits, as `info memory` has it.
-        seconds_of: LAMMPS's own parts of the loop: Pair, Neigh, Comm, Modify and others, seconds.
+        microseconds: time per atom and step, µs.
+        energy: energy of the initial crystal, eV.
+        peak_megabytes: largest resident set of the first rank, MiB, to four digits, as printed by `info memory`.
+        seconds_of: LAMMPS's breakdown of the loop time (Pair, Neigh, Comm, Modify and others), s.
     """
 
     microseconds: float
@@ -121,10 +121,7 @@ class Run:
 def run_steps(
     contender: Contender, n_atoms: int, n_steps: int, n_ranks: int, folder: Path, warm_up: int = WARM_UP_STEPS
 ) -> Run:
-    """Time `n_steps` of NVE; the neighbor list is built every 10 steps, as in hot MD.
-
-    A first short run warms up and is not counted.
-    """
+    """Time `n_steps` of NVE after a short warm-up run; the neighbor list is rebuilt every 10 steps, as in hot MD."""
     text = run_lmp(
         start(contender, n_atoms, folder)
         + f"fix n all nve\nthermo {n_steps}\nthermo_style custom step pe\nthermo_modify format float %20.15g\n"
@@ -147,7 +144,7 @@ def run_steps(
 
 
 def cpu_of_steps(script: str, n_atoms: int, n_steps: int, folder: Path, programs: Path = PROGRAMS) -> float:
-    """Return the CPU time of NVE by a script that goes up to its first run, µs for each atom and step."""
+    """Return the CPU time of NVE after a script without its first run, µs per atom and step."""
     text = run_lmp(f"{script}fix n all nve\nrun {WARM_UP_STEPS}\nrun {n_steps}\n", folder, 1, programs)
     seconds = float(re.findall(r"Loop time of (\S+) on", text)[-1])
     share = float(re.findall(r"(\S+)% CPU use", text)[-1]) / 100.0
@@ -155,21 +152,21 @@ def cpu_of_steps(script: str, n_atoms: int, n_steps: int, folder: Path, programs
 
 
 def initial_energy(text: str) -> float:
-    """Return the energy that a screen output has at step 0, eV."""
+    """Return the energy at step 0 from a screen output, eV."""
     match = re.search(r"Step\s+PotEng\s+0\s+(\S+)", text)
     assert match, text
     return float(match[1])
 
 
 def evaluate(contender: Contender, n_atoms: int, folder: Path, n_ranks: int = 1) -> Evaluation:
-    """Evaluate the initial crystal with all that a contender computes."""
+    """Return energy, forces and uncertainties of the initial crystal by a contender."""
     return evaluate_script(start(contender, n_atoms, folder), contender.uncertainties, folder, n_ranks)
 
 
 def evaluate_script(
     script: str, uncertainties: Uncertainties, folder: Path, n_ranks: int = 1, programs: Path = PROGRAMS
 ) -> Evaluation:
-    """Evaluate the crystal of a script that goes up to its first run."""
+    """Return energy, forces and uncertainties of the crystal of a script without its first run."""
     columns = {0: "", 1: "f_uq", 2: "f_uq[1] f_uq[2]"}[len(uncertainties)]
     text = run_lmp(
         script

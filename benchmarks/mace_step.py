@@ -1,11 +1,11 @@
-"""Time a small MACE ensemble under pair_style nnp beside an ANI ensemble with the fused kernel, on n-butane.
+"""Compare a step of a small MACE ensemble in pair_style nnp with an ANI ensemble with the fused kernel, on n-butane.
 
     pip install mace-torch
     python benchmarks/mace_step.py [--rounds 5] [--output mace_step.json]
 
-CPU time of one rank and one thread, of whole steps of LAMMPS with every member's forces (uq_force): the difference of a
-long and a short run, so that neither starting nor torch's first calls count. Both take turns in every round; the ratio
-is the median of the rounds' ratios. Weights are random, 5 members, float32.
+CPU time of whole LAMMPS steps on one rank and one thread, with every member's forces (uq_force): the difference between
+a long and a short run, which excludes start-up and torch's first calls. Both ensembles take turns in every round; the
+ratio is the median of the rounds' ratios. Random weights, 5 members, float32.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WARM_UP, STEPS = 5, 5
 
 def mace_model(hidden: str, seed: int) -> torch.nn.Module:
     import mace.modules as modules
-    from e3nn import o3  # after mace, which tells torch.load how to read e3nn's constants
+    from e3nn import o3  # after mace, which lets torch.load read e3nn's constants
     from mace.tools.torch_tools import default_dtype
 
     torch.manual_seed(seed)
@@ -51,7 +51,7 @@ def mace_model(hidden: str, seed: int) -> torch.nn.Module:
 
 
 def cpu_seconds(model: Path, atoms: Atoms, n_steps: int, folder: Path) -> float:
-    """Return the CPU time of a run of ``lmp``; the timestep is so short that the configuration stays."""
+    """Return the CPU time of a run of ``lmp``, s; the timestep is so short that the atoms hardly move."""
     start = write_data(folder / "box.data", atoms, ["H", "C"])
     script = f"""units metal
 atom_modify map array
@@ -79,12 +79,12 @@ def us_per_atom(model: Path, atoms: Atoms, n_steps: int, folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, help="JSON with machine and versions")
+    parser.add_argument("--output", type=Path, help="JSON file with results, machine and versions")
     arguments = parser.parse_args()
     ((name, atoms),) = ((key, value) for key, value in systems().items() if "butane" in key)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        # (file, steps): the fused kernel takes so little that more steps are needed to tell
+        # (file, steps): the fused kernel is so fast that it needs more steps
         models = {"ANI, fused": (ani_file(("H", "C"), folder), 40 * STEPS)}
         for label, hidden in SIZES.items():
             members = [mace_model(hidden, seed) for seed in range(N_MEMBERS)]
@@ -93,7 +93,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for label, (model, n_steps) in models.items():
                 found[label].append(us_per_atom(model, atoms, n_steps, folder))
-    table = Table("", "µs an atom and step, CPU", "over ANI")
+    table = Table("", "CPU µs per atom and step", "ratio to ANI")
     ratios = {}
     for label, values in found.items():
         ratios[label] = statistics.median(a / b for a, b in zip(values, found["ANI, fused"], strict=True))

@@ -1,10 +1,10 @@
-"""Time networks of ANI-2x's form on molecules and water: kernel fused beside TorchANI eager.
+"""Compare networks of the ANI-2x architecture on molecules and water: kernel fused and TorchANI eager.
 
     python benchmarks/molecules.py [--quick] [--output benchmarks/results/molecules.json]
 
 Seven elements, 8 members, random weights, single precision, one thread: water, aspirin, boxes of water. CPU time of
-`CoreModel.energies_and_gradients`, which `NNPCalculator` calls, and of TorchANI's energy and forces in Python, to which
-its pairs are given; a search for neighbors is in neither.
+`CoreModel.energies_and_gradients`, which `NNPCalculator` calls, and of TorchANI's energy and forces in Python with
+given pairs; neither includes a neighbor search.
 Contenders run one after another in every round; ratios are medians of the rounds' ratios. Before anything is timed,
 energies and forces of both must agree.
 """
@@ -41,7 +41,7 @@ SYMBOLS = ("H", "C", "N", "O", "F", "S", "Cl")
 N_MEMBERS = 8
 FUSED, EAGER = "nnpal, fused", "TorchANI eager"
 AIMS = {3: None, 21: 0.25, 192: 0.17, 2700: 0.17}
-"""Atoms, and the time aimed at, over TorchANI's."""
+"""Number of atoms, and the target for the ratio of times, nnpal / TorchANI."""
 AGREEMENT = 1e-4
 ASPIRIN = Atoms(
     "C9H8O4",
@@ -69,7 +69,7 @@ ASPIRIN = Atoms(
         (1.7813, 0.8105, -1.4821),
     ],
 )
-"""A rough geometry, Å."""
+"""Approximate geometry, Å."""
 
 
 def systems() -> dict[int, Atoms]:
@@ -86,7 +86,7 @@ def systems() -> dict[int, Atoms]:
 
 
 class Eager:
-    """TorchANI's model, its pairs given."""
+    """TorchANI's model with given pairs."""
 
     def __init__(self, model: ANI, atoms: Atoms) -> None:
         self.model = model
@@ -106,7 +106,7 @@ class Eager:
 
 
 class Fused:
-    """The file that nnpal writes of the same model."""
+    """The same model in a file written by nnpal."""
 
     def __init__(self, model: CoreModel, edges: Edges) -> None:
         self.model, self.edges = model, edges
@@ -120,7 +120,7 @@ class Fused:
 
 
 def contenders(folder: Path) -> dict[int, dict[str, Callable[[], object]]]:
-    """Build them for each system, and require that they agree."""
+    """Return both contenders for each system; require that they agree."""
     description = NetworkDescription(SYMBOLS, hidden=HIDDEN["ani2x"], aev=AEVS["ani2x"])
     members = [build_member(description, seed) for seed in range(N_MEMBERS)]
     eager = build_model(description, members, [0.0] * len(SYMBOLS)).requires_grad_(False)
@@ -136,7 +136,7 @@ def contenders(folder: Path) -> dict[int, dict[str, Callable[[], object]]]:
 
 
 def milliseconds(call: Callable[[], object], seconds: float) -> float:
-    """Return the CPU time of a call, the mean over some of them."""
+    """Return the mean CPU time of a call, ms."""
     n, begin = 0, time.process_time()
     while n < 2 or time.process_time() - begin < seconds:
         call()
@@ -156,7 +156,7 @@ def measure(calls: dict[str, Callable[[], object]], n_rounds: int) -> dict[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round, to try the script")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "molecules.json")
     arguments = parser.parse_args()

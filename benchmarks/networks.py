@@ -1,11 +1,11 @@
-"""Time kinds of network: SchNet files beside an ANI file with the fused kernel, energies and members' forces.
+"""Compare types of network, energies and members' forces: SchNet files and an ANI file with the fused kernel.
 
     python benchmarks/networks.py [--quick] [--output benchmarks/results/networks.json]
 
-CPU time of one thread for `LoadedModel.energies_and_gradients`, which is what the pair style, the calculator and
-`nnpal evaluate` need of a model; the neighbor list is not in it. 108 Ni atoms, thermal, and a box of n-butane. float32.
-Contenders run one after another in every round; ratios are medians of the rounds' ratios, µs an atom over those of ANI.
-Before anything is timed, the gradients of each SchNet file must be those of its networks in double precision.
+CPU time of one thread for `LoadedModel.energies_and_gradients`, which the pair style, the calculator and `nnpal
+evaluate` call, without the neighbor list. 108 Ni atoms with thermal displacements, and a box of n-butane; float32.
+Contenders run one after another in every round; ratios to ANI, of µs per atom, are medians of the rounds' ratios.
+Before anything is timed, the gradients of each SchNet file must agree with its networks in double precision.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from record import write_record
 N_MEMBERS = 5
 ANI = f"ANI, fused, {N_MEMBERS} members"
 SIZES = {"SchNet 64, 3, 32": (64, 3, 32), "SchNet 128, 3, 50": (128, 3, 50)}
-"""features, interactions, Gaussians; 5 Å."""
+"""Features, interactions, Gaussians; cutoff 5 Å."""
 TOLERANCE = 1e-4
-"""Of the largest gradient: single precision, as between kernels."""
+"""Fraction of the largest gradient: single precision, as between kernels."""
 
 
 def systems() -> dict[str, Atoms]:
     positions, edges = nickel.positions_and_edges(108)
     butane = molecule("trans-butane")
-    butane.set_cell([5.5, 5.5, 5.5])  # 0.58 g/cm³, as the liquid's
+    butane.set_cell([5.5, 5.5, 5.5])  # 0.58 g/cm³, the density of the liquid
     butane.pbc = True
     box = butane * (2, 2, 2)
     box.rattle(0.03, seed=1)
@@ -51,7 +51,7 @@ def systems() -> dict[str, Atoms]:
 
 
 def ani_file(symbols: tuple[str, ...], folder: Path) -> Path:
-    """Export the default ensemble for a metal, ANI-2x's sizes for molecules."""
+    """Export an ensemble: of default size for a metal, of ANI-2x's size for molecules."""
     description = (
         NetworkDescription(symbols, hidden=nickel.HIDDEN)
         if symbols == ("Ni",)
@@ -63,7 +63,7 @@ def ani_file(symbols: tuple[str, ...], folder: Path) -> Path:
 
 
 def schnet_file(symbols: tuple[str, ...], size: tuple[int, int, int], graph: Graph, folder: Path) -> Path:
-    """Export one member, and compare the file's gradients with the network's."""
+    """Export one member and compare the gradients of the file with those of the network."""
     description = SchNetDescription(symbols, *size)
     network = build_schnet(description, 1)
     path = export_schnet(description, [network], folder / "schnet.nnp.pt", self_energies=[0.0] * len(symbols))
@@ -88,7 +88,7 @@ def contenders(atoms: Atoms, folder: Path) -> dict[str, tuple[LoadedModel, Graph
 
 
 def measure(models: Mapping[str, tuple[LoadedModel, Graph]], n_rounds: int) -> dict[str, list[float]]:
-    """Return µs an atom of each round, after some that warm up."""
+    """Return µs per atom for each round, after warm-up calls."""
     found: dict[str, list[float]] = {name: [] for name in models}
     for round_ in range(-3, n_rounds):
         for name, (model, graph) in models.items():
@@ -101,12 +101,12 @@ def measure(models: Mapping[str, tuple[LoadedModel, Graph]], n_rounds: int) -> d
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round, to try the script")
     parser.add_argument("--rounds", type=int, default=41)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "networks.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    table = Table("", "edges an atom", "µs an atom", f"over {ANI}")
+    table = Table("", "edges per atom", "µs per atom", f"ratio to {ANI}")
     content: dict[str, dict[str, object]] = {}
     for system, atoms in systems().items():
         with tempfile.TemporaryDirectory() as name:

@@ -1,6 +1,6 @@
-"""What the benchmark runs on: thermal nickel crystals and an ensemble of networks on them.
+"""Systems and model of the benchmarks: thermal nickel crystals and an ensemble of networks.
 
-The networks have random weights: their arithmetic does not know. Lengths in Å, energies in eV.
+The networks have random weights, which does not affect their speed. Lengths in Å, energies in eV.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from nnpal.model.description import NetworkDescription
 LATTICE = 3.52
 MASS = 58.693
 TEMPERATURE = 600.0  # K
-DISPLACEMENT = 0.09  # Å for each component: the root mean square in nickel near 600 K
+DISPLACEMENT = 0.09  # Å, RMS displacement of each component in nickel near 600 K
 CELLS = {4 * n**3: (n, n, n) for n in (2, 3, 4, 6, 8, 10, 14, 20, 30)}  # atoms -> cubic cells along each edge
-CELLS[8000] = (20, 10, 10)  # twice that of 4000, for two ranks
+CELLS[8000] = (20, 10, 10)  # twice the crystal of 4000 atoms, for two ranks
 N_MEMBERS = 5
 HIDDEN = (224, 192, 160)
 AEV_LENGTH = 54
 
 
 def positions_and_edges(n_atoms: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crystal with thermal displacements, [n_atoms, 3], and the edges of its box, [3]."""
+    """Return positions with thermal displacements, [n_atoms, 3], and the edges of the box, [3]."""
     n_cells = np.array(CELLS[n_atoms])
     basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     corners = np.stack(np.meshgrid(*map(np.arange, n_cells), indexing="ij"), -1).reshape(-1, 1, 3)
@@ -48,7 +48,7 @@ def write_data(path: Path, n_atoms: int) -> None:
 
 
 def build_ensemble(n_members: int = N_MEMBERS) -> torch.nn.Module:
-    """Return the TorchANI model, float32, evaluated without nnpal's export; fewer members are the first of more."""
+    """Return the model as TorchANI modules, float32, without nnpal's export; its members are the first `n_members`."""
     description = NetworkDescription(symbols=("Ni",), hidden=HIDDEN)
     members = [build_member(description, seed) for seed in range(n_members)]
     model = build_model(description, members, self_energies=[0.0])
