@@ -1,4 +1,4 @@
-"""Alkanes outside of what the butane set holds; outside_sets.py labels them."""
+"""Alkanes out of the distribution of the butane set; outside_sets.py labels them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import nnpal.demo
 from nnpal.oracle.calculator_oracle import CalculatorOracle
 from training_sets import BONDS, ELECTRONS, LONGEST, SEED, TEMPERATURES, OracleCalculator, dynamics, labeled
 
-FRAMES, EVERY, REST = 4, 40, 300  # configurations of a trajectory, and steps of 0.5 fs
+FRAMES, EVERY, REST = 4, 40, 300  # configurations per trajectory, steps of 0.5 fs between them and before the first
 HOT = 2500.0  # K
-FARTHEST = 6.0  # Å, of a C-C bond; the training ends at LONGEST
-C_H = (1.4, 3.5)  # Å
+FARTHEST = 6.0  # Å, longest C-C distance; training data end at LONGEST
+C_H = (1.4, 3.5)  # Å, range of stretched C-H distances
 C_C_LENGTH, C_H_LENGTH = 1.53, 1.09  # Å
 RELAXED, RELAX_STEPS = 0.05, 200  # eV/Å
 
@@ -27,7 +27,7 @@ Change = Callable[[Atoms, np.random.Generator], Atoms]
 
 
 def moved(frame: Atoms, bond: tuple[int, int], part: tuple[int, ...], length: float) -> Atoms:
-    """Return a copy in which `part`, beyond the bond's first atom, was moved along the bond until it has the length."""
+    """Return a copy with `part`, on the side of the bond's first atom, moved along the bond to reach the length."""
     one, other = bond
     copy = frame.copy()
     between = copy.positions[one] - copy.positions[other]
@@ -42,7 +42,10 @@ def far(frame: Atoms, rng: np.random.Generator) -> Atoms:
 
 
 def both(frame: Atoms, rng: np.random.Generator) -> Atoms:
-    """Stretch both C-C bonds, so that three parts come apart; the end first, for it moves with the longer part."""
+    """Return a copy with both C-C bonds stretched, so that the molecule separates into three parts.
+
+    The end bond is first, because the end moves with the longer part.
+    """
     for bond, part in BONDS.items():
         frame = moved(frame, bond, part, rng.uniform(2.0, LONGEST))
     return frame
@@ -56,7 +59,7 @@ def hydrogen_off(frame: Atoms, rng: np.random.Generator) -> Atoms:
 
 
 def pentane() -> Atoms:
-    """Return butane in which a methyl group stands for a hydrogen of its end, to be relaxed."""
+    """Return butane with a terminal hydrogen replaced by a methyl group, not yet relaxed."""
     atoms = molecule("trans-butane")
     carbons = np.flatnonzero(atoms.numbers == 6)
     end = int(carbons[np.argmax(atoms.get_all_distances()[np.ix_(carbons, carbons)].sum(0))])
@@ -97,7 +100,7 @@ def relaxed(start: Atoms, oracle: Any) -> Atoms:
 
 
 def outside_butane(quick: bool) -> Iterator[tuple[str, list[Atoms]]]:
-    """Yield each kind's name and configurations: broken bonds, hot dynamics, other alkanes."""
+    """Yield the name and the configurations of each kind: broken bonds, hot dynamics, other alkanes."""
     oracle = CalculatorOracle(options={"method": "GFN2-xTB", "electronic_temperature": ELECTRONS, "verbosity": 0})
     oracle.prepare()
     temperatures = TEMPERATURES[:1] if quick else TEMPERATURES

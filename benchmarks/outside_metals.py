@@ -1,4 +1,4 @@
-"""Metals outside of the training sets: eight kinds of one element, eight of Ni-Nb; outside_sets.py labels them."""
+"""Metals out of distribution: eight kinds of one element, eight of Ni-Nb; outside_sets.py labels them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ase.cluster import Icosahedron
 from nnpal.oracle.protocol import Oracle
 from training_sets import SEED, VOLUMES, OracleCalculator, crystal, dynamics, labeled
 
-VACUUM = 10.0  # Å, on either side of a slab or a cluster: images do not meet within any cutoff
-FRAMES, EVERY, REST, MELT_REST = 3, 40, 160, 500  # configurations of a short trajectory, and steps of 2 fs
-EXPANSION = 1.5e-5  # 1/K, of lengths
+VACUUM = 10.0  # Å, on either side of a slab or cluster: periodic images are beyond any cutoff
+FRAMES, EVERY, REST, MELT_REST = 3, 40, 160, 500  # configurations per trajectory, steps of 2 fs between and before them
+EXPANSION = 1.5e-5  # 1/K, linear
 STRAIN, ALLOY_STRAIN = 0.05, 0.12
-MELT_VOLUME = 1.15  # of the crystal's
+MELT_VOLUME = 1.15  # relative to the crystal
 ICOSAHEDRON = 3  # shells, 55 atoms
 MELT = "melt"
 
 Kinds = Iterator[tuple[str, list[Atoms]]]
 Start = Callable[[np.random.Generator, int], Atoms]
-"""A structure to start from; the number goes through what a kind has several of."""
+"""Function that returns a start structure; the number selects a variant, such as the surface of a slab."""
 
 
 @dataclass(frozen=True)
 class Metal:
-    """One element: its fcc constant, Å, and temperatures, K, of its crystals and of its melt."""
+    """An element: fcc lattice constant, Å; temperatures of its crystals and of its melt (`hot`), K."""
 
     symbol: str
     constant: float
@@ -87,7 +87,7 @@ def kinds_of(metal: Metal) -> dict[str, Start]:
 
 
 def alloy(build: Callable[[float], Atoms], rng: np.random.Generator) -> Atoms:
-    """Return what `build` makes with an fcc constant, Å, that suits a random share of Nb, put on random sites."""
+    """Return the structure of `build` with a random fraction of Nb on random sites and the fcc constant for it."""
     share = rng.uniform(0.1, 0.9)
     atoms = build(fcc_constant(share))
     atoms.symbols[:] = "Ni"
@@ -96,12 +96,12 @@ def alloy(build: Callable[[float], Atoms], rng: np.random.Generator) -> Atoms:
 
 
 def fcc_constant(share: float) -> float:
-    """Return the fcc constant, Å, at which atoms have the mean volume of the elements' crystals."""
+    """Return the fcc lattice constant, Å, for a fraction of Nb, from the mean atomic volume of the elements."""
     return float((4 * (share * VOLUMES["Nb"] + (1 - share) * VOLUMES["Ni"])) ** (1 / 3))
 
 
 def ordered(which: int) -> Atoms:
-    """Return Ni3Nb or Nb3Ni in L1_2, or NiNb in L1_0; no training set orders fcc."""
+    """Return Ni3Nb or Nb3Ni in L1_2, or NiNb in L1_0; no training set contains ordered fcc alloys."""
     symbols = [["Nb", "Ni", "Ni", "Ni"], ["Ni", "Nb", "Nb", "Nb"], ["Ni", "Nb", "Nb", "Ni"]][which % 3]
     atoms = bulk("Ni", "fcc", a=fcc_constant(symbols.count("Nb") / 4), cubic=True)
     atoms.symbols[:] = symbols
@@ -114,7 +114,7 @@ def rock_salt() -> Atoms:
 
 
 def hcp(symbol: str, constant: float) -> Atoms:
-    """Return close packing of the neighbor distance that fcc has at its constant, Å."""
+    """Return an ideal hcp crystal with the nearest-neighbor distance of fcc of this lattice constant, Å."""
     return bulk(symbol, "hcp", a=constant / 2**0.5, c=constant * (4 / 3) ** 0.5).repeat((3, 3, 2))
 
 
@@ -132,7 +132,7 @@ def alloy_kinds() -> dict[str, Start]:
 
 
 def outside(kinds: dict[str, Start], temperatures: Sequence[float], hot: float, oracle: Oracle, quick: bool) -> Kinds:
-    """Yield each kind's name and labeled configurations: a short trajectory at each temperature."""
+    """Yield the name and labeled configurations of each kind, from a short trajectory at each temperature."""
     oracle.prepare()
     for number, (name, start) in enumerate(kinds.items()):
         frames = []

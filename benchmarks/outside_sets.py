@@ -1,4 +1,4 @@
-"""Make labeled configurations outside of the sets of training_sets.py, by kind, for calibration.py.
+"""Make labeled out-of-distribution configurations for the sets of training_sets.py, by kind, for calibration.py.
 
     python benchmarks/outside_sets.py FOLDER [--sets ni32 al ninb butane] [--quick]
 
@@ -7,12 +7,12 @@ FOLDER gets NAME_KIND.h5 for each kind:
 - ni32, al: fcc; fcc under random strain of up to 5 %; 1 to 3 vacancies; slabs with surfaces 100, 111, 110; icosahedra
   of 55 atoms; hcp; bcc (Ni at 300 to 1500 K, Al at 150 to 800 K), and a melt (4000 K and 2500 K)
 - ninb: L1_2 and L1_0; rock salt; strain of up to 12 %; vacancies; slabs; clusters of 55; hcp; a melt at 5000 K
-- butane: a C-C bond of 4 to 6 Å (the training ends at 4); two of them stretched; a hydrogen 1.4 to 3.5 Å off; dynamics
-  at 2500 K; ethane, propane, isobutane, pentane
+- butane: a C-C bond of 4 to 6 Å (training data end at 4); two C-C bonds stretched; a C-H distance of 1.4 to 3.5 Å;
+  dynamics at 2500 K; ethane, propane, isobutane, pentane
 
-Configurations are of short dynamics under the labels' own potential: the embedded-atom tables of Ni-Nb and of the
-demo, and GFN2-xTB. The table of Ni and Nb does not come with nnpal; sets whose file is not there are left out, and the
-script says so. Seeds are fixed. fcc is hardly outside of ni32 and al, which have crystals; it is here as the near end.
+Configurations are from short dynamics with the potential that labels them: the embedded-atom tables of Ni-Nb and of the
+demo, and GFN2-xTB. The table of Ni and Nb is not distributed with nnpal; sets whose file is missing are skipped with a
+message. Seeds are fixed. fcc is almost in distribution for ni32 and al, which contain crystals; it is a limit.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def makers(ni_nb: Path, quick: bool) -> dict[str, Callable[[], Kinds]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="gets NAME_KIND.h5")
+    parser.add_argument("folder", type=Path, help="folder for NAME_KIND.h5")
     parser.add_argument("--sets", nargs="+", choices=("ni32", "al", "ninb", "butane"))
     parser.add_argument("--potential", type=Path, default=NI_NB, help="Finnis-Sinclair table of Ni and Nb")
     parser.add_argument("--quick", action="store_true", help="a few configurations of each kind, to try the script")
@@ -76,7 +76,7 @@ def main() -> None:
         if name not in (arguments.sets or makers(potential, arguments.quick)):
             continue
         if name in ("ni32", "ninb") and not potential.is_file():
-            print(f"outside_sets.py: {name} is left out: no file {potential}", file=sys.stderr)
+            print(f"outside_sets.py: {name} is skipped: no file {potential}", file=sys.stderr)
             continue
         for kind, frames in make():
             path = arguments.folder / f"{name}_{kind}.h5"

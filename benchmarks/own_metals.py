@@ -1,10 +1,10 @@
-"""Time the ensemble beside other potentials of the same LAMMPS, each on the metal that it was fitted to.
+"""Compare the ensemble with other potentials in the same LAMMPS, each on the metal that it was fitted to.
 
     python benchmarks/own_metals.py [--quick] [--output benchmarks/results/own_metals.json]
 
-Thermal crystals, with the same skin and rebuilds of the neighbor list as in `pair_step.py`; CPU time of one core. The
-other potentials are one model each, without an uncertainty; the ensemble has five members, random weights, and
-uq_energy at every step. Both run in turn in every round; ratios are medians of the rounds' ratios. Lengths in Å.
+Thermal crystals, with the skin and neighbor list rebuilds of `pair_step.py`; CPU time of one core. The other potentials
+are single models without an uncertainty; the ensemble has five members, random weights, and uq_energy at every step.
+Both take turns in every round; ratios are medians of the rounds' ratios. Lengths in Å.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STEPS = 40
 
 @dataclass(frozen=True)
 class Metal:
-    """A crystal of `cells`³ cubic cells."""
+    """A crystal of `cells`³ cubic cells; lattice constant in Å, mass in g/mol."""
 
     symbol: str
     structure: str
@@ -43,7 +43,7 @@ class Metal:
     cells: int
 
     def write_data(self, path: Path) -> int:
-        """Write it with thermal displacements; return the number of atoms."""
+        """Write the crystal with thermal displacements; return the number of atoms."""
         atoms = bulk(self.symbol, self.structure, a=self.lattice, cubic=True).repeat(self.cells)
         atoms.rattle(nickel.DISPLACEMENT, seed=self.cells)
         edge = self.lattice * self.cells
@@ -87,7 +87,7 @@ PEERS = (
 
 
 def export(metal: Metal, folder: Path) -> Path:
-    """Write five members for the metal, random weights."""
+    """Write a model file of five members with random weights for the metal."""
     description = NetworkDescription((metal.symbol,), hidden=nickel.HIDDEN)
     members = [build_member(description, seed) for seed in range(nickel.N_MEMBERS)]
     model = build_model(description, members, [0.0])
@@ -95,7 +95,7 @@ def export(metal: Metal, folder: Path) -> Path:
 
 
 def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, Any]]:
-    """Time each potential and the ensemble on its metal in turn, µs of CPU for each atom and step."""
+    """Return the CPU time of each potential and of the ensemble on its metal, µs per atom and step."""
     results: list[dict[str, Any]] = []
     for peer in PEERS:
         symbol = peer.metal.symbol
@@ -126,7 +126,7 @@ def measure(n_rounds: int, n_steps: int, folder: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one short round, to try the script")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "own_metals.json")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The section of docs/performance.md on time to accuracy, its figure, and the section on another package's trainer."""
+"""Sections of docs/performance.md on time to accuracy, with its figure, and on the trainer of another package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TITLES = {
     "butane": "n-butane, broken bonds",
 }
 QUANTITIES = {"energy": "energy RMSE, meV/atom", "force": "force RMSE, meV/Å"}
-HEIGHT, WIDTH = 2.3, 7.2  # inches, of a row of panels
+HEIGHT, WIDTH = 2.3, 7.2  # inches: height of a row of panels, width of the figure
 
 
 def time_to_accuracy(record: Record) -> str:
@@ -86,7 +86,7 @@ def names(record: Record) -> list[str]:
 
 
 def settings(record: Record) -> str:
-    """Return a line for each contender: what of its settings the others do not have."""
+    """Return a line for each contender with the settings that differ from those of the others."""
     own: dict[str, list[Record]] = {}
     for found in record["sets"].values():
         for run in found["runs"]:
@@ -97,7 +97,7 @@ def settings(record: Record) -> str:
         said = []
         for key in all_settings[0]:
             values = list(dict.fromkeys(str(one[key]) for one in all_settings))
-            if values == ["None"]:  # left to nnpal
+            if values == ["None"]:  # nnpal's default
                 continue
             if len(own) == 1 or any(str(one.get(key)) not in values for one in others) or len(values) > 1:
                 said.append(f"`{key}` {' or '.join(values).replace('None', 'its default')}")
@@ -133,7 +133,7 @@ def equal_times(record: Record) -> list[list[str]]:
 
 
 def draw(record: Record, path: Path) -> None:
-    """Draw held-out errors over CPU seconds, a column a set, both axes logarithmic, targets as circles."""
+    """Draw held-out errors over CPU seconds, one column per set, both axes logarithmic, targets as gray lines."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Write what calibration.py found on docs/uncertainty.md, between its marks, and draw the figure.
+"""Write the results of calibration.py to docs/uncertainty.md, between its marks, and draw the figure.
 
 python benchmarks/page_calibration.py [--results benchmarks/results] [--root .]
 """
@@ -26,7 +26,7 @@ MADE = "`benchmarks/training_sets.py` and `outside_sets.py`"
 
 
 def block(record: Record) -> str:
-    """Return the part of the page that stands between the marks."""
+    """Return the text between the marks of the page."""
     runs = [(name, run) for name, found in record["sets"].items() for run in found]
     return f"""
 ![Observed coverage of an interval against its nominal coverage; ratio of true error to error bar]({FIGURE.as_posix()})
@@ -67,7 +67,7 @@ Runs = list[tuple[str, Record]]
 
 
 def settings(record: Record) -> str:
-    """Return what trainings were told, and which; what was left to nnpal is left out."""
+    """Return the settings of trainings that are not defaults, and the sets and seeds that they apply to."""
     told: dict[str, list[str]] = {}
     for name, found in record["sets"].items():
         for run in found:
@@ -77,7 +77,7 @@ def settings(record: Record) -> str:
 
 
 def peers(record: Record, own: Record) -> str:
-    """Return the table of another package on one of the sets, beside nnpal's of the first seed."""
+    """Return the table of another package on one set, and of nnpal with the first seed."""
     chosen, name = record["chosen"], record["set"]
     [run, *_] = own["sets"][name]
     parts = ("inside", "outside")
@@ -146,7 +146,7 @@ def energy_rows(runs: Runs) -> Iterator[list[str]]:
 
 
 def promise_rows(record: Record) -> Iterator[list[str]]:
-    """Yield a line for each promise, with what was found over all seeds of each set."""
+    """Yield a row for each design goal, with the range of values over the seeds of each set."""
     runs = list(record["sets"].values())
     for number, line in enumerate(runs[0][0]["promises"]):
         cells = []
@@ -173,19 +173,19 @@ def shares(found: Record) -> str:
 
 
 def page(text: str, results: Path) -> str:
-    """Return the page's text with what the records of a folder say between its marks."""
+    """Return the text of the page with the results of a folder between its marks."""
     record = json.loads((results / "calibration.json").read_text())
     other = results / "calibration_peers.json"
     last = peers(json.loads(other.read_text()), record) if other.exists() else ""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{PAGE} has no lines {BEGIN.strip()} and {END.strip()}, between which the tables stand")
+        raise ValueError(f"{PAGE} has no lines {BEGIN.strip()} and {END.strip()}, between which the tables go")
     return before + BEGIN + block(record) + last + END + after
 
 
 def draw(record: Record, path: Path) -> None:
-    """Draw reliability curves, and true errors over error bars by tenths, a column a set, first seed."""
+    """Draw reliability curves, and true errors over error bars by tenths, one column per set, for the first seed."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -230,7 +230,7 @@ def draw(record: Record, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--root", type=Path, default=HERE.parent, help="the folder of docs")
+    parser.add_argument("--root", type=Path, default=HERE.parent, help="folder that contains docs")
     arguments = parser.parse_args()
     record = json.loads((arguments.results / "calibration.json").read_text())
     path = arguments.root / "docs" / PAGE

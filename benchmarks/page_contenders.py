@@ -1,4 +1,4 @@
-"""The sections of docs/performance.md on other potentials and on molecules."""
+"""Sections of docs/performance.md on other potentials and on molecules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of docs/performance.md on files of data and stores of labels."""
+"""Section of docs/performance.md on data files and the label store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words, numbers and tables of docs/performance.md, and what its sections have in common."""
+"""Names, numbers and tables shared by the sections of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Record = dict[str, Any]
-SCATTER = 0.05  # of the median, between the quartiles of the rounds
+SCATTER = 0.05  # quartiles are shown if they differ by more than this fraction of the median
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, a line a row."""
+    """Return a Markdown table."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def source(record: Record, name: str, command: str = "") -> str:
-    """Return where, when and with what a record was measured, by the script of its name if by no other command."""
+    """Return processor, versions, date and command of a record; by default the script with the name of the record."""
     machine = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return (
@@ -28,7 +28,7 @@ def source(record: Record, name: str, command: str = "") -> str:
 
 
 def number(value: float) -> str:
-    """Return three digits, or all of them before the point; thousands are set apart."""
+    """Return a number with three digits, or without decimals from 100; thousands are separated by commas."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
@@ -43,11 +43,11 @@ LABELS = {
     "uq_force on top": "uq_force, additional time",
     "nnpal, stored, by AdamW": "nnpal, stored, AdamW",
 }
-"""How the page names contenders and targets of the records."""
+"""Names on the page of contenders and targets in the records."""
 
 
 def label(name: str) -> str:
-    """Return a name from a record as the page shows it."""
+    """Return the name on the page of a name in a record."""
     return LABELS.get(name, name)
 
 
@@ -60,7 +60,7 @@ def wanted(aim: float | None) -> str:
 
 
 def quartiles(values: Sequence[float]) -> str:
-    """Return the rounds' quartiles where they are apart, to stand behind a median."""
+    """Return the quartiles of the rounds, to follow a median, or nothing if they differ little."""
     if len(values) < 2:
         return ""
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")

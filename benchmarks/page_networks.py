@@ -1,4 +1,4 @@
-"""The section of docs/performance.md on kinds of network."""
+"""Section of docs/performance.md on types of network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of docs/performance.md that sets processors side by side, each figure a ratio within one run there."""
+"""Section of docs/performance.md that compares processors, by ratios within one run on each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from page_format import Record, number, table
 
-Records = Mapping[str, Record]  # by benchmark
+Records = Mapping[str, Record]  # benchmark -> record
 STEP = "nnp + uq_energy"
 N_ATOMS = 864
 
@@ -24,7 +24,7 @@ def of_best_rate(records: Records) -> str:
 
 
 def of_build_before(records: Records) -> str:
-    """Return the ratio of one run where both builds were timed in turn, else that of two runs on other days."""
+    """Return the ratio to the earlier build: from one run of both in turn, else from two runs on different days."""
     if "builds" in records:
         ratio = next(own["ratio"] for own in records["builds"]["results"] if own["n_atoms"] == N_ATOMS)
         return number(ratio)
@@ -64,7 +64,7 @@ def of_hook(what: str) -> Callable[[Records], str]:
     return cell
 
 
-ROWS: tuple[tuple[str, str, str, Callable[[Records], str]], ...] = (  # benchmark, what, aim at most, figure
+ROWS: tuple[tuple[str, str, str, Callable[[Records], str]], ...] = (  # benchmark, quantity, target (at most), result
     ("pair_step", "step with uq_energy, 5 members, 864 atoms: µs per atom", "", time_of(STEP)),
     ("pair_step", "same step in double precision: µs per atom", "", time_of(f"{STEP}, precision double")),
     ("pair_step", "same step on 2 MPI ranks: µs per atom", "", time_of(f"{STEP}, 2 ranks")),
@@ -88,7 +88,7 @@ ROWS: tuple[tuple[str, str, str, Callable[[Records], str]], ...] = (  # benchmar
 
 
 def processors(columns: Sequence[Records]) -> str:
-    """Return the section; a column has the records of one processor."""
+    """Return the section, with a column for the records of each processor."""
     names = [records["own_metals"]["machine"]["cpu"] for records in columns]
     rows = [
         [what, aim, *(figure(records) if benchmark in records else "" for records in columns)]

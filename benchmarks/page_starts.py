@@ -1,4 +1,4 @@
-"""The section of docs/performance.md on warm starts: members that start from the iteration before."""
+"""Section of docs/performance.md on warm starts: members that start from the previous iteration."""
 
 from __future__ import annotations
 

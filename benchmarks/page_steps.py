@@ -1,4 +1,4 @@
-"""Sections of docs/performance.md on steps of LAMMPS: the pair style, its uncertainty, its parts, and hooks."""
+"""Sections of docs/performance.md on LAMMPS steps: pair style, uncertainty, breakdown of a step, and hooks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from page_format import Record, atoms, is_gpu, label, names_of, number, quartile
 
 
 def times_and_ratios(results: Sequence[Record], names: Mapping[str, str], scatter: bool) -> str:
-    """Return the table of contenders under other names: µs per atom and step, in brackets times the networks.
+    """Return the table of contenders: µs per atom and step, and in parentheses the ratio to the networks.
 
     Arguments:
-        scatter: whether quartiles of the times are added where rounds scatter.
+        results: results of the record, one per number of atoms.
+        names: contenders of the record and their names in the table.
+        scatter: whether to add quartiles of the times if rounds scatter.
     """
 
     def cell(result: Record, name: str) -> str:
@@ -64,7 +66,7 @@ The same on {record["date"][:10]}, when libtorch still evaluated every model fil
 
 
 def at_best_rate(results: Sequence[Record]) -> str:
-    """Return the sentence on the other rate, where it was measured."""
+    """Return the sentence on the ratio to the best sgemm rate, if it was measured."""
     step, key = "nnp + uq_energy", "ratio_to_best_sgemm_rate"
     if not all(key in r for r in results):
         return ""
@@ -231,7 +233,7 @@ COMPARED = ("energy", "largest_force", "largest_uq_energy", "largest_uq_force")
 
 
 def above(what: str) -> str:
-    """Return a target of a hook in words; records have ``A above B``."""
+    """Return the target of a hook as shown on the page; records contain ``A above B``."""
     hook, _, contender = what.partition(" above ")
     return f"{label(hook)}, in addition to {label(contender)}"
 

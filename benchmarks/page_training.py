@@ -6,13 +6,13 @@ from page_format import Record, is_gpu, label, number, quartiles, source, table
 
 
 def epoch_table(record: Record) -> str:
-    """Return the contenders' seconds, and what they trained."""
+    """Return the table of contenders with their times, and the description of the training."""
     to_networks, to_products = record["times_networks_alone"], record.get("times_products_alone")
     rows = []
     for name, ratio in to_networks.items():
         seconds = record["seconds"][name]
         row = [label(name), number(seconds["median"]) + quartiles(seconds["all"])]
-        if to_products is not None:  # records of earlier versions have none
+        if to_products is not None:  # missing in records of earlier versions
             row += [number(1e3 * seconds["median"] / record["updates"]), number(to_products[name])]
         rows.append([*row, number(ratio)])
     head = ["ms per update", "ratio to products alone"] if to_products is not None else []
@@ -38,7 +38,7 @@ def how_many(record: Record) -> str:
 
 
 def of_products(record: Record) -> str:
-    """Return what the products are, where they were timed."""
+    """Return the description of *products alone*, if they were timed."""
     if "times_products_alone" not in record:
         return ""
     return """

@@ -1,21 +1,21 @@
-"""Time a step of pair_style nnp against its networks' matrix products and its peers, all in one run.
+"""Compare a step of pair_style nnp with its networks' matrix products and with other potentials, in one run.
 
     python benchmarks/pair_step.py [--quick] [--output benchmarks/results/pair_step.json]
 
-Every round times each contender once, one after another, so that a slower machine slows all; figures are
+Every round times each contender once, one after another, so that a slow phase of the machine affects all; times are
 medians over the rounds, and ratios are medians of the rounds' ratios. Contenders, per atom and step:
 
-- networks at the sgemm rate: the matrix products of the five networks, forward and input gradient, by torch: the
-  measure of the others, and no limit, for torch does not reach this core's peak rate
-- networks at the best sgemm rate: as many operations at the best rate of torch with square matrices in this round
-- nnp: the pair style, energy and forces; with uq_energy and with uq_force on top at every step; in double precision, of
-  the same file; on two ranks
-- nnp, kernel torchani: the same weights exported as TorchANI's own modules
-- TorchANI eager: the same model in Python, energy and forces, its pairs given
-- SNAP: of the same LAMMPS, with the same skin and rebuilds; on two ranks
+- networks at the sgemm rate: the matrix products of the five networks, forward and input gradient, by torch; the
+  reference for the others, not a lower limit, because torch does not reach the peak rate of a core
+- networks at the best sgemm rate: the same number of operations at torch's best rate for square matrices in the round
+- nnp: the pair style, energy and forces; with uq_energy, and also uq_force, at every step; the same file in double
+  precision; on two ranks
+- nnp, kernel torchani: the same weights exported as TorchANI's modules
+- TorchANI eager: the same model in Python, energy and forces, with given pairs
+- SNAP: in the same LAMMPS, with the same skin and rebuilds; on two ranks
 
-Before anything is timed, energy, forces and uncertainties of all that evaluate the model must be TorchANI's, and SNAP's
-must be the same on two ranks as on one.
+Before anything is timed, energy, forces and uncertainties of all contenders that evaluate the model must agree with
+TorchANI, and those of SNAP must be equal on one and two ranks.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ PAIR_STYLE = "nnp"
 WITH_UQ_ENERGY = "nnp + uq_energy"
 WITH_BOTH = "nnp + uq_energy + uq_force"
 IN_DOUBLE = "nnp + uq_energy, precision double"
-AIM_OF_STEP = {108: 3.0, 864: 2.0}  # atoms -> with uq_energy, times the networks' matrix products
-AIM_OF_UQ_FORCE = 1.0  # on top
-AIM_AT_BEST_RATE = {864: 1.7}  # the same step, times the networks at the best sgemm rate
-# Of the energy and of the largest force and uncertainty. TorchANI takes float32 positions, which keep 2e-6 Å at 35 Å;
-# a Gaussian with eta = 20 / Å^2 makes some 2e-5 of it.
+AIM_OF_STEP = {108: 3.0, 864: 2.0}  # atoms -> step with uq_energy / networks' matrix products
+AIM_OF_UQ_FORCE = 1.0  # additional time / networks' matrix products
+AIM_AT_BEST_RATE = {864: 1.7}  # atoms -> the same step / networks at the best sgemm rate
+# Relative to the energy and to the largest force and uncertainty. TorchANI takes float32 positions, rounded by 2e-6 Å
+# at 35 Å; a Gaussian with eta = 20 / Å^2 amplifies this to about 2e-5.
 AGREEMENT = 1e-4
-SAME_SUM = 1e-10  # of SNAP's on two ranks: the same terms in double precision, in another order
+SAME_SUM = 1e-10  # SNAP on two ranks: the same terms in double precision, summed in another order
 
 
 @dataclass(frozen=True)
 class Models:
-    """The same weights three times."""
+    """The same weights as TorchANI modules and as files with either kernel."""
 
     eager: torch.nn.Module
     fused: Path
@@ -79,7 +79,7 @@ class InLammps:
 
 
 def of_the_model(models: Models) -> dict[str, InLammps]:
-    """Return what evaluates the ensemble in LAMMPS."""
+    """Return the contenders that evaluate the ensemble in LAMMPS."""
     with_uq = lmp_timing.nnp(models.fused, uncertainties=lmp_timing.UQ_ENERGY)
     in_double = lmp_timing.nnp(models.fused, uncertainties=lmp_timing.UQ_ENERGY, options="device cpu precision double")
     return {
@@ -99,7 +99,7 @@ def of_snap() -> dict[str, InLammps]:
 
 
 def contenders(models: Models, n_atoms: int, folder: Path) -> dict[str, Callable[[], float]]:
-    """Return what each contender measures, in µs for each atom and step."""
+    """Return a function for each contender that measures its time, µs per atom and step."""
 
     def lammps(one: InLammps) -> Callable[[], float]:
         return lambda: lmp_timing.run_steps(one.contender, n_atoms, STEPS[n_atoms], one.n_ranks, folder).microseconds
@@ -118,10 +118,10 @@ def contenders(models: Models, n_atoms: int, folder: Path) -> dict[str, Callable
 
 
 def check_agreement(models: Models, n_atoms: int, folder: Path) -> dict[str, Differences]:
-    """Require that what is timed gives the same results; return how far each is from TorchANI.
+    """Require that all contenders give the same results; return the differences from TorchANI.
 
     Raises:
-        RuntimeError: they differ by more than rounding.
+        RuntimeError: results differ by more than rounding.
     """
 
     def evaluate(some: Mapping[str, InLammps]) -> dict[str, Evaluation]:
@@ -137,7 +137,7 @@ def check_agreement(models: Models, n_atoms: int, folder: Path) -> dict[str, Dif
 
 
 def aims(rounds: list[dict[str, float]], n_atoms: int) -> list[dict[str, object]]:
-    """Return what was aimed at and what was reached, in times of the networks at the sgemm rate, or at that named."""
+    """Return targets and results, as ratios to the networks at the sgemm rate or at the stated rate."""
     step = statistics.median(r[WITH_UQ_ENERGY] / r[NETWORKS] for r in rounds)
     uq_force = statistics.median((r[WITH_BOTH] - r[WITH_UQ_ENERGY]) / r[NETWORKS] for r in rounds)
     at_best_rate = statistics.median(r[WITH_UQ_ENERGY] / r[AT_BEST_RATE] for r in rounds)
@@ -189,12 +189,12 @@ def print_table(results: list[dict[str, Any]]) -> None:
     for result in results:
         for aim in result["aims"]:
             wanted = "no aim" if aim["aim"] is None else f"aim {aim['aim']:.1f}"
-            console.print(f"{result['n_atoms']} atoms, {aim['what']}: {aim['reached']:.2f} times ({wanted})")
+            console.print(f"{result['n_atoms']} atoms, {aim['what']}: ratio {aim['reached']:.2f} ({wanted})")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "pair_step.json")
     arguments = parser.parse_args()

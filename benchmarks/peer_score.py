@@ -1,4 +1,4 @@
-"""Print a DeePMD-kit model's RMSE on a system of npy files as JSON, for peer_training.py, in that package's Python.
+"""Print the RMSE of a DeePMD-kit model on a system of npy files as JSON; peer_training.py runs this in its environment.
 
 python benchmarks/peer_score.py MODEL SYSTEM
 """
@@ -14,7 +14,7 @@ import numpy as np
 from deepmd.infer import DeepPot
 
 MILLI = 1e3
-PART = 32  # configurations at a time
+PART = 32  # configurations evaluated at a time
 
 
 def main(model: str, system: Path) -> None:

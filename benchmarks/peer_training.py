@@ -3,15 +3,15 @@
     python -m venv peer && peer/bin/pip install "deepmd-kit[torch]"
     python benchmarks/peer_training.py FOLDER --python peer/bin/python [--quick] [--budgets 60 120 300]
 
-FOLDER holds ni32_train.h5 and ni32_test.h5 of training_sets.py. Both learn from the same 1,282 configurations, energies
-and forces, on one core. DeePMD-kit: descriptor se_e2_a, fitting network and loss as in the example for water of its
-documentation (embedding 25-50-100, 16 axes, fitting 240-240-240, cutoff 6 Å, batches by its rule "auto", one
-configuration here), in single precision, which takes less time than its default. Its learning rate falls over a fixed
-number of steps, so each budget is a training of its own; so it is for nnpal's schedules of fixed length. The number of
-steps follows from the CPU time of a short training. CPU seconds are those of training: what a training of a few
-steps takes less those steps, imports and data statistics, is taken off; so are nnpal's imports and its features, which
-it computes once, and whose CPU seconds are recorded. The models are of different families, with
-parameters and cutoffs of their own, so the table compares defaults and not one method with another.
+FOLDER contains ni32_train.h5 and ni32_test.h5 of training_sets.py. Both train on energies and forces of the same 1,282
+configurations on one core. DeePMD-kit: descriptor se_e2_a, fitting network and loss as in the water example of its
+documentation (embedding 25-50-100, 16 axes, fitting 240-240-240, cutoff 6 Å, batch size "auto", one configuration
+here), in single precision, which is faster than its default. Its learning rate decays over a fixed number of steps, so
+each budget is a separate training; the same holds for nnpal's schedules of fixed length. The number of steps follows
+from the CPU time of a short training. CPU seconds are those of training: the fixed cost of imports and data statistics,
+determined from a training of a few steps, is subtracted; so are nnpal's imports and its features, which are computed
+once and whose CPU seconds are recorded. The models are of different types, with different parameters and cutoffs, so
+the table compares defaults, not methods.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from training_contender import VALIDATION
 
 HERE = Path(__file__).parent
 BUDGETS, QUICK = (60.0, 120.0, 300.0), (10.0,)  # CPU seconds
-CALIBRATION = (10, 210)  # steps of two trainings whose difference gives the time of a step
+CALIBRATION = (10, 210)  # steps of two trainings; their difference gives the time per step
 ONE_CORE = {"OMP_NUM_THREADS": "1", "DP_INTRA_OP_PARALLELISM_THREADS": "1", "DP_INTER_OP_PARALLELISM_THREADS": "1"}
 IN_PROCESS = {"NUM_WORKERS": "0", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def write_system(folder: Path, frames: Sequence[Atoms]) -> None:
-    """Write configurations of equal atoms as DeePMD-kit's npy files, in its units, which are eV and Å."""
+    """Write configurations of the same atoms as DeePMD-kit's npy files, in its units, eV and Å."""
     parts = {
         "coord": [frame.get_positions() for frame in frames],
         "box": [frame.cell.array for frame in frames],
@@ -61,7 +61,7 @@ def write_system(folder: Path, frames: Sequence[Atoms]) -> None:
 
 
 def peer_input(steps: int, seed: int) -> dict[str, Any]:
-    """Return DeePMD-kit's input; the rate falls in a hundred steps of equal length."""
+    """Return DeePMD-kit's input; the learning rate decays in a hundred steps of equal length."""
     return {
         "model": {
             "type_map": ["Ni"],
@@ -92,7 +92,7 @@ def peer_input(steps: int, seed: int) -> dict[str, Any]:
 
 
 def cpu_seconds_of(command: Sequence[str], folder: Path) -> float:
-    """Run a command on one core in a folder; return its CPU seconds."""
+    """Run a command on one core in a folder and return its CPU seconds."""
     core = min(os.sched_getaffinity(0))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, **ONE_CORE, **IN_PROCESS}
@@ -108,7 +108,7 @@ def cpu_seconds_of(command: Sequence[str], folder: Path) -> float:
 
 
 def train_peer(python: str, folder: Path, steps: int, seed: int) -> tuple[float, Path]:
-    """Return CPU seconds of the whole command, and its checkpoint."""
+    """Train the peer; return the CPU seconds of the whole command, and the checkpoint."""
     own = folder / f"steps-{steps}"
     own.mkdir()
     (own / "input.json").write_text(json.dumps(peer_input(steps, seed)))
@@ -117,7 +117,7 @@ def train_peer(python: str, folder: Path, steps: int, seed: int) -> tuple[float,
 
 
 def score_peer(python: str, model: Path, folder: Path) -> dict[str, Any]:
-    """Return the held-out RMSE of a checkpoint, by DeePMD-kit's own evaluation."""
+    """Return the held-out RMSE of a checkpoint, evaluated by DeePMD-kit."""
     command = [python, str(HERE / "peer_score.py"), str(model), str(folder / "test")]
     environment = {**os.environ, **ONE_CORE, **IN_PROCESS}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
@@ -126,7 +126,7 @@ def score_peer(python: str, model: Path, folder: Path) -> dict[str, Any]:
 
 
 def with_length(contender: Contender, budget: float, what: dict[str, Any], console: Console) -> dict[str, Any]:
-    """Return settings of a contender that take a budget, by an epoch or two of its own where lengths are in updates."""
+    """Return settings of a contender that use up a budget; a length in updates is estimated from one or two epochs."""
     settings = contender.settings
     if "updates" not in contender.choices:
         return settings
@@ -138,18 +138,18 @@ def with_length(contender: Contender, budget: float, what: dict[str, Any], conso
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of ni32_train.h5 and ni32_test.h5")
-    parser.add_argument("--python", required=True, help="interpreter of an environment that has deepmd-kit[torch]")
+    parser.add_argument("folder", type=Path, help="folder with ni32_train.h5 and ni32_test.h5")
+    parser.add_argument("--python", required=True, help="Python interpreter of an environment with deepmd-kit[torch]")
     parser.add_argument("--budgets", nargs="+", type=float, help="CPU seconds of each training")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="one training of 10 CPU seconds")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "peer_training.json")
     arguments = parser.parse_args()
-    python = os.path.abspath(arguments.python)  # not resolved: a link is what makes it an environment's
+    python = os.path.abspath(arguments.python)  # not resolved: the symbolic link identifies the environment
     paths = {part: arguments.folder / f"ni32_{part}.h5" for part in ("train", "test")}
     frames = {part: read_frames(path) for part, path in paths.items()}
     hashes = [structure_hash(frame) for frame in frames["train"]]
-    split = random_split(hashes, VALIDATION, np.random.default_rng(arguments.seed))  # that of training_contender.py
+    split = random_split(hashes, VALIDATION, np.random.default_rng(arguments.seed))  # as in training_contender.py
     what: dict[str, Any] = {part: str(path) for part, path in paths.items()}
     what |= {"aev": SETS["ni32"].aev, "seed": arguments.seed}
     console = Console(soft_wrap=True)

@@ -84,12 +84,12 @@ SECTIONS = {
     "cuda_step": cuda_step,
     "cuda_epoch": cuda_epoch,
 }
-GPU_ONLY = {"cuda_step", "cuda_epoch"}  # their results are there only where a GPU was
-# and these only where their data were, or where they were run
+GPU_ONLY = {"cuda_step", "cuda_epoch"}  # have results only from machines with a GPU
+# Those, and benchmarks that need other data or are not part of `make bench`
 OPTIONAL = GPU_ONLY | {"time_to_accuracy", "peer_training", "warm_start", "own_metals"}
 
 
-BUILDS = {"builds", "pair_step_before"}  # of an earlier one
+BUILDS = {"builds", "pair_step_before"}  # results of an earlier build
 
 
 def was_on_gpu(records: Mapping[str, Record]) -> bool:
@@ -98,7 +98,7 @@ def was_on_gpu(records: Mapping[str, Record]) -> bool:
 
 
 def of_processors(results: Path) -> list[dict[str, Record]]:
-    """Return the records that are set side by side: of the folder, and of each folder in it, another processor's."""
+    """Return the records of each processor: of the folder, and of each of its subfolders for another processor."""
     wanted = {benchmark for benchmark, *_ in ROWS} | BUILDS
     folders = [results, *sorted(path for path in results.iterdir() if path.is_dir())]
     return [
@@ -108,7 +108,7 @@ def of_processors(results: Path) -> list[dict[str, Record]]:
 
 
 def page(results: Path) -> str:
-    """Return the page of the records in a folder."""
+    """Return the page for the records in a folder."""
     paths = {name: results / f"{name}.json" for name in SECTIONS}
     records = {
         name: json.loads(path.read_text()) for name, path in paths.items() if path.exists() or name not in OPTIONAL
@@ -132,19 +132,19 @@ IN_README = {
 
 
 def readme(text: str, results: Path) -> str:
-    """Return the README's text with the figures of the pair step between its marks."""
+    """Return the text of the README with the times of the pair step between its marks."""
     record = json.loads((results / "pair_step.json").read_text())
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"README.md has no lines {BEGIN.strip()} and {END.strip()}, between which the table stands")
+        raise ValueError(f"README.md has no lines {BEGIN.strip()} and {END.strip()}, between which the table goes")
     return before + BEGIN + times_and_ratios(record["results"], IN_README, scatter=False) + END + after
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--root", type=Path, default=HERE.parent, help="the folder of README.md and docs")
+    parser.add_argument("--root", type=Path, default=HERE.parent, help="folder that contains README.md and docs")
     arguments = parser.parse_args()
     pages = {
         arguments.root / "docs" / "performance.md": page(arguments.results),

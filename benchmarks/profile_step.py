@@ -1,22 +1,22 @@
-"""Say where a step of pair_style nnp spends its time, by timing its parts one after another in one run.
+"""Break the time of a step of pair_style nnp down into its parts, timed one after another in one run.
 
     python benchmarks/profile_step.py [--quick] [--output benchmarks/results/profile_step.json]
 
 864 nickel atoms, 5 members, one core, in tiles of 256 centers as in the pair style. Every round times the whole step
-in `lmp`, whose own timers tell the pair style from neighbor lists and the rest, and then in torch, on the same
-crystal's tiles:
+in `lmp`, whose timers separate the pair style from neighbor lists and the rest, and then in torch, on tiles of the same
+crystal:
 
-- ensemble: `ensemble_gradients`, everything between edges and their gradients; with the gradients of each member
-- aev, aev_vjp: the AEVs and the way back from them
-- products: the networks' matrix products by torch, of all atoms at once
+- ensemble: `ensemble_gradients`, everything from edges to their gradients; also with the gradients of each member
+- aev, aev_vjp: the AEVs, forward and backward
+- products: the networks' matrix products by torch, for all atoms at once
 
-Before anything is timed, the ensemble's energy, forces and uq_force must be those of the pair style, and its gradients
-those that the AEVs, TorchANI's networks and the way back give one after another. The products have nothing to compare:
-their factors are random.
+Before anything is timed, the ensemble's energy, forces and uq_force must agree with the pair style, and its gradients
+with those of AEVs, TorchANI's networks and the backward pass in sequence. Products have random factors, so there is
+nothing to compare.
 
-What is left of the ensemble are the networks; what is left of the pair style is building tiles and adding forces up,
-less what the operation in torch does to bring its edges into the order that the pair style writes at once. Figures are
-medians over the rounds, also those of the differences.
+The rest of the ensemble is the networks; the rest of the pair style is building tiles and summing forces, minus the
+sorting of edges by the torch operation, which the pair style does not need. Results, also differences, are medians over
+the rounds.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ from nnpal.model.terms import aev_terms
 from record import write_record
 
 N_ATOMS, STEPS = 864, 40
-TILE = 256  # centers: as in src/core/model/core_model.cpp
+TILE = 256  # centers, as in src/core/model/core_model.cpp
 SECONDS = 1.0
-# Of the energy and of the largest force, uncertainty and gradient: float32 sums of some hundred terms in other orders
+# Relative to energy and largest force, uncertainty, gradient: float32 sums of some hundred terms in different orders
 AGREEMENT = 1e-5
 Arguments = tuple[Tensor, int, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Some centers.
+    """A tile of centers.
 
     Attributes:
-        arguments: species, number of centers, edges and edge vectors (Å), each edge with an atom of its own as
-            neighbor, as the pair style has them.
-        atoms: of each edge, center and neighbor in the crystal, [2, n_edges].
+        arguments: species, number of centers, edges and edge vectors (Å); each edge has its own neighbor atom, as in
+            the pair style.
+        atoms: center and neighbor of each edge in the crystal, [2, n_edges].
     """
 
     arguments: Arguments
@@ -68,7 +68,7 @@ class Tile:
 
 
 def tiles() -> list[Tile]:
-    """Return the crystal's centers in tiles."""
+    """Return the tiles of the crystal."""
     positions, edges = nickel.positions_and_edges(N_ATOMS)
     cutoff = float(build_aev_computer(NetworkDescription(("Ni",))).radial.cutoff)
     graph = neighbor_graph(positions, np.diag(edges), True, np.zeros(N_ATOMS, dtype=np.int64), cutoff)
@@ -84,7 +84,7 @@ def tiles() -> list[Tile]:
 
 
 class Parts:
-    """What is timed in torch; each call is for all atoms."""
+    """Parts of a step that are timed in torch; each call evaluates all atoms."""
 
     def __init__(self) -> None:
         description = NetworkDescription(("Ni",), hidden=nickel.HIDDEN)
@@ -116,7 +116,7 @@ class Parts:
         }
 
     def evaluate(self) -> Evaluation:
-        """Return what the ensemble makes of the crystal."""
+        """Return the results of the ensemble for the crystal."""
         found = self.ensemble(True)
         energies = torch.cat([energies for energies, _ in found], 1).double()
         forces = torch.zeros(1 + nickel.N_MEMBERS, N_ATOMS, 3, dtype=torch.float64)
@@ -127,7 +127,7 @@ class Parts:
         return Evaluation(float(energies.mean(0).sum()), forces[0].numpy(), uncertainties)
 
     def from_parts(self) -> list[Tensor]:
-        """Return the gradients of the members' mean in the edges, the networks by TorchANI."""
+        """Return the gradients of the mean energy with respect to edge vectors, with TorchANI's networks."""
         gradients = []
         for aev in self.aev():
             leaf = aev.requires_grad_(True)
@@ -138,10 +138,10 @@ class Parts:
 
 
 def check_agreement(model: Path, parts: Parts, folder: Path) -> dict[str, float]:
-    """Require that the whole and its parts give the same results.
+    """Require that the whole and its parts give the same results; return the differences.
 
     Raises:
-        RuntimeError: they differ by more than rounding.
+        RuntimeError: results differ by more than rounding.
     """
     whole = lmp_timing.evaluate(lmp_timing.nnp(model, uncertainties=lmp_timing.UQ_BOTH), N_ATOMS, folder)
     found = require_agreement("pair_style nnp and the ensemble in torch", whole, parts.evaluate(), AGREEMENT)
@@ -154,7 +154,7 @@ def check_agreement(model: Path, parts: Parts, folder: Path) -> dict[str, float]
 
 
 def one_round(model: Path, in_torch: dict[str, Callable[[], object]], folder: Path) -> dict[str, float]:
-    """Return µs per atom and step of every part."""
+    """Return the time of every part, µs per atom and step."""
     run = lmp_timing.run_steps(lmp_timing.nnp(model), N_ATOMS, STEPS, 1, folder)
     parts = {name: 1e6 * seconds / STEPS / N_ATOMS for name, seconds in run.seconds_of.items()}
     found = {
@@ -174,7 +174,7 @@ def one_round(model: Path, in_torch: dict[str, Callable[[], object]], folder: Pa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round, to try the script")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "profile_step.json")
     arguments = parser.parse_args()

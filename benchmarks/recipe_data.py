@@ -1,4 +1,4 @@
-"""What an uncertainty can be made of: AEVs, members' energies and forces, and what a last layer does to forces."""
+"""Input of uncertainty recipes: AEVs, energies and forces of members, and derivatives by last-layer weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nnpal.model.member_networks import read_networks
 from nnpal.training.jacobian import derivatives
 from nnpal.training.plan import read_splits
 
-LOCAL = 3.5  # Å, of the local mean of the spread
+LOCAL = 3.5  # Å, cutoff of the local mean of the spread
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Evaluated:
     Attributes:
         species: element index, [n_atoms].
         frame: configuration, [n_atoms].
-        aev: [n_atoms, n_features].
-        energies: of atoms by each member, eV, [n_members, n_atoms].
-        forces: of each member, eV/Å, [n_members, n_atoms, 3].
+        aev: atomic environment vectors, [n_atoms, n_features].
+        energies: atomic energies of each member, eV, [n_members, n_atoms].
+        forces: forces of each member, eV/Å, [n_members, n_atoms, 3].
         local: mean of |F_m - F|² over neighbors and members, weighted by the cutoff function of ``LOCAL`` (the atom
             itself has weight 1), eV²/Å², [n_atoms].
         labels: reference forces, eV/Å, [n_atoms, 3].
-        error: of the forces of the members that are judged, eV/Å, [n_atoms, 3].
+        error: force error of the mean of the evaluated members, eV/Å, [n_atoms, 3].
         unshared: see :class:`nnpal.calibration.Pairs`, [n_atoms].
-        jacobian: dF/dw of the first member's last layer, [n_atoms, 3, n_weights]; NaN where it was not asked for.
+        jacobian: dF/dw of the first member's last layer, [n_atoms, 3, n_weights]; NaN if not requested.
     """
 
     species: np.ndarray
@@ -66,7 +66,7 @@ class Evaluated:
 
     @property
     def excess(self) -> np.ndarray:
-        """What the square of the error has in excess as fewer members are judged, eV²/Å², [n_atoms]."""
+        """Excess of the squared error because only some of the members are evaluated, eV²/Å², [n_atoms]."""
         return np.asarray(self.unshared * self.uq_force**2)
 
     def of_atoms(self, chosen: np.ndarray) -> Evaluated:
@@ -75,12 +75,12 @@ class Evaluated:
         return Evaluated(**values)
 
     def of_members(self, n_members: int) -> Evaluated:
-        """Return the first members alone, and the error of their mean; ``local`` stays that of all."""
+        """Return the data of the first members, with the error of their mean; ``local`` remains that of all members."""
         few = replace(self, energies=self.energies[:n_members], forces=self.forces[:n_members])
         return replace(few, error=few.forces.mean(0) - self.labels)
 
     def out_of_fold(self, folder: Path) -> Evaluated:
-        """Return the atoms of what some member did not learn, with the error of those that did not."""
+        """Return the atoms of configurations that some members were not trained on, with the error of these members."""
         n_members, n_frames = len(self.forces), int(self.frame.max()) + 1
         unseen = np.zeros((n_members, n_frames))
         for own, split in zip(unseen, read_splits(folder), strict=False):
@@ -93,12 +93,12 @@ class Evaluated:
 
 
 def evaluate(model_path: Path, frames: Sequence[Atoms], with_jacobian: np.ndarray | None = None) -> Evaluated:
-    """Evaluate configurations.
+    """Return all quantities of the atoms of configurations.
 
     Arguments:
-        model_path: a model file of nnpal's own networks, with GELU.
+        model_path: model file with ANI networks and GELU activation.
         frames: labeled configurations.
-        with_jacobian: those with a Jacobian, bool [n_frames]; by default all.
+        with_jacobian: configurations to compute the Jacobian for, bool, [n_frames]; by default all.
     """
     model, networks = load_model(model_path), read_networks(model_path)
     aev, symbols, parts = AEVFunction.of(networks.description), model.metadata.elements, []
@@ -146,7 +146,7 @@ def _n_weights(atomics: Sequence[torch.nn.Module]) -> int:
 def _last_layer_jacobian(
     atomics: Sequence[torch.nn.Module], aev: AEVFunction, graph: Graph, features: Tensor
 ) -> np.ndarray:
-    """Return dF/dw, [n_atoms, 3, n_weights]: forces are linear in the last layer's weights w."""
+    """Return dF/dw, [n_atoms, 3, n_weights]; forces are linear in the weights w of the last layer."""
     n_atoms, n_features = features.shape
     blocks = []
     for element, network in enumerate(atomics):
@@ -160,7 +160,7 @@ def _last_layer_jacobian(
 
 
 def _hidden_slopes(network: torch.nn.Module, features: Tensor) -> Tensor:
-    """Return dh/dAEV of the last hidden layer, [n_atoms, n_features, n_hidden]."""
+    """Return dh/dAEV for the output h of the last hidden layer, [n_atoms, n_features, n_hidden]."""
 
     def hidden(row: Tensor) -> Tensor:
         for layer in layers_of(network)[:-1]:

@@ -1,4 +1,4 @@
-"""Recipes from quantities of an atom to the error of its force, all fitted by likelihood and element by element."""
+"""Recipes for the force error of an atom from its other quantities, fitted by maximum likelihood for each element."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nnpal.calibration.fit import WILD
 from recipe_data import Evaluated
 
 Recipe = Callable[[Evaluated], np.ndarray]
-"""Gives the expected error of every atom, eV/Å, [n_atoms]; above 0."""
+"""Function that returns the expected force error of every atom, eV/Å, [n_atoms], greater than 0."""
 LEAST = 1e-9
 WIDTH, PATIENCE, MOST_EPOCHS, BATCH, LEARNING_RATE = 48, 8, 60, 512, 3e-3
-STOPPED_ON = 5  # every fifth configuration stops a net early
+STOPPED_ON = 5  # every fifth configuration is used for early stopping
 ITERATIONS = 150
 
 
 def likely(columns: np.ndarray, offset: np.ndarray, atoms: Evaluated, usual: Sequence[float]) -> np.ndarray:
-    """Return θ of log σ = columns·θ + offset; the prior of each but the first is normal about ``usual``, SD 0.2."""
+    """Return θ of log σ = columns·θ + offset; the prior of all but the first is normal around ``usual``, SD 0.2."""
     mean = np.array([0.0, *usual])
     inverse = np.array([0.0, *[25.0] * len(usual)])
 
@@ -44,7 +44,7 @@ def likely(columns: np.ndarray, offset: np.ndarray, atoms: Evaluated, usual: Seq
 
 
 def by_element(atoms: Evaluated, fit: Callable[[Evaluated], Recipe]) -> Recipe:
-    """Return the recipe that takes for each element what was fitted to its atoms."""
+    """Return a recipe that applies to each element the recipe fitted to its atoms."""
     recipes = {int(e): fit(atoms.of_atoms(atoms.species == e)) for e in np.unique(atoms.species)}
 
     def apply(others: Evaluated) -> np.ndarray:
@@ -59,12 +59,12 @@ def by_element(atoms: Evaluated, fit: Callable[[Evaluated], Recipe]) -> Recipe:
 
 
 def power_law(atoms: Evaluated, *quantities: Recipe, factors: Sequence[Recipe] = ()) -> Recipe:
-    """Return a power law of quantities up to the 95th percentile of each, proportional to the largest above.
+    """Return a power law of quantities up to the 95th percentile of each; above it, proportional to the largest one.
 
     Arguments:
-        atoms: to fit to.
-        quantities: above 0, each rises with the error.
-        factors: more quantities above 0 that a power of multiplies all this, kept within what was seen.
+        atoms: atoms to fit to.
+        quantities: quantities greater than 0 that increase with the error.
+        factors: other quantities greater than 0; a power of each, clipped to the fitted range, multiplies the result.
     """
 
     def fit(own: Evaluated) -> Recipe:
@@ -94,7 +94,7 @@ def power_law(atoms: Evaluated, *quantities: Recipe, factors: Sequence[Recipe] =
 
 
 def scaled(atoms: Evaluated, recipe: Recipe) -> Recipe:
-    """Return a recipe times the most likely factor."""
+    """Return a recipe multiplied by the most likely factor."""
 
     def fit(own: Evaluated) -> Recipe:
         theta = likely(np.ones((len(own.species), 1)), np.log(recipe(own)), own, ())
@@ -108,7 +108,7 @@ def largest(*recipes: Recipe) -> Recipe:
 
 
 def distance(atoms: Evaluated) -> Recipe:
-    """Return the Mahalanobis distance of AEVs to those of ``atoms``, by element."""
+    """Return the Mahalanobis distance of AEVs from those of ``atoms``, by element."""
 
     def fit(own: Evaluated) -> Recipe:
         mean, covariance = own.aev.mean(0), np.cov(own.aev.T.astype(float))
@@ -120,7 +120,7 @@ def distance(atoms: Evaluated) -> Recipe:
 
 
 def small_net(atoms: Evaluated, *quantities: Recipe, seed: int = 0) -> Recipe:
-    """Return a network of one hidden layer from the AEV and logarithms of quantities to log σ, stopped early."""
+    """Return a network with one hidden layer for log σ from AEV and logarithms of quantities, with early stopping."""
 
     def fit(own: Evaluated) -> Recipe:
         mean, deviation = own.aev.mean(0), np.maximum(own.aev.std(0), 1e-4)
@@ -176,9 +176,9 @@ def _trained(inputs: torch.Tensor, atoms: Evaluated, start: float, seed: int) ->
 
 
 def heads(atoms: Evaluated, n_heads: int, seed: int = 0) -> Recipe:
-    """Return the spread of last-layer heads on the first member, the most likely for its errors of forces.
+    """Return the spread of heads on the last layer of the first member, fitted by likelihood to its force errors.
 
-    Head k changes the last layer's weights by l_k, so the force by J l_k, and σ² = Σ_k |J l_k|² + c.
+    Head k changes the weights of the last layer by l_k and the force by J l_k, so σ² = Σ_k |J l_k|² + c.
     """
     n_atoms, _, n_weights = atoms.jacobian.shape
     flat = atoms.jacobian.reshape(-1, n_weights)

@@ -1,4 +1,4 @@
-"""Write what a benchmark found as JSON, with machine, versions and date."""
+"""Write the results of a benchmark as JSON, with machine, versions and date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 
 
 def machine() -> dict[str, object]:
-    """Return what the figures were measured on."""
+    """Return processor, number of cores, instruction set and operating system."""
     info = Path("/proc/cpuinfo")
     known = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", info.read_text(), re.MULTILINE)) if info.exists() else {}
     name = known.get("model name", platform.processor())
@@ -31,7 +31,7 @@ def machine() -> dict[str, object]:
 
 
 def write_record(path: Path, benchmark: str, packages: Sequence[str], content: Mapping[str, object]) -> None:
-    """Write `content` with where, when and with what versions it was measured; an older file stays until then."""
+    """Write `content` with machine, versions and date; the file is replaced atomically."""
     record = {
         "benchmark": benchmark,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),

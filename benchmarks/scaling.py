@@ -1,17 +1,17 @@
-"""Time a step of pair_style nnp against the number of atoms and of ranks, and weigh its memory.
+"""Measure time and memory of a step of pair_style nnp as functions of the number of atoms and ranks.
 
     python benchmarks/scaling.py [--quick] [--output benchmarks/results/scaling.json]
 
-- time and memory against atoms: nickel crystals of 32 to 108,000 atoms on one core, energies and forces. Memory is the
-  largest resident set of `lmp` with and without both uncertainties, less that of 864 atoms, for the networks' memory
-  grows to some 256 atoms and no further.
+- size: nickel crystals of 32 to 108,000 atoms on one core, energies and forces. Memory is the largest resident set of
+  `lmp`, with and without both uncertainties, minus that of 864 atoms, because the memory of the networks does not grow
+  beyond about 256 atoms.
 - strong scaling: 864 and 4,000 atoms on one rank, on two ranks, and on one rank with two threads
-- start-up and memory above LAMMPS alone: `pair_style zero` beside it, which keeps the same neighbor list (start_up.py)
-- weak scaling: 4,000 atoms on one rank, a box twice as long with 8,000 on two
+- start-up and memory compared with LAMMPS alone: `pair_style zero`, which keeps the same neighbor list (start_up.py)
+- weak scaling: 4,000 atoms on one rank, and 8,000 in a box twice as long on two
 
-Rounds go through all contenders of a comparison, A B C A B C; figures are medians over the rounds, and ratios medians
-of the rounds' ratios. Before anything is timed, energy, forces and both uncertainties of every crystal, on the ranks
-and threads that it is timed on, must be those of the same weights exported as TorchANI's own modules.
+Rounds go through all contenders of a comparison, A B C A B C; times are medians over the rounds, and ratios medians of
+the rounds' ratios. Before anything is timed, energy, forces and both uncertainties of every crystal, on the ranks and
+threads that it is timed on, must agree with the same weights exported as TorchANI's modules.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ STRONG = (864, 4000)
 WEAK = (4000, 8000)
 ONE, TWO, THREADS = "1 rank", "2 ranks", "1 rank, 2 threads"
 WAYS = {ONE: (1, 1), TWO: (2, 1), THREADS: (1, 2)}  # ranks, threads
-# Of the energy and of the largest force and uncertainty: both kernels take the same float32 edge vectors, and an AEV's
-# terms and the networks' layers are sums of some hundred terms that are rounded in another order.
+# Relative to the energy and to the largest force and uncertainty: both kernels take the same float32 edge vectors, but
+# sum the some hundred terms of an AEV and of a layer in different orders.
 AGREEMENT = 1e-5
 
 
@@ -56,10 +56,10 @@ def step(
 def check_agreement(
     model: Path, reference: Path, n_atoms: int, ways: list[str], folder: Path
 ) -> dict[str, Differences]:
-    """Require the results of `reference`, on one rank, of the model on every way that a crystal is timed on.
+    """Require that the model agrees with `reference`, on one rank, for all `ways` (ranks and threads) of a crystal.
 
     Raises:
-        RuntimeError: they differ by more than rounding.
+        RuntimeError: results differ by more than rounding.
     """
     expected = lmp_timing.evaluate(contender(reference, 1, lmp_timing.UQ_BOTH), n_atoms, folder)
     found = {}
@@ -71,7 +71,7 @@ def check_agreement(
 
 
 def ways_to_check(sizes: list[int], strong_sizes: Sequence[int]) -> dict[int, list[str]]:
-    """Return the ways that each crystal is timed on."""
+    """Return the ways (ranks and threads) that each crystal is timed with."""
     ways: dict[int, list[str]] = {n_atoms: [ONE] for n_atoms in sizes}
     for n_atoms in strong_sizes:
         ways[n_atoms] = [ONE, TWO, THREADS]
@@ -82,7 +82,7 @@ def ways_to_check(sizes: list[int], strong_sizes: Sequence[int]) -> dict[int, li
 
 
 def against_atoms(model: Path, sizes: list[int], n_rounds: int, folder: Path) -> list[dict[str, object]]:
-    """Return time and memory at each size; a round goes through all sizes."""
+    """Return time and memory for each size; every round goes through all sizes."""
     rounds = [[step(model, n_atoms, folder) for n_atoms in sizes] for _ in range(n_rounds)]
     with_uq = [
         lmp_timing.run_steps(contender(model, 1, lmp_timing.UQ_BOTH), n_atoms, 1, 1, folder, warm_up=1)
@@ -110,7 +110,7 @@ def against_atoms(model: Path, sizes: list[int], n_rounds: int, folder: Path) ->
 
 
 def strong(model: Path, n_atoms: int, n_rounds: int, folder: Path) -> dict[str, object]:
-    """Time one crystal on two cores."""
+    """Return times and speed-ups of one crystal on two cores."""
     rounds = []
     for _ in range(n_rounds):
         runs = {name: step(model, n_atoms, folder, ranks=r, threads=t) for name, (r, t) in WAYS.items()}
@@ -124,7 +124,7 @@ def strong(model: Path, n_atoms: int, n_rounds: int, folder: Path) -> dict[str, 
 
 
 def weak(model: Path, n_rounds: int, folder: Path) -> dict[str, object]:
-    """Time twice the atoms on twice the ranks; efficiency is the time of one over that of two."""
+    """Return times for twice the atoms on twice the ranks; efficiency is the time on one rank / the time on two."""
     one, two = WEAK
     rounds = []
     for _ in range(n_rounds):
@@ -153,18 +153,18 @@ def print_tables(rows: list[dict], strong_rows: list[dict], weak_row: dict, abov
     console.print(table)
     for row in strong_rows:
         for name, value in row["speed_up"].items():
-            console.print(f"{row['n_atoms']} atoms on {name}: {value:.2f} times as fast as on one rank")
+            console.print(f"{row['n_atoms']} atoms on {name}: speed-up {value:.2f} over one rank")
     console.print(f"{WEAK[0]} atoms on 1 rank, {WEAK[1]} on 2: efficiency {weak_row['efficiency']:.2f}")
     console.print(
-        f"above LAMMPS alone: {above['processor_seconds']:.3f} s of processor time before the first step, "
+        f"in addition to LAMMPS alone: {above['processor_seconds']:.3f} CPU s before the first step, "
         f"{above['peak_megabytes']:.1f} MiB at {above['n_atoms'][0]} atoms, "
-        f"{above['bytes_per_atom']:.0f} bytes an atom beyond"
+        f"{above['bytes_per_atom']:.0f} bytes per further atom"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round to 2,048 atoms, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round to 2,048 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "scaling.json")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What pair style nnp takes above LAMMPS alone: processor time before its first step, and memory."""
+"""Measure start-up CPU time and memory of pair_style nnp, in addition to LAMMPS alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import lmp_timing
 
-CUTOFF = 5.1  # Å, of nickel.py's AEVs
+CUTOFF = 5.1  # Å, cutoff of the AEVs in nickel.py
 ALONE = lmp_timing.Contender("LAMMPS alone", f"pair_style zero {CUTOFF} full\npair_coeff * *\n")
 SMALL, LARGE = 108, 32000
 
 
 def processor_seconds(contender: lmp_timing.Contender, n_atoms: int, folder: Path) -> float:
-    """Return the processor time, user and system, of a whole `lmp` that evaluates nothing but step 0."""
+    """Return the CPU time, user plus system, s, of an `lmp` process that evaluates step 0 only."""
     script = lmp_timing.start(contender, n_atoms, folder) + "run 0\n"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     lmp_timing.run_lmp(script, folder, 1)
@@ -25,14 +25,14 @@ def processor_seconds(contender: lmp_timing.Contender, n_atoms: int, folder: Pat
 def above_lammps(
     model: Path, n_rounds: int, folder: Path, *, large: int = LARGE, precision: str = "single"
 ) -> dict[str, object]:
-    """Return what the pair style takes above LAMMPS with `pair_style zero`, which keeps a neighbor list of its own.
+    """Return CPU time and memory of the pair style, minus those of `pair_style zero`, which keeps a neighbor list.
 
     Arguments:
         model: the model file.
-        n_rounds: contenders alternate in each, and figures are medians of the rounds' differences.
-        folder: for scripts and data.
-        large: atoms of the crystal whose memory, less that of 108 atoms, gives the bytes an atom.
-        precision: of the pair style, single or double.
+        n_rounds: number of rounds; contenders alternate in each, and results are medians of the rounds' differences.
+        folder: folder for scripts and data.
+        large: atoms of the crystal whose memory, minus that of 108 atoms, gives the bytes per atom.
+        precision: precision of the pair style, single or double.
     """
     contenders = (ALONE, lmp_timing.nnp(model, options=f"device cpu precision {precision}"))
 

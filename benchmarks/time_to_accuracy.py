@@ -1,18 +1,18 @@
-"""Time trainings to stated held-out errors: the settings before the new optimizer, and today's defaults.
+"""Time trainings to stated held-out errors: the settings before the new optimizer, and the current defaults.
 
     python benchmarks/training_sets.py FOLDER
     python benchmarks/time_to_accuracy.py FOLDER [--quick] [--sets ni32 al] [--seeds 1 2] [--baseline PYTHON]
     python benchmarks/time_to_accuracy.py FOLDER --without before --contender wide learning_rate=4e-3 updates=640,1280
 
-One member on one core, in a process of its own; CPU seconds (`time.process_time`) are those of updates and of the
-member's validation. Imports, features and the scores on held-out configurations do not count. Contenders run one after
-another, A B A B, with equal seeds, so with equal splits. An error is that of the weights which the member would keep at
-the end of an epoch, on configurations that no training saw. A target is reached where energy and force are both there.
+One member on one core, in a separate process; CPU seconds (`time.process_time`) are those of updates and validation,
+without imports, features and the evaluation on held-out configurations. Contenders run one after another, A B A B, with
+equal seeds and therefore equal splits. Errors are those on held-out configurations of the weights that would be kept
+after an epoch. A target is reached when the energy and the force error are both at or below it.
 
-Contenders: *before*, the settings of earlier builds, in this build or, with `--baseline PYTHON`, in that interpreter's
-nnpal; *after*, the defaults of this build. `--contender NAME KEY=VALUE ...` changes one of these or adds another; keys
-are those of [training], or of [loss] and [network] as loss.KEY and network.KEY, values are TOML. `KEY=A,B,C` trains
-once with each: a schedule of fixed length has to be told how long it is. For each target the fastest of them counts.
+Contenders: *before*, the settings of earlier builds, in this build or, with `--baseline PYTHON`, in the nnpal of that
+interpreter; *after*, the defaults of this build. `--contender NAME KEY=VALUE ...` changes one of these or adds another;
+keys are those of [training], or of [loss] and [network] as loss.KEY and network.KEY; values are TOML. `KEY=A,B,C`
+trains once with each value, because the length of a schedule must be given; for each target the fastest of them counts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from record import write_record
 HERE = Path(__file__).parent
 TABLES = ("training", "loss", "network")
 BEFORE = {"batch_size": 16, "learning_rate": 2e-3, "plateau_patience": 20, "ema": 0.99, "max_epochs": 300}
-OLD_WAY = {  # where a build can choose
+OLD_WAY = {  # used if a build has these keys
     "optimizer": "adamw",
     "schedule": "plateau",
     "initialization": "uniform",
@@ -51,14 +51,14 @@ LENGTH_KEYS = ("updates", "max_epochs")
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What is learned, by which AEV, and which held-out errors are to be reached."""
+    """AEV and target held-out errors of a training set."""
 
     aev: str
     targets: Sequence[Target]
 
 
 SETS = {
-    "ni32": TrainingSet("ani2x-6.9", ((2.36, 73.0), (1.0, 40.0), (0.56, 24.0))),  # the first is the published one
+    "ni32": TrainingSet("ani2x-6.9", ((2.36, 73.0), (1.0, 40.0), (0.56, 24.0))),  # the first is the published error
     "al": TrainingSet("ani2x-6.9", ((4.0, 65.0), (2.0, 45.0), (1.1, 33.0))),
     "ninb": TrainingSet("ani2x-6.9", ((23.0, 480.0), (20.0, 390.0), (17.4, 305.0))),
     "butane": TrainingSet("ani2x", ((3.3, 110.0), (2.4, 85.0), (1.9, 70.0))),
@@ -67,7 +67,7 @@ SETS = {
 
 @dataclass
 class Contender:
-    """A build, and settings of a member; `choices` are training settings with several values, one for each training."""
+    """A build and the settings of a member; `choices` are training settings with one value for each training."""
 
     python: str = sys.executable
     settings: dict[str, dict[str, Any]] = field(default_factory=lambda: {table: {} for table in TABLES})
@@ -75,7 +75,7 @@ class Contender:
     fallback: dict[str, Any] = field(default_factory=dict)
 
     def set(self, pair: str) -> None:
-        """Take KEY=VALUE as given on the command line."""
+        """Set KEY=VALUE from the command line."""
         key, equals, text = pair.partition("=")
         if not equals:
             raise SystemExit(f"--contender: {pair!r}, expected KEY=VALUE, for example learning_rate=2e-3")
@@ -83,7 +83,7 @@ class Contender:
         if (table or "training") not in TABLES:
             raise SystemExit(f"--contender: {key!r}, expected a key of [training], or loss.KEY or network.KEY")
         own = self.settings[table or "training"]
-        if name in LENGTH_KEYS:  # a length that is given replaces the one there is
+        if name in LENGTH_KEYS:  # a given length replaces the previous one
             for other in LENGTH_KEYS:
                 own.pop(other, None)
                 self.choices.pop(other, None)
@@ -102,7 +102,7 @@ class Contender:
 
 
 def value_of(text: str) -> Any:
-    """Return a TOML value; what is none is a word."""
+    """Return a TOML value, or the text itself if it is not TOML."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -119,7 +119,7 @@ def default_contenders(baseline: str | None) -> dict[str, Contender]:
 
 
 def train(contender: Contender, settings: dict[str, Any], what: dict[str, Any], console: Console) -> Run:
-    """Return what one training said, its curve by column."""
+    """Run one training and return its output, with the curve by column."""
     spec = {**what, **settings, "fallback": contender.fallback}
     command = [contender.python, str(HERE / "training_contender.py"), json.dumps(spec)]
     run: Run = {"curve": {name: [] for name in COLUMNS}}
@@ -141,7 +141,7 @@ def train(contender: Contender, settings: dict[str, Any], what: dict[str, Any], 
 
 
 def alternately(contenders: dict[str, Contender], what: dict[str, Any], name: str, console: Console) -> Iterator[Run]:
-    """Yield the trainings of one set and seed, A B A B as long as contenders have any left."""
+    """Yield the trainings of one set and seed; contenders alternate, A B A B, until all are done."""
     variants = {who: list(contender.variants()) for who, contender in contenders.items()}
     for row in itertools.zip_longest(*variants.values()):
         for who, settings in zip(variants, row, strict=True):
@@ -159,7 +159,7 @@ def alternately(contenders: dict[str, Contender], what: dict[str, Any], name: st
 
 
 def show(name: str, results: dict[str, Any], console: Console) -> None:
-    """Print what each contender costs to each target."""
+    """Print the cost of each contender to each target."""
     table = Table(title=f"{name}: CPU seconds (updates, epochs) to held-out errors")
     table.add_column("meV/atom, meV/Å")
     for contender in results["to_targets"][0]["costs"] if results["to_targets"] else ():
@@ -169,25 +169,25 @@ def show(name: str, results: dict[str, Any], console: Console) -> None:
         for contender, cost in row["costs"].items():
             ratio = row["times_sooner"].get(contender)
             said = "not reached" if cost is None else "{cpu_s:.1f} ({updates:.0f}, {epoch:.0f})".format(**cost)
-            cells.append(said if ratio is None else f"{said}, {ratio:.1f} times sooner")
+            cells.append(said if ratio is None else f"{said}, speed-up {ratio:.1f}")
         table.add_row("{:g}, {:g}".format(*row["target"]), *cells)
     console.print(table)
     for contender, rows in results["at_equal_time"].items():
         for row in rows:
             found = "; ".join(f"{who} {e:.2f}, {f:.1f}" for who, (e, f) in row["errors"].items())
             better = "{:.2f} and {:.2f}".format(*row["times_better"])
-            console.print(f"by {row['cpu_s']:.0f} s, seed {row['seed']}: {found}; {contender} is {better} times better")
+            console.print(f"by {row['cpu_s']:.0f} s, seed {row['seed']}: {found}; ratio to {contender}: {better}")
 
 
 def arguments_of(command_line: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with NAME_train.h5 and NAME_test.h5 of training_sets.py")
+    parser.add_argument("folder", type=Path, help="folder with NAME_train.h5 and NAME_test.h5 of training_sets.py")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--baseline", help="Python interpreter whose nnpal trains `before`")
     parser.add_argument("--contender", nargs="+", action="append", default=[], metavar=("NAME", "KEY=VALUE"))
     parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="contenders to leave out")
-    parser.add_argument("--cpu-seconds", type=float, help="end each training at the first epoch after so many")
+    parser.add_argument("--cpu-seconds", type=float, help="end each training at the first epoch after this time")
     parser.add_argument("--quick", action="store_true", help="5 CPU seconds for each training, one seed")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "time_to_accuracy.json")
     return parser.parse_args(command_line)
@@ -215,7 +215,7 @@ def main(command_line: Sequence[str] | None = None) -> None:
     for name in arguments.sets:
         paths = {part: arguments.folder / f"{name}_{part}.h5" for part in ("train", "test")}
         if absent := [str(path) for path in paths.values() if not path.is_file()]:
-            console.print(f"{name} is left out: no file {' and '.join(absent)}; benchmarks/training_sets.py makes it")
+            console.print(f"{name} is skipped: no file {' and '.join(absent)}; benchmarks/training_sets.py makes it")
             continue
         what: dict[str, Any] = {key: str(path) for key, path in paths.items()}
         what |= {"aev": SETS[name].aev, "cpu_seconds": limit}

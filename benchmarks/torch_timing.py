@@ -1,4 +1,4 @@
-"""Time the same work in torch, on one thread: the networks' matrix products, and TorchANI."""
+"""Time the networks' matrix products and TorchANI in torch, on one thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nnpal.geometry.neighbor_graph import each_pair_once, neighbor_graph
 def pairs_of_torchani(
     positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: bool, cutoff: float
 ) -> tuple[Tensor, Tensor]:
-    """Return each pair once, int64 [2, n_pairs], and its shift, Å, [n_pairs, 3]: its vector is x_i - x_j + shift."""
+    """Return each pair once, int64, [2, n_pairs], and its shift, Å, [n_pairs, 3]; its vector is x_i - x_j + shift."""
     graph = each_pair_once(neighbor_graph(positions, cell, pbc, np.zeros(len(positions)), cutoff))
     i, j = graph.edge_index
     shifts = torch.from_numpy(positions[j.numpy()] - positions[i.numpy()]) - graph.edge_vec
@@ -30,7 +30,7 @@ def pairs_of_torchani(
 
 
 def microseconds_per_call(function: Callable[[], object], seconds: float) -> float:
-    """Call `function` for about `seconds`, at least three times after one that is not counted."""
+    """Return the time of a call, µs: the mean over about `seconds`, at least three calls, after a warm-up call."""
     function()
     n_calls, begin = 0, time.perf_counter()
     while n_calls < 3 or time.perf_counter() - begin < seconds:
@@ -39,11 +39,11 @@ def microseconds_per_call(function: Callable[[], object], seconds: float) -> flo
     return 1e6 * (time.perf_counter() - begin) / n_calls
 
 
-SQUARE = (128, 256, 384, 512)  # of which the largest takes 3 MB, which stay in cache
+SQUARE = (128, 256, 384, 512)  # three matrices of the largest size take 3 MB and stay in cache
 
 
 def best_product_rate() -> float:
-    """Return the operations per second at which torch multiplies square matrices of single precision, at its best."""
+    """Return the highest rate, operations per second, at which torch multiplies square matrices in single precision."""
     best = 0.0
     for n in SQUARE:
         a, b, c = torch.randn(n, n), torch.randn(n, n), torch.empty(n, n)
@@ -55,10 +55,9 @@ def best_product_rate() -> float:
 
 
 class NetworkProducts:
-    """The matrix products of all members for some atoms: forward, then the input's gradient.
+    """The matrix products of all members for some atoms: forward, then the gradient of the input.
 
-    Nothing else of the networks: no bias, no activation. 2 * 2 * weights operations for each atom
-    and member.
+    No bias and no activation. 2 * 2 * weights operations per atom and member.
     """
 
     def __init__(self, n_atoms: int) -> None:
@@ -77,15 +76,15 @@ class NetworkProducts:
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of one call."""
+        """Number of floating-point operations per call."""
         per_atom = sum(weight.numel() for weight in self.weights)
         return 2 * 2 * per_atom * nickel.N_MEMBERS * len(self.inputs[0])
 
 
 class TorchANI:
-    """Energy and forces by the TorchANI model in Python, eager, float32, given the pairs within the cutoff.
+    """Energy and forces of the TorchANI model in Python, eager, float32, for given pairs within the cutoff.
 
-    The search for pairs is left out, for in LAMMPS it is not part of the pair style either.
+    The neighbor search is not included, because in LAMMPS it is not part of the pair style either.
     """
 
     def __init__(self, model: ANI, n_atoms: int) -> None:
@@ -101,7 +100,7 @@ class TorchANI:
         return energy, torch.autograd.grad(energy, self.positions)[0]
 
     def evaluate(self) -> Evaluation:
-        """Return energy, forces and both uncertainties, each from its definition; this is not timed."""
+        """Return energy, forces and both uncertainties from their definitions; not timed."""
         energy, gradient = self()
         members = self._energies(atomic=True, ensemble_values=True).energies[:, 0]
         gradients = [torch.autograd.grad(own.sum(), self.positions, retain_graph=True)[0][0] for own in members]

@@ -1,10 +1,10 @@
-"""Time what repulsion and dispersion of TorchANI's models cost: files with each term and without it.
+"""Time the repulsion and dispersion terms of TorchANI's models: files with and without each term.
 
     python benchmarks/torchani_terms.py [--quick] [--output benchmarks/results/torchani_terms.json]
 
-CPU time of one thread for `LoadedModel.energies_and_gradients`, 648 atoms of water, float32, ANI2xr's form with random
-weights, 8 members. Contenders run one after another in every round; the cost of a term is the median of the rounds'
-differences.
+CPU time of one thread for `LoadedModel.energies_and_gradients`, 648 atoms of water, float32, the ANI2xr architecture
+with random weights, 8 members. Contenders run one after another in every round; the cost of a term is the median of the
+rounds' differences.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from record import write_record
 
 PLAIN = "networks alone, fused"
 SPACING = 3.107
-"""Å, between molecules: 0.997 g/cm³."""
+"""Distance between molecules on the grid, Å: 0.997 g/cm³."""
 MOLECULE = np.array([[0.0, 0.0, 0.0], [0.9572, 0.0, 0.0], [-0.23999, 0.92663, 0.0]])
-# name: repulsion, dispersion, kernel
+# name -> repulsion, dispersion, kernel
 CONTENDERS = {
     PLAIN: (False, False, "fused"),
     "with repulsion, fused": (True, False, "fused"),
@@ -44,7 +44,7 @@ CONTENDERS = {
 
 
 def water(n_cells: int) -> Atoms:
-    """Return n_cells³ molecules on a grid, each turned at random."""
+    """Return n_cells³ molecules on a grid with random orientations."""
     generator = np.random.default_rng(0)
     positions = []
     for cell in np.ndindex(n_cells, n_cells, n_cells):
@@ -62,7 +62,7 @@ def loaded(repulsion: bool, dispersion: bool, kernel: str, folder: Path) -> Load
 
 
 def measure(models: dict[str, tuple[LoadedModel, Graph]], n_rounds: int) -> dict[str, list[float]]:
-    """Return µs an atom of each round, after some that warm up."""
+    """Return µs per atom for each round, after warm-up calls."""
     found: dict[str, list[float]] = {name: [] for name in models}
     for round_ in range(-2, n_rounds):
         for name, (model, graph) in models.items():
@@ -75,7 +75,7 @@ def measure(models: dict[str, tuple[LoadedModel, Graph]], n_rounds: int) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round of 24 atoms, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round of 24 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "torchani_terms.json")
     arguments = parser.parse_args()
@@ -88,7 +88,7 @@ def main() -> None:
             graph = atoms_graph(atoms, model.metadata.elements, model.metadata.cutoff, model=contender)
             models[contender] = (model, graph)
         seconds = measure(models, 1 if arguments.quick else arguments.rounds)
-    table = Table("", "edges an atom", "µs an atom", "more than without")
+    table = Table("", "edges per atom", "µs per atom", "in addition to networks alone")
     content: dict[str, object] = {}
     for contender, own in seconds.items():
         without = seconds[f"networks alone, {CONTENDERS[contender][2]}"]

@@ -1,26 +1,27 @@
-"""Time an epoch of training on forces, in one run with the same networks in TorchANI and with their products alone.
+"""Compare an epoch of training on forces with TorchANI and with the networks' matrix products alone, in one run.
 
     python benchmarks/train_epoch.py [--quick] [--batch 16] [--output benchmarks/results/train_epoch.json]
     python benchmarks/train_epoch.py --device cuda --atoms 108 --configurations 20000
 
-Thermal Ni configurations at random densities, with energies and forces; networks of 224-192-160; float32. On a CPU one
-member on one core in batches of 16, by CPU time; on a GPU five in one batched pass in batches of 64 each, as `nnpal
-train` does it, by the clock. Every member goes through all configurations, in an order of its own. Contenders, A B C A
-B C ...:
+Thermal Ni configurations at random densities, with energies and forces; networks of 224-192-160; float32. On a CPU: one
+member on one core in batches of 16, CPU time; on a GPU: five members in one batched pass, as in `nnpal train`, in
+batches of 64 each, wall time. Every member is trained on all configurations, in its own order. Contenders, A B C A B C
+...:
 
-- nnpal, stored: `nnpal train` as it is, AEVs and their derivatives computed once for all epochs; left out where these
-  do not fit into memory
-- nnpal, recomputed: AEVs and their products at every update; both by nnpal's compiled operations
+- nnpal, stored: as `nnpal train`, with AEVs and their derivatives computed once for all epochs; skipped if these do not
+  fit into memory
+- nnpal, recomputed: AEVs and products with their derivatives at every update; both by nnpal's compiled operations
 - TorchANI: its AEVs and networks on batches merged into one graph, neighbors given, torch's double backward, one
   member after another
-- networks alone: forward, gradient in the AEVs, and the parameter gradients of both, by torch's double backward
-- products alone: the matrix products that any update needs, by torch, of random factors: forward, down to the AEVs,
-  along the derivative of the loss in that gradient, down again, and two for the weights of each layer
+- networks alone: forward, gradient with respect to the AEVs, and the parameter gradients of both by double backward
+- products alone: the matrix products that any update needs, by torch, with random factors: forward, backward to the
+  AEVs, along the derivative of the loss with respect to that gradient, backward again, and two for the weights of each
+  layer
 
-All members have the optimizer that `nnpal train` gives them by default, those of TorchANI and of the networks alone
-too; the products have none. Stored features are timed with AdamW as well, which tells what the default costs.
-Before anything is timed, losses and parameter gradients of those that train must agree. With `--device cuda` and no
-usable GPU the script says so and ends.
+All members, also those of TorchANI and of networks alone, have the default optimizer of `nnpal train`; the products
+have none. Stored features are also timed with AdamW, which shows the cost of the default optimizer.
+Before anything is timed, losses and parameter gradients of the trainers must agree. With `--device cuda` and no usable
+GPU, the script prints the reason and ends.
 """
 
 from __future__ import annotations
@@ -60,27 +61,27 @@ from record import write_record
 
 N_DATA, N_ATOMS = 3500, 32  # as in the paper's timing
 BATCH = {"cpu": 16, "cuda": 64}
-STRAIN, DISPLACEMENT = 0.05, 0.15  # linear strain of the cells, and Å of each coordinate
-AIM = 1.8  # times the products alone, on a CPU
-# Configurations and atoms of the second seed's larger set, its seconds an epoch on a GPU, and those aimed at
+STRAIN, DISPLACEMENT = 0.05, 0.15  # linear strain of cells; standard deviation of each coordinate, Å
+AIM = 1.8  # epoch / products alone, on a CPU
+# Larger set of the data-distillation paper: configurations, atoms, seconds per epoch on its GPU, and the target
 LARGER = {"n_configurations": 20000, "atoms": 108, "seconds_there": 41.0, "aim_seconds": 2.0}
 MEMBERS = {"cpu": 1, "cuda": nickel.N_MEMBERS}
-ATOMS = {4 * n**3: n for n in range(1, 6)}  # of a configuration -> cubic cells along each edge
+ATOMS = {4 * n**3: n for n in range(1, 6)}  # atoms of a configuration -> cubic cells along each edge
 GIGABYTE = 1e9
 LOSS = LossSettings()
 DESCRIPTION = NetworkDescription(("Ni",), hidden=nickel.HIDDEN)
 Networks = Sequence[ANINetworks]
 Indices = Sequence[np.ndarray]
-"""Of the configurations in each member's batch."""
+"""Indices of the configurations in the batch of each member."""
 Batch = Callable[[Indices], Tensor]
-"""The losses of members, [n_members], with the parameters' gradients in place."""
+"""Function that returns the losses of members, [n_members], and sets the gradients of parameters."""
 STORED, RECOMPUTED, TORCHANI, ALONE = "nnpal, stored", "nnpal, recomputed", "TorchANI", "networks alone"
 ADAMW = "nnpal, stored, by AdamW"
 PRODUCTS = "products alone"
 
 
 def configurations(n_data: int, n_atoms: int) -> list[Atoms]:
-    """Return thermal crystals; labels are random numbers, for the arithmetic does not know."""
+    """Return thermal crystals with random numbers as labels, which do not affect the speed."""
     rng = np.random.default_rng(0)
     crystal = bulk("Ni", a=nickel.LATTICE, cubic=True).repeat(ATOMS[n_atoms])
     frames = []
@@ -101,7 +102,7 @@ def ours(networks: Networks, data: TrainingData) -> Batch:
 
 
 def torchani(networks: Networks, data: TrainingData) -> Batch:
-    """Return the plain way: energies from edge vectors, forces by autograd, its graph kept for the second backward."""
+    """Return the reference: energies from edge vectors, forces by autograd, with a graph for the second backward."""
     assert isinstance(data.features, GraphFeatures)
     graphs, device = data.features.graphs, data.features.graphs.device
     computer = build_aev_computer(DESCRIPTION)
@@ -143,7 +144,7 @@ def networks_alone(networks: Networks, aev: Tensor, n_atoms: int) -> Batch:
 
 
 def products_alone(n_networks: int, n_atoms: int, device: torch.device) -> Batch:
-    """Return the products of an update with nothing between them; of several networks batched, like their update's."""
+    """Return the matrix products of an update alone; several networks are batched as in their update."""
     generator = torch.Generator().manual_seed(0)
     sizes = (nickel.AEV_LENGTH, *nickel.HIDDEN)
 
@@ -159,14 +160,14 @@ def products_alone(n_networks: int, n_atoms: int, device: torch.device) -> Batch
         if n_rows not in kept:
             kept[n_rows] = [numbers(n_rows, size) for size in sizes]
         values = kept[n_rows]
-        for _ in range(2):  # values, and along a direction
+        for _ in range(2):  # values and directional derivatives
             for value, weight in zip(values[:-1], weights, strict=True):
                 value @ weight.mT
         for first in (0, 1):  # to the AEVs, and to the first layer's output
             for value, weight in list(zip(values[1:], weights, strict=True))[first:]:
                 value @ weight
         for value, below in zip(values[1:], values[:-1], strict=True):
-            for _ in range(2):  # of values and of directions
+            for _ in range(2):  # for values and directional derivatives
                 value.mT @ below
         return torch.zeros(n_networks)
 
@@ -175,7 +176,7 @@ def products_alone(n_networks: int, n_atoms: int, device: torch.device) -> Batch
 
 @dataclass
 class Contender:
-    """Some members in training, each with an optimizer of its own, as in `nnpal train`."""
+    """Members in training, each with its own optimizer, as in `nnpal train`."""
 
     networks: Networks
     batch: Batch
@@ -185,7 +186,7 @@ class Contender:
         self.optimizers = [own for network in self.networks for own in build_optimizers(network, self.training)]
 
     def epoch(self, batches: Sequence[Indices], device: torch.device) -> float:
-        """Return the seconds of some updates: of the processor, or on a GPU those that passed."""
+        """Run updates and return their CPU seconds, or on a GPU their wall time."""
         clock = time.perf_counter if device.type == "cuda" else time.process_time
         begin = clock()
         for indices in batches:
@@ -200,7 +201,7 @@ class Contender:
 
 
 def require_equal(contenders: dict[str, Contender], indices: Indices) -> None:
-    """Stop unless each member's loss and gradients agree to what float32 leaves."""
+    """Stop unless the losses and gradients of all members agree within float32 precision."""
     found = {}
     for name, contender in contenders.items():
         for network in contender.networks:
@@ -225,7 +226,7 @@ def all_aevs(data: TrainingData) -> Tensor:
 
 
 def timed_data(frames: list[Atoms], features: str, device: torch.device) -> tuple[TrainingData, float]:
-    """Return training data on a device, and the seconds that they took."""
+    """Return training data on a device, and the seconds for building them."""
     begin = time.perf_counter()
     data = build_training_data(frames, DESCRIPTION, features=features).to(device)
     return data, time.perf_counter() - begin
@@ -233,20 +234,20 @@ def timed_data(frames: list[Atoms], features: str, device: torch.device) -> tupl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, help="results/train_epoch.json, or results/cuda_epoch.json of a GPU")
+    parser.add_argument("--output", type=Path, help="default: results/train_epoch.json, or cuda_epoch.json on a GPU")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data, one round")
     parser.add_argument("--device", choices=MEMBERS, default="cpu")
     parser.add_argument("--configurations", type=int, default=N_DATA)
-    parser.add_argument("--atoms", type=int, choices=ATOMS, default=N_ATOMS, help="of each configuration")
-    parser.add_argument("--members", type=int, help="1, or 5 on a GPU")
-    parser.add_argument("--batch", type=int, help="configurations of each member's batch; 16, or 64 on a GPU")
+    parser.add_argument("--atoms", type=int, choices=ATOMS, default=N_ATOMS, help="atoms of each configuration")
+    parser.add_argument("--members", type=int, help="default: 1, or 5 on a GPU")
+    parser.add_argument("--batch", type=int, help="configurations per batch of a member; default: 16, or 64 on a GPU")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--stored-gigabytes", type=float, default=16, help="stored features are timed up to this size")
+    parser.add_argument("--stored-gigabytes", type=float, default=16, help="time stored features only up to this size")
     parser.add_argument("--without-torchani", action="store_true", help="compare with TorchANI, but do not time it")
     arguments = parser.parse_args()
     lacking = gpu.missing() if arguments.device == "cuda" else None
     if lacking is not None:
-        print(f"train_epoch.py: nothing is timed, for {lacking}")
+        print(f"train_epoch.py: nothing is timed: {lacking}")
         return
     n_data, n_rounds = arguments.configurations, arguments.rounds
     if arguments.quick:
@@ -309,7 +310,7 @@ def main() -> None:
 
 
 def report(seconds: dict[str, list[float]], setting: dict[str, Any], benchmark: str, output: Path) -> None:
-    """Print medians and ratios, and write them."""
+    """Print and write medians and ratios."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     to_networks, to_products = (
         {name: statistics.median(np.divide(values, seconds[limit]).tolist()) for name, values in seconds.items()}
@@ -319,7 +320,7 @@ def report(seconds: dict[str, list[float]], setting: dict[str, Any], benchmark: 
         title="{clock} seconds per epoch of {n_configurations} configurations of {atoms} Ni atoms, batches of {batch}, "
         "{members} members, {device}".format(**setting)
     )
-    for column in ("", "median", "ms an update", "times the products", "times the networks", "lowest", "highest"):
+    for column in ("", "median", "ms per update", "ratio to products", "ratio to networks", "lowest", "highest"):
         table.add_column(column, justify="right")
     for name, values in seconds.items():
         update = 1e3 * medians[name] / setting["updates"]
@@ -340,12 +341,12 @@ def report(seconds: dict[str, list[float]], setting: dict[str, Any], benchmark: 
     }
     write_record(output, benchmark, ("nnpal", "torch", "torchani", "numpy"), content)
     if (seconds_reached := content["larger_set_of_the_second_seed"]["reached_seconds"]) is not None:
-        console.print(f"larger set of the second seed: {seconds_reached:.2f} s, aim {LARGER['aim_seconds']} s")
+        console.print(f"set of the data-distillation paper: {seconds_reached:.2f} s, target {LARGER['aim_seconds']} s")
     console.print(f"Wrote {output}")
 
 
 def reached(medians: dict[str, float], setting: dict[str, Any]) -> float | None:
-    """Return nnpal's seconds where the larger set was trained on, by the faster of its ways, or None."""
+    """Return nnpal's seconds per epoch, stored or recomputed, whichever is faster; None for other data sizes."""
     if any(setting[key] != LARGER[key] for key in ("n_configurations", "atoms")):
         return None
     return min(median for name, median in medians.items() if name in (STORED, RECOMPUTED))

@@ -1,11 +1,11 @@
-"""Train one member as a build of nnpal does, and print what it costs and reaches; time_to_accuracy.py runs this.
+"""Train one member with a build of nnpal and print cost and held-out errors; time_to_accuracy.py runs this.
 
     python benchmarks/training_contender.py SPEC
 
 SPEC is JSON: `train` and `test` (datasets), `aev` (a name), `training`, `loss` and `network` (settings), `seed`,
-`cpu_seconds` (end after so many; null: never), `fallback` (training settings that count where the build knows them).
-A line of JSON says what is trained, another follows each epoch. It runs in any build that the settings fit, also in an
-earlier one, and uses nothing else of benchmarks.
+`cpu_seconds` (end after this many; null: never), `fallback` (training settings used if the build has them). Prints a
+line of JSON with the settings and one after each epoch. Runs in any build with these settings, also in earlier ones, so
+it imports nothing else from benchmarks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from nnpal.training.forward_pass import joint_errors
 from nnpal.training.member import DivergedError, Member, in_parts
 
 VALIDATION = 0.2
-PART = 64  # configurations that are scored at a time
+PART = 64  # configurations evaluated at a time
 MILLI = 1e3
 
 
@@ -41,7 +41,7 @@ def say(**line: Any) -> None:
 
 
 def held_out_data(frames: list[Atoms], description: NetworkDescription, learned: TrainingData) -> TrainingData:
-    """Return features and labels of held-out configurations, energies above the self-energies that training found."""
+    """Return features and labels of held-out configurations, with the self-energies of the training subtracted."""
     data = build_training_data(frames, description, features="stored", dtype=learned.energies.dtype)
     composition = np.array([[frame.get_chemical_symbols().count(s) for s in description.symbols] for frame in frames])
     shift = composition @ (data.self_energies - learned.self_energies)
@@ -51,17 +51,17 @@ def held_out_data(frames: list[Atoms], description: NetworkDescription, learned:
 def new_member(
     description: NetworkDescription, settings: TrainingSettings, split: Split, seed: int, data: TrainingData
 ) -> Member:
-    """Return a member at its start, its AEVs scaled where the settings of this build say so."""
+    """Return an untrained member, with scaled AEVs if the settings of this build say so."""
     more: dict[str, Any] = {}
     if (kind := getattr(settings, "aev_scaling", "none")) != "none":
-        scaling = import_module(".scaling", "nnpal.training")  # earlier builds have none
+        scaling = import_module(".scaling", "nnpal.training")  # missing in earlier builds
         more["scaling"] = scaling.aev_scaling(data.features, split.train, description.symbols, kind)
     return Member(description, settings, split, seed, torch.device("cpu"), **more)
 
 
 @denormals_flushed()
 def root_mean_squares(member: Member, data: TrainingData) -> tuple[float, float]:
-    """Return the held-out RMSE of the weights that the member would keep now: meV/atom, and meV/Å of components."""
+    """Return held-out RMSEs of the weights that the member would keep: energy, meV/atom; force components, meV/Å."""
     energy, force = [], []
     for part in in_parts(np.arange(len(data)), PART):
         errors, _ = joint_errors([member.validated], data, [part], training=False)
@@ -74,7 +74,7 @@ def root_mean_squares(member: Member, data: TrainingData) -> tuple[float, float]
 def warm_up(
     description: NetworkDescription, settings: TrainingSettings, data: TrainingData, loss: LossSettings
 ) -> None:
-    """Carry another member through an update, so that no import of torch's counts as training."""
+    """Train another member for one epoch, so that torch's lazy imports do not count as training."""
     few = np.arange(min(4, len(data)))
     member = new_member(description, settings, Split(few[:2], few[2:]), 0, data)
     train_epoch([member], data, loss)

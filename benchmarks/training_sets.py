@@ -1,16 +1,16 @@
-"""Make the four datasets that time_to_accuracy.py trains on, a training and a held-out part of each.
+"""Make the four datasets that time_to_accuracy.py trains on, each with a training and a held-out part.
 
     python benchmarks/training_sets.py FOLDER [--sets ni32 al ninb butane] [--quick]
 
 - ni32: 2,004 published configurations of 32 Ni atoms (github.com/gsjung0419/TorchANITutorials); a random fifth held out
-- al: solid and liquid Al of `nnpal demo aluminum`, 32 atoms, at conditions that held-out trajectories do not share
+- al: solid and liquid Al of `nnpal demo aluminum`, 32 atoms; held-out trajectories are at other conditions
 - ninb: Ni-Nb of 16 or 32 atoms by an embedded-atom potential: random compositions on fcc, bcc and B2, strained and
   displaced, and melts; every fifth crystal and every fifth melt held out
-- butane: n-butane by GFN2-xTB: dynamics at 300 to 1500 K, and C-C bonds stretched until they are broken; every fifth
-  trajectory, with what was stretched from it, held out
+- butane: n-butane by GFN2-xTB: dynamics at 300 to 1500 K, and C-C bonds stretched until they break; every fifth
+  trajectory held out, with the structures stretched from it
 
-The first needs a file of that repository, the third a Finnis-Sinclair table of Ni and Nb. Neither comes with nnpal; a
-set whose file is not there is left out, and the script says so. Seeds are fixed.
+The first needs a file of that repository, the third a Finnis-Sinclair table of Ni and Nb. Neither is distributed with
+nnpal; a set whose file is missing is skipped with a message. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ from nnpal.oracle.protocol import Oracle
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NI32, NI_NB = SHARED / "data" / "ni32_distilled_train.h5", SHARED / "potentials" / "NiNb.eam.fs"
-HELD_OUT = 5  # every fifth of what is independent
+HELD_OUT = 5  # every fifth independent group
 SEED = 20261129
 N_CRYSTALS, N_MELTS, MELT_FRAMES = 960, 20, 12
 N_TRAJECTORIES, MD_FRAMES, N_STRETCHED = 25, 40, 20
-TEMPERATURES = (300.0, 600.0, 900.0, 1200.0, 1500.0)  # K, of butane
+TEMPERATURES = (300.0, 600.0, 900.0, 1200.0, 1500.0)  # K, for butane
 MELTS = (1800.0, 3000.0)  # K
-VOLUMES = {"Ni": 10.9, "Nb": 18.0}  # Å³ for each atom of the elements' crystals
-ELECTRONS = 5000.0  # K, as in the demo: broken bonds converge
+VOLUMES = {"Ni": 10.9, "Nb": 18.0}  # Å³ per atom in the crystals of the elements
+ELECTRONS = 5000.0  # K, electronic temperature as in the demo, so that broken bonds converge
 BONDS = {
     (0, 1): (0, 4, 6, 7),
     (1, 2): (0, 1, 4, 6, 7, 10, 11),
 }
-"""C-C bonds of butane.xyz, and the atoms on the first one's side."""
-LONGEST = 4.0  # Å, of a stretched bond
+"""C-C bonds of butane.xyz, and the atoms on the side of the first atom of each."""
+LONGEST = 4.0  # Å, longest stretched bond
 
 Parts = tuple[list[Atoms], list[Atoms]]
-"""Configurations to train on, and held out."""
+"""Training and held-out configurations."""
 
 
 class OracleCalculator(Calculator):
-    """An oracle as ASE calculator, for dynamics."""
+    """ASE calculator that evaluates an oracle, for dynamics."""
 
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012  as ASE declares it
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012  as in ASE
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class OracleCalculator(Calculator):
 
 
 def labeled(frames: Sequence[Atoms], oracle: Oracle) -> list[Atoms]:
-    """Return bare copies with the oracle's labels."""
+    """Return copies with the labels of the oracle and nothing else."""
     result = []
     for frame in frames:
         copy = Atoms(frame.numbers, frame.get_positions(), cell=frame.cell, pbc=frame.pbc)
@@ -99,7 +99,7 @@ def dynamics(atoms: Atoms, rng: Any, *, kelvin: float, fs: float, friction: floa
 
 
 def apart(groups: Sequence[list[Atoms]]) -> Parts:
-    """Hold every fifth of independent groups out."""
+    """Split independent groups; every fifth is held out."""
     parts: Parts = ([], [])
     for number, group in enumerate(groups):
         parts[number % HELD_OUT == HELD_OUT - 1].extend(group)
@@ -107,7 +107,7 @@ def apart(groups: Sequence[list[Atoms]]) -> Parts:
 
 
 def aluminum(quick: bool) -> Parts:
-    """Return what the demo learns and its held-out solid and liquid; its clusters, another phase, are left out."""
+    """Return the training data of the demo and its held-out solid and liquid, without its clusters, another phase."""
     settings = DemoSettings()
     if quick:
         few = {"n_frames": 3, "n_equilibrate": 100}
@@ -121,7 +121,7 @@ def aluminum(quick: bool) -> Parts:
 
 
 def crystal(rng: np.random.Generator) -> Atoms:
-    """Return Ni-Nb of random composition on a strained lattice, displaced."""
+    """Return Ni-Nb of random composition on a strained lattice with random displacements."""
     lattice = rng.choice(["fcc", "bcc", "B2"])
     atoms = bulk("Ni", "fcc" if lattice == "fcc" else "bcc", a=1.0, cubic=True)
     atoms = atoms.repeat(2 if lattice == "fcc" else (2, 2, rng.choice([2, 4])))
@@ -152,7 +152,7 @@ def nickel_niobium(potential: Path, quick: bool) -> Parts:
 
 
 def stretched(frame: Atoms, rng: np.random.Generator) -> Atoms:
-    """Return a copy in which the part of butane beyond a C-C bond was moved along it."""
+    """Return a copy of butane with the part on one side of a C-C bond moved along the bond."""
     (one, other), moved = list(BONDS.items())[rng.integers(len(BONDS))]
     copy = frame.copy()
     bond = copy.positions[one] - copy.positions[other]
@@ -188,7 +188,7 @@ def published_nickel(source: Path, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="gets NAME_train.h5 and NAME_test.h5")
+    parser.add_argument("folder", type=Path, help="folder for NAME_train.h5 and NAME_test.h5")
     parser.add_argument("--sets", nargs="+", choices=("ni32", "al", "ninb", "butane"))
     parser.add_argument("--ni32", type=Path, default=NI32, help="ni32_distilled_train.h5 of TorchANITutorials")
     parser.add_argument("--potential", type=Path, default=NI_NB, help="Finnis-Sinclair table of Ni and Nb")
@@ -201,7 +201,7 @@ def main() -> None:
     makers["ninb"] = lambda: nickel_niobium(arguments.potential.resolve(), quick)
     for name in arguments.sets or ("ni32", "al", "ninb", "butane"):
         if name in needed and not needed[name].is_file():
-            print(f"training_sets.py: {name} is left out: no file {needed[name]}", file=sys.stderr)
+            print(f"training_sets.py: {name} is skipped: no file {needed[name]}", file=sys.stderr)
             continue
         paths = [arguments.folder / f"{name}_{part}.h5" for part in ("train", "test")]
         if name == "ni32":

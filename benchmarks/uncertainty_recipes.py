@@ -1,13 +1,13 @@
-"""Recipes for an error of forces beyond the spread: what ranks better, and does it hold outside of the data?
+"""Compare recipes for the force error with the spread: ranking of atoms, and validity out of distribution.
 
     python benchmarks/training_sets.py FOLDER
     python benchmarks/outside_sets.py FOLDER
     python benchmarks/uncertainty_recipes.py FOLDER --work WORK [--sets ni32 al ninb butane] [--seed 1]
 
-WORK/NAME-SEED holds a training of five members on NAME_train.h5 with its model.nnp.pt. Everything is fitted to errors
-of members that did not learn the configuration, and tested on NAME_test.h5 (inside) and on the files NAME_KIND.h5
-(outside). Last-layer heads are those of the first member; they are fitted on half of its validation part, and their
-scale on the other half, both ways. Not timed.
+WORK/NAME-SEED contains a training of five members on NAME_train.h5 with its model.nnp.pt. Recipes are fitted to errors
+of members that were not trained on a configuration, and tested on NAME_test.h5 (inside) and on the files NAME_KIND.h5
+(outside). Last-layer heads belong to the first member; they are fitted on one half of its validation set and their
+scale on the other half, and vice versa. Not timed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COLUMNS = ("set", "recipe", "ratio", "coverage", "tenths", "rank/exact", "outsid
 
 @dataclass(frozen=True)
 class Sets:
-    """What is learned from (all training configurations) and tested on."""
+    """Evaluated training and test configurations of a set."""
 
     folder: Path
     training: Evaluated
@@ -93,7 +93,7 @@ def mean_force(atoms: Evaluated) -> np.ndarray:
 
 
 def of_all_members(learned: Evaluated) -> Iterator[tuple[str, Recipe]]:
-    """Yield recipes for an ensemble."""
+    """Yield recipes for all members, with their names."""
     by_spread = power_law(learned, spread)
     net, by_energy = small_net(learned, spread), small_net(learned, uq_energy)
     by_distance = power_law(learned, distance(learned))
@@ -109,14 +109,14 @@ def of_all_members(learned: Evaluated) -> Iterator[tuple[str, Recipe]]:
 
 
 def with_heads(learned: Evaluated, n_heads: int) -> Iterator[tuple[str, Recipe]]:
-    """Yield recipes with last-layer heads, calibrated on what these did not see."""
+    """Yield recipes with last-layer heads, calibrated on data that the heads were not fitted to."""
     own = learned.of_atoms(np.isfinite(learned.jacobian).all((1, 2)))
     half = np.unique(own.frame, return_inverse=True)[1] % 2 == 0
     unseen = np.empty(len(half))
     for part in (half, ~half):
         unseen[~part] = heads(own.of_atoms(part), n_heads)(own.of_atoms(~part))
     final = heads(own, n_heads)
-    calibrated = replace(own, local=unseen)  # carries the heads' spread of each atom along
+    calibrated = replace(own, local=unseen)  # `local` now contains the spread of the heads
 
     def of_heads(atoms: Evaluated) -> np.ndarray:
         return atoms.local
@@ -169,7 +169,7 @@ def row(label: str, figures: Mapping[str, Any]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--work", type=Path, required=True, help="of trained ensembles, NAME-SEED in it")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the trained ensembles NAME-SEED")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "uncertainty_recipes.json")

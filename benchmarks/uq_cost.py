@@ -1,20 +1,20 @@
-"""Time what the uncertainties cost: a step of pair_style nnp without and with them, by atoms, members and device.
+"""Time the cost of uncertainties: a step of pair_style nnp with and without them, by atoms, members and device.
 
     python benchmarks/uq_cost.py [--quick] [--output benchmarks/results/uq_cost.json]
 
-One `lmp` for each size and device goes through the numbers of members, and all of it again in every round. For each
-it runs blocks of steps: off, A, off, B, off, ...; the cost of A is its block over the mean of the two blocks beside it
-without uncertainty. Figures are medians over the rounds. Nickel, the first 1, 3, 5 and 7 members of one ensemble, a
-file for each, for a calibration is of a whole ensemble; one core or one GPU. Contenders:
+One `lmp` for each size and device goes through the numbers of members in every round. For each it runs blocks of steps:
+off, A, off, B, off, ...; the cost of A is the time of its block divided by the mean of the two adjacent blocks without
+uncertainty. Results are medians over the rounds. Nickel; the first 1, 3, 5 and 7 members of one ensemble, in one file
+each, because a calibration belongs to a whole ensemble; one core or one GPU. Contenders:
 
-- off, once more: the noise
+- off, once more: shows the noise
 - uq_energy of each atom at every step; every 10 steps
 - uq_force of each atom every 10 steps; at every step
 - error_force of each atom, the calibrated error, at every step
 
-Before anything is timed, a short trajectory with each must be the one without it: energies, pressures, positions and
-forces, on a CPU to the last bit. On a GPU forces are summed by atomic additions, in no fixed order, and products of
-other shapes may be rounded otherwise, so there they must agree to what single precision leaves.
+Before anything is timed, a short trajectory with each must equal the one without it (energies, pressures, positions,
+forces), on a CPU to the last bit. On a GPU, forces are summed by atomic additions in no fixed order, and products of
+other shapes may round differently, so agreement within single precision is required.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from nnpal.model import write_calibrated
 from record import write_record
 
 MEMBERS = (1, 3, 5, 7)
-STEPS = {108: 50, 864: 20, 4000: 10}  # in a block, so that the tenth steps are as many in each
+STEPS = {108: 50, 864: 20, 4000: 10}  # per block; multiples of 10, because some fixes act every 10 steps
 N_WARM_UP = 10
 OFF = "off"
 AGAIN = "off, once more"
@@ -55,7 +55,7 @@ CONTENDERS = {
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Energies (eV) and pressures (bar) of steps; positions (Å) and forces (eV/Å) of frames, [n_frames, n_atoms, 3]."""
+    """Energies (eV) and pressures (bar), [n_steps]; positions (Å) and forces (eV/Å), [n_frames, n_atoms, 3]."""
 
     energies: np.ndarray
     pressures: np.ndarray
@@ -64,16 +64,16 @@ class Trajectory:
 
 
 EXACT = dict.fromkeys((quantity.name for quantity in fields(Trajectory)), 0.0)
-# Positions in Å, else parts of the largest value. Forces of single precision, 6e-8, pass through some hundred sums; an
-# atom is moved by 1e-11 Å in a step.
+# Positions in Å, others relative to the largest value. Single-precision forces, 6e-8, pass through some hundred sums;
+# an atom moves by 1e-11 Å per step.
 ALLOWED = {"cpu": EXACT, "cuda": {"energies": 1e-6, "pressures": 1e-5, "positions": 1e-9, "forces": 1e-5}}
 
 
-Models = dict[int, Path]  # by their number of members
+Models = dict[int, Path]  # number of members -> file
 
 
 def export_models(folder: Path) -> Models:
-    """Write the first 1, 3, ... members as files; those of several with a calibration, of some values."""
+    """Write files of the first 1, 3, ... members; files of several members have a calibration with arbitrary values."""
     calibration = Calibration(ForceRecipe((0.1,), (0.3,), (0.7,)), EnergyRecipe(2.0, 1.0, 1e3))
     models = {}
     for members in MEMBERS:
@@ -88,7 +88,7 @@ def pair_style(models: Models, members: int, device: str) -> lmp_timing.Contende
 
 
 def script(models: Models, n_atoms: int, device: str, n_rounds: int, folder: Path) -> str:
-    """Return the input script of one size; `block MEMBERS NAME` lines say what each run is."""
+    """Return the input script of one size; it prints `block MEMBERS NAME` before each run."""
     lines = [lmp_timing.start(pair_style(models, MEMBERS[0], device), n_atoms, folder), "fix n all nve", "thermo 0"]
     for _ in range(n_rounds):
         for members in MEMBERS:
@@ -102,7 +102,7 @@ def script(models: Models, n_atoms: int, device: str, n_rounds: int, folder: Pat
 
 
 def read_blocks(text: str) -> dict[int, list[tuple[str, float]]]:
-    """Return name and seconds per step of each block in their order, for each number of members."""
+    """Return name and seconds per step of each block, in order, for each number of members."""
     blocks: dict[int, list[tuple[str, float]]] = {members: [] for members in MEMBERS}
     for members, name, seconds, steps in re.findall(
         r"^block (\d+) (.+)$(?:(?!^block).*\n)*?Loop time of (\S+) on \d+ procs for (\d+) steps", text, re.MULTILINE
@@ -112,7 +112,7 @@ def read_blocks(text: str) -> dict[int, list[tuple[str, float]]]:
 
 
 def ratios_of(blocks: list[tuple[str, float]]) -> dict[str, list[float]]:
-    """Return each contender's step over the mean of the two beside it without uncertainty, one value a round."""
+    """Return the ratio of each contender's time to the mean of the adjacent blocks without uncertainty, by round."""
     ratios: dict[str, list[float]] = {}
     for (_, before), (name, seconds), (_, after) in zip(blocks, blocks[1:], blocks[2:], strict=False):
         if name != OFF:
@@ -121,7 +121,7 @@ def ratios_of(blocks: list[tuple[str, float]]) -> dict[str, list[float]]:
 
 
 def trajectory(models: Models, n_atoms: int, members: int, device: str, fix: str, folder: Path) -> Trajectory:
-    """Run ten steps with a contender's fix."""
+    """Return the trajectory of ten steps with the fix of a contender."""
     text = lmp_timing.run_lmp(
         lmp_timing.start(pair_style(models, members, device), n_atoms, folder)
         + f"{fix}\nfix n all nve\nthermo 1\nthermo_style custom step pe press\n"
@@ -139,7 +139,7 @@ def trajectory(models: Models, n_atoms: int, members: int, device: str, fix: str
 
 
 def differences(found: Trajectory, expected: Trajectory) -> dict[str, float]:
-    """Return the largest, in Å for positions and else as parts of the largest value."""
+    """Return the largest differences, of positions in Å, of others relative to the largest value."""
     result = {}
     for quantity in fields(Trajectory):
         own, other = getattr(found, quantity.name), getattr(expected, quantity.name)
@@ -169,7 +169,7 @@ def require_equal(models: Models, n_atoms: int, members: int, device: str, folde
 
 
 def measure(models: Models, n_atoms: int, device: str, n_rounds: int, folder: Path) -> list[dict[str, object]]:
-    """Time all members and contenders at one size on one device; a row for each number of members."""
+    """Time all contenders at one size on one device; return a row for each number of members."""
     changed = {members: require_equal(models, n_atoms, members, device, folder) for members in MEMBERS[1:]}
     text = lmp_timing.run_lmp(script(models, n_atoms, device, n_rounds, folder), folder, 1)
     rows = []
@@ -190,14 +190,14 @@ def measure(models: Models, n_atoms: int, device: str, n_rounds: int, folder: Pa
                 "off_microseconds_per_atom_and_step": statistics.median(per_atom),
                 "ratio_to_off": {name: statistics.median(values) for name, values in ratios.items()},
                 "rounds": ratios,
-                "changed_by_uncertainty": changed.get(members),  # nothing on a CPU, or it would have stopped
+                "changed_by_uncertainty": changed.get(members),  # zero on a CPU, otherwise the script stops
             }
         )
     return rows
 
 
 def print_table(rows: list[dict]) -> None:
-    table = Table(title="µs per atom and step without uncertainty, and times that with it")
+    table = Table(title="µs per atom and step without uncertainty, and ratio with / without")
     for column in ("device", "atoms", "members", OFF, *CONTENDERS):
         table.add_column(column, justify="right")
     for row in rows:
@@ -209,7 +209,7 @@ def print_table(rows: list[dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="one round at 108 atoms, to try the script")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "uq_cost.json")
     arguments = parser.parse_args()

@@ -1,22 +1,22 @@
-"""Follow ensembles over iterations of growing data: members from random weights beside members that go on.
+"""Compare random and warm starts of ensembles over iterations with growing data.
 
     python benchmarks/training_sets.py FOLDER --sets ni32 butane
     python benchmarks/warm_start.py FOLDER [--quick] [--sets ni32 butane] [--work FOLDER] [--processes 2]
 
-Each iteration learns the first 150, 300, ... configurations of one random order, as a loop's data grow, by four members
-of as many updates. The first iteration is the same for all contenders. After it:
+Each iteration trains four members, with the same number of updates, on the first 150, 300, ... configurations of one
+random order, like the growing data of a loop. The first iteration is the same for all contenders. After it:
 
-- cold: random weights, splits drawn anew
-- warm: `[training] start = "previous"`, the default of loops, splits drawn anew
+- cold: random weights, new random splits
+- warm: `[training] start = "previous"`, the default of loops, new random splits
 - warm, half: the same with half of the updates
-- cold, long: cold with five times the updates, in the last iteration alone
+- cold, long: cold with five times the updates, in the last iteration only
 - cold, inherited and warm, inherited: `[ensemble] split = "inherited"`
 
-Seeds depend on the iteration alone, so contenders with splits drawn anew have equal ones. After each training the
-ensemble is held against configurations that no training sees: errors of its mean, and whether its spread tells the
-error. Sigma of a force component is uq_force / sqrt(3). CPU seconds (`time.process_time`) are those of updates and
-validation, one thread; features, imports and files before them do not count. Trainings that are done are read from
-`--work`, so that a benchmark that was broken off goes on.
+Seeds depend on the iteration only, so all contenders with new splits have the same ones. After each training, the
+ensemble is evaluated on held-out configurations: errors of its mean, and how well its spread predicts them. Sigma of a
+force component is uq_force / sqrt(3). CPU seconds (`time.process_time`) are those of updates and validation on one
+thread, without features, imports and files. Finished trainings are read from `--work`, so an interrupted benchmark
+resumes.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ N_MEMBERS, HIDDEN = 4, (128, 96)
 
 @dataclass(frozen=True)
 class Contender:
-    """How each iteration but the first is trained."""
+    """Training of all iterations after the first."""
 
     warm: bool = False
     inherited: bool = False
-    length: float = 1.0  # of the updates of the first
-    only_last: bool = False  # of the iterations
+    length: float = 1.0  # updates relative to the first iteration
+    only_last: bool = False  # whether only the last iteration is trained
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What networks learn, and how many configurations more at each iteration."""
+    """AEV of a training set, and configurations added per iteration."""
 
     aev: str
     step: int = 150
@@ -99,7 +99,7 @@ COLUMNS = {
 def trained(
     folder: Path, frames: list[Atoms], network: NetworkDescription, training: TrainingSettings, own: EnsembleSettings
 ) -> tuple[TrainedEnsemble, float]:
-    """Train an ensemble in this process, and return it with the CPU seconds of its updates and validation."""
+    """Train an ensemble in this process; return it with the CPU seconds of its updates and validation."""
     shutil.rmtree(folder, ignore_errors=True)
     begin_training(frames, folder, network=network, training=training, ensemble=own)
     data = load_data(folder / worker.CACHE, network)
@@ -113,7 +113,7 @@ def trained(
 def follow(
     name: str, folder: Path, work: Path, contenders: Sequence[str], n_iterations: int, updates: int, seed: int
 ) -> dict[str, list[Point]]:
-    """Return the points of each contender, by iteration."""
+    """Return the results of each contender, by iteration."""
     torch.set_num_threads(1)
     chosen = SETS[name]
     frames = {part: read_frames(folder / f"{name}_{part}.h5") for part in ("train", "test")}
@@ -161,7 +161,7 @@ def follow(
 
 
 def summary(points: Sequence[Point]) -> dict[str, Point]:
-    """Return the last iteration, and the means over all but the first."""
+    """Return the results of the last iteration, and means over all but the first."""
     return {"last": dict(points[-1]), "mean": {key: float(np.mean([p[key] for p in points[1:]])) for key in points[0]}}
 
 
@@ -179,14 +179,14 @@ def show(name: str, summaries: dict[str, dict[str, Point]], which: str, console:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with NAME_train.h5 and NAME_test.h5 of training_sets.py")
+    parser.add_argument("folder", type=Path, help="folder with NAME_train.h5 and NAME_test.h5 of training_sets.py")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--iterations", type=int, default=8)
-    parser.add_argument("--updates", type=int, default=600, help="of each member")
+    parser.add_argument("--updates", type=int, default=600, help="updates of each member")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2, help="sets that are worked on at a time")
-    parser.add_argument("--work", type=Path, help="keeps the trainings; by default they are deleted")
+    parser.add_argument("--processes", type=int, default=2, help="number of sets processed at a time")
+    parser.add_argument("--work", type=Path, help="folder that keeps the trainings; by default they are deleted")
     parser.add_argument("--quick", action="store_true", help="3 iterations of 40 updates, to try the script")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "warm_start.json")
     arguments = parser.parse_args()
