@@ -1,14 +1,14 @@
-# make demo   install into .venv and run the main job end to end
-# make test   install into .venv and run the tests (slow, physics and cuda ones only by their markers)
+# make demo   install into .venv and run nnpal demo butane
+# make test   install into .venv and run the tests (without those marked slow, physics, cuda or own_lammps)
 # make docs   build the documentation site, docs/_build/html/index.html
 # make check-own-lammps  build a LAMMPS from its source for each MPI, and run pair style and hooks in it
 # make bench  time the pair style, uncertainty, scaling, training and hooks, a GPU too if there is one; write docs/performance.md
 # make lint   check style and types, as CI does before the tests
 PYTHON ?= python3
 VENV ?= .venv
-# Any torch of your own: make demo TORCH="torch --index-url ..." or TORCH=torch for the newest
+# Another torch: make demo TORCH="torch --index-url ...", or TORCH=torch for the newest
 TORCH ?= torch==2.13.0
-# As many tests at a time as there are cores, each on one thread
+# One test per core at a time, each on one thread
 PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist worksteal
 
 BIN := $(VENV)/bin
@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# A LAMMPS from its source, with packages PLUGIN and PYTHON: LAMMPS_SOURCE=PATH, or else Debian's source package;
+# Build LAMMPS with packages PLUGIN and PYTHON from LAMMPS_SOURCE=PATH, or else from Debian's source package;
 # OWN_LAMMPS_MPI="openmpi mpich" names the MPIs
 check-own-lammps: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m own_lammps tests/own_lammps
@@ -52,7 +52,7 @@ lint: $(VENV)/.installed
 	MYPYPATH=python:benchmarks $(BIN)/mypy benchmarks/*.py
 	$(BIN)/clang-format --dry-run --Werror $(shell find src -name '*.cpp' -o -name '*.h' -o -name '*.cu')
 
-# torch first, and held: a package that needs it would otherwise bring another build or another version of it
+# torch first, and pinned: otherwise a package that needs it could install another build or version
 $(VENV)/.packages: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(TORCH)

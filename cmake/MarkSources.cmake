@@ -1,10 +1,9 @@
-# nnpal_mark_sources(TARGET ...): put into each library the text NNPAL_SOURCES=HASH, of all sources and of what they are
-# built with, so that two builds of the same are told to be the same, wherever they were built and whatever the linker
-# made of it. The hash is taken anew at every build.
+# nnpal_mark_sources(TARGET ...): put the text NNPAL_SOURCES=HASH into each library, the hash of all sources and build
+# settings, which identifies equal builds independently of folder and linker. The hash is recomputed at every build.
 function(nnpal_mark_sources)
   set(settings ${CMAKE_BINARY_DIR}/sources_settings.txt)
   set(marker ${CMAKE_BINARY_DIR}/sources_marker.cpp)
-  # Debian and conda put paths into these flags; they change nothing that runs
+  # Debian and conda put paths into these flags, which do not affect the result
   string(REGEX REPLACE "-f[a-z]+-prefix-map=[^ ]*" "" flags "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${NNPAL_BUILD_TYPE}}")
   file(CONFIGURE OUTPUT ${settings} @ONLY CONTENT
 "compiler @CMAKE_CXX_COMPILER_ID@ @CMAKE_CXX_COMPILER_VERSION@ @flags@

@@ -1,8 +1,8 @@
-# Write MARKER, a source with the SHA-256 of all files under ROOT/src, of ROOT/cmake and CMakeLists.txt, and of SETTINGS;
-# left alone where it says so already, so that nothing is compiled for it.
+# Write MARKER, a source file with the SHA-256 of all files in ROOT/src and ROOT/cmake, of CMakeLists.txt and of SETTINGS;
+# an unchanged file is not rewritten, to avoid recompilation.
 file(GLOB_RECURSE files LIST_DIRECTORIES false RELATIVE ${ROOT} ${ROOT}/src/* ${ROOT}/cmake/*)
 list(APPEND files CMakeLists.txt)
-list(FILTER files EXCLUDE REGEX "(^|/)[.#]|~$|\\.pyc$")    # what editors and Python leave
+list(FILTER files EXCLUDE REGEX "(^|/)[.#]|~$|\\.pyc$")    # files left by editors and Python
 list(SORT files)
 file(SHA256 ${SETTINGS} all)
 foreach(name ${files})

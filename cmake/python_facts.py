@@ -1,4 +1,4 @@
-"""Print, as one CMake list, what is to be known of the running Python: see FindPythonAndPybind11.cmake."""
+"""Print properties of the running Python as a CMake list; see FindPythonAndPybind11.cmake."""
 
 import sys
 import sysconfig

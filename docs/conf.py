@@ -1,4 +1,4 @@
-"""Sphinx's settings: the pages of this folder as a site, `make docs`."""
+"""Sphinx settings for the documentation site; `make docs` builds it."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ version = release = nnpal.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 root_doc = "index"
-# what is not a page: examples and notebooks, from which site_pages makes pages
+# not pages; site_pages makes pages from examples and notebooks
 exclude_patterns = ["_build", "examples", "notebooks"]
 
-# anchors of headings as on the repository's site
+# anchors of headings as on the repository site
 myst_heading_anchors = 5
 myst_enable_extensions = ["dollarmath"]
-# what stands on a page is no option of Sphinx: arrows and Greek letters are written as they are
+# show quotes, dashes and dots as written
 smartquotes = False
 
 autodoc_typehints = "signature"
 autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-# of settings, how pydantic validates them
+# pydantic's validation settings
 autodoc_default_options = {"exclude-members": "model_config"}
-# pages of the interface would fill the navigation with hundreds of names
+# hundreds of API names would fill the navigation
 toc_object_entries = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_attr_annotations = False
-# names that share a line stay together
+# entries that document several names stay together
 napoleon_custom_sections = [("Arguments", "params_style"), ("Attributes", "params_style")]
 
 html_theme = "furo"
@@ -56,7 +56,7 @@ html_theme_options = {"navigation_with_keys": True}
 
 highlight_language = "none"
 
-# What lies outside of docs/ and is no file to download: the page that has it here
+# Link targets outside of docs/, or without a page of the same name -> page of the site
 ELSEWHERE = {
     "../README.md": "index.rst",
     "../CONTRIBUTING.md": "generated/contributing.md",
@@ -71,9 +71,9 @@ ELSEWHERE = {
 
 
 def adapt(app: Sphinx, name: str, source: list[str]) -> None:
-    """Lead links that leave this folder to the pages of the site, and say nothing that Sphinx has no word for.
+    """Redirect links that leave this folder to pages of the site, and replace headings and languages unknown to Sphinx.
 
-    A page in docs/ is written for the repository's site; generated/ and api/ lie one folder deeper.
+    Pages in docs/ are written for the repository site; generated/ and api/ are one folder deeper.
     """
     depth = name.count("/")
 

@@ -1,20 +1,20 @@
-"""Docstrings and signatures for Sphinx: signs that reStructuredText would take for markup are shown as they are."""
+"""Prepare docstrings and signatures for Sphinx: escape characters that reStructuredText would take for markup."""
 
 from __future__ import annotations
 
 import re
 
-# Parts that are markup: literals, roles, and blocks of code are left alone
+# Markup to keep: literals, roles and links
 _MARKUP = re.compile(r"(``[^`]+``|:[\w:]+:`[^`]+`|`[^`]+`|https?://\S+)")
 _SIGNS = re.compile(r"[|*]|(?<=\w)_(?!\w)")
 _INDENT = re.compile(r" *")
 _ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[~?numpy\.(\w+)\]\]")
-# Of these napoleon takes the first line for `type: text`
+# napoleon reads the first line of their docstrings as `type: text`
 _OF_VALUES = ("attribute", "data", "property")
 
 
 def escape(app: object, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
-    """Escape |, * and trailing _ in text; in single backticks a text is code, as in Markdown."""
+    """Escape |, * and trailing _ in text; text in single backticks is code, as in Markdown."""
     if what in _OF_VALUES and lines:
         lines[0] = lines[0].replace(": ", " – ")
     literal_from: int | None = None  # indentation of the paragraph that ended with ::
@@ -38,7 +38,7 @@ def escape(app: object, what: str, name: str, found: object, options: object, li
 def shorten(
     app: object, what: str, name: str, found: object, options: object, signature: str | None, result: str | None
 ) -> tuple[str | None, str | None]:
-    """Return arguments and result with arrays written as in the source, and ... for defaults of each object."""
+    """Return arguments and result with arrays written as in the source, and default factories as `...`."""
     return tuple(  # type: ignore[return-value]
         text and _ARRAY.sub(r"NDArray[\1]", text).replace("<factory>", "...") for text in (signature, result)
     )

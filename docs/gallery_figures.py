@@ -1,6 +1,6 @@
-"""Put figures of reports side by side for the pages of the gallery, as small PNG files.
+"""Combine figures of reports into small PNG files for the gallery.
 
-The folders are those of reports that were made before::
+The folders contain reports made by::
 
     for rate in 4 16; do for seed in 1 2 3 4; do
         lmp -in lammps_inputs/in.smd_butane -var rate $rate -var length 2.3 -var hold 800 -var every 5 \
@@ -24,7 +24,7 @@ from PIL import Image
 
 FIGURES = Path(__file__).parent / "figures"
 COLORS = 128
-"""Of a palette; fewer make smaller files."""
+"""Number of colors in the palette; fewer colors make smaller files."""
 SHOWN = {
     "smd_report": (0, ("work_functions", "free_energy")),
     "momt_report": (1, ("series", "bias")),
@@ -32,11 +32,11 @@ SHOWN = {
     "structures_uncertain": (2, ("structures_uncertain",)),
     "learning_curves": (3, ("learning_curves",)),
 }
-"""Name of the picture -> which folder, and its figures."""
+"""Name of the picture -> index of the folder, and its figures."""
 
 
 def side_by_side(paths: list[Path], output: Path) -> None:
-    """Write pictures next to each other, their bottoms on one line."""
+    """Write pictures side by side, aligned at the bottom."""
     pictures = [Image.open(path).convert("RGB") for path in paths]
     height = max(picture.height for picture in pictures)
     whole = Image.new("RGB", (sum(picture.width for picture in pictures), height), "white")

@@ -25,14 +25,14 @@ def key_tables() -> str:
 
 
 def with_key_tables(page: str) -> str:
-    """Return the page with its tables of keys as they are now."""
+    """Return the page with updated tables of keys."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{key_tables()}\n{END}{after}"
 
 
 def parts(model: type[BaseModel], name: str, prefix: str = "") -> Iterator[str]:
-    """Yield a heading and the lines of a Markdown table for each table that a field of a model may be."""
+    """Yield a heading and a Markdown table for each TOML table that a field of a model accepts."""
     tables = tables_of(model.model_fields[name].annotation)
     for table in tables:
         yield f"#### [{prefix}{name}]{_which(table) if len(tables) > 1 else ''}\n"
@@ -48,7 +48,7 @@ def parts(model: type[BaseModel], name: str, prefix: str = "") -> Iterator[str]:
 
 
 def _which(table: type[BaseModel]) -> str:
-    """Return the kind that chooses this table of several."""
+    """Return the `kind` that selects this table."""
     annotation = table.model_fields["kind"].annotation
     return f' with kind = "{get_args(annotation)[0]}"'
 

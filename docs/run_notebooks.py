@@ -1,4 +1,4 @@
-"""Run the notebooks of docs/notebooks in an empty folder and store what they print and draw.
+"""Run the notebooks of docs/notebooks in an empty folder and store their outputs.
 
 python docs/run_notebooks.py
 """

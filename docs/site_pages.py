@@ -1,4 +1,4 @@
-"""Pages of the site that are made from what they describe, into docs/generated/ (not in the repository)."""
+"""Generate pages of the site from what they describe, in docs/generated/ (not in the repository)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LANGUAGES = {".py": "python", ".toml": "toml"}
 
 
 def write(docs: Path) -> None:
-    """Write every page anew; what is there and unchanged stays, so that Sphinx does not read it again."""
+    """Write all pages; unchanged files are kept, so that Sphinx does not read them again."""
     pages = {
         "commands.md": "".join(commands()),
         "toml.md": toml(),
@@ -44,7 +44,7 @@ def write(docs: Path) -> None:
 
 
 def commands() -> Iterator[str]:
-    """Yield every command's usage, description and options, as `--help` has them."""
+    """Yield usage, description and options of every command, as in `--help`."""
     yield "# Commands\n\nEach command and option, as `nnpal COMMAND --help` prints them.\n\n"
     yield from _command(get_command(app), "nnpal")
 
@@ -74,7 +74,7 @@ def _cell(text: str) -> str:
 
 
 def toml() -> str:
-    """Return tables of the keys of both kinds of configuration file."""
+    """Return the tables of keys for both types of configuration file."""
     single = "\n".join(part for name in Config.model_fields for part in key_tables.parts(Config, name))
     loop = "\n".join(part for name in RunConfig.model_fields for part in key_tables.parts(RunConfig, name))
     return (
@@ -84,7 +84,7 @@ def toml() -> str:
 
 
 def scripts(folder: Path) -> Iterator[str]:
-    """Yield every script of lammps_inputs, in full."""
+    """Yield the README of lammps_inputs and the text of every script."""
     yield re.sub(r"\]\(([\w.]+)\)", lambda match: f"](#{_anchor(match[1])})", (folder / "README.md").read_text())
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != "README.md":
@@ -115,7 +115,7 @@ def page_from(path: Path, folder: Path) -> str:
 
 
 def benchmarks(folder: Path, target: Path) -> Iterator[str]:
-    """Yield the page of the benchmarks, and the names of their results, to download."""
+    """Yield the page of the benchmarks, with links to download their results."""
     yield page_from(folder / "README.md", target)
     yield "\n## Results\n\nThe folder `benchmarks/results`:\n\n"
     for path in sorted((folder / "results").glob("*.json")):
@@ -123,7 +123,7 @@ def benchmarks(folder: Path, target: Path) -> Iterator[str]:
 
 
 def notebook(path: Path, folder: Path) -> Iterator[str]:
-    """Yield the cells of a notebook as a page, with the outputs that are stored in it."""
+    """Yield the cells of a notebook as a page, with the stored outputs."""
     shutil.copy(path, folder)
     for number, cell in enumerate(json.loads(path.read_text())["cells"]):
         text = "".join(cell["source"])

@@ -1,4 +1,4 @@
-"""Draw the figures of two tutorials from the tables that stand on the pages.
+"""Draw the figures of two tutorials from the tables on their pages.
 
 python docs/tutorial_figures.py
 """
@@ -21,7 +21,7 @@ CHEMICAL_ACCURACY = 1.0
 
 
 def table(page: str, heading: str) -> list[list[str]]:
-    """Return the cells of the rows of a page's first table whose headings match a regular expression."""
+    """Return the cells, by row, of the first table of a page whose headings match a regular expression."""
     lines = (DOCS / page).read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("|") and re.search(heading, line))
     rows = []
@@ -33,7 +33,7 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 
 def number(text: str) -> float:
-    """Return the first number of a cell; the minus sign may be the typographic one."""
+    """Return the first number of a cell; a typographic minus sign is accepted."""
     found = re.search(r"[-+]?[\d,]*\.?\d+", text.replace("−", "-"))
     if found is None:
         raise ValueError(f"table: {text!r} holds no number")
@@ -41,7 +41,7 @@ def number(text: str) -> float:
 
 
 def errors_of_the_demo() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return labels learned, and error and half-width of its 95 % interval, kcal/mol, of each iteration."""
+    """Return, for each iteration, the number of training labels, the error and half of its 95 % interval, kcal/mol."""
     rows = [row for row in table("start.md", r"95 % interval") if row[0].isdigit()]
     ends = [[number(part) for part in row[5].split(" to ")] for row in rows]
     learned, errors = (np.array([number(row[column]) for row in rows]) for column in (1, 4))
@@ -49,7 +49,7 @@ def errors_of_the_demo() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def draw_rare_events() -> matplotlib.figure.Figure:
-    """Draw the error of the activation energy over the labels of the demo."""
+    """Draw the error of the activation energy over the number of labels, for the demo."""
     learned, errors, half = errors_of_the_demo()
     with styled():
         canvas = matplotlib.figure.Figure(figsize=(COLUMN, 2.6), layout="constrained")

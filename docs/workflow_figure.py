@@ -11,7 +11,7 @@ FIGURE = Path(__file__).parent / "figures" / "workflow.svg"
 WIDTH, HEIGHT = 900, 330
 BOX = (180, 76)
 INK, PALE = "#1f2d3d", "#5b6b7c"
-# name: (x, y, color, title, lines)
+# name -> (x, y, color, title, lines)
 BOXES = {
     "structures": (20, 40, "#e8eef5", "Structures", ("molecules, crystals,", "your own data")),
     "label": (240, 40, "#dff0e6", "Label", ("DFT, xTB, EAM,", "any ASE calculator")),

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A package of AOTInductor takes any tensor in place of the one that it was compiled for, and reads its memory as it pleases.
+# An AOTInductor package accepts tensors of any dtype and strides, and reads their memory as if they were those of the export.
 #
 # Packages: torch 2.13.0 (CPU), numpy; g++ 12.2, Python 3.11.
 # Guess: a loaded .pt2 called with a float64 tensor where it was exported with float32, or with a transposed one, raises, converts
 #   the tensor first, or computes with it as the exported program's own module() does.
 # Behavior: neither. The float64 tensor's memory is read as float32 (half of it), the transposed one's as if it were contiguous; the
-#   result has the right shape and no warning comes. So whoever loads a package must check dtype and strides of each input.
+#   result has the right shape, and there is no warning. Code that loads a package must check dtype and strides of each input.
 # Output seen:
 #   exported module, float64: right; package, float64: wrong, torch.float32 (4, 3); package, transposed: wrong; contiguous: right
 #

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# ASE's databases take the key `charge`, store it, and neither give it back nor find it: it reads as 0.0.
+# ASE's databases accept and store the key `charge`, but neither return nor find it: it reads as 0.0.
 #
 # Packages: ase 3.29.0, Python 3.11.
-# Guess: db.write(atoms, charge=1) either raises "Bad key", as it does for `magmom`, or row.key_value_pairs gives the 1 back.
+# Guess: db.write(atoms, charge=1) either raises "Bad key", as it does for `magmom`, or row.key_value_pairs returns the 1.
 # Behavior: it is written and stored, but key_value_pairs and row.charge say 0.0, and a selection charge=1 finds nothing: AtomsRow has
-#   a property of that name, the sum of calculated charges, which hides the value. A cation stored so comes back neutral.
+#   a property of that name, the sum of calculated charges, which hides the value. A cation stored this way is read as neutral.
 # Output seen:
 #   total_charge: 1; charge: 0.0; stored in the row: 1; rows found with charge=1: 0; magmom: Bad key: magmom
 set -euo pipefail

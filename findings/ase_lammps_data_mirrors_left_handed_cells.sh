@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# ASE's writer of LAMMPS data files mirrors a structure whose cell vectors are left-handed, without a word.
+# ASE's writer of LAMMPS data files mirrors a structure whose cell vectors are left-handed, without a warning.
 #
 # Packages: ase 3.29.0, numpy 2.4.6, Python 3.11.
-# Guess: LAMMPS takes right-handed cells alone, so a left-handed one is an error, or is written as the same lattice by
-#   other vectors (two swapped, or all three opposite), with the atoms rotated.
-# Behavior: the third vector is flipped and the atoms with it: the file holds the mirror image. Lengths and energies are
-#   the same, so nothing shows it; the handedness of a molecule or of a screw axis is the other one.
+# Guess: LAMMPS accepts only right-handed cells, so a left-handed one is an error, or is written as the same lattice with
+#   other vectors (two swapped, or all three reversed), with the atoms rotated.
+# Behavior: the third vector is flipped and the atoms with it: the file contains the mirror image. Lengths and energies
+#   are the same, so the change goes unnoticed; the handedness of a molecule or of a screw axis is reversed.
 # Output seen:
 #   signed volume of four atoms: 1.000 A^3 in the structure, -1.000 A^3 in the file; with a right-handed cell 1.000 A^3
 set -euo pipefail

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# ASE's minimum-image distances of a slab or wire are too long where the vector that does not repeat is askew.
+# ASE's minimum-image distances in a slab or wire are too long if the nonperiodic cell vector is oblique.
 #
 # Packages: ase 3.29.0, numpy 2.4.6, Python 3.11.
-# Guess: along directions with pbc False the cell vector means nothing, so that get_all_distances(mic=True) gives the nearest image of
+# Guess: along directions with pbc False the cell vector has no meaning, so get_all_distances(mic=True) gives the nearest image of
 #   a slab bulk("Al") * (1, 1, 6), pbc TTF, as it does of bulk, whose general case ASE reduces by Minkowski.
 # Behavior: two of its fifteen distances are too long, one by 1.6 Å. ASE's own neighbor_list finds the nearer image; so does mic=True once the
-#   third vector is zero, which describes the same slab. (Wrapping uses shares of all three vectors, the meaningless one among them.)
+#   third vector is zero, which describes the same slab. (Wrapping uses fractional coordinates of all three vectors, also the meaningless one.)
 # Output seen:
 #   atoms 2 and 5: mic 8.5913, neighbor_list 7.0148, all images 7.0148; mic with a zero third vector 7.0148
 #   pairs that are too long: 2

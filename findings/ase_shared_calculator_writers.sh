@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Frames that share one calculator: ASE's extended XYZ gives all of them the last one's labels, its trajectory gives none.
+# Frames that share one calculator: ASE's extended XYZ writes the labels of the last one for all, its trajectory writes none.
 #
 # Packages: ase 3.29.0, numpy 2.4.6 (Python 3.11 or later).
-# Guess: extended XYZ may write stale results (its code does not ask whether atoms have moved); a trajectory asks, and so
+# Guess: extended XYZ may write stale results (its code does not check whether atoms have moved); a trajectory does, so it
 #   has the right energy for the frame that was computed last, and none for the others.
-# Behavior: extended XYZ writes the energy and forces of the last frame beside the positions of all, without a warning. The
-#   trajectory has no energy for any frame, the last one neither: asking about the first frame resets the calculator, so
-#   that its good results are gone, in memory too.
+# Behavior: extended XYZ writes the energy and forces of the last frame with the positions of all, without a warning. The
+#   trajectory has no energy for any frame, not even the last: a request for the first frame resets the calculator, so
+#   that its valid results are lost, in memory too.
 # Output seen:
 #   energies computed     0.5709 0.7479 0.8892
 #   energies in x.xyz     0.8892 0.8892 0.8892
 #   energies in x.traj    none none none
 #   results left          none
-# Exit code: 0 while it is so, 1 once it changes.
+# Exit status: 0 while ASE behaves like this, 1 if that changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The stress file of CP2K's molecular dynamics (MOTION / PRINT / STRESS) holds the kinetic part of the ions; its output does not.
+# The stress file of CP2K's molecular dynamics (MOTION / PRINT / STRESS) contains the kinetic part of the ions; its output does not.
 #
 # Packages: cp2k and cp2k-data 2023.1-2 (Debian 12), Python 3.11. Needs root for apt-get unless CP2K is installed.
 # Guess: NAME-1.stress has, for each step, the stress tensor of the force evaluation, as NAME-frc-1.xyz has its forces: what a
 #   training set needs, in bar.
 # Behavior: its trace exceeds that of the tensor in the output (FORCE_EVAL / PRINT / STRESS_TENSOR) by the kinetic energy of
-#   the run, 2 E_kin / V, so it is the pressure of the run and no derivative of the energy. The file does not say so. A
-#   model that learns it has pressures that are wrong by those of an ideal gas. Forces and energies are not concerned.
+#   the run, 2 E_kin / V, so it is the pressure of the run, not a derivative of the energy. The file does not say so. A
+#   model trained on it has pressures that are wrong by that of an ideal gas. Forces and energies are not affected.
 # Output seen:
 #   pressure of the output 54004 bar, of the stress file 54667 bar; difference 663 bar, 2 E_kin / 3 V = 663 bar
 set -euo pipefail

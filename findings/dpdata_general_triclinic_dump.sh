@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# dpdata reads a LAMMPS dump of a general triclinic box (`dump_modify triclinic/general yes`) as another crystal, without a word.
+# dpdata reads a LAMMPS dump of a general triclinic box (`dump_modify triclinic/general yes`) as another crystal, without a warning.
 #
 # Packages: lammps 2025.7.22.4.0 (22 Jul 2025, update 4), dpdata 1.1.0, ase 3.29.0, Python 3.11.
 # Guess: the header `BOX BOUNDS abc origin` (three cell vectors and the origin) is read, as ASE does, or refused.
 # Behavior: the vectors' components are taken for xlo xhi xy and so on: the cell has the wrong vectors and negative lengths,
-#   and atoms are wrapped into it. Training data made so has the labels of another structure.
+#   and atoms are wrapped into it. Training data made this way have the labels of another structure.
 # Output seen:
 #   ASE: volume 211.0 A^3, neighbor at 4.23 A; dpdata: cell diagonal [-4, 6, -1]; volume 24.0 A^3
 set -euo pipefail

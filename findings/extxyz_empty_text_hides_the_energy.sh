@@ -3,8 +3,8 @@
 #
 # Packages: ase 3.29.0, Python 3.11.
 # Guess: the text is written in quotes, as one with spaces is, and read back empty; energy and forces stay what they were.
-# Behavior: it is written as `tag= energy=-1.5`; the reader takes the next entry for the text, so the energy is gone and
-#   `tag` is "energy=-1.5". Nothing is said; forces, which are a column, stay, so a training set keeps half of its labels.
+# Behavior: it is written as `tag= energy=-1.5`; the reader takes the next entry for the text, so the energy is lost and
+#   `tag` is "energy=-1.5", without a warning; forces, which are a column, remain, so a training set keeps half of its labels.
 # Output seen:
 #   written: tag= energy=-1.5
 #   read: info {'tag': 'energy=-1.5'}, labels ['forces']

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# LAMMPS's `dump extxyz` states no units and rounds to six digits, and ASE takes its forces for eV/A and no energy at all.
+# LAMMPS's `dump extxyz` states no units and rounds to six digits; ASE reads its forces as eV/A, and no energy.
 #
 # Packages: lammps 2025.7.22.4.0 (22 Jul 2025, update 4), ase 3.29.0, Python 3.11.
 # Guess: the file, made to be read by ASE and by codes that train potentials, has energy and forces in eV and eV/A, or says
 #   in which units they are, and holds more digits than a plain dump.
-# Behavior: forces are in the units of the run (kcal/mol/A with `units real`) under the name `forces`, which ASE hands out
+# Behavior: forces are in the units of the run (kcal/mol/A with `units real`) under the name `forces`, which ASE returns
 #   as eV/A, 23 times too large; the energy is named `Potential_energy`, which ASE leaves in atoms.info, so that
 #   get_potential_energy() fails; positions and forces have six significant digits (`%g`), as in dumps of other styles.
 # Output seen:

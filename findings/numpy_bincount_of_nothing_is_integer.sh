@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# NumPy's bincount of an empty array ignores its weights, and gives integers.
+# NumPy's bincount of an empty array ignores its weights and returns integers.
 #
 # Packages: numpy 2.4.6, Python 3.11.
 # Guess: bincount(x, weights, minlength) is float64 whenever weights are given, also when x and weights are empty.

@@ -2,16 +2,16 @@
 # Parsl's htex_auto_scale cancels a job that waits in the queue and submits another, every few seconds and without end.
 #
 # Packages: parsl 2026.10.26, Python 3.11.
-# Guess: a block that was asked for and whose workers are not there yet (a job in a scheduler's queue) is left alone while a task waits
-#   for it, as under the strategy `simple`; max_idletime (300 s here) is for blocks that have become idle.
+# Guess: a requested block whose workers have not started (a job in a scheduler's queue) is kept while a task waits for it,
+#   as with the strategy `simple`; max_idletime (300 s here) is for blocks that have become idle.
 # Behavior: with fewer tasks than a block has workers (1 task, 4 workers) the strategy asks its executor to scale in by 0 blocks. The
-#   executor takes 0 for no limit, and a block without a worker for one that has been idle for ever: it cancels it. The next look finds
-#   no block and asks for one. Where jobs wait longer than two looks (10 s by default) no task ever runs, and no error comes.
+#   executor takes 0 for no limit, and a block without workers for one that has always been idle, and cancels it. The next poll finds
+#   no block and requests one. If jobs wait longer than two polls (10 s by default), no task ever runs, without an error.
 # Output seen:
 #   htex_auto_scale: blocks asked for 9, cancelled 9, task done: False
 #   simple: blocks asked for 1, cancelled 0, task done: True
 #
-# A block that takes 8 s to begin stands for the queue; looks are 1 s apart, so that it waits as many of them as a job does for 40 s.
+# A block that takes 8 s to start represents the queue; polls are 1 s apart, so it waits for as many polls as a job in 40 s.
 # Exit status: 0 while Parsl behaves like this, 1 if that changes.
 set -euo pipefail
 folder=$(mktemp -d)

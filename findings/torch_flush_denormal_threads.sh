@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# torch.set_flush_denormal acts on a part of a tensor, and may stay on after it was switched off.
+# torch.set_flush_denormal acts on part of a tensor only, and may remain on after it is switched off.
 #
 # Packages   torch 2.13.0, numpy 2.4.6; Linux x86_64, Python 3.11
 # Guess      torch.set_flush_denormal(True) makes every later CPU operation take denormal numbers for 0, and
 #            torch.set_flush_denormal(False) ends that.
-# Behavior   It sets a bit of the calling thread's control word alone. Threads of the pool that are there already keep
-#            denormal numbers, so one multiplication of one tensor flushes the caller's share and no other. Threads that
-#            the pool starts while it is on inherit the bit, and keep flushing their shares after it was switched off.
-# Seen       with 2 threads, share of the products that are not 0:
+# Behavior   It sets a bit in the control word of the calling thread only. Existing threads of the pool keep denormal
+#            numbers, so a multiplication of one tensor flushes only the caller's part. Threads that the pool starts
+#            while it is on inherit the bit, and keep flushing their parts after it is switched off.
+# Seen       with 2 threads, fraction of the products that are not 0:
 #            pool started before it is switched on: 0.50 while it is on
 #            pool started while it is on: 0.00 then, 0.50 after it was switched off
 # Exit status: 0 if this is still so, 1 if not.

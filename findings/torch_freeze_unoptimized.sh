@@ -2,11 +2,11 @@
 # torch.jit.freeze under torch.jit.optimized_execution(False) returns a module that cannot run, where a branch calls a submodule.
 #
 # Packages: torch 2.13.0, Python 3.11.
-# Guess: optimized_execution(False) leaves out optimizations of execution and so costs speed at most; a module that is frozen while it is
-#   set, or run while it is set, gives the same numbers.
-# Behavior: running while it is set is fine. Freezing while it is set returns a module without complaint, but every call of it raises, also
-#   after the setting is back: calls of submodules within an `if` are left as calls, while freezing has
-#   removed the methods that they call. The error names a class Linear that has a forward.
+# Guess: optimized_execution(False) skips optimizations of execution and at most costs speed; a module that is frozen or run while it is
+#   set gives the same numbers.
+# Behavior: running while it is set works. Freezing while it is set returns a module without an error, but every call of it raises, also
+#   after the setting is reset: calls of submodules within an `if` remain calls, while freezing has removed the
+#   methods that they call. The error names a class Linear that has a forward.
 # Output seen:
 #   frozen with optimized_execution(True), run with True: 1.5
 #   frozen with optimized_execution(True), run with False: 1.5

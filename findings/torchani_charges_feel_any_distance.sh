@@ -4,8 +4,8 @@
 # Packages: torch 2.13.0, torchani 2.9.0, Python 3.11.
 # Guess: charges come from AEVs of 5.2 Å, so a molecule 50 Å away does not change them, each of two distant molecules is neutral, and a
 #   lone atom has charge 0.
-# Behavior: raw charges are local, but the excess of all atoms of the input is shared out among all of them, so that distant molecules
-#   change each other's charges and exchange charge. Shares go by weight times raw charge squared: a lone atom is 0/0, without an error.
+# Behavior: raw charges are local, but the excess charge is distributed over all atoms of the input, so distant molecules change
+#   each other's charges and exchange charge. Parts are proportional to weight times raw charge squared: a lone atom is 0/0, without an error.
 # Output seen:
 #   water: [-0.00354, 0.00177, 0.00177], beside CO in 50 Å: [-0.0038, 0.00171, 0.00171], sum -0.00038
 #   a lone oxygen atom: nan

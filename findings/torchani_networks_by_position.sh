@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# TorchANI evaluates atoms by the place of a network in ANINetworks, not by the symbol that is its key.
+# TorchANI selects the network of an atom by its position in ANINetworks, not by its key, the element symbol.
 #
 # Packages: torch 2.13.0, torchani 2.9.0, Python 3.11.
-# Guess: ANINetworks({"C": carbon, "H": hydrogen}) in a model ANI(("H", "C"), ...) serves H by `hydrogen`, or the model refuses to be
+# Guess: ANINetworks({"C": carbon, "H": hydrogen}) in a model ANI(("H", "C"), ...) evaluates H with `hydrogen`, or the model cannot be
 #   built: symbols of both are known.
-# Behavior: neither; the constructor compares the numbers of elements alone, and hydrogen atoms get the network of carbon. Every
+# Behavior: neither; the constructor compares only the numbers of elements, and hydrogen atoms get the network of carbon. Every
 #   energy is wrong, without a warning. The same holds for SelfEnergy and for potentials.
 # Output seen:
 #   model: ('H', 'C'), networks: ('C', 'H'); energy of H: -1.0 by the network of carbon

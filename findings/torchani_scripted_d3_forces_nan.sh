@@ -4,7 +4,7 @@
 # Packages: torch 2.13.0, torchani 2.9.0, Python 3.11.
 # Guess: torch.jit.script(model) gives the forces of the model to rounding, on every call.
 # Behavior: for a hydrogen atom with five carbon atoms around it the first call of a process may be right, and later ones, which
-#   TorchScript has specialized, give NaN; in eager mode and in double precision all is well. C6 is a quotient of sums of weights
+#   TorchScript has specialized, give NaN; eager mode and double precision are correct. C6 is a quotient of sums of weights
 #   exp(-4 (CN - CN_ref)^2), here near 1e-35; eager torch divides by the denominator twice, TorchScript by its square, which is 0.
 # Output seen:
 #   eager: force 2.7e-04 on every call; scripted: energies equal, NaN on the third call: True; in double precision: False

@@ -1,16 +1,16 @@
 #!/bin/bash
-# TorchScript saves a module with a non-ASCII attribute name without a word, and cannot load the file again.
+# TorchScript saves a module with a non-ASCII attribute name without an error, but cannot load the file.
 #
 # Versions: torch 2.13.0 (CPU), Python 3.10 or later.
 #
 # Guess: names such as self.σ are valid in Python and torch.jit.script takes them, so torch.jit.save either refuses them
 # or writes a file that torch.jit.load reads.
 #
-# Behavior: script, the compiled module's answers and save work. The code in the archive names the attribute by
+# Behavior: scripting, evaluating and saving work. The code in the archive names the attribute by
 # getattr(self, "..."), whose bytes above 127 are written as octal escapes of a negative number ("\0*/"), and the parser
 # of torch.jit.load stops: "ill formed octal specifier". A class with such a name fails too, with a UnicodeDecodeError.
-# Local variables may be Greek: they are renamed. What was saved last in a long training is lost until it is written
-# again under ASCII names.
+# Local variables may be Greek: they are renamed. The last state saved in a long training is lost until it is written
+# again with ASCII names.
 #
 # Output seen:
 #   local α, attribute sigma: saved, loaded, f(1) = 4.0

@@ -5,7 +5,7 @@
 # Guess: every archive that one torch writes has the same version, in a record `<name>/version`.
 # Behavior: the version is the lowest that the module's functions need: 3 with relu or celu, 8 with linspace, 10 with gelu. Up to
 #   some version it is in `archive/version`, beyond that in `archive/.data/version`, and the other name is not there. So a program
-#   that reads archives without torch must look for both, and cannot tell torch's version by the number.
+#   that reads archives without torch must look for both, and the number does not identify torch's version.
 # Output seen:
 #   relu: archive/version 3; celu: archive/version 3; linspace: archive/.data/version 8; gelu: archive/.data/version 10
 #

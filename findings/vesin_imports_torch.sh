@@ -2,10 +2,10 @@
 # Importing vesin imports torch wherever torch is installed, also for NumPy arrays.
 #
 # Packages: vesin 0.6.2, torch 2.13.0, numpy, ase; Python 3.11.
-# Guess: vesin is a C library with a thin NumPy interface, so `import vesin` loads NumPy and that library. Tensors are served by a package
-#   of their own, vesin-torch.
-# Behavior: the NumPy interface tries `import torch` when it is imported, to recognize tensors. Whoever has both installed
-#   pays for torch's start-up time and memory with each process that looks for neighbors. Without torch vesin works the same.
+# Guess: vesin is a C library with a thin NumPy interface, so `import vesin` loads NumPy and that library. Tensors are handled by a separate
+#   package, vesin-torch.
+# Behavior: the NumPy interface tries `import torch` when it is imported, to recognize tensors. With both installed, every
+#   process that searches neighbors pays for torch's start-up time and memory. Without torch, vesin works the same.
 #   No option turns this off.
 # Output seen:
 #   without torch: 2 pairs, torch imported: False

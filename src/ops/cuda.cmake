@@ -1,4 +1,4 @@
-# The CUDA twins of the operations, where torch has CUDA and nvcc is found (CUDACXX names another one).
+# CUDA implementations of the operations, if torch has CUDA and nvcc is found (CUDACXX names another one).
 set(why_not "this torch has no CUDA")
 if(EXISTS ${NNPAL_TORCH_DIR}/lib/libtorch_cuda.so)
   include(CheckLanguage)
@@ -17,10 +17,10 @@ if(CMAKE_CUDA_COMPILER)
     support/device_graph.cpp support/stream_cuda.cpp)
   target_compile_definitions(nnpal_ops PUBLIC NNPAL_CUDA)
   target_include_directories(nnpal_ops SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
-  # The runtime inside: torch's own copy need not be of the same minor version.
+  # Static runtime, because torch's copy may be of another minor version.
   set_target_properties(nnpal_ops PROPERTIES
     CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden
-    CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}")    # the target is older than the variable
+    CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}")    # the target was created before the variable was set
   message(STATUS "nnpal: fused operations for CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
 else()
   message(STATUS "nnpal: fused operations for the CPU alone: ${why_not}")
