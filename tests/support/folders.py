@@ -1,4 +1,4 @@
-"""Where the tests' helpers lie, for processes that a test starts; pytest itself has the same from pyproject.toml."""
+"""Folders of the test helpers, for processes that a test starts; pytest takes them from pyproject.toml."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ FOLDERS = [
     *sorted(path for path in Path(__file__).parent.iterdir() if path.is_dir() and path.name[0] not in "._"),
 ]
 SEARCH_PATH = os.pathsep.join(map(str, FOLDERS))
-"""A value for PYTHONPATH."""
+"""Value for PYTHONPATH."""

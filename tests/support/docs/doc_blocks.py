@@ -1,4 +1,4 @@
-"""The fenced blocks of README.md, CONTRIBUTING.md and docs/, and which of them no test can run, and why."""
+"""The fenced blocks of README.md, CONTRIBUTING.md and docs/."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Block:
     """A fenced block.
 
     Attributes:
-        page: name of the file that it stands in.
-        line: number of its opening fence.
+        page: name of the file that contains it.
+        line: line number of the opening fence.
         language: the word after the fence.
-        text: lines between the fences.
+        text: text between the fences.
     """
 
     page: str
@@ -43,13 +43,13 @@ def blocks_of(path: Path) -> list[Block]:
 
 
 def blocks(language: str = "", page: str = "") -> list[Block]:
-    """Return the blocks of all pages, or those of a language, or of a page."""
+    """Return the blocks of all pages, or only those of a language or a page."""
     everything = [block for path in PAGES for block in blocks_of(path)]
     return [b for b in everything if (not language or b.language == language) and (not page or b.page == page)]
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block in sh: a line each, joined where a backslash ends it, without comments."""
+    """Return the commands of an sh block, one per line, with continuation lines joined and comments removed."""
     lines = block.text.replace("\\\n", " ").splitlines()
     bare = [re.sub(r"(^|\s)#.*", "", line).strip() for line in lines]
     return [line for line in bare if line]

@@ -1,4 +1,4 @@
-"""Folders in which the examples of a page can be run: the files that the page takes for granted, small ones."""
+"""Prepare folders to run the examples of a page: small versions of the files that the page assumes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ BUTANE = EXAMPLES / "butane.xyz"
 
 
 def shaken(element: str, n: int = 4, size: tuple[int, int, int] = (2, 2, 1), seed: int = 0) -> list[Atoms]:
-    """Return fcc crystals, shaken each in another way, with energies, forces and stresses by ASE's EMT."""
+    """Return fcc crystals with different random displacements, and energies, forces and stresses by ASE's EMT."""
     frames = [bulk(element, cubic=True) * size for _ in range(n)]
     for i, frame in enumerate(frames):
-        frame.arrays.pop("initial_magmoms", None)  # ASE gives them to nickel; EAM and these models know none
+        frame.arrays.pop("initial_magmoms", None)  # ASE sets them for nickel; EAM and these models have none
         frame.rattle(0.08, seed=seed + i)
         frame.calc = EMT()
         labels = (frame.get_potential_energy(), frame.get_forces(), frame.get_stress())
@@ -41,7 +41,7 @@ def toml_of(page: str, number: int = 0) -> str:
 
 
 def in_kbar(frames: list[Atoms]) -> list[Atoms]:
-    """Return frames as a program writes them that gives stresses in kbar."""
+    """Return frames as written by a program with stresses in kbar."""
     for frame in frames:
         results = {**frame.calc.results, "stress": frame.get_stress() / (1000 * units.bar)}
         frame.calc = SinglePointCalculator(frame, **results)
@@ -49,7 +49,7 @@ def in_kbar(frames: list[Atoms]) -> list[Atoms]:
 
 
 def write_published_layout(path: Path, frames: list[Atoms]) -> None:
-    """Write frames as the published sets are: TorchANI's layout, hartree, elements named C, LAMMPS's virials."""
+    """Write frames as in the published sets: TorchANI's layout, hartree, elements named C, LAMMPS's virials."""
     n_atoms = len(frames[0])
     with h5py.File(path, "w") as file:
         group = file.create_group(f"C{n_atoms}")
@@ -63,7 +63,7 @@ def write_published_layout(path: Path, frames: list[Atoms]) -> None:
 
 
 def write_dump(path: Path, n_types: int = 2) -> None:
-    """Write a dump by LAMMPS types, such as nickel and aluminum."""
+    """Write a dump with LAMMPS types, such as nickel and aluminum."""
     lines = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "2", "ITEM: BOX BOUNDS pp pp pp", *["0 6"] * 3]
     path.write_text("\n".join([*lines, "ITEM: ATOMS id type x y z", "1 1 0 0 0", f"2 {n_types} 2.5 0 0", ""]))
 
@@ -81,7 +81,7 @@ def evaluate_page(folder: Path) -> None:
     export_ensemble(one_element_ensemble("Al", 2), folder / "al.nnp.pt")
     write_dataset(folder / "held_out.h5", shaken("Ni", 6), provenance={})
     write_dump(folder / "traj.lammpstrj", n_types=1)
-    # the page relaxes crystals, which a model of random weights has none of
+    # the page relaxes crystals, which are not stable under random weights
     text = toml_of("evaluate.md").partition("structures = [")[0]
     (folder / "ni.toml").write_text(text)
 
@@ -107,7 +107,7 @@ hidden = [8]
 
 
 def start_page(folder: Path) -> None:
-    """Labels by EAM, as docs/label.md has them, and a training that ends at once."""
+    """Prepare labels by EAM, as in docs/label.md, and a training that ends at once."""
     write(folder / "al.xyz", [bare(frame) for frame in shaken("Al", 8)], format="extxyz")
     oracle = '[oracle]\nkind = "lammps"\nelements = ["Al"]\n'
     oracle += 'commands = ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {symbols}"]\n'
@@ -124,7 +124,7 @@ def bare(frame: Atoms) -> Atoms:
 
 
 def training_page(folder: Path) -> None:
-    """What `nnpal demo aluminum` leaves, and the page's configuration with fewer updates, members and nodes."""
+    """Prepare the files of `nnpal demo aluminum`, and a shortened version of the page's configuration."""
     (folder / "demo-output").mkdir()
     frames = shaken("Al", 12)
     write(folder / "demo-output" / "train.extxyz", frames[:9], format="extxyz")
@@ -140,7 +140,7 @@ def training_page(folder: Path) -> None:
 
 
 def smd_page(folder: Path) -> None:
-    """Three pulls of a bond that breaks, with noise."""
+    """Prepare three noisy pulls that break a bond."""
     target = np.linspace(1.5, 5.0, 200)
     x = np.exp(-2.0 * (target - 1.5))
     for i in (1, 2, 3):

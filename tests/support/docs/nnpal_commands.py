@@ -1,4 +1,4 @@
-"""The `nnpal` command line as click has it, its commands and options; and lines of the docs, run as a shell would."""
+"""Look up commands and options of `nnpal` in click, and run command lines of the docs as a shell does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT_COMMAND: click.Command = get_command(app)
 
 
 def command_named(words: Sequence[str]) -> tuple[click.Command, list[str]]:
-    """Return the command that the words after `nnpal` name, and the words that follow its name.
+    """Return the command named by the words after `nnpal`, and the remaining words.
 
     Raises:
         LookupError: no such command.
@@ -35,30 +35,30 @@ def command_named(words: Sequence[str]) -> tuple[click.Command, list[str]]:
 
 
 def options_of(command: click.Command) -> list[set[str]]:
-    """Return the options of a command, each with all its names: short, long, and the one that denies it."""
+    """Return the options of a command, each with all its names: short, long and negated."""
     parameters = command.get_params(click.Context(command))
     options = [one for one in parameters if one.param_type_name == "option"]
     return [{*one.opts, *one.secondary_opts} for one in options]
 
 
 def unknown_options(text: str) -> list[str]:
-    """Return the options in `nnpal COMMAND ... --option` that the command lacks, or the command that is none."""
+    """Return the options in `nnpal COMMAND ... --option` that the command lacks, or the unknown command."""
     words = text.split()[1:]
     try:
         command, rest = command_named(words)
     except LookupError as error:
         return [str(error)]
-    if command.context_settings.get("ignore_unknown_options"):  # nnpal lmp: they are LAMMPS's
+    if command.context_settings.get("ignore_unknown_options"):  # nnpal lmp passes them to LAMMPS
         return []
     given = [match[0] for word in rest if (match := re.match(r"--[\w-]+", word))]
     return [option for option in given if option not in set().union(*options_of(command))]
 
 
 def run_line(line: str) -> str:
-    """Run a line of a page in the working folder, and return what it printed; it must end well.
+    """Run a line of a page in the working folder and return its output; it must succeed.
 
-    nnpal runs in this process, which saves the seconds that each start takes; `cd` changes this process's folder. Files
-    that a pattern matches are filled in, and output goes to a file after `>`.
+    nnpal runs in this process, which saves seconds of start-up time; `cd` changes the folder of this process. Patterns
+    of file names are expanded, and `>` redirects output to a file.
     """
     command, _, target = line.partition(" > ")
     words = [path for word in shlex.split(command) for path in (sorted(glob.glob(word)) if "*" in word else [word])]

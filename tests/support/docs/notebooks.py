@@ -1,4 +1,4 @@
-"""Run notebooks without Jupyter: cells one after another in one namespace, with what they print and draw."""
+"""Run notebooks without Jupyter: cells in sequence in one namespace, with their output and figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run_notebook(path: Path) -> dict[str, Any]:
 
 
 def printed(notebook: dict[str, Any]) -> list[str]:
-    """Return what the cells printed."""
+    """Return the printed output of the cells."""
     return [
         "".join(output["text"])
         for cell in notebook["cells"]
@@ -38,7 +38,7 @@ def printed(notebook: dict[str, Any]) -> list[str]:
 
 
 def n_pictures(notebook: dict[str, Any]) -> int:
-    """Return how many figures the cells drew."""
+    """Return the number of figures of the cells."""
     return sum("image/png" in one.get("data", {}) for cell in notebook["cells"] for one in cell.get("outputs", ()))
 
 

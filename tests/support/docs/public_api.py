@@ -1,4 +1,4 @@
-"""What is public in Python: the names in ``__all__`` of nnpal and its packages, and what their docstrings say."""
+"""The public Python API, from ``__all__`` of nnpal and its packages, with its docstrings."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Item:
     """A public class, function, method or property.
 
     Attributes:
-        name: dotted, from the package that offers it.
-        found: the object; of a property, its function.
+        name: dotted name, from the package that exports it.
+        found: the object; for a property, its function.
         kind: class, function, method or property.
     """
 
@@ -47,7 +47,7 @@ class Item:
 
     @property
     def sections(self) -> dict[str, str]:
-        """Text of each section of the docstring, Google's style."""
+        """Text of each section of the docstring, in Google's style."""
         parts = re.split(rf"^({'|'.join(SECTIONS)}):$", self.doc, flags=re.M)
         return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -62,7 +62,7 @@ class Item:
 
 
 def items() -> list[Item]:
-    """Return everything that is public, each object once, under the shortest name."""
+    """Return all public objects, each once, under its shortest name."""
     found: dict[int, Item] = {}
     for package in PACKAGES:
         module = import_module(package)
@@ -85,7 +85,7 @@ def _members(item: Item) -> Iterator[Item]:
 
 
 def undescribed(item: Item) -> list[str]:
-    """Return what a docstring lacks: itself, parameters, or fields of a dataclass."""
+    """Return what is not documented: the object itself, parameters, or fields of a dataclass."""
     if not item.doc:
         return ["a docstring"]
     if item.kind == "property":
@@ -93,12 +93,12 @@ def undescribed(item: Item) -> list[str]:
     named = item.described("Arguments") | item.described("Attributes")
     if item.kind == "class":
         return [name for name in _wanted(item) if name not in named]
-    # what a hook is given is described once, by its class
+    # the context of hooks is described once, by its class
     return [name for name in item.parameters if name not in named and name != "context"]
 
 
 def _wanted(item: Item) -> list[str]:
-    """Return what a class has to describe: fields where they are more than two, or what its constructor takes."""
+    """Return what a class must document: fields of a dataclass with more than two, or arguments of the constructor."""
     if is_dataclass(item.found):
         names = [one.name for one in fields(item.found) if not one.name.startswith("_")]
         return names if len(names) > 2 or "Attributes" in item.sections else []

@@ -1,4 +1,4 @@
-"""Read COLVAR files by the rules of PLUMED's own reader (IFile), strictly: what it would pass over is an error here."""
+"""Read COLVAR files by the rules of PLUMED's reader (IFile), but strictly: what PLUMED ignores is an error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 def read_colvar(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return the columns by name, and the constants.
 
-    PLUMED needs `#! FIELDS` first and `time` for READ; takes a `#! SET` of four words alone; refuses a row of another
-    number of words. FIELDS in the middle would begin new columns.
+    PLUMED needs `#! FIELDS` first and `time` for READ; accepts `#! SET` only with four words; rejects a row with
+    another number of words. FIELDS in the middle would start new columns.
     """
     constants: dict[str, str] = {}
     first, *lines = path.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Random labeled configurations: of several sizes, elements and boundaries, and some that no check complains of."""
+"""Random labeled configurations: of various sizes, elements and boundaries, and valid ones that pass all checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BOUNDARIES = ((False, False, False), (True, True, True), (True, False, True), (T
 
 
 def random_frames(n: int = 8, seed: int = 3) -> list[Atoms]:
-    """Open, periodic and partly periodic, in triclinic cells; some have a stress. Atoms lie outside cells too."""
+    """Return open and (partly) periodic frames in triclinic cells; some have a stress, or atoms outside the cell."""
     rng = np.random.default_rng(seed)
     frames = []
     for i in range(n):
@@ -29,7 +29,7 @@ def random_frames(n: int = 8, seed: int = 3) -> list[Atoms]:
 
 
 def sound_frames(n: int = 4) -> list[Atoms]:
-    """Copper cells, rattled each in another way, with labels that nothing is wrong with."""
+    """Return copper cells with different random displacements and valid labels."""
     rng = np.random.default_rng(5)
     frames = []
     for i in range(n):
@@ -42,7 +42,7 @@ def sound_frames(n: int = 4) -> list[Atoms]:
 
 
 def assert_same(found: list[Atoms], expected: list[Atoms]) -> None:
-    """Compare structures, labels, tags and sources, to the last bit."""
+    """Require equal structures, labels, tags and sources, to the last bit."""
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.numbers, other.numbers)

@@ -1,4 +1,4 @@
-"""Labeled configurations for the tests of training."""
+"""Labeled configurations for tests of training."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nnpal.demo.trajectories import Schedule, sample_crystal, sample_liquid
 
 
 def aluminum(n_frames: int = 20) -> list[Atoms]:
-    """Return configurations of 32 Al atoms by the embedded-atom potential, ``n_frames`` solid and as many liquid."""
+    """Return configurations of 32 Al atoms by the embedded-atom potential: ``n_frames`` solid, as many liquid."""
     common = {"potential": eam_potential(), "pressure": 0.0, "schedule": Schedule(n_frames, 20, 500)}
     solid = sample_crystal("Al", 4.05, 2, temperature=600.0, seed=1, **common)
     return solid + sample_liquid("Al", 4.05, 2, temperature=1500.0, seed=2, n_melt=500, **common)
 
 
 def two_element_frames() -> list[Atoms]:
-    """A skewed periodic cell shorter than the cutoff, and an open cluster with one atom alone; labels are random."""
+    """Return a skewed periodic cell shorter than the cutoff, and a cluster with an isolated atom; random labels."""
     rng = np.random.default_rng(3)
     periodic = Atoms(
         "Al3Ni2", rng.uniform(0, 4.5, (5, 3)), cell=[[4.6, 0, 0], [1.0, 4.8, 0], [0.4, -0.7, 5.0]], pbc=True
@@ -33,7 +33,7 @@ def two_element_frames() -> list[Atoms]:
 
 
 def relabeled(atoms: Atoms, **labels: object) -> Atoms:
-    """Return a copy with other labels in place of its own."""
+    """Return a copy with other labels."""
     copy = atoms.copy()
     copy.calc = SinglePointCalculator(copy, **{**atoms.calc.results, **labels})
     return copy

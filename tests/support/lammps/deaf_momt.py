@@ -1,4 +1,4 @@
-"""MOMT whose virial never reaches the barostat: what a test of the conserved quantity must notice."""
+"""MOMT without a virial for the barostat, which a test of the conserved quantity must detect."""
 
 from __future__ import annotations
 

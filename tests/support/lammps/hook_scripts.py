@@ -14,7 +14,7 @@ ENV = {"PYTHONPATH": str(Path(__file__).parent)}
 
 
 def al_start(n_cells: int = 2, *, temperature: float = 900, seed: int = 4711, jiggle: float = 0.1) -> str:
-    """Return the head of a script: thermal fcc Al under EAM, 4 n_cells³ atoms."""
+    """Return the first part of a script: thermal fcc Al with EAM, 4 n_cells³ atoms."""
     return f"""units metal
 atom_modify map array
 lattice fcc 4.05
@@ -30,7 +30,7 @@ timestep 0.002
 
 
 def thermo(*columns: str, every: int = 1) -> str:
-    """Return thermo lines with all digits, in the form that `LmpRun.thermo` reads."""
+    """Return thermo commands with all digits, in the format that `LmpRun.thermo` reads."""
     return f"thermo_style custom {' '.join(columns)}\n{THERMO_FORMAT}\nthermo {every}\n"
 
 

@@ -1,4 +1,4 @@
-"""Hooks whose outputs go wrong at one step, on one rank or on all."""
+"""Hooks with invalid outputs at one step, on one rank or on all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAN = float("nan")
 
 
 class Bad:
-    """Hand over something wrong: `kind` says what."""
+    """Hook with an invalid output of the given `kind`."""
 
     reads = ()
 
@@ -69,7 +69,7 @@ class Bad:
 
 
 class InfiniteTrial:
-    """Infinite in a trial state, on one rank alone: LAMMPS would accept the move there only."""
+    """Hook with an infinite energy in a trial state on one rank: LAMMPS would accept the move only there."""
 
     reads = ()
 
@@ -82,7 +82,7 @@ class InfiniteTrial:
 
 
 class OtherLength:
-    """Vectors of other lengths on the ranks."""
+    """Hook with vectors of different lengths on the ranks."""
 
     def __init__(self, context: Context) -> None:
         self.vector = np.zeros(1 + context.comm.rank)
@@ -91,7 +91,7 @@ class OtherLength:
 
 
 class BadFromTheStart:
-    """Outputs of another shape where the hook is made, or where a restart file is read."""
+    """Hook with outputs of another shape when it is created, or when a restart file is read."""
 
     def __init__(self, context: Context, kind: str) -> None:
         self.energy, self.vector, self.kind = 0.0, np.zeros(1), kind

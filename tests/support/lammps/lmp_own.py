@@ -1,4 +1,4 @@
-"""Run a LAMMPS of one's own: installed with nnpal's plugins by the scripts of tests/own_lammps."""
+"""Run a custom LAMMPS, installed with nnpal's plugins by the scripts of tests/own_lammps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class OwnLammps:
     """An installed LAMMPS and the launcher of its MPI.
 
     Attributes:
-        prefix: where it and nnpal's plugins are installed.
-        mpirun: what starts several ranks.
-        source: its source tree.
-        plugins: the folder of nnpal's plugins.
+        prefix: installation prefix of LAMMPS and nnpal's plugins.
+        mpirun: command that starts several ranks.
+        source: source tree of LAMMPS.
+        plugins: folder of nnpal's plugins.
     """
 
     prefix: Path
@@ -35,7 +35,7 @@ class OwnLammps:
         own = {
             "OMP_NUM_THREADS": "1",
             "LAMMPS_PLUGIN_PATH": str(self.plugins),
-            # Of Open MPI, where tests run as root or on fewer cores than ranks
+            # For Open MPI, if tests run as root or with fewer cores than ranks
             "OMPI_ALLOW_RUN_AS_ROOT": "1",
             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
             "OMPI_MCA_rmaps_base_oversubscribe": "1",
@@ -49,7 +49,7 @@ class OwnLammps:
         return LmpRun(done.returncode, done.stdout, folder)
 
     def __call__(self, script: str, folder: Path, *, n_ranks: int = 1, env: dict[str, str] | None = None) -> LmpRun:
-        """Run an input script to its end: without an error, and without a crash at exit."""
+        """Run an input script that must end without an error and without a crash at exit."""
         done = self.run(script, folder, n_ranks=n_ranks, env=env)
         assert done.returncode == 0, f"lmp ended with {done.returncode}:\n{done.text}"
         assert not re.search(SIGNS_OF_A_CRASH, done.text), done.text
@@ -58,7 +58,7 @@ class OwnLammps:
     def expect_error(
         self, script: str, message: str, folder: Path, *, n_ranks: int = 1, env: dict[str, str] | None = None
     ) -> str:
-        """Require LAMMPS's own end after an error: exit status 1 and `message`, a regular expression."""
+        """Require that LAMMPS ends with an error: exit status 1 and `message`, a regular expression."""
         done = self.run(script, folder, n_ranks=n_ranks, env=env)
         assert done.returncode == 1, f"lmp ended with {done.returncode}:\n{done.text}"
         assert not re.search(r"(?i)segmentation|terminate called", done.text), done.text

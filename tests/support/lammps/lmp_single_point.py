@@ -1,4 +1,4 @@
-"""One configuration through `pair_style nnp`: every quantity the style gives, as arrays."""
+"""Evaluate a configuration with `pair_style nnp` and return all quantities of the style as arrays."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lmp_runner import FULL_DIGITS, THERMO_FORMAT, Frame, Lmp, LmpRun
 from lmp_systems import System
 from torchani_reference import ExportedModel
 
-# LAMMPS's own conversion from energy per volume to pressure (atm in real units, bar in metal).
+# LAMMPS's conversion from energy per volume to pressure (atm in real units, bar in metal).
 NKTV2P = {"metal": 1.6021765e6, "real": 68568.415}
 
-# Asks for everything; a script adds a `run` or `rerun` after it.
+# Computes all quantities; a script adds a `run` or `rerun` after it.
 MEASURE = f"""
 fix uq all pair 1 nnp uq_energy 1 uq_force 1
 compute uq all pair nnp
@@ -33,14 +33,14 @@ dump_modify d sort id format float {FULL_DIGITS}
 
 @dataclass(frozen=True)
 class SinglePoint:
-    """Everything about one frame, in the units of the script.
+    """All quantities of one frame, in the units of the script.
 
     Attributes:
-        energy: total.
-        pair_energy: the energy that `compute pair` gives.
-        virial: global, xx yy zz xy xz yz, energy units, [6].
-        summary: the four values of `compute pair`, [4].
-        frame: per-atom values by dump column.
+        energy: total potential energy.
+        pair_energy: energy by `compute pair`.
+        virial: global virial, xx yy zz xy xz yz, energy units, [6].
+        summary: vector of `compute pair`, [4].
+        frame: per-atom values, by dump column.
     """
 
     energy: float
@@ -76,7 +76,7 @@ def header(
     options: str = "precision double",
     before_box: str = "",
 ) -> str:
-    """Return the script up to and including pair_coeff; types have the system's elements."""
+    """Return the script up to and including pair_coeff, with the elements of the system."""
     return f"""
 units {units}
 atom_style atomic
@@ -89,7 +89,7 @@ pair_coeff * * {" ".join(system.elements)}
 
 
 def single_points(run: LmpRun, *, units: str = "metal") -> list[SinglePoint]:
-    """Read back the frames that MEASURE wrote, in the order of their steps."""
+    """Return the frames written by MEASURE, in the order of steps."""
     return [_point(run.thermo[-1], row, frame, units) for row, frame in enumerate(run.dump("all.dump"))]
 
 
@@ -105,7 +105,7 @@ def _point(table: dict[str, np.ndarray], row: int, frame: Frame, units: str) -> 
 
 
 def points_in_one_process(lmp: Lmp, scripts: Sequence[str], *, n_ranks: int = 1) -> list[SinglePoint]:
-    """Evaluate with `run 0` after each of these scripts (units metal), with `clear` between them."""
+    """Evaluate `run 0` after each of the scripts (units metal), with `clear` between them."""
     parts = [
         script + MEASURE.replace("all.dump", f"{number}.dump") + "run 0 post no\nclear\n"
         for number, script in enumerate(scripts)
@@ -140,7 +140,7 @@ def write_frames(path: Path, systems: Sequence[System]) -> None:
     for step, system in enumerate(systems):
         _, (xy, _, _), (xz, yz, _) = system.cell
         low, high = system.origin, system.origin + np.diag(system.cell)
-        # The dump format records the box that bounds the tilted one.
+        # Dumps contain the bounding box of a triclinic box.
         tilts = [
             (min(0, xy, xz, xy + xz), max(0, xy, xz, xy + xz)),
             (min(0, yz), max(0, yz)),

@@ -1,4 +1,4 @@
-"""Atomic systems for the tests, and the LAMMPS data file that holds them exactly."""
+"""Atomic systems for tests, and their LAMMPS data files with all digits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class System:
     Attributes:
         elements: element of each LAMMPS type, in order.
         types: LAMMPS type of each atom, from 1, [n_atoms].
-        positions: [n_atoms, 3] Å.
-        cell: box vectors as rows, lower triangular as LAMMPS wants them, [3, 3] Å.
-        periodic: whether the box repeats (in all three directions) or the atoms are a cluster.
-        origin: lower corner of the box, [3] Å.
+        positions: positions, Å, [n_atoms, 3].
+        cell: box vectors as rows, lower triangular as in LAMMPS, Å, [3, 3].
+        periodic: whether the box is periodic in all three directions; otherwise the atoms are a cluster.
+        origin: lower corner of the box, Å, [3].
     """
 
     elements: tuple[str, ...]
@@ -97,12 +97,12 @@ def tilted(system: System, xy: float, xz: float, yz: float) -> System:
 
 
 def random_hcno(n_atoms: int, density: float, *, periodic: bool, seed: int = 1) -> System:
-    """Return H, C, N and O atoms at random places, no two closer than 0.95 Å.
+    """Return H, C, N and O atoms at random positions, no two closer than 0.95 Å.
 
     Args:
         n_atoms: number of atoms; every element occurs when n_atoms >= 4.
         density: atoms per Å³.
-        periodic: a cubic periodic box, or a cluster in a box with 6 Å of vacuum around it.
+        periodic: whether the box is cubic and periodic; otherwise a cluster in a box with 6 Å of vacuum around it.
     """
     rng = np.random.default_rng(seed)
     edge = (n_atoms / density) ** (1 / 3)

@@ -26,17 +26,17 @@ def write_function(
     press: float,
     n_cells: int | None = 2,
 ) -> Path:
-    """Write a bias file whose coefficients are a function's values at the bin edges, the basis functions' centers.
+    """Write a bias file with a function's values at the bin edges, the centers of the basis functions, as coefficients.
 
-    Cubic B-splines with such coefficients reproduce a linear function exactly, from the second bin to the last but
-    one, and are close to a smooth one.
+    Cubic B-splines with these coefficients reproduce a linear function exactly, from the second to the last but one
+    bin, and approximate a smooth one.
 
     Args:
         path: file to write.
         axes: grid of one or two axes.
-        function: of the axes' variables, energy units.
-        temp, press: T0 and P0.
-        n_cells: fcc cells along each edge, for the order parameter; None without it.
+        function: function of the variables of the axes, in energy units.
+        temp, press: reference temperature T0 and pressure P0.
+        n_cells: fcc cells along each edge, for the order parameter; None if it is not used.
     """
     centers = [axis.edges for axis in axes]
     coefficients = np.broadcast_to(function(*np.meshgrid(*centers, indexing="ij")), [len(c) for c in centers]).astype(
@@ -74,7 +74,7 @@ def frozen(
     lattice: str | None = "fcc",
     virial: str = "virial yes",
 ) -> str:
-    """Return the lines that sample with the bias of a file, unchanged."""
+    """Return the commands that sample with the fixed bias of a file."""
     grids = " ".join(f"{a.name} {a.low:.17g} {a.high:.17g} {a.n_bins}" for a in axes)
     order = f"lattice {lattice} " if lattice else ""
     return (

@@ -1,9 +1,10 @@
-"""Independent harmonic oscillators under a MOMT bias, by molecular dynamics of three numbers.
+"""Molecular dynamics of independent harmonic oscillators with a MOMT bias, in three variables.
 
-N_DEGREES oscillators of one frequency are a point in as many dimensions under a central force. Langevin dynamics by
-velocity Verlet then needs its distance r from the origin, its velocity u along r and w across it alone: of the noise,
-one part falls along r, one along the velocity across, and the rest, a chi variable, across both. With U = r²/2 in units
-of kT0 the density of states is ln Ω(U) = (N_DEGREES/2 - 1) ln U + const, so all averages are known.
+N_DEGREES oscillators of one frequency are a point in N_DEGREES dimensions in a central force. Langevin dynamics by
+velocity Verlet then needs only its distance r from the origin and its velocities u along r and w perpendicular to it:
+the noise has one component along r, one along the perpendicular velocity, and the rest, a chi variable, perpendicular
+to both. With U = r²/2 in units of kT0, the density of states is ln Ω(U) = (N_DEGREES/2 - 1) ln U + const, so all
+averages are known.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ def mean_enthalpy(temp: float) -> float:
 def run(
     trace: Path, n_bins: int, *, learn: int, steps: int, phase: float = 0.05, stride: int = 5, seed: int = 1
 ) -> None:
-    """Learn a bias over H as the hook does, then freeze it and sample; write a trace.
+    """Learn a bias in H as the hook does, then sample with the fixed bias; write a trace.
 
     Args:
         trace: file to write.
-        n_bins: of the grid.
-        learn, steps: time steps of learning, and in all.
-        phase: ω dt, of the time step.
+        n_bins: number of bins of the grid.
+        learn, steps: timesteps of the learning phase, and in total.
+        phase: ω dt for one timestep.
         stride: steps between updates and between rows.
-        seed: of the noise.
+        seed: random seed of the noise.
     """
     axis = Axis("H", LOW, HIGH, n_bins)
     bias = SplineBias([(LOW, HIGH, n_bins)], [astuple(wall) for wall in choose_walls((axis,), ("yes",), KT0)])
@@ -54,7 +55,7 @@ def run(
     writer = TraceWriter(trace, facts, None, (axis,))
 
     rng = np.random.default_rng(seed)
-    keep = exp(-phase)  # of the velocity, by a friction of ω
+    keep = exp(-phase)  # damping of the velocity by a friction of ω
     noise = sqrt(1 - keep**2)
     r, u, w = sqrt(N_DEGREES), 0.0, sqrt(N_DEGREES)
     energy, slope, _ = bias.evaluate(0.5 * KT0 * r * r)

@@ -1,4 +1,4 @@
-"""Files of a MOMT run between two phases, made by MOMT's own writers."""
+"""Files of a MOMT run between two phases, written by MOMT's writers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONSTANTS = {"units": "metal", "boltz": BOLTZ, "nktv2p": NKTV2P, "n_atoms": 8, "
 
 
 def write_two_phases(folder: Path) -> None:
-    """Write momt.h5 and momt.trace of a walk between two phases that are in balance at 960 K."""
+    """Write momt.h5 and momt.trace of a random walk between two phases in equilibrium at 960 K."""
     rng = np.random.default_rng(1)
     writer = TraceWriter(folder / "momt.trace", CONSTANTS, None)
     solid = np.repeat(rng.uniform(size=120) < 0.5, 50)

@@ -1,4 +1,4 @@
-"""Hooks for the tests of Monte Carlo fixes: energies that LAMMPS's own fixes have too, and what a trial state shows."""
+"""Hooks for tests of Monte Carlo fixes: energies that LAMMPS's fixes also provide, and access to trial states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nnpal.hooks import Context
 
 
 class TypeField:
-    """E = slope Σ type_i x_i, as `fix addforce` has it with an energy variable."""
+    """E = slope Σ type_i x_i, as in `fix addforce` with an energy variable."""
 
     reads = ()
 
@@ -22,7 +22,7 @@ class TypeField:
 
 
 class LateTypeField(TypeField):
-    """The same from post_force."""
+    """The same energy, computed in post_force."""
 
     def post_force(self, context: Context) -> None:
         super().pre_reverse(context)
@@ -32,7 +32,7 @@ class LateTypeField(TypeField):
 
 
 class Halved:
-    """Half of the potential, which a trial state must show as it is."""
+    """Half of the potential; a trial state must provide its energy."""
 
     reads = ("energy",)
 
@@ -45,7 +45,7 @@ class Halved:
 
 
 class PerAtom:
-    """E = e for each atom that takes part: what a chemical potential is shifted by."""
+    """E = e for each participating atom, equivalent to a shift of the chemical potential."""
 
     reads = ()
 
@@ -60,7 +60,7 @@ class PerAtom:
 
 
 class Clock:
-    """Count calls by kind: vector = [of steps, of trial states, ends of steps]; the energy is the count of trials."""
+    """Counter of calls: vector = [steps, trial states, ends of steps]; the energy is the number of trial states."""
 
     reads = ()
 
@@ -86,7 +86,7 @@ class Clock:
 
 
 class VirialInTrial:
-    """Ask for what no trial state has."""
+    """Hook that requests the virial, which trial states do not have."""
 
     def __init__(self, context: Context) -> None:
         self.energy = 0.0

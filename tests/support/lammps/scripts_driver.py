@@ -1,8 +1,8 @@
-"""Several input scripts in one process, each in a LAMMPS of its own: run by tests, also under mpirun.
+"""Run several input scripts in one process, each in a new LAMMPS instance; tests run this, also with mpirun.
 
 Usage: python scripts_driver.py SCRIPTS.json ERRORS.json
 
-SCRIPTS holds a list of texts; ERRORS gets the error that ended each, or "".
+SCRIPTS contains a list of texts; ERRORS receives the error message of each, or "".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""LAMMPS scripts for the tests of steered MD: hot Lennard-Jones aluminum, pulled in every way."""
+"""LAMMPS scripts for tests of steered MD: hot Lennard-Jones aluminum with various pulled groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from lmp_runner import FULL_DIGITS, THERMO_FORMAT, LmpRun
 
 # 108 atoms at 600 K in a box of 12.15 Å, with the same IDs on any number of ranks. Energy and force are continuous at
-# the cutoff, so that conservation can be seen.
+# the cutoff, so that energy conservation can be tested.
 CRYSTAL = """
 units metal
 atom_style atomic
@@ -37,11 +37,11 @@ group other id 15:20
 HOOK = "fix pull all python/hook nnpal.smd:SMD"
 MODIFY = "fix_modify pull energy yes virial yes"
 
-# LAMMPS's bar Å^3 per eV, for pressures of the fixes' virial
+# bar Å^3 per eV in LAMMPS, for pressures from the virial of fixes
 NKTV2P = 1.6021765e6
 
-# Numbers that differ by the order of additions alone: 60 steps of a liquid-like system let rounding (1e-16 of some eV)
-# grow by some powers of ten and no more.
+# For numbers that differ only by the order of summation: within 60 steps of a liquid-like system, rounding errors
+# (1e-16 of some eV) grow by a few powers of ten.
 ROUNDING = {"rtol": 1e-9, "atol": 1e-9}
 
 VECTOR = [f"f_pull[{i}]" for i in range(1, 5)]
@@ -66,7 +66,7 @@ dump_modify d sort id format float {FULL_DIGITS}
 
 
 def vector(run: LmpRun, table: int = -1) -> np.ndarray:
-    """Return d, λ, force, work of every row, [n_rows, 4]."""
+    """Return d, λ, force and work of every row, [n_rows, 4]."""
     return np.stack([run.thermo[table][name] for name in VECTOR], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Training folders as they are while members are trained, made without training anything."""
+"""Training folders in the state of a running training, made without training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nnpal.training.split import Split
 
 N_TRAIN, BATCH, EPOCHS = 10, 4, 8
 PER_EPOCH = 3
-"""Updates: batches of 4, 4 and 2."""
+"""Updates per epoch: batches of 4, 4 and 2."""
 
 
 def record(epoch: int) -> EpochRecord:
-    """Return values that tell the epoch: a validation loss of 1/(epoch + 1), MAEs of 0.01 and 0.1 times that."""
+    """Return values that identify the epoch: a validation loss of 1/(epoch + 1), MAEs of 0.01 and 0.1 times that."""
     value = 1.0 / (epoch + 1)
     return EpochRecord(
         epoch, PER_EPOCH * (epoch + 1), 2 * value, value, 0.02 * value, 0.01 * value, 0.2 * value, 0.1 * value, 1e-3
@@ -27,7 +27,7 @@ def record(epoch: int) -> EpochRecord:
 
 
 def begun_training(folder: Path, members: int = 3) -> Path:
-    """Make a training folder whose members have not begun, and return it."""
+    """Make a training folder in which no member has started, and return it."""
     plan = Plan(
         NetworkDescription(("Al",), hidden=(8,)),
         LossSettings(),
@@ -45,7 +45,7 @@ def begun_training(folder: Path, members: int = 3) -> Path:
 
 
 def write_log(folder: Path, member: int, epochs: range, *, seconds: float = 6.0, finished: bool = False) -> Log:
-    """Write a member's log: epochs before ``epochs`` by an earlier worker, and these in ``seconds`` each."""
+    """Write a member's log: epochs before ``epochs`` by an earlier worker, then ``epochs``, each taking ``seconds``."""
     log = Log(member_folder(folder, member) / LOG, [record(epoch) for epoch in range(epochs.start)], finished=False)
     for epoch in epochs:
         log.add(Line(record(epoch), seconds, finished and epoch == epochs[-1]))

@@ -1,4 +1,4 @@
-"""Pulls, histories and a stage's context that are made up, for the tests of the loop of rare events."""
+"""Artificial pulls, histories and stage contexts for tests of the rare-event loop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LIMITS = RareEventsSection(first_steps=250)
 
 
 def pull(rate: float = 1.0, run: int = 0, energy: float = 4.0, ended: str = "complete", n_rows: int = 60) -> SMDRun:
-    """Return a pull whose work rises to ``energy``, eV, and falls a little."""
+    """Return a pull whose work rises to ``energy``, eV, and then falls slightly."""
     step, zeros = 5 * np.arange(n_rows), np.zeros(n_rows)
     work = energy * np.minimum(1.0, np.linspace(0.0, 1.2, n_rows)) - 0.1 * (np.arange(n_rows) == n_rows - 1)
     frames = [Atoms("H2", positions=[[0, 0, 0], [0, 0, 1]])]
@@ -51,7 +51,7 @@ def pull(rate: float = 1.0, run: int = 0, energy: float = 4.0, ended: str = "com
 
 
 class Tasks:
-    """Answers for a runner of tasks: all are done but one."""
+    """Substitute for a task runner: all tasks are done except one."""
 
     def __init__(self, lost: str = "") -> None:
         self.lost = lost
@@ -93,9 +93,9 @@ def context(folder: Path, tasks: Any = None, stage: str = "explore") -> StageCon
 def history(
     *energies: Any, oracle: Any = (100.0, 110.0), chosen: Any = (1,), ended: str = "complete", apart: Any = (0.01,) * 3
 ) -> Any:
-    """Return iterations with E_a (kcal/mol) at the two rates; None: a pull broke off.
+    """Return iterations with E_a (kcal/mol) at the two rates; None for a pull that terminated early.
 
-    Pulls of the model lie around their mean by ``apart`` and its negatives, those of the oracle are alike.
+    Pulls of the model differ from their mean by ``apart`` and its negatives; those of the oracle are equal.
     """
     around = [sign * one for one in apart for sign in (1, -1)]
 

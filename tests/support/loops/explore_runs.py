@@ -1,4 +1,4 @@
-"""Settings, structures and force fields for the tests of exploration."""
+"""Settings, structures and force fields for tests of exploration."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-# Al2 in Morse's potential: D (eV), alpha (1/Å), r0 (Å)
+# Al2 with a Morse potential: D (eV), alpha (1/Å), r0 (Å)
 DEPTH, ALPHA, LENGTH = 2.0, 1.5, 2.7
 KCAL_PER_EV = 23.060547830619026
 
 
 def morse(d: np.ndarray) -> np.ndarray:
-    """Return U(d), eV; the well's bottom is -D."""
+    """Return U(d), eV, with a minimum of -D."""
     e = np.exp(-ALPHA * (d - LENGTH))
     return np.asarray(DEPTH * (e**2 - 2 * e))
 

@@ -1,4 +1,4 @@
-"""Configurations of small loops, and `nnpal run` on them in processes of its own."""
+"""Configurations of small loops, and `nnpal run` on them in separate processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AEV = {
 LEARNING = {
     "network": {"hidden": [8], "aev": AEV},
     "ensemble": {"members": 2},
-    "training": {  # a few updates from narrow weights leave pulls and selections much to do
+    "training": {  # few updates of narrow networks, so that pulls and selections find new data
         "batch_size": 8, "max_epochs": 3, "learning_rate": 0.01,
         "optimizer": "adamw", "schedule": "plateau", "initialization": "uniform", "start": "random",
     },
@@ -72,7 +72,7 @@ DISTILLATION = {
 
 
 def changed(tables: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return tables with keys of some of them changed: `run={"workers": 1}`; a table that is None is left out."""
+    """Return tables with some keys changed, such as `run={"workers": 1}`; a table that is None is omitted."""
     found = copy.deepcopy(tables)
     for name, keys in changes.items():
         if keys is None:
@@ -83,7 +83,7 @@ def changed(tables: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def write_config(folder: Path, tables: dict[str, Any], name: str = "loop.toml") -> Path:
-    """Write a configuration file, and beside it structure and calculator."""
+    """Write a configuration file, and in the same folder the structure and the calculator."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "water.xyz").write_text(WATER)
     shutil.copy(TESTS / "support/oracles/water_oracle.py", folder)
@@ -105,7 +105,7 @@ def _toml(value: Any) -> str:
 
 
 def start(folder: Path, *flags: str, name: str = "loop.toml") -> Process:
-    """Start `nnpal run` in ``folder``, in a session of its own."""
+    """Start `nnpal run` in ``folder``, in a separate session."""
     return Process(
         [sys.executable, "-m", "nnpal", "run", name, *flags],
         cwd=folder,
@@ -116,14 +116,14 @@ def start(folder: Path, *flags: str, name: str = "loop.toml") -> Process:
 
 
 def drive(folder: Path, *flags: str, name: str = "loop.toml") -> tuple[int, str, str]:
-    """Run it to its end, and return exit code, output and errors."""
+    """Run `nnpal run` to its end; return exit code, output and errors."""
     with start(folder, *flags, name=name) as process:
         out, err = process.communicate()
     return process.returncode, out, err
 
 
 def finish(folder: Path, *flags: str, name: str = "loop.toml") -> str:
-    """Run it, which must end well, and return its output."""
+    """Run `nnpal run`, which must succeed, and return its output."""
     code, out, err = drive(folder, *flags, name=name)
     assert (code, err) == (0, ""), out + err
     return out
@@ -137,15 +137,15 @@ def nnpal(folder: Path, *arguments: str) -> str:
 
 
 def kill_when(folder: Path, condition: Any, flags: tuple[str, ...] = (), number: int = signal.SIGKILL) -> int:
-    """Start it, signal it once ``condition`` holds, and return its exit code.
+    """Start `nnpal run`, send a signal when ``condition`` is true, and return the exit code.
 
-    The condition must come about before the run ends, or the caller has learned nothing.
+    The condition must become true before the run ends.
     """
     process = start(folder, *flags)
     wait_until(lambda: condition() or process.poll() is not None)
     assert process.poll() is None, f"it ended before it could be signaled: {process.communicate()}"
     process.send_signal(number)
-    process.communicate()  # and no more: what it has started has to end by itself
+    process.communicate()  # only this one: processes that it started must end by themselves
     return process.returncode
 
 
@@ -154,26 +154,26 @@ def manifest_bytes(folder: Path) -> bytes:
 
 
 def facts_by_stage(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the facts of the finished stages, by `iter-0000/train`."""
+    """Return the facts of the finished stages, by names such as `iter-0000/train`."""
     path = folder / "run" / "manifest.json"
     entries = json.loads(path.read_text())["entries"] if path.exists() else []
     return {f"iter-{entry['iteration']:04d}/{entry['stage']}": entry["facts"] for entry in entries}
 
 
 def label_calls(folder: Path) -> int:
-    """Return how often the oracle was asked for a label; what moves atoms in LAMMPS does not count."""
+    """Return the number of label calculations by the oracle, without those that move atoms in LAMMPS."""
     return sum("/run/iter-" not in line for line in (folder / "calls.txt").read_text().splitlines())
 
 
 def n_in_store(folder: Path) -> int:
-    """Return the number of configurations that the run's label store knows."""
+    """Return the number of configurations in the label store of the run."""
     with closing(sqlite3.connect(folder / "run" / "labels.sqlite")) as store:
         [[n]] = store.execute("SELECT count(DISTINCT structure) FROM labels").fetchall()
     return int(n)
 
 
 def broken_off_after(folder: Path, stage: str, target: Path) -> Path:
-    """Copy a run as it was when ``stage`` was finished, and return ``target``; of labels only data sets are left."""
+    """Copy a run in its state after ``stage``, without the label store, and return ``target``."""
     shutil.copytree(folder, target, symlinks=True)
     path = target / "run" / "manifest.json"
     found = json.loads(path.read_text())

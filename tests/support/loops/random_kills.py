@@ -1,4 +1,4 @@
-"""Kill `nnpal run` at random: it, its session, or one process that it has started; and look at what is left."""
+"""Kill `nnpal run`, its session or one of its processes at random, and inspect the result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from loop_runs import drive, start
 from processes import Process, wait_until
 
 OF_THIS_ATTEMPT = ("parsl", "task.log", "worker.log", ".lock", "lock")
-"""Names of files that tell of attempts, and not of what came of them."""
+"""Names of files that describe attempts, not their results."""
 
 
 @dataclass
 class Tally:
-    """What was killed, and how often the run was begun."""
+    """Numbers of killed processes by kind, and of starts of the run."""
 
     victims: dict[str, int] = field(default_factory=dict)
     n_starts: int = 0
@@ -31,7 +31,7 @@ class Tally:
 
 
 def processes_in(folder: Path) -> dict[int, str]:
-    """Return processes that work below a folder, and a word for what each is."""
+    """Return the processes that work in a folder or its subfolders, with the kind of each."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -53,17 +53,17 @@ def _kind(command: str) -> str:
 
 
 def kill_at_random(folder: Path, n_kills: int, rng: random.Random, longest: float, tally: Tally) -> bool:
-    """Start the run and kill it, or a process of it, until it has finished or ``n_kills`` are done.
+    """Start the run and kill it or one of its processes, until it finishes or ``n_kills`` are done.
 
     Returns:
-        Whether it has finished.
+        Whether the run finished.
     """
     while tally.n_kills < n_kills:
         process = start(folder)
         tally.n_starts += 1
         log = folder / "run" / "run.log"
         known = log.stat().st_size if log.exists() else 0
-        if rng.random() < 0.9:  # else it may be killed as it begins
+        if rng.random() < 0.9:  # otherwise it may be killed at its start
             _wait_for_the_log(process, log, known)
         while process.poll() is None and tally.n_kills < n_kills:
             end = time.monotonic() + rng.uniform(0.5, longest)
@@ -105,20 +105,20 @@ def _kill_one(driver: int, folder: Path, rng: random.Random, tally: Tally) -> No
 
 
 def finish_after(folder: Path) -> None:
-    """Let the run go on to its end, without a word of complaint."""
+    """Resume the run to its end; it must not print errors."""
     code, out, err = drive(folder)
     assert (code, err) == (0, ""), out + err
 
 
 def files_of(folder: Path) -> set[str]:
-    """Return the names of all files of the run but those that tell of attempts."""
+    """Return the names of all files of the run except those that describe attempts."""
     run = folder / "run"
     found = (path.relative_to(run) for path in run.rglob("*") if path.is_file() or path.is_symlink())
     return {str(path) for path in found if path.parts[0] not in OF_THIS_ATTEMPT and path.name not in OF_THIS_ATTEMPT}
 
 
 def labels_of(folder: Path) -> list[tuple[object, ...]]:
-    """Return all rows of the label store but their times."""
+    """Return all rows of the label store, without times."""
     columns = "hash, structure, n_atoms, energy, forces, stress, reason, tries, rung"
     with closing(sqlite3.connect(folder / "run" / "labels.sqlite")) as store:
         return store.execute(f"SELECT {columns} FROM labels JOIN oracles ON id = oracle ORDER BY 1, 2").fetchall()

@@ -1,1 +1,1 @@
-"""Stands for the code of a stage in tests of the engine."""
+"""Placeholder for the code of a stage in tests of the engine."""

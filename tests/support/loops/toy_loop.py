@@ -1,9 +1,9 @@
-"""A loop of small stages that break on command, and the command line that carries it out in a process of its own.
+"""A loop of small stages that fail on demand, and a command line that runs it in a separate process.
 
-``TOY_INJECT`` names a place and what happens there: ``PLACE=kill`` ends the driver there with SIGKILL, ``PLACE=die``
-the process that is there, ``PLACE=term`` sends SIGTERM to the driver, and other words see :func:`_strike`. Places are
-``begin:iter-0000/train``, ``end:iter-0000/train``, ``task:iter-0000/explore/1`` (``*`` stands for anything), and of
-the manifest's nth writing ``before:N`` and ``after:N``.
+``TOY_INJECT`` names a place and a fault: ``PLACE=kill`` sends SIGKILL to the driver, ``PLACE=die`` to the process at
+that place, ``PLACE=term`` sends SIGTERM to the driver; see :func:`_strike` for others. Places are
+``begin:iter-0000/train``, ``end:iter-0000/train``, ``task:iter-0000/explore/1`` (``*`` matches anything), and
+``before:N`` and ``after:N`` for the nth time that the manifest is written.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from nnpal.runtime.child_process import Killed
 
 DRIVER = "TOY_DRIVER"
 LONG = 10_000.0
-"""Seconds: longer than any test waits."""
+"""Seconds, longer than any test waits."""
 
 
 class Toy:
-    """Two tables ([toy] and [train]) and five stages, of which three have tasks."""
+    """A loop with two tables ([toy] and [train]) and five stages, three of them with tasks."""
 
     def __init__(self, code=("toy_code",), stop_at=None):
         from nnpal.active_learning.engine.stage import Stage
@@ -82,7 +82,7 @@ def select(ctx):
 
 
 def label(ctx):
-    """Label one by one into a store, as the real one does; a label that is there is not computed again."""
+    """Store labels one by one, as nnpal's label stage does; existing labels are not recomputed."""
     begin(ctx)
     chosen = json.loads(ctx.path(ctx.iteration, "select", "chosen.json").read_text())
     with closing(sqlite3.connect(ctx.run_folder / "labels.sqlite")) as store:
@@ -105,7 +105,7 @@ def report(ctx):
 
 
 def fit(folder, epochs, seed, n_data):
-    """A task: trains, from its checkpoint if there is one."""
+    """Train, from a checkpoint if there is one; a task."""
     checkpoint = folder / "checkpoint"
     done = int(checkpoint.read_text()) if checkpoint.exists() else 0
     for epoch in range(done, epochs):
@@ -117,7 +117,7 @@ def fit(folder, epochs, seed, n_data):
 
 
 def walk(folder, seed, loss, step):
-    """A task: walks for 20 ms."""
+    """Walk for 20 ms; a task."""
     time.sleep(0.02)
     _strike_task(folder)
     note(folder.parents[2], f"task {_place(folder)}")
@@ -135,7 +135,7 @@ def end(ctx, facts):
 
 
 def note(run_folder, text):
-    """Write down what was done, for tests to count."""
+    """Record an action, for tests to count."""
     with (run_folder / "calls.txt").open("a") as file:
         file.write(f"{text}\n")
 
@@ -156,7 +156,7 @@ def _strike(place, folder):
         return
     if what == "kill":
         os.kill(int(os.environ[DRIVER]), signal.SIGKILL)
-        time.sleep(LONG)  # a task of a driver that was killed must not get here's end
+        time.sleep(LONG)  # a task whose driver was killed must not reach the next line
         (folder / "outlived").touch()
     elif what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -194,7 +194,7 @@ def _strike(place, folder):
 
 
 def _strike_at_writing():
-    """Have the manifest's nth writing end the driver, before or after it."""
+    """Inject faults before and after the manifest is written."""
     from nnpal.active_learning.engine import engine, manifest
 
     whole, n = manifest.write_manifest, 0

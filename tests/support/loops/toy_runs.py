@@ -1,4 +1,4 @@
-"""Start toy loops in processes of their own, and read what they left."""
+"""Start toy loops in separate processes, and read their results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAGES = [f"iter-{i:04d}/{stage}" for i in (0, 1) for stage in ("train", "explor
 
 
 def config_file(folder, **changes):
-    """Write ``toy.toml``; `run={"workers": 1}` changes a key of [run]."""
+    """Write ``toy.toml``; for example, `run={"workers": 1}` changes a key of [run]."""
     tables = {name: {**CONFIG.get(name, {}), **changes.get(name, {})} for name in [*CONFIG, *changes]}
     lines = []
     for name, table in tables.items():
@@ -33,14 +33,14 @@ def config_file(folder, **changes):
 
 
 def start(folder, *flags, inject="", **options):
-    """Start the driver on ``toy.toml`` and ``run`` in ``folder``; ``options`` are of the process."""
+    """Start the driver on ``toy.toml`` and ``run`` in ``folder``; ``options`` are passed to the process."""
     environment = {**os.environ, "TOY_INJECT": inject, "PYTHONPATH": SEARCH_PATH}
     command = [sys.executable, str(TOYS / "toy_loop.py"), "toy.toml", "run", *flags]
     return Process(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
 def drive(folder, *flags, inject=""):
-    """Run the driver to its end, and return exit code, output and errors."""
+    """Run the driver to its end; return exit code, output and errors."""
     with start(folder, *flags, inject=inject) as process:
         out, err = process.communicate()
     return process.returncode, out, err
@@ -65,7 +65,7 @@ def entries(folder):
 
 
 def calls(folder):
-    """Return what was done, in order."""
+    """Return the recorded actions, in order."""
     path = folder / "run" / "calls.txt"
     return path.read_text().splitlines() if path.exists() else []
 
@@ -75,7 +75,7 @@ def done_tasks(folder):
 
 
 def is_free(lock):
-    """Whether no process holds a lock file."""
+    """Return whether no process holds a lock file."""
     with lock.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Files that are no model files, and where the bytes of one lie."""
+"""Files that are not model files, and the location of records in one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def foreign_torchscript() -> bytes:
 
 
 def record_bytes(content: bytes) -> np.ndarray:
-    """Return which bytes of an archive are content of its records, bool [n_bytes]: those have checksums."""
+    """Return a mask, bool, [n_bytes], of the bytes of an archive that are contents of records; these have checksums."""
     covered = np.zeros(len(content), dtype=bool)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for item in archive.infolist():
@@ -40,7 +40,7 @@ def record_bytes(content: bytes) -> np.ndarray:
 
 
 def in_a_zip_of_ours(source: Path, target: Path, edit: Callable[[dict[str, bytes]], Any]) -> Path:
-    """Write the records of a model again after an edit of them, with right checksums."""
+    """Write the edited records of a model to a new file, with correct checksums."""
     with zipfile.ZipFile(source) as archive:
         records = {name: archive.read(name) for name in archive.namelist()}
     edit(records)

@@ -1,4 +1,4 @@
-"""Model files that load and check themselves without complaint, and are wrong."""
+"""Model files that pass the self-check when they are loaded, but are wrong."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -16,9 +16,9 @@ from nnpal.model.torchani_module import EnsembleModule
 
 
 class Detached(torch.nn.Module):
-    """A share of the energy is cut from the gradient, so forces are too small by it.
+    """Module that excludes a share of the energy from the gradient, so that forces are too small by this share.
 
-    Below ``hole`` Å the energy is not a number.
+    The energy is NaN for distances below ``hole`` Å.
     """
 
     self_energies: Tensor
@@ -34,7 +34,7 @@ class Detached(torch.nn.Module):
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         energies = self.inner(species, n_local, edge_index, edge_vec)
-        # as detached, and stays so where a loader freezes the module: rounding has no gradient
+        # rounding has no gradient, like detach(), also after the loader freezes the module
         steps = torch.round(edge_vec * self.fineness) / self.fineness
         cut = self.inner(species, n_local, edge_index, steps)
         lost = torch.sqrt(edge_vec.norm(2, -1) - self.hole).isnan().any()
@@ -42,7 +42,7 @@ class Detached(torch.nn.Module):
 
 
 class WithDenormal(torch.nn.Module):
-    """0.01 eV more for each atom unless denormal numbers are flushed; of kernel ``torchani``, float32."""
+    """Module with 0.01 eV more per atom unless denormal numbers are flushed; kernel ``torchani``, float32."""
 
     self_energies: Tensor
     denormal: Tensor
@@ -56,15 +56,15 @@ class WithDenormal(torch.nn.Module):
         self.denormal.numpy()[:] = 1e-39
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
-        one = 1.0 + 0.0 * edge_vec.detach().sum()  # for a constant would be computed where the file is loaded
+        one = 1.0 + 0.0 * edge_vec.detach().sum()  # not a constant, which would be computed when the file is loaded
         energies = self.sound(species, n_local, edge_index, edge_vec)
-        if edge_vec.dtype == torch.float32:  # in which the number is denormal
+        if edge_vec.dtype == torch.float32:  # the number is denormal
             energies = energies + one * self.denormal * 1e18 * 1e19
         return energies
 
 
 def write_with_denormal(path: Path) -> Path:
-    """Write a model for Al whose self-check holds where denormal numbers are flushed."""
+    """Write a model for Al whose self-check passes only if denormal numbers are flushed."""
     return write_detached(path, around=WithDenormal)
 
 
@@ -76,7 +76,7 @@ def write_detached(
     dtype: torch.dtype = torch.float32,
     around: Callable[[Detached], torch.nn.Module] = lambda module: module,
 ) -> Path:
-    """Write such a model for Al; with neither share nor hole it is sound."""
+    """Write a model of :class:`Detached` for Al; without share and hole it is correct."""
     model = one_element_ensemble("Al", 2)
     inner = EnsembleModule(standard_aev_computer(model), active_members(model), torch.tensor([-1034.0]), 27.2)
     module = Detached(inner, share, hole).eval().requires_grad_(False).to(dtype)
@@ -97,7 +97,7 @@ def write_detached(
 
 
 class LostMember(torch.nn.Module):
-    """Two members, one of them with forces that are not numbers where they are asked for by themselves."""
+    """Two members, one of them with NaN forces when the forces of members are requested."""
 
     self_energies: Tensor
 
@@ -126,7 +126,7 @@ class LostMember(torch.nn.Module):
 
 
 def write_lost_member(path: Path) -> Path:
-    """Write such a model for Al."""
+    """Write a model of :class:`LostMember` for Al."""
     module = LostMember().eval()
     metadata = Metadata(
         elements=["Al"],

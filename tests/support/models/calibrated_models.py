@@ -1,10 +1,10 @@
-"""Model files with a calibration written by hand, and the slow, obvious arithmetic of it.
+"""Model files with a handwritten calibration, and a reference implementation of the calibration.
 
 With x_i = uq_force_i / knee, knee, a and b (error_at_knee, exponent) of the atom's element, E_m the total energies::
 
     error_force_i = a x_i^b          where x_i < 1
                     a x_i            elsewhere
-    error_energy  = factor std_m(E_m), or inf where std_m(E_m)/N or max_i(x_i) is larger than what was seen
+    error_energy  = factor std_m(E_m), or inf if std_m(E_m)/N or max_i(x_i) exceeds the calibrated range
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def recipe(
 
 
 def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], Any]) -> Path:
-    """Write a model file again with another nnpal.json."""
+    """Write a copy of a model file with an edited nnpal.json."""
     extra = {"nnpal.json": ""}
     module = torch.jit.load(str(source), _extra_files=extra)
     metadata = json.loads(extra["nnpal.json"])
@@ -51,13 +51,13 @@ def resaved(source: Path, target: Path, edit: Callable[[dict[str, Any]], Any]) -
 
 
 def calibrated(model: ExportedModel, path: Path, calibration: Recipe | None) -> ExportedModel:
-    """Write the model with this calibration, or with none, as a file of format 2."""
+    """Write the model with this calibration, or without one, as a file of format 2."""
     resaved(model.path, path, lambda m: m.update(format_version=2, calibration=calibration))
     return ExportedModel(path, model.model, model.elements, model.n_members)
 
 
 def of_format_1(model: ExportedModel, path: Path) -> ExportedModel:
-    """Write the model as earlier versions did."""
+    """Write the model as a file of format 1, as earlier versions did."""
 
     def edit(metadata: dict[str, Any]) -> None:
         metadata.pop("calibration", None)
@@ -68,7 +68,7 @@ def of_format_1(model: ExportedModel, path: Path) -> ExportedModel:
 
 
 def calibration_of(model: ExportedModel) -> Recipe:
-    """Read it back from the file."""
+    """Return the calibration in the file of a model."""
     with zipfile.ZipFile(model.path) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith("/nnpal.json")]
         found: Recipe = json.loads(archive.read(name))["calibration"]
@@ -76,12 +76,12 @@ def calibration_of(model: ExportedModel) -> Recipe:
 
 
 def relative(calibration: Recipe, spread: np.ndarray, species: Sequence[int]) -> list[float]:
-    """Return x_i; ``spread`` is uq_force, eV/Å."""
+    """Return x_i of each atom; ``spread`` is uq_force, eV/Å."""
     return [s / calibration["force"]["knee"][e] for s, e in zip(spread, species, strict=True)]
 
 
 def error_force(calibration: Recipe, spread: np.ndarray, species: Sequence[int]) -> np.ndarray:
-    """Return eV/Å, [n_atoms]."""
+    """Return error_force, eV/Å, [n_atoms]."""
     force = calibration["force"]
     errors = []
     for x, e in zip(relative(calibration, spread, species), species, strict=True):
@@ -90,7 +90,7 @@ def error_force(calibration: Recipe, spread: np.ndarray, species: Sequence[int])
 
 
 def error_energy(calibration: Recipe, expected: Reference, species: Sequence[int]) -> float:
-    """Return eV, or inf."""
+    """Return error_energy, eV, or inf."""
     energy = calibration["energy"]
     x = relative(calibration, expected.uq_force, species)
     deviation = float(expected.member_energies.sum(1).std())

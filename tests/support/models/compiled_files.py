@@ -1,4 +1,4 @@
-"""A small module to compile, and model files with a program made by hand, where nothing is compiled."""
+"""A small module to compile, and model files with an artificial compiled program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ABSENT = "absent"
 
 
 class Passing(torch.nn.Module):
-    """Features that rounds of messages mix: h_i <- tanh(A h_i + B sum_j (1 - x)³ (1, x) h_j), x = r²/r_c²."""
+    """Message-passing features: h_i <- tanh(A h_i + B sum_j (1 - x)³ (1, x) h_j), x = r²/r_c²."""
 
     def __init__(self, n_elements: int, cutoff: float, hops: int, seed: int, width: int = 4) -> None:
         super().__init__()
@@ -57,12 +57,12 @@ def passing_model(
 
 
 def with_program(source: Path, target: Path, package: bytes | None = b"no package", **changes: Any) -> Path:
-    """Write a model file again with a package, and a record that fits this machine but for ``changes``.
+    """Write a copy of a model file with a package, and a record that fits this machine except for ``changes``.
 
     Arguments:
-        source: a model file of kernel ``modules``.
-        package: None for none.
-        changes: values of the record; ABSENT removes a key.
+        source: model file of kernel ``modules``.
+        package: content of the package; None for no package.
+        changes: values of the record to change; ABSENT removes a key.
     """
     module, metadata, _ = read_module(source)
     first = getattr(module.members, "0")
@@ -90,4 +90,4 @@ NOT_HERE: dict[str, tuple[dict[str, Any], str]] = {
     "no package": ({"package": None}, r"no compiled\.pt2"),
     "package": ({}, "cannot load its compiled program"),
 }
-"""Changes of the record, and what is said of the file."""
+"""Changes of the record, and the expected message."""

@@ -1,4 +1,4 @@
-"""Modules of the contract that are no networks of nnpal: a sound one, and the same with one fault each."""
+"""Custom modules that follow the contract: a correct one, and variants with one fault each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 class Pairs(torch.nn.Module):
     """E_i = sum_j w_i w_j exp(-r_ij) f(r_ij) + w_i v, and with ``rounds = 2`` sum_j exp(-r_ij) f(r_ij) of those.
 
-    ``fault`` names what is wrong with it; empty for the sound one.
+    ``fault`` names the fault; empty for the correct module.
     """
 
     def __init__(self, n_elements: int, cutoff: float, *, rounds: int = 1, fault: str = "", seed: int = 0) -> None:
@@ -81,7 +81,7 @@ class Pairs(torch.nn.Module):
 
 
 class Embedded(torch.nn.Module):
-    """E_i = -w_i sqrt(density_i) of a density that the neighbors make: of another kind than :class:`Pairs`."""
+    """E_i = -w_i sqrt(density_i) with a density of the neighbors: a module of another type than :class:`Pairs`."""
 
     def __init__(self, cutoff: float) -> None:
         super().__init__()

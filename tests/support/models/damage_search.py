@@ -1,10 +1,10 @@
-"""Read damaged files of other kinds than models, one after another, in a process that a library may crash.
+"""Read damaged files of other types than models in a separate process, which a library may crash.
 
 Usage: python damage_search.py KIND FOLDER SEED N FIRST
 
-Makes a whole file in FOLDER and appends to FOLDER/outcomes a line of JSON before and after each of N damaged copies is
-read, from number FIRST on: [number, damage], and [number, damage, outcome, text] with the outcome ``same`` or ``other``
-(than the whole file), ``refused``, or the class of an exception that is no error of the kind.
+Makes an intact file in FOLDER, reads N damaged copies, from number FIRST on, and appends a line of JSON to
+FOLDER/outcomes before and after each: [number, damage], and [number, damage, outcome, text]. Outcomes are ``same`` or
+``other`` (content compared with the intact file), ``refused``, or the class of an unexpected exception.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from support.folders import SEARCH_PATH
 
 
 class Kind(NamedTuple):
-    """A kind of file: its name, how it is made and read, and its own error."""
+    """A type of file: its name, functions to write and read it, and its error."""
 
     name: str
     write: Callable[[Path], Any]
@@ -88,7 +88,7 @@ def write_checkpoint(path: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> Any:
-    """As training does: a damaged one is removed, to be made anew."""
+    """Return the state as training reads it; a damaged checkpoint is removed."""
     remove_damaged([path], lambda line: None)
     state = torch.load(path, weights_only=True)
     return state["weights"].tolist(), state["epochs"], state["name"]
@@ -143,7 +143,7 @@ def main(name: str, folder: Path, seed: int, n: int, first: int) -> None:
 
 
 def search(name: str, folder: Path, seed: int, n: int) -> list[list[Any]]:
-    """Return the outcome of each of ``n`` damaged copies: [number, damage, outcome, text]; a crash is one too."""
+    """Return the outcome of each of ``n`` damaged copies: [number, damage, outcome, text]; one outcome is ``crash``."""
     found: list[list[Any]] = []
     log = folder / "outcomes"
     environment = {**os.environ, "PYTHONPATH": SEARCH_PATH}

@@ -1,4 +1,4 @@
-"""Damage to files, by seeds, and a model file whose bytes are the same in every run of the tests."""
+"""Seeded damage to files, and a model file with the same bytes in every run of the tests."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ model = one_element_ensemble(hidden=(8, 4))
 export_ensemble(model, sys.argv[1], dataset_hash="sha256:0123", provenance={"epochs": 300})
 """
 SECTOR = 512
-"""Bytes that a disk loses or mixes up together."""
+"""Bytes that a disk loses or exchanges together."""
 
 
 def write_model_in_a_new_process(path: Path) -> Path:
-    """Write a model of Al.
+    """Write a model of Al in a new process.
 
-    TorchScript numbers its classes as a process makes them, so the bytes of a file follow from what ran before; in a
-    process of its own they are always the same.
+    TorchScript numbers its classes in the order of creation, so the bytes of a file depend on what ran before in the
+    process.
     """
     subprocess.run([sys.executable, "-W", "ignore", "-c", _WRITE, str(path)], cwd=Path(__file__).parent, check=True)
     return path
@@ -40,7 +40,7 @@ def flipped(content: bytes, place: int, bit: int) -> bytes:
 
 
 def damaged_archives(content: bytes, seed: int, n: int) -> Iterator[tuple[str, bytes]]:
-    """Yield ``n`` damaged copies of an archive of torch with what was done to each: half in its headers, by fields."""
+    """Yield descriptions and contents of ``n`` damaged copies of a torch archive, half with damaged header fields."""
     rng = np.random.default_rng(seed)
     parts = fields(content)
     others = damaged_copies(content, seed, n)
@@ -59,10 +59,10 @@ def damaged_archives(content: bytes, seed: int, n: int) -> Iterator[tuple[str, b
 
 
 def damaged_copies(content: bytes, seed: int, n: int) -> Iterator[tuple[str, bytes]]:
-    """Yield ``n`` damaged copies of a file of any kind with what was done to each.
+    """Yield descriptions and contents of ``n`` damaged copies of a file of any type.
 
-    Bits are flipped, bytes replaced, short and long pieces overwritten by noise or zeros, exchanged, taken out or put
-    in twice, and the end is cut off.
+    Bits are flipped, bytes replaced, short and long pieces overwritten with noise or zeros, exchanged, removed or
+    duplicated, and the end is cut off.
     """
     rng = np.random.default_rng(seed)
     size = len(content)

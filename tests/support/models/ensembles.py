@@ -1,7 +1,7 @@
-"""TorchANI ensembles for tests: random weights, deterministic by seed, with forces and spreads that tests can bite on.
+"""TorchANI ensembles for tests: random weights, deterministic by seed, with forces and spreads large enough to test.
 
-Final layers are scaled up so that forces reach about 1 eV/Å, and self-energies are large, so that a float32 path that
-carried them would show.
+Final layers are scaled up so that forces reach about 1 eV/Å, and self-energies are large, so that tests detect a
+float32 sum that includes them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torchani.sae import SelfEnergy
 
 
 def metal_aev_computer(cutoff_fn: str = "cosine") -> AEVComputer:
-    """The AEV of the Ni, Al and Nb networks of Jung et al.: 22 radial and 32 angular terms for one element."""
+    """Return the AEV of the Ni, Al and Nb networks of Jung et al.: 22 radial and 32 angular terms for one element."""
     radial_shifts = [1.06875 + 0.26875 * k for k in range(15)] + [5.10 + 0.27 * k for k in range(7)]
     angular_shifts = [0.8 + 0.3375 * k for k in range(8)]
     sections = [math.pi / 8 + k * math.pi / 4 for k in range(4)]
@@ -46,7 +46,7 @@ def one_element_ensemble(
     cutoff_fn: str = "cosine",
     seed: int = 0,
 ) -> ANI:
-    """Return an ensemble of GELU networks with biases on the metals' AEV; self_energy in hartree (-38 is -1034 eV)."""
+    """Return an ensemble of GELU networks with biases and the metal AEV; self_energy in hartree (-38 is -1034 eV)."""
     torch.manual_seed(seed)
     aev_computer = metal_aev_computer(cutoff_fn)
     members = [
@@ -59,9 +59,9 @@ def one_element_ensemble(
 def organic_ensemble(
     symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 4, *, activation: str = "gelu", seed: int = 1
 ) -> ANI:
-    """Return an ensemble on ANI-2x's AEV whose elements have layers of their own sizes.
+    """Return an ensemble with ANI-2x's AEV and layers of different sizes for each element.
 
-    TorchANI's `celu` has a jump of 10 in its second derivative at 0, which finite differences see.
+    TorchANI's `celu` has a jump of 10 in its second derivative at 0, which affects finite differences.
     """
     torch.manual_seed(seed)
     aev_computer = AEVComputer("ani2x", "ani2x", num_species=len(symbols))
@@ -85,7 +85,7 @@ def repulsive_ensemble(
     cutoff: float = 5.1,
     cutoff_fn: CutoffArg = "smooth",
 ) -> ANI:
-    """Return an ensemble as `organic_ensemble` does, with TorchANI's xTB repulsion; the AEV's cutoff is 5.1 Å."""
+    """Return an ensemble like `organic_ensemble` with TorchANI's xTB repulsion; the cutoff of the AEV is 5.1 Å."""
     plain = organic_ensemble(symbols, n_members)
     repulsion = RepulsionXTB(symbols, cutoff=cutoff, cutoff_fn=cutoff_fn)
     return ANI(
@@ -100,7 +100,7 @@ def repulsive_ensemble(
 def dispersive_ensemble(
     symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 2, *, cutoff: float = 6.0
 ) -> ANI:
-    """Return an ensemble as `repulsive_ensemble` does, with TorchANI's D3 dispersion for B97-3c too, as ANI2dr has."""
+    """Return an ensemble like `repulsive_ensemble`, also with TorchANI's D3 dispersion for B97-3c, as in ANI2dr."""
     plain = repulsive_ensemble(symbols, n_members)
     dispersion = TwoBodyDispersionD3.from_functional(symbols, "b973c", cutoff=cutoff)
     return ANI(
@@ -115,14 +115,14 @@ def dispersive_ensemble(
 def charged_ensemble(
     symbols: Sequence[str] = ("H", "C", "N", "O"), n_members: int = 2, *, by_squares: bool = True, reach: float = 0.0
 ) -> ANIq:
-    """Return an ensemble with a charge network for each element, whose raw charges are some tenths of e.
+    """Return an ensemble with a charge network for each element; raw charges are some tenths of e.
 
     Arguments:
-        symbols: its elements.
-        n_members: that give energies; the charges are those of one more network.
-        by_squares: ANImbis's form: networks of two outputs, without biases, and an excess that is shared out by w q^2.
-            Else networks of one output, with biases, and shares of w.
-        reach: cutoff of a D3 dispersion, Å, or 0 for none.
+        symbols: elements of the ensemble.
+        n_members: members for energies; charges are from one additional network.
+        by_squares: whether networks are as in ANImbis: two outputs, without biases, excess charge distributed by w q^2.
+            Otherwise networks of one output, with biases, distributed by w.
+        reach: cutoff of D3 dispersion, Å; 0 for none.
     """
     plain = dispersive_ensemble(symbols, n_members, cutoff=reach) if reach else organic_ensemble(symbols, n_members)
     torch.manual_seed(3)
@@ -147,13 +147,13 @@ def charged_ensemble(
 
 
 def published_ensemble(name: str) -> ANI | ANIq:
-    """Return a model of ``torchani.models`` as TorchANI builds it, with random weights: nothing is fetched.
+    """Return a model of ``torchani.models`` as TorchANI builds it, with random weights, without download.
 
-    Final layers are scaled up as those of the others.
+    Final layers are scaled up as in the other ensembles.
     """
     torch.manual_seed(2)
     with (
-        warnings.catch_warnings(action="ignore"),  # that some are experimental
+        warnings.catch_warnings(action="ignore"),  # some are experimental
         mock.patch("torchani.models._fetch_state_dict", return_value={"energy_shifter.self_energies": None}),
         mock.patch("torch.nn.Module.load_state_dict"),
     ):
@@ -166,7 +166,7 @@ def published_ensemble(name: str) -> ANI | ANIq:
 
 
 class SlowCELU(torch.nn.Module):
-    """CELU with torch's exponential and its derivative: exact in float64, which torch's own slope of CELU is not."""
+    """CELU by torch's expm1, with an exact derivative in float64, unlike torch's CELU."""
 
     def __init__(self, alpha: float) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class SlowCELU(torch.nn.Module):
 
 
 def with_slow_celu(model: ANI | ANIq) -> ANI | ANIq:
-    """Return a copy in float64 with a `SlowCELU` for every CELU of TorchANI: what exported files are held against."""
+    """Return a float64 copy with `SlowCELU` in place of every CELU of TorchANI, as a reference for exported files."""
     model = copy.deepcopy(model).double()
     for parent in list(model.modules()):
         for name, child in parent.named_children():

@@ -1,4 +1,4 @@
-"""Files of kernel fused that libtorch evaluates on a CPU too."""
+"""Files of kernel fused that libtorch evaluates, also on a CPU."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def mace_model(
 ) -> torch.nn.Module:
     """Return a model of hydrogen and carbon, by default with scale and shift, 4 scalar and 4 vector features."""
     import mace.modules as modules
-    from e3nn import o3  # after mace, which tells torch.load how to read e3nn's constants
+    from e3nn import o3  # after mace, which lets torch.load read e3nn's constants
     from mace.tools.torch_tools import default_dtype
 
     torch.manual_seed(seed)
@@ -57,7 +57,7 @@ def mace_model(
 
 
 def by_mace(models: list[torch.nn.Module], atoms: Atoms, **options: Any) -> dict[str, Any]:
-    """Return the results of mace-torch's calculator, which freezes the models that it is given."""
+    """Return the results of mace-torch's calculator, which freezes the given models."""
     from mace.calculators import MACECalculator
 
     atoms = atoms.copy()

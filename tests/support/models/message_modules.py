@@ -1,4 +1,4 @@
-"""A small module that passes messages, and its files: what message passing in LAMMPS is tested with."""
+"""A small message-passing module and its model files, for tests of message passing in LAMMPS."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torchani_reference import ExportedModel
 
 
 class Rounds(torch.nn.Module):
-    """Features that are mixed with those of the neighbors in ``hops`` rounds; smooth to second order at the cutoff.
+    """Module that mixes features with those of neighbors in ``hops`` rounds; smooth to second order at the cutoff.
 
         h_i <- tanh(A h_i + B (sum_j w h_j, sum_j w x h_j, |sum_j w r_ij h_j|²/10 r_c²)),   w = (1 - x)³, x = r²/r_c²
 
-    The sum of vectors makes a mirrored edge show.
+    The sum of vectors detects mirrored edges.
     """
 
     def __init__(self, n_elements: int, cutoff: float, hops: int, seed: int, width: int = 4) -> None:

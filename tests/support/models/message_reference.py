@@ -1,7 +1,7 @@
-"""What a model that passes messages gives one configuration, without nnpal: brute-force images and plain torch.
+"""Reference for message-passing models, without nnpal: brute-force periodic images and plain torch.
 
-The graph is that of the whole periodic system, every atom once, so nothing here knows of ghosts, ranks or tiles. The
-derivatives are those in positions and strain; a test compares them with finite differences.
+The graph contains every atom of the periodic system once, without ghosts, ranks or tiles. Derivatives are with respect
+to positions and strain; a test compares them with finite differences.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def evaluate(
     """Evaluate ``system`` with the first ``members`` members (default all) of :func:`message_modules.message_model`.
 
     Arguments:
-        periodic: whether each box vector repeats; by default as the system says.
-        self_energies: of every atom, eV.
+        periodic: whether each box vector is periodic; by default that of the system.
+        self_energies: self-energy added to every atom, eV.
     """
     repeats = [system.periodic] * 3 if periodic is None else list(periodic)
     species = torch.tensor([model.elements.index(symbol) for symbol in system.symbols])

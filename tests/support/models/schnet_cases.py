@@ -1,4 +1,4 @@
-"""Small SchNet networks and atoms for them."""
+"""Small SchNet networks, and atoms to evaluate them on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SMALL = SchNetDescription(("H", "O"), features=8, interactions=3, gaussians=7, c
 
 
 def network(seed: int = 1, description: SchNetDescription = SMALL) -> SchNet:
-    """Return a member in double precision whose biases are not 0, as after training."""
+    """Return a member in double precision with nonzero biases, as after training."""
     member = build_schnet(description, seed).double()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -24,7 +24,7 @@ def network(seed: int = 1, description: SchNetDescription = SMALL) -> SchNet:
 
 
 def chain(n_atoms: int = 24) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions, Å, and elements of a bent chain, whose ends are many cutoffs apart, its atoms in any order."""
+    """Return positions, Å, and elements of a bent chain many cutoffs long, with atoms in random order."""
     rng = np.random.default_rng(3)
     steps = np.array([1.0, 0.6, 0.3]) + 0.5 * rng.standard_normal((n_atoms, 3))
     order = rng.permutation(n_atoms)
@@ -36,7 +36,7 @@ def cluster_graph(positions: np.ndarray, species: np.ndarray, cutoff: float = SM
 
 
 def energies_and_gradient(member: torch.nn.Module, graph: Graph) -> tuple[Tensor, Tensor]:
-    """Return energies of the centers and the gradient of their sum in the edge vectors."""
+    """Return energies of the centers and the gradient of their sum with respect to edge vectors."""
     edge_vec = graph.edge_vec.clone().requires_grad_(True)
     energies = member(graph.species, graph.n_local, graph.edge_index, edge_vec)
     (gradient,) = torch.autograd.grad(energies.sum(), edge_vec, materialize_grads=True)

@@ -1,10 +1,10 @@
-"""The slow, obvious reference: a TorchANI `ANI` model called on one frame, without nnpal's export.
+"""Reference results: a TorchANI `ANI` model evaluated for one frame, without nnpal's export.
 
     E = sum_i mean_m e_im,   F = -dE/dr,   W = -dE/d(strain)     (W_ab = sum_i r_a f_b)
     uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
     uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
 
-With M members and n atoms. All in float64, eV and Å; TorchANI's own hartree is converted here.
+With M members and n atoms; float64, eV and Å. TorchANI's hartree is converted here.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lmp_systems import System
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model file beside the TorchANI model that it came from.
+    """A model file and the TorchANI model that it was exported from.
 
     Attributes:
-        path: the archive that `pair_style nnp` reads.
+        path: model file.
         model: the TorchANI `ANI` model, float64.
-        elements: its elements in the order of the model.
-        n_members: size of the ensemble.
+        elements: elements, in the order of the model.
+        n_members: number of ensemble members.
     """
 
     path: Path
@@ -40,12 +40,12 @@ class ExportedModel:
 
 @dataclass(frozen=True)
 class Reference:
-    """TorchANI's answer for one system.
+    """TorchANI's results for one system.
 
     Attributes:
-        member_energies: energy of each atom by each member, self-energies included, [M, n] eV.
-        member_forces: [M, n, 3] eV/Å.
-        virial: of the members' mean energy, [3, 3] eV.
+        member_energies: atomic energies of each member, including self-energies, eV, [M, n].
+        member_forces: forces of each member, eV/Å, [M, n, 3].
+        virial: virial of the mean energy, eV, [3, 3].
     """
 
     member_energies: np.ndarray
@@ -75,7 +75,7 @@ class Reference:
 
     @property
     def summary(self) -> np.ndarray:
-        """The four values of `compute pair`: see docs of the pair style."""
+        """The four values of `compute pair`, see the page on the pair style."""
         n_atoms = self.member_energies.shape[1]
         total_std = self.member_energies.sum(1).std()
         return np.array(
@@ -114,7 +114,7 @@ def evaluate(model: torch.nn.Module, system: System, members: int | None = None)
 
 
 def charges_of(model: torch.nn.Module, atoms: Atoms) -> np.ndarray:
-    """Return the charges that a float64 ANIq model gives the atoms, e [n_atoms]."""
+    """Return the charges of atoms by a float64 ANIq model, e, [n_atoms]."""
     numbers, positions = torch.tensor(atoms.numbers)[None], torch.tensor(atoms.positions)[None]
     periodic = bool(atoms.pbc.any())
     cell = torch.tensor(atoms.cell.array) if periodic else None

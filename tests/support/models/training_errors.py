@@ -1,4 +1,4 @@
-"""Errors and losses of members one by one, which training computes together."""
+"""Errors and losses of individual members, which training computes together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpal.training.settings import LossSettings
 def errors_of_members(
     networks: Sequence[ANINetworks], data: TrainingData, batches: Sequence[np.ndarray], *, training: bool
 ) -> list[Errors]:
-    """Return what :func:`nnpal.training.forward_pass.joint_errors` does, apart for each member."""
+    """Return the errors of :func:`nnpal.training.forward_pass.joint_errors`, separately for each member."""
     errors, members = joint_errors(networks, data, batches, training=training)
     virials: Sequence[Tensor | None] = [None] * len(batches)
     if errors.virial is not None:

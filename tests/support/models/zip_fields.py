@@ -1,4 +1,4 @@
-"""The fields of a zip archive as torch writes it: where they lie, and which of them nobody needs."""
+"""The fields of a zip archive written by torch: their positions, and whether they are needed."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ VITAL = {
     "end64": ("signature", "directory_size", "directory_offset"),
     "end": ("signature",),
 }
-"""Fields without which a record is not found or not what it was. Others hold what nobody reads, such as dates, or what
-is said twice. The content is not among them: some bits of a deflated one are padding."""
+"""Fields needed to find a record and read it unchanged. Others are never read, such as dates, or are redundant. The
+content is not included, because some bits of a deflated one are padding."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of one of the archive's headers, or the content of a record.
+    """A field of a header of the archive, or the content of a record.
 
     Attributes:
         part: local, content, descriptor, central, end64, locator64 or end.
-        record: its number in the archive's directory; 0 where the part has none.
-        name: of the field.
+        record: number of the record in the directory of the archive; 0 if the part has none.
+        name: name of the field.
         start: offset in the file, bytes.
-        size: bytes.
-        is_deflated: whether the record is.
+        size: size, bytes.
+        is_deflated: whether the record is deflated.
     """
 
     part: str
@@ -58,7 +58,7 @@ class Field:
 
     @property
     def is_vital(self) -> bool:
-        """Whether every change of the field has to be found."""
+        """Whether every change of the field must be detected."""
         return self.name in VITAL.get(self.part, ()) or (self.part == "content" and not self.is_deflated)
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Field:
 
 
 def fields(content: bytes) -> list[Field]:
-    """Return the fields of an archive, but those without a byte, in the order of the file."""
+    """Return the nonempty fields of an archive, in the order of the file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         items, directory = archive.infolist(), archive.start_dir
     ends = [item.header_offset for item in items[1:]] + [directory]

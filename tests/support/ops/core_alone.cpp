@@ -1,5 +1,5 @@
-// An ensemble on atoms at random, by the core alone: writes its energies and gradients, for test_aarch64.py
-// to compare between processors.
+// Evaluates an ensemble for random atoms by the core alone and writes energies and gradients, which
+// test_aarch64.py compares between processors.
 #include "ensemble/ensemble_cpu.h"
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace {
 
-// The same numbers everywhere, from 0 to 1.
+// Pseudorandom numbers from 0 to 1, equal on all processors.
 class Random {
 public:
   double operator()()

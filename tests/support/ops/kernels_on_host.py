@@ -1,6 +1,6 @@
-"""The CUDA kernels as a library for the CPU: the same sources, whose kernels another compiler makes loops of.
+"""The CUDA kernels as a library for the CPU: the same sources, with kernels compiled as loops.
 
-Its operations are torch.ops.nnpal_on_host; what a test then shows of the arithmetic holds on a GPU, but for races.
+Its operations are torch.ops.nnpal_on_host; results of tests of the arithmetic also hold on a GPU, except for races.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def build(folder: Path) -> Path:
     """Compile the library, which takes a minute."""
     torch_folder = Path(torch.__file__).parent
     (folder / "stream.cpp").write_text(STREAM)
-    # Another name for all, and the CUDA twin where the CPU's is asked for
+    # Rename everything, and use the CUDA implementation in place of the CPU implementation
     renamed = ["-Dnnpal=nnpal_on_host", "-DkAEVOnCPU=kAEVOnCUDA", "-DkEnsembleOnCPU=kEnsembleOnCUDA"]
     renamed.append("-DkRepulsionOnCPU=kRepulsionOnCUDA")
     headers = [f"-isystem{torch_folder / 'include' / part}" for part in (".", "torch/csrc/api/include")]

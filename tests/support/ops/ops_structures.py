@@ -1,4 +1,4 @@
-"""Random structures for the operations' tests, and TorchANI's answers on them."""
+"""Random structures for tests of the operations, and TorchANI modules as references."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DTYPES = {"single": torch.float32, "double": torch.float64}
 
 @dataclass(frozen=True)
 class Structure:
-    """A periodic structure, or a cluster, its graph in another order of edges than a search gives."""
+    """A periodic structure or a cluster, with edges in another order than that of a neighbor search."""
 
     aev: AEVDescription
     n_elements: int
@@ -42,7 +42,7 @@ class Structure:
         return graph.species, graph.n_local, graph.edge_index, graph.edge_vec.to(dtype).requires_grad_(True)
 
     def reference(self, members: list[ANINetworks], scale: float = 1.0) -> EnsembleModule:
-        """Return TorchANI's terms and networks over edges, which must be sorted by center."""
+        """Return TorchANI's AEVs and networks for edges, which must be sorted by center."""
         computer = build_aev_computer(self.description)
         return EnsembleModule(computer, list(members), torch.zeros(self.n_elements), scale)
 
@@ -68,7 +68,7 @@ def make_structure(
     seed: int = 0,
     closest: float = 0.5,
 ) -> Structure:
-    """Put atoms at random, none closer than ``closest`` (Å), ``volume`` Å³ for each, fewer if there is no room."""
+    """Place atoms at random, none closer than ``closest`` (Å), ``volume`` Å³ per atom; fewer if they do not fit."""
     rng = np.random.default_rng(seed)
     positions, cell = place_atoms(rng, n_atoms, volume, periodic=periodic, closest=closest)
     species = rng.integers(0, n_elements, len(positions))
@@ -94,7 +94,7 @@ def place_atoms(
     return positions @ cell, cell
 
 
-# From single atoms to crystals' density, from a molecule's elements to a metal's, every published AEV
+# From single atoms to the density of crystals, from elements of molecules to metals, every published AEV
 structures = st.builds(
     make_structure,
     n_atoms=st.integers(0, 24),
@@ -108,7 +108,7 @@ structures = st.builds(
 
 
 def assert_near(found: Tensor, expected: Tensor, tolerance: float) -> None:
-    """Require equality within ``tolerance`` of the largest magnitude (and of 1, for what is almost nothing)."""
+    """Require equality within ``tolerance``, relative to the largest magnitude, or to 1 if that is smaller."""
     assert found.shape == expected.shape
     if expected.numel():
         scale = max(1.0, float(expected.detach().abs().max()))

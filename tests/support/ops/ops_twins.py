@@ -1,4 +1,4 @@
-"""The same calls of torch.ops.nnpal by two twins: the CPU's, and one for GPUs, there or with its kernels as loops."""
+"""Calls of torch.ops.nnpal for two implementations: CPU, and CUDA on a GPU or with its kernels compiled as loops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnpal.model.fused_module import FusedModule
 from nnpal.model.ops import load_ops
 from ops_structures import DTYPES, Structure, assert_near, make_structure
 
-# float32: sums of some 100 terms of 7 digits, and exponentials of numbers near 10 whose rounding counts tenfold.
+# float32: sums of some 100 terms of 7 digits, and exponentials of numbers near 10, which amplify rounding tenfold.
 TOLERANCE = {"single": 2e-5, "double": 1e-10}
 
 STRUCTURES = {
@@ -46,7 +46,7 @@ def cpu() -> Twin:
 
 
 def aev_results(twin: Twin, case: Structure, dtype: torch.dtype, *, is_sorted: bool) -> list[Tensor]:
-    """AEVs, their gradient, and the gradients of that: all four products of a twin."""
+    """Return AEVs, their gradient, and the gradients of that gradient: all four results of an implementation."""
     inputs = case.sorted(case.inputs(dtype)) if is_sorted else case.inputs(dtype)
     species, n_local, edge_index, edge_vec = (
         x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in inputs
@@ -62,12 +62,12 @@ def aev_results(twin: Twin, case: Structure, dtype: torch.dtype, *, is_sorted: b
 
 
 def ensemble_results(twin: Twin, case: Structure, description: NetworkDescription, precision: str) -> list[Tensor]:
-    """Energies and gradients of 6 members, of which 5 are active, and the gradient through autograd."""
+    """Return energies and gradients of 6 members, 5 of them active, and the gradient through autograd."""
     computer = build_aev_computer(description)
     members = [build_member(description, seed) for seed in range(6)]
     module = FusedModule(computer, members, torch.zeros(case.n_elements), 27.2).to(DTYPES[precision])
     inputs = [x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in case.inputs(DTYPES[precision])]
-    # Part of a larger tensor, as a caller may keep them
+    # Part of a larger tensor, as a caller may pass them
     weights = torch.cat((module.weights.new_ones(7), module.weights)).to(twin.device)[7:]
     networks = (weights, module.layers, 6, 5, module.activation, module.alpha, 27.2)
     energies, gradients = twin.ops.ensemble_gradients(*inputs, *networks, *case.terms, True)
@@ -77,12 +77,12 @@ def ensemble_results(twin: Twin, case: Structure, description: NetworkDescriptio
     share = torch.randn(again.shape, generator=torch.Generator().manual_seed(0), dtype=again.dtype)
     (by_autograd,) = torch.autograd.grad((share.to(twin.device) * again).sum(), inputs[3])
     alone = twin.ops.ensemble_gradients(*inputs, *networks, *case.terms, False)[1]
-    assert torch.equal(alone[0], gradients[0])  # forces do not depend on whether uncertainties are asked for
+    assert torch.equal(alone[0], gradients[0])  # forces do not depend on whether uncertainties are requested
     return [x.detach().cpu() for x in (energies, gradients, by_autograd)]
 
 
 def assert_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) -> None:
-    """A diverged training and a broken position must be seen, not hidden."""
+    """Require that NaN in weights or positions is visible in the results."""
     case = make_structure(n_atoms=8, n_elements=1, volume=12.0, seed=2, cutoff_function=cutoff_function)
     computer = build_aev_computer(case.description)
     module = FusedModule(computer, case.members(2, activation), torch.zeros(1), 27.2)
@@ -110,7 +110,7 @@ def assert_nan_comes_through(twin: Twin, activation: str, cutoff_function: str) 
 
 
 def assert_room_is_passed_over(twin: Twin) -> None:
-    """Edges of center n_local and neighbor -1 belong to nothing; that center with another neighbor is an error."""
+    """Require that edges of center n_local and neighbor -1 (padding) are ignored, and an error for other neighbors."""
     case = make_structure(n_atoms=20, n_elements=2, volume=12.0, seed=5)
     computer = build_aev_computer(case.description)
     module = FusedModule(computer, case.members(2), torch.zeros(2), 27.2).double()
@@ -131,7 +131,7 @@ def assert_room_is_passed_over(twin: Twin) -> None:
 
 
 def repulsion_results(twin: Twin, dtype: torch.dtype, *, is_sorted: bool) -> list[Tensor]:
-    """Energies of centers and gradients of a repulsion among four elements."""
+    """Return energies of centers and gradients for a repulsion between four elements."""
     case = structure("four elements")
     inputs = case.sorted(case.inputs(dtype)) if is_sorted else case.inputs(dtype)
     graph = [x.detach().to(twin.device) if isinstance(x, Tensor) else x for x in inputs]
@@ -143,7 +143,7 @@ def repulsion_results(twin: Twin, dtype: torch.dtype, *, is_sorted: bool) -> lis
 
 
 def assert_repulsion_agrees(twin: Twin) -> None:
-    """A twin against the CPU's, edges sorted by center or not."""
+    """Require agreement with the CPU implementation, with edges sorted by center or not."""
     for precision, dtype in DTYPES.items():
         for is_sorted in (True, False):
             results = [repulsion_results(one, dtype, is_sorted=is_sorted) for one in (cpu(), twin)]
@@ -153,7 +153,7 @@ def assert_repulsion_agrees(twin: Twin) -> None:
 
 
 def assert_room_gets_no_repulsion(twin: Twin) -> None:
-    """Edges of center n_local and neighbor -1 belong to nothing."""
+    """Require that edges of center n_local and neighbor -1 (padding) are ignored."""
     parameters = torch.ones((3, 2, 2), dtype=torch.float64, device=twin.device)
     species = torch.tensor([0, 1], device=twin.device)
     edge_index = torch.tensor([[0, 1, 2, 2], [1, 0, -1, -1]], device=twin.device)

@@ -1,4 +1,4 @@
-"""Oracles that misbehave on purpose, named `label_oracles:...` in tests of labeling."""
+"""Oracles that fail on purpose, named `label_oracles:...` in tests of labeling."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 BAD = 5.0
-"""Å: a configuration whose first atom lies beyond this along x is the bad one."""
+"""Limit for x of the first atom, Å; a configuration beyond it is the bad one."""
 
 
 def pair(x: float, bond: float = 1.0) -> Atoms:
-    """Two atoms; the first at x."""
+    """Return two atoms, the first at x."""
     return Atoms("H2", positions=[[x, 0, 0], [x, bond, 0]], info={"tag": "pairs", "source": f"pair at {x:g}"})
 
 
 class Spring:
-    """E = k/2 |r_i|² over atoms; appends a line with its process's number to a file at each calculation.
+    """E = k/2 Σ |r_i|²; each calculation appends a line with the process ID to a log file.
 
-    A file beside that one, of the same name and ``.held``, has the number of calculations after which others, once they
-    have begun, wait until it is gone.
+    A file with the name of the log and ``.held`` contains a number of calculations; later ones wait after their start
+    until the file is removed.
     """
 
     def __init__(self, k: float = 1.0, log: str | None = None, seconds: float = 0.0) -> None:
@@ -56,7 +56,7 @@ class Spring:
 
 
 class Stressed(Spring):
-    """States a stress whatever the cell."""
+    """Oracle that returns a stress for any cell."""
 
     def compute(self, atoms: Atoms) -> dict[str, object]:
         return {**super().compute(atoms), "stress": [0.1] * 6}
@@ -70,7 +70,7 @@ class Crashing(Spring):
 
 
 class Full(Spring):
-    """Finds the disk full at the bad one."""
+    """Oracle that finds the disk full for the bad configuration."""
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
         with open("/dev/full", "w") as file:
@@ -84,7 +84,7 @@ class Leaving(Spring):
 
 
 class Victim(Spring):
-    """Is killed at the bad one, unless a file beside the log says that it is spared."""
+    """Oracle that is killed at the bad configuration, unless a file next to the log prevents it."""
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
         if Path(f"{self._log}.spared").exists():
@@ -94,7 +94,7 @@ class Victim(Spring):
 
 
 class Hanging(Spring):
-    """Starts a program, writes its number to a file beside the log, and waits for it."""
+    """Oracle that starts a program, writes its process ID to a file next to the log, and waits for it."""
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
         program = subprocess.Popen(["sleep", "10000"])
@@ -104,7 +104,7 @@ class Hanging(Spring):
 
 
 class Deaf(Spring):
-    """Sleeps in C and keeps the interpreter's lock, as many a compiled oracle does."""
+    """Oracle that sleeps in C and keeps the interpreter lock, like many compiled oracles."""
 
     def bad(self, atoms: Atoms) -> dict[str, object]:
         ctypes.PyDLL(None).sleep(10000)
@@ -127,7 +127,7 @@ class NoForces(Spring):
 
 
 class NoCompute:
-    """No oracle at all."""
+    """Class without the methods of an oracle."""
 
 
 class Unready(Spring):
@@ -136,7 +136,7 @@ class Unready(Spring):
 
 
 class Charged(Calculator):
-    """A calculator that nnpal does not know; its energy is what it is told of charge and spin."""
+    """Calculator unknown to nnpal, whose energy shows the charge and spin that it receives."""
 
     implemented_properties: ClassVar = ["energy", "forces"]
 
@@ -148,7 +148,7 @@ class Charged(Calculator):
 
 
 def quiet_xtb(**options: Any) -> Any:
-    """Return tblite's calculator by another name."""
+    """Return tblite's calculator under another name."""
     from tblite.ase import TBLite
 
     return TBLite(verbosity=0, **options)

@@ -1,4 +1,4 @@
-"""Programs of a few lines of shell in place of pw.x, cp2k and orca, for what nnpal does around them."""
+"""Short shell scripts in place of pw.x, cp2k and orca, for tests of how nnpal runs them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def program(folder: Path, name: str, lines: str) -> str:
 
 
 def espresso(folder: Path, lines: str = f"echo {PW}", *, content: str = "pseudo", **options: Any) -> CalculatorOracle:
-    """Return an oracle by Quantum ESPRESSO whose pw.x is a stub, and whose pseudopotential has this content."""
+    """Return a Quantum ESPRESSO oracle with a stub for pw.x and a pseudopotential file with this content."""
     (folder / "pseudo").mkdir(exist_ok=True)
     (folder / "pseudo" / "Al.UPF").write_text(content)
     profile = {"command": program(folder, "pw.x", lines), "pseudo_dir": "{folder}/pseudo"}

@@ -1,6 +1,6 @@
-"""An ASE calculator for the tests of loops, copied beside their configuration: Morse's potential between all pairs.
+"""An ASE calculator for tests of loops, copied next to their configuration: a Morse potential for all pairs.
 
-Each calculation leaves a line, the folder that it was made in, in the file ``log``.
+Each calculation appends its working folder to the file ``log``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PAIRS = {"HH": (0.5, 1.9, 1.5), "HO": (2.5, 2.2, 0.96)}
 
 
 class Water(Calculator):
-    """Three atoms H, H and O.
+    """Calculator for three atoms H, H and O.
 
     Arguments:
-        log: file; each calculation adds a line to it.
-        ill: file; while it is there, it holds a distance, Å, and configurations with atoms farther apart fail.
+        log: file to which each calculation adds a line.
+        ill: file with a distance, Å; while it exists, configurations with atoms farther apart fail.
     """
 
     implemented_properties: ClassVar = ["energy", "forces"]

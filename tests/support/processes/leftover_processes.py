@@ -1,7 +1,7 @@
-"""No process outlives its test: one that does is ended, and the test fails. A plugin of pytest.
+"""Pytest plugin that ends processes which outlive their test, and fails the test.
 
-Processes are known by a variable in their environment, which orphans have too, and children of this process (a fork
-has not got the variable) by their parent. Should this process be killed, a shell that waits for its end kills them.
+Processes are identified by a variable in their environment, which orphans inherit, and children of this process (forks
+lack the variable) by their parent. If this process is killed, a shell that waits for its end kills them.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import pytest
 
 MARK = "NNPAL_TESTS_OF_PROCESS"
 GRACE = 60.0
-"""Seconds for processes that are about to end, as those whose starter was killed, once their test has passed."""
+"""Seconds that processes may take to end after their test has passed, for example when their parent was killed."""
 HELPERS = ("multiprocessing.resource_tracker",)
-"""Words in the command of processes that libraries start once, for as long as this one lives."""
+"""Words in the commands of processes that libraries start once for the lifetime of this process."""
 END_MARKED = (
     "trap '' TERM INT HUP; read _; "
     'for place in $(grep -lzxF "$1" /proc/[0-9]*/environ 2>/dev/null); do '
     'place=${place#/proc/}; kill -KILL "${place%/environ}" 2>/dev/null; done'
 )
-"""A shell's program: wait for the end of standard input, then kill processes with a line in their environment."""
+"""Shell program: wait for the end of standard input, then kill processes with a given line in their environment."""
 
 _failed = pytest.StashKey[bool]()
 _guard: subprocess.Popen[bytes] | None = None
 
 
 def pytest_configure() -> None:
-    """Mark what this process starts from now on."""
+    """Mark the processes that this one starts from now on."""
     global _guard
     if not Path("/proc/self/environ").exists():
         return
@@ -64,7 +64,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(autouse=True)
 def no_process_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a process behind; autouse, so that all other fixtures of the test end before it."""
+    """Fail a test that leaves a process behind; an autouse fixture, so that all others end before it."""
     yield
     left = end_leftovers(0.0 if request.node.stash.get(_failed, False) else GRACE)
     if left:
@@ -73,12 +73,12 @@ def no_process_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def end_leftovers(grace: float) -> dict[int, str]:
-    """Wait for the end of processes that were started here, kill the rest, and return those by their commands."""
+    """Wait for processes started here to end, kill the rest, and return these with their commands."""
     end = time.monotonic() + grace
     while (left := _started_here()) and time.monotonic() < end:
         time.sleep(0.02)
     known = dict(left)
-    while left:  # what they start meanwhile is ended too
+    while left:  # also those that they start meanwhile
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -89,7 +89,7 @@ def end_leftovers(grace: float) -> dict[int, str]:
 
 
 def _started_here() -> dict[int, str]:
-    """Return running processes that have the mark, or that are children of this one, and their commands."""
+    """Return running processes with the mark and children of this process, with their commands."""
     mark, own = os.environ.get(MARK, ""), {os.getpid(), *([_guard.pid] if _guard else [])}
     if not mark:
         return {}

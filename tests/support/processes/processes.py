@@ -1,6 +1,6 @@
-"""Processes that tests start: each in a group of its own that can be ended as a whole, none waited for without end.
+"""Processes that tests start: each in its own process group, which can be killed as a whole, and with a time limit.
 
-A busy machine may take any time away, so tests wait for events, and :data:`LIMIT` only ends a test that would hang.
+On a busy machine anything can take long, so tests wait for events; :data:`LIMIT` only ends a test that hangs.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 600.0
-"""Seconds after which what a test waits for counts as lost; far more than it takes on a machine with other work."""
+"""Seconds after which a test stops waiting; far more than needed on a busy machine."""
 
 
 class Process(subprocess.Popen[str]):
-    """A program with text at its standard streams, in a session of its own; `with` ends it and all that it started."""
+    """A program with text streams in a separate session; `with` ends it and all processes that it started."""
 
     def __init__(self, command: Sequence[str | os.PathLike[str]] | str, **options: Any) -> None:
         super().__init__(command, **{"text": True, "errors": "replace", "start_new_session": True, **options})
 
     def communicate(self, input: str | None = None, timeout: float | None = LIMIT) -> tuple[str, str]:
-        """Wait for the end and return what it printed; a program that does not end is killed with its group.
+        """Wait for the end and return the output; a program that does not end is killed with its group.
 
         Raises:
-            AssertionError: it was killed after ``timeout`` seconds.
+            AssertionError: the program was killed after ``timeout`` seconds.
         """
         try:
             return super().communicate(input, timeout)
@@ -41,7 +41,7 @@ class Process(subprocess.Popen[str]):
         return super().wait(timeout)
 
     def end_group(self) -> None:
-        """Kill the program and what it has started, but for what has a session of its own."""
+        """Kill the program and the processes that it started, except those in other sessions."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
@@ -53,15 +53,16 @@ class Process(subprocess.Popen[str]):
 def run(
     command: Sequence[str | os.PathLike[str]] | str, *, input: str | None = None, limit: float = LIMIT, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end and return its exit status and what it printed, both streams apart.
+    """Run a program to its end and return its exit status, standard output and standard error.
 
     Arguments:
-        input: for its standard input, which is empty without.
-        limit: seconds after which it is killed with all that it started.
-        options: of :class:`Process`.
+        command: program and its arguments, or a shell command.
+        input: text for standard input; by default empty.
+        limit: seconds after which the program is killed with all processes that it started.
+        options: options of :class:`Process`.
 
     Raises:
-        AssertionError: it was killed.
+        AssertionError: the program was killed.
     """
     streams = {
         "stdin": subprocess.DEVNULL if input is None else subprocess.PIPE,
@@ -74,10 +75,10 @@ def run(
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[Any] | None = None) -> None:
-    """Wait for an event; a ``process`` that should bring it about must not end before.
+    """Wait until a condition is true; a ``process`` that should cause it must not end before.
 
     Raises:
-        AssertionError: it did not come about.
+        AssertionError: the condition did not become true.
     """
     end = time.monotonic() + LIMIT
     while not condition():
@@ -88,7 +89,7 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[Any] |
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process is there and no zombie, which nobody may have waited for."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

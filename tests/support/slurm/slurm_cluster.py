@@ -1,9 +1,9 @@
-"""A Slurm cluster of small nodes on this machine, in one folder: key, configuration, state, logs, and no more.
+"""A Slurm cluster of small nodes on this machine, with key, configuration, state and logs in one folder.
 
     python tests/support/slurm/slurm_cluster.py FOLDER
 
-starts one from Debian's ``slurm-wlm`` and ``munge``, prints the variable that its commands need, and ends it with
-Ctrl-C. Daemons and jobs belong to whoever starts it. All nodes are this machine: they claim more cores than it has.
+starts a cluster from Debian's ``slurm-wlm`` and ``munge``, prints the variable that its commands need, and ends it with
+Ctrl-C. Daemons and jobs run as the current user. All nodes are this machine; they claim more cores than it has.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "squeue", "scontrol", "sinfo")
 SYSTEM = "/usr/sbin"
-"""Where daemons lie, which is not on every user's path."""
+"""Folder of the daemons, which is not in the PATH of every user."""
 N_NODES = 4
 CORES_PER_NODE = 4
 LIMIT = 120.0
-"""Seconds that the nodes may take to be idle."""
+"""Seconds that the nodes may take to become idle."""
 CONF = """\
 ClusterName=nnpal
 FirstJobId={first_job}
@@ -70,7 +70,7 @@ NODE = (
 
 
 def missing_programs() -> list[str]:
-    """Return what of Slurm and munge is not installed."""
+    """Return the programs of Slurm and munge that are not installed."""
     return [name for name in PROGRAMS if _found(name) is None]
 
 
@@ -79,16 +79,16 @@ def _found(name: str) -> str | None:
 
 
 class SlurmCluster:
-    """A context manager: the cluster works within, and nothing of it is left after.
+    """Context manager of a running cluster; all its processes end with it.
 
     Arguments:
-        folder: its own, empty; of a short name, since a socket's path has at most 107 bytes.
-        n_nodes: n1, n2, ...; the last has GPUs that do not exist, for jobs that ask for them.
-        cores: of each node.
-        min_job_age: seconds that the controller knows a job after its end.
+        folder: empty folder with a short path, because the path of a socket has at most 107 bytes.
+        n_nodes: number of nodes n1, n2, ...; the last has fake GPUs, for jobs that request them.
+        cores: cores of each node.
+        min_job_age: seconds that the controller keeps a job after its end.
 
     Attributes:
-        environment: variables with which Slurm's commands talk to this cluster.
+        environment: environment variables for Slurm's commands.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class SlurmCluster:
             self._end(name)
 
     def command(self, *words: str, check: bool = True) -> str:
-        """Run one of Slurm's commands and return what it printed."""
+        """Run a Slurm command and return its output."""
         done = subprocess.run(
             words, env={**os.environ, **self.environment}, capture_output=True, text=True, check=False, timeout=LIMIT
         )
@@ -133,11 +133,11 @@ class SlurmCluster:
         return done.stdout
 
     def squeue(self) -> list[str]:
-        """Return `ID STATE NAME` of the jobs that wait, run or end."""
+        """Return `ID STATE NAME` of the jobs that are pending, running or ending."""
         return self.command("squeue", "--noheader", "--format=%i %T %j").splitlines()
 
     def jobs(self, label: str, state: str = "RUNNING") -> list[str]:
-        """Return the numbers of the jobs in a state that an executor has started."""
+        """Return the IDs of the jobs of an executor that are in a state."""
         found = [line.split() for line in self.squeue()]
         return [words[0] for words in found if words[1] == state and words[2].startswith(f"parsl.{label}.")]
 
@@ -184,7 +184,7 @@ class SlurmCluster:
             )
         )
         for k in range(self._cores):
-            (self.folder / f"gpu{k}").touch()  # Slurm looks whether the device is there, and no more
+            (self.folder / f"gpu{k}").touch()  # Slurm only checks that the device exists
         gpus = f"{self.folder}/gpu[0-{self._cores - 1}]"
         (self.folder / "gres.conf").write_text(f"AutoDetect=off\nNodeName={self.nodes[-1]} Name=gpu File={gpus}\n")
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=autodetect\nCgroupAutomount=no\n")
@@ -194,7 +194,7 @@ class SlurmCluster:
         self._start(
             "munged",
             "--foreground",
-            "--force",  # though others may write to the temporary folder that it lies in
+            "--force",  # because others may write to the temporary folder that contains it
             f"--socket={place}/munge.socket",
             f"--key-file={place}/munge.key",
             f"--pid-file={place}/munge.pid",
@@ -250,7 +250,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Start a cluster in the folder that the command line names, until Ctrl-C."""
+    """Start a cluster in the given folder, until Ctrl-C."""
     if len(arguments) != 1:
         print(__doc__, file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The Slurm example of the docs, with its upper part changed as a user changes it, for a cluster of small nodes."""
+"""The Slurm example of the docs, with its settings changed for a cluster of small nodes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ EXAMPLE = TESTS.parent / "docs" / "examples" / "slurm_executors.py"
 
 
 def write_executors(folder: Path, **upper: object) -> Path:
-    """Write ``slurm_executors.py``; ``upper`` are names of its upper part, as `RANKS_PER_NODE=2`.
+    """Write ``slurm_executors.py``; ``upper`` changes settings in its upper part, such as `RANKS_PER_NODE=2`.
 
-    The environment is that of this Python, and a node has the cores of :class:`slurm_cluster.SlurmCluster`.
+    The environment is that of this Python, and nodes have the cores of :class:`slurm_cluster.SlurmCluster`.
     """
     text = EXAMPLE.read_text()
     changed = text.replace("source $HOME/nnpal/bin/activate", f"source {Path(sys.executable).parent}/activate")
