@@ -213,9 +213,9 @@ def draw(record: Record, path: Path) -> None:
             number_decades(lower.xaxis, subs=(1.0,))  # the panels are narrow
             log_axis(lower, "y", every)
             upper.set_title(TITLES[name], fontsize=8)
-            upper.set_xlabel("share expected")
+            upper.set_xlabel("nominal coverage")
             lower.set_xlabel("error bar, meV/Å")
-        panels[0][0].set_ylabel("share found within")
+        panels[0][0].set_ylabel("observed coverage")
         panels[1][0].set_ylabel("true RMS error, meV/Å")
         names = {"calibrated": "error_force", "raw": "uq_force"}
         handles = [plt.Line2D([], [], color=c, linestyle=s, label=f"{w}, {names[h]}") for w, h, c, s in lines]

@@ -92,12 +92,12 @@ def scripts(folder: Path) -> Iterator[str]:
 
 
 def _anchor(title: str) -> str:
-    """Return the anchor that the heading has on the repository's site and here."""
+    """Return the anchor of a heading on the repository site and on this one."""
     return re.sub(r"[^\w-]", "", title.lower())
 
 
 def examples(folder: Path) -> Iterator[str]:
-    """Yield the names of all files of docs/examples, to download."""
+    """Yield the names of all files of docs/examples, with links to download them."""
     yield "# Example files\n\nConfigurations and structures that the pages use: the folder `docs/examples`.\n\n"
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -105,7 +105,7 @@ def examples(folder: Path) -> Iterator[str]:
 
 
 def page_from(path: Path, folder: Path) -> str:
-    """Return a page from beside docs/, its links seen from ``folder``."""
+    """Return a page from outside of docs/, with links relative to ``folder``."""
 
     def moved(match: re.Match[str]) -> str:
         target, mark, anchor = match[1].partition("#")
