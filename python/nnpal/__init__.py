@@ -1,7 +1,7 @@
 """Active learning of neural network potentials inside LAMMPS.
 
 The public interface; each name is loaded when it is first used, so that ``import nnpal`` is fast. Energies are in eV,
-lengths in Å; what belongs to a LAMMPS run (pulls, MOMT) is in the units of its script.
+lengths in Å; results of LAMMPS runs (pulls, MOMT) are in the units of the LAMMPS script.
 
 Model files and their use:
 
@@ -13,7 +13,7 @@ Model files and their use:
 From structures to a model:
 
 - :func:`read_frames`, :func:`write_dataset`: structures and labels in files
-- :func:`label_frames`: compute labels by an oracle
+- :func:`label_frames`: compute labels with an oracle
 - :func:`train_ensemble`: train an ensemble
 - :func:`run_loop`: run or resume an active-learning workflow
 
@@ -27,7 +27,7 @@ Analysis of MOMT (:mod:`nnpal.momt`):
 - :func:`read_bias`, :func:`read_trace`, :func:`from_traces`, :func:`thermodynamics`, :func:`free_energy`,
   :func:`transition`
 
-The packages hold more: :mod:`nnpal.data`, :mod:`nnpal.label`, :mod:`nnpal.oracle`, :mod:`nnpal.training`,
+More is in the packages :mod:`nnpal.data`, :mod:`nnpal.label`, :mod:`nnpal.oracle`, :mod:`nnpal.training`,
 :mod:`nnpal.evaluation`, :mod:`nnpal.calibration`, :mod:`nnpal.model`, :mod:`nnpal.smd`, :mod:`nnpal.momt`,
 :mod:`nnpal.momt.reweighting`, :mod:`nnpal.observables`, :mod:`nnpal.hooks`.
 """
@@ -117,5 +117,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return what completion and ``help`` show: the public names alone."""
+    """Return the public names, for tab completion and ``help``."""
     return sorted(__all__)

@@ -1,4 +1,4 @@
-"""For one release: :mod:`nnpal.model.calculator`, under its earlier name."""
+"""Earlier name of :mod:`nnpal.model.calculator`, kept for one release."""
 
 from nnpal.model.calculator import NNPCalculator
 

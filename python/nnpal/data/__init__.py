@@ -1,4 +1,4 @@
-"""Datasets: structures and labels in many formats, one form on disk, and checks of both."""
+"""Datasets: read structures and labels in many formats, store them in one, and check them."""
 
 from nnpal.data.check import Limits, check_frames, require_sound
 from nnpal.data.dataset_file import read_dataset, write_dataset

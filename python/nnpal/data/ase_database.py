@@ -27,7 +27,7 @@ def read_database(
     labeled: bool | None,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
-    """Read all rows by id; labels from the row's calculator, or by name from its key-value pairs or data.
+    """Read all rows in order of id; labels come from a row's calculator, its key-value pairs or its data.
 
     Arguments:
         faults: see :func:`nnpal.data.read_frames`.
@@ -35,7 +35,7 @@ def read_database(
     Raises:
         DatasetError: units other than eV and Å, no database, no rows, or a label that a row lacks.
     """
-    from ase.db import connect  # brings SciPy, a second and 50 MB, which other formats do without
+    from ase.db import connect  # imports SciPy: 1 s and 50 MB that other formats do not need
     from ase.io.formats import UnknownFileTypeError
 
     if units not in (None, OURS):
@@ -69,13 +69,13 @@ def read_database(
 
 
 def _hidden(row: Any) -> dict[str, Any]:
-    """Return key-value pairs that ASE's row hides behind attributes of its own: `charge`, of which it gives 0."""
+    """Return key-value pairs hidden by attributes of ASE's row, such as `charge`, which ASE reports as 0."""
     own = vars(row)
     return {name: own[name] for name in own.get("_keys", ()) if name in own}
 
 
 def _compare(what: str, pairs: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Refuse charges and spins by one name in both places with two values."""
+    """Refuse charges and spins whose values differ between the key-value pairs and the data."""
     for name in NAMES:
         if name in pairs and name in data and not np.array_equal(pairs[name], data[name]):
             raise DatasetError(

@@ -14,8 +14,8 @@ from nnpal.data.keys import Keys
 from nnpal.data.stresses import mixed_stresses, stated_stresses
 from nnpal.data.units import OURS, Units
 
-BY_CONTENTS = "ase"  # the format's name where ASE itself finds out which it is
-# ASE's names of formats that nnpal reads itself, by the names here: ASE takes their units for granted
+BY_CONTENTS = "ase"  # format name that lets ASE detect the format
+# Formats that nnpal reads itself, because ASE assumes their units: {ASE's name: nnpal's name}
 OWN = {
     "extxyz": "extxyz",
     "xyz": "extxyz",
@@ -35,10 +35,10 @@ def read_ase_file(
     labeled: bool | None,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
-    """Read all configurations of a file by ASE: eV and Å by its convention, forces without constraints.
+    """Read all configurations of a file with ASE: eV and Å by its convention, forces without constraints.
 
     Arguments:
-        format: a name of ASE's, such as ``vasp-xml``; ``ase`` lets ASE recognize it.
+        format: ASE's name of the format, such as ``vasp-xml``; ``ase`` lets ASE detect it.
         faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
@@ -51,7 +51,7 @@ def read_ase_file(
         raise DatasetError(f"{path}: ASE converts this format to eV and Å, but {units} were given; give none")
     try:
         images = read(os.fspath(path), index=":", format=None if format == BY_CONTENTS else format)
-    except Exception as error:  # the readers of dozens of formats raise whatever they meet
+    except Exception as error:  # ASE's readers raise exceptions of any type
         raise DatasetError(
             f"{path}: ASE cannot read it ({type(error).__name__}: {error}); if it is complete, give the name of its "
             "format in ASE, such as vasp-xml (format)"
@@ -73,14 +73,14 @@ def read_ase_file(
 
 
 def _held(image: Atoms) -> dict[str, Any]:
-    """Return what may be a label: what was calculated, without constraints, and what the file says besides."""
+    """Return all possible labels: the calculator's results, without constraints, and the file's arrays and info."""
     calculated = {} if image.calc is None else image.calc.results
     arrays = {name: values for name, values in image.arrays.items() if name not in ("numbers", "positions")}
     return {name: value for name, value in {**arrays, **image.info, **calculated}.items() if value is not None}
 
 
 def format_by_contents(path: str | os.PathLike[str]) -> str | None:
-    """Return a format's name, nnpal's or else ASE's, by the name and contents of a file; None if ASE knows none."""
+    """Return the format that ASE detects from a file's name and contents, by nnpal's name if it has one; else None."""
     from ase.io.formats import UnknownFileTypeError, filetype
 
     try:
@@ -91,7 +91,7 @@ def format_by_contents(path: str | os.PathLike[str]) -> str | None:
 
 
 def is_ase_format(name: str) -> bool:
-    """Return whether ASE reads a format of this name, and nnpal leaves it to ASE."""
+    """Return whether nnpal reads a format of this name with ASE."""
     from ase.io.formats import ioformats
 
     return name in ioformats and bool(ioformats[name].can_read) and name not in OWN and not name.startswith("lammps")

@@ -1,4 +1,4 @@
-"""Find what is wrong with configurations before anything is trained on them."""
+"""Check configurations for errors before training."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from nnpal.data.stresses import large_stress
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as sound.
+    """Limits of valid configurations.
 
-    Coordinates and cell vectors above ``LARGEST_LENGTH``, and energies beyond ``LARGEST_ENERGY``, are errors whatever
-    the limits.
+    Coordinates and cell vectors above ``LARGEST_LENGTH``, and energies beyond ``LARGEST_ENERGY``, are always errors.
 
     Attributes:
         energy_spread: eV/atom; an energy farther than this from the median of its composition is an error.
         lowest_energy, highest_energy: eV/atom; an energy outside is an error. None: no such limit.
         max_force: eV/Å; a larger force on any atom is an error.
-        max_stress: eV/Å³; a larger component of the stress is an error. 1 eV/Å³ is 160 GPa, which few crystals see, and
-            which stresses in kbar or GPa that pass for eV/Å³ exceed.
+        max_stress: eV/Å³; a larger component of the stress is an error. 1 eV/Å³ is 160 GPa, rare in crystals but
+            exceeded by stresses in kbar or GPa that are mistaken for eV/Å³.
         min_distance: Å; a shorter distance between two atoms, images included, is an error.
-        net_force: eV/Å for each atom; a larger mean force vector is a warning.
+        net_force: eV/Å; a mean force vector per atom larger than this is a warning.
     """
 
     energy_spread: float = 10.0
@@ -53,14 +52,14 @@ class Limits:
 def check_frames(
     frames: Sequence[Atoms], symbols: Sequence[str] | None = None, limits: Limits | None = None
 ) -> list[Finding]:
-    """Return all faults of configurations, in order of their index; labels are checked where there are any.
+    """Return all faults of configurations, in order of their index; labels are checked if present.
 
-    Work and memory are linear in the number of atoms; small configurations are looked at many at a time.
+    Time and memory are linear in the number of atoms; small configurations are checked in batches.
 
     Arguments:
         frames: configurations, with or without labels.
-        symbols: elements that are known; None knows all.
-        limits: what counts as a fault; the defaults of :class:`Limits` by default.
+        symbols: allowed elements; None allows all.
+        limits: limits of valid configurations; by default those of :class:`Limits`.
     """
     limits = limits or Limits()
     columns = Columns.of(frames)
@@ -78,16 +77,16 @@ def check_frames(
 def require_sound(
     frames: Sequence[Atoms], symbols: Sequence[str] | None = None, limits: Limits | None = None, *, source: str = ""
 ) -> list[Finding]:
-    """Return the warnings.
+    """Check configurations, raise an error for faults, and return the warnings.
 
     Arguments:
         frames: configurations, with or without labels.
-        symbols: elements that are known; None knows all.
-        limits: what counts as a fault; the defaults of :class:`Limits` by default.
-        source: what the message calls the configurations, such as a file's name.
+        symbols: allowed elements; None allows all.
+        limits: limits of valid configurations; by default those of :class:`Limits`.
+        source: name of the configurations in the message, such as a file name.
 
     Raises:
-        ValueError: any finding that is an error; names the first few.
+        ValueError: a configuration has an error; the message names the first few.
     """
     findings = check_frames(frames, symbols, limits)
     _refuse_errors(frames, findings, source)
@@ -95,10 +94,10 @@ def require_sound(
 
 
 def require_sound_labels(frames: Sequence[Atoms], limits: Limits, *, source: str = "") -> None:
-    """Check what no one configuration shows as it is read: NaN, copied labels, and stresses in another unit.
+    """Check for faults that reading does not detect: NaN, copied labels, and stresses in another unit.
 
     Raises:
-        ValueError: any of these; names the first few.
+        ValueError: any of these; the message names the first few.
     """
     columns = Columns.of(frames)
     columns.require_consistent()

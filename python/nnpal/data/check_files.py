@@ -1,4 +1,4 @@
-"""Check files: every configuration of each, whatever is wrong with others."""
+"""Check every configuration of several files, even if some are faulty."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Checked:
-    """What files hold.
+    """Result of checking files.
 
     Attributes:
-        findings: in order of the configurations of all files.
-        origins: file and index in it of each configuration.
+        findings: faults, in order of the configurations of all files.
+        origins: (file, index in the file) of each configuration.
     """
 
     findings: list[Finding]
@@ -45,10 +45,10 @@ def check_files(
     keys: Keys | None = None,
     format: str | None = None,
 ) -> Checked:
-    """Read files, with what labels they have, and check all configurations together.
+    """Read files, with the labels that they have, and check all configurations together.
 
     Arguments:
-        elements: those that are known; None knows all.
+        elements: allowed elements; None allows all.
         units, symbols, keys, format: see :func:`nnpal.data.read_frames`.
 
     Raises:
@@ -71,10 +71,10 @@ def check_files(
 
 
 def missing_labels(columns: Columns) -> Iterator[Finding]:
-    """Yield what keeps a file from being trained on: configurations without energy or forces, which no key gives.
+    """Yield a finding if configurations lack energy or forces, so that the file cannot be used for training.
 
-    A warning where none has any label, for then they may be meant to be labeled; else an error. One atom needs no
-    forces.
+    It is a warning if no configuration has any label, because the file may be meant for labeling; otherwise an error.
+    A single atom needs no forces.
     """
     columns = columns.with_zero_forces()
     is_error = any(there.any() for there in columns.has.values())

@@ -1,4 +1,4 @@
-"""Faults of structures: numbers that are none, lengths out of this world, unknown elements, atoms too close."""
+"""Faults of structures: numbers that are not finite, huge lengths, unknown elements, atoms too close."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from nnpal.data.columns import Columns
 from nnpal.data.finding import Finding
 from nnpal.data.labels import NAMES
 
-LARGEST_LENGTH = 1e6  # Å; beyond, positions are damaged numbers, or lose the digits that distances need
-SMALL = 64  # atoms; the distances of more are found by a cell list
-MANY = 8192  # atoms whose distances are looked at together, so that memory stays small
-LARGEST_SPREAD = 1e4  # Å without periodicity; more is left to the cell list's message
+LARGEST_LENGTH = 1e6  # Å; larger positions are corrupted, or lose the digits that distances need
+SMALL = 64  # atoms; larger configurations use a cell list
+MANY = 8192  # atoms per batch of distances, to bound memory
+LARGEST_SPREAD = 1e4  # Å, along nonperiodic directions; the cell list reports larger ones
 
 
 class Finite:
-    """Which numbers of which configurations are finite.
+    """Masks of configurations with finite numbers.
 
     Attributes:
-        parts: bool [n] by `positions`, `cell`, `energy`, `forces` and `stress`; true for labels that are not there.
-        lengths: coordinates and cell vectors are finite and not above ``LARGEST_LENGTH``.
-        sound: indices of configurations with atoms whose numbers are all finite.
+        parts: bool [n] by `positions`, `cell`, `energy`, `forces` and `stress`; true for missing labels.
+        lengths: whether coordinates and cell vectors are finite and not above ``LARGEST_LENGTH``.
+        sound: indices of configurations that have atoms and only finite numbers.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -47,19 +47,19 @@ class Finite:
         self.sound = np.flatnonzero(every & self.lengths & (columns.sizes > 0))
 
     def having(self, name: str) -> NDArray[np.bool_]:
-        """Return which configurations have a label, of finite numbers, and any atom."""
+        """Return the indices of configurations with atoms and this label, of finite numbers."""
         return self._columns.has[name] & self.parts[name] & (self._columns.sizes > 0)
 
     @property
     def labels(self) -> Mapping[str, NDArray[np.bool_]]:
-        """Which sound configurations have which label."""
+        """Return by label which configurations are sound and have it."""
         sound = np.zeros(len(self._columns), dtype=bool)
         sound[self.sound] = True
         return {name: self._columns.has[name] & sound for name in NAMES}
 
 
 def largest_of_each(columns: Columns, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest of ``values`` [n_atoms] in each configuration, NaN where any is; 0 without atoms."""
+    """Return the largest of ``values`` [n_atoms] in each configuration: NaN if any is NaN, 0 without atoms."""
     result = np.zeros(len(columns))
     filled = columns.sizes > 0
     if filled.any():
@@ -70,7 +70,7 @@ def largest_of_each(columns: Columns, values: NDArray[np.float64]) -> NDArray[np
 def geometry_faults(
     columns: Columns, finite: Finite, symbols: Sequence[str] | None, min_distance: float
 ) -> Iterator[Finding]:
-    """Yield configurations that are empty, stale, not finite, out of this world, of unknown elements or too dense."""
+    """Yield configurations that are empty, stale, not finite, too large, of unknown elements or too dense."""
     for index in map(int, np.flatnonzero(columns.sizes == 0)):
         yield Finding(index, "error", "empty", "no atoms", "one at least")
     for index, why in columns.stale.items():
@@ -130,10 +130,10 @@ def _distances(columns: Columns, indices: NDArray[np.int64], least: float) -> It
 
 
 def _of_group(columns: Columns, group: NDArray[np.int64], least: float) -> tuple[NDArray[np.int64], list[Finding]]:
-    """Look at configurations of one size and periodicity; return those left to the cell list, and findings.
+    """Check configurations of one size and periodicity; return those left to the cell list, and findings.
 
-    A vector v shorter than ``least`` has coordinates |v·b_i| below 1/2 by periodic cell vectors, whose reciprocal
-    vectors b_i are shorter than 1/(2 least): it is the one that rounding its coordinates away leaves.
+    If all reciprocal vectors b_i of the periodic cell vectors are shorter than 1/(2 least), a vector v shorter than
+    ``least`` has |v·b_i| < 1/2: subtracting rounded scaled coordinates finds it.
     """
     size = int(columns.sizes[group[0]])
     points = columns.positions[columns.atoms_in(group)].reshape(len(group), size, 3)
@@ -162,7 +162,7 @@ def _of_group(columns: Columns, group: NDArray[np.int64], least: float) -> tuple
 
 
 def _by_cell_list(columns: Columns, index: int, least: float) -> Iterator[Finding]:
-    from nnpal.geometry.neighbor_graph import neighbor_graph  # torch with it, which costs every task a second or two
+    from nnpal.geometry.neighbor_graph import neighbor_graph  # imports torch: 1 to 2 s
 
     own = columns.atoms_of(index)
     species = np.zeros(own.stop - own.start, dtype=int)

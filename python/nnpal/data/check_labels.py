@@ -11,11 +11,11 @@ from nnpal.data.columns import Columns
 from nnpal.data.finding import Finding
 from nnpal.data.stresses import large_stress, no_stress
 
-LARGEST_ENERGY = 1e7  # eV/atom; the heaviest atoms have 1.5e6 with all their electrons
+LARGEST_ENERGY = 1e7  # eV/atom; all-electron energies of the heaviest atoms are 1.5e6
 
 
 def force_faults(columns: Columns, finite: Finite, max_force: float, net_force: float) -> Iterator[Finding]:
-    """Yield forces larger than ``max_force`` and means of forces larger than ``net_force``, eV/Å."""
+    """Yield forces larger than ``max_force`` and mean forces larger than ``net_force``, eV/Å."""
     there = finite.having("forces")
     with np.errstate(over="ignore", invalid="ignore"):
         sizes = np.linalg.norm(columns.forces, axis=1)
@@ -49,7 +49,7 @@ def stress_faults(columns: Columns, finite: Finite, max_stress: float) -> Iterat
 def energy_faults(
     columns: Columns, finite: Finite, spread: float, lowest: float | None, highest: float | None
 ) -> Iterator[Finding]:
-    """Compare energies per atom with limits, eV/atom, and with the median of configurations of the same composition."""
+    """Yield energies per atom outside limits or farther than ``spread`` from their composition's median, eV/atom."""
     indices = np.flatnonzero(finite.having("energy"))
     energies = columns.energies / np.maximum(columns.sizes, 1)
     least = -LARGEST_ENERGY if lowest is None else lowest
@@ -71,7 +71,7 @@ def energy_faults(
 
 
 def _compositions(columns: Columns, indices: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield indices of configurations of the same proportions of elements."""
+    """Yield the indices of configurations of each composition, by proportions of elements."""
     known: dict[bytes, tuple[tuple[int, int], ...]] = {}
     groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
     for index in indices.tolist():

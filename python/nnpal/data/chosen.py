@@ -1,4 +1,4 @@
-"""Which label is which in formats whose keys are free: one choice for a whole file, converted to eV and Å."""
+"""Choice of label keys, once for a whole file, in formats with free key names; conversion to eV and Å."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nnpal.data.stresses import stress_of
 from nnpal.data.units import Units
 from nnpal.geometry.electrons import electrons_of, put
 
-Held = Mapping[str, Any]  # what a frame holds that may be a label, by name
+Held = Mapping[str, Any]  # possible labels of a frame, by name
 USUAL = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress",), "virial": ("virial", "virials")}
-FREE_ENERGY = "free_energy"  # ASE's name of the energy whose derivatives the forces are
+FREE_ENERGY = "free_energy"  # ASE's name of the energy that is consistent with the forces
 
 
 def choose(
@@ -30,23 +30,23 @@ def choose(
     *,
     sizes: Sequence[int] = (),
 ) -> dict[str, tuple[str, ...]]:
-    """Return the names of each label in this file: one of energy, one of forces, all of stress and virial.
+    """Return the keys of each label in this file: one for energy, one for forces, all for stress and virial.
 
-    Names given by ``keys`` hold; else REF_ names where any frame has one, else the usual ones: never some of both, for
-    REF_energy and plain forces may come from different calculators. Each frame may have its stress or virial by any of
-    the names returned, see :func:`nnpal.data.stresses.stress_of`.
+    Names in ``keys`` take precedence; then REF_ names if any frame has one; then the usual names. REF_ and usual names
+    are never mixed, because REF_energy and plain forces may come from different calculators. Each frame may store its
+    stress or virial under any of the returned names, see :func:`nnpal.data.stresses.stress_of`.
 
-    The usual energy is the free energy where every frame has one: with a smearing of occupations, forces are its
-    derivatives, not those of the energy extrapolated to zero width that ASE calls energy.
+    The usual energy is the free energy if every frame has one: with smeared occupations, forces are its derivatives,
+    not those of the energy extrapolated to zero width, which ASE calls energy.
 
     Arguments:
-        held: for each frame.
-        labeled: True asks for energy and forces in every frame, False for nothing, None for what there is.
+        held: possible labels of each frame, by name.
+        labeled: True requires energy and forces in every frame, False reads no labels, None reads those present.
         usual: names of each label in this format, without REF_.
         sizes: numbers of atoms of the frames; one atom needs no forces, see :func:`nnpal.data.labels.with_zero_forces`.
 
     Raises:
-        DatasetError: a frame lacks what was asked for.
+        DatasetError: a frame lacks a required label.
     """
     if labeled is False:
         return {}
@@ -94,15 +94,15 @@ def converted(
 
     Arguments:
         what: file and frame, for messages.
-        index: of the frame in the file.
-        names: of the labels in ``held``, see :func:`choose`.
-        six: order of six components where ``keys`` gives none; None when the format has none.
-        faults: gets what is wrong with a stress, which is then left out; None makes it an error.
+        index: index of the frame in the file.
+        names: keys of the labels in ``held``, see :func:`choose`.
+        six: order of six components if ``keys`` gives none; None if the format defines none.
+        faults: list to which faults of the stress are appended, and the stress is left out; None raises an error.
 
     Raises:
-        DatasetError: charges or spins that contradict each other, a label of the wrong shape or kind, six components in
-            an order that nobody stated, or, without ``faults``, a stress that contradicts a virial or that the cell
-            does not allow.
+        DatasetError: charges or spins that contradict each other, a label of the wrong shape or type, six components in
+            an unknown order, or, without ``faults``, a stress that contradicts a virial or that the cell does not
+            allow.
     """
     atoms = Atoms(
         structure.numbers,

@@ -1,4 +1,4 @@
-"""Many configurations in a few arrays: what files of 50,000 small ones are read into, checked and written from."""
+"""Many configurations in a few arrays, to read, check and write files of 50,000 small ones."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from nnpal.geometry.electrons import Electrons, electrons_of, put, to_json
 
 @dataclass(frozen=True)
 class Columns(Sequence[Atoms]):
-    """Configurations, one after the other; an index gives an :class:`ase.Atoms` of its own, made then.
+    """Configurations in concatenated arrays; indexing creates an :class:`ase.Atoms`.
 
-    An ``Atoms`` with a calculator takes about 10 kB and 100 µs, whatever it holds.
+    An ``Atoms`` with a calculator takes about 10 kB and 100 µs, whatever its size.
 
     Attributes:
         sizes: numbers of atoms, int64 [n].
         numbers: atomic numbers of all atoms, int64 [n_atoms].
         positions: Å, [n_atoms, 3].
-        cells: rows are the cell vectors, Å, [n, 3, 3].
+        cells: cell vectors as rows, Å, [n, 3, 3].
         pbc: bool [n, 3].
-        has: which configurations have which label, bool [n], by `energy`, `forces` and `stress`.
-        energies: eV, [n]; what a configuration does not have is any number, here and below.
+        has: bool [n] by `energy`, `forces` and `stress`: whether a configuration has the label.
+        energies: eV, [n]; values of missing labels are arbitrary, here and below.
         forces: eV/Å, [n_atoms, 3].
         stresses: eV/Å³, Voigt, ASE's sign, [n, 6].
-        tags: of each; None: not stated.
-        sources: of each; None: not stated.
-        stale: why a configuration's labels are none of it, by index.
-        electrons: charge and spin of those configurations that state any, by index; a text says why they are none.
+        tags: tag of each configuration; None if not stated.
+        sources: source of each configuration; None if not stated.
+        stale: by index, why the labels do not belong to the configuration.
+        electrons: by index, charge and spin of configurations that state any, or a message why they are invalid.
     """
 
     sizes: NDArray[np.int64]
@@ -53,7 +53,7 @@ class Columns(Sequence[Atoms]):
 
     @classmethod
     def of(cls, frames: Sequence[Atoms]) -> Columns:
-        """Return what ``frames`` hold; labels of other atoms go to ``stale``."""
+        """Return ``frames`` as columns; labels that do not belong to their atoms are reported in ``stale``."""
         if isinstance(frames, Columns):
             return frames
         require_several(frames)
@@ -95,7 +95,7 @@ class Columns(Sequence[Atoms]):
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Index of the first atom of each configuration, and the number of all atoms, [n + 1]."""
+        """Return the index of the first atom of each configuration, then the total number of atoms, [n + 1]."""
         return np.concatenate([[0], np.cumsum(self.sizes)])
 
     def __len__(self) -> int:
@@ -128,10 +128,10 @@ class Columns(Sequence[Atoms]):
         return (self[index] for index in range(len(self)))
 
     def require_consistent(self) -> None:
-        """Refuse labels that are none of their configurations, and charges and spins that contradict each other.
+        """Refuse labels that do not belong to their configurations, and charges and spins that contradict each other.
 
         Raises:
-            ValueError: any of these; names the first.
+            ValueError: any of these; the message names the first.
         """
         wrong = {**{i: own for i, own in self.electrons.items() if isinstance(own, str)}, **self.stale}
         if wrong:
@@ -139,7 +139,7 @@ class Columns(Sequence[Atoms]):
             raise ValueError(wrong[index].replace("configuration", f"configuration {index}", 1))
 
     def atoms_of(self, index: int) -> slice:
-        """Return where the atoms of a configuration are."""
+        """Return the slice of the atoms of a configuration."""
         return slice(int(self.starts[index]), int(self.starts[index + 1]))
 
     def labels(self, index: int) -> dict[str, Any]:
@@ -183,16 +183,16 @@ class Columns(Sequence[Atoms]):
         )
 
     def with_structure(self, positions: NDArray[np.float64], cells: NDArray[np.float64]) -> Columns:
-        """Return the same with other positions and cells."""
+        """Return a copy with other positions and cells."""
         return replace(self, positions=positions, cells=cells)
 
     def without(self, *names: str) -> Columns:
-        """Return the same without these labels."""
+        """Return a copy without these labels."""
         none = np.zeros(len(self), dtype=bool)
         return replace(self, has={name: none if name in names else there for name, there in self.has.items()})
 
     def with_zero_forces(self) -> Columns:
-        """Return the same, with forces for single atoms, see :func:`nnpal.data.labels.with_zero_forces`."""
+        """Return a copy with zero forces for single atoms, see :func:`nnpal.data.labels.with_zero_forces`."""
         single = (self.sizes == 1) & self.has["energy"] & ~self.has["forces"]
         if not single.any():
             return self
@@ -201,7 +201,7 @@ class Columns(Sequence[Atoms]):
         return replace(self, forces=forces, has={**self.has, "forces": self.has["forces"] | single})
 
     def impossible_stresses(self) -> NDArray[np.int64]:
-        """Return the indices of configurations with a stress, finite cell vectors, and no periodic cell with a volume.
+        """Return the indices of configurations with a stress whose finite cell is not fully periodic or has no volume.
 
         See :func:`nnpal.data.stresses.no_stress`.
         """
@@ -211,7 +211,7 @@ class Columns(Sequence[Atoms]):
         return there[~possible]
 
     def by_size(self, indices: NDArray[np.int64], largest: int) -> Iterator[NDArray[np.int64]]:
-        """Yield ``indices`` in groups of as many atoms each, with ``largest`` atoms at most in a group."""
+        """Yield ``indices`` in groups of configurations of one size, at most ``largest`` atoms per group."""
         sizes = self.sizes[indices]
         for size in np.unique(sizes):
             own = indices[sizes == size]
@@ -221,17 +221,17 @@ class Columns(Sequence[Atoms]):
 
 
 def require_several(frames: object) -> None:
-    """Refuse one configuration in place of a list: Python would go through its atoms.
+    """Refuse a single configuration in place of a list: Python would iterate over its atoms.
 
     Raises:
-        TypeError: it is one.
+        TypeError: ``frames`` is one configuration.
     """
     if isinstance(frames, Atoms):
         raise TypeError(f"frames is one configuration ({frames.get_chemical_formula()}), expected a list: [atoms]")
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
-    """Return the configurations of several, in order."""
+    """Return the configurations of all ``parts``, in order."""
     if len(parts) == 1:
         return parts[0]
     stale: dict[int, str] = {}

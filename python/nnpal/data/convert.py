@@ -1,4 +1,4 @@
-"""From files of any format to one file, and to a description."""
+"""Convert files of any format to one file; describe a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRITTEN = (".h5", ".xyz", ".extxyz", SUFFIX)
 
 @dataclass(frozen=True)
 class Written:
-    """What was written."""
+    """Size and content hash of a written file."""
 
     n_frames: int
     content_hash: str
@@ -46,16 +46,16 @@ def convert_files(
 ) -> Written:
     """Read ``sources`` as :func:`nnpal.data.read_frames` does and write ``target``.
 
-    That is a dataset, extended XYZ, or a folder ``NAME.deepmd`` of deepmd/npy.
+    The target is a dataset, extended XYZ, or a folder ``NAME.deepmd`` of deepmd/npy.
 
-    NaN and infinite numbers, labels that were copied from other configurations, and stresses above ``max_stress``,
-    eV/Å³, are refused as training refuses them.
+    NaN and infinite numbers, labels copied from other configurations, and stresses above ``max_stress``, eV/Å³, are
+    refused, as in training.
 
     Raises:
-        FileNotFoundError: a source is not there.
-        FileExistsError: the folder to write is there.
-        ValueError: a source that cannot be read or holds such labels, a target of another suffix, or a target that is a
-            source.
+        FileNotFoundError: a source does not exist.
+        FileExistsError: the folder to write exists.
+        ValueError: a source that cannot be read or holds such labels, a target with another suffix, or a target that
+            is also a source.
     """
     target = Path(target)
     if target.suffix not in WRITTEN:
@@ -99,9 +99,9 @@ def describe(
     keys: Keys | None = None,
     format: str | None = None,
 ) -> dict[str, Any]:
-    """Return what a file holds, ready for JSON: :func:`nnpal.data.summary.summarize`, units and provenance too.
+    """Return a summary of a file, ready for JSON: :func:`nnpal.data.summary.summarize`, units and provenance.
 
-    `units` are those of the figures, and of the file where nnpal wrote it; `units_given` those that were given to read.
+    `units` are those of the numbers in the summary, and of files that nnpal wrote; `units_given` is the argument.
 
     Raises:
         FileNotFoundError: no such file.

@@ -1,6 +1,6 @@
 """Labels of one configuration that are attached to others.
 
-ASE's writer of extended XYZ writes what a frame's calculator computed last. Frames that share a calculator all get the
+ASE's extended XYZ writer writes the last results of a frame's calculator, so frames that share a calculator all get the
 energy and forces of one of them.
 """
 
@@ -21,27 +21,29 @@ from nnpal.data.finding import Finding
 from nnpal.data.keys import listing
 from nnpal.geometry.nearest_image import nearest_distances
 
-SMALL_FORCE = 1e-4  # eV/Å; smaller ones, as of perfect crystals, do not tell whose they are
-ALONG_FORCE = 1e-4  # Å; farther than coordinates are off that were printed with four decimals
+SMALL_FORCE = 1e-4  # eV/Å; smaller ones, as in perfect crystals, do not identify a configuration
+ALONG_FORCE = 1e-4  # Å; larger than the rounding error of coordinates printed with four decimals
 SAME_ENERGY = 1e-5  # eV/atom
-REPEATS = 3  # more different structures than this with one energy are worth a look
+REPEATS = 3  # more different structures than this with the same energy are reported
 SAME_DISTANCE = 1e-3  # Å
-LOOKED_AT = 50  # of a group, so that many copies of one structure take no time
-ISOLATED = 6.0  # Å; an atom whose images are farther away is one of a gas
+LOOKED_AT = 50  # configurations compared per group, to bound the time for many copies of one structure
+ISOLATED = 6.0  # Å; an atom whose images are farther away is isolated
 EXPECTED = "labels of exactly these atoms; compute or write each frame with its own calculator"
 
 
 def copied_labels(columns: Columns, has: Mapping[str, NDArray[np.bool_]]) -> Iterator[Finding]:
-    """Yield configurations whose labels can only be those of another, and energies that repeat too often.
+    """Yield configurations whose labels must be those of another, and energies that repeat too often.
 
-    Equal energies with equal forces F to the last bit are an error where atoms have moved along them, F·Δr ≠ 0: the
-    energy would have changed by -F·Δr. This is 0 for translated copies, for rotations, reflections and exchanges of
-    atoms that leave F as it is, and for fragments moved beyond each other's reach. With zero forces an equal stress
-    says the same, where the volume differs. Without either, energies can only be counted, which gives a warning.
+    Bitwise equal energies and forces F are an error if atoms have moved along F, F·Δr ≠ 0: the energy would have
+    changed by -F·Δr. This is 0 for translated copies, for rotations, reflections and exchanges of atoms that leave F
+    unchanged, and for fragments moved beyond each other's cutoff. With zero forces, an equal stress at a different
+    volume is an error as well. Without forces and stress, repeated energies are counted, which gives a warning.
+
+    The time is linear in the number of configurations.
 
     Arguments:
         columns: configurations.
-        has: which have which label, of finite numbers. Work is linear in their number.
+        has: by label, which configurations have it, with finite numbers.
     """
     with_energy = np.flatnonzero(has["energy"])
     _, inverse, counts = np.unique(columns.energies[with_energy], return_inverse=True, return_counts=True)
@@ -75,7 +77,7 @@ def _repeated(columns: Columns, indices: NDArray[np.int64], certain: Set[int]) -
             by_energy.setdefault(numbers, {}).setdefault(float(columns.energies[index]), []).append(index)
     for groups in by_energy.values():
         n_frames = sum(map(len, groups.values()))
-        # Few printed digits make energies repeat by chance, about as often each
+        # With few printed digits energies repeat by chance, each about equally often
         by_chance = n_frames / len(groups) if len(groups) > 20 else 0.0
         for energy, group in groups.items():
             if len(group) > max(REPEATS, 4 * by_chance) and certain.isdisjoint(group) and _different(columns, group):
@@ -94,13 +96,13 @@ def _key(columns: Columns, index: int, second: str) -> bytes:
 
 
 def _of_alike(frames: Sequence[Atoms], group: Sequence[int], labels: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield all of a group of equal labels, where one has moved against the first: whose they are is unknown."""
+    """Yield all of a group with equal labels if any differs from the first: the owner of the labels is unknown."""
     first = frames[group[0]]
     forces = labels.get("forces")
     if forces is not None and np.abs(forces).max(initial=0.0) > SMALL_FORCE:
         moves = [_moved(first, frames[index]) for index in group]
         changes = [-float((forces * move).sum()) for move in moves]
-        # a change that no printed energy shows may belong to structures that are almost the same
+        # smaller changes than the printed digits of an energy are allowed: structures may be almost the same
         least = max(ALONG_FORCE * float(np.linalg.norm(forces)), SAME_ENERGY * len(first))
         how = [f"atoms up to {np.linalg.norm(move, axis=1).max():.3g} Å away" for move in moves]
         what = "energy and forces"
@@ -124,7 +126,7 @@ def _of_alike(frames: Sequence[Atoms], group: Sequence[int], labels: Mapping[str
 
 
 def _moved(first: Atoms, other: Atoms) -> np.ndarray:
-    """Return how far atoms have moved, Å, [n_atoms, 3], but for cell vectors and a translation of all."""
+    """Return displacements of atoms, Å, [n_atoms, 3], up to cell vectors and a common translation."""
     parts = []
     for frame in (first, other):
         parts.append(_nearest(frame.positions - frame.positions[0], frame))
@@ -133,7 +135,7 @@ def _moved(first: Atoms, other: Atoms) -> np.ndarray:
 
 
 def _nearest(vectors: np.ndarray, frame: Atoms) -> np.ndarray:
-    """Return vectors less whole cell vectors along periodic directions."""
+    """Return the nearest images of vectors along periodic directions."""
     if not frame.pbc.any():
         return vectors
     cell = Cell(frame.cell.array * frame.pbc[:, None]).complete().array
@@ -142,12 +144,12 @@ def _nearest(vectors: np.ndarray, frame: Atoms) -> np.ndarray:
 
 
 def _isolated(frame: Atoms) -> bool:
-    """Whether there is one atom, and no image of it nearby: its energy does not depend on its place."""
+    """Return whether there is one atom without nearby images: its energy does not depend on its position."""
     return len(frame) == 1 and bool((frame.cell.lengths()[frame.pbc] > ISOLATED).all())
 
 
 def _different(frames: Sequence[Atoms], group: Sequence[int]) -> bool:
-    """Whether more than ``REPEATS`` structures differ, by all distances: rotated and exchanged atoms are the same."""
+    """Return whether more than ``REPEATS`` structures differ in their distances, ignoring rotations and exchanges."""
     seen: list[np.ndarray] = []
     for index in group[:LOOKED_AT]:
         frame = frames[index]

@@ -1,7 +1,7 @@
-"""Files of a CP2K run: NAME-pos-1.xyz with the energies, NAME-frc-1.xyz, NAME-1.cell and NAME-1.restart beside it.
+"""Files of a CP2K run: NAME-pos-1.xyz with energies, and NAME-frc-1.xyz, NAME-1.cell, NAME-1.restart in its folder.
 
-They are in CP2K's default units: hartree, Å, hartree/bohr. The stress file (NAME-1.stress) is not read: along molecular
-dynamics it holds the kinetic part too, so that it is no derivative of the energy.
+They are in CP2K's default units: hartree, Å, hartree/bohr. The stress file (NAME-1.stress) is not read: in molecular
+dynamics it includes the kinetic part, so it is not a derivative of the energy.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class _Frame:
 
 
 def is_cp2k(start: bytes) -> bool:
-    """Return whether a file begins as CP2K's trajectories of positions and forces do."""
+    """Return whether a file starts like CP2K's trajectories of positions and forces."""
     return _COMMENT.match(start) is not None
 
 
 def read_cp2k(path: str | os.PathLike[str], *, units: Units | None, keys: Keys, labeled: bool | None) -> list[Atoms]:
-    """Read all configurations of NAME-pos-N.xyz, with forces, cells and periodic directions of the files beside it.
+    """Read all configurations of NAME-pos-N.xyz, with forces, cells and periodic directions from files in its folder.
 
     Arguments:
-        labeled: see :func:`nnpal.data.read_frames`; forces are asked for where it is True.
+        labeled: see :func:`nnpal.data.read_frames`; True requires forces.
 
     Raises:
-        DatasetError: units or keys, another name, a file that is not there, is cut off or does not belong to the
-            others, or units other than CP2K's default ones.
+        DatasetError: units or keys were given, another file name, a file that is missing, truncated or does not belong
+            to the others, or units other than CP2K's defaults.
     """
     if units not in (None, OURS):
         raise DatasetError(f"{path}: CP2K's files are read in its default units, but {units} were given; give none")
@@ -141,7 +141,7 @@ def _cells(path: Path, frames: list[_Frame]) -> list[NDArray[np.float64]]:
 
 
 def _periodic(path: Path, text: str) -> list[bool]:
-    """Return the periodic directions, and see to it that the other files are in the default units."""
+    """Return the periodic directions, and check that the files are in the default units."""
     if unit := _UNIT.search(text):
         raise DatasetError(f"{path}: {unit[1]} was printed in UNIT {unit[2]}, expected CP2K's default; remove UNIT")
     cell = _CELL.search(text)
@@ -153,7 +153,7 @@ def _periodic(path: Path, text: str) -> list[bool]:
 
 
 def _electrons(text: str) -> dict[str, int]:
-    """Return the charge and the multiplicity that &DFT states."""
+    """Return the charge and the multiplicity of &DFT."""
     stated = _OF_DFT.search(text)
     words = dict(re.findall(r"\b(CHARGE|MULTIPLICITY)\s+(-?\d+)\s*$", stated[1] if stated else "", re.M))
     return {name.lower(): int(value) for name, value in words.items() if (name, value) != ("MULTIPLICITY", "0")}

@@ -1,4 +1,4 @@
-"""nnpal's dataset file: HDF5 as TorchANI's `ANIDataset` lays it out, in eV and Å, with the order and origin of all."""
+"""nnpal's dataset file: HDF5 in the layout of TorchANI's `ANIDataset`, in eV and Å, with order, tags and sources."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from nnpal.runtime.hdf5_image import check_seal, new_hdf5
 
 FORMAT = "nnpal dataset"
 VERSION = 2
-"""Of files in which a configuration states charge or spin; others are of version 1, which older nnpal reads."""
+"""Version of files that store charge or spin; others have version 1, which older versions of nnpal can read."""
 STATED = ("charge", "multiplicity", *COLUMNS)
 # Units of each property, as attributes of the file and of the HDF5 dataset
 UNITS = {"coordinates": "Å", "cell": "Å", "energies": "eV", "forces": "eV/Å", "stresses": "eV/Å³",
          "charge": "e", "initial_charges": "e", "initial_magmoms": "μB"}  # fmt: skip
-TOGETHER = 1000  # texts that are in memory in another form at once
-CHUNK = 1 << 18  # bytes of an array that HDF5 keeps together, about
-BITS = {name: 1 << i for i, name in enumerate(NAMES)}  # of the property `labels`: which of them are there
+TOGETHER = 1000  # texts that are converted at once
+CHUNK = 1 << 18  # approximate size of an HDF5 chunk, bytes
+BITS = {name: 1 << i for i, name in enumerate(NAMES)}  # of the property `labels`: which labels are present
 STATED_BITS = {name: 1 << i for i, name in enumerate(STATED)}  # of the property `stated`
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A dataset file: configurations in the order in which they were written, and what was said of them."""
+    """Contents of a dataset file: configurations in the order in which they were written, hash and provenance."""
 
     frames: list[Atoms]
     content_hash: str
@@ -46,7 +46,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class ColumnContents:
-    """A dataset file, its configurations in few arrays."""
+    """Contents of a dataset file, with the configurations as columns."""
 
     frames: Columns
     content_hash: str
@@ -54,16 +54,15 @@ class ColumnContents:
 
 
 def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, provenance: dict[str, Any]) -> str:
-    """Write configurations with what labels they have, aside and renamed; return their content hash.
+    """Write configurations with the labels that they have, atomically; return their content hash.
 
-    Kept are atomic numbers, positions, cell, periodicity, charge and multiplicity, initial charges and moments,
-    energy, forces, stress, `info["tag"]` and
-    `info["source"]`, and nothing else.
+    Stored are atomic numbers, positions, cell, periodicity, charge and multiplicity, initial charges and moments,
+    energy, forces, stress, `info["tag"]` and `info["source"]`, nothing else.
 
     Arguments:
-        path: ends in .h5, by which TorchANI recognizes the format.
+        path: file name; it ends in .h5, by which TorchANI recognizes the format.
         frames: configurations, with or without labels; eV, Å.
-        provenance: where they come from; anything JSON can say.
+        provenance: origin of the configurations; anything that JSON can represent.
 
     Returns:
         The content hash, SHA-256 in hexadecimal digits.
@@ -71,7 +70,7 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
     Raises:
         ValueError: no configuration, one without atoms, one that has changed since it was labeled, or another suffix.
         TypeError: provenance that is not valid JSON, or one configuration in place of a list.
-        nnpal.runtime.disk_full.DiskFullError: no space is left.
+        nnpal.runtime.disk_full.DiskFullError: the disk is full.
 
     Example:
         >>> from nnpal import read_frames, write_dataset
@@ -112,10 +111,10 @@ def write_dataset(path: str | os.PathLike[str], frames: Sequence[Atoms], *, prov
 
 
 def read_dataset(path: str | os.PathLike[str]) -> Contents:
-    """Read a file of :func:`write_dataset` as :func:`read_dataset_columns` does, into a list.
+    """Read a file of :func:`write_dataset` into a list of configurations, and check its hashes.
 
     Arguments:
-        path: of the file, .h5.
+        path: file, .h5.
 
     Raises:
         FileNotFoundError: no such file.
@@ -130,7 +129,7 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
 
     Raises:
         FileNotFoundError: no such file.
-        DatasetError: another kind of file, a later version, or contents that do not fit the hashes.
+        DatasetError: another kind of file, a later version, or contents that do not match the hashes.
     """
     if Path(path).is_dir():
         raise DatasetError(f"{path}: a folder, expected a dataset file (.h5)")
@@ -149,7 +148,7 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
             )
     except DatasetError:
         raise
-    except Exception as error:  # of h5py and NumPy
+    except Exception as error:  # from h5py and NumPy
         raise DatasetError(f"{path}: damaged, or not a dataset file: {error}") from error
     found = content_hash(columns)
     if not np.array_equal(indices, np.arange(len(texts["tags"]))) or found != recorded:
@@ -163,7 +162,7 @@ def read_dataset_columns(path: str | os.PathLike[str]) -> ColumnContents:
 
 
 def _texts(dataset: h5py.Dataset) -> list[str]:
-    """Return texts, equal ones once in memory."""
+    """Return texts; equal ones share memory."""
     known: dict[str, str] = {}
     found: list[str] = []
     for start in range(0, len(dataset), TOGETHER):
@@ -172,13 +171,13 @@ def _texts(dataset: h5py.Dataset) -> list[str]:
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what :func:`write_dataset` was told of where configurations come from; nothing else is checked."""
+    """Return the provenance that :func:`write_dataset` stored; the rest of the file is not checked."""
     with h5py.File(path) as file:
         return dict(json.loads(str(file.attrs["provenance"])))
 
 
 def is_dataset(path: str | os.PathLike[str]) -> bool:
-    """Say whether an HDF5 file is one of ours."""
+    """Return whether an HDF5 file was written by nnpal."""
     try:
         check_seal(path)
         with h5py.File(path) as file:
@@ -198,7 +197,7 @@ def _check_format(path: str | os.PathLike[str], file: h5py.File) -> None:
 
 
 def _arrays(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the properties of configurations of one size; NaN for what some of them lack."""
+    """Yield the properties of configurations of one size; missing values are NaN."""
     n, atoms = len(indices), columns.atoms_in(indices)
     has = {name: there[indices] for name, there in columns.has.items()}
     yield "species", columns.numbers[atoms].reshape(n, -1)
@@ -225,10 +224,10 @@ def _arrays(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[str,
 
 
 def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[str, np.ndarray]:
-    """Return what configurations of one size state of charge and spin; zero for what some of them do not.
+    """Return charge and spin of configurations of one size; values that are not stated are zero.
 
     Raises:
-        ValueError: moments that are not collinear, which the format does not hold.
+        ValueError: noncollinear moments, which the format cannot store.
     """
     present = [name for name in STATED if any(name in one for one in electrons)]
     if not present:
@@ -250,7 +249,7 @@ def _stated_arrays(electrons: Sequence[dict[str, Any]], n_atoms: int) -> dict[st
 
 
 def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    # Resizable, so that ANIDataset can append; in chunks of whole rows, which are read with little memory
+    # Resizable, so that ANIDataset can append; chunks of whole rows are read with little memory
     rows = max(1, min(len(values), CHUNK * len(values) // values.nbytes))
     dataset = group.create_dataset(
         name, data=values, maxshape=(None, *values.shape[1:]), chunks=(rows, *values.shape[1:])
@@ -260,7 +259,7 @@ def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
 
 
 def _columns(groups: Sequence[dict[str, np.ndarray]], texts: dict[str, Any]) -> tuple[Columns, NDArray[np.int64]]:
-    """Return all configurations in order, and what the file says of the order."""
+    """Return all configurations in order, and their stored indices."""
     parts = [_of_group(arrays) for arrays in groups if len(arrays["index"])]
     if not parts:
         raise ValueError("it holds no configuration")
@@ -272,7 +271,7 @@ def _columns(groups: Sequence[dict[str, np.ndarray]], texts: dict[str, Any]) -> 
 
 
 def _of_group(arrays: dict[str, np.ndarray]) -> Columns:
-    """Return the configurations of a group; their tags and sources stand elsewhere."""
+    """Return the configurations of a group, without tags and sources, which are stored elsewhere."""
     n, n_atoms = arrays["species"].shape
     has = {name: (arrays["labels"] & bit).astype(bool) for name, bit in BITS.items()}
     stresses = np.zeros((n, 6))
@@ -299,7 +298,7 @@ def _of_group(arrays: dict[str, np.ndarray]) -> Columns:
 
 
 def _electrons(arrays: dict[str, np.ndarray]) -> dict[int, Electrons]:
-    """Return what configurations of a group state of charge and spin, by row."""
+    """Return the stated charge and spin of configurations of a group, by row."""
     stated = arrays.get("stated", np.zeros(0, dtype=np.int64))
     return {
         row: from_json({name: arrays[name][row].tolist() for name, bit in STATED_BITS.items() if stated[row] & bit})
@@ -312,7 +311,7 @@ def _off_diagonal(stresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _checksum(content: str, texts: dict[str, Any]) -> str:
-    """Return the SHA-256 of `[content, texts]` in JSON with sorted keys, whose text is made in parts."""
+    """Return the SHA-256 of `[content, texts]` as JSON with sorted keys, encoded in parts."""
     digest = hashlib.sha256(f"[{json.dumps(content)}, {{".encode())
     for k, (name, value) in enumerate(sorted(texts.items())):
         digest.update(f"{', ' * (k > 0)}{json.dumps(name)}: ".encode())

@@ -1,8 +1,8 @@
-"""Folders of deepmd/npy, DeePMD-kit's format: eV and Å by its definition, virials of LAMMPS's sign.
+"""Folders of deepmd/npy, DeePMD-kit's format: eV and Å by definition, virials with LAMMPS's sign.
 
 A system is a folder with ``type.raw`` (an index for each atom), ``type_map.raw`` (elements), ``set.*`` with arrays of
-its configurations, and ``nopbc`` if they are not periodic (DeePMD-kit, "Data conversion" and "System"). All its
-configurations have the same atoms in the same order, or, in the mixed type, a file ``real_atom_types.npy``.
+its configurations, and ``nopbc`` if they are not periodic (DeePMD-kit, "Data conversion" and "System"). All
+configurations have the same atoms in the same order or, in the mixed-type format, ``real_atom_types.npy``.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from nnpal.data.units import OURS, Units
 from nnpal.geometry.electrons import electrons_of
 from nnpal.runtime.files import sync_tree
 
-SUFFIX = ".deepmd"  # of a folder that nnpal writes
+SUFFIX = ".deepmd"  # suffix of folders that nnpal writes
 NAME = "deepmd-npy"
 
 
 def systems_of(path: str | os.PathLike[str]) -> list[Path]:
-    """Return the folders of systems in a folder, itself if it is one, in the order of their names; none for files."""
+    """Return the system folders in a folder, or the folder itself if it is one, sorted by name; none for files."""
     return sorted(found.parent for found in Path(path).rglob("type.raw")) if Path(path).is_dir() else []
 
 
 def read_deepmd(path: str | os.PathLike[str], *, units: Units | None, keys: Keys, labeled: bool | None) -> list[Atoms]:
-    """Read all systems in a folder, tagged by the names of their folders.
+    """Read all systems in a folder; tags are the names of their folders.
 
     Raises:
-        DatasetError: units other than eV and Å, names of labels (the format has its own), no systems, a file that is
-            missing or of the wrong shape, or a label that a configuration lacks.
+        DatasetError: units other than eV and Å, label names (the format defines them), no systems, a file that is
+            missing or has the wrong shape, or a configuration without a required label.
     """
     if units not in (None, OURS):
         raise DatasetError(f"{path}: deepmd/npy is in eV and Å, but {units} were given; give none")
@@ -89,7 +89,7 @@ def _read_set(system: Path, folder: Path, *, stress: bool) -> list[Atoms]:
 
 
 def _numbers(system: Path, folder: Path, n: int) -> NDArray[np.int64]:
-    """Return atomic numbers, [n, atoms], 0 where the mixed type has no atom."""
+    """Return atomic numbers, [n, atoms]; 0 stands for no atom in the mixed-type format."""
     from ase.data import atomic_numbers
 
     try:
@@ -126,17 +126,17 @@ def _shaped(path: Path, values: NDArray[np.float64], shape: tuple[int, ...]) -> 
 
 
 def write_deepmd(path: str | os.PathLike[str], frames: Iterable[Atoms]) -> None:
-    """Write a new folder with a system for each composition and order of atoms, boundary and kind of labels.
+    """Write a new folder with one system for each order of atoms, periodicity and set of labels.
 
-    A left-handed cell becomes the right-handed one of opposite vectors, which has the same lattice.
+    A left-handed cell is replaced with the right-handed cell of opposite vectors, which has the same lattice.
 
     Arguments:
-        path: of the folder, which must not exist.
+        path: folder to write, which must not exist.
         frames: configurations, with labels as a SinglePointCalculator; eV and Å.
 
     Raises:
-        FileExistsError: there is something at ``path``.
-        DatasetError: a configuration that the format cannot hold: periodic in some directions alone, or with a
+        FileExistsError: ``path`` exists.
+        DatasetError: a configuration that the format cannot store: periodic in only some directions, or with a
             charge other than 0 or a spin.
     """
     target = Path(path)
@@ -154,7 +154,7 @@ def write_deepmd(path: str | os.PathLike[str], frames: Iterable[Atoms]) -> None:
             raise DatasetError(f"configuration {index}: states {electrons}, which deepmd/npy cannot hold; remove it")
         key = (tuple(frame.numbers), bool(frame.pbc.all()), *sorted(labels_of(frame, f"configuration {index}")))
         systems.setdefault(key, []).append(frame)
-    part = target.with_name(f".{os.getpid()}.{target.name}")  # aside, and renamed when it is whole
+    part = target.with_name(f".{os.getpid()}.{target.name}")  # temporary folder, renamed when complete
     try:
         taken: dict[str, int] = {}
         for system in systems.values():

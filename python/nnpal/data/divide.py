@@ -1,4 +1,4 @@
-"""Put a part of a dataset aside that no training sees."""
+"""Split a held-out set from a dataset."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def divide(
     fraction: float,
     seed: int,
 ) -> tuple[int, int]:
-    """Write two datasets of a file's configurations, drawn at random; equal structures stay together.
+    """Split a file's configurations at random into two datasets; equal structures stay together.
 
     Arguments:
         source: file of labeled configurations that states its units.
         kept, held_out: datasets to write, .h5.
-        fraction: share of the different structures that is held out, rounded.
-        seed: of the draw.
+        fraction: fraction of the distinct structures that is held out; their number is rounded.
+        seed: random seed of the split.
 
     Returns:
         Numbers of configurations kept and held out.

@@ -1,4 +1,4 @@
-"""Columns of LAMMPS text dumps: labels chosen and converted for a whole file at once."""
+"""Read LAMMPS text dumps into columns: labels are chosen and converted for a whole file at once."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def read_dump_columns(
     """Read a dump as :func:`nnpal.data.lammps_dump.read_dump` does.
 
     Raises:
-        DatasetError: no units, or labels that are not there.
-        nnpal.data.plain_extxyz.NotPlainError: columns that change, or a fault that the other reader gives the words of.
+        DatasetError: no units, or missing labels.
+        nnpal.data.plain_extxyz.NotPlainError: columns that change, or a fault that the other reader reports.
     """
     found = parse_dump(path, symbols, keys)
     own = units_of(path, found.units, units)

@@ -1,4 +1,4 @@
-"""Configurations that stand in a dataset more than once."""
+"""Configurations that occur more than once in a dataset."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from nnpal.data.electron_states import state_of
 from nnpal.data.finding import Finding
 from nnpal.data.hashes import structure_hashes
 
-SAME_ENERGY = 1e-5  # eV/atom; oracles and printed digits do not agree better than this
-MANY = 8192  # atoms that are wrapped together
-TOGETHER = 1000  # configurations that are hashed together, so that memory stays small
+SAME_ENERGY = 1e-5  # eV/atom; the accuracy of oracles and printed digits
+MANY = 8192  # atoms that are wrapped at once
+TOGETHER = 1000  # configurations that are hashed at once, to bound memory
 
 
 def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
-    """Yield configurations that equal an earlier one, to the last bit or after wrapping into the cell.
+    """Yield configurations that equal an earlier one, bitwise or after wrapping into the cell.
 
-    An error if the two have different energies, because one of them is wrong; otherwise a warning.
+    It is an error if the two energies differ, because one of them is wrong; otherwise a warning.
     """
     exact: dict[bytes, int] = {}
     wrapped: dict[bytes, int] = {}
     energies = columns.energies / np.maximum(columns.sizes, 1)
     has = finite.having("energy")
     for index, own, inside in _hashes(columns, finite.sound):
-        if columns.electrons:  # of another charge or spin it is another structure, see mixed_electrons
+        if columns.electrons:  # with another charge or spin it is another structure, see mixed_electrons
             state = state_of(columns, index).encode()
             own, inside = own + state, inside + state
         same = exact.setdefault(own, index)
@@ -48,7 +48,7 @@ def duplicates(columns: Columns, finite: Finite) -> Iterator[Finding]:
 
 
 def _hashes(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield index and hashes of structures, as they are and wrapped."""
+    """Yield the index of each structure, and its hashes unwrapped and wrapped."""
     for start in range(0, len(indices), TOGETHER):
         part = indices[start : start + TOGETHER]
         own = columns.take(part)
@@ -56,7 +56,7 @@ def _hashes(columns: Columns, indices: NDArray[np.int64]) -> Iterator[tuple[int,
 
 
 def _canonical(columns: Columns) -> Columns:
-    """Return structures wrapped and rounded to 1e-6 of a cell vector along periodic directions, 1e-6 Å else."""
+    """Return structures wrapped, and rounded to 1e-6 of a cell vector along periodic directions, else to 1e-6 Å."""
     positions, cells = columns.positions.copy(), columns.cells.copy()
     full = np.abs(np.linalg.det(cells)) >= 1e-6
     none = ~cells.any(axis=(1, 2)) & ~columns.pbc.any(axis=1)
@@ -70,7 +70,7 @@ def _canonical(columns: Columns) -> Columns:
         across = np.broadcast_to(periodic[:, None], points.shape)
         points[across] %= 1.0
         points = np.round(points, 6)
-        points[across] %= 1.0  # 0.9999999 is 0
+        points[across] %= 1.0  # so that 0.9999999 becomes 0
         positions[atoms] = points.reshape(-1, 3)
         cells[group] = np.round(cells[group], 6)
     for index in map(int, np.flatnonzero(~(full | none))):
@@ -80,7 +80,7 @@ def _canonical(columns: Columns) -> Columns:
 
 
 def _of_open_cell(frame: Atoms) -> Atoms:
-    """Return a structure some of whose cell vectors are zero or in a plane, wrapped and rounded."""
+    """Return a structure whose cell vectors are zero or linearly dependent, wrapped and rounded."""
     cell = frame.cell.complete()
     if abs(np.linalg.det(cell.array)) < 1e-6:
         return frame

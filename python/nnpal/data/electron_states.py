@@ -1,4 +1,4 @@
-"""Charge and spin in which configurations of the same atoms are, stated or taken for granted."""
+"""Charge and spin of configurations of the same atoms, stated or assumed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nnpal.geometry.electrons import WHOLE, Electrons
 
 
 def mixed_electrons(columns: Columns) -> Iterator[Finding]:
-    """Yield configurations of another charge or spin than the first of their composition: no model tells them apart."""
+    """Yield configurations whose charge or spin differs from the first of their composition: models ignore both."""
     first: dict[str, tuple[int, str]] = {}
-    plain: dict[bytes, tuple[str, str]] = {}  # formula and state of configurations that state nothing
+    plain: dict[bytes, tuple[str, str]] = {}  # formula, and the state assumed where none is stated
     if not columns.electrons:
         return
     for index in range(len(columns)):
@@ -32,7 +32,7 @@ def mixed_electrons(columns: Columns) -> Iterator[Finding]:
 
 
 def state_of(columns: Columns, index: int) -> str:
-    """Return charge and multiplicity of a configuration, or what is wrong with them."""
+    """Return a text with charge and multiplicity of a configuration, or with their fault."""
     stated = columns.electrons.get(index, Electrons())
     if isinstance(stated, str):
         return stated
@@ -40,10 +40,10 @@ def state_of(columns: Columns, index: int) -> str:
 
 
 def state(stated: Electrons, n_protons: int) -> str:
-    """Return charge and multiplicity; not stated is 0, and 1 or 2 by the number of electrons."""
+    """Return a text with charge (default 0) and multiplicity (default 1 or 2, by the number of electrons)."""
     charge = stated.total_charge or 0
     multiplicity = stated.multiplicity
     if multiplicity is None and stated.moments is not None:
-        total = abs(float(stated.moments.sum()))  # a sum that is not whole is a first guess of a metal's
+        total = abs(float(stated.moments.sum()))  # a sum that is not an integer is an initial guess for a metal
         multiplicity = round(total) + 1 if abs(total - round(total)) <= WHOLE else None
     return f"charge {charge}, multiplicity {multiplicity or 1 + (n_protons - charge) % 2}"

@@ -1,4 +1,4 @@
-"""Which element a name, a LAMMPS type or a mass stands for."""
+"""Elements of names, LAMMPS types and masses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 from nnpal.data.error import DatasetError
 from nnpal.runtime.spelling import did_you_mean
 
-# g/mol: takes 1.0 for H and 12.0 for C, tells Co from Ni, and knows no isotopes
+# g/mol: accepts 1.0 for H and 12.0 for C, distinguishes Co from Ni, and excludes isotopes
 MASS_TOLERANCE = 0.1
 
 
 def number_of(symbol: str, what: str, hint: str = "") -> int:
-    """Return the atomic number of a symbol; ``what`` says in errors whose it is, ``hint`` how to fix it."""
+    """Return the atomic number of a symbol; errors name its owner, ``what``, and how to fix it, ``hint``."""
     number = int(atomic_numbers.get(symbol, 0))
     if number == 0:
         near = [s for s in chemical_symbols[1:] if s.lower() == symbol.lower()]
@@ -44,7 +44,7 @@ def renaming(path: object, symbols: Sequence[str] | None) -> dict[str, str]:
 
 
 def rename(path: object, frames: Sequence[Atoms], symbols: Sequence[str] | None) -> None:
-    """Change elements in place by entries `OLD=NEW`.
+    """Rename elements in place by entries `OLD=NEW`.
 
     Raises:
         DatasetError: an entry of another form, or an OLD that no frame has.
@@ -60,17 +60,17 @@ def rename(path: object, frames: Sequence[Atoms], symbols: Sequence[str] | None)
 
 
 def check_used(path: object, pairs: dict[str, str], present: set[str]) -> None:
-    """Refuse to rename what is not there."""
+    """Refuse to rename elements that are not present."""
     if unused := sorted(set(pairs) - present):
         raise DatasetError(f"{path}: symbols rename {unused[0]!r}, but the file has {', '.join(sorted(present))}")
 
 
 def numbers_of_types(path: object, types: np.ndarray, symbols: Sequence[str]) -> np.ndarray:
-    """Return atomic numbers of atoms by their LAMMPS types.
+    """Return the atomic numbers of atoms from their LAMMPS types.
 
     Arguments:
-        types: counted from 1, [n_atoms].
-        symbols: of types 1, 2, ...
+        types: LAMMPS types, counted from 1, [n_atoms].
+        symbols: element symbols of types 1, 2, ...
 
     Raises:
         DatasetError: an unknown symbol, `OLD=NEW`, or a type without a symbol.

@@ -1,7 +1,7 @@
-"""What readers of data raise."""
+"""Error of the readers of data."""
 
 from __future__ import annotations
 
 
 class DatasetError(ValueError):
-    """A file of structures or labels that cannot be used; the message names file, what was found and how to fix it."""
+    """A file of structures or labels that cannot be used; the message names the file, the fault and how to fix it."""

@@ -1,4 +1,4 @@
-"""Extended XYZ: read what ASE, MACE and others write, write what they read."""
+"""Read and write extended XYZ files, compatible with ASE, MACE and other programs."""
 
 from __future__ import annotations
 
@@ -41,15 +41,16 @@ def read_extxyz(
     labeled: bool | None = True,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
-    """Read an extended XYZ file; labels by :class:`Keys`, else REF_ keys where any frame has one, else plain ones.
+    """Read an extended XYZ file; labels come from :class:`Keys`, else REF_ keys if any frame has one, else plain keys.
 
     Arguments:
-        units: of the file; None takes those that its frames state by the key `units`.
-        labeled: True asks for energy and forces in every frame, None takes what there is, False nothing.
+        units: units of the file; None reads them from the key `units` of its frames.
+        labeled: True requires energy and forces in every frame, None reads the labels present, False none.
         faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
-        DatasetError: a file that cannot be parsed, a key that a frame lacks, units unknown or contradicting the file's.
+        DatasetError: a file that cannot be parsed, a key that a frame lacks, or units that are unknown or contradict the
+            file's.
     """
     frames = _parsed(path)
     names = choose(path, [_held(frame) for frame in frames], keys, labeled, sizes=[len(f) for f in frames])
@@ -63,11 +64,11 @@ def read_extxyz(
 
 
 def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
-    """Write configurations to the last bit, aside and renamed: REF_energy, REF_forces, REF_stress, charge and
+    """Write configurations atomically and without loss of digits: REF_energy, REF_forces, REF_stress, charge and
     multiplicity, initial charges and moments, tag, source, units.
 
     Arguments:
-        path: of the file, .xyz or .extxyz.
+        path: file, .xyz or .extxyz.
         frames: configurations, with or without labels; eV, Å.
 
     Raises:
@@ -83,7 +84,7 @@ def write_extxyz(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
 
 
 def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Units:
-    """Return the units of a frame: stated by its key `units`, given, or both and the same."""
+    """Return the units of a frame: from its key `units` or as given; if both, they must agree."""
     text = frame.info.get(UNITS_KEY)
     try:
         stated = None if text is None else Units.parse(str(text))
@@ -101,7 +102,7 @@ def units_of(path: object, index: int, frame: Atoms, given: Units | None) -> Uni
 
 
 def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
-    from ase.io.extxyz import XYZError, read_xyz  # brings SciPy, a second and 50 MB, which plain files do without
+    from ase.io.extxyz import XYZError, read_xyz  # imports SciPy: 1 s and 50 MB that plain files do not need
 
     frames: list[Atoms] = []
     try:
@@ -116,7 +117,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
             n_blank_at_end = _blank_at_end(file)
     except (FileNotFoundError, DatasetError):
         raise
-    except KeyError as error:  # of ASE's table of elements
+    except KeyError as error:  # from ASE's table of elements
         raise DatasetError(
             f"{path}: frame {len(frames)}: {error.args[0]!r} is not a chemical element; expected chemical symbols, "
             "such as Al. Replace the name in the file"
@@ -130,7 +131,7 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
         raise DatasetError(f"{path}: frame {len(frames)} is not valid extended XYZ: {reason}") from error
     if not frames:
         raise DatasetError(f"{path}: holds no frame")
-    # ASE stops at an empty line between frames, without a word
+    # ASE stops silently at an empty line between frames
     used = sum(len(frame) + 2 for frame in frames)
     if n_lines - n_blank_at_end > used:
         raise DatasetError(
@@ -140,8 +141,8 @@ def _parsed(path: str | os.PathLike[str]) -> list[Atoms]:
 
 
 def _require_whole(path: object, file: TextIO) -> None:
-    """Refuse what ASE's reader has no clear words for, or would work on for hours: numbers of atoms and of columns that
-    the file cannot hold."""
+    """Refuse numbers of atoms and columns that exceed the file, which ASE's reader reports unclearly or takes hours to
+    read."""
     n_of_file = sum(1 for _ in file)
     file.seek(0)
     frame, n_lines = 0, 0
@@ -168,7 +169,7 @@ def _require_whole(path: object, file: TextIO) -> None:
 
 
 def _n_columns(what: str, header: str) -> int:
-    """Return how many columns a frame's Properties name, at least; 0 where they say nothing that can be told."""
+    """Return the number of columns that a frame's Properties define; 0 if they cannot be parsed."""
     found = PROPERTIES.search(header)
     widths = (found.group(1) if found else "species:S:1:pos:R:3").split(":")[2::3]
     if any(re.fullmatch(r"[-+]?[0-9]+", width) and int(width) < 1 for width in widths):
@@ -184,7 +185,7 @@ def _blank_at_end(lines: Iterator[str]) -> int:
 
 
 def _held(frame: Atoms) -> dict[str, Any]:
-    """Return all that may be a label, by the name it has in the file; ASE moves plain keys into a calculator."""
+    """Return all possible labels by their names in the file; ASE moves plain keys into a calculator."""
     results = frame.calc.results if frame.calc is not None else {}
     arrays = {k: v for k, v in frame.arrays.items() if k not in ("numbers", "positions")}
     return {**frame.info, **arrays, **results}

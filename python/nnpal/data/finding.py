@@ -1,4 +1,4 @@
-"""What is wrong with a configuration."""
+"""Faults of configurations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault.
+    """One fault of a configuration.
 
     Attributes:
-        index: of the configuration.
-        severity: error, or warning for what may be meant.
+        index: index of the configuration.
+        severity: error, or warning if it may be intended.
         kind: duplicate, copied labels, repeated energy, no labels, not finite, energy, force, stress, distance,
             position, cell, element, net force, charge, empty or stale.
-        value: found.
-        expected: in words.
+        value: the value found, as text.
+        expected: the value expected, as text.
     """
 
     index: int
@@ -31,7 +31,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """The fault without the configuration: kind, value and what was expected."""
+        """Return the fault without the configuration: kind, value and what was expected."""
         return f"{self.kind}: {self.value}, expected {self.expected}"
 
     def __str__(self) -> str:
@@ -39,11 +39,11 @@ class Finding:
 
 
 def report(what: str, finding: Finding, faults: list[Finding] | None) -> None:
-    """Append the finding to ``faults``.
+    """Append the finding to ``faults``, or raise it as an error.
 
     Arguments:
         what: file and frame, for the message.
-        faults: None where a fault ends the reading.
+        faults: list of findings; None raises an error.
 
     Raises:
         DatasetError: ``faults`` is None.

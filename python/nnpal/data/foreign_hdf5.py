@@ -1,4 +1,4 @@
-"""HDF5 files in TorchANI's layouts that others wrote: groups of conformers, units not stated."""
+"""HDF5 files of other programs in TorchANI's layouts: groups of conformers, without units."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def read_foreign_hdf5(
     labeled: bool | None,
     faults: list[Finding] | None = None,
 ) -> list[Atoms]:
-    """Read every group that holds coordinates, groups by name; a cell without `pbc` is periodic.
+    """Read every group that has coordinates, sorted by name; a cell without `pbc` is periodic.
 
     Arguments:
-        units: required.
-        symbols: OLD=NEW where the file's symbols are not the elements.
+        units: units of the file; required.
+        symbols: OLD=NEW if the file's symbols are not the elements.
         faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
-        DatasetError: no units, no such groups, arrays that do not fit each other, or what a frame lacks.
+        DatasetError: no units, no such groups, arrays of inconsistent shapes, or a frame without a required label.
     """
     if units is None:
         raise DatasetError(f"{path}: does not state its units; {how_to_give.units(path, 'hartree', 'Å')}")
@@ -87,7 +87,7 @@ def _groups(file: h5py.File) -> dict[str, dict[str, np.ndarray]]:
 def _rows(
     what: str, arrays: dict[str, np.ndarray], pairs: dict[str, str], present: set[str]
 ) -> list[tuple[str, Atoms, dict[str, Any]]]:
-    """Return (name for messages, structure, what may be a label) of each row of a group."""
+    """Return (name for messages, structure, possible labels) of each row of a group."""
     coordinates = next(arrays[key] for key in COORDINATES if key in arrays)
     if coordinates.ndim != 3 or coordinates.shape[2] != 3:
         raise DatasetError(f"{what}: coordinates have shape {coordinates.shape}, expected (configurations, atoms, 3)")
@@ -119,7 +119,7 @@ def _rows(
 
 
 def _for_all(what: str, name: str, values: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return ``values`` for each configuration, where one stands for all too."""
+    """Return ``values`` for each configuration; a single one is broadcast to all."""
     if values is None:
         return None
     if values.shape not in (shape, shape[1:]):
@@ -128,7 +128,7 @@ def _for_all(what: str, name: str, values: np.ndarray | None, shape: tuple[int, 
 
 
 def _numbers(what: str, species: np.ndarray, pairs: dict[str, str], present: set[str]) -> np.ndarray:
-    """Return atomic numbers of symbols or numbers, renamed."""
+    """Return atomic numbers from symbols or numbers, after renaming."""
     if species.dtype.kind in "iu":
         from ase.data import chemical_symbols
 

@@ -15,13 +15,13 @@ from nnpal.data.labels import NAMES, labels_of
 from nnpal.geometry.electrons import COLUMNS, Electrons, electrons_of, marks
 
 TOGETHER = 1000
-"""Configurations whose numbers are copied together, so that memory stays small."""
+"""Configurations that are copied at once, to bound memory."""
 
 
 def structure_hash(atoms: Atoms) -> str:
-    """Return the SHA-256 of atomic numbers, cell, periodicity and positions, to the last bit and in the atoms' order.
+    """Return the SHA-256 of atomic numbers, cell, periodicity and positions, bitwise and in the atoms' order.
 
-    Neither the sign of zeros nor cell vectors along directions that do not repeat count.
+    The sign of zeros and cell vectors along nonperiodic directions are ignored.
 
     Arguments:
         atoms: one configuration; lengths in Å.
@@ -30,15 +30,15 @@ def structure_hash(atoms: Atoms) -> str:
 
 
 def structure_hash_with_box(atoms: Atoms, cell: np.ndarray | None = None) -> str:
-    """Return the hash with all cell vectors, or with those of ``cell``; label stores once kept structures by it."""
+    """Return the hash with all cell vectors, or those of ``cell``, which older label stores use as the key."""
     return _sha256(part + 0 if part.dtype.kind == "f" else part for part in _structure(atoms, cell))
 
 
 def content_hash(frames: Sequence[Atoms]) -> str:
-    """Return the SHA-256 of structures and labels, in order; tags and sources play no part.
+    """Return the SHA-256 of structures and labels, in order; tags and sources are not included.
 
-    Charge, spin, initial charges and moments follow the structure where they are stated (but for a charge of 0).
-    Energies and forces follow the structure as they are; a stress follows a mark, where there is one.
+    Each structure is followed by its charge, spin, initial charges and moments if stated (except a charge of 0), by
+    energy and forces, and by a marker and the stress if there is one.
 
     Arguments:
         frames: configurations, with or without labels.
@@ -91,7 +91,7 @@ def _content_of_columns(columns: Columns) -> str:
 
 
 def _bytes(values: np.ndarray) -> memoryview:
-    """Return the bytes of integers or floats, little-endian, of 8 bytes each, or of single bytes."""
+    """Return the bytes of an array: little-endian, 8 bytes per integer or float; else single bytes."""
     kind = {"i": "<i8", "f": "<f8"}.get(values.dtype.kind, "u1")
     return np.ascontiguousarray(values, dtype=kind).reshape(-1).data.cast("B")
 

@@ -1,4 +1,4 @@
-"""Which of a file's keys hold the labels."""
+"""Names of the keys that hold the labels of a file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ VirialOrder = Literal["ase", "lammps"]
 
 @dataclass(frozen=True)
 class Keys:
-    """Names of the labels in a file; None leaves the choice to the reader of the format.
+    """Names of the labels in a file; None uses the common names of the format.
 
     Attributes:
-        energy, forces, stress, virial: names; at most one of stress and virial. A stress of "" reads neither.
-        order: of stresses and virials of six components: `ase` (Voigt: xx yy zz yz xz xy) or `lammps` (xx yy zz xy
-            xz yz).
+        energy, forces, stress, virial: key names; at most one of stress and virial. A stress of "" reads neither.
+        order: order of the six components of stresses and virials: `ase` (Voigt: xx yy zz yz xz xy) or `lammps`
+            (xx yy zz xy xz yz).
 
     Raises:
         ValueError: both a stress and a virial.
@@ -43,12 +43,12 @@ ANY_KEYS = Keys()
 
 
 def listing(indices: Sequence[int]) -> str:
-    """Write the first few of ``indices`` for a message."""
+    """Return the first few of ``indices`` as text for a message."""
     return ", ".join(map(str, indices[:5])) + (f" and {len(indices) - 5} more" if len(indices) > 5 else "")
 
 
 def require_everywhere(path: object, key: str, present: Sequence[bool], known: Iterable[Iterable[str]]) -> None:
-    """Refuse a key that some frame lacks, and say what that frame has.
+    """Refuse a key that some frame lacks; the message lists the keys of that frame.
 
     Arguments:
         present: for each frame, whether it has ``key``.

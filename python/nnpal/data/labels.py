@@ -1,4 +1,4 @@
-"""Labels of a configuration: energy, forces, stress, and how a virial becomes a stress."""
+"""Labels of a configuration: energy, forces and stress; conversion of virials to stresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def attach(
     forces: NDArray[np.float64] | None = None,
     stress: NDArray[np.float64] | None = None,
 ) -> None:
-    """Give ``atoms`` a SinglePointCalculator with these labels, or none when there are none.
+    """Attach a SinglePointCalculator with these labels to ``atoms``, or none if there are no labels.
 
     Arguments:
         atoms: one configuration, changed in place.
@@ -36,13 +36,13 @@ def attach(
 
 
 def labels_of(atoms: Atoms, what: str = "configuration") -> dict[str, Any]:
-    """Return those of `energy` (float), `forces` [n_atoms, 3] and `stress` (Voigt, [6]) that ``atoms`` holds.
+    """Return the stored labels of ``atoms``: `energy` (float), `forces` [n_atoms, 3] and `stress` (Voigt, [6]).
 
     Nothing is calculated.
 
     Arguments:
         atoms: one configuration.
-        what: what the message calls it.
+        what: name of the configuration in the message.
 
     Raises:
         ValueError: atoms or cell have changed since the labels were attached, or a label has the wrong shape.
@@ -67,9 +67,9 @@ def labels_of(atoms: Atoms, what: str = "configuration") -> dict[str, Any]:
 
 
 def with_zero_forces(results: Mapping[str, Any], n_atoms: int) -> dict[str, Any]:
-    """Return labels, with zero forces where one atom has an energy and no forces.
+    """Return labels, with zero forces added for a single atom that has an energy but no forces.
 
-    Its energy does not change with its place, periodic or not: the force is exactly 0, and many codes write none.
+    Its energy does not depend on its position, periodic or not: the force is exactly 0, and many codes do not write it.
     """
     if n_atoms == 1 and results.get("energy") is not None and results.get("forces") is None:
         return {**results, "forces": np.zeros((1, 3))}
@@ -92,7 +92,7 @@ def to_voigt(values: Any, what: str, order: tuple[tuple[int, int], ...] = VOIGT)
             matrix[i, j] = matrix[j, i] = value
     elif tensor.size == 9:
         matrix = tensor.reshape(3, 3)
-        # Rounding of printed digits passes, a tensor of something else does not
+        # Tolerates the rounding of printed digits only
         largest = np.abs(matrix[np.isfinite(matrix)]).max(initial=0.0)
         if not np.allclose(matrix, matrix.T, rtol=1e-5, atol=1e-6 * largest, equal_nan=True):
             raise ValueError(f"{what} is {matrix.tolist()}, expected a symmetric matrix")
@@ -106,8 +106,8 @@ def stress_of_virial(virial: NDArray[np.float64], atoms: Atoms, what: str) -> ND
 
     Arguments:
         virial: W, eV, [3, 3].
-        atoms: the configuration, whose volume counts.
-        what: what the message calls it.
+        atoms: the configuration, which gives the volume.
+        what: name of the configuration in the message.
 
     Raises:
         ValueError: the cell has no volume.

@@ -1,4 +1,4 @@
-"""LAMMPS data files, through ASE; styles and elements are stated by the file or given, never guessed."""
+"""Read LAMMPS data files with ASE; styles and elements are stated in the file or given, never guessed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CHARGES_LEFT_OUT = (
     "the atomic charges (q) are ignored: the partial charges of a force field do not give the total charge, but "
     "calculators would use their sum; state a charge in an extended XYZ file (charge=1)"
 )
-STYLES = ("angle", "atomic", "bond", "charge", "full", "molecular")  # those that ASE reads
+STYLES = ("angle", "atomic", "bond", "charge", "full", "molecular")  # atom styles that ASE reads
 BONDED = ("Bonds", "Angles", "Dihedrals", "Impropers")
 
 
 @dataclass
 class _Head:
-    """What ASE's reader does not tell."""
+    """Contents of a data file that ASE's reader does not return."""
 
     units: str | None = None
     style: str | None = None
@@ -36,22 +36,22 @@ class _Head:
 
 
 def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Sequence[str] | None) -> Atoms:
-    """Read the structure of a data file: atoms by ID, positions as they stand, periodic (the file does not say).
+    """Read the structure of a data file: atoms sorted by ID, positions not wrapped, periodic (not stated in the file).
 
     Arguments:
-        units: needed unless the first line says `units = STYLE`, as write_data has it.
-        symbols: of types 1, 2, ..., or OLD=NEW of type labels; else from the section Atom Type Labels where all are
-            elements, else from Masses.
+        units: units of the file; needed unless the first line has `units = STYLE`, as write_data writes it.
+        symbols: elements of types 1, 2, ..., or OLD=NEW for type labels; by default from the section Atom Type Labels
+            if all are elements, else from Masses.
 
     Raises:
-        DatasetError: units, atom style or elements not known, or a damaged file.
+        DatasetError: unknown units, atom style or elements, or a corrupted file.
     """
     head = _head(path)
     units = _units(path, head.units, units)
-    from ase.io.lammpsdata import read_lammps_data  # brings SciPy, which other formats do without
+    from ase.io.lammpsdata import read_lammps_data  # imports SciPy, which other formats do not need
 
     try:
-        # ASE's sort by ID leaves type labels behind; its image flags go through scaled positions and lose digits
+        # ASE's sort by ID does not reorder type labels, and its image flags lose digits in scaled positions
         atoms = read_lammps_data(
             _without_bonds(path),
             Z_of_type=_TypeItself(),
@@ -88,7 +88,7 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
 
 
 class _TypeItself(dict[int, int]):
-    """Tell ASE that the atomic number is the type: it names types by label nowhere else; elements are found later."""
+    """Map that makes ASE use the type as the atomic number: ASE offers no other access to types that have labels."""
 
     def __missing__(self, key: int) -> int:
         return int(key)
@@ -98,7 +98,7 @@ class _TypeItself(dict[int, int]):
 
 
 def _without_bonds(path: str | os.PathLike[str]) -> io.StringIO:
-    """Return the file without bonds and angles, whose types may have labels that ASE takes for numbers."""
+    """Return the file without bonds and angles, whose type labels ASE would parse as numbers."""
     kept, section = [], ""
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -138,7 +138,7 @@ def _head(path: str | os.PathLike[str]) -> _Head:
 
 
 def _style(path: object, words: Sequence[str]) -> str:
-    """Return atomic for lines that can be nothing else."""
+    """Return `atomic` for lines that fit no other atom style."""
     flags = len(words) == 8 and all(re.fullmatch(r"-?\d+", word) for word in words[5:])
     if len(words) == 5 or flags:
         return "atomic"
@@ -159,7 +159,7 @@ def _units(path: object, stated: str | None, given: Units | None) -> Units:
 
 
 def _compare_with_masses(path: object, labels: dict[int, str], types: np.ndarray, masses: np.ndarray | None) -> None:
-    """Refuse a label that names one element, such as Ho of a hydroxyl, with the mass of another."""
+    """Refuse a label that names one element but has the mass of another, such as Ho for a hydroxyl oxygen."""
     if not all(label in atomic_numbers for label in labels.values()) or masses is None:
         return
     for type_, mass in dict(zip(types.tolist(), masses.tolist(), strict=True)).items():
@@ -173,7 +173,7 @@ def _compare_with_masses(path: object, labels: dict[int, str], types: np.ndarray
 
 
 def _symbols(path: object, types: np.ndarray, labels: dict[int, str], masses: np.ndarray | None) -> list[str]:
-    """Return a symbol for each type up to the highest that has atoms."""
+    """Return the symbol of each type up to the highest one that has atoms."""
     highest = int(types.max())
     if labels and all(label in atomic_numbers for label in labels.values()):
         return [labels.get(type_, "X") for type_ in range(1, highest + 1)]
@@ -182,7 +182,7 @@ def _symbols(path: object, types: np.ndarray, labels: dict[int, str], masses: np
             f"{path}: has no Masses; give symbols, one for each atom type, e.g. {how_to_give.symbols(('Ni', 'Al'))}"
         )
     of_type = dict(zip(types.tolist(), masses.tolist(), strict=True))
-    # A type without atoms needs a place, any element will do
+    # Placeholder for types without atoms
     return [
         chemical_symbols[number_of_mass(of_type[type_], f"{path}: atom type {type_}")] if type_ in of_type else "H"
         for type_ in range(1, highest + 1)

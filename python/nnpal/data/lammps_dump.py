@@ -1,6 +1,6 @@
 """LAMMPS text dumps.
 
-ASE's reader is not used: it takes a snapshot that is cut off for a smaller one, and makes up an energy of 0.
+ASE's reader is not used: it reads a truncated snapshot as a smaller one, and sets an energy of 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nnpal.data.units import Units
 from nnpal.geometry.lammps_box import box_of_bounds
 from nnpal.runtime.caution import caution
 
-# Coordinates in order of preference: those that are wrapped first
+# Coordinates in order of preference, wrapped ones first; whether they are scaled
 SCALED = {"x": False, "xs": True, "xu": False, "xsu": True}
 
 
@@ -46,20 +46,20 @@ def read_dump(
     keys: Keys,
     labeled: bool | None,
 ) -> list[Atoms]:
-    """Read all snapshots, atoms by ID, positions as LAMMPS has them, box and periodicity of each.
+    """Read all snapshots: atoms sorted by ID, positions as in the dump, box and periodicity.
 
-    Charges (q) are left out with a warning.
+    Charges (q) are ignored with a warning.
 
-    A dump has no energies but as a column of per-atom energies (`compute pe/atom`), whose name keys.energy gives: its
-    sum is the energy. Forces are fx fy fz, or the three columns that keys.forces names.
+    The energy is the sum of a column of per-atom energies (`compute pe/atom`), named by keys.energy; a dump has no
+    other energies. Forces are fx fy fz, or the three columns in keys.forces.
 
     Arguments:
-        units: needed unless the dump states them (`dump_modify ID units yes`).
-        symbols: of types 1, 2, ..., which then hold; else the column `element` or `typelabel`, OLD=NEW where a name of
-            it is not the element.
+        units: units of the dump; needed unless it states them (`dump_modify ID units yes`).
+        symbols: elements of types 1, 2, ...; or OLD=NEW for names in the column `element` or `typelabel` that are not
+            elements. By default the elements are those of this column.
 
     Raises:
-        DatasetError: no units, elements or coordinates, or a dump that is cut off or damaged.
+        DatasetError: no units, elements or coordinates, or a truncated or corrupted dump.
     """
     stated, snapshots = _parsed(path)
     units = units_of(path, stated, units)
@@ -77,7 +77,7 @@ def labels_in(
     """Return the names of energy and forces in a dump, see :func:`nnpal.data.chosen.choose`.
 
     Raises:
-        DatasetError: labels are asked for, and there are none.
+        DatasetError: labels are required, and there are none.
     """
     if labeled and keys.energy is None:
         raise DatasetError(
@@ -88,10 +88,10 @@ def labels_in(
 
 
 def units_of(path: object, stated: str | None, given: Units | None) -> Units:
-    """Return the units of a dump: those of the unit style that it states, or given.
+    """Return the units of a dump: those that it states, or those given; if both, they must agree.
 
     Raises:
-        DatasetError: neither, or both and not the same.
+        DatasetError: neither, or both and they differ.
     """
     try:
         own = None if stated is None else Units.lammps(stated)
@@ -130,7 +130,7 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
                     snapshots.append(_Snapshot(items["TIMESTEP"], cell, origin, pbc, columns))
                     items = {}
                 else:
-                    next_line(file)  # TIME and whatever else has one line
+                    next_line(file)  # TIME and other items of one line
     except (ValueError, KeyError, IndexError, EOFError, OSError, zlib.error) as error:
         reason = f"no ITEM: {error.args[0]}" if isinstance(error, KeyError) else error
         raise DatasetError(f"{path}: frame {len(snapshots)} is damaged or not a LAMMPS text dump: {reason}") from error
@@ -140,7 +140,7 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[str | None, list[_Snapshot]]:
 
 
 def item(line: str) -> tuple[str, list[str]]:
-    """Split `ITEM: NAME words`; the name is in capitals."""
+    """Split `ITEM: NAME words` into name, in capitals, and words."""
     if not line.startswith("ITEM: "):
         raise ValueError(f"found {line.strip()[:40]!r}, expected a line that starts with ITEM:")
     words = line.split()[1:]
@@ -152,7 +152,7 @@ def next_line(file: Iterator[str] | TextIO) -> str:
     """Return the next line.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the file ends here.
     """
     line = next(iter(file), None)
     if line is None:
@@ -161,7 +161,7 @@ def next_line(file: Iterator[str] | TextIO) -> str:
 
 
 def _columns(names: Sequence[str], rows: list[list[str]]) -> dict[str, np.ndarray]:
-    """Return columns by name, sorted by atom ID where there are IDs."""
+    """Return columns by name, sorted by atom ID if there are IDs."""
     wrong = [i for i, row in enumerate(rows) if len(row) != len(names)]
     if wrong:
         raise ValueError(f"its atom line {wrong[0] + 1} has {len(rows[wrong[0]])} words, expected {len(names)}")
@@ -175,7 +175,7 @@ def _columns(names: Sequence[str], rows: list[list[str]]) -> dict[str, np.ndarra
 
 
 def _frame(what: str, snapshot: _Snapshot, symbols: Sequence[str] | None, keys: Keys) -> tuple[Atoms, dict[str, Any]]:
-    """Return the structure, and the forces and per-atom energies that the snapshot holds."""
+    """Return the structure, and the forces and per-atom energies of the snapshot."""
     columns = snapshot.columns
     first = next((name for name in SCALED if name in columns), None)
     if first is None:
@@ -227,7 +227,7 @@ def _elements(what: str, columns: dict[str, np.ndarray], symbols: Sequence[str] 
 
 
 def _column_of_elements(what: str, columns: dict[str, np.ndarray]) -> str:
-    """Return `element`, or `typelabel` where there is no such column or LAMMPS's default C alone stands in it."""
+    """Return `element`, or `typelabel` if that column is missing or has only LAMMPS's default, C."""
     if "element" not in columns and "typelabel" not in columns:
         raise DatasetError(
             f"{what}: has no column `element`; give symbols, one for each atom type, e.g. "

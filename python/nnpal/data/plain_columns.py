@@ -1,4 +1,4 @@
-"""Columns of extended XYZ files of plain form: labels chosen and converted for a whole file at once."""
+"""Read plain extended XYZ files into columns: labels are chosen and converted for a whole file at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def read_plain(
     """Read a file as :func:`nnpal.data.extxyz.read_extxyz` does.
 
     Arguments:
-        faults: gets a warning where some frames state a stress and others a virial.
+        faults: list to which a warning is appended if some frames have a stress and others a virial.
 
     Raises:
-        NotPlainError: not of plain form, or with a fault that the other reader gives the words of.
+        NotPlainError: a file that is not plain, or has a fault that the other reader reports.
     """
     if keys.order is not None:
         raise NotPlainError
@@ -84,14 +84,14 @@ def read_plain(
 
 
 def scaled(values: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply each of ``values`` [n, ...] by its factor, in place: whole files are not to be in memory twice."""
+    """Multiply each of ``values`` [n, ...] by its factor, in place to save memory."""
     if (factors != 1.0).any():
         values *= factors.reshape(-1, *[1] * (values.ndim - 1))
     return values
 
 
 def _units(stated: str | None, given: Units | None) -> Units:
-    """Return the units of a frame; what :func:`nnpal.data.extxyz.units_of` refuses is not plain."""
+    """Return the units of a frame; those that :func:`nnpal.data.extxyz.units_of` refuses are not plain."""
     key = stated, given
     if key not in _KNOWN:
         try:
@@ -123,9 +123,9 @@ def _stresses(
     parsed: Parsed, names: Mapping[str, Sequence[str]], units: Sequence[Units], cells: NDArray[np.float64],
     pbc: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:  # fmt: skip
-    """Return which frames have a stress, and eV/Å³, Voigt, ASE's sign, [n, 6].
+    """Return which frames have a stress, and the stresses, eV/Å³, Voigt, ASE's sign, [n, 6].
 
-    Frames with several of stress and virial, of which one has to be chosen, are not plain; nor is a virial without a
+    Frames with several stresses or virials, of which one has to be chosen, are not plain; nor is a virial without a
     volume.
     """
     n = len(parsed.sizes)
@@ -155,7 +155,7 @@ def _stresses(
 
 
 def _symmetric(values: NDArray[np.float64], one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Say whether tensors are symmetric to printed digits, as :func:`nnpal.data.labels.to_voigt` asks."""
+    """Return whether tensors are symmetric within printed digits, as :func:`nnpal.data.labels.to_voigt` requires."""
     if not np.isfinite(values).all():
         return np.array_equal(one, other, equal_nan=True)
     least = 1e-6 * np.abs(values).max(axis=1, initial=0.0)[:, None] + 1e-5 * np.minimum(np.abs(one), np.abs(other))

@@ -1,7 +1,7 @@
-"""Read LAMMPS text dumps of many snapshots quickly: into few arrays, not into an `ase.Atoms` for each.
+"""Read LAMMPS text dumps of many snapshots quickly: into few arrays, not into one `ase.Atoms` per snapshot.
 
-Where a dump has a fault, or columns that change, it is left to :func:`nnpal.data.lammps_dump.read_dump`, which says of
-which snapshot; both give the same.
+A dump with a fault, or with columns that change, is left to :func:`nnpal.data.lammps_dump.read_dump`, whose messages
+name the snapshot; both readers give the same result.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from nnpal.geometry.electrons import COLUMNS, NAMES, is_lookalike
 from nnpal.geometry.lammps_box import box_of_bounds
 
 TOGETHER = 4096
-"""Lines of atoms whose words are in memory at once."""
+"""Number of atom lines that are split at once."""
 
 
 @dataclass
 class Parsed:
-    """A dump's snapshots.
+    """Parsed snapshots of a dump.
 
     Attributes:
-        units: unit style that it states.
-        names: of the columns of all snapshots.
-        sizes: numbers of atoms.
-        ids, numbers: of all atoms; without a column `id` there are no IDs.
-        reals: coordinates, forces, energy and charge of all atoms, whichever there are, as ``Wanted`` has them.
-        cells, origins, pbc: of the boxes.
+        units: unit style that the dump states.
+        names: columns of all snapshots.
+        sizes: numbers of atoms of the snapshots.
+        ids, numbers: IDs and atomic numbers of all atoms; no IDs without a column `id`.
+        reals: coordinates, forces, energy and charge of all atoms, if present, in the order of ``Wanted.reals``.
+        cells, origins, pbc: cell vectors, origins and periodicity of the boxes.
     """
 
     units: str | None = None
@@ -61,10 +61,10 @@ class Snapshots:
 
     Attributes:
         units: unit style that the dump states.
-        held: names of forces and energy that it has.
-        forces: [n_atoms, 3], or None.
-        energies: sums of the atoms' energies, [n], or None.
-        has_charges: whether any atom has one.
+        held: names of the forces and energy that the dump has.
+        forces: forces, [n_atoms, 3], or None.
+        energies: sums of the per-atom energies, [n], or None.
+        has_charges: whether any atom has a charge.
     """
 
     units: str | None
@@ -81,16 +81,16 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Places of columns.
+    """Indices of the columns to read.
 
     Attributes:
-        id: of the ID, None where there is none.
-        element: of what tells the element.
-        by_type: whether that is a type, which symbols are given for.
-        type: of the type, where a name of C alone may be LAMMPS's default and no element.
-        reals: of numbers: three coordinates, then those below.
-        forces, energy, charge: which of ``reals``.
-        scaled: whether coordinates are shares of the cell vectors.
+        id: column of the ID; None if there is none.
+        element: column from which elements are read.
+        by_type: whether that column is the type, for which symbols are given.
+        type: column of the type, to detect LAMMPS's default element C; None if not needed.
+        reals: columns of numbers: three coordinates, then forces, energy and charge.
+        forces, energy, charge: positions in ``reals``.
+        scaled: whether coordinates are scaled by the cell vectors.
     """
 
     id: int | None
@@ -136,13 +136,13 @@ class Wanted:
 
 
 def parse_dump(path: str | os.PathLike[str], symbols: Sequence[str] | None, keys: Keys) -> Snapshots:
-    """Read a dump of snapshots that have the same columns.
+    """Read a dump whose snapshots all have the same columns.
 
     Arguments:
         symbols, keys: see :func:`nnpal.data.lammps_dump.read_dump`.
 
     Raises:
-        NotPlainError: any other file; the other reader says what it is.
+        NotPlainError: any other file; the other reader reports what is wrong.
     """
     labels = {keys.energy, keys.forces} - {None}
     if any(name in (*NAMES, *COLUMNS, "q") or is_lookalike(str(name)) for name in labels):
@@ -200,7 +200,7 @@ def _box(words: tuple[str, ...], *lines: str) -> tuple[tuple[float, ...], tuple[
 
 
 class _Elements(dict[str, int]):
-    """Atomic numbers of words, found as they come."""
+    """Atomic numbers of element or type words, looked up on first use."""
 
     def __init__(self, symbols: Sequence[str] | None) -> None:
         self.by_type = symbols is not None and not any("=" in symbol for symbol in symbols)
@@ -245,7 +245,7 @@ def _atoms(file: TextIO, n_atoms: int, parsed: Parsed, wanted: Wanted, elements:
             names.update(row[wanted.element] for row in rows)
             types.update(row[wanted.type] for row in rows)
     if names == {"C"} and len(types) > 1:
-        raise NotPlainError  # LAMMPS's default, no element
+        raise NotPlainError  # LAMMPS's default, not an element
 
 
 def _in_order(parsed: Parsed, wanted: Wanted, keys: Keys) -> Snapshots:
@@ -256,7 +256,7 @@ def _in_order(parsed: Parsed, wanted: Wanted, keys: Keys) -> Snapshots:
         ids, owners = np.frombuffer(parsed.ids, dtype=np.int64), np.repeat(np.arange(len(sizes)), sizes)
         order = np.lexsort((ids, owners))
         if np.any((np.diff(ids[order]) == 0) & (np.diff(owners) == 0)):
-            raise NotPlainError  # an ID stands twice
+            raise NotPlainError  # duplicate ID
         if np.any(np.diff(order) != 1):
             numbers, reals = numbers[order], reals[order]
     bounds = [0, *np.cumsum(sizes).tolist()]

@@ -1,8 +1,8 @@
-"""Read extended XYZ files of plain form quickly: ASE's reader takes a millisecond for a small frame.
+"""Read plain extended XYZ files quickly: ASE's reader takes a millisecond for a small frame.
 
-Plain is what ASE, MACE and nnpal write: `key=value` and `key="value"` without brackets, a species, positions
-and other columns of numbers, words and logical values. All else is left to ASE's reader, whole files at a time, so
-that both give the same.
+Plain files are those that ASE, MACE and nnpal write: `key=value` and `key="value"` without brackets; species, positions
+and other columns of numbers, words and logical values. Any other file is left to ASE's reader as a whole, so that both
+readers give the same result.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 ELECTRONS = frozenset(STATED)
 ESCAPED = re.compile(r"\\(.)")
 PLAIN_TEXT = re.compile(r"[A-Za-z_/~][^\s,]*")
-NO_TEXT = {"t", "f", "true", "false", "nan", "inf", "infinity"}  # what ASE takes for numbers and logical values
+NO_TEXT = {"t", "f", "true", "false", "nan", "inf", "infinity"}  # words that ASE parses as numbers and logical values
 TEXTS = ("tag", "source", "config_type", "units")
-THREE_BY_THREE = ("stress", "virial")  # which ASE takes for matrices in Fortran's order, and refuses else
-# Columns that ASE renames or makes something else of, and names that it keeps for itself
+THREE_BY_THREE = ("stress", "virial")  # ASE reads these only as matrices, in Fortran order
+# Columns that ASE renames or converts, and names that it reserves
 OTHER_COLUMNS = {"species", "symbols", "pos", "positions", "Z", "numbers", "charges", "move_mask", "energy", "stress"}
 OTHER_COLUMNS |= {*STATED, *COLUMNS} | {"Lattice", "pbc", "Properties", *TEXTS}
 LOGICAL = {"T": True, "F": False, "true": True, "false": False, "True": True, "False": False}
@@ -43,12 +43,12 @@ LOGICAL |= {"TRUE": True, "FALSE": False}
 
 
 class NotPlainError(Exception):
-    """The file is not of plain form, or has something that ASE's reader gives the message of."""
+    """The file is not plain, or has a fault that ASE's reader reports."""
 
 
 @dataclass
 class Table:
-    """Numbers of one key or column: of which frames, and their values one after the other."""
+    """Numbers of one key or column: the frames that have it, and their concatenated values."""
 
     frames: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
@@ -56,14 +56,14 @@ class Table:
 
 @dataclass
 class Parsed:
-    """A file's frames.
+    """Parsed frames of a file.
 
     Attributes:
         sizes, numbers: see :class:`nnpal.data.columns.Columns`.
         positions, cells, pbc: as they stand in the file.
-        held: names of what may be a label, for each frame.
-        labels: numbers of those keys and columns that were asked for, by name; a table's rows have one length.
-        electrons: charge and spin of those frames that state any, by index.
+        held: names of possible labels, for each frame.
+        labels: numbers of the requested keys and columns, by name; the rows of a table have the same length.
+        electrons: charge and spin of the frames that state any, by index.
         texts: `tag`, `source`, `config_type` and `units`, for each frame.
     """
 
@@ -80,14 +80,15 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Form:
-    """Columns of a frame.
+    """Column layout of a frame.
 
     Attributes:
-        species, positions: first columns.
-        reals, whole, logical: other columns of real and of whole numbers, and of T and F; those of words are any.
-        names: of other columns.
-        forces: first column of each that may be forces, by name.
-        n_columns: of all.
+        species, positions: first column of each.
+        reals, whole, logical: other columns of real numbers, of integers, and of T and F; columns of words are not
+            listed.
+        names: names of the other columns.
+        forces: first column of each property that may be forces, by name.
+        n_columns: total number of columns.
     """
 
     species: int
@@ -101,13 +102,13 @@ class Form:
 
 
 def parse_plain(path: str | os.PathLike[str], keys: Keys) -> Parsed:
-    """Read a file of plain form.
+    """Read a plain file.
 
     Arguments:
         keys: names of labels, in addition to the usual ones with and without REF_.
 
     Raises:
-        NotPlainError: any other file; ASE's reader says what it is.
+        NotPlainError: any other file; ASE's reader reports what is wrong.
     """
     names = Names.of(keys)
     parsed = Parsed()
@@ -125,7 +126,7 @@ def parse_plain(path: str | os.PathLike[str], keys: Keys) -> Parsed:
 
 @dataclass(frozen=True)
 class Names:
-    """Keys and columns whose numbers are wanted: those of one number, of nine or six, and of three for each atom."""
+    """Keys and columns to read: energies (one number), stresses (nine or six), forces (three per atom)."""
 
     energy: frozenset[str]
     stress: frozenset[str]
@@ -147,11 +148,11 @@ class Names:
 
 
 def _frame(file: TextIO, parsed: Parsed, names: Names, shapes: dict[Any, frozenset[str]]) -> bool:
-    """Read the next frame; say whether there was one."""
+    """Read the next frame; return whether there was one."""
     line = file.readline()
     if not line.strip():
         if file.read().strip():
-            raise NotPlainError  # something follows an empty line
+            raise NotPlainError  # text after an empty line
         return False
     size = int(line)
     if size < 1:
@@ -180,7 +181,7 @@ def _frame(file: TextIO, parsed: Parsed, names: Names, shapes: dict[Any, frozens
         shapes[shape] = _held(form, pairs, names)
     parsed.held.append(shapes[shape])
     parsed.texts.append(tuple(_text(name, pairs[name]) if name in pairs else None for name in TEXTS))
-    rows = [line.split() for line in islice(file, size)]  # no more of them than the file has, whatever it says
+    rows = [line.split() for line in islice(file, size)]  # stops at the end of the file
     if len(rows) < size:
         raise NotPlainError
     _rows(rows, form, parsed, index)
@@ -202,7 +203,7 @@ def _pairs(line: str) -> dict[str, str]:
 
 
 def _held(form: Form, pairs: Mapping[str, str], names: Names) -> frozenset[str]:
-    """Return the names of what may be a label; the file is not plain where one is not of the kind that it says."""
+    """Return the names of possible labels; the file is not plain if a name is reserved or is a key and a column."""
     keys = frozenset(pairs)
     if any(map(is_lookalike, keys)):
         raise NotPlainError
@@ -274,15 +275,15 @@ def _put(labels: dict[str, Table], name: str, index: int, values: Sequence[float
 
 
 def _tensor(name: str, text: str) -> Sequence[float]:
-    """Return xx yy zz yz xz xy and the same with the other off-diagonal values, as ASE and `to_voigt` pick them.
+    """Return xx yy zz yz xz xy, then zy zx yx, in the order of ASE and `to_voigt`.
 
-    Six components are in Voigt's order where they are not of a key that ASE takes for a matrix.
+    Six components are in Voigt order, unless ASE reads the key as a matrix.
     """
     if name not in THREE_BY_THREE and len(words := text.replace(",", " ").split()) == 6:
         six = tuple(map(float, words))
         return *six, *six[3:]
     xx, xy, xz, yx, yy, yz, zx, zy, zz = _several(text, 9)
-    if name in THREE_BY_THREE:  # in Fortran's order
+    if name in THREE_BY_THREE:  # in Fortran order
         xy, yx, xz, zx, yz, zy = yx, xy, zx, xz, zy, yz
     return xx, yy, zz, yz, xz, xy, zy, zx, yx
 
@@ -308,7 +309,7 @@ def _periodic(text: str) -> tuple[bool, ...]:
 
 
 def _text(name: str, text: str) -> str:
-    """Return the text of ``atoms.info`` as ASE reads it."""
+    """Return a text as ASE would store it in ``atoms.info``."""
     if not text.startswith("_JSON") and any(map(_is_no_value, re.findall(r"[^\s,]+", text))):
         return text
     if text.startswith("_JSON "):
@@ -319,18 +320,18 @@ def _text(name: str, text: str) -> str:
 
 
 def _is_no_value(word: str) -> bool:
-    """Say whether ASE takes a word for text, and what it stands in too."""
+    """Return whether ASE reads a word, and so the value that contains it, as text."""
     return PLAIN_TEXT.fullmatch(word) is not None and word.lower() not in NO_TEXT
 
 
 @functools.lru_cache(maxsize=1024)
 def _as_ase_reads(name: str, text: str) -> str:
-    from ase.io.extxyz import key_val_str_to_dict  # brings SciPy, a second and 50 MB
+    from ase.io.extxyz import key_val_str_to_dict  # imports SciPy: 1 s and 50 MB
 
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return str(key_val_str_to_dict(f'{name}="{escaped}"')[name])
 
 
 def numbers_in(values: array[float], *shape: int) -> NDArray[np.float64]:
-    """Return a view of an array's numbers."""
+    """Return a NumPy view of an array's numbers."""
     return np.frombuffer(values, dtype=np.float64).reshape(-1, *shape)

@@ -1,4 +1,4 @@
-"""Read structures and labels from any format that nnpal knows."""
+"""Read structures and labels from any format that nnpal supports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SUFFIXES = {
     ".dump": "lammps-dump", ".lammpstrj": "lammps-dump", ".data": "lammps-data", ".traj": "traj",
 }  # fmt: skip
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-GZIPPED = ("lammps-dump", "extxyz")  # formats that are read gzipped too
+GZIPPED = ("lammps-dump", "extxyz")  # formats that may be gzipped
 FORMATS = ("hdf5", "extxyz", "ase-db", "lammps-dump", "lammps-data", DEEPMD, CP2K, BY_CONTENTS)
 
 
@@ -59,26 +59,26 @@ def read_frames(
 ) -> list[Atoms]:
     """Return the configurations of a file, in eV and Å, with labels as a SinglePointCalculator.
 
-    Each has `info["tag"]` (given here, by the file, or the file's name without suffix) and `info["source"]` (by the
-    file, or PATH:INDEX).
+    Each has `info["tag"]` (the argument, from the file, or the file's name without suffix) and `info["source"]` (from
+    the file, or PATH:INDEX).
 
     Arguments:
-        path: of the file, or of a folder with systems of deepmd/npy.
-        units: of the file, where it does not state them; required then.
-        symbols: an element for each LAMMPS type; or OLD=NEW where the file's own symbols are not the elements.
-        labeled: True asks for energy and forces of every configuration, where one atom with an energy has zero forces;
-            False gives bare structures; None takes the labels that there are.
+        path: file, or folder with systems of deepmd/npy.
+        units: units of the file; required if it does not state them.
+        symbols: an element for each LAMMPS type, or OLD=NEW if the file's symbols are not the elements.
+        labeled: True requires energy and forces of every configuration (a single atom with an energy gets zero forces);
+            False reads structures only; None reads the labels present.
         tag: name of the group that all its configurations belong to.
-        keys: names of the labels, where they are not the format's usual ones.
-        format: one of ``FORMATS``, or a name of ASE's such as ``vasp-xml``; by default from the suffix or the contents.
-        faults: gets stresses that contradict virials of the same frame, and virials that the cell does not allow, which
-            are then left out; so :func:`nnpal.data.check_frames` can look at all frames of a file. It gets a warning
-            too where some frames state a stress and others a virial. None makes the first of the faults an error, and a
-            stress that the cell does not allow.
+        keys: names of the labels, if they are not the usual ones of the format.
+        format: one of ``FORMATS``, or ASE's name such as ``vasp-xml``; by default from the suffix or the contents.
+        faults: list to which faults are appended: stresses that contradict virials of the same frame, and virials that
+            the cell does not allow, which are then left out, so that :func:`nnpal.data.check_frames` can check all
+            frames; and a warning if some frames have a stress and others a virial. None raises an error at the first
+            fault, or at a stress that the cell does not allow.
 
     Raises:
         FileNotFoundError: no such file.
-        DatasetError: anything that would have to be guessed, is damaged, or is not there.
+        DatasetError: something is missing, corrupted, or would have to be guessed.
         TypeError: units or keys of another type.
 
     Example:
@@ -104,7 +104,7 @@ def read_frames(
 
 
 def read_columns(path: str | os.PathLike[str], *, faults: list[Finding] | None = None, **given: Any) -> Columns:
-    """Return the configurations of a file in few arrays: for many of them, see :class:`Columns`.
+    """Return the configurations of a file as :class:`Columns`, for files of many configurations.
 
     Arguments:
         faults, given: see :func:`read_frames`.
@@ -124,7 +124,7 @@ def _quickly(
     format: str | None = None,
     faults: list[Finding] | None = None,
 ) -> Columns | None:
-    """Return what is read of whole files at once; None where it has to be read by frames, if only for a message."""
+    """Read a whole file at once; return None if it has to be read frame by frame, if only for an error message."""
     require_readable(Path(path))
     kind, keys = format or format_of(Path(path)), keys or Keys()
     if symbols is not None and kind != "lammps-dump":
@@ -181,7 +181,7 @@ def _slowly(
     kind = format or format_of(Path(path))
     frames = _read(kind, path, units, symbols, labeled, keys or Keys(), faults)
     for index, frame in enumerate(frames):
-        _require_parity(f"{path}: frame {index}", frame)  # not before elements have their right names
+        _require_parity(f"{path}: frame {index}", frame)  # after elements are renamed
         if tag is not None:
             frame.info["tag"] = tag
         frame.info.setdefault("tag", Path(path).stem)
@@ -247,11 +247,11 @@ def _read(
 
 
 def require_readable(path: Path) -> None:
-    """Refuse a path that is no file, and no folder of deepmd/npy, or that may not be read, and an empty file.
+    """Refuse a path that is neither a file nor a deepmd/npy folder, is not readable, or is empty.
 
     Raises:
         FileNotFoundError: no such file.
-        DatasetError: a folder, a file that belongs to others, or an empty one.
+        DatasetError: another folder, a file without read permission, or an empty file.
     """
     if path.is_dir() and systems_of(path):
         return
@@ -271,7 +271,7 @@ def require_readable(path: Path) -> None:
 
 
 def _format_of_compressed(path: Path) -> str:
-    """Return the format of a compressed file by the suffix before; a dump where there is none."""
+    """Return the format of a compressed file from the suffix before .gz; a dump if there is none."""
     kind = SUFFIXES.get(Path(path.stem).suffix, "lammps-dump" if path.suffix == ".gz" else "")
     if path.suffix != ".gz" or kind not in GZIPPED:
         raise DatasetError(
@@ -282,7 +282,7 @@ def _format_of_compressed(path: Path) -> str:
 
 
 def format_of(path: Path) -> str:
-    """Return the format by the suffix, or by the contents: LAMMPS's are often named dump.X or data.X, others OUTCAR."""
+    """Return the format from the suffix or the contents, for names such as dump.X, data.X (LAMMPS) or OUTCAR."""
     if path.is_dir():
         return DEEPMD
     if path.suffix in COMPRESSED:

@@ -1,4 +1,4 @@
-"""Stress of a frame: by its own key, stress or virial, compared where it has both, and possible in its cell at all."""
+"""Stress of a frame, from its stress or virial; both must agree, and the cell must allow a stress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnpal.data.labels import VOIGT, stress_of_virial, to_voigt
 from nnpal.data.units import Units
 
 COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
-# A stress and a virial of one calculation differ by printed digits alone
+# A stress and a virial of one calculation differ only by the rounding of printed digits
 SAME_RELATIVE = 1e-3  # of the largest component
 SAME_STRESS = 1e-6  # eV/Å³, 0.2 MPa
 NEEDS_A_CELL = (
@@ -35,20 +35,20 @@ def stress_of(
     units: Units,
     order: Order | None,
 ) -> tuple[np.ndarray | None, Finding | None]:
-    """Return the stress that a frame states, eV/Å³, Voigt, ASE's sign, and what is wrong with it.
+    """Return the stress of a frame, eV/Å³, Voigt, ASE's sign, and its fault if any.
 
-    A virial W gives σ = -W/V. Where both stand they must agree to printed digits.
+    A virial W gives σ = -W/V. If the frame has both, they must agree within printed digits.
 
     Arguments:
-        index: of the frame.
-        held: what the frame holds, by key.
-        names: keys of `stress` and of `virial` that count in this file.
-        atoms: with the cell in Å.
-        units: of the file.
-        order: of six components; None when it is not known.
+        index: index of the frame.
+        held: possible labels of the frame, by key.
+        names: keys of `stress` and of `virial` in this file.
+        atoms: structure, with the cell in Å.
+        units: units of the file.
+        order: order of six components; None if unknown.
 
     Raises:
-        ValueError: a value of the wrong shape, not symmetric, or six components in an order that nobody stated.
+        ValueError: a value of the wrong shape, not symmetric, or six components in an unknown order.
     """
     found = _stated(held, names)
     if not found:
@@ -65,15 +65,15 @@ def stress_of(
 def stated_stresses(
     held: Iterable[Mapping[str, Any]], names: Mapping[str, Sequence[str]]
 ) -> dict[int, tuple[str, str]]:
-    """Return `stress` or `virial` and the key of what each frame that has one is read from, by the frame's index."""
+    """Return, by frame index, `stress` or `virial` and the key from which the frame's stress is read."""
     found = enumerate(_stated(own, names) for own in held)
     return {index: (one[0][0], one[0][1]) for index, one in found if one}
 
 
 def mixed_stresses(stated: Mapping[int, tuple[str, str]]) -> list[Finding]:
-    """Return a warning, at the first such frame, where some frames of a file state a stress and others a virial.
+    """Return a warning if some frames of a file have a stress and others a virial.
 
-    Each is read by its own key; but two keys may come from two calculators, or one of them with another sign.
+    Each is read from its own key, but the two keys may come from two calculators, or differ in sign.
 
     Arguments:
         stated: see :func:`stated_stresses`.
@@ -90,10 +90,10 @@ def mixed_stresses(stated: Mapping[int, tuple[str, str]]) -> list[Finding]:
 
 
 def no_stress(index: int, atoms: Atoms, name: str = "stress") -> Finding | None:
-    """Return the fault of a configuration that has a stress or virial, where its cell allows none.
+    """Return the fault of a configuration that has a stress or virial although its cell allows none.
 
-    A stress is dE/dε/V: without a volume there is none, and along a direction that does not repeat the height of the
-    box, which V holds, is arbitrary.
+    The stress is dE/dε/V: it needs a volume, and along a nonperiodic direction the height of the box, and so V, is
+    arbitrary.
     """
     if not np.isfinite(atoms.cell.array).all():
         return None
@@ -108,7 +108,7 @@ def no_stress(index: int, atoms: Atoms, name: str = "stress") -> Finding | None:
 
 
 def large_stress(index: int, stress: np.ndarray, largest: float) -> Finding | None:
-    """Return the fault of a stress with a component above ``largest``, eV/Å³."""
+    """Return the fault of a stress with a component above ``largest``, eV/Å³, or None."""
     k = int(np.abs(stress).argmax())
     if abs(stress[k]) <= largest:
         return None
@@ -121,14 +121,14 @@ def large_stress(index: int, stress: np.ndarray, largest: float) -> Finding | No
 
 
 def _stated(held: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> list[Stated]:
-    """Return what a frame states, stresses first; where all is NaN, the first of it."""
+    """Return the stresses, then the virials of a frame, without those that are all NaN; if all are, only the first."""
     found = [
         (label, name, held[name])
         for label in ("stress", "virial")
         for name in names.get(label, ())
         if held.get(name) is not None
     ]
-    # Arrays of whole files can only say by NaN which of their rows have none
+    # In arrays of whole files NaN marks rows without a value
     filled = [one for one in found if not np.isnan(np.asarray(one[2], dtype=float)).all()]
     return filled or found[:1]
 

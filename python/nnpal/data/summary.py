@@ -1,4 +1,4 @@
-"""What a dataset holds, in numbers."""
+"""Summary of a dataset in numbers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nnpal.data.labels import NAMES
 
 
 def summarize(frames: Sequence[Atoms]) -> dict[str, Any]:
-    """Return counts, formulas, tags and ranges, ready for JSON; ranges are of labels where there are any.
+    """Return counts, formulas, tags and the ranges of labels, ready for JSON.
 
-    Energies are in eV/atom, forces (their largest norm in a configuration) in eV/Å, pressures in eV/Å³.
+    Energies are in eV/atom, forces (the largest norm in a configuration) in eV/Å, pressures in eV/Å³.
 
     Arguments:
         frames: configurations, with or without labels.
@@ -55,7 +55,7 @@ def _formulas(columns: Columns) -> Counter[str]:
 
 
 def _range(values: NDArray[np.float64]) -> dict[str, float] | None:
-    """Return the least, mean and largest value."""
+    """Return the smallest, mean and largest value."""
     if not len(values):
         return None
     return {"min": float(np.min(values)), "mean": float(np.mean(values)), "max": float(np.max(values))}

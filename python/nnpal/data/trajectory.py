@@ -1,4 +1,4 @@
-"""A trajectory that a run saved: configurations with LAMMPS's step of each, to join them with what else it recorded."""
+"""Trajectories of runs: configurations with their LAMMPS steps, to match them with other records of the run."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def read_trajectory(
 ) -> tuple[np.ndarray, list[Atoms]]:
     """Return steps, int [n_frames], and configurations without labels.
 
-    Steps are those of a LAMMPS dump, the key `step` of an extended XYZ file, or the end of `info["source"]` (`... step
-    200`), as runs of nnpal write it.
+    Steps come from a LAMMPS dump, the key `step` of an extended XYZ file, or the end of `info["source"]` (`... step
+    200`), as nnpal's runs write it.
 
     Arguments:
-        units, symbols: of a dump, as for :func:`nnpal.data.read_frames`; other files are in eV and Å.
+        units, symbols: for dumps, see :func:`nnpal.data.read_frames`; other files are in eV and Å.
 
     Raises:
         FileNotFoundError: no such file.
@@ -51,14 +51,14 @@ def read_trajectory(
 
 
 def steps_of(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> list[int | None]:
-    """Return the step of each configuration, as :func:`read_trajectory` finds it; None where the file states none.
+    """Return the step of each configuration, as :func:`read_trajectory` does; None if the file states none.
 
     Arguments:
-        path: of the file, or the folder.
+        path: file or folder.
         frames: all its configurations, as read.
 
     Raises:
-        DatasetError: the file has another number of steps than of configurations.
+        DatasetError: the numbers of steps and of configurations differ.
     """
     kind = format_of(Path(path))
     steps: list[int | None] = [None] * len(frames)

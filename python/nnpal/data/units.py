@@ -39,13 +39,13 @@ _OTHER_SPELLINGS = {
 
 @dataclass(frozen=True)
 class Units:
-    """Units of a file. Multiply by the factors for eV, Å, eV/Å and eV/Å³.
+    """Units of a file, with the factors that convert to eV, Å, eV/Å and eV/Å³.
 
     Attributes:
-        energy: a key of ``ENERGIES``, of energies and of virials.
-        length: a key of ``LENGTHS``.
-        force: ENERGY/LENGTH; by default of the two above.
-        stress: a key of ``PRESSURES`` or ENERGY/LENGTH^3; by default of the two above.
+        energy: unit of energies and virials, a key of ``ENERGIES``.
+        length: unit of lengths, a key of ``LENGTHS``.
+        force: unit of forces, ENERGY/LENGTH; by default from the two above.
+        stress: unit of stresses, a key of ``PRESSURES`` or ENERGY/LENGTH^3; by default from the two above.
 
     Raises:
         ValueError: an unknown name.
@@ -66,13 +66,13 @@ class Units:
 
     @classmethod
     def lammps(cls, style: str) -> Units:
-        """Return the units of a LAMMPS unit style that has a scale: metal, real or electron.
+        """Return the units of the LAMMPS unit style metal, real or electron.
 
         Arguments:
             style: ``metal``, ``real`` or ``electron``.
 
         Raises:
-            ValueError: another style; `lj` has no scale.
+            ValueError: another style; `lj` has no physical units.
         """
         energy, length, pressure = STYLES[_known(style, STYLES, "LAMMPS unit style")]
         return cls(energy, length, stress=pressure)
@@ -99,23 +99,23 @@ class Units:
 
     @property
     def to_ev(self) -> float:
-        """The unit of energy in eV."""
+        """Return the unit of energy in eV."""
         return ENERGIES[self.energy]
 
     @property
     def to_angstrom(self) -> float:
-        """The unit of length in Å."""
+        """Return the unit of length in Å."""
         return LENGTHS[self.length]
 
     @property
     def to_ev_per_angstrom(self) -> float:
-        """The unit of force in eV/Å."""
+        """Return the unit of force in eV/Å."""
         energy, _, length = self.force.rpartition("/")
         return ENERGIES[energy] / LENGTHS[length]
 
     @property
     def to_ev_per_angstrom3(self) -> float:
-        """The unit of stress in eV/Å³."""
+        """Return the unit of stress in eV/Å³."""
         if self.stress in PRESSURES:
             return PRESSURES[self.stress]
         energy, _, length = self.stress.removesuffix("^3").rpartition("/")
@@ -126,7 +126,7 @@ class Units:
 
 
 def _known(name: str, table: Mapping[str, object], what: str) -> str:
-    """Return ``name`` as the table spells it."""
+    """Return ``name`` in the spelling of the table."""
     if name in table:
         return name
     spelled = _OTHER_SPELLINGS.get(name.lower(), name.lower())
