@@ -49,8 +49,8 @@ def read_extxyz(
         faults: see :func:`nnpal.data.read_frames`.
 
     Raises:
-        DatasetError: a file that cannot be parsed, a key that a frame lacks, or units that are unknown or contradict the
-            file's.
+        DatasetError: a file that cannot be parsed, a frame without a required key, or units that are unknown or
+            contradict the file's.
     """
     frames = _parsed(path)
     names = choose(path, [_held(frame) for frame in frames], keys, labeled, sizes=[len(f) for f in frames])

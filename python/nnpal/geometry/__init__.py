@@ -1,2 +1,1 @@
-"""What can be said of one configuration by itself: neighbor lists as graphs, LAMMPS's boxes, crystals, charge and
-spin."""
+"""Geometry of configurations: neighbor lists as graphs, LAMMPS boxes, crystal phases; also charge and spin."""

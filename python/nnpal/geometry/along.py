@@ -9,15 +9,15 @@ SAME = 1e-8
 
 
 def rigid_motions(atoms: Atoms, direction: np.ndarray) -> np.ndarray:
-    """Return an orthonormal basis of the displacements along a direction that move, or turn, all atoms as one.
+    """Return an orthonormal basis of the rigid translations and rotations, as displacements along a direction.
 
-    Nothing that repeats can turn.
+    Periodic systems cannot rotate.
 
     Arguments:
-        direction: of length 1, [3].
+        direction: unit vector, [3].
 
     Returns:
-        How far each atom moves along the direction, [n_atoms, n_motions].
+        Displacement of each atom along the direction, [n_atoms, n_motions].
     """
     motions = [np.ones(len(atoms))]
     if not atoms.pbc.any():

@@ -1,4 +1,4 @@
-"""Edges between the atoms of a configuration, as arrays; knows no torch.
+"""Edges between the atoms of a configuration, as NumPy arrays, without torch.
 
 An edge points from a center i to a neighbor j closer than the cutoff; both directions of a pair are in the list.
 """
@@ -14,12 +14,12 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 _LARGEST_SPREAD = 1e4
-"""Å. Beyond the width of any configuration, and far below where the search runs out of digits."""
+"""Å. Larger than any configuration, and far below the limit of the search's precision."""
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Atoms, all of them centers, and the edges between them.
+    """Atoms, all of which are centers, and the edges between them.
 
     Attributes:
         species: element index of every atom, int64 [n_atoms].
@@ -34,7 +34,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Positions, Å, [n_atoms, 3]; rows of cell vectors, Å; which of them repeat, [3]; element indices, [n_atoms]."""
+    """Positions, Å, [n_atoms, 3]; cell vectors as rows, Å; periodicity, [3]; element indices, [n_atoms]."""
 
     positions: NDArray[np.float64]
     cell: NDArray[np.float64]
@@ -49,20 +49,20 @@ def neighbor_edges(
     species: ArrayLike,
     cutoff: float,
 ) -> Edges:
-    """Find the neighbors of every atom, its own periodic images and those in small cells included.
+    """Find the neighbors of every atom, including its own periodic images.
 
     Arguments:
         positions: Å, [n_atoms, 3]; they need not lie inside the cell.
-        cell: rows are the cell vectors, Å, [3, 3]; any shape, also shorter than the cutoff.
-        pbc: whether each cell vector repeats, one bool or [3].
+        cell: cell vectors as rows, Å, [3, 3]; any shape, also shorter than the cutoff.
+        pbc: whether each cell vector is periodic, one bool or [3].
         species: element index of every atom, [n_atoms].
-        cutoff: Å.
+        cutoff: cutoff radius, Å.
 
     Raises:
-        ValueError: a position or the cell is not finite, periodic cell vectors lie in a plane or line, atoms are
-            farther apart along a direction without periodicity than the search can span, or shapes do not fit.
+        ValueError: a position or the cell is not finite, periodic cell vectors are linearly dependent, atoms are too
+            far apart along a nonperiodic direction for the search, or shapes do not match.
     """
-    from nnpal._core import periodic_edges  # compiled: a command that looks for no neighbors needs no build
+    from nnpal._core import periodic_edges  # compiled; imported here so that other commands need no build
 
     found = checked_configuration(positions, cell, pbc, species)
     periodic = [bool(one) for one in found.periodic]
@@ -71,10 +71,10 @@ def neighbor_edges(
 
 
 def checked_configuration(positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, species: ArrayLike) -> Configuration:
-    """Return the arguments of :func:`neighbor_edges` as arrays of one type each.
+    """Return the arguments of :func:`neighbor_edges` as checked arrays.
 
     Raises:
-        ValueError: as there.
+        ValueError: see :func:`neighbor_edges`.
     """
     points = np.ascontiguousarray(positions, dtype=np.float64)
     elements = np.asarray(species, dtype=np.int64)
@@ -97,8 +97,8 @@ def atoms_edges(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
     Arguments:
         atoms: a configuration.
         elements: chemical symbols in the order of the element index.
-        cutoff: Å.
-        model: what knows these elements, for the error.
+        cutoff: cutoff radius, Å.
+        model: name of the model in the error.
 
     Raises:
         ValueError: an element that is not among ``elements``; see also :func:`neighbor_edges`.
@@ -108,10 +108,10 @@ def atoms_edges(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
 
 
 def known_species(atoms: Atoms, elements: Sequence[str], *, model: str) -> NDArray[np.int64]:
-    """Return the place of every atom's element among ``elements``, [n_atoms].
+    """Return the index of every atom's element in ``elements``, [n_atoms].
 
     Raises:
-        ValueError: it is not there; ``model`` is what knows these elements.
+        ValueError: an element is not in ``elements``; the message names ``model``.
     """
     species = element_indices(atoms, elements)
     if (species < 0).any():
@@ -121,7 +121,7 @@ def known_species(atoms: Atoms, elements: Sequence[str], *, model: str) -> NDArr
 
 
 def element_indices(atoms: Atoms, elements: Sequence[str]) -> NDArray[np.int64]:
-    """Return the place of every atom's element among ``elements``, [n_atoms], -1 where it is not there."""
+    """Return the index of every atom's element in ``elements``, [n_atoms], -1 if it is not there."""
     places = np.full(len(chemical_symbols), -1)
     places[[atomic_numbers[element] for element in elements]] = np.arange(len(elements))
     return places[atoms.numbers]
@@ -130,16 +130,16 @@ def element_indices(atoms: Atoms, elements: Sequence[str]) -> NDArray[np.int64]:
 def forces_of_edges(edges: Edges, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the forces on all atoms, eV/Å, [n_atoms, 3], from d energy / d edge_vec [n_edges, 3].
 
-    An edge pushes its neighbor by -gradient and its center by the opposite.
+    An edge contributes -gradient to the force on its neighbor and +gradient to that on its center.
     """
     center, neighbor = edges.edge_index
     n_atoms = len(edges.species)
     columns = [np.bincount(center, along, n_atoms) - np.bincount(neighbor, along, n_atoms) for along in gradient.T]
-    return np.stack(columns, axis=1, dtype=np.float64)  # of no edges NumPy's bincount gives integers
+    return np.stack(columns, axis=1, dtype=np.float64)  # without edges NumPy's bincount returns integers
 
 
 def _require_searchable(points: NDArray[np.float64], box: NDArray[np.float64], periodic: NDArray[np.bool_]) -> None:
-    """Refuse cells and positions that no search for neighbors is meant for."""
+    """Refuse cells and positions for which a neighbor search makes no sense."""
     if box.shape != (3, 3) or not np.isfinite(box).all():
         raise ValueError(f"cell is {box.tolist()}; expected three rows of three finite numbers in Å")
     repeats = box[periodic]

@@ -1,4 +1,4 @@
-"""Total charge and spin of a configuration, as files state them and calculators take them."""
+"""Total charge and spin of a configuration, as stated in files and used by calculators."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ase import Atoms
 CHARGES = ("charge", "total_charge")
 MULTIPLICITY = "multiplicity"
 SPINS = ("spin", "total_spin")
-"""Names of 2S+1 in datasets for learned potentials (OMol25, MACE), where others mean 2S by `spin`."""
+"""Names of 2S+1 in datasets for machine-learned potentials (OMol25, MACE); elsewhere `spin` often means 2S."""
 NAMES = (*CHARGES, MULTIPLICITY, *SPINS)
 LOOKALIKES = ("netcharge", "formalcharge", "mult", "spinmultiplicity")
-"""Other spellings, without capitals, `_`, `-` and a leading REF_, of a statement that must not get lost."""
+"""Similar names that are refused, not ignored; in lower case, without `_`, `-` and a leading REF_."""
 COLUMNS = ("initial_charges", "initial_magmoms")
 WHOLE = 0.01
-"""e; partial charges are printed with so few digits that their sum misses a whole number by less."""
+"""e; tolerance for the sum of partial charges, which are rounded, to be an integer."""
 
 
 @dataclass(frozen=True)
 class Electrons:
-    """What is stated of a configuration's electrons; None is not stated, and so are columns of zeros.
+    """Charge and spin of a configuration; None, like a column of zeros, means not stated.
 
     Attributes:
         charge: total charge, e.
         multiplicity: 2S+1.
-        charges, moments: ASE's initial charges (e) and magnetic moments (μB), [n_atoms]; [n_atoms, 3] where moments
-            are not collinear.
+        charges, moments: ASE's initial charges (e) and magnetic moments (μB), [n_atoms]; [n_atoms, 3] for
+            noncollinear moments.
     """
 
     charge: int | None = None
@@ -41,19 +41,19 @@ class Electrons:
 
     @property
     def total_charge(self) -> int | None:
-        """The charge that is stated, by itself or as the sum of the initial charges."""
+        """Return the stated total charge, or the sum of the initial charges, e."""
         if self.charge is not None or self.charges is None:
             return self.charge
         return round(float(self.charges.sum()))
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is stated but what is taken for granted: no charge, and any spin."""
+        """Return whether the defaults apply: no charge and no spin are stated."""
         return not self.total_charge and self.charges is None and self.multiplicity is None and self.moments is None
 
     @property
     def binds_whole(self) -> bool:
-        """Whether a charge or multiplicity of the whole is stated, which no part of it need have."""
+        """Return whether a total charge or multiplicity is stated, which may not apply to a part of the atoms."""
         return bool(self.total_charge) or self.multiplicity is not None
 
     def __str__(self) -> str:
@@ -68,17 +68,17 @@ class Electrons:
 
 
 def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str = "configuration") -> Electrons:
-    """Return what a configuration states, by the usual names.
+    """Return the charge and spin that a configuration states under the usual names.
 
-    Those are, in ``info``, `charge` or `total_charge`, `multiplicity`, and `spin` or `total_spin`, which are
-    multiplicities 2S+1 too (as in OMol25 and MACE; 0 is taken for 1); and ASE's initial charges and moments.
+    These are, in ``info``, `charge` or `total_charge`, `multiplicity`, and `spin` or `total_spin`, which are also
+    multiplicities 2S+1 (as in OMol25 and MACE; 0 is read as 1); and ASE's initial charges and moments.
 
     Arguments:
-        held: names and values in place of ``atoms.info``.
+        held: names and values to use in place of ``atoms.info``.
 
     Raises:
-        ValueError: no whole numbers, initial charges whose sum is none, statements that contradict each other, or a
-            number by another spelling of these names.
+        ValueError: a value or the sum of initial charges is not an integer, values contradict each other, or a number
+            has a name that resembles one of these.
     """
     info = atoms.info if held is None else held
     _refuse_lookalikes(what, info)
@@ -102,7 +102,7 @@ def electrons_of(atoms: Atoms, held: Mapping[str, Any] | None = None, what: str 
 
 
 def put(atoms: Atoms, electrons: Electrons) -> None:
-    """Have ``atoms`` state this and nothing else: `charge` and `multiplicity` in ``info``, and ASE's columns."""
+    """Replace charge and spin of ``atoms``: `charge` and `multiplicity` in ``info``, and ASE's columns."""
     for name in NAMES:
         atoms.info.pop(name, None)
     for name, value in (("charge", electrons.charge), (MULTIPLICITY, electrons.multiplicity)):
@@ -113,18 +113,18 @@ def put(atoms: Atoms, electrons: Electrons) -> None:
 
 
 def carry(source: Atoms, target: Atoms) -> Atoms:
-    """Have ``target``, of the same atoms in the same order, state what ``source`` states, and return it."""
+    """Copy charge and spin of ``source`` to ``target``, with the same atoms in the same order; return ``target``."""
     put(target, electrons_of(source, what=str(source.info.get("source", "configuration"))))
     return target
 
 
 def check_parity(atoms: Atoms, what: str = "configuration") -> None:
-    """Refuse a multiplicity that the number of electrons rules out: an even number has odd ones, an odd number even.
+    """Refuse an impossible multiplicity: it is odd for an even number of electrons, and even for an odd one.
 
-    So a `spin` that counts unpaired electrons (2S) is always found out.
+    This detects every `spin` that counts unpaired electrons (2S).
 
     Raises:
-        ValueError: names charge, electrons and multiplicity.
+        ValueError: the multiplicity is impossible; the message names charge, electrons and multiplicity.
     """
     stated = electrons_of(atoms, what=what)
     if stated.multiplicity is None or (atoms.numbers == 0).any():
@@ -141,7 +141,7 @@ def check_parity(atoms: Atoms, what: str = "configuration") -> None:
 
 
 def marks(electrons: Electrons) -> list[bytes]:
-    """Return what sets a configuration apart from one that states nothing, for hashes; a charge of 0 does not."""
+    """Return bytes that add charge and multiplicity to a hash; a charge of 0 adds nothing."""
     found = []
     if electrons.charge and electrons.charges is None:
         found.append(f"charge {electrons.charge}".encode())
@@ -151,7 +151,7 @@ def marks(electrons: Electrons) -> list[bytes]:
 
 
 def to_json(electrons: Electrons) -> dict[str, Any]:
-    """Return what is stated, by name, ready for JSON."""
+    """Return the stated values by name, ready for JSON."""
     values = zip(("charge", MULTIPLICITY), (electrons.charge, electrons.multiplicity), strict=True)
     columns = zip(COLUMNS, (electrons.charges, electrons.moments), strict=True)
     return {
@@ -161,13 +161,13 @@ def to_json(electrons: Electrons) -> dict[str, Any]:
 
 
 def from_json(stated: Mapping[str, Any]) -> Electrons:
-    """Return what :func:`to_json` wrote."""
+    """Return the object from the output of :func:`to_json`."""
     columns = [None if name not in stated else np.array(stated[name], dtype=float) for name in COLUMNS]
     return Electrons(stated.get("charge"), stated.get(MULTIPLICITY), *columns)
 
 
 def _one(what: str, info: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """Return the whole number that any of these names gives, and all of them the same."""
+    """Return the integer stored under any of these names, which must agree; None if there is none."""
     found: dict[str, int] = {}
     for name in names:
         value = info.get(name)
@@ -185,7 +185,7 @@ def _one(what: str, info: Mapping[str, Any], names: tuple[str, ...]) -> int | No
 
 
 def is_lookalike(name: str) -> bool:
-    """Whether a name differs in spelling from one that states charge or spin."""
+    """Return whether a name is a misspelling or variant of one that states charge or spin."""
     if name in NAMES or not re.search("charge|mult|spin", name, re.IGNORECASE):
         return False
     plain = re.sub("[_-]", "", name.lower().removeprefix("ref_"))
@@ -197,7 +197,7 @@ def _shown(value: Any) -> str:
 
 
 def _refuse_lookalikes(what: str, info: Mapping[str, Any]) -> None:
-    """Refuse a number by a name that only differs in spelling; one for each atom is no statement of the whole."""
+    """Refuse a number whose name is a variant of the usual ones; per-atom values are allowed."""
     for name, value in info.items():
         if isinstance(value, str | int | float | np.generic) and is_lookalike(name):
             raise ValueError(

@@ -1,7 +1,7 @@
-"""LAMMPS's box: a configuration turned to a lower triangular cell with walls where nothing repeats, and bounds read.
+"""LAMMPS boxes: rotate a configuration to a lower triangular cell, add walls along nonperiodic directions; read bounds.
 
-LAMMPS's manual, "Triclinic (non-orthogonal) simulation boxes": a along x, b in the plane of x and y; dumps state the
-bounds of a tilted box's hull, or, of a general triclinic box, its three vectors and its origin.
+LAMMPS manual, "Triclinic (non-orthogonal) simulation boxes": a along x, b in the xy plane; dumps give the bounding box
+of a tilted box, or the three vectors and the origin of a general triclinic box.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from ase import Atoms
 from ase.cell import Cell
 
 MARGIN = 1.0
-"""Å, from the outermost atoms to a wall where nothing repeats; no force knows of it."""
+"""Å, from the outermost atoms to a wall along a nonperiodic direction; it has no effect on forces."""
 NO_TILT = 1e-10
 """Å; a cell with smaller tilts is orthogonal."""
 NO_VOLUME = 1e-6
-"""Of the product of the edge lengths."""
+"""Smallest volume, relative to the product of the edge lengths."""
 
 
 class BoxError(ValueError):
-    """A configuration that no box of LAMMPS can hold."""
+    """A configuration that does not fit into a LAMMPS box."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A configuration, turned.
+    """A configuration, rotated for LAMMPS.
 
     Attributes:
         low, high: corners along x, y, z, Å, [3].
         tilt: xy, xz, yz, Å, [3].
         periodic: bool, [3].
-        turn: rotation matrix, [3, 3]: ``vectors @ turn.T`` goes to LAMMPS, ``vectors @ turn`` comes back.
-        positions: turned, Å, [n_atoms, 3]; LAMMPS wraps them.
+        turn: rotation matrix, [3, 3]: ``vectors @ turn.T`` rotates to LAMMPS's axes, ``vectors @ turn`` rotates back.
+        positions: rotated positions, Å, [n_atoms, 3]; LAMMPS wraps them.
     """
 
     low: np.ndarray
@@ -50,23 +50,23 @@ class Box:
 
     @property
     def cell(self) -> np.ndarray:
-        """Vectors of the box as rows, walls included, Å, [3, 3]."""
+        """Return the vectors of the box as rows, Å, [3, 3]; walls end the nonperiodic ones."""
         cell = np.diag(self.high - self.low)
         cell[(1, 2, 2), (0, 0, 1)] = self.tilt
         return cell
 
     def stress_back(self, stress: np.ndarray) -> np.ndarray:
-        """Return a symmetric tensor [3, 3] of the turned system in the axes of the original one."""
+        """Rotate a symmetric tensor [3, 3] back to the original axes."""
         return self.turn.T @ stress @ self.turn
 
 
 def box_of(atoms: Atoms) -> Box:
-    """Turn a configuration. A left-handed cell becomes the right-handed one of the opposite vectors: the same lattice.
+    """Rotate a configuration; a left-handed cell is replaced with the right-handed cell of opposite vectors.
 
-    Along directions that do not repeat the cell vectors do not matter, and may be zero.
+    Cell vectors along nonperiodic directions are ignored, and may be zero.
 
     Raises:
-        BoxError: no atoms, numbers that are not finite, or periodic cell vectors that span nothing.
+        BoxError: no atoms, numbers that are not finite, or periodic cell vectors that are linearly dependent.
     """
     if len(atoms) == 0:
         raise BoxError("no atoms")
@@ -81,9 +81,9 @@ def box_of(atoms: Atoms) -> Box:
     if whole.volume <= NO_VOLUME * np.prod(whole.lengths()):
         raise BoxError(f"cell {atoms.cell.array.tolist()} has no volume")
     triangle, turn = whole.standard_form()
-    lower = triangle.array * np.sign(triangle[0, 0])  # of a left-handed cell ASE gives minus the vectors
+    lower = triangle.array * np.sign(triangle[0, 0])  # for a left-handed cell ASE returns the negative vectors
     positions = atoms.positions @ turn.T
-    # a vector completed by ASE is normal to the others, so that it lies along its own axis now
+    # a vector completed by ASE is normal to the others, and now lies along its own axis
     low = np.where(periodic, 0.0, positions.min(axis=0) - MARGIN)
     high = np.where(periodic, np.diag(lower), positions.max(axis=0) + MARGIN)
     tilt = np.array([lower[1, 0], lower[2, 0], lower[2, 1]])
@@ -91,16 +91,16 @@ def box_of(atoms: Atoms) -> Box:
 
 
 def _is_turned(vectors: np.ndarray, periodic: np.ndarray) -> bool:
-    """Whether nothing is to be turned, so that a configuration that was turned stays as it is."""
+    """Return whether the configuration already has LAMMPS's orientation and must not be rotated again."""
     lower = not np.triu(vectors, 1).any() and (np.diag(vectors)[periodic] > 0).all()
     return bool(lower and (np.abs(vectors[:, ~periodic]) <= NO_TILT).all())
 
 
 def cells_of_bounds(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return cell vectors as rows, [n, 3, 3], and lower corners, [n, 3], of boxes with these bounds of a dump.
+    """Return cell vectors as rows, [n, 3, 3], and lower corners, [n, 3], of boxes from their bounds in a dump.
 
     Arguments:
-        bounds: of the hull along x, y, z: low, high and, of tilted boxes, xy, xz, yz; [n, 3, 2 or 3].
+        bounds: bounding boxes along x, y, z: low, high and, for tilted boxes, xy, xz, yz; [n, 3, 2 or 3].
     """
     tilt = bounds[:, :, 2] if bounds.shape[2] == 3 else np.zeros((len(bounds), 3))
     xy, xz, yz = tilt.T
@@ -117,12 +117,12 @@ def box_of_bounds(words: Sequence[str], rows: Sequence[Sequence[float]]) -> tupl
     """Return cell vectors as rows, [3, 3], lower corner, [3], and periodicity of a box in a dump.
 
     Arguments:
-        words: those after ``ITEM: BOX BOUNDS``: ``xy xz yz`` of a tilted box, ``abc origin`` of a general triclinic
+        words: words after ``ITEM: BOX BOUNDS``: ``xy xz yz`` for a tilted box, ``abc origin`` for a general triclinic
             one, and the boundaries.
-        rows: the numbers of the three lines that follow.
+        rows: numbers of the next three lines.
 
     Raises:
-        ValueError: they are not what the words say.
+        ValueError: the numbers do not match the words.
     """
     pbc = [word == "pp" for word in words[-3:]]
     widths = [len(row) for row in rows]

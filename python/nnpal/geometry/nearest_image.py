@@ -12,7 +12,7 @@ from ase.geometry import get_distances
 def nearest_vectors(atoms: Atoms, ones: Sequence[int], others: Sequence[int]) -> np.ndarray:
     """Return vectors from each of ``ones`` to the nearest image of each of ``others``, Å, [n_ones, n_others, 3].
 
-    Vectors along directions that do not repeat are left out: where one is askew, ASE's distances come out too long
+    Cell vectors along nonperiodic directions are set to zero: if one is oblique, ASE's distances are too long
     (findings/ase_mic_of_slabs_cut_askew.sh).
     """
     return np.asarray(_nearest(atoms, ones, others)[0])

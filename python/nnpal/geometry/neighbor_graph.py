@@ -1,4 +1,4 @@
-"""Neighbor graphs of configurations: what a model evaluates in place of positions.
+"""Neighbor graphs of configurations, the input of models.
 
 An edge points from a center i to a neighbor j closer than the cutoff; both directions of a pair are in the list.
 """
@@ -41,7 +41,7 @@ def neighbor_graph(
     species: ArrayLike,
     cutoff: float,
 ) -> Graph:
-    """Find the neighbors of every atom, its own periodic images and those in small cells included.
+    """Find the neighbors of every atom, including its own periodic images.
 
     Arguments, units and errors are those of :func:`nnpal.geometry.edges.neighbor_edges`.
     """
@@ -54,8 +54,8 @@ def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
     Arguments:
         atoms: a configuration.
         elements: chemical symbols in the order of the element index.
-        cutoff: Å.
-        model: what knows these elements, for the error.
+        cutoff: cutoff radius, Å.
+        model: name of the model in the error.
 
     Raises:
         ValueError: an element that is not among ``elements``; see also :func:`neighbor_graph`.
@@ -65,7 +65,7 @@ def atoms_graph(atoms: Atoms, elements: Sequence[str], cutoff: float, *, model: 
 
 
 def as_graph(edges: Edges) -> Graph:
-    """Return edges as tensors, which share their memory."""
+    """Return edges as tensors that share the memory of the arrays."""
     return Graph(
         torch.from_numpy(edges.species),
         len(edges.species),
@@ -77,7 +77,7 @@ def as_graph(edges: Edges) -> Graph:
 def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
     """Return the forces on all atoms, eV/Å, [n_atoms, 3], from d energy / d edge_vec [n_edges, 3].
 
-    An edge pushes its neighbor by -gradient and its center by the opposite.
+    An edge contributes -gradient to the force on its neighbor and +gradient to that on its center.
     """
     center, neighbor = graph.edge_index
     forces = gradient.new_zeros((len(graph.species), 3))
@@ -85,10 +85,10 @@ def edge_forces(graph: Graph, gradient: Tensor) -> Tensor:
 
 
 def each_pair_once(graph: Graph) -> Graph:
-    """Return the graph with one of the two directions of each pair: from the atom that comes first.
+    """Return the graph with only one direction of each pair: from the atom with the lower index.
 
-    Of a pair of an atom and its own periodic image, whose vectors are exactly opposite, it is the vector whose first
-    component that is not 0 is positive.
+    For an atom and its own periodic image, whose two vectors are exactly opposite, the vector whose first nonzero
+    component is positive is kept.
     """
     center, neighbor = graph.edge_index
     x, y, z = graph.edge_vec.unbind(1)
@@ -106,7 +106,7 @@ def merge_graphs(graphs: Sequence[Graph]) -> tuple[Graph, Tensor]:
         The graph, and the index of the configuration of every atom, int64 [n_atoms].
 
     Raises:
-        ValueError: there is no graph, or one has atoms that are no centers.
+        ValueError: there is no graph, or one has atoms that are not centers.
     """
     if not graphs:
         raise ValueError("graphs is empty; expected at least one")

@@ -1,4 +1,4 @@
-"""Crystals to relax, and which crystal a configuration is."""
+"""Build crystals, and identify the crystal phase of a configuration."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from ase.data import chemical_symbols
 from nnpal.geometry.neighbor_graph import neighbor_graph
 
 IDEAL = (8.0 / 3.0) ** 0.5
-"""c/a of packed spheres."""
+"""c/a of close-packed spheres."""
 PHASES = ("fcc", "bcc", "hcp")
 SEARCH = 2.0
-"""Neighbors are looked for up to so many times (volume of an atom)^(1/3): some 33 of them."""
+"""Cutoff of the neighbor search in units of (volume per atom)^(1/3): about 33 neighbors."""
 
 _TWELVE = {"fcc": Counter({(4, 2, 1): 12}), "hcp": Counter({(4, 2, 1): 6, (4, 2, 2): 6})}
 _FOURTEEN = {"bcc": Counter({(6, 6, 6): 8, (4, 4, 4): 6})}
 
 
 def crystal(phase: str, element: str, bond: float, c_over_a: float | None = None) -> Atoms:
-    """Build a perfect crystal: 32 atoms of fcc, 54 of bcc, 48 of hcp (in an orthogonal box), as Jung et al. have it.
+    """Build a perfect crystal: 32 atoms of fcc, 54 of bcc, 48 of hcp (in an orthogonal box), as in Jung et al.
 
     Arguments:
         phase: ``fcc``, ``bcc`` or ``hcp``.
         element: chemical symbol.
-        bond: distance of nearest neighbors, Å; for hcp that within the basal plane.
-        c_over_a: of hcp; by default the ideal one.
+        bond: nearest-neighbor distance, Å; for hcp that within the basal plane.
+        c_over_a: c/a of hcp; by default the ideal one.
 
     Raises:
-        ValueError: an unknown phase or element, a bond that is not positive, ``c_over_a`` of a cubic crystal.
+        ValueError: an unknown phase or element, a bond that is not positive, or ``c_over_a`` for a cubic crystal.
     """
     if phase not in PHASES:
         raise ValueError(f"crystal: phase is {phase!r}, expected one of {', '.join(PHASES)}")
@@ -51,18 +51,18 @@ def crystal(phase: str, element: str, bond: float, c_over_a: float | None = None
 
 def shortest_distance(atoms: Atoms) -> float:
     """Return the shortest distance between atoms or their images, Å."""
-    cutoff = 1.5 * _spacing(atoms)  # nearest neighbors of every packing lie within 1.13
+    cutoff = 1.5 * _spacing(atoms)  # nearest neighbors lie within 1.13 in every packing
     while not len(vectors := _vectors(atoms, cutoff)[1]):
         cutoff *= 2.0
     return float(np.linalg.norm(vectors, axis=1).min())
 
 
 def find_phase(atoms: Atoms) -> str:
-    """Return ``fcc``, ``bcc`` or ``hcp`` if every atom's neighborhood is that, else ``other``.
+    """Return ``fcc``, ``bcc`` or ``hcp`` if all atoms have this local structure, else ``other``.
 
-    By the adaptive common neighbor analysis (A. Stukowski, Model. Simul. Mater. Sci. Eng. 20, 045021 (2012),
-    doi:10.1088/0965-0393/20/4/045021): for 12 or 14 nearest neighbors, how many neighbors each shares with the
-    atom, how many bonds are among these, and how long their longest chain is.
+    Uses adaptive common neighbor analysis (A. Stukowski, Model. Simul. Mater. Sci. Eng. 20, 045021 (2012),
+    doi:10.1088/0965-0393/20/4/045021): for each of the 12 or 14 nearest neighbors, the number of neighbors that it
+    shares with the atom, the number of bonds among these, and the length of their longest chain.
     """
     center, vectors = _vectors(atoms, SEARCH * _spacing(atoms))
     found = {_phase_of_atom(vectors[center == atom]) for atom in range(len(atoms))}
@@ -84,7 +84,7 @@ def _phase_of_atom(vectors: np.ndarray) -> str:
     vectors, distances = vectors[order], distances[order]
     if len(vectors) < 14:
         return "other"
-    # bonds reach halfway from the outer of these shells, at `last`, to the next one, at sqrt(2) of it
+    # the bond cutoff is halfway between the outer of these shells, at `last`, and the next one, at sqrt(2) of it
     for kinds, n_neighbors, last in (
         (_TWELVE, 12, distances[:12].mean()),
         (_FOURTEEN, 14, (8 * distances[:8].mean() * 2 / 3**0.5 + 6 * distances[8:14].mean()) / 14),

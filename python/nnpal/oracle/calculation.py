@@ -1,4 +1,4 @@
-"""One calculation by an ASE calculator, in ASE's units; knows no LAMMPS."""
+"""One calculation with an ASE calculator, in ASE's units, without LAMMPS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nnpal.runtime.import_path import import_object
 
 @dataclass(frozen=True)
 class Result:
-    """Energy (eV), forces [n_atoms, 3] (eV/Å), and stress [6] in Voigt's order (eV/Å³) where there is one."""
+    """Energy (eV), forces [n_atoms, 3] (eV/Å), and stress [6] in Voigt order (eV/Å³), or None."""
 
     energy: float
     forces: np.ndarray
@@ -30,10 +30,10 @@ class Result:
 
 
 def find_calculator(spec: str) -> Any:
-    """Return what `MODULE:CLASS` names: a class or function that makes an ASE calculator.
+    """Return the class or function `MODULE:CLASS` that creates an ASE calculator.
 
     Raises:
-        HookError: there is no such module or name.
+        HookError: no such module or name.
     """
     return import_object(
         spec,
@@ -45,10 +45,10 @@ def find_calculator(spec: str) -> Any:
 
 
 def make_calculator(spec: str, options: dict[str, Any]) -> Any:
-    """Return a calculator made with these keyword arguments.
+    """Return a calculator created with these keyword arguments.
 
     Raises:
-        HookError: it cannot be made of them.
+        HookError: it cannot be created with them.
     """
     factory = find_calculator(spec)
     _check_spelling(spec, factory, options)
@@ -57,15 +57,15 @@ def make_calculator(spec: str, options: dict[str, Any]) -> Any:
     try:
         if spec not in PROGRAMS:
             return factory(**options)
-        with outside_of_mpi():  # CP2K's starts it
+        with outside_of_mpi():  # CP2K's constructor starts the program
             return factory(**options)
-    except Exception as error:  # a calculator's constructor may raise anything about its options
+    except Exception as error:  # constructors raise exceptions of any type about their options
         given = " ".join(f"{key} {value}" for key, value in options.items()) or "no options"
         raise HookError(f"calculator {spec} with {given}: {type(error).__name__}: {error}") from error
 
 
 def _check_spelling(spec: str, factory: Any, options: dict[str, Any]) -> None:
-    """Refuse what looks like a known parameter misspelled: many ASE calculators take any keyword and ignore it."""
+    """Refuse misspelled parameters: many ASE calculators accept and ignore any keyword."""
     known = {*getattr(factory, "default_parameters", {}), *inspect.signature(factory).parameters}
     for name in options:
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
@@ -74,7 +74,7 @@ def _check_spelling(spec: str, factory: Any, options: dict[str, Any]) -> None:
 
 
 def gives_stress(calculator: Any) -> bool:
-    """Return whether a calculator computes the stress, as it is made: ASE's CP2K gives zeros where it is turned off."""
+    """Return whether a calculator computes the stress with its options: ASE's CP2K may return zeros."""
     program = program_behind(calculator)
     if program is not None and program.stress and option(calculator.parameters, program.stress) in (False, ".false."):
         return False
@@ -82,13 +82,13 @@ def gives_stress(calculator: Any) -> bool:
 
 
 def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
-    """Return what the calculator says of these atoms.
+    """Compute energy, forces and, if wanted, stress of these atoms.
 
-    With an electronic temperature the energy is the free energy that the forces are the gradient of, where the
-    calculator tells them apart.
+    With an electronic temperature the energy is the free energy, which is consistent with the forces, if the
+    calculator provides it.
 
     Raises:
-        CalculationFailed: it raised, or something that it returned is not finite or of another shape.
+        CalculationFailed: it raised an exception, or a result is not finite or has the wrong shape.
     """
     output = Output(calculator)
     if reason := output.refusal(atoms):
@@ -101,7 +101,7 @@ def evaluate(calculator: Any, atoms: Atoms, *, want_stress: bool) -> Result:
         stress = as_stress(calculator.get_property("stress", atoms)) if want_stress else None
     except CalculationFailed:
         raise
-    except Exception as error:  # any calculator's own exceptions
+    except Exception as error:  # calculators raise exceptions of any type
         said = output.complaint() or output.last_lines()
         raise CalculationFailed(f"{type(error).__name__}: {error}{said and f'; it printed: {said}'}") from error
     if complaint := output.complaint():

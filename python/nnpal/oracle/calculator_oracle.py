@@ -1,4 +1,4 @@
-"""Any ASE calculator as an oracle, with a ladder of settings for configurations that fail."""
+"""Any ASE calculator as an oracle, with fallback settings for configurations that fail."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from nnpal.runtime.import_path import on_path
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({TBLITE: {"method": "GFN2-xTB", "verbosity": 0}})
 LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(
-    # the same self-consistent solution, by more and by smaller steps; a higher electronic temperature is another
-    # level of theory (0.02 to 2.4 eV apart on stretched molecules, 300 against 3000 K), which users must ask for
+    # the same self-consistent solution, with more and with smaller steps; a higher electronic temperature is another
+    # level of theory (0.02 to 2.4 eV apart on stretched molecules, 300 K against 3000 K), which users must request
     {
         TBLITE: ({"max_iterations": 1000}, {"max_iterations": 2000, "mixer_damping": 0.1}),
         PYSCF: ({"second_order": True},),
@@ -40,19 +40,19 @@ LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType(
 
 
 class CalculatorOracle:
-    """An ASE calculator, named by import path.
+    """An ASE calculator, given by its import path.
 
-    Each calculation gets a new calculator, so that its result does not depend on the previous configuration (tblite
-    starts from the last density, and may end in another solution), unless ``reuse`` is set.
+    Unless ``reuse`` is set, each calculation creates a new calculator, so that its result does not depend on the
+    previous configuration (tblite starts from the last density, and may converge to another solution).
 
     Arguments:
         calculator: ``MODULE:CLASS``, by default tblite's.
         options: keyword arguments; ``{folder}`` in texts stands for ``folder``.
-        ladder: overrides of options for each further rung; None takes the default one where there is any.
-        files: files or folders, relative to ``folder``, whose contents decide the numbers.
-        version: of a program outside Python, in the user's words.
-        profile: the program behind the calculator, as a table [oracle.profile]; ``{folder}`` as in ``options``.
-        reuse: keep one calculator for all configurations of a rung, where making one takes long.
+        ladder: fallback settings: changes of options, one mapping per rung; None uses the calculator's default, if any.
+        files: files or folders, relative to ``folder``, whose contents affect the results.
+        version: version of an external program, as the user states it.
+        profile: program of the calculator, as a table [oracle.profile]; ``{folder}`` as in ``options``.
+        reuse: keep one calculator for all configurations of a rung, if creating one is slow.
         folder: folder in which files and modules are looked up.
 
     Raises:
@@ -77,7 +77,7 @@ class CalculatorOracle:
         for number, overrides in enumerate(further, 1):
             rung = {**base, **overrides}
             if rung in self._rungs:
-                # the default ladder below what the user asked for anyway is no mistake
+                # a default rung may coincide with the user's options
                 if ladder is None:
                     continue
                 raise OracleError(f"oracle.ladder: rung {number}, {dict(overrides)}, repeats an earlier one")
@@ -92,14 +92,14 @@ class CalculatorOracle:
 
     @property
     def n_rungs(self) -> int:
-        """Number of fallback settings, the first included."""
+        """Return the number of settings: the options and all fallback settings."""
         return len(self._rungs)
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
-        """Return the calculator, a rung's options, its code's version, and the files' SHA-256.
+        """Return the calculator, a rung's options, the version of its code, and the files' SHA-256.
 
         Arguments:
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
         """
         found: dict[str, Any] = {
             "kind": "ase",
@@ -117,7 +117,7 @@ class CalculatorOracle:
         return {**found, **program_identity(self._calculator, profile, self._version)}
 
     def prepare(self) -> None:
-        """Find the calculator, and make one of each rung's options."""
+        """Find the calculator, and create one with each rung's options."""
         try:
             with on_path(self._folder):
                 find_calculator(self._calculator)
@@ -127,7 +127,7 @@ class CalculatorOracle:
             raise OracleError(f"oracle: {error}") from error
 
     def refusal(self, atoms: Atoms) -> str:
-        """Return why this calculator cannot compute what a configuration says, or nothing.
+        """Return why this calculator cannot compute a configuration as stated, or an empty string.
 
         Arguments:
             atoms: a configuration, Å.
@@ -136,7 +136,7 @@ class CalculatorOracle:
         return periodicity_refusal(self._calculator, atoms.pbc) or next(filter(None, reasons), "")
 
     def caution(self, atoms: Atoms) -> str:
-        """Return what a user should know of how a configuration is computed, or nothing.
+        """Return a warning about how a configuration is computed, or an empty string.
 
         Arguments:
             atoms: a configuration, Å.
@@ -144,14 +144,14 @@ class CalculatorOracle:
         return electrons_caution(self._calculator, self._rungs[0], electrons_of(atoms))
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
-        """Return energy (eV), forces (eV/Å) and, where there is one, stress (eV/Å³) of a configuration.
+        """Return energy (eV), forces (eV/Å) and, if available, stress (eV/Å³) of a configuration.
 
         Arguments:
             atoms: a configuration, Å.
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
 
         Raises:
-            CalculationFailed: it has no result with these settings; the message has the reason.
+            CalculationFailed: no result with these settings; the message has the reason.
         """
         if reason := self.refusal(atoms):
             raise CalculationFailed(reason)
@@ -178,7 +178,7 @@ class CalculatorOracle:
                 close(calculator)
 
     def _evaluated(self, calculator: Any, atoms: Atoms, options: Mapping[str, Any]) -> Result:
-        """Compute; a class of the user's own may be one that is known by another name."""
+        """Compute; the class of a custom calculator may be a known one under another name."""
         own = getattr(calculator, "parameters", None)
         options = {**(own if isinstance(own, Mapping) else {}), **options}
         reason = periodicity_refusal(self._calculator, atoms.pbc, calculator)

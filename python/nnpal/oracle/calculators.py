@@ -1,7 +1,7 @@
-"""What known calculators can do: along how many directions they repeat, and how charge and spin reach them.
+"""Capabilities of known calculators: periodicity, and how they receive charge and spin.
 
-A calculator that is not here is trusted. Those of ASE are judged by their source in ASE 3.29 (what of pbc,
-initial charges and moments goes into a program's input), tblite 0.8 by what it computes.
+Unknown calculators are trusted. The entries for ASE follow its source, version 3.29 (which of pbc, initial charges and
+moments are written to a program's input), those for tblite 0.8 its results.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Way = Literal["sums", "parameters", "start", "none", "unknown"]
 
 @dataclass(frozen=True)
 class Known:
-    """A calculator.
+    """Capabilities of one calculator.
 
     Attributes:
-        periodic: numbers of periodic directions that it computes as such.
-        way: how charge and spin reach it: as sums of ASE's initial charges and moments, as parameters, the charge as a
-            parameter and moments as where the SCF starts, not at all, or nobody knows.
-        charge, multiplicity: names of its parameters, where it has them; a parameter outdoes a sum.
-        unrestricted: the parameter without which it computes any multiplicity as a singlet.
+        periodic: supported numbers of periodic directions.
+        way: how it receives charge and spin: as sums of ASE's initial charges and moments, as parameters, the charge
+            as a parameter and moments as the initial guess of the SCF, not at all, or unknown.
+        charge, multiplicity: names of its parameters, if it has them; a parameter takes precedence over a sum.
+        unrestricted: parameter without which it computes any multiplicity as a singlet.
     """
 
     periodic: frozenset[int] = ANY
@@ -44,7 +44,7 @@ class Known:
     unrestricted: str | None = None
 
 
-LARGEST_CHARGE = 1e6  # e; a larger one, or multiplicity, is a slip
+LARGEST_CHARGE = 1e6  # e; a larger charge or multiplicity is a mistake
 MOMENTS_LEFT_OUT = "initial magnetic moments, which ASE's bulk() gives iron, cobalt and nickel unasked, do nothing here"
 UNKNOWN = Known(way="unknown", charge="charge", multiplicity="multiplicity")
 _CLASSICAL = Known(charge="charge", multiplicity="multiplicity")
@@ -53,7 +53,7 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
     {
         TBLITE: Known(frozenset((0, 3)), "sums", "charge", "multiplicity"),
         PYSCF: Known(_MOLECULES, "parameters", "charge", "multiplicity"),
-        # pw.x takes starting moments by ASE's initial ones, and no multiplicity
+        # pw.x uses ASE's initial moments as starting values, and has no multiplicity
         ESPRESSO: Known(frozenset((3,)), "start", "input_data.system.tot_charge"),
         CP2K: Known(frozenset((3,)), "parameters", "charge", "multiplicity", unrestricted="uks"),
         "ase.calculators.dftb:Dftb": Known(frozenset((0, 3)), "parameters", "Hamiltonian_Charge"),
@@ -82,7 +82,7 @@ _OTHER_NAMES = MappingProxyType(
 
 
 def known(spec: str, calculator: Any = None) -> Known:
-    """Return what is known of ``MODULE:CLASS``, or of the class that the calculator is made from.
+    """Return the entry of ``MODULE:CLASS``, or of a base class of the calculator.
 
     A custom class that states ``periodic_directions``, such as ``{0, 2, 3}``, is trusted.
     """
@@ -97,7 +97,7 @@ def known(spec: str, calculator: Any = None) -> Known:
 
 
 def periodicity_refusal(spec: str, pbc: Any, calculator: Any = None) -> str:
-    """Return why a calculator cannot compute what repeats along these directions, or nothing."""
+    """Return why a calculator does not support this periodicity, or an empty string."""
     can = known(spec, calculator).periodic
     repeats = [axis for axis, periodic in zip("xyz", np.asarray(pbc, dtype=bool), strict=True) if periodic]
     if len(repeats) in can:
@@ -115,9 +115,10 @@ def periodicity_refusal(spec: str, pbc: Any, calculator: Any = None) -> str:
 
 
 def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
-    """Return why no calculator can be made with these options, or nothing: NaN, or charge and spin that are no numbers.
+    """Return why no calculator can be created with these options, or an empty string.
 
-    What a class that nnpal does not know makes of other values of `charge` is its own affair.
+    The reasons are NaN, an invalid charge or multiplicity (known classes only), an absolute output folder of Espresso,
+    and a multiplicity without the option that unrestricted calculations need.
     """
     for own, value in options.items():
         if isinstance(value, float) and np.isnan(value):
@@ -147,7 +148,7 @@ def options_refusal(spec: str, options: Mapping[str, Any]) -> str:
 
 
 def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: Any = None) -> str:
-    """Return why a calculator with these options would not compute the charge and spin that are stated, or nothing."""
+    """Return why a calculator with these options would not compute the stated charge and spin, or an empty string."""
     kind = known(spec, calculator)
     try:
         check_parity(atoms)
@@ -173,9 +174,9 @@ def electrons_refusal(spec: str, options: Mapping[str, Any], atoms: Atoms, calcu
 
 
 def hand_over(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: Any = None) -> dict[str, Any]:
-    """Have ``atoms`` state charge and spin as the calculator takes them, and return options to make it with.
+    """Set charge and spin of ``atoms`` in the form that the calculator expects, and return options for creating it.
 
-    Call it where :func:`electrons_refusal` has nothing to say.
+    Call it after :func:`electrons_refusal` has returned an empty string.
     """
     kind, stated = known(spec, calculator), electrons_of(atoms)
     if kind.way == "parameters":
@@ -191,7 +192,7 @@ def hand_over(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: A
         moments = None if multiplicity in (None, 1) else _on_first(multiplicity - 1, len(atoms))
         put(atoms, Electrons(charge, multiplicity, charges, moments))
     elif kind.way == "unknown":
-        # by every way that calculators have: sums (spread, as a guess), and info of OMol25's and MACE's models
+        # in all forms that calculators read: sums (spread, as a guess), and info for OMol25's and MACE's models
         charges, moments = stated.charges, stated.moments
         if charges is None and charge:
             charges = np.full(len(atoms), charge / len(atoms))
@@ -204,10 +205,10 @@ def hand_over(spec: str, options: Mapping[str, Any], atoms: Atoms, calculator: A
 
 
 def options_with(spec: str, options: Mapping[str, Any], electrons: Electrons) -> dict[str, Any]:
-    """Return options that give charge and spin to a calculator in LAMMPS, which hands it no more than positions.
+    """Return options that give charge and spin to a calculator in LAMMPS, which passes only positions.
 
     Raises:
-        ValueError: the options contradict what is stated, or there are none for it.
+        ValueError: the options contradict the stated values, or the calculator has no such options.
     """
     kind = known(spec)
     wanted = {
@@ -232,13 +233,13 @@ def options_with(spec: str, options: Mapping[str, Any], electrons: Electrons) ->
 
 
 def electrons_caution(spec: str, options: Mapping[str, Any], electrons: Electrons) -> str:
-    """Return what a user should know of how charge and spin are computed, or nothing."""
+    """Return a warning about how charge and spin are computed, or an empty string."""
     kind = known(spec)
     try:
         multiplicity = _multiplicity(spec, electrons) if kind.way == "sums" else electrons.multiplicity
         asked = _agreed(kind.multiplicity, options, multiplicity, electrons)
     except ValueError:
-        return ""  # which electrons_refusal says
+        return ""  # reported by electrons_refusal
     if spec == TBLITE and (asked or 1) >= 3 and options.get("spin_polarization") is None:
         return (
             f"multiplicity {asked} of tblite without spin_polarization: GFN-xTB has no exchange between unpaired "
@@ -256,7 +257,7 @@ def electrons_caution(spec: str, options: Mapping[str, Any], electrons: Electron
 
 
 def without_open_vectors(atoms: Atoms) -> Atoms:
-    """Return a copy without cell vectors along directions that do not repeat: they have no meaning."""
+    """Return a copy without cell vectors along nonperiodic directions, which have no meaning."""
     copy = atoms.copy()
     copy.calc = None
     copy.set_cell(atoms.cell.array * atoms.pbc[:, None], scale_atoms=False)
@@ -264,10 +265,11 @@ def without_open_vectors(atoms: Atoms) -> Atoms:
 
 
 def _multiplicity(spec: str, stated: Electrons) -> int | None:
-    """Return the multiplicity that is stated or that the moments sum to; the sum is all that such calculators take.
+    """Return the stated multiplicity, or the one from the sum of moments, which is all that such calculators use.
 
     Raises:
-        ValueError: the sum is no whole number, is not what is stated, or is zero, which loses the moments.
+        ValueError: the sum is not an integer, differs from the stated multiplicity, or is zero, which would lose the
+            moments.
     """
     if stated.moments is None:
         return stated.multiplicity
@@ -284,10 +286,10 @@ def _multiplicity(spec: str, stated: Electrons) -> int | None:
 
 
 def _agreed(name: str | None, options: Mapping[str, Any], stated: int | None, electrons: Electrons) -> int | None:
-    """Return the value that is stated or an option.
+    """Return the stated value, or that of an option.
 
     Raises:
-        ValueError: they differ.
+        ValueError: both are given and differ.
     """
     given = None if name is None else option(options, name)
     if given is None or isinstance(given, str | bool):
@@ -302,5 +304,5 @@ def _lacks(options: Mapping[str, Any], name: str | None) -> bool:
 
 
 def _on_first(total: int, n_atoms: int) -> np.ndarray:
-    """Return a column that sums to ``total`` to the last bit."""
+    """Return a column whose sum is exactly ``total``."""
     return np.array([float(total)] + [0.0] * (n_atoms - 1))

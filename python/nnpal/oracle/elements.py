@@ -1,4 +1,4 @@
-"""Which element each LAMMPS atom type is."""
+"""Elements of LAMMPS atom types."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from nnpal.hooks import HookError
 
-# g/mol: takes 1.0 for H and 12.0 for C, tells Co from Ni, and knows no isotopes.
+# g/mol: accepts 1.0 for H and 12.0 for C, distinguishes Co from Ni, and excludes isotopes.
 TOLERANCE = 0.1
 
 
 def numbers_of_types(elements: Sequence[str] | None, masses: np.ndarray) -> np.ndarray:
-    """Return the atomic number of each type, [n_types + 1], 0 first, as LAMMPS counts types from 1.
+    """Return the atomic number of each type, [n_types + 1]; entry 0 is 0, as LAMMPS counts types from 1.
 
     Arguments:
         elements: one symbol for each type; by default from the masses.
-        masses: of types, g/mol, [n_types + 1].
+        masses: masses of types, g/mol, [n_types + 1].
 
     Raises:
-        HookError: a symbol or a mass that is no element's, or another number of symbols than of types.
+        HookError: an unknown symbol, a mass of no element, or different numbers of symbols and types.
     """
     n_types = len(masses) - 1
     if elements is None:

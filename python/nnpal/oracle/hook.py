@@ -1,4 +1,4 @@
-"""The hook: `fix ID all python/hook nnpal.oracle:CalculatorForces calculator MODULE:CLASS key value ...`."""
+"""Hook for LAMMPS: `fix ID all python/hook nnpal.oracle:CalculatorForces calculator MODULE:CLASS key value ...`."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def _is_restart_file(path: Path) -> bool:
 
 
 class CalculatorForces:
-    """Take energy, forces and virial from an ASE calculator, which sees all atoms, on rank 0.
+    """Energy, forces and virial of all atoms from an ASE calculator, which runs on rank 0.
 
     Arguments:
-        context: LAMMPS, as the hook contract has it.
+        context: access to LAMMPS, see the hook contract.
         calculator: `MODULE:CLASS`, e.g. tblite.ase:TBLite.
         restart: restart file that is written when a calculation fails.
-        table: JSON with the tables options (keyword arguments that single words cannot give) and profile (the program).
+        table: JSON with the tables options (keyword arguments that are not single words) and profile (the program).
         elements: one symbol for each atom type, given last; by default from the masses.
         options: keyword arguments of the calculator; True, False and None as in Python.
 
     Attributes:
-        energy: of the calculator, in the script's unit.
-        virial: xx yy zz xy xz yz; zero where the box is not periodic or the calculator has no stress, and then
+        energy: energy from the calculator, in the script's unit.
+        virial: xx yy zz xy xz yz; zero if the box is not fully periodic or the calculator has no stress, and then
             `fix_modify virial yes` and a changing box are errors.
-        vector: calculations made, and seconds that they took on rank 0.
+        vector: number of calculations, and their total time on rank 0, s.
 
     Raises:
-        nnpal.hooks.HookError: options, units, group or masses that do not fit; a calculation that failed.
+        nnpal.hooks.HookError: unsuitable options, units, group or masses, or a calculation that failed.
     """
 
-    reads = ()  # neither the potential's energy nor its virial
+    reads = ()  # reads neither energy nor virial of the pair style
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class CalculatorForces:
                 f"group {context.group} has {context.n_group} of {context.n_atoms} atoms; the calculator needs all: "
                 f"fix {context.fix_id} all python/hook ..."
             )
-        # ASE's energy unit, eV, in that of the script; both have Å and g/mol
+        # ASE's energy unit, eV, in the script's unit; both use Å and g/mol
         self._ev = UNITS[context.units].energy
         self._name = calculator
         self._restart = restart
@@ -91,8 +91,8 @@ class CalculatorForces:
         self.vector = np.zeros(2)
 
     def setup(self, context: Context) -> None:
-        """Check that the calculator can serve this run."""
-        self._last = LastStep()  # between runs a script may have moved the atoms
+        """Check that the calculator supports this run."""
+        self._last = LastStep()  # the script may have moved atoms between runs
         self._check(context)
         if self._wants_stress(context):
             return
@@ -109,11 +109,11 @@ class CalculatorForces:
             )
 
     def _require_place_of_restart(self) -> None:
-        if not set(self._restart) & set("*%"):  # of which LAMMPS makes other names
+        if not set(self._restart) & set("*%"):  # LAMMPS replaces these in the name
             require_own("restart", Path(self._restart), _is_restart_file, "restart file of LAMMPS")
 
     def _check(self, context: Context) -> None:
-        """Refuse what the calculator would compute as something else (collective)."""
+        """Refuse periodicity, charge or spin that the calculator would ignore or change (collective)."""
 
         def refuse() -> None:
             reason = periodicity_refusal(self._name, context.periodic, self._calculator)
@@ -129,7 +129,7 @@ class CalculatorForces:
         tags, x, types = gathered(comm, context.tag[taken], context.x[taken], context.type[taken])
         result, complaint = None, ""
         if len(tags) == 0:
-            self.energy = 0.0  # a Monte Carlo fix tries to delete the last atom
+            self.energy = 0.0  # trial deletion of the last atom by a Monte Carlo fix
             self.virial[:] = 0.0
             return
         if comm.rank == 0:
@@ -151,14 +151,14 @@ class CalculatorForces:
             self._last.keep(context)
 
     def end_of_step(self, context: Context) -> None:
-        """Keep the step's state, which the next run may begin with."""
+        """Keep the state of this step, from which a next run may start."""
         self._last.keep(context)
 
     def _wants_stress(self, context: Context) -> bool:
         return self._has_stress and all(context.periodic)
 
     def _calculate(self, context: Context, x: np.ndarray, types: np.ndarray) -> Result:
-        # along directions that do not repeat the box is no physics: neither its vector nor its corner is told
+        # the box has no physical meaning along nonperiodic directions: omit its vector and corner
         periodic = np.array(context.periodic)
         atoms = Atoms(
             numbers=self._numbers[types],

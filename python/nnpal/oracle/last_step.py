@@ -1,4 +1,4 @@
-"""Positions and velocities of the last completed step, to go back to when a calculation fails."""
+"""Positions and velocities of the last completed step, restored when a calculation fails."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nnpal.oracle.snapshot import gathered, rows_of
 
 
 class LastStep:
-    """Atoms as they were when a step was last completed.
+    """State of this rank's atoms at the end of the last completed step.
 
-    A calculation that fails does so in the middle of a velocity Verlet step: positions are those of the new step,
-    velocities are half a step behind. Going back gives both at the end of the step before.
+    A calculation fails in the middle of a velocity Verlet step: positions are those of the new step, velocities are
+    half a step behind. Restoring sets both to the end of the previous step.
     """
 
     def __init__(self) -> None:
@@ -23,22 +23,22 @@ class LastStep:
         self._v = np.empty((0, 3))
 
     def keep(self, context: Context) -> None:
-        """Remember this rank's atoms."""
+        """Store the state of this rank's atoms."""
         self._step = context.step
         self._tags, self._x, self._v = context.tag.copy(), context.x.copy(), context.v.copy()
 
     def restore(self, context: Context) -> str:
-        """Put positions and velocities back, wherever the atoms are by now, and say what they are (collective)."""
+        """Restore positions and velocities, on whichever rank atoms are now, and return a description (collective)."""
         if self._step is None:
             return "the atoms as they are, at the first calculation of a run"
         comm = context.comm
         tags, x, v = gathered(comm, self._tags, self._x, self._v)
         (now,) = gathered(comm, context.tag)
-        if not np.array_equal(now, tags):  # a Monte Carlo fix has inserted or deleted atoms since
+        if not np.array_equal(now, tags):  # a Monte Carlo fix has inserted or deleted atoms
             return "the atoms as they are, because their IDs changed within the step"
         x, v = comm.bcast((x, v), root=0)
         rows = rows_of(context.tag, tags)
-        # An atom may have been wrapped since: go to the image that its image flags mean
+        # An atom may have been wrapped: use the image that matches its image flags
         for i, row in enumerate(rows.tolist()):
             context.x[i] += context.minimum_image(x[row] - context.x[i])
         context.v[:] = v[rows]

@@ -1,4 +1,4 @@
-"""Options of calculators within tables: "input_data.system.tot_charge"."""
+"""Nested options of calculators, such as "input_data.system.tot_charge"."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def option(options: Mapping[str, Any], path: str) -> Any:
-    """Return an option, or None.
+    """Return a nested option, or None.
 
-    Its last name may also stand in a table above, as ASE's Espresso takes flat tables.
+    Its last name may also be in an outer table, as ASE's Espresso accepts flat tables.
     """
     *tables, name = path.split(".")
     found: Any = options
@@ -23,7 +23,7 @@ def option(options: Mapping[str, Any], path: str) -> Any:
 
 
 def with_option(options: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """Return options with one more, in its table, or in a table above that holds no tables."""
+    """Return options with one added: in its table, or in an outer table if that is flat."""
     name, _, rest = path.partition(".")
     if not rest:
         return {**options, name: value}

@@ -1,4 +1,4 @@
-"""Run the program behind a calculator of ASE once, and read what it printed."""
+"""Run the program of an ASE calculator once, and read its output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST_LINES = 3
 
 @contextmanager
 def outside_of_mpi() -> Iterator[None]:
-    """Take the variables of a parallel launcher away: a program started here is none of its ranks."""
+    """Remove the environment variables of a parallel launcher: a program started here is not one of its ranks."""
     taken = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(LAUNCHER)}
     try:
         yield
@@ -30,7 +30,7 @@ def outside_of_mpi() -> Iterator[None]:
 
 
 class Output:
-    """What the program behind a calculator prints in one calculation; nothing where there is no program."""
+    """Output of a calculator's program in one calculation; empty if there is no program."""
 
     def __init__(self, calculator: Any) -> None:
         self._calculator = calculator
@@ -40,15 +40,15 @@ class Output:
         if isinstance(calculator, GenericFileIOCalculator):
             self._file = Path(calculator.directory) / getattr(calculator.template, "outputname", "")
         elif self._program is not None and isinstance(getattr(calculator, "label", None), str):
-            self._file = Path(f"{calculator.label}.out")  # CP2K's, which adds to it
+            self._file = Path(f"{calculator.label}.out")  # of CP2K, which appends to it
             with suppress(OSError):
                 self._start = self._file.stat().st_size
 
     def run(self, atoms: Atoms, properties: Sequence[str]) -> None:
-        """Have a program compute all properties at once.
+        """Compute all properties in one run of the program.
 
-        ASE's ``get_property`` asks for one at a time, and pw.x, which was asked for forces alone, computes everything
-        anew for the stress.
+        ASE's ``get_property`` requests one at a time, and pw.x, if only forces were requested, recomputes everything
+        for the stress.
         """
         calculator = self._calculator
         with nullcontext() if self._file is None else outside_of_mpi():
@@ -60,13 +60,13 @@ class Output:
                 calculator.get_property("forces", atoms)
 
     def refusal(self, atoms: Atoms) -> str:
-        """Return why the program cannot compute these elements with its options, or nothing."""
+        """Return why the program cannot compute these elements with its options, or an empty string."""
         if self._program is None:
             return ""
         return self._program.lacks(self._calculator.parameters, atoms.get_chemical_symbols())
 
     def complaint(self) -> str:
-        """Return what the output says that ASE passes over, or nothing."""
+        """Return an error or warning in the output that ASE ignores, or an empty string."""
         return "" if self._program is None else self._program.complaint(self._text())
 
     def last_lines(self) -> str:
@@ -81,9 +81,9 @@ class Output:
 
 
 def close(calculator: Any) -> None:
-    """End a program that waits for more, as CP2K's shell does."""
+    """End a program that waits for input, such as CP2K's shell."""
     if program_behind(calculator) is None or not callable(getattr(calculator, "close", None)):
         return
-    with suppress(OSError, AssertionError), catch_warnings():  # after a failure ASE warns and asserts about its end
+    with suppress(OSError, AssertionError), catch_warnings():  # after a failure ASE warns or asserts when it closes
         simplefilter("ignore")
         calculator.close()

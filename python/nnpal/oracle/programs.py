@@ -1,7 +1,7 @@
-"""Programs that ASE's calculators start: how a table [oracle.profile] names them, what of them decides the numbers, and
-what of their output ASE does not look at.
+"""External programs of ASE calculators: their table [oracle.profile], what affects their results, and which of their
+output ASE ignores.
 
-Judged by ASE 3.29, and by runs of Quantum ESPRESSO 6.7 and CP2K 2023.1; ORCA was not at hand.
+Based on ASE 3.29, and on runs of Quantum ESPRESSO 6.7 and CP2K 2023.1; not tested with ORCA.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ESPRESSO = "ase.calculators.espresso:Espresso"
 CP2K = "ase.calculators.cp2k:CP2K"
 ORCA = "ase.calculators.orca:ORCA"
 SECONDS = 60.0
-"""For a program to say its version."""
+"""Time limit for a program to print its version, s."""
 OUTDIR = "input_data.control.outdir"
 PSEUDO_DIR = "input_data.control.pseudo_dir"
 
@@ -37,17 +37,17 @@ Table = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Program:
-    """What nnpal knows of a program.
+    """Properties of an external program.
 
     Attributes:
-        places: keys of the profile that say where things are, which by themselves decide no numbers.
-        version_words: what its command is given, in place of ``-s``, to say its version.
-        version: finds the version in what it prints.
-        files: (options, profile) -> name and place of files whose contents decide the numbers.
-        complaint: what its output says that ASE passes over, or nothing.
-        lacks: (options, elements) -> which of the elements the options leave without a file, or nothing.
-        asks: options that make it write forces and stress, where ASE asks for neither.
-        stress: the option that turns the stress off; ASE's CP2K then gives zeros.
+        places: keys of the profile that are paths, which do not affect the results by themselves.
+        version_words: arguments, in place of ``-s``, that make it print its version.
+        version: regular expression that finds the version in the output.
+        files: (options, profile) -> names and paths of files whose contents affect the results.
+        complaint: output -> an error or warning that ASE ignores, or an empty string.
+        lacks: (options, elements) -> elements without a file in the options, as a message, or an empty string.
+        asks: options that make it write forces and stress, which ASE does not set.
+        stress: option that turns the stress off; ASE's CP2K then returns zeros.
     """
 
     places: frozenset[str]
@@ -146,7 +146,7 @@ PROGRAMS: Mapping[str, Program] = {
 
 
 def program_behind(calculator: Any) -> Program | None:
-    """Return what is known of the program that a calculator starts, if anything."""
+    """Return the program that a calculator starts, or None if it is unknown."""
     for kind in type(calculator).__mro__:
         if found := PROGRAMS.get(f"{kind.__module__}:{kind.__qualname__}"):
             return found
@@ -154,17 +154,17 @@ def program_behind(calculator: Any) -> Program | None:
 
 
 def arguments(spec: str, options: Table, profile: Table) -> dict[str, Any]:
-    """Return keyword arguments of the calculator ``MODULE:CLASS`` with the program that a profile names.
+    """Return keyword arguments of the calculator ``MODULE:CLASS`` with the program of a profile.
 
     Arguments:
-        options: the others.
-        profile: ``command``, and what else ASE's profile for it takes; texts without ``{folder}``.
+        options: other keyword arguments.
+        profile: ``command``, and other keys of ASE's profile; texts without ``{folder}``.
 
     Raises:
-        OracleError: there is no such program, or the calculator starts none.
+        OracleError: no such program, or a calculator that starts none.
     """
     command = _found(spec, profile)
-    if spec == CP2K:  # of ASE's calculators the one without a profile
+    if spec == CP2K:  # the only one of these calculators without a profile in ASE
         if unknown := sorted(set(profile) - {"command", "data_dir"}):
             raise OracleError(f"oracle.profile.{unknown[0]}: {spec} takes command and data_dir")
         data = profile.get("data_dir")
@@ -174,7 +174,7 @@ def arguments(spec: str, options: Table, profile: Table) -> dict[str, Any]:
         made = kind(**profile)
     except TypeError as error:
         raise OracleError(f"oracle.profile {dict(profile)}: {kind.__name__}: {error}") from error
-    if spec == ESPRESSO and option(options, OUTDIR) is None:  # or pw.x takes ESPRESSO_TMPDIR, where workers meet
+    if spec == ESPRESSO and option(options, OUTDIR) is None:  # else pw.x uses ESPRESSO_TMPDIR, which workers share
         options = with_option(options, OUTDIR, "./")
     for path in PROGRAMS[spec].asks if spec in PROGRAMS else ():
         options = options if option(options, path) is not None else with_option(options, path, True)
@@ -182,15 +182,15 @@ def arguments(spec: str, options: Table, profile: Table) -> dict[str, Any]:
 
 
 def program_identity(spec: str, profile: Table, stated: str | None) -> dict[str, Any]:
-    """Return what of a program, besides its files, decides the numbers: its version, and other keys of the profile.
+    """Return what affects the results of a program, except its files: its version, and other keys of the profile.
 
-    Where it lies, and by how many processes it runs, does not.
+    Its path and number of processes do not.
 
     Arguments:
-        stated: the version, in the user's words; None: the program is asked.
+        stated: version, as the user states it; None asks the program.
 
     Raises:
-        OracleError: there is no such program, or it does not say its version.
+        OracleError: no such program, or it does not print its version.
     """
     program = PROGRAMS.get(spec)
     places = {"command"} if program is None else {"command", *program.places}
@@ -201,7 +201,7 @@ def program_identity(spec: str, profile: Table, stated: str | None) -> dict[str,
 
 
 def program_files(spec: str, options: Table, profile: Table) -> dict[str, Path]:
-    """Return name and place of the files that a program reads and that decide the numbers."""
+    """Return names and paths of the files that a program reads and that affect the results."""
     program = PROGRAMS.get(spec)
     return {} if program is None else dict(program.files(options, profile))
 

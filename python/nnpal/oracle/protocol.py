@@ -1,4 +1,4 @@
-"""What an oracle is: something that says energy and forces of a configuration, and what its numbers hang on."""
+"""Interface of oracles, which compute energy and forces and state what their results depend on."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from nnpal.runtime import json_files as durable
 from nnpal.runtime.caution import caution
 
 Answer = tuple[Result | None, str, float]
-"""Of one calculation: its result or None, why there is none, and seconds."""
+"""Outcome of one calculation: result or None, the reason if there is none, and time, s."""
 
 
 class Oracle(Protocol):
-    """The interface; instances are sent to worker processes by pickle, so they open nothing before :meth:`prepare`.
+    """Interface of oracles. Instances are pickled and sent to workers, so they open nothing before :meth:`prepare`.
 
-    An oracle has one rung or more: ways to compute that are tried one after another until one succeeds. One may also
-    have ``refusal(atoms)`` and ``caution(atoms)``: why it cannot compute what a configuration says, and what a user
-    should know of how it does; empty where there is nothing to say.
+    An oracle has one or more rungs: settings that are tried in order until one succeeds. Optional methods are
+    ``refusal(atoms)``, which returns why it cannot compute a configuration as stated, and ``caution(atoms)``, which
+    returns a warning about how it is computed; both return an empty string if there is nothing to report.
     """
 
     @property
     def n_rungs(self) -> int:
-        """Number of rungs, one at least."""
+        """Return the number of rungs, at least one."""
         ...
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
-        """Return all that decides the numbers of a rung, as JSON: names, options, versions, hashes of files.
+        """Return everything that affects the results of a rung, as JSON: names, options, versions, hashes of files.
 
-        Labels of one identity are interchangeable.
+        Labels of the same identity are interchangeable.
 
         Arguments:
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
 
         Raises:
-            OracleError: a file is not there.
+            OracleError: a file does not exist.
         """
         ...
 
     def prepare(self) -> None:
-        """Load what computing needs; called once, in the process that computes.
+        """Load what calculations need; called once, in the process that computes.
 
         Raises:
-            OracleError: it cannot work as described.
+            OracleError: it cannot work as specified.
         """
         ...
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
-        """Return energy (eV), forces (eV/Å) and, where known, stress (eV/Å³), whatever was computed before.
+        """Return energy (eV), forces (eV/Å) and, if available, stress (eV/Å³), independent of earlier calculations.
 
         Arguments:
             atoms: a configuration, Å.
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
 
         Raises:
             CalculationFailed: this configuration has no result on this rung.
@@ -67,10 +67,10 @@ class Oracle(Protocol):
 
 
 def require_able(oracle: Oracle, frames: Sequence[Atoms]) -> None:
-    """Refuse configurations that an oracle cannot compute as they say they are, and warn of what may not be meant.
+    """Refuse configurations that an oracle cannot compute as stated, and pass on its warnings.
 
     Raises:
-        OracleError: the oracle refuses any of them; names the first of each reason.
+        OracleError: the oracle refuses any of them; the message names the first for each reason.
     """
     if refused := _said(oracle, "refusal", frames):
         n_frames = sum(len(indices) for indices in refused.values())
@@ -85,7 +85,7 @@ def require_able(oracle: Oracle, frames: Sequence[Atoms]) -> None:
 
 
 def _said(oracle: Oracle, method: str, frames: Sequence[Atoms]) -> dict[str, list[int]]:
-    """Return what an oracle says of configurations, if it has the method, and of which."""
+    """Return the messages of an oracle's method, if it has it, each with the indices of its configurations."""
     found: dict[str, list[int]] = {}
     ask: Callable[[Atoms], str] | None = getattr(oracle, method, None)
     if ask is None:
@@ -97,10 +97,10 @@ def _said(oracle: Oracle, method: str, frames: Sequence[Atoms]) -> dict[str, lis
 
 
 def sound(result: Result, n_atoms: int) -> Result:
-    """Return the result.
+    """Check a result and return it.
 
     Raises:
-        CalculationFailed: wrong shapes, or numbers that are not finite.
+        CalculationFailed: a wrong shape, or numbers that are not finite.
     """
     if result.forces.shape != (n_atoms, 3):
         raise CalculationFailed(f"forces are {result.forces.shape}, expected ({n_atoms}, 3)")
@@ -117,7 +117,7 @@ def canonical(identity: Mapping[str, Any]) -> str:
     """Return an identity as JSON with sorted keys.
 
     Raises:
-        OracleError: it holds something that JSON does not.
+        OracleError: it holds a value that JSON cannot represent.
     """
     try:
         return durable.canonical(identity)
@@ -129,7 +129,7 @@ def digests(paths: Sequence[str], folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file, and of all files below each folder, by their paths relative to ``folder``.
 
     Raises:
-        OracleError: there is no such file.
+        OracleError: no such file.
     """
     found: dict[str, str] = {}
     for name in paths:

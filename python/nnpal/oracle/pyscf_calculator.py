@@ -1,17 +1,17 @@
-"""Unrestricted SCF by PySCF as an ASE calculator, for molecules whose bonds break: the spin symmetry breaks with them.
+"""Unrestricted PySCF calculations as an ASE calculator, for bond breaking with broken spin symmetry.
 
-A singlet whose bond is stretched has a broken-symmetry solution, spin up on one fragment and spin down on the other,
-far below the restricted one (4.8 eV for ethane at 4 Å, UHF/6-31G). An unrestricted calculation does not find it by
-itself: PySCF's default guess of UHF ends in the restricted solution, and calls it converged; its stability analysis of
-UHF starts from a vector that treats both spins alike, and so calls closed shells stable. So
+A singlet with a stretched bond has a broken-symmetry solution, spin up on one fragment and spin down on the other, far
+below the restricted one (4.8 eV for ethane at 4 Å, UHF/6-31G). An unrestricted calculation does not find it by itself:
+UHF with PySCF's default guess converges to the restricted solution, and PySCF's stability analysis of UHF starts from
+a vector that treats both spins alike, and so reports closed shells as stable. Therefore
 
-- UHF follows the instabilities of each solution that it finds down to a stable one (Seeger and Pople, J. Chem. Phys.
-  66, 3045 (1977), https://doi.org/10.1063/1.434318), those of closed shells by the analysis of RHF;
+- UHF follows the instabilities of each solution to a stable one (Seeger and Pople, J. Chem. Phys. 66, 3045 (1977),
+  https://doi.org/10.1063/1.434318); for closed shells the stability analysis is that of RHF;
 - Kohn-Sham, whose stability analysis costs several times its solution, starts from that UHF density, whose symmetry
-  breaks at shorter bonds, and from closed shells, and the lower one counts.
+  breaks at shorter bonds, and from closed shells; the lower solution is used.
 
-Energies therefore follow the lower solution through the point where the two part (Coulson and Fischer, Philos. Mag. 40,
-386 (1949), https://doi.org/10.1080/14786444908521726); there the energy and its first derivative are continuous.
+Energies therefore follow the lower solution through the point where the two separate (Coulson and Fischer, Philos. Mag.
+40, 386 (1949), https://doi.org/10.1080/14786444908521726), where the energy and its first derivative are continuous.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from ase.calculators.calculator import Calculator, SCFError, all_changes
 
 HARTREE_FOCK = "hf"
 MAX_FOLLOWED = 6
-"""Instabilities followed, one after another; more than two were not met."""
+"""Largest number of instabilities followed in sequence; more than two were never observed."""
 
 
 class UnrestrictedPySCF(Calculator):
-    """UHF or unrestricted Kohn-Sham of a molecule, by PySCF.
+    """UHF or unrestricted Kohn-Sham calculation of a molecule with PySCF.
 
     Arguments:
-        xc: "hf", or a functional as PySCF names it: "pbe", "b3lyp", "wb97x-v".
-        basis: as PySCF names it.
-        charge: of the molecule, e.
+        xc: "hf", or PySCF's name of a functional: "pbe", "b3lyp", "wb97x-v".
+        basis: PySCF's name of the basis set.
+        charge: total charge, e.
         multiplicity: 2S+1; None: 1 for an even number of electrons, 2 for an odd one.
-        reuse_density: start from the last solution where the molecule is the same. The end is the same stable solution;
-            a calculator that is recreated for each configuration, as for labels, has none.
-        conv_tol: change of the energy that ends the SCF, hartree.
-        max_cycle: iterations of one SCF, at most.
-        second_order: Newton's method in place of DIIS: slower, and it converges where DIIS does not.
-        grid_level: of the integration grid of functionals, 0 to 9, as PySCF has it.
-        max_memory: MB.
+        reuse_density: start from the last solution if the molecule is the same. The final solution is the same; a
+            calculator that is recreated for each configuration, as for labels, has no last solution.
+        conv_tol: convergence threshold of the SCF energy, hartree.
+        max_cycle: largest number of SCF iterations.
+        second_order: Newton's method in place of DIIS: slower, but converges where DIIS does not.
+        grid_level: PySCF's level of the integration grid of functionals, 0 to 9.
+        max_memory: memory limit of PySCF, MB.
 
     Attributes:
         spin_squared: <S²> of the last calculation; 0 for closed shells, about 1 for a pair of separated radicals.
 
     Raises:
         ImportError: PySCF is not installed.
-        ValueError: an argument that cannot be; when computing, a periodic structure, or charge and multiplicity that
-            do not fit the number of electrons.
+        ValueError: an invalid argument; when computing, a periodic structure, or charge and multiplicity that do not
+            match the number of electrons.
         ase.calculators.calculator.SCFError: no stable solution was found.
     """
 
@@ -70,7 +70,7 @@ class UnrestrictedPySCF(Calculator):
     }
 
     def __init__(self, **options: Any) -> None:
-        import pyscf  # noqa: F401 (missing: said when the calculator is made)
+        import pyscf  # noqa: F401 (reports a missing PySCF at creation)
 
         unknown = sorted(set(options) - set(self.default_parameters))
         if unknown:
@@ -101,7 +101,7 @@ class UnrestrictedPySCF(Calculator):
         try:
             if xc != HARTREE_FOCK:
                 dft.libxc.parse_xc(xc)
-        except Exception as error:  # of many kinds
+        except Exception as error:  # exceptions of many types
             raise ValueError(f"xc = {xc!r}: PySCF has no such functional ({error}); expected hf, pbe, ...") from error
 
     def _molecule(self, atoms: Atoms) -> Any:
@@ -117,10 +117,10 @@ class UnrestrictedPySCF(Calculator):
             raise ValueError(f"multiplicity {multiplicity} and charge {given.charge} leave {n_electrons} electrons")
         try:
             with catch_warnings():
-                simplefilter("ignore")  # where else to look for a basis set that is not there
+                simplefilter("ignore")  # hints where to find a missing basis set
                 return gto.M(
                     atom=list(zip(atoms.get_chemical_symbols(), atoms.positions.tolist(), strict=True)),
-                    unit=units.Bohr,  # Å per bohr: ASE's on both sides
+                    unit=units.Bohr,  # Å per bohr: use ASE's value throughout
                     basis=given.basis,
                     charge=given.charge,
                     spin=multiplicity - 1,
@@ -144,7 +144,7 @@ class UnrestrictedPySCF(Calculator):
         return field
 
     def _start(self) -> np.ndarray | None:
-        """Return the density matrices of the last solution, [2, n, n], if it was of this molecule."""
+        """Return the density matrices of the last solution, [2, n, n], if it was for this molecule."""
         numbers = tuple(self.atoms.numbers.tolist())
         return self._last[1] if self.parameters.reuse_density and self._last and self._last[0] == numbers else None
 
@@ -154,7 +154,7 @@ class UnrestrictedPySCF(Calculator):
         xc = xc or self.parameters.xc
         field = scf.UHF(molecule) if xc == HARTREE_FOCK else dft.UKS(molecule, xc=xc)
         if hasattr(field, "_chkfile"):
-            field._chkfile.close()  # a temporary file that nobody reads
+            field._chkfile.close()  # unused temporary file
         if xc != HARTREE_FOCK:
             field.grids.level = self.parameters.grid_level
         if self.parameters.second_order:
@@ -171,7 +171,7 @@ class UnrestrictedPySCF(Calculator):
         return field
 
     def _stable(self, molecule: Any, start: np.ndarray | None) -> Any:
-        """Return UHF's solution that no rotation of its orbitals lowers."""
+        """Return a UHF solution that is stable against orbital rotations."""
         field = self._converged(self._field(molecule, HARTREE_FOCK), start)
         for _ in range(MAX_FOLLOWED):
             lower = _lower(molecule, field)
@@ -182,7 +182,7 @@ class UnrestrictedPySCF(Calculator):
 
 
 def _lower(molecule: Any, field: Any) -> np.ndarray | None:
-    """Return where an instability of a UHF solution leads, as density matrices; None: it is stable."""
+    """Return the density matrices to which an instability of a UHF solution leads; None if it is stable."""
     from pyscf import scf
     from pyscf.scf import stability
 
@@ -196,7 +196,7 @@ def _lower(molecule: Any, field: Any) -> np.ndarray | None:
         orbitals, is_stable = stability.rhf_external(closed, return_status=True)
         if not is_stable:
             return np.asarray(field.make_rdm1(orbitals, field.mo_occ))
-    # False: it may not keep to the symmetry of the solution either
+    # False: allow rotations that break the symmetry of the solution
     orbitals, is_stable = stability.uhf_internal(field, with_symmetry=False, return_status=True)
     return None if is_stable else np.asarray(field.make_rdm1(orbitals, field.mo_occ))
 

@@ -1,4 +1,4 @@
-"""A user's own class as an oracle."""
+"""A custom Python class as an oracle."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ NAMES = ("energy", "forces", "stress")
 
 class PythonOracle:
     """A class with a method ``compute(atoms)`` that returns a mapping of energy (eV), forces (eV/Å, [n_atoms, 3]) and,
-    where it has one, stress (eV/Å³, Voigt, ASE's sign), or a :class:`nnpal.oracle.calculation.Result`.
+    optionally, stress (eV/Å³, Voigt, ASE's sign), or a :class:`nnpal.oracle.calculation.Result`.
 
-    An exception that it raises is the failure of that configuration. The class's module is part of the identity by its
-    source; what else decides the numbers is to be named in ``options``, ``files`` or ``version``.
+    If it raises an exception, the configuration has failed. The source of the class's module is part of the identity;
+    name anything else that affects the results in ``options``, ``files`` or ``version``.
 
     Arguments:
-        oracle: ``MODULE:CLASS``, looked up in ``folder`` too.
+        oracle: ``MODULE:CLASS``, also looked up in ``folder``.
         options: keyword arguments of the class; ``{folder}`` in texts stands for ``folder``.
-        ladder: overrides of options for each further rung.
-        files: files or folders, relative to ``folder``, whose contents decide the numbers.
-        version: of anything else, in the user's words.
-        folder: where modules and files are looked up, and relative paths start.
+        ladder: fallback settings: changes of options, one mapping per rung.
+        files: files or folders, relative to ``folder``, whose contents affect the results.
+        version: version of anything else, as the user states it.
+        folder: folder in which modules and files are looked up, and to which paths are relative.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class PythonOracle:
 
     @property
     def n_rungs(self) -> int:
-        """Number of fallback settings, the first included."""
+        """Return the number of settings: the options and all fallback settings."""
         return len(self._rungs)
 
     def identity(self, rung: int = 0) -> dict[str, Any]:
-        """Return the class, a rung's options, the module's source by SHA-256, and the files'.
+        """Return the class, a rung's options, and the SHA-256 of the module's source and of the files.
 
         Arguments:
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
         """
         return {
             "kind": "python",
@@ -73,19 +73,19 @@ class PythonOracle:
         }
 
     def prepare(self) -> None:
-        """Find the class and make an instance for each rung."""
+        """Find the class and create an instance for each rung."""
         for rung in range(self.n_rungs):
             self._instance(rung)
 
     def compute(self, atoms: Atoms, rung: int = 0) -> Result:
-        """Return energy (eV), forces (eV/Å) and, where there is one, stress (eV/Å³) of a configuration.
+        """Return energy (eV), forces (eV/Å) and, if available, stress (eV/Å³) of a configuration.
 
         Arguments:
             atoms: a configuration, Å.
-            rung: of the fallback settings, from 0.
+            rung: index of the settings, from 0.
 
         Raises:
-            CalculationFailed: it has no result with these settings; the message has the reason.
+            CalculationFailed: no result with these settings; the message has the reason.
         """
         instance = self._instance(rung)
         try:
@@ -93,7 +93,7 @@ class PythonOracle:
                 return _as_result(instance.compute(atoms.copy()), len(atoms))
         except CalculationFailed:
             raise
-        except Exception as error:  # a user's own exceptions
+        except Exception as error:  # custom classes raise exceptions of any type
             raise CalculationFailed(f"{type(error).__name__}: {error}") from error
 
     def __getstate__(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class PythonOracle:
             factory = self._find()
             try:
                 instance = factory(**options)
-            except Exception as error:  # a user's constructor may raise anything about its options
+            except Exception as error:  # constructors raise exceptions of any type about their options
                 raise OracleError(f"oracle {self._oracle} with {options}: {type(error).__name__}: {error}") from error
             if not callable(getattr(instance, "compute", None)):
                 raise OracleError(f"oracle {self._oracle}: {type(instance).__name__} has no method compute(atoms)")

@@ -118,6 +118,6 @@ def oracle_from(section: AnyOracle, base_folder: str | os.PathLike[str] = ".") -
     """Return the oracle of a table [oracle]; its file paths are relative to ``base_folder``, the configuration file's.
 
     Raises:
-        nnpal.oracle.protocol.OracleError: it cannot work as described, as far as this is known before it starts.
+        nnpal.oracle.protocol.OracleError: it cannot work as specified, as far as this is known before it starts.
     """
     return section.oracle(Path(base_folder))

@@ -1,4 +1,4 @@
-"""Results of calculators as numbers of the right shape."""
+"""Check types and shapes of calculators' results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def as_energy(value: Any) -> float:
     """Return an energy, eV.
 
     Raises:
-        CalculationFailed: it is not one real number.
+        CalculationFailed: the value is not one real number.
     """
     try:
         array = np.asarray(value)
@@ -29,11 +29,11 @@ def as_array(name: str, value: Any, shape: tuple[int, ...], what: str) -> np.nda
     """Return an array of this shape, float64.
 
     Arguments:
-        name: of the result: forces or stress.
+        name: name of the result, forces or stress.
         what: unit and meaning of the axes, for the error.
 
     Raises:
-        CalculationFailed: it has another shape, or holds something else than real numbers.
+        CalculationFailed: another shape, or values that are not real numbers.
     """
     try:
         array = np.asarray(value)

@@ -1,4 +1,4 @@
-"""All atoms of all ranks in one place, and back."""
+"""Gather the atoms of all ranks on rank 0."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def gathered(comm: Any, tags: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return tags [n_atoms] in rising order on every rank, and on rank 0 the columns' rows in that order (collective).
+    """Return sorted tags [n_atoms] on every rank, and on rank 0 the rows of the columns in that order (collective).
 
     Arguments:
         comm: mpi4py communicator.
         tags: atom IDs of this rank's atoms, [n_local].
-        columns: their values, [n_local, ...] each; on ranks above 0 the columns come back empty.
+        columns: values of these atoms, [n_local, ...] each; ranks above 0 get empty columns back.
     """
     if comm.size > 1:
         parts = comm.gather((np.array(tags), *(np.array(column) for column in columns)), root=0)
@@ -35,15 +35,15 @@ def gathered(comm: Any, tags: np.ndarray, *columns: np.ndarray) -> tuple[np.ndar
 
 
 def rows_of(tags: np.ndarray, sorted_tags: np.ndarray) -> np.ndarray:
-    """Return where each of a rank's tags [n_local] stands among all tags [n_atoms]."""
+    """Return the index of each of a rank's tags [n_local] in all tags [n_atoms]."""
     return np.searchsorted(sorted_tags, tags)
 
 
 def on_rank_zero(comm: Any, work: Callable[[], T]) -> T | None:
-    """Do work on rank 0 and return its result there, None elsewhere (collective).
+    """Call ``work`` on rank 0 and return its result there, None elsewhere (collective).
 
     Raises:
-        HookError: on every rank, where the work raised one.
+        HookError: ``work`` raised one; it is raised on every rank.
     """
     result, complaint = None, ""
     if comm.rank == 0:

@@ -1,4 +1,4 @@
-"""What a user names as `MODULE:CLASS`: where it is looked up, and which of its contents affect the results."""
+"""Identity of code that a user gives as `MODULE:CLASS`: its version and source, which affect the results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nnpal.runtime.import_path import spec_in, split_path
 
 
 def version_of(spec: str, folder: Path, *, with_source: bool = False) -> dict[str, str]:
-    """Return what says which code ``MODULE:CLASS`` is: its package's version, and the SHA-256 of its source file.
+    """Return what identifies the code of ``MODULE:CLASS``: its package's version, and the SHA-256 of its source file.
 
     Arguments:
         folder: additional folder in which the module is looked up.
-        with_source: hash the file of an installed package's module too; that of any other is hashed anyway.
+        with_source: hash the source file even if the module belongs to an installed package.
     """
     module, _ = split_path(spec)
     found: dict[str, str] = {}
@@ -31,7 +31,7 @@ def version_of(spec: str, folder: Path, *, with_source: bool = False) -> dict[st
 
 
 def resolved(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return options with ``{folder}`` in their texts as the path of ``folder``."""
+    """Return options with ``{folder}`` in their texts replaced with the path of ``folder``."""
     return {key: _resolved(value, folder) for key, value in options.items()}
 
 
