@@ -1,4 +1,4 @@
-"""Oracles, the store of their labels, and labeling by worker processes."""
+"""Oracles, the label store, and labeling with worker processes."""
 
 from nnpal.label.augment import augment
 from nnpal.label.labeling import Failure, LabelReport, Progress, label_frames

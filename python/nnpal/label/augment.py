@@ -1,4 +1,4 @@
-"""More configurations from given ones: Gaussian noise on coordinates."""
+"""Augmentation of configurations with Gaussian noise on coordinates."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def augment(
 ) -> list[Atoms]:
     """Return ``copies`` noisy copies of each configuration, without labels: r' = r + sigma N(0, 1) for each coordinate.
 
-    They keep cell and tag; ``info["source"]`` says what they come from.
+    They keep cell and tag; ``info["source"]`` names the original configuration.
 
     Arguments:
         frames: configurations, Å.
         sigma: standard deviation of each coordinate, Å.
         copies: number of copies of each configuration.
-        rng: everything random follows from it.
-        min_distance: Å; a copy with two atoms closer than this, images included, is drawn again. So the noise is
-            Gaussian under that condition.
+        rng: random number generator.
+        min_distance: Å; a copy with two atoms closer than this, images included, is drawn again. The noise is then
+            Gaussian subject to this condition.
 
     Raises:
         ValueError: arguments out of range, or no copy of a configuration kept the distance in 100 draws.
@@ -38,7 +38,7 @@ def augment(
 
 
 def _copy(index: int, frame: Atoms, sigma: float, rng: np.random.Generator, min_distance: float | None) -> Atoms:
-    from ase.neighborlist import neighbor_list  # brings much of SciPy, which workers do without
+    from ase.neighborlist import neighbor_list  # imports much of SciPy, which workers do not need
 
     source = frame.info.get("source", f"configuration {index}")
     copy = frame.copy()

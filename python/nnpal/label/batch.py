@@ -1,4 +1,4 @@
-"""A batch from files to files: what ``nnpal label`` does."""
+"""Labeling of a batch from input files to output files, as in ``nnpal label``."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ COLUMNS = ("index", "source", "tag", "tries", "reason")
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch left.
+    """Result of a batch.
 
     Attributes:
         report: see :class:`nnpal.label.labeling.LabelReport`; without the labels that were excluded.
-        put_aside: configurations that have labels, but outside the limits.
-        output: dataset, or None where nothing was labeled.
-        content_hash: of the dataset.
+        put_aside: configurations excluded because their labels are outside the limits.
+        output: dataset, or None if nothing was labeled.
+        content_hash: content hash of the dataset.
         failures: CSV file of failed or excluded configurations, or None.
     """
 
@@ -49,12 +49,12 @@ def run_batch(
     base_folder: Path,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Batch:
-    """Label configurations; write the dataset, and a CSV file of those without a label where there are any.
+    """Label configurations; write the dataset, and a CSV file of configurations without a label if there are any.
 
     Raises:
-        ValueError: the oracle or the store cannot be used, or the output's name is none of a dataset.
+        ValueError: the oracle or the store cannot be used, or the output's name is not that of a dataset.
         nnpal.runtime.locks.HeldError: another process writes the same output.
-        nnpal.runtime.disk_full.DiskFullError: no space is left; labels so far are in the store.
+        nnpal.runtime.disk_full.DiskFullError: the disk is full; labels computed so far are in the store.
     """
     output, failures = base_folder / section.output, base_folder / section.failures_file()
     if output.suffix != ".h5":
@@ -65,7 +65,7 @@ def run_batch(
 
 
 def _require_places(section: LabelSection, base_folder: Path, output: Path, failures: Path) -> None:
-    """Refuse files that cannot be written, and those that would be written over and are of another kind."""
+    """Refuse files that cannot be written, and existing files of another kind that would be overwritten."""
     for path in (output, failures):
         require_folder("label", path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,13 +115,13 @@ def _run(
     if missing:
         _write_failures(failures, missing, frames)
     elif failures.is_file() and _is_failures(failures):
-        failures.unlink()  # of an earlier run
+        failures.unlink()  # from an earlier run
     content = write_dataset(output, kept, provenance=_provenance(oracle, report)) if kept else ""
     return Batch(report, put_aside, output if kept else None, content, failures if missing else None)
 
 
 def _within(report: LabelReport, n_frames: int, limits: Limits) -> tuple[list[Atoms], list[Failure]]:
-    """Part labels into those within limits and the others."""
+    """Split labels into those within the limits and the others."""
     failed = {failure.index for failure in report.failed}
     indices = [index for index in range(n_frames) if index not in failed]
     faults: dict[int, list[str]] = {}
@@ -144,6 +144,6 @@ def _write_failures(path: Path, failures: Sequence[Failure], frames: Sequence[At
 
 
 def _provenance(oracle: Oracle, report: LabelReport) -> dict[str, Any]:
-    """Return the oracle's identity on every rung that gave a label."""
+    """Return the oracle's identity for every rung that gave a label."""
     rungs = {str(rung): {"labels": n, **oracle.identity(rung)} for rung, n in sorted(report.rungs.items())}
     return {"made by": "nnpal label", "oracle, by rung": rungs}

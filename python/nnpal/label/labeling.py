@@ -1,4 +1,4 @@
-"""Label configurations: from the store where they are known, by worker processes where not."""
+"""Label configurations: look them up in the store, and compute missing labels with worker processes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Failure:
     """A configuration without a label.
 
     Attributes:
-        index: in the input.
-        reason: of every rung that was tried.
-        tries: calculations so far, those of earlier runs too.
-        unfinished: there are rungs that have not been tried, or gave no answer because workers were killed.
+        index: index in the input.
+        reason: reasons of all rungs that were tried.
+        tries: calculations so far, including those of earlier runs.
+        unfinished: some rungs have not been tried, or gave no result because workers were killed.
     """
 
     index: int
@@ -43,10 +43,10 @@ class Progress:
     """Counts of configurations.
 
     Attributes:
-        total: in all.
-        done: labeled or failed so far.
-        from_store: of these, known before.
-        failed: of these, failed.
+        total: total number.
+        done: number labeled or failed so far.
+        from_store: number of these found in the store.
+        failed: number of these that failed.
     """
 
     total: int
@@ -57,14 +57,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What came of a batch.
+    """Result of labeling a batch.
 
     Attributes:
-        labeled: copies with energy (eV), forces (eV/Å) and maybe stress (eV/Å³), in the order of the input.
-        failed: the others.
-        from_store: how many of both were known before.
-        calculations: made in this run, failed ones too.
-        rungs: how many of ``labeled`` each rung of the ladder gave.
+        labeled: copies with energy (eV), forces (eV/Å) and, if available, stress (eV/Å³), in the order of the input.
+        failed: configurations without a label.
+        from_store: number of labels and failures found in the store.
+        calculations: number of calculations in this run, including failed ones.
+        rungs: number of labels from each rung of the fallback settings.
     """
 
     labeled: list[Atoms]
@@ -76,21 +76,21 @@ class LabelReport:
 
 @dataclass
 class _Case:
-    """One structure, however often it occurs."""
+    """One distinct structure and its state."""
 
     key: str
     atoms: Atoms
     n_copies: int = 1
-    rung: int | None = None  # to compute next; None: nothing is left to do
-    entries: dict[int, Entry] = field(default_factory=dict)  # what is known of rungs
-    killed: str | None = None  # how a worker was killed over the rung to compute next
+    rung: int | None = None  # to compute next; None: finished
+    entries: dict[int, Entry] = field(default_factory=dict)  # stored results by rung
+    killed: str | None = None  # how a worker was killed while it computed this rung
 
     def label(self) -> tuple[int, Result] | None:
-        """Return rung and result, where there is one."""
+        """Return rung and result, or None."""
         return next(((rung, entry.result) for rung, entry in self.entries.items() if entry.result is not None), None)
 
     def reason(self) -> str:
-        """Return what every rung said."""
+        """Return the reasons of all rungs."""
         reasons = {rung: entry.reason for rung, entry in sorted(self.entries.items())}
         if self.killed is not None and self.rung is not None:
             reasons[self.rung] = self.killed
@@ -112,28 +112,28 @@ def label_frames(
     threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> LabelReport:
-    """Label configurations. Each result goes to the store as it arrives.
+    """Label configurations. Each result is stored as it arrives.
 
-    A rung that fails, by an exception, by numbers that are not finite, by a crash of its worker or by the timeout, is
-    followed by the next; a configuration whose last rung fails is excluded. Nothing that is in the store is computed
-    again, failures neither. Workers that are killed from elsewhere are no failure: the configuration is tried once
-    more, and then left as it was.
+    If a rung fails, by an exception, numbers that are not finite, a crash of its worker or the timeout, the next one
+    is tried; a configuration whose last rung fails is excluded. Labels and failures in the store are not computed
+    again. A worker killed by an external signal is not a failure: the configuration is tried once more, and then
+    remains without a result.
 
     Arguments:
         frames: configurations, Å, with or without labels.
-        oracle: what computes the labels.
-        store: where labels are kept and looked up.
-        n_workers: processes.
-        timeout: seconds for one calculation; None: no limit.
-        retry_failed: compute again what has failed before.
-        threads: of each worker's numerical libraries.
-        on_progress: called as configurations are done.
+        oracle: reference method that computes the labels.
+        store: label store in which labels are saved and looked up.
+        n_workers: number of worker processes.
+        timeout: time limit of one calculation, s; None: no limit.
+        retry_failed: repeat calculations that failed earlier.
+        threads: threads of each worker's numerical libraries.
+        on_progress: called whenever configurations are finished.
 
     Returns:
         Labeled copies, failures and counts.
 
     Raises:
-        OracleError: the oracle cannot work as described; nothing is stored of it.
+        OracleError: the oracle cannot work as specified; nothing is stored.
         ValueError: arguments out of range.
         TypeError: one configuration in place of a list.
 
@@ -156,12 +156,12 @@ def label_frames(
 
 
 def recall_labels(frames: Sequence[Atoms], oracle: Oracle, store: LabelStore) -> LabelReport:
-    """Return what the store knows of configurations, without a calculation; what is not known counts as failed."""
+    """Return labels from the store without any calculation; configurations not in the store count as failed."""
     return _Batch(frames, oracle, store, False, None).report()
 
 
 class _Batch:
-    """The structures of a batch, and how far each is."""
+    """The structures of a batch and their state."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class _Batch:
         self._failed = sum(case.n_copies for case in finished if case.label() is None)
 
     def run(self, pool: Pool) -> None:
-        """Compute what is not known, and keep it."""
+        """Compute and store missing labels."""
         self._tell()
         cases = [case for case in self._cases.values() if case.rung is not None]
         for number, case in enumerate(cases):
@@ -198,7 +198,7 @@ class _Batch:
         with self._store.together():
             for task, answer in pool.answers():
                 self._keep(cases[task.number], task, answer, pool)
-        for case in cases:  # another process may have kept a label of its own first
+        for case in cases:  # another process may have stored its label first
             case.entries = {
                 rung: self._store.get(case.key, self._identities[rung]) or entry for rung, entry in case.entries.items()
             }
@@ -210,7 +210,7 @@ class _Batch:
             self._tell()
 
     def _keep(self, case: _Case, task: Task, answer: Answer, pool: Pool) -> None:
-        """Put what came of a calculation into the store, and submit the next of the same structure, if any."""
+        """Store the result of a calculation, and submit the next one of the same structure, if any."""
         result, reason, seconds = answer
         identity = self._identities[task.rung]
         self._calculations += 1
@@ -255,7 +255,7 @@ class _Batch:
         return case
 
     def _climb(self, case: _Case, start: int, *, retry: bool) -> None:
-        """Go up from rung ``start`` to the first with a label, or the first that is to be computed."""
+        """Advance from rung ``start`` to the first one with a label, or the first one to compute."""
         case.rung = None
         for rung in range(start, len(self._identities)):
             entry = self._recall(case, self._identities[rung])
@@ -268,17 +268,17 @@ class _Batch:
                 return
 
     def _recall(self, case: _Case, identity: Mapping[str, Any]) -> Entry | None:
-        """Return what the store knows, also by the key of older stores, which held the height of open boxes too."""
+        """Look up an entry, also under the key of older stores, which includes nonperiodic cell vectors."""
         entry = self._store.get(case.key, identity)
         older = structure_key_with_box(case.atoms)
         return entry if entry is not None or older == case.key else self._store.get(older, identity)
 
     def _labeled(self, frame: Atoms, rung: int, result: Result) -> Atoms:
-        """Return a copy with its label; the source says where a higher rung gave it."""
+        """Return a copy with its label; its source names the rung if it is not the first."""
         copy = without_open_vectors(frame)
         copy.set_constraint()
         results = {"energy": result.energy, "forces": result.forces.copy()}
-        # Along a direction that does not repeat the box has no height, and what an oracle gives there is no stress
+        # Along a nonperiodic direction the box height, and so the stress, is undefined
         if result.stress is not None and no_stress(0, frame) is None:
             results["stress"] = result.stress.copy()
         copy.calc = SinglePointCalculator(copy, **results)
@@ -293,7 +293,7 @@ class _Batch:
 
 
 def _task(number: int, case: _Case) -> Task:
-    """Return the calculation that is due, of what the key knows and nothing else."""
+    """Return the next calculation, with only the data that enter the key."""
     atoms = case.atoms
     cell = without_open_vectors(atoms).cell
     bare = carry(atoms, Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=atoms.pbc))

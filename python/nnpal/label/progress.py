@@ -13,7 +13,7 @@ from nnpal.label.labeling import Progress
 
 
 class LabelProgress:
-    """A bar of configurations: done, from the store, failed, time left."""
+    """Progress bar: configurations done, from the store, failed, and time left."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
@@ -37,7 +37,7 @@ class LabelProgress:
         self._bars.stop()
 
     def update(self, progress: Progress) -> None:
-        """Show how far it is; what the store knew at the start tells nothing of the time left."""
+        """Update the bar; labels found in the store at the start do not enter the estimate of the time left."""
         counts = f"{progress.from_store} from the store, {progress.failed} failed"
         if self._bar is None:
             self._bar = self._bars.add_task("", total=progress.total, completed=progress.done, counts=counts)

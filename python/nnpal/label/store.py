@@ -1,4 +1,4 @@
-"""Labels that are kept: an SQLite file, addressed by what was computed and by what."""
+"""Label store: an SQLite file, with structure and oracle identity as the key."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from nnpal.oracle.calculation import Result
 from nnpal.oracle.protocol import canonical
 
 PATIENCE = 600.0
-"""Seconds that a writer waits for other processes' writes, which a busy machine or disk may make slow."""
+"""Seconds that a writer waits for other processes' writes, which may be slow on a busy machine or disk."""
 
 COST = 0.1
-"""Seconds of computing that a kill may lose, where labels are put in groups."""
+"""Seconds of calculations that may be lost if a process is killed while labels are written in groups."""
 GROUP = 1000
-"""Labels that are kept in memory at most until they are put together."""
+"""Largest number of labels in a group."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one structure by one rung of one oracle.
+    """Label or failure of one structure with one rung of one oracle.
 
     Attributes:
-        result: the label; None: it failed.
+        result: the label, or None if it failed.
         reason: why it failed, or empty.
         tries: calculations so far.
-        rung: its number when it was computed.
-        seconds: that the last calculation took.
-        computed: when, UTC, ISO 8601.
+        rung: index of the settings when it was computed.
+        seconds: time of the last calculation, s.
+        computed: date and time of the calculation, UTC, ISO 8601.
     """
 
     result: Result | None
@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class _Row:
-    """What was put and is not on the disk."""
+    """An entry that is not yet written to disk."""
 
     structure: str
     identity: str
@@ -63,7 +63,7 @@ class _Row:
     computed: int
 
     def values(self) -> tuple[Any, ...]:
-        """Return the columns from n_atoms on, but the number of tries."""
+        """Return the columns from n_atoms on, without the number of tries."""
         outcome: tuple[Any, ...] = (None, None, None, self.reason)
         if self.result is not None:
             stress = None if self.result.stress is None else np.asarray(self.result.stress, "<f8").tobytes()
@@ -71,7 +71,7 @@ class _Row:
         return self.n_atoms, *outcome, self.rung, self.seconds, self.computed
 
     def after(self, entry: Entry | None) -> Entry:
-        """Return what is known after what was known before: a label is never replaced."""
+        """Return the entry that results from an earlier one and this row: a label is never replaced."""
         if entry is not None and entry.result is not None:
             return entry
         tries = 1 if entry is None else entry.tries + 1
@@ -79,17 +79,17 @@ class _Row:
 
 
 class LabelStore:
-    """Labels and failures in one file, in eV and Å, to the last bit.
+    """Labels and failures in one file, in eV and Å, in full precision.
 
-    Many processes may use one file at a time (not on network file systems that do not lock), and one that is killed
-    leaves it whole. A label once stored is never replaced.
+    Many processes may use one file at a time (except on network file systems without locks), and a process that is
+    killed leaves it intact. A stored label is never replaced.
 
     Arguments:
-        path: made where it is not there.
+        path: file, created if it does not exist.
 
     Raises:
-        StoreError: a file of another kind, or a folder that is not there.
-        nnpal.runtime.disk_full.DiskFullError: no space is left, here and from whatever writes.
+        StoreError: a file of another kind, or a folder that does not exist.
+        nnpal.runtime.disk_full.DiskFullError: the disk is full; all methods that write raise it too.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -111,7 +111,7 @@ class LabelStore:
             raise StoreError(
                 f"{self.path}: not a label store: {error}; name another file, or remove this one"
             ) from error
-        except UnicodeDecodeError as error:  # what SQLite says of a damaged schema has the damaged text in it
+        except UnicodeDecodeError as error:  # SQLite's message about a corrupted schema contains the corrupted text
             self._database.close()
             raise damaged(self.path, "a text of its schema is not valid UTF-8") from error
         except BaseException:
@@ -137,20 +137,20 @@ class LabelStore:
         return int(self._rows("SELECT count(*) FROM labels")[0][0])
 
     def timing(self) -> tuple[int, float] | None:
-        """Return how many labels there are and their mean time, s; None without a label."""
+        """Return the number of labels and their mean time, s; None without a label."""
         ((n, mean),) = self._rows("SELECT count(*), avg(seconds) FROM labels WHERE energy IS NOT NULL")
         return (int(n), float(mean)) if n else None
 
     @contextmanager
     def together(self, cost: float = COST) -> Iterator[None]:
-        """Put labels in groups, so that quick ones do not wait for the disk one by one.
+        """Write labels in groups, so that quick calculations do not wait for the disk one by one.
 
-        A group is on the disk, in one transaction, when its calculations have taken ``cost`` seconds in all, and at the
-        end; so a kill or power cut loses no more, and a label that took longer is on the disk as its put returns, like
-        any outside of this context.
+        A group is written in one transaction when its calculations have taken ``cost`` seconds in total, and at the
+        end. A kill or power failure therefore loses no more than that, and a label that took longer is on disk when
+        its put returns, as outside of this context.
 
         Arguments:
-            cost: seconds of calculations in a group.
+            cost: total time of the calculations in a group, s.
         """
         before, self._cost = self._cost, cost
         try:
@@ -160,7 +160,7 @@ class LabelStore:
             self.flush()
 
     def flush(self) -> None:
-        """Bring all that was put to the disk; within :meth:`together`, what cannot be written waits for another try."""
+        """Write all pending entries to disk; within :meth:`together`, entries that cannot be written remain pending."""
         if not self._waiting:
             return
         try:
@@ -179,11 +179,11 @@ class LabelStore:
         self._waiting_seconds = 0.0
 
     def get(self, structure: str, identity: Mapping[str, Any]) -> Entry | None:
-        """Return what is known.
+        """Return the entry of a structure, or None.
 
         Arguments:
             structure: see :func:`structure_key`.
-            identity: of the oracle's rung.
+            identity: identity of the oracle's rung.
         """
         text = canonical(identity)
         rows = self._rows(
@@ -200,14 +200,14 @@ class LabelStore:
     def put_label(
         self, structure: str, identity: Mapping[str, Any], result: Result, *, rung: int, seconds: float
     ) -> None:
-        """Keep a label; it is on the disk on return, unless in :meth:`together`.
+        """Store a label; it is on disk on return, unless in :meth:`together`.
 
         Arguments:
             structure: hash of the structure, see :func:`nnpal.label.structure_key.structure_key`.
-            identity: of the oracle and its settings.
+            identity: identity of the oracle and its settings.
             result: energy (eV), forces (eV/Å) and stress (eV/Å³).
-            rung: of the fallback settings, from 0.
-            seconds: that the calculation took.
+            rung: index of the settings, from 0.
+            seconds: time of the calculation, s.
         """
         result = Result(float(result.energy), np.array(result.forces, dtype=float), _copied(result.stress))
         self._put(_Row(structure, canonical(identity), len(result.forces), result, "", rung, seconds, _now()))
@@ -215,20 +215,20 @@ class LabelStore:
     def put_failure(
         self, structure: str, identity: Mapping[str, Any], n_atoms: int, reason: str, *, rung: int, seconds: float
     ) -> None:
-        """Keep that a calculation failed; counts one more try.
+        """Store the failure of a calculation, and count one more try.
 
         Arguments:
             structure: hash of the structure, see :func:`nnpal.label.structure_key.structure_key`.
-            identity: of the oracle and its settings.
-            n_atoms: of the configuration.
-            reason: what the calculation said.
-            rung: of the fallback settings, from 0.
-            seconds: that the calculation took.
+            identity: identity of the oracle and its settings.
+            n_atoms: number of atoms of the configuration.
+            reason: error message of the calculation.
+            rung: index of the settings, from 0.
+            seconds: time of the calculation, s.
         """
         self._put(_Row(structure, canonical(identity), n_atoms, None, reason, rung, seconds, _now()))
 
     def forget_failures(self, structures: Iterable[str]) -> None:
-        """Have the failures of structures computed again; labels stay.
+        """Delete the failures of structures, so that they are computed again; labels are kept.
 
         Arguments:
             structures: hashes of structures.
@@ -241,15 +241,15 @@ class LabelStore:
             )
 
     def merge(self, path: Path) -> None:
-        """Take over what another store has and this one lacks: labels, and failures of what is not known at all.
+        """Copy entries from another store: labels that this one lacks, and failures where it has no entry.
 
         Arguments:
-            path: of the other store.
+            path: file of the other store.
 
         Raises:
-            StoreError: the file is no label store of this format.
+            StoreError: the file is not a label store of this format.
         """
-        LabelStore(path).close()  # refuses what is none, and brings an older one up to date
+        LabelStore(path).close()  # refuses other files, and upgrades an older store
         self.flush()
         rest = "n_atoms, energy, forces, stress, reason, tries, rung, seconds, computed"
         theirs = (
@@ -271,7 +271,7 @@ class LabelStore:
             self._database.execute("DETACH DATABASE other")
 
     def identities(self) -> dict[str, str]:
-        """Return the identity, JSON, of every oracle's rung that computed anything, by its SHA-256."""
+        """Return the identity, as JSON, of every oracle and rung that computed anything, by its SHA-256."""
         self.flush()
         return dict(self._rows("SELECT hash, identity FROM oracles"))
 
@@ -312,14 +312,14 @@ class LabelStore:
                 yield
                 self._database.execute("COMMIT")
             except BaseException:
-                if self._database.in_transaction:  # SQLite itself has rolled back on a full disk
+                if self._database.in_transaction:  # on a full disk SQLite has already rolled back
                     self._database.execute("ROLLBACK")
                 raise
 
     def _create(self) -> None:
-        # a label that was put survives a power cut; less than EXTRA may bring the journal back, which takes it away
+        # with EXTRA a stored label survives a power failure; otherwise a journal that reappears may roll it back
         self._database.execute("PRAGMA synchronous = EXTRA")
-        self._database.execute(f"PRAGMA page_size = {PAGE_SIZE}")  # of a file that is made now
+        self._database.execute(f"PRAGMA page_size = {PAGE_SIZE}")  # only affects new files
         version = VERSION
         with self._raw_transaction():
             kind = self._database.execute("PRAGMA application_id").fetchone()[0]
@@ -337,7 +337,7 @@ class LabelStore:
             self._shrink()
 
     def _shrink(self) -> None:
-        """Give back what an older format took, where the disk has room for a copy and nobody else is at work."""
+        """Free the space of an older format, if the disk has room for a copy and no other process uses the file."""
         with suppress(sqlite3.OperationalError):
             self._database.execute("VACUUM")
 

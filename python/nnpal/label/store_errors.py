@@ -1,4 +1,4 @@
-"""What is wrong with a label store: damaged, no label store, or no room on its disk."""
+"""Errors of label stores: a corrupted file, a file of another kind, or a full disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from nnpal.runtime.disk_full import DiskFullError, disk_full, require_room
 
 SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN = 10, 13, 14
-"""SQLite's result codes (sqlite.org/rescode.html), which Python names only from 3.11 on."""
+"""SQLite's result codes (sqlite.org/rescode.html), which Python defines since 3.11."""
 
 
 class StoreError(ValueError):
@@ -20,10 +20,10 @@ class StoreError(ValueError):
 
 @contextmanager
 def told_if_damaged(path: Path) -> Iterator[None]:
-    """Turn what SQLite and Python raise on a damaged file into our error.
+    """Convert errors of SQLite and Python about a corrupted file to ours.
 
     Raises:
-        StoreError: tables, texts or numbers are not as they were written.
+        StoreError: tables, texts or numbers are corrupted.
     """
     try:
         yield
@@ -44,10 +44,10 @@ def damaged(path: Path, what: str) -> StoreError:
 
 @contextmanager
 def told_if_full(path: Path) -> Iterator[None]:
-    """Turn SQLite's error of a full disk into ours; what was stored before is whole.
+    """Convert SQLite's error about a full disk to ours; earlier entries are intact.
 
     Raises:
-        DiskFullError: no space is left.
+        DiskFullError: the disk is full.
     """
     try:
         yield
@@ -58,8 +58,8 @@ def told_if_full(path: Path) -> Iterator[None]:
 
 
 def _is_full(error: sqlite3.OperationalError, folder: Path) -> bool:
-    """Whether SQLite met with a full disk: it says so, or it failed to read or write where nothing is free."""
-    code = getattr(error, "sqlite_errorcode", None)  # of Python 3.11
+    """Return whether the disk is full: SQLite reports it, or failed to read or write on a disk without free space."""
+    code = getattr(error, "sqlite_errorcode", None)  # since Python 3.11
     if code is None:
         return "disk is full" in str(error) or ("I/O error" in str(error) and not _has_room(folder))
     primary = code & 0xFF

@@ -1,4 +1,4 @@
-"""Tables of a label store, and how those of older nnpal become them."""
+"""Tables of a label store, and conversion from older versions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sqlite3
 
 APPLICATION_ID = 0x6E6E706C  # "nnpl"
 VERSION = 2
-"""1 had hashes as text, and rows so long in the tree of a key that each took a page of its own: 4.7 kB for 32 atoms."""
+"""Version 1 stored hashes as text, and long rows in the key's B-tree, one page each: 4.7 kB for 32 atoms."""
 PAGE_SIZE = 16384
-"""Bytes; a row of 32 atoms takes 0.9 kB, and what does not fill a page is lost."""
+"""Bytes; a row of 32 atoms takes 0.9 kB, and the unused part of a page is wasted."""
 
 TABLES = (
     "CREATE TABLE oracles (id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, identity TEXT NOT NULL)",
@@ -22,12 +22,12 @@ TABLES = (
 
 
 def packed(structure: str) -> bytes | str:
-    """Return a key of a structure as it is stored: a SHA-256 by its bytes, half as long as its text."""
+    """Return the stored form of a structure's key: a SHA-256 as bytes, half as long as its text."""
     return bytes.fromhex(structure) if re.fullmatch(r"[0-9a-f]{64}", structure) else structure
 
 
 def create(database: sqlite3.Connection) -> None:
-    """Make the tables, in an open transaction."""
+    """Create the tables, in an open transaction."""
     for table in TABLES:
         database.execute(table)
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -35,7 +35,7 @@ def create(database: sqlite3.Connection) -> None:
 
 
 def from_version_1(database: sqlite3.Connection) -> None:
-    """Take over the tables of version 1, in an open transaction; the file does not shrink by itself."""
+    """Convert the tables of version 1, in an open transaction; the file does not shrink by itself."""
     database.create_function("packed", 1, packed, deterministic=True)
     for name in ("oracles", "labels"):
         database.execute(f"ALTER TABLE {name} RENAME TO old_{name}")

@@ -1,4 +1,4 @@
-"""The key of a structure in a label store: its hash, with charge and spin where any are stated."""
+"""Key of a structure in a label store: its hash, with charge and spin if stated."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nnpal.geometry.electrons import COLUMNS, electrons_of, marks
 
 
 def structure_key(atoms: Atoms) -> str:
-    """Return the SHA-256 of a structure, with charge, spin, initial charges and moments where any are stated.
+    """Return the SHA-256 of a structure, with charge, spin, initial charges and moments if stated.
 
-    Cell vectors along directions that do not repeat play no part. Of a structure that states nothing, or a charge of 0,
-    it is the hash of the structure alone.
+    Cell vectors along nonperiodic directions are ignored. If nothing but a charge of 0 is stated, it is the hash of
+    the structure alone.
     """
-    from nnpal.data.hashes import structure_hash  # brings torch, which workers do without
+    from nnpal.data.hashes import structure_hash  # imports torch, which workers do not need
 
     return _with_electrons(structure_hash(atoms), atoms)
 
 
 def structure_key_with_box(atoms: Atoms) -> str:
-    """Return the key of older stores, which hashed all cell vectors; the same where all directions repeat."""
+    """Return the key of older stores, which hashed all cell vectors; it is the same if all directions are periodic."""
     from nnpal.data.hashes import structure_hash_with_box
 
     return _with_electrons(structure_hash_with_box(atoms), atoms)

@@ -1,8 +1,8 @@
-"""The process that computes: ``python -m nnpal.label.worker FD``, where FD is its end of a connection.
+"""Worker process for calculations: ``python -m nnpal.label.worker FD``, where FD is its end of a connection.
 
-It takes an oracle, says whether it can work, and then answers each configuration and rung with a result or a reason.
-Its whole process group, programs that a calculator has started among it, ends when its standard input closes, so that
-nothing outlives the program that started it.
+It receives an oracle, reports whether it can compute, and then answers each configuration and rung with a result or a
+reason. Its whole process group, including programs started by a calculator, ends when its standard input closes, so
+that nothing outlives the parent process.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from nnpal.runtime.disk_full import end_for_full_disk, is_disk_full
 
 
 def attempt(oracle: Oracle, atoms: Any, rung: int) -> Answer:
-    """Compute once; whatever the oracle raises is the reason."""
+    """Compute once; an exception of the oracle becomes the reason."""
     start = time.perf_counter()
     result, reason = None, ""
     try:
         result = sound(oracle.compute(atoms, rung), len(atoms))
-    except Exception as error:  # any oracle's own exceptions: fatal to this configuration alone
-        if is_disk_full(error):  # no fault of the configuration
+    except Exception as error:  # oracles raise exceptions of any type; only this configuration fails
+        if is_disk_full(error):  # not a fault of the configuration
             end_for_full_disk(error)
         reason = str(error) if isinstance(error, CalculationFailed) else f"{type(error).__name__}: {error}"
     return result, reason, time.perf_counter() - start
@@ -47,8 +47,8 @@ def main(descriptor: int) -> None:
     place = os.getcwd()
     while True:
         atoms, rung = connection.recv()
-        os.ftruncate(1, 0)  # what was printed belongs to this configuration
-        with tempfile.TemporaryDirectory(dir=place) as folder:  # files of the last configuration stay out
+        os.ftruncate(1, 0)  # so that the output is that of this configuration
+        with tempfile.TemporaryDirectory(dir=place) as folder:  # without files of the previous configuration
             os.chdir(folder)
             answer = attempt(oracle, atoms, rung)
             os.chdir(place)

@@ -1,4 +1,4 @@
-"""Worker processes: given configurations, they give results or reasons, and are replaced when they die."""
+"""Pool of worker processes, which compute configurations and are replaced when they die."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from nnpal.runtime.scratch import scratch_folder
 
 MAX_FAILED_STARTS = 3
 MAX_KILLED = 2
-"""Workers that may be killed over one calculation; at the last it is left without an answer."""
+"""After this many killed workers a calculation is left without an answer."""
 LAST_LINES = 3
 PATIENCE = 60.0
-"""Seconds for the end of a worker that has closed its connection, which a busy machine or a core dump takes."""
+"""Seconds to wait for the end of a worker that has closed its connection; a busy machine or a core dump is slow."""
 TICK = 0.5
-"""Seconds between looks at workers that a child of theirs may keep a connection open for."""
+"""Seconds between checks of workers, whose connection a child process may keep open."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One calculation: the number that the caller knows it by, the configuration, and the oracle's rung."""
+    """One calculation: the caller's number for it, the configuration, and the oracle's rung."""
 
     number: int
     atoms: Atoms
@@ -42,16 +42,16 @@ class Task:
 
 
 class Pool:
-    """Workers, started when there is work for them; a context manager that leaves no process behind.
+    """Pool of workers, started on demand; a context manager that leaves no process behind.
 
     Arguments:
-        oracle: sent to every worker.
-        n_workers: at most.
-        timeout: seconds for one calculation; None: no limit.
-        threads: of each worker's numerical libraries.
+        oracle: oracle that is sent to every worker.
+        n_workers: largest number of workers.
+        timeout: time limit of one calculation, s; None: no limit.
+        threads: threads of each worker's numerical libraries.
 
     Attributes:
-        killed: number -> how its last worker was killed, of calculations that are left without an answer.
+        killed: {number: how its last worker was killed} for calculations left without an answer.
     """
 
     def __init__(self, oracle: Oracle, n_workers: int, *, timeout: float | None, threads: int) -> None:
@@ -85,8 +85,8 @@ class Pool:
         self._scratch.close()
 
     def refusal(self, patience: float) -> str | None:
-        """Start a worker and return why it is not ready to compute; None: it is, or is not yet after ``patience`` s."""
-        assert self._folder is not None  # made on entering
+        """Start a worker; return why it cannot compute, or None if it can or is not ready after ``patience`` s."""
+        assert self._folder is not None  # created in __enter__
         worker = _Worker(self._oracle, self._threads, self._folder)
         self._workers.append(worker)
         end = time.monotonic() + patience
@@ -108,14 +108,14 @@ class Pool:
             self._tasks.append(task)
 
     def answers(self) -> Iterator[tuple[Task, Answer]]:
-        """Yield results as they come, until none is due; between them more may be submitted.
+        """Yield results as they arrive, until all calculations are done; more may be submitted in between.
 
-        A calculation whose worker is killed from elsewhere (the scheduler, no memory left) comes again after all
-        others, and has no answer if that happens once more: it says nothing about the configuration.
+        A calculation whose worker is killed externally (by the scheduler, or out of memory) is repeated after all
+        others. If that happens again it has no answer, because the configuration may not be the cause.
 
         Raises:
-            OracleError: workers do not get ready.
-            nnpal.runtime.disk_full.DiskFullError: a worker met with a full disk.
+            OracleError: workers do not become ready.
+            nnpal.runtime.disk_full.DiskFullError: the disk of a worker is full.
         """
         while self._tasks or any(worker.task for worker in self._workers):
             self._employ()
@@ -130,7 +130,7 @@ class Pool:
                 worker.give(self._tasks.popleft())
         n_starting = sum(not worker.ready for worker in self._workers)
         while len(self._workers) < self._n_workers and n_starting < len(self._tasks):
-            assert self._folder is not None  # made on entering
+            assert self._folder is not None  # created in __enter__
             self._workers.append(_Worker(self._oracle, self._threads, self._folder))
             n_starting += 1
 
@@ -142,7 +142,7 @@ class Pool:
         return max(0.0, min([TICK, *ends]))
 
     def _look(self, worker: _Worker) -> tuple[Task, Answer] | None:
-        """Return what a worker has computed, or why it will not, and mark it as free; None: nothing new."""
+        """Return the answer of a worker, or why it has none, and mark it as free; None if there is nothing new."""
         try:
             if worker.connection.poll():
                 return self._hear(worker, worker.connection.recv())
@@ -170,8 +170,8 @@ class Pool:
         how = worker.cause_of_death()
         if worker.code == EXIT_DISK_FULL:
             raise disk_full(worker.place)
-        require_room(worker.place)  # before a configuration is blamed
-        killed = -(worker.code or 0) in SIGNALS  # not by dismiss
+        require_room(worker.place)  # a full disk is not the configuration's fault
+        killed = -(worker.code or 0) in SIGNALS  # killed externally
         self._dismiss(worker)
         if worker.task is not None and killed:
             self._put_off(worker.task, how)
@@ -197,11 +197,11 @@ class Pool:
 
 
 def refusal(oracle: Oracle, *, patience: float, threads: int) -> str | None:
-    """Return why an oracle is not ready to compute, in a process of its own; None: it is.
+    """Check in a separate process whether an oracle can compute; return why not, or None.
 
     Arguments:
-        patience: seconds; an oracle that takes longer to be made counts as one that can be.
-        threads: of its numerical libraries.
+        patience: time limit, s; an oracle that takes longer to start is accepted.
+        threads: threads of its numerical libraries.
     """
     try:
         with Pool(oracle, 1, timeout=None, threads=threads) as pool:
@@ -211,13 +211,13 @@ def refusal(oracle: Oracle, *, patience: float, threads: int) -> str | None:
 
 
 class _Worker:
-    """A process, what it is busy with, and since when."""
+    """A worker process, its current calculation, and when that started."""
 
     def __init__(self, oracle: bytes, threads: int, folder: Path) -> None:
         self.task: Task | None = None
         self.since = 0.0
         self.ready = False
-        # calculators that write files must not meet
+        # a folder for each worker, so that calculators do not overwrite each other's files
         self.place = Path(tempfile.mkdtemp(dir=folder))
         self._log = self.place / "worker.log"
         self.connection, theirs = Pipe()
@@ -229,7 +229,7 @@ class _Worker:
                 environment=environment_for(threads),
                 keep_open=[theirs.fileno()],
             )
-        with suppress(BrokenPipeError):  # found dead at the next look
+        with suppress(BrokenPipeError):  # detected at the next check
             self.connection.send_bytes(oracle)
 
     def give(self, task: Task) -> None:
@@ -239,17 +239,17 @@ class _Worker:
 
     @property
     def code(self) -> int | None:
-        """Exit status of the process, None while it runs."""
+        """Return the exit status of the process, None while it runs."""
         return self._child.code
 
     def cause_of_death(self) -> str:
-        """Return how it ended, and the last that it printed."""
+        """Return how the process ended, and the last lines that it printed."""
         code = self._child.wait(PATIENCE)
         how = "closed its connection" if code is None else how_ended(code)
         lines = last_lines(self._log, LAST_LINES)
         return f"{how}; it printed: {' | '.join(lines)}" if lines else how
 
     def kill(self) -> None:
-        """End the process and all that it has started."""
+        """End the process and all its child processes."""
         self._child.kill()
         self.connection.close()
