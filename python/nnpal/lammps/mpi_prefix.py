@@ -1,4 +1,4 @@
-"""The words before an MPI program's name, as a cluster's executor gives them to a task."""
+"""Launch prefix of MPI programs, as a cluster's executor gives it to a task."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 
 PREFIX = "PARSL_MPI_PREFIX"
-"""Set by Parsl's MPIExecutor for each task; the ``worker_init`` of any other executor may set it too."""
+"""Set by Parsl's MPIExecutor for each task; ``worker_init`` of other executors may also set it."""
 
 
 def mpi_prefix(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return for instance `["srun", "--ntasks", "64"]`, or nothing where the program is started by itself."""
+    """Return the launch prefix, such as `["srun", "--ntasks", "64"]`, or an empty list without a launcher."""
     return shlex.split(environment.get(PREFIX, ""))

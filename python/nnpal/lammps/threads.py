@@ -1,9 +1,9 @@
-"""LAMMPS's number of OpenMP threads apart from this process's.
+"""Keep LAMMPS's number of OpenMP threads separate from this process's.
 
-LAMMPS, torch and others share one OpenMP runtime. Where OMP_NUM_THREADS is not set, a new ``lammps.lammps()`` and the
-command ``clear`` set the calling thread's number to 1, and ``package omp N`` to N. torch then computes with so many
-threads too, whatever the user chose. Nor may another number stand while LAMMPS runs: styles of its OPENMP package rely
-on theirs.
+LAMMPS, torch and others share one OpenMP runtime. If OMP_NUM_THREADS is not set, a new ``lammps.lammps()`` and the
+command ``clear`` set the number of the calling thread to 1, and ``package omp N`` sets it to N. torch then uses this
+number too, whatever the user chose. Conversely, the number must not change while LAMMPS runs, because styles of its
+OPENMP package rely on it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 
 class LammpsThreads:
-    """A scope for all that is done with one LAMMPS, its making included; may be entered many times.
+    """Context manager for all use of one LAMMPS instance, including its creation; it can be entered many times.
 
-    Inside, the number is what LAMMPS left when the scope was last entered; outside, it is the caller's again.
+    Inside, the number is LAMMPS's, from the end of the previous block; outside, it is the caller's.
     """
 
     def __init__(self) -> None:
@@ -46,17 +46,17 @@ class LammpsThreads:
         before = _default(openmp) if self._of_caller is None else self._of_caller
         openmp.omp_set_num_threads(before)
         if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(before)  # of MKL, and of new threads: pair_style nnp sets them
+            sys.modules["torch"].set_num_threads(before)  # for MKL and new threads, whose numbers pair_style nnp sets
 
 
 def _openmp() -> Any:
-    """Return the runtime that LAMMPS and torch find: of several that are loaded, they too take the first."""
+    """Return the OpenMP runtime of LAMMPS and torch, the first one loaded."""
     process = ctypes.CDLL(None)
     return process if hasattr(process, "omp_set_num_threads") else None
 
 
 def _default(openmp: Any) -> int:
-    """Return what a thread has in which nobody has set anything."""
+    """Return the default number of threads, that of a new thread."""
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(openmp.omp_get_max_threads()))
     thread.start()

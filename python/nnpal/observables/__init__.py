@@ -1,4 +1,4 @@
-"""Error bars of observables: from the members of an ensemble, and of differences of means; NumPy and SciPy alone."""
+"""Error bars of observables from ensemble members, and of differences of means; needs only NumPy and SciPy."""
 
 from nnpal.observables.differences import Difference, paired_difference, pairs_needed, t_quantile, welch_difference
 from nnpal.observables.members import MembersEstimate, first_order

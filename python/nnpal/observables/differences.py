@@ -1,4 +1,4 @@
-"""Differences of means with their intervals: of pairs that share their noise, or of two samples apart.
+"""Differences of means with confidence intervals, for pairs with common noise or for two independent samples.
 
 Sources: Student, Biometrika 6, 1 (1908), doi:10.1093/biomet/6.1.1; Welch, Biometrika 34, 28 (1947),
 doi:10.1093/biomet/34.1-2.28, with Satterthwaite's degrees of freedom.
@@ -16,21 +16,22 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 LEVEL = 0.95
-"""Share of intervals that hold the true difference."""
+"""Confidence level: fraction of intervals that contain the true difference."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of one quantity minus that of another, in their unit.
+    """Mean of one quantity minus that of another, in their unit.
 
     Attributes:
         mean: difference of the means.
-        n: pairs, or values of the smaller sample where they do not pair.
-        standard_error: of the mean; None where a single pair says nothing of it.
-        freedom: degrees of freedom of Student's t; None as above.
-        deviation: standard deviation (n - 1) of the pairs' differences; None of fewer than two pairs, or unpaired.
-        correlation: Pearson's, of the pairs; None as for ``deviation``, and where all values of one side are equal.
-        paired: whether it is of pairs.
+        n: number of pairs, or of values of the smaller sample if unpaired.
+        standard_error: standard error of the mean; None for a single pair.
+        freedom: degrees of freedom of Student's t; None for a single pair.
+        deviation: standard deviation (n - 1) of the pairs' differences; None for fewer than two pairs, or unpaired.
+        correlation: Pearson correlation of the pairs; None as for ``deviation``, and if all values of one side are
+            equal.
+        paired: whether the samples are paired.
     """
 
     mean: float
@@ -42,48 +43,48 @@ class Difference:
     paired: bool = True
 
     def half_width(self, level: float = LEVEL) -> float | None:
-        """Return half of the two-sided interval of the mean; None where there is none.
+        """Return the half-width of the two-sided confidence interval of the mean, or None if it is unknown.
 
         Arguments:
-            level: of confidence, between 0 and 1.
+            level: confidence level, between 0 and 1.
         """
         if self.standard_error is None or self.freedom is None:
             return None
         return t_quantile(self.freedom, level) * self.standard_error
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Return the two-sided interval of the mean; None where there is none.
+        """Return the two-sided confidence interval of the mean, or None if it is unknown.
 
         Arguments:
-            level: of confidence, between 0 and 1.
+            level: confidence level, between 0 and 1.
         """
         half = self.half_width(level)
         return None if half is None else (self.mean - half, self.mean + half)
 
     def bound(self, level: float = LEVEL) -> float | None:
-        """Return |mean| + half-width, the larger end of the interval; None where there is none.
+        """Return |mean| + half-width, the largest magnitude in the interval, or None if it is unknown.
 
         Arguments:
-            level: of confidence, between 0 and 1.
+            level: confidence level, between 0 and 1.
         """
         half = self.half_width(level)
         return None if half is None else abs(self.mean) + half
 
     def is_within(self, limit: float, level: float = LEVEL) -> bool:
-        """Whether the whole interval lies within ±limit; never where there is none.
+        """Return whether the whole interval lies within ±limit; False if the interval is unknown.
 
         Arguments:
-            limit: above 0, in the unit of the mean.
-            level: of confidence, between 0 and 1.
+            limit: positive limit, in the unit of the mean.
+            level: confidence level, between 0 and 1.
         """
         bound = self.bound(level)
         return bound is not None and bound <= limit
 
     def scaled(self, factor: float) -> Difference:
-        """Return it in another unit.
+        """Return the difference in another unit.
 
         Arguments:
-            factor: of the other unit.
+            factor: factor by which values are multiplied.
         """
         error, deviation = (
             None if value is None else factor * value for value in (self.standard_error, self.deviation)
@@ -91,17 +92,17 @@ class Difference:
         return Difference(factor * self.mean, self.n, error, self.freedom, deviation, self.correlation, self.paired)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it with its 95 % interval."""
+        """Return the difference with its 95 % interval, ready for JSON."""
         interval = self.interval()
         return {**asdict(self), "interval": None if interval is None else list(interval)}
 
 
 def t_quantile(freedom: float, level: float = LEVEL) -> float:
-    """Return Student's t that a two-sided interval of this level reaches to.
+    """Return Student's t at the ends of a two-sided interval of this level.
 
     Arguments:
         freedom: degrees of freedom.
-        level: of confidence, between 0 and 1.
+        level: confidence level, between 0 and 1.
     """
     return float(stdtrit(freedom, 0.5 * (1.0 + level)))
 
@@ -109,13 +110,13 @@ def t_quantile(freedom: float, level: float = LEVEL) -> float:
 def paired_difference(
     ours: Sequence[float] | NDArray[np.float64], theirs: Sequence[float] | NDArray[np.float64]
 ) -> Difference:
-    """Return mean(ours - theirs) of pairs, with n - 1 degrees of freedom.
+    """Return mean(ours - theirs) of paired samples, with n - 1 degrees of freedom.
 
     Arguments:
-        ours, theirs: [n], in the same order.
+        ours, theirs: values in the same order, [n].
 
     Raises:
-        ValueError: no pairs, or lengths that differ.
+        ValueError: no pairs, or different lengths.
     """
     a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
@@ -133,10 +134,10 @@ def paired_difference(
 def welch_difference(
     ours: Sequence[float] | NDArray[np.float64], theirs: Sequence[float] | NDArray[np.float64]
 ) -> Difference:
-    """Return mean(ours) - mean(theirs) of two samples that do not pair, by Welch's t.
+    """Return mean(ours) - mean(theirs) of two unpaired samples, with Welch's t.
 
     Arguments:
-        ours, theirs: [n] and [m].
+        ours, theirs: values, [n] and [m].
 
     Raises:
         ValueError: a sample without values.
@@ -149,24 +150,24 @@ def welch_difference(
         return Difference(mean, n, paired=False)
     parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
     total = float(parts.sum())
-    # of samples without any scatter the interval is a point, whatever the degrees of freedom
+    # without any scatter the interval is a point, whatever the degrees of freedom
     freedom = float(total**2 / (parts**2 / [len(a) - 1, len(b) - 1]).sum()) if total > 0.0 else n - 1.0
     return Difference(mean, n, math.sqrt(total), freedom, paired=False)
 
 
 def pairs_needed(deviation: float, half_width: float, level: float = LEVEL, most: int = 10_000) -> int | None:
-    """Return how many pairs give an interval of at most ``half_width`` to either side; None: more than ``most``.
+    """Return the number of pairs for a confidence interval of at most ±``half_width``; None if more than ``most``.
 
-    The smallest n with t(n - 1) sd / sqrt(n) <= half_width, t and n found together.
+    It is the smallest n with t(n - 1) sd / sqrt(n) <= half_width.
 
     Arguments:
         deviation: standard deviation of the pairs' differences.
-        half_width: more than 0, in the same unit.
-        level: of confidence, between 0 and 1.
+        half_width: positive half-width, in the same unit.
+        level: confidence level, between 0 and 1.
         most: largest number of pairs to consider.
 
     Raises:
-        ValueError: no half-width above 0.
+        ValueError: the half-width is not positive.
     """
     if not half_width > 0.0:
         raise ValueError(f"half_width {half_width:g}: expected more than 0")

@@ -1,10 +1,10 @@
-"""An observable under each member of an ensemble, and the error bar that follows.
+"""An observable under each member of an ensemble, and the error bar from their spread.
 
-A trajectory is sampled on the members' mean Ū. Under member m, whose energy differs from it by ΔU_m = U_m − Ū, rows
-have weights w exp(−ΔU_m/kT). Where few rows would carry such an average, its first order in ΔU_m is used instead, for
-an average ⟨a⟩_m ≈ ⟨a⟩ − (⟨a ΔU_m⟩ − ⟨a⟩⟨ΔU_m⟩)/kT: the cumulant expansion approximation of Imbalzano et al., J. Chem.
-Phys. 154, 074102 (2021), doi:10.1063/5.0036522. It needs no more rows than the mean's own average, and is exact where
-a and ΔU_m are jointly normal.
+A trajectory is sampled with the members' mean Ū. Under member m, whose energy differs by ΔU_m = U_m − Ū, rows have
+weights w exp(−ΔU_m/kT). If few rows would dominate such an average, its first order in ΔU_m is used instead,
+⟨a⟩_m ≈ ⟨a⟩ − (⟨a ΔU_m⟩ − ⟨a⟩⟨ΔU_m⟩)/kT: the cumulant expansion approximation of Imbalzano et al., J. Chem. Phys. 154,
+074102 (2021), doi:10.1063/5.0036522. It needs no more rows than the average under the mean, and is exact if a and ΔU_m
+are jointly normal.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 
 Method = Literal["reweighted", "first order", "own runs"]
 
-# Largest standard deviation of ε ΔU_m/kT, for the derivative in ε: errors of 1e-6 of the first order, and of rounding
+# Largest standard deviation of ε ΔU_m/kT for the derivative in ε: relative error 1e-6, plus rounding
 STEP = 1e-3
 
 
 @dataclass(frozen=True)
 class MembersEstimate:
-    """An observable under each member.
+    """Estimates of an observable under each member.
 
     Attributes:
-        values: [n_members, ...].
+        values: the observable under each member, [n_members, ...].
         method: ``reweighted`` in full, ``first order`` in the members' differences, or from each member's ``own runs``.
-        n_effective: smallest of the members' effective numbers of rows where reweighted in full; None otherwise.
-        noise: standard error of `error` from the finite run, [...]; None where it is not known. Noise of the members'
-            values makes `error` larger, so an error not much above it is one upper bound.
-        factor: of calibration; None: none is known, and `error` is the bare spread, which is often too small.
+        n_effective: smallest effective number of rows of any member if reweighted in full; otherwise None.
+        noise: standard error of `error` from the finite run, [...]; None if unknown. Noise of the members' values
+            increases `error`, so an error not much above it is an upper bound.
+        factor: calibration factor; None: unknown, and `error` is the uncalibrated spread, which is often too small.
     """
 
     values: NDArray[np.float64]
@@ -51,16 +51,16 @@ class MembersEstimate:
 
     @property
     def spread(self) -> NDArray[np.float64]:
-        """Standard deviation over members, in the population form (1/M) as all uncertainties of nnpal, [...]."""
+        """Return the standard deviation over members, in the population form (1/M) as everywhere in nnpal, [...]."""
         return np.asarray(self.values.std(axis=0))
 
     @property
     def error(self) -> NDArray[np.float64]:
-        """Spread times the factor, where there is one, [...]."""
+        """Return the spread times the calibration factor, if known, [...]."""
         return self.spread * (1.0 if self.factor is None else self.factor)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the error with what it is made of."""
+        """Return the error and the quantities from which it is computed, ready for JSON."""
         noise = None if self.noise is None else (self.noise * (self.factor or 1.0)).tolist()
         return {
             "error": self.error.tolist(),
@@ -75,18 +75,19 @@ class MembersEstimate:
 def first_order(
     estimate: Callable[[NDArray[np.float64]], NDArray[np.float64] | float], deviations: NDArray[np.float64], kT: float
 ) -> NDArray[np.float64]:
-    """Return a + da/dε of an observable a under U + ε ΔU_m at ε = 0, of each member, [n_members, ...].
+    """Return a + da/dε of an observable a under U + ε ΔU_m at ε = 0, for each member, [n_members, ...].
 
     Arguments:
-        estimate: ε ΔU_m of each row, [n] -> a by full reweighting: an average, a fluctuation, a root.
+        estimate: function of ε ΔU_m of each row, [n], that returns a by full reweighting: an average, a fluctuation, a
+            root.
         deviations: ΔU_m, [n_members, n].
-        kT: in the unit of the deviations.
+        kT: thermal energy in the unit of the deviations.
     """
     center = np.asarray(estimate(np.zeros(deviations.shape[1])))
     values = []
     for deviation in deviations:
         width = deviation.std() / kT
-        if width == 0.0:  # a shift of all energies: no weight changes, and what follows it is linear
+        if width == 0.0:  # a constant shift changes no weights, and its effect is linear
             values.append(np.asarray(estimate(deviation)))
             continue
         step = STEP / width

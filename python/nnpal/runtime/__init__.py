@@ -1,1 +1,1 @@
-"""Files, locks, processes and names; knows no physics and no torch."""
+"""Files, locks, processes and names, without physics and torch."""

@@ -1,4 +1,4 @@
-"""Warnings that a user should see once, whatever the command: Python's own, with a name to filter them by."""
+"""Warnings that are shown once to the user of any command: a Python warning class, so that they can be filtered."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 
 class Caution(UserWarning):
-    """Something is computed or left out that may not be meant."""
+    """Something is computed or left out that may not be intended."""
 
 
 def caution(text: str) -> None:
-    """Warn; the same text is shown once."""
+    """Issue a warning; the same text is shown only once."""
     warnings.warn(text, Caution, stacklevel=2)
 
 
 @contextmanager
 def cautions_to_stderr(command: str) -> Iterator[None]:
-    """Have warnings printed as lines of the command that warns, without the place in the source."""
+    """Print warnings as messages of ``command``, without the source location."""
     import typer
 
     with warnings.catch_warnings():

@@ -1,9 +1,9 @@
-"""Programs that this process starts: they end with it, however it ends, and say how they ended.
+"""Programs started by this process, which end when it ends, for any reason.
 
-A child leads a process group of its own, so that Ctrl-C is this process's to answer and a kill reaches all that the
-child has started. Its standard input is a pipe of which this process holds the other end: the pipe closes when this
-process is gone, and :func:`end_with_parent` in the child ends the group. A program that knows nothing of this has a
-:class:`Guard` instead.
+A child leads its own process group, so that only this process receives Ctrl-C, and a kill reaches everything that the
+child has started. Its standard input is a pipe whose other end this process holds: the pipe closes when this process is
+gone, and :func:`end_with_parent` in the child ends the group. Programs that do not call it get a :class:`Guard`
+instead.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-"""Signals by which the scheduler, or a lack of memory, kills a program: not an error of the program."""
+"""Signals that the scheduler or the out-of-memory killer sends: not an error of the program."""
 LAUNCHER = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")
-"""Variables of a parallel launcher, of which children are no ranks."""
+"""Prefixes of a parallel launcher's variables, removed because children are not its ranks."""
 LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 GROUP_ENDS = "trap '' TERM INT HUP; read _; kill -KILL 0"
-"""A shell's program: wait for the end of standard input, then kill the process group."""
+"""Shell script: wait for the end of standard input, then kill the process group."""
 FOLLOWED = 'trap "" TERM INT HUP; read _; rm -f "$0"; kill -TERM "$@" 2>/dev/null'
-"""A shell's program: wait for the end of standard input, then remove a file and end processes."""
+"""Shell script: wait for the end of standard input, then remove a file and end processes."""
 
 
 class Killed(RuntimeError):
-    """A program that this process had started was killed; another attempt may get through."""
+    """A program started by this process was killed; another attempt may succeed."""
 
 
 def was_killed(status: int) -> bool:
-    """Whether a launcher's exit status says so: -9 (none), 137 (a shell, srun) or 9 (MPICH's mpirun), or of SIGTERM."""
+    """Return whether an exit status means SIGKILL (-9 directly, 137 by a shell or srun, 9 by MPICH's mpirun) or SIGTERM."""
     return any(status in (-number, 128 + number, number) for number in SIGNALS)
 
 
 def how_ended(code: int) -> str:
-    """Return an exit status of ``subprocess`` in words that follow the program's name."""
+    """Describe an exit status of ``subprocess`` in words that follow the program's name."""
     if code >= 0:
         return f"ended with exit code {code}"
     try:
@@ -48,7 +48,7 @@ def how_ended(code: int) -> str:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """Return the last lines of a log that are not empty; none where there is no such file."""
+    """Return the last nonempty lines of a log; none if there is no such file."""
     try:
         text = log.read_text(errors="replace")
     except FileNotFoundError:
@@ -57,11 +57,11 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 
 def environment_for(threads: int, paths: Sequence[str] | None = None) -> dict[str, str]:
-    """Return the variables of a Python child: those of this process, without a launcher's.
+    """Return the environment of a Python child: that of this process, without a launcher's variables.
 
     Arguments:
-        threads: of numerical libraries.
-        paths: where the child finds modules besides its own places; None: where this process does.
+        threads: number of threads of numerical libraries.
+        paths: additional folders in which the child finds modules; None: those of this process.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHER)}
     places = [os.path.abspath(entry) for entry in sys.path] if paths is None else paths
@@ -69,18 +69,18 @@ def environment_for(threads: int, paths: Sequence[str] | None = None) -> dict[st
 
 
 class Child:
-    """A running program that calls :func:`end_with_parent` as it starts; a context manager that leaves no process.
+    """A running program that calls :func:`end_with_parent` at its start; a context manager that ends its processes.
 
     Arguments:
-        command: the program and its words.
-        log: what it prints is added to this file.
-        folder: it runs in; None: this process's.
-        environment: its variables; None: this process's.
-        reads_output: standard output is for :meth:`lines`, standard error alone for the log.
+        command: program and arguments.
+        log: file to which its output is appended.
+        folder: working directory; None: that of this process.
+        environment: environment variables; None: those of this process.
+        reads_output: standard output is read by :meth:`lines`, and only standard error goes to the log.
         keep_open: file descriptors that it inherits.
 
     Attributes:
-        log_start: bytes of the log before this child.
+        log_start: size of the log before this child, bytes.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Child:
             self.log_start = file.seek(0, os.SEEK_END)
             self._process = subprocess.Popen(
                 list(command),
-                stdin=subprocess.PIPE,  # its end tells the child that this process is gone
+                stdin=subprocess.PIPE,  # closed when this process is gone
                 stdout=subprocess.PIPE if reads_output else file,
                 stderr=file,
                 cwd=folder,
@@ -121,31 +121,31 @@ class Child:
 
     @property
     def code(self) -> int | None:
-        """Exit status, negative for a signal; None while it runs."""
+        """Return the exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of standard output without their ends, until the child ends; half a line is left out."""
-        assert self._process.stdout is not None  # as the caller has asked for
+        """Yield the lines of standard output without line ends, until the child ends; skip an incomplete line."""
+        assert self._process.stdout is not None  # requested by reads_output
         for line in self._process.stdout:
             if line.endswith(b"\n"):
                 yield line[:-1].decode(errors="replace")
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Return the exit status, None where it still runs after so many seconds."""
+        """Return the exit status; None if it still runs after this time."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(seconds)
         return None
 
     def end(self, grace: float) -> None:
-        """Ask the child's group by SIGTERM to end, and kill what is there after ``grace`` seconds."""
+        """Send SIGTERM to the child's group, and kill it after ``grace`` seconds."""
         _signal_group(self.pid, signal.SIGTERM)
         self.wait(grace)
         self.kill()
 
     def kill(self) -> None:
-        """End the child and all that it has started; the second time there is nothing to end."""
-        if self._is_gone:  # its number may be another's by now
+        """Kill the child and everything that it has started; a second call does nothing."""
+        if self._is_gone:  # its process ID may have been reused
             return
         _signal_group(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -156,7 +156,7 @@ class Child:
 
 
 def end_with_parent() -> None:
-    """Have a shell kill this process group when standard input closes, whatever the group is busy with."""
+    """Let a shell kill this process group when standard input closes, whatever the group is doing."""
     subprocess.Popen(["/bin/sh", "-c", GROUP_ENDS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sys.stdin.close()
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -166,11 +166,11 @@ def end_with_parent() -> None:
 
 
 class Guard:
-    """A shell that ends processes, and removes a file, once this process is gone; dismissed when all went well.
+    """A shell that ends processes, and removes a file, once this process is gone; dismissed on success.
 
     Arguments:
-        file: None: there is none.
-        processes: by number; -N is the process group N.
+        file: file to remove, or None.
+        processes: process IDs; -N is the process group N.
     """
 
     def __init__(self, file: Path | None, processes: Sequence[int]) -> None:
@@ -183,7 +183,7 @@ class Guard:
         )
 
     def dismiss(self) -> None:
-        """End the shell; it does nothing."""
+        """End the shell without any action."""
         self._shell.kill()
         self._shell.wait()
         if self._shell.stdin is not None:
@@ -192,11 +192,11 @@ class Guard:
 
 @dataclass(frozen=True)
 class Ended:
-    """What a program did.
+    """Result of a program.
 
     Attributes:
-        code: exit status, negative for a signal; None: it took too long and was killed.
-        output: what it printed, standard error included; what cannot be read as text is replaced.
+        code: exit status, negative for a signal; None: it exceeded the time limit and was killed.
+        output: its output, including standard error; invalid characters are replaced.
     """
 
     code: int | None
@@ -212,12 +212,12 @@ def run_program(
     in_own_group: bool = True,
     keep_open: Sequence[int] = (),
 ) -> Ended:
-    """Run any program to its end, without input; it ends with this process, however that ends.
+    """Run any program to its end, without input; it ends when this process ends, for any reason.
 
     Arguments:
-        limit: seconds; None: it may take as long as it wants.
-        in_own_group: False: it stays in this process's group, and ends and gets Ctrl-C with that; what it has started
-            is its own to end.
+        limit: time limit, s; None: no limit.
+        in_own_group: False: it stays in this process's group, with which it ends and receives Ctrl-C; it must end its
+            own children.
         keep_open: file descriptors that it inherits.
 
     Raises:
@@ -247,13 +247,13 @@ def run_program(
             process.kill()
             raise
         finally:
-            if in_own_group:  # what it has started, and left
+            if in_own_group:  # processes that it has left behind
                 _signal_group(process.pid, signal.SIGKILL)
-            process.wait()  # Popen itself waits for a moment alone after KeyboardInterrupt
+            process.wait()  # Popen waits only briefly after KeyboardInterrupt
             guard.dismiss()
     return Ended(process.returncode, printed)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # gone; macOS says the latter of one that is ending
+    with suppress(ProcessLookupError, PermissionError):  # gone; on macOS PermissionError if it is ending
         os.killpg(leader, number)

@@ -1,4 +1,4 @@
-"""A full disk is an error that says which file could not be written, what it needs, and how to fix it."""
+"""Errors about a full disk, which name the file, the space that it needs, and how to fix it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ REASONS = {
     errno.EDQUOT: "no space left in the disk quota",
     errno.EFBIG: "no space left below the largest size that a file may have here (ulimit -f)",
 }
-"""Errors of the system that mean there is no room, in words."""
+"""System errors that mean a full disk, as text."""
 EXIT_DISK_FULL = 74
-"""Status of processes of nnpal that found the disk full."""
+"""Exit status of nnpal's processes on a full disk."""
 LOG_ROOM = 1 << 16
-"""Bytes that must be free for the last lines of a log."""
+"""Free bytes required for the last lines of a log."""
 
 
 class DiskFullError(OSError):
-    """There is no room for a file; ``errno`` is the system's, the text names file, bytes and fix."""
+    """There is no space for a file; ``errno`` is the system's, the message names file, bytes and how to fix it."""
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -37,9 +37,9 @@ def disk_full(
     """Return the error for ``path``.
 
     Arguments:
-        folder: on the disk, by default that of the path.
-        number: the system's error, one of :data:`REASONS`.
-        needed: bytes of the whole file, where they are known.
+        folder: folder on the full disk, by default that of the path.
+        number: system error number, one of :data:`REASONS`.
+        needed: size of the whole file, bytes, if known.
     """
     try:
         free = f"{shutil.disk_usage(folder or path.absolute().parent).free:,} bytes are free"
@@ -54,17 +54,17 @@ def disk_full(
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether ``error``, or what it was raised from or amid, is a full disk or a spent quota."""
+    """Return whether ``error``, its cause or its context is a full disk or an exhausted quota."""
     return _behind(error) is not None
 
 
 def full_disk_behind(
     error: BaseException, path: Path, needed: int | None = None, folder: Path | None = None
 ) -> DiskFullError | None:
-    """Return the full disk that ``error`` is, or that it was raised from or amid; None where there is none.
+    """Return ``error``, its cause or its context as a full-disk error; None if there is none.
 
     Arguments:
-        path, needed, folder: for :func:`disk_full`, where no file is named yet.
+        path, needed, folder: arguments of :func:`disk_full`, used if the error names no file.
     """
     full = _behind(error)
     if full is None or isinstance(full, DiskFullError):
@@ -81,23 +81,23 @@ def _behind(error: BaseException | None) -> OSError | None:
 
 
 def end_for_full_disk(error: BaseException) -> NoReturn:
-    """End this process by :data:`EXIT_DISK_FULL`, with the error's text where even its log has room for that."""
+    """Exit with status :data:`EXIT_DISK_FULL`, after printing the error if the log has space for it."""
     with suppress(OSError):
         print(error, file=sys.stderr, flush=True)
-    os._exit(EXIT_DISK_FULL)  # the end of Python would write again, and change the status
+    os._exit(EXIT_DISK_FULL)  # a normal exit would write again, and change the status
 
 
 @contextmanager
 def told_if_full(path: Path, needed: int | None = None) -> Iterator[None]:
-    """Turn the system's error of a full disk, while ``path`` is written, into :class:`DiskFullError`.
+    """Convert the system's full-disk errors, while ``path`` is written, to :class:`DiskFullError`.
 
-    A library that tidies up after it may raise another error instead, such as matplotlib an AttributeError for a PDF.
+    This includes errors that libraries raise while they clean up, such as matplotlib's AttributeError for a PDF.
 
     Arguments:
-        needed: bytes of the whole file, where they are known.
+        needed: size of the whole file, bytes, if known.
 
     Raises:
-        DiskFullError: no space is left.
+        DiskFullError: the disk is full.
     """
     try:
         yield
@@ -111,7 +111,7 @@ def told_if_full(path: Path, needed: int | None = None) -> Iterator[None]:
 
 
 def require_room(folder: Path, n_bytes: int = LOG_ROOM) -> None:
-    """Refuse to trust programs that do not look whether their writing succeeds, such as LAMMPS with its dumps.
+    """Check for space after programs that do not check whether writing succeeds, such as LAMMPS for its dumps.
 
     Raises:
         DiskFullError: another ``n_bytes`` cannot be written in ``folder``.
@@ -122,5 +122,5 @@ def require_room(folder: Path, n_bytes: int = LOG_ROOM) -> None:
         with tempfile.TemporaryFile(dir=folder) as probe:
             os.posix_fallocate(probe.fileno(), 0, n_bytes)
     except OSError as error:
-        if error.errno in REASONS:  # others: a file system that has no such call
+        if error.errno in REASONS:  # others: a file system without this call
             raise disk_full(folder, error.errno, n_bytes, folder) from error

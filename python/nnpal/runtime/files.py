@@ -1,4 +1,4 @@
-"""Files that are whole or as they were."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 from nnpal.runtime.disk_full import told_if_full
 
 LEFTOVER = re.compile(r"\.\d+\..")
-"""Names of what is written aside: they begin with the process."""
+"""Names of temporary files, which start with the process ID."""
 
 
 @contextmanager
 def aside(path: Path, needed: int | None = None, *, durable: bool = True) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path``; flush it to the disk and rename it on success, remove it on
-    failure.
+    """Yield a temporary path in the folder of ``path``; flush it and rename it on success, remove it on failure.
 
-    The suffix stays, for writers choose their format by it. A power cut leaves the old file or the new one, whole.
+    The suffix is kept, because writers choose the format by it. After a power failure there is either the old or the
+    new file, complete.
 
     Arguments:
-        needed: bytes of the file, where they are known; a full disk is then told with them.
-        durable: False: do not wait for the disk; a power cut may then leave half of the new file.
+        needed: size of the file, bytes, if known; an error about a full disk then states it.
+        durable: False: do not wait for the disk; a power failure may then leave an incomplete new file.
 
     Raises:
-        nnpal.runtime.disk_full.DiskFullError: no space is left; ``path`` is as it was.
+        nnpal.runtime.disk_full.DiskFullError: the disk is full; ``path`` is unchanged.
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     with told_if_full(path, needed):
@@ -40,23 +40,23 @@ def aside(path: Path, needed: int | None = None, *, durable: bool = True) -> Ite
                 sync(path.parent)
         except OSError as error:
             if error.filename is not None and str(error.filename) == str(temporary):
-                error.filename = str(path)  # the name that the user knows
+                error.filename = str(path)  # the file name that the user knows
             raise
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes | memoryview, *, durable: bool = True) -> None:
-    """Write ``content`` to ``path``: all of it or nothing, whatever happens.
+    """Write ``content`` to ``path`` atomically.
 
-    For libraries that write a file themselves and do not survive a full disk: have them write to memory first.
+    Use it for libraries that do not survive a full disk when they write files: let them write to memory first.
     """
     with aside(path, len(content), durable=durable) as temporary:
         temporary.write_bytes(content)
 
 
 def sync(path: Path) -> None:
-    """Bring the content of a file, or the names in a folder, to the disk."""
+    """Flush the content of a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -65,7 +65,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Bring all below ``folder`` to the disk, but what links point to."""
+    """Flush everything below ``folder`` to disk, except the targets of links."""
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in names):
             if path.is_file() and not path.is_symlink():
@@ -74,10 +74,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path, levels: int | None = None) -> None:
-    """Remove below ``folder`` the temporary files of killed processes; no process may be running there.
+    """Remove temporary files of killed processes below ``folder``, in which no process may be running.
 
     Arguments:
-        levels: of folders to look into, 1 for ``folder`` alone; by default all.
+        levels: depth of the search, 1 for ``folder`` only; by default unlimited.
     """
     patterns = ["**/.*"] if levels is None else ["*/" * level + ".*" for level in range(levels)]
     found = [path for pattern in patterns for path in folder.glob(pattern)]

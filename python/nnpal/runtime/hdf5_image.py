@@ -1,11 +1,11 @@
 """HDF5 files that are built in memory and written at once.
 
-HDF5 keeps what it could not write and tries again whenever it closes anything, the last time as the process ends, where
-that is a crash (h5py 3.16, HDF5 2.0: a segmentation fault after `No space left on device`). In memory nothing of that
-can happen, and writing the image is an ordinary write.
+After a failed write HDF5 keeps the data and tries again whenever it closes anything, the last time at the end of the
+process, which crashes it (h5py 3.16, HDF5 2.0: a segmentation fault after `No space left on device`). In memory this
+cannot happen, and the image is written like any other file.
 
-Nor does HDF5 stand damaged files: some make it hang. So the image's SHA-256 follows the image, where HDF5 does not
-look, and is compared before HDF5 opens the file. Whoever changes a file by HDF5 cuts it off.
+Corrupted files can make HDF5 hang. Therefore the image is followed by its SHA-256, which HDF5 ignores and which is
+checked before HDF5 opens the file. Programs that change a file with HDF5 remove it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ import h5py
 from nnpal.runtime.files import aside
 
 BLOCK = 1 << 20
-"""Bytes by which the memory grows, and that are read at once."""
+"""Bytes that are read at once."""
 SEAL = b"nnpal SHA-256 of all before: "
 SEAL_END = re.compile(rb"[0-9a-f]{16}\n")
 SEAL_SIZE = len(SEAL) + 64 + 1
 
 
 class BrokenSealError(OSError):
-    """A file that is not as it was written."""
+    """A file whose content has changed since it was written."""
 
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Give an HDF5 file to fill; on success it appears at ``path``, whole, and on failure nothing is touched.
+    """Yield an HDF5 file in memory; write it to ``path`` atomically on success.
 
     Raises:
-        nnpal.runtime.disk_full.DiskFullError: no space is left.
+        nnpal.runtime.disk_full.DiskFullError: the disk is full.
     """
-    image = BytesIO()  # HDF5's own memory (its driver `core`) can be written only from a second copy
+    image = BytesIO()  # HDF5's driver `core` would need a second copy in memory
     with h5py.File(image, "w") as file:
         yield file
     view = image.getbuffer()
@@ -54,7 +54,7 @@ def _seal(digest: hashlib._Hash) -> bytes:
 
 
 def check_seal(path: str | os.PathLike[str]) -> None:
-    """Compare a file of :func:`new_hdf5` with its SHA-256, where it has one.
+    """Compare a file of :func:`new_hdf5` with its SHA-256, if it has one.
 
     Raises:
         BrokenSealError: they differ.
@@ -66,7 +66,7 @@ def check_seal(path: str | os.PathLike[str]) -> None:
             return
         file.seek(size)
         seal = file.read()
-        if not seal.startswith(SEAL) and not SEAL_END.fullmatch(seal[-17:]):  # one of the two may be damaged
+        if not seal.startswith(SEAL) and not SEAL_END.fullmatch(seal[-17:]):  # one of the two may be corrupted
             return
         found, left = hashlib.sha256(), size
         file.seek(0)

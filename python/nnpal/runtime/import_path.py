@@ -1,4 +1,4 @@
-"""What a user names as ``MODULE:NAME``: looked up and imported, with one set of error messages."""
+"""Look up and import objects given as ``MODULE:NAME``, with common error messages."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def import_object(
     """Import MODULE of ``MODULE:NAME`` and return NAME.
 
     Arguments:
-        path: ``MODULE:NAME``, the module as Python imports it.
-        what: begins each message, such as ``calculator PATH``.
+        path: ``MODULE:NAME``, with the module as in a Python import.
+        what: start of each message, such as ``calculator PATH``.
         example, form: what is expected, for the error message.
-        place: where the user can put a module that is not found.
-        accepts: whether a value can be what is named.
-        suggests: whether a value of the module may have been meant.
-        error: makes the exception of a message.
+        place: folder in which the user can put a missing module, for the error message.
+        accepts: returns whether a value is of the required kind.
+        suggests: returns whether a value of the module may be suggested.
+        error: creates the exception from a message.
 
     Raises:
-        what ``error`` makes: ``path`` has another form, or there is no such module or name. The cause is an ImportError
-            where the module is there, and something that it imports is not.
-        Exception: whatever else the module raises when it is imported.
+        exception from ``error``: ``path`` has another form, or there is no such module or name. Its cause is an
+            ImportError if the module exists but fails to import another.
+        Exception: any other exception raised while the module is imported.
     """
     module_name, name = split_path(path)
     if not name:
@@ -60,7 +60,7 @@ def import_object(
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """Return MODULE and NAME of ``MODULE:NAME``, the latter empty where the text has another form."""
+    """Return MODULE and NAME of ``MODULE:NAME``; NAME is empty if the text has another form."""
     module_name, _, name = path.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), name)):
         return module_name, ""
@@ -69,7 +69,7 @@ def split_path(path: str) -> tuple[str, str]:
 
 @contextmanager
 def on_path(folder: Path) -> Iterator[None]:
-    """Let modules be found in ``folder`` too, after those that are found anyway."""
+    """Add ``folder`` at the end of the module search path."""
     entry = str(folder)
     if entry in sys.path:
         yield
@@ -82,17 +82,17 @@ def on_path(folder: Path) -> Iterator[None]:
 
 
 def spec_in(module_name: str, folder: Path) -> ModuleSpec | None:
-    """Return where Python finds a module, ``folder`` among its places; None where it finds none."""
+    """Return the spec of a module, also looked up in ``folder``; None if it is not found."""
     importlib.invalidate_caches()
     with on_path(folder):
         try:
             return importlib.util.find_spec(module_name)
         except (ImportError, ValueError):
-            return None  # to import it gives the error that says more
+            return None  # importing it gives a better error message
 
 
 def _is_missing(module_name: str, error: ImportError) -> bool:
-    """Whether the module itself, or a package around it, is not there, rather than something that it imports."""
+    """Return whether the module itself or its parent package is missing, rather than something that it imports."""
     missing = error.name or ""
     is_it = module_name == missing or module_name.startswith(f"{missing}.")
     return isinstance(error, ModuleNotFoundError) and is_it

@@ -1,4 +1,4 @@
-"""JSON files, and hashes of JSON and of files."""
+"""JSON files, and hashes of JSON values and files."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CHUNK = 1 << 20
 
 
 def canonical(value: Any) -> str:
-    """Return the one JSON text of ``value`` that hashes are made of.
+    """Return the canonical JSON text of ``value``, from which hashes are computed.
 
     Raises:
-        TypeError, ValueError: no JSON, NaN and infinities among it.
+        TypeError, ValueError: not valid JSON, which excludes NaN and infinity.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -28,10 +28,10 @@ def digest(value: Any) -> str:
 
 
 def as_json(value: Any, what: str) -> Any:
-    """Return ``value`` as it will be read back from a JSON file.
+    """Return ``value`` as it would be read back from a JSON file.
 
     Raises:
-        ValueError: it holds something that JSON has no form for; the message says where in ``what``.
+        ValueError: it holds a value that JSON cannot represent; the message says where in ``what``.
     """
     try:
         return json.loads(canonical(value))
@@ -40,14 +40,14 @@ def as_json(value: Any, what: str) -> Any:
 
 
 def write_json(path: Path, value: Any, *, sort_keys: bool = True, durable: bool = True) -> None:
-    """Write ``value`` to ``path``: all of it or nothing, whatever happens.
+    """Write ``value`` to ``path`` atomically.
 
     Arguments:
-        sort_keys: files that are compared have their keys sorted; those for readers alone, in the order of ``value``.
+        sort_keys: True for files that are compared; False keeps the order of ``value``, for files that people read.
         durable: see :func:`nnpal.runtime.files.aside`.
 
     Raises:
-        ValueError: it holds something that JSON has no form for, NaN and infinities among it; ``path`` is as it was.
+        ValueError: it holds a value that JSON cannot represent, such as NaN or infinity; ``path`` is unchanged.
     """
     try:
         text = json.dumps(value, sort_keys=sort_keys, indent=1, allow_nan=False)
@@ -57,7 +57,7 @@ def write_json(path: Path, value: Any, *, sort_keys: bool = True, durable: bool 
 
 
 def read_json(path: Path) -> Any:
-    """Return the contents of a JSON file, or None where there is no such file."""
+    """Return the contents of a JSON file, or None if there is no such file."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def read_json(path: Path) -> Any:
 
 
 def file_hash(path: Path, *, sync: bool = False) -> str:
-    """Return the SHA-256 of a file's content; ``sync`` brings the content to the disk too."""
+    """Return the SHA-256 of a file's content; ``sync`` also flushes the content to disk."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         if sync:

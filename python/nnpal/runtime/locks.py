@@ -1,6 +1,6 @@
-"""One process at a time: in a folder, or as the writer of a file; whoever comes second is told who holds it.
+"""Locks for folders and for writers of files; a second process gets an error that names the holder.
 
-Locks are the system's (flock): they are free as soon as their holder ends, however it ends.
+They are system locks (flock), which are released when their holder ends, for any reason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class HeldError(BlockingIOError):
     """Another process, or another part of this one, holds a lock.
 
     Attributes:
-        holder: who, e.g. "process 71 on node3 (`lmp -in in.momt`, since 2026-11-29 14:25:40)".
+        holder: description of the holder, e.g. "process 71 on node3 (`lmp -in in.momt`, since 2026-11-29 14:25:40)".
     """
 
     def __init__(self, message: str, holder: str) -> None:
@@ -38,14 +38,14 @@ class HeldError(BlockingIOError):
 
 
 def holder_text() -> str:
-    """Return which process this is, for others to read."""
+    """Return a description of this process, for messages of other processes."""
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     return f"process {os.getpid()} on {os.uname().nodename} (`{_command()}`, since {now})"
 
 
 @contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[int]:
-    """Hold the lock file ``path``, which stays, and give its descriptor: whoever inherits that holds it too.
+    """Hold the lock file ``path``, which is not removed; yield its descriptor, which child processes can share.
 
     Raises:
         HeldError: another process holds it, and ``wait`` is false.
@@ -60,9 +60,9 @@ def locked(path: Path, *, wait: bool) -> Iterator[int]:
 
 
 def holder_of(path: Path) -> str | None:
-    """Return what the lock file ``path`` says of the process that holds it; None where none does, or none can tell.
+    """Return the description of the process that holds the lock file ``path``; None if there is none, or it is unknown.
 
-    The look holds the lock itself for an instant, so whoever takes it without waiting should try more than once.
+    This call holds the lock itself for an instant, so callers that do not wait should try more than once.
     """
     try:
         with path.open() as file:
@@ -79,14 +79,12 @@ def holder_of(path: Path) -> str | None:
 
 
 class Writer:
-    """Be the one writer of a file from now on until :meth:`release`, by a lock file in the same folder, which is
-    removed then.
+    """Exclusive writer of a file until :meth:`release`, by a lock file in the same folder, which is then removed.
 
-    Temporary files of a killed writer are removed. Where the file system has no locks, a warning
-    says so.
+    Temporary files of a killed writer are removed. If the file system has no locks, there is a warning.
 
     Arguments:
-        path: of the file, which need not be there.
+        path: file to write, which need not exist.
 
     Raises:
         HeldError: another process writes it.
@@ -99,7 +97,7 @@ class Writer:
             descriptor = _opened(self._lock)
             try:
                 _take(descriptor, self._lock, wait=False)
-                if _is_at(descriptor, self._lock):  # else: removed by its last holder after it was opened here
+                if _is_at(descriptor, self._lock):  # else its last holder removed it after we opened it
                     self._descriptor = descriptor
             except HeldError as error:
                 raise HeldError(
@@ -130,7 +128,7 @@ class Writer:
         self.release()
 
     def release(self) -> None:
-        """Let others write; once more does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._descriptor >= 0:
             self._lock.unlink(missing_ok=True)
             os.close(self._descriptor)
@@ -150,7 +148,7 @@ def _take(descriptor: int, path: Path, *, wait: bool) -> None:
 
 
 def _sign(descriptor: int) -> None:
-    """Say who holds it, for others to read; without it on a full disk."""
+    """Write the description of the holder to the lock file, unless the disk is full."""
     os.ftruncate(descriptor, 0)
     with suppress(OSError):
         os.pwrite(descriptor, f"{holder_text()}\n".encode(), 0)
@@ -164,7 +162,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _command() -> str:
-    try:  # sys.argv is empty where another program embeds Python
+    try:  # sys.argv is empty if another program embeds Python
         words = Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
         words = sys.argv

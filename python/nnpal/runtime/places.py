@@ -1,4 +1,4 @@
-"""Places to write to, looked at before anything is computed; files of others are never written over or removed."""
+"""Check output paths before anything is computed; files of other kinds are never overwritten or removed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 IsOwn = Callable[[Path], bool]
-"""Whether a file is of the kind that would be written."""
+"""Function that returns whether a file is of the kind to be written."""
 
 
 def file_fault(path: Path, is_own: IsOwn | None = None, kind: str = "") -> str:
-    """Return why no file can be written at ``path``, and what helps; "" where one can.
+    """Return why no file can be written at ``path``, and how to fix it; "" if it can.
 
     Arguments:
-        is_own: whether an existing file may be replaced or moved; None allows any.
-        kind: what such a file is called, e.g. "trace file of MOMT".
+        is_own: returns whether an existing file may be replaced or moved; None allows any.
+        kind: name of this kind of file, e.g. "trace file of MOMT".
     """
     if path.is_dir():
         return f"{path} is a folder; give the name of a file"
@@ -30,7 +30,7 @@ def file_fault(path: Path, is_own: IsOwn | None = None, kind: str = "") -> str:
 
 
 def folder_fault(path: Path) -> str:
-    """Return why no folder can be made at ``path`` or written to, and what helps; "" where one can."""
+    """Return why ``path`` cannot be created as a folder or written to, and how to fix it; "" if it can."""
     if path.is_dir():
         if not os.access(path, os.W_OK | os.X_OK):
             return f"folder {path} is not writable for you; give another one"
@@ -46,7 +46,7 @@ def folder_fault(path: Path) -> str:
 
 
 def require_file(name: str, path: Path, is_own: IsOwn | None = None, kind: str = "") -> None:
-    """Refuse a path at which no file can be written; ``name`` says in the error what gave it.
+    """Refuse a path at which no file can be written; the error gives ``name`` as the source of the path.
 
     Raises:
         ValueError: see :func:`file_fault`.
@@ -56,7 +56,7 @@ def require_file(name: str, path: Path, is_own: IsOwn | None = None, kind: str =
 
 
 def require_folder(name: str, path: Path) -> None:
-    """Refuse a path at which no folder can be made or written to.
+    """Refuse a path that cannot be created as a folder or written to.
 
     Raises:
         ValueError: see :func:`folder_fault`.
@@ -66,7 +66,7 @@ def require_folder(name: str, path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a file to the first free of `name.bak1`, `name.bak2`, ...; return that name, None without a file."""
+    """Rename a file to the first free name of `name.bak1`, `name.bak2`, ...; return it, or None without a file."""
     if not path.exists():
         return None
     number = 1
@@ -77,6 +77,6 @@ def set_aside(path: Path) -> Path | None:
 
 
 def begins_with(path: Path, start: bytes) -> bool:
-    """Return whether a file begins with these bytes."""
+    """Return whether a file starts with these bytes."""
     with open(path, "rb") as file:
         return file.read(len(start)) == start

@@ -1,4 +1,4 @@
-"""Text files that grow by whole rows, on a full disk too."""
+"""Text files that grow by complete rows, even on a full disk."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from nnpal.runtime.disk_full import told_if_full
 
 HELD_BACK = 1 << 13
-"""Characters that are kept in memory before they are written."""
+"""Characters that are buffered before they are written."""
 
 
 class RowsFile:
-    """Append rows to a file; what a full disk cuts off is taken away again, so that only whole rows are there.
+    """A file to which rows are appended; incomplete rows on a full disk are removed again.
 
     Arguments:
-        path: made where it is not there.
+        path: file, created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,17 +26,17 @@ class RowsFile:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
     def add(self, row: str) -> None:
-        """Append ``row``, which ends with a line end."""
+        """Append ``row``, which ends with a newline."""
         self._rows.append(row)
         self._n_held += len(row)
         if self._n_held >= HELD_BACK:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held back.
+        """Write the buffered rows.
 
         Raises:
-            nnpal.runtime.disk_full.DiskFullError: no space is left; the rows of before are whole.
+            nnpal.runtime.disk_full.DiskFullError: the disk is full; earlier rows are complete.
         """
         content = "".join(self._rows).encode()
         self._rows, self._n_held = [], 0
@@ -50,7 +50,7 @@ class RowsFile:
                 raise
 
     def close(self) -> None:
-        """Write what is held back, and close the file; once more does nothing."""
+        """Write the buffered rows and close the file; a second call does nothing."""
         if self._descriptor < 0:
             return
         try:

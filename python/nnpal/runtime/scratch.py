@@ -1,4 +1,4 @@
-"""Temporary folders that are removed by the next run where the one that made them was killed."""
+"""Temporary folders; those of killed runs are removed by the next run."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nnpal.runtime.disk_full import told_if_full
 
 PREFIX = "nnpal-"
 LOCK = ".held"
-"""In each folder: locked by its owner as long as that lives."""
+"""Lock file in each folder, locked by its owner while that runs."""
 MAKING = ".making-"
-"""Folders without their lock yet begin like this."""
+"""Prefix of folders that do not have their lock yet."""
 
 
 @contextmanager
 def scratch_folder(purpose: str) -> Iterator[Path]:
-    """Give an empty folder among the system's temporary ones, which goes in the end; dead ones of the user go now.
+    """Yield an empty temporary folder and remove it at the end; abandoned folders of this user are removed first.
 
     Arguments:
         purpose: a word for its name.
 
     Raises:
-        nnpal.runtime.disk_full.DiskFullError: no space is left there.
+        nnpal.runtime.disk_full.DiskFullError: the disk is full.
     """
     place = Path(tempfile.gettempdir())
     remove_dead(place)
@@ -35,7 +35,7 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
         making = Path(tempfile.mkdtemp(prefix=f"{MAKING}{PREFIX}{purpose}-", dir=place))
         held = os.open(making / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with suppress(OSError):  # no locks there: then nothing is removed but by its owner
+        with suppress(OSError):  # without locks only the owner removes a folder
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         folder = making.with_name(making.name.removeprefix(MAKING))
         making.rename(folder)
@@ -48,12 +48,12 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
 
 
 def remove_dead(place: Path) -> None:
-    """Remove folders of :func:`scratch_folder` in ``place`` that belong to this user and whose owner is gone."""
+    """Remove folders of :func:`scratch_folder` in ``place`` that belong to this user and whose process is gone."""
     for folder in place.glob(f"{PREFIX}*"):
         with suppress(OSError):
             if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
                 continue
-            held = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)  # no such file: not one of these
+            held = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)  # fails for other folders
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Name what a misspelled word may have meant."""
+"""Suggestions for misspelled words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return `; did you mean X?` for the nearest known name, and all names when there are few."""
+    """Return `; did you mean X?` with the nearest known name, and all names if there are few."""
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if not nearest:
         nearest = [k for k in known if k.lower() == name.lower()]

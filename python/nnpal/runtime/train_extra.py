@@ -1,4 +1,4 @@
-"""What to say where a part of nnpal needs torch, which the base installation lacks."""
+"""Message for parts of nnpal that need torch, which the base installation lacks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ PACKAGES = ("torch", "torchani")
 
 
 def needs_train_extra(error: ModuleNotFoundError, what: str) -> str:
-    """Return the sentence for a failed import of torch or torchani, "" for that of anything else.
+    """Return the message for a failed import of torch or torchani, "" for any other module.
 
     Arguments:
-        error: what the import raised.
-        what: what was asked for, such as ``nnpal train``.
+        error: exception of the import.
+        what: requested feature, such as ``nnpal train``.
     """
     if error.name not in PACKAGES:
         return ""
