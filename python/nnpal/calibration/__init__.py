@@ -1,4 +1,4 @@
-"""From the spread of an ensemble to an error bar."""
+"""Calibration: error bars from the spread of an ensemble."""
 
 from nnpal.calibration.calibrate import CalibrationError, calibrate, judge, sigma
 from nnpal.calibration.pairs import Pairs, unshared

@@ -1,4 +1,4 @@
-"""A whole calibration from pairs of spread and error: forces by element, energies, and what it rests on."""
+"""Fit a complete calibration to pairs of spread and error: forces by element, energies, and evidence."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from nnpal.calibration.reliability import Reliability, reliability
 KNEE_QUANTILE = 0.95
 LIMIT_QUANTILE = 0.995
 LEAST_FRAMES, LEAST_ATOMS = 5, 50
-"""Configurations and atoms, for a calibration, and of an element for numbers of its own."""
+"""Smallest numbers of configurations and atoms for a calibration, and of an element for its own parameters."""
 LEAST_ENERGIES = 10
-"""Configurations, for a factor of energies."""
+"""Smallest number of configurations for the factor of energies."""
 CANDIDATES_SHARE = 1 / 3
-"""Weight of all candidates together, in that of the other pairs: most of what is met later is like the data."""
+"""Total weight of the candidates relative to the other pairs: most later configurations resemble the data."""
 _SMALLEST = 1e-5
-"""eV/Å; below it a spread is rounding, up to 4e-6 where symmetry makes the force zero, and so is the error there."""
+"""eV/Å; smaller spreads are rounding, up to 4e-6 if the force is zero by symmetry, and so are their errors."""
 
 
 class CalibrationError(ValueError):
-    """There are too few pairs, spreads are all zero, or labels are the members' own."""
+    """Too few pairs, all spreads are zero, or labels that the members themselves have computed."""
 
 
 def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = None) -> Calibration:
     """Fit a calibration.
 
-    The knee of an element is the 95th percentile of its spreads. Elements with too few atoms get the numbers of all
-    elements together. The limits of energies are the 99.5th percentiles over configurations.
+    The knee of an element is the 95th percentile of its spreads. Elements with too few atoms get the parameters fitted
+    to all elements together. The limits of energies are the 99.5th percentiles over configurations.
 
     Arguments:
-        pairs: in distribution, see :func:`nnpal.calibration.pairs`.
+        pairs: pairs in distribution, see :func:`nnpal.calibration.pairs`.
         symbols: the model's elements, in the order of the element index.
-        candidates: pairs outside of the data, such as newly labeled candidates of an active learning; all together they
-            weigh a third of the other pairs in the fit of forces, or, where these are too few, are counted among them.
+        candidates: pairs out of distribution, such as newly labeled candidates of active learning; their total weight
+            in the fit of forces is a third of that of the other pairs; if these are too few, they are merged.
 
     Raises:
-        CalibrationError: fewer than 5 configurations or 50 atoms, members that do not differ, or their own labels.
+        CalibrationError: fewer than 5 configurations or 50 atoms, members that do not differ, or labels computed by
+            the members themselves.
     """
     n_own = len(pairs.n_atoms)
     n_candidates = 0 if candidates is None else len(candidates.n_atoms)
@@ -73,10 +74,10 @@ def _are_enough(pairs: Pairs) -> bool:
 
 
 def sigma(force: ForceRecipe, pairs: Pairs) -> NDArray[np.float64]:
-    """Return the error to be expected of the pairs' own, perhaps few, members, eV/Å, [n_atoms].
+    """Return the expected force error of the mean of the pairs' members, which may be few, eV/Å, [n_atoms].
 
     Arguments:
-        force: recipe of the errors of forces.
+        force: recipe for the errors of forces.
         pairs: spreads and errors of configurations.
     """
     own = force.errors(pairs.uq_force, pairs.species)
@@ -84,10 +85,10 @@ def sigma(force: ForceRecipe, pairs: Pairs) -> NDArray[np.float64]:
 
 
 def judge(force: ForceRecipe, pairs: Pairs) -> Reliability:
-    """Return how the pairs' errors of forces lie about what the recipe says; pairs without a spread are left out.
+    """Compare the pairs' force errors with the recipe's predictions; pairs without a spread are left out.
 
     Arguments:
-        force: recipe of the errors of forces.
+        force: recipe for the errors of forces.
         pairs: spreads and errors of configurations.
     """
     expected = sigma(force, pairs)
@@ -96,12 +97,12 @@ def judge(force: ForceRecipe, pairs: Pairs) -> Reliability:
 
 
 def _differ(pairs: Pairs) -> NDArray[np.bool_]:
-    """Return whether members' forces differ by more than rounding, [n_atoms]."""
+    """Return whether the members' forces differ by more than rounding, [n_atoms]."""
     return np.asarray(pairs.uq_force > _SMALLEST)
 
 
 def _forces(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[ForceRecipe, list[int]]:
-    """Return the recipe, and the configurations of ``pairs`` with errors that do not count."""
+    """Return the recipe, and the indices of configurations of ``pairs`` with outliers, which are ignored."""
     differ = _differ(pairs)
     shared: ForceFit | None = None
     fits, wild = [], np.zeros(len(pairs.species), dtype=bool)
@@ -120,9 +121,9 @@ def _forces(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[Fo
 
 
 def _fit(pairs: Pairs, mine: NDArray[np.bool_], candidates: Pairs | None, element: int | None) -> ForceFit:
-    """Fit some atoms of the pairs, and the candidates' of the same element; None: of all.
+    """Fit the selected atoms of the pairs, and the candidates' atoms of ``element``, or all if it is None.
 
-    The result says of all atoms of the pairs which were left out as wild; of those not fitted, none.
+    ``wild`` of the result covers all atoms of the pairs; it is False for those not fitted.
     """
     if mine.sum() < LEAST_ATOMS:
         raise CalibrationError(
@@ -169,16 +170,16 @@ def _energies(pairs: Pairs, force: ForceRecipe) -> EnergyRecipe | None:
 
 
 def _undetermined(composition: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
-    """Return an orthonormal basis of what is orthogonal to every composition, [n_frames, n_elements]."""
+    """Return an orthonormal basis of the space orthogonal to all compositions, [n_frames, n_elements]."""
     _, values, directions = np.linalg.svd(composition, full_matrices=True)
     rank = int((values > 1e-9 * values[0]).sum())
     return tuple(tuple(row) for row in directions[rank:].tolist())
 
 
 def _cross_validated(pairs: Pairs, n_elements: int, candidates: Pairs | None) -> tuple[Reliability, bool]:
-    """Return how errors lie about a recipe that was fitted on the other half of the configurations, and True.
+    """Return the reliability of recipes fitted to the other half of the configurations, and True.
 
-    Of fewer configurations than two fits need, it is the one recipe's own, and False.
+    If there are too few configurations for two fits, return the reliability of one recipe on its own data, and False.
     """
     half = np.arange(len(pairs.n_atoms)) % 2 == 0
     halves = [pairs.of_frames(half), pairs.of_frames(~half)]

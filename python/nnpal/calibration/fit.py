@@ -1,4 +1,4 @@
-"""Fit a recipe to spreads and errors, by likelihood; single wild labels do not count."""
+"""Maximum-likelihood fit of a recipe to spreads and errors; outliers are ignored."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from scipy.optimize import minimize
 from nnpal.calibration.recipe import STEEPEST
 
 WILD = 6.0
-"""Errors beyond so many sigma do not count: among normal errors there are none, wild labels make them."""
+"""Errors beyond this number of sigma are ignored: normal errors are never that large, wrong labels are."""
 USUAL_EXPONENT, EXPONENT_SPREAD = 0.8, 0.2
-"""Prior of the exponent, from ensembles of several elements and lengths of training; it counts where data are few."""
+"""Prior of the exponent, from ensembles of several elements and training lengths; it matters if data are few."""
 CORRELATION = 4.0
-"""Atoms of one configuration err alike: the exponent scatters as if there were so many times fewer of them."""
+"""Errors of atoms in one configuration are correlated: the effective number of atoms is smaller by this factor."""
 _LEAST_EXPONENT = 0.05
 _ROUNDS = 20
 _CHI3_MEDIAN = 0.888
-"""Median of |x| over the root of <|x|²>, of a normal distribution in three dimensions."""
+"""Median of |x| divided by sqrt(<|x|²>), for a normal distribution in three dimensions."""
 _CHI1_MEDIAN = 0.6745
 """The same in one dimension."""
 
 
 @dataclass(frozen=True)
 class ForceFit:
-    """One element's numbers, and which atoms were left out as wild, bool [n]."""
+    """Parameters of one element, and a mask of the atoms ignored as outliers, bool [n]."""
 
     knee: float
     error_at_knee: float
@@ -43,14 +43,14 @@ def fit_force(
 ) -> ForceFit:
     """Return the most likely recipe of one element, see :class:`nnpal.calibration.recipe.ForceRecipe`.
 
-    The errors are taken as normal with <|ΔF_i|²> = error_force_i² + unshared_i s_i².
+    The errors are assumed to be normal with <|ΔF_i|²> = error_force_i² + unshared_i s_i².
 
     Arguments:
-        uq_force: s_i > 0, eV/Å, [n].
-        force_error: eV/Å, [n, 3].
+        uq_force: spreads s_i > 0, eV/Å, [n].
+        force_error: force errors, eV/Å, [n, 3].
         unshared: see :class:`nnpal.calibration.pairs.Pairs`, for each atom, [n].
-        knee: eV/Å.
-        weights: of the atoms, [n]; by default 1.
+        knee: knee of the recipe, eV/Å.
+        weights: weights of the atoms, [n]; by default 1.
     """
     squares, extra = np.square(force_error).sum(1), unshared * uq_force**2
     weights = np.ones(len(squares)) if weights is None else weights
@@ -84,8 +84,8 @@ def fit_factor(std: NDArray[np.float64], error: NDArray[np.float64], unshared: N
     """Return the most likely factor of normal errors with <ΔE²> = (factor² + unshared) std².
 
     Arguments:
-        std: above 0, eV, [n].
-        error: eV, [n].
+        std: standard deviations over the members, positive, eV, [n].
+        error: energy errors, eV, [n].
         unshared: see :class:`nnpal.calibration.pairs.Pairs`, [n].
     """
     squares = np.square(error / std)

@@ -1,4 +1,4 @@
-"""Spreads of an ensemble together with its errors on data that it was not trained on."""
+"""Spreads of an ensemble, paired with its errors on data that it was not trained on."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Pairs:
-    """Spread and error of the same atoms and of the same configurations.
+    """Spread and error of the same atoms and configurations.
 
-    The errors are those of predictions by members that did not learn the configuration. Where these are fewer than the
-    whole ensemble, their mean errs by more than that of all: ``unshared`` is the share of the spread's square that the
-    error's square has in excess, see :func:`unshared`.
+    The errors are those of members that were not trained on the configuration. If these are not all members, the error
+    of their mean is larger than that of the whole ensemble: ``unshared`` is the excess of the squared error as a
+    fraction of the squared spread, see :func:`unshared`.
 
     Attributes:
         species: element index of every atom, int [n_atoms].
-        uq_force: of the whole ensemble, eV/Å, [n_atoms].
-        force_error: predicted less labeled, eV/Å, [n_atoms, 3].
-        n_atoms: of each configuration, int [n_frames]; the atoms stand in the configurations' order.
+        uq_force: ``uq_force`` of the whole ensemble, eV/Å, [n_atoms].
+        force_error: predicted minus labeled force, eV/Å, [n_atoms, 3].
+        n_atoms: number of atoms of each configuration, int [n_frames]; atoms are in the configurations' order.
         energy_std: standard deviation of all members' energies, eV, [n_frames].
-        energy_error: predicted less labeled, eV, [n_frames]; NaN where the label has none.
-        unshared: see above, [n_frames]; zeros for errors of the whole ensemble's mean.
+        energy_error: predicted minus labeled energy, eV, [n_frames]; NaN if there is no label.
+        unshared: see above, [n_frames]; zero for errors of the whole ensemble's mean.
     """
 
     species: NDArray[np.int64]
@@ -37,24 +37,24 @@ class Pairs:
 
     @property
     def size(self) -> NDArray[np.int64]:
-        """Length of the force's error, eV/Å, [n_atoms]."""
+        """Return the magnitude of the force errors, eV/Å, [n_atoms]."""
         return np.linalg.norm(self.force_error, axis=1)
 
     @property
     def frame(self) -> NDArray[np.int64]:
-        """Index of every atom's configuration, int [n_atoms]."""
+        """Return the index of every atom's configuration, int [n_atoms]."""
         return np.repeat(np.arange(len(self.n_atoms)), self.n_atoms)
 
     @property
     def first_atoms(self) -> NDArray[np.int64]:
-        """Index of every configuration's first atom, int [n_frames]."""
+        """Return the index of every configuration's first atom, int [n_frames]."""
         return np.asarray(np.cumsum(self.n_atoms) - self.n_atoms)
 
     def of_frames(self, chosen: NDArray[np.bool_]) -> Pairs:
-        """Return some configurations' pairs; ``chosen`` is a mask, [n_frames].
+        """Return the pairs of some configurations.
 
         Arguments:
-            chosen: mask, bool [n_frames].
+            chosen: mask of the configurations, bool [n_frames].
         """
         atoms = chosen[self.frame]
         return Pairs(
@@ -69,7 +69,7 @@ class Pairs:
 
     @classmethod
     def joined(cls, parts: Sequence[Pairs]) -> Pairs:
-        """Return all parts' pairs, one after another.
+        """Concatenate pairs.
 
         Arguments:
             parts: pairs of several sets of configurations.
@@ -79,15 +79,15 @@ class Pairs:
 
 
 def unshared(n_members: int, n_judged: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return by how many times the spread's square the mean of few members errs more than that of all.
+    """Return the excess squared error of the mean of few members over that of all, relative to the squared spread.
 
-    With v the variance of a member about what all members share, the squared error of the mean of k of M members has
-    v/k of it, that of all v/M, and the spread's square, in the population form, is v (M - 1)/M in the mean::
+    With v the variance of the members about their common part, the squared error of the mean of k of M members contains
+    v/k, that of all members v/M, and the mean squared spread, in the population form, is v (M - 1)/M; the excess is::
 
         (1/k - 1/M) M/(M - 1)
 
     Arguments:
         n_members: M, at least 2.
-        n_judged: k of each configuration, [n_frames].
+        n_judged: k, number of members whose mean gave the error of each configuration, [n_frames].
     """
     return np.asarray((1 / n_judged - 1 / n_members) * n_members / (n_members - 1))

@@ -1,4 +1,4 @@
-"""What turns the spread of an ensemble into an error: three numbers for each element, three for the energy."""
+"""Recipes that convert the spread of an ensemble to an error: three parameters per element, three for the energy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 DETERMINED = 1e-6
-"""Of rounding: what a composition may have, an atom, along a direction that is not determined."""
+"""Rounding tolerance, per atom, for the component of a composition along an undetermined direction."""
 STEEPEST = 4.0
-"""Largest exponent; of real ensembles it is 0.5 to 1.2."""
+"""Largest exponent; in real ensembles it is 0.5 to 1.2."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class ForceRecipe:
 
         error_force_i = σ min(s_i/s, 1)^b max(s_i/s, 1)
 
-    a power law below the knee, where most of the calibration's data are, and proportional above it. It is the root of
-    the mean of |ΔF_i|² over atoms of that spread; that of one component is smaller by √3.
+    a power law below the knee, where most of the calibration data are, and proportional above it. It is the RMS of
+    |ΔF_i| over atoms with that spread; the error of one component is smaller by √3.
 
     Attributes:
-        knee: s, eV/Å, [n_elements], in the order of the model's elements.
-        error_at_knee: σ, eV/Å, [n_elements].
-        exponent: b, [n_elements].
+        knee: spread s at the knee, eV/Å, [n_elements], in the order of the model's elements.
+        error_at_knee: error σ at the knee, eV/Å, [n_elements].
+        exponent: exponent b below the knee, [n_elements].
     """
 
     knee: tuple[float, ...]
@@ -48,7 +48,7 @@ class ForceRecipe:
             raise ValueError(f"force recipe: exponent is {max(self.exponent)}, expected at most {STEEPEST}")
 
     def in_knees(self, uq_force: NDArray[np.float64], species: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return s_i/s, [n_atoms]; arguments as for :meth:`errors`.
+        """Return s_i/s, [n_atoms].
 
         Arguments:
             uq_force: spread of the members' forces, eV/Å, [n_atoms].
@@ -60,8 +60,8 @@ class ForceRecipe:
         """Return ``error_force``, eV/Å, [n_atoms].
 
         Arguments:
-            uq_force: s_i, eV/Å, [n_atoms].
-            species: element index, [n_atoms].
+            uq_force: spread s_i of the members' forces, eV/Å, [n_atoms].
+            species: index of each atom's element, [n_atoms].
         """
         ratio = self.in_knees(uq_force, species)
         power = np.minimum(ratio, 1.0) ** np.array(self.exponent)[species]
@@ -72,21 +72,21 @@ class ForceRecipe:
 class EnergyRecipe:
     """The error of a configuration's energy from the spread of the members' energies.
 
-    With E_m the energy by member m, in the population form::
+    With E_m the energy of member m, and the standard deviation in the population form::
 
         error_energy = factor sqrt(mean_m (E_m - mean_m E_m)²)
 
-    for configurations like those of the calibration. Elsewhere members err the same way, which no spread shows, and
-    there is no error to be had. A configuration of N atoms is outside where that standard deviation is above
-    N ``largest_per_atom``, s_i/knee of any atom above ``largest``, or its composition no combination of those of the
-    calibration: the elements' self-energies are then not determined apart.
+    for configurations like those of the calibration. For others the members have common errors, which the spread does
+    not show, and the error is unknown. A configuration of N atoms is outside if the standard deviation is above
+    N ``largest_per_atom``, s_i/knee of any atom is above ``largest``, or its composition is not a linear combination of
+    those of the calibration, so that the self-energies of its elements are not determined separately.
 
     Attributes:
-        factor: see above.
-        largest_per_atom: eV.
-        largest: in knees.
-        undetermined: directions that are orthogonal to every composition of the calibration, each a unit vector over
-            the elements; none where all self-energies are determined.
+        factor: ratio of the error to the standard deviation.
+        largest_per_atom: largest standard deviation per atom, eV.
+        largest: largest spread of an atom's force, in units of the knee.
+        undetermined: unit vectors over the elements that are orthogonal to all compositions of the calibration; empty
+            if all self-energies are determined.
     """
 
     factor: float
@@ -99,10 +99,10 @@ class EnergyRecipe:
             require_positive(f"energy recipe: {name}", getattr(self, name))
 
     def is_determined(self, composition: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether compositions combine those of the calibration; atoms of each element, [n, n_elements].
+        """Return whether compositions are linear combinations of those of the calibration, bool [n].
 
         Arguments:
-            composition: atoms of each element, [n, n_elements].
+            composition: number of atoms of each element, [n, n_elements].
         """
         rows = np.array(self.undetermined).reshape(-1, composition.shape[1])
         return np.asarray((np.abs(composition @ rows.T) <= DETERMINED * composition.sum(1, keepdims=True)).all(1))
@@ -110,12 +110,12 @@ class EnergyRecipe:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a model file knows of its errors.
+    """Calibration of a model file.
 
     Attributes:
         force: see :class:`ForceRecipe`.
-        energy: see :class:`EnergyRecipe`; None where too few configurations were at hand.
-        evidence: what it was fitted on and how well it fits; anything that JSON holds.
+        energy: see :class:`EnergyRecipe`; None if there were too few configurations.
+        evidence: data and quality of the fit; anything that JSON can represent.
     """
 
     force: ForceRecipe
@@ -138,13 +138,13 @@ class Calibration:
         species: NDArray[np.int64],
         n_atoms: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """Return the error of every configuration's energy, eV, infinite where it is not known, [n_frames].
+        """Return the error of every configuration's energy, eV, [n_frames]; infinite if it is unknown.
 
         Arguments:
             energy_std: standard deviation of the members' energies, eV, [n_frames].
-            uq_force: s_i, eV/Å, of the atoms of all configurations, one after another.
+            uq_force: spread s_i of the atoms of all configurations, concatenated, eV/Å.
             species: element index of the same atoms.
-            n_atoms: of each configuration, [n_frames].
+            n_atoms: number of atoms of each configuration, [n_frames].
         """
         if self.energy is None:
             return np.full(len(n_atoms), np.inf)
@@ -155,18 +155,18 @@ class Calibration:
         return np.where(outside, np.inf, self.energy.factor * energy_std)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what :meth:`from_json` reads."""
+        """Return the calibration as JSON for :meth:`from_json`."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, values: Any) -> Calibration:
-        """Read what :meth:`to_json` wrote.
+        """Return the calibration from the output of :meth:`to_json`.
 
         Arguments:
-            values: the object that JSON gives.
+            values: the decoded JSON object.
 
         Raises:
-            ValueError: a key is missing, unknown or of a wrong value; the message names it.
+            ValueError: a key is missing, unknown or has a wrong value; the message names it.
         """
         _require_keys("calibration", values, ("force", "energy", "evidence"))
         force, energy = values["force"], values["energy"]
@@ -202,7 +202,7 @@ def _are_numbers(row: Any, n: int) -> bool:
 
 
 def require_positive(name: str, *values: Any) -> None:
-    """Refuse what is no number above 0."""
+    """Refuse values that are not positive numbers."""
     for value in values:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 0 < value <= sys.float_info.max:

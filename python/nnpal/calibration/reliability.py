@@ -1,4 +1,4 @@
-"""Is a sigma reliable? Coverage, tenths, and rank correlation compared with that of an exact one."""
+"""Reliability of a predicted sigma: coverage, deciles, and rank correlation compared with that of an exact sigma."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ N_SIMULATED = 5
 
 @dataclass(frozen=True)
 class Reliability:
-    """How errors of vectors lie about a predicted sigma, the root of the mean of |error|².
+    """Comparison of error vectors with their predicted sigma, the RMS of |error|.
 
     Attributes:
-        n_values: vectors.
-        ratio: root of mean |error|² over root of mean sigma²; 1 is right.
-        coverage: share of components within the interval of each of :data:`LEVELS` of a normal distribution of
+        n_values: number of vectors.
+        ratio: RMS of |error| divided by RMS of sigma; 1 is ideal.
+        coverage: fraction of components within the interval of each of :data:`LEVELS` of a normal distribution with
             standard deviation sigma/√d.
-        tenths: the ratio in each tenth of sigma, from the smallest on; fewer where there are fewer values.
-        rank: rank correlation (Spearman) of sigma and |error|; NaN where one of them is the same everywhere.
-        exact_rank: the same of normal errors of exactly this sigma, which is below 1.
+        tenths: the ratio in each tenth of the values, sorted by sigma; fewer groups if there are few values.
+        rank: rank correlation (Spearman) of sigma and |error|; NaN if one of them is constant.
+        exact_rank: rank correlation for normal errors with exactly this sigma, which is below 1.
     """
 
     n_values: int
@@ -37,7 +37,7 @@ class Reliability:
     exact_rank: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures; what is not defined becomes None."""
+        """Return all values, ready for JSON; None for undefined ones."""
 
         def defined(value: Any) -> Any:
             if isinstance(value, tuple):
@@ -48,15 +48,15 @@ class Reliability:
 
 
 def reliability(error: NDArray[np.float64], sigma: NDArray[np.float64], *, seed: int = 0) -> Reliability:
-    """Hold errors against a predicted sigma.
+    """Compare errors with a predicted sigma.
 
     Arguments:
-        error: [n, d], any unit; d = 1 for energies, 3 for forces.
-        sigma: above 0 and finite, the same unit, [n].
-        seed: of the simulated exact errors.
+        error: error vectors, [n, d], any unit; d = 1 for energies, 3 for forces.
+        sigma: predicted RMS of their magnitude, positive and finite, the same unit, [n].
+        seed: random seed of the simulated exact errors.
 
     Raises:
-        ValueError: shapes do not fit, there are no values, or a sigma is not above 0 and finite.
+        ValueError: shapes do not match, there are no values, or a sigma is not positive and finite.
     """
     if error.ndim != 2 or sigma.shape != error.shape[:1] or not len(sigma):
         raise ValueError(f"reliability: error has shape {error.shape}, sigma {sigma.shape}; expected [n, d] and [n]")
@@ -76,12 +76,12 @@ def reliability(error: NDArray[np.float64], sigma: NDArray[np.float64], *, seed:
 
 
 def coverage(error: NDArray[np.float64], sigma: NDArray[np.float64], level: float) -> float:
-    """Return the share of components within a normal distribution's central interval; arguments as above.
+    """Return the fraction of components within a normal distribution's central interval.
 
     Arguments:
-        error: of vectors, [n, d], any unit.
-        sigma: expected root of the mean of their squared length, the same unit, [n].
-        level: share of a normal distribution in the interval, between 0 and 1.
+        error: error vectors, [n, d], any unit.
+        sigma: predicted RMS of their magnitude, the same unit, [n].
+        level: nominal coverage of the interval, between 0 and 1.
     """
     of_component = sigma / np.sqrt(error.shape[1])
     return float((np.abs(error) <= ndtri(0.5 + level / 2) * of_component[:, None]).mean())
@@ -90,12 +90,12 @@ def coverage(error: NDArray[np.float64], sigma: NDArray[np.float64], level: floa
 def reliability_curve(
     error: NDArray[np.float64], sigma: NDArray[np.float64], levels: Sequence[float] | NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the coverage at each of some levels between 0 and 1.
+    """Return the coverage at each of several levels.
 
     Arguments:
-        error: of vectors, [n, d], any unit.
-        sigma: expected root of the mean of their squared length, the same unit, [n].
-        levels: shares between 0 and 1, [n_levels].
+        error: error vectors, [n, d], any unit.
+        sigma: predicted RMS of their magnitude, the same unit, [n].
+        levels: nominal coverages, between 0 and 1, [n_levels].
     """
     return np.array([coverage(error, sigma, level) for level in levels])
 
@@ -107,7 +107,7 @@ def rms(values: NDArray[np.float64]) -> float:
 def _rank(sigma: NDArray[np.float64], size: NDArray[np.float64]) -> float:
     if np.ptp(sigma) == 0.0 or np.ptp(size) == 0.0:
         return float("nan")
-    from scipy.stats import spearmanr  # slow to import, and every process that opens a model file imports this module
+    from scipy.stats import spearmanr  # slow to import, and every process that reads a model file imports this module
 
     return float(spearmanr(sigma, size).statistic)
 

@@ -1,4 +1,4 @@
-"""A calibration in words."""
+"""Description of a calibration as text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nnpal.calibration.reliability import LEVELS
 
 
 def sentences(calibration: Calibration) -> list[str]:
-    """Return what users want to know: what it rests on, how good it is in and out of the data, which labels are odd.
+    """Return sentences on the data of a calibration, its quality in and out of distribution, and suspicious labels.
 
-    The evidence is that of :func:`nnpal.calibration.calibrate`; of a calibration from elsewhere nothing is said.
+    They use the evidence of :func:`nnpal.calibration.calibrate`; a calibration without it gives none.
     """
     evidence = calibration.evidence
     if "reliability" not in evidence:
@@ -37,7 +37,7 @@ def sentences(calibration: Calibration) -> list[str]:
 
 
 def recipe_lines(calibration: Calibration, symbols: Sequence[str]) -> list[str]:
-    """Return the numbers of each element, and those of the energy."""
+    """Return lines with the parameters of each element and of the energy."""
     force, energy = calibration.force, calibration.energy
     lines = [
         f"{symbol}: error {error:.3g} eV/Å at a spread of {knee:.3g} eV/Å, exponent {exponent:.2f} below it"

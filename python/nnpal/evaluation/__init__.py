@@ -1,4 +1,4 @@
-"""How good a model is: errors against labels, calibration of its uncertainty, relaxed crystals."""
+"""Evaluation of models: errors against labels, calibration of the uncertainty, relaxed crystals."""
 
 from nnpal.evaluation.calibration import Calibration, calibrate, calibrations
 from nnpal.evaluation.crystals import RelaxComparison, relax_table

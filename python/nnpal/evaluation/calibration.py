@@ -1,4 +1,4 @@
-"""Does an uncertainty tell the error? Rank correlation, size and distribution."""
+"""Compare uncertainties with errors: rank correlation, magnitude and distribution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnpal.evaluation.prediction import Predictions
 
 N_BINS = 10
 N_RESAMPLES = 200
-"""The error of a bootstrap's error is 1/sqrt(2 N_RESAMPLES) of it: 5 %."""
+"""The relative error of a bootstrap standard error is 1/sqrt(2 N_RESAMPLES): 5 %."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Bins:
     """Error in bins of the uncertainty, each with the same number of values.
 
     Attributes:
-        uncertainty, error: root of the mean square within each bin, [n_bins].
-        count: values in each bin, [n_bins].
+        uncertainty, error: RMS within each bin, [n_bins].
+        count: number of values in each bin, [n_bins].
     """
 
     uncertainty: NDArray[np.float64]
@@ -34,7 +34,7 @@ class Bins:
 
 
 class BinFigures(TypedDict):
-    """What JSON holds of bins: meV and Å."""
+    """JSON form of bins, in meV and Å."""
 
     uncertainty: list[float]
     error: list[float]
@@ -42,7 +42,7 @@ class BinFigures(TypedDict):
 
 
 class CalibrationFigures(TypedDict):
-    """What JSON holds of a calibration; None for what is not defined."""
+    """JSON form of a calibration; None for undefined values."""
 
     error: str
     uncertainty: str
@@ -58,20 +58,20 @@ class CalibrationFigures(TypedDict):
 
 @dataclass(frozen=True)
 class Calibration:
-    """How an uncertainty u goes with the error ε of the same values.
+    """Comparison of an uncertainty u with the error ε of the same values.
 
     Attributes:
-        error: of what, |ε|; all values in the units of the predictions.
-        uncertainty: which u.
+        error: name of the error |ε|; all values are in the units of the predictions.
+        uncertainty: name of the uncertainty u.
         spearman, spearman_error: rank correlation of u and |ε|, and its standard error.
-        ratio, ratio_error: sqrt(<ε²>/<u²>) and its standard error; None where units differ.
-        miscalibration_area: mean distance between the distribution of ε/u and the normal one, 0 to 1/2; None where
+        ratio, ratio_error: sqrt(<ε²>/<u²>) and its standard error; None if the units differ.
+        miscalibration_area: mean distance between the distribution of ε/u and the normal one, 0 to 1/2; None if the
             units differ.
-        coverage: shares of ε within the normal distribution's regions of 68 % and 90 % about zero; None where units
+        coverage: fractions of ε within the central 68 % and 90 % regions of the normal distribution; None if the units
             differ.
         bins: see :class:`Bins`.
-        errors, uncertainties: the values, [n_values].
-        frame: configuration of every value, [n_values].
+        errors, uncertainties: values of |ε| and u, [n_values].
+        frame: index of the configuration of every value, [n_values].
     """
 
     error: str
@@ -89,11 +89,11 @@ class Calibration:
 
     @property
     def n_values(self) -> int:
-        """Number of pairs of error and uncertainty."""
+        """Return the number of pairs of error and uncertainty."""
         return len(self.errors)
 
     def to_json(self) -> CalibrationFigures:
-        """Return all figures; bins in meV and Å. NaN, of values that are all the same, becomes None."""
+        """Return all values, with bins in meV and Å; NaN, from constant values, becomes None."""
         return {
             "error": self.error,
             "uncertainty": self.uncertainty,
@@ -123,24 +123,25 @@ def calibrate(
     n_bins: int = N_BINS,
     n_resamples: int = N_RESAMPLES,
 ) -> Calibration:
-    """Hold an uncertainty against the error.
+    """Compare an uncertainty with the error.
 
-    With ε drawn from a normal distribution of d dimensions and <|ε|²> = u² for each value, the ratio is 1, and
-    chi²_d's cumulative probability of d |ε|²/u² is even between 0 and 1; the miscalibration area is the mean distance
-    from that. Standard errors are by the bootstrap over configurations, as atoms of one are not independent.
+    If ε is drawn from a normal distribution in d dimensions with <|ε|²> = u² for each value, the ratio is 1, and the
+    cumulative probability of d |ε|²/u² under chi²_d is uniform between 0 and 1; the miscalibration area is the mean
+    distance from that. Standard errors are from the bootstrap over configurations, because atoms of the same
+    configuration are not independent.
 
     Arguments:
         error: |ε|, [n_values].
         uncertainty: u, [n_values].
-        sizes: how many successive values belong to each configuration, [n_frames].
-        rng: draws the bootstrap's configurations.
-        dimensions: d: 1 for an energy, 3 for a force; None where u has not the units of ε.
-        names: of error and uncertainty.
-        n_bins: of equal count; fewer where there are fewer values.
-        n_resamples: of the bootstrap.
+        sizes: number of successive values of each configuration, [n_frames].
+        rng: random number generator of the bootstrap.
+        dimensions: d: 1 for an energy, 3 for a force; None if u and ε have different units.
+        names: names of error and uncertainty.
+        n_bins: number of bins of equal count; fewer if there are fewer values.
+        n_resamples: number of bootstrap samples.
 
     Raises:
-        ValueError: shapes do not fit, or there are fewer than two values.
+        ValueError: shapes do not match, or there are fewer than two values.
     """
     if error.shape != uncertainty.shape or error.ndim != 1 or len(error) != np.sum(sizes) or len(error) < 2:
         raise ValueError(
@@ -172,20 +173,20 @@ def calibrate(
 
 
 def calibrations(predictions: Predictions, labels: Labels, *, seed: int = 0) -> list[Calibration]:
-    """Hold every uncertainty of the ensemble against its error.
+    """Compare every uncertainty of the ensemble with its error.
 
-    The force's error of an atom against ``uq_force`` (where it was computed) and ``uq_energy`` of that atom; the
-    energy's error of a configuration against the standard deviation of the members' totals, both per atom. Of a
-    calibrated model also the force's error against ``error_force``, and the energy's against ``error_energy`` of the
-    configurations that have one, where these are two at least.
+    The force error of an atom is compared with ``uq_force`` (if computed) and ``uq_energy`` of that atom; the energy
+    error of a configuration with the standard deviation of the members' energies, both per atom. For a calibrated model
+    the force error is also compared with ``error_force``, and the energy error with ``error_energy``, if at least two
+    configurations have one.
 
     Arguments:
-        predictions: of a model, for the configurations of ``labels``.
+        predictions: predictions of a model for the configurations of ``labels``.
         labels: reference values.
-        seed: of the random numbers of the confidence intervals.
+        seed: random seed of the bootstrap.
 
     Raises:
-        ValueError: the model has one member only, or there is one configuration only.
+        ValueError: the model has only one member, or there is only one configuration.
     """
     if predictions.n_members < 2:
         raise ValueError("calibrations: the model has one member, and so no uncertainty; expected at least two")
@@ -228,7 +229,7 @@ def _or_none(value: float | None) -> float | None:
 
 
 def _spearman(error: NDArray[np.float64], uncertainty: NDArray[np.float64]) -> float:
-    """Return the rank correlation, NaN where one of both is the same everywhere."""
+    """Return the rank correlation; NaN if one of the two is constant."""
     if np.ptp(error) == 0.0 or np.ptp(uncertainty) == 0.0:
         return float("nan")
     from scipy.stats import spearmanr
@@ -244,7 +245,7 @@ def _ratio(error: NDArray[np.float64], uncertainty: NDArray[np.float64]) -> floa
 def _miscalibration_area(error: NDArray[np.float64], uncertainty: NDArray[np.float64], dimensions: int) -> float:
     from scipy.stats import chi2
 
-    scaled = np.where(error > 0.0, np.inf, 0.0)  # of a value that claims no uncertainty
+    scaled = np.where(error > 0.0, np.inf, 0.0)  # for an uncertainty of zero
     np.divide(error, uncertainty, out=scaled, where=uncertainty > 0.0)
     observed = np.sort(chi2.cdf(dimensions * scaled**2, dimensions))
     expected = (np.arange(len(observed)) + 0.5) / len(observed)

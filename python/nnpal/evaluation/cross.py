@@ -1,4 +1,4 @@
-"""Every model on every dataset: which data teach what the others hold."""
+"""Evaluate every model on every dataset, to see how well they transfer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from nnpal.runtime.json_files import write_json
 
 MAES = {"energy_mae": "energy MAE (meV/atom)", "force_mae": "force MAE (meV/Å)"}
 NAME_WIDTH = 20
-"""Characters of a line of a name in the figure."""
+"""Largest number of characters per line of a name in the figure."""
 
 
 class CrossModel(TypedDict):
-    """A model file; ``dataset_hash`` is that of its training and validation data, where it is known."""
+    """A model file; ``dataset_hash`` is the hash of its training and validation data, if known."""
 
     name: str
     path: str
@@ -45,7 +45,7 @@ class CrossSet(TypedDict):
 
 
 class CrossErrors(TypedDict):
-    """Errors of a model's ensemble on a set, meV/atom and meV/Å; ``own``: the model was made with this very set."""
+    """Errors of a model's ensemble on a set, meV/atom and meV/Å; ``own``: the model was trained on this set."""
 
     model: str
     data: str
@@ -58,7 +58,7 @@ class CrossErrors(TypedDict):
 
 
 class CrossSummary(TypedDict):
-    """What ``cross.json`` holds; errors by model, then by set."""
+    """Contents of ``cross.json``; errors are sorted by model, then by set."""
 
     nnpal: str
     models: list[CrossModel]
@@ -75,19 +75,19 @@ def cross_evaluate(
     device: str = "cpu",
     on_batch: Callable[[int], None] | None = None,
 ) -> CrossSummary:
-    """Evaluate each model on each set, and leave ``cross.json`` and the figure (PNG, PDF, CSV) in ``output``.
+    """Evaluate each model on each set, and write ``cross.json`` and the figure (PNG, PDF, CSV) to ``output``.
 
-    A set is a model's own where its hash is that of the data that the model was trained and validated with, all of
-    them and in their order. A part of these data, or more than them, is not recognized.
+    A set is marked as a model's own if its hash equals that of the model's training and validation data, complete and
+    in the same order. A subset or superset of these data is not recognized.
 
     Arguments:
         models: model files by name.
         sets: labeled configurations by name.
         device: cpu, cuda or cuda:N.
-        on_batch: called with the number of configurations of every batch that is done.
+        on_batch: called with the number of configurations after every batch.
 
     Raises:
-        ValueError: no models or no sets, a set without labels, or with elements that a model does not know.
+        ValueError: no models or no sets, a set without labels, or one with elements that a model lacks.
         FileNotFoundError, nnpal.model.ModelFileError: a model file cannot be used.
     """
     if not models or not sets:
@@ -156,7 +156,7 @@ def _labels(name: str, frames: Sequence[Atoms]) -> Labels:
 
 
 def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[CrossErrors]) -> Figure:
-    """Return energy and force MAE of models (rows) on sets (columns), a frame around a model's own: Figure S2."""
+    """Return a figure of energy and force MAE of models (rows) on sets (columns), own sets framed: Figure S2."""
 
     def draw(*panels: Axes) -> None:
         for axes, (key, title) in zip(panels, MAES.items(), strict=True):
@@ -202,12 +202,12 @@ def cross_figure(models: Sequence[str], sets: Sequence[str], errors: Sequence[Cr
 
 
 def _wrapped(name: str) -> str:
-    """Return a name in lines, or it would leave no room for the panels."""
+    """Wrap a name, to leave room for the panels."""
     return "\n".join(wrap(name, NAME_WIDTH))
 
 
 def _lines(names: Sequence[str]) -> int:
-    """Return how many lines the longest name has beyond the first."""
+    """Return the number of additional lines of the longest name."""
     return max(_wrapped(name).count("\n") for name in names)
 
 

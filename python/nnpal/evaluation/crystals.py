@@ -1,4 +1,4 @@
-"""Relaxed crystals of a model and of the oracle, as in Tables S6 and S7 of the data-distillation supplement."""
+"""Compare relaxed crystals of model and oracle, as in Tables S6 and S7 of the data-distillation supplement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _OfOracle(TypedDict, total=False):
 
 
 class CrystalFigures(_OfOracle):
-    """What JSON holds of an element's crystals, by their names; the oracle's where there is one."""
+    """JSON form of an element's crystals, by name; with the oracle's if there is one."""
 
     model: dict[str, RelaxedFigures]
     model_order: list[str]
@@ -34,12 +34,12 @@ class CrystalFigures(_OfOracle):
 
 @dataclass(frozen=True)
 class RelaxComparison:
-    """Crystals of one element.
+    """Relaxed crystals of one element.
 
     Attributes:
         element: chemical symbol.
-        model: relaxed under the model.
-        oracle: the same under the oracle, or empty.
+        model: crystals relaxed with the model.
+        oracle: the same crystals relaxed with the oracle, or empty.
     """
 
     element: str
@@ -48,39 +48,39 @@ class RelaxComparison:
 
     @property
     def bond_errors(self) -> list[float]:
-        """Shortest bond of the model minus the oracle's, Å."""
+        """Return the shortest bonds of the model minus those of the oracle, Å."""
         return [mine.bond - theirs.bond for mine, theirs in self._pairs()]
 
     @property
     def energy_errors(self) -> list[float]:
-        """Energy of the model minus the oracle's, eV/atom."""
+        """Return the energies of the model minus those of the oracle, eV/atom."""
         return [mine.energy - theirs.energy for mine, theirs in self._pairs()]
 
     @property
     def summed_bond_error(self) -> float:
-        """Sum of absolute bond errors, Å."""
+        """Return the sum of absolute bond errors, Å."""
         return sum(map(abs, self.bond_errors))
 
     @property
     def energy_error_spread(self) -> float:
-        """Largest minus smallest energy error, meV/atom."""
+        """Return the largest minus the smallest energy error, meV/atom."""
         return MILLI * (max(self.energy_errors) - min(self.energy_errors))
 
     @property
     def right_order(self) -> bool:
-        """The model ranks the crystals by energy as the oracle does."""
+        """Return whether model and oracle rank the crystals by energy in the same order."""
         return not any(r.failed for r in (*self.model, *self.oracle)) and order(self.model) == order(self.oracle)
 
     @property
     def trustworthy(self) -> bool:
-        """All runs converged to the crystal that they began from."""
+        """Return whether all runs converged and kept their initial crystal structure."""
         return all(r.converged and r.kept_phase for r in (*self.model, *self.oracle))
 
     def _pairs(self) -> list[tuple[Relaxed, Relaxed]]:
         return list(zip(self.model, self.oracle, strict=True))
 
     def notes(self) -> list[str]:
-        """Say which runs did not converge or left their crystal."""
+        """Return notes on runs that did not converge or changed their crystal structure."""
         said = []
         for whose, relaxed in (("model", self.model), ("oracle", self.oracle)):
             for r in relaxed:
@@ -97,7 +97,7 @@ class RelaxComparison:
         return said
 
     def to_json(self) -> CrystalFigures:
-        """Return all figures: eV/atom and Å for crystals, meV/atom for the spread."""
+        """Return all values: eV/atom and Å for crystals, meV/atom for the spread."""
         found: CrystalFigures = {
             "model": {r.structure.name: r.to_json() for r in self.model},
             "model_order": order(self.model),
@@ -116,7 +116,7 @@ class RelaxComparison:
 
 
 def order(relaxed: Sequence[Relaxed]) -> list[str]:
-    """Return the names of crystals from the lowest energy to the highest, but for those that could not be relaxed."""
+    """Return the names of crystals in order of increasing energy, without those whose relaxation failed."""
     return [r.structure.name for r in sorted((r for r in relaxed if not r.failed), key=lambda r: r.energy)]
 
 
@@ -129,20 +129,20 @@ def relax_table(
     device: str = "cpu",
     contain: bool = False,
 ) -> list[RelaxComparison]:
-    """Relax structures under a model and under the oracle's LAMMPS commands; one comparison for each element.
+    """Relax structures with a model and with the oracle's LAMMPS commands; return one comparison per element.
 
     Arguments:
         model: a model file.
         oracle: commands such as ``["pair_style eam/fs", "pair_coeff * * NiNb.eam.fs {element}"]``, in which
-            ``{element}`` and ``{symbols}`` stand for the structure's; none: the model alone.
-        structures: no two with the same element, phase and c/a.
-        folder: gets ``model`` and ``oracle`` with scripts, logs and relaxed structures.
-        device: of the model.
-        contain: a crystal that cannot be relaxed under the model is no error, see
+            ``{element}`` and ``{symbols}`` stand for the structure's element; empty: only the model.
+        structures: structures, no two with the same element, phase and c/a.
+        folder: folder in which ``model`` and ``oracle`` are written, with scripts, logs and relaxed structures.
+        device: device of the model.
+        contain: do not raise an error for crystals whose relaxation with the model fails, see
             :func:`nnpal.evaluation.relax.relax_if_possible`.
 
     Raises:
-        ValueError: a structure stands twice, or is none, or a command has another word in braces.
+        ValueError: a duplicate or invalid structure, or a command with an unknown word in braces.
         nnpal.lammps.process.LmpError: ``lmp`` fails.
     """
     names = [structure.name for structure in structures]

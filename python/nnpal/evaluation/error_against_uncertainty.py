@@ -1,4 +1,4 @@
-"""True errors over the uncertainties that were predicted, with the line of exact calibration."""
+"""True errors against predicted uncertainties, with the line of exact calibration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nnpal.figures.style import BLUE, DOTS, log_axis
 
 UNITS = {"force": "meV/Å", "energy": "meV/atom"}
 SMALLEST_SHOWN = 1e-3
-"""meV or meV/Å; no logarithmic axis begins below."""
+"""meV or meV/Å; smallest lower limit of a logarithmic axis."""
 LOWEST_SHARE = 0.01
-"""Of all values; those smaller than the rest stand at the edge of logarithmic axes."""
+"""Fraction of all values, the smallest ones, that are drawn at the edge of logarithmic axes."""
 
 
 def error_against_uncertainty(found: Calibration) -> Figure:
-    """Return |error| over uncertainty on logarithmic axes, with the RMS of bins and, in like units, y = x."""
+    """Return a figure of |error| against uncertainty on logarithmic axes, with bin RMS and, if units agree, y = x."""
     unit, of_error = "meV" if found.uncertainty == "uq_energy" else UNITS[found.error], UNITS[found.error]
     u, error = MILLI * found.uncertainties, MILLI * found.errors
     said = f"rank correlation {found.spearman:.2f} ± {found.spearman_error:.2f}"
@@ -57,7 +57,7 @@ def error_against_uncertainty(found: Calibration) -> Figure:
 
 
 def _equal(axes: Axes, values: NDArray[np.float64]) -> tuple[float, float]:
-    """Give both axes the same limits, and return them."""
+    """Set the same limits on both axes, and return them."""
     limits = _limits(axes, "x", values)
     _limits(axes, "y", values)
     axes.set_aspect("equal")
@@ -65,7 +65,7 @@ def _equal(axes: Axes, values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _limits(axes: Axes, side: str, values: NDArray[np.float64]) -> tuple[float, float]:
-    """Make an axis logarithmic, from the lowest values but for :data:`LOWEST_SHARE`, and return its limits."""
+    """Make an axis logarithmic, with its lower limit at the quantile :data:`LOWEST_SHARE`, and return its limits."""
     low = max(float(np.quantile(values, LOWEST_SHARE)), SMALLEST_SHOWN)
     log_axis(axes, side, np.array([low, max(float(values.max()), low)]))
     return axes.get_xlim() if side == "x" else axes.get_ylim()

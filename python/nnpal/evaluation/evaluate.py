@@ -1,4 +1,4 @@
-"""The whole evaluation: errors, calibration, relaxed crystals, figures and summary."""
+"""Complete evaluation: errors, calibration, relaxed crystals, figures and summary."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def evaluate(
     base: Path = Path(),
     on_batch: Callable[[int], None] | None = None,
 ) -> Summary:
-    """Evaluate a model and leave ``summary.json``, figures, CSV files and LAMMPS runs in ``settings.output``.
+    """Evaluate a model and write ``summary.json``, figures, CSV files and LAMMPS runs to ``settings.output``.
 
     Arguments:
         model: a model file.
-        frames: labeled configurations; may be none where there are structures to relax.
-        settings: [evaluate] of the configuration file, its ``data`` aside.
+        frames: labeled configurations; may be empty if there are structures to relax.
+        settings: [evaluate] of the configuration file; its ``data`` is not used.
         base: folder to which files in ``settings.oracle`` are relative.
-        on_batch: called with the number of configurations of every batch that is done.
+        on_batch: called with the number of configurations after every batch.
 
     Returns:
-        What ``summary.json`` holds.
+        The contents of ``summary.json``.
 
     Raises:
         ValueError: nothing to do, or configurations or structures that cannot be used.

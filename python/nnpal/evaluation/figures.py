@@ -22,7 +22,7 @@ from nnpal.figures.style import three_digits
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 MOST_UNCERTAIN = 6
-"""Structures drawn."""
+"""Number of structures drawn."""
 
 
 def save_figures(
@@ -35,10 +35,10 @@ def save_figures(
     """Write all figures of an evaluation as PNG, PDF and CSV; return the PNGs.
 
     Arguments:
-        folder: of the files.
+        folder: folder to write to.
         frames: the configurations.
-        predictions, labels: of them.
-        calibrations: of :func:`nnpal.evaluation.calibrations`; of a model with one member, none.
+        predictions, labels: predictions and labels of the configurations.
+        calibrations: results of :func:`nnpal.evaluation.calibrations`; empty for a model with one member.
     """
     return [write_figure(folder, figure).png for figure in _figures(frames, predictions, labels, calibrations)]
 
@@ -58,7 +58,7 @@ def _figures(
 
 
 def energy_parity(predictions: Predictions, labels: Labels) -> Figure:
-    """Return the model's over the labels' energies by atom."""
+    """Return the parity plot of energies per atom."""
     reference, model = labels.energies / labels.n_atoms, predictions.energies / labels.n_atoms
     return parity_figure(
         reference, model, labels.tags, what="energy", unit="eV/atom", name="parity_energy",
@@ -74,7 +74,7 @@ def energy_parity(predictions: Predictions, labels: Labels) -> Figure:
 
 
 def force_parity(predictions: Predictions, labels: Labels) -> Figure:
-    """Return the model's over the labels' force components."""
+    """Return the parity plot of force components."""
     frame = predictions.frame_of_atom
     sides = {"reference": labels.forces, "model": predictions.forces}
     return parity_figure(
@@ -90,7 +90,7 @@ def force_parity(predictions: Predictions, labels: Labels) -> Figure:
 
 
 def stress_parity(predictions: Predictions, labels: Labels) -> Figure:
-    """Return the model's over the labels' stress components of configurations that have both."""
+    """Return the parity plot of stress components, for configurations with predicted and labeled stress."""
     sides = {"reference": labels.stresses / units.GPa, "model": predictions.stresses / units.GPa}
     return parity_figure(
         sides["reference"].ravel(), sides["model"].ravel(), np.repeat(labels.tags, 6),
@@ -104,7 +104,7 @@ def stress_parity(predictions: Predictions, labels: Labels) -> Figure:
 
 
 def force_reliability(predictions: Predictions, labels: Labels) -> Figure:
-    """Return observed over nominal coverage of the force components by a calibrated model's error bars."""
+    """Return a figure of observed against nominal coverage of force components by calibrated error bars."""
     sigma = predictions.error_force
     if sigma is None:
         raise ValueError("force_reliability: the predictions have no error_force; give those of a calibrated model")
@@ -119,7 +119,7 @@ def force_reliability(predictions: Predictions, labels: Labels) -> Figure:
 
 
 def most_uncertain(frames: Sequence[Atoms], predictions: Predictions, labels: Labels) -> Figure:
-    """Return pictures of the configurations whose most uncertain atoms are the most uncertain of all."""
+    """Return pictures of the configurations with the most uncertain atoms."""
     name, unit, uq = "uq_force", "meV/Å", predictions.uq_force
     if uq is None:
         name, unit, uq = "uq_energy", "meV", predictions.uq_energy

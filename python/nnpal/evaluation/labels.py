@@ -1,4 +1,4 @@
-"""What an oracle said of configurations, as arrays."""
+"""Labels of configurations as arrays."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NO_TAG = "untagged"
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of configurations; atoms of all configurations stand one after another.
+    """Labels of configurations; atoms of all configurations are concatenated.
 
     Attributes:
-        n_atoms: of each configuration, int [n_frames].
-        energies: total, eV, [n_frames].
+        n_atoms: number of atoms of each configuration, int [n_frames].
+        energies: total energies, eV, [n_frames].
         forces: eV/Å, [n_atoms in all, 3].
-        stresses: Voigt, ASE's sign, eV/Å³, [n_frames, 6]; NaN where there is no label.
+        stresses: Voigt, ASE's sign, eV/Å³, [n_frames, 6]; NaN if there is no label.
         symbols: chemical symbol of every atom, [n_atoms in all].
         tags: ``atoms.info["tag"]`` of every configuration, or ``untagged``, [n_frames].
     """
@@ -36,14 +36,14 @@ class Labels:
 
 
 def read_labels(frames: Sequence[Atoms]) -> Labels:
-    """Read the labels that configurations carry in their calculators.
+    """Read the labels stored in the calculators of configurations.
 
     Arguments:
         frames: labeled configurations, eV and Å.
 
     Raises:
-        ValueError: there are none, or a configuration has no energy or, but for a single atom, no forces; the message
-            has its index.
+        ValueError: no configurations, or one without energy or (except for a single atom) forces; the message has its
+            index.
     """
     if not frames:
         raise ValueError("read_labels: no configurations, expected at least one")

@@ -1,4 +1,4 @@
-"""Energies of configurations by each member, for error bars of observables."""
+"""Energies of configurations from each member, for error bars of observables."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class MemberEnergies:
 
     Attributes:
         energies: E_m, eV, [n_members, n_frames].
-        factor: by which the model file says that their spread is to be multiplied; None: it is not calibrated.
-        n_outside: configurations whose spread, by atom, is above the limit up to which the factor was calibrated.
+        factor: calibration factor of the spread from the model file; None if it is not calibrated.
+        n_outside: number of configurations whose spread per atom is above the calibrated range.
     """
 
     energies: NDArray[np.float64]
@@ -43,11 +43,11 @@ def member_energies(
     """Evaluate the members of a model on configurations.
 
     Arguments:
-        model_path, frames, device, on_batch: as for :func:`nnpal.evaluation.predict`.
+        model_path, frames, device, on_batch: see :func:`nnpal.evaluation.predict`.
 
     Raises:
-        FileNotFoundError, nnpal.model.ModelFileError: as there.
-        ValueError: as there, or the model has one member.
+        FileNotFoundError, nnpal.model.ModelFileError: see :func:`nnpal.evaluation.predict`.
+        ValueError: see :func:`nnpal.evaluation.predict`; also if the model has one member.
     """
     metadata = read_metadata(model_path)
     if metadata.n_members < 2:

@@ -1,4 +1,4 @@
-"""Errors of energies, forces and stresses against labels: of the ensemble, each member, element and tag."""
+"""Errors of energies, forces and stresses against labels, for the ensemble, each member, element and tag."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ForceErrors(TypedDict):
 
 
 class StressErrors(TypedDict, total=False):
-    """MAE and RMSE of stress components, meV/Å³ and GPa; none where there are no stresses."""
+    """MAE and RMSE of stress components, meV/Å³ and GPa; absent without stresses."""
 
     stress_mae: float
     stress_rmse: float
@@ -33,7 +33,7 @@ class StressErrors(TypedDict, total=False):
 
 
 class Errors(ForceErrors, StressErrors):
-    """MAE, RMSE and mean of the energy's error, meV/atom, and errors of forces and stresses."""
+    """MAE, RMSE and mean of the energy error, meV/atom, and errors of forces and stresses."""
 
     energy_mae: float
     energy_rmse: float
@@ -41,13 +41,13 @@ class Errors(ForceErrors, StressErrors):
 
 
 class ErrorsOfFrames(Errors):
-    """Errors on so many configurations."""
+    """Errors, and the number of configurations."""
 
     n_frames: int
 
 
 class ErrorsOfElement(ForceErrors):
-    """Errors of forces on so many atoms."""
+    """Errors of forces, and the number of atoms."""
 
     n_atoms: int
 
@@ -57,7 +57,7 @@ class _OfMembers(TypedDict, total=False):
 
 
 class Accuracy(_OfMembers):
-    """What :func:`accuracy` returns; ``members`` where each member was evaluated."""
+    """Result of :func:`accuracy`; with ``members`` if each member was evaluated."""
 
     n_frames: int
     n_atoms: int
@@ -71,9 +71,9 @@ class Comparison:
     """Values of a model and of the reference.
 
     Attributes:
-        energies, reference_energies: per atom, eV, [n_frames].
+        energies, reference_energies: energies per atom, eV, [n_frames].
         forces, reference_forces: eV/Å, [n_atoms in all, 3].
-        stresses, reference_stresses: eV/Å³, of the configurations that have a label, [n_labeled, 6].
+        stresses, reference_stresses: stresses of configurations that have a label, eV/Å³, [n_labeled, 6].
     """
 
     energies: NDArray[np.float64]
@@ -84,9 +84,9 @@ class Comparison:
     reference_stresses: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 6)))
 
     def errors(self) -> Errors:
-        """Return MAE, RMSE and mean of the energy's error (meV/atom), MAE and RMSE of force components (meV/Å).
+        """Return MAE, RMSE and mean of the energy error (meV/atom), MAE and RMSE of force components (meV/Å).
 
-        Where there are stresses, MAE and RMSE of their components follow, in meV/Å³ and GPa.
+        If there are stresses, MAE and RMSE of their components follow, in meV/Å³ and GPa.
         """
         energy = MILLI * (self.energies - self.reference_energies)
         found: Errors = {
@@ -109,7 +109,7 @@ def mae(error: NDArray[np.float64]) -> float:
 
 
 def rmse(error: NDArray[np.float64]) -> float:
-    """Return the root of the mean squared error."""
+    """Return the root-mean-square error."""
     return float(np.sqrt(np.square(error).mean()))
 
 
@@ -125,12 +125,12 @@ def compare(
     """Combine predictions with labels.
 
     Arguments:
-        predictions, labels: of the same configurations.
-        member: that member's instead of the ensemble's.
-        frames: which configurations, bool [n_frames]; by default all.
+        predictions, labels: predictions and labels of the same configurations.
+        member: index of the member to compare; None: the ensemble.
+        frames: mask of the configurations, bool [n_frames]; by default all.
 
     Raises:
-        ValueError: predictions and labels are of other configurations, or have no forces of members.
+        ValueError: predictions and labels are of different configurations, or predictions lack forces of members.
     """
     if not np.array_equal(predictions.n_atoms, labels.n_atoms):
         raise ValueError(
@@ -158,10 +158,10 @@ def compare(
 
 
 def by_tag(predictions: Predictions, labels: Labels) -> dict[str, Comparison]:
-    """Return tag -> the ensemble's values for its configurations, in the order in which tags first occur.
+    """Return {tag: the ensemble's values for its configurations}, in the order in which tags first occur.
 
     Arguments:
-        predictions: of a model, for the configurations of ``labels``.
+        predictions: predictions of a model for the configurations of ``labels``.
         labels: reference values.
     """
     return {tag: compare(predictions, labels, frames=labels.tags == tag) for tag in dict.fromkeys(labels.tags.tolist())}
@@ -173,7 +173,7 @@ def accuracy(predictions: Predictions, labels: Labels) -> Accuracy:
     Keys and units are those of :meth:`Comparison.errors`.
 
     Arguments:
-        predictions: of a model, for the configurations of ``labels``.
+        predictions: predictions of a model for the configurations of ``labels``.
         labels: reference values.
     """
     found: Accuracy = {

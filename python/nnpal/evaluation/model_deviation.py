@@ -1,13 +1,13 @@
-"""Model deviations of configurations, in the columns of the file `model_devi.out` of DeePMD-kit and DP-GEN.
+"""Model deviations of configurations, with the columns of `model_devi.out` of DeePMD-kit and DP-GEN.
 
-With F_im the force on atom i by member m, E_m and W_m energy and virial of a configuration of N atoms by member m, and
-std the standard deviation over the members (population form)::
+With F_im the force of member m on atom i, E_m and W_m the energy and virial of member m for a configuration of N atoms,
+and std the standard deviation over the members (population form)::
 
     force:   d_i  = sqrt(mean_m |F_im - mean_m F_im|²)          eV/Å, uq_force
     virial:  d_ab = std_m(W_m,ab) / N                           eV, nine components
     energy:  d    = std_m(E_m) / N                              eV
 
-max, min and avg of the force are over atoms; of the virial, over its nine components, where avg is their root mean
+max, min and avg of the force are over atoms; those of the virial are over its nine components, with avg their root mean
 square. Source: `dp model-devi` of DeePMD-kit (doi:10.1063/5.0155600), version 3.2.0.
 """
 
@@ -32,14 +32,14 @@ def model_deviation(predictions: Predictions) -> NDArray[np.float64]:
     """Return the model deviations of configurations.
 
     Arguments:
-        predictions: of an ensemble, with ``members`` and ``uq_force``.
+        predictions: predictions of an ensemble, with ``members`` and ``uq_force``.
 
     Returns:
         The columns ``COLUMNS``: eV for virial and energy (divided by the number of atoms), eV/Å for forces;
         [n_frames, 7].
 
     Raises:
-        ValueError: one member, or predictions without virials of members or ``uq_force``.
+        ValueError: only one member, or predictions without virials of members or ``uq_force``.
     """
     if predictions.n_members < 2:
         raise ValueError("model_deviation: the model has one member, expected at least two; give an ensemble")
@@ -65,8 +65,8 @@ def write_model_deviation(path: str | os.PathLike[str], steps: Sequence[int], de
 
     Arguments:
         path: file to write.
-        steps: of the configurations.
-        deviations: what :func:`model_deviation` returns, [n_frames, 7].
+        steps: time steps of the configurations.
+        deviations: result of :func:`model_deviation`, [n_frames, 7].
     """
     lines = ["#" + "step".rjust(11) + "".join(name.rjust(19) for name in COLUMNS)]
     for step, row in zip(steps, deviations.tolist(), strict=True):

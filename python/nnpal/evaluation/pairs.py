@@ -1,4 +1,4 @@
-"""Spread and error of a model on labeled configurations that it did not learn."""
+"""Spread and error of a model on labeled configurations that it was not trained on."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def labeled_pairs(
     """Evaluate an ensemble on labeled configurations.
 
     Arguments:
-        model: a model file of at least two members.
-        frames: with energies and forces; none of the members' training data, because their errors there are too small.
+        model: a model file with at least two members.
+        frames: configurations with energies and forces, not from the members' training data, where their errors are
+            too small.
         device, on_batch: see :func:`nnpal.evaluation.predict`.
 
     Raises:
@@ -40,7 +41,7 @@ def labeled_pairs(
 
 
 def pairs_of(predictions: Predictions, frames: Sequence[Atoms], elements: Sequence[str]) -> Pairs:
-    """Return the pairs of predictions, made with ``uq_force``, and of the labels of the same configurations."""
+    """Return pairs from predictions with ``uq_force`` and the labels of the same configurations."""
     if predictions.uq_force is None:
         raise ValueError("pairs_of: predictions without uq_force; expected predict(..., uq_force=True)")
     labels = read_labels(frames)

@@ -18,35 +18,35 @@ from nnpal.geometry.neighbor_graph import Graph, atoms_graph, edge_forces, merge
 from nnpal.model import LoadedModel, load_model
 
 BATCH_EDGES = {"cpu": 50_000, "cuda": 2_000_000}
-"""Edges evaluated at a time: the tensors of a batch stay in a core's cache, or fill a GPU."""
+"""Edges per batch: the tensors of a batch stay in a core's cache, or fill a GPU."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of configurations; atoms of all configurations stand one after another.
+    """Predictions of a model for configurations; atoms of all configurations are concatenated.
 
-    With e_im the energy of atom i by member m of M, self-energy included, and F_im its force::
+    With e_im the energy of atom i from member m of M, self-energy included, and F_im its force::
 
         E_m         = sum_i e_im                        E = mean_m E_m
         uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
         uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
 
     Attributes:
-        n_atoms: of each configuration, int [n_frames].
+        n_atoms: number of atoms of each configuration, int [n_frames].
         energies: E, eV, [n_frames].
-        forces: of the mean energy, eV/Å, [n_atoms in all, 3].
+        forces: forces of the mean energy, eV/Å, [n_atoms in all, 3].
         stresses: (dE/dstrain)/V in Voigt order xx yy zz yz xz xy, eV/Å³, [n_frames, 6]; NaN without a periodic cell.
         uq_energy: eV, [n_atoms in all].
-        uq_force: eV/Å, [n_atoms in all], or None where not asked for.
+        uq_force: eV/Å, [n_atoms in all], or None if not requested.
         member_energies: E_m, eV, [n_members, n_frames].
-        member_forces: F_im, eV/Å, [n_members, n_atoms in all, 3], or None where not asked for.
-        member_stresses: eV/Å³, [n_members, n_frames, 6], or None where not asked for.
-        member_virials: -dE_m/dstrain in Voigt order, eV, [n_members, n_frames, 6], also of configurations without a
-            periodic cell; None where not asked for.
+        member_forces: F_im, eV/Å, [n_members, n_atoms in all, 3], or None if not requested.
+        member_stresses: eV/Å³, [n_members, n_frames, 6], or None if not requested.
+        member_virials: -dE_m/dstrain in Voigt order, eV, [n_members, n_frames, 6], also for configurations without a
+            periodic cell; None if not requested.
         error_force: calibrated one-sigma error of each force vector, the root mean square of |ΔF_i|, eV/Å, [n_atoms in
-            all], or None of a model without a calibration or without ``uq_force``.
-        error_energy: calibrated one-sigma error of each energy, eV, [n_frames], inf for a configuration unlike those of
-            the calibration; None as ``error_force``.
+            all]; None for a model without a calibration or without ``uq_force``.
+        error_energy: calibrated one-sigma error of each energy, eV, [n_frames]; inf for a configuration unlike those of
+            the calibration; None as for ``error_force``.
     """
 
     n_atoms: NDArray[np.int64]
@@ -64,12 +64,12 @@ class Predictions:
 
     @property
     def n_members(self) -> int:
-        """Number of members of the ensemble."""
+        """Return the number of members of the ensemble."""
         return len(self.member_energies)
 
     @property
     def frame_of_atom(self) -> NDArray[np.int64]:
-        """Index of the configuration of every atom, int [n_atoms in all]."""
+        """Return the index of the configuration of every atom, int [n_atoms in all]."""
         return np.repeat(np.arange(len(self.n_atoms)), self.n_atoms)
 
 
@@ -84,20 +84,20 @@ def predict(
     batch_edges: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """Evaluate a model on configurations, many in one call of the model.
+    """Evaluate a model on configurations in batches.
 
-    Forces and stresses of members, and ``uq_force``, which is made of them, cost a backward pass for each member;
-    with neither asked for there is one pass, of the mean energy.
+    Forces and stresses of members, and ``uq_force``, which is computed from them, take one backward pass per member;
+    if neither is requested, there is one pass for the mean energy.
 
     Arguments:
         model_path: a model file.
         frames: configurations, labeled or not.
-        members: keep forces, stresses and virials of each member.
-        uq_force: compute it.
+        members: return forces, stresses and virials of each member.
+        uq_force: compute ``uq_force``.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: torch.float32 or torch.float64; by default that of the file.
-        batch_edges: about so many edges in one call; by default ``BATCH_EDGES``.
-        on_batch: called with the number of configurations of every batch that is done.
+        batch_edges: approximate number of edges per batch; by default ``BATCH_EDGES``.
+        on_batch: called with the number of configurations after every batch.
 
     Returns:
         Energies, forces, stresses and uncertainties.
@@ -105,7 +105,7 @@ def predict(
     Raises:
         FileNotFoundError: no such file.
         nnpal.model.ModelFileError: the file cannot be used.
-        ValueError: there is no configuration, or one that the model cannot evaluate; the message has its index.
+        ValueError: no configurations, or one that the model cannot evaluate; the message has its index.
         TypeError: one configuration in place of a list.
 
     Example:
@@ -183,7 +183,7 @@ def _require_finite(
 
 
 def _batches(model: LoadedModel, path: str, frames: Sequence[Atoms], size: int) -> Iterator[list[Graph]]:
-    """Yield graphs of successive configurations."""
+    """Yield batches of graphs of successive configurations."""
     metadata = model.metadata
     graphs: list[Graph] = []
     n_edges = 0
@@ -203,8 +203,8 @@ def _batches(model: LoadedModel, path: str, frames: Sequence[Atoms], size: int) 
 def _evaluate(
     model: LoadedModel, graphs: Sequence[Graph], each_member: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], virials [k, n_frames, 6] and energies
-    of atoms [n_members, n_atoms]; k is the number of members, or 1 for those of the mean energy."""
+    """Return float64 energies [n_members, n_frames], forces [k, n_atoms, 3], virials [k, n_frames, 6] and atomic
+    energies [n_members, n_atoms]; k is the number of members, or 1 for the mean energy."""
     graph, frame_of_atom = merge_graphs(graphs)
     atomic, gradients = model.energies_and_gradients(graph, of_members=each_member)
     wanted = gradients[1:] if each_member else gradients[:1]

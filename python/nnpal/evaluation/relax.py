@@ -1,4 +1,4 @@
-"""Relax crystals in LAMMPS under any pair style: atoms and box, until energy and pressure stand still."""
+"""Relax atoms and box of crystals in LAMMPS with any pair style, until energy and pressure converge."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from nnpal.lammps.process import LmpError, run_lmp
 from nnpal.runtime.files import aside
 
 ENERGY_TOLERANCE = 1e-7
-"""eV/atom, between two rounds: a thousandth of what tables show."""
+"""eV/atom between two rounds: a thousandth of the resolution of tables."""
 PRESSURE_TOLERANCE = 10.0
-"""bar: at 100 GPa of bulk modulus, 1e-5 of the volume."""
+"""bar; for a bulk modulus of 100 GPa, 1e-5 of the volume."""
 MAX_ROUNDS = 20
 
 SCRIPT = """\
@@ -76,8 +76,8 @@ class Structure:
     Attributes:
         phase: ``fcc``, ``bcc`` or ``hcp``.
         element: chemical symbol.
-        bond: distance of nearest neighbors to start from, Å.
-        c_over_a: of hcp: keep this ratio; None: start from the ideal one and relax it.
+        bond: initial nearest-neighbor distance, Å.
+        c_over_a: fixed c/a ratio of hcp; None: relaxed, starting from the ideal one.
     """
 
     phase: str
@@ -87,13 +87,13 @@ class Structure:
 
     @property
     def name(self) -> str:
-        """Of the files: `Ni-fcc`, `Ni-hcp`, `Ni-hcp-1.732`."""
+        """Return the file name without suffix: `Ni-fcc`, `Ni-hcp`, `Ni-hcp-1.732`."""
         fixed = "" if self.c_over_a is None else f"-{self.c_over_a:.4g}"
         return f"{self.element}-{self.phase}{fixed}"
 
 
 class RelaxedFigures(TypedDict):
-    """What JSON holds of a relaxed crystal: Å, eV and Å³ per atom, bar, eV/Å; None where the relaxation failed."""
+    """JSON form of a relaxed crystal: Å, eV and Å³ per atom, bar, eV/Å; None if the relaxation failed."""
 
     bond: float | None
     energy: float | None
@@ -109,16 +109,16 @@ class Relaxed:
     """A crystal after relaxation.
 
     Attributes:
-        structure: where it began.
+        structure: initial structure.
         bond: shortest distance between atoms, Å.
-        energy: per atom, eV.
-        volume: per atom, Å³.
-        pressure: what is left, bar.
-        largest_force: what is left of a force component, eV/Å.
-        converged: energy and pressure stood still.
-        phase: which crystal it is now, or ``other``.
-        atoms: the configuration.
-        failed: LAMMPS's error that ended the relaxation; figures are NaN and atoms those of the start. Empty: none did.
+        energy: energy per atom, eV.
+        volume: volume per atom, Å³.
+        pressure: residual pressure, bar.
+        largest_force: largest residual force component, eV/Å.
+        converged: whether energy and pressure converged.
+        phase: crystal phase after relaxation, or ``other``.
+        atoms: relaxed configuration.
+        failed: LAMMPS's error if the relaxation failed, else empty; numbers are then NaN and atoms the initial ones.
     """
 
     structure: Structure
@@ -134,11 +134,11 @@ class Relaxed:
 
     @property
     def kept_phase(self) -> bool:
-        """Whether the crystal is of the same phase after relaxation."""
+        """Return whether the crystal has the same phase after relaxation."""
         return self.phase == self.structure.phase
 
     def to_json(self) -> RelaxedFigures:
-        """Return all figures; null for those of a relaxation that failed."""
+        """Return all values; None after a failed relaxation."""
         return {
             "bond": or_none(self.bond),
             "energy": or_none(self.energy),
@@ -151,14 +151,14 @@ class Relaxed:
 
 
 def or_none(value: float) -> float | None:
-    """Return a number as JSON has it, None for one that is not finite."""
+    """Return a number for JSON, None if it is not finite."""
     return float(value) if math.isfinite(value) else None
 
 
 def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxed:
-    """Relax as :func:`relax` does; where LAMMPS's minimizer ends with an error, say so in ``failed``.
+    """Relax as :func:`relax` does; return an error of LAMMPS's minimizer in ``failed``.
 
-    A crystal may collapse under a poor model, until it has more neighbors than LAMMPS has room for.
+    With a poor model a crystal may collapse, until it has more neighbors than LAMMPS can store.
 
     Raises:
         ValueError: see :func:`relax`.
@@ -176,7 +176,7 @@ def relax_if_possible(commands: Sequence[str], structure: Structure, folder: Pat
 
 
 def nnp_commands(model: str | os.PathLike[str], element: str, device: str = "cpu") -> list[str]:
-    """Return the LAMMPS commands for a model; in double precision, for minima are flatter than float32's steps.
+    """Return the LAMMPS commands for a model, in double precision: minima are flatter than float32 can resolve.
 
     Arguments:
         model: path of a model file.
@@ -190,15 +190,15 @@ def nnp_commands(model: str | os.PathLike[str], element: str, device: str = "cpu
 
 
 def relax(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxed:
-    """Relax a crystal with ``minimize`` and ``fix box/relax`` at zero pressure, round after round.
+    """Relax a crystal with repeated ``minimize`` and ``fix box/relax`` at zero pressure.
 
-    Cubic boxes are scaled; of hcp the basal plane and the c axis relax apart, unless ``c_over_a`` is given. The input
-    script, such as ``Ni-fcc.in``, stays in ``folder`` with its data file, log and result, and can be run by hand.
+    Cubic boxes are scaled; for hcp the basal plane and the c axis relax separately, unless ``c_over_a`` is given. The
+    input script, such as ``Ni-fcc.in``, stays in ``folder`` with its data file, log and result, and can be run by hand.
 
     Arguments:
-        commands: pair_style, pair_coeff and what else the potential needs, in metal units, for one atom type.
+        commands: pair_style, pair_coeff and other commands of the potential, in metal units, for one atom type.
         structure: the crystal.
-        folder: made where it is not there.
+        folder: output folder, created if it does not exist.
 
     Raises:
         ValueError: see :func:`nnpal.geometry.phases.crystal`.
@@ -213,7 +213,7 @@ def relax(commands: Sequence[str], structure: Structure, folder: Path) -> Relaxe
         element=structure.element,
         commands="\n".join(commands),
         box="x 0 y 0 z 0 couple xy" if free else "iso 0",
-        # a box of fixed shape keeps the difference of its pressures
+        # in a box of fixed shape the pressures along its axes may differ
         pressure="pressure" if free else "mean",
         max_rounds=MAX_ROUNDS,
         energy_tolerance=ENERGY_TOLERANCE,

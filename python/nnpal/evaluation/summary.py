@@ -1,4 +1,4 @@
-"""An evaluation as JSON and as tables."""
+"""Summary of an evaluation as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_STRESS: tuple[Literal["stress_mae_GPa", "stress_rmse_GPa"], ...] = ("stress_
 
 
 class ModelFacts(TypedDict):
-    """What a summary says of the model file."""
+    """Description of the model file in a summary."""
 
     path: str
     elements: list[str]
@@ -38,7 +38,7 @@ class _OfCrystals(TypedDict, total=False):
 
 
 class Summary(_OfFrames, _OfCrystals):
-    """What ``summary.json`` holds; ``accuracy`` and what follows it where there are labels."""
+    """Contents of ``summary.json``; ``accuracy``, ``calibration`` and ``figures`` only if there are labels."""
 
     nnpal: str
     settings: dict[str, Any]
@@ -130,7 +130,7 @@ def _relaxed(element: str, found: CrystalFigures) -> Table:
 
 
 def _table(title: str, heads: Sequence[str]) -> Table:
-    # seven numbers fit 80 columns, and the title its one line
+    # seven numbers fit in 80 columns, and the title in one line
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, min_width=len(title))
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")

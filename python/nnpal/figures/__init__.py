@@ -1,1 +1,1 @@
-"""Figures of training, evaluation and reports: one style, one way to write them, one parity plot."""
+"""Figures of training, evaluation and reports: common style, output and parity plot."""

@@ -1,4 +1,4 @@
-"""Figures and the numbers that they show, written as PNG, PDF and CSV."""
+"""Figures and the data that they show, written as PNG, PDF and CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nnpal.runtime.files import aside, write_whole
 
 DPI = 200
 Value = float | int | str
-"""What stands in a cell of a CSV file."""
+"""Content of a cell of a CSV file."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Figure:
     """A figure that has not been drawn yet.
 
     Attributes:
-        name: of its files, without suffix.
-        title: a few words.
-        caption: what is seen, with units.
-        alt: the same for those who cannot see it: the figure's message.
-        columns: header, unit included -> the numbers shown; all of one length.
-        draw: called with the Axes of the grid, row by row.
-        grid: rows and columns of panels.
+        name: file name without suffix.
+        title: short title.
+        caption: what the figure shows, with units.
+        alt: alternative text for readers who cannot see the figure.
+        columns: {header with unit: values shown}; all have the same length.
+        draw: function that is called with the Axes of the grid, row by row.
+        grid: numbers of rows and columns of panels.
         size: width and height, inches.
     """
 
@@ -62,8 +62,8 @@ class FigureFiles:
     """A figure on disk.
 
     Attributes:
-        name, title, caption, alt: of the figure.
-        png, pdf, csv: paths.
+        name, title, caption, alt: see :class:`Figure`.
+        png, pdf, csv: paths of the files.
     """
 
     name: str
@@ -82,7 +82,7 @@ class FigureFiles:
 def write_figure(folder: Path, figure: Figure) -> FigureFiles:
     """Write ``NAME.csv``, ``NAME.png`` and ``NAME.pdf`` into ``folder``.
 
-    The same numbers give the same bytes, under one version of matplotlib: no file holds a date.
+    The same data give the same bytes with the same version of matplotlib: no file contains a date.
     """
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf, table = (folder / f"{figure.name}.{suffix}" for suffix in ("png", "pdf", "csv"))
@@ -94,7 +94,7 @@ def write_figure(folder: Path, figure: Figure) -> FigureFiles:
 
 
 def drawn(figure: Figure) -> matplotlib.figure.Figure:
-    """Draw a figure in all figures' style."""
+    """Draw a figure in the common style."""
     with styled():
         canvas = matplotlib.figure.Figure(figsize=figure.size, layout="constrained")
         figure.draw(*canvas.subplots(*figure.grid, squeeze=False).ravel())
@@ -102,14 +102,14 @@ def drawn(figure: Figure) -> matplotlib.figure.Figure:
 
 
 def styled(changes: Mapping[Any, Any] | None = None) -> AbstractContextManager[None]:
-    """Give all figures' style to what is drawn within, but for changes such as ``{"font.size": 8}``."""
+    """Return a context with the common style, and changes such as ``{"font.size": 8}``."""
     return matplotlib.rc_context({**STYLE, **(changes or {})})
 
 
 def save(canvas: matplotlib.figure.Figure, *paths: Path, dpi: float = DPI) -> list[Path]:
-    """Write a figure in the formats of its files' suffixes, whole or not at all, without a date; return the paths.
+    """Write a figure atomically in the formats of the suffixes, without a date; return the paths.
 
-    Drawn in memory: on a full disk matplotlib leaves a PDF open and raises errors of its own.
+    It is drawn in memory, because on a full disk matplotlib leaves a PDF open and raises other errors.
     """
     for path in paths:
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
@@ -120,7 +120,7 @@ def save(canvas: matplotlib.figure.Figure, *paths: Path, dpi: float = DPI) -> li
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> Path:
-    """Write the numbers of a figure as CSV, whole or not at all, and return the path."""
+    """Write the data of a figure as CSV, atomically, and return the path."""
     with aside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
@@ -129,5 +129,5 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]])
 
 
 def _cell(value: Any) -> Any:
-    """Return a number with twelve digits, so that 1000 x 0.001234 is not 1.2339999999999998."""
+    """Round a number to twelve digits, so that 1000 x 0.001234 is not 1.2339999999999998."""
     return f"{value:.12g}" if isinstance(value, float | np.floating) else value

@@ -1,4 +1,4 @@
-"""Several figures as panels (a), (b), ... of one."""
+"""Combine several figures as panels (a), (b), ... of one."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def panels(
     headings: Sequence[str] = (),
     size: tuple[float, float] | None = None,
 ) -> Figure:
-    """Return one figure with a lettered panel for each of several figures of one panel.
+    """Return one figure with a lettered panel for each of several single-panel figures.
 
-    The CSV file has the columns of all side by side, each header with its panel's letter; shorter ones end in empty
-    cells.
+    The CSV file has the columns of all panels side by side, with the panel's letter in each header; shorter columns
+    end in empty cells.
 
     Arguments:
-        name: of the files.
-        title: a few words.
-        figures: in the order of the letters.
+        name: file name without suffix.
+        title: short title.
+        figures: single-panel figures, in the order of the letters.
         columns: largest number of panels in a row.
-        caption: before those of the panels.
-        headings: next to each letter; empty: none.
-        size: width and height, inches; None: that of single figures for each panel.
+        caption: caption that precedes those of the panels.
+        headings: heading next to each letter; empty: none.
+        size: width and height, inches; None: the size of a single figure for each panel.
 
     Raises:
-        ValueError: no figures, more than letters, or one of several panels.
+        ValueError: no figures, more figures than letters, or a figure with several panels.
     """
     if not 0 < len(figures) <= len(LETTERS):
         raise ValueError(f"figure {name}: {len(figures)} panels, expected 1 to {len(LETTERS)}")

@@ -1,4 +1,4 @@
-"""Predicted over reference energies, forces or stresses."""
+"""Parity plots: predicted against reference energies, forces or stresses."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nnpal.figures.style import COLUMN, CYCLE, DOTS, MILLI, same_length, say_emp
 
 UNITS = {"energy": "eV/atom", "force": "eV/Å"}
 PARITY_SIZE = (COLUMN, 3.3)
-"""Inches."""
+"""Width and height, inches."""
 MOST_SHOWN = 20_000
-"""Of more values evenly spaced ones are drawn; the errors are those of all."""
+"""Largest number of points drawn, evenly spaced among all values; errors are computed from all."""
 MOST_NAMED = 3
-"""Of more groups the errors are given for all together."""
+"""Largest number of groups with separate errors; of more groups only the total errors are given."""
 Columns: TypeAlias = Mapping[str, Sequence[Value] | np.ndarray]
 
 
@@ -31,17 +31,17 @@ def parity(
     name: str | None = None,
     relative: bool = False,
 ) -> Figure:
-    """Return predicted over reference values, with MAE and RMSE: Figure S6 (right).
+    """Return a parity plot with MAE and RMSE: Figure S6 (right).
 
     Arguments:
-        reference, predicted: eV/atom, or components in eV/Å, [n].
-        groups: of each value, a color each.
+        reference, predicted: energies, eV/atom, or force components, eV/Å, [n].
+        groups: group of each value, [n], with one color per group.
         quantity: "energy" or "force".
-        name: of the files, "parity_QUANTITY" unless given.
-        relative: count both from the lowest finite reference.
+        name: file name without suffix, by default "parity_QUANTITY".
+        relative: plot both relative to the lowest finite reference value.
 
     Raises:
-        ValueError: an unknown quantity, or lengths that differ.
+        ValueError: an unknown quantity, or different lengths.
     """
     if quantity not in UNITS:
         raise ValueError(f"parity: quantity = {quantity!r}, expected {' or '.join(UNITS)}")
@@ -83,22 +83,22 @@ def parity_figure(
     title: str,
     sides: tuple[str, str] = ("reference", "model"),
 ) -> Figure:
-    """Return predicted over reference values on equal axes, with MAE, RMSE and the number of values of each group.
+    """Return a parity plot on equal axes, with MAE, RMSE and number of values of each group.
 
     Values that are not finite are left out.
 
     Arguments:
-        reference, predicted: in ``unit``, [n]; errors are written in thousandths of it.
-        groups: of each value, [n].
-        what: is compared, such as "force component".
-        unit: such as "eV/Å" or "GPa".
-        columns: of the CSV file.
-        name: of the files.
-        title: a few words.
-        sides: who said the reference, and who predicted.
+        reference, predicted: values in ``unit``, [n]; errors are written in thousandths of it.
+        groups: group of each value, [n].
+        what: compared quantity, such as "force component".
+        unit: unit of the values, such as "eV/Å" or "GPa".
+        columns: columns of the CSV file.
+        name: file name without suffix.
+        title: short title.
+        sides: names of the reference and of the model.
 
     Raises:
-        ValueError: lengths that differ.
+        ValueError: different lengths.
     """
     same_length(name, reference=reference, predicted=predicted, groups=groups)
     good = np.isfinite(reference) & np.isfinite(predicted)
@@ -138,7 +138,7 @@ def parity_figure(
 
 
 def error_text(error: NDArray[np.float64], unit: str) -> str:
-    """Return MAE, RMSE and number of errors in thousandths of a unit, such as ``MAE 3.1, RMSE 4.2 meV/Å, N = 60``."""
+    """Return a text with MAE, RMSE in thousandths of ``unit`` and count: ``MAE 3.1, RMSE 4.2 meV/Å, N = 60``."""
     if not len(error):
         return ""
     small = "MPa" if unit == "GPa" else f"m{unit}"
@@ -155,12 +155,12 @@ def draw_parity(
     colors: Mapping[str, str] | None = None,
     markersize: float = 4.0,
 ) -> None:
-    """Draw predicted over reference values, [n], both finite, on equal axes, and the line where they are the same.
+    """Draw predicted against reference values, [n], both finite, on equal axes, and the line y = x.
 
     Arguments:
-        groups: of each value, [n]; those of several are told apart by colors.
-        colors: of the groups, those drawn first coming first; None: all figures' colors in turn.
-        markersize: points.
+        groups: group of each value, [n]; several groups have different colors.
+        colors: color of each group, in drawing order; None: the common color cycle.
+        markersize: size of the markers, points.
     """
     names = list(dict.fromkeys(groups.tolist())) if colors is None else [name for name in colors if name in groups]
     for k, group in enumerate(names):
@@ -178,20 +178,20 @@ def draw_parity(
 
 
 def _evenly(n: int) -> NDArray[np.int64]:
-    """Return the places of all of n values, or of :data:`MOST_SHOWN` evenly spaced ones."""
+    """Return the indices of all of n values, or of :data:`MOST_SHOWN` evenly spaced ones."""
     return np.linspace(0, n - 1, min(n, MOST_SHOWN)).round().astype(np.int64)
 
 
 def _lines(errors: str) -> str:
-    """Return errors in two lines, the number of values first."""
+    """Return the text of errors in two lines, the number of values first."""
     said, _, n = errors.rpartition(", ")
     return f"{n}\n{said}"
 
 
 def _emptier_corner(reference: np.ndarray, predicted: np.ndarray) -> Literal["upper left", "lower right"]:
-    """Return which corner off the diagonal has fewer values, as matplotlib names it; the upper left if both have none.
+    """Return matplotlib's name of the off-diagonal corner with fewer values; the upper left if both are equal.
 
-    A corner is where the two values are more than a quarter of the axes apart.
+    Values belong to a corner if prediction and reference differ by more than a quarter of the axis length.
     """
     low, high = (f([reference, predicted]) for f in (np.min, np.max))
     apart, quarter = predicted - reference, 0.25 * (high - low)
@@ -199,7 +199,7 @@ def _emptier_corner(reference: np.ndarray, predicted: np.ndarray) -> Literal["up
 
 
 def _legend(axes: Axes, labels: Sequence[str], corner: Literal["upper left", "lower right"]) -> None:
-    """Name groups and their errors where predictions leave room."""
+    """Draw the legend, with groups and their errors, in a corner with few values."""
     handles = axes.get_legend_handles_labels()[0]
     axes.legend(
         handles, labels, loc=corner, borderaxespad=0.1, handlelength=0.8, handletextpad=0.4, markerscale=2,

@@ -1,4 +1,4 @@
-"""Observed over nominal coverage of error bars, with the line of exact calibration."""
+"""Observed against nominal coverage of error bars, with the line of exact calibration."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nnpal.figures.parity import PARITY_SIZE
 from nnpal.figures.style import BLUE, RED, say_empty
 
 NOMINAL = np.linspace(0.05, 0.95, 19)
-"""Nominal coverages at which the observed ones are shown."""
+"""Nominal coverages of the points shown."""
 EXACT: dict[str, Any] = {"color": RED, "linestyle": "--", "linewidth": 0.8, "label": "exact calibration", "zorder": 1}
 
 
 def reliability_figure(curves: Mapping[str, np.ndarray], caption: str, *, name: str = "reliability") -> Figure:
-    """Return observed over nominal coverage, in per cent.
+    """Return a figure of observed against nominal coverage, in percent.
 
     Arguments:
-        curves: label -> observed coverage at each of :data:`NOMINAL`, 0 to 1; the last is drawn in full color, the
-            others gray.
-        caption: whose errors they are.
-        name: of the files.
+        curves: {label: observed coverage at each of :data:`NOMINAL`, 0 to 1}; the last curve is drawn in full color,
+            the others in gray.
+        caption: caption, which states the errors shown.
+        name: file name without suffix.
     """
 
     def draw(axes: Axes) -> None:
@@ -60,12 +60,12 @@ def reliability_figure(curves: Mapping[str, np.ndarray], caption: str, *, name: 
 
 
 def newest(k: int, n: int, label: str) -> dict[str, Any]:
-    """Return how group k of n is drawn: the last in full color, the others gray, of which the first names all."""
+    """Return the style of group k of n: full color for the last, gray for the others, with one label for these."""
     if k == n - 1:
         return {"color": BLUE, "label": label, "zorder": 3}
     return {"color": "0.6", "linewidth": 0.8, "label": "before" if k == 0 else None}
 
 
 def percent(share: float) -> str:
-    """Return a share as per cent without decimals."""
+    """Return a fraction as percent without decimals."""
     return f"{100 * share:.0f} %"

@@ -21,25 +21,25 @@ from nnpal.figures.style import COLUMN, RED, say_empty
 COLUMNS = 3
 MOST = 12
 WIDTH = 1.2
-"""Of a picture in more than :data:`COLUMNS` columns, inches."""
+"""Width of a picture if there are more than :data:`COLUMNS` columns, inches."""
 MARGIN = 2.4
 """Margin around the outermost atoms, Å."""
 LINE_HEIGHT = 0.21
-"""Of a label, inches."""
+"""Line height of a label, inches."""
 CELL_TURNS = ((-75.0, "x"), (15.0, "y"))
-"""A cell is seen from the side and slightly from above: degrees, axis."""
+"""Rotations (degrees, axis) that show a cell from the side and slightly from above."""
 RADII_OF_CELLS = 0.6
-"""Of covalent radii, so that atoms within can be seen."""
+"""Atomic radii in units of covalent radii, so that inner atoms are visible."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A structure to be drawn.
+    """A structure to draw.
 
     Attributes:
-        atoms: any.
-        label: under it; a line or some.
-        marked: atoms drawn red, such as those above the threshold.
+        atoms: the structure.
+        label: text below it, one or more lines.
+        marked: indices of atoms drawn in red, such as those above the threshold.
     """
 
     atoms: Atoms
@@ -60,12 +60,12 @@ def structures(
     """Return pictures of structures: molecules along their longest axis, periodic ones with their cell.
 
     Arguments:
-        snapshots: any number; of more than ``most`` evenly spaced ones are drawn.
-        name: of the files.
-        most: pictures drawn.
-        marked: what marked atoms are, for the legend.
+        snapshots: structures; if there are more than ``most``, evenly spaced ones are drawn.
+        name: file name without suffix.
+        most: largest number of pictures.
+        marked: name of marked atoms in the legend.
         columns: number of pictures in a row.
-        title, caption: a few words, and what they show.
+        title, caption: title and caption of the figure.
     """
     places = np.unique(np.linspace(0, max(0, len(snapshots) - 1), min(most, len(snapshots))).round().astype(int))
     shown = [snapshots[k] for k in places] if len(snapshots) else []
@@ -86,7 +86,7 @@ def structures(
         for axes, snapshot, picture in zip(panels, shown, pictures, strict=False):
             _draw(axes, snapshot, picture)
             middle = [float(np.mean(limits)) for limits in (axes.get_xlim(), axes.get_ylim())]
-            if _can_be_drawn(picture):  # all to one scale
+            if _can_be_drawn(picture):  # all have the same scale
                 axes.set_xlim(middle[0] - width / 2, middle[0] + width / 2)
                 axes.set_ylim(middle[1] - height / 2, middle[1] + height / 2)
         handles = [_dot(symbol, to_hex(jmol_colors[atomic_numbers[symbol]])) for symbol in symbols]
@@ -127,7 +127,7 @@ def _can_be_drawn(atoms: Atoms) -> bool:
 
 
 def _span(picture: Atoms) -> np.ndarray:
-    """Return width and height of atoms, and of the cell of periodic ones, Å."""
+    """Return width and height of the atoms, including the cell if periodic, Å."""
     points = picture.positions
     if picture.pbc.any():
         corners = np.array(list(itertools.product((0, 1), repeat=3))) @ picture.cell.array
@@ -152,7 +152,7 @@ def _draw(axes: Axes, snapshot: Snapshot, picture: Atoms) -> None:
 
 
 def _turned(atoms: Atoms) -> Atoms:
-    """Return a molecule with its longest axis to the right and its shortest toward the eye, a cell seen aslant."""
+    """Rotate a molecule (longest axis to the right, shortest toward the viewer) or a cell (oblique view)."""
     picture = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     if not _can_be_drawn(atoms):
         return picture

@@ -1,4 +1,4 @@
-"""What all figures share: colors, sizes, axes."""
+"""Common style of all figures: colors, sizes, axes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#CC79A7",
     "#56B4E9",
 )
-"""Okabe and Ito's palette, told apart by all common kinds of color vision."""
+"""Okabe and Ito's palette, which is safe for color-blind readers."""
 CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
 LEARNING, PRODUCTION = ORANGE, BLUE
-"""Phases of a run whose bias is still learned, and is fixed."""
+"""Phases of a MOMT run: the bias is learned, or fixed."""
 
 COLUMN, PAGE = 3.4, 7.0
 """Widths of one column and of two columns of a journal, inches."""
 SIZE = (COLUMN, 2.55)
-"""Inches: one column wide, so that a phone shows letters that can be read."""
+"""Inches: one column wide, so that text is legible on a phone."""
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -63,31 +63,31 @@ DOTS: dict[str, Any] = {"linestyle": "", "marker": ".", "markeredgewidth": 0, "r
 ENERGY = {"metal": "eV", "real": "kcal/mol", "lj": "ε"}
 LENGTH = {"metal": "Å", "real": "Å", "lj": "σ"}
 TIME = {"metal": (1.0, "ps"), "real": (1e-3, "ps"), "lj": (1.0, "τ")}
-"""Of LAMMPS's unit styles: units as axes name them, and of times the factor to the unit that is shown."""
+"""Axis units for LAMMPS's unit styles; for times with the factor to the unit shown."""
 WIDE = 30.0
-"""Values whose largest is more than so many times their smallest are drawn on a logarithmic axis."""
+"""Values are drawn on a logarithmic axis if the ratio of the largest to the smallest exceeds this."""
 
 
 def finite(values: ArrayLike) -> np.ndarray:
-    """Return values as floats, what is not finite as NaN, which leaves a gap."""
+    """Return values as floats, with NaN, which leaves a gap, for those that are not finite."""
     found = np.asarray(values, dtype=np.float64)
     return np.where(np.isfinite(found), found, np.nan)
 
 
 def drawable(values: ArrayLike) -> np.ndarray:
-    """Return the finite ones of values."""
+    """Return the finite values."""
     found = np.asarray(values, dtype=np.float64).ravel()
     return found[np.isfinite(found)]
 
 
 def say_empty(axes: Axes, text: str = "no data yet") -> None:
-    """Say on an empty panel that there is nothing to draw."""
+    """Write on an empty panel that there are no data."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4")
     axes.set(xticks=[], yticks=[])
 
 
 def iteration_axis(axes: Axes, iterations: Sequence[int], label: str = "iteration") -> None:
-    """Number the horizontal axis by whole iterations, with half of one free at both ends."""
+    """Label the horizontal axis with integer iterations, with a margin of half an iteration."""
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.set_xlabel(label)
     if len(iterations):
@@ -95,7 +95,7 @@ def iteration_axis(axes: Axes, iterations: Sequence[int], label: str = "iteratio
 
 
 def log_if_wide(axes: Axes, values: ArrayLike) -> bool:
-    """Make the vertical axis logarithmic where values, all above 0, span more than :data:`WIDE`; say whether."""
+    """Make the vertical axis logarithmic if values are positive and span more than :data:`WIDE`; return whether."""
     found = drawable(values)
     if len(found) < 2 or found.min() <= 0.0 or found.max() <= WIDE * found.min():
         return False
@@ -104,9 +104,9 @@ def log_if_wide(axes: Axes, values: ArrayLike) -> bool:
 
 
 def log_axis(axes: Axes, side: str, values: ArrayLike) -> None:
-    """Make an axis, "x" or "y", logarithmic, at least a decade long, with plain numbers.
+    """Make an axis, "x" or "y", logarithmic, at least one decade long, with plain numbers.
 
-    Values not above 0 do not count.
+    Values that are not positive are ignored.
     """
     found = drawable(values)
     found = found[found > 0.0]
@@ -121,7 +121,7 @@ def log_axis(axes: Axes, side: str, values: ArrayLike) -> None:
 
 
 def legend_above(axes: Axes, ncols: int = 3) -> None:
-    """Name the lines above a panel, where nothing is drawn."""
+    """Draw the legend above a panel."""
     axes.legend(
         loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=ncols, borderaxespad=0.2, columnspacing=1.0,
         handletextpad=0.4,
@@ -129,33 +129,33 @@ def legend_above(axes: Axes, ncols: int = 3) -> None:
 
 
 def number_decades(axis: Axis, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
-    """Put plain numbers at these parts of each decade of a logarithmic axis, by default at 1, 2 and 5."""
+    """Label a logarithmic axis with plain numbers at these multiples of each decade, by default 1, 2 and 5."""
     axis.set_major_locator(LogLocator(subs=subs, numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
 
 def shades(n: int) -> list[str]:
-    """Return n colors for lines that are told apart, such as members: the palette's, or more from one color map."""
+    """Return n distinct colors for lines, such as members: those of the palette, or more from a color map."""
     if n <= len(CYCLE):
         return list(CYCLE[:n])
     return [to_hex(colormaps["cividis"](share)) for share in np.linspace(0.0, 0.9, n)]
 
 
 def fading(color: str, n: int) -> list[tuple[float, float, float]]:
-    """Return n shades of a color from pale, the oldest, to full, the newest."""
+    """Return n shades of a color, from pale (oldest) to full (newest)."""
     full = np.array(to_rgb(color))
     shares = np.linspace(0.3, 1.0, n) if n > 1 else np.ones(n)
     return [tuple((1.0 - share * (1.0 - full)).tolist()) for share in shares]
 
 
 def three_digits(value: float) -> str:
-    """Return a number with three digits, never as a power of ten above 1: 0.0123, 12.3, 1,230."""
+    """Format a number with three significant digits, without powers of ten above 1: 0.0123, 12.3, 1,230."""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def column_name(unit: str) -> str:
-    """Return a unit as it stands in the header of a CSV file."""
+    """Return the form of a unit in the header of a CSV file."""
     for sign, letters in LETTERS.items():
         unit = unit.replace(sign, letters)
     return unit
@@ -165,7 +165,7 @@ def same_length(who: str, **columns: Iterable[Any] | ArrayLike) -> None:
     """Refuse columns of different length.
 
     Raises:
-        ValueError: names each and its length.
+        ValueError: lengths differ; the message names each column and its length.
     """
     lengths = {name: len(values) for name, values in columns.items()}  # type: ignore[arg-type]
     if len(set(lengths.values())) > 1:

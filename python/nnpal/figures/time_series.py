@@ -1,4 +1,4 @@
-"""Energy, enthalpy and order along samplings: Figures S1 and S3 of the data-distillation supplement."""
+"""Energy, enthalpy and order parameter over time: Figures S1 and S3 of the data-distillation supplement."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nnpal.figures.figure import Figure
 from nnpal.figures.style import COLUMN, CYCLE, same_length, say_empty
 
 MOST_SHOWN = 4000
-"""Of more points of a series evenly spaced ones are shown."""
+"""Largest number of points shown per series, evenly spaced."""
 PALE = 0.5
-"""Opacity of a series while its bias is still learned."""
+"""Opacity of a series during the learning phase."""
 
 
 @dataclass(frozen=True)
 class TimeSeries:
-    """What one trajectory went through.
+    """Time series of one trajectory.
 
     Attributes:
-        label: names it in legend and table.
+        label: name in legend and table.
         time: since the first frame, ps, [n].
         energy, enthalpy: U and U + P0 V, without bias, eV, [n].
-        order: O, [n]; NaN where it is not measured.
-        learning: whether a bias was still learned, bool [n]; False throughout where there is none.
+        order: order parameter O, [n]; NaN if not measured.
+        learning: whether a bias was still being learned, bool [n]; all False without a bias.
     """
 
     label: str
@@ -55,11 +55,11 @@ class TimeSeries:
 
 
 def energy_series(series: Sequence[TimeSeries], *, name: str = "energy_series") -> Figure:
-    """Return U over time of several trajectories in one panel: Figure S1.
+    """Return a figure of U over time for several trajectories in one panel: Figure S1.
 
     Arguments:
-        series: one a trajectory, of equally many atoms.
-        name: of the files.
+        series: one per trajectory, all with the same number of atoms.
+        name: file name without suffix.
     """
     shown = [one.thinned() for one in series]
 
@@ -79,10 +79,10 @@ def energy_series(series: Sequence[TimeSeries], *, name: str = "energy_series") 
 
 
 def enthalpy_order_series(series: Sequence[TimeSeries], *, name: str = "time_series") -> Figure:
-    """Return H and O over time, one panel each: Figure S3.
+    """Return a figure of H and O over time, one panel each: Figure S3.
 
     Arguments:
-        series, name: as of :func:`energy_series`.
+        series, name: see :func:`energy_series`.
     """
     shown = [one.thinned() for one in series]
 
@@ -125,7 +125,7 @@ def _draw(axes: Axes, series: Sequence[TimeSeries], what: str, label: str) -> No
 
 
 def _parts(one: TimeSeries) -> Iterator[tuple[slice, bool]]:
-    """Yield the stretches of learning and of sampling, each with the first point of the next."""
+    """Yield the segments of learning and of sampling, each including the first point of the next."""
     n = len(one.time)
     bounds = [0, *(np.flatnonzero(np.diff(one.learning.astype(int))) + 1).tolist(), n]
     for first, last in pairwise(bounds):

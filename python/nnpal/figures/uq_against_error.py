@@ -1,4 +1,4 @@
-"""Uncertainty of newly labeled configurations against their true error."""
+"""True error of newly labeled configurations against their uncertainty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLOTTED = {
     "force": "the largest deviation of an atom's force over the members",
 }
 SMALLEST_SHARE = 1e-4
-"""Of the largest value; what is smaller stands at the edge of the axis."""
+"""Fraction of the largest value; smaller values are drawn at the edge of the axis."""
 
 
 def uq_against_error(
@@ -28,18 +28,18 @@ def uq_against_error(
     quantity: str = "energy",
     name: str = "uq_against_error",
 ) -> Figure:
-    """Return |error| of the model before it learned the configurations over the uncertainty it gave them.
+    """Return a figure of |error| against uncertainty, of the model before it was trained on the configurations.
 
     Arguments:
         uq: uncertainty, eV/atom (eV/Å for forces), [n].
-        error: of the mean of the ensemble against the label, its sign of no account, same units, [n]. Of forces the
-            largest of an atom in each configuration, as of the uncertainty.
-        groups: of each value, such as its iteration; the last is drawn in full color, the others gray.
+        error: error of the ensemble mean against the label, of any sign, same units, [n]. For forces, error and
+            uncertainty are the largest of any atom in each configuration.
+        groups: group of each value, such as its iteration; the last is drawn in full color, the others in gray.
         quantity: "energy" or "force".
-        name: of the files.
+        name: file name without suffix.
 
     Raises:
-        ValueError: an unknown quantity, or lengths that differ.
+        ValueError: an unknown quantity, or different lengths.
     """
     if quantity not in UNITS:
         raise ValueError(f"{name}: quantity = {quantity!r}, expected {' or '.join(UNITS)}")
@@ -85,7 +85,7 @@ def uq_against_error(
 
 
 def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
-    """Return Spearman's rank correlation; NaN of fewer than three values, or where all of one are the same."""
+    """Return Spearman's rank correlation; NaN for fewer than three values, or if one side is constant."""
     first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if len(first) < 3 or np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return float("nan")

@@ -33,7 +33,7 @@ class Killed(RuntimeError):
 
 
 def was_killed(status: int) -> bool:
-    """Return whether an exit status means SIGKILL (-9 directly, 137 by a shell or srun, 9 by MPICH's mpirun) or SIGTERM."""
+    """Return whether an exit status means SIGKILL (-9, 137 from a shell or srun, 9 from MPICH's mpirun) or SIGTERM."""
     return any(status in (-number, 128 + number, number) for number in SIGNALS)
 
 

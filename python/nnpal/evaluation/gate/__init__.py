@@ -1,4 +1,4 @@
-"""What a model file must pass before it is used: LAMMPS against Python, and derivatives against differences."""
+"""Gate that a model file must pass before use: LAMMPS against Python, derivatives against finite differences."""
 
 from nnpal.evaluation.gate.checks import check_export
 from nnpal.evaluation.gate.findings import Check, GateError, GateReport

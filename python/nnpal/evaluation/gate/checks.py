@@ -1,4 +1,4 @@
-"""Pass a model file, or say with figures why not."""
+"""Check a model file; report which comparisons fail and by how much."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ from nnpal.model import ModelFileError, read_metadata
 from nnpal.runtime.scratch import scratch_folder
 
 DOUBLE = 1e-8
-"""Of the largest force or 1 eV/Å; energies and virials by atom. float64 sums of 1e4 terms of up to 1e3 eV in another
-order: 1e4 * 2e-16 * 1e3 = 2e-9. A wrong neighbor, sign or unit shows at 1e-3 or more."""
+"""Tolerance, relative to the larger of the largest force and 1 eV/Å; energies and virials per atom. float64 sums of 1e4
+terms of up to 1e3 eV in another order differ by 1e4 * 2e-16 * 1e3 = 2e-9. A wrong neighbor, sign or unit changes
+results by 1e-3 or more."""
 SINGLE = 2e-5
-"""The same in float32, which keeps 6e-8 of each term; a Gaussian exp(-eta (r - r_s)^2) with eta = 20 multiplies the
-rounding of r by up to eta r ~ 1e2."""
+"""Tolerance in float32, whose rounding is 6e-8 of each term; a Gaussian exp(-eta (r - r_s)^2) with eta = 20 amplifies
+the rounding of r by up to eta r ~ 1e2."""
 TIMES_OWN_ROUNDING = 10.0
-"""Where float32 costs Python more than SINGLE, LAMMPS may be off by so many times that."""
+"""If the float32 rounding of Python exceeds SINGLE, LAMMPS may deviate by this factor times that rounding."""
 SLOPE = 1e-5
-"""Of the largest force or 1 eV/Å, for slopes along directions of unit length; by atom for slopes in strain. In a metal
-1e-5 eV an atom are 0.15 MPa. What differences leave: rounding of 1e5 eV, 2e-11 / STEP = 2e-7 eV/Å, and pairs that
-cross the cutoff, 1e-6 eV/Å."""
+"""Tolerance of slopes along unit vectors, relative to the larger of the largest force and 1 eV/Å; per atom for slopes
+in strain. In a metal 1e-5 eV/atom are 0.15 MPa. Errors of finite differences: rounding of 1e5 eV, 2e-11 / STEP = 2e-7
+eV/Å, and pairs that cross the cutoff, 1e-6 eV/Å."""
 N_DIRECTIONS = 3
 LEAST_FORCE = 1e-3
-"""eV/Å; where all are smaller, a wrong force is not told from a right one."""
+"""eV/Å; if all forces are smaller, wrong forces would not be detected."""
 
 
 def check_export(
@@ -56,31 +57,31 @@ def check_export(
     member_energies: NDArray[np.float64] | None = None,
     launch: Sequence[str] = (),
 ) -> GateReport:
-    """Compare a model file's answers on a few configurations, in seconds.
+    """Compare a model file's results for a few configurations, in seconds.
 
     - Energy, forces and virial of ``lmp`` under ``pair_style nnp`` against Python, in the file's precision and in
       double precision.
     - Forces and virial in double precision against central differences of the energy along random directions and
       strains.
-    - Where given, the members' energies against those of the networks as they were trained.
-    - Where asked for, the same of ``lmp`` on several ranks, which share out the atoms.
+    - If given, the members' energies against those of the trained networks.
+    - If requested, ``lmp`` on several ranks, over which the atoms are distributed, against Python.
 
     Arguments:
         model_path: a model file.
         frames: a few configurations with forces.
-        folder: existing; keeps LAMMPS's inputs and outputs. By default they are removed.
-        device: of both, ``cpu``, ``cuda`` or ``cuda:N``.
-        seed: of directions and strains.
-        member_energies: eV, self-energies included, [n_members, n_frames].
-        launch: words before a further ``lmp``, such as ``("mpirun", "-np", "2")``; by default there is none.
+        folder: existing folder for LAMMPS's inputs and outputs; by default they are removed.
+        device: device of LAMMPS and Python, ``cpu``, ``cuda`` or ``cuda:N``.
+        seed: random seed of directions and strains.
+        member_energies: energies of the trained networks, self-energies included, eV, [n_members, n_frames].
+        launch: launch prefix of an additional ``lmp``, such as ``("mpirun", "-np", "2")``; by default there is none.
 
     Returns:
-        All comparisons, which passed.
+        All comparisons, which have passed.
 
     Raises:
         GateError: a comparison fails, or the file or LAMMPS cannot evaluate a configuration.
         FileNotFoundError: no such file.
-        ValueError: there is no configuration, or none with forces, or ``member_energies`` has another shape.
+        ValueError: no configurations, none with forces, or ``member_energies`` of another shape.
     """
     if not frames:
         raise ValueError("check_export: no configurations, expected a few")
@@ -128,7 +129,7 @@ def _in_lammps(
     device: str,
     launch: Sequence[str],
 ) -> Iterator[Check]:
-    """Compare one run of ``lmp`` with Python in double precision and, where it is the file's ``own``, in single."""
+    """Compare one run of ``lmp`` with Python in double precision and, if it is the file's ``own``, in single."""
     precisions = {"double": torch.float64} | ({"single": own} if own == torch.float32 else {})
     values = lammps_values(model, frames, folder, precisions=list(precisions), device=device, launch=launch)
     for precision, dtype in precisions.items():
@@ -165,7 +166,7 @@ def _against_lammps(
 def _differences(
     model: str, frames: Sequence[Atoms], exact: Predictions, device: str, rng: np.random.Generator
 ) -> Iterator[Check]:
-    """Compare forces and virial with slopes of the energy, in double precision."""
+    """Compare forces and virial with slopes of the energy from finite differences, in double precision."""
 
     def energies(atoms: Sequence[Atoms]) -> NDArray[np.float64]:
         found = predict(model, atoms, members=False, uq_force=False, device=device, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What the gate found."""
+"""Results of the gate."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Check:
     """One comparison on one configuration.
 
     Attributes:
-        name: what was compared.
+        name: compared quantity.
         frame: index of the configuration.
-        difference: the largest that was found.
-        tolerance: the largest that is allowed.
-        unit: of both.
+        difference: largest difference found.
+        tolerance: largest difference allowed.
+        unit: unit of both.
     """
 
     name: str
@@ -28,11 +28,11 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        return self.difference <= self.tolerance  # a NaN does not pass
+        return self.difference <= self.tolerance  # False for NaN
 
     @property
     def used(self) -> float:
-        """Difference over tolerance; infinite where the difference is no number."""
+        """Return difference divided by tolerance; infinite if the difference is NaN."""
         used = self.difference / self.tolerance
         return float("inf") if math.isnan(used) else used
 
@@ -55,7 +55,7 @@ class GateReport:
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     def worst(self) -> list[Check]:
-        """Return of each kind of comparison the one that came closest to its tolerance, or went farthest beyond."""
+        """Return for each kind of comparison the one with the largest ratio of difference to tolerance."""
         found: dict[str, Check] = {}
         for check in self.checks:
             other = found.get(check.name)
@@ -64,15 +64,15 @@ class GateReport:
         return list(found.values())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the worst of each kind, for the record of an export."""
+        """Return the worst comparison of each kind, for the record of an export."""
         return {"passed": self.passed, "checks": [asdict(check) for check in self.worst()]}
 
 
 class GateError(RuntimeError):
-    """A model file that must not be used; the message has the figures.
+    """A model file that must not be used; the message has the numbers.
 
     Attributes:
-        report: all comparisons, or None where the file could not be evaluated at all.
+        report: all comparisons, or None if the file could not be evaluated.
     """
 
     def __init__(self, message: str, report: GateReport | None = None) -> None:
@@ -81,6 +81,6 @@ class GateError(RuntimeError):
 
 
 def failure(model: str, checks: Iterable[Check], *others: object) -> str:
-    """Say which kinds of comparison failed, and by how much, and what else went wrong."""
+    """Return a message that lists failed kinds of comparison, with their differences, and other problems."""
     failed = [check for check in GateReport(model, tuple(checks)).worst() if not check.passed]
     return f"{model} must not be used:\n" + "\n".join(f"  {each}" for each in (*failed, *others))
