@@ -1,1 +1,1 @@
-"""The command line, one file per command. Only this package prints and sets exit codes."""
+"""The command line, with one file per command. Only this package prints and sets exit codes."""

@@ -26,7 +26,7 @@ from nnpal.runtime.train_extra import needs_train_extra
 
 
 class Commands(TyperGroup):
-    """All commands; one that needs torch where it is not installed says so."""
+    """All commands; those that need torch report if it is not installed."""
 
     def invoke(self, context: Any) -> Any:
         try:
@@ -44,7 +44,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # with markup, help texts lose what they have in square brackets: the names of TOML tables
+    rich_markup_mode=None,  # with markup, help texts lose words in square brackets, the names of TOML tables
 )
 app.add_typer(data_app, name="data")
 app.command()(label)
@@ -136,7 +136,7 @@ def doctor(
 
 @app.command(
     name="lmp",
-    # every option except --help is passed on to LAMMPS, -h too
+    # pass all options except --help on to LAMMPS, also -h
     context_settings={
         "allow_extra_args": True,
         "ignore_unknown_options": True,

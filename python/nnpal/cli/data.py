@@ -236,7 +236,7 @@ def info(
 
 
 def _for_people(said: dict[str, Any]) -> dict[str, Any]:
-    """Return what a table shows: ranges in words, names of tags and periodic directions too."""
+    """Return the rows of the table: ranges with units, tags, and periodic directions in words."""
     least, most = said["atoms_per_configuration"]
     shown = {**said, "atoms_per_configuration": str(least) if least == most else f"{least} to {most}"}
     shown["tags"] = {tag or "(no tag)": n for tag, n in said["tags"].items()}
@@ -248,7 +248,7 @@ def _for_people(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _directions(periodic: str) -> str:
-    """Write `ppf` as `x, y`."""
+    """Return `ppf` as `x, y`."""
     named = [axis for axis, kind in zip("xyz", periodic, strict=True) if kind == "p"]
     return ", ".join(named) or "in no direction"
 

@@ -1,4 +1,4 @@
-"""The whole configuration file."""
+"""The complete configuration file."""
 
 from __future__ import annotations
 

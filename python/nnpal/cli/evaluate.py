@@ -138,10 +138,10 @@ def _refuse(when: str, options: dict[str, object]) -> None:
     """Refuse options that would have no effect.
 
     Arguments:
-        options: their values by name; None: not given.
+        options: values of the options by name; None: not given.
 
     Raises:
-        ValueError: names the first that is given.
+        ValueError: one is given; the message names the first.
     """
     for name, value in options.items():
         if value is not None:
@@ -149,7 +149,7 @@ def _refuse(when: str, options: dict[str, object]) -> None:
 
 
 def _from_file(config: Path) -> tuple[EvaluateSection, list[Atoms]]:
-    """Return [evaluate], with its output seen from the file's folder and its oracle from [oracle], and its data."""
+    """Return [evaluate], with its output relative to the file's folder and its oracle from [oracle], and its data."""
     from nnpal.cli.document import read_config
     from nnpal.data.settings import read_files
     from nnpal.oracle.settings import LammpsSection

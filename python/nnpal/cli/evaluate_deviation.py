@@ -28,9 +28,9 @@ def evaluate_deviation(
         model: model file.
         data: files in any format; labels are not used.
         output: file to write.
-        units: of files that do not state them.
-        symbols: of LAMMPS atom types.
-        device: by default cpu.
+        units: units of files that do not state them.
+        symbols: elements of LAMMPS atom types.
+        device: device, by default cpu.
         trust: lower and upper bound of max_devi_f, eV/Å; None: no counts of classes.
 
     Raises:

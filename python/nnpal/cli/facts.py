@@ -1,4 +1,4 @@
-"""A table of names and values, as `nnpal info` and `nnpal data info` print it."""
+"""Table of names and values for `nnpal info` and `nnpal data info`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def print_facts(facts: Mapping[str, object], names: Mapping[str, str] | None = N
 
     Arguments:
         facts: value of each key; lists and dictionaries may be nested.
-        names: how keys are written, such as with their unit; others are written with spaces.
+        names: labels of keys, such as with their unit; other keys are written with spaces.
     """
     from rich.console import Console
     from rich.table import Table
@@ -26,7 +26,7 @@ def print_facts(facts: Mapping[str, object], names: Mapping[str, str] | None = N
 
 
 def _lines(value: object) -> Iterator[str]:
-    """Write a value: lists separated by commas, one line per key of a dictionary, nested ones indented."""
+    """Yield the lines of a value: lists separated by commas, one line per key of a dictionary, nested ones indented."""
     if not isinstance(value, Mapping) or not value:
         yield _text(value)
         return
@@ -41,7 +41,7 @@ def _lines(value: object) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    """Write a value in one line; nothing is a dash."""
+    """Return a value in one line; a missing one is a dash."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_text(item)}" for key, item in value.items()) or "-"
     if isinstance(value, list | tuple):

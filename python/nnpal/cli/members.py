@@ -33,7 +33,7 @@ def require_both(
     """Return whether there are frames to evaluate.
 
     Raises:
-        ValueError: the model's option or --frames without the other, or another number of files.
+        ValueError: the model's option or --frames without the other, or different numbers of files.
     """
     if model is None and not frames:
         return False
@@ -56,7 +56,7 @@ def evaluate_members(
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: units without a scale of their own, frames that cannot be read or evaluated, or one member.
+        ValueError: a unit style other than metal and real, frames that cannot be read or evaluated, or one member.
     """
     from rich.console import Console
     from rich.progress import Progress

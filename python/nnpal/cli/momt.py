@@ -121,10 +121,10 @@ def report(
 
 
 def _with_timestep(path: Path, trace: Trace, timestep: float | None) -> Trace:
-    """Return a trace with times by a given timestep, if one is given.
+    """Return a trace with times from the timestep, if one is given.
 
     Raises:
-        ValueError: it is not above 0 and finite, or the trace has times of its own.
+        ValueError: the timestep is not positive and finite, or the trace already has times.
     """
     if timestep is None:
         return trace
@@ -246,7 +246,7 @@ def _print(summary: Summary, console: Console) -> None:
         ]
         table.add_row(f"{row['temp']:g}", *cells, f"{row['n_effective']:.0f}")
     if table.row_count:
-        console.print(table, width=max(console.width, 120), crop=False)  # no number is to be cut off
+        console.print(table, width=max(console.width, 120), crop=False)  # do not truncate numbers
     if any("difference" in row for row in summary["temperatures"]):
         console.print("ΔG: G of the high-O phase minus G of the low-O phase, for the whole system")
     coexistence = summary.get("coexistence")

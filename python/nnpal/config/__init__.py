@@ -1,4 +1,4 @@
-"""The configuration file: one TOML file, a table for each stage."""
+"""The configuration file: a TOML file with one table per stage."""
 
 from nnpal.config.section import Section
 from nnpal.config.toml import ConfigError, read_toml, validated

@@ -1,4 +1,4 @@
-"""Keys of DP-GEN's `param.json` that users look for, and the keys that stand for them here."""
+"""Keys of DP-GEN's `param.json`, and the corresponding keys of nnpal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SHORT = {"trust_lo": "model_devi_f_trust_lo", "trust_hi": "model_devi_f_trust_h
 
 
 def dpgen_hint(key: str) -> str | None:
-    """Return `; DP-GEN's KEY is OURS here`, or None if ``key`` is none of DP-GEN's.
+    """Return `; DP-GEN's KEY is OURS here`, or None if ``key`` is not a key of DP-GEN.
 
     Arguments:
-        key: an unknown key, without its table.
+        key: unknown key, without its table.
     """
     name = _SHORT.get(key, key)
     if name not in DPGEN_KEYS:

@@ -1,4 +1,4 @@
-"""The keys of configuration models as text."""
+"""Text descriptions of the keys of configuration models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a table: what it may be, what it is when absent (TOML), and what it means."""
+    """A key of a table: name, type, default (TOML) and meaning."""
 
     name: str
     kind: str
@@ -23,7 +23,7 @@ class Key:
 
 
 def describe(model: type[BaseModel], names: Sequence[str], prefix: str = "") -> Iterator[str]:
-    """Yield a line for each table and key of ``model``'s fields ``names``: TOML with comments."""
+    """Yield a line of commented TOML for each table and key in the fields ``names`` of ``model``."""
     for name in names:
         field = model.model_fields[name]
         for table in tables_of(field.annotation):
@@ -37,20 +37,20 @@ def describe(model: type[BaseModel], names: Sequence[str], prefix: str = "") -> 
 
 
 def keys_of(table: type[BaseModel]) -> Iterator[Key]:
-    """Yield the keys of a table, in their order."""
+    """Yield the keys of a table, in order."""
     for name, field in table.model_fields.items():
         yield Key(name, f"{kind(field.annotation)}{_limits(field)}", _default(field), field.description or "")
 
 
 def tables_of(annotation: Any) -> list[type[BaseModel]]:
-    """Return the models that a value of this kind may be, also within lists and unions."""
+    """Return the models in a type annotation, also within lists and unions."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [table for part in get_args(annotation) for table in tables_of(part)]
 
 
 def kind(annotation: Any) -> str:
-    """Return what a value may be, in words."""
+    """Return a description of the type in words."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return kind(parts[0])

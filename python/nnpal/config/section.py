@@ -1,4 +1,4 @@
-"""What all sections of the configuration file have in common."""
+"""Base class of the tables of the configuration file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """One table of the TOML file: no unknown keys, no numbers in quotes, no change once read."""
+    """One table of the TOML file: without unknown keys or numbers in quotes, and immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a configuration, in sentences for the user who wrote the file."""
+"""Convert pydantic's validation errors to sentences for users."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Key = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class _Finding:
-    """One error of pydantic's.
+    """One validation error of pydantic.
 
     Arguments:
-        key: as it stands in the file.
-        union: key of the value for which pydantic tried several types; None where it tried one.
-        branch: which of these types.
+        key: key as in the file.
+        union: key of the value for which pydantic tried several types; None if it tried one.
+        branch: the type among these.
     """
 
     detail: ErrorDetails
@@ -33,9 +33,9 @@ class _Finding:
 
 
 def sentences(details: Sequence[ErrorDetails], values: Mapping[str, Any], kind: type[BaseModel]) -> list[str]:
-    """Return a sentence for each thing that is wrong: `key = value: what is wrong; what is allowed`.
+    """Return a sentence for each error: `key = value: what is wrong; what is allowed`.
 
-    Where a value may be of several types, and is none of them, only what the nearest type finds is reported.
+    If a value matches none of several types, only the errors of the nearest type are reported.
     """
     findings = [_located(detail, values) for detail in details if not _counts_faulty_items_out(detail)]
     lines: dict[str, None] = {}
@@ -55,13 +55,13 @@ def sentences(details: Sequence[ErrorDetails], values: Mapping[str, Any], kind: 
 
 
 def _counts_faulty_items_out(detail: ErrorDetails) -> bool:
-    """Return whether pydantic calls a list too short for it left out the items that it found faults with."""
+    """Return whether pydantic reports a list as too short only because it has dropped invalid items."""
     given = detail["input"]
     return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= detail["ctx"]["min_length"]
 
 
 def _located(detail: ErrorDetails, values: Any) -> _Finding:
-    """Tell keys of the file from the names of types that pydantic puts between them."""
+    """Separate the keys of the file from the type names that pydantic inserts between them."""
     key: list[int | str] = []
     union: Key | None = None
     branch: int | str | None = None
@@ -80,7 +80,7 @@ def _located(detail: ErrorDetails, values: Any) -> _Finding:
 
 
 def _message(detail: ErrorDetails) -> str:
-    """Return pydantic's words in those of TOML, or nnpal's own."""
+    """Return pydantic's message in TOML's terms, or nnpal's own message."""
     message = detail["msg"]
     if detail["type"] == "value_error":
         return message.removeprefix("Value error, ")
@@ -99,13 +99,13 @@ def _sentence(finding: _Finding, message: str, kind: type[BaseModel]) -> str:
         return f"{key}: unknown key{dpgen_hint(last) or did_you_mean(last, known)}"
     if detail["type"] == "missing":
         return f"{key}: missing, expected a value (nnpal schema says of which kind)"
-    if isinstance(detail["input"], Mapping) and detail["type"] == "value_error":  # keys that do not fit each other
+    if isinstance(detail["input"], Mapping) and detail["type"] == "value_error":  # inconsistent keys
         return f"[{key}]: {message}" if key else message
     return f"{key} = {detail['input']!r}: {message}"
 
 
 def _keys_at(kind: Any, location: Sequence[int | str]) -> Iterator[str]:
-    """Return the keys that the table at ``location`` may have, as far as the models tell."""
+    """Return the allowed keys of the table at ``location``, as far as the models define them."""
     for part in location:
         if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             kind = _model_of(kind.model_fields[str(part)].annotation, part)

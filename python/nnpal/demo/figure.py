@@ -1,4 +1,4 @@
-"""The demo's figure: learning curves, accuracy, uncertainty and dynamics, six panels."""
+"""Figure of the demo with six panels: learning curves, accuracy, uncertainty and dynamics."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from nnpal.training import TrainedMember
 COLORS = {"solid": BLUE, "liquid": RED, "cluster": GREEN}
 NAMES = {"solid": "solid", "liquid": "liquid", "cluster": "cluster (not in training data)"}
 DRAWN_FIRST = ("liquid", "cluster", "solid")
-"""Larger forces below smaller ones."""
+"""Drawing order: phases with larger forces below those with smaller ones."""
 SMALLEST_SHOWN = 0.1
-"""meV/Å; smaller uncertainties and errors stand at the edge of logarithmic axes."""
+"""meV/Å; smaller uncertainties and errors are drawn at the edge of logarithmic axes."""
 N_BINS = 50
 NAME = "figure"
 Columns: TypeAlias = Mapping[str, Sequence[Value] | np.ndarray]
@@ -34,9 +34,9 @@ def figure(members: Sequence[TrainedMember], comparisons: Mapping[str, Compariso
     """Return the figure.
 
     Arguments:
-        members: for the learning curves.
-        comparisons: phase -> held-out configurations, ensemble against reference.
-        runs: phase -> dynamics under ``pair_style nnp``.
+        members: members, for the learning curves.
+        comparisons: {phase: ensemble against reference on held-out configurations}.
+        runs: {phase: dynamics with ``pair_style nnp``}.
     """
     return panels(
         NAME,
@@ -199,5 +199,5 @@ def _times(runs: Runs) -> dict[str, np.ndarray]:
 
 
 def _shown(values: np.ndarray) -> np.ndarray:
-    """Return all values in meV/Å, none below what a logarithmic axis shows."""
+    """Return all values in meV/Å, clipped at the lower limit of logarithmic axes."""
     return np.maximum(MILLI * values.ravel(), SMALLEST_SHOWN)

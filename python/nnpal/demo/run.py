@@ -1,4 +1,4 @@
-"""The stages of the demo, one after the other."""
+"""The stages of the demo, in order."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ def run_demo(
     settings: DemoSettings | None = None,
     console: Console | None = None,
 ) -> Summary:
-    """Sample aluminum, train an ensemble, export it, run it in LAMMPS, compare with the potential it learned.
+    """Sample aluminum, train an ensemble, export it, run it in LAMMPS, and compare it with the reference potential.
 
-    The folder gets the configurations (``train.extxyz``, ``held_out.extxyz``), the training (``training``), the model
-    (``al.nnp.pt``), the inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase solid`` repeats one),
-    ``figure.png``, ``.pdf`` and ``.csv`` and ``summary.json``.
+    The folder receives the configurations (``train.extxyz``, ``held_out.extxyz``), the training (``training``), the
+    model (``al.nnp.pt``), inputs, logs and trajectories of the runs (``lmp -in in.nve -var phase solid`` repeats one),
+    ``figure.png``, ``.pdf`` and ``.csv``, and ``summary.json``.
 
     Arguments:
-        output_dir: made where it is not there; files of an earlier demo are replaced.
-        settings: the defaults take about two minutes on two cores.
-        console: where progress and tables go.
+        output_dir: output folder, created if it does not exist; files of an earlier demo are replaced.
+        settings: settings of the demo; the defaults take about two minutes on two cores.
+        console: console for progress and tables.
 
     Returns:
-        What ``summary.json`` holds.
+        The contents of ``summary.json``.
 
     Raises:
-        nnpal.lammps.process.LmpError: ``lmp`` is not there or ends with an error.
-        ValueError: the folder is a file, or has a folder ``training`` that is no training of nnpal.
+        nnpal.lammps.process.LmpError: ``lmp`` does not exist or ended with an error.
+        ValueError: the folder is a file, or has a folder ``training`` that is not a training folder of nnpal.
     """
     _require_own(output_dir)
     settings = settings or DemoSettings()
@@ -120,7 +120,7 @@ def run_demo(
 def _sample(
     trajectories: list[sampling_plan.Trajectory], settings: DemoSettings, progress: Progress
 ) -> dict[tuple[str, str], list[Atoms]]:
-    """Run all trajectories; the result is by role and phase."""
+    """Run all trajectories; return their configurations by role and phase."""
     frames: dict[tuple[str, str], list[Atoms]] = {}
     for trajectory in progress.track(trajectories, description="EAM trajectories"):
         sampled = sampling_plan.run(trajectory, settings)
@@ -134,11 +134,11 @@ def _sample(
 
 
 def _require_own(output_dir: Path) -> None:
-    """Refuse a place where the demo would remove what no demo made."""
+    """Refuse a folder in which the demo would remove files of other origin."""
     if output_dir.exists() and not output_dir.is_dir():
         raise ValueError(f"{output_dir}: expected a folder for the demo's files, found a file; give another folder")
     training = output_dir / TRAINING
-    # A demo that was stopped early left the cache and the members' folders alone
+    # A demo that was stopped early has left only the cache and the members' folders
     has_begun = (training / CACHE).is_dir() and member_folder(training, 0).is_dir()
     if os.path.lexists(training) and not ((training / PLAN).is_file() or has_begun):
         raise ValueError(
@@ -150,7 +150,7 @@ def _require_own(output_dir: Path) -> None:
 def _train(
     frames: list[Atoms], folder: Path, settings: DemoSettings, seeds: list[int], progress: Progress
 ) -> TrainedEnsemble:
-    """Train with one bar for each member; what an earlier demo trained there is replaced."""
+    """Train with a progress bar for each member; replace the training of an earlier demo."""
     shutil.rmtree(folder, ignore_errors=True)
     features = progress.add_task("descriptors", total=len(frames))
     length = total_updates(settings.training, len(frames))
@@ -180,7 +180,7 @@ def _accuracy(model: Path, frames: list[Atoms]) -> Comparison:
 
 
 def _run_phases(output_dir: Path, settings: DemoSettings, progress: Progress) -> dict[str, NVERun]:
-    """Run ``lmp`` on each phase, as many at a time as there are cores."""
+    """Run ``lmp`` for each phase, with one process per core."""
     bar = progress.add_task("lmp runs", total=len(sampling_plan.PHASES))
 
     def run(phase: str) -> None:
@@ -210,7 +210,7 @@ def _progress(console: Console) -> Progress:
 
 @contextmanager
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Put the wall time of the block into ``seconds``."""
+    """Store the wall time of the block in ``seconds``."""
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The trajectories of the demo: which conditions, which role, which seed."""
+"""The trajectories of the demo: conditions, role and seed of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnpal.demo.settings import DemoSettings
 from nnpal.demo.trajectories import Schedule, sample_cluster, sample_crystal, sample_liquid
 
 PHASES = ("solid", "liquid", "cluster")
-"""Two that the ensemble learns, and one that it never sees."""
+"""Two phases that the ensemble is trained on, and one that it is not."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Trajectory:
     Attributes:
         role: ``train``, ``held_out`` or ``start`` (of a run under ``pair_style nnp``).
         phase: one of ``PHASES``.
-        temperature: K.
-        pressure: GPa, of phases that fill the box.
+        temperature: temperature, K.
+        pressure: pressure of bulk phases, GPa.
         size: cubic cells along each edge, or shells of the cluster.
         schedule: length and stride.
-        seed: of velocities and thermostat.
+        seed: random seed of velocities and thermostat.
     """
 
     role: str
@@ -68,7 +68,7 @@ def plan(settings: DemoSettings) -> list[Trajectory]:
 
 
 def run(trajectory: Trajectory, settings: DemoSettings) -> list[Atoms]:
-    """Run one trajectory under the embedded-atom potential; its conditions go into ``Atoms.info``."""
+    """Run one trajectory with the embedded-atom potential; store its conditions in ``Atoms.info``."""
     potential = eam_potential(settings.potential)
     common: dict[str, Any] = {
         "potential": potential,
@@ -96,7 +96,7 @@ def run(trajectory: Trajectory, settings: DemoSettings) -> list[Atoms]:
 
 
 def has_its_phase(phase: str, frames: Sequence[Atoms]) -> bool:
-    """Say whether the mean order of a solid is above, or of a liquid below, half that of the perfect crystal."""
+    """Return whether the mean order of a solid is above, or of a liquid below, half that of the perfect crystal."""
     if phase == "cluster":
         return True
     order = sum(frame.info["fcc_order"] for frame in frames) / len(frames)

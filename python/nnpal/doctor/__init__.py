@@ -1,6 +1,6 @@
-"""Find out why an installation of nnpal does not work, and say how to fix it.
+"""Find out why an installation of nnpal does not work, and suggest fixes.
 
-Every check is a function from facts (versions, paths, what a command printed) to one `Check`. The
+Every check is a function from facts (versions, paths, output of a command) to one `Check`. The
 facts are gathered by small probes that start the user's own `lmp`, `mpirun` and `python` in a
 temporary folder, so that a broken library ends a probe and never the doctor.
 """

@@ -1,4 +1,4 @@
-"""Gather the facts and run every check, in the order in which faults follow from each other."""
+"""Gather the facts and run all checks, causes before consequences."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
             process.
 
     Returns:
-        All checks, the first fault being the one to fix first.
+        All checks; the first fault is the one to fix first.
     """
     environ = dict(os.environ if environ is None else environ)
     python, scripts = sys.executable, Path(sysconfig.get_path("scripts"))
     lmp = lammps_command.ask_lmp(environ, scripts)
     pair_style = [lammps_command.check_pair_style(lmp, scripts, plugin.find_plugin_folder())]
-    # Nothing that follows is a cause where LAMMPS cannot load plugins
+    # If LAMMPS cannot load plugins, this is the cause of all other faults
     first = pair_style if lmp is not None and lmp.lacks_plugin_package else []
     return [
         *first,
@@ -45,7 +45,7 @@ def diagnose(environ: Mapping[str, str] | None = None) -> list[Check]:
 
 def _check_plugin(environ: Mapping[str, str], lmp: lammps_command.Lmp | None) -> list[Check]:
     folder = plugin.find_plugin_folder()
-    # Another lmp has plugins of its own, or none; these are for the lammps package
+    # Another lmp has its own plugins, or none; these are for the lammps package
     running = lmp.version if lmp is not None and lmp.of_environment else None
     entry_point = plugin.check_entry_point(plugin.entry_points())
     registered = entry_point.status != "fail"
@@ -65,7 +65,7 @@ def _check_python_driven(
         hook.check_nnpal_hook(hook.ask_nnpal_hook(python, environ)),
     ]
     if lmp is not None and not lmp.of_environment and pair_style.status == "ok":
-        # The lammps package may well be of another MPI than the user's LAMMPS, which is what runs
+        # The lammps package may use another MPI than the user's LAMMPS, which is the one that runs
         driven = [dataclasses.replace(one, status="warn") if one.status == "fail" else one for one in driven]
     of_lmp = hook.check_lmp_hook(hook.ask_lmp_hook(lmp, environ), REINSTALL if lmp is None else lmp.rebuild)
     return [driven[0], hook.check_hook_files(plugin.find_plugin_folder()), of_lmp, driven[1]]

@@ -27,13 +27,13 @@ print(json.dumps({"cuda": torch.version.cuda, "available": available, "devices":
 
 @dataclass(frozen=True)
 class Cuda:
-    """What torch and nnpal's operations say of CUDA.
+    """CUDA support of torch and of nnpal's operations.
 
     Attributes:
         built_with: CUDA version that torch was built with, None for a CPU build.
         available: whether torch can use a GPU now.
-        devices: the GPUs' names.
-        operations: kinds of devices that nnpal's operations were compiled for, None where they cannot be loaded.
+        devices: names of the GPUs.
+        operations: device types for which nnpal's operations were compiled; None if they cannot be loaded.
     """
 
     built_with: str | None
@@ -43,12 +43,12 @@ class Cuda:
 
 
 def ask_torch(python: str, environ: Mapping[str, str]) -> Outcome:
-    """Import torch in a process of its own and print what it says of CUDA."""
+    """Import torch in a separate process and print its CUDA support."""
     return run([python, "-c", TORCH_PROGRAM], environ)
 
 
 def read_cuda(outcome: Outcome) -> Cuda | None:
-    """Read what `TORCH_PROGRAM` printed; None when torch did not import."""
+    """Parse the output of `TORCH_PROGRAM`; return None if torch was not imported."""
     if outcome.returncode != 0:
         return None
     said = json.loads(outcome.last_line)
@@ -59,7 +59,7 @@ def read_cuda(outcome: Outcome) -> Cuda | None:
 
 
 def check_torch_import(outcome: Outcome) -> Check:
-    """Check that torch's libraries load."""
+    """Check that torch's libraries can be loaded."""
     if outcome.returncode != 0:
         cure = "pip install --force-reinstall torch"
         return Check("import torch", "fail", outcome.last_line, cure)
@@ -67,7 +67,7 @@ def check_torch_import(outcome: Outcome) -> Check:
 
 
 def check_cuda(cuda: Cuda | None, *, has_driver: bool) -> list[Check]:
-    """Check that `device cuda` will work, or say that this is a CPU installation."""
+    """Check that `device cuda` works, or report that this is a CPU installation."""
     if cuda is None:
         return []
     if cuda.available:
@@ -84,11 +84,11 @@ def check_cuda(cuda: Cuda | None, *, has_driver: bool) -> list[Check]:
 
 
 def check_operations(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
-    """Say what nnpal's operations were compiled for; asked only of a torch that has CUDA.
+    """Report the device types of nnpal's operations, if torch has CUDA.
 
     Arguments:
-        cuda: what torch and the operations said.
-        nvcc: CUDA's compiler, None where there is none.
+        cuda: CUDA support of torch and the operations.
+        nvcc: path of CUDA's compiler, or None.
     """
     if cuda is None or cuda.built_with is None or cuda.operations is None:
         return []
@@ -100,5 +100,5 @@ def check_operations(cuda: Cuda | None, nvcc: str | None) -> list[Check]:
 
 
 def find_driver(environ: Mapping[str, str]) -> bool:
-    """Tell whether an NVIDIA driver is installed, by its own command."""
+    """Return whether an NVIDIA driver is installed, by running its command."""
     return shutil.which("nvidia-smi", path=environ.get("PATH", "")) is not None

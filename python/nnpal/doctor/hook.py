@@ -1,4 +1,4 @@
-"""Run a hook under `lmp` and under `nnpal lmp`; where it does not run, find out why."""
+"""Run a hook with `lmp` and with `nnpal lmp`; if it fails, find out why."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ run 0
 
 
 class Probe:
-    """The hook that is run: it needs NumPy, mpi4py and LAMMPS's own arrays."""
+    """Test hook; it needs NumPy, mpi4py and LAMMPS's arrays."""
 
     reads = ()
 
@@ -39,12 +39,12 @@ class Probe:
 
 
 def ask_lmp_hook(lmp: Lmp | None, environ: Mapping[str, str]) -> Outcome | None:
-    """Run the probe by the `lmp` that the other checks found; None when there is none."""
+    """Run the probe with the `lmp` that the other checks found; return None if there is none."""
     return None if lmp is None else run_lammps([str(lmp.path)], SCRIPT, environ)
 
 
 def ask_nnpal_hook(python: str, environ: Mapping[str, str]) -> Outcome:
-    """Run the probe by LAMMPS driven from Python, as `nnpal lmp` does."""
+    """Run the probe with LAMMPS inside Python, as `nnpal lmp` does."""
     program = "import sys; from nnpal.lammps.in_process import run_in_process; sys.exit(run_in_process(sys.argv[1:]))"
     return run_lammps([python, "-c", program], SCRIPT, environ)
 
@@ -58,7 +58,7 @@ def check_hook_files(folder: Path | None) -> Check:
 
 
 def check_lmp_hook(outcome: Outcome | None, rebuild: str = REINSTALL) -> Check:
-    """Check that `lmp` runs a hook; a Python without a shared library is a limit with a way round it."""
+    """Check that `lmp` runs a hook; for a Python without a shared library there is a workaround."""
     name = "lmp: fix python/hook"
     if outcome is None:
         return Check(name, "fail", "no lmp on PATH", "fix the faults above first; they cause this one")

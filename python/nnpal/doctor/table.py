@@ -1,4 +1,4 @@
-"""Write checks as a table for people or as JSON for programs."""
+"""Format checks as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def is_well(checks: Sequence[Check]) -> bool:
-    """Tell whether no check failed."""
+    """Return whether no check failed."""
     return all(check.status != "fail" for check in checks)
 
 
 def to_json(checks: Sequence[Check]) -> str:
-    """Write {"ok": bool, "checks": [{"name", "status", "detail", "cure"}, ...]}."""
+    """Return checks as JSON: {"ok": bool, "checks": [{"name", "status", "detail", "cure"}, ...]}."""
     rows = [dataclasses.asdict(check) for check in checks]
     return json.dumps({"ok": is_well(checks), "checks": rows}, indent=2)
 
 
 def to_table(checks: Sequence[Check]) -> Table:
-    """Lay the checks out in three columns, each fix under what it fixes."""
+    """Return a table of the checks in three columns, each fix below its check."""
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
