@@ -39,7 +39,7 @@ def calibrate(pairs: Pairs, symbols: Sequence[str], candidates: Pairs | None = N
         pairs: pairs in distribution, see :func:`nnpal.calibration.pairs`.
         symbols: the model's elements, in the order of the element index.
         candidates: pairs out of distribution, such as newly labeled candidates of active learning; their total weight
-            in the fit of forces is a third of that of the other pairs; if these are too few, they are merged.
+            in the fit of forces is a third of that of ``pairs``; if ``pairs`` are too few, candidates are added.
 
     Raises:
         CalibrationError: fewer than 5 configurations or 50 atoms, members that do not differ, or labels computed by

@@ -47,12 +47,12 @@ class Finite:
         self.sound = np.flatnonzero(every & self.lengths & (columns.sizes > 0))
 
     def having(self, name: str) -> NDArray[np.bool_]:
-        """Return the indices of configurations with atoms and this label, of finite numbers."""
+        """Return a mask of configurations that have atoms and this label, of finite numbers."""
         return self._columns.has[name] & self.parts[name] & (self._columns.sizes > 0)
 
     @property
     def labels(self) -> Mapping[str, NDArray[np.bool_]]:
-        """Return by label which configurations are sound and have it."""
+        """Return, for each label, a mask of the sound configurations that have it."""
         sound = np.zeros(len(self._columns), dtype=bool)
         sound[self.sound] = True
         return {name: self._columns.has[name] & sound for name in NAMES}

@@ -43,7 +43,7 @@ def copied_labels(columns: Columns, has: Mapping[str, NDArray[np.bool_]]) -> Ite
 
     Arguments:
         columns: configurations.
-        has: by label, which configurations have it, with finite numbers.
+        has: mask of the configurations that have a label, of finite numbers, by label.
     """
     with_energy = np.flatnonzero(has["energy"])
     _, inverse, counts = np.unique(columns.energies[with_energy], return_inverse=True, return_counts=True)

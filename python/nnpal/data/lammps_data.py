@@ -88,7 +88,7 @@ def read_data(path: str | os.PathLike[str], *, units: Units | None, symbols: Seq
 
 
 class _TypeItself(dict[int, int]):
-    """Map that makes ASE use the type as the atomic number: ASE offers no other access to types that have labels."""
+    """Map by which ASE returns types as atomic numbers, its only output of labeled types; elements are set later."""
 
     def __missing__(self, key: int) -> int:
         return int(key)

@@ -180,7 +180,7 @@ def _accuracy(model: Path, frames: list[Atoms]) -> Comparison:
 
 
 def _run_phases(output_dir: Path, settings: DemoSettings, progress: Progress) -> dict[str, NVERun]:
-    """Run ``lmp`` for each phase, with one process per core."""
+    """Run ``lmp`` for each phase, at most one process per core at a time."""
     bar = progress.add_task("lmp runs", total=len(sampling_plan.PHASES))
 
     def run(phase: str) -> None:

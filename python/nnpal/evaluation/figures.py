@@ -104,7 +104,7 @@ def stress_parity(predictions: Predictions, labels: Labels) -> Figure:
 
 
 def force_reliability(predictions: Predictions, labels: Labels) -> Figure:
-    """Return a figure of observed against nominal coverage of force components by calibrated error bars."""
+    """Return a figure of observed against nominal coverage of force components, from calibrated error bars."""
     sigma = predictions.error_force
     if sigma is None:
         raise ValueError("force_reliability: the predictions have no error_force; give those of a calibrated model")

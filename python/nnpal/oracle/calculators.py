@@ -82,7 +82,7 @@ _OTHER_NAMES = MappingProxyType(
 
 
 def known(spec: str, calculator: Any = None) -> Known:
-    """Return the entry of ``MODULE:CLASS``, or of a base class of the calculator.
+    """Return the entry of ``MODULE:CLASS``, or of the calculator's class or a base class of it.
 
     A custom class that states ``periodic_directions``, such as ``{0, 2, 3}``, is trusted.
     """

@@ -38,7 +38,7 @@ def import_object(
         error: creates the exception from a message.
 
     Raises:
-        exception from ``error``: ``path`` has another form, or there is no such module or name. Its cause is an
+        what ``error`` makes: ``path`` has another form, or there is no such module or name. Its cause is an
             ImportError if the module exists but fails to import another.
         Exception: any other exception raised while the module is imported.
     """
