@@ -184,7 +184,7 @@ def main() -> None:
             table.add_row(name, *row(label, figures))
         console.print(table)
     content = {"seed": arguments.seed, "sets": found}
-    write_record(arguments.output, "uncertainty_recipes.py", ("nnpal", "torch", "numpy", "scipy"), content)
+    write_record(arguments.output, "uncertainty_recipes", ("nnpal", "torch", "numpy", "scipy"), content)
 
 
 if __name__ == "__main__":

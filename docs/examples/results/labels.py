@@ -39,12 +39,16 @@ def rows(kind: str, seed: int) -> list[tuple[object, ...]]:
 def draw(*axes) -> None:
     for panel, (one, label) in enumerate(zip(axes, PANELS, strict=True)):
         for kind in KINDS:
-            of = [row for row in TABLE if row[0] == kind]
-            n = sorted({row[2] for row in of})
-            values = [np.array([row[3 + panel] for row in of if row[2] == k], dtype=float) for k in n]
-            mean, half = np.array([v.mean() for v in values]), np.array([v.std() for v in values])
-            one.plot(n, mean, "o-", label=kind)
-            one.fill_between(n, mean - half, mean + half, alpha=0.2, linewidth=0)
+            seeds = [[row for row in TABLE if row[:2] == (kind, seed)] for seed in SEEDS]
+            # [iterations, seeds], as far as all seeds went; the seeds have different numbers of labels
+            n, values = (
+                np.array(list(zip(*([row[k] for row in rows] for rows in seeds if rows), strict=False)), dtype=float)
+                for k in (2, 3 + panel)
+            )
+            one.plot(n.mean(axis=1), values.mean(axis=1), "o-", label=kind)
+            if values.shape[1] > 1:
+                mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+                one.fill_between(n.mean(axis=1), mean - error, mean + error, alpha=0.2, linewidth=0)
         one.set(xlabel="labels", ylabel=label, yscale="log")
     axes[0].legend(frameon=False)
 
@@ -55,7 +59,7 @@ if sys.argv[1:] != ["draw"]:
 TABLE = [row for kind in KINDS for seed in SEEDS if Path(f"labels_{kind}_{seed}").exists() for row in rows(kind, seed)]
 COLUMNS = dict(zip(("choice", "seed", "labels", *PANELS), zip(*TABLE, strict=True), strict=True))
 FIGURE = Figure(
-    "labels", "Errors and labels", "Mean and standard deviation over seeds.", "Errors fall as labels are added.",
+    "labels", "Errors and labels", "Mean over seeds and its standard error.", "Errors fall as labels are added.",
     COLUMNS, draw, grid=(2, 2), size=(7, 5),
 )  # fmt: skip
 write_figure(Path(), FIGURE)

@@ -7,7 +7,7 @@ moments are written to a program's input), those for tblite 0.8 its results.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -93,7 +93,7 @@ def known(spec: str, calculator: Any = None) -> Known:
     stated = getattr(calculator, "periodic_directions", None)
     if stated is None:
         return found
-    return Known(frozenset(stated), found.way, found.charge, found.multiplicity)
+    return replace(found, periodic=frozenset(stated))
 
 
 def periodicity_refusal(spec: str, pbc: Any, calculator: Any = None) -> str:
