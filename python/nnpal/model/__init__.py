@@ -1,6 +1,6 @@
 """Model files: write them from TorchANI models and custom modules, read and check them.
 
-Nothing else in nnpal knows what such a file holds inside.
+No other package of nnpal depends on the contents of a model file.
 """
 
 from importlib import import_module
@@ -27,7 +27,7 @@ __all__ = [
     "write_calibrated",
 ]
 
-# Loaded when they are first used: most import torch, which a calculator on a CPU does without.
+# Imported on first use: most import torch, which a calculator on a CPU does not need.
 _PLACES = {
     "LoadedModel": "archive",
     "compile_model": "compiled.compile",

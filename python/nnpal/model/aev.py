@@ -1,4 +1,4 @@
-"""Parameters of atomic environment vectors, those of the published models by name."""
+"""Parameters of atomic environment vectors, including those of published models by name."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def _sections(n: int) -> tuple[float, ...]:
 class AEVDescription:
     """Parameters of the atomic environment vector (AEV) of ANI (doi:10.1039/C6SC05720A, equations 3 and 4).
 
-    The defaults are ANI-2x's terms with the radial part carried on to 6.9 Å, as Jung et al. trained
-    Ni, Al and Nb with: 22 radial and 8 x 4 angular terms, 54 for one element.
+    The defaults are ANI-2x's terms with the radial part extended to 6.9 Å, as Jung et al. used for Ni, Al and Nb: 22
+    radial and 8 x 4 angular terms, 54 for one element.
 
     Attributes:
-        radial_cutoff: Å.
-        radial_eta: 1/Å².
+        radial_cutoff: cutoff of the radial terms, Å.
+        radial_eta: width parameter η of the radial Gaussians, 1/Å².
         radial_shifts: centers of the radial Gaussians, Å.
-        angular_cutoff: Å.
-        angular_eta: 1/Å².
+        angular_cutoff: cutoff of the angular terms, Å.
+        angular_eta: width parameter η of the Gaussians of the mean distance, 1/Å².
         angular_zeta: exponent of the angular term.
         angular_shifts: centers of the Gaussians of the mean distance, Å.
         angular_sections: centers of the angular term, rad.
@@ -60,4 +60,4 @@ AEVS = {
         angular_sections=_sections(8),
     ),
 }
-"""By name: ANI-2x (doi:10.1021/acs.jctc.0c00121), ANI-1x (doi:10.1063/1.5023802), and the first of them to 6.9 Å."""
+"""AEVs of ANI-2x (doi:10.1021/acs.jctc.0c00121), ANI-1x (doi:10.1063/1.5023802), and ANI-2x extended to 6.9 Å."""

@@ -1,4 +1,4 @@
-"""AEVs of graphs and their derivatives, by nnpal's compiled operations."""
+"""AEVs of graphs and their derivatives, from nnpal's compiled operations."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from nnpal.model.torchani_module import EnsembleModule
 
 @dataclass(frozen=True)
 class AEVFunction:
-    """The AEV of a description; edges may stand in any order.
+    """AEV function of a network description; edges may be in any order.
 
-    On a GPU for which the operations were not compiled TorchANI's own terms are taken instead, and one warning says so.
+    On a GPU for which the operations were not compiled, TorchANI's own terms are used instead, with one warning.
     """
 
     computer: AEVComputer
@@ -30,7 +30,7 @@ class AEVFunction:
 
     @staticmethod
     def of(description: NetworkDescription) -> AEVFunction:
-        """Return the function of a description."""
+        """Return the AEV function of a description."""
         load_ops()
         computer = build_aev_computer(description)
         return AEVFunction(computer, aev_terms(computer))
@@ -38,7 +38,7 @@ class AEVFunction:
     def __call__(self, graph: Graph) -> Tensor:
         """Return AEVs of the centers, [n_local, n_features], in the precision and on the device of ``edge_vec``.
 
-        Differentiable twice in ``edge_vec``.
+        The result is twice differentiable with respect to ``edge_vec``.
         """
         if not _is_compiled_for(graph.edge_vec.device.type):
             return self._reference(graph).aev(graph.species, graph.n_local, *_sorted(graph))
@@ -47,7 +47,7 @@ class AEVFunction:
     def vjp(self, gradient: Tensor, graph: Graph) -> Tensor:
         """Return Jᵀ G, ∂E/∂edge_vec [n_edges, 3] for G = ∂E/∂AEV [n_local, n_features]; differentiable in G.
 
-        It is differentiable in ``edge_vec`` too where that requires a gradient, at the price of second derivatives.
+        If ``edge_vec`` requires a gradient, it is differentiable in that too, at the cost of second derivatives.
         """
         if not _is_compiled_for(graph.edge_vec.device.type):
             edge_vec = graph.edge_vec.detach().requires_grad_(True)

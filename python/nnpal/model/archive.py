@@ -1,4 +1,4 @@
-"""Model files on disk: whole, checked, or refused."""
+"""Write and load model files, with all checks."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class LoadedModel:
 
     Attributes:
         module: ``module(species, n_local, edge_index, edge_vec)`` gives energies, eV, [n_members, n_local].
-        metadata: what the file says of itself.
-        self_energies: of each element, eV, float64 [n_elements].
-        dtype: of ``edge_vec`` and the energies.
-        device: where the module lies.
-        program: of a compiled file, what evaluates its members; see :mod:`nnpal.model.compiled`.
+        metadata: metadata of the file.
+        self_energies: self-energy of each element, eV, float64 [n_elements].
+        dtype: dtype of ``edge_vec`` and the energies.
+        device: device of the module.
+        program: compiled program that evaluates the members, if any; see :mod:`nnpal.model.compiled`.
     """
 
     module: torch.jit.ScriptModule
@@ -52,21 +52,21 @@ class LoadedModel:
 
     @property
     def calibration(self) -> Calibration | None:
-        """Of the members in use: None where the file holds none, or where fewer are in use than it was fitted to."""
+        """Calibration of the members in use; None if the file has none, or if it was fitted to more members."""
         n_members = self.metadata.n_members
         return self.metadata.calibration if 1 < n_members == int(self.module.n_active) else None
 
     def energies_and_gradients(self, graph: Graph, *, of_members: bool) -> tuple[Tensor, Tensor]:
-        """Evaluate centers and their energies' derivatives in the edge vectors.
+        """Return energies of the centers and their gradients with respect to the edge vectors.
 
         Arguments:
             graph: atoms and edges within the cutoff, on any device.
-            of_members: whether each member's gradient is wanted; with the fused kernel they come in the same pass,
-                members that are modules of their own are evaluated one by one anyway, else each costs a backward pass.
+            of_members: whether to return each member's gradient, too. With kernel ``fused`` they come in the same pass,
+                with ``modules`` members are evaluated one by one anyway, with ``torchani`` each costs a backward pass.
 
         Returns:
             Energies without self-energies, eV, [n_members, n_local], and gradients of their sums over the centers,
-            float64 on the CPU, eV/Å: of the members' mean and, where asked for, of each member, [1 or 1 + n_members,
+            float64 on the CPU, eV/Å: of the members' mean and, if ``of_members``, of each member, [1 or 1 + n_members,
             n_edges, 3].
         """
         inputs = (graph.species.to(self.device), graph.n_local, graph.edge_index.to(self.device))
@@ -77,7 +77,7 @@ class LoadedModel:
             return energies, gradients.cpu().double()
         with denormals_flushed():
             if self.metadata.kernel == "modules":
-                with torch.jit.optimized_execution(False):  # it compiles for each number of edges, and gains nothing
+                with torch.jit.optimized_execution(False):  # would recompile for each number of edges, for no gain
                     return self._one_by_one(inputs, edge_vec, of_members)
             return self._by_autograd(inputs, edge_vec, of_members)
 
@@ -88,7 +88,7 @@ class LoadedModel:
             graph: atoms and edges of one or several configurations.
 
         Raises:
-            ValueError: the model has none, or they are not defined for these atoms.
+            ValueError: the model has no charges, or they are not defined for these atoms.
         """
         if not self.metadata.charges:
             raise ValueError("this model has no charges; expected one such as torchani.models.ANImbis")
@@ -128,16 +128,16 @@ class LoadedModel:
 def write_archive(
     module: torch.jit.ScriptModule, metadata: Metadata, path: Path, compiled: Mapping[str, bytes] | None = None
 ) -> None:
-    """Write the archive aside, load it as a user does, and rename it to ``path``; on failure that is left unchanged.
+    """Write a temporary archive, load it as a user does, and rename it to ``path``, which a failure leaves unchanged.
 
-    It is made in memory, for ``torch.jit.save`` to a full disk aborts the process.
+    It is built in memory, because ``torch.jit.save`` to a full disk aborts the process.
 
     Arguments:
-        module, metadata, path: of the file.
-        compiled: records of a compiled program, which takes the file's own precision alone.
+        module, metadata, path: module, metadata and path of the file.
+        compiled: records of a compiled program, which supports only the file's own precision.
 
     Raises:
-        ModelFileError: the new file cannot be loaded in its own precision and in double precision; gives the reason.
+        ModelFileError: the new file cannot be loaded in its own or in double precision; gives the reason.
         nnpal.runtime.disk_full.DiskFullError: no space is left.
     """
     records = {RECORD: metadata.to_json(), **(compiled or {})}
@@ -153,12 +153,12 @@ def write_archive(
 def write_calibrated(
     model: str | os.PathLike[str], calibration: Calibration | None, path: str | os.PathLike[str] | None = None
 ) -> Path:
-    """Write a model file with a calibration, or without one; its networks are those of ``model`` to the last bit.
+    """Write a model file with a new calibration, or without one; its networks are bitwise those of ``model``.
 
     Arguments:
         model: a model file, of this or an earlier format.
-        calibration: of the whole ensemble; None removes the one that is there.
-        path: of the new file, by default ``model`` itself; written aside, loaded and renamed.
+        calibration: calibration of the whole ensemble; None removes the existing one.
+        path: path of the new file, by default ``model`` itself; a temporary file is written, loaded and renamed.
 
     Returns:
         The path of the new file.
@@ -189,7 +189,7 @@ def _check_written(written: str, dtypes: tuple[torch.dtype, ...], path: Path) ->
 
 
 def _read(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
-    """Return a model file's bytes after checking their checksums, what it says of itself, and its compiled program."""
+    """Check a model file's checksums; return its bytes, its metadata and the records of its compiled program."""
     content, metadata, records = read_file(name)
     return content, metadata, {key: records[key] for key in (COMPILED_RECORD, COMPILED_PACKAGE) if key in records}
 
@@ -201,20 +201,20 @@ def load_model(
     dtype: torch.dtype | None = None,
     members: int | None = None,
 ) -> LoadedModel:
-    """Load a model file and evaluate the reference configuration that it carries.
+    """Load a model file and check it on its reference configuration.
 
     Arguments:
-        path: written by :func:`nnpal.export_ensemble`.
+        path: model file written by :func:`nnpal.export_ensemble`.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: torch.float32 or torch.float64; by default that of the file.
-        members: evaluate the first so many members; by default all.
+        members: number of members to evaluate, the first ones; by default all.
 
     Returns:
         The model, ready to evaluate.
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: the file is not what it should be, or fails its self-check.
+        ModelFileError: the file is not a valid model file, or fails its self-check.
         ValueError: ``members``, ``dtype`` or ``device`` is out of range.
 
     Example:
@@ -249,7 +249,7 @@ def load_model(
 
 
 def read_module(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, Metadata, dict[str, bytes]]:
-    """Return what a model file holds as it is stored, to write it again: module, metadata, compiled program's records.
+    """Return a model file's module, metadata and compiled program's records as stored, to write them again.
 
     Raises:
         FileNotFoundError: no such file.

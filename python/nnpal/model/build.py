@@ -1,7 +1,7 @@
-"""TorchANI modules from a description.
+"""Build TorchANI modules from a description.
 
-Member networks that this package trains give eV; :func:`build_model` converts them to hartree, the unit of TorchANI's
-own models.
+Member networks that nnpal trains give energies in eV; :func:`build_model` converts them to hartree, the unit of
+TorchANI's own models.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ def build_member(
 ) -> ANINetworks:
     """Return one ensemble member with random weights.
 
-    The numbers come from a generator of this call, so members can be built in several threads.
+    The random generator is local to the call, so members can be built in several threads.
 
     Arguments:
         description: elements, AEV and layers.
-        seed: of the weights.
-        initialization: ``kaiming``: hidden layers normal with variance 2/n_inputs, the last one 1/n_inputs, biases 0
-            (He et al., doi:10.1109/ICCV.2015.123); ``uniform``: all within ±1/√n_inputs, torch's own default.
+        seed: random seed of the weights.
+        initialization: ``kaiming``: normal weights of variance 2/n_inputs in hidden layers and 1/n_inputs in the last
+            one, biases 0 (He et al., doi:10.1109/ICCV.2015.123); ``uniform``: all uniform within ±1/√n_inputs, torch's
+            default.
     """
     generator = torch.Generator().manual_seed(seed)
     member = build_networks(description)
@@ -61,9 +62,9 @@ def build_member(
 
 
 def build_networks(description: NetworkDescription) -> ANINetworks:
-    """Return one ensemble member whose weights are still to be set: they are what memory held."""
+    """Return one ensemble member with uninitialized weights."""
     n_features = build_aev_computer(description).out_dim
-    with torch.device("meta"):  # no numbers yet: torch would draw them from its global generator
+    with torch.device("meta"):  # no weights yet: torch would draw them from its global generator
         networks = {
             symbol: AtomicNetwork(
                 (n_features, *description.hidden_of(symbol), 1), description.activation, bias=description.bias
@@ -93,15 +94,15 @@ def build_model(
     members: Sequence[ANINetworks],
     self_energies: Sequence[float],
 ) -> ANI:
-    """Return a TorchANI model, in hartree, of copies of ``members`` that give eV.
+    """Return a TorchANI model, in hartree, from copies of ``members``.
 
     Arguments:
         description: elements and AEV.
         members: networks in eV, at least one.
-        self_energies: eV, one for each element.
+        self_energies: self-energy of each element, eV.
 
     Raises:
-        ValueError: no member.
+        ValueError: ``members`` is empty.
     """
     if not members:
         raise ValueError("build_model: members is empty, expected at least one network")

@@ -1,4 +1,4 @@
-"""An ASE calculator over an exported model, with the numbers that ``pair_style nnp`` gives."""
+"""ASE calculator for a model file, with the same results as ``pair_style nnp``."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ class NNPCalculator(Calculator):
         uq_energy_i = sqrt(mean_m (e_im - mean_m e_im)^2)
         uq_force_i  = sqrt(mean_m |F_im - mean_m F_im|^2)
 
-    ``uq_force`` needs the gradient of each member and is computed only when asked for:
+    ``uq_force`` needs the gradient of each member and is computed only on request:
     ``calculator.get_property("uq_force", atoms)``; ``uq_energy`` is always in ``results``. Both are [n_atoms], in eV
     and eV/Å. A calibrated model also has, at the cost of ``uq_force``, the one-sigma errors ``error_force``, eV/Å
     [n_atoms], and ``error_energy``, eV, which is inf where the configuration is unlike those of the calibration: see
-    :class:`nnpal.calibration.Calibration`. A model with charge networks has ``charges``, e [n_atoms],
-    computed when asked for: see :mod:`nnpal.model.charges`.
+    :class:`nnpal.calibration.Calibration`. A model with charge networks has ``charges``, e [n_atoms], computed on
+    request: see :mod:`nnpal.model.charges`.
 
-    On a CPU a file of kernel ``fused`` is evaluated by nnpal's core, and torch is not imported; files that an earlier
-    nnpal wrote, other kernels, models with dispersion, and GPUs need it.
+    On a CPU a file of kernel ``fused`` is evaluated by nnpal's core, and torch is not imported; files of earlier
+    versions, other kernels, models with dispersion, and GPUs need torch.
 
     Arguments:
         path: a model file written by :func:`nnpal.export_ensemble`.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: torch.float32 or torch.float64, or their names as text; by default that of the file.
-        members: evaluate the first so many members; by default all.
+        members: number of members to evaluate, the first ones; by default all.
         self_energies: whether ``energy`` and ``energies`` include the elements' self-energies, as ``self_energies``
             of ``pair_style nnp``. Forces, stress and uncertainty are the same either way.
 
     Raises:
         FileNotFoundError: no such file.
         nnpal.model.ModelFileError: the file cannot be used.
-        ValueError: ``device``, ``dtype`` or ``members`` is out of range; at evaluation, an element that the model
-            does not know, a position or cell that is not finite, or ``error_force`` or ``error_energy`` of a model
-            without a calibration of the members in use, or ``charges`` of a model without, or of atoms for which they
-            are not defined.
+        ValueError: ``device``, ``dtype`` or ``members`` is out of range; at evaluation, an element is unknown to the
+            model, a position or cell is not finite, ``error_force`` or ``error_energy`` is requested without a
+            calibration of the members in use, or ``charges`` of a model without charges or of atoms for which they are
+            not defined.
 
     Example:
         >>> from ase.build import bulk
@@ -98,7 +98,7 @@ class NNPCalculator(Calculator):
             self.implemented_properties = [name for name in self.implemented_properties if name != "charges"]
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
-        """Return a property as ASE does, or say why a calibrated error or a charge is not defined.
+        """Return a property as ASE does; explain why a calibrated error or a charge is not defined.
 
         Arguments:
             name: one of ``implemented_properties``.
@@ -130,12 +130,12 @@ class NNPCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = tuple(all_changes),
     ) -> None:
-        """Fill ``results``; ASE calls this.
+        """Compute ``results``; called by ASE.
 
         Arguments:
             atoms: the configuration, Å.
-            properties: what is asked for, of ``implemented_properties``.
-            system_changes: what has changed since the last call; everything is computed again.
+            properties: requested properties, from ``implemented_properties``.
+            system_changes: changes since the last call; everything is recomputed.
         """
         super().calculate(atoms, properties, system_changes)
         model = self.model

@@ -1,6 +1,6 @@
-"""Charges that add up to 0, from what :mod:`nnpal.model.charges` describes; knows no torch.
+"""Normalize charges to a sum of 0, as :mod:`nnpal.model.charges` describes, without torch.
 
-TorchANI divides 0 by 0 where no atom has a raw charge, as a lone atom: here an error.
+Where no atom has a raw charge, as with a lone atom, TorchANI divides 0 by 0; here this is an error.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ def normalized(raw: NDArray[np.float64], weights: NDArray[np.float64], symbols: 
     """Return charges that add up to 0.
 
     Arguments:
-        raw: of all atoms, e, [n_atoms].
-        weights: of all atoms, [n_atoms].
-        symbols: of the atoms, for messages.
+        raw: raw charges of all atoms, e, [n_atoms].
+        weights: weights by which the atoms share the excess charge, [n_atoms].
+        symbols: chemical symbols of the atoms, for error messages.
 
     Raises:
-        ValueError: they are not defined; names an atom and gives the reason.
+        ValueError: the charges are not defined; names an atom and gives the reason.
     """
     wrong = np.flatnonzero(~(np.isfinite(raw) & np.isfinite(weights)))
     if len(wrong):

@@ -1,12 +1,12 @@
-"""Charges of atoms, as TorchANI's ``ANIq`` models give them in addition to their energies.
+"""Atomic charges, which TorchANI's ``ANIq`` models give in addition to energies.
 
-A network gives each atom a raw charge q_i, from its AEV alone. With w_e a constant of each element, the charges are::
+A network computes each atom's raw charge q_i from its AEV. With w_e a constant of each element, the charges are::
 
     w_i = w_e            or, as in ANImbis,    w_i = w_e q_i^2
     Q_i = q_i - (w_i / sum_j w_j) sum_j q_j
 
-so that they add up to 0, over all atoms that there are, however far apart. A file holds what gives q_i and w_i; the two
-sums are the caller's, over all ranks: :mod:`nnpal.model.charge_sums`.
+so that they add up to 0 over all atoms, however far apart. A model file gives q_i and w_i; the caller computes the two
+sums, over all ranks: :mod:`nnpal.model.charge_sums`.
 """
 
 import torch
@@ -18,7 +18,7 @@ from torchani.potentials import SeparateChargesNNPotential
 
 
 class Charges(torch.nn.Module):
-    """Raw charges of atoms and the weights by which they share the excess, from AEVs.
+    """Raw charges of atoms and the weights by which they share the excess charge, from AEVs.
 
     Attributes:
         networks: TorchANI's container of the charge networks.
@@ -42,12 +42,12 @@ class Charges(torch.nn.Module):
 
 
 def has_charges(model: ANI | ANIq) -> bool:
-    """Whether a model has charge networks in addition to those of its energy."""
+    """Return whether a model has charge networks in addition to its energy networks."""
     return isinstance(model.potentials["nnp"], SeparateChargesNNPotential)
 
 
 def why_no_charges(model: ANI | ANIq) -> str | None:
-    """Return why a file cannot hold a model's charges, or None where it can, or where there are none."""
+    """Return why a model file cannot contain a model's charges; None if it can, or if there are none."""
     if not has_charges(model):
         return None
     normalizer = model.potentials["nnp"].charge_normalizer

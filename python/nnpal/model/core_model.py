@@ -1,4 +1,4 @@
-"""Model files evaluated on a CPU by nnpal's compiled core, without torch."""
+"""Evaluate model files on a CPU by nnpal's compiled core, without torch."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class CoreModel:
     """A model file ready to evaluate.
 
     Attributes:
-        metadata: what the file says of itself.
-        self_energies: of each element, eV, float64 [n_elements].
+        metadata: metadata of the file.
+        self_energies: self-energy of each element, eV, float64 [n_elements].
         compiled: an object of the module ``nnpal._core``.
     """
 
@@ -35,22 +35,22 @@ class CoreModel:
 
     @property
     def calibration(self) -> Calibration | None:
-        """Of the members in use: None where the file holds none, or where fewer are in use than it was fitted to."""
+        """Calibration of the members in use; None if the file has none, or if it was fitted to more members."""
         n_members = self.metadata.n_members
         return self.metadata.calibration if 1 < n_members == self.compiled.n_members else None
 
     def energies_and_gradients(
         self, edges: Edges, *, of_members: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Evaluate atoms and their energies' derivatives in the edge vectors.
+        """Return energies of the atoms and their gradients with respect to the edge vectors.
 
         Arguments:
-            edges: within the cutoff.
-            of_members: whether each member's gradient is wanted; they come in the same pass.
+            edges: edges within the cutoff.
+            of_members: whether to return each member's gradient, too, at no extra pass.
 
         Returns:
             Energies without self-energies, eV, [n_members, n_atoms], and gradients of their sums, eV/Å: of the members'
-            mean and, where asked for, of each member, [1 or 1 + n_members, n_edges, 3].
+            mean and, if ``of_members``, of each member, [1 or 1 + n_members, n_edges, 3].
         """
         found: tuple[NDArray[np.float64], NDArray[np.float64]] = self.compiled.evaluate(
             edges.species, len(edges.species), edges.edge_index, edges.edge_vec, of_members
@@ -61,7 +61,7 @@ class CoreModel:
         """Return the atoms' charges, e, [n_atoms], adding up to 0.
 
         Raises:
-            ValueError: the model has none, or they are not defined for these atoms.
+            ValueError: the model has no charges, or they are not defined for these atoms.
         """
         if not self.metadata.charges:
             raise ValueError("this model has no charges; expected one such as torchani.models.ANImbis")
@@ -72,21 +72,21 @@ class CoreModel:
 def load_core_model(
     path: str | os.PathLike[str], *, dtype: str | None = None, members: int | None = None
 ) -> CoreModel | None:
-    """Load a model file for a CPU and evaluate the reference configuration that it carries.
+    """Load a model file for a CPU and check it on its reference configuration.
 
-    Threads are as many as torch's where torch is in the process, else ``OMP_NUM_THREADS``, else the processor's cores.
+    The number of threads is torch's if torch is imported, else ``OMP_NUM_THREADS``, else the number of available cores.
 
     Arguments:
         path: a model file.
-        dtype: ``float32`` or ``float64``; by default that of the file. ``torch.float32`` is taken for ``float32``.
-        members: evaluate the first so many members; by default all.
+        dtype: ``float32`` or ``float64``; by default that of the file. ``torch.float32`` is accepted as ``float32``.
+        members: number of members to evaluate, the first ones; by default all.
 
     Returns:
-        The model; None where the file needs libtorch.
+        The model; None if the file needs libtorch.
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: the file is not what it should be, or fails its self-check.
+        ModelFileError: the file is not a valid model file, or fails its self-check.
         ValueError: ``members`` or ``dtype`` is out of range.
     """
     name = os.fspath(path)

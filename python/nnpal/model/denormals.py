@@ -12,11 +12,11 @@ from nnpal.model.ops import OpsError, load_ops
 
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Treat denormal numbers, below 1.2e-38 in float32, as 0 on all intra-op threads of torch; a decorator too.
+    """Treat denormal numbers, below 1.2e-38 in float32, as 0 on all intra-op threads of torch; also a decorator.
 
-    On leaving, every thread has the control word that it had before. ``torch.set_flush_denormal`` reaches the calling
-    thread alone, and threads that torch starts later inherit it. nnpal's own operations need no such scope.
-    Without the compiled operations nothing is flushed, which is slower and else the same.
+    On exit every thread's control word is restored. ``torch.set_flush_denormal`` affects only the calling thread and
+    threads that torch starts later. nnpal's own operations do not need this context. Without the compiled operations
+    nothing is flushed, which only costs time.
     """
     try:
         load_ops()

@@ -1,4 +1,4 @@
-"""What an ensemble's networks look like: elements, AEV, layers of ANI; other kinds have modules of their own."""
+"""Architecture of an ensemble's networks: elements, AEV and layers (ANI); other network types are elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NetworkDescription:
     Attributes:
         symbols: chemical symbols, in the order of the element indices.
         hidden: hidden layer sizes, the same for all elements or by element.
-        activation: a name that TorchANI knows, ``gelu`` or ``celu``.
+        activation: activation function of TorchANI, ``gelu`` or ``celu``.
         bias: whether layers have biases (TorchANI's own default is no).
         aev: parameters of the AEV.
     """
@@ -58,4 +58,4 @@ class NetworkDescription:
 
 
 Description: TypeAlias = "NetworkDescription | SchNetDescription"
-"""Of networks of any kind that nnpal trains; ``kind`` says which."""
+"""Description of networks of any type that nnpal trains; ``kind`` names the type."""

@@ -1,6 +1,6 @@
 """The two-body D3 dispersion of TorchANI as a term of an exported model.
 
-With R = r in bohr, f the cutoff function, R0_ab = sqrt(3 Q_a Q_b) and sums over pairs within the cutoff alone::
+With R = r in bohr, f the cutoff function, R0_ab = sqrt(3 Q_a Q_b) and sums only over pairs within the cutoff::
 
     E_i  = -1/2 sum_j C6_ij [ s6/(R^6 + d^6) + 3 s8 Q_a Q_b/(R^8 + d^8) ] f(r_ij),   d = a1 R0_ab + a2   (hartree)
     C6   = sum_kl C6_kl w_ik w_jl / sum_kl w_ik w_jl,   w_ik = exp(-4 (CN_i - CN_k)^2)
@@ -20,13 +20,13 @@ from torchani.potentials import TwoBodyDispersionD3
 from torchani.units import ANGSTROM_TO_BOHR
 
 NAME = "d3_dispersion"
-"""Among the ``pair_terms`` of a file."""
+"""Name in a file's ``pair_terms``."""
 HOPS = 2
-"""Edges of a center's neighbors are needed too, for their coordination numbers."""
+"""A center's neighbors need edges too, for their coordination numbers."""
 
 
 class Dispersion(torch.nn.Module):
-    """Half of each pair's energy for its center, eV."""
+    """Dispersion energy of each center, half of each of its pairs', eV."""
 
     c6: Tensor
     counts: Tensor
@@ -64,7 +64,7 @@ class Dispersion(torch.nn.Module):
         Arguments:
             species: element index of every atom, centers first, int64 [n_atoms].
             n_local: number of centers.
-            edge_index: (center, neighbor), int64 [2, n_edges], of every center and of its neighbors.
+            edge_index: (center, neighbor), int64 [2, n_edges], for centers and their neighbors.
             edge_vec: r_neighbor - r_center, Å, [n_edges, 3].
         """
         center, neighbor = edge_index[0], edge_index[1]
@@ -86,7 +86,7 @@ class Dispersion(torch.nn.Module):
     def energies_and_gradients(
         self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return these energies and the gradient of their sum, eV/Å, [n_edges, 3], also where gradients are off."""
+        """Return the energies and the gradient of their sum, eV/Å, [n_edges, 3], even with gradients disabled."""
         is_enabled = torch.is_grad_enabled()
         torch.set_grad_enabled(True)  # TorchScript has no torch.enable_grad
         vec = edge_vec.clone().requires_grad_(True)
@@ -108,16 +108,16 @@ class Dispersion(torch.nn.Module):
     def _c6(
         self, species: Tensor, n_local: int, counts: Tensor, center: Tensor, neighbor: Tensor, of_neighbor: Tensor
     ) -> Tensor:
-        """Interpolate between the reference molecules of each edge's elements, [n_edges].
+        """Return C6 of each edge, interpolated between the reference molecules of its elements, [n_edges].
 
-        In double precision: where no reference has a similar coordination, the square of the sum of weights is below
-        what single precision holds, and TorchScript's derivative of a quotient, which has that square, is NaN.
+        In double precision: where no reference has a similar coordination number, the square of the sum of weights
+        underflows in single precision, and TorchScript's derivative of the quotient, which contains it, is NaN.
         """
         n_elements = self.c6.shape[0]
         deviation = counts.double().unsqueeze(1) - self.counts.index_select(0, species)
         weights = torch.exp(-self.sharpness * deviation.square()) * self.is_reference.index_select(0, species)
         of_centers = self.c6.index_select(0, species[:n_local]).double()  # [n_local, n_elements, k, l]
-        half = (weights[:n_local, None, :, None] * of_centers).sum(2).flatten(0, 1)  # of a neighbor's element, l
+        half = (weights[:n_local, None, :, None] * of_centers).sum(2).flatten(0, 1)  # [n_local * n_elements, l]
         of_neighbors = weights.index_select(0, neighbor)
         products = (half.index_select(0, center * n_elements + of_neighbor) * of_neighbors).sum(1)
         norms = weights.sum(1).index_select(0, center) * of_neighbors.sum(1)
@@ -125,12 +125,13 @@ class Dispersion(torch.nn.Module):
 
 
 def _references(potential: TwoBodyDispersionD3) -> tuple[Tensor, Tensor, Tensor]:
-    """Return C6 of each pair of references, their coordination numbers, and which there are.
+    """Return C6 of each pair of reference molecules, their coordination numbers, and which of them exist.
 
-    TorchANI has them for each pair of elements; they belong to one element each.
+    TorchANI stores them for each pair of elements, although each belongs to one element.
 
     Returns:
-        [n_elements, n_elements, k, l], 0 where a reference lacks; [n_elements, k]; the same, 1 or 0.
+        C6, [n_elements, n_elements, k, l], 0 where a reference is missing; coordination numbers, [n_elements, k]; and a
+        mask of 1 or 0, [n_elements, k].
     """
     c6, of_pairs = potential.precalc_coeff6.detach(), potential.precalc_coordnums_a.detach()
     is_there = c6 > 0.0

@@ -1,4 +1,4 @@
-"""A model file as arrays in and arrays out, whatever evaluates it: the core on a CPU, else torch."""
+"""Evaluate a model file on NumPy arrays: by the core on a CPU, else by torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class TorchModel:
-    """What :class:`nnpal.model.core_model.CoreModel` is, by torch."""
+    """Counterpart of :class:`nnpal.model.core_model.CoreModel` that uses torch."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded
@@ -30,16 +30,16 @@ class TorchModel:
 
     @property
     def metadata(self) -> Metadata:
-        """What the file says of itself."""
+        """Metadata of the file."""
         return self.loaded.metadata
 
     @property
     def calibration(self) -> Calibration | None:
-        """Of the members in use; see :class:`nnpal.model.archive.LoadedModel`."""
+        """Calibration of the members in use; see :class:`nnpal.model.archive.LoadedModel`."""
         return self.loaded.calibration
 
     def energies_and_gradients(self, edges: Edges, *, of_members: bool) -> Arrays:
-        """As of :meth:`nnpal.model.core_model.CoreModel.energies_and_gradients`."""
+        """Return the same as :meth:`nnpal.model.core_model.CoreModel.energies_and_gradients`."""
         from nnpal.geometry.neighbor_graph import as_graph
 
         energies, gradients = self.loaded.energies_and_gradients(as_graph(edges), of_members=of_members)
@@ -49,7 +49,7 @@ class TorchModel:
         """Return the atoms' charges, e, [n_atoms], adding up to 0.
 
         Raises:
-            ValueError: the model has none, or they are not defined for these atoms.
+            ValueError: the model has no charges, or they are not defined for these atoms.
         """
         from nnpal.geometry.neighbor_graph import as_graph
 
@@ -64,17 +64,17 @@ def load_evaluated(
     dtype: torch.dtype | str | None = None,
     members: int | None = None,
 ) -> CoreModel | TorchModel:
-    """Load a model file, without torch where that is not needed.
+    """Load a model file, without torch if possible.
 
     Arguments:
         path: a model file.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: torch.float32 or torch.float64, or their names as text; by default that of the file.
-        members: evaluate the first so many members; by default all.
+        members: number of members to evaluate, the first ones; by default all.
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: the file is not what it should be, or fails its self-check.
+        ModelFileError: the file is not a valid model file, or fails its self-check.
         ValueError: ``members``, ``dtype`` or ``device`` is out of range.
     """
     if device == "cpu":

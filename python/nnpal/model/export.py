@@ -1,4 +1,4 @@
-"""From a TorchANI model to a model file."""
+"""Write a TorchANI model to a model file."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ def export_ensemble(
 
     Arguments:
         model: a TorchANI 2 ``ANI`` model with standard radial and angular terms; any elements, ensemble size, layer
-            sizes and activations; with or without TorchANI's xTB repulsion. Of an ensemble, the active members are
-            exported. Charge networks of their own are written too (``ANImbis``). It is not changed.
-        path: of the file; written aside, loaded in its own and in double precision, and renamed.
-        kernel: ``fused``: nnpal's compiled operations, several times faster; where they do not cover the model (terms,
-            custom cutoff function, networks or activation), a warning says so and ``torchani`` is written.
-            ``torchani``: TorchANI's own modules, which load anywhere. Both give the same numbers to rounding.
-        energy_unit: of the model's energies, ``hartree`` (TorchANI's convention) or ``ev``.
+            sizes and activations; with or without TorchANI's xTB repulsion. Only the active members of an ensemble are
+            exported. Separate charge networks are written too (``ANImbis``). The model is not changed.
+        path: path of the file; a temporary file is written, loaded in its own and in double precision, and renamed.
+        kernel: ``fused``: nnpal's compiled operations, several times faster; if they do not support the model (terms,
+            custom cutoff function, networks or activation), ``torchani`` is written, with a warning. ``torchani``:
+            TorchANI's own modules, which load anywhere. Both give the same results up to rounding.
+        energy_unit: unit of the model's energies, ``hartree`` (TorchANI's convention) or ``ev``.
         dtype: torch.float32 or torch.float64; by default that of the model's weights.
-        dataset_hash: of the training data.
-        provenance: how the model was trained; anything that JSON holds.
-        calibration: what turns the spread of these members into errors.
+        dataset_hash: hash of the training data.
+        provenance: how the model was trained; any JSON data.
+        calibration: fit that turns the spread of these members into errors.
 
     Returns:
         The path.
 
     Raises:
-        TypeError: ``model`` is no TorchANI 2 ``ANI`` model, or the provenance does not fit into JSON.
-        ValueError: the model holds what an exported file cannot or gives numbers that are not finite, or an argument
+        TypeError: ``model`` is not a TorchANI 2 ``ANI`` model, or the provenance cannot be written as JSON.
+        ValueError: a model file cannot contain a part of the model, the model's results are not finite, or an argument
             is out of range.
-        ModelFileError: a ValueError too; the file that was written does not give the model's numbers, and is removed.
+        ModelFileError: a ValueError too; the written file does not reproduce the model's results, and is removed.
 
     Example:
         >>> import torchani
@@ -104,7 +104,7 @@ def export_ensemble(
     not_fused = why_not_fused(aev_computer, members, terms.repulsion, charges) if kernel == "fused" else None
     if not_fused is not None:
         kernel = "torchani"
-    # In both kernels' files the reference is TorchANI's, of the rounded weights
+    # With either kernel, the reference is computed by TorchANI from the rounded weights
     reference = EnsembleModule(aev_computer, members, self_energies, scale, *terms, charges).cpu().eval().to(chosen)
     reference.requires_grad_(False)
     reference.self_energies = self_energies
@@ -155,7 +155,7 @@ def export_ensemble(
 
 
 def _reach(radial_cutoff: float, terms: FurtherTerms) -> tuple[float, int]:
-    """Return the cutoff of the edges that the networks and all further terms need, Å, and the steps of neighbors."""
+    """Return the edge cutoff that the networks and all further terms need, Å, and the number of hops."""
     cutoffs = [radial_cutoff]
     if terms.repulsion is not None:
         cutoffs.append(repulsion.repulsion_cutoff(terms.repulsion, radial_cutoff))
@@ -165,10 +165,10 @@ def _reach(radial_cutoff: float, terms: FurtherTerms) -> tuple[float, int]:
 
 
 def require_json(provenance: dict[str, Any] | None) -> None:
-    """Refuse a provenance that a model file cannot hold.
+    """Refuse a provenance that a model file cannot contain.
 
     Raises:
-        TypeError, ValueError: JSON does not hold it.
+        TypeError, ValueError: it cannot be written as JSON.
     """
     try:
         json.dumps(provenance, allow_nan=False)
@@ -196,7 +196,7 @@ def active_members(model: ANI | ANIq) -> list[torch.nn.Module]:
     """Return copies of a model's active members, with every CELU made exact.
 
     Raises:
-        ValueError: none, or networks of another kind.
+        ValueError: there are none, or the networks are of another kind.
     """
     networks = model.neural_networks
     members = (
@@ -242,14 +242,14 @@ def has_inexact_celu(scripted: torch.jit.ScriptModule) -> bool:
 
 
 def script(module: torch.nn.Module, name: str = "model") -> torch.jit.ScriptModule:
-    """Compile a module for a model file; ``name`` is what the error calls it.
+    """Compile a module for a model file; the error refers to it as ``name``.
 
     Raises:
-        ValueError: TorchScript does not take it; gives the reason.
+        ValueError: TorchScript cannot compile it; gives the reason.
     """
     try:
         return torch.jit.script(module)
-    except Exception as error:  # FrontendError, RuntimeError, and whatever Python's own parser and inspection raise
+    except Exception as error:  # FrontendError, RuntimeError, or from Python's parser and inspection
         raise ValueError(
             f"{name} cannot be compiled by TorchScript ({_reason(error)}); expected code that torch.jit.script "
             "supports: "

@@ -1,4 +1,4 @@
-"""Model files as bytes: whole and nnpal's, or refused. Knows no torch."""
+"""Read and check the bytes of model files, without torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _EXTRA = "/extra/"
 
 
 def read_file(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
-    """Return a model file's bytes after checking their checksums, what it says of itself, and nnpal's other records.
+    """Check a model file's checksums; return its bytes, its metadata and nnpal's other records.
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: no model file of nnpal, damaged, or of a newer format.
+        ModelFileError: not an nnpal model file, or damaged, or of a newer format.
     """
     if not os.path.exists(name):
         raise FileNotFoundError(f"model file {name} does not exist")
@@ -43,13 +43,13 @@ def read_file(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
 
 
 def read_metadata(path: str | os.PathLike[str]) -> Metadata:
-    """Read what a model file says of itself, after checking its checksums.
+    """Read the metadata of a model file, after checking its checksums.
 
     Arguments:
-        path: of a model file.
+        path: path of the model file.
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: no model file of nnpal, damaged, or of a newer format.
+        ModelFileError: not an nnpal model file, or damaged, or of a newer format.
     """
     return read_file(os.fspath(path))[1]

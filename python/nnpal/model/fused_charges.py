@@ -10,13 +10,14 @@ from nnpal.model.packed_networks import packed
 
 
 class FusedCharges(torch.nn.Module):
-    """What :class:`nnpal.model.charges.Charges` computes, by the operation that evaluates ensembles.
+    """Same as :class:`nnpal.model.charges.Charges`, computed by the operation that evaluates ensembles.
 
     Attributes:
-        weights, layers, activation, alpha: of the networks, as of :class:`nnpal.model.fused_module.FusedModule`.
-        n_networks: whose mean are the raw charges.
-        shares: of each element, by which atoms share the excess charge.
-        scale_by_squares: whether they are multiplied by the raw charge squared.
+        weights, layers, activation, alpha: parameters of the networks, as in
+            :class:`nnpal.model.fused_module.FusedModule`.
+        n_networks: number of networks, whose mean is the raw charge.
+        shares: weight of each element in sharing the excess charge, [n_elements].
+        scale_by_squares: whether the weights are multiplied by the raw charge squared.
     """
 
     weights: Tensor
@@ -37,7 +38,7 @@ class FusedCharges(torch.nn.Module):
 
         Arguments:
             species: element indices of the atoms, [n_local].
-            values: of the networks, [n_networks, n_local].
+            values: outputs of the networks, [n_networks, n_local].
         """
         raw = values.to(torch.float64).mean(0)
         shares = self.shares.index_select(0, species).to(torch.float64)
@@ -45,7 +46,7 @@ class FusedCharges(torch.nn.Module):
 
 
 def charge_networks(charges: Charges) -> tuple[list[torch.nn.Module], int, int]:
-    """Return the networks whose mean are the raw charges, and which of how many outputs they are."""
+    """Return the networks whose mean is the raw charge, the index of its output, and the number of outputs."""
     networks = charges.networks
     members = list(networks.members) if isinstance(networks, Ensemble) else [networks]
     if all(type(member) is _ANINetworksDiscardFirstScalar for member in members):

@@ -1,4 +1,4 @@
-"""The exported model as one compiled operation: AEVs, all members' networks and gradients in one pass."""
+"""Exported model as one compiled operation: AEVs, all members' networks and gradients in one pass."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ from nnpal.model.terms import aev_terms
 
 
 class FusedModule(torch.nn.Module):
-    """The same function as :class:`nnpal.model.torchani_module.EnsembleModule`, by ``torch.ops.nnpal``.
+    """Same function as :class:`nnpal.model.torchani_module.EnsembleModule`, computed by ``torch.ops.nnpal``.
 
     Attributes:
-        self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
-        n_active: how many members are evaluated, the first ones.
-        weights: of all networks, element by element, member by member, layer by layer: weight, then bias.
-        layers: of each element the number of layers, then their outputs.
-        repulsion, dispersion: further terms that every member's energies hold, or None. With dispersion there are also
-            edges whose centers are neighbors of those of the list.
+        self_energies: self-energy of each element, eV, float64 [n_elements]; added by the caller.
+        n_active: number of members to evaluate, the first ones.
+        weights: parameters of all networks, by element, member and layer: weight, then bias.
+        layers: for each element the number of layers, then their numbers of outputs.
+        repulsion, dispersion: further terms in every member's energies, or None. With dispersion, edges of the centers'
+            neighbors are needed, too.
         charge_part: the charge networks, or None.
     """
 
@@ -80,10 +80,10 @@ class FusedModule(torch.nn.Module):
     def energies_and_gradients(
         self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor, of_members: bool
     ) -> tuple[Tensor, Tensor]:
-        """Return the energies and, in the same pass, gradients of centers' sums in ``edge_vec``, eV/Å.
+        """Return the energies and, in the same pass, gradients of their sums in ``edge_vec``, eV/Å.
 
-        The gradients are that of the members' mean and, where ``of_members``, after it those of each member,
-        [1 or 1 + n_active, n_edges, 3].
+        The gradients are that of the members' mean and, if ``of_members``, then those of each member, [1 or 1 +
+        n_active, n_edges, 3].
         """
         if self.dispersion is None:
             return self._near_energies_and_gradients(species, n_local, edge_index, edge_vec, of_members)
@@ -125,7 +125,7 @@ class FusedModule(torch.nn.Module):
         return found
 
     def _near(self, n_local: int, edge_index: Tensor, edge_vec: Tensor, cutoff: float) -> Tensor:
-        """Return which edges the operations take."""
+        """Return the indices of the centers' edges within ``cutoff``."""
         is_near = (edge_vec.norm(2, -1) < cutoff) & (edge_index[0] < n_local)
         return is_near.nonzero().view(-1)
 
@@ -193,7 +193,7 @@ def why_not_fused(
     repulsion: RepulsionXTB | None = None,
     charges: Charges | None = None,
 ) -> str | None:
-    """Return what of a model the fused kernel does not cover, or None where it covers all."""
+    """Return what the fused kernel does not support in a model, or None if it supports everything."""
     try:
         aev_terms(aev_computer)
         packed(members)

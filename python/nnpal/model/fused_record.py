@@ -1,7 +1,7 @@
-"""What a CPU computes of a file of kernel ``fused`` without libtorch: the record ``fused.json`` and the weights.
+"""Record ``fused.json``, with which a CPU evaluates a file of kernel ``fused`` without libtorch.
 
-The record holds the parameters as JSON numbers, which keep every bit of a float64, and names the record of the archive
-where the weights lie, as TorchScript stores them: one little-endian array of the file's dtype.
+It contains the parameters as JSON numbers, which preserve every bit of a float64, and the name of the archive's record
+with the weights, which TorchScript stores as one little-endian array of the file's dtype.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _REPULSION = ("cutoff", "cutoff_function", "energy_scale", "length_scale")
 
 
 def needs_libtorch(module: torch.jit.ScriptModule, metadata: Metadata) -> bool:
-    """Return whether a model has parts that libtorch alone evaluates."""
+    """Return whether a model has parts that only libtorch can evaluate."""
     if metadata.kernel != "fused" or module.dispersion is not None:
         return True
-    return metadata.charges and not hasattr(module.charge_part, "n_networks")  # of TorchANI in earlier files
+    return metadata.charges and not hasattr(module.charge_part, "n_networks")  # TorchANI's modules in earlier files
 
 
 def fused_record(module: torch.jit.ScriptModule, metadata: Metadata, archive: bytes) -> str:
     """Return the text of the record for a module of kernel ``fused``.
 
     Arguments:
-        module: compiled from :class:`nnpal.model.fused_module.FusedModule`; for which :func:`needs_libtorch` is false.
-        metadata: of the file.
-        archive: the same module as ``save_to_buffer`` writes it; more records of other names change nothing.
+        module: scripted :class:`nnpal.model.fused_module.FusedModule` for which :func:`needs_libtorch` is false.
+        metadata: metadata of the file.
+        archive: the module as ``save_to_buffer`` writes it; further records do not matter.
 
     Raises:
         RuntimeError: the archive does not hold the module's weights as one array.
@@ -74,7 +74,8 @@ def _charges(part: torch.jit.ScriptModule, archive: bytes) -> dict[str, Any]:
 
 
 def _layers_of_elements(packed: list[int]) -> list[list[int]]:
-    """Return each element's outputs of layers from their number and them, one element after another."""
+    """Return each element's layer outputs from a flat list: for each element, the number of layers and their
+    outputs."""
     layers: list[list[int]] = []
     while packed:
         n = packed[0]
@@ -84,7 +85,7 @@ def _layers_of_elements(packed: list[int]) -> list[list[int]]:
 
 
 def _record_with(weights: torch.Tensor, archive: bytes) -> str:
-    """Return the name, without the archive's folder, of the record whose content is an array."""
+    """Return the name of the record that contains an array, without the archive's folder."""
     expected: Any = weights.detach().cpu().contiguous().numpy()
     content = expected.astype(expected.dtype.newbyteorder("<")).tobytes()
     with zipfile.ZipFile(io.BytesIO(archive)) as records:

@@ -1,4 +1,4 @@
-"""What TorchANI's networks are made of, where they are those that nnpal knows."""
+"""Layers and activations of TorchANI's networks; other kinds are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def network_of(module: object) -> AtomicNetwork:
     """Return ``module``.
 
     Raises:
-        ValueError: it is no network of TorchANI.
+        ValueError: it is not a TorchANI network.
     """
     if type(module) is not AtomicNetwork:
         raise ValueError(f"its networks are {type(module).__name__}, not AtomicNetwork")
@@ -31,10 +31,10 @@ def network_of(module: object) -> AtomicNetwork:
 
 
 def layers_of(network: AtomicNetwork, n_outputs: int = 1) -> list[torch.nn.Linear]:
-    """Return all layers of a network, the last one with one output, or so many.
+    """Return all layers of a network, the last one with ``n_outputs`` outputs.
 
     Raises:
-        ValueError: other layers.
+        ValueError: a layer is not linear, or the last one has another number of outputs.
     """
     layers = [*network.layers, network.final_layer]
     if layers[-1].out_features != n_outputs or any(type(layer) is not torch.nn.Linear for layer in layers):
@@ -46,7 +46,7 @@ def activation_of(module: torch.nn.Module) -> tuple[str, float]:
     """Return ``gelu`` and 0, or ``celu`` and its α.
 
     Raises:
-        ValueError: another function, or an α that is not positive.
+        ValueError: it is another function, or α is not positive.
     """
     if type(module) is torch.nn.GELU and module.approximate == "none":
         return "gelu", 0.0

@@ -1,4 +1,4 @@
-"""The exported model of members that are modules of their own: networks of any kind over a list of edges."""
+"""Exported model whose members are separate modules: networks of any type on a list of edges."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 class MemberModules(torch.nn.Module):
-    """Interaction energy of each center by each member, eV, where every member is a module of the contract.
+    """Interaction energy of each center by each member, eV; each member is a module that satisfies the contract.
 
-    Members share nothing, so whoever loads a file evaluates them one at a time, each forward and backward: memory is
-    that of one member, and the members' gradients, which ``uq_force`` needs, come at no further cost.
+    Members share nothing and are evaluated one at a time, forward and backward: memory is that of one member, and the
+    members' gradients, which ``uq_force`` needs, come at no further cost.
 
     Attributes:
-        self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
-        n_active: how many members are evaluated, the first ones.
-        energy_scale: eV of one unit of the members' energies.
+        self_energies: self-energy of each element, eV, float64 [n_elements]; added by the caller.
+        n_active: number of members to evaluate, the first ones.
+        energy_scale: eV per unit of the members' energies.
     """
 
     self_energies: Tensor
@@ -34,8 +34,8 @@ class MemberModules(torch.nn.Module):
         Arguments:
             species: element index of every atom, centers first, int64 [n_atoms].
             n_local: number of centers.
-            edge_index: (center, neighbor), int64 [2, n_edges], sorted by center. With message passing, centers of edges
-                are all atoms within ``hops - 1`` neighbor steps of a center whose energy is wanted.
+            edge_index: (center, neighbor), int64 [2, n_edges], sorted by center. With message passing, these are the
+                edges of all atoms within ``hops - 1`` neighbor steps of a center whose energy is wanted.
             edge_vec: r_neighbor - r_center, Å, [n_edges, 3], shorter than the cutoff.
         """
         energies: list[Tensor] = []

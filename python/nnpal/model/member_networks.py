@@ -1,4 +1,4 @@
-"""The member networks of TorchANI models and of model files, in eV, from which a training can start."""
+"""Member networks of TorchANI models and of model files, in eV, from which training can start."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from nnpal.model.terms import AEVTerms, aev_terms
 from nnpal.model.torchani_module import EnsembleModule
 
 _TOLERANCE = 1e-6
-"""Of the largest energy of the file's reference configuration: rounding of an AEV's parameters to single precision."""
+"""Relative to the largest energy of the file's reference configuration: AEV parameters in single precision."""
 _CELU_ALPHA = 0.1
-"""Of TorchANI's CELU, which is what ``activation = "celu"`` of a description means."""
+"""α of TorchANI's CELU, which is meant by ``activation = "celu"`` of a description."""
 
 
 class NotMembersError(ValueError):
@@ -42,7 +42,7 @@ class MemberNetworks:
     """Networks of one ensemble.
 
     Attributes:
-        description: of all of them.
+        description: description of all networks.
         networks: the members, eV, float64 on the CPU.
     """
 
@@ -50,13 +50,13 @@ class MemberNetworks:
     networks: tuple[ANINetworks, ...]
 
     def of_elements(self, symbols: Sequence[str]) -> MemberNetworks:
-        """Return the networks of some elements, in another order if need be.
+        """Return the networks of some elements, in the given order.
 
-        Terms of elements that are left out are 0 in every AEV of what remains, so their columns of the first layers
-        fall away and each energy stays what it was.
+        AEV terms of omitted elements are 0 for structures of the others, so their columns of the first layers are
+        dropped and energies stay the same.
 
         Raises:
-            ValueError: an element that there is no network for.
+            ValueError: there is no network for an element.
         """
         own = self.description
         if lacking := [symbol for symbol in symbols if symbol not in own.symbols]:
@@ -91,8 +91,8 @@ def read_networks(path: str | os.PathLike[str]) -> MemberNetworks:
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: no model file, or a damaged one.
-        NotMembersError: its networks are of another kind, or what was read does not give the file's energies.
+        ModelFileError: not a model file, or a damaged one.
+        NotMembersError: its networks are of another kind, or do not reproduce the file's energies.
     """
     loaded = load_model(path)
     metadata = loaded.metadata
@@ -106,7 +106,7 @@ def read_networks(path: str | os.PathLike[str]) -> MemberNetworks:
         found = scripted_networks(loaded.module, metadata)
         members = MemberNetworks(*_rebuilt(tuple(metadata.elements), found))
         _require_same_energies(members, metadata)
-    except (ValueError, AttributeError, KeyError, RuntimeError) as error:  # of other modules than those nnpal writes
+    except (ValueError, AttributeError, KeyError, RuntimeError) as error:  # from modules that nnpal did not write
         if isinstance(error, ModelFileError):
             raise
         said = str(error).strip().splitlines()
@@ -140,7 +140,7 @@ def _network_with(
 
 
 def _require_no_pair_terms(metadata: Metadata) -> None:
-    """Refuse a file whose energies have parts that a training of its networks would lose."""
+    """Refuse a file whose energies have terms that training its networks would lose."""
     if metadata.pair_terms:
         raise ValueError(
             f"its energies hold the pair terms {', '.join(metadata.pair_terms)} besides the networks, and nnpal "
@@ -149,7 +149,7 @@ def _require_no_pair_terms(metadata: Metadata) -> None:
 
 
 def _require_same_energies(members: MemberNetworks, metadata: Metadata) -> None:
-    """Refuse networks that do not give the energies that the file was written with."""
+    """Refuse networks that do not reproduce the energies recorded in the file."""
     description, reference = members.description, metadata.reference
     nothing = torch.zeros(len(description.symbols), dtype=torch.float64)
     module = EnsembleModule(build_aev_computer(description), list(members.networks), nothing, 1.0).double()
@@ -185,13 +185,13 @@ def _description(symbols: tuple[str, ...], terms: AEVTerms, members: Sequence[AN
 
 
 def _hidden(layers: dict[str, tuple[int, ...]]) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
-    """Return one tuple where all elements have the same layers."""
+    """Return one tuple if all elements have the same layers."""
     first = next(iter(layers.values()))
     return first if all(own == first for own in layers.values()) else layers
 
 
 def _aev(terms: AEVTerms) -> AEVDescription:
-    """Return the description; that of a published AEV where the numbers are the same in single precision."""
+    """Return the AEV's description: a published one if its parameters agree in single precision."""
     (radial_cutoff, radial_eta), (angular_cutoff, angular_eta, angular_zeta) = terms.radial, terms.angular
     found = AEVDescription(
         radial_cutoff=radial_cutoff,
@@ -208,7 +208,7 @@ def _aev(terms: AEVTerms) -> AEVDescription:
 
 
 def same_aev(one: AEVDescription, other: AEVDescription) -> bool:
-    """Whether two AEVs are one, their numbers taken in single precision, as TorchANI keeps them."""
+    """Return whether two AEVs are equal in single precision, in which TorchANI stores them."""
     for name in AEVDescription.__dataclass_fields__:
         a, b = getattr(one, name), getattr(other, name)
         is_text = isinstance(a, str) or isinstance(b, str)
@@ -218,7 +218,7 @@ def same_aev(one: AEVDescription, other: AEVDescription) -> bool:
 
 
 def _columns(own: NetworkDescription, symbols: Sequence[str]) -> np.ndarray:
-    """Return which of the AEV's terms those of an AEV of ``symbols`` are."""
+    """Return the indices, in the AEV of ``own``, of the terms of an AEV of ``symbols``."""
     before = [own.symbols.index(symbol) for symbol in symbols]
     old, new = build_aev_computer(own), build_aev_computer(replace(own, symbols=tuple(symbols), hidden=(1,)))
     n_radial, n_angular = int(old.radial.num_feats), int(old.angular.num_feats)

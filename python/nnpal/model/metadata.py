@@ -1,4 +1,4 @@
-"""What a model file says of itself: `nnpal.json`, its record in the archive."""
+"""Metadata of a model file: the record `nnpal.json` of its archive."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nnpal.calibration import Calibration
 
 FORMAT = "nnpal-model"
 FORMAT_VERSION = 4
-"""2: calibration; 3: kind, hops above 1, pair terms, charges; 4: the record fused.json."""
+"""New in 2: calibration; 3: kind, hops above 1, pair terms, charges; 4: the record fused.json."""
 RECORD = "nnpal.json"
 
 _FIXED = {"format": FORMAT, "energy_unit": "eV", "length_unit": "angstrom"}
 EXPORT_AGAIN = "export the model again with nnpal.export_ensemble"
 MOST_HOPS = 16
-"""More would make every atom of a rank's halo matter."""
+"""With more, every atom of a rank's halo would matter."""
 KINDS = ("ani", "schnet", "module")
 KERNELS = ("fused", "torchani", "modules")
 CALIBRATE_AGAIN = "calibrate the file again with nnpal calibrate"
@@ -31,16 +31,16 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True)
 class ReferenceConfiguration:
-    """A small cluster with its answers in float64, by which a loader checks itself.
+    """Small cluster with its results in float64, for a self-check on loading.
 
     Attributes:
-        species: element index, [n_atoms].
+        species: element index of each atom, [n_atoms].
         n_local: number of centers.
         edge_index: (center, neighbor), [2][n_edges].
-        edge_vec: Å, [n_edges][3].
-        energies: of each center by each member, eV, [n_members][n_local].
-        gradient: of the members' mean energy in edge_vec, eV/Å, [n_edges][3].
-        charges: of each center, e, [n_local], adding up to 0; None where the model has no charges.
+        edge_vec: r_neighbor - r_center, Å, [n_edges][3].
+        energies: energy of each center by each member, eV, [n_members][n_local].
+        gradient: gradient of the members' mean energy in edge_vec, eV/Å, [n_edges][3].
+        charges: charge of each center, e, [n_local], with a sum of 0; None if the model has no charges.
     """
 
     species: list[int]
@@ -54,26 +54,27 @@ class ReferenceConfiguration:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The keys of `nnpal.json`; none but ``charges`` may be missing.
+    """Keys of `nnpal.json`, of which only ``charges`` may be missing.
 
     Attributes:
         elements: chemical symbols in the order of the element index.
-        cutoff: of the edges, Å.
+        cutoff: cutoff of the edges, Å.
         n_members: ensemble size.
-        dtype: of the weights, ``float32`` or ``float64``.
-        kernel: what evaluates the model: ``fused``, nnpal's operations; ``torchani``, TorchANI's modules; ``modules``:
-            each member is a module of its own, see :class:`nnpal.model.member_modules.MemberModules`.
-        dataset_hash: of the training data, where known.
+        dtype: dtype of the weights, ``float32`` or ``float64``.
+        kernel: code that evaluates the model: ``fused``, nnpal's operations; ``torchani``, TorchANI's modules;
+            ``modules``:
+            each member is a separate module, see :class:`nnpal.model.member_modules.MemberModules`.
+        dataset_hash: hash of the training data, if known.
         provenance: how the model was trained.
-        versions: of nnpal, torch and torchani at export.
+        versions: versions of nnpal, torch and torchani at export.
         reference: see :class:`ReferenceConfiguration`.
-        hops: number of message-passing steps; 1 means that edges of centers alone are needed, more that those of all
-            atoms within ``hops - 1`` neighbor steps of a center are.
-        kind: of the networks: ``ani``, ``schnet``, or ``module`` for a custom one.
-        pair_terms: names of the energies between pairs of atoms in the model, in addition to its networks.
-        charges: whether the module has a method that gives charges: see :mod:`nnpal.model.charges`; false where the key
-            is missing.
-        calibration: of the whole ensemble; None where there is none, as in files of format 1.
+        hops: number of message-passing steps; edges of all atoms within ``hops - 1`` neighbor steps of a center are
+            needed, so that 1 means only edges of centers.
+        kind: network type: ``ani``, ``schnet``, or ``module`` for a custom one.
+        pair_terms: names of the pair energies of the model, in addition to its networks.
+        charges: whether the module has a method for charges, see :mod:`nnpal.model.charges`; false if the key is
+            missing.
+        calibration: calibration of the whole ensemble; None if there is none, as in files of format 1.
         format, format_version: name and version of the layout of the file.
         energy_unit: always eV.
         length_unit: always Å.
@@ -102,7 +103,7 @@ class Metadata:
         """Return the record's text.
 
         Raises:
-            TypeError: the provenance holds a value that JSON cannot.
+            TypeError: a value of the provenance cannot be written as JSON.
         """
         return json.dumps(dataclasses.asdict(self), allow_nan=False)
 
@@ -111,7 +112,7 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
     """Read the record of the model file ``path``.
 
     Raises:
-        ModelFileError: not JSON, a key missing or of a wrong value, or a format newer than this nnpal.
+        ModelFileError: it is not JSON, a key is missing or has a wrong value, or the format is newer than this nnpal.
     """
     try:
         values = json.loads(text)
@@ -170,7 +171,7 @@ def parse_metadata(text: str | bytes, path: str) -> Metadata:
 
 
 def _calibration(values: Any, metadata: Metadata, path: str) -> Calibration | None:
-    """Read the calibration, and refuse one that cannot be of this model."""
+    """Read the calibration, and refuse one that does not fit this model."""
     if values is None:
         return None
     try:
@@ -202,7 +203,7 @@ def _are_texts(values: list[Any]) -> bool:
 
 
 def _fits(reference: ReferenceConfiguration, n_members: int, n_elements: int, hops: int) -> bool:
-    """Return whether the arrays have the shapes of :class:`ReferenceConfiguration` and the indices exist."""
+    """Return whether the arrays have the shapes of :class:`ReferenceConfiguration` and the indices are in range."""
     try:
         species = np.asarray(reference.species, dtype=np.int64)
         edge_index = np.asarray(reference.edge_index, dtype=np.int64)

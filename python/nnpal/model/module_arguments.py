@@ -1,4 +1,4 @@
-"""Arguments of an export that say what a custom module is of."""
+"""Check the arguments of an export that describe a custom module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def require_elements(elements: Sequence[str]) -> tuple[str, ...]:
     """Return the elements.
 
     Raises:
-        ValueError: none, one twice, or one that is no chemical symbol; names it.
+        ValueError: there are none, one is repeated, or one is not a chemical symbol; names it.
     """
     if isinstance(elements, str):
         raise ValueError(
@@ -38,7 +38,7 @@ def require_cutoff(cutoff: float) -> float:
     """Return the cutoff, Å.
 
     Raises:
-        ValueError: no positive number.
+        ValueError: it is not a positive number.
     """
     if not _is_finite(cutoff) or cutoff <= 0:
         raise ValueError(f"cutoff is {cutoff!r}, expected a length in Å above 0")
@@ -46,10 +46,10 @@ def require_cutoff(cutoff: float) -> float:
 
 
 def require_hops(hops: int) -> int:
-    """Return the message-passing steps.
+    """Return the number of message-passing steps.
 
     Raises:
-        ValueError: no count from 1 to ``MOST_HOPS``.
+        ValueError: it is not an integer from 1 to ``MOST_HOPS``.
     """
     if isinstance(hops, bool) or not isinstance(hops, int) or not 1 <= hops <= MOST_HOPS:
         raise ValueError(
@@ -59,12 +59,12 @@ def require_hops(hops: int) -> int:
 
 
 def self_energies_of(given: Mapping[str, float] | None, elements: Sequence[str], scale: float) -> Tensor:
-    """Return the energy of each element alone, eV, float64 [n_elements].
+    """Return the self-energy of each element, eV, float64 [n_elements].
 
     Arguments:
-        given: of every element, or None for 0.
-        elements: in order.
-        scale: eV of one unit of ``given``.
+        given: self-energy of every element, or None for 0.
+        elements: chemical symbols, in order.
+        scale: eV per unit of ``given``.
 
     Raises:
         ValueError: an element is missing or unknown, or a value is not finite.

@@ -1,4 +1,4 @@
-"""From custom torch modules to a model file."""
+"""Write custom torch modules to a model file."""
 
 from __future__ import annotations
 
@@ -40,37 +40,39 @@ def export_module(
 ) -> Path:
     """Write modules as a file for ``pair_style nnp`` and :class:`nnpal.model.calculator.NNPCalculator`.
 
-    Each member is checked in double precision on random clusters that hold every element: gradients against
-    differences, invariance to rotation, inversion and order, extensivity, and that energies and gradients need no more
-    edges than ``hops`` promises. The largest differences are kept in the file's provenance under ``checks``.
+    Each member is checked in double precision on random clusters of all elements: gradients against finite differences,
+    invariance to rotation, inversion and order, extensivity, and that energies and gradients need no edges beyond
+    ``hops``. The largest differences are stored in the file's provenance under ``checks``.
 
     Arguments:
-        modules: one or several members, of one or different classes, that ``torch.jit.script`` takes, with
-            ``forward(species, n_local, edge_index, edge_vec)`` as :class:`nnpal.model.member_modules.MemberModules`
-            documents it, giving energies [n_local] without self-energies. They are copied and not changed.
-        path: of the file; written aside, loaded in its own and in double precision, and renamed.
+        modules: one or several members, of the same or different classes, that ``torch.jit.script`` supports, with
+            ``forward(species, n_local, edge_index, edge_vec)`` as documented in
+            :class:`nnpal.model.member_modules.MemberModules`, returning energies [n_local] without self-energies. They
+            are copied and not changed.
+        path: path of the file; a temporary file is written, loaded in its own and in double precision, and renamed.
         elements: chemical symbols in the order of the element index.
-        cutoff: of the edges, Å.
-        hops: message-passing steps: how many neighbor steps away an atom still matters.
-        energy_unit: of the modules' energies and of ``self_energies``: eV, meV, hartree, rydberg, kcal/mol or kJ/mol.
-        self_energies: of each element alone, for all elements; by default 0. They are held in float64.
-        dtype: torch.float32 or torch.float64; by default that of the modules' weights, float32 where there are none.
-        kind: what the networks are called in the file.
-        dataset_hash: of the training data.
-        provenance: how the modules were trained; anything that JSON holds.
-        calibration: what turns the spread of these members into errors.
+        cutoff: cutoff of the edges, Å.
+        hops: number of message-passing steps, that is of neighbor steps over which an atom affects an energy.
+        energy_unit: unit of the modules' energies and of ``self_energies``: eV, meV, hartree, rydberg, kcal/mol or
+            kJ/mol.
+        self_energies: self-energy of every element, stored in float64; by default 0.
+        dtype: torch.float32 or torch.float64; by default that of the modules' weights, float32 if there are none.
+        kind: network type in the file's metadata.
+        dataset_hash: hash of the training data.
+        provenance: how the modules were trained; any JSON data.
+        calibration: fit that turns the spread of these members into errors.
 
     Returns:
         The path.
 
     Raises:
-        TypeError: ``modules`` holds something else, or the provenance does not fit into JSON.
+        TypeError: ``modules`` contains something else, or the provenance cannot be written as JSON.
         ValueError: an argument is out of range, or a module cannot be compiled by TorchScript.
-        ModuleCheckError: a ValueError too; a module does not keep the contract. Names the check and the numbers.
-        ModelFileError: a ValueError too; the file that was written does not give the modules' numbers, and is removed.
+        ModuleCheckError: a ValueError too; a module violates the contract. Names the check and the numbers.
+        ModelFileError: a ValueError too; the written file does not reproduce the modules' results, and is removed.
 
     Warns:
-        UserWarning: energy or force jumps at the cutoff, single precision loses digits, or fewer hops would do.
+        UserWarning: energy or force jumps at the cutoff, single precision loses digits, or fewer hops suffice.
 
     Example:
         >>> from nnpal import export_module
@@ -132,5 +134,5 @@ def _warn(checks: list[Passed], hops: int) -> None:
 
 
 def _worst(checks: list[Passed]) -> dict[str, float]:
-    """Return the largest figure of all members for each check, to two digits."""
+    """Return the largest difference over all members for each check, to two digits."""
     return {name: float(f"{max(one.figures[name] for one in checks):.2g}") for name in checks[0].figures}

@@ -1,4 +1,4 @@
-"""Member networks of every kind that nnpal trains."""
+"""Build member networks of every type that nnpal trains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnpal.model.description import Description, NetworkDescription
 from nnpal.model.schnet import SchNet, SchNetDescription, build_schnet
 
 Network: TypeAlias = ANINetworks | SchNet
-"""Of one member, eV."""
+"""Network of one member, in eV."""
 Kind = TypeVar("Kind", ANINetworks, SchNet)
 
 
@@ -24,8 +24,8 @@ def build_network(
 
     Arguments:
         description: elements and layers.
-        seed: of the weights.
-        initialization: of ANI networks, see :func:`nnpal.model.build.build_member`; SchNet has one of its own.
+        seed: random seed of the weights.
+        initialization: for ANI networks, see :func:`nnpal.model.build.build_member`; SchNet has its own.
     """
     if isinstance(description, SchNetDescription):
         return build_schnet(description, seed)
@@ -33,12 +33,12 @@ def build_network(
 
 
 def empty_network(description: Description) -> Network:
-    """Return one ensemble member whose weights are still to be set: they are what memory held."""
+    """Return one ensemble member with uninitialized weights."""
     return SchNet(description) if isinstance(description, SchNetDescription) else build_networks(description)
 
 
 def all_of(kind: type[Kind], networks: Iterable[Network]) -> list[Kind]:
-    """Return networks that must be of one class.
+    """Return the networks as a list, after checking that all are of one class.
 
     Raises:
         TypeError: one is not.
@@ -52,7 +52,7 @@ def all_of(kind: type[Kind], networks: Iterable[Network]) -> list[Kind]:
 
 
 def description_json(description: Description) -> dict[str, Any]:
-    """Return a description as JSON holds it; ANI's is that of versions that knew no other kind."""
+    """Return a description as JSON data; ANI's has no ``kind``, as in versions without other network types."""
     kind = {} if isinstance(description, NetworkDescription) else {"kind": description.kind}
     return kind | asdict(description)
 

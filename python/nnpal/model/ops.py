@@ -13,12 +13,12 @@ LIBRARY = "libnnpal_ops.so"
 
 
 class OpsError(RuntimeError):
-    """The compiled operations are not there, or cannot be loaded; the message says how to fix it."""
+    """The compiled operations are missing or cannot be loaded; the message says how to fix it."""
 
 
 @functools.cache
 def load_ops() -> None:
-    """Load the operations, once in a process.
+    """Load the operations, once per process.
 
     Raises:
         OpsError: the library is missing or does not fit this torch.
@@ -35,7 +35,7 @@ def load_ops() -> None:
 
 
 def has_ops() -> bool:
-    """Whether :func:`load_ops` loads them, for what torch can also do, but more slowly."""
+    """Return whether :func:`load_ops` succeeds, where slower torch code is an alternative."""
     try:
         load_ops()
     except OpsError:

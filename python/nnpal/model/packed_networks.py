@@ -1,4 +1,4 @@
-"""Weights of networks as nnpal's operations and its core read them: one array."""
+"""Pack weights of networks into one array, as nnpal's operations and its core read them."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from nnpal.model.layers import activation_of, container_of, layers_of, network_o
 def packed(
     members: Sequence[torch.nn.Module], output: int = 0, n_outputs: int = 1
 ) -> tuple[Tensor, list[int], str, float]:
-    """Return the weights in one block, the layers of each element, the activation and its alpha.
+    """Return the weights in one block, the layers of each element, the activation and its α.
 
-    Of networks with several outputs at the end the block holds one of them.
+    Of networks with several outputs, the block contains only the one with index ``output``.
 
     Raises:
-        ValueError: networks that the kernel does not cover.
+        ValueError: the fused kernel does not support the networks.
     """
     containers = [container_of(member) for member in members]
     layers: list[int] = []

@@ -1,4 +1,4 @@
-"""What a TorchANI model's energy is made of, and what of it a model file can hold."""
+"""Terms of a TorchANI model's energy, and which of them a model file can contain."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _LOST = {
     RepulsionXTB: "its repulsion at short distances, with which its networks were trained",
     NNPotential: "the energies of that network",
 }
-"""Of a model that is exported without a potential, by its class."""
+"""What a model loses if it is exported without a potential, by its class."""
 
 
 def require_networks(model: ANI | ANIq) -> None:
-    """Refuse a model whose networks are switched off, or give something else than energies.
+    """Refuse a model whose networks are disabled, or of a class that a file cannot contain.
 
     Raises:
-        ValueError: names what is wrong.
+        ValueError: gives the reason.
     """
     networks = model.potentials["nnp"]
     if type(networks) not in (NNPotential, SeparateChargesNNPotential):
@@ -41,10 +41,10 @@ def require_networks(model: ANI | ANIq) -> None:
 
 
 def require_elements(model: ANI | ANIq) -> None:
-    """Refuse a model whose parts do not know its elements in their order.
+    """Refuse a model with a part that is for other elements, or for another order of them.
 
-    TorchANI calls each part by the elements' indices alone: one network too few is an atom without energy, and with
-    another order atoms get the network of another element.
+    TorchANI passes only element indices to each part: with a network missing an atom has no energy, and with another
+    order it gets the network of another element.
 
     Raises:
         ValueError: names the part, its elements and the model's.
@@ -69,7 +69,7 @@ def require_elements(model: ANI | ANIq) -> None:
 
 
 class FurtherTerms(NamedTuple):
-    """Terms of a model's energy besides its networks, None if there are none."""
+    """Terms of a model's energy besides its networks, None if absent."""
 
     repulsion: RepulsionXTB | None
     dispersion: TwoBodyDispersionD3 | None
@@ -99,7 +99,7 @@ def further_terms(model: ANI | ANIq) -> FurtherTerms:
 
 
 def require_networks_alone(model: ANI | ANIq) -> None:
-    """Refuse a model whose energy has other parts than its networks', which a training would lose.
+    """Refuse a model whose energy has other terms than its networks, which training would lose.
 
     Raises:
         ValueError: names the part, and what would be lost without it.

@@ -1,4 +1,4 @@
-"""The reference configuration: made and evaluated at export, evaluated again by whoever loads the file."""
+"""The reference configuration: created and evaluated at export, recomputed whenever the file is loaded."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _RATTLE = 0.3  # Å
 _TOLERANCE = {
     torch.float32: 1e-4,
     torch.float64: 1e-8,
-}  # of the largest magnitude; the model contract
+}  # relative to the largest magnitude; from the model contract
 _CURE = "export the model again"
 _OLD_CELU = 1e-6
-"""Of the largest gradient. Earlier versions recorded gradients with torch's CELU slope, whose error in float64 is
-1.5e-8 for TorchANI's alpha and up to 6e-8 for others; several layers add up."""
+"""Relative to the largest gradient. Earlier versions recorded gradients with torch's CELU slope, whose error in float64
+is 1.5e-8 for TorchANI's alpha and up to 6e-8 for others; several layers add up."""
 _OLD_FILE = (
     "a difference this small is typical of CELU models exported by an earlier version of nnpal, whose recorded "
     f"gradients used torch's CELU slope (inexact in double precision): {_CURE}, or use single precision"
@@ -34,17 +34,17 @@ _OLD_FILE = (
 def make_reference(
     module: torch.nn.Module, n_elements: int, cutoff: float, hops: int = 1, *, with_charges: bool = False
 ) -> ReferenceConfiguration:
-    """Evaluate ``module`` in float64 on a rattled cluster that holds every element at least twice.
+    """Evaluate ``module`` in float64 on a rattled cluster with every element at least twice.
 
     Arguments:
         module: an exported model before scripting; it is not changed.
         n_elements: number of its elements.
-        cutoff: of its edges, Å.
+        cutoff: cutoff of its edges, Å.
         hops: message-passing steps; with several, only half of the atoms are centers, and all have edges.
         with_charges: whether ``module.charges`` is evaluated, too.
 
     Raises:
-        ValueError: an answer is not finite, or there is more than one for an atom.
+        ValueError: a result is not finite, or an atom has more than one.
     """
     n_atoms = max(8, 2 * n_elements)
     side = round((n_atoms - 0.5) ** (1 / 3) + 0.5)
@@ -111,10 +111,10 @@ def energies_and_gradient(
 
 
 def check_reference(model: LoadedModel, path: str) -> None:
-    """Evaluate the file's reference configuration, by every method that the file has, and compare.
+    """Evaluate the file's reference configuration by every method of the file, and compare with the recorded results.
 
     Raises:
-        ModelFileError: the answers differ from the recorded ones, or there are none.
+        ModelFileError: the results differ from the recorded ones, or cannot be computed.
     """
     reference = model.metadata.reference
     graph = Graph(
@@ -131,7 +131,7 @@ def check_reference(model: LoadedModel, path: str) -> None:
             energies, gradients = model.energies_and_gradients(graph, of_members=False)
             answers.append((energies, gradients[0]))
         charges = model.charges(graph) if model.metadata.charges else None
-    except Exception as error:  # of TorchScript and of the operations, IndexError and TypeError among them
+    except Exception as error:  # from TorchScript and the operations, including IndexError and TypeError
         reason = str(error).strip().splitlines()
         raise ModelFileError(
             f"{path}: its reference configuration cannot be evaluated ({reason[-1] if reason else error!r}); {_CURE}"

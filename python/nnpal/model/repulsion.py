@@ -19,19 +19,19 @@ from torchani.units import ANGSTROM_TO_BOHR
 from nnpal.model.ops import load_ops
 
 NAME = "xtb_repulsion"
-"""Among the ``pair_terms`` of a file."""
+"""Name in a file's ``pair_terms``."""
 NEGLIGIBLE = 1e-10
-"""Hartree of a pair; where TorchANI's term has no cutoff, a file leaves out pairs whose energy is smaller."""
+"""Energy of a pair, hartree; if TorchANI's term has no cutoff, a file omits pairs below it."""
 _CLOSEST = 1e-7
-"""Å; TorchANI's bound against divisions by 0."""
+"""TorchANI's lower bound of distances against divisions by 0, Å."""
 
 
 def repulsion_cutoff(potential: RepulsionXTB, radial_cutoff: float) -> float:
-    """Return up to where pairs are evaluated, Å.
+    """Return the distance up to which pairs are evaluated, Å.
 
     Arguments:
-        potential: TorchANI's.
-        radial_cutoff: of the AEV, Å. A term without a cutoff ends there, or further out, where it is negligible.
+        potential: TorchANI's repulsion.
+        radial_cutoff: radial cutoff of the AEV, Å. A term without a cutoff ends there, or farther out where negligible.
     """
     if math.isfinite(potential.cutoff):
         return float(potential.cutoff)
@@ -43,7 +43,7 @@ def repulsion_cutoff(potential: RepulsionXTB, radial_cutoff: float) -> float:
 
 
 class Repulsion(torch.nn.Module):
-    """Torch code for files of kernel ``torchani``."""
+    """Repulsion in torch, for files of kernel ``torchani``."""
 
     tables: Tensor
 
@@ -71,7 +71,7 @@ class Repulsion(torch.nn.Module):
 
 
 class FusedRepulsion(torch.nn.Module):
-    """The same by ``torch.ops.nnpal.repulsion``, for files of kernel ``fused``."""
+    """Repulsion by ``torch.ops.nnpal.repulsion``, for files of kernel ``fused``."""
 
     tables: Tensor
 
@@ -102,7 +102,7 @@ class FusedRepulsion(torch.nn.Module):
     def energies_and_gradients(
         self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return these energies and the gradient of their sum, eV/Å, [n_edges, 3]."""
+        """Return the energies and the gradient of their sum, eV/Å, [n_edges, 3]."""
         return torch.ops.nnpal.repulsion_gradients(
             species,
             n_local,
@@ -120,7 +120,7 @@ def fused_cutoff_function(potential: RepulsionXTB) -> str:
     """Return the name of a potential's cutoff function for the operation.
 
     Raises:
-        ValueError: a function that the operation does not have.
+        ValueError: the operation does not have this function.
     """
     function = potential.cutoff_fn
     if type(function) is CutoffDummy:
@@ -135,7 +135,7 @@ def fused_cutoff_function(potential: RepulsionXTB) -> str:
 
 
 def _tables(potential: RepulsionXTB) -> tuple[Tensor, Tensor, Tensor]:
-    """Return y, α and k of each pair of elements, [n_elements, n_elements] each, as TorchANI computes with them."""
+    """Return y, α and k of each pair of elements, [n_elements, n_elements] each, as TorchANI uses them."""
     y, alpha, exponent = potential.y_ab, potential.sqrt_alpha_ab, potential.k_rep_ab
     return y.detach().cpu(), alpha.detach().cpu(), exponent.detach().cpu()
 

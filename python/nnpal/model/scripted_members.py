@@ -1,4 +1,4 @@
-"""Custom modules compiled for a model file; the caller's stay as they are."""
+"""Compile copies of custom modules for a model file."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nnpal.model.zip_records import what_it_says
 
 _ARGUMENTS = ("Tensor", "int", "Tensor", "Tensor")
 _WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod"}
-"""Classes of torch around a user's module, and where they keep it; OptimizedModule is what torch.compile returns."""
+"""Wrapper classes of torch, and their attribute with the user's module; torch.compile returns OptimizedModule."""
 _CONTRACT = "forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor"
 
 
 def scripted_members(modules: torch.nn.Module | Iterable[torch.nn.Module]) -> dict[str, torch.jit.ScriptModule]:
-    """Return compiled copies of the members by what messages call them, on the CPU, ready to evaluate.
+    """Return compiled copies of the members, by name in messages, on the CPU and in evaluation mode.
 
     A member may be a ``ScriptModule`` already.
 
     Raises:
-        TypeError: something that is no module; names it.
-        ValueError: no member, one that cannot be copied or compiled (with TorchScript's reason), a wrapper of torch, a
-            lazy module that was never called, or one whose ``forward`` takes other arguments.
+        TypeError: an entry is not a module; names it.
+        ValueError: there is no member, or one cannot be copied or compiled (with TorchScript's reason), is a wrapper of
+            torch, is a lazy module that was never called, or has a ``forward`` with other arguments.
     """
     given = [modules] if isinstance(modules, torch.nn.Module) else list(modules)
     if not given:
@@ -49,7 +49,7 @@ def weights_dtype(members: Mapping[str, torch.jit.ScriptModule], dtype: torch.dt
     """Return the precision of a file: ``dtype``, or by default that of the weights.
 
     Raises:
-        ValueError: another one than float32 and float64, or weights in several where none is given.
+        ValueError: it is not float32 or float64, or the weights have several and none is given.
     """
     if dtype is None:
         of_weights = {w.dtype for member in members.values() for w in member.parameters() if w.is_floating_point()}
@@ -68,9 +68,9 @@ def _scripted(module: torch.nn.Module, name: str) -> torch.jit.ScriptModule:
             "some atoms before the export"
         )
     try:
-        with torch.no_grad():  # else the weights of a copied ScriptModule are no leaves
+        with torch.no_grad():  # else the weights of a copied ScriptModule are not leaf tensors
             copied = copy.deepcopy(module)
-    except Exception as error:  # of whatever a module holds
+    except Exception as error:  # from anything that a module contains
         raise ValueError(
             f"{name} cannot be copied ({error}); expected a module that copy.deepcopy takes, without tensors that hold "
             "a graph of gradients"
@@ -92,7 +92,7 @@ def _scripted(module: torch.nn.Module, name: str) -> torch.jit.ScriptModule:
 
 
 def _require_readable(scripted: torch.jit.ScriptModule, name: str) -> None:
-    """Refuse what TorchScript writes into a file and cannot read back: it stops at some names."""
+    """Refuse a module that TorchScript can write but not read back, because of its names."""
     try:
         torch.jit.load(io.BytesIO(scripted.save_to_buffer()))
     except Exception as error:  # UnicodeDecodeError, RuntimeError
@@ -103,7 +103,7 @@ def _require_readable(scripted: torch.jit.ScriptModule, name: str) -> None:
 
 
 def _types(scripted: torch.jit.ScriptModule) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the types that forward takes, without self and optional ones at the end, and those that it gives."""
+    """Return the types of forward's arguments, without self and optional ones at the end, and of its results."""
     if not hasattr(scripted, "forward"):
         return (), ()
     forward: Any = scripted.forward

@@ -1,4 +1,4 @@
-"""Weights and AEV read back from the scripted module of a model file."""
+"""Read weights and AEV from the scripted module of a model file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nnpal.model.terms import AEVTerms
 
 _CUTOFF_FUNCTIONS = {"CutoffCosine": "cosine", "CutoffSmooth": "smooth"}
 Layers = list[tuple[Tensor, Tensor]]
-"""Weight and bias of each layer; zeros stand for a bias that is not there."""
+"""Weight and bias of each layer; zeros for a missing bias."""
 
 
 @dataclass(frozen=True)
 class ScriptedNetworks:
-    """What a model file holds.
+    """Networks and AEV of a model file.
 
     Attributes:
-        terms: of the AEV.
-        members: of each member, by element: its layers, in the file's precision.
-        activation: ``gelu`` or ``celu``, and ``alpha`` of the latter.
-        energy_scale: eV of one unit of the networks' output.
+        terms: parameters of the AEV.
+        members: layers of each member, by element, in the file's precision.
+        activation, alpha: ``gelu`` or ``celu``, and α of the latter.
+        energy_scale: eV per unit of the networks' output.
     """
 
     terms: AEVTerms
@@ -38,8 +38,8 @@ def scripted_networks(module: torch.jit.ScriptModule, metadata: Metadata) -> Scr
     """Return the networks of a model file's module.
 
     Raises:
-        ValueError, AttributeError, KeyError, RuntimeError: it is none that nnpal writes from ANI's standard terms and
-            networks.
+        ValueError, AttributeError, KeyError, RuntimeError: nnpal does not write such modules from ANI's standard terms
+            and networks.
     """
     if metadata.kernel == "fused":
         return _fused(module, metadata)
@@ -49,7 +49,7 @@ def scripted_networks(module: torch.jit.ScriptModule, metadata: Metadata) -> Scr
 
 
 def _fused(module: Any, metadata: Metadata) -> ScriptedNetworks:
-    """Take apart the block of :class:`nnpal.model.fused_module.FusedModule`."""
+    """Unpack the weights of :class:`nnpal.model.fused_module.FusedModule`."""
     terms = AEVTerms(
         module.n_elements,
         module.radial,
@@ -77,7 +77,7 @@ def _fused(module: Any, metadata: Metadata) -> ScriptedNetworks:
 
 
 def _torchani(module: Any, metadata: Metadata) -> ScriptedNetworks:
-    """Read TorchANI's own modules, as :class:`nnpal.model.torchani_module.EnsembleModule` has them."""
+    """Read TorchANI's own modules from :class:`nnpal.model.torchani_module.EnsembleModule`."""
     kinds = {child.original_name for child in (module.radial, module.angular)}
     if kinds != {"ANIRadial", "ANIAngular"}:
         raise ValueError(f"its terms are {', '.join(sorted(kinds))}, expected ANIRadial and ANIAngular")

@@ -1,4 +1,4 @@
-"""The parameters of an AEV as nnpal's operations take them."""
+"""AEV parameters as arguments of nnpal's operations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torchani.cutoffs import Cutoff, CutoffCosine, CutoffSmooth
 
 
 class AEVTerms(NamedTuple):
-    """The last arguments of every ``torch.ops.nnpal`` operation, in their order; lengths in Å.
+    """Last arguments of every ``torch.ops.nnpal`` operation, in their order; lengths in Å.
 
     Attributes:
         n_elements: number of elements.
-        radial: cutoff, η.
+        radial: cutoff and η of the radial terms.
         radial_shifts: centers of the radial Gaussians.
-        angular: cutoff, η, ζ.
+        angular: cutoff, η and ζ of the angular terms.
         angular_shifts: centers of the Gaussians of the mean distance.
         angular_sections: centers of the angular term, rad.
         cutoff_function: ``cosine`` or ``smooth``.
@@ -39,7 +39,7 @@ class AEVTerms(NamedTuple):
 
 
 def aev_terms(computer: AEVComputer) -> AEVTerms:
-    """Return the parameters of TorchANI's AEV computer, those that it computes with: single precision.
+    """Return the parameters of TorchANI's AEV computer, in its own single precision.
 
     Raises:
         ValueError: its terms or cutoff function are not ANI's standard ones.

@@ -1,7 +1,7 @@
-"""The exported model: TorchANI's own terms and networks over a list of edges.
+"""Exported model: TorchANI's own terms and networks on a list of edges.
 
-Only centers get an AEV and an energy; other atoms are neighbors alone. Positions never enter, so the gradient in the
-edge vectors gives pair-resolved forces and with them every virial.
+Only centers get an AEV and an energy; other atoms are only neighbors. Positions do not enter, so the gradient in the
+edge vectors gives pair-resolved forces, and with them every virial.
 """
 
 import torch
@@ -21,11 +21,11 @@ class EnsembleModule(torch.nn.Module):
     neighbor's element, then angular terms by the pair of the neighbors' elements.
 
     Attributes:
-        self_energies: energy of each element alone, eV, float64 [n_elements]; the caller adds it.
-        n_active: how many members are evaluated, the first ones.
-        repulsion, dispersion: further terms that every member's energies hold, or None. With dispersion there are also
-            edges whose centers are neighbors of those of the list.
-        charge_part: what gives charges, or None.
+        self_energies: self-energy of each element, eV, float64 [n_elements]; added by the caller.
+        n_active: number of members to evaluate, the first ones.
+        repulsion, dispersion: further terms in every member's energies, or None. With dispersion, edges of the centers'
+            neighbors are needed, too.
+        charge_part: charge networks, or None.
     """
 
     self_energies: Tensor
@@ -70,8 +70,8 @@ class EnsembleModule(torch.nn.Module):
             species: element index of every atom, centers first, int64 [n_atoms].
             n_local: number of centers.
             edge_index: (center, neighbor), int64 [2, n_edges], sorted by center.
-            edge_vec: r_neighbor - r_center, Å, [n_edges, 3], shorter than the radial cutoff, or that of a pair term
-                where it is larger.
+            edge_vec: r_neighbor - r_center, Å, [n_edges, 3], shorter than the radial cutoff, or that of a pair term if
+                larger.
 
         Returns:
             Energies without self-energies, eV, [n_active, n_local].
@@ -129,7 +129,7 @@ class EnsembleModule(torch.nn.Module):
         distance = distance.index_select(0, near)
         edge_vec = edge_vec.index_select(0, near)
 
-        # Every edge makes a triple with each later edge of the same center.
+        # Every edge forms a triple with each later edge of the same center.
         n_near = center.shape[0]
         ends = torch.bincount(center, minlength=n_local).cumsum(0)
         n_later = ends.index_select(0, center) - 1 - torch.arange(n_near, device=center.device)

@@ -1,4 +1,4 @@
-"""Zip archives that torch wrote: every record as it was written, or refused."""
+"""Read zip archives written by torch, and refuse damaged ones."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 CHUNK = 1 << 20
 FLAGS = 0x8 | 0x800
-"""Of a record: its size follows its content; its name is UTF-8 (PKWARE APPNOTE 6.3.10, section 4.4.4)."""
+"""Allowed in a record: its size follows its content; its name is UTF-8 (PKWARE APPNOTE 6.3.10, section 4.4.4)."""
 FOLDER = 0x10
-"""Of the external attributes, those of MS-DOS: torch leaves the memory of such a record as it happens to be."""
+"""MS-DOS bit of the external attributes: torch leaves the memory of such a record uninitialized."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class DamagedArchiveError(ValueError):
-    """An archive that is not whole; the message says what is wrong with it, not its name."""
+    """A damaged archive; the message gives the fault, but not the file name."""
 
 
 def checked_records(
@@ -25,18 +25,18 @@ def checked_records(
 ) -> dict[str, bytes]:
     """Check every record of an archive against its recorded size and CRC-32.
 
-    Checks what zipfile leaves to its user: it reads by name, so that of two records with one name one is never read;
-    it takes a record that ends before its recorded size; and it knows methods that torch does not.
+    Covers what zipfile does not check: of two records with one name it reads only one; it accepts a record that ends
+    before its recorded size; and it supports methods that torch does not.
 
     Arguments:
         source: path or open file.
-        keep: says of a name whether its content is wanted.
+        keep: function that returns whether the content of a record is wanted, given its name.
 
     Returns:
-        The contents that are wanted, by name.
+        Wanted contents, by name.
 
     Raises:
-        DamagedArchiveError: no zip archive, or one that is truncated or damaged, by whatever zipfile raises on it.
+        DamagedArchiveError: not a zip archive, or a truncated or damaged one, whatever zipfile raises on it.
         OSError: the file cannot be read.
     """
     try:
@@ -46,10 +46,10 @@ def checked_records(
     except DamagedArchiveError:
         raise
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # of the disk; a damaged offset is one before the file's beginning
+        if error.errno not in (None, errno.EINVAL):  # disk errors; EINVAL is a damaged offset, before the file's start
             raise
         raise DamagedArchiveError(what_it_says(error)) from error
-    except Exception as error:  # zipfile's own, and those of zlib, lzma, struct, codecs, ... that it lets through
+    except Exception as error:  # from zipfile, or from zlib, lzma, struct, codecs, ... through it
         raise DamagedArchiveError(what_it_says(error)) from error
     if len(kept) < len(items):
         raise DamagedArchiveError("two records have one name")
@@ -57,7 +57,7 @@ def checked_records(
 
 
 def what_it_says(error: BaseException) -> str:
-    """Return the first line of what an exception says; its kind where it says nothing."""
+    """Return the first line of an exception's message, or its type if there is none."""
     if isinstance(error, UnicodeDecodeError):
         return "a text in it is not valid UTF-8"
     lines = str(error).strip().splitlines()
@@ -65,7 +65,7 @@ def what_it_says(error: BaseException) -> str:
 
 
 def _content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, is_wanted: bool) -> bytes:
-    """Read a record, which checks its checksum and its name at both places; empty unless it is wanted."""
+    """Read a record and return it if wanted, else nothing; reading checks its checksum and both copies of its name."""
     if item.flag_bits & ~FLAGS or item.compress_type not in METHODS:
         raise DamagedArchiveError(
             f"record {item.filename} has flags {item.flag_bits:#x} and method {item.compress_type}, "

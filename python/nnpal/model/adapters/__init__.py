@@ -1,4 +1,4 @@
-"""Ensembles of other packages as model files; each package is imported when its function is called."""
+"""Export ensembles of other packages as model files; each package is imported when its function is called."""
 
 from nnpal.model.adapters.mace import export_mace
 

@@ -1,4 +1,4 @@
-"""Ensembles of MACE models (package ``mace-torch``) as model files."""
+"""Export ensembles of MACE models (package ``mace-torch``) as model files."""
 
 import copy
 import os
@@ -20,15 +20,15 @@ _UNSAFE_LOAD = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 class MACEMember(torch.nn.Module):
-    """A MACE model as the contract asks: energies of centers without the elements' E0.
+    """MACE model that satisfies the contract: energies of centers without the elements' E0.
 
-    The model's own forward computes them, from edges in place of positions: with all positions 0, an edge's shift is
-    its vector, which MACE takes from sender to receiver, that is from neighbor to center.
+    MACE's forward is called with all positions 0 and the edge vectors as shifts; MACE's vectors point from sender to
+    receiver, that is from neighbor to center.
 
     Attributes:
         model: a MACE model whose E0 are 0.
         head: index of the head.
-        offsets: what is added to the energy of each element, eV, [n_elements].
+        offsets: constant added to the energy of an atom of each element, eV, [n_elements].
     """
 
     offsets: Tensor
@@ -41,7 +41,7 @@ class MACEMember(torch.nn.Module):
 
     def forward(self, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor) -> Tensor:
         n_atoms = species.shape[0]
-        # of one configuration, which is not periodic
+        # one configuration, not periodic
         data = {
             "node_attrs": torch.nn.functional.one_hot(species, self.offsets.shape[0]).to(edge_vec.dtype),
             "positions": torch.zeros((n_atoms, 3), dtype=edge_vec.dtype, device=edge_vec.device),
@@ -70,25 +70,25 @@ def export_mace(
 ) -> Path:
     """Write one or several MACE models as a file for ``pair_style nnp`` and NNPCalculator.
 
-    E0s become the file's self-energies; where members' differ, those are means and each member keeps its difference.
-    Scale, shift and the pair repulsion (ZBL) are part of the energies that ``self_energies no`` leaves.
+    The means of the members' E0s become the file's self-energies, and each member keeps its difference from them.
+    Scale, shift and pair repulsion (ZBL) remain in the energies with ``self_energies no``.
 
     Arguments:
-        models: the members: models, or files that ``torch.load`` reads, which run code of whoever wrote them. They
-            hold the same elements in the same order and the same cutoff. They are not changed.
-        path: of the file.
-        head: of models with several; by default the only one.
+        models: ensemble members, or their files for ``torch.load``, which can execute arbitrary code: load only trusted
+            ones. All need the same elements, in the same order, and the same cutoff. They are not changed.
+        path: path of the model file.
+        head: name of the head, for models with several; by default the only one.
         dtype: torch.float32 or torch.float64; by default that of the weights.
-        dataset_hash, provenance, calibration: as of :func:`nnpal.export_module`.
+        dataset_hash, provenance, calibration: see :func:`nnpal.export_module`.
 
     Returns:
         The path.
 
     Raises:
         ImportError: mace-torch is not installed.
-        ValueError: a model is of another class, takes charge or spin, was converted for cuEquivariance or
-            OpenEquivariance, or differs in elements or cutoff; or its head is not said. Names the model.
-        nnpal.model.module_checks.ModuleCheckError, nnpal.model.ModelFileError: as of :func:`nnpal.export_module`.
+        ValueError: a model has another class, takes charge or spin, was converted for cuEquivariance or
+            OpenEquivariance, differs in elements or cutoff, or needs ``head``. Names the model.
+        nnpal.model.module_checks.ModuleCheckError, nnpal.model.ModelFileError: see :func:`nnpal.export_module`.
     """
     compiled = _compiler()
     given = [models] if isinstance(models, torch.nn.Module | str | os.PathLike) else list(models)
@@ -121,7 +121,7 @@ def export_mace(
 
 
 def _compiler() -> Callable[[torch.nn.Module], torch.jit.ScriptModule]:
-    """Return what compiles e3nn's modules; torch.load stays as it was.
+    """Return e3nn's TorchScript compiler; restore the variable that mace sets for torch.load.
 
     Raises:
         ImportError: mace-torch is not installed.
@@ -138,10 +138,10 @@ def _compiler() -> Callable[[torch.nn.Module], torch.jit.ScriptModule]:
 
 
 def _loaded(model: torch.nn.Module | str | os.PathLike[str], k: int) -> Any:
-    """Return a model that this adapter takes.
+    """Return the model, loaded if it is a file, after checking that it is supported.
 
     Raises:
-        ValueError: another; says what.
+        ValueError: the model is not supported; gives the reason.
     """
     found: Any = model if isinstance(model, torch.nn.Module) else torch.load(model, "cpu", weights_only=False)
     name = f"models[{k}]" if isinstance(model, torch.nn.Module) else os.fspath(model)
@@ -163,7 +163,7 @@ def _loaded(model: torch.nn.Module | str | os.PathLike[str], k: int) -> Any:
 
 
 def _require_alike(members: Sequence[Any]) -> None:
-    """Refuse members that one list of edges does not serve.
+    """Refuse members that cannot share one list of edges.
 
     Raises:
         ValueError: their elements or cutoffs differ.
@@ -187,7 +187,7 @@ def _head_index(model: Any, k: int, head: str | None) -> int:
 
 
 def _e0(model: Any, head: int) -> Tensor:
-    """Return the energy of each element alone, eV, float64 [n_elements]."""
+    """Return the self-energy of each element, eV, float64 [n_elements]."""
     of_heads = torch.atleast_2d(model.atomic_energies_fn.atomic_energies)
     return of_heads[head].detach().cpu().double()
 
@@ -197,6 +197,6 @@ def _versions() -> dict[str, str]:
     for package in ("mace-torch", "e3nn"):
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # a checkout on the path
+        except PackageNotFoundError:  # imported from a source checkout
             continue
     return found

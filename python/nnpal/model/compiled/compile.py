@@ -1,4 +1,4 @@
-"""From a model file of modules to one that also contains a compiled program."""
+"""Add a compiled program to a model file of modules."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from nnpal.runtime.places import file_fault
 
 SUFFIX = ".pt2"
 FIRST_TORCH = (2, 13)
-"""Earlier ones were not tried; the plugin refuses them too."""
+"""Earlier versions are not tested; the plugin refuses them too."""
 SCHNET_HALO = 1.4
-"""As many times as fast as TorchScript the program is for the same edges (benchmarks/compiled_models.py)."""
+"""Speed of the program relative to TorchScript for the same edges (benchmarks/compiled_models.py)."""
 _AVX2 = ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")
 _AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
-"""Of the levels x86-64-v3 and x86-64-v4 (System V ABI, AMD64 supplement), as Linux names them."""
+"""Features of the levels x86-64-v3 and x86-64-v4 (System V ABI, AMD64 supplement), by their Linux names."""
 
 
 def compile_model(
@@ -41,24 +41,24 @@ def compile_model(
 ) -> Path:
     """Write a model file whose members run as one compiled program, for CPUs like this machine's.
 
-    torch.export and AOTInductor make energies and gradient one program of C++, with the weights as inputs, so that all
-    members share it. The TorchScript module stays in the file: it holds the weights, evaluates tiles of fewer than two
-    atoms or edges, and is what the program is compared with.
+    torch.export and AOTInductor compile energies and gradient to one C++ program, with the weights as inputs, so that
+    all members share it. The TorchScript module stays in the file: it holds the weights, evaluates tiles of fewer than
+    two atoms or edges, and is the reference for the program.
 
     Arguments:
         path: a model file of kernel ``modules``: SchNet or custom modules.
-        output: of the new file; by default the name of ``path`` with ``.pt2`` in place of ``.pt``.
-        module: of a custom model, a member as ``torch.nn.Module``; its weights do not matter, the file's are used.
-            TorchScript cannot be traced, and only SchNet's modules can be read back from a file.
+        output: path of the new file; by default the name of ``path`` with ``.pt2`` in place of ``.pt``.
+        module: for a custom model, a member as ``torch.nn.Module``; its weights are ignored, the file's are used.
+            TorchScript cannot be traced, and only SchNet's modules can be rebuilt from a file.
 
     Returns:
         The path of the new file.
 
     Raises:
         FileNotFoundError: no such file.
-        ModelFileError: the file, or the new one, cannot be used.
-        ValueError: there is nothing to compile, members are of different sizes, ``module`` is missing or another one,
-            torch cannot compile it, or this machine is no Linux machine with a C++ compiler and AVX2.
+        ModelFileError: the file or the new one cannot be used.
+        ValueError: there is nothing to compile, members differ in size, ``module`` is missing or does not fit the file,
+            torch cannot compile it, or this is not a Linux machine with a C++ compiler and AVX2.
     """
     name = os.fspath(path)
     target = Path(output) if output is not None else _beside(Path(path))
@@ -82,7 +82,7 @@ def compile_model(
     try:
         exported = export_program(program, list(weights.values()), loaded.metadata.reference)
         package = _compile(exported, march)
-    except Exception as error:  # of the tracer, the compiler, the module itself: whatever torch lets through
+    except Exception as error:  # from the tracer, the compiler or the module itself
         raise ValueError(
             f"{name}: torch.export and AOTInductor cannot compile it ({what_it_says(error)}); use the file as it is"
         ) from error
@@ -118,7 +118,7 @@ def _refuse(loaded: LoadedModel, name: str) -> None:
 
 
 def _instruction_set(name: str) -> tuple[str, list[str]]:
-    """Return what GCC's -march is to be, and the instructions that the program may use with it."""
+    """Return GCC's -march and the instruction sets that the program may use with it."""
     if tuple(map(int, re.findall(r"\d+", torch_release())[:2])) < FIRST_TORCH:
         raise ValueError(
             f"{name}: torch is {torch.__version__}, expected 2.13 or later to compile; use the file as it is"
@@ -135,7 +135,7 @@ def _instruction_set(name: str) -> tuple[str, list[str]]:
     from torch._inductor.cpu_vec_isa import pick_vec_isa
 
     if "avx512" in str(pick_vec_isa()).split() and here.issuperset(_AVX512):
-        # torch adds flags for what it finds beyond that level
+        # torch adds flags for instruction sets beyond that level
         beyond = {flag for flag in here if flag.startswith(("avx512", "amx"))}
         return "x86-64-v4", sorted({*_AVX512, *beyond})
     return "x86-64-v3", sorted(_AVX2)
@@ -155,7 +155,7 @@ def _eager(loaded: LoadedModel, name: str, module: torch.nn.Module | None) -> to
 
 
 def _weights_of_first(loaded: LoadedModel, name: str) -> dict[str, Tensor]:
-    """Return the parameters and buffers of the first member, after checking that all have the same."""
+    """Return the parameters and buffers of the first member, after checking that all have the same names and shapes."""
     members = [member_weights(getattr(loaded.module.members, str(k))) for k in range(loaded.metadata.n_members)]
     for k, weights in enumerate(members):
         if layout_of(weights) != layout_of(members[0]):
@@ -164,13 +164,13 @@ def _weights_of_first(loaded: LoadedModel, name: str) -> dict[str, Tensor]:
 
 
 def _compile(exported: Any, march: str) -> bytes:
-    # One thread: with more, scattered sums would be atomic, slower, and differ from call to call. Products of matrices
-    # are torch's, which take the threads that the caller sets.
+    # One thread: with more, scattered sums would be atomic, slower, and not reproducible. Matrix products are torch's
+    # and use the number of threads that the caller sets.
     settings = {"cpp.threads": 1, "cpp.march": march}
     import torch._inductor
 
     with tempfile.TemporaryDirectory(prefix="nnpal-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, on its own names
+        warnings.simplefilter("ignore")  # torch's own warnings
         package = torch._inductor.aoti_compile_and_package(
             exported, package_path=os.path.join(folder, "model.pt2"), inductor_configs=settings
         )

@@ -1,4 +1,4 @@
-"""A member's energies and gradient by a compiled program."""
+"""Evaluate a member's energies and gradient by a compiled program."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from nnpal.model.zip_records import what_it_says
 
 
 class CompiledProgram:
-    """AOTInductor's package, one program for all members: their weights are inputs.
+    """AOTInductor package: one program for all members, with their weights as inputs.
 
-    The package reads memory as it was told at compile time, whatever the tensors say: dtypes, shapes and strides are
-    checked here.
+    The package assumes the dtypes, shapes and strides of compile time without checking its inputs: they are checked
+    here.
 
     Arguments:
-        records: of the archive, by name; see :mod:`nnpal.model.compiled.record`.
-        module: of the archive, a scripted :class:`nnpal.model.member_modules.MemberModules`.
-        n_members: of the file.
-        path: of the file, for messages.
-        dtype, device: that the caller wants.
+        records: records of the archive, by name; see :mod:`nnpal.model.compiled.record`.
+        module: module of the archive, a scripted :class:`nnpal.model.member_modules.MemberModules`.
+        n_members: number of members in the file.
+        path: path of the file, for error messages.
+        dtype, device: dtype and device that the caller requests.
 
     Raises:
-        ModelFileError: it is for another machine, does not fit the archive's weights, or cannot be loaded.
+        ModelFileError: the program is for another machine, does not fit the archive's weights, or cannot be loaded.
         ValueError: ``dtype`` or ``device`` is not the program's.
     """
 
@@ -51,7 +51,7 @@ class CompiledProgram:
         self._loader = _load(records[PACKAGE], path)
 
     def takes(self, species: Tensor, n_local: int, edge_index: Tensor) -> bool:
-        """Return whether a graph is large enough for the program, and mostly of centers."""
+        """Return whether the program evaluates a graph: large enough, and with mostly edges of centers."""
         n_edges = edge_index.shape[1]
         if species.shape[0] < SMALLEST or n_edges < SMALLEST:
             return False
@@ -62,11 +62,11 @@ class CompiledProgram:
     def member(
         self, k: int, species: Tensor, n_local: int, edge_index: Tensor, edge_vec: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the energies of the centers, eV, [n_local], and their sum's gradient in ``edge_vec``, eV/Å.
+        """Return the energies of the centers, eV, [n_local], and the gradient of their sum in ``edge_vec``, eV/Å.
 
         Arguments:
-            k: the member.
-            species, n_local, edge_index, edge_vec: as of :class:`nnpal.model.member_modules.MemberModules`.
+            k: index of the member.
+            species, n_local, edge_index, edge_vec: see :class:`nnpal.model.member_modules.MemberModules`.
 
         Raises:
             ValueError: a tensor is not of the dtype or on the device that the program reads.
@@ -89,7 +89,7 @@ def member_weights(member: Any) -> dict[str, Tensor]:
 
 
 def layout_of(weights: Mapping[str, Tensor]) -> list[tuple[str, str, list[int]]]:
-    """Return name, dtype and shape of each tensor, as a record has them."""
+    """Return name, dtype and shape of each tensor, as stored in a record."""
     return [(name, str(one.dtype).removeprefix("torch."), list(one.shape)) for name, one in weights.items()]
 
 
@@ -104,7 +104,7 @@ def _inputs(member: Any, record: CompiledRecord, path: str) -> list[Tensor]:
 
 
 def _load(package: bytes, path: str) -> Any:
-    # torch._inductor.aoti_load_package would run the C++ compiler to find out what this processor can do
+    # torch._inductor.aoti_load_package would run the C++ compiler to detect the processor's features
     with tempfile.TemporaryDirectory(prefix="nnpal-") as folder:
         file = Path(folder) / "model.pt2"
         file.write_bytes(package)

@@ -1,4 +1,4 @@
-"""What a compiled model file says of its program: the record `compiled.json` of its archive."""
+"""Description of a model file's compiled program: the record `compiled.json` of its archive."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ PACKAGE = "compiled.pt2"
 RECORD_VERSION = 1
 COMPILE_AGAIN = "compile the file again, on this machine, with nnpal compile, or use the file that it was compiled from"
 SMALLEST = 2
-"""Atoms and edges: torch.export takes sizes of 0 and 1 for constants, so such a tile is TorchScript's."""
+"""Fewest atoms and edges: torch.export treats sizes 0 and 1 as constants, so TorchScript evaluates such tiles."""
 
 
 @dataclass(frozen=True)
 class CompiledRecord:
-    """Where the program runs, and the inputs that it takes; the package itself checks none of it.
+    """Requirements and inputs of the program; the package itself checks none of them.
 
     Attributes:
-        torch_version: that compiled it, without what follows a ``+``.
-        platform, machine: as of :mod:`sys` and :mod:`platform`.
-        instructions: that the processor must have, as /proc/cpuinfo names them.
-        dtype: of edge vectors, energies and gradients.
-        largest_halo: graphs with more than so many times the edges of their centers are TorchScript's, whose module
-            leaves out, round by round, what no longer matters to the centers; None where it does not.
+        torch_version: version of torch that compiled it, without the part from ``+`` on.
+        platform, machine: names as in :mod:`sys` and :mod:`platform`.
+        instructions: instruction sets that the processor must have, as named in /proc/cpuinfo.
+        dtype: dtype of edge vectors, energies and gradients.
+        largest_halo: largest ratio of all edges to edges of centers; TorchScript evaluates graphs above it, because its
+            module omits, step by step, atoms that no longer affect the centers; None if it does not.
         weights: name within a member, dtype and shape of each tensor of a member, in the program's order.
-        version: of this record.
+        version: version of this record's format.
     """
 
     torch_version: str
@@ -57,7 +57,7 @@ class CompiledRecord:
         return json.dumps(dataclasses.asdict(self))
 
     def check(self, path: str, dtype: torch.dtype, device: str) -> None:
-        """Refuse what the program would crash on or read wrongly.
+        """Refuse conditions under which the program would crash or misread its inputs.
 
         Raises:
             ModelFileError: it was compiled for another torch, platform or processor.
@@ -84,10 +84,10 @@ class CompiledRecord:
 
 
 def read_compiled(path: str | os.PathLike[str]) -> CompiledRecord | None:
-    """Read what a model file says of its compiled program, without torch; None where it has none.
+    """Read the record of a model file's compiled program, without torch; None if it has none.
 
     Raises:
-        FileNotFoundError, ModelFileError: as of :func:`nnpal.model.files.read_metadata`.
+        FileNotFoundError, ModelFileError: see :func:`nnpal.model.files.read_metadata`.
     """
     name = os.fspath(path)
     record = read_file(name)[2].get(RECORD)
@@ -98,7 +98,7 @@ def parse_record(text: bytes, path: str) -> CompiledRecord:
     """Read the record of the model file ``path``.
 
     Raises:
-        ModelFileError: no JSON, of another version, or with a key missing, too many or of another type.
+        ModelFileError: the record is not JSON, has another version, or has missing, unknown or mistyped keys.
     """
     try:
         values = json.loads(text)
@@ -119,7 +119,7 @@ def parse_record(text: bytes, path: str) -> CompiledRecord:
 
 
 def torch_release() -> str:
-    """Return torch's version without the kind of build."""
+    """Return torch's version without the build suffix."""
     import torch
 
     return str(torch.__version__).partition("+")[0]
@@ -127,7 +127,7 @@ def torch_release() -> str:
 
 @cache
 def cpu_instructions() -> frozenset[str]:
-    """Return the instruction sets that all of this machine's processors share, as Linux names them; else none."""
+    """Return the instruction sets that all processors of this machine share, by Linux names; empty elsewhere."""
     info = Path("/proc/cpuinfo")
     lines = re.findall(r"^flags\s*:(.*)$", info.read_text(), re.MULTILINE) if info.exists() else []
     return frozenset.intersection(*(frozenset(line.split()) for line in lines)) if lines else frozenset()

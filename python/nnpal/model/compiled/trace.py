@@ -1,4 +1,4 @@
-"""One member's energies and gradient as a graph of tensor operations, whatever the numbers of atoms and edges."""
+"""Trace a member's energies and gradient to a graph of tensor operations, for any number of atoms and edges."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MOST = 2**31 - 1
 def member_program(module: torch.nn.Module, names: Sequence[str], scale: float) -> Program:
     """Return ``(weights, species, n_local, edge_index, edge_vec) -> (energies [n_atoms], gradient [n_edges, 3])``.
 
-    All atoms are evaluated as centers, and those from ``n_local`` on count for nothing: a tensor of one number may
-    differ from call to call, an int would be a constant of the program.
+    All atoms are evaluated as centers, and energies from ``n_local`` on are set to 0. ``n_local`` is a tensor, because
+    an int would become a constant of the program.
 
     Arguments:
-        module: of the model contract.
-        names: of its parameters and buffers, in the order of ``weights``.
-        scale: eV of one unit of its energies.
+        module: member that satisfies the model contract.
+        names: names of its parameters and buffers, in the order of ``weights``.
+        scale: eV per unit of its energies.
     """
 
     def both(
@@ -49,8 +49,8 @@ def member_program(module: torch.nn.Module, names: Sequence[str], scale: float) 
 def export_program(program: Program, weights: list[Tensor], reference: ReferenceConfiguration) -> ExportedProgram:
     """Export the program for any number of atoms and edges from :data:`SMALLEST` up.
 
-    torch.export alone refuses a forward that differentiates itself (torch 2.13: a fake tensor in the exported
-    program's constants); traced by make_fx before, it is a graph like any other.
+    torch.export alone fails on a forward pass with a differentiation in it (torch 2.13: a fake tensor in the exported
+    program's constants); make_fx turns it into an ordinary graph first.
 
     Raises:
         Exception: whatever torch raises on a module that it cannot trace.
@@ -59,15 +59,15 @@ def export_program(program: Program, weights: list[Tensor], reference: Reference
     atoms, edges = Dim("n_atoms", min=SMALLEST, max=MOST), Dim("n_edges", min=SMALLEST, max=MOST)
     shapes = ([None] * len(weights), {0: atoms}, None, {1: edges}, {0: edges})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, on its own names
+        warnings.simplefilter("ignore")  # torch's own warnings
         graph = make_fx(program, tracing_mode="symbolic", _allow_non_fake_inputs=True)(weights, *example)
         return torch.export.export(graph, (weights, *example), dynamic_shapes=shapes, strict=False)
 
 
 def _example(reference: ReferenceConfiguration, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return copies of the reference configuration, so many that no two sizes of different meaning are equal.
+    """Return enough copies of the reference configuration that no two sizes of different meaning are equal.
 
-    A tracer takes equal sizes for one.
+    A tracer would treat equal sizes as the same.
     """
     dtype = next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float32)
     species, edge_index = torch.tensor(reference.species), torch.tensor(reference.edge_index)

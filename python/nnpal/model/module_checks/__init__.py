@@ -1,4 +1,4 @@
-"""Does a custom module keep the contract of model files? Checked on random clusters when it is exported."""
+"""Check, when a custom module is exported, that it satisfies the contract of model files on random clusters."""
 
 from nnpal.model.module_checks.run import Passed, check_member
 from nnpal.model.module_checks.subject import ModuleCheckError

@@ -1,4 +1,4 @@
-"""What a module must keep of the contract, each check a function."""
+"""Checks that a module satisfies the contract, one function each."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nnpal.model.module_checks.graphs import closure, joined, lone_atoms, relabe
 from nnpal.model.module_checks.subject import Subject, largest
 
 SYMMETRIC = 1e-6
-"""Weights or constants that were once rounded to float32 break a symmetry by 1e-7; a wrong term by far more."""
+"""Weights or constants rounded to float32 break a symmetry by 1e-7; a wrong term by far more."""
 SAME = 1e-9
-"""For the same numbers in another order, where float64 leaves 1e-13: a weak message of a step too far shows."""
+"""For the same sums in another order, exact to 1e-13 in float64; detects a weak message from one step too far."""
 SLOPE = 1e-5
-"""What differences of fourth order leave, as in the gate of model files: rounding and jumps of second derivatives."""
+"""Error of fourth-order differences, as in the gate of model files: rounding and jumps of second derivatives."""
 STEP = 1e-4
-"""Å, length of the vector of all displacements."""
+"""Length of the vector of all displacements, Å."""
 STENCIL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 N_DIRECTIONS = 3
 
 
 def check_repetition(subject: Subject, graph: Graph, _: np.random.Generator) -> None:
-    """The same atoms give the same energies."""
+    """Check that the same atoms give the same energies."""
     first = subject.energies(graph)
     subject.compare(
         "repetition",
@@ -36,7 +36,7 @@ def check_repetition(subject: Subject, graph: Graph, _: np.random.Generator) -> 
 
 
 def check_derivative(subject: Subject, graph: Graph, rng: np.random.Generator) -> None:
-    """Gradients in the edge vectors are slopes of the energy along random directions."""
+    """Compare gradients in the edge vectors with finite differences along random directions."""
     _, gradient = subject.gradient(graph)
     found, expected = [], []
     for _ in range(N_DIRECTIONS):
@@ -58,7 +58,7 @@ def check_derivative(subject: Subject, graph: Graph, rng: np.random.Generator) -
 
 
 def check_rotation(subject: Subject, graph: Graph, rng: np.random.Generator) -> None:
-    """A turned and a mirrored cluster have the same energies."""
+    """Check that a rotated and an inverted cluster have the same energies."""
     expected = subject.energies(graph)
     turn, triangle = np.linalg.qr(rng.normal(size=(3, 3)))
     turn = turn * np.sign(np.diag(triangle)) * np.sign(np.linalg.det(turn * np.sign(np.diag(triangle))))
@@ -71,7 +71,7 @@ def check_rotation(subject: Subject, graph: Graph, rng: np.random.Generator) -> 
 
 
 def check_order(subject: Subject, graph: Graph, rng: np.random.Generator) -> None:
-    """Neither the order of atoms nor that of a center's edges matters."""
+    """Check that neither the order of atoms nor that of a center's edges matters."""
     expected = subject.energies(graph)
     order = torch.from_numpy(rng.permutation(len(graph.species)))
     subject.compare(
@@ -91,7 +91,7 @@ def check_order(subject: Subject, graph: Graph, rng: np.random.Generator) -> Non
 
 
 def check_extensivity(subject: Subject, graph: Graph, _: np.random.Generator) -> None:
-    """Atoms far apart do not feel each other, and a lone atom has an energy."""
+    """Check that atoms far apart do not interact, and that a lone atom has an energy."""
     lone = lone_atoms(len(subject.elements))
     alone = subject.energies(lone)
     both = joined(graph, lone)
@@ -105,9 +105,9 @@ def check_extensivity(subject: Subject, graph: Graph, _: np.random.Generator) ->
 
 
 def check_halo(subject: Subject, graph: Graph, rng: np.random.Generator) -> None:
-    """Centers have the same energies and gradients where only the edges that the contract promises are given.
+    """Check that the edges promised by the contract suffice for the centers' energies and gradients.
 
-    That is what a rank of LAMMPS has: edges of atoms out to ``hops - 1`` steps from its own.
+    A rank of LAMMPS has only these: edges of atoms up to ``hops - 1`` steps from its own.
     """
     n_atoms = len(graph.species)
     one = torch.from_numpy(rng.permutation(n_atoms))
@@ -126,7 +126,7 @@ def check_halo(subject: Subject, graph: Graph, rng: np.random.Generator) -> None
 
 
 def check_images(subject: Subject, graph: Graph, rng: np.random.Generator) -> None:
-    """Periodic images may be further edges between the same atoms or further atoms."""
+    """Check that periodic images may be additional edges between the same atoms or additional atoms."""
     why = (
         "edges found by their pair of atoms (a matrix [n_atoms, n_atoms], edge_index[0] == edge_index[1] left out), "
         "neighbors recognized by their index"

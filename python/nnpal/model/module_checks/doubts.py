@@ -1,4 +1,4 @@
-"""What a module may do, but a user should know: steps at the cutoff, single precision, hops that it does not need."""
+"""Find what a user should know of a valid module: jumps at the cutoff, single precision, unneeded hops."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nnpal.model.module_checks.graphs import closure, lone_atoms
 from nnpal.model.module_checks.subject import LEAST_SCALE, Subject, largest
 
 STEP_AT_CUTOFF = 1e-6
-"""Of the largest energy; float64 sums leave 1e-12."""
+"""Relative to the largest energy; float64 sums are exact to 1e-12."""
 KINK_AT_CUTOFF = 1e-4
-"""Of the largest gradient."""
+"""Relative to the largest gradient."""
 SINGLE = 1e-4
-"""Of the largest energy or gradient; sound networks leave 1e-6 to 1e-5, and a loader takes no more than this."""
+"""Relative to the largest energy or gradient; good networks give 1e-6 to 1e-5, and a loader accepts no more."""
 _INSIDE = 1.0 - 1e-9
 _MOST_PAIRS = 10
 
 
 def doubts(subject: Subject, in_single: Subject, graph: Graph, rng: np.random.Generator) -> list[str]:
-    """Return a sentence for each thing that a user should know."""
+    """Return a warning sentence for each finding."""
     found = [*_at_cutoff(subject, graph, rng), *_in_single(subject, in_single, graph)]
     return [f"{subject.name}: {sentence}" for sentence in found]
 
@@ -71,7 +71,7 @@ def _in_single(subject: Subject, in_single: Subject, graph: Graph) -> Iterator[s
 
 
 def needs_all_hops(subject: Subject, graph: Graph) -> bool:
-    """Return whether an atom's energy changes where there is one message-passing step less."""
+    """Return whether an atom's energy changes if edges for one hop fewer are given."""
     if subject.hops == 1:
         return True
     expected = subject.energies(graph)

@@ -1,4 +1,4 @@
-"""Small graphs of atoms to check a module on, and other ways to write the same atoms."""
+"""Small graphs to check a module on, and equivalent representations of them."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from torch import Tensor
 from nnpal.geometry.neighbor_graph import Graph, neighbor_graph
 
 _CONTACT = 0.85
-"""Least distance over the sum of covalent radii."""
+"""Smallest distance, relative to the sum of covalent radii."""
 _MARGIN = 1e-3
-"""Of the cutoff: no distance lies closer to it, so that small steps move no pair across."""
+"""Relative to the cutoff: no distance is closer to it, so that small steps move no pair across."""
 _LONG = np.array([1.0, 0.6, 0.6])
-"""What draws directions out along x, so that a cluster reaches over several cutoffs with few atoms."""
+"""Stretches directions along x, so that a cluster extends over several cutoffs with few atoms."""
 _NEIGHBORS = 6.0
-"""Of each atom on average: terms of three and four atoms show."""
+"""Mean number per atom, enough to test terms of three and four atoms."""
 _MOST_ATOMS = 40
-"""But for a chain that needs more."""
+"""Except for a chain that needs more."""
 
 
 def cluster(elements: Sequence[str], cutoff: float, hops: int, rng: np.random.Generator) -> Graph:
-    """Return a random cluster that holds every element and is longer than what an atom's energy depends on.
+    """Return a random cluster of all elements, longer than the range of an atom's energy.
 
-    A chain is grown along x, each atom between contact and nearly the cutoff from one of the last three, and filled up
-    to ``_NEIGHBORS`` neighbors for each atom.
+    A chain is grown along x, each atom between contact and nearly the cutoff from one of the last three; then atoms are
+    added up to ``_NEIGHBORS`` neighbors per atom.
 
     Arguments:
         elements: chemical symbols.
-        cutoff: Å.
-        hops: steps to neighbors over which energies depend on atoms.
-        rng: of elements and places.
+        cutoff: cutoff of the edges, Å.
+        hops: number of neighbor steps over which energies depend on atoms.
+        rng: random generator of elements and positions.
     """
     points, species = np.zeros((1, 3)), list(rng.permutation(len(elements)))
     radii = np.array([covalent_radii[atomic_numbers[element]] for element in elements])
@@ -53,7 +53,8 @@ def cluster(elements: Sequence[str], cutoff: float, hops: int, rng: np.random.Ge
 def _next_to(
     points: NDArray[np.float64], least: NDArray[np.float64], cutoff: float, is_chain: bool, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return a place near the last atoms and onward in x, or near any; ``least`` are distances to all, Å, [n_atoms]."""
+    """Return a position near the last atoms and forward in x, or near any; ``least``: smallest distances, Å,
+    [n_atoms]."""
     while True:
         base = len(points) - 1 - int(rng.integers(min(3, len(points)))) if is_chain else int(rng.integers(len(points)))
         direction = rng.normal(size=3)
@@ -64,7 +65,7 @@ def _next_to(
         distances = np.linalg.norm(points - new, axis=1)
         if (distances >= least).all() and (np.abs(distances - cutoff) > _MARGIN * cutoff).all():
             return np.asarray(new)
-        least = 0.99 * least  # so that it ends, however the atoms stand
+        least = 0.99 * least  # ensures that the loop ends
 
 
 def _neighbors(points: NDArray[np.float64], cutoff: float) -> float:
@@ -73,11 +74,11 @@ def _neighbors(points: NDArray[np.float64], cutoff: float) -> float:
 
 
 def row(n_elements: int, cutoff: float, hops: int, rng: np.random.Generator) -> tuple[Graph, Graph]:
-    """Return a row of atoms that repeats along x, its cell shorter than the cutoff, written in two ways.
+    """Return a row of atoms, periodic along x, with a cell shorter than the cutoff, in two representations.
 
     Returns:
-        With images mapped onto the cell's atoms, so that there are several edges between two atoms and from an atom to
-        itself; and with an atom for every image that the energies depend on.
+        One with images mapped onto the cell's atoms, with several edges between two atoms and from an atom to itself;
+        and one with an atom for every image that the energies depend on.
     """
     length = 0.72 * cutoff
     points = np.array([[0.0, 0.0, 0.0], [0.31, 0.28, 0.09], [0.68, -0.12, 0.24]]) * length
@@ -98,7 +99,7 @@ def row(n_elements: int, cutoff: float, hops: int, rng: np.random.Generator) -> 
 
 
 def joined(one: Graph, other: Graph) -> Graph:
-    """Return both, far apart; every atom of each must be a center."""
+    """Return one graph of both, far apart; every atom of each must be a center."""
     return Graph(
         torch.cat((one.species, other.species)),
         one.n_local + other.n_local,
@@ -128,7 +129,7 @@ def reordered(graph: Graph, rng: np.random.Generator) -> Graph:
 
 
 def split(graph: Graph) -> Graph:
-    """Return the graph with an atom of its own at the far end of every edge."""
+    """Return the graph with a separate atom at the far end of every edge."""
     n_edges = graph.edge_index.shape[1]
     ends = torch.arange(len(graph.species), len(graph.species) + n_edges)
     return replace(
@@ -139,10 +140,10 @@ def split(graph: Graph) -> Graph:
 
 
 def closure(graph: Graph, centers: Tensor, hops: int) -> tuple[Graph, Tensor]:
-    """Return what a rank that owns ``centers`` gives a model of so many hops: edges out to hops - 1 steps.
+    """Return the graph that a rank with these centers gives a model: edges of atoms up to ``hops - 1`` steps away.
 
     Returns:
-        The graph, its centers in front in the given order, and which edges of ``graph`` it holds, in its order.
+        The graph, with its centers first in the given order, and the indices in ``graph`` of its edges, in its order.
     """
     inside = torch.zeros(len(graph.species), dtype=torch.bool)
     inside[centers] = True

@@ -1,4 +1,4 @@
-"""All checks of one member."""
+"""Run all checks of one member."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nnpal.model.module_checks.subject import Forward, Subject
 
 @dataclass(frozen=True)
 class Passed:
-    """What the checks of a sound member found.
+    """Results of the checks of a valid member.
 
     Attributes:
-        figures: the largest difference of each check over the largest number that was compared.
-        doubts: sentences that a user should read.
-        needs_all_hops: whether one message-passing step less would change energies.
+        figures: largest difference in each check, relative to the largest value compared.
+        doubts: warnings for the user.
+        needs_all_hops: whether one hop fewer would change energies.
     """
 
     figures: dict[str, float]
@@ -42,16 +42,16 @@ def check_member(
     energy_scale: float,
     seed: int = 0,
 ) -> Passed:
-    """Check that a module keeps the contract, on random clusters that hold every element.
+    """Check that a module satisfies the contract, on random clusters of all elements.
 
     Arguments:
-        member: with the contract's ``forward``; it is not changed.
-        name: what messages call it.
+        member: scripted module with the contract's ``forward``; it is not changed.
+        name: name of the member in messages.
         elements: chemical symbols in the order of the element index.
-        cutoff: Å.
-        hops: message-passing steps that are declared for it.
-        energy_scale: eV of one unit of its energies.
-        seed: of clusters and directions.
+        cutoff: cutoff of the edges, Å.
+        hops: declared number of message-passing steps.
+        energy_scale: eV per unit of its energies.
+        seed: random seed of clusters and directions.
 
     Raises:
         ModuleCheckError: names the check, the numbers and the usual causes.

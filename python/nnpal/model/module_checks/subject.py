@@ -1,4 +1,4 @@
-"""A member under check: its energies and gradients, and what is said where two numbers differ."""
+"""A member under check: its energies and gradients, and the error if two results differ."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from nnpal.geometry.neighbor_graph import Graph
 
 LEAST_SCALE = 1e-3
-"""eV or eV/Å: a module's own numbers may be of order 1 where its answer is nearly 0."""
+"""Smallest scale of a comparison, eV or eV/Å: intermediate values may be of order 1 for a result near 0."""
 
 Forward = Callable[[Tensor, int, Tensor, Tensor], Tensor]
 """The contract's method; see :meth:`nnpal.model.member_modules.MemberModules.forward`."""
 
 
 class ModuleCheckError(ValueError):
-    """A module that does not keep the contract; the message has the check, the figures and the usual causes."""
+    """A module that violates the contract; the message gives the check, the numbers and the usual causes."""
 
 
 @dataclass
@@ -26,13 +26,13 @@ class Subject:
     """A member in one precision.
 
     Attributes:
-        name: what errors call it.
-        forward: of the member, energies in eV.
-        dtype: that it is evaluated in.
+        name: name of the member in errors.
+        forward: ``forward`` of the member, with energies in eV.
+        dtype: precision of the evaluation.
         elements: chemical symbols.
-        cutoff: Å.
-        hops: message-passing steps that were declared.
-        figures: the largest difference that each check found, over the largest number that was compared.
+        cutoff: cutoff of the edges, Å.
+        hops: declared number of message-passing steps.
+        figures: largest difference in each check, relative to the largest value compared.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Subject:
             return self._answer(graph, graph.edge_vec.to(self.dtype, copy=True)).double()
 
     def gradient(self, graph: Graph, centers: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return energies and the derivative of their sum over ``centers`` (all by default) in the edge vectors.
+        """Return energies and the gradient of their sum over ``centers`` (by default all) in the edge vectors.
 
         Returns:
-            eV, float64 [n_local], and eV/Å, float64 [n_edges, 3].
+            Energies, eV, float64 [n_local], and gradient, eV/Å, float64 [n_edges, 3].
         """
         edge_vec = graph.edge_vec.detach().to(self.dtype, copy=True).requires_grad_(True)
         energies = self._answer(graph, edge_vec)
@@ -76,9 +76,9 @@ class Subject:
         )
         species, edge_index, vectors = graph.species.clone(), graph.edge_index.clone(), edge_vec.detach().clone()
         try:
-            # The edge vectors themselves: a clone that is no leaf would hide what a member does to those of the next
+            # Not a clone, which is no leaf and would hide in-place changes that reach the next member
             found = self.forward(species, graph.n_local, edge_index, edge_vec)
-        except Exception as error:  # TorchScript passes on whatever its operations raise
+        except Exception as error:  # TorchScript passes on any error of its operations
             self.fail(
                 "answer",
                 f"{where} it raises {_said(error)}",
@@ -119,7 +119,7 @@ class Subject:
         unit: str = "eV",
         scale: float = 0.0,
     ) -> None:
-        """Compare numbers relative to the largest that is expected, or to ``scale`` where that is larger.
+        """Compare values relative to the largest expected one, or to ``scale`` if that is larger.
 
         Raises:
             ModuleCheckError: they differ by more than ``tolerance`` times that, or one is not finite.
@@ -141,7 +141,7 @@ class Subject:
 
 
 def largest(values: Tensor) -> float:
-    """Return the largest magnitude, 0 of nothing, NaN where there is one."""
+    """Return the largest magnitude; 0 if there are no values, NaN if any is NaN."""
     return float(values.detach().abs().max()) if values.numel() else 0.0
 
 

@@ -1,4 +1,4 @@
-"""SchNet networks with random weights."""
+"""Build SchNet networks with random weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def build_schnet(description: SchNetDescription, seed: int) -> SchNet:
     """Return one ensemble member with random weights, float32 on the CPU.
 
     The embedding is standard normal; weights are uniform within ±√(6 / (n_inputs + n_outputs)), biases 0 (Glorot and
-    Bengio, https://proceedings.mlr.press/v9/glorot10a.html), as in other implementations of SchNet. The numbers come
-    from a generator of this call, so members can be built in several threads.
+    Bengio, https://proceedings.mlr.press/v9/glorot10a.html), as in other implementations of SchNet. The random
+    generator is local to the call, so members can be built in several threads.
 
     Arguments:
         description: elements and hyperparameters.
-        seed: of the weights.
+        seed: random seed of the weights.
     """
     generator = torch.Generator().manual_seed(seed)
     network = SchNet(description)

@@ -1,4 +1,4 @@
-"""What a SchNet ensemble's networks look like."""
+"""Architecture of a SchNet ensemble's networks."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from nnpal.model.metadata import MOST_HOPS
 _SMALLEST = {"features": 2, "interactions": 1, "gaussians": 2}
 """The head halves the features; one Gaussian has no spacing."""
 _LARGEST = {"interactions": MOST_HOPS}
-"""More could be trained, but no model file holds them."""
+"""More could be trained, but not written to a model file."""
 
 
 @dataclass(frozen=True)
 class SchNetDescription:
     """Elements and hyperparameters of one ensemble of SchNet networks.
 
-    The defaults are ours. They are smaller than torch-geometric's (128 features, 6 interactions, 50 Gaussians, 10 Å),
-    for a filter is evaluated for each edge, and its cost grows as features · (gaussians + features).
+    The defaults are smaller than torch-geometric's (128 features, 6 interactions, 50 Gaussians, 10 Å), because a filter
+    is evaluated for each edge, at a cost proportional to features · (gaussians + features).
 
     Attributes:
         symbols: chemical symbols, in the order of the element indices.
-        features: numbers that describe an atom, and filters of each convolution; at least 2.
-        interactions: interaction blocks, 16 at most. Each lets an atom see one cutoff further, so that the energy of
-            an atom depends on atoms up to ``interactions * cutoff`` away.
-        gaussians: Gaussians of the distance, evenly from 0 to ``cutoff``; at least 2.
-        cutoff: of edges, Å.
+        features: number of features per atom, and of filters per convolution; at least 2.
+        interactions: number of interaction blocks, at most 16. The energy of an atom depends on atoms up to
+            ``interactions * cutoff`` away.
+        gaussians: number of Gaussians of the distance, evenly spaced from 0 to ``cutoff``; at least 2.
+        cutoff: cutoff of the edges, Å.
 
     Raises:
         ValueError: a value is out of range; names it.
@@ -58,5 +58,5 @@ class SchNetDescription:
 
     @property
     def hops(self) -> int:
-        """How many neighbor steps away an atom can be on which an energy depends."""
+        """Number of neighbor steps over which an energy depends on atoms."""
         return self.interactions

@@ -1,4 +1,4 @@
-"""From SchNet networks to a model file."""
+"""Write SchNet networks to a model file."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def export_schnet(
     """Write an ensemble of SchNet networks as a file for ``pair_style nnp`` and NNPCalculator.
 
     Arguments:
-        description: of the networks.
+        description: description of the networks.
         networks: the members, at least one; they are not changed.
-        path: of the file.
-        self_energies: eV, one for each element of the description.
+        path: path of the file.
+        self_energies: self-energy of each element of the description, eV.
         dtype: torch.float32 or torch.float64; by default that of the networks.
-        dataset_hash, provenance, calibration: as of :func:`nnpal.export_ensemble`.
+        dataset_hash, provenance, calibration: see :func:`nnpal.export_ensemble`.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: there is no network, one has other sizes than ``description``, or there are more or fewer
-            self-energies than elements.
-        nnpal.model.ModelFileError: a ValueError too; the written file does not give the networks' numbers.
+        ValueError: there is no network, one does not match ``description``, or there is not one self-energy for each
+            element.
+        nnpal.model.ModelFileError: a ValueError too; the written file does not reproduce the networks' results.
     """
     symbols = description.symbols
     if not networks:

@@ -1,4 +1,4 @@
-"""Which atoms and edges each interaction needs, so that the energies of the centers are right."""
+"""Select the atoms and edges that each interaction needs for the energies of the centers."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 class Level(NamedTuple):
-    """What one interaction reads and updates.
+    """Atoms and edges that one interaction reads and updates.
 
     Attributes:
-        targets: places, among the atoms of the level before, of the atoms that are updated.
-        edges: indices of the edges that end at them.
-        center: of these edges, counted among the targets.
-        neighbor: of these edges, counted among the atoms of the level before.
+        targets: indices of the updated atoms among the atoms of the previous level.
+        edges: indices of the edges of these atoms.
+        center: center of each of these edges, as an index among the targets.
+        neighbor: neighbor of each, as an index among the atoms of the previous level.
     """
 
     targets: Tensor
@@ -23,13 +23,13 @@ class Level(NamedTuple):
 
 
 def message_levels(n_atoms: int, n_local: int, center: Tensor, neighbor: Tensor, n_interactions: int) -> list[Level]:
-    """Return the interactions' levels, each with fewer atoms than the one before; the last updates the centers alone.
+    """Return the interactions' levels, each with fewer atoms than the one before; the last updates only the centers.
 
-    The k-th interaction from the end updates atoms within k - 1 neighbor steps of a center, for no others reach the
+    The k-th interaction from the end updates atoms within k - 1 neighbor steps of a center; no others affect the
     centers' energies.
 
     Arguments:
-        n_atoms: of them the first ``n_local`` are the centers.
+        n_atoms: number of atoms, of which the first ``n_local`` are the centers.
         n_local: number of centers.
         center, neighbor: ends of each edge, int64 [n_edges].
         n_interactions: number of levels, at least 1.
@@ -40,7 +40,7 @@ def message_levels(n_atoms: int, n_local: int, center: Tensor, neighbor: Tensor,
         farther = needed.index_select(0, center).nonzero().view(-1)
         needed = needed.index_fill(0, neighbor.index_select(0, farther), True)
         reached.append(needed)
-    place = torch.arange(n_atoms, device=center.device)  # of each atom among those of the level before
+    place = torch.arange(n_atoms, device=center.device)  # index of each atom in the previous level
     levels: list[Level] = []
     for i in range(n_interactions):
         needed = reached[n_interactions - 1 - i]

@@ -1,4 +1,4 @@
-"""The SchNet networks of a model file, as a training resumes from them."""
+"""SchNet networks of a model file, from which training can start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SchNetMembers:
     """Networks of one ensemble.
 
     Attributes:
-        description: of all of them.
+        description: description of all networks.
         networks: the members, eV, float64 on the CPU.
     """
 
@@ -27,10 +27,10 @@ class SchNetMembers:
     networks: tuple[SchNet, ...]
 
     def of_elements(self, symbols: Sequence[str]) -> SchNetMembers:
-        """Return the networks of some elements, in another order if need be; each energy stays what it was.
+        """Return the networks of some elements, in the given order; energies stay the same.
 
         Raises:
-            ValueError: an element that there is no embedding for.
+            ValueError: there is no embedding for an element.
         """
         own = self.description
         if lacking := [symbol for symbol in symbols if symbol not in own.symbols]:
@@ -64,7 +64,7 @@ def schnet_networks(loaded: LoadedModel) -> SchNetMembers:
 @torch.no_grad()
 def _rebuilt(member: Any, n_elements: int, n_interactions: int, scale: float) -> SchNet:
     """Return the network that was scripted."""
-    symbols = tuple(f"{k}" for k in range(n_elements))  # names play no part in a network
+    symbols = tuple(f"{k}" for k in range(n_elements))  # placeholders: a network does not store names
     sizes = (int(member.n_features), n_interactions, int(member.n_gaussians), float(member.cutoff))
     network = SchNet(SchNetDescription(symbols, *sizes)).double()
     network.load_state_dict(member.state_dict())

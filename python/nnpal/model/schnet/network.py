@@ -1,6 +1,6 @@
 """SchNet (K. T. Schütt et al., doi:10.1063/1.5019779), on a list of edges.
 
-Only centers get an energy. The module is scriptable and can be differentiated twice, as training by forces needs.
+Only centers get an energy. The module is scriptable and twice differentiable, as training on forces requires.
 """
 
 import math
@@ -16,7 +16,7 @@ from nnpal.model.schnet.levels import message_levels
 
 
 class Linear(torch.nn.Linear):
-    """A linear map without TorchScript constants, whose order in an archive differs between processes.
+    """Linear map without TorchScript constants, whose order in an archive differs between processes.
 
     Without them the same networks are always written as the same code.
     """
@@ -25,7 +25,7 @@ class Linear(torch.nn.Linear):
 
 
 class Embedding(torch.nn.Embedding):
-    """See :class:`Linear`."""
+    """Embedding without TorchScript constants; see :class:`Linear`."""
 
     __constants__: list[str] = []  # noqa: RUF012 (declared so by torch)
 
@@ -38,7 +38,7 @@ class ShiftedSoftplus(torch.nn.Module):
 
 
 class Interaction(torch.nn.Module):
-    """What an atom learns from its neighbors, equations 3 and 7 of the paper.
+    """Interaction block, which passes messages from neighbors to atoms: equations 3 and 7 of the paper.
 
     With W the filter network of the Gaussians of the distance, f the envelope and A, B, C linear maps::
 
@@ -46,8 +46,8 @@ class Interaction(torch.nn.Module):
         x_i' = x_i + C ssp(B m_i)
 
     Arguments:
-        n_features: of an atom; the number of filters too.
-        n_gaussians: that the filter network takes.
+        n_features: number of features per atom, and of filters.
+        n_gaussians: number of Gaussians, the inputs of the filter network.
     """
 
     def __init__(self, n_features: int, n_gaussians: int) -> None:
@@ -70,11 +70,11 @@ class Interaction(torch.nn.Module):
         """Return the new features of the targets.
 
         Arguments:
-            sources: features of the atoms that ``neighbor`` counts, [n_sources, n_features].
-            targets: features of the atoms that ``center`` counts, [n_targets, n_features].
+            sources: features of the atoms that ``neighbor`` refers to, [n_sources, n_features].
+            targets: features of the atoms that ``center`` refers to, [n_targets, n_features].
             center, neighbor: the ends of each edge, int64 [n_edges].
-            gaussians: of the distances, [n_edges, n_gaussians].
-            envelope: of the distances, repeated for each filter, [n_edges, n_features].
+            gaussians: Gaussians of the distances, [n_edges, n_gaussians].
+            envelope: envelope of the distances, repeated for each filter, [n_edges, n_features].
         """
         messages = self.neighbors(sources).index_select(0, neighbor) * (self.filters(gaussians) * envelope)
         received = torch.zeros_like(targets).index_add(0, center, messages)
@@ -83,12 +83,12 @@ class Interaction(torch.nn.Module):
 
     @torch.jit.unused
     def of_pairs(self, features: Tensor, ends: Tensor, gaussians: Tensor, envelope: Tensor) -> Tensor:
-        """Return the new features of all atoms; both directions of a pair have one filter.
+        """Return the new features of all atoms; both directions of a pair share one filter.
 
         Arguments:
-            features: of all atoms, [n_atoms, n_features].
-            ends: of each pair, int64 [2, n_pairs].
-            gaussians, envelope: as of :meth:`forward`, of the pairs' distances.
+            features: features of all atoms, [n_atoms, n_features].
+            ends: atoms of each pair, int64 [2, n_pairs].
+            gaussians, envelope: as for :meth:`forward`, of the pairs' distances.
         """
         filters, of_neighbors = self.filters(gaussians) * envelope, self.neighbors(features)
         received = torch.zeros_like(features)
@@ -101,13 +101,13 @@ class Interaction(torch.nn.Module):
 class SchNet(torch.nn.Module):
     """Interaction energy of each center, eV.
 
-    The weights are those that memory held: :func:`nnpal.model.schnet.build_schnet` draws them.
+    The weights are uninitialized; :func:`nnpal.model.schnet.build_schnet` draws them.
 
     Arguments:
         description: elements and hyperparameters.
 
     Attributes:
-        n_features, n_gaussians, cutoff: of the description, Å; a scripted module has them too.
+        n_features, n_gaussians, cutoff: values of the description, cutoff in Å; kept in scripted modules.
     """
 
     n_features: int
@@ -173,13 +173,13 @@ class SchNet(torch.nn.Module):
 
     @torch.jit.unused
     def of_pairs(self, species: Tensor, ends: Tensor, vectors: Tensor) -> Tensor:
-        """Return what :meth:`forward` does where all atoms are centers, from a list that has each pair once.
+        """Return the result of :meth:`forward` with all atoms as centers, from a list with each pair once.
 
-        Filters are most of the cost, and depend on the distance alone: training evaluates them once a pair.
+        Filters are most of the cost and depend only on the distance, so training evaluates them once per pair.
 
         Arguments:
             species: element index of every atom, int64 [n_atoms].
-            ends: of each pair of neighbors, int64 [2, n_pairs].
+            ends: atoms of each pair of neighbors, int64 [2, n_pairs].
             vectors: r_ends[1] - r_ends[0], Å, [n_pairs, 3], shorter than the cutoff.
         """
         distance = vectors.norm(2, -1).unsqueeze(1)
@@ -200,10 +200,10 @@ class SchNet(torch.nn.Module):
         return torch.exp(-0.5 * (scaled - k).square().clamp(max=80.0))
 
     def _envelope(self, distance: Tensor) -> Tensor:
-        """Return ½ (1 + cos(π r / cutoff)), which ends at the cutoff with its first derivative.
+        """Return ½ (1 + cos(π r / cutoff)), which is 0 at the cutoff, like its first derivative.
 
-        It is repeated for each filter, [n_edges, n_features]: once here, not in every product with filters, which
-        torch makes several times as slow by it.
+        It is repeated for each filter, [n_edges, n_features], once here: broadcasting it in every product with filters
+        is several times slower in torch.
         """
         envelope = 0.5 * torch.cos(distance * (math.pi / self.cutoff)) + 0.5
         return envelope.expand(-1, self.n_features).contiguous()
