@@ -61,8 +61,7 @@ class Metadata:
         cutoff: cutoff of the edges, Å.
         n_members: ensemble size.
         dtype: dtype of the weights, ``float32`` or ``float64``.
-        kernel: code that evaluates the model: ``fused``, nnpal's operations; ``torchani``, TorchANI's modules;
-            ``modules``:
+        kernel: evaluation of the model: ``fused``, nnpal's operations; ``torchani``, TorchANI's modules; ``modules``:
             each member is a separate module, see :class:`nnpal.model.member_modules.MemberModules`.
         dataset_hash: hash of the training data, if known.
         provenance: how the model was trained.

@@ -1,4 +1,4 @@
-// The parameters of an AEV as users give them, checked once for every device.
+// Parameters of an AEV as users give them, checked once for all devices.
 #pragma once
 
 #include "aev/aev_terms.h"
@@ -24,7 +24,7 @@ struct AEVArguments {
   std::int64_t n_features() const;
 };
 
-// The same in the form that is computed with, in its precision. `terms` points into this object.
+// The same in the form and precision of the computation. `terms` points into this object.
 template <class T> class TypedTerms {
 public:
   explicit TypedTerms(const AEVArguments &arguments);

@@ -18,7 +18,7 @@ template <class N> class Center {
 public:
   using T = typename N::Scalar;
 
-  // `most_edges` of any center, `n_gradients` to be pulled back at once (0: none).
+  // `most_edges`: maximum over the centers; `n_gradients`: for one backward pass (0: none).
   Center(const AEVTerms<T> &terms, int most_edges, int n_gradients) :
       terms_(terms),
       n_gradients_(n_gradients),
@@ -39,7 +39,7 @@ public:
     angular_.take(scratch);
   }
 
-  // How many numbers of the angular terms are worth keeping for the way back.
+  // Number of values of the angular terms that are kept for the backward pass.
   std::size_t n_kept(const CenterEdges<N> &edges, const AEVColumns &columns) const
   {
     std::size_t n = 0;
@@ -49,7 +49,7 @@ public:
     return n;
   }
 
-  // The AEV's columns, or for dual numbers their derivatives. `kept` [n_kept] or null is for the way back.
+  // The AEV's columns, or for dual numbers their derivatives. `kept` [n_kept], or null, is for backward.
   void forward(const CenterEdges<N> &edges, const AEVColumns &columns, T *aev, N *kept)
   {
     for (int e = 0; e < terms_.n_elements; ++e)
@@ -59,8 +59,8 @@ public:
     });
   }
 
-  // From ∂E/∂AEV (one `stride` after another) ∂E/∂vec of the center's edges, or for dual numbers its
-  // derivative. `kept` is what the way there has kept, or null. A part with edges has a column.
+  // Computes ∂E/∂vec of the center's edges from ∂E/∂AEV (gradients `stride` apart), or for dual numbers its
+  // derivative. `kept` is from forward, or null. A part with edges must have a column.
   void backward(const CenterEdges<N> &edges, const AEVColumns &columns, const T *gradients,
                 std::int64_t stride, N *kept)
   {
@@ -75,7 +75,7 @@ public:
     for (int g = 0; g < n_gradients_; ++g) gradients_.finish(g, edges, terms_.n_elements);
   }
 
-  // The axes of ∂E/∂vec of gradient g, place by place.
+  // One axis of ∂E/∂vec of gradient g, by place.
   const T *gradient(int g, int axis) const { return gradients_.axis(g, axis); }
 
 private:

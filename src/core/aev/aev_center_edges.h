@@ -1,4 +1,4 @@
-// One center's edges in rows: by the neighbor's element, those within the angular cutoff first, and by
+// One center's edges in rows, sorted by the neighbor's element, those within the angular cutoff first, and by
 // distance, so that a vector of edges needs few of the Gaussians.
 #pragma once
 
@@ -26,22 +26,22 @@ NNPAL_INLINE void cutoff_function(N r, typename N::Scalar cutoff, bool is_smooth
   }
 }
 
-// Unit vectors and distances; elements begin at whole vectors, and rows may be read in whole vectors from any
-// edge on.
+// Unit vectors and distances. Each element begins at a whole vector, and rows may be read in whole vectors
+// from any edge on.
 template <class N> struct CenterEdges {
   using T = typename N::Scalar;
   static constexpr int kWidth = kLanes<T>;
 
   Row<N> x, y, z, r;
-  Row<N> f, slope;          // within the angular cutoff its cutoff function
-  int *group;               // [n_elements + 1] where elements begin
+  Row<N> f, slope;          // angular cutoff function, within its cutoff
+  int *group;               // [n_elements + 1] first edge of each
   int *n_of_group;          // [n_elements]
-  int *n_near;              // [n_elements] the first so many are within the angular cutoff
+  int *n_near;              // [n_elements] number within the angular cutoff, first
   T *nearest, *farthest;    // [n_elements] distances of those
-  Shifts *shifts;           // of each vector of edges, the radial ones whose Gaussians matter
-  int *place;               // of each edge, among the center's as they were given
-  std::int64_t first;       // of the center's edges, as they were given
-  int n;                    // with the padding between elements
+  Shifts *shifts;           // radial shifts that matter for each vector of edges
+  int *place;               // of each edge in the center's input order
+  std::int64_t first;       // of the center's edges, in the input order
+  int n;                    // including padding between elements
 
   static int padded(int n_edges, int n_elements) { return n_edges + (n_elements + 1) * kWidth; }
 

@@ -15,7 +15,7 @@ template <class T> int part_size(const AEVTerms<T> &terms, int part)
   return part < terms.n_elements ? terms.n_radial : terms.n_shifts * terms.n_sections;
 }
 
-// Edges of some centers, in memory that a thread keeps.
+// Edges of some centers, in memory that the thread reuses.
 template <class N> class Gathered {
 public:
   using T = typename N::Scalar;
@@ -31,7 +31,7 @@ public:
   N *kept[kAtOnce] = {};    // see Center::n_kept
   int most_edges = 0;
 
-  // Nothing where it would be too much: neighbors in a crowd make more pairs than a cache holds.
+  // Keeps nothing if it would be too much: with many neighbors, the pairs exceed the cache.
   void keep(const Center<N> &center, const AEVColumns &columns, int n)
   {
     constexpr std::size_t kMostBytes = 4 << 20;
@@ -79,7 +79,7 @@ template <class N, class T = typename N::Scalar> Center<N> &prepared(Center<N> &
   return center;
 }
 
-// With `keeps` the way back by backward_of_gathered<true> is shorter.
+// With `keeps`, backward_of_gathered<true> is faster.
 template <bool keeps, class N, class T = typename N::Scalar>
 void forward_of_gathered(const AEVTerms<T> &terms, int n, const AEVColumns &columns, T *aev)
 {

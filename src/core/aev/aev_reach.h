@@ -1,6 +1,6 @@
-// Which Gaussians matter at which distances. One that is below e^-kReach is left out: of float32 e^-23 =
-// 1e-10, of float64 e^-69 = 1e-30, so that an AEV, sums of Gaussians times factors of at most 2, changes by
-// less than that for each edge or pair, far below the rounding of a feature of the size of one neighbor's.
+// Selects the Gaussians that matter at a distance. Those below e^-kReach are omitted: e^-23 = 1e-10 for
+// float32, e^-69 = 1e-30 for float64. An AEV, sums of Gaussians times factors of at most 2, changes by less
+// than that for each edge or pair, far below the rounding of a feature of the size of one neighbor's.
 #pragma once
 
 #include "aev/aev_terms.h"
@@ -12,12 +12,12 @@ template <class T> constexpr double kReach = sizeof(T) == 4 ? 23.0 : 69.0;
 
 constexpr int kBuckets = 64;    // of distances, up to the radial cutoff
 
-// Some shifts in a row, from `begin` to before `end`.
+// Consecutive shifts [begin, end).
 struct Shifts {
   int begin, end;
 };
 
-// There are `per_length` of them. NaN belongs to the first one.
+// `per_length`: buckets per length. NaN belongs to the first bucket.
 template <class T> NNPAL_INLINE typename Lanes<T>::Integers buckets_of(Lanes<T> r, T per_length)
 {
   using Integers = typename Lanes<T>::Integers;
@@ -26,7 +26,7 @@ template <class T> NNPAL_INLINE typename Lanes<T>::Integers buckets_of(Lanes<T> 
   return at.v > T(0) ? bucket : Integers{};
 }
 
-// Finds shifts whose Gaussians matter somewhere between two distances: of ascending ones those, else all.
+// Finds the shifts whose Gaussians matter between two distances; all of them unless shifts are ascending.
 template <class T> class ShiftReach {
 public:
   ShiftReach(const T *shifts, int n, T eta) :
@@ -53,7 +53,7 @@ private:
   bool is_ascending_ = true;
 };
 
-// For the radial shifts, from each bucket.
+// The radial shifts that matter in each bucket.
 class RadialReach {
 public:
   template <class T> explicit RadialReach(const AEVTerms<T> &terms)
@@ -61,14 +61,14 @@ public:
     const ShiftReach<T> reach(terms.radial_shifts, terms.n_radial, terms.radial_eta);
     const T width = terms.radial_cutoff / T(kBuckets);
     for (int b = 0; b < kBuckets; ++b) {
-      // Rounding may put a distance in the bucket beside its own.
+      // Rounding may put a distance in the next bucket.
       const T low = T(b) * width - T(0.01) * width, high = T(b + 1) * width + T(0.01) * width;
       of_bucket_[b] = reach.within(low, high);
     }
-    of_bucket_[0] = {0, terms.n_radial};    // NaN belongs to it, and is to come through
+    of_bucket_[0] = {0, terms.n_radial};    // NaN belongs to it, and must propagate
   }
 
-  // From the first bucket to the last: both ends move up from one bucket to the next.
+  // Of all buckets from first to last: both ends ascend with the bucket.
   Shifts shifts(int first, int last) const { return {of_bucket_[first].begin, of_bucket_[last].end}; }
 
 private:

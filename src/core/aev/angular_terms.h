@@ -37,17 +37,17 @@ public:
     totals_ = scratch.take<T>(n_sums_);
   }
 
-  // How many numbers of the pairs of two elements are worth keeping for the way back: of each vector the
-  // factors of sections, then of shifts.
+  // Number of values of the pairs of two elements that are kept for the backward pass: for each vector of
+  // pairs the factors of sections, then of shifts.
   std::size_t n_kept(const CenterEdges<N> &edges, int a, int b) const
   {
     const std::size_t n = edges.n_near[a], n_pairs = a == b ? n * (n - 1) / 2 : n * edges.n_near[b];
-    static_assert(CenterPairs<N>::kMost % kWidth == 0);    // so one vector at most is a part of one
+    static_assert(CenterPairs<N>::kMost % kWidth == 0);    // so at most one vector is partly filled
     const std::size_t n_vectors = n == 0 ? 0 : (n_pairs + kWidth - 1) / kWidth;
     return n_vectors * n_factors_;
   }
 
-  // `kept` is null, or moves on by n_kept.
+  // `kept` is null, or is advanced by n_kept.
   void forward(const CenterEdges<N> &edges, int a, int b, T *aev, N *&kept)
   {
     for (int k = 0; k < n_sums_; ++k) sums_[k] = N(T(0));
@@ -57,7 +57,7 @@ public:
     for (int k = 0; k < terms_.n_shifts * terms_.n_sections; ++k) aev[k] = totals_[k];
   }
 
-  // Adds to the gradients in unit vectors and distances.
+  // Adds to the gradients with respect to unit vectors and distances.
   void backward(const CenterEdges<N> &edges, int a, int b, const T *gradients, std::int64_t stride, N *&kept,
                 const EdgeGradients<N> &to)
   {
@@ -91,7 +91,7 @@ private:
   // 2 x^ζ
   NNPAL_INLINE N angle_term(N x) const { return power_of_two(binary_logarithm(x) * terms_.zeta + T(1)); }
 
-  // Those whose Gaussians matter for any of the pairs.
+  // Shifts whose Gaussians matter for any of the pairs.
   Shifts shifts_of(const CenterEdges<N> &edges, int a, int b) const
   {
     return reach_.within(T(0.5) * (edges.nearest[a] + edges.nearest[b]),

@@ -5,13 +5,13 @@
 
 namespace nnpal::NNPAL_ISA {
 
-// One near edge i with n others from j on; the first of them stands at `pair` of the rows.
+// One near edge i with n others from j on, in the rows from `pair` on.
 struct Segment {
   int i, j, n, pair;
 };
 
-// Pairs of near edges of two elements, some at a time. Rows may be read in whole vectors from any pair on,
-// and kWidth numbers before the first.
+// Pairs of near edges of two elements, up to kMost at a time. Rows may be read in whole vectors from any pair
+// on, and from kWidth numbers before the first.
 template <class N> class CenterPairs {
 public:
   using T = typename N::Scalar;
@@ -38,7 +38,7 @@ public:
     return row;
   }
 
-  // Fill the rows with pairs of elements a and b, and act on them, until none is left.
+  // Repeatedly fill the rows with pairs of elements a and b and act on them, until no pair is left.
   template <class Do> void each(const CenterEdges<N> &edges, int a, int b, T angular_cutoff, const Do &act)
   {
     n = n_segments = 0;
@@ -81,7 +81,7 @@ private:
   }
 };
 
-// Gradients in the pairs' cosines, means and weights.
+// Gradients with respect to the pairs' cosines, means and weights.
 template <class N> struct PairGradients {
   using T = typename N::Scalar;
   static constexpr int kWidth = kLanes<T>;
@@ -100,8 +100,9 @@ template <class N> struct PairGradients {
     }
   }
 
-  // Of gradient g, what they make of those in unit vectors and distances of both edges. Vectors of edges j,
-  // an element's first one beginning at `begin`, stay in registers while segment after segment adds to them.
+  // Add the pairs' contribution to gradient g with respect to unit vectors and distances of both edges.
+  // Vectors of edges j, where the element begins at `begin`, stay in registers while all segments add to
+  // them.
   void pull_back(int g, const CenterPairs<N> &pairs, const CenterEdges<N> &edges, int begin, int end,
                  const EdgeGradients<N> &to) const
   {
@@ -135,7 +136,7 @@ template <class N> struct PairGradients {
   }
 
 private:
-  // Sums over the lanes are added to the gradients of edges i, some edges at once.
+  // Adds sums over the lanes to the gradients of edges i, several edges at once.
   class SumsOfEdges {
   public:
     SumsOfEdges(const Row<N> &x, const Row<N> &y, const Row<N> &z, const Row<N> &r) : rows_{x, y, z, r} {}

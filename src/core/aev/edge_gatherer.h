@@ -1,11 +1,11 @@
-// Looks one center's edges up and puts them in order.
+// Gathers and sorts one center's edges.
 #pragma once
 
 #include "aev/aev_center_edges.h"
 
 namespace nnpal::NNPAL_ISA {
 
-// Fills CenterEdges from edges as they are given.
+// Fills CenterEdges from edges in the input order.
 template <class N> class EdgeGatherer {
 public:
   using T = typename N::Scalar;
@@ -64,8 +64,8 @@ private:
   const SortedEdges<T> &edges_;
   const RadialReach reach_;
   const T per_length_;                    // buckets
-  Row<N> x_, y_, z_, r_;                  // of one element, in the order given: copies ...
-  Row<N> found_x_, found_y_, found_z_;    // ... or where they stand
+  Row<N> x_, y_, z_, r_;                  // of one element, in the input order: copies ...
+  Row<N> found_x_, found_y_, found_z_;    // ... or in place
   int *bucket_;
 
   std::int64_t edge_at(std::int64_t k) const { return edges_.order ? edges_.order[k] : k; }
@@ -98,8 +98,8 @@ private:
     }
   }
 
-  // Vectors and distances of `count` edges from the first on; what bucket they belong to, those beyond the
-  // angular cutoff one later than others of their distance.
+  // Reads vectors and distances of `count` edges from `first` on, and finds their buckets, which are one
+  // higher beyond the angular cutoff.
   void find(std::int64_t first, int count)
   {
     look_up(first, count);
@@ -116,8 +116,7 @@ private:
     }
   }
 
-  // By counting, the order within a bucket kept. Edges that fill one vector have no other buckets than near
-  // and far.
+  // A stable counting sort by bucket. Edges that fit into one vector have only the buckets near and far.
   void sort(int element, int first, CenterEdges<N> &to)
   {
     const int count = to.n_of_group[element], n_buckets = count > kWidth ? kBuckets : 1;
@@ -134,7 +133,7 @@ private:
     }
     find_near(element, to);
     find_shifts(element, to);
-    // Padding, beyond every cutoff; the next element's edges are written over it.
+    // Padding beyond every cutoff, which the next element's edges overwrite.
     const N far(T(2) * terms_.radial_cutoff);
     const int end = to.group[element] + count;
     store(to.r, end, far);
@@ -143,7 +142,7 @@ private:
     store(to.z, end, N(T(0)));
   }
 
-  // The near ones stand first.
+  // Near edges come first.
   void find_near(int element, CenterEdges<N> &to) const
   {
     const T *const r = to.r.v + to.group[element];
@@ -159,7 +158,7 @@ private:
     to.farthest[element] = farthest;
   }
 
-  // Of the buckets that a vector's first and last edge had. Edges that fill one vector get all shifts.
+  // From the buckets of a vector's first and last edge. Edges that fit into one vector get all shifts.
   void find_shifts(int element, CenterEdges<N> &to) const
   {
     const int begin = to.group[element], count = to.n_of_group[element];

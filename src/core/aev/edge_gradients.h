@@ -1,11 +1,11 @@
-// Gradients in a center's edges while they are gathered, place by place as CenterEdges has the edges.
+// Gradients with respect to a center's edges while they are summed, in the order of CenterEdges.
 #pragma once
 
 #include "aev/aev_center_edges.h"
 
 namespace nnpal::NNPAL_ISA {
 
-// The same row for each gradient.
+// A row for each gradient.
 template <class N> struct GradientRows {
   Row<N> first;
   std::size_t step = 0;
@@ -34,7 +34,7 @@ template <class N> NNPAL_INLINE void add(const Row<N> &row, int i, N value)
   store(row, i, load(row, i) + value);
 }
 
-// First gradients in unit vectors (x, y, z) and distances (r), then in the edges' vectors.
+// First gradients with respect to unit vectors (x, y, z) and distances (r), then to the edges' vectors.
 template <class N> struct EdgeGradients {
   using T = typename N::Scalar;
   static constexpr int kWidth = kLanes<T>;
@@ -50,7 +50,7 @@ template <class N> struct EdgeGradients {
     for (GradientRows<N> *one : {&x, &y, &z, &r}) one->take(n_gradients, n_edges, scratch);
   }
 
-  // Only edges within the angular cutoff get gradients in unit vectors.
+  // Only edges within the angular cutoff have gradients with respect to unit vectors.
   void clear(int g, const CenterEdges<N> &edges, int n_elements) const
   {
     const N zero(T(0));
@@ -83,7 +83,7 @@ template <class N> struct EdgeGradients {
     }
   }
 
-  // An axis of gradient g, place by place; of dual numbers the derivatives.
+  // One axis of gradient g, by place; for dual numbers the derivatives.
   const T *axis(int g, int a) const
   {
     const Row<N> row = a == 0 ? x[g] : a == 1 ? y[g] : z[g];

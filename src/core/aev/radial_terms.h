@@ -56,7 +56,7 @@ public:
     for (int k = 0; k < terms_.n_radial; ++k) aev[k] = T(0.25) * totals_[k];
   }
 
-  // Writes the gradients in the distances of all of the element's edges.
+  // Writes the gradients with respect to the distances of all of the element's edges.
   void backward(const CenterEdges<N> &edges, int element, int n_gradients, const T *gradients,
                 std::int64_t stride, const GradientRows<N> &of_distances)
   {

@@ -1,5 +1,5 @@
-// The ensemble on a CPU. Centers of one element go through AEV, networks and back in blocks whose numbers
-// stay in the cache; threads share the blocks.
+// The ensemble on a CPU. Centers of one element pass through AEV, networks and back in blocks that fit in the
+// cache; threads share the blocks.
 #include "ensemble/ensemble_cpu.h"
 
 #include "support/aligned_vector.h"
@@ -19,14 +19,14 @@ struct Block {
   std::int64_t element, first, n;    // centers[first .. first + n)
 };
 
-// to [n, n_features] = from [n_features, width] turned, its padding left out.
+// to [n, n_features] = from [n_features, width] transposed, without its padding.
 template <class T> void turn_back(int n, int n_features, int width, const T *from, T *to)
 {
   for (int i = 0; i < n; ++i, to += n_features)
     for (int f = 0; f < n_features; ++f) to[f] = from[static_cast<std::int64_t>(f) * width + i];
 }
 
-// How centers are worked through; a thread's memory for it, kept between calls.
+// Order of the centers and their blocks; a thread's memory for it, kept between calls.
 struct Plan {
   std::vector<std::int64_t> centers;    // by element
   std::vector<Block> blocks;
@@ -34,7 +34,7 @@ struct Plan {
   void make(const std::int64_t *elements, std::int64_t n_local, int n_elements);
 };
 
-// What all blocks share.
+// Data that all blocks share.
 template <class T> struct Work {
   const SortedEnsembleCall<T> &call;
   const Plan &plan;
@@ -43,8 +43,8 @@ template <class T> struct Work {
 
 // The parts of the AEV that are not 0 in a block.
 struct Columns {
-  std::vector<int> column;    // as AEVColumns has it
-  std::vector<Part> parts;    // the same as runs of the whole AEV
+  std::vector<int> column;    // as in AEVColumns
+  std::vector<Part> parts;    // the same, as runs of the whole AEV
   int n = 0;
 
   AEVColumns of_aev() const { return {n, column.data()}; }
@@ -75,11 +75,11 @@ struct Columns {
   }
 };
 
-// A thread's memory for one block, kept between calls; [n, kBlock] but for the AEVs as aev_cpu.h gives and
-// take them.
+// A thread's memory for one block, kept between calls; [n, kBlock] except for AEVs in the layout of
+// aev_cpu.h.
 template <class T> struct Buffers {
   Columns columns;
-  AlignedVector<T> aev, aev_gradients;             // [kBlock, n_columns], and for each gradient one
+  AlignedVector<T> aev, aev_gradients;             // [kBlock, n_columns], one for each gradient
   AlignedVector<T> features, member_gradient;      // [n_columns, kBlock]
   AlignedVector<T> combined;                       // [n_gradients, n_columns, kBlock]
   AlignedVector<T> energies, factor;               // [kBlock]
@@ -102,8 +102,8 @@ template <class T> struct Buffers {
   }
 };
 
-// One member's network on a block, whose numbers lie as `functions` has them: its energies, and where wanted
-// their gradient in the features.
+// One member's network on a block in the layout of `functions`: its energies and, if requested, their
+// gradient with respect to the features.
 template <class T>
 void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
                      const T *weights, const LayerFunctions<T> &functions, int n, int n_features,
@@ -136,7 +136,7 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
   for (int l = n_hidden - 1; l >= 0; --l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
-    // A layer's values are no longer needed once the next one's gradient is known
+    // A layer's values are no longer needed when the next layer's gradient is known
     T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
     functions.backward(n_out, n_in, parts_of(l), n, weight, gradient,
                        l > 0 ? buffers.slopes[l - 1].data() : nullptr, below);

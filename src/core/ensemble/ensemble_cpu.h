@@ -1,4 +1,4 @@
-// Energies of all members and gradients in the edges, in one pass, on plain arrays.
+// Energies of all members, and gradients with respect to the edges, in one pass on plain arrays.
 #pragma once
 
 #include "aev/aev_terms.h"
@@ -9,7 +9,7 @@
 namespace nnpal {
 
 // With coefficients c [n_gradients, n_active, n_local] of any strides: energies e of the first n_active
-// members, and Σ_mi c_gmi ∂e_mi/∂edge_vec. What edges that belong to nothing get is not set.
+// members, and Σ_mi c_gmi ∂e_mi/∂edge_vec. Gradients of padding edges are not set.
 template <class T> struct EnsembleCall {
   const EnsembleArguments &arguments;
   GraphPointers graph;
@@ -22,8 +22,8 @@ template <class T> struct EnsembleCall {
   T *edge_gradients;          // [n_gradients * n_edges * 3] eV/Å
 };
 
-// The same for edges that stand by center and element already, as SortedEdges has them: gradients stand where
-// edges.vec has the edge, those of the next 3 * edges.n_edges numbers on.
+// The same for edges sorted by center and element, as in SortedEdges: gradients are in the order of
+// edges.vec, each 3 * edges.n_edges numbers after the one before.
 template <class T> struct SortedEnsembleCall {
   const EnsembleArguments &arguments;
   std::int64_t n_local;
@@ -38,7 +38,7 @@ template <class T> struct SortedEnsembleCall {
 
 template <class T> void evaluate_ensemble(const SortedEnsembleCall<T> &call, const ParallelFor &in_parallel);
 
-// Throws std::invalid_argument where a number of the graph is out of range.
+// Throws std::invalid_argument if an index of the graph is out of range.
 template <class T> void evaluate_ensemble(const EnsembleCall<T> &call, const ParallelFor &in_parallel);
 
 }    // namespace nnpal

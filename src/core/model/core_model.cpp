@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kCentersOfThread = 256;    // of a tile; see docs/performance.md
 
-// Numbers of type From at any address, in another type.
+// Convert numbers of type From, at any alignment, to type T.
 template <class From, class T> std::vector<T> converted(std::string_view bytes)
 {
   std::vector<T> values(bytes.size() / sizeof(From));
@@ -30,7 +30,7 @@ template <class From, class T> std::vector<T> converted(std::string_view bytes)
   return values;
 }
 
-// Numbers of the file's type.
+// Convert weights from the file's type.
 template <class T> std::vector<T> weights_of(std::string_view bytes, bool is_double)
 {
   return is_double ? converted<double, T>(bytes) : converted<float, T>(bytes);
@@ -157,7 +157,7 @@ private:
             tile.capacity};
   }
 
-  // The mean, and where there are more gradients each member.
+  // For the mean and, if there are more gradients, for each member.
   void set_coefficients(std::int64_t n_gradients)
   {
     const auto n = static_cast<std::size_t>(n_members());

@@ -103,7 +103,7 @@ void Model::check_reference_charges()
   };
   const double excess = sum(found.raw) / sum(found.weights);
   for (std::size_t i = 0; i < found.raw.size(); ++i) found.raw[i] -= found.weights[i] * excess;
-  const double relative = is_double_ ? 1e-8 : 1e-4;    // as of the energies
+  const double relative = is_double_ ? 1e-8 : 1e-4;    // as for the energies
   const double error = largest_difference(found.raw, expected.data(), expected.size());
   if (error <= relative * largest_magnitude(expected)) return;
   std::ostringstream message;

@@ -1,4 +1,4 @@
-// What a model is given, and what it gives.
+// Inputs and results of a model.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,8 @@
 
 namespace nnpal {
 
-// Some centers with the edges that their energies depend on: their own and, where messages pass over several
-// hops, those of all atoms within hops - 1 neighbor steps. An edge points from a center to a neighbor closer
-// than the cutoff.
+// Centers with the edges that their energies depend on: their own and, with several hops, those of all atoms
+// within hops - 1 neighbor steps. An edge points from a center to a neighbor closer than the cutoff.
 struct Tile {
   int n_centers = 0;                     // whose energies are wanted
   std::vector<std::int64_t> species;     // [n_atoms] element index, those centers first
@@ -25,18 +24,18 @@ struct Tile {
 struct TileResult {
   std::vector<double> energies;           // [n_members * n_centers] eV
   std::vector<double> gradient;           // [n_edges * 3] of the members' mean energy, eV/Å
-  std::vector<double> member_gradient;    // [n_members * n_edges * 3], when asked for, eV/Å
+  std::vector<double> member_gradient;    // [n_members * n_edges * 3], if requested, eV/Å
 };
 
-// Charges that do not add up to 0 yet, and weights by which all atoms share the excess:
+// Raw charges, which do not add up to 0 yet, and weights by which all atoms share the excess:
 //   Q_i = q_i - (w_i / sum_j w_j) sum_j q_j
 struct TileCharges {
   std::vector<double> raw;        // [n_centers] q_i, e
   std::vector<double> weights;    // [n_centers] w_i
 };
 
-// The first atom of the tile with a NaN or infinite energy, or an edge with such a gradient; -1 when all are
-// finite.
+// The first atom of the tile with a NaN or infinite energy, or with an edge with such a gradient; -1 if all
+// are finite.
 int first_non_finite_atom(const Tile &tile, const TileResult &result);
 
 }    // namespace nnpal

@@ -21,7 +21,7 @@ std::string_view without_folder(std::string_view name)
   return name.substr(name.find('/') + 1);
 }
 
-// What torch writes there: a number and the end of a line.
+// torch writes a number and a newline there.
 bool is_version(const std::string &text)
 {
   constexpr std::size_t kMostDigits = 3;

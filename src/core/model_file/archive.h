@@ -1,4 +1,4 @@
-// The zip container of a TorchScript file: whole or refused, before anybody uses a byte of it.
+// The zip container of a TorchScript file, checked as a whole before any of it is used.
 #pragma once
 
 #include "model_file/zip_directory.h"
@@ -13,14 +13,13 @@ namespace nnpal {
 class Archive {
 public:
   // `bytes` is the whole file, which must outlive this object. Checks every record against its recorded size
-  // and CRC-32: libtorch is built without these checks, so that it would run a weight with a flipped bit.
-  // Throws ArchiveError when the bytes are no TorchScript archive, end too early, or differ from their
-  // checksums.
+  // and CRC-32: libtorch is built without these checks and would use a weight with a flipped bit. Throws
+  // ArchiveError if the bytes are not a TorchScript archive, are truncated, or do not match their checksums.
   explicit Archive(std::string_view bytes);
 
-  // The content of a record, named without the archive's folder; none where there is no such record.
+  // The content of a record, named without the archive's folder; none if there is no such record.
   std::optional<std::string> record(const std::string &name) const;
-  // The same in the file's own memory. Throws ArchiveError where the record is packed.
+  // The same as a view of the file's bytes. Throws ArchiveError if the record is compressed.
   std::optional<std::string_view> stored_record(const std::string &name) const;
 
 private:

@@ -5,11 +5,11 @@
 namespace nnpal {
 namespace {
 
-constexpr std::size_t kAtOnce = 8;    // bytes; one after another they take five times as long
+constexpr std::size_t kAtOnce = 8;    // bytes; one at a time is five times slower
 
 using Tables = std::array<std::array<std::uint32_t, 256>, kAtOnce>;
 
-// [k][b]: what byte b does to the value k bytes later.
+// [k][b]: contribution of byte b to the value k bytes later.
 Tables make_tables()
 {
   Tables tables{};

@@ -1,4 +1,4 @@
-// The checksum of zip files.
+// Checksum of zip files.
 #pragma once
 
 #include <cstddef>

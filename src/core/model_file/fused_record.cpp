@@ -96,7 +96,7 @@ std::optional<Repulsion> read_repulsion(const Json &json, const Metadata &metada
   return repulsion;
 }
 
-// In floating point, for a damaged size overflows an integer.
+// In floating point, because a damaged size could overflow an integer.
 double number_of_weights(const EnsembleArguments &ensemble)
 {
   double n = 0.0;
@@ -162,7 +162,7 @@ std::optional<FusedRecord> read_fused_record(const Archive &archive, const Metad
                        {}};
     record.weights = read_weights(object(json, "weights"), archive, record.ensemble, metadata);
     return record;
-  } catch (const std::invalid_argument &error) {    // of the arguments' own checks
+  } catch (const std::invalid_argument &error) {    // from the arguments' own checks
     refuse(std::string("is wrong: ") + error.what());
   }
 }

@@ -44,7 +44,7 @@ public:
     return bit;
   }
 
-  // So many whole bytes, from the next whole one on.
+  // The next n whole bytes, from a byte boundary.
   std::string_view bytes(std::size_t n)
   {
     if (bit_ != 0) {
@@ -62,7 +62,7 @@ private:
   int bit_ = 0;
 };
 
-// A canonical prefix code, by the number of codes of each length and the symbols in the order of their codes.
+// A canonical prefix code, stored as the number of codes of each length and the symbols in code order.
 class PrefixCode {
 public:
   explicit PrefixCode(const std::vector<int> &lengths)
@@ -72,7 +72,7 @@ public:
     int left = 1;
     for (int length = 1; length <= kMostBits; ++length) {
       left = 2 * left - n_of_[length];
-      if (left < 0) throw Damaged{};    // more codes than there can be
+      if (left < 0) throw Damaged{};    // more codes than possible
     }
     for (int length = 1; length <= kMostBits; ++length)
       for (std::size_t symbol = 0; symbol < lengths.size(); ++symbol)

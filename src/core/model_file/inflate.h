@@ -1,4 +1,4 @@
-// What torch packs of an archive: the code of modules.
+// Decompression of the records that torch compresses: the code of modules.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace nnpal {
 
-// Unpack a deflate stream (RFC 1951) whose content has exactly `size` bytes. Returns whether it is one; never
-// writes more than `size` bytes, nor reads beyond `packed`.
+// Decompress a deflate stream (RFC 1951) whose content has exactly `size` bytes. Returns whether it is valid;
+// never writes more than `size` bytes or reads beyond `packed`.
 bool inflate(std::string_view packed, std::uint64_t size, std::string &content);
 
 }    // namespace nnpal

@@ -1,4 +1,4 @@
-// Values of a JSON text, of the types that are expected or refused.
+// Read values of a JSON text, and refuse unexpected types.
 #pragma once
 
 #include "json.h"    // nlohmann's, as LAMMPS ships it: headers alone
@@ -14,7 +14,7 @@ namespace nnpal {
 
 using Json = LAMMPS_NS::json;
 
-// nlohmann's reader turns true, and what is no integer or too large for one, into some integer.
+// nlohmann's reader converts true, non-integers and numbers that are too large to some integer.
 template <typename T> struct JsonReader {
   static T read(const Json &json) { return json.get<T>(); }
 };
@@ -56,7 +56,7 @@ template <typename T> struct JsonReader<std::vector<T>> {
   }
 };
 
-// The whole text; null where it is no JSON, or lists and objects lie deeper in it than Python's reader takes.
+// Parse the whole text; null if it is not JSON, or is nested more deeply than Python's reader accepts.
 inline Json parse_json(const std::string &text)
 {
   constexpr int kDeepest = 1000;

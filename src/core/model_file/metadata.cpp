@@ -10,7 +10,7 @@
 namespace nnpal {
 namespace {
 
-// `name`: of the key that is wrong, with those of the objects that it lies in.
+// `name`: the key that is wrong, with the keys of its enclosing objects.
 [[noreturn]] void refuse(const std::string &what, const std::string &name = "")
 {
   const bool is_calibration = name.rfind("calibration", 0) == 0;
@@ -24,7 +24,7 @@ namespace {
 }
 
 constexpr double kNoLimit = std::numeric_limits<double>::max();
-constexpr double kLargestExponent = 4.0;    // of a spread's power law; fits give 0.5 to 1
+constexpr double kLargestExponent = 4.0;    // of the spread's power law; fits give 0.5 to 1
 constexpr int kMostHops = 16;
 
 const Json &find(const Json &json, const char *key, const std::string &name)
@@ -80,7 +80,7 @@ std::vector<double> flatten(const std::vector<std::vector<double>> &rows)
   return flat;
 }
 
-// One number for each element, each above 0 and no larger than `limit`.
+// Read one number per element, each above 0 and at most `limit`.
 std::vector<double> one_for_each(const Json &json, const char *key, std::size_t n_elements, double limit)
 {
   const std::string name = std::string("calibration.force.") + key;
@@ -111,7 +111,7 @@ std::vector<std::vector<double>> undetermined(const Json &json, std::size_t n_el
   return rows;
 }
 
-// Files of format 1 were written before there was one.
+// Files of format 1 have none.
 std::optional<Calibration> parse_calibration(const Json &metadata, std::size_t n_elements, int n_members)
 {
   const Json &json = find(metadata, "calibration");

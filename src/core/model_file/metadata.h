@@ -1,4 +1,4 @@
-// What a model file says of itself: the record `extra/nnpal.json` of its archive.
+// Metadata of a model file: the record `extra/nnpal.json` of its archive.
 #pragma once
 
 #include "model_file/calibration.h"
@@ -11,19 +11,19 @@
 namespace nnpal {
 
 inline constexpr int kFormatVersion = 4;    // newest format this plugin reads
-inline constexpr int kFusedSince = 4;       // what a CPU computes without libtorch is in the file
+inline constexpr int kFusedSince = 4;       // first format with the record fused.json
 inline constexpr char kMetadataRecord[] = "extra/nnpal.json";
 
-// A small cluster with its answers, evaluated in float64 when the model was exported.
+// A small cluster with its results, evaluated in float64 at export.
 struct ReferenceConfiguration {
   std::vector<std::int64_t> species;    // [n_atoms] element index
   int n_local = 0;
-  std::vector<std::int64_t> center;      // [n_edges], ascending; below n_local where hops is 1
+  std::vector<std::int64_t> center;      // [n_edges], ascending; below n_local if hops is 1
   std::vector<std::int64_t> neighbor;    // [n_edges]
   std::vector<double> edge_vec;          // [n_edges * 3] Å
   std::vector<double> energies;          // [n_members * n_local] eV
   std::vector<double> gradient;          // [n_edges * 3] of the members' mean energy, eV/Å
-  std::vector<double> charges;           // [n_local] e; empty where the model has none
+  std::vector<double> charges;           // [n_local] e; empty if the model has none
 };
 
 struct Metadata {

@@ -14,7 +14,7 @@ constexpr std::size_t kEndSize = 22, kLocator64Size = 20, kCentralSize = 46, kLo
 constexpr std::uint16_t kFlags = 0x8 | 0x800;    // the sizes follow the content; the name is UTF-8
 constexpr std::uint16_t kStored = 0, kDeflated = 8;
 constexpr std::uint32_t kFolder =
-    0x10;    // of MS-DOS's attributes: torch then leaves memory as it happens to be
+    0x10;    // in the MS-DOS attributes: torch then leaves the memory uninitialized
 constexpr std::uint64_t kLargestRatio = 1032;    // of deflate: 258 bytes from 2 bits (RFC 1951)
 
 template <typename T> T read(std::string_view bytes, std::uint64_t at)
@@ -59,7 +59,7 @@ Directory find_directory(std::string_view bytes)
   throw ArchiveError("the file is truncated (the directory at its end is missing)");
 }
 
-// The entry of the directory at `at`. What exceeds 32 bits is in the extra field of ID 1, in this very order
+// Read the directory entry at `at`. Values beyond 32 bits are in the extra field of ID 1, in this order
 // (section 4.5.3).
 ZipRecord read_entry(std::string_view bytes, std::uint64_t at)
 {
@@ -83,7 +83,7 @@ ZipRecord read_entry(std::string_view bytes, std::uint64_t at)
   return record;
 }
 
-// Compare a record with its entry of the directory at `at`, and find its content, which must end before the
+// Compare a record with its directory entry at `at`, and find its content, which must end before the
 // directory begins.
 void find_content(std::string_view bytes, std::uint64_t at, std::uint64_t directory, ZipRecord &record)
 {

@@ -1,4 +1,4 @@
-// The directory of a zip archive, in agreement with the records that it lists.
+// The directory of a zip archive, checked against the records that it lists.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ struct ZipRecord {
   bool is_deflated = false;
 };
 
-// Every record of the archive `bytes`. Throws ArchiveError when these are no archive of torch, or end too
-// early, or when a record is not where and what the directory says: another name or method, a size that
-// cannot be, a name that comes twice. Nobody unpacks such a record then, or takes one for another, or asks
-// for memory by a damaged size.
+// List every record of the archive `bytes`. Throws ArchiveError if these are not an archive of torch or are
+// truncated, or if a record disagrees with the directory: position, name, method, an impossible size, or a
+// repeated name. So no such record is unpacked or mistaken for another, and no memory is allocated by a
+// damaged size.
 std::vector<ZipRecord> list_records(std::string_view bytes);
 
-// A name of the file for a message: bytes that are no printable ASCII as `?`.
+// A record's name for messages, with bytes other than printable ASCII as `?`.
 std::string printable(std::string name);
 
 }    // namespace nnpal

@@ -18,7 +18,7 @@ Vector times(const Vector &a, double factor)
   return {{a.x[0] * factor, a.x[1] * factor, a.x[2] * factor}};
 }
 
-// A unit vector that is orthogonal to all that is given.
+// A unit vector orthogonal to all given ones.
 Vector orthogonal_to(const std::vector<Vector> &given)
 {
   if (given.size() == 2) {
@@ -38,7 +38,7 @@ Vector orthogonal_to(const std::vector<Vector> &given)
   return times(best, 1.0 / best.length());
 }
 
-// As wide as the cutoff, unless there are more bins than atoms then.
+// Bins are as wide as the cutoff, or wider if there would be more bins than atoms.
 void choose_bins(const Basis &basis, const bool (&is_periodic)[3], const double (&span)[3],
                  std::int64_t n_atoms, double cutoff, Bins &bins)
 {

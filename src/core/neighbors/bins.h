@@ -1,5 +1,5 @@
-// Atoms in bins of a cell's own shape. A pair is found by the bins around the center's, which repeat along
-// periodic vectors; a bin may be met several times, as different images.
+// Atoms in bins with the shape of the cell. Pairs are found in the bins around the center's, which repeat
+// along periodic vectors; a bin may be visited several times, as different images.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct Vector {
 struct Basis {
   Vector along[3], inverse[3];    // along[k]·inverse[l] = 1 where k = l, else 0
 
-  // Vectors that do not repeat become orthogonal to all others. Throws std::invalid_argument where those that
-  // do span nothing.
+  // Nonperiodic vectors become orthogonal to all others. Throws std::invalid_argument if the periodic ones
+  // are linearly dependent.
   Basis(const double (&cell)[3][3], const bool (&is_periodic)[3]);
 };
 
@@ -27,17 +27,17 @@ struct Bins {
   double low[3], width[3];    // in coordinates along the basis
   std::int64_t n[3], reach[3];
   std::vector<std::int64_t> start, atoms, of_atom;    // of_atom [n_atoms * 3]
-  std::vector<std::int64_t> image;                    // [n_atoms * 3] cell that an atom lies in
+  std::vector<std::int64_t> image;                    // [n_atoms * 3] cell that contains the atom
 
   std::int64_t index(const std::int64_t (&b)[3]) const { return (b[0] * n[1] + b[1]) * n[2] + b[2]; }
 
-  // Calls act(j, shift) for the atoms of every bin that may hold some within the cutoff of atom i, itself
-  // among them; shift [3] counts the cells between the bins.
+  // Call act(j, shift) for the atoms, including i, of every bin that may contain some within the cutoff of
+  // atom i; shift [3] is the number of cells between the bins.
   template <class Act> void for_each_near(std::int64_t i, const Act &act) const
   {
     const std::int64_t *own = of_atom.data() + 3 * i;
     std::int64_t step[3], b[3], shift[3];
-    const auto enter = [&](int k) {    // whether there is a bin so many steps from the center's
+    const auto enter = [&](int k) {    // whether there is a bin k steps from the center's
       const std::int64_t to = own[k] + step[k];
       shift[k] = to >= 0 ? to / n[k] : -((n[k] - 1 - to) / n[k]);
       b[k] = to - shift[k] * n[k];
@@ -57,7 +57,7 @@ struct Bins {
   }
 };
 
-// Bins of atoms at `positions` [n_atoms * 3], which need not lie in the cell.
+// Bins of atoms at `positions` [n_atoms * 3], which may be outside the cell.
 Bins fill_bins(const double *positions, std::int64_t n_atoms, const Basis &basis,
                const bool (&is_periodic)[3], double cutoff);
 

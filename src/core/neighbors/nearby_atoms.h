@@ -1,4 +1,4 @@
-// The atoms near some of them, for programs that have no neighbor list.
+// Neighbors of given atoms, for programs without a neighbor list.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 
 namespace nnpal {
 
-// Found by bins, without periodicity: images are atoms too. Memory is kept from one search to the next.
+// Search with bins, without periodicity: images are atoms, too. Memory is reused by the next search.
 class NearbyAtoms {
 public:
-  // Which of the atoms at `positions` [n_atoms * 3] are closer than `cutoff` to each of the first n_centers.
+  // Find the atoms at `positions` [n_atoms * 3] that are closer than `cutoff` to each of the first n_centers.
   void find(const double *positions, std::int64_t n_centers, std::int64_t n_atoms, double cutoff);
 
   const int *number() const { return number_.data(); }             // [n_centers]

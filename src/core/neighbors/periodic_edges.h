@@ -1,4 +1,4 @@
-// Edges between atoms and their periodic images, for programs that have no neighbor list.
+// Edges between atoms and their periodic images, for programs without a neighbor list.
 #pragma once
 
 #include <cstdint>
@@ -6,16 +6,16 @@
 
 namespace nnpal {
 
-// Both directions of each pair, by center: vec = r_neighbor + shift of its image - r_center.
+// Both directions of each pair, sorted by center: vec = r_neighbor + shift of its image - r_center.
 struct PeriodicEdges {
   std::vector<std::int64_t> center, neighbor;    // [n_edges]
   std::vector<double> vec;                       // [n_edges * 3] Å
 };
 
-// All pairs closer than `cutoff` (Å) of atoms at `positions` [n_atoms * 3], which need not lie in the cell.
-// `cell`: rows are its vectors, of which those that are periodic span a volume, an area or a line; it may be
-// shorter than the cutoff. Numbers are finite. Throws std::invalid_argument where periodic vectors span
-// nothing.
+// All pairs closer than `cutoff` (Å) of atoms at `positions` [n_atoms * 3], which may be outside the cell.
+// `cell`: rows are its vectors, of which the periodic ones span a volume, an area or a line; it may be
+// smaller than the cutoff. All values must be finite. Throws std::invalid_argument if the periodic vectors
+// are linearly dependent.
 PeriodicEdges find_periodic_edges(const double *positions, std::int64_t n_atoms, const double (&cell)[3][3],
                                   const bool (&is_periodic)[3], double cutoff);
 

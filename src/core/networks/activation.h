@@ -1,4 +1,4 @@
-// Activation functions of the networks, for every device.
+// Activation functions of the networks, for all devices.
 #pragma once
 
 namespace nnpal {

@@ -1,4 +1,4 @@
-// Activation functions with their first and second slopes, for loops of a CPU.
+// Activation functions with their first and second derivatives, for loops on a CPU.
 #pragma once
 
 #include "support/lane_math.h"
@@ -9,7 +9,7 @@ template <class T> struct GELU {
   NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope) const
   {
     Lanes<T> density;
-    (*this)(x, value, slope, density);    // what is not used is not computed
+    (*this)(x, value, slope, density);    // unused results are not computed
   }
   NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope, Lanes<T> &curvature) const
   {
@@ -33,7 +33,7 @@ template <class T> struct CELU {
   NNPAL_INLINE void operator()(Lanes<T> x, Lanes<T> &value, Lanes<T> &slope, Lanes<T> &curvature) const
   {
     (*this)(x, value, slope);
-    const Lanes<T> below = slope * (T(1) / alpha);    // at 0 that of the left, as torch has it
+    const Lanes<T> below = slope * (T(1) / alpha);    // at 0 the left one, as in torch
     curvature = {x.v > T(0) ? Lanes<T>(T(0)).v : below.v};
   }
 };

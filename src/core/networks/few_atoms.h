@@ -1,5 +1,5 @@
-// Layers of a few atoms, whose numbers lie atom by atom: lanes run over inputs, so that no lane is padding
-// and weights are read in whole registers, once for up to kAtoms atoms.
+// Layers for a few atoms, stored atom by atom: lanes run over inputs, so that no lane is padding and weights
+// are read in whole registers, once for up to kAtoms atoms.
 #pragma once
 
 #include "networks/networks_cpu.h"
@@ -8,12 +8,12 @@
 
 namespace nnpal::NNPAL_ISA {
 
-// Of a tile: atoms, and outputs on the way there or registers of inputs on the way back. Half the registers
-// of a processor are for the sums.
+// Size of a tile: atoms, and outputs (forward) or registers of inputs (backward). The sums use half of the
+// processor's registers.
 constexpr int kAtoms = NNPAL_VECTOR_BYTES == 64 ? 4 : 2, kOutputs = 4, kInputs = 4;
 
-// Whether lanes over inputs take less time than lanes over n atoms, most of which would be padding. Measured
-// on AMD Zen 4 with layers of 240-224-192-160: they break even at 13 of 16 lanes, and at 5 of 8 and 4 of 4.
+// Whether lanes over inputs are faster than lanes over n atoms, most of which would be padding. Measured on
+// AMD Zen 4 with layers of 240-224-192-160: they break even at 13 of 16 lanes, and at 5 of 8 and 4 of 4.
 template <class T> bool are_few(int n)
 {
   const int padded = (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
@@ -21,7 +21,7 @@ template <class T> bool are_few(int n)
 }
 
 // z [n_outputs] of each of n_atoms = Σ weight [n_outputs, n_in] in, rows of `in` being `stride_in` apart.
-// `is_first`: to read these weights.
+// `is_first`: first to read these weights.
 template <int n_outputs, int n_atoms, class T>
 NNPAL_INLINE void outputs_tile(int n_in, const Parts &parts, const T *weight, bool is_first, const T *in,
                                std::int64_t stride_in, T *z, std::int64_t stride_z)
@@ -64,7 +64,7 @@ NNPAL_INLINE void outputs_tile(int n_in, const Parts &parts, const T *weight, bo
     std::memcpy(z + a * stride_z, totals + a * n_outputs, n_outputs * sizeof(T));
 }
 
-// in of each of n_atoms, `n` numbers that fill n_vectors registers, = Σ_o out [n_out] weight [n_out, n_in].
+// in of each of n_atoms, `n` numbers in n_vectors registers, = Σ_o out [n_out] weight [n_out, n_in].
 template <int n_vectors, int n_atoms, class T>
 NNPAL_INLINE void inputs_tile(int n_out, int n_in, int n, const T *weight, const T *out, const T *slope,
                               T *in, std::int64_t stride_in)
@@ -97,7 +97,7 @@ NNPAL_INLINE void inputs_tile(int n_out, int n_in, int n, const T *weight, const
     }
 }
 
-// act.operator()<k>(first) on `n` things, the first ones k = kMost at a time, then the rest at once.
+// act.operator()<k>(first) on `n` items: k = kMost at a time, then the rest at once.
 template <int kMost, class Act> NNPAL_INLINE void in_groups(int n, const Act &act)
 {
   int first = 0;
@@ -110,7 +110,7 @@ template <int kMost, class Act> NNPAL_INLINE void in_groups(int n, const Act &ac
   if (rest == 1) act.template operator()<1>(first);
 }
 
-// z [n_atoms, n_out] = in [n_atoms, n_columns of the parts] · weight [n_out, n_in] turned.
+// z [n_atoms, n_out] = in [n_atoms, n_columns of the parts] · weight [n_out, n_in] transposed.
 template <class T>
 void few_outputs(int n_out, int n_in, const Parts &parts, int n_atoms, const T *weight, const T *in, T *z)
 {
@@ -125,8 +125,8 @@ void few_outputs(int n_out, int n_in, const Parts &parts, int n_atoms, const T *
   });
 }
 
-// in [n_atoms, n_columns of the parts] = out [n_atoms, n_out] · weight [n_out, n_in], times slope where that
-// is not null.
+// in [n_atoms, n_columns of the parts] = out [n_atoms, n_out] · weight [n_out, n_in], times slope if that is
+// not null.
 template <class T>
 void few_inputs(int n_out, int n_in, const Parts &parts, int n_atoms, const T *weight, const T *out,
                 const T *slope, T *in)

@@ -1,4 +1,4 @@
-// Products of weights with features, atom by atom in the lanes of registers.
+// Products of weights with features, with one atom per lane.
 #pragma once
 
 #include "networks/networks_cpu.h"
@@ -6,15 +6,15 @@
 
 namespace nnpal::NNPAL_ISA {
 
-// Registers of a tile: some rows of the result by some vectors of atoms, beside them as many of the operand.
-// With few columns there are more rows, so that enough sums are under way at once.
+// Registers of a tile: rows of the result by vectors of atoms, and as many vectors of the operand. With few
+// columns there are more rows, so that enough sums run in parallel.
 constexpr int kColumns = NNPAL_VECTOR_BYTES == 64 ? 4 : 2;
 constexpr int rows_of_tile(int n_columns)
 {
   return n_columns == kColumns ? 6 : 8;
 }
 
-// How the weight of result i and operand k is found: at[i * of_result + k * of_operand].
+// The weight of result i and operand k is at[i * of_result + k * of_operand].
 template <class T> struct Weights {
   const T *at;
   std::int64_t of_result, of_operand;
@@ -50,7 +50,7 @@ NNPAL_INLINE void tile(const Parts &operands, std::int64_t width, Weights<T> wei
     for (int c = 0; c < n_columns; ++c) store(out + i * width + c * kLanes<T>, sums[i][c]);
 }
 
-// Rows `row` and the following of a tile's columns: as many whole tiles as fit, then smaller ones.
+// Rows from `row` on of a tile's columns: as many whole tiles as fit, then smaller ones.
 template <int n_rows, int n_columns, class T>
 NNPAL_INLINE int tiles(int row, int n_results, const Parts &operands, std::int64_t width, Weights<T> weights,
                        const T *in, T *out)
@@ -62,7 +62,7 @@ NNPAL_INLINE int tiles(int row, int n_results, const Parts &operands, std::int64
   return row;
 }
 
-// out [n_results, width] = weights · in, whose rows are the operands that are there, [.., width].
+// out [n_results, width] = weights · in, whose rows are the present operands, [.., width].
 template <class T>
 void product(int n_results, const Parts &operands, int width, Weights<T> weights, const T *in, T *out)
 {

@@ -8,11 +8,11 @@
 namespace nnpal::NNPAL_ISA {
 namespace {
 
-// Rows of a product that stay in the nearest cache until what follows has read them; tiles of 6 and of 8 rows
-// fill it.
+// Rows of a product that stay in the first-level cache until they are read again; a multiple of tiles of 6
+// and of 8 rows.
 constexpr int kRowsAtOnce = 24;
 
-// act(row, n) on rows [row, row + n), some at a time.
+// act(row, n) on rows [row, row + n), up to kRowsAtOnce at a time.
 template <class Do> NNPAL_INLINE void each_rows(int n_rows, const Do &act)
 {
   for (int row = 0; row < n_rows; row += kRowsAtOnce)

@@ -1,4 +1,4 @@
-// The kernel of every device as a loop, which threads share.
+// The device-independent kernel as a loop, which threads share.
 #include "pair_terms/repulsion_cpu.h"
 
 #include "pair_terms/repulsion_kernels.h"
@@ -51,7 +51,7 @@ void evaluate_repulsion(const RepulsionEdges<T> &edges, std::int64_t n_edges, T 
     own.first = first;
     on_host::launch_items(on_host::EdgeRepulsion<T>(own), last - first, nullptr);
   });
-  sums.assign(edges.n_local + 1, 0.0);    // the last one of edges that belong to nothing
+  sums.assign(edges.n_local + 1, 0.0);    // the last one for padding edges
   for (std::int64_t edge = 0; edge < n_edges; ++edge)
     sums[edges.center[edge]] += static_cast<double>(edges.energies[edge]);
   std::copy_n(sums.begin(), edges.n_local, energies);

@@ -10,13 +10,13 @@ namespace nnpal {
 
 EdgeCutoff edge_cutoff(const RepulsionArguments &arguments);
 
-// What the kernels of every device take. `of_edges` [n_edges] and `gradients` [n_edges * 3] are written.
+// Arguments of the kernels of all devices. `of_edges` [n_edges] and `gradients` [n_edges * 3] are written.
 template <class T>
 RepulsionEdges<T> repulsion_edges(const RepulsionArguments &arguments, const GraphPointers &graph,
                                   const T *edge_vec, const T *parameters, T *of_edges, T *gradients);
 
-// Also write the centers' energies [n_local], sums in the order of the edges. Throws std::invalid_argument
-// where a number of the graph is out of range.
+// Also write the centers' energies [n_local], sums in the order of the edges. Throws std::invalid_argument if
+// an index of the graph is out of range.
 template <class T>
 void evaluate_repulsion(const RepulsionEdges<T> &edges, std::int64_t n_edges, T *energies,
                         const ParallelFor &in_parallel);

@@ -9,9 +9,9 @@ namespace nnpal {
 
 enum class EdgeCutoff { kNone, kCosine, kSmooth };
 
-// Edges in any order; those of center n_local and neighbor -1 belong to nothing.
+// Edges in any order; those of center n_local and neighbor -1 are padding.
 template <class T> struct RepulsionEdges {
-  std::int64_t first;    // the edge that item 0 of a kernel stands for
+  std::int64_t first;    // the edge of a kernel's item 0
   std::int64_t n_local, n_atoms;
   int n_elements;
   EdgeCutoff cutoff_kind;

@@ -1,4 +1,4 @@
-// The repulsion of one edge, for every device.
+// The repulsion of one edge, for all devices.
 //
 //   E_i = 1/2 Σ_j e(r_ij) f(r_ij),   e = y_ab/R exp(-α_ab R^k_ab),   R = r in bohr
 //
@@ -11,7 +11,7 @@
 
 namespace nnpal::NNPAL_TWIN {
 
-// f(r) and f'(r) within the cutoff, as TorchANI has them.
+// f(r) and f'(r) within the cutoff, as in TorchANI.
 template <class T> NNPAL_KERNEL void damping(EdgeCutoff kind, T r, T cutoff, T &value, T &slope)
 {
   value = T(1);
@@ -48,9 +48,9 @@ template <class T> struct PairRepulsion {
   // Half of the energy of a pair at distance r, eV; and its derivative divided by r, eV/Å².
   NNPAL_KERNEL void operator()(std::int64_t pair, T r, T &energy, T &slope_by_r) const
   {
-    constexpr T kClosest = T(1e-7);    // Å; TorchANI's bound against divisions by 0
+    constexpr T kClosest = T(1e-7);    // Å; TorchANI's lower bound, against divisions by 0
     energy = slope_by_r = T(0);
-    if (r >= cutoff) return;    // but not for NaN
+    if (r >= cutoff) return;    // false for NaN
     const T y = parameters[pair], alpha = parameters[n_pairs + pair],
             exponent = parameters[2 * n_pairs + pair];
     const bool is_close = r < kClosest;
@@ -75,7 +75,7 @@ template <class T> struct EdgeRepulsion : Always {
     const std::int64_t center = edges.center[edge], neighbor = edges.neighbor[edge];
     T *gradient = edges.gradients + 3 * edge;
     edges.energies[edge] = gradient[0] = gradient[1] = gradient[2] = T(0);
-    if (center == edges.n_local && neighbor == -1) return;    // belongs to nothing
+    if (center == edges.n_local && neighbor == -1) return;    // padding
     if (center < 0 || center >= edges.n_local) refuse("edge_index[0, ", edge, center, edges.n_local);
     if (neighbor < 0 || neighbor >= edges.n_atoms) refuse("edge_index[1, ", edge, neighbor, edges.n_atoms);
     const T *vec = edges.vec + 3 * edge;

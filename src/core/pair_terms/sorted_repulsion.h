@@ -1,4 +1,4 @@
-// The repulsion of centers whose edges stand by center and element, as the kernels of a CPU read them.
+// The repulsion of centers with edges sorted by center and element, the layout of the CPU kernels.
 #pragma once
 
 #include "aev/aev_terms.h"
@@ -9,8 +9,8 @@
 
 namespace nnpal {
 
-// Every member's energies hold the repulsion, and so does each gradient: to both it is added. Gradients stand
-// as edges.vec has the edges, whose steps are 1 and n_edges, those of the next 3 * edges.n_edges numbers on.
+// The repulsion is added to every member's energies and to each gradient. Gradients are in the order of
+// edges.vec, whose steps are 1 and n_edges, each 3 * edges.n_edges numbers after the one before.
 template <class T> struct SortedRepulsion {
   const RepulsionArguments &arguments;
   const T *parameters;    // [3 * n_elements * n_elements]

@@ -1,5 +1,4 @@
-// Vectors whose numbers begin where a cache line does: a register that is stored across two lines takes
-// longer.
+// Vectors aligned to cache lines, because storing a register across two lines takes longer.
 #pragma once
 
 #include <cstddef>

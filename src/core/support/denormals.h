@@ -1,11 +1,10 @@
-// Flush-to-zero for the length of a scope. Gaussians far from their center are denormal numbers, and
-// processors that leave these to microcode work many times slower with them. What is flushed lies
-// below 1.2e-38 (float) and 2.2e-308 (double): a sum with a number above 1e-30 in it is the same to the last
-// bit.
+// Flush-to-zero within a scope. Gaussians far from their center are denormal numbers, which are many times
+// slower on processors that handle them in microcode. Only values below 1.2e-38 (float) and 2.2e-308 (double)
+// are flushed: a sum that contains a number above 1e-30 is bitwise the same.
 //
-// Knows neither torch nor LAMMPS. The scope is that of one thread: work that is shared by threads needs a
-// guard in each of them. And a thread inherits the control word of the thread that starts it, so no pool of
-// threads may be started within a guard.
+// Independent of torch and LAMMPS. A guard applies to one thread: each thread that shares the work needs its
+// own. A thread inherits the control word of the thread that starts it, so no thread pool may be started
+// within a guard.
 #pragma once
 
 #include <atomic>
@@ -16,8 +15,8 @@
 
 namespace nnpal {
 
-// The control word of this thread's floating-point unit, and the bits of it that flush: results that are
-// denormal become 0 (flush-to-zero, FTZ), and so do such operands (denormals-are-zero, DAZ).
+// The control word of this thread's floating-point unit, and its bits that flush denormal results
+// (flush-to-zero, FTZ) and operands (denormals-are-zero, DAZ) to 0.
 #if defined(__SSE__) || defined(_M_X64)
 using ControlWord = std::uint32_t;                            // MXCSR
 constexpr ControlWord kFlushBits = (1U << 15) | (1U << 6);    // FTZ | DAZ
@@ -42,7 +41,7 @@ inline void set_control_word(ControlWord word)
 {
   asm volatile("msr fpcr, %0" : : "r"(word));
 }
-#else    // elsewhere denormal numbers stay
+#else    // elsewhere denormal numbers are kept
 using ControlWord = std::uint32_t;
 constexpr ControlWord kFlushBits = 0;
 inline ControlWord control_word()
@@ -52,7 +51,7 @@ inline ControlWord control_word()
 inline void set_control_word(ControlWord) {}
 #endif
 
-// Whether guards do nothing, for tests and timings that compare.
+// Whether guards do nothing, for comparisons in tests and timings.
 extern std::atomic<bool> keeps_denormals;
 
 class FlushDenormals {
@@ -73,7 +72,7 @@ public:
 private:
   ControlWord before_;
 
-  // The compiler does not know that arithmetic depends on the control word; this holds loads and stores in
+  // The compiler does not know that arithmetic depends on the control word; this keeps loads and stores in
   // place.
   static void keep_order()
   {

@@ -1,6 +1,6 @@
 // Dual numbers: a value and its derivative along one direction, so that a formula written once for numbers
-// gives its directional derivative as well. With them the AEV's Jacobian-vector product and second
-// derivatives are the very formulas of its forward and backward pass.
+// also gives its directional derivative. The AEV's Jacobian-vector product and second derivatives thus use
+// the formulas of its forward and backward pass.
 #pragma once
 
 #include "support/lane_math.h"
@@ -61,7 +61,7 @@ template <class T> NNPAL_INLINE DualLanes<T> lanes_within(DualLanes<T> value, in
 {
   return {lanes_within(value.v, begin, end), lanes_within(value.d, begin, end)};
 }
-// Where the bound holds, the value is a constant.
+// Where the bound applies, the value is a constant.
 template <class T> NNPAL_INLINE DualLanes<T> larger(DualLanes<T> a, T b)
 {
   return {larger(a.v, b), {a.v.v <= b ? Lanes<T>(T(0)).v : a.d.v}};
@@ -94,7 +94,7 @@ template <class T> NNPAL_INLINE DualLanes<T> sine_pi(DualLanes<T> a)
   return {sine_pi(a.v), a.d * cosine_pi(a.v) * T(kPi)};
 }
 
-// One quantity of many edges or pairs: its values, and for dual numbers its derivatives beside them.
+// One quantity of many edges or pairs: its values and, for dual numbers, their derivatives.
 template <class N> struct Row {
   typename N::Scalar *v = nullptr, *d = nullptr;
 };
@@ -136,7 +136,7 @@ template <class N> NNPAL_INLINE N broadcast(const Row<N> &row, int i)
   else
     return Plain(row.v[i]);
 }
-// to[k] = the sum of rows[k], of dual numbers that of its derivatives; k < n, a multiple of kLanes.
+// to[k] = the sum of rows[k], for dual numbers of its derivatives; k < n, a multiple of kLanes.
 template <class N> NNPAL_INLINE void totals_of(const N *rows, int n, typename N::Scalar *to)
 {
   using T = typename N::Scalar;

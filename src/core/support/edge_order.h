@@ -1,4 +1,4 @@
-// Edges in the order in which aev_cpu.h takes them.
+// Edges in the order of aev_cpu.h.
 #pragma once
 
 #include "aev/graph_pointers.h"
@@ -8,13 +8,12 @@
 
 namespace nnpal {
 
-// The edges of each center together, by the neighbor's element; the order among equals is kept. Elements of
-// the centers too.
+// A stable sort of edges by center, then by the neighbor's element; also the elements of the centers.
 struct EdgeOrder {
   std::vector<std::int64_t> order;    // [n_edges]
   std::vector<std::int64_t> start;    // [n_local * n_elements + 1]
 
-  // Memory is kept from one call to the next. Throws std::invalid_argument where a number is out of range.
+  // Memory is reused by the next call. Throws std::invalid_argument if an index is out of range.
   void sort(const GraphPointers &graph, int n_elements);
 };
 

@@ -1,6 +1,5 @@
 // erfc(z) exp(z²) / t with t = 1 / (1 + 0.3 z), for z from 0 to kLargest: a polynomial in x = kSlope t -
-// kOffset, which runs from -1 to 1. Fits of our own (Chebyshev nodes), for the normal distribution on CPU and
-// GPU.
+// kOffset, which is from -1 to 1. Own fits at Chebyshev nodes, for the normal distribution on CPU and GPU.
 #pragma once
 
 namespace nnpal {

@@ -1,4 +1,4 @@
-// Complaints about arguments.
+// Checks of arguments.
 #pragma once
 
 #include <sstream>
@@ -6,7 +6,7 @@
 
 namespace nnpal {
 
-// Throws std::invalid_argument with all parts as its text unless a condition holds.
+// Throw std::invalid_argument, with all parts as its message, unless a condition holds.
 template <class... Parts> void expect(bool holds, const Parts &...parts)
 {
   if (holds) return;

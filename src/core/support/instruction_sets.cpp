@@ -59,7 +59,7 @@ const Compiled *widest()
 {
   for (const Compiled &one : all_compiled())
     if (one.is_here) return &one;
-  return nullptr;    // not reached: baseline is always there
+  return nullptr;    // not reached: baseline always exists
 }
 
 std::atomic<const Compiled *> &chosen()

@@ -1,4 +1,4 @@
-// Which of the compiled instruction sets is used: the widest that the processor has.
+// Choice among the compiled instruction sets: the widest that the processor supports.
 #pragma once
 
 #include "aev/aev_cpu.h"
@@ -14,11 +14,11 @@ template <class T> const AEVFunctions<T> &aev_functions();
 template <class T> const NetworkFunctions<T> &network_functions();
 template <class T> const TrainingFunctions<T> &training_functions();
 
-// Names of those that this processor has, the widest first.
+// Names of those that this processor supports, the widest first.
 std::vector<std::string> instruction_sets();
 
-// Use another one, in all threads from now on; for tests. Throws std::invalid_argument where it is not among
-// them.
+// Use another one from now on, in all threads; for tests. Throws std::invalid_argument if it is not
+// supported.
 void use_instruction_set(const std::string &name);
 
 }    // namespace nnpal

@@ -1,4 +1,4 @@
-// Functions of several numbers at a time.
+// Mathematical functions of several numbers at a time.
 #pragma once
 
 #include "support/erfcx_series.h"
@@ -19,14 +19,14 @@ template <class T, int n> NNPAL_INLINE Lanes<T> polynomial(const T (&coefficient
 
 // What differs between float and double: bits, and lengths of the series. kExp, kPower and kLog: polynomials
 // of exp(x) for |x| <= ln 2 / 2, of 2^x for |x| <= 1/2, and of 2 log2(e) atanh(s)/s in s² for |s| <= (√2 -
-// 1)/(√2 + 1), fits of our own at Chebyshev nodes with relative errors of 3e-9, 3e-9 and 7e-10 (float),
-// 4e-18, 4e-18 and 1e-18 (double).
+// 1)/(√2 + 1), own fits at Chebyshev nodes with relative errors of 3e-9, 3e-9 and 7e-10 (float), 4e-18, 4e-18
+// and 1e-18 (double).
 template <class T> struct Series;
 template <> struct Series<float> {
   static constexpr int kMantissa = 23, kSine = 7;
   static constexpr std::int32_t kRootOfHalf = 0x3f3504f3;    // the bits of √½
-  // 1.5 2^23, to which adding rounds to an integer, and the exponent's bias: bits of the sum are those of 2^n
-  // once they are shifted into the exponent's place.
+  // Adding 1.5 2^23 rounds to an integer; with the exponent's bias added, too, the bits of the sum, shifted
+  // to the exponent's position, are those of 2^n.
   static constexpr float kRound = 12582912.0F + 127.0F;
   static constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
   static constexpr float kLeastExponent = -87.0F, kLargestExponent = 88.0F, kLeast = 1e-30F;
@@ -66,7 +66,7 @@ template <> struct Series<double> {
 
 constexpr double kPi = 3.14159265358979323846, kLog2E = 1.44269504088896340736, kLn2 = 1 / kLog2E;
 
-// Of sin(pi t)/t (first = 1) or cos(pi t) (first = 0) in t^2.
+// Series of sin(pi t)/t (first = 1) or cos(pi t) (first = 0) in t^2.
 template <class T> constexpr Coefficients<T, Series<T>::kSine> sine_series(int first)
 {
   Coefficients<T, Series<T>::kSine> c{};
@@ -78,7 +78,7 @@ template <class T> constexpr Coefficients<T, Series<T>::kSine> sine_series(int f
   return c;
 }
 
-// By the polynomial of 2^x, or a multiple of it, for |x| <= 1/2: that of x from kLeastPower to about 0.
+// 2^x for x from kLeastPower to about 0, or a multiple of it, from its polynomial for |x| <= 1/2.
 template <class T, int n> NNPAL_INLINE Lanes<T> power_by(const T (&coefficients)[n], Lanes<T> x)
 {
   using S = Series<T>;
@@ -87,7 +87,7 @@ template <class T, int n> NNPAL_INLINE Lanes<T> power_by(const T (&coefficients)
   return polynomial(coefficients, rest) * Lanes<T>(reinterpret_cast<typename Lanes<T>::Vector>(power));
 }
 
-// 2^x of x up to about 0; what is smaller than 2^kLeastPower is that.
+// 2^x for x up to about 0, but at least 2^kLeastPower.
 template <class T> NNPAL_INLINE Lanes<T> power_of_two(Lanes<T> x)
 {
   return power_by(Series<T>::kPower, larger(x, Series<T>::kLeastPower));
@@ -103,7 +103,7 @@ template <class T> NNPAL_INLINE Lanes<T> exponential(Lanes<T> x)
   return polynomial(S::kExp, rest) * Lanes<T>(reinterpret_cast<typename Lanes<T>::Vector>(power));
 }
 
-// log2(x) of normal numbers x > 0. Of NaN it is some number.
+// log2(x) of normal numbers x > 0. Unspecified for NaN.
 template <class T> NNPAL_INLINE Lanes<T> binary_logarithm(Lanes<T> x)
 {
   using S = Series<T>;
@@ -138,8 +138,8 @@ template <class T, int n> constexpr Coefficients<T, n> scaled(const T (&coeffici
   return result;
 }
 
-// Of the normal distribution at -magnitude: its integral and its density. magnitude is |x|, or kFarOut where
-// that is smaller: 0 to all that is added to them, and 2^(-magnitude² / (2 ln 2)) no denormal number.
+// Integral and density of the normal distribution at -magnitude. magnitude is min(|x|, kFarOut), where both
+// are negligible in any sum, but 2^(-magnitude² / (2 ln 2)) is not denormal.
 template <class T>
 NNPAL_INLINE void normal(Lanes<T> x, Lanes<T> &magnitude, Lanes<T> &tail, Lanes<T> &density)
 {

@@ -1,4 +1,4 @@
-// Sums over the numbers of registers.
+// Sums over the lanes of registers.
 #pragma once
 
 #include "support/simd_lanes.h"

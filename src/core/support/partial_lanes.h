@@ -1,11 +1,11 @@
-// The first numbers of a register, where no more are in memory.
+// Load and store part of a register, at the end of an array.
 #pragma once
 
 #include "support/simd_lanes.h"
 
 namespace nnpal::NNPAL_ISA {
 
-// `n` numbers, at most kLanes, and 0 in the lanes after them.
+// Load `n` numbers, at most kLanes, and 0 in the other lanes.
 template <class T> NNPAL_INLINE Lanes<T> load_first(const T *from, int n)
 {
   if (n >= kLanes<T>) return load(from);
@@ -21,7 +21,7 @@ template <class T> NNPAL_INLINE Lanes<T> load_first(const T *from, int n)
 #endif
 }
 
-// Leaves what stands after them.
+// Store the first n numbers only.
 template <class T> NNPAL_INLINE void store_first(T *to, Lanes<T> from, int n)
 {
   if (n >= kLanes<T>) return store(to, from);

@@ -1,10 +1,10 @@
-// Kernels written once: nvcc makes of them kernels of a GPU, another compiler loops, with the same results
-// but for the order of sums. A kernel is a struct of its arguments, with one of
+// Kernels written once: nvcc compiles them to GPU kernels, other compilers to loops, with the same results
+// except for the order of sums. A kernel is a struct of its arguments, with one of
 //
 //   operator()(std::int64_t item) const                   an item for each thread
-//   operator()(const Block &block, Shared &shared) const  a block of kThreads threads with memory in common;
+//   operator()(const Block &block, Shared &shared) const  a block of kThreads threads with shared memory;
 //                                                         threads do block.each(...) and wait for one
-//                                                         another; what lies between is the same for all
+//                                                         another; code in between is the same for all
 #pragma once
 
 #include <cmath>
@@ -32,8 +32,8 @@ namespace NNPAL_TWIN {
 
 constexpr int kThreads = 64;
 
-// For what the host cannot check without waiting for the device; `what` as "species[". On a GPU the process
-// cannot go on: CUDA keeps the error.
+// For checks that the host cannot make without waiting for the device; `what` as in "species[". On a GPU the
+// process cannot continue, because the CUDA error persists.
 NNPAL_KERNEL void refuse(const char *what, std::int64_t where, std::int64_t found, std::int64_t end)
 {
 #ifdef __CUDACC__
@@ -46,7 +46,7 @@ NNPAL_KERNEL void refuse(const char *what, std::int64_t where, std::int64_t foun
 #endif
 }
 
-// *to += value; returns what was there before.
+// *to += value; returns the previous value.
 template <class T> NNPAL_KERNEL T add_atomically(T *to, T value)
 {
 #ifdef __CUDACC__
@@ -65,7 +65,7 @@ template <class T> NNPAL_KERNEL T add_atomically(T *to, T value)
 // *to becomes the smaller of the two, which are not negative.
 NNPAL_KERNEL void lower_atomically(double *to, double value)
 {
-#ifdef __CUDACC__    // such numbers are ordered as their bits are
+#ifdef __CUDACC__    // such numbers are ordered like their bits
   atomicMin(reinterpret_cast<unsigned long long *>(to),
             static_cast<unsigned long long>(__double_as_longlong(value)));
 #else
@@ -78,7 +78,7 @@ struct Votes {
   std::uint32_t bits[kThreads / 32];
 
   NNPAL_KERNEL bool has(int thread) const { return bits[thread / 32] >> (thread % 32) & 1; }
-  // Those of the threads before one.
+  // Number of votes of the threads before this one.
   NNPAL_KERNEL int count_before(int thread) const
   {
     int n = 0;
@@ -105,7 +105,7 @@ private:
 struct Block {
   std::int64_t index;
 
-  // Each thread's answer; the same votes may be written again after the next each().
+  // Record each thread's answer; the same votes may be reused after the next each().
   template <class Answer> NNPAL_KERNEL void vote(const Answer &answer, Votes &votes) const
   {
 #ifdef __CUDACC__
@@ -143,8 +143,8 @@ __global__ void __launch_bounds__(kItemsPerBlock) run_items(Kernel kernel, std::
     kernel(item);
 }
 
-// Blocks that a multiprocessor should hold at least, by the registers that they use:
-// Kernel::kBlocksAtOnce, or 0 for what the compiler thinks.
+// Minimum number of resident blocks per multiprocessor, which limits their registers: Kernel::kBlocksAtOnce,
+// or 0 for the compiler's choice.
 template <class Kernel, class = void> constexpr int kLeastBlocks = 0;
 template <class Kernel>
 constexpr int kLeastBlocks<Kernel, std::void_t<decltype(Kernel::kBlocksAtOnce)>> = Kernel::kBlocksAtOnce;
@@ -164,7 +164,7 @@ inline void check_launch()
                              cudaGetErrorString(error));
 }
 
-// clang-format off: it does not know CUDA's brackets in a header
+// clang-format off: it does not parse CUDA's <<<...>>> in a header
 template <class Kernel> void launch_items(const Kernel &kernel, std::int64_t n, Stream stream)
 {
   if (n == 0) return;
@@ -202,7 +202,7 @@ template <class Kernel> void launch_blocks(const Kernel &kernel, std::int64_t n_
 
 #endif
 
-// What most kernels of items answer; others look at the device's memory.
+// Base of kernels that always run; others check the device's memory.
 struct Always {
   NNPAL_KERNEL bool is_needed() const { return true; }
 };

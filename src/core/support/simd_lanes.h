@@ -72,8 +72,8 @@ template <class T> NNPAL_INLINE Lanes<T> operator-(T a, Lanes<T> b)
   return {a - b.v};
 }
 
-// The larger and the smaller of two, for which the compiler finds no instruction by itself: those of x86 give
-// the second operand where either is NaN. Its 512-bit forms without a mask draw a false warning from gcc 12.
+// Maximum and minimum, for which the compiler does not use the instructions by itself: those of x86 return
+// the second operand if either is NaN. The 512-bit forms without a mask cause a false warning of gcc 12.
 #if defined(__SSE2__)
 #if NNPAL_VECTOR_BYTES == 64
 #define NNPAL_X86(name, a, b) _mm512_maskz_##name(-1, a, b)
@@ -110,7 +110,7 @@ template <class V> NNPAL_INLINE V smaller_of(V a, V b)
 }
 #endif
 
-// NaN of a comes through.
+// Propagates NaN of a.
 template <class T> NNPAL_INLINE Lanes<T> larger(Lanes<T> a, T b)
 {
   return {larger_of(Lanes<T>(b).v, a.v)};
@@ -120,7 +120,7 @@ template <class T> NNPAL_INLINE Lanes<T> smaller(Lanes<T> a, T b)
   return {smaller_of(Lanes<T>(b).v, a.v)};
 }
 
-// 0 where a >= b, else value: also where a is NaN, which so comes through
+// 0 where a >= b, else value, also where a is NaN, which thus propagates
 template <class T> NNPAL_INLINE Lanes<T> zero_from(Lanes<T> a, T b, Lanes<T> value)
 {
   return {a.v >= b ? Lanes<T>(T(0)).v : value.v};

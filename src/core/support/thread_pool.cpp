@@ -9,7 +9,7 @@
 #include <vector>
 
 #if defined(__GLIBCXX__) && defined(__x86_64__)
-// GCC 12 gave this function a second version, which the libstdc++ of RHEL 9 lacks; the first does the same
+// GCC 12 added a second version of this symbol, which the libstdc++ of RHEL 9 lacks; the first is equivalent
 #define NNPAL_WAIT "_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE"
 __asm__(".symver " NNPAL_WAIT ", " NNPAL_WAIT "@GLIBCXX_3.4.11");
 #undef NNPAL_WAIT

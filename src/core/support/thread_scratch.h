@@ -7,8 +7,7 @@
 
 namespace nnpal::NNPAL_ISA {
 
-// Hands out pieces of one block, as many bytes as were asked for first; the block grows when it does not
-// suffice.
+// Allocates pieces of one block, whose size is requested first; the block grows when it is too small.
 class Scratch {
 public:
   Scratch() = default;

@@ -1,5 +1,5 @@
-// What training_cpu.cpp computes, once for each instruction set: the steps of an update that torch has no
-// single pass for.
+// Functions of training_cpu.cpp for each instruction set: steps of an update that torch cannot do in a single
+// pass.
 #pragma once
 
 #include "networks/activation.h"
@@ -19,17 +19,16 @@ template <class T> struct TrainingFunctions {
   // CELU.
   void (*activate)(Activation, T alpha, std::int64_t n_rows, int n, const T *bias, T *z, T *slope,
                    T *curvature);
-  // out = values * slope, and curvature *= values where it is not null. Row r of values begins at r * stride,
-  // and may be `out`'s.
+  // out = values * slope, and curvature *= values if it is not null. Row r of values begins at r * stride;
+  // values may be `out`.
   void (*scale)(std::int64_t n_rows, int n, const T *values, std::int64_t stride, const T *slope,
                 T *curvature, T *out);
-  // values = values * slope + curvature, and their sums over rows, for n columns of rows that lie `stride`
-  // apart.
+  // values = values * slope + curvature, and their sums over rows, for n columns of rows `stride` apart.
   void (*combine)(std::int64_t n_rows, int n, std::int64_t stride, const T *slope, const T *curvature,
                   T *values, T *sums);
   // product [width] = Dᵀ gradient, gradient [n_rows].
   void (*pull)(const Derivatives<T> &, const T *gradient, T *product);
-  // direction [n_rows] = D slopes, slopes [width]; meanwhile `next` is brought into the cache.
+  // direction [n_rows] = D slopes, slopes [width]; meanwhile `next` is prefetched.
   void (*push)(const Derivatives<T> &, const T *slopes, const Derivatives<T> &next, T *direction);
 };
 

@@ -53,8 +53,7 @@ def cluster(elements: Sequence[str], cutoff: float, hops: int, rng: np.random.Ge
 def _next_to(
     points: NDArray[np.float64], least: NDArray[np.float64], cutoff: float, is_chain: bool, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return a position near the last atoms and forward in x, or near any; ``least``: smallest distances, Å,
-    [n_atoms]."""
+    """Return a position near the last atoms and forward in x, or near any; ``least``: distances, Å, [n_atoms]."""
     while True:
         base = len(points) - 1 - int(rng.integers(min(3, len(points)))) if is_chain else int(rng.integers(len(points)))
         direction = rng.normal(size=3)
