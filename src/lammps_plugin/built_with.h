@@ -1,4 +1,4 @@
-// What these plugins were compiled against (built_with.cpp is written by CMake).
+// Versions that these plugins were compiled against (built_with.cpp is written by CMake).
 #pragma once
 
 namespace nnpal {
@@ -6,8 +6,8 @@ extern const char kBuiltLammps[], kBuiltTorch[], kBuiltPython[];    // MARKER=ve
 extern const char kBuiltMpi[];                                      // MARKER=Open MPI, MPICH, or another MPI
 extern const char kBuiltSizes[];                                    // MARKER=smallbig or bigbig
 extern const char
-    kBuildCommand[];    // MARKER=what builds these plugins again; nothing after it where pip does
+    kBuildCommand[];    // MARKER=the command that rebuilds these plugins; nothing after it for a pip build
 extern const char kTorchDir[];
 extern const char kPythonExecutable[];
-extern const char kPythonLibrary[];    // NONE where Python is no shared library
+extern const char kPythonLibrary[];    // NONE if Python has no shared library
 }    // namespace nnpal

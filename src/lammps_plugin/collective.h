@@ -6,18 +6,17 @@
 
 namespace nnpal {
 
-// Return the complaint of the lowest rank that has one, on every rank; "" when none has. Every rank must
-// call.
+// Return, on every rank, the complaint of the lowest rank that has one, or "". Every rank must call.
 std::string agree_on_complaint(const std::string &complaint, MPI_Comm world);
 
-// Read a file on rank 0 and hand its bytes to every rank. Returns false everywhere if it cannot be read, with
-// the system's reason in `bytes`.
+// Read a file on rank 0 and broadcast its bytes. Returns false on every rank if it cannot be read, with the
+// system's reason in `bytes`.
 bool read_file_everywhere(const std::string &path, std::string &bytes, MPI_Comm world);
 
-// The text of rank 0, on every rank.
+// Return the text of rank 0 on every rank.
 std::string broadcast(std::string text, MPI_Comm world);
 
-// Place of this rank among the ranks of the same node.
+// Index of this rank among the ranks of its node.
 int rank_on_node(MPI_Comm world);
 
 }    // namespace nnpal

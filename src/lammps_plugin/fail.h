@@ -1,4 +1,4 @@
-// End LAMMPS with an error that says nothing of the last input line, which is not at fault.
+// End LAMMPS with an error that does not name the last input line, which is not at fault.
 #pragma once
 
 #include "error.h"
@@ -8,8 +8,8 @@
 
 namespace nnpal {
 
-// A template, so that the branch for another LAMMPS is not compiled: before 2025 it always names the last
-// line.
+// A template, so that the branch for other LAMMPS versions is not compiled: before 2025 the last line is
+// always named.
 template <typename Error>
 [[noreturn]] void fail_with(Error &error, const std::string &file, int line, const std::string &message)
 {

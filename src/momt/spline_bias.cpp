@@ -16,7 +16,7 @@ SplineBias::Basis SplineBias::basis(const Axis &axis, double s)
 {
   const double width = axis.width();
   const double u = (std::clamp(s, axis.low, axis.high) - axis.low) / width;
-  // NaN, which no integer holds, stays NaN in the values
+  // NaN cannot become an integer; it stays NaN in the values
   const int cell = u > 0.0 ? std::min(static_cast<int>(u), axis.n_bins - 1) : 0;
   const double t = u - cell, t2 = t * t, t3 = t2 * t, r = 1.0 - t;
   Basis b;

@@ -1,10 +1,11 @@
 // A bias on a grid of one or two variables: uniform cubic B-splines at the bin edges, mirrored at the grid's
-// edges, so that the slope there is 0. Beyond, the bias stays at its value at the edge: continuous with its
-// slope everywhere, and what lies outside is sampled as without it, which along the enthalpy leads back.
+// edges, so that the slope there is 0. Beyond them, the bias keeps its value at the edge: it and its slope
+// are continuous everywhere, and states outside are sampled without bias, which along the enthalpy leads
+// back.
 //
-// Walls lead back where that is not enough. With b = (distance beyond the edge) / (the wall's length l) they
-// add e b^2 / 2, or, along the enthalpy, where a slope multiplies all forces, e (sqrt(1 + b^2) - 1), whose
-// slope never reaches e / l. Neither depends on the bins; both begin with slope 0 and curvature e / l^2.
+// Walls lead back if that is not enough. With b = (distance beyond the edge) / (the wall's length l) they add
+// e b^2 / 2 or, along the enthalpy, where the slope multiplies all forces, e (sqrt(1 + b^2) - 1), whose slope
+// never reaches e / l. Neither depends on the bins; both begin with slope 0 and curvature e / l^2.
 #pragma once
 
 #include <array>
@@ -29,7 +30,7 @@ struct BiasValue {
 
 class SplineBias {
 public:
-  using Point = std::array<double, 2>;    // the second unused on one axis
+  using Point = std::array<double, 2>;    // the second is unused for one axis
 
   explicit SplineBias(const std::vector<Axis> &axes);
 
@@ -42,7 +43,7 @@ public:
   // Add `amount` times the product of the basis functions at s: c_kl += amount B_k(s_0) B_l(s_1).
   void deposit(const Point &s, double amount);
 
-  // Flat index of the bin that holds s, or -1 outside the grid.
+  // Flat index of the bin that contains s, or -1 outside the grid.
   int bin(const Point &s) const;
 
 private:

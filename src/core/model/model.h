@@ -81,7 +81,7 @@ protected:
   Model(Metadata metadata, const ModelOptions &options);
 
   void
-  set_self_energies(std::vector<double> values);    // throws unless there is one finite number for each element
+  set_self_energies(std::vector<double> values);    // throws unless there is one finite number per element
   void use_members(int n_members) { n_members_ = n_members; }
   // Evaluate the file's reference configuration; throws std::runtime_error, with a message for the user, if
   // the results differ from the recorded ones.

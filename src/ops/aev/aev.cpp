@@ -1,4 +1,4 @@
-// torch.ops.nnpal.aev: schema, checks, and what autograd needs, which is all in products with derivatives:
+// torch.ops.nnpal.aev: schema, checks, and autograd, by products with derivatives:
 //
 //   aev          G(x)             its gradient in x is    vjp(g) = J(x)ᵀ g
 //   aev_vjp      J(x)ᵀ g          its gradients are       in g: jvp(v) = J(x) v    in x: the derivative of
@@ -38,8 +38,8 @@ struct VJP : torch::autograd::Function<VJP> {
     const Call &call = AutogradValue<Call>::saved(context);
     const AEVTwin &twin = aev_twin(saved[0]);
     const Tensor tangent = grads[0].contiguous();
-    // Both results depend on the tangent and on the edges, and the second one, which is wanted only where the
-    // edges require a gradient, on saved[1] as well.
+    // Both results depend on the tangent and on the edges, and the second one, needed only if the edges
+    // require a gradient, on saved[1] as well.
     TORCH_CHECK(
         !(at::GradMode::is_enabled() && (tangent.requires_grad() || saved[0].requires_grad())),
         "nnpal::aev has derivatives to the second order only; take the last one without create_graph");
@@ -186,7 +186,7 @@ Graph checked_graph(const Tensor &species, std::int64_t n_local, const Tensor &e
 
 TORCH_LIBRARY(nnpal, m)
 {
-  // Kinds of devices that the operations were compiled for.
+  // Device types that the operations were compiled for.
   m.def("devices() -> str[]", [] {
 #ifdef NNPAL_CUDA
     return std::vector<std::string>{"cpu", "cuda"};

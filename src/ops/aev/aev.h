@@ -1,4 +1,4 @@
-// AEVs of centers and their products with derivatives, on tensors. One twin for each device.
+// AEVs of centers and their products with derivatives, on tensors. One implementation per device.
 #pragma once
 
 #include "aev/aev_arguments.h"
@@ -11,8 +11,8 @@ namespace nnpal {
 using Numbers = at::ArrayRef<double>;
 
 // Atoms and edges: species int64 [n_atoms], edge_index int64 [2, n_edges] (center, neighbor), edge_vec
-// [n_edges, 3] Å. Checked, contiguous, on one device. An edge of center n_local and neighbor -1 belongs to
-// nothing, and what results hold for it is not set.
+// [n_edges, 3] Å. Checked, contiguous, on one device. An edge with center n_local and neighbor -1 is padding;
+// results for it are not set.
 struct Graph {
   at::Tensor species;
   std::int64_t n_local;
@@ -28,7 +28,7 @@ struct Graph {
   }
 };
 
-// What a device computes; gradients [n_local, n_features], tangents and results of edges [n_edges, 3].
+// A device's functions; gradients [n_local, n_features], tangents and results of edges [n_edges, 3].
 struct AEVTwin {
   at::Tensor (*forward)(const AEVArguments &, const Graph &);
   at::Tensor (*vjp)(const AEVArguments &, const Graph &, const at::Tensor &gradient);
@@ -36,7 +36,7 @@ struct AEVTwin {
   // Derivative of vjp along the tangent.
   at::Tensor (*second)(const AEVArguments &, const Graph &, const at::Tensor &gradient,
                        const at::Tensor &tangent);
-  // ∂G/∂vec, [n_edges, n_features, 3]; null where repeated products do.
+  // ∂G/∂vec, [n_edges, n_features, 3]; null if repeated products are used.
   at::Tensor (*jacobian)(const AEVArguments &, const Graph &) = nullptr;
 };
 
@@ -45,14 +45,14 @@ extern const AEVTwin kAEVOnCPU;
 extern const AEVTwin kAEVOnCUDA;
 #endif
 
-// The twin of a tensor's device; throws c10::Error where there is none.
+// The implementation for a tensor's device; throws c10::Error if there is none.
 const AEVTwin &aev_twin(const at::Tensor &on);
 
 // Throws c10::ValueError unless shapes, types and devices of a graph fit together.
 void check_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
                  const at::Tensor &edge_vec);
 
-// Checks all, and makes tensors contiguous.
+// Checks everything, and makes tensors contiguous.
 Graph checked_graph(const at::Tensor &species, std::int64_t n_local, const at::Tensor &edge_index,
                     const at::Tensor &edge_vec);
 

@@ -1,11 +1,12 @@
-// AEVs on a GPU: the kernels of aev_kernels.h, started.
+// AEVs on a GPU: launches of the kernels in aev_kernels.h.
 #include "aev/aev_kernels.h"
 #include "support/counting_sort_kernels.h"
 
 namespace nnpal::NNPAL_TWIN {
 namespace {
 
-// Where an edge's center is another than the one before, its edges begin. Edge n_edges closes the list.
+// A center's edges begin where an edge's center differs from that of the edge before. Item n_edges ends the
+// list.
 template <class T> struct MarkStarts : Always {
   DeviceEdges<T> edges;
 
@@ -76,7 +77,7 @@ void aev_vjp(const AEVTerms<T> &terms, const DeviceEdges<T> &edges, const std::i
              std::int64_t n, int n_gradients, const T *gradients, std::int64_t stride, T *edge_gradients,
              Stream stream)
 {
-  // The first alone, so that it is the same whether others are asked for or not
+  // The first one separately, so that it does not depend on whether others are requested
   if (n_gradients > 0) backward<T, 1>(terms, edges, centers, n, gradients, stride, edge_gradients, stream);
   int g = 1;
   for (; g + kFewGradients <= n_gradients; g += kFewGradients)

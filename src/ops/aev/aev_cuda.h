@@ -1,4 +1,4 @@
-// What aev_cuda.cu computes on a GPU, for aev_on_cuda.cpp, which knows torch.
+// Functions of aev_cuda.cu on a GPU, for aev_on_cuda.cpp, which uses torch.
 #pragma once
 
 #include "aev/aev_terms.h"
@@ -7,8 +7,8 @@ struct CUstream_st;
 
 namespace nnpal {
 
-// All pointers into the device's memory. Edges in any order, see group_edges; those of center n_centers
-// and neighbor -1 belong to nothing.
+// All pointers are to device memory. Edges are in any order, see group_edges; those with center n_centers and
+// neighbor -1 are padding.
 template <class T> struct DeviceEdges {
   std::int64_t n_edges, n_centers, n_atoms;
   int n_elements;
@@ -18,17 +18,17 @@ template <class T> struct DeviceEdges {
   const std::int64_t *neighbor;     // [n_edges]
   const std::int64_t *species;      // [n_atoms]
   std::int64_t *start;              // [n_centers + 1] where a center's edges begin ...
-  std::int32_t *order;              // [n_edges] ... in this order, where they were not sorted by center
+  std::int32_t *order;              // [n_edges] ... in this order, if they were not sorted by center
   int *is_unsorted;                 // 0 before mark_starts
   std::int64_t *counts;             // [n_centers + 2] 0 before count_edges, unless they are sorted
   std::int32_t *near;               // [n_edges] scratch: edges within the angular cutoff ...
-  std::int32_t *near_by_element;    // ... by element; may be `near` where there is one element
+  std::int32_t *near_by_element;    // ... by element; may be `near` for one element
 };
 
-// The kernels' limits; the CPU has none.
+// Limits of the kernels; the CPU has none.
 constexpr int kMostElements = 118, kMostAngularTerms = 1024;
 constexpr std::int64_t kMostEdges = 2147483647;
-// Gradients to be pulled back at once.
+// Gradients per backward pass.
 constexpr int kFewGradients = 4;
 
 #ifdef NNPAL_CUDA
@@ -39,14 +39,13 @@ namespace on_host {
 
 using Stream = CUstream_st *;
 
-// Check the edges and find where each center's begin: mark_starts and count_edges, then counts is to be
-// summed up (counts[i] = Σ_{j<=i} counts[j]), and group_edges. The last two do nothing for edges sorted by
-// center.
+// Check the edges and find where each center's begin: call mark_starts and count_edges, sum counts (counts[i]
+// = Σ_{j<=i} counts[j]), then call group_edges. The last two do nothing for edges sorted by center.
 template <class T> void mark_starts(const DeviceEdges<T> &, Stream);
 template <class T> void count_edges(const DeviceEdges<T> &, Stream);
 template <class T> void group_edges(const DeviceEdges<T> &, Stream);
 
-// As AEVFunctions, for n of the centers or, where `centers` is null, the first n.
+// As in AEVFunctions, for n of the centers or, if `centers` is null, the first n.
 template <class T>
 void aev_forward(const AEVTerms<T> &, const DeviceEdges<T> &, const std::int64_t *centers, std::int64_t n,
                  T *aev, Stream);

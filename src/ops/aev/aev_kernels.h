@@ -1,5 +1,5 @@
-// The AEV and its products with derivatives, a center for each block of threads; equations in aev_center.h.
-// Sums are made in a fixed order, so that the same edges give the same numbers.
+// The AEV and its products with derivatives, one center per block of threads; equations in aev_center.h. Sums
+// have a fixed order, so that results are reproducible.
 #pragma once
 
 #include "aev/aev_nearby_edges.h"
@@ -15,7 +15,7 @@ NNPAL_KERNEL int smaller_of(int a, int b)
   return a < b ? a : b;
 }
 
-// 2 x_q^ζ and, where asked for, its derivative in cosθ.
+// 2 x_q^ζ and, if requested, its derivative with respect to cosθ.
 template <bool with_slope, class N, class T>
 NNPAL_KERNEL N angle_term(const AEVTerms<T> &terms, N cosine, N sine, N cotangent, int q, N &slope)
 {
@@ -32,7 +32,7 @@ template <class N> NNPAL_KERNEL N cosine_between(const EdgeNumbers<N> &a, const 
   return (a.x * b.x + a.y * b.y + a.z * b.z) * Scalar<N>(0.95);
 }
 
-// Sums [n_groups][n] of parts, in the block's memory or where that is too small in the row itself.
+// Sums [n_groups][n] of parts, in shared memory or, if that is too small, in the row itself.
 template <class N> struct AEVForward {
   using T = Scalar<N>;
   static constexpr int kSums = 512, kTerms = kMostAngularTerms;
@@ -40,7 +40,7 @@ template <class N> struct AEVForward {
   struct Shared {
     NearEdges<N> near;
     T sums[kSums];
-    N term[kTerms];    // of a batch of pairs: angles by weight, Gaussians
+    N term[kTerms];    // of a batch of pairs: weighted angles, Gaussians
     struct {
       N r, f;
     } edge[kThreads];    // of a batch
@@ -68,7 +68,7 @@ private:
     angular(block, shared, begin, row + terms.n_elements * terms.n_radial);
   }
 
-  // A thread has one shift and every so-manieth edge.
+  // Each thread handles one shift and a stride of the edges.
   NNPAL_KERNEL void radial(const Block &block, Shared &shared, std::int64_t begin, std::int64_t end,
                            T *row) const
   {
@@ -155,14 +155,14 @@ private:
     j = static_cast<int>(pair - static_cast<std::int64_t>(i) * (i - 1) / 2);
   }
 
-  // A thread computes a pair's terms, then one has a feature and every so-manieth pair.
+  // Each thread first computes a pair's terms, then handles one feature and a stride of the pairs.
   template <class Decode>
   NNPAL_KERNEL void element_pair(const Block &block, Shared &shared, std::int64_t begin, T *row,
                                  std::int64_t n_pairs, const Decode &decode) const
   {
     const int n_sections = terms.n_sections, n_angular = terms.n_shifts * n_sections;
     const int n_groups = larger_of(1, kThreads / n_angular), n_sums = n_groups * n_angular;
-    // Rows of an odd length: threads that read one place of different rows then read different banks
+    // Odd row length: threads that read one column of different rows then read different banks
     const int longest = smaller_of(kThreads + 1, kTerms / (terms.n_shifts + n_sections));
     const int step = longest % 2 == 0 ? longest - 1 : longest, at_once = smaller_of(kThreads, step);
     T *sums = n_sums <= kSums ? shared.sums : row;
@@ -210,7 +210,7 @@ private:
   }
 };
 
-// From kGradients ∂E/∂AEV ∂E/∂vec of the center's edges, or for dual numbers its derivative.
+// From kGradients ∂E/∂AEV computes ∂E/∂vec of the center's edges, or for dual numbers its derivative.
 template <class N, int kGradients> struct AEVBackward {
   using T = Scalar<N>;
   static constexpr int kShare = 4, kEdges = kThreads / kShare;    // threads that share an edge's pairs
@@ -221,7 +221,7 @@ template <class N, int kGradients> struct AEVBackward {
   struct Shared {
     NearEdges<N> near;
     N sums[4 * kGradients][kThreads];
-    alignas(16) T angular[kStagedGradients];    // [kGradients][n_angular] where they fit in
+    alignas(16) T angular[kStagedGradients];    // [kGradients][n_angular] if they fit
   };
 
   AEVTerms<T> terms;
@@ -238,7 +238,7 @@ template <class N, int kGradients> struct AEVBackward {
   }
 
 private:
-  // A center's gradients of its angular terms, g * stride from one of kGradients to the next.
+  // A center's gradients with respect to its angular terms; that of gradient g begins at g * stride.
   struct AngularGradients {
     const T *first;
     std::int64_t stride;
@@ -322,7 +322,7 @@ private:
     }
   }
 
-  // Factors of some sections, those beyond the last one 0; in one load where they lie well.
+  // Load the factors of several sections, 0 beyond the last one; in one load if aligned.
   NNPAL_KERNEL static void load(const AngularGradients &angular, std::int64_t from, int n, T *factor)
   {
     struct alignas(16) Whole {
@@ -380,7 +380,7 @@ private:
     }
   }
 
-  // ∂E/∂vec = g_r u + (g_u - (g_u·u) u)/r, of threads' sums from `from` on
+  // ∂E/∂vec = g_r u + (g_u - (g_u·u) u)/r, from the sums of threads `from` and following
   NNPAL_KERNEL void add_to_edge(const EdgeNumbers<N> &e, std::int64_t edge, const Shared &shared,
                                 int from) const
   {

@@ -1,5 +1,5 @@
-// One center's edges for the kernels of aev_kernels.h: each edge's numbers, and those within the angular
-// cutoff together, by the neighbor's element.
+// One center's edges for the kernels of aev_kernels.h: each edge's values, and the edges within the angular
+// cutoff, sorted by the neighbor's element.
 #pragma once
 
 #include "aev/aev_cuda.h"
@@ -7,15 +7,15 @@
 
 namespace nnpal::NNPAL_TWIN {
 
-constexpr int kStaged = 64;    // near edges in the block's memory; further ones are computed where needed
+constexpr int kStaged = 64;    // near edges in shared memory; others are recomputed when needed
 
-// An edge's unit vector and length; within the angular cutoff its cutoff function too.
+// An edge's unit vector and length and, within the angular cutoff, its cutoff function.
 template <class N> struct EdgeNumbers {
   N x, y, z, r, f, slope;
   int element;
 };
 
-// Of one value always, wherever it is computed.
+// Always the same value, wherever it is computed.
 template <class T> NNPAL_KERNEL T length(const T *vec)
 {
 #ifdef __CUDACC__
@@ -28,14 +28,14 @@ template <class T> NNPAL_KERNEL T length(const T *vec)
 #endif
 }
 
-// The same edges without an order where they were sorted by center: then it was not written.
+// The same edges, without `order` if they were sorted by center, because it was then not written.
 template <class T> NNPAL_KERNEL DeviceEdges<T> with_known_order(DeviceEdges<T> edges)
 {
   if (!*edges.is_unsorted) edges.order = nullptr;
   return edges;
 }
 
-// The k-th edge of all, in the order by center.
+// The k-th of all edges sorted by center.
 template <class T> NNPAL_KERNEL std::int64_t edge_at(const DeviceEdges<T> &edges, std::int64_t k)
 {
   return edges.order ? edges.order[k] : k;
@@ -71,7 +71,7 @@ template <class N> struct NearEdges {
   N x[kStaged], y[kStaged], z[kStaged], r[kStaged], f[kStaged], slope[kStaged];
   int element[kStaged];
 
-  // Threads look at edges side by side and write down which are near, in their order.
+  // Threads test consecutive edges in parallel and record the near ones, in order.
   NNPAL_KERNEL void gather(const Block &block, const DeviceEdges<T> &edges, const AEVTerms<T> &terms,
                            std::int64_t begin, std::int64_t end)
   {
@@ -129,7 +129,7 @@ private:
     return numbers_of<N>(edges, edges.near_by_element[begin + k], terms.angular_cutoff, terms.is_smooth);
   }
 
-  // Each edge's place is the number of those that go before it. Few are near, so all are looked at.
+  // Each edge's place is the number of edges before it; they are few, so all are compared.
   NNPAL_KERNEL void sort_by_element(const Block &block, const DeviceEdges<T> &edges, const AEVTerms<T> &terms,
                                     std::int64_t begin)
   {

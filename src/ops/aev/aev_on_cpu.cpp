@@ -1,4 +1,4 @@
-// The AEV's CPU twin: edges are sorted, and threads share the centers.
+// CPU implementation of the AEV: edges are sorted, and threads share the centers.
 #include "aev/aev.h"
 #include "support/denormals.h"
 #include "support/edge_order.h"
@@ -16,7 +16,7 @@ using at::Tensor;
 
 constexpr std::int64_t kCentersPerThread = 16;    // fewer are not worth another thread
 
-// Act on runs of centers, with what aev_cpu.h takes.
+// Act on runs of centers, with the arguments of aev_cpu.h.
 template <class T, class Do>
 void for_centers(const AEVArguments &arguments, const Graph &graph, const Tensor *tangent, const Do &act)
 {
@@ -94,7 +94,7 @@ Tensor second(const AEVArguments &arguments, const Graph &graph, const Tensor &g
   return of_edges;
 }
 
-// Several features at a time share what their products have in common.
+// Several features are processed together, to share common work.
 Tensor jacobian(const AEVArguments &arguments, const Graph &graph)
 {
   constexpr int kTogether = 8;

@@ -1,4 +1,4 @@
-// The AEV's CUDA twin: all on torch's current stream, and the host never waits.
+// CUDA implementation of the AEV, on torch's current stream; the host never waits.
 #include "support/device_graph.h"
 
 #include <ATen/Dispatch.h>

@@ -26,7 +26,7 @@ const EnsembleTwin &twin_of(const Tensor &on)
   return kEnsembleOnCPU;
 }
 
-// `layers` has for each element the number of its layers and then their outputs.
+// `layers` contains for each element the number of its layers and then their outputs.
 std::vector<std::vector<std::int64_t>> parse_layers(at::IntArrayRef layers, std::int64_t n_elements)
 {
   std::vector<std::vector<std::int64_t>> parsed;
@@ -115,7 +115,7 @@ Tensor ensemble(NNPAL_ARGUMENTS)
   return Energies::apply(call.graph.edge_vec, call, n_active);
 }
 
-// The gradient of the mean alone, or of the mean and of every member.
+// The gradient of only the mean, or of the mean and of every member.
 std::tuple<Tensor, Tensor> ensemble_gradients(NNPAL_ARGUMENTS, bool of_members)
 {
   const at::NoGradGuard inference;

@@ -1,4 +1,5 @@
-// Energies of all members and gradients in the edges, in one pass. One twin for each device.
+// Energies of all members, and gradients with respect to the edges, in one pass. One implementation per
+// device.
 #pragma once
 
 #include "aev/aev.h"

@@ -1,4 +1,4 @@
-// The ensemble's CPU twin: tensors of core/ensemble, which torch's threads share.
+// CPU implementation of the ensemble: core/ensemble on tensors and torch's threads.
 #include "ensemble/ensemble.h"
 #include "ensemble/ensemble_cpu.h"
 #include "support/reusable_result.h"

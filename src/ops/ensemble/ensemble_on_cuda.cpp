@@ -1,7 +1,7 @@
-// The ensemble's CUDA twin. Centers of one element go through AEV, networks and back in chunks that bound the
-// memory; all members are one batch of cuBLAS, which follows torch's setting for TF32. All on torch's current
-// stream; the host waits only where there are several elements and species that it has not seen, to learn how
-// many centers each has.
+// CUDA implementation of the ensemble. Centers of one element pass through AEV, networks and back in chunks
+// that limit the memory; all members are one batch of cuBLAS, which follows torch's TF32 setting. Everything
+// runs on torch's current stream; the host waits only for the number of centers of each element, if there are
+// several elements and the species are new.
 #include "ensemble/ensemble.h"
 #include "networks/networks_cuda.h"
 #include "support/device_graph.h"
@@ -23,14 +23,14 @@ namespace {
 using at::Tensor;
 
 constexpr std::int64_t kScratchBytes = std::int64_t(1) << 30, kFewestRows = 1024, kMostRows = 1 << 18;
-constexpr std::int64_t kPadding = 8;    // numbers; so that rows are aligned as fast matrix products want it
+constexpr std::int64_t kPadding = 8;    // numbers; aligns rows for fast matrix products
 
 std::int64_t padded(std::int64_t n)
 {
   return (n + kPadding - 1) / kPadding * kPadding;
 }
 
-// Centers by element; `centers` undefined where all are of one.
+// Centers by element; `centers` is undefined if all are of one.
 struct Plan {
   Tensor centers;
   std::vector<std::int64_t> start;    // [n_elements + 1]
@@ -49,8 +49,8 @@ Plan sorted_plan(const Graph &graph, std::int64_t n_elements)
   return result;
 }
 
-// Plans of the last species tensors, which do not change in MD. A tensor that is held is no other's address,
-// and its version tells whether it was written to.
+// Plans of the last species tensors, which do not change in MD. While a tensor is held, its address is not
+// reused, and its version shows whether it was modified.
 class Plans {
 public:
   const Plan &of(const Graph &graph, std::int64_t n_elements)
@@ -77,11 +77,11 @@ private:
   std::deque<Known> known_;
 };
 
-// Of one element: weights of each layer [n_active, n_out, n_in], the first one's inputs padded by zeros.
+// For one element: weights of each layer [n_active, n_out, n_in], the first one's inputs padded by zeros.
 template <class T> struct Networks {
   std::vector<Tensor> weights;
   std::vector<const T *> bias;
-  std::int64_t stride;    // from a member's bias to the next one's
+  std::int64_t stride;    // from a member's bias to the next member's
 
   Networks(const EnsembleArguments &arguments, const Tensor &all, std::int64_t element,
            std::int64_t n_active) :
@@ -109,8 +109,8 @@ template <class T> struct Work {
   Tensor energies, edge_gradients;
 };
 
-// Forward and back through the networks; aev [n_rows, n_features]. Returns the gradients of each member's
-// energy in it, [n_active, n_rows, n_features].
+// Forward and backward pass through the networks; aev [n_rows, n_features]. Returns the gradients of each
+// member's energy with respect to it, [n_active, n_rows, n_features].
 template <class T>
 Tensor evaluate_networks(const Work<T> &work, const Networks<T> &networks,
                          const std::vector<std::int64_t> &layers, const EnergyPlace<T> &place,
@@ -163,7 +163,7 @@ void evaluate_chunk(const Work<T> &work, const Networks<T> &networks, const std:
 {
   const std::int64_t n_features = work.terms.n_features, m = work.n_active;
   const auto options = work.energies.options();
-  // Of one element the first center of the chunk is another one than the first of all
+  // For one element, the chunk's first center is not the first of all
   DeviceEdges<T> edges = work.device.edges;
   if (!place.centers) edges.start += place.first;
   const Tensor aev = at::zeros({n_rows, n_features}, options);

@@ -1,6 +1,6 @@
 // torch.ops.nnpal.cells, count_neighbors, neighbors and pull_to_atoms: schemas, checks and memory; from
-// positions to a model's edges and back to forces without a host list. One source for CPU and GPU. No
-// derivatives, and no waiting for the device.
+// positions to a model's edges, and back to forces, without a neighbor list of the host. One source for CPU
+// and GPU, without derivatives; never waits for the device.
 #include "neighbors/neighbors.h"
 #include "support/device_graph.h"
 
@@ -114,11 +114,10 @@ Tensor count_neighbors(const Tensor &positions_of_any_layout, const Tensor &grid
   return ends;
 }
 
-// Edges [2, n_edges] and their vectors of the centers first ... last. The caller knows or guesses that their
-// number ends[last] - ends[first] is at most `n_edges`, so that nothing waits for the device; what is left is
-// filled with edges of center last - first and neighbor -1, which nnpal's operations pass over. `shift` is
-// added to the neighbors' numbers; `closest` [1], Å² or infinity, is lowered to the square of the shortest
-// edge.
+// Edges [2, n_edges] and their vectors, for centers first ... last. The caller knows or guesses that their
+// number ends[last] - ends[first] is at most `n_edges`, so that nothing waits for the device; the rest is
+// padding, with center last - first and neighbor -1, which nnpal's operations skip. `shift` is added to the
+// neighbors' indices; `closest` [1], Å² or infinity, is lowered to the square of the shortest edge.
 std::tuple<Tensor, Tensor> neighbors(const Tensor &positions_of_any_layout, const Tensor &grid,
                                      const Tensor &start, const Tensor &order, const Tensor &sorted,
                                      const Tensor &ends, std::int64_t first, std::int64_t last,
@@ -154,8 +153,8 @@ std::tuple<Tensor, Tensor> neighbors(const Tensor &positions_of_any_layout, cons
   return {edge_index, edge_vec};
 }
 
-// Add to forces [n_gradients, n_atoms, 3] those of gradients [n_gradients, n_edges, 3], and of the first one
-// to virial [3, 3] and where they are not empty to virials [n_atoms, 3, 3], each edge's with its neighbor.
+// Add to forces [n_gradients, n_atoms, 3] those from gradients [n_gradients, n_edges, 3]. Add the virial of
+// the first gradient to virial [3, 3] and, if not empty, to virials [n_atoms, 3, 3], at each edge's neighbor.
 // Edges are those of nnpal::neighbors for `first` and `shift`; the sums are float64.
 void pull_to_atoms(const Tensor &edge_index, const Tensor &edge_vec, const Tensor &gradients,
                    std::int64_t first, std::int64_t shift, const Tensor &forces, const Tensor &virial,

@@ -1,5 +1,5 @@
-// Neighbors found from positions, and forces on atoms from gradients of edges: what is left between
-// positions and a model when no host list is wanted. Pointers into the memory of the device.
+// Neighbors from positions, and forces on atoms from gradients of edges: the steps between positions and a
+// model without a neighbor list of the host. Pointers are to device memory.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@ struct CUstream_st;
 
 namespace nnpal {
 
-// Cells of sides not shorter than the cutoff over all atoms, made on the device from the atoms' box. Atoms
-// are grouped by the cells' numbers; where there are more cells than atoms, by a hash of these, so that
-// neither memory nor work follow the volume that a few atoms far away span.
+// Cells with sides of at least the cutoff, built on the device from the atoms' bounding box. Atoms are
+// grouped by cell index or, if there are more cells than atoms, by a hash of it, so that memory and work do
+// not grow with the volume spanned by a few distant atoms.
 struct CellGrid {
   double origin[3], inverse_side[3];
   std::int64_t n[3];
@@ -26,7 +26,7 @@ struct CellPointers {
   CellGrid *grid;
   std::int64_t *group;     // [n_atoms]
   std::int64_t *counts;    // [n_groups + 1] 0 at first
-  std::int64_t *start;     // [n_groups + 1] where a group's atoms begin
+  std::int64_t *start;     // [n_groups + 1] first atom of each group
   std::int32_t *order;     // [n_atoms] atoms by group, ascending in each
   double *sorted;          // [n_atoms * 3] their positions
 };
@@ -37,16 +37,16 @@ struct EndPointers {
   std::int64_t *ends;
 };
 
-// Edges of some centers in order, and the room after them: edges beyond it are not written, and what is left
-// of it becomes edges of center n_centers and neighbor -1, which belong to nothing.
+// Edges of some centers, in order, in arrays of n_edges: further edges are not written, and the rest of the
+// arrays is padding, with center n_centers and neighbor -1.
 template <class T> struct EdgePointers {
   std::int64_t first, n_centers;      // centers first .. first + n_centers
-  std::int64_t n_edges;               // room for so many
-  std::int64_t shift;                 // added to the neighbors' numbers
+  std::int64_t n_edges;               // capacity
+  std::int64_t shift;                 // added to the neighbors' indices
   const std::int64_t *ends;           // of all centers
   std::int64_t *center, *neighbor;    // [n_edges]; the first center is 0, neighbors are atoms
   T *vec;                             // [n_edges * 3] Å
-  double *closest;                    // [1] Å²; lowered to that of the shortest edge, or null
+  double *closest;                    // [1] Å²; lowered to the shortest edge's, or null
 };
 
 template <class T> struct PullPointers {
@@ -60,10 +60,10 @@ template <class T> struct PullPointers {
 };
 
 template <class T> struct NeighborFunctions {
-  // Grid, groups and counts; counts is then to be summed up (counts[i] = Σ_{j<=i} counts[j]) for sort_cells.
+  // Compute grid, groups and counts; sum counts (counts[i] = Σ_{j<=i} counts[j]) before sort_cells.
   void (*count_cells)(const CellPointers &, CUstream_st *);
   void (*sort_cells)(const CellPointers &, CUstream_st *);
-  // ends[i + 1] becomes the number of edges of center i, to be summed up for fill_edges.
+  // Set ends[i + 1] to the number of edges of center i; sum ends before fill_edges.
   void (*count_edges)(const CellPointers &, const EndPointers &, CUstream_st *);
   void (*fill_edges)(const CellPointers &, const EdgePointers<T> &, CUstream_st *);
   void (*pull_to_atoms)(const PullPointers<T> &, CUstream_st *);

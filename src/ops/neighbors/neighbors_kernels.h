@@ -1,5 +1,5 @@
-// Neighbors by cells: an atom's neighbors lie in its own cell or the 26 around it. Distances in double, as
-// the pair style's host path has them, so that both find the same edges.
+// Neighbors from cells: an atom's neighbors are in its own cell or the 26 around it. Distances are double, as
+// on the pair style's host path, so that both find the same edges.
 #pragma once
 
 #include "neighbors/neighbors.h"
@@ -9,7 +9,7 @@
 
 namespace nnpal::NNPAL_TWIN {
 
-constexpr double kLongestSpread = 1e15;    // Å; beyond, cell numbers do not fit
+constexpr double kLongestSpread = 1e15;    // Å; beyond, cell indices overflow
 
 struct MakeGrid : Always {
   CellPointers cells;
@@ -79,8 +79,8 @@ struct CopyPositions : Always {
   }
 };
 
-// Act on each run of places that may hold an atom's neighbors: act(begin, end, is_wanted), where
-// is_wanted(position) says whether an atom there belongs to the run.
+// Call act(begin, end, is_wanted) for each run of places that may contain an atom's neighbors;
+// is_wanted(position) returns whether an atom there belongs to the run.
 template <class Do> NNPAL_KERNEL void for_runs(const CellPointers &cells, std::int64_t atom, const Do &act)
 {
   const CellGrid grid = *cells.grid;
@@ -93,12 +93,12 @@ template <class Do> NNPAL_KERNEL void for_runs(const CellPointers &cells, std::i
   }
   for (std::int64_t c = low[2]; c <= high[2]; ++c)
     for (std::int64_t b = low[1]; b <= high[1]; ++b) {
-      if (!grid.is_hashed) {    // cells that follow one another along x are one run of atoms
+      if (!grid.is_hashed) {    // consecutive cells along x are one run of atoms
         const std::int64_t row = (c * grid.n[1] + b) * grid.n[0];
         act(cells.start[row + low[0]], cells.start[row + high[0] + 1], [](const double *) { return true; });
         continue;
       }
-      // Other cells may have the same hash, one of the 27 too
+      // Other cells may have the same hash, even among the 27
       for (std::int64_t a = low[0]; a <= high[0]; ++a) {
         const std::int64_t group = group_of_cell(grid, cells.n_groups, a, b, c);
         act(cells.start[group], cells.start[group + 1], [&](const double *other) {
@@ -109,8 +109,8 @@ template <class Do> NNPAL_KERNEL void for_runs(const CellPointers &cells, std::i
     }
 }
 
-// From a position to the atom at a place: vector and squared length, rounded in one way alone, for the edges
-// counted must be the edges written.
+// From a position to the atom at a place: vector and squared length, always rounded in the same way, because
+// counted and written edges must agree.
 struct Separation {
   double vec[3], squared;
   std::int32_t other;
@@ -141,15 +141,15 @@ struct Position {
   }
 };
 
-// Items are places in the groups' order, so that threads side by side look at the same cells. Ghosts and
-// atoms of other parts than the one asked for have nothing to do.
+// Items are places in the groups' order, so that adjacent threads read the same cells. Ghosts and atoms
+// outside the requested part are skipped.
 struct CountEdges : Always {
   CellPointers cells;
   EndPointers to;
 
   NNPAL_KERNEL void operator()(std::int64_t place) const
   {
-    if (place == cells.n_atoms) {    // one more, for the ends
+    if (place == cells.n_atoms) {    // one extra item, for the ends
       to.ends[0] = 0;
       to.ends[to.n_centers + 1] = cells.grid->is_bad;
       return;
@@ -166,10 +166,10 @@ struct CountEdges : Always {
   }
 };
 
-// A block takes a share of some groups' atoms, which look at the same cells, one atom after another; its
-// threads look at the atoms around that one, and write the edges that they find side by side.
+// A block processes atoms of some groups, which read the same cells, one after another; its threads test the
+// atoms around that one in parallel, and write the edges that they find contiguously.
 template <class T> struct FillEdges {
-  static constexpr int kBlocksAtOnce = 16;    // on a multiprocessor: it waits for memory most of the time
+  static constexpr int kBlocksAtOnce = 16;    // per multiprocessor, which mostly waits for memory
   static constexpr std::int64_t kShares = 8;
 
   struct Shared {
@@ -242,14 +242,14 @@ private:
 
   NNPAL_KERNEL void write(const Shared &shared, std::int64_t edge, std::int64_t center, int thread) const
   {
-    if (edge >= edges.n_edges) return;    // the caller sees by the ends that the room was too small
+    if (edge >= edges.n_edges) return;    // the caller sees from the ends that the capacity was too small
     edges.center[edge] = center;
     edges.neighbor[edge] = shared.neighbor[thread] + edges.shift;
     for (int k = 0; k < 3; ++k) edges.vec[3 * edge + k] = static_cast<T>(shared.vec[k][thread]);
   }
 };
 
-// What room is left: no edges, see neighbors.h.
+// Fills the remaining capacity with padding, see neighbors.h.
 template <class T> struct FillRoom : Always {
   static constexpr std::int64_t kItems = 4096;
 
@@ -266,8 +266,8 @@ template <class T> struct FillRoom : Always {
   }
 };
 
-// Force of an edge: -gradient on the neighbor, its opposite on the center. An edge's virial vec (x) force
-// goes to the neighbor. Some edges for each thread, whose centers are mostly one.
+// Force of an edge: -gradient on the neighbor, its opposite on the center. An edge's virial vec (x) force is
+// assigned to the neighbor. Each thread has several edges, mostly of one center.
 template <class T> struct PullToAtoms {
   static constexpr int kEdges = 4, kEdgesOfBlock = kEdges * kThreads;
   static constexpr int kBlocksAtOnce = 16;
@@ -307,7 +307,7 @@ private:
       on_center[0] = on_center[1] = on_center[2] = 0.0;
     };
     for (std::int64_t edge = begin; edge < end; ++edge) {
-      if (pull.neighbor[edge] == -1) continue;    // room that was left
+      if (pull.neighbor[edge] == -1) continue;    // padding
       if (pull.center[edge] + pull.first != center) {
         flush();
         center = pull.center[edge] + pull.first;

@@ -15,7 +15,7 @@ template <class T, int k = 0> NNPAL_KERNEL T erfcx_polynomial(T x)
     return coefficient;
 }
 
-// By the normal distribution's integral and density, which have their exponential in common.
+// From the normal distribution's integral and density, which share their exponential.
 template <class T> struct GELU {
   T alpha;
 
@@ -33,7 +33,7 @@ template <class T> struct GELU {
   }
 };
 
-// Numbers that a thread reads and writes at once.
+// Numbers that a thread reads and writes together.
 constexpr int kPacked = 4;
 template <class T, int n> struct alignas(n * sizeof(T) < 16 ? n * sizeof(T) : 16) Pack {
   T value[n];
@@ -68,7 +68,7 @@ template <class T, class A, int kAtOnce> struct Activate : Always {
   }
 };
 
-// Some threads for each row of some member.
+// Several threads for each row of each member.
 template <class T, class A> struct Finish {
   static constexpr int kShare = 8, kRows = kThreads / kShare;
 

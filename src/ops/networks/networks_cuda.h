@@ -1,5 +1,5 @@
-// What networks_cuda.cu computes on a GPU: all of the networks but their matrix products, all members at
-// once.
+// Functions of networks_cuda.cu on a GPU: everything in the networks except matrix products, all members
+// together.
 #pragma once
 
 #include "networks/activation.h"
@@ -10,15 +10,16 @@ struct CUstream_st;
 
 namespace nnpal {
 
-// Rows of one layer: [n_members, n_rows, n]; a member's bias and weight begin a stride after the last one's.
+// Rows of one layer: [n_members, n_rows, n]; `stride` is from a member's bias and weight to the next
+// member's.
 template <class T> struct LayerRows {
   int n_members, n_rows, n;
   const T *bias;
   std::int64_t stride;
 };
 
-// Where the rows' energies go: energies[member * n_local + center], by centers[row] or, where null, first +
-// row.
+// Destination of the rows' energies: energies[member * n_local + center], where center is centers[row] or, if
+// null, first + row.
 template <class T> struct EnergyPlace {
   const std::int64_t *centers;
   std::int64_t first, n_local;

@@ -58,7 +58,7 @@ struct Energies : torch::autograd::Function<Energies> {
     const auto saved = context->get_saved_variables();
     TORCH_CHECK(!at::GradMode::is_enabled(),    // create_graph=True
                 "nnpal::repulsion has first derivatives only");
-    // 0 for the center n_local of edges that belong to nothing
+    // 0 for the center n_local of padding edges
     const Tensor of_centers = at::constant_pad_nd(grads[0], {0, 1}).index_select(0, saved[0].select(0, 0));
     variable_list result(9);
     result[0] = of_centers.unsqueeze(1) * saved[1];

@@ -1,4 +1,4 @@
-// The repulsion on a GPU: its kernels, started.
+// The repulsion on a GPU: launches of its kernels.
 #include "pair_terms/repulsion_cuda.h"
 #include "pair_terms/repulsion_kernels.h"
 #include "pair_terms/repulsion_sums.h"

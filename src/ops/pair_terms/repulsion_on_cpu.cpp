@@ -1,4 +1,4 @@
-// The repulsion's CPU twin: tensors of core/pair_terms, which torch's threads share.
+// CPU implementation of the repulsion: core/pair_terms on tensors and torch's threads.
 #include "pair_terms/repulsion_pointers.h"
 #include "support/reusable_result.h"
 #include "support/torch_threads.h"

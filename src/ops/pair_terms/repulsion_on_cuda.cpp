@@ -1,4 +1,4 @@
-// The repulsion's CUDA twin, on torch's current stream; the host does not wait.
+// CUDA implementation of the repulsion, on torch's current stream; the host does not wait.
 #include "pair_terms/repulsion_cuda.h"
 #include "pair_terms/repulsion_pointers.h"
 #include "support/device_graph.h"

@@ -1,4 +1,4 @@
-// From tensors to what the kernels take.
+// Converts tensors to the arguments of the kernels.
 #pragma once
 
 #include "pair_terms/repulsion.h"

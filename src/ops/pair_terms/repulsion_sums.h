@@ -6,7 +6,7 @@
 
 namespace nnpal::NNPAL_TWIN {
 
-// Each center's sum in the order of its edges, so that it does not depend on how threads run.
+// Each center's sum in the order of its edges, so that it does not depend on the order of threads.
 template <class T> struct SumOfCenter : Always {
   DeviceEdges<T> edges;
   const T *of_edges;

@@ -1,5 +1,5 @@
-// Keeps any value in the context of an autograd function, whose own store knows tensors and plain numbers
-// alone.
+// Keeps any value in the context of an autograd function, which itself can store only tensors and plain
+// numbers.
 #pragma once
 
 #include <torch/autograd.h>

@@ -5,7 +5,7 @@
 
 namespace nnpal::NNPAL_TWIN {
 
-// Ascending numbers by heap sort: no memory, and n log n for the worst case.
+// Sort numbers in ascending order by heap sort: in place, and n log n in the worst case.
 NNPAL_KERNEL void sort_ascending(std::int32_t *numbers, std::int64_t n)
 {
   const auto sift_down = [&](std::int64_t root, std::int64_t end) {
@@ -27,12 +27,12 @@ NNPAL_KERNEL void sort_ascending(std::int32_t *numbers, std::int64_t n)
   }
 }
 
-// The three steps. Between the first two, counts is to be summed up: counts[i] = Σ_{j<=i} counts[j].
-// `only_if` may be null.
+// The three steps. Between the first two, counts must be summed: counts[i] = Σ_{j<=i} counts[j]. `only_if`
+// may be null.
 struct Grouping {
   const std::int64_t *key;    // [n_items] 0 to n_keys - 1
   std::int64_t *counts;       // [n_keys + 1] 0 at first
-  std::int64_t *start;        // [n_keys + 1] where a key's items begin
+  std::int64_t *start;        // [n_keys + 1] first item of each key
   std::int32_t *order;        // [n_items] items by key, ascending for each
   const int *only_if;
 
@@ -50,7 +50,7 @@ struct CopyStarts : Grouping {
   NNPAL_KERNEL void operator()(std::int64_t group) const { start[group] = counts[group]; }
 };
 
-// Moves counts on to where the groups end.
+// Advances counts to the ends of the groups.
 struct PlaceItems : Grouping {
   NNPAL_KERNEL void operator()(std::int64_t item) const
   {

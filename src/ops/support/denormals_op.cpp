@@ -1,6 +1,5 @@
-// torch.ops.nnpal.flush_denormals, restore_denormals: the guard of denormals.h for what torch itself
-// computes, on all of its intra-op threads. torch.set_flush_denormal sets the calling thread's control word
-// alone.
+// torch.ops.nnpal.flush_denormals, restore_denormals: the guard of denormals.h for torch's own computations,
+// on all of its intra-op threads. torch.set_flush_denormal sets only the calling thread's control word.
 #include "support/denormals.h"
 
 #include <ATen/Parallel.h>
@@ -12,8 +11,8 @@ namespace {
 
 using Words = std::vector<std::int64_t>;    // a control word of each intra-op thread, the caller's first
 
-// Act on each word in the thread that it belongs to. Backwards, for should one thread get several, the first
-// that was read is the one to leave behind.
+// Act on each word in its own thread. In reverse order: if one thread gets several words, the first that was
+// read must be the last that is restored.
 template <class Act> void on_each_thread(Words &words, const Act &act)
 {
   const auto n = static_cast<std::int64_t>(words.size());
@@ -29,7 +28,8 @@ Words control_words()
   return words;
 }
 
-// The threads are started before any of them, the caller included, is changed: none inherits it.
+// All threads are started before any of them, including the caller, is changed, so that none inherits the
+// change.
 Words flush_denormals()
 {
   Words words = control_words(), flushed = words;
@@ -50,10 +50,10 @@ void restore_denormals(at::IntArrayRef found)
 
 TORCH_LIBRARY_FRAGMENT(nnpal, m)
 {
-  // Set flush-to-zero on all intra-op threads; returns what restore_denormals wants.
+  // Set flush-to-zero on all intra-op threads; returns the argument of restore_denormals.
   m.def("flush_denormals() -> int[]", &nnpal::flush_denormals);
   m.def("restore_denormals(int[] words) -> ()", &nnpal::restore_denormals);
-  // For tests and timings: the control words as they are, and whether everything here flushes nothing.
+  // For tests and timings: the current control words, and whether flushing is disabled everywhere.
   m.def("control_words() -> int[]", &nnpal::control_words);
   m.def("keep_denormals(bool keeps) -> ()", [](bool keeps) { nnpal::keeps_denormals = keeps; });
 }

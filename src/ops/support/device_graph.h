@@ -1,4 +1,4 @@
-// A graph and the terms of its AEVs in a GPU's memory, as aev_cuda.h wants them.
+// A graph and the terms of its AEVs in GPU memory, as arguments of aev_cuda.h.
 #pragma once
 
 #include "aev/aev.h"
@@ -12,14 +12,14 @@ namespace twin = on_cuda;
 namespace twin = on_host;    // tests of the kernels without a GPU
 #endif
 
-// The stream that torch uses now on a tensor's device.
+// torch's current stream on a tensor's device.
 twin::Stream current_stream(const at::Tensor &on);
 
-// A graph's edges, checked and grouped by center, without room for those within an angular cutoff. Points
-// into tensors that it holds, and into the graph's.
+// A graph's edges, checked and grouped by center, without memory for those within an angular cutoff. Points
+// to tensors that it holds, and to the graph's.
 template <class T> class GroupedEdges {
 public:
-  // Throws c10::ValueError for what is beyond the kernels' limits.
+  // Throws c10::ValueError beyond the kernels' limits.
   GroupedEdges(std::int64_t n_elements, const Graph &graph, const at::Tensor *tangent);
   GroupedEdges(const GroupedEdges &) = delete;
   GroupedEdges &operator=(const GroupedEdges &) = delete;
@@ -33,7 +33,7 @@ private:
 
 template <class T> class DeviceGraph : public GroupedEdges<T> {
 public:
-  // Throws c10::ValueError for what is beyond the kernels' limits.
+  // Throws c10::ValueError beyond the kernels' limits.
   DeviceGraph(const AEVArguments &arguments, const Graph &graph, const at::Tensor *tangent);
 
   AEVTerms<T> terms;

@@ -1,6 +1,6 @@
-// Functions of single numbers, plain or dual, for portable_kernel.h; dual_lanes.h has them for vectors. With
-// dual numbers, a value and its derivative along one direction, a formula gives its directional derivative as
-// well.
+// Functions of single numbers, plain or dual, for portable_kernel.h; dual_lanes.h has those for vectors. With
+// dual numbers (a value and its derivative along one direction), a formula also gives its directional
+// derivative.
 #pragma once
 
 #include "support/portable_kernel.h"
@@ -27,11 +27,11 @@ template <class N> using Scalar = typename ScalarOf<N>::Type;
 template <class N> constexpr bool kIsDual = false;
 template <class T> constexpr bool kIsDual<DualScalar<T>> = true;
 
-template <class T> constexpr T kSmallest = T(1e-30);    // of which a logarithm is taken
+template <class T> constexpr T kSmallest = T(1e-30);    // argument of a logarithm
 template <> inline constexpr double kSmallest<double> = 1e-200;
 constexpr double kPi = 3.14159265358979323846;
 
-// The number, or for dual numbers its derivative: what a kernel was asked for.
+// The result of a kernel: the number, or for dual numbers its derivative.
 template <class N> NNPAL_KERNEL Scalar<N> result(N a)
 {
   if constexpr (kIsDual<N>)
@@ -107,7 +107,7 @@ template <class T> NNPAL_KERNEL DualScalar<T> exponential(DualScalar<T> a)
   const T value = exponential(a.v);
   return {value, a.d * value};
 }
-// exp(-eta d²). A GPU's own power of two is as good as the rounding of its exponent.
+// exp(-eta d²). A GPU's own power of two is as accurate as the rounding of its exponent allows.
 NNPAL_KERNEL float gaussian(float d, float eta)
 {
   const float power = d * d * (eta * -1.44269504088896340736F);
@@ -128,7 +128,7 @@ template <class T> NNPAL_KERNEL DualScalar<T> gaussian(DualScalar<T> d, T eta)
   const T value = gaussian(d.v, eta);
   return {value, value * d.v * d.d * (T(-2) * eta)};
 }
-// a / b, to the last digit or the one before.
+// a / b, accurate to the last or second-to-last digit.
 NNPAL_KERNEL float quotient(float a, float b)
 {
 #ifdef __CUDACC__
@@ -179,7 +179,7 @@ template <class T> NNPAL_KERNEL void circle(DualScalar<T> u, DualScalar<T> &cosi
   sine.d = u.d * cosine.v * T(kPi);
 }
 
-// The larger of the two; where that is b it is a constant. NaN of a comes through.
+// The larger of the two, a constant if it is b. Propagates NaN of a.
 template <class T> NNPAL_KERNEL T larger(T a, T b)
 {
   return a <= b ? b : a;
@@ -189,7 +189,7 @@ template <class T> NNPAL_KERNEL DualScalar<T> larger(DualScalar<T> a, T b)
   return a.v <= b ? DualScalar<T>(b) : a;
 }
 
-// f(r) and f'(r) of TorchANI's cutoff functions; 0 from the cutoff on. NaN comes through.
+// f(r) and f'(r) of TorchANI's cutoff functions; 0 from the cutoff on. Propagates NaN.
 template <class N>
 NNPAL_KERNEL void cutoff_function(N r, Scalar<N> cutoff, bool is_smooth, N &value, N &slope)
 {

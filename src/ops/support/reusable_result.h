@@ -1,5 +1,5 @@
-// Memory for a result that is taken again at the next call where nobody holds the last one any more, so that
-// a step of MD allocates none.
+// Memory for a result, reused by the next call if the last result is no longer held, so that an MD step
+// allocates none.
 #pragma once
 
 #include <ATen/ops/empty.h>
@@ -19,7 +19,7 @@ public:
   }
 
 private:
-  static constexpr std::size_t kMostKept = std::size_t(64) << 20;    // what is larger takes long enough
+  static constexpr std::size_t kMostKept = std::size_t(64) << 20;    // larger ones take long enough anyway
 
   c10::Storage storage_;
 };

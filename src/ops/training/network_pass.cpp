@@ -1,6 +1,6 @@
 // torch.ops.nnpal.network_values, add_network_derivatives: the formulas of
-// python/nnpal/training/network_pass.py for one network on a CPU. Products of matrices are torch's; what lies
-// between them is one pass over the numbers.
+// python/nnpal/training/network_pass.py for one network on a CPU. Matrix products are torch's; the operations
+// between them are a single pass over memory.
 #include "support/denormals.h"
 #include "support/instruction_sets.h"
 
@@ -21,8 +21,8 @@ namespace {
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
 
-constexpr std::int64_t kGrain = 1 << 15;    // numbers that are worth a thread
-constexpr std::int64_t kColumns = 64;       // of a thread at least, where rows are added
+constexpr std::int64_t kGrain = 1 << 15;    // numbers per thread, at least
+constexpr std::int64_t kColumns = 64;       // per thread, at least, where rows are added
 
 // A network's parameters, checked.
 struct Network {
@@ -75,7 +75,7 @@ template <class Act> void for_rows(const Tensor &values, const Act &act)
   });
 }
 
-// z becomes a(z + bias), slope a' and curvature, where it is defined, a''.
+// z becomes a(z + bias), slope a' and curvature, if defined, a''.
 void activate(const Network &network, std::size_t layer, const Tensor &z, const Tensor &slope,
               const Tensor &curvature)
 {
@@ -93,7 +93,7 @@ void activate(const Network &network, std::size_t layer, const Tensor &z, const 
   });
 }
 
-// out = values * slope, and curvature, where it is defined, times values; values [n_rows or 1, n].
+// out = values * slope, and curvature, if defined, *= values; values [n_rows or 1, n].
 void scale(const Tensor &values, const Tensor &slope, const Tensor &curvature, const Tensor &out)
 {
   const std::int64_t n = out.size(1), stride = values.size(0) == out.size(0) ? n : 0;
@@ -109,8 +109,8 @@ void scale(const Tensor &values, const Tensor &slope, const Tensor &curvature, c
   });
 }
 
-// values = values * slope + curvature; returns their sums over rows. Every column is added by one thread, so
-// that no sum depends on how many there are.
+// values = values * slope + curvature; returns their sums over rows. Each column is summed by one thread, so
+// that no sum depends on the number of threads.
 Tensor combine(const Tensor &slope, const Tensor &curvature, const Tensor &values)
 {
   const std::int64_t n_rows = values.size(0), n = values.size(1);
@@ -128,8 +128,8 @@ Tensor combine(const Tensor &slope, const Tensor &curvature, const Tensor &value
   return sums;
 }
 
-// Energies, their gradients in the features, and of each hidden layer h, a', ∂E/∂z and, where curved, a''
-// ∂E/∂h.
+// Energies, their gradients with respect to the features, and for each hidden layer h, a', ∂E/∂z and, if
+// curved, a'' ∂E/∂h.
 Tensors network_values(const Tensor &features, at::TensorList weights,
                        const c10::List<std::optional<Tensor>> &biases, c10::string_view activation,
                        double alpha, bool is_curved)
@@ -163,16 +163,15 @@ Tensors network_values(const Tensor &features, at::TensorList weights,
   return found;
 }
 
-// Adds to `sums`, one for each weight and, where there is one, bias, the gradient of Σ (seeds E +
-// directions·∂E/∂x). `kept` is what network_values returned behind energies and gradients; its curvatures are
-// overwritten.
+// Adds to `sums`, one for each weight and bias, the gradient of Σ (seeds E + directions·∂E/∂x). `kept`: the
+// results of network_values after energies and gradients; its curvatures are overwritten.
 void add_network_derivatives(const Tensor &features, at::TensorList weights,
                              const c10::List<std::optional<Tensor>> &biases, at::TensorList kept,
                              const Tensor &seeds, const Tensor &directions, at::TensorList weight_sums,
                              const c10::List<std::optional<Tensor>> &bias_sums)
 {
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
-  const Network network = network_of(features, weights, biases, "gelu", 1.0);    // of which none is used here
+  const Network network = network_of(features, weights, biases, "gelu", 1.0);    // activation not used here
   const std::size_t n_hidden = network.n_hidden();
   TORCH_CHECK_VALUE(kept.size() == 4 * n_hidden, "kept are ", kept.size(), " tensors, expected ",
                     4 * n_hidden, ", of curved values");

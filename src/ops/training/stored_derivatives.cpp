@@ -1,5 +1,5 @@
-// torch.ops.nnpal.stored_product, stored_direction, stored_fit: products with stored derivatives of AEVs, the
-// last one with what the loss says of its result before the numbers of a configuration have left the cache.
+// torch.ops.nnpal.stored_product, stored_direction, stored_fit: products with stored derivatives of AEVs; the
+// last one also applies the loss while a configuration's derivatives are in the cache.
 #include "support/denormals.h"
 #include "support/instruction_sets.h"
 
@@ -15,9 +15,9 @@ namespace {
 
 using at::Tensor;
 
-constexpr int kStrain = 6;    // columns of derivatives in strain, behind those in positions
+constexpr int kStrain = 6;    // columns of strain derivatives, after those of positions
 
-// Where the numbers of a batch's configurations lie.
+// Offsets of a batch's configurations.
 struct Layout {
   std::int64_t n_features;
   std::vector<std::int64_t> sizes, starts, first_atom, first_column;
@@ -116,7 +116,7 @@ Tensor stored_direction(const Tensor &values, const Tensor &derivatives, at::Int
 }
 
 // Dᵀ G; errors = Dᵀ G - target; slopes = 2 weight clamp(errors, ±bound), and D slopes: the derivative of
-// Σ weight h(errors) in G, with h the square or beyond the bound its tangent.
+// Σ weight h(errors) in G, where h is the square or, beyond the bound, its tangent.
 std::tuple<Tensor, Tensor> stored_fit(const Tensor &gradient, const Tensor &derivatives,
                                       at::IntArrayRef starts, at::IntArrayRef sizes, bool strain,
                                       const Tensor &target, const Tensor &weight,
@@ -161,14 +161,14 @@ std::tuple<Tensor, Tensor> stored_fit(const Tensor &gradient, const Tensor &deri
 
 TORCH_LIBRARY_FRAGMENT(nnpal, m)
 {
-  // derivatives: of all configurations, flat; those of each in the batch from starts[k] on, [sizes[k] *
-  // n_features, 3 sizes[k] (+ 6 with strain)]. Numbers of columns stand one configuration after another.
+  // derivatives: of all configurations, flat; those of the batch begin at starts[k], [sizes[k] * n_features,
+  // 3 sizes[k] (+ 6 with strain)]. Columns are ordered by configuration.
   m.def("stored_product(Tensor gradient, Tensor derivatives, int[] starts, int[] sizes, bool strain) -> "
         "Tensor");
   m.def("stored_direction(Tensor values, Tensor derivatives, int[] starts, int[] sizes, int n_features, "
         "bool strain) -> Tensor");
-  // Errors of the product, and the derivative of Σ weight * error² (beyond bound its tangent) in the
-  // gradient.
+  // Errors of the product, and the derivative of Σ weight * error² (its tangent beyond bound) with respect to
+  // the gradient.
   m.def("stored_fit(Tensor gradient, Tensor derivatives, int[] starts, int[] sizes, bool strain, Tensor "
         "target, "
         "Tensor weight, Tensor? bound) -> (Tensor, Tensor)");
