@@ -7,7 +7,7 @@
 
 namespace {
 
-// Up to the first line's end is what the log shows
+// The log shows only the first line
 [[maybe_unused]] constexpr char kCitation[] =
     "pair_style nnp (nnpal, TorchANI, and the active learning behind the model): "
     "doi:10.1021/acs.jcim.0c00451, "

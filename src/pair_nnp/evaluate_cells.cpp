@@ -12,7 +12,7 @@
 
 using namespace LAMMPS_NS;
 
-// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
+// Returns a complaint for the user, or ""; `overlap` receives one about two nearly coincident atoms.
 std::string PairNNP::evaluate_cells()
 {
   nnpal::PairNNPState &s = *state_;

@@ -17,10 +17,11 @@ using LAMMPS_NS::Neighbor;
 
 namespace {
 
-// Group makes `all` first. Neighbor makes its arrays of bits in an init() that follows the pair style's.
+// Group creates `all` first. Neighbor builds its arrays of bits in an init() that runs after the pair
+// style's.
 constexpr int kGroupAll = 0;
 
-// Comm keeps its members from all but its own kinds.
+// Gives access to protected members of Comm.
 struct BorderGroup : Comm {
   static int of(const Comm &comm) { return comm.*(&BorderGroup::bordergroup); }
 };
@@ -39,8 +40,8 @@ bool are_excluded(const Neighbor &neighbor, int a, int b)
 AbsentAtoms::AbsentAtoms(const Neighbor &neighbor, const Group &group, const int *element_of_type,
                          int n_types)
 {
-  // In a trial deletion an atom keeps the bit of the fix's group alone and loses that of `all`, so the atoms
-  // of a molecule that is deleted are still neighbors of each other in the list.
+  // In a trial deletion an atom keeps only the bit of the fix's group and loses that of `all`, so the atoms
+  // of a deleted molecule are still neighbors of each other in the list.
   for (int m = 0; m < neighbor.nex_group; ++m) {
     if (neighbor.ex1_group[m] == kGroupAll) bits_ |= group.bitmask[neighbor.ex2_group[m]];
     if (neighbor.ex2_group[m] == kGroupAll) bits_ |= group.bitmask[neighbor.ex1_group[m]];
@@ -76,7 +77,7 @@ std::string partial_exclusion(const Neighbor &neighbor, const Comm &comm, const 
     if (is_ours(a) && is_ours(b)) return fmt::format("neigh_modify exclude type {} {}", a, b);
   }
 
-  // Of the model's atoms that are there
+  // Whether `takes` holds for any of the model's atoms that are present
   const auto any = [&](const std::function<bool(int)> &takes) {
     int found = 0, world_found = 0;
     for (int i = 0; i < atom.nlocal && !found; ++i)
@@ -101,7 +102,7 @@ std::string partial_exclusion(const Neighbor &neighbor, const Comm &comm, const 
   };
   if (any_outside(neighbor.includegroup))
     return fmt::format("neigh_modify include {}", group.names[neighbor.includegroup]);
-  // Atoms outside that group become no ghosts
+  // Atoms outside that group do not become ghosts
   if (any_outside(border_group(comm)))
     return fmt::format("comm_modify group {}", group.names[border_group(comm)]);
   return "";

@@ -1,9 +1,9 @@
-// What `neigh_modify exclude` and `include`, `comm_modify group`, and LAMMPS's Monte Carlo fixes, take out of
-// the neighbor list.
+// Atoms and pairs that `neigh_modify exclude` and `include`, `comm_modify group`, and LAMMPS's Monte Carlo
+// fixes remove from the neighbor list.
 //
-// An atom that is excluded from all others is absent: it contributes nothing, as if it were deleted. This is
-// how fix gcmc and its kin make a trial deletion. Any other exclusion takes some neighbors out of an
-// environment that a many-body potential needs whole.
+// An atom that is excluded from all others is absent: it contributes nothing, as if it were deleted. Fix gcmc
+// and similar fixes make trial deletions in this way. Any other exclusion removes neighbors from an
+// environment that a many-body potential needs complete.
 #pragma once
 
 #include <mpi.h>
@@ -22,7 +22,7 @@ namespace nnpal {
 class AbsentAtoms {
 public:
   AbsentAtoms() = default;
-  // `element_of_type` is negative for types that are not the model's.
+  // `element_of_type` is negative for types that the model does not have.
   AbsentAtoms(const LAMMPS_NS::Neighbor &neighbor, const LAMMPS_NS::Group &group, const int *element_of_type,
               int n_types);
 
@@ -37,14 +37,14 @@ private:
   std::vector<bool> types_;    // [n_types + 1] or empty; excluded from each type of the model
 };
 
-// Whether anything at all is taken out of the neighbor list: "", "neigh_modify exclude" or "... include".
+// Whether anything is removed from the neighbor list: "", "neigh_modify exclude" or "... include".
 std::string left_out_of_list(const LAMMPS_NS::Neighbor &neighbor);
 
-// The group that `comm_modify group` restricts ghost atoms to, or 0: all of them.
+// The group to which `comm_modify group` restricts ghost atoms, or 0 (all).
 int border_group(const LAMMPS_NS::Comm &comm);
 
-// The command that takes some but not all neighbors from atoms of the model, or "". Collective: exclusions
-// are the same on all ranks, and the atoms that they concern are counted over `world`.
+// The command that removes some but not all neighbors of the model's atoms, or "". Collective: exclusions are
+// the same on all ranks, and the affected atoms are counted over `world`.
 std::string partial_exclusion(const LAMMPS_NS::Neighbor &neighbor, const LAMMPS_NS::Comm &comm,
                               const LAMMPS_NS::Atom &atom, const LAMMPS_NS::Group &group,
                               const AbsentAtoms &absent, const int *element_of_type, MPI_Comm world);

@@ -18,7 +18,7 @@ Metadata read_metadata(const Archive &archive)
   return parse_metadata(*json);
 }
 
-// What of a file or of the settings needs libtorch, or "".
+// The part of the file or the settings that needs libtorch, or "".
 std::string what_needs_libtorch(const Settings &settings, const Metadata &metadata, bool has_arrays)
 {
   if (metadata.kernel != "fused") return "its kernel is '" + metadata.kernel + "'";
@@ -38,7 +38,7 @@ const TorchFunctions &libtorch_for(const std::string &what)
   }
 }
 
-// libtorch if a GPU may be there that it finds. Where it cannot be loaded, the CPU does without it.
+// libtorch, if it may find a GPU. If it cannot be loaded, the CPU is used without it.
 const TorchFunctions *libtorch_for_gpus(std::string &note)
 {
   if (!gpu_may_be_there()) return nullptr;

@@ -1,4 +1,4 @@
-// From the bytes of a model file to what evaluates it: the core, or libtorch where that is needed.
+// Load a model file for evaluation by the core, or by libtorch if needed.
 #pragma once
 
 #include "model/model.h"
@@ -15,7 +15,7 @@ struct LoadedModel {
   std::string note;      // for the log, or ""
 };
 
-// Throws std::exception, in words for the user, where the file or a setting cannot be used.
+// Throws std::exception, with a message for the user, if the file or a setting cannot be used.
 LoadedModel load_model(const std::string &bytes, const Settings &settings, int rank_on_node);
 
 }    // namespace nnpal

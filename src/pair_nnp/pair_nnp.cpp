@@ -76,7 +76,7 @@ void PairNNP::allocate()
   }
 }
 
-// Every rank must call. Ends every rank with the complaint of the lowest rank that has one.
+// Every rank must call. Stops all ranks with the complaint of the lowest rank that has one.
 void PairNNP::stop_if_any(const std::string &complaint)
 {
   const std::string agreed = nnpal::agree_on_complaint(complaint, world);
@@ -94,7 +94,7 @@ void PairNNP::settings(int narg, char **arg)
   }
   load_model(true);
   state_->elements.clear();
-  if (allocated) allocate();    // a repeated pair_style asks for a new pair_coeff
+  if (allocated) allocate();    // a repeated pair_style needs a new pair_coeff
 }
 
 void PairNNP::load_model(bool missing_file_is_fatal)
@@ -127,10 +127,10 @@ void PairNNP::load_model(bool missing_file_is_fatal)
   }
   stop_if_any(complaint);
   comm_reverse = 3 * state_->model->n_members();
-  ghostneigh = state_->model->hops() > 1;    // pair_style hybrid looks at it before init_style
+  ghostneigh = state_->model->hops() > 1;    // pair_style hybrid reads it before init_style
 }
 
-// A restart file may name a model that is not there; the user can still give another one.
+// A restart file may name a missing model; the user can still give another one.
 void PairNNP::require_model()
 {
   if (!state_->model)
@@ -218,7 +218,7 @@ bool PairNNP::needs_no_list() const
   }
 }
 
-// [eV], 0 where the energies leave it out
+// [eV], 0 if energies exclude it
 double PairNNP::self_energy(int type) const
 {
   return state_->settings.self_energies ? state_->model->self_energies()[map[type]] : 0.0;
@@ -245,7 +245,7 @@ void *PairNNP::extract(const char *name, int &dim)
   return nullptr;
 }
 
-// A value that the latest compute() did not produce is no value: fix pair then stops with an error.
+// Returns null for a value that the latest compute() did not produce: fix pair then stops with an error.
 void *PairNNP::extract_peratom(const char *name, int &n_columns)
 {
   n_columns = 0;

@@ -5,12 +5,12 @@
 //   F_i = - dE / dr_i                                      from the gradient with respect to edge vectors
 //   uq_energy_i = sqrt( mean_m (e_im - mean_m e_im)^2 )
 //   uq_force_i  = sqrt( mean_m |F_im - mean_m F_im|^2 )
-//   charge_i: of a model with charge networks; over all atoms of the world they add up to 0 (model.h)
-//   error_force_i, error_energy: what these are worth, by the model file's calibration (calibration.h)
+//   charge_i: for a model with charge networks; the sum over all atoms of the world is 0 (model.h)
+//   error_force_i, error_energy: calibrated errors, by the model file's calibration (calibration.h)
 //   W_i = sum over edges whose neighbor is i of  edge_vec (x) force of the edge on i
 //
-// With W_i so assigned, sum_i W_i v_i is the potential part of the heat current of a many-body potential
-// (Fan et al., Phys. Rev. B 92, 094301 (2015), doi:10.1103/PhysRevB.92.094301).
+// With this W_i, sum_i W_i v_i is the potential part of the heat current of a many-body potential (Fan et
+// al., Phys. Rev. B 92, 094301 (2015), doi:10.1103/PhysRevB.92.094301).
 #pragma once
 
 #include "pair.h"
@@ -66,7 +66,7 @@ private:
   bool needs_no_list() const;
   double self_energy(int type) const;
 
-  // pair_nnp_checks.cpp: what other commands do to this style
+  // pair_nnp_checks.cpp: conflicts with other commands
   void refuse_bonded_exclusions();
   void update_exclusions();
   void warn_of_absent_atoms();
@@ -93,7 +93,7 @@ private:
   std::string evaluate_cells();
   void tally_cells(const nnpal::Tally &tally);
 
-  // list/evaluate_messages.cpp: messages over several hops
+  // list/evaluate_messages.cpp: edges of several hops
   double halo() const;
   int prepare_messages();
   std::vector<const nnpal::RaisedCutoff *> cutoffs_of_others() const;
@@ -104,7 +104,7 @@ private:
   int split_centers(int first, int last);
   void tally_messages(const nnpal::Tally &tally);
 
-  // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: what fix pair and compute pair read
+  // pair_nnp_fix_pair.cpp, pair_nnp_uncertainty.cpp: values for fix pair and compute pair
   void note_what_fix_pair_asks();
   void note_what_was_read();
   void note_reading(const nnpal::AtomField &field);

@@ -1,4 +1,5 @@
-// The value `charge` of fix pair: what the tiles give, made to add up to 0 over all atoms of the world.
+// The value `charge` of fix pair: the tiles' raw charges, corrected to a sum of 0 over all atoms of the
+// world.
 #include "pair_nnp.h"
 
 #include "list/atom_messages.h"
@@ -12,8 +13,8 @@
 
 using namespace LAMMPS_NS;
 
-// Of the tile at hand, whose centers are these, where they are asked for. Returns a complaint for the user,
-// or "".
+// Evaluates raw charges of the current tile, with these centers, if requested. Returns a complaint for the
+// user, or "".
 std::string PairNNP::evaluate_charges(const int *centers)
 {
   nnpal::PairNNPState &s = *state_;
@@ -37,8 +38,9 @@ std::string PairNNP::evaluate_charges(const int *centers)
   return "";
 }
 
-// Every rank must call. Returns a complaint where no atom of the world has a raw charge: the charges are 0/0
-// then, and set to infinity. Atoms without an energy here (absent ones, those of other sub-styles) have none.
+// Every rank must call. Returns a complaint if no atom of the world has a raw charge: the charges are then
+// 0/0, and are set to infinity. Atoms without an energy here (absent ones, those of other sub-styles) have no
+// charge.
 std::string PairNNP::finish_charges()
 {
   nnpal::PairNNPState &s = *state_;

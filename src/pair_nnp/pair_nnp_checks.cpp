@@ -1,4 +1,4 @@
-// What other commands of a script do to pair_style nnp: exclusions, bonded pairs, Monte Carlo and numerical
+// Conflicts of pair_style nnp with other commands: exclusions, bonded pairs, Monte Carlo and numerical
 // derivatives.
 #include "pair_nnp.h"
 
@@ -25,12 +25,12 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-// Fixes that insert atoms at random places, and that exclude a group of their own from the neighbor list in
-// an init() that follows this style's.
+// Fixes that insert atoms at random positions, and exclude their own group from the neighbor list in an
+// init() that runs after this style's.
 constexpr const char *kInsertingFixes[] = {"^gcmc", "^widom", "^charge/regulation"};
 
-// Computes that evaluate the pair style for other positions, put the positions back, and evaluate no more
-// what compute pair and fix pair show.
+// Computes that evaluate the pair style for other positions and restore the positions, but not the values
+// that compute pair and fix pair show.
 constexpr const char *kPerturbingComputes[] = {"^fep", "^born/matrix"};
 
 }    // namespace
@@ -46,7 +46,7 @@ void PairNNP::refuse_bonded_exclusions()
                   i + 1);
 }
 
-// Also in the middle of a run: exclusions and groups may change after init_style.
+// Also during a run: exclusions and groups may change after init_style.
 void PairNNP::update_exclusions()
 {
   state_->absent = nnpal::AbsentAtoms(*neighbor, *group, map, atom->ntypes);
@@ -88,7 +88,7 @@ std::string PairNNP::neighbor_list_needed_by() const
   return taker.empty() && fix ? fmt::format("fix {}", fix->style) : taker;
 }
 
-// The first one of its kind, or null.
+// The first inserting fix, or null.
 const Fix *PairNNP::inserting_fix() const
 {
   for (const char *style : kInsertingFixes)
@@ -96,9 +96,9 @@ const Fix *PairNNP::inserting_fix() const
   return nullptr;
 }
 
-// Those fixes weigh an insertion by exp(-(its energy)/kT), and fix gcmc by exp(mu/kT) beside it.
-// Self-energies of a DFT's scale make the one infinite and the other 0. fix widom's average is of the
-// interaction alone anyway.
+// Those fixes weight an insertion by exp(-(its energy)/kT), and fix gcmc also by exp(mu/kT). Self-energies as
+// large as in DFT make the first infinite and the second 0. The average of fix widom is of the interaction
+// energy anyway.
 void PairNNP::refuse_self_energies_of_insertions()
 {
   constexpr double kLargest = 700 * 8.617333e-5 * 300;    // eV; exp(700) is nearly the largest double
@@ -121,8 +121,8 @@ void PairNNP::refuse_self_energies_of_insertions()
   }
 }
 
-// fix hmc puts energies, forces and virials of the state before a rejected move back, but does not evaluate
-// it.
+// After a rejected move, fix hmc restores energies, forces and virials, but does not evaluate the restored
+// state.
 void PairNNP::refuse_hmc_with_uncertainty()
 {
   const bool has_spread = state_->model->n_members() > 1;
@@ -136,7 +136,7 @@ void PairNNP::refuse_hmc_with_uncertainty()
         has_fix ? "fix pair" : "compute pair", has_spread ? "the uncertainty" : "charges");
 }
 
-// fix pair asks and reads in verlet's steps alone: with respa its values stay those of the first
+// fix pair requests and reads values only in steps of verlet: with respa they stay those of the first
 // configuration.
 void PairNNP::refuse_respa_with_fix_pair()
 {
@@ -149,7 +149,8 @@ void PairNNP::refuse_respa_with_fix_pair()
                 fixes.front()->id);
 }
 
-// Whether a Monte Carlo fix that inserts atoms is at work: it plans its next step at the end of its moves.
+// Whether a Monte Carlo fix that inserts atoms is making moves: it schedules its next step at the end of
+// them.
 bool PairNNP::is_trial_state() const
 {
   if (update->whichflag != 1) return false;
@@ -159,8 +160,8 @@ bool PairNNP::is_trial_state() const
   return false;
 }
 
-// Whether a compute asks for other positions than those of the step. It notes the step before it evaluates;
-// the first evaluation after init_style, of another run on the same step, is the step's own.
+// Whether a compute evaluates positions other than the step's. It records the step before it evaluates; the
+// first evaluation after init_style, of another run on the same step, is the step's own.
 bool PairNNP::is_perturbed_state() const
 {
   if (state_->is_first_evaluation) return false;

@@ -1,4 +1,4 @@
-// One step of pair_style nnp, whose edges come from LAMMPS's neighbor list, from cells or from the model.
+// One step of pair_style nnp, with edges from LAMMPS's neighbor list, from cells or from the model.
 #include "pair_nnp.h"
 
 #include "fail.h"
@@ -22,7 +22,7 @@ void PairNNP::compute(int eflag, int vflag)
   ev_init(eflag, vflag);
   nnpal::PairNNPState &s = *state_;
   update_exclusions();
-  // Said after init_style, which would have asked for a list
+  // Set after init_style, which would otherwise have requested a list
   if (const std::string left_out = nnpal::left_out_of_list(*neighbor); s.uses_positions && !left_out.empty())
     nnpal::fail(
         error, FLERR,
@@ -32,7 +32,7 @@ void PairNNP::compute(int eflag, int vflag)
   ask();
   collect_centers();
 
-  // Ghosts too, so that a rank beside the culprit names it and not the energy that it spoils.
+  // Ghosts too, so that a neighboring rank names the atom and not the energy that it makes non-finite.
   std::string complaint = nnpal::non_finite_position(*atom, atom->nlocal + atom->nghost);
   if (complaint.empty())
     complaint = s.uses_positions && s.model->finds_neighbors() ? evaluate_cells()
@@ -56,7 +56,7 @@ void PairNNP::compute(int eflag, int vflag)
   if (s.asked.summary) finish_summary();
 }
 
-// What is asked, and room for it.
+// Determine the requested values, and allocate memory for them.
 void PairNNP::ask()
 {
   nnpal::PairNNPState &s = *state_;
@@ -69,8 +69,8 @@ void PairNNP::ask()
   s.member_energy.assign(n_members, 0.0);
   if (!asked.of_step) return;
 
-  // One member has no spread: asking fix pair for it is an error, and compute pair's vector stays undefined.
-  // dynamical_matrix and third_order evaluate outside of a run, and leave the energy of the step as it was.
+  // One member has no spread: requesting it by fix pair is an error, and compute pair's vector stays
+  // undefined. dynamical_matrix and third_order evaluate outside of a run, and keep the energy of the step.
   const bool is_run = update->whichflag != 0;
   asked.summary = is_run && eflag_global && n_members > 1 && compute_pair_exists();
   asked.uq_force_in_summary = asked.summary && compute_pair_is_due();
@@ -89,7 +89,7 @@ void PairNNP::ask()
     s.member_force.assign(static_cast<std::size_t>(atom->nlocal + atom->nghost) * n_members * 3, 0.0);
 }
 
-// An absent atom's energy is that of no atom, not of an isolated one.
+// An absent atom has no energy, not that of an isolated atom.
 void PairNNP::collect_centers()
 {
   nnpal::PairNNPState &s = *state_;
@@ -108,8 +108,8 @@ bool PairNNP::overlaps_anywhere() const
   return world_overlaps != 0;
 }
 
-// Atoms on top of each other in a trial state of a Monte Carlo fix are no error of the user's: an energy
-// beyond the 1e50 from which those fixes reject, and an undefined uncertainty, for fix pair reads it.
+// Overlapping atoms in a trial state of a Monte Carlo fix are not an error: the energy is set above 1e50,
+// from which those fixes reject, and the uncertainty to undefined, because fix pair reads it.
 void PairNNP::reject_trial_state()
 {
   constexpr double kRejected = 1e60;

@@ -1,6 +1,6 @@
-// fix pair asks and reads once a step, but energies may be evaluated again on that step: for the trial states
-// of Monte Carlo moves, in a line search, and then for the state that is dumped. Its copies follow the latest
-// evaluation here.
+// fix pair requests and reads values once per step, but energies may be evaluated again on that step: for
+// trial states of Monte Carlo moves, in a line search, and then for the state that is dumped. Its copies are
+// updated here to the latest evaluation.
 #include "pair_nnp.h"
 
 #include "fail.h"
@@ -26,14 +26,14 @@ void PairNNP::note_what_fix_pair_asks()
     note_what_was_read();
   else
     s.fix_columns.clear();
-  // Of an instance that asked earlier on this step, the values are kept current too
+  // Values requested earlier on this step are kept current, too
   for (nnpal::AtomField *field : s.fields) field->is_asked = field->flag || (is_same_step && field->is_asked);
   s.asked_step = update->ntimestep;
   s.fields_read.clear();
 }
 
-// fix pair does not tell which instance reads which field, but instances read in their order and the fields
-// in their columns' order: all of them, or those that were made since others read on this step.
+// The instance of fix pair that reads a field is unknown, but instances read in their order, and fields in
+// the order of their columns: all of them, or those created since others read on this step.
 void PairNNP::note_what_was_read()
 {
   nnpal::PairNNPState &s = *state_;
@@ -54,8 +54,8 @@ void PairNNP::note_what_was_read()
   s.fields_read.clear();
 }
 
-// The instances are noted when the first of them reads: later on, one may be gone, or another be there.
-// Outside of a run, a fix pair that is being made asks for the number of columns.
+// The instances are recorded when the first of them reads, because they may change later. Outside of a run, a
+// new fix pair requests the number of columns.
 void PairNNP::note_reading(const nnpal::AtomField &field)
 {
   nnpal::PairNNPState &s = *state_;
@@ -69,8 +69,8 @@ void PairNNP::note_reading(const nnpal::AtomField &field)
   s.fields_read.push_back(&field);
 }
 
-// Flags are looked for when a fix pair is made, and set once a step: a pair_style since then may have read
-// another model, or the fix be gone.
+// fix pair looks up flags when it is created and sets them once per step; since then a pair_style may have
+// read another model, or the fix may have been deleted.
 bool PairNNP::fix_pair_asks(const nnpal::AtomField &field)
 {
   if (state_->asked_step != update->ntimestep || !field.is_asked ||
@@ -80,14 +80,14 @@ bool PairNNP::fix_pair_asks(const nnpal::AtomField &field)
   return true;
 }
 
-// At the start of a run, whether one of its steps may. fix pair does not tell its fields: where it has looked
-// for this one's flag and there is any fix pair still.
+// At the start of a run: whether one of its steps may. The fields of fix pair are unknown, so: whether it has
+// looked up this field's flag, and any fix pair still exists.
 bool PairNNP::fix_pair_may_ask(const nnpal::AtomField &field) const
 {
   return field.has_reader && !modify->get_fix_by_style("^pair$").empty();
 }
 
-// Once fix pair has read on this step, write the new values where it keeps them.
+// If fix pair has read on this step, write the new values to its arrays.
 void PairNNP::refresh_fix_pair()
 {
   nnpal::PairNNPState &s = *state_;

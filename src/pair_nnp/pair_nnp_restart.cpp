@@ -16,7 +16,7 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-// Opens the settings since they hold self_energies; before, they opened with the model's path.
+// First line of the settings since they contain self_energies; before, it was the model's path.
 constexpr char kVersion[] = "nnpal settings 2";
 
 void write_text(FILE *file, const std::string &text)
@@ -26,7 +26,7 @@ void write_text(FILE *file, const std::string &text)
   fwrite(text.data(), 1, text.size(), file);
 }
 
-// Read on rank 0, which alone has the file open; hand to all.
+// Read on rank 0, which has the file open, and broadcast.
 std::string read_text(FILE *file, int rank, MPI_Comm world, Error *error)
 {
   std::string text;
@@ -104,7 +104,7 @@ void PairNNP::read_restart(FILE *file)
     map_types(elements);
     return;
   }
-  allocate();    // marked as set, so that a run reaches init_style(), which names the missing model
+  allocate();    // marked as set, so that a run reaches init_style(), which reports the missing model
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = i; j <= atom->ntypes; ++j) setflag[i][j] = 1;
 }

@@ -1,4 +1,4 @@
-// What a PairNNP holds between its methods; here, so that pair_nnp.h needs no more than pair.h.
+// The state of a PairNNP; in this file, so that pair_nnp.h needs only pair.h.
 #pragma once
 
 #include "exclusions.h"
@@ -14,13 +14,13 @@
 
 namespace nnpal {
 
-// A value of each atom that fix pair can ask for and read.
+// A per-atom value that fix pair can request and read.
 struct AtomField {
   const char *name;
-  int flag = 0;                       // set by fix pair on the steps that it asks for
-  bool has_reader = false;            // fix pair has looked for the flag of this model
+  int flag = 0;                       // set by fix pair on the steps that it requests
+  bool has_reader = false;            // fix pair has looked up the flag of this model
   bool is_asked = false;              // on the latest step with a flag set
-  bool is_computed = false;           // by the latest compute() of the step's own
+  bool is_computed = false;           // by the step's latest own compute()
   std::vector<double> values = {};    // [n_local] LAMMPS units
 };
 
@@ -32,7 +32,7 @@ struct FixReader {
 
 struct PairNNPState {
   PairNNPState() = default;
-  PairNNPState(const PairNNPState &) = delete;    // `fields` points into it
+  PairNNPState(const PairNNPState &) = delete;    // `fields` points to members
   PairNNPState &operator=(const PairNNPState &) = delete;
 
   Settings settings;
@@ -41,34 +41,34 @@ struct PairNNPState {
   std::vector<std::string> elements;    // [n_types] element of each atom type, or NULL
   double energy_scale = 1.0;            // LAMMPS energy unit per eV
 
-  // What the evaluation at hand gives besides energy and forces
+  // Results of the current evaluation besides energy and forces
   struct Asked {
-    bool of_step = true;    // false: of positions that are not the step's, so that nothing below is touched
+    bool of_step = true;    // false: positions are not the step's, so that nothing below is changed
     bool uq_energy = false, uq_force = false, error_force = false, charge = false;    // of each atom
     bool summary = false, uq_force_in_summary = false;                                // for compute pair
   } asked;
   bool is_first_evaluation = true;    // since init_style
 
   AbsentAtoms absent;
-  std::vector<int> centers;       // LAMMPS index of each local atom that has an energy
+  std::vector<int> centers;       // LAMMPS index of each local atom with an energy
   bool uses_positions = false;    // no neighbor list; the model finds the neighbors
   Positions positions;
   PositionsResult of_positions;
-  NearbyAtoms nearby;    // instead of a list, where the model does not find neighbors itself
+  NearbyAtoms nearby;    // instead of a list, if the model does not find neighbors
   CenterTile center_tile;
   TileCharges charges;
   std::string overlap;    // complaint about two atoms almost on top of each other
 
-  // Where messages pass over several hops
+  // For models of several hops
   Tile tile;
   TileResult result;
-  std::vector<int> tile_atoms;        // LAMMPS index of each atom of the tile that edges have as their center
+  std::vector<int> tile_atoms;        // LAMMPS index of each atom of the tile that is a center of edges
   std::vector<int> tile_neighbors;    // [n_edges of the tile] LAMMPS index of each neighbor
   bool maps_images =
-      false;    // ghosts stand for the local atoms that they are images of; else there is a halo
+      false;    // ghosts use the edges of the local atoms that they are images of; else there is a halo
   std::vector<int> owners;    // [n_local + n_ghost] those atoms, or empty
   MessageTile messages;
-  int most_edges = 0, tile_edges = 0;    // of a tile: that is meant to be, of the step at hand
+  int most_edges = 0, tile_edges = 0;    // of a tile: intended, of the current step
   bool ran_out_of_memory = false;
   RaisedCutoff raised_cutoff;
   double halo_in_log = 0.0;
@@ -78,8 +78,8 @@ struct PairNNPState {
   std::vector<double> charge_weights;    // [n_local] while `charge` holds raw charges
   std::int64_t asked_step = -1;          // latest step with a flag set
   std::vector<const AtomField *>
-      fields_read;                   // since the latest evaluation that a flag was set for, in order
-  std::vector<FixReader> readers;    // the instances that were there then
+      fields_read;                   // since the latest evaluation for which a flag was set, in order
+  std::vector<FixReader> readers;    // the instances at that time
   std::map<std::string, std::vector<const AtomField *>>
       fix_columns;                      // by ID, of those that read on that step
   std::vector<double> member_force;     // [(n_local + n_ghost) * n_members * 3] LAMMPS force units

@@ -1,4 +1,4 @@
-// What fix pair and compute pair read: the spread of the members.
+// Values for fix pair and compute pair: the spread of the members.
 #include "pair_nnp.h"
 
 #include "list/atom_messages.h"
@@ -39,7 +39,8 @@ void PairNNP::finish_uq_force()
   s.uq_force.is_computed = true;
 }
 
-// That of the model in use, or null: the spread of fewer members than it was fitted to is another one.
+// The calibration of the members in use, or null: it does not apply to the spread of fewer members than it
+// was fitted to.
 const nnpal::Calibration *PairNNP::calibration() const
 {
   const nnpal::Model &model = *state_->model;
@@ -47,10 +48,10 @@ const nnpal::Calibration *PairNNP::calibration() const
   return of_file && model.n_members() == model.metadata().n_members ? &*of_file : nullptr;
 }
 
-// Returns a complaint for the user, or "" where the model can give this value of its atoms.
+// Returns a complaint for the user, or "" if the model can compute this value.
 std::string PairNNP::why_not(const nnpal::AtomField &field) const
 {
-  if (!state_->model) return "";    // init_style() names the file that is missing
+  if (!state_->model) return "";    // init_style() reports the missing file
   const nnpal::Model &model = *state_->model;
   const std::string &path = state_->settings.model_path;
   if (&field == &state_->charge)
@@ -84,14 +85,14 @@ void PairNNP::finish_error_force()
   s.error_force.is_computed = true;
 }
 
-// What compute pair shows of values that are not computed: infinite and not NaN, for each comparison with NaN
-// is false, so that a fix halt on it would never stop, and `compute reduce max` leaves NaN out.
+// Sets values that are not computed to infinity for compute pair; not to NaN, because comparisons with NaN
+// are false, so that fix halt would never stop, and `compute reduce max` ignores NaN.
 void PairNNP::forget_summary()
 {
   std::fill_n(pvector, nextra, comm->me == 0 ? std::numeric_limits<double>::infinity() : 0.0);
 }
 
-// Returns a complaint for the user, or "". Maxima pass NaN over, so each value is looked at.
+// Returns a complaint for the user, or "". Maxima ignore NaN, so each value is checked.
 std::string PairNNP::non_finite_uncertainty() const
 {
   const nnpal::PairNNPState &s = *state_;
@@ -104,7 +105,7 @@ std::string PairNNP::non_finite_uncertainty() const
   return "";
 }
 
-// compute pair sums the vector over the ranks, so rank 0 alone carries the world's values.
+// compute pair sums the vector over the ranks, so only rank 0 holds the world's values.
 void PairNNP::finish_summary()
 {
   enum { kUQEnergy, kUQForce, kErrorForce, kRelative, kNumberOfMaxima };
@@ -154,8 +155,8 @@ bool PairNNP::compute_pair_exists() const
   return !modify->get_compute_by_style("^pair$").empty();
 }
 
-// Forces of the members cost a backward pass each, so only where a `compute pair` says it will be read, and
-// at the ends of a run, where a script may read it without having said so.
+// Forces of the members cost a backward pass each, so they are computed only if a `compute pair` is scheduled
+// to be read, and at the start and end of a run, where a script may read it without a schedule.
 bool PairNNP::compute_pair_is_due() const
 {
   const bigint step = update->ntimestep;

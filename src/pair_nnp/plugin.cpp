@@ -14,8 +14,8 @@ constexpr nnpal::PluginStyle kStyle{"pair",
 
 void *create_pair_nnp(void *lammps)
 {
-  // Not the address of lammpsplugin_init: every plugin file exports that name, and the first one loaded
-  // answers.
+  // Not the address of lammpsplugin_init: every plugin file exports that name, and the first one loaded would
+  // be found.
   void *creator = nnpal::load_creator(kStyle, lammps, reinterpret_cast<const void *>(&create_pair_nnp));
   return reinterpret_cast<nnpal::PairCreator *>(creator)(lammps);
 }

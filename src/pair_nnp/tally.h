@@ -1,12 +1,12 @@
-// Adds up what a model gives, in eV and Å, in LAMMPS's arrays and units: the same for the edges of a neighbor
-// list, one by one, and for the sums over atoms that cells give.
+// Adds a model's results, in eV and Å, to LAMMPS's arrays, in its units: for single edges of a neighbor list,
+// and for sums over atoms from cells.
 #pragma once
 
 #include <cstddef>
 
 namespace nnpal {
 
-// A virial in LAMMPS's orders: xx yy zz xy xz yz, and those followed by yx zx zy.
+// A virial in LAMMPS's orders: xx yy zz xy xz yz, or the same followed by yx zx zy.
 struct OrderedVirial {
   double symmetric[6], full[9];
 
@@ -24,7 +24,7 @@ struct OrderedVirial {
   }
 };
 
-// Arrays are null where LAMMPS does not ask for them.
+// Arrays are null if LAMMPS does not request them.
 struct Tally {
   double unit;    // LAMMPS energy unit per eV
   std::size_t n_members;

@@ -1,4 +1,4 @@
-// The Python module nnpal._core: a model file on a CPU, without torch.
+// The Python module nnpal._core: evaluation of model files on a CPU, without torch.
 #include "model/core_model.h"
 #include "model_file/archive.h"
 #include "neighbors/periodic_edges.h"
@@ -26,7 +26,7 @@ ModelOptions options_of(const std::string &dtype, int n_members, int n_threads)
   return options;
 }
 
-// None where libtorch is needed.
+// None if libtorch is needed.
 std::unique_ptr<Model> load(const py::bytes &content, const std::string &dtype, int n_members, int n_threads)
 {
   const std::string_view bytes(content);
@@ -47,7 +47,7 @@ Doubles array_of(const std::vector<double> &values, std::vector<py::ssize_t> sha
   return Doubles(std::move(shape), values.data());
 }
 
-// Throws where the shapes of what describes a graph do not fit.
+// Throws if the shapes of a graph's arrays do not match.
 Tile tile_of(const Indices &species, int n_local, const Indices &edge_index, const Doubles &edge_vec)
 {
   const py::ssize_t n_edges = edge_vec.ndim() == 2 ? edge_vec.shape(0) : -1;
@@ -94,7 +94,7 @@ std::pair<Doubles, Doubles> charges(Model &model, const Indices &species, int n_
   return {array_of(result.raw, {n_local}), array_of(result.weights, {n_local})};
 }
 
-// edge_index [2, n_edges] and edge_vec [n_edges, 3]; arguments as numpy checked them.
+// edge_index [2, n_edges] and edge_vec [n_edges, 3]; arguments must have been checked with NumPy.
 std::pair<Indices, Doubles> periodic_edges(const Doubles &positions, const Doubles &cell,
                                            const std::array<bool, 3> &pbc, double cutoff)
 {

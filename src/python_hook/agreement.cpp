@@ -12,7 +12,7 @@ namespace nnpal {
 namespace {
 
 constexpr double kRounding = 1e-10;          // of sums in another order; relative, and absolute below 1
-constexpr double kNotMeasured = 1.25e300;    // for NaN, which MPI compares as it likes
+constexpr double kNotMeasured = 1.25e300;    // for NaN, whose comparison MPI does not define
 
 double comparable(double value)
 {
@@ -25,7 +25,7 @@ bool differ(double low, double high)
   return high - low > kRounding * std::max({1.0, std::fabs(low), std::fabs(high)});
 }
 
-// Say which rank has another value than rank 0 (collective).
+// Name a rank whose value differs from that of rank 0 (collective).
 std::string who_differs(const std::string &name, double value, MPI_Comm ranks)
 {
   int n_ranks;
@@ -46,7 +46,7 @@ std::string who_differs(const std::string &name, double value, MPI_Comm ranks)
   return name + " differs by rank; it must be the same on every rank";
 }
 
-// Wait for a reduction, at most `patience` seconds. Returns whether it ended.
+// Wait at most `patience` seconds for a reduction. Returns whether it completed.
 bool ends_within(MPI_Request &request, double patience)
 {
   using clock = std::chrono::steady_clock;
@@ -69,8 +69,8 @@ Verdict agree(std::string &complaint, std::vector<double> &values,
   MPI_Comm_size(ranks, &n_ranks);
   if (n_ranks == 1) return complaint.empty() ? Verdict::kAllWell : Verdict::kAgreed;
 
-  // One reduction of all: the lowest failing rank, the smallest of each value, and of its negative (the
-  // largest)
+  // A single reduction: the lowest failing rank, and the minimum of each value and of its negative (the
+  // maximum)
   MPI_Comm_rank(ranks, &rank);
   const std::size_t n = values.size();
   std::vector<double> mine(1 + 2 * n), least(1 + 2 * n);

@@ -1,4 +1,4 @@
-// Agree over the ranks of one LAMMPS whether a Python call failed, without ever hanging.
+// Agree among the ranks of one LAMMPS whether a Python call failed, without ever hanging.
 #pragma once
 
 #include <functional>
@@ -10,13 +10,13 @@ namespace nnpal {
 
 enum class Verdict { kAllWell, kAgreed, kOthersStuck };
 
-// Every rank calls with its complaint ("" if all is well). kAgreed: `complaint` now holds that of the lowest
-// failing rank, on every rank. kOthersStuck (on a failing rank alone): some rank did not come within
-// `patience` seconds, as it waits in a collective call of the hook for this one; only MPI_Abort frees it.
+// Every rank calls with its complaint ("" if none). kAgreed: `complaint` is now that of the lowest failing
+// rank, on every rank. kOthersStuck (only on a failing rank): some rank did not arrive within `patience`
+// seconds, because it waits for this one in a collective call of the hook; only MPI_Abort ends it.
 //
-// `values` (as many on every rank) must be the same on all ranks but for rounding; where no rank has a
-// complaint and they are not, that is one (`name_of` names the place of a value). With kAllWell they are the
-// same to the last bit: ranks that accept a move by other bits of an energy would part for good.
+// `values` (the same number on every rank) must be equal on all ranks up to rounding; otherwise this is a
+// complaint, if no rank has another (`name_of` names a value by index). After kAllWell they are bitwise
+// equal: ranks that decide on a move with different bits of an energy would diverge.
 Verdict agree(std::string &complaint, std::vector<double> &values,
               const std::function<std::string(std::size_t)> &name_of, MPI_Comm ranks, double patience);
 

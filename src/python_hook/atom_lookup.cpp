@@ -9,7 +9,7 @@ namespace nnpal {
 
 namespace {
 constexpr std::size_t kPlacesKept = 64;
-constexpr double kExcluded = 1024.0;    // no atom has so many owners
+constexpr double kExcluded = 1024.0;    // more than any number of owners
 }    // namespace
 
 int AtomLookup::find(tagint tag)

@@ -1,4 +1,4 @@
-// Find atoms by their IDs among those that this rank owns.
+// Find atoms that this rank owns by their IDs.
 #pragma once
 
 #include "exclusion.h"
@@ -13,10 +13,11 @@ class AtomLookup : protected LAMMPS_NS::Pointers {
 public:
   explicit AtomLookup(LAMMPS_NS::LAMMPS *lmp) : Pointers(lmp), exclusion_(lmp) {}
 
-  // Index of the owned atom with this ID, or -1. Keeps the last places: most steps find an atom where it was.
+  // Index of the owned atom with this ID, or -1. The last indices are cached: in most steps they have not
+  // changed.
   int find(LAMMPS_NS::tagint tag);
 
-  // The first atom that cannot be used, and why; none where `tag` is 0.
+  // The first atom that cannot be used, and why; none if `tag` is 0.
   struct Trouble {
     LAMMPS_NS::tagint tag = 0;
     bool is_excluded = false;    // from all others; otherwise no rank owns it

@@ -35,7 +35,7 @@ py::array vector3(double x, double y, double z)
   return array;
 }
 
-// LAMMPS's function takes the place of the call since 2025
+// Since 2025 LAMMPS's function takes the source location
 template <typename Domain>
 auto shorten(Domain &domain, double &dx, double &dy, double &dz, int)
     -> decltype(domain.minimum_image_big(FLERR, dx, dy, dz))
@@ -154,7 +154,7 @@ py::array Context::excluded() const
 
 bigint Context::n_excluded() const
 {
-  if (!exclusion_.any()) return 0;    // of the script, so the same on every rank
+  if (!exclusion_.any()) return 0;    // set by the script, so the same on every rank
   bigint mine = 0, all;
   for (int i = 0; i < atom->nlocal; i++) mine += exclusion_.holds(i) ? 1 : 0;
   MPI_Allreduce(&mine, &all, 1, MPI_LMP_BIGINT, MPI_SUM, world);
@@ -203,7 +203,7 @@ double Context::volume() const
   return domain->xprd * domain->yprd * domain->zprd;
 }
 
-// Not what Domain says, which counts shrink-wrapping (boundary s and m) too: that is no strain.
+// Not Domain's own flag, which includes shrink-wrapping (boundary s and m): that is not a strain.
 bool Context::box_changes() const
 {
   const auto &fixes = LAMMPS_NS::Pointers::modify->get_fix_list();
@@ -216,7 +216,7 @@ bigint Context::step() const
 {
   return update->ntimestep;
 }
-// As thermo_style's time: right where the timestep has changed too
+// Like thermo_style's time: correct even if the timestep has changed
 double Context::time() const
 {
   return update->atime + static_cast<double>(update->ntimestep - update->atimestep) * update->dt;
@@ -324,14 +324,14 @@ void Context::scale_forces(double factor)
   if (!forces_are_partial)
     throw_hook_error(
         "scale_forces can be called in pre_reverse alone: later, other fixes have added their forces");
-  if (forces_are_unused) return;    // LAMMPS does not clear them between trials: factors would pile up
+  if (forces_are_unused) return;    // LAMMPS does not clear them between trials: factors would accumulate
   const int n = atom->nlocal + atom->nghost;
   if (n == 0) return;
   double *f = atom->f[0];
   for (int i = 0; i < 3 * n; i++) f[i] *= factor;
 }
 
-// Positions in `found_`.
+// Looks up the positions, into `found_`.
 void Context::look_up(const std::vector<tagint> &wanted)
 {
   const auto trouble = lookup_.positions(wanted, found_);
@@ -351,7 +351,7 @@ py::array Context::positions_of(const std::vector<tagint> &wanted)
   return x;
 }
 
-// In numbers of Python, which cost less than arrays of three.
+// As Python numbers, which are faster than arrays of three.
 py::tuple Context::separation(tagint from, tagint to)
 {
   wanted_.assign({from, to});

@@ -1,4 +1,4 @@
-// What a Python hook sees of LAMMPS: arrays of this rank's atoms, box, units, potential, and a few
+// Interface of Python hooks to LAMMPS: arrays of this rank's atoms, box, units, potential, and a few
 // operations.
 #pragma once
 
@@ -36,11 +36,11 @@ public:
   Potential potential;
   std::function<bool()> virial_is_used;
   bool has_energy = false, has_virial = false;    // of this force evaluation, in `potential`
-  bool forces_are_partial = false;                // in pre_reverse: ghosts' forces are not summed home yet
-  bool forces_are_unused = false;                 // a trial state's, which LAMMPS never moves atoms by
-  bool is_trial = false;                          // a further evaluation beside the step's own
+  bool forces_are_partial = false;                // in pre_reverse: before reverse communication
+  bool forces_are_unused = false;                 // in a trial state: LAMMPS does not move atoms by them
+  bool is_trial = false;                          // an evaluation in addition to the step's own
 
-  // This rank's atoms: views of LAMMPS's own memory, remade when it moves
+  // This rank's atoms: views of LAMMPS's own memory, recreated when it moves
   py::object positions();
   py::object velocities();
   py::object forces();
@@ -122,7 +122,7 @@ private:
   py::object world_, universe_;
 };
 
-// Make the class known to Python (once a process).
+// Register the class with Python (once per process).
 void export_context();
 
 // Raise nnpal.hooks.HookError: a user's mistake, reported without a traceback.

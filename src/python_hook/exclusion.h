@@ -1,5 +1,5 @@
-// Atoms that do not take part: neigh_modify exclude group ID all, and the atoms whose deletion a Monte Carlo
-// fix tries.
+// Atoms without interactions: those of neigh_modify exclude group ID all, and those in a trial deletion of a
+// Monte Carlo fix.
 #pragma once
 
 #include "pointers.h"

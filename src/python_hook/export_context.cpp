@@ -9,7 +9,7 @@ void export_context()
   py::object package = py::module_::import("nnpal.hooks");
   if (py::hasattr(package, "LammpsContext")) return;
 
-  // What each name means, with shapes and units, stands in nnpal/hooks/context.py
+  // nnpal/hooks/context.py documents each name, with shapes and units
   py::class_<Context>(package, "LammpsContext")
       .def_property_readonly("x", &Context::positions)
       .def_property_readonly("v", &Context::velocities)

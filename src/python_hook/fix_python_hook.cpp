@@ -36,14 +36,14 @@ struct PythonSide {
   Context context;
   PotentialTally tally;
   std::unique_ptr<Hook> hook;
-  MPI_Comm ranks = MPI_COMM_NULL;    // of our own: agreement never meets the hook's own messages
+  MPI_Comm ranks = MPI_COMM_NULL;    // a duplicate, separate from the hook's own messages
   std::vector<double> row;           // outputs of the latest call, to compare between ranks
 };
 
 void PythonSideDeleter::operator()(PythonSide *side) const
 {
   if (side->ranks != MPI_COMM_NULL) MPI_Comm_free(&side->ranks);
-  if (!Py_IsInitialized()) return;    // Python ended first: its objects are gone already
+  if (!Py_IsInitialized()) return;    // Python ended first: its objects no longer exist
   py::gil_scoped_acquire gil;
   delete side;
 }
@@ -52,12 +52,12 @@ void PythonSideDeleter::operator()(PythonSide *side) const
 
 namespace {
 
-// A rank whose hook failed waits so long for ranks that may be stuck in a collective call of the same hook,
-// or that a busy machine holds back: seconds in this variable, or else kPatienceSeconds.
+// Time in seconds that a rank with a failed hook waits for others, which may be stuck in a collective call of
+// the hook or slow on a busy machine: from this variable, else kPatienceSeconds.
 constexpr const char *kPatienceVariable = "NNPAL_HOOK_PATIENCE";
 constexpr double kPatienceSeconds = 60.0;
 
-// Return the seconds, or none that is greater than 0 where the variable is no such number.
+// Return the seconds, or 0 or less if the variable is not a positive number.
 double patience_in_environment()
 {
   const char *given = std::getenv(kPatienceVariable);
@@ -67,7 +67,7 @@ double patience_in_environment()
   return *given && !*end && std::isfinite(seconds) ? seconds : 0.0;
 }
 
-// Run `work` with the GIL held and return what went wrong in it, or "". `place()` says where, of outputs.
+// Run `work` with the GIL held and return its error, or "". `place()` names the place of an output error.
 template <typename Work, typename Place> std::string complaint_of(const Work &work, const Place &place)
 {
   nnpal::py::gil_scoped_acquire gil;
@@ -148,7 +148,7 @@ int FixPythonHook::setmask()
 {
   const Hook &hook = *python_->hook;
   int mask = FixConst::PRE_REVERSE | FixConst::MIN_PRE_REVERSE;    // always: energy and virial are read there
-  // Monte Carlo fixes evaluate trial states without pre_reverse, by pre_force, the pair style and post_force
+  // Monte Carlo fixes evaluate trial states without pre_reverse: by pre_force, the pair style and post_force
   if (takes_part_in_evaluations())
     mask |= FixConst::POST_NEIGHBOR | FixConst::PRE_FORCE | FixConst::MIN_PRE_FORCE | FixConst::POST_FORCE |
             FixConst::MIN_POST_FORCE;
@@ -157,7 +157,7 @@ int FixPythonHook::setmask()
   return mask;
 }
 
-// LAMMPS tallies energy and virial on the steps for which a compute asks.
+// LAMMPS tallies energy and virial only on steps that a compute requests.
 void FixPythonHook::post_constructor()
 {
   id_energy_ = std::string(id) + "_hook_energy";
@@ -199,8 +199,7 @@ bool FixPythonHook::virial_is_used() const
   return false;
 }
 
-// Fix sgcmc flips types by energies that hold no fix's share (computed by the pair style alone), in
-// post_force.
+// Fix sgcmc changes types in post_force, by energies of only the pair style, without those of fixes.
 void FixPythonHook::refuse_fixes_that_overlook_hooks() const
 {
   if (!thermo_energy || !python_->hook->has_energy()) return;
@@ -214,8 +213,8 @@ void FixPythonHook::refuse_fixes_that_overlook_hooks() const
           id, spec_, fix->id, id);
 }
 
-// An energy that is not part of LAMMPS's potential energy decides on no move: each swap over an oracle that
-// is the whole potential would be accepted.
+// Moves ignore an energy that is not part of LAMMPS's potential energy: with an oracle as the whole
+// potential, every swap would be accepted.
 void FixPythonHook::warn_of_moves_without_energy() const
 {
   static constexpr const char *kMovers[] = {"^atom/swap", "^mol/swap", "^neighbor/swap",    "^gcmc",
@@ -288,7 +287,7 @@ void FixPythonHook::setup_pre_force(int)
   evaluation_ = Evaluation::kBegun;
 }
 
-// The integrator alone calls this, after it has built a step's neighbor lists
+// Only the integrator calls this, after building a step's neighbor lists
 void FixPythonHook::post_neighbor()
 {
   exchanged_step_ = update->ntimestep;
@@ -300,8 +299,8 @@ bool FixPythonHook::takes_part_in_evaluations() const
 }
 
 // Whether neighbor lists were built in this step, but not by the integrator: by a Monte Carlo fix, before
-// atoms are exchanged. Fix charge/regulation calls pre_reverse of its trial states too. What takes no part in
-// evaluations is not told of the integrator's lists, and of a trial state it would never see the end.
+// atoms are exchanged. Fix charge/regulation also calls pre_reverse for its trial states. A hook that takes
+// no part in evaluations is not told of the integrator's lists, and would never see a trial state end.
 bool FixPythonHook::is_before_exchange() const
 {
   return takes_part_in_evaluations() && neighbor->lastcall == update->ntimestep &&
@@ -323,7 +322,7 @@ void FixPythonHook::min_pre_reverse(int, int)
   call_pre_reverse();
 }
 
-// In the middle of a run this is fix sgcmc, which evaluates once more after a move
+// During a run only fix sgcmc calls this, when it evaluates again after a move
 void FixPythonHook::setup_pre_reverse(int, int)
 {
   evaluation_ = is_in_run_ && takes_part_in_evaluations() ? Evaluation::kTrial : Evaluation::kOfStep;
@@ -352,8 +351,8 @@ void FixPythonHook::post_force(int)
   python_->context.is_trial = python_->context.forces_are_unused = false;
 }
 
-// A force evaluation came to post_force without pre_reverse: that of a Monte Carlo fix. It reads the energy
-// right after.
+// A force evaluation reached post_force without pre_reverse: that of a Monte Carlo fix, which reads the
+// energy right afterwards.
 void FixPythonHook::evaluate_trial()
 {
   evaluation_ = Evaluation::kTrial;
@@ -367,7 +366,7 @@ void FixPythonHook::end_of_step()
   if (update->whichflag == 1) call(Hook::kEndOfStep);
 }
 
-// LAMMPS calls this of every fix, whatever its mask
+// LAMMPS calls this for every fix, whatever its mask
 void FixPythonHook::post_run()
 {
   is_in_run_ = false;
@@ -420,7 +419,7 @@ void FixPythonHook::call(int method)
   for (std::size_t place = 0; place < row.size(); place++) row[place] = outputs.at(place);
   settle(complaint, row);
   for (std::size_t place = 0; place < row.size(); place++) outputs.set(place, row[place]);
-  // LAMMPS sums the virials of all ranks; the hook's is the whole
+  // LAMMPS sums the virials of all ranks; the hook's is the total
   for (int i = 0; i < 6; i++) virial[i] = comm->me == 0 ? outputs.virial[i] : 0.0;
 }
 
@@ -429,8 +428,8 @@ bool FixPythonHook::forces_are_finite() const
   return atom->nlocal == 0 || nnpal::first_not_finite(atom->f[0], atom->nlocal) < 0;
 }
 
-// What is wrong with the numbers that a call left, or "". Forces that were not finite before are another's
-// fault.
+// The fault in the numbers after a call, or "". The hook is not blamed for forces that were not finite
+// before.
 std::string FixPythonHook::trouble_after(int method, bool forces_were_finite) const
 {
   std::string found;
@@ -487,7 +486,7 @@ void FixPythonHook::settle(std::string complaint, std::vector<double> &outputs)
   if (logfile) fputs(text.c_str(), logfile);
   fflush(nullptr);
   std::this_thread::sleep_for(
-      std::chrono::milliseconds(500));    // mpirun passes the text on before it ends all
+      std::chrono::milliseconds(500));    // lets mpirun forward the text before it ends all ranks
   MPI_Abort(universe->uworld, 1);
 }
 

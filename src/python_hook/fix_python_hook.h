@@ -45,7 +45,7 @@ public:
   void restart(char *buffer) override;
 
 private:
-  // What LAMMPS evaluates now: the forces of a step, or a trial state beside them, whose energy alone counts.
+  // What LAMMPS evaluates now: the forces of a step, or a trial state, of which only the energy matters.
   enum class Evaluation { kBegun, kOfStep, kTrial };
 
   void call(int method);
@@ -53,7 +53,7 @@ private:
   std::string place_after(const char *method) const;    // " on rank 1, after post_force at step 7"
   bool forces_are_finite() const;
   void settle(const std::string &complaint);                           // ends all ranks on a complaint
-  void settle(std::string complaint, std::vector<double> &outputs);    // and makes these the same on all
+  void settle(std::string complaint, std::vector<double> &outputs);    // and makes outputs equal on all
   void check_same_outputs();    // the same kinds and lengths on all ranks
   void refuse_fixes_that_overlook_hooks() const;
   void warn_of_moves_without_energy() const;
@@ -67,11 +67,11 @@ private:
 
   std::unique_ptr<nnpal::PythonSide, nnpal::PythonSideDeleter> python_;
   std::string spec_;
-  double patience_ = 0.0;                // seconds, for ranks that do not meet one that failed
+  double patience_ = 0.0;                // seconds, to wait for ranks after a failure
   std::string id_energy_, id_virial_;    // computes that make LAMMPS tally every step
   bool reads_energy_ = true, reads_virial_ = true;
   std::vector<const FixPythonHook *> earlier_potentials_;
   Evaluation evaluation_ = Evaluation::kBegun;
-  bool is_in_run_ = false;                   // a step of dynamics was evaluated, and the run has not ended
-  LAMMPS_NS::bigint exchanged_step_ = -1;    // the step whose own neighbor lists are built
+  bool is_in_run_ = false;                   // a step was evaluated, and the run has not ended
+  LAMMPS_NS::bigint exchanged_step_ = -1;    // the step whose own neighbor lists have been built
 };

@@ -34,7 +34,7 @@ std::string describe_shape(const py::object &array)
   return py::str(array.attr("shape"));
 }
 
-// What an object looks like, in one short line
+// Describe an object in one short line
 std::string describe_value(const py::object &value)
 {
   constexpr std::size_t kLongest = 80;
@@ -47,7 +47,7 @@ std::string describe_value(const py::object &value)
 
 Doubles as_doubles(const char *name, const py::object &value)
 {
-  if (!value.is_none()) {    // NumPy takes None for a NaN
+  if (!value.is_none()) {    // NumPy converts None to NaN
     Doubles values = Doubles::ensure(value);
     if (values) return values;
     PyErr_Clear();
@@ -55,8 +55,7 @@ Doubles as_doubles(const char *name, const py::object &value)
   throw OutputError(std::string(name) + " is " + describe_value(value) + "; expected an array of numbers");
 }
 
-// Copy a tuple of n floats of Python, which costs far less than an array of so few; false: it is something
-// else
+// Copy a tuple of n Python floats, much faster than as an array; returns false if it is something else
 bool copied_floats(const py::object &value, std::size_t n, double *into)
 {
   PyObject *tuple = value.ptr();

@@ -1,4 +1,4 @@
-// One Python hook object: its methods, its outputs, its state. Knows no LAMMPS. Callers hold the GIL.
+// One Python hook object: its methods, outputs and state. Independent of LAMMPS. Callers hold the GIL.
 #pragma once
 
 #include "outputs.h"
@@ -23,10 +23,11 @@ public:
   bool has_energy() const { return has_energy_; }
   bool has_state() const { return has_state_; }
 
-  // Whether the hook reads the potential's "energy" or "virial": its attribute `reads`, both without it.
+  // Whether the hook reads the potential's "energy" or "virial": by its attribute `reads`, or both if it has
+  // none.
   bool reads(const char *what) const;
 
-  // Call a method and take over the outputs that it set; of a trial state the energy alone. Throws
+  // Call a method and read the outputs that it set, for a trial state only the energy. Throws
   // py::error_already_set and OutputError.
   void call(Method method, bool is_trial = false);
 
@@ -49,7 +50,7 @@ private:
   bool has_energy_ = false, has_virial_ = false, has_vector_ = false, has_state_ = false;
 };
 
-// The error at hand as text: HookError's message, or the whole traceback. Takes the GIL itself.
+// The current error as text: HookError's message, or the whole traceback. Acquires the GIL itself.
 std::string describe(py::error_already_set &error);
 
 }    // namespace nnpal

@@ -20,8 +20,8 @@ bool start_interpreter(bool lammps_ends_python)
   PyConfig config;
   PyConfig_InitPythonConfig(&config);
   config.parse_argv = 0;
-  config.install_signal_handlers = 0;    // Ctrl-C ends lmp as it always did
-  config.buffered_stdio = 0;             // a hook's print() stays in order with LAMMPS's own output
+  config.install_signal_handlers = 0;    // Ctrl-C still ends lmp
+  config.buffered_stdio = 0;             // keeps a hook's print() in order with LAMMPS's output
   // The environment's own python, so that its site-packages are found
   const std::string python = own_executable();
   bool is_set = !PyStatus_Exception(PyConfig_SetBytesString(&config, &config.executable, python.c_str())) &&
@@ -30,7 +30,7 @@ bool start_interpreter(bool lammps_ends_python)
   PyConfig_Clear(&config);
   if (!is_started) return false;
 
-  // Hooks lie in the folder that LAMMPS runs in, as modules do for `python -m`
+  // Hooks are in the folder that LAMMPS runs in, like modules for `python -m`
   PyObject *path = PySys_GetObject("path");
   PyObject *here = PyUnicode_FromString("");
   if (path && here) PyList_Insert(path, 0, here);
@@ -50,7 +50,7 @@ bool ensure_interpreter(bool lammps_ends_python)
   return true;
 }
 
-// A Python of LAMMPS's `python` command takes the packages of the first python3 on PATH.
+// A Python started by LAMMPS's `python` command uses the packages of the first python3 on PATH.
 std::string advice_on_packages()
 {
   const std::string executable = own_executable();

@@ -5,15 +5,14 @@
 
 namespace nnpal {
 
-// Start Python unless it runs already. Its lock (GIL) is left free, unless LAMMPS ends Python, as one with
-// its package PYTHON does: at the end of `lmp` and after any error, from this thread, which must then still
-// hold the lock. (It also holds it where a `python` command started Python.) Returns false if Python cannot
-// be started.
+// Start Python unless it is running. Its lock (GIL) is released, unless LAMMPS ends Python, as with its
+// package PYTHON: it does so at the end of `lmp` and after any error, from this thread, which must then still
+// hold the lock. (It also holds it if a `python` command started Python.) Returns false if Python cannot be
+// started.
 bool ensure_interpreter(bool lammps_ends_python);
 
-// What to add to the error of an import: that this Python, which others started, looks for packages elsewhere
-// than in the environment that nnpal was built in, and how to tell it; "" where it looks there. Needs the
-// lock.
+// Addition to an import error: that this Python, started by other code, does not search nnpal's environment
+// for packages, and how to fix it; "" if it does. Needs the GIL.
 std::string advice_on_packages();
 
 }    // namespace nnpal

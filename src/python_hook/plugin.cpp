@@ -1,6 +1,5 @@
 // The plugin file that LAMMPS loads: it registers `fix python/hook`. It does not link libpython: under `lmp`
-// it opens the one of the environment that nnpal was built in, and where Python runs LAMMPS it takes that
-// Python.
+// it opens that of the environment in which nnpal was built, and if Python runs LAMMPS it uses that Python.
 #include "lammps_plugin_api.h"
 #include "plugin_entry.h"
 #include "python_location.h"
@@ -14,7 +13,7 @@ namespace {
 
 constexpr char kWithoutSharedPython[] = "nnpal lmp -in in.file";
 
-// Make Python's symbols known to this process. Returns why that failed, or "".
+// Load Python's symbols into this process. Returns the reason of a failure, or "".
 std::string find_python(const std::string &folder)
 {
   if (!dlsym(RTLD_DEFAULT, "Py_IsInitialized")) {
@@ -24,7 +23,7 @@ std::string find_python(const std::string &folder)
                  "the Python that nnpal was built with has no shared library, so lmp cannot hold it; run "
                  "LAMMPS from Python instead: ") +
              kWithoutSharedPython;
-    // Global, for NumPy and other extension modules look for Python's symbols there
+    // Global, because NumPy and other extension modules look up Python's symbols there
     std::string reason;
     const bool is_open =
         std::any_of(libraries.begin(), libraries.end(), [&reason](const std::string &library) {

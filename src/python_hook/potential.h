@@ -1,4 +1,4 @@
-// Potential energy and virial of LAMMPS's force styles on the step at hand.
+// Potential energy and virial of LAMMPS's force styles on the current step.
 #pragma once
 
 #include "pointers.h"
@@ -10,7 +10,7 @@ struct Potential {
   double virial[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};    // xx yy zz xy xz yz, energy units
 };
 
-// Sum pair, bonded and kspace contributions, tail corrections included, over all ranks (collective).
+// Sums pair, bonded and kspace contributions, including tail corrections, over all ranks (collective).
 class PotentialTally : protected LAMMPS_NS::Pointers {
 public:
   explicit PotentialTally(LAMMPS_NS::LAMMPS *lmp) : Pointers(lmp) {}
@@ -19,10 +19,10 @@ public:
   bool energy_is_fresh() const;
   bool virial_is_fresh() const;
 
-  // Whether the latest evaluation of the pair style, on whatever step's account, was asked for the energy.
+  // Whether the latest evaluation of the pair style, on any step, was requested to compute the energy.
   bool energy_was_asked() const;
 
-  // What was not tallied is not of this step.
+  // Values that were not tallied are from an earlier step.
   Potential sum() const;
 };
 

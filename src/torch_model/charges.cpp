@@ -1,4 +1,4 @@
-// Charges of the atoms, by a model that has networks for them.
+// Atomic charges by a model with charge networks.
 #include "torch_model.h"
 
 #include <stdexcept>

@@ -27,7 +27,7 @@ namespace {
 using torch::Tensor;
 using Loader = torch::inductor::AOTIModelPackageLoader;
 
-// torch.export takes sizes of 0 and 1 for constants: such tiles are TorchScript's.
+// torch.export treats sizes 0 and 1 as constants, so TorchScript evaluates such tiles.
 constexpr std::int64_t kSmallest = 2;
 
 torch::Dtype dtype_named(const std::string &name)
@@ -42,7 +42,7 @@ torch::Dtype dtype_named(const std::string &name)
   return found->second;
 }
 
-// A file that is removed on leaving; libtorch reads packages by name, and unpacks them elsewhere.
+// A file that is removed on destruction; libtorch reads packages by name, and unpacks them elsewhere.
 class TemporaryFile {
 public:
   explicit TemporaryFile(const std::string &content)
@@ -106,7 +106,7 @@ std::vector<Tensor> weights_of(const torch::jit::Module &member, const CompiledR
   return weights;
 }
 
-// The package reads memory as it was told when it was compiled, whatever the tensors say.
+// The package assumes the layout of compile time, and does not check its inputs.
 Tensor checked(const Tensor &tensor, torch::Dtype dtype)
 {
   TORCH_CHECK(tensor.scalar_type() == dtype && tensor.is_cpu(), "compiled program: an input is ",
@@ -180,14 +180,14 @@ public:
   }
 
 private:
-  std::unique_ptr<Evaluator> scripted_;    // of tiles that the program does not take
+  std::unique_ptr<Evaluator> scripted_;    // for tiles that the program does not evaluate
   CompiledRecord record_;
   torch::Dtype dtype_;
   int n_members_;
   std::vector<std::vector<Tensor>> weights_;    // of each member
   std::unique_ptr<Loader> loader_;
 
-  // Whether a tile is large enough for the program, and mostly of centers.
+  // Whether the program evaluates a tile: large enough, and with mostly edges of centers.
   bool takes(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index) const
   {
     const std::int64_t n_edges = edge_index.size(1);

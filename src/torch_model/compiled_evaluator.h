@@ -1,4 +1,4 @@
-// Evaluates members by a program that AOTInductor compiled (nnpal compile).
+// Evaluation of members by a program compiled with AOTInductor (nnpal compile).
 #pragma once
 
 #include "evaluator.h"
@@ -7,9 +7,9 @@
 
 namespace nnpal {
 
-// `scripted` evaluates the same archive by TorchScript, `module` is its module, which holds the weights.
-// `record` and `package` are the contents of the archive's records of these names. Throws CompiledError where
-// the program cannot run here or does not fit the weights.
+// `scripted` evaluates the same archive by TorchScript; `module` is its module, with the weights. `record`
+// and `package` are the contents of the archive's records of these names. Throws CompiledError if the program
+// cannot run here or does not fit the weights.
 std::unique_ptr<Evaluator> compiled_evaluator(std::unique_ptr<Evaluator> scripted,
                                               const torch::jit::Module &module, const std::string &record,
                                               const std::string &package, int n_members);

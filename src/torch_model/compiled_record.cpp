@@ -26,7 +26,7 @@ constexpr const char *kMachine = "x86_64";
 constexpr const char *kMachine = "another";
 #endif
 
-// Of the first processor, as Linux lists them; empty where it does not.
+// Features of the first processor, as listed by Linux; empty elsewhere.
 std::unordered_set<std::string> cpu_instructions()
 {
   std::unordered_set<std::string> found;

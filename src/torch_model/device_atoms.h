@@ -8,15 +8,15 @@
 
 namespace nnpal {
 
-// Copies go through pinned memory and are not waited for: the next call must come after the device has been.
+// Copies go through pinned memory without waiting: synchronize with the device before the next call.
 class DeviceAtoms {
 public:
-  // [n_atoms, 3] float64. On a CPU LAMMPS's own memory.
+  // [n_atoms, 3] float64. On a CPU, LAMMPS's own memory.
   torch::Tensor positions(const Positions &atoms, const torch::Device &device);
-  // Copy the atoms' element indices where they are others than the last time.
+  // Copy the atoms' element indices if they have changed.
   void update_species(const Positions &atoms, const torch::Device &device);
-  // Those of n atoms from `first` on, then those of all, int64 [n + n_atoms]; of all alone where the n are
-  // the first ones. The same tensor each time, as long as they do not change.
+  // Element indices of n atoms from `first` on, then of all, int64 [n + n_atoms]; only of all if the n atoms
+  // are the first ones. The same tensor is returned while they do not change.
   torch::Tensor species_of_part(std::int64_t first, std::int64_t n);
 
 private:

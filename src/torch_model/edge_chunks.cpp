@@ -5,7 +5,7 @@
 namespace nnpal {
 namespace {
 
-// Beyond the edges that are expected: a share of them, and a few.
+// Capacity beyond the expected number of edges: a fraction of it, and a constant.
 constexpr std::int64_t kRoomShare = 50, kRoomEdges = 64;
 
 }    // namespace

@@ -1,4 +1,4 @@
-// What the library of libtorch's models offers whoever opens it.
+// The interface of the library for models by libtorch.
 #pragma once
 
 #include "model/model.h"
@@ -9,7 +9,7 @@
 namespace nnpal {
 
 struct TorchFunctions {
-  // A file, whole and with its checksums verified. Throws std::runtime_error, in words for the user.
+  // Loads a complete file with verified checksums. Throws std::runtime_error, with a message for the user.
   std::unique_ptr<Model> (*load)(const std::string &archive, const Metadata &, const ModelOptions &);
   int (*cuda_device_count)();
   bool (*operations_include_cuda)();

@@ -13,12 +13,12 @@ namespace {
 
 using torch::Tensor;
 
-// What archives offer besides forward: energies and gradients in one pass, or one member at a time.
+// Methods of archives besides forward: energies and gradients in one pass, or one member at a time.
 constexpr const char *kGradientMethod = "energies_and_gradients";
 constexpr const char *kMemberMethod = "member";
 constexpr const char *kChargeMethod = "charges";
 
-// d sum(energies) / d edge_vec; zeros where nothing depends on the edges.
+// d sum(energies) / d edge_vec; zeros if nothing depends on the edges.
 Tensor gradient_of(const Tensor &sum, const Tensor &edge_vec, bool keep_graph)
 {
   if (edge_vec.size(0) == 0 || !sum.requires_grad()) return torch::zeros_like(edge_vec).detach();
@@ -45,8 +45,8 @@ public:
     return {own.data_ptr<double>(), own.data_ptr<double>() + own.numel()};
   }
 
-  // Module::to(device, dtype) would turn the integer buffers into floating-point ones too. Derivatives in the
-  // parameters are nobody's business here, and would cost memory.
+  // Module::to(device, dtype) would convert integer buffers to floating point, too. Derivatives with respect
+  // to parameters are not needed, and would cost memory.
   void move_to(torch::Device device, torch::Dtype dtype) override
   {
     device_ = device;
@@ -111,7 +111,7 @@ public:
   }
 };
 
-// Kernel torchani: members share their AEVs and so one graph.
+// Kernel torchani: members share their AEVs and thus one graph.
 class AllByAutograd : public Scripted {
 public:
   using Scripted::Scripted;
@@ -119,11 +119,11 @@ public:
   Evaluated evaluate(const Tensor &species, std::int64_t n_centers, const Tensor &edge_index, Tensor edge_vec,
                      bool with_member_gradients) override
   {
-    const FlushInTorch flushed(device_.is_cpu());    // files of kernel fused do so themselves
+    const FlushInTorch flushed(device_.is_cpu());    // files of kernel fused do this themselves
     edge_vec.requires_grad_(true);
     const Tensor energies = module_.forward({species, n_centers, edge_index, edge_vec}).toTensor();
     const std::int64_t n_members = with_member_gradients ? energies.size(0) : 0;
-    // The mean has a backward pass of its own, so that asking for uq_force never changes the forces.
+    // The mean has its own backward pass, so that requesting uq_force never changes the forces.
     std::vector<Tensor> gradients{gradient_of(energies.mean(0).sum(), edge_vec, with_member_gradients)};
     for (std::int64_t m = 0; m < n_members; ++m)
       gradients.push_back(gradient_of(energies[m].sum(), edge_vec, m + 1 < n_members));
@@ -131,8 +131,8 @@ public:
   }
 };
 
-// Kernel modules: members share nothing. One at a time takes the memory of one, and gives its gradient
-// whether asked for or not.
+// Kernel modules: members share nothing. Evaluation one at a time needs the memory of one member, and always
+// gives its gradient.
 class MemberByMember : public Scripted {
 public:
   using Scripted::Scripted;

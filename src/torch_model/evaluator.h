@@ -1,5 +1,5 @@
-// What evaluates a loaded archive. The only code that knows how networks are stored and run, so that a format
-// other than TorchScript (AOTInductor's packages, say) is one more class here.
+// Evaluation of a loaded archive. The only code that depends on how networks are stored and run; another
+// format than TorchScript (such as AOTInductor's packages) is another class here.
 #pragma once
 
 #include "model_file/metadata.h"
@@ -12,9 +12,9 @@
 
 namespace nnpal {
 
-// Energies [n_members, n_centers] in eV, without self-energies. Gradients of their sums in the edge vectors,
-// eV/Å: that of the members' mean and, where asked for, of each member after it, [1 or 1 + n_members,
-// n_edges, 3].
+// Energies [n_members, n_centers] in eV, without self-energies. Gradients of their sums with respect to the
+// edge vectors, eV/Å: that of the members' mean and, if requested, then that of each member, [1 or 1 +
+// n_members, n_edges, 3].
 struct Evaluated {
   torch::Tensor energies, gradients;
 };
@@ -24,25 +24,25 @@ public:
   virtual ~Evaluator() = default;
 
   virtual std::vector<double>
-  self_energies() const = 0;    // [n_elements] eV; empty where they are no float64
+  self_energies() const = 0;    // [n_elements] eV; empty if they are not in float64
   virtual void move_to(torch::Device device, torch::Dtype dtype) = 0;
-  virtual void use_members(int n_members) = 0;    // the first so many
-  virtual void optimize() = 0;                    // for the members in use, which do not change any more
-  // Whether edges that belong to no center may stand at the end of the list.
+  virtual void use_members(int n_members) = 0;    // number of members, the first ones
+  virtual void optimize() = 0;                    // for the members in use, which no longer change
+  // Whether padding edges may be at the end of the list.
   virtual bool passes_over_spare_edges() const = 0;
 
-  // Arguments as of the model contract (docs/export.md), on the device that the networks are on.
+  // Arguments as in the model contract (docs/export.md), on the device that the networks are on.
   virtual Evaluated evaluate(const torch::Tensor &species, std::int64_t n_centers,
                              const torch::Tensor &edge_index, torch::Tensor edge_vec,
                              bool with_member_gradients) = 0;
-  // Raw charges and their weights (model.h), float64 [n_centers] both; of archives that have them.
+  // Raw charges and their weights (model.h), float64 [n_centers] both; for archives that have them.
   virtual std::pair<torch::Tensor, torch::Tensor> charges(const torch::Tensor &species,
                                                           std::int64_t n_centers,
                                                           const torch::Tensor &edge_index,
                                                           const torch::Tensor &edge_vec) = 0;
 };
 
-// Throws libtorch's own errors where the archive cannot be loaded.
+// Throws libtorch's own errors if the archive cannot be loaded.
 std::unique_ptr<Evaluator> load_evaluator(const std::string &archive, const Metadata &metadata);
 
 }    // namespace nnpal

@@ -1,6 +1,6 @@
 // A model evaluated from positions: one copy to the device, one back. Neighbors are found and forces summed
-// up there by torch.ops.nnpal. The host waits for the result alone: room for edges is made by their numbers
-// in the last evaluation, and the few steps that need more, as the first one does, are evaluated again.
+// there by torch.ops.nnpal. The host waits only for the result: the capacity for edges follows from their
+// numbers in the last evaluation, and the few steps that need more, such as the first one, are repeated.
 #include "torch_model.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -17,9 +17,9 @@ namespace {
 
 using torch::Tensor;
 
-// Memory for the edges of the centers that are evaluated together, and for what is made of them. On a CPU
-// they should stay in the cache; on a GPU they should fill it, and a small one gets less after its memory ran
-// out.
+// Memory for the edges of the centers that are evaluated together, and for derived data. On a CPU they should
+// stay in the cache; on a GPU they should fill the processors, and the size is reduced after an out-of-memory
+// error.
 constexpr std::int64_t kBytesOnCPU = 8 << 20, kBytesOnGPU = std::int64_t(2) << 30, kFewestBytes = 16 << 20;
 
 using Cells = std::tuple<Tensor, Tensor, Tensor, Tensor>;
@@ -76,7 +76,7 @@ EdgeMarks known_marks(const Tensor &ends, std::int64_t n_centers)
   return marks_from(marks.const_data_ptr<std::int64_t>(), marks.numel(), n_centers);
 }
 
-// Of all chunks together, float64 on the device.
+// Sums over all chunks, float64 on the device.
 struct Sums {
   Tensor forces, virial, virials, closest, member_energies;    // closest [1]: squared length
   std::vector<Tensor> energies, uq_energy, is_wrong;           // of each chunk
@@ -125,7 +125,7 @@ void add_chunk(TorchModel::Impl &impl, const Tensor &positions, const Cells &cel
   sums.add_forces(chunk, edge_index, edge_vec.detach(), evaluated.gradients.to(impl.dtype));
 }
 
-// How many edges fit into the memory meant for them: indices, vector and its square, order by center and by
+// Number of edges that fit into their memory: indices, vector and its square, order by center and by
 // distance, gradients.
 std::int64_t edges_at_once(const TorchModel::Impl &impl, std::int64_t n_gradients)
 {
@@ -176,7 +176,7 @@ void find_closest(TorchModel::Impl &impl, const Positions &atoms, double cutoff,
   }
 }
 
-// In smaller parts from now on where the GPU's memory does not suffice.
+// If the GPU runs out of memory, evaluate in smaller parts from now on.
 Evaluation evaluate_within_memory(TorchModel::Impl &impl, const Positions &atoms, double cutoff,
                                   std::int64_t n_gradients, const Wanted &wanted)
 {
@@ -184,7 +184,7 @@ Evaluation evaluate_within_memory(TorchModel::Impl &impl, const Positions &atoms
   for (;;) {
     try {
       return evaluate_all(impl, atoms, cutoff, n_gradients, wanted);
-    } catch (const std::exception &error) {    // TorchScript makes another type of c10::OutOfMemoryError
+    } catch (const std::exception &error) {    // TorchScript changes the type of c10::OutOfMemoryError
       const bool ran_out = std::strstr(error.what(), "CUDA out of memory") != nullptr;
       if (!ran_out || impl.bytes_at_once <= kFewestBytes) throw;
       impl.bytes_at_once /= 4;
@@ -192,7 +192,7 @@ Evaluation evaluate_within_memory(TorchModel::Impl &impl, const Positions &atoms
   }
 }
 
-// One array on the host of all parts, float64; pinned where a GPU writes it.
+// Copy all parts to one array on the host, float64; pinned if a GPU writes it.
 Tensor download(const std::vector<Tensor> &parts, Tensor &reused)
 {
   std::vector<Tensor> flat;
@@ -207,7 +207,7 @@ Tensor download(const std::vector<Tensor> &parts, Tensor &reused)
   return host;
 }
 
-// All that the host wants, in one order: marks, closest, whether the forces are finite, virial, energies of
+// All results for the host, in this order: marks, closest, whether the forces are finite, virial, energies of
 // the members, which center is wrong if any, then arrays.
 std::vector<Tensor> parts_of(const Evaluation &done, std::int64_t n_local)
 {
@@ -216,7 +216,7 @@ std::vector<Tensor> parts_of(const Evaluation &done, std::int64_t n_local)
     return parts.empty() ? torch::empty({0}) : torch::cat(parts);
   };
   const Tensor is_wrong = joined(sums.is_wrong).to(torch::kInt32);
-  // Of finite numbers alone, unless they overflow
+  // Finite if all forces are, unless the sum overflows
   const Tensor are_finite = torch::isfinite(sums.forces.sum());
   std::vector<Tensor> parts{done.marks, sums.closest, are_finite, sums.virial, sums.member_energies};
   if (n_local > 0) {

@@ -5,7 +5,7 @@
 namespace nnpal {
 namespace {
 
-// A function of Python's C interface, null where no Python is loaded
+// A function of Python's C interface, null if Python is not loaded
 template <typename Function> Function *python_function(const char *name)
 {
   return reinterpret_cast<Function *>(dlsym(RTLD_DEFAULT, name));

@@ -1,11 +1,11 @@
-// Gives Python's lock (GIL) back for one evaluation, if this thread holds it.
+// Releases Python's lock (GIL) for one evaluation, if this thread holds it.
 #pragma once
 
 namespace nnpal {
 
-// A LAMMPS with its package PYTHON holds the lock from its first python command to its end, and once that
-// Python has imported torch, libtorch's autograd refuses to run in a thread that holds it. This library links
-// no Python: without one in the process nothing happens.
+// LAMMPS with its package PYTHON holds the lock from its first python command to its end, and once that
+// Python has imported torch, libtorch's autograd refuses to run in a thread that holds it. This library does
+// not link to Python: without Python in the process, nothing is done.
 class PythonLockGuard {
 public:
   PythonLockGuard();

@@ -26,8 +26,8 @@ int openmp_threads()
 void set_openmp_threads(int) {}
 #endif
 
-// What libtorch would take in a thread in which nobody has set anything; `otherwise` where that is the
-// default. libtorch does not tell it: at::get_num_threads() is the calling thread's number of OpenMP.
+// Number of threads that libtorch uses in a thread without a setting; `otherwise` if that is the default.
+// libtorch does not report it: at::get_num_threads() is the calling thread's OpenMP setting.
 int look_up_torch_threads(int otherwise)
 {
   int chosen = otherwise;
@@ -38,8 +38,8 @@ int look_up_torch_threads(int otherwise)
   return chosen;
 }
 
-// A thread is started only where the caller's number is not the one of the last evaluation: who sets
-// libtorch's number sets the caller's too.
+// A thread is started only if the caller's number has changed since the last evaluation: setting libtorch's
+// number sets the caller's, too.
 int torch_threads(int of_openmp)
 {
   static thread_local int seen = 0, chosen = 0;
@@ -52,10 +52,10 @@ int torch_threads(int of_openmp)
 
 }    // namespace
 
-// OpenMP's number is read before anything of libtorch, which sets it where it is used for the first time.
+// OpenMP's number is read before any use of libtorch, which sets it at its first use.
 ThreadGuard::ThreadGuard(int n_threads) : of_openmp_(openmp_threads()), of_torch_(torch_threads(of_openmp_))
 {
-  at::get_num_threads();    // so that what it sets then is not set later
+  at::get_num_threads();    // so that it makes its setting now and not later
   at::set_num_threads(n_threads);
 }
 

@@ -1,16 +1,16 @@
-// Sets libtorch's number of intra-op threads for one evaluation, in a process that has other plans with them.
+// Sets libtorch's number of intra-op threads for one evaluation, in a process with other settings.
 #pragma once
 
 namespace nnpal {
 
-// LAMMPS and libtorch share one OpenMP runtime, and two numbers of threads meet in it:
+// LAMMPS and libtorch share one OpenMP runtime, with two numbers of threads:
 //
 // - this thread's own of OpenMP. LAMMPS sets it (Comm, package omp) and its accelerated styles rely on it: a
 // region
 //   with more threads than they have made room for writes where it must not.
-// - libtorch's, which its other threads and MKL take: that of the user of a Python that trains as well.
+// - libtorch's, which its other threads and MKL use: set by the user in a Python that also trains.
 //
-// Both are left as they were found.
+// Both are restored.
 class ThreadGuard {
 public:
   explicit ThreadGuard(int n_threads);

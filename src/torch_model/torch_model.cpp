@@ -17,9 +17,9 @@
 namespace nnpal {
 namespace {
 
-// libtorch allocates the temporaries of every operation anew. By default glibc gives blocks of megabytes back
-// to the system at once and then faults every page in again, a quarter of the time of a step; this lets it
-// keep them.
+// libtorch allocates the temporaries of every operation anew. By default glibc returns blocks of megabytes to
+// the system at once and then faults in every page again, a quarter of a step's time; this makes it keep
+// them.
 void keep_freed_memory()
 {
 #ifdef __GLIBC__
@@ -31,8 +31,8 @@ void keep_freed_memory()
 
 }    // namespace
 
-// What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
-// inside TorchScript, for there the trace comes first.
+// The message of a libtorch error: its first line, because the rest is a stack trace; or the last line of an
+// error in TorchScript, where the trace comes first.
 std::string essence(const std::exception &error)
 {
   std::string text(error.what());
@@ -71,7 +71,7 @@ TorchModel::TorchModel(const std::string &archive, Metadata metadata, const Mode
     check_reference(n_members() == this->metadata().n_members);
     if (this->metadata().has_charges) check_reference_charges();
     impl_->allows_tf32 =
-        options.precision == ModelOptions::Precision::kTF32;    // the checks are of full float32
+        options.precision == ModelOptions::Precision::kTF32;    // the checks use full float32
   } catch (const c10::Error &error) {
     throw std::runtime_error("libtorch cannot run it: " + printable(essence(error)));
   }
@@ -91,18 +91,18 @@ bool TorchModel::finds_neighbors() const
 
 int TorchModel::centers_per_tile() const
 {
-  // On a CPU a thread's share of a tile should stay in its cache: from 96 to 256 centers a step takes the
-  // same, with 864 half as long again (Ni, 5 members, AMD Zen 5). On a GPU it should be large enough to fill
+  // On a CPU a thread's share of a tile should stay in its cache: a step takes the same time with 96 to 256
+  // centers, and 50 % longer with 864 (Ni, 5 members, AMD Zen 5). On a GPU it should be large enough to fill
   // it.
   return impl_->device.is_cpu() ? 256 * impl_->n_threads : 32768;
 }
 
 int TorchModel::edges_per_tile() const
 {
-  // Each tile is evaluated with the atoms around it, so larger ones cost less and take more memory. SchNet of
-  // 128 features, 3 interactions and a cutoff of 5 Å takes 9 kB of float32 for each edge; 13500 aluminum
+  // Each tile is evaluated with the atoms around it, so larger ones cost less time and more memory. SchNet
+  // with 128 features, 3 interactions and a cutoff of 5 Å needs 9 kB of float32 per edge; 13500 aluminum
   // atoms with 438,000 edges took 10.2 s and 1.3 GB with tiles of 1 << 17 edges, 7.8 s and 2.1 GB with 1 <<
-  // 18, 3.8 s and 4.2 GB in one tile. A GPU has more memory and wants larger tiles.
+  // 18, 3.8 s and 4.2 GB in one tile. A GPU has more memory and needs larger tiles.
   return impl_->device.is_cpu() ? 1 << 18 : 1 << 20;
 }
 
@@ -130,7 +130,7 @@ void TorchModel::evaluate(const Tile &tile, bool with_member_gradients, TileResu
     const PythonLockGuard without_lock;
     const ThreadGuard threads(impl.n_threads);
     const TF32Guard products(impl.device.is_cuda(), impl.allows_tf32);
-    // Profiling executors specialize on shapes, and here every call has other shapes.
+    // Profiling executors specialize on shapes, which differ in every call.
     const torch::jit::GraphOptimizerEnabledGuard no_specialization(false);
     const Impl::Inputs inputs = impl.upload(tile);
     const auto evaluated = impl.evaluator->evaluate(inputs.species, n_centers, inputs.edge_index,

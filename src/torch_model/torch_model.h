@@ -1,4 +1,4 @@
-// A model that libtorch evaluates: any file, on any device.
+// A model evaluated by libtorch: any file, on any device.
 #pragma once
 
 #include "device_atoms.h"
@@ -14,7 +14,7 @@
 
 namespace nnpal {
 
-// Sets TF32 in cuBLAS for one evaluation, on a GPU alone: the process may be a Python that trains as well.
+// Sets TF32 in cuBLAS for one evaluation, only on a GPU: the process may be a Python that also trains.
 class TF32Guard {
 public:
   TF32Guard(bool on_gpu, bool allow) : changes_(on_gpu && (get() == kTF32) != allow)
@@ -32,7 +32,7 @@ public:
 
 private:
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
-  // What a process sets by torch's new names, the old ones refuse to read.
+  // torch's old names cannot read settings made by its new ones.
   using Setting = at::Float32Precision;
   static constexpr Setting kTF32 = Setting::TF32, kFull = Setting::IEEE;
   static Setting get()
@@ -53,14 +53,14 @@ private:
   Setting saved_ = kFull;
 };
 
-// What a libtorch error is about: its first line, for the rest is a stack trace; or the last one of an error
-// inside TorchScript, for there the trace comes first.
+// The message of a libtorch error: its first line, because the rest is a stack trace; or the last line of an
+// error in TorchScript, where the trace comes first.
 std::string essence(const std::exception &error);
 
 class TorchModel : public Model {
 public:
   // `archive` is the whole file, its checksums already verified. Evaluates the file's reference
-  // configuration and throws std::runtime_error, in words for the user, if anything is amiss.
+  // configuration and throws std::runtime_error, with a message for the user, if anything is wrong.
   TorchModel(const std::string &archive, Metadata metadata, const ModelOptions &options);
   ~TorchModel() override;
 
@@ -86,12 +86,12 @@ struct TorchModel::Impl {
   torch::Dtype dtype = torch::kFloat32;
   torch::Tensor edge_vec;    // reused from tile to tile
   int n_threads = 1;
-  bool allows_tf32 = false;                // matrix products of 10-bit mantissas, on GPUs that have them
+  bool allows_tf32 = false;                // matrix products with 10-bit mantissas, on GPUs that have them
   std::vector<std::int64_t> edge_index;    // reused from tile to tile
   // Of evaluate(Positions)
   DeviceAtoms atoms;
   std::int64_t bytes_at_once = 0;    // of the edges in memory together; 0 before the first evaluation
-  EdgeMarks marks;                   // of the last evaluation; by them the next one makes room for its edges
+  EdgeMarks marks;                   // of the last evaluation; determines the next one's capacity
   torch::Tensor downloaded, pinned;
 
   torch::Tensor upload(const std::vector<std::int64_t> &values, at::IntArrayRef shape) const
@@ -99,7 +99,7 @@ struct TorchModel::Impl {
     return torch::from_blob(const_cast<std::int64_t *>(values.data()), shape, torch::kInt64).to(device);
   }
 
-  // What the model contract (docs/export.md) takes beside the number of centers.
+  // Inputs of the model contract (docs/export.md) besides the number of centers.
   struct Inputs {
     torch::Tensor species, edge_index, edge_vec;
   };

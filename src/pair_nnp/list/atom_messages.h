@@ -1,4 +1,4 @@
-// What users are told of atoms.
+// Messages about atoms.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@ class Atom;
 
 namespace nnpal {
 
-constexpr double kTooClose = 0.1;    // Å; no two nuclei of any training set come this near
+constexpr double kTooClose = 0.1;    // Å; closer than any two nuclei in a training set
 
-// A complaint when atoms i and j, `distance` (Å) apart, lie almost on top of each other, or "".
+// A complaint if atoms i and j, `distance` (Å) apart, are almost on top of each other, or "".
 std::string too_close(const LAMMPS_NS::Atom &atom, int i, int j, double distance);
 
 // A complaint that names the first of `n` atoms whose position is NaN or infinite, or "".

@@ -12,14 +12,14 @@
 namespace nnpal {
 namespace {
 
-// One element's edges of a center, or those of all before they are told apart.
+// A center's edges to one element, or to all elements before they are sorted.
 template <class T> struct Edges {
   T *x, *y, *z;
   int *neighbor;
 };
 
-// Every neighbor is written, and overwritten by the next one where it is too far: no branch to mispredict.
-// Returns the number of edges, and in `least` the smallest distance, squared.
+// Every neighbor is written, and overwritten by the next one if it is too far: no branch to mispredict.
+// Returns the number of edges; `least` receives the smallest squared distance.
 template <class T>
 int write_edges(const LAMMPS_NS::Atom &atom, const NeighborLists &lists, const AbsentAtoms &absent,
                 double cutoff_squared, int i, const Edges<T> &to, double &least)
@@ -64,7 +64,7 @@ template <class T> struct Unsorted {
   }
 };
 
-// From `from` by the neighbors' elements, the order among equals kept; where they begin in `start`.
+// Stable sort of `from` by the neighbors' elements; `start` receives the first edge of each element.
 template <class T>
 void sort_by_element(const Edges<T> &from, int n, const int *type, const int *element_of_type, int n_elements,
                      int *element, const Edges<T> &to, std::int64_t first, std::int64_t *start)
@@ -107,7 +107,7 @@ std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const NeighborLists &list
 {
   static thread_local Unsorted<T> unsorted;
   CenterNumbers<T> &numbers = tile.numbers<T>();
-  std::int64_t capacity = 1;    // the place that a neighbor too far is written to
+  std::int64_t capacity = 1;    // place to which a too distant neighbor is written
   for (int c = 0; c < n_centers; ++c) capacity += lists.number[centers[c]];
   tile.make_room<T>(n_centers, n_elements, capacity);
   T *const vec = numbers.vec.data();

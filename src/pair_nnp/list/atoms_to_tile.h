@@ -1,4 +1,4 @@
-// From LAMMPS's atoms and their neighbors to the edges that a model evaluates.
+// Converts LAMMPS's atoms and their neighbors to the edges that a model evaluates.
 #pragma once
 
 #include "exclusions.h"
@@ -12,15 +12,15 @@ class Atom;
 
 namespace nnpal {
 
-// Of each atom the number of its neighbors, and these: of a full list of LAMMPS's, or of NearbyAtoms.
+// Each atom's number of neighbors, and the neighbors: from a full list of LAMMPS, or from NearbyAtoms.
 struct NeighborLists {
   const int *number;
   const int *const *of;
 };
 
-// Gather the atoms `centers` [n_centers] and their edges shorter than `cutoff` (Å), but for those to absent
+// Gather the atoms `centers` [n_centers] and their edges shorter than `cutoff` (Å), except those to absent
 // atoms. `element_of_type` maps an atom type to its element index; `neighbor` of the tile receives LAMMPS
-// indices. T: what the model takes. Returns a complaint for the user when two atoms lie almost on top of each
+// indices. T: the model's precision. Returns a complaint for the user if two atoms are almost on top of each
 // other, or "".
 template <class T>
 std::string atoms_to_tile(const LAMMPS_NS::Atom &atom, const NeighborLists &lists, const AbsentAtoms &absent,

@@ -1,4 +1,4 @@
-// One step of pair_style nnp for models of one hop, some atoms with all their edges at a time.
+// One step of pair_style nnp for models of one hop, in tiles of several atoms with all their edges.
 #include "pair_nnp.h"
 
 #include "list/atom_messages.h"
@@ -16,7 +16,7 @@
 
 using namespace LAMMPS_NS;
 
-// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
+// Returns a complaint for the user, or ""; `overlap` receives one about two nearly coincident atoms.
 std::string PairNNP::evaluate_list()
 {
   nnpal::PairNNPState &s = *state_;
@@ -35,7 +35,7 @@ std::string PairNNP::evaluate_list()
   return "";
 }
 
-// Of the centers from `first` to before `last`. Returns and sets what evaluate_list does.
+// Evaluates centers [first, last). Returns and sets the same as evaluate_list.
 template <class T> std::string PairNNP::evaluate_tile(const nnpal::NeighborLists &lists, int first, int last)
 {
   nnpal::PairNNPState &s = *state_;
@@ -72,7 +72,7 @@ template <class T> int PairNNP::tally_tile(const nnpal::Tally &tally, const int 
   int wrong = -1;
   for (int c = 0; c < tile.n_centers; ++c) {
     const int i = centers[c];
-    double checked = 0.0;    // not finite where any of the summands is not
+    double checked = 0.0;    // not finite if any summand is not
     for (int m = 0; m < n_members; ++m) {
       energies[m] = numbers.energies[m * static_cast<std::int64_t>(tile.n_centers) + c];
       checked += energies[m];
@@ -118,7 +118,7 @@ template <class T> int PairNNP::tally_tile(const nnpal::Tally &tally, const int 
   return wrong;
 }
 
-// An atom's energies by all members, eV, without self-energy.
+// Adds an atom's energies by all members, eV, without self-energy.
 void PairNNP::tally_members(const nnpal::Tally &tally, int i, const double *energies)
 {
   const int n_members = state_->model->n_members();

@@ -1,4 +1,4 @@
-// One step of pair_style nnp from LAMMPS's neighbor list where messages pass over several hops.
+// One step of pair_style nnp from LAMMPS's neighbor list, for models of several hops.
 #include "pair_nnp.h"
 
 #include "fail.h"
@@ -29,25 +29,25 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-// neigh_request.h, which holds NeighConst::REQ_*, is not among the headers that LAMMPS installs.
+// LAMMPS does not install neigh_request.h, which defines NeighConst::REQ_*.
 constexpr int kFullList = 1 << 0, kOfGhostsToo = 1 << 1;
 
-// Of a tile. Where a GPU's memory runs out, it gets smaller ones down to the first; and a tile whose edges
-// are less than so many times those of a single center would mostly be evaluated for the atoms around it.
+// Sizes of a tile. If a GPU's memory runs out, tiles shrink down to kFewestEdges; a tile with fewer edges
+// than kWorthwhile times those of a single center would mostly evaluate the atoms around it.
 constexpr int kFewestEdges = 1 << 14, kWorthwhile = 4;
 
 }    // namespace
 
-// [distance units] How far ghosts must reach when the list is built: each end of a chain of edges moves by
-// half the skin at most before the list is built again.
+// [distance units] Required extent of ghosts when the list is built: each end of a chain of edges moves by at
+// most half the skin before the list is rebuilt.
 double PairNNP::halo() const
 {
   return state_->model->hops() * state_->model->metadata().cutoff + neighbor->skin;
 }
 
-// On one rank every ghost is an image of a local atom, whose environment is the ghost's too: no halo is
-// needed. Not in trial insertions, where IDs are given as each Monte Carlo fix likes. Returns what to ask
-// LAMMPS's neighbor list for.
+// On one rank every ghost is an image of a local atom with the same environment, so no halo is needed; except
+// in trial insertions, where Monte Carlo fixes assign IDs in their own ways. Returns the flags of the request
+// for LAMMPS's neighbor list.
 int PairNNP::prepare_messages()
 {
   nnpal::PairNNPState &s = *state_;
@@ -76,7 +76,7 @@ int PairNNP::prepare_messages()
   return kFullList | kOfGhostsToo;
 }
 
-// Of the other sub-styles nnp of pair_style hybrid.
+// Cutoffs of the other sub-styles nnp of pair_style hybrid.
 std::vector<const nnpal::RaisedCutoff *> PairNNP::cutoffs_of_others() const
 {
   std::vector<const nnpal::RaisedCutoff *> found;
@@ -90,8 +90,8 @@ std::vector<const nnpal::RaisedCutoff *> PairNNP::cutoffs_of_others() const
   }
 }
 
-// With messages over several hops the current has terms beyond the virials of the edges (Langer et al., Phys.
-// Rev. B 108, L100302 (2023), doi:10.1103/PhysRevB.108.L100302).
+// With several hops the heat current has terms beyond the virials of the edges (Langer et al., Phys. Rev. B
+// 108, L100302 (2023), doi:10.1103/PhysRevB.108.L100302).
 void PairNNP::refuse_heat_flux()
 {
   const auto computes = modify->get_compute_by_style("^heat/flux");
@@ -104,7 +104,7 @@ void PairNNP::refuse_heat_flux()
         computes.front()->style, state_->model->hops());
 }
 
-// Returns a complaint for the user, or ""; that of two atoms almost on top of each other in `overlap`.
+// Returns a complaint for the user, or ""; `overlap` receives one about two nearly coincident atoms.
 std::string PairNNP::evaluate_messages()
 {
   nnpal::PairNNPState &s = *state_;
@@ -126,7 +126,7 @@ std::string PairNNP::evaluate_messages()
   return s.overlap.empty() ? evaluate_centers(0, static_cast<int>(s.centers.size())) : "";
 }
 
-// Returns whether centers first ... last and the edges that they depend on fit into one tile.
+// Returns whether centers [first, last) and the edges that they depend on fit into one tile.
 bool PairNNP::gather(int first, int last)
 {
   nnpal::PairNNPState &s = *state_;
@@ -135,7 +135,7 @@ bool PairNNP::gather(int first, int last)
                            s.tile_atoms, s.tile_neighbors, s.overlap);
 }
 
-// Centers first ... last in one tile, or in two halves where their edges are too many.
+// Evaluates centers [first, last) in one tile, or in two halves if they have too many edges.
 std::string PairNNP::evaluate_centers(int first, int last)
 {
   nnpal::PairNNPState &s = *state_;
@@ -154,7 +154,7 @@ std::string PairNNP::evaluate_centers(int first, int last)
     }
   }
   if (!fits) {
-    if (last - first == 1) {    // nothing to divide
+    if (last - first == 1) {    // cannot be divided
       s.tile_edges = std::numeric_limits<int>::max();
       const std::string complaint = evaluate_centers(first, last);
       s.tile_edges = s.most_edges;
@@ -172,8 +172,7 @@ std::string PairNNP::evaluate_centers(int first, int last)
   return evaluate_charges(s.tile_atoms.data());
 }
 
-// Halves by a plane across the longest side, for the atoms around a tile are the fewer the more compact it
-// is.
+// Halves the centers by a plane across the longest side: compact tiles have fewer atoms around them.
 int PairNNP::split_centers(int first, int last)
 {
   const double *const *x = atom->x;

@@ -14,15 +14,15 @@ using LAMMPS_NS::Domain;
 
 namespace {
 
-constexpr double kRounding = 1e-9;    // of a length
+constexpr double kRounding = 1e-9;    // relative, of a length
 
-// What LAMMPS multiplies a distance by in each direction: lambda coordinates in triclinic boxes, where they
-// are measured between the box's faces.
+// Factors by which LAMMPS multiplies a distance in each direction: in triclinic boxes they convert to lambda
+// coordinates, measured between the box's faces.
 std::array<double, 3> per_length(const Domain &domain)
 {
   if (!domain.triclinic) return {1.0, 1.0, 1.0};
   const double *h_inv = domain.h_inv;    // xx yy zz yz xz xy
-  // Always of three numbers: hypot of two is a function of glibc, in a version later than that of RHEL 9
+  // Always with three arguments: hypot with two needs a later glibc than that of RHEL 9
   return {std::hypot(h_inv[0], h_inv[5], h_inv[4]), std::hypot(h_inv[1], h_inv[3], 0.0), h_inv[2]};
 }
 

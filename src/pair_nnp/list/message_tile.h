@@ -1,4 +1,4 @@
-// The edges that energies depend on when messages pass over several hops.
+// The edges that energies depend on in models of several hops.
 #pragma once
 
 #include "exclusions.h"
@@ -14,7 +14,7 @@ class NeighList;
 
 namespace nnpal {
 
-// LAMMPS's atoms with a full neighbor list, and what of them is the model's.
+// LAMMPS's atoms with a full neighbor list, and their elements in the model.
 struct ListedAtoms {
   const LAMMPS_NS::Atom &atom;
   const LAMMPS_NS::NeighList &list;
@@ -25,15 +25,15 @@ struct ListedAtoms {
 };
 
 // Gathers tiles: some centers, the atoms within hops - 1 neighbor steps of them, and all edges of these. A
-// breadth-first walk over the list, which numbers the atoms as it meets them, so that centers come first and
-// edges are sorted by center.
+// breadth-first search over the list numbers the atoms in the order of discovery, so that centers come first
+// and edges are sorted by center.
 class MessageTile {
 public:
-  // `owners` [n_local + n_ghost] names the local atom that each ghost is an image of, whose edges then stand
-  // for the ghost's; where it is empty, the list holds the ghosts' own. Stops, and returns false, where there
-  // are more than `most_edges`; returns true with a complaint in `overlap` where two atoms lie almost on top
-  // of each other. `atoms` [n_atoms] and `neighbors` [n_edges] receive LAMMPS's index of each atom of the
-  // tile and of each edge's neighbor, which is the ghost itself also where it has an owner.
+  // `owners` [n_local + n_ghost]: the local atom of which each ghost is an image, and whose edges replace the
+  // ghost's; if empty, the list contains the ghosts' own edges. Stops and returns false if there are more
+  // than `most_edges`; returns true with a complaint in `overlap` if two atoms are almost on top of each
+  // other. `atoms` [n_atoms] and `neighbors` [n_edges] receive LAMMPS's index of each atom of the tile and of
+  // each edge's neighbor, which is the ghost itself even if it has an owner.
   bool gather(const ListedAtoms &from, const std::vector<int> &owners, const int *centers, int n_centers,
               int most_edges, Tile &tile, std::vector<int> &atoms, std::vector<int> &neighbors,
               std::string &overlap);
@@ -47,7 +47,7 @@ private:
 };
 
 // [n_local + n_ghost] the local atom with the ID of each atom, on a single rank, where every ghost is an
-// image of one. Returns a complaint for the user where IDs are not one for each atom, or "".
+// image of one. Returns a complaint for the user if IDs are not unique, or "".
 std::string find_owners(const LAMMPS_NS::Atom &atom, std::vector<int> &owners);
 
 }    // namespace nnpal
