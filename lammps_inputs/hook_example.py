@@ -24,16 +24,16 @@ class SphericalWall:
     rule, equals the increase of the total energy in NVE.
 
     Arguments:
-        context: LAMMPS, as described by the hook contract.
+        context: interface to LAMMPS of the hook contract.
         radius: initial R, distance.
-        k: energy/distance².
+        k: force constant of the wall, energy/distance².
         rate: velocity of R, distance/time; negative moves the wall inward.
         end: R at which the wall stops.
         center: center of the sphere, as fractions of the box vectors, so that it moves with the box.
 
     Attributes:
-        energy: E.
-        virial: Σ f (r - c), xx yy zz xy xz yz.
+        energy: energy E of the wall.
+        virial: virial of the wall, Σ f (r - c), xx yy zz xy xz yz.
         vector: R, number of atoms beyond R, pressure of the wall on the atoms, work done by the moving wall.
     """
 
@@ -109,14 +109,14 @@ class SphericalWall:
         self.radius, self.work = state["radius"], state["work"]
 
     def _move(self, dt: float) -> float:
-        """Move the wall by one step; return by how much."""
+        """Move the wall by one step; return the change of R."""
         before, self.radius = self.radius, self.radius + self.rate * dt
         if self.end is not None and (self.radius - self.end) * self.rate > 0.0:
             self.radius = self.end
         return self.radius - before
 
     def _beyond(self, context: Context) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return distance [n] and vector [n, 3] from the center of the group's atoms beyond R, and which these are."""
+        """Return distances [n] and vectors [n, 3] from the center of the group's atoms beyond R, and their mask."""
         box = context.box
         fractions = (context.x - context.origin) @ np.linalg.inv(box) - self.center
         fractions -= np.where(context.periodic, np.round(fractions), 0.0)

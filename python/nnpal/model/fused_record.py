@@ -74,8 +74,7 @@ def _charges(part: torch.jit.ScriptModule, archive: bytes) -> dict[str, Any]:
 
 
 def _layers_of_elements(packed: list[int]) -> list[list[int]]:
-    """Return each element's layer outputs from a flat list: for each element, the number of layers and their
-    outputs."""
+    """Return each element's layer outputs from a flat list: their number, then their sizes."""
     layers: list[list[int]] = []
     while packed:
         n = packed[0]

@@ -25,7 +25,7 @@ template <class T> struct GELU {
     constexpr T largest = Series::kLargest, scale = Series::kSlope, offset = Series::kOffset;
     const T magnitude = x < T(0) ? -x : x, z = magnitude * T(0.70710678118654752440);
     const T t = quotient(T(1), (z < largest ? z : largest) * T(kErfcxScale) + T(1));
-    const T exponential = gaussian(x, T(0.5));    // NaN comes through
+    const T exponential = gaussian(x, T(0.5));    // propagates NaN
     const T tail = t * erfcx_polynomial<T>(t * scale - offset) * exponential * T(0.5);
     const T integral = x < T(0) ? tail : T(1) - tail;
     value = x * integral;
@@ -45,7 +45,7 @@ template <class T> struct CELU {
   NNPAL_KERNEL void operator()(T x, T &value, T &slope) const
   {
     const T above = std::expm1((x > T(0) ? T(0) : x) / alpha);
-    value = (x < T(0) ? T(0) : x) + alpha * above;    // NaN comes through
+    value = (x < T(0) ? T(0) : x) + alpha * above;    // propagates NaN
     slope = above + T(1);
   }
 };
