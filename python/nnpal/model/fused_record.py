@@ -74,7 +74,7 @@ def _charges(part: torch.jit.ScriptModule, archive: bytes) -> dict[str, Any]:
 
 
 def _layers_of_elements(packed: list[int]) -> list[list[int]]:
-    """Return each element's layer outputs from a flat list: their number, then their sizes."""
+    """Return each element's layer outputs from a flat list: per element, the number of layers, then their outputs."""
     layers: list[list[int]] = []
     while packed:
         n = packed[0]

@@ -28,7 +28,7 @@ from nnpal.model.terms import AEVTerms, aev_terms
 from nnpal.model.torchani_module import EnsembleModule
 
 _TOLERANCE = 1e-6
-"""Relative to the largest energy of the file's reference configuration: AEV parameters in single precision."""
+"""Relative to the largest energy of the reference configuration; AEV parameters are rounded to single precision."""
 _CELU_ALPHA = 0.1
 """α of TorchANI's CELU, which is meant by ``activation = "celu"`` of a description."""
 

@@ -36,7 +36,7 @@ template <class N> struct CenterEdges {
   Row<N> f, slope;          // angular cutoff function, within its cutoff
   int *group;               // [n_elements + 1] first edge of each
   int *n_of_group;          // [n_elements]
-  int *n_near;              // [n_elements] number within the angular cutoff, first
+  int *n_near;              // [n_elements] number of edges within the angular cutoff
   T *nearest, *farthest;    // [n_elements] distances of those
   Shifts *shifts;           // radial shifts that matter for each vector of edges
   int *place;               // of each edge in the center's input order

@@ -17,7 +17,7 @@ STEP_AT_CUTOFF = 1e-6
 KINK_AT_CUTOFF = 1e-4
 """Relative to the largest gradient."""
 SINGLE = 1e-4
-"""Relative to the largest energy or gradient; good networks give 1e-6 to 1e-5, and a loader accepts no more."""
+"""Relative to the largest energy or gradient; good networks give 1e-6 to 1e-5, a loader accepts this much."""
 _INSIDE = 1.0 - 1e-9
 _MOST_PAIRS = 10
 
