@@ -189,7 +189,7 @@ def _check_written(written: str, dtypes: tuple[torch.dtype, ...], path: Path) ->
 
 
 def _read(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
-    """Check a model file's checksums; return its bytes, its metadata and the records of its compiled program."""
+    """Return a model file's bytes, metadata and compiled program's records, after checking its checksums."""
     content, metadata, records = read_file(name)
     return content, metadata, {key: records[key] for key in (COMPILED_RECORD, COMPILED_PACKAGE) if key in records}
 

@@ -12,7 +12,7 @@ _EXTRA = "/extra/"
 
 
 def read_file(name: str) -> tuple[bytes, Metadata, dict[str, bytes]]:
-    """Check a model file's checksums; return its bytes, its metadata and nnpal's other records.
+    """Return a model file's bytes, metadata and nnpal's other records, after checking its checksums.
 
     Raises:
         FileNotFoundError: no such file.
