@@ -2,6 +2,7 @@
 #include "model/core_model.h"
 #include "model_file/archive.h"
 #include "neighbors/periodic_edges.h"
+#include "support/instruction_sets.h"
 
 #include <array>
 #include <pybind11/numpy.h>
@@ -121,6 +122,8 @@ std::pair<Indices, Doubles> periodic_edges(const Doubles &positions, const Doubl
 PYBIND11_MODULE(_core, m)
 {
   m.doc() = "Models of kernel fused on a CPU, compiled; used by nnpal.model.core_model.";
+  m.def("instruction_sets", &instruction_sets, "Those that this processor has, the widest first.");
+  m.def("use_instruction_set", &use_instruction_set, py::arg("name"), "Use another one; for tests.");
   py::class_<Model>(m, "Model")
       .def("evaluate", &evaluate, py::arg("species"), py::arg("n_local"), py::arg("edge_index"),
            py::arg("edge_vec"), py::arg("of_members"))

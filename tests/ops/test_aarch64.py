@@ -27,6 +27,7 @@ EMULATOR = shutil.which("qemu-aarch64")
 PROGRAM = Path(__file__).parents[1] / "support" / "ops" / "core_alone.cpp"
 OF_PROGRAM = (
     *("aev/aev_arguments.cpp", "ensemble/ensemble_arguments.cpp", "ensemble/ensemble_cpu.cpp"),
+    "ensemble/packed_weights.cpp",
     *("support/denormals.cpp", "support/edge_order.cpp", "support/instruction_sets.cpp"),
     *ARITHMETIC,
 )

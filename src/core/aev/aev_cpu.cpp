@@ -21,10 +21,10 @@ public:
   using T = typename N::Scalar;
   static constexpr int kAtOnce = 64;    // centers
 
-  static Gathered &of_this_thread()
+  static Gathered &of_this_thread(int slot = 0)
   {
-    static thread_local Gathered one;
-    return one;
+    static thread_local Gathered some[kGatheredSlots];
+    return some[slot];
   }
 
   CenterEdges<N> centers[kAtOnce];
@@ -81,9 +81,9 @@ template <class N, class T = typename N::Scalar> Center<N> &prepared(Center<N> &
 
 // With `keeps`, backward_of_gathered<true> is faster.
 template <bool keeps, class N, class T = typename N::Scalar>
-void forward_of_gathered(const AEVTerms<T> &terms, int n, const AEVColumns &columns, T *aev)
+void forward_of_gathered(const AEVTerms<T> &terms, Gathered<N> &gathered, int n, const AEVColumns &columns,
+                         T *aev)
 {
-  Gathered<N> &gathered = Gathered<N>::of_this_thread();
   Center<N> center(terms, gathered.most_edges, 0);
   prepared(center);
   if constexpr (keeps) gathered.keep(center, columns, n);
@@ -93,11 +93,10 @@ void forward_of_gathered(const AEVTerms<T> &terms, int n, const AEVColumns &colu
 }
 
 template <bool has_kept, class N, class T = typename N::Scalar>
-void backward_of_gathered(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int n,
-                          const AEVColumns &columns, int n_gradients, const T *gradients, std::int64_t stride,
-                          T *edge_gradients)
+void backward_of_gathered(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const Gathered<N> &gathered,
+                          int n, const AEVColumns &columns, int n_gradients, const T *gradients,
+                          std::int64_t stride, T *edge_gradients)
 {
-  Gathered<N> &gathered = Gathered<N>::of_this_thread();
   Center<N> center(terms, gathered.most_edges, n_gradients);
   prepared(center);
   for (int c = 0; c < n; ++c) {
@@ -148,8 +147,9 @@ void forward(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::i
   const AllColumns<T> columns(terms);
   for (int c = 0; c < n; c += kAtOnce, aev += static_cast<std::int64_t>(kAtOnce) * terms.n_features) {
     const int now = n - c < kAtOnce ? n - c : kAtOnce;
-    Gathered<N>::of_this_thread().gather(terms, edges, centers + c, now);
-    forward_of_gathered<false, N>(terms, now, columns.get(), aev);
+    Gathered<N> &gathered = Gathered<N>::of_this_thread();
+    gathered.gather(terms, edges, centers + c, now);
+    forward_of_gathered<false, N>(terms, gathered, now, columns.get(), aev);
   }
 }
 
@@ -162,8 +162,9 @@ void backward(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::
   const AllColumns<T> columns(terms);
   for (int c = 0; c < n; c += kAtOnce) {
     const int now = n - c < kAtOnce ? n - c : kAtOnce;
-    Gathered<N>::of_this_thread().gather(terms, edges, centers + c, now);
-    backward_of_gathered<false, N>(terms, edges, now, columns.get(), n_gradients,
+    Gathered<N> &gathered = Gathered<N>::of_this_thread();
+    gathered.gather(terms, edges, centers + c, now);
+    backward_of_gathered<false, N>(terms, edges, gathered, now, columns.get(), n_gradients,
                                    gradients + static_cast<std::int64_t>(c) * terms.n_features, stride,
                                    edge_gradients);
   }
@@ -178,9 +179,9 @@ void second(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::in
 
 template <class T>
 int gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int64_t *centers, int n,
-           int *column)
+           int slot, int *column)
 {
-  Gathered<Lanes<T>> &gathered = Gathered<Lanes<T>>::of_this_thread();
+  Gathered<Lanes<T>> &gathered = Gathered<Lanes<T>>::of_this_thread(slot);
   gathered.gather(terms, edges, centers, n);
   for (int part = 0; part < n_parts(terms); ++part) column[part] = -1;
   for (int c = 0; c < n; ++c) {
@@ -202,19 +203,21 @@ int gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int
 }
 
 template <class T>
-void gathered_forward(const AEVTerms<T> &terms, const SortedEdges<T> &, int n, const AEVColumns &columns,
-                      T *aev)
+void gathered_forward(const AEVTerms<T> &terms, int n, int slot, const AEVColumns &columns, T *aev)
 {
-  forward_of_gathered<true, Lanes<T>>(terms, n, columns, aev);
+  using N = Lanes<T>;
+  forward_of_gathered<true, N>(terms, Gathered<N>::of_this_thread(slot), n, columns, aev);
 }
 
 template <class T>
-void gathered_vjp(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int n, const AEVColumns &columns,
-                  int n_gradients, const T *gradients, std::int64_t stride, T *edge_gradients)
+void gathered_vjp(const AEVTerms<T> &terms, const SortedEdges<T> &edges, int n, int slot,
+                  const AEVColumns &columns, int n_gradients, const T *gradients, std::int64_t stride,
+                  T *edge_gradients)
 {
+  using N = Lanes<T>;
   if (n_gradients > 0)
-    backward_of_gathered<true, Lanes<T>>(terms, edges, n, columns, n_gradients, gradients, stride,
-                                         edge_gradients);
+    backward_of_gathered<true, N>(terms, edges, Gathered<N>::of_this_thread(slot), n, columns, n_gradients,
+                                  gradients, stride, edge_gradients);
 }
 
 template <class T>

@@ -53,10 +53,10 @@ struct Columns {
   // Gathers the edges of some centers. A network without a hidden layer gets all parts.
   template <class T>
   void gather(const AEVTerms<T> &terms, const SortedEdges<T> &edges, const std::int64_t *centers,
-              int n_centers, bool wants_all)
+              int n_centers, int slot, bool wants_all)
   {
     column.resize(terms.n_elements + terms.n_elements * (terms.n_elements + 1) / 2);
-    n = aev_functions<T>().gather(terms, edges, centers, n_centers, column.data());
+    n = aev_functions<T>().gather(terms, edges, centers, n_centers, slot, column.data());
     if (wants_all) n = terms.n_features;
     parts.clear();
     int begin = 0;
@@ -75,21 +75,33 @@ struct Columns {
   }
 };
 
-// A thread's memory for one block, kept between calls; [n, kBlock] except for AEVs in the layout of
-// aev_cpu.h.
-template <class T> struct Buffers {
+// Data of one block that is kept until all members are evaluated; [n, kBlock] except for AEVs in the layout
+// of aev_cpu.h.
+template <class T> struct BlockBuffers {
   Columns columns;
-  AlignedVector<T> aev, aev_gradients;             // [kBlock, n_columns], one for each gradient
-  AlignedVector<T> features, member_gradient;      // [n_columns, kBlock]
-  AlignedVector<T> combined;                       // [n_gradients, n_columns, kBlock]
+  AlignedVector<T> aev;         // [kBlock, n_columns]
+  AlignedVector<T> features;    // [n_columns, kBlock]
+  AlignedVector<T> combined;    // [n_gradients, n_columns, kBlock]
+
+  void resize(std::int64_t n_gradients)
+  {
+    for (AlignedVector<T> *one : {&aev, &features}) one->resize(kBlock * columns.n);
+    combined.assign(n_gradients * kBlock * columns.n, T(0));
+  }
+};
+
+// Data that the blocks of a thread use one after another.
+template <class T> struct MemberBuffers {
+  AlignedVector<T> aev_gradients;                  // [n_gradients, kBlock, n_columns]
+  AlignedVector<T> member_gradient;                // [n_columns, kBlock]
   AlignedVector<T> energies, factor;               // [kBlock]
   std::vector<AlignedVector<T>> values, slopes;    // of each hidden layer
 
   void resize(const std::vector<std::int64_t> &layers, std::int64_t n_columns, std::int64_t n_gradients)
   {
     const std::size_t n_hidden = layers.size() - 1;
-    for (AlignedVector<T> *one : {&aev, &features, &member_gradient}) one->resize(kBlock * n_columns);
-    for (AlignedVector<T> *one : {&aev_gradients, &combined}) one->resize(n_gradients * kBlock * n_columns);
+    member_gradient.resize(kBlock * n_columns);
+    aev_gradients.resize(n_gradients * kBlock * n_columns);
     for (AlignedVector<T> *one : {&energies, &factor}) one->resize(kBlock);
     if (values.size() < n_hidden) {
       values.resize(n_hidden);
@@ -106,8 +118,9 @@ template <class T> struct Buffers {
 // gradient with respect to the features.
 template <class T>
 void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::int64_t> &layers,
-                     const T *weights, const LayerFunctions<T> &functions, int n, int n_features,
-                     const T *features, bool with_gradient, Buffers<T> &buffers)
+                     const T *weights, const PackedLayer *packed, const LayerFunctions<T> &functions, int n,
+                     int n_features, const Columns &columns, const T *features, bool with_gradient,
+                     MemberBuffers<T> &buffers)
 {
   const int n_hidden = static_cast<int>(layers.size()) - 1;
   const auto n_out_of = [&](int layer) { return static_cast<int>(layers[layer]); };
@@ -115,14 +128,15 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
   Part all{0, 0};
   const auto parts_of = [&](int layer) {
     all.n = n_in_of(layer);
-    return layer > 0 ? Parts{1, &all} : buffers.columns.of_layer();
+    return layer > 0 ? Parts{1, &all} : columns.of_layer();
   };
+  const auto packed_of = [&](int layer) { return packed ? packed[layer] : PackedLayer{}; };
   const T *weight = weights, *input = features;
   for (int l = 0; l < n_hidden; ++l) {
     const int n_out = n_out_of(l), n_in = n_in_of(l);
     T *value = buffers.values[l].data();
     const T *bias = weight + static_cast<std::int64_t>(n_out) * n_in;
-    functions.forward(n_out, n_in, parts_of(l), n, weight, bias, input, arguments.activation,
+    functions.forward(n_out, n_in, parts_of(l), n, weight, packed_of(l), bias, input, arguments.activation,
                       static_cast<T>(arguments.alpha), value, buffers.slopes[l].data());
     weight = bias + n_out;
     input = value;
@@ -138,63 +152,115 @@ void evaluate_member(const EnsembleArguments &arguments, const std::vector<std::
     weight -= n_out + static_cast<std::int64_t>(n_out) * n_in;
     // A layer's values are no longer needed when the next layer's gradient is known
     T *below = l > 0 ? buffers.values[l - 1].data() : buffers.member_gradient.data();
-    functions.backward(n_out, n_in, parts_of(l), n, weight, gradient,
+    functions.backward(n_out, n_in, parts_of(l), n, weight, packed_of(l), gradient,
                        l > 0 ? buffers.slopes[l - 1].data() : nullptr, below);
     gradient = below;
   }
 }
 
-template <class T> void evaluate_block(const Work<T> &work, const Block &block)
-{
-  static thread_local Buffers<T> buffers;
-  const SortedEnsembleCall<T> &call = work.call;
-  const NetworkFunctions<T> &networks = network_functions<T>();
-  const AEVFunctions<T> &aev = aev_functions<T>();
-  const auto &layers = call.arguments.layers[block.element];
-  const int n = static_cast<int>(block.n), n_features = work.terms.n_features;
-  const int width = (n + networks.width - 1) / networks.width * networks.width;
-  const bool is_few = networks.are_few(n);
-  const LayerFunctions<T> &functions = is_few ? networks.few : networks.wide;
-  const int n_numbers = is_few ? n : width;
-  const std::int64_t *centers = work.plan.centers.data() + block.first;
-  buffers.columns.gather(work.terms, call.edges, centers, n, layers.size() == 1);
-  const int n_columns = buffers.columns.n;
-  buffers.resize(layers, n_columns, call.n_gradients);
-  const AEVColumns columns = buffers.columns.of_aev();
-  aev.gathered_forward(work.terms, call.edges, n, columns, buffers.aev.data());
-  if (!is_few) networks.turn(n, n_columns, width, buffers.aev.data(), buffers.features.data());
-  const T *features = is_few ? buffers.aev.data() : buffers.features.data();
-  const std::int64_t n_combined = static_cast<std::int64_t>(n_columns) * n_numbers;
-  std::fill_n(buffers.combined.begin(), call.n_gradients * n_combined, T(0));
-  const T scale = static_cast<T>(call.arguments.energy_scale);
-  for (std::int64_t m = 0; m < call.n_active; ++m) {
-    evaluate_member(call.arguments, layers, call.weights + call.arguments.offset(block.element, m), functions,
-                    n_numbers, n_features, features, call.n_gradients > 0, buffers);
-    for (int i = 0; i < n; ++i) call.energies[m * call.n_local + centers[i]] = buffers.energies[i] * scale;
-    for (std::int64_t g = 0; g < call.n_gradients; ++g) {
-      const T *coefficients = call.coefficients + g * call.strides[0] + m * call.strides[1];
+// Blocks that a thread evaluates together, member by member, so that a member's weights stay in the cache.
+template <class T> class BlockGroup {
+public:
+  explicit BlockGroup(const Work<T> &work) : work_(work) {}
+
+  void evaluate(const Block *blocks, int n_blocks)
+  {
+    for (int k = 0; k < n_blocks; ++k) begin(blocks[k], k);
+    for (std::int64_t m = 0; m < call_.n_active; ++m)
+      for (int k = 0; k < n_blocks; ++k) add_member(blocks[k], k, m);
+    for (int k = 0; k < n_blocks; ++k) end(blocks[k], k);
+  }
+
+private:
+  const Work<T> &work_;
+  const SortedEnsembleCall<T> &call_ = work_.call;
+  const NetworkFunctions<T> &networks_ = network_functions<T>();
+  const AEVFunctions<T> &aev_ = aev_functions<T>();
+  const std::int64_t n_gradients_ = call_.n_gradients;
+
+  static BlockBuffers<T> &buffers(int slot)
+  {
+    static thread_local BlockBuffers<T> of_this_thread[kGatheredSlots];
+    return of_this_thread[slot];
+  }
+  static MemberBuffers<T> &member_buffers()
+  {
+    static thread_local MemberBuffers<T> of_this_thread;
+    return of_this_thread;
+  }
+
+  const std::vector<std::int64_t> &layers(const Block &block) const
+  {
+    return call_.arguments.layers[block.element];
+  }
+  bool is_few(const Block &block) const { return networks_.are_few(static_cast<int>(block.n)); }
+  // Numbers in a row of a block
+  int width(const Block &block) const
+  {
+    const int n = static_cast<int>(block.n);
+    return is_few(block) ? n : (n + networks_.width - 1) / networks_.width * networks_.width;
+  }
+
+  void begin(const Block &block, int slot)
+  {
+    BlockBuffers<T> &own = buffers(slot);
+    const int n = static_cast<int>(block.n);
+    own.columns.gather(work_.terms, call_.edges, work_.plan.centers.data() + block.first, n, slot,
+                       layers(block).size() == 1);
+    own.resize(n_gradients_);
+    aev_.gathered_forward(work_.terms, n, slot, own.columns.of_aev(), own.aev.data());
+    if (!is_few(block)) networks_.turn(n, own.columns.n, width(block), own.aev.data(), own.features.data());
+  }
+
+  void add_member(const Block &block, int slot, std::int64_t member)
+  {
+    BlockBuffers<T> &own = buffers(slot);
+    MemberBuffers<T> &shared = member_buffers();
+    const LayerFunctions<T> &functions = is_few(block) ? networks_.few : networks_.wide;
+    const std::int64_t *centers = work_.plan.centers.data() + block.first;
+    const T scale = static_cast<T>(call_.arguments.energy_scale);
+    shared.resize(layers(block), own.columns.n, n_gradients_);
+    evaluate_member(call_.arguments, layers(block),
+                    call_.weights + call_.arguments.offset(block.element, member),
+                    call_.packed ? call_.packed->at(block.element, member) : nullptr, functions, width(block),
+                    work_.terms.n_features, own.columns, is_few(block) ? own.aev.data() : own.features.data(),
+                    n_gradients_ > 0, shared);
+    for (int i = 0; i < block.n; ++i)
+      call_.energies[member * call_.n_local + centers[i]] = shared.energies[i] * scale;
+    const std::int64_t n_combined = static_cast<std::int64_t>(own.columns.n) * width(block);
+    for (std::int64_t g = 0; g < n_gradients_; ++g) {
+      const T *coefficients = call_.coefficients + g * call_.strides[0] + member * call_.strides[1];
       bool is_zero = true;
-      std::fill(buffers.factor.begin(), buffers.factor.end(), T(0));
-      for (int i = 0; i < n; ++i) {
-        buffers.factor[i] = coefficients[centers[i] * call.strides[2]] * scale;
-        is_zero = is_zero && buffers.factor[i] == T(0);
+      std::fill(shared.factor.begin(), shared.factor.end(), T(0));
+      for (int i = 0; i < block.n; ++i) {
+        shared.factor[i] = coefficients[centers[i] * call_.strides[2]] * scale;
+        is_zero = is_zero && shared.factor[i] == T(0);
       }
-      if (is_zero) continue;
-      functions.add(n_columns, n_numbers, buffers.factor.data(), buffers.member_gradient.data(),
-                    buffers.combined.data() + g * n_combined);
+      if (!is_zero)
+        functions.add(own.columns.n, width(block), shared.factor.data(), shared.member_gradient.data(),
+                      own.combined.data() + g * n_combined);
     }
   }
-  const std::int64_t stride = static_cast<std::int64_t>(n) * n_columns;
-  const T *aev_gradients = buffers.combined.data();
-  if (!is_few) {
-    for (std::int64_t g = 0; g < call.n_gradients; ++g)
-      turn_back(n, n_columns, width, buffers.combined.data() + g * n_combined,
-                buffers.aev_gradients.data() + g * stride);
-    aev_gradients = buffers.aev_gradients.data();
+
+  void end(const Block &block, int slot)
+  {
+    BlockBuffers<T> &own = buffers(slot);
+    const int n = static_cast<int>(block.n), n_columns = own.columns.n;
+    const std::int64_t stride = static_cast<std::int64_t>(n) * n_columns;
+    const T *aev_gradients = own.combined.data();
+    if (!is_few(block)) {
+      MemberBuffers<T> &shared = member_buffers();
+      shared.resize(layers(block), n_columns, n_gradients_);
+      const std::int64_t n_combined = static_cast<std::int64_t>(n_columns) * width(block);
+      for (std::int64_t g = 0; g < n_gradients_; ++g)
+        turn_back(n, n_columns, width(block), own.combined.data() + g * n_combined,
+                  shared.aev_gradients.data() + g * stride);
+      aev_gradients = shared.aev_gradients.data();
+    }
+    aev_.gathered_vjp(work_.terms, call_.edges, n, slot, own.columns.of_aev(), static_cast<int>(n_gradients_),
+                      aev_gradients, stride, call_.edge_gradients);
   }
-  aev.gathered_vjp(work.terms, call.edges, n, columns, static_cast<int>(call.n_gradients), aev_gradients,
-                   stride, call.edge_gradients);
-}
+};
 
 // Sort the centers by element and cut them into blocks of one element each.
 void Plan::make(const std::int64_t *elements, std::int64_t n_local, int n_elements)
@@ -218,11 +284,17 @@ template <class T> void evaluate_ensemble(const SortedEnsembleCall<T> &call, con
   const TypedTerms<T> terms(call.arguments.aev);
   static thread_local Plan plan;
   plan.make(call.elements, call.n_local, terms.terms.n_elements);
+  if (call.packed)
+    for (const Block &block : plan.blocks)
+      if (!network_functions<T>().are_few(static_cast<int>(block.n))) call.packed->prepare(block.element);
   const Work<T> work{call, plan, terms.terms};    // this thread's plan, in the others too
   in_parallel(static_cast<std::int64_t>(work.plan.blocks.size()), 1,
               [&](std::int64_t first, std::int64_t last) {
                 const FlushDenormals flushed;
-                for (std::int64_t b = first; b < last; ++b) evaluate_block(work, work.plan.blocks[b]);
+                BlockGroup<T> group(work);
+                for (std::int64_t b = first; b < last; b += kGatheredSlots)
+                  group.evaluate(work.plan.blocks.data() + b,
+                                 static_cast<int>(std::min<std::int64_t>(kGatheredSlots, last - b)));
               });
 }
 

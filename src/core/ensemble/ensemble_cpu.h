@@ -4,6 +4,7 @@
 #include "aev/aev_terms.h"
 #include "aev/graph_pointers.h"
 #include "ensemble/ensemble_arguments.h"
+#include "ensemble/packed_weights.h"
 #include "support/parallel.h"
 
 namespace nnpal {
@@ -34,6 +35,7 @@ template <class T> struct SortedEnsembleCall {
   const T *coefficients;
   std::int64_t strides[3];
   T *energies, *edge_gradients;
+  PackedWeights<T> *packed = nullptr;    // of these weights, if they are constant; or null
 };
 
 template <class T> void evaluate_ensemble(const SortedEnsembleCall<T> &call, const ParallelFor &in_parallel);

@@ -88,7 +88,8 @@ public:
                                                coefficients_.data(),
                                                {n_members(), 1, 0},
                                                numbers.energies.data(),
-                                               numbers.gradients.data()},
+                                               numbers.gradients.data(),
+                                               &packed_},
                          in_parallel_);
     if (repulsion_)
       add_repulsion<T>(SortedRepulsion<T>{repulsion_->arguments, parameters_.data(), tile.n_centers,
@@ -138,6 +139,7 @@ public:
 private:
   EnsembleArguments arguments_;
   std::vector<T> weights_;
+  PackedWeights<T> packed_{arguments_, weights_.data()};
   std::optional<Repulsion> repulsion_;
   std::optional<ChargeNetworks> charges_;    // its weights are below
   int n_threads_;

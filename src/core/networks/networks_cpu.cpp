@@ -4,6 +4,11 @@
 #include "networks/activation_lanes.h"
 #include "networks/few_atoms.h"
 #include "networks/matrix_product.h"
+#ifdef NNPAL_TILES
+#include "networks/tile_product.h"
+#endif
+
+#include <type_traits>
 
 namespace nnpal::NNPAL_ISA {
 namespace {
@@ -12,11 +17,32 @@ namespace {
 // and of 8 rows.
 constexpr int kRowsAtOnce = 24;
 
-// act(row, n) on rows [row, row + n), up to kRowsAtOnce at a time.
-template <class Do> NNPAL_INLINE void each_rows(int n_rows, const Do &act)
+// Whether the parts contain all n operands.
+inline bool is_whole(const Parts &parts, int n)
 {
-  for (int row = 0; row < n_rows; row += kRowsAtOnce)
-    act(row, n_rows - row < kRowsAtOnce ? n_rows - row : kRowsAtOnce);
+  return parts.n == 1 && parts.parts[0].n == n;
+}
+
+// out [n_results, width] = weights · in, whose rows are the operands of the parts; act(row, n) after rows
+// [row, row + n) are computed, some at a time.
+template <class T, class Act>
+NNPAL_INLINE void product_by_rows(int n_results, int n_operands, const Parts &operands, int width,
+                                  Weights<T> weights, const std::uint16_t *packed, const T *in, T *out,
+                                  const Act &act)
+{
+#ifdef NNPAL_TILES
+  if constexpr (std::is_same_v<T, float>)
+    if (packed && is_whole(operands, n_operands)) {
+      tile_product(n_results, n_operands, width, packed, in, out, act);
+      return;
+    }
+#endif
+  for (int row = 0; row < n_results; row += kRowsAtOnce) {
+    const int n = n_results - row < kRowsAtOnce ? n_results - row : kRowsAtOnce;
+    product<T>(n, operands, width, weights.from_result(row), in,
+               out + static_cast<std::int64_t>(row) * width);
+    act(row, n);
+  }
 }
 
 template <class T, class A>
@@ -34,13 +60,12 @@ NNPAL_INLINE void activate(const A &activation, int n, int width, const T *bias,
 }
 
 template <class T>
-void forward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *bias, const T *in,
-             Activation kind, T alpha, T *value, T *slope)
+void forward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const PackedLayer &packed,
+             const T *bias, const T *in, Activation kind, T alpha, T *value, T *slope)
 {
   const Weights<T> weights{weight, n_in, 1};
-  each_rows(n_out, [&](int row, int n) {
+  product_by_rows<T>(n_out, n_in, parts, width, weights, packed.forward, in, value, [&](int row, int n) {
     const std::int64_t at = static_cast<std::int64_t>(row) * width;
-    product<T>(n, parts, width, weights.from_result(row), in, value + at);
     if (kind == Activation::kGELU)
       activate(GELU<T>{}, n, width, bias + row, value + at, slope + at);
     else
@@ -54,20 +79,20 @@ template <class T> void multiply(int n, const T *slope, T *gradient)
 }
 
 template <class T>
-void backward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const T *out,
-              const T *slope, T *in)
+void backward(int n_out, int n_in, const Parts &parts, int width, const T *weight, const PackedLayer &packed,
+              const T *out, const T *slope, T *in)
 {
   const Part all{0, n_out};
+  const std::uint16_t *const whole = is_whole(parts, n_in) ? packed.backward : nullptr;
   for (int p = 0; p < parts.n; ++p) {
+    const int n_own = parts.parts[p].n;
     const Weights<T> weights{weight + parts.parts[p].begin, 1, n_in};
-    each_rows(parts.parts[p].n, [&](int row, int n) {
-      product<T>(n, {1, &all}, width, weights.from_result(row), out, in);
-      if (slope) {
-        multiply(n * width, slope, in);
-        slope += n * width;
-      }
-      in += n * width;
+    product_by_rows<T>(n_own, n_out, {1, &all}, width, weights, whole, out, in, [&](int row, int n) {
+      const std::int64_t at = static_cast<std::int64_t>(row) * width;
+      if (slope) multiply(n * width, slope + at, in + at);
     });
+    in += static_cast<std::int64_t>(n_own) * width;
+    if (slope) slope += static_cast<std::int64_t>(n_own) * width;
   }
 }
 
@@ -106,14 +131,21 @@ NNPAL_INLINE void activate_few(const A &activation, int n_out, int n_atoms, cons
 }
 
 template <class T>
-void forward_few(int n_out, int n_in, const Parts &parts, int n_atoms, const T *weight, const T *bias,
-                 const T *in, Activation kind, T alpha, T *value, T *slope)
+void forward_few(int n_out, int n_in, const Parts &parts, int n_atoms, const T *weight, const PackedLayer &,
+                 const T *bias, const T *in, Activation kind, T alpha, T *value, T *slope)
 {
   few_outputs(n_out, n_in, parts, n_atoms, weight, in, value);
   if (kind == Activation::kGELU)
     activate_few(GELU<T>{}, n_out, n_atoms, bias, value, slope);
   else
     activate_few(CELU<T>{alpha}, n_out, n_atoms, bias, value, slope);
+}
+
+template <class T>
+void backward_few(int n_out, int n_in, const Parts &parts, int n_atoms, const T *weight, const PackedLayer &,
+                  const T *out, const T *slope, T *in)
+{
+  few_inputs(n_out, n_in, parts, n_atoms, weight, out, slope, in);
 }
 
 template <class T>
@@ -148,12 +180,26 @@ template <class T> void turn(int n_rows, int n_columns, int n_to, const T *from,
   }
 }
 
+// Null except for instruction sets that use packed weights.
+template <class T> struct Packing {
+  static constexpr decltype(NetworkFunctions<T>::packed_size) size = nullptr;
+  static constexpr decltype(NetworkFunctions<T>::pack) pack = nullptr;
+};
+#ifdef NNPAL_TILES
+template <> struct Packing<float> {
+  static constexpr auto size = NNPAL_ISA::packed_size;
+  static constexpr auto pack = NNPAL_ISA::pack;
+};
+#endif
+
 template <class T>
 constexpr NetworkFunctions<T> kFunctions{kLanes<T>,
                                          are_few<T>,
                                          {forward<T>, backward<T>, finish<T>, add<T>},
-                                         {forward_few<T>, few_inputs<T>, finish_few<T>, add_few<T>},
-                                         turn<T>};
+                                         {forward_few<T>, backward_few<T>, finish_few<T>, add_few<T>},
+                                         turn<T>,
+                                         Packing<T>::size,
+                                         Packing<T>::pack};
 
 }    // namespace
 

@@ -1,7 +1,12 @@
 #include "support/instruction_sets.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
+#ifdef NNPAL_TILES
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace nnpal {
 
@@ -20,8 +25,16 @@ NNPAL_DECLARE(avx2)
 NNPAL_DECLARE(avx512)
 #endif
 #undef NNPAL_DECLARE
+#ifdef NNPAL_TILES
+namespace amx {    // AVX-512 and tiles for the networks
+const NetworkFunctions<float> &network_functions(float);
+const NetworkFunctions<double> &network_functions(double);
+}    // namespace amx
+#endif
 
 namespace {
+
+constexpr const char *kVariable = "NNPAL_INSTRUCTION_SET";
 
 struct Compiled {
   const char *name;
@@ -34,29 +47,61 @@ struct Compiled {
   const TrainingFunctions<double> &training_double;
 };
 
-#define NNPAL_COMPILED(isa, is_here)                                                                         \
+#define NNPAL_COMPILED(name, is_here, isa, networks)                                                         \
   Compiled                                                                                                   \
   {                                                                                                          \
-    #isa, is_here, isa::aev_functions(0.0F), isa::aev_functions(0.0), isa::network_functions(0.0F),          \
-        isa::network_functions(0.0), isa::training_functions(0.0F), isa::training_functions(0.0)             \
+    name, is_here, isa::aev_functions(0.0F), isa::aev_functions(0.0), networks::network_functions(0.0F),     \
+        networks::network_functions(0.0), isa::training_functions(0.0F), isa::training_functions(0.0)        \
   }
+
+#ifdef NNPAL_X86
+bool has_avx512()
+{
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("fma");
+}
+#endif
+#ifdef NNPAL_TILES
+// Linux gives a process tiles when it asks for them.
+bool has_tiles()
+{
+  constexpr long kAskFor = 0x1023, kTileData = 18;    // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return has_avx512() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+         syscall(SYS_arch_prctl, kAskFor, kTileData) == 0;
+}
+#endif
 
 const std::vector<Compiled> &all_compiled()
 {
   static const std::vector<Compiled> all{
-#ifdef NNPAL_X86
-      NNPAL_COMPILED(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                                 __builtin_cpu_supports("fma")),
-      NNPAL_COMPILED(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")),
+#ifdef NNPAL_TILES
+      NNPAL_COMPILED("amx", has_tiles(), avx512, amx),
 #endif
-      NNPAL_COMPILED(baseline, true)};
+#ifdef NNPAL_X86
+      NNPAL_COMPILED("avx512", has_avx512(), avx512, avx512),
+      NNPAL_COMPILED("avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), avx2, avx2),
+#endif
+      NNPAL_COMPILED("baseline", true, baseline, baseline)};
   return all;
 }
 #undef NNPAL_COMPILED
 
-const Compiled *widest()
+const Compiled &named(const std::string &name, const std::string &by)
 {
+  std::string known;
+  for (const Compiled &one : all_compiled()) {
+    if (!one.is_here) continue;
+    if (one.name == name) return one;
+    known += (known.empty() ? "" : ", ") + std::string(one.name);
+  }
+  throw std::invalid_argument(by + " is '" + name + "', expected one of " + known);
+}
+
+// The user's choice, or the widest.
+const Compiled *first_choice()
+{
+  if (const char *wanted = std::getenv(kVariable)) return &named(wanted, kVariable);
   for (const Compiled &one : all_compiled())
     if (one.is_here) return &one;
   return nullptr;    // not reached: baseline always exists
@@ -64,7 +109,7 @@ const Compiled *widest()
 
 std::atomic<const Compiled *> &chosen()
 {
-  static std::atomic<const Compiled *> one{widest()};
+  static std::atomic<const Compiled *> one{first_choice()};
   return one;
 }
 
@@ -105,14 +150,7 @@ std::vector<std::string> instruction_sets()
 
 void use_instruction_set(const std::string &name)
 {
-  for (const Compiled &one : all_compiled())
-    if (one.is_here && one.name == name) {
-      chosen() = &one;
-      return;
-    }
-  std::string known;
-  for (const std::string &one : instruction_sets()) known += (known.empty() ? "" : ", ") + one;
-  throw std::invalid_argument("use_instruction_set: name is '" + name + "', expected one of " + known);
+  chosen() = &named(name, "use_instruction_set: name");
 }
 
 }    // namespace nnpal

@@ -1,4 +1,5 @@
-// Choice among the compiled instruction sets: the widest that the processor supports.
+// Choice among the compiled instruction sets: the one named by the environment variable NNPAL_INSTRUCTION_SET,
+// or the widest that the processor supports.
 #pragma once
 
 #include "aev/aev_cpu.h"
@@ -10,6 +11,7 @@
 
 namespace nnpal {
 
+// Throw std::invalid_argument where the variable names another one.
 template <class T> const AEVFunctions<T> &aev_functions();
 template <class T> const NetworkFunctions<T> &network_functions();
 template <class T> const TrainingFunctions<T> &training_functions();
