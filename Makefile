@@ -32,6 +32,7 @@ docs: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/pair_step.py
 	$(BIN)/python benchmarks/profile_step.py
+	$(BIN)/python benchmarks/instruction_sets.py
 	$(BIN)/python benchmarks/uq_cost.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/own_metals.py

@@ -55,6 +55,14 @@ def part_of_step(*parts: str) -> Callable[[Records], str]:
     return cell
 
 
+def of_set(name: str, key: str = "ratio") -> Callable[[Records], str]:
+    def cell(records: Records) -> str:
+        own = next(one for one in records["instruction_sets"]["results"] if one["n_atoms"] == N_ATOMS)
+        return number(own[key][name] / own[key]["avx512"]) if {name, "avx512"} <= own[key].keys() else ""
+
+    return cell
+
+
 def of_hook(what: str) -> Callable[[Records], str]:
     def cell(records: Records) -> str:
         aims = next(own for own in records["hooks"]["results"] if own["n_atoms"] == 108)["aims"]
@@ -70,6 +78,9 @@ ROWS: tuple[tuple[str, str, str, Callable[[Records], str]], ...] = (  # benchmar
     ("pair_step", "same step on 2 MPI ranks: µs per atom", "", time_of(f"{STEP}, 2 ranks")),
     ("pair_step", "same step / networks at the best sgemm rate", "1.7", of_best_rate),
     ("pair_step", "same step / build before nnpal's own core", "0.6", of_build_before),
+    ("instruction_sets", "same step, instruction set amx / avx512", "", of_set("amx")),
+    ("instruction_sets", "rounding errors of its forces, amx / avx512", "", of_set("amx", "force_rms_error")),
+    ("instruction_sets", "same step, avx2 / avx512", "", of_set("avx2")),
     ("profile_step", "share of the networks in a step, forward and backward", "", part_of_step("networks")),
     ("profile_step", "share of the AEVs in a step, forward and backward", "", part_of_step("aev", "aev_vjp")),
     ("own_metals", "step / UF3, Nb", "1", of_peer("UF3")),
