@@ -1,7 +1,7 @@
-// Products of float32 matrices on AMX tiles, which multiply bfloat16 numbers and sum in float32. Each number is
-// the sum of three bfloat16 parts: high, middle and low. Of the nine products of the parts of two numbers, the
-// three smallest are omitted: at most 2^-23 of the product, of either sign. A float32 product is rounded by up
-// to 2^-24, and so is every sum.
+// Products of float32 matrices on AMX tiles, which multiply bfloat16 numbers and sum in float32. Each number
+// is the sum of three bfloat16 parts: high, middle and low. Of the nine products of the parts of two numbers,
+// the three smallest are omitted: at most 2^-23 of the product, of either sign. A float32 product is rounded
+// by up to 2^-24, and so is every sum.
 #pragma once
 
 #include "networks/matrix_product.h"
@@ -59,8 +59,8 @@ NNPAL_INLINE NumberParts parts_of(__m512 number)
   return found;
 }
 
-// Tile by tile [results, operands, parts] the parts of weights, whose places Weights tells; what is beyond
-// the last result and operand is 0.
+// Packs the parts of weights as tiles, [tiles of results, tiles of operands, parts], padded with 0. The
+// weight of a result and an operand is at weight[result * of_result + operand * of_operand].
 inline void pack(int n_results, int n_operands, std::int64_t of_result, std::int64_t of_operand,
                  const float *weight, std::uint16_t *packed)
 {
@@ -80,7 +80,7 @@ inline void pack(int n_results, int n_operands, std::int64_t of_result, std::int
         }
 }
 
-// Column by column of tiles [atoms, operands, parts] the parts of in [n_operands, width].
+// Writes the parts of in [n_operands, width] as tiles, [tiles of atoms, tiles of operands, parts].
 inline void cut_operands(int n_operands, int width, const float *in, std::uint16_t *to)
 {
   for (int column = 0; column < width; column += kTileSide)
@@ -97,7 +97,7 @@ inline void cut_operands(int n_operands, int width, const float *in, std::uint16
       }
 }
 
-// While one lives, this thread's tiles are 16 rows of 64 bytes.
+// Configures this thread's tiles as 16 rows of 64 bytes; the destructor releases them.
 class Tiles {
 public:
   Tiles()
@@ -118,8 +118,8 @@ public:
   ~Tiles() { _tile_release(); }
 };
 
-// n_rows by n_columns tiles of results, to `out` [.., width], from as many lines of tiles of both factors.
-// Tiles 0 to 3: the results; 4 and 5: weights; 6 and 7: operands. No more than n_results rows are written.
+// Computes n_rows by n_columns tiles of results and writes up to n_results rows to out [.., width]. Tiles 0
+// to 3 are results, 4 and 5 weights, 6 and 7 operands.
 template <int n_rows, int n_columns>
 NNPAL_INLINE void result_tiles(int n_operands, const std::uint16_t *weights, const std::uint16_t *operands,
                                int n_results, std::int64_t width, float *out)
@@ -180,8 +180,8 @@ NNPAL_INLINE void result_tiles(int n_operands, const std::uint16_t *weights, con
     store(1, 1, [](float *to, std::int64_t stride) { _tile_stored(3, to, stride); });
 }
 
-// out [n_results, width] = weights · in [n_operands, width], some rows after another: act(row, n) when rows
-// [row, row + n) are there.
+// out [n_results, width] = weights · in [n_operands, width]; act(row, n) after rows [row, row + n) are
+// computed.
 template <class Act>
 NNPAL_INLINE void tile_product(int n_results, int n_operands, int width, const std::uint16_t *packed,
                                const float *in, float *out, const Act &act)
@@ -194,7 +194,7 @@ NNPAL_INLINE void tile_product(int n_results, int n_operands, int width, const s
   auto *const operands = scratch.take<std::uint16_t>(n_cut);
   cut_operands(n_operands, width, in, operands);
   const Tiles tiles;
-  asm volatile("" ::: "memory");    // gcc does not know that tiles are loaded from there
+  asm volatile("" ::: "memory");    // gcc does not know that tiles read `operands`
   for (int row = 0; row < n_results; row += kRows, packed += 2 * line) {
     const int n = n_results - row < kRows ? n_results - row : kRows;
     const auto columns = [&]<int n_rows>() {
