@@ -45,15 +45,15 @@ def measure(other: Path, scripts: Path, sizes: list[int], n_rounds: int, folder:
     }
     results: list[dict[str, Any]] = []
     for n_atoms in sizes:
-        scripts = {name: lmp_timing.start(own, n_atoms, folder) for name, own in contenders.items()}
+        inputs = {name: lmp_timing.start(own, n_atoms, folder) for name, own in contenders.items()}
         found, expected = (
-            lmp_timing.evaluate_script(scripts[name], lmp_timing.UQ_ENERGY, folder, programs=programs[name])
+            lmp_timing.evaluate_script(inputs[name], lmp_timing.UQ_ENERGY, folder, programs=programs[name])
             for name in programs
         )
         differences = require_agreement(f"both builds, {n_atoms} atoms", found, expected, AGREEMENT)
         rounds = [
             {
-                name: lmp_timing.cpu_of_steps(scripts[name], n_atoms, STEPS[n_atoms], folder, programs[name])
+                name: lmp_timing.cpu_of_steps(inputs[name], n_atoms, STEPS[n_atoms], folder, programs[name])
                 for name in programs
             }
             for _ in range(n_rounds)

@@ -29,7 +29,8 @@ template <class T> struct AEVFunctions {
 
   // For ensembles, which use only the parts of the AEV that are not 0: gather the centers' edges, write the
   // first column of each part to `column` [n_parts], and return the number of columns. The edges are kept for
-  // this thread's next calls of the two functions below, for the same centers, in one of kGatheredSlots slots.
+  // this thread's next calls of the two functions below, for the same centers, in one of kGatheredSlots
+  // slots.
   int (*gather)(const AEVTerms<T> &, const SortedEdges<T> &, Centers, int n, int slot, int *column);
   void (*gathered_forward)(const AEVTerms<T> &, int n, int slot, const AEVColumns &, T *aev);
   void (*gathered_vjp)(const AEVTerms<T> &, const SortedEdges<T> &, int n, int slot, const AEVColumns &,

@@ -1,5 +1,5 @@
-// Choice among the compiled instruction sets: the one named by the environment variable NNPAL_INSTRUCTION_SET,
-// or the widest that the processor supports.
+// Choice among the compiled instruction sets: the one named by the environment variable
+// NNPAL_INSTRUCTION_SET, or the widest that the processor supports.
 #pragma once
 
 #include "aev/aev_cpu.h"
