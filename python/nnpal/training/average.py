@@ -8,11 +8,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 class MovingAverage(AveragedModel):
-    """torch's average, and its state, by one operation on all weights that does not wait for a GPU.
+    """torch's averaged model, updated by one operation on all weights that does not wait for a GPU.
 
     Arguments:
-        model: whose weights are averaged.
-        decay: share of the average that an update keeps.
+        model: network whose weights are averaged.
+        decay: fraction of the average that is kept at each update.
     """
 
     def __init__(self, model: torch.nn.Module, decay: float) -> None:
@@ -22,10 +22,10 @@ class MovingAverage(AveragedModel):
 
     @torch.no_grad()
     def update_parameters(self, model: torch.nn.Module) -> None:
-        """Take the weights of ``model`` into the average; the first ones are the average."""
+        """Add the weights of ``model`` to the average, which starts as the first weights."""
         own: list[Tensor] = list(self.module.parameters())
         new: list[Tensor] = list(model.parameters())
-        if self.n_averaged == 0:  # a tensor on the CPU
+        if self.n_averaged == 0:  # n_averaged is on the CPU
             torch._foreach_copy_(own, new)
         else:
             self._average(own, new, self.n_averaged)

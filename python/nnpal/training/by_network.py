@@ -1,4 +1,4 @@
-"""Deal the atoms of a batch to the networks of their elements and members, and put results back in atoms' order."""
+"""Distribute a batch's atoms over the networks of their elements and members, and collect results in atom order."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from torchani.nn import ANINetworks, AtomicNetwork
 from nnpal.training.rows import upload
 
 OfNetworks = Callable[[list[AtomicNetwork], Tensor], tuple[Tensor, ...]]
-"""Of networks of one element, and features of each one's rows, [n_rows, n_features] of a single network, else
-[n_networks, n_rows, n_features]: results, row by row in the same order."""
+"""Evaluates networks of one element on features, [n_rows, n_features] for one network, else
+[n_networks, n_rows, n_features]; returns results with rows in the same order."""
 
 
 def by_network(
     networks: Sequence[ANINetworks], n_atoms: Sequence[int], species: Tensor, features: Tensor, evaluate: OfNetworks
 ) -> tuple[Tensor, ...]:
-    """Return the results of ``evaluate`` for all atoms, zero where no network is for an element.
+    """Return the results of ``evaluate`` for all atoms, zero for elements without a network.
 
-    Each element's layers are one batched product over the members, which is what a GPU wants; members with fewer atoms
-    of an element than others are padded with zeros.
+    On a GPU, one batched product over the members evaluates each layer of an element; members with fewer atoms of an
+    element are padded with zeros.
 
     Arguments:
-        networks: members of the same layers.
-        n_atoms: how many of the atoms are each member's; they stand in the members' order.
+        networks: members with the same layers.
+        n_atoms: number of atoms of each member; atoms are sorted by member.
         species: element indices [n_atoms], on the CPU.
-        features: [n_atoms, n_features].
-        evaluate: see above.
+        features: AEVs, [n_atoms, n_features].
+        evaluate: evaluates the networks of one element.
     """
     member = np.arange(len(networks)).repeat(n_atoms)
     results: tuple[Tensor, ...] | None = None
-    # The keys of the networks: those that TorchANI tells are read from numbers on the device
+    # Symbols are the networks' keys: TorchANI's own list of symbols is read from a tensor on the device
     for element, symbol in enumerate(networks[0].atomics):
         rows = np.flatnonzero(species.numpy() == element)
         if not len(rows):
             continue
         atomics = [network.atomics[symbol] for network in networks]
-        if len(rows) == len(species):  # nothing to be sorted
+        if len(rows) == len(species):  # a single element needs no sorting
             return _of_members(atomics, member, features, evaluate)
         there = upload(rows, features.device)
         own = _of_members(atomics, member[rows], features.index_select(0, there), evaluate)
@@ -54,7 +54,7 @@ def by_network(
 def _of_members(
     atomics: list[AtomicNetwork], member: np.ndarray, features: Tensor, evaluate: OfNetworks
 ) -> tuple[Tensor, ...]:
-    """Return results of rows that belong to the networks ``member``, in ascending order."""
+    """Return the results of rows, which are sorted by ``member``, the network of each row."""
     n_members = len(atomics)
     if n_members == 1:
         return evaluate(atomics, features)
@@ -70,7 +70,7 @@ def _of_members(
 
 
 def layers_of(atomics: Sequence[AtomicNetwork]) -> tuple[list[Tensor], list[Tensor | None]]:
-    """Return weights and biases of each layer; those of several networks are stacked."""
+    """Return the weights and biases of each layer, stacked for several networks."""
     layers = [[*network.layers, network.final_layer] for network in atomics]
     if len(atomics) == 1:
         return [layer.weight for layer in layers[0]], [layer.bias for layer in layers[0]]

@@ -12,16 +12,16 @@ CALIBRATION = "calibration.json"
 
 
 def write_calibration(folder: Path, found: Calibration | str) -> None:
-    """Write a calibration, or why there is none."""
+    """Write a calibration, or the reason why there is none."""
     values = {"uncalibrated": found} if isinstance(found, str) else found.to_json()
     write_json(folder / CALIBRATION, values, sort_keys=False)
 
 
 def read_calibration(folder: Path, n_elements: int) -> tuple[Calibration | None, str | None]:
-    """Return the calibration, or None and why there is none.
+    """Return the calibration, or None and the reason why there is none.
 
     Raises:
-        TrainingFolderError: the file is damaged, or of another number of elements.
+        TrainingFolderError: the file is damaged, or for a different number of elements.
     """
     path = folder / CALIBRATION
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The end of a training: the members ranked, the ensemble calibrated, and the result written."""
+"""The end of a training: rank the members, calibrate the ensemble, and write the result."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def conclude(folder: Path, plan: Plan, candidates: Pairs | None) -> None:
     """Rank the members, calibrate, write the result, and delete the features.
 
     Arguments:
-        folder, plan: of the training.
-        candidates: see :func:`nnpal.calibration.calibrate`.
+        folder, plan: training folder and its plan.
+        candidates: spreads and errors outside the data, see :func:`nnpal.calibration.calibrate`.
 
     Raises:
         TrainingFolderError: no member finished.
@@ -62,7 +62,7 @@ def conclude(folder: Path, plan: Plan, candidates: Pairs | None) -> None:
 def _calibration(
     folder: Path, plan: Plan, trained: Sequence[TrainedMember], data: TrainingData, candidates: Pairs | None
 ) -> Calibration | str:
-    """Return the calibration of the members that finished, or why there is none."""
+    """Return the calibration of the finished members, or the reason why there is none."""
     if len(trained) < 2:
         return "one member alone has no spread"
     numbers = [member.number for member in trained]

@@ -1,4 +1,4 @@
-"""Learning curves: a figure and the numbers behind it."""
+"""Learning curves: a figure and its data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VALIDATION: dict[str, Any] = {"linewidth": 1.0, "alpha": 1.0, "linestyle": "-"}
 
 
 class Curve(Protocol):
-    """What is drawn of a member: :class:`nnpal.training.TrainedMember`."""
+    """The attributes of :class:`nnpal.training.TrainedMember` that are plotted."""
 
     @property
     def number(self) -> int: ...
@@ -42,11 +42,11 @@ def save_curves(folder: Path, members: Sequence[Curve]) -> list[Path]:
 
 
 def learning_curves(members: Sequence[Curve], *, name: str = "learning_curves") -> Figure:
-    """Return loss and MAEs of each member by epoch.
+    """Return a figure of the loss and MAEs of each member by epoch.
 
     Arguments:
-        members: of one ensemble.
-        name: of the files.
+        members: members of one ensemble.
+        name: name of the figure's files.
     """
     rows: list[list[Value]] = [[m.number, *asdict(record).values()] for m in members for record in m.history]
     header = ["member", *(field.name for field in fields(EpochRecord))]

@@ -1,4 +1,4 @@
-"""Labeled configurations made ready for training: features and reference values as tensors."""
+"""Labeled configurations prepared for training: features and reference values as tensors."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ Batch = StoredBatch | GraphBatch | NeighborBatch
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Features and reference values.
+    """Features and reference values of labeled configurations.
 
     Attributes:
-        features: AEVs and what gives forces, or neighbor lists alone.
+        features: AEVs and their derivatives, or neighbor lists.
         energies: interaction energy (self-energies subtracted), eV, [n_data].
-        forces: eV/Å, [n_atoms of all configurations, 3].
-        virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None where no stress is learned.
-        sizes: atoms of each configuration, int64 [n_data], on the CPU.
-        self_energies: eV, float64 [n_elements].
-        hashes: of each configuration's structure.
-        content_hash: of all labeled configurations.
+        forces: reference forces, eV/Å, [n_atoms of all configurations, 3].
+        virials: stress times volume, eV, [n_data, 3, 3], NaN without a stress; None if stresses are not trained on.
+        sizes: number of atoms of each configuration, int64 [n_data], on the CPU.
+        self_energies: self-energy of each element, eV, float64 [n_elements].
+        hashes: hash of each configuration's structure.
+        content_hash: hash of all labeled configurations.
     """
 
     features: Features
@@ -77,9 +77,9 @@ class TrainingData:
         """Return the same data for batches on ``device``.
 
         Arguments:
-            device: of batches.
-            limit_bytes: of neighbor lists there; larger ones stay on the CPU, and so do those that take more than
-                half of a GPU's free memory.
+            device: device of the batches.
+            limit_bytes: largest size of neighbor lists on the device; larger ones stay on the CPU, like those that
+                take more than half of a GPU's free memory.
         """
         if self.energies.device == device:
             return self
@@ -111,22 +111,22 @@ def build_training_data(
     Arguments:
         frames: configurations with energy (eV), forces (eV/Å; a single atom needs none) and, with ``stress``, stress
             (eV/Å³) where known.
-        description: elements, and AEV or cutoff.
-        dtype: of features and reference values.
-        stress: whether stresses are learned.
-        features: ``stored``, ``recomputed``, or ``auto``: stored where they fit into ``limit_bytes``. Networks without
-            AEVs have neighbor lists in any case.
-        limit_bytes: see above.
-        store: file, a flat array of ``dtype``, that stored derivatives are written to and mapped from, so that
-            processes share them; in memory when None.
-        on_progress: called with the number of configurations done and their total.
-        starts: networks, eV, that training starts from. Self-energies are then fitted to what the mean of their
-            energies leaves of the reference: a network brings its own zero of energy, that of the self-energies that it
-            was trained with, and has nothing to unlearn.
-        self_energies: eV, where they are known; they are not fitted then.
+        description: elements, and AEV or cutoff, of the networks.
+        dtype: floating-point type of features and reference values.
+        stress: whether to train on stresses.
+        features: ``stored``, ``recomputed``, or ``auto``: stored if they fit into ``limit_bytes``. Networks without
+            AEVs always use neighbor lists.
+        limit_bytes: largest size of stored features with ``auto``.
+        store: file for the stored derivatives, a flat array of ``dtype`` that processes share by mapping it; None: they
+            are kept in memory.
+        on_progress: called with the number of finished configurations and their total number.
+        starts: networks, eV, that training starts from. Self-energies are then fitted to the reference energies minus
+            the mean energies of these networks, whose zero of energy is that of their own training, so that the
+            networks need not learn a shift.
+        self_energies: self-energy of each element, eV; None: they are fitted.
 
     Raises:
-        ValueError: no configuration, an unknown element, or a label that is absent or not finite.
+        ValueError: there is no configuration, an element is unknown, or a label is missing or not finite.
     """
     if not frames:
         raise ValueError("build_training_data: frames is empty, expected labeled configurations")
@@ -192,7 +192,7 @@ def _stored(
 def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
     if store is None:
         return torch.empty(n_numbers, dtype=dtype)
-    if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and not the end of the process at a later write
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error here, instead of a crash at a later write
         needed = n_numbers * dtype.itemsize
         with told_if_full(store, needed), store.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, needed)
@@ -200,7 +200,7 @@ def _empty(n_numbers: int, dtype: torch.dtype, store: Path | None) -> Tensor:
 
 
 def _graphs(frames: Sequence[Atoms], description: Description, dtype: torch.dtype) -> Iterator[Graph]:
-    """Yield the neighbors within the cutoff, found on all cores; elements are numbered as described."""
+    """Yield each frame's neighbors within the cutoff, found on all cores; elements have the description's numbers."""
     cutoff = edge_cutoff(description)
 
     def graph_of(frame: Atoms) -> Graph:
@@ -212,7 +212,7 @@ def _graphs(frames: Sequence[Atoms], description: Description, dtype: torch.dtyp
 
 
 def _label(frame: Atoms, name: str) -> Any:
-    """Return energy or forces of a checked configuration; ASE would compare it with what was labeled at each call."""
+    """Return energy or forces of a checked configuration, without ASE's comparison with the labeled atoms."""
     if frame.constraints and name in frame.calc.results:
         return frame.get_potential_energy() if name == "energy" else frame.get_forces()
     return with_zero_forces(frame.calc.results, len(frame))[name]
@@ -222,7 +222,7 @@ def _virials(frames: Sequence[Atoms], dtype: torch.dtype) -> Tensor:
     """Return stress times volume, eV, [n_data, 3, 3], NaN without a stress.
 
     Raises:
-        ValueError: no stress at all, or one that the cell does not allow.
+        ValueError: no configuration has a stress, or one has a stress that its cell does not allow.
     """
     virials = np.full((len(frames), 3, 3), np.nan)
     for index, (virial, frame) in enumerate(zip(virials, frames, strict=True)):
@@ -244,7 +244,7 @@ def _composition(frames: Sequence[Atoms], symbols: Sequence[str]) -> NDArray[np.
 
 
 def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
-    """Refuse an element that is not in ``symbols`` and labels that are absent or not finite."""
+    """Reject elements that are not in ``symbols`` and labels that are missing or not finite."""
     if (element_indices(frame, symbols) < 0).any():
         unknown = sorted(set(frame.get_chemical_symbols()) - set(symbols))
         raise ValueError(f"configuration {index} holds {unknown}, the networks support {list(symbols)}")
@@ -259,7 +259,7 @@ def _check_frame(index: int, frame: Atoms, symbols: Sequence[str]) -> None:
 
 
 def _same_arrays(frame: Atoms, other: Atoms | None) -> bool:
-    """Whether all numbers are equal to the last bit, which is soon seen and leaves nothing to compare closely."""
+    """Return whether all numbers are bitwise equal: a quick test that often avoids ASE's slower comparison."""
     return (
         other is not None
         and frame.arrays.keys() == other.arrays.keys()

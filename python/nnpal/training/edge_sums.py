@@ -1,4 +1,4 @@
-"""From derivatives of the energy in edge vectors to forces and strain derivatives."""
+"""Forces and strain derivatives from derivatives of the energy with respect to edge vectors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def forces_and_strain(pair: Tensor, graph: Graph, rows: Rows, *, strain: bool) -
 
     Arguments:
         pair: ∂E/∂edge_vec, eV/Å, [n_edges, 3].
-        graph: of a batch, all atoms centers; its edges are those that the energy was evaluated with, be they both
-            directions of each pair or one.
-        rows: of its configurations.
-        strain: whether the derivatives in strain are wanted.
+        graph: graph of a batch, in which all atoms are centers, with the edges that the energy was evaluated with:
+            both directions of each pair, or one.
+        rows: rows of the batch's configurations.
+        strain: whether to compute the strain derivatives.
     """
     center, neighbor = graph.edge_index
     forces = pair.new_zeros(graph.n_local, 3).index_add(0, center, pair).index_add(0, neighbor, -pair)

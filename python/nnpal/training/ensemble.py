@@ -65,16 +65,16 @@ def train_ensemble(
 
     Members that failed in an earlier call are tried again.
 
-    Members depend on their seeds, data and settings alone: not on the number of workers, nor on whether the training
-    was interrupted, even by SIGKILL, and resumed, any number of times.
+    A member depends only on its seed, data and settings: not on the number of workers, nor on how often the training
+    was interrupted, even by SIGKILL, and resumed.
 
     Arguments:
         frames: labeled configurations.
-        folder: made where it does not exist; see :mod:`nnpal.training.plan` for what lies in it.
-        network: kind, elements and layers; settings take the elements that they lack from the data.
+        folder: training folder, created if it does not exist; its contents are listed in :mod:`nnpal.training.plan`.
+        network: kind, elements and layers; elements that settings do not name are taken from the data.
         loss, training, ensemble: settings, all with defaults.
-        start: a TorchANI model, hartree, whose members the new ones start from; in place of ``training.start``.
-        on_features: called with configurations done and their total, while features are computed.
+        start: TorchANI model, hartree, whose members the new ones start from, instead of ``training.start``.
+        on_features: called with the numbers of finished and of all configurations while features are computed.
         on_epoch: called with a member's number and its record, from threads of this process.
 
     Returns:
@@ -82,7 +82,7 @@ def train_ensemble(
 
     Raises:
         TrainingFolderError: the folder holds another training, or no member finished.
-        ValueError: data or settings that cannot be used, a start among them.
+        ValueError: the data, the settings or the start cannot be used.
 
     Example:
         >>> from pathlib import Path
@@ -123,12 +123,12 @@ def begin_training(
     start: ANI | None = None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int]:
-    """Make a training folder, and leave the training itself to others: each member to a process anywhere.
+    """Create a training folder, so that other processes, on any machine, can train the members.
 
     Arguments: as for :func:`train_ensemble`; ``log`` takes lines of text.
 
     Returns:
-        Members that are not finished, see :mod:`nnpal.training.worker`; :func:`end_training` is to follow.
+        Members that are not finished. Train them by :mod:`nnpal.training.worker`, then call :func:`end_training`.
     """
     plan, begun = _plan(frames, folder, network, loss, training, ensemble, start)
     with _alone(folder):
@@ -136,12 +136,12 @@ def begin_training(
 
 
 def end_training(folder: Path, failed: Mapping[int, str], candidates: Pairs | None = None) -> TrainedEnsemble:
-    """Rank the members that others trained, and return the ensemble.
+    """Rank the members that other processes have trained, and return the ensemble.
 
     Arguments:
-        folder: of :func:`begin_training`.
-        failed: members that could not be trained, and why.
-        candidates: spreads and errors outside of the data, see :func:`nnpal.calibration.calibrate`.
+        folder: training folder made by :func:`begin_training`.
+        failed: members that could not be trained, and the reasons.
+        candidates: spreads and errors outside the data, see :func:`nnpal.calibration.calibrate`.
 
     Raises:
         TrainingFolderError: no member finished, or one is neither finished nor failed.
@@ -167,7 +167,7 @@ def _plan(
     ensemble: EnsembleSettings | None,
     model: ANI | None,
 ) -> tuple[Plan, Start | None]:
-    """Return what is to be done, and the weights to start from; None: random ones."""
+    """Return the plan, and the weights to start from; None: random weights."""
     loss, training, ensemble = loss or LossSettings(), training or TrainingSettings(), ensemble or EnsembleSettings()
     if training.tensorboard:
         require_tensorboard()
@@ -192,12 +192,12 @@ def _begin(
     on_features: Callable[[int, int], None] | None,
     log: Callable[[str], None] = warnings.warn,
 ) -> list[int] | None:
-    """Prepare what members need, and return those that are not finished; None: the training is concluded."""
+    """Prepare what the members need, and return those that are not finished; None: the training is complete."""
     if (folder / PLAN).exists():
         require_same(folder, plan)
     result = read_result(folder)
     if result is not None and not result.failed:
-        shutil.rmtree(folder / CACHE, ignore_errors=True)  # a call may have been killed just before it did so
+        shutil.rmtree(folder / CACHE, ignore_errors=True)  # an earlier call may have been killed just before this
         return None
     if (folder / PLAN).exists():
         renew_free(folder, plan)
@@ -231,9 +231,9 @@ def _prepare(
     start: Start | None,
     on_features: Callable[[int, int], None] | None,
 ) -> None:
-    """Make everything that workers read; what a broken call left is made again."""
+    """Write everything that workers read, replacing what an interrupted call left."""
     cache = folder / CACHE
-    if not (folder / PLAN).exists():  # what a killed call made may be of other data or of another start
+    if not (folder / PLAN).exists():  # files of a killed call may belong to other data or another start
         shutil.rmtree(cache, ignore_errors=True)
         (folder / START).unlink(missing_ok=True)
     if start is not None and not (folder / START).exists():
@@ -264,7 +264,7 @@ def _prepare(
 
 
 def _learned_before(plan: Plan, start: Start | None) -> list[set[str]] | None:
-    """Return what each member learned in the trainings that it starts from; None where it is not known."""
+    """Return what each member was trained on before, in the trainings that it starts from; None: unknown."""
     if start is None or start.record["kind"] != TRAINING_FOLDER:
         return None
     source = plan.ensemble.previous if plan.training.start == PREVIOUS else plan.training.start
@@ -279,17 +279,17 @@ def _limit_bytes(training: TrainingSettings, devices: Sequence[str]) -> float:
 
 
 def features_limit(host_bytes: float, free_gpu_bytes: Sequence[float]) -> float:
-    """Return how large stored features may be: half of the least memory that is to hold them.
+    """Return the largest size of stored features, bytes: half of the smallest memory that will hold them.
 
     Arguments:
-        host_bytes: memory of this machine.
-        free_gpu_bytes: of each GPU to train on; each gets a copy.
+        host_bytes: memory of this machine, bytes.
+        free_gpu_bytes: free memory of each GPU used for training, bytes; each gets a copy.
     """
     return 0.5 * min([host_bytes, *free_gpu_bytes])
 
 
 def free_on_gpus(devices: Sequence[str]) -> list[int]:
-    """Return the free bytes of each GPU among ``devices``; none where they are another machine's."""
+    """Return the free bytes of each GPU among ``devices``; an empty list if they belong to another machine."""
     try:
         names = resolve_devices(devices)
     except ValueError:
@@ -311,7 +311,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _threads(n_threads: int) -> Iterator[None]:
-    """Let torch use so many threads: more than there are idle cores make small tensors many times slower."""
+    """Let torch use ``n_threads`` threads: more threads than idle cores make small tensors many times slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:

@@ -1,4 +1,4 @@
-"""One epoch of one or several members: updates, then validation."""
+"""One epoch of one or more members: updates, then validation."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nnpal.training.update import learn, losses_of
 
 @denormals_flushed()
 def train_epoch(members: Sequence[Member], data: TrainingData, loss: LossSettings) -> list[EpochRecord | DivergedError]:
-    """Carry each member through its next epoch, batch by batch side by side.
+    """Train each member for one epoch, all members batch by batch together.
 
     Returns:
-        Each member's record, or the error of one whose loss is not finite.
+        Each member's record, or the error of a member whose loss is not finite.
     """
     means = Sums(len(members))
     for batches in zip_longest(*(member.batches() for member in members)):
@@ -54,7 +54,7 @@ def score(
     loss: LossSettings,
     batch_size: int,
 ) -> list[Scores]:
-    """Return each network's scores over its own configurations."""
+    """Return each network's scores on its own configurations."""
     means = Sums(len(networks))
     for batches in zip_longest(*(in_parts(own, batch_size) for own in indices)):
         present = tuple(k for k, batch in enumerate(batches) if batch is not None)
@@ -65,7 +65,7 @@ def score(
 
 
 class Sums:
-    """Each member's running means over configurations; they stay on the device until they are read."""
+    """Running means over configurations for each member, kept on the device until they are read."""
 
     def __init__(self, n_members: int) -> None:
         self._totals: dict[tuple[tuple[int, int], ...], Tensor] = {}
@@ -73,11 +73,11 @@ class Sums:
         self._n_components = np.zeros(n_members)
 
     def add(self, present: Sequence[int], errors: Errors, members: Members, losses: Tensor) -> None:
-        """Add a batch of the members with numbers ``present``."""
+        """Add a batch of the members numbered ``present``."""
         energy = sums(errors.energy.detach().abs() / errors.n_atoms, members.n_data)
         force = sums(errors.force.detach().abs(), members.n_atoms)
         own = torch.stack((losses.detach(), energy, force), 1)
-        key = tuple(zip(present, members.n_data, strict=True))  # all batches but the last are alike
+        key = tuple(zip(present, members.n_data, strict=True))  # the same for all batches but the last
         self._totals[key] = self._totals[key] + own if key in self._totals else own.double()
         self._n_data[list(present)] += members.n_data
         self._n_components[list(present)] += 3.0 * np.array(members.n_atoms)

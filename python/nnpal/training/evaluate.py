@@ -1,4 +1,4 @@
-"""Energies, forces and virials of configurations, and their errors, by members of any kind."""
+"""Energies, forces and virials of configurations, and their errors, for networks of any kind."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from nnpal.training.prediction import Prediction
 
 
 def evaluate(network: Network, batch: Batch, *, training: bool = False) -> Prediction:
-    """Evaluate configurations by one member; with ``training`` the result can be differentiated in its weights.
+    """Evaluate configurations with one member; with ``training`` the result is differentiable in its weights.
 
     Raises:
-        TypeError: the batch was made for networks of another kind.
+        TypeError: the batch was made for another kind of network.
     """
     if isinstance(network, SchNet) and isinstance(batch, NeighborBatch):
         atomic, forces, virials = batch.evaluate(network, training=training)
@@ -35,15 +35,15 @@ def evaluate(network: Network, batch: Batch, *, training: bool = False) -> Predi
 def errors_of_members(
     networks: Sequence[Network], data: TrainingData, batches: Sequence[np.ndarray], *, training: bool
 ) -> tuple[Errors, Members]:
-    """Return the errors of all members, each on its own configurations, and whose they are.
+    """Return the errors of all members, each on its own configurations, and which errors belong to which member.
 
     ANI members are evaluated together, others one after another.
 
     Arguments:
-        networks: members of the same description.
-        data: features and reference values.
+        networks: members with the same description.
+        data: features and reference values of all configurations.
         batches: indices of configurations for each member.
-        training: whether the errors are differentiated in the weights.
+        training: whether the errors will be differentiated in the weights.
     """
     of_ani = [network for network in networks if isinstance(network, ANINetworks)]
     if len(of_ani) == len(networks):
@@ -53,7 +53,7 @@ def errors_of_members(
 
 
 def joined(found: Sequence[Errors]) -> Errors:
-    """Return the errors of several members, one after another, as those of one batch."""
+    """Return the concatenated errors of several members as those of one batch."""
     virials = [one.virial for one in found if one.virial is not None]
     return Errors(
         torch.cat([one.energy for one in found]),
